@@ -1,0 +1,1 @@
+"""The offline path: sources, parsing, chunking, embedding, and the worker."""

@@ -1,0 +1,1 @@
+"""Where raw bytes come from: files, folders, URLs."""

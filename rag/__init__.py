@@ -1,0 +1,1 @@
+"""The kernel: what the process that writes the collection and the process that reads it must agree on."""

@@ -1,0 +1,1 @@
+"""Text to vectors: the port, its adapters, and the weights they load."""

@@ -1,0 +1,140 @@
+"""The values that pass between the parts, named as the rest of the code names them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NewType
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]
+"""A dense embedding: shape (dimension,), L2 norm 1."""
+
+DocumentId = NewType("DocumentId", str)
+"""Unique within a tenant: chosen by whoever uploads, or derived from the URI."""
+
+MediaType = Literal["text/markdown", "text/plain", "text/html", "application/pdf"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose documents an operation may touch.
+
+    Every operation of a store takes one, so a search that forgets the tenant does not type-check.
+    Access labels within a tenant belong here when they come.
+    """
+
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawDocument:
+    """Bytes as a source gave them, before parsing."""
+
+    id: DocumentId
+    uri: str
+    media_type: MediaType
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Text under one heading path, such as ("Install", "From source"); the path of a preamble is empty."""
+
+    heading_path: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One source unit as text, cut into sections where its own structure cuts it."""
+
+    id: DocumentId
+    uri: str
+    media_type: MediaType
+    title: str
+    sections: tuple[Section, ...]
+    content_hash: str
+    """sha256 of the raw bytes, hexadecimal: the same bytes need no second embedding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A passage of a document: what is embedded, stored and cited."""
+
+    id: str
+    """A UUID, the same for the same text in the same document."""
+    document_id: DocumentId
+    uri: str
+    media_type: MediaType
+    title: str
+    heading_path: tuple[str, ...]
+    text: str
+    ordinal: int
+    """Position in its document, from 0."""
+    content_hash: str
+    ingested_at: float
+    """Unix time in seconds."""
+    chunk_count: int
+    """How many chunks its document has."""
+
+    @property
+    def passage(self) -> str:
+        """The text as it is embedded: the heading path in front, so that a chunk knows where it stands."""
+        return passage_of(self.heading_path, self.text)
+
+
+def passage_of(heading_path: Sequence[str], text: str) -> str:
+    return f"{' > '.join(heading_path)}\n{text}" if heading_path else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A chunk with its dense vector, as the store takes it."""
+
+    chunk: Chunk
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question as the store searches for it: its words for BM25 and its dense vector."""
+
+    text: str
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkFilter:
+    """Which chunks qualify; an empty tuple does not restrict, several values are alternatives."""
+
+    document_ids: tuple[DocumentId, ...] = ()
+    uris: tuple[str, ...] = ()
+    media_types: tuple[MediaType, ...] = ()
+    ordinals: tuple[int, ...] = ()
+
+
+EVERYTHING = ChunkFilter()
+FIRST_CHUNKS = ChunkFilter(ordinals=(0,))
+"""One chunk for each document: the way to list documents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredChunk:
+    """A candidate; `score` orders candidates of one search, `similarity` compares across searches."""
+
+    chunk: Chunk
+    score: float
+    """Reciprocal rank fusion of the dense and the BM25 ranking."""
+    similarity: float
+    """Cosine of question and passage, -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderIdentity:
+    """What a collection remembers of the embedder that filled it."""
+
+    model: str
+    dimension: int
+    digest: str = ""
+    """sha256 of the weights where they are known, else empty."""

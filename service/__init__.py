@@ -1,0 +1,1 @@
+"""The online path: HTTP, retrieval, prompting, generation."""
