@@ -1,0 +1,74 @@
+"""Exports the ONNX form of the embedder from its sentence-transformers weights, and checks one against the other."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from rag.embedding.onnx import load_onnx
+from rag.embedding.torch import load_torch
+from rag.embedding.weights import Weights, read_max_tokens
+from rag.errors import Misconfigured
+
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+_MIN_COSINE = 0.9999
+_PROBES = [
+    "What is a vector database?",
+    "The quick brown fox jumps over the lazy dog. " * 40,
+    "Zürich, 東京 and Ωmega: 3.14 % of 1,000,000",
+    "def retrieve(question: str) -> list[ScoredChunk]: ...",
+]
+
+
+def export_onnx(weights: Weights, target: Path) -> float:
+    """Writes the ONNX form and returns the least cosine between the two forms; below 0.9999 nothing is kept."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unchecked = target.with_suffix(".unchecked")
+    _export(weights.directory, unchecked)
+    cosine = _least_cosine(weights.directory, unchecked)
+    if cosine < _MIN_COSINE:
+        unchecked.unlink()
+        raise Misconfigured(f"The ONNX form differs from {weights.name} (cosine {cosine:.6f}); torch stays in use.")
+    unchecked.replace(target)
+    return cosine
+
+
+class _Graph(torch.nn.Module):
+    """The whole sentence-transformers pipeline (transformer, pooling, normalisation) with positional inputs."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        embedding: torch.Tensor = self.model(dict(zip(_INPUTS, inputs, strict=True)))["sentence_embedding"]
+        return embedding
+
+
+def _export(directory: Path, target: Path) -> None:
+    model = SentenceTransformer(str(directory), device="cpu")
+    example = model.tokenizer(["a text", "another, longer text"], padding=True, return_tensors="pt")
+    shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=read_max_tokens(directory))}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # The exporter warns of its own internals; the check below is what tells a bad export.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Graph(model).eval(),
+            tuple(example[name] for name in _INPUTS),
+            target,
+            input_names=_INPUTS,
+            output_names=["sentence_embedding"],
+            dynamic_shapes=((shape,) * len(_INPUTS),),
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _least_cosine(directory: Path, onnx_form: Path) -> float:
+    reference = load_torch(directory, threads=1)(_PROBES)
+    exported = load_onnx(onnx_form, directory, max_tokens=read_max_tokens(directory), threads=1)(_PROBES)
+    return float(np.min(np.sum(reference * exported, axis=1)))

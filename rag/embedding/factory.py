@@ -1,0 +1,55 @@
+"""Picks the embedder and its tokenizer by the settings."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+
+from rag.embedding.base import Embedder, Tokenizer
+from rag.embedding.local import Encode, open_local_embedder
+from rag.embedding.openai import OpenAIEmbedder
+from rag.embedding.tokenizer import ModelTokenizer
+from rag.embedding.weights import Weights, find_weights, read_max_tokens
+from rag.errors import Misconfigured
+from rag.settings import EmbedderSettings, LocalEmbedderSettings, OpenAIEmbedderSettings
+
+
+@asynccontextmanager
+async def open_embedder(
+    settings: EmbedderSettings, session: aiohttp.ClientSession, *, models: Path
+) -> AsyncIterator[Embedder]:
+    """Opens the configured embedder; `models` is the folder that holds exported ONNX forms."""
+    match settings:
+        case LocalEmbedderSettings():
+            weights = find_weights(settings.model, settings.sha256)
+            load = _choose_runtime(settings, weights, models / weights.onnx_name)
+            async with open_local_embedder(weights.name, weights.sha256, load) as embedder:
+                yield embedder
+        case OpenAIEmbedderSettings():
+            yield OpenAIEmbedder(session, settings)
+
+
+def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:
+    """The tokenizer of the configured embedder, which needs no model in memory."""
+    match settings:
+        case LocalEmbedderSettings():
+            directory = find_weights(settings.model, settings.sha256).directory
+            return ModelTokenizer(directory, read_max_tokens(directory))
+        case OpenAIEmbedderSettings():
+            return ModelTokenizer(find_weights(settings.tokenizer).directory, settings.max_tokens)
+
+
+def _choose_runtime(settings: LocalEmbedderSettings, weights: Weights, onnx_form: Path) -> Callable[[], Encode]:
+    """Only the chosen runtime is imported: each costs memory and start-up time."""
+    if settings.runtime == "torch" or (settings.runtime == "auto" and not onnx_form.is_file()):
+        from rag.embedding.torch import load_torch  # noqa: PLC0415
+
+        return partial(load_torch, weights.directory, threads=settings.threads)
+    if not onnx_form.is_file():
+        raise Misconfigured(f"{onnx_form} is missing. Run `python -m ingest export`, or set RAG_EMBEDDER__RUNTIME=torch.")
+    from rag.embedding.onnx import load_onnx  # noqa: PLC0415
+
+    max_tokens = read_max_tokens(weights.directory)
+    return partial(load_onnx, onnx_form, weights.directory, max_tokens=max_tokens, threads=settings.threads)

@@ -1,0 +1,57 @@
+"""Any server with OpenAI's `/v1/embeddings`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from rag.errors import BadResponse
+from rag.http import require_success, translated_errors
+from rag.settings import OpenAIEmbedderSettings
+from rag.types import EmbedderIdentity, Vector
+
+_PART = "embedding server"
+
+
+class OpenAIEmbedder:
+    """Vectors from a server; they are brought to norm 1 here, because not every server does."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: OpenAIEmbedderSettings) -> None:
+        self._session = session
+        self._settings = settings
+        self._url = f"{str(settings.url).rstrip('/')}/embeddings"
+        key = settings.api_key
+        self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
+    @property
+    def identity(self) -> EmbedderIdentity:
+        return EmbedderIdentity(model=self._settings.model, dimension=self._settings.dimension)
+
+    async def embed_query(self, text: str) -> Vector:
+        [vector] = await self._embed([text])
+        return vector
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+        size = self._settings.batch_size
+        batches = [await self._embed(texts[start : start + size]) for start in range(0, len(texts), size)]
+        return [vector for batch in batches for vector in batch]
+
+    async def _embed(self, texts: Sequence[str]) -> list[Vector]:
+        request = {"model": self._settings.model, "input": list(texts), "encoding_format": "float"}
+        with translated_errors(_PART):
+            async with self._session.post(self._url, json=request, headers=self._headers) as response:
+                await require_success(_PART, response)
+                body = await response.json(content_type=None)
+        return self._to_vectors(body, len(texts))
+
+    def _to_vectors(self, body: Any, count: int) -> list[Vector]:
+        try:
+            items = sorted(body["data"], key=lambda item: item["index"])
+            vectors = np.array([item["embedding"] for item in items], dtype=np.float32)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadResponse(f"The {_PART} answered with something that is no list of embeddings.") from error
+        expected = (count, self._settings.dimension)
+        if vectors.shape != expected or not np.isfinite(vectors).all():
+            raise BadResponse(f"The {_PART} gave vectors of shape {vectors.shape}; expected {expected}.")
+        return list(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))

@@ -1,0 +1,31 @@
+"""The embedder's tokenizer, without the embedder: chunking needs no model in memory."""
+
+from pathlib import Path
+
+import tokenizers
+
+_SPECIAL_TOKENS = 2  # [CLS] and [SEP]
+
+
+class ModelTokenizer:
+    """Measures text as the model of one directory would read it."""
+
+    def __init__(self, directory: Path, max_tokens: int) -> None:
+        self._tokenizer = load_tokenizer(directory)
+        self._max_tokens = max_tokens - _SPECIAL_TOKENS
+
+    @property
+    def max_tokens(self) -> int:
+        return self._max_tokens
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        offsets: list[tuple[int, int]] = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        return offsets
+
+
+def load_tokenizer(directory: Path) -> tokenizers.Tokenizer:
+    """Loads tokenizer.json without the truncation and padding that it may ship with."""
+    tokenizer = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

@@ -1,0 +1,29 @@
+"""sentence-transformers on torch: the reference, and the form for GPUs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.embedding.local import Encode
+
+
+def load_torch(directory: Path, *, threads: int) -> Encode:
+    """Loads the model on the GPU where there is one."""
+    # Imported here because it takes seconds, which only whoever chooses this runtime should wait for.
+    import torch  # noqa: PLC0415
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+    from transformers.utils import logging  # noqa: PLC0415
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(threads)
+    model = SentenceTransformer(str(directory))
+
+    def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        embeddings: npt.NDArray[np.float32] = model.encode(
+            list(texts), normalize_embeddings=True, show_progress_bar=False
+        )
+        return embeddings
+
+    return encode

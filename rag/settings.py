@@ -1,0 +1,105 @@
+"""The settings that both applications read; each application adds its own to `KernelSettings`.
+
+Environment variables with the prefix `RAG_`, nested with `__`, or the same names in `.env`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.errors import Misconfigured
+
+
+class Part(BaseModel):
+    """One nested group of settings: frozen, and a name that does not exist is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LocalEmbedderSettings(Part):
+    """A sentence-transformers model in this process."""
+
+    kind: Literal["local"] = "local"
+    model: str = Field("all-MiniLM-L6-v2", description="The packaged model, a model directory, or a hub id.")
+    sha256: str | None = Field(None, description="Expected hash of model.safetensors; the packaged model has its own.")
+    runtime: Literal["auto", "onnx", "torch"] = Field(
+        "auto", description="auto: the ONNX form where `python -m ingest export` has made it, else torch."
+    )
+    threads: int = Field(1, ge=1, description="Inference threads; a second one slows single questions down.")
+
+
+class OpenAIEmbedderSettings(Part):
+    """Any server with OpenAI's `/v1/embeddings`: TEI, Infinity, vLLM."""
+
+    kind: Literal["openai"]
+    url: HttpUrl = Field(description="Base URL, such as http://127.0.0.1:8080/v1.")
+    model: str = Field(description="The model's name at that server.")
+    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
+    dimension: int = Field(ge=1, description="Length of its vectors.")
+    max_tokens: int = Field(256, ge=16, description="Its longest text, special tokens included.")
+    tokenizer: str = Field(
+        "all-MiniLM-L6-v2", description="Model whose tokenizer.json measures chunks: best the server's own."
+    )
+    batch_size: int = Field(32, ge=1, description="Texts in one request.")
+
+
+class EdgeStoreSettings(Part):
+    """Qdrant's engine in this process."""
+
+    kind: Literal["edge"] = "edge"
+
+
+class ServerStoreSettings(Part):
+    """A Qdrant server or cluster."""
+
+    kind: Literal["server"]
+    url: HttpUrl = Field(description="Base URL, such as http://127.0.0.1:6333.")
+    grpc_port: int = Field(6334, description="Port of its gRPC interface.")
+    api_key: SecretStr | None = Field(None, description="Its API key.")
+    collection: str = Field("groundwork", description="Name of the collection.")
+    timeout: int = Field(10, ge=1, description="Seconds for one call.")
+
+
+class TimeoutSettings(Part):
+    """Phases of every outgoing HTTP call, in seconds."""
+
+    connect: float = Field(3.0, gt=0, description="Seconds to open a connection.")
+    read: float = Field(30.0, gt=0, description="Seconds between two pieces of an answer.")
+
+
+EmbedderSettings = Annotated[LocalEmbedderSettings | OpenAIEmbedderSettings, Field(discriminator="kind")]
+StoreSettings = Annotated[EdgeStoreSettings | ServerStoreSettings, Field(discriminator="kind")]
+
+
+class KernelSettings(BaseSettings):
+    """What writer and reader must agree on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(Path(".data"), description="Everything this installation keeps.")
+    embedder: EmbedderSettings = Field(LocalEmbedderSettings(), description="Text to vectors.")
+    store: StoreSettings = Field(EdgeStoreSettings(), description="Where chunks live.")
+    http: TimeoutSettings = Field(TimeoutSettings(), description="Outgoing calls.")
+    max_document_bytes: int = Field(50_000_000, gt=0, description="Larger documents are rejected.")
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+
+
+S = TypeVar("S", bound=KernelSettings)
+
+
+def read_settings(kind: type[S]) -> S:
+    """Reads the environment once; `Misconfigured` names each variable that does not fit and why."""
+    try:
+        return kind()
+    except ValidationError as error:
+        faults = "; ".join(f"{variable_of(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        raise Misconfigured(f"These settings do not fit: {faults}") from error
+
+
+def variable_of(location: tuple[int | str, ...]) -> str:
+    return "RAG_" + "__".join(str(part).upper() for part in location)

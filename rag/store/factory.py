@@ -1,0 +1,32 @@
+"""Picks the store by the settings."""
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from rag.settings import EdgeStoreSettings, ServerStoreSettings, StoreSettings
+from rag.store.base import StoreReader, VectorStore
+from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.store.server import open_server_store
+from rag.types import EmbedderIdentity
+
+
+def open_reader(
+    settings: StoreSettings, embedder: EmbedderIdentity, *, root: Path
+) -> AbstractAsyncContextManager[StoreReader]:
+    """`root` is the folder of the embedded form."""
+    match settings:
+        case EdgeStoreSettings():
+            return open_edge_reader(root, embedder)
+        case ServerStoreSettings():
+            return open_server_store(settings, embedder)
+
+
+def open_writer(
+    settings: StoreSettings, embedder: EmbedderIdentity, *, root: Path
+) -> AbstractAsyncContextManager[VectorStore]:
+    """`root` is the folder of the embedded form."""
+    match settings:
+        case EdgeStoreSettings():
+            return open_edge_writer(root, embedder)
+        case ServerStoreSettings():
+            return open_server_store(settings, embedder)

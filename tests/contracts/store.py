@@ -1,0 +1,136 @@
+"""What every store must do; each adapter's test file collects this suite."""
+
+import uuid
+
+import numpy as np
+import pytest
+from rag.store.base import VectorStore
+from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope
+
+DIMENSION = 8
+EMBEDDER = EmbedderIdentity(model="contract", dimension=DIMENSION, digest="abc")
+OURS = Scope(tenant="ours")
+THEIRS = Scope(tenant="theirs")
+
+
+def direction(axis: int) -> np.ndarray:
+    vector = np.zeros(DIMENSION, dtype=np.float32)
+    vector[axis] = 1
+    return vector
+
+
+def point(text: str, *, axis: int = 0, document: str = "doc", ordinal: int = 0, **changes) -> Point:
+    chunk = Chunk(
+        id=str(uuid.uuid5(uuid.NAMESPACE_URL, document + text)),
+        document_id=DocumentId(document),
+        uri=f"file:///{document}.md",
+        media_type="text/markdown",
+        title=document,
+        heading_path=("Guide", "Part"),
+        text=text,
+        ordinal=ordinal,
+        content_hash="hash",
+        ingested_at=1.5,
+        chunk_count=2,
+    )
+    return Point(chunk=Chunk(**({f: getattr(chunk, f) for f in Chunk.__dataclass_fields__} | changes)), vector=direction(axis))
+
+
+def query(text: str, *, axis: int = 0) -> Query:
+    return Query(text=text, vector=direction(axis))
+
+
+async def texts(store: VectorStore, scope: Scope, where: ChunkFilter = FIRST_CHUNKS) -> set[str]:
+    return {chunk.text async for chunk in store.scroll(scope, where)}
+
+
+class StoreContract:
+    """A subclass gives the fixture `store`: an empty VectorStore for DIMENSION and EMBEDDER."""
+
+    async def test_a_chunk_comes_back_as_it_went_in(self, store):
+        written = point("the torque is 12 newton metres")
+        await store.upsert(OURS, [written])
+        await store.publish()
+        [found] = await store.search(OURS, query("torque"), limit=5)
+        assert found.chunk == written.chunk
+
+    async def test_similarity_is_the_cosine_of_question_and_passage(self, store):
+        await store.upsert(OURS, [point("near", axis=0), point("far", axis=1)])
+        await store.publish()
+        found = await store.search(OURS, query("anything", axis=0), limit=5)
+        assert {hit.chunk.text: pytest.approx(hit.similarity, abs=1e-5) for hit in found} == {"near": 1, "far": 0}
+
+    async def test_words_find_what_vectors_miss(self, store):
+        crowd = [point(f"filler number {n}", axis=0) for n in range(60)]
+        await store.upsert(OURS, [*crowd, point("error E1234 means no oil", axis=1)])
+        await store.publish()
+        found = await store.search(OURS, query("what is E1234", axis=0), limit=3)
+        assert "error E1234 means no oil" in {hit.chunk.text for hit in found}
+
+    async def test_a_chunk_that_both_rankings_like_comes_first(self, store):
+        await store.upsert(OURS, [point("apples", axis=1), point("pears", axis=0), point("apples too", axis=0)])
+        await store.publish()
+        found = await store.search(OURS, query("apples", axis=0), limit=3)
+        assert found[0].chunk.text == "apples too"
+        assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+
+    async def test_a_search_gives_no_more_than_its_limit(self, store):
+        await store.upsert(OURS, [point(f"passage {n}") for n in range(20)])
+        await store.publish()
+        assert len(await store.search(OURS, query("passage"), limit=7)) == 7
+
+    async def test_no_search_scroll_or_delete_crosses_tenants(self, store):
+        await store.upsert(OURS, [point("our secret", document="shared-name", id=str(uuid.uuid4()))])
+        await store.upsert(THEIRS, [point("their secret", document="shared-name", id=str(uuid.uuid4()))])
+        await store.delete(THEIRS, DocumentId("shared-name"))
+        await store.publish()
+        assert [hit.chunk.text for hit in await store.search(OURS, query("secret"), limit=5)] == ["our secret"]
+        assert await store.search(THEIRS, query("secret"), limit=5) == []
+        assert await texts(store, OURS) == {"our secret"}
+        assert await texts(store, THEIRS) == set()
+
+    async def test_a_filter_narrows_a_search_to_its_documents(self, store):
+        await store.upsert(OURS, [point("one", document="a"), point("two", document="b"), point("three", document="c")])
+        await store.publish()
+        wanted = ChunkFilter(document_ids=(DocumentId("a"), DocumentId("c")))
+        found = await store.search(OURS, query("text"), limit=5, where=wanted)
+        assert {hit.chunk.text for hit in found} == {"one", "three"}
+
+    async def test_filters_of_several_fields_must_all_hold(self, store):
+        await store.upsert(OURS, [point("one", document="a"), point("two", document="a", media_type="text/html")])
+        await store.publish()
+        wanted = ChunkFilter(document_ids=(DocumentId("a"),), media_types=("text/html",))
+        assert {hit.chunk.text for hit in await store.search(OURS, query("text"), limit=5, where=wanted)} == {"two"}
+
+    async def test_writing_a_chunk_twice_leaves_one(self, store):
+        await store.upsert(OURS, [point("same")])
+        await store.upsert(OURS, [point("same")])
+        await store.publish()
+        assert len([chunk async for chunk in store.scroll(OURS)]) == 1
+
+    async def test_delete_removes_a_document_and_nothing_else(self, store):
+        await store.upsert(OURS, [point("one", document="a"), point("two", document="a"), point("three", document="b")])
+        await store.delete(OURS, DocumentId("a"))
+        await store.publish()
+        assert await texts(store, OURS) == {"three"}
+
+    async def test_delete_keeps_the_chunks_it_is_told_to_keep(self, store):
+        kept, stale = point("kept", document="a"), point("stale", document="a")
+        await store.upsert(OURS, [kept, stale])
+        await store.delete(OURS, DocumentId("a"), keep=[kept.chunk.id])
+        await store.publish()
+        assert await texts(store, OURS) == {"kept"}
+
+    async def test_scroll_gives_every_chunk_over_many_pages(self, store):
+        await store.upsert(OURS, [point(f"passage {n}", document=f"d{n}") for n in range(700)])
+        await store.publish()
+        assert len(await texts(store, OURS)) == 700
+
+    async def test_scroll_lists_documents_by_their_first_chunks(self, store):
+        await store.upsert(OURS, [point("first"), point("second", ordinal=1)])
+        await store.publish()
+        assert await texts(store, OURS, FIRST_CHUNKS) == {"first"}
+
+    async def test_an_empty_collection_answers_with_nothing(self, store):
+        assert await store.search(OURS, query("anything"), limit=5) == []
+        assert await texts(store, OURS) == set()

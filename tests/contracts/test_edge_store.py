@@ -1,0 +1,105 @@
+"""The store contract on Qdrant's embedded engine, and what only the embedded form promises."""
+
+import subprocess
+import sys
+
+import pytest
+from rag.errors import IndexMismatch, Locked
+from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.types import EmbedderIdentity
+
+from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, query, texts
+
+
+class TestEdgeStore(StoreContract):
+    @pytest.fixture
+    async def store(self, tmp_path):
+        async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+            yield writer
+
+
+async def test_a_reader_sees_whole_revisions_only(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
+        await writer.upsert(OURS, [point("one", document="a")])
+        assert await texts(reader, OURS) == set()
+        await writer.publish()
+        await writer.upsert(OURS, [point("two", document="b")])
+        assert await texts(reader, OURS) == {"one"}
+        await writer.publish()
+        assert await texts(reader, OURS) == {"one", "two"}
+
+
+async def test_a_reader_finds_a_new_revision_by_itself(tmp_path):
+    import asyncio
+
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
+        await writer.upsert(OURS, [point("news")])
+        await writer.publish()
+        await asyncio.sleep(0.6)
+        assert [hit.chunk.text for hit in await reader.search(OURS, query("news"), limit=1)] == ["news"]
+
+
+async def test_a_scroll_under_way_survives_a_new_revision(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
+        await writer.upsert(OURS, [point(f"old {n}", document=f"d{n}") for n in range(600)])
+        await writer.publish()
+        scroll = reader.scroll(OURS)
+        await anext(scroll)
+        for _ in range(3):
+            await writer.publish()
+            reader.refresh()
+        assert len([chunk async for chunk in scroll]) == 599
+
+
+async def test_what_was_published_is_there_after_the_writer_is_gone(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        await writer.upsert(OURS, [point("kept")])
+        await writer.publish()
+        await writer.upsert(OURS, [point("never published", document="b")])
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        assert await texts(writer, OURS) == {"kept"}
+
+
+async def test_a_killed_writer_leaves_the_last_revision_and_frees_the_lock(tmp_path):
+    program = f"""
+import asyncio, os, signal
+from pathlib import Path
+from rag.store.edge import open_edge_writer
+from tests.contracts.store import EMBEDDER, OURS, point
+async def main():
+    async with open_edge_writer(Path({str(tmp_path)!r}), EMBEDDER) as writer:
+        await writer.upsert(OURS, [point("kept")])
+        await writer.publish()
+        await writer.upsert(OURS, [point("lost", document="b")])
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        assert await texts(writer, OURS) == {"kept"}
+
+
+async def test_a_second_writer_is_told_who_writes(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER):
+        with pytest.raises(Locked, match=r"process \d+"):
+            async with open_edge_writer(tmp_path, EMBEDDER):
+                pass
+
+
+async def test_another_embedder_is_refused_by_reader_and_writer(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        await writer.upsert(OURS, [point("one")])
+        await writer.publish()
+    other = EmbedderIdentity(model="another", dimension=8)
+    for opened in (open_edge_writer(tmp_path, other), open_edge_reader(tmp_path, other)):
+        with pytest.raises(IndexMismatch, match="contract"):
+            async with opened:
+                pass
+
+
+async def test_no_more_than_two_revisions_are_kept(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        for n in range(5):
+            await writer.upsert(OURS, [point(f"passage {n}")])
+            await writer.publish()
+    assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["4", "5"]
