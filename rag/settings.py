@@ -88,6 +88,21 @@ class KernelSettings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
 
+    @property
+    def store_dir(self) -> Path:
+        """Where the embedded store keeps its revisions."""
+        return self.data_dir / "store"
+
+    @property
+    def inbox_dir(self) -> Path:
+        """Where the folder inbox keeps its entries."""
+        return self.data_dir / "inbox"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where exported models lie."""
+        return self.data_dir / "models"
+
 
 S = TypeVar("S", bound=KernelSettings)
 

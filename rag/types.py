@@ -1,5 +1,6 @@
 """The values that pass between the parts, named as the rest of the code names them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NewType
@@ -37,6 +38,11 @@ class RawDocument:
     body: bytes
 
 
+def hash_of(body: bytes) -> str:
+    """What tells that a document has changed: sha256 of its raw bytes, hexadecimal."""
+    return hashlib.sha256(body).hexdigest()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """Text under one heading path, such as ("Install", "From source"); the path of a preamble is empty."""
@@ -55,7 +61,7 @@ class Document:
     title: str
     sections: tuple[Section, ...]
     content_hash: str
-    """sha256 of the raw bytes, hexadecimal: the same bytes need no second embedding."""
+    """`hash_of` its raw bytes: the same bytes need no second embedding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

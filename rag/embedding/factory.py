@@ -24,8 +24,8 @@ async def open_embedder(
     match settings:
         case LocalEmbedderSettings():
             weights = find_weights(settings.model, settings.sha256)
-            load = _choose_runtime(settings, weights, models / weights.onnx_name)
-            async with open_local_embedder(weights.name, weights.sha256, load) as embedder:
+            load, batch_size = _choose_runtime(settings, weights, models / weights.onnx_name)
+            async with open_local_embedder(weights.name, weights.sha256, load, batch_size=batch_size) as embedder:
                 yield embedder
         case OpenAIEmbedderSettings():
             yield OpenAIEmbedder(session, settings)
@@ -41,15 +41,20 @@ def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:
             return ModelTokenizer(find_weights(settings.tokenizer).directory, settings.max_tokens)
 
 
-def _choose_runtime(settings: LocalEmbedderSettings, weights: Weights, onnx_form: Path) -> Callable[[], Encode]:
-    """Only the chosen runtime is imported: each costs memory and start-up time."""
+def _choose_runtime(
+    settings: LocalEmbedderSettings, weights: Weights, onnx_form: Path
+) -> tuple[Callable[[], Encode], int]:
+    """How to load the model, and the batch size that suits it. Only the chosen runtime is imported: each costs memory."""
     if settings.runtime == "torch" or (settings.runtime == "auto" and not onnx_form.is_file()):
-        from rag.embedding.torch import load_torch  # noqa: PLC0415
+        from rag.embedding import torch  # noqa: PLC0415
 
-        return partial(load_torch, weights.directory, threads=settings.threads)
+        return partial(torch.load_torch, weights.directory, threads=settings.threads), torch.BATCH_SIZE
     if not onnx_form.is_file():
         raise Misconfigured(f"{onnx_form} is missing. Run `python -m ingest export`, or set RAG_EMBEDDER__RUNTIME=torch.")
-    from rag.embedding.onnx import load_onnx  # noqa: PLC0415
+    from rag.embedding import onnx  # noqa: PLC0415
 
     max_tokens = read_max_tokens(weights.directory)
-    return partial(load_onnx, onnx_form, weights.directory, max_tokens=max_tokens, threads=settings.threads)
+    load = partial(
+        onnx.load_onnx, onnx_form, weights.directory, max_tokens=max_tokens, threads=settings.threads
+    )
+    return load, onnx.BATCH_SIZE

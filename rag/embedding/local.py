@@ -14,18 +14,19 @@ from rag.types import EmbedderIdentity, Vector
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to an array of shape (texts, dimension), each row of norm 1. Not thread-safe."""
 
-# Activations grow with batch × length²: 16 passages keep a whole worker under 0.5 GB and cost no speed on a CPU.
-_BATCH_SIZE = 16
 _WAITING = 128
 
 
 class LocalEmbedder:
     """One model and one thread: tokenizers are not thread-safe, and a second thread would not be faster."""
 
-    def __init__(self, identity: EmbedderIdentity, encode: Encode, thread: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, identity: EmbedderIdentity, encode: Encode, thread: ThreadPoolExecutor, *, batch_size: int
+    ) -> None:
         self._identity = identity
         self._encode = encode
         self._thread = thread
+        self._batch_size = batch_size
         self._gate = Gate("embedder", running=1, waiting=_WAITING)
 
     @property
@@ -40,8 +41,8 @@ class LocalEmbedder:
         # Texts of like length share a batch, so that little is padded.
         by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors: dict[int, Vector] = {}
-        for start in range(0, len(by_length), _BATCH_SIZE):
-            batch = by_length[start : start + _BATCH_SIZE]
+        for start in range(0, len(by_length), self._batch_size):
+            batch = by_length[start : start + self._batch_size]
             vectors.update(zip(batch, await self._embed([texts[index] for index in batch]), strict=True))
         return [vectors[index] for index in range(len(texts))]
 
@@ -51,11 +52,13 @@ class LocalEmbedder:
 
 
 @asynccontextmanager
-async def open_local_embedder(model: str, digest: str, load: Callable[[], Encode]) -> AsyncIterator[LocalEmbedder]:
+async def open_local_embedder(
+    model: str, digest: str, load: Callable[[], Encode], *, batch_size: int
+) -> AsyncIterator[LocalEmbedder]:
     """Loads the model in its own thread, warms it up and reads its dimension off the first vector."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder") as thread:
         loop = asyncio.get_running_loop()
         encode = await loop.run_in_executor(thread, load)
         warm = await loop.run_in_executor(thread, encode, ["warm"])
         identity = EmbedderIdentity(model=model, dimension=warm.shape[1], digest=digest)
-        yield LocalEmbedder(identity, encode, thread)
+        yield LocalEmbedder(identity, encode, thread, batch_size=batch_size)

@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from rag.embedding.local import Encode
 
+# Enough to keep a GPU busy.
+BATCH_SIZE = 64
+
 
 def load_torch(directory: Path, *, threads: int) -> Encode:
     """Loads the model on the GPU where there is one."""
@@ -22,7 +25,7 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
 
     def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
         embeddings: npt.NDArray[np.float32] = model.encode(
-            list(texts), normalize_embeddings=True, show_progress_bar=False
+            list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
         )
         return embeddings
 

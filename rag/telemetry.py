@@ -1,0 +1,38 @@
+"""Logs: structured, to standard error, with fields and never content."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from rag.settings import KernelSettings
+
+
+def configure_logging(settings: KernelSettings) -> None:
+    """One line an event: coloured on a terminal, JSON elsewhere; a library's own records take the same way."""
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_render(as_json)))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+
+
+def _render(as_json: bool) -> list[structlog.typing.Processor]:
+    drop: structlog.typing.Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if as_json:
+        renderer: Any = structlog.processors.JSONRenderer()
+        return [drop, structlog.processors.dict_tracebacks, renderer]
+    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

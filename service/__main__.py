@@ -1,0 +1,167 @@
+"""`python -m service`: serves, and keeps the API keys."""
+
+import argparse
+import errno
+import ipaddress
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import uvicorn
+
+from rag.errors import GroundworkError, Misconfigured
+from rag.settings import read_settings
+from rag.telemetry import configure_logging
+from service.app import create_app
+from service.keys import Keys
+from service.resources import Resources, open_resources
+from service.settings import Settings
+from service.worker import open_worker
+
+_EXAMPLES = """examples:
+  python -m service                                serves on 127.0.0.1:8000
+  python -m service --port 9000                    somewhere else
+  python -m service keys create --tenant acme --role writer
+  python -m service --host 0.0.0.0                 for others too; keys must exist
+  curl -N localhost:8000/v1/answers -H 'Content-Type: application/json' \\
+       -d '{"question": "How do I run it?", "stream": true}'
+
+settings: environment variables RAG_…, or .env; the README lists them"""
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    try:
+        settings = read_settings(Settings)
+        given = {name: getattr(arguments, name) for name in ("host", "port") if getattr(arguments, name) is not None}
+        settings = settings.model_copy(update=given)
+        configure_logging(settings)
+        if arguments.command == "keys":
+            _keys(arguments, Keys(settings.keys_file))
+        else:
+            _serve(settings)
+    except GroundworkError as error:
+        _say(f"service: {error}")
+        return 1
+    return 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Answers questions from the collection, with citations.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", help="address to listen on (RAG_HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (RAG_PORT)")
+    commands = parser.add_subparsers(dest="command")
+    keys = commands.add_parser("keys", help="create, list and revoke API keys").add_subparsers(
+        dest="action", required=True
+    )
+    create = keys.add_parser("create", help="print a new key; it is shown once")
+    create.add_argument("--tenant", default="default", help="whose documents it opens (default: %(default)s)")
+    create.add_argument("--role", choices=["reader", "writer"], default="reader", help="writers upload and delete too")
+    keys.add_parser("list", help="every key with its tenant and role, never the secret")
+    revoke = keys.add_parser("revoke", help="take a key out of force at once")
+    revoke.add_argument("id", help="as `keys list` shows it")
+    return parser.parse_args()
+
+
+def _keys(arguments: argparse.Namespace, keys: Keys) -> None:
+    match arguments.action:
+        case "create":
+            _print(keys.create(tenant=arguments.tenant, role=arguments.role))
+        case "revoke":
+            keys.revoke(arguments.id)
+            _print(f"{arguments.id} is revoked.")
+        case "list":
+            for key in keys.list():
+                created = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
+                _print(f"{key.id}  {key.role:6}  {created}  {key.tenant}")
+
+
+def _serve(settings: Settings) -> None:
+    _require_keys_beyond_loopback(settings)
+    listener = _listen(settings.host, settings.port)
+    app = create_app(settings, _open_all(settings, listener.getsockname()[1]))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@asynccontextmanager
+async def _open_all(settings: Settings, port: int) -> AsyncIterator[Resources]:
+    """Resources first: a service that refuses to start should not have started a worker."""
+    async with open_resources(settings) as resources:
+        _say(_welcome(settings, port))
+        if settings.worker == "none":
+            yield resources
+            return
+        async with open_worker():
+            yield resources
+
+
+def _require_keys_beyond_loopback(settings: Settings) -> None:
+    if _is_loopback(settings.host) or Keys(settings.keys_file).exist():
+        return
+    raise Misconfigured(
+        f"{settings.host} can be reached from outside, and there are no API keys. "
+        "Create one first: `python -m service keys create --role writer`."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Takes the port before the models load, so that a taken one is said at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Misconfigured(f"Port {port} is taken. Choose another: `--port {port + 1}` or RAG_PORT.") from error
+        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+    return listener
+
+
+def _welcome(settings: Settings, port: int) -> str:
+    base = f"http://{'localhost' if _is_loopback(settings.host) else settings.host}:{port}"
+    return (
+        f"\nGroundwork answers on {base}\n"
+        f"  the page       {base}/\n"
+        f"  the API        {base}/docs\n"
+        f"  in a terminal  curl -N {base}/v1/answers -H 'Content-Type: application/json' "
+        """-d '{"question": "How do I swap the language model?", "stream": true}'\n"""
+        "  your documents python -m ingest run ~/my/folder\n"
+    )
+
+
+def _print(line: str) -> None:
+    print(line)  # noqa: T201 - the result that was asked for
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - for the person who started this
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""What an answer is made of: embed the question, search, write from what was found, cite it."""
+
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from rag.embedding.base import Embedder
+from rag.errors import BadResponse
+from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
+from service.generation.base import Usage
+from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
+from service.retrieval import Retriever
+from service.stopwatch import Stopwatch
+from service.writing.base import Cited, Material, Writer
+
+NOT_IN_THE_DOCUMENTS = "The documents do not say anything about this."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """A question with everything that decides its answer."""
+
+    scope: Scope
+    question: str
+    limit: int
+    where: ChunkFilter = EVERYTHING
+    arrived: float | None = None
+    """`perf_counter()` when the request came in, which is where the user's time to first token begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A passage under the number that the answer's markers use."""
+
+    number: int
+    hit: ScoredChunk
+    quote: str | None = None
+    """The words of the passage that carry the answer, where they are known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The whole result."""
+
+    id: str
+    text: str
+    refused: bool
+    citations: Sequence[Citation]
+    usage: Usage | None
+    timings: dict[str, float]
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """First event: what was found. It comes when the first piece of the answer is there."""
+
+    citations: Sequence[Citation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+Event = Sources | Token | Answer
+"""`Sources`, then any number of `Token`, then the `Answer`."""
+
+
+class Answerer:
+    """The use case; it knows no HTTP, no database and no model by name."""
+
+    def __init__(self, embedder: Embedder, retriever: Retriever, writer: Writer) -> None:
+        self._embedder = embedder
+        self._retriever = retriever
+        self._writer = writer
+
+    async def search(self, inquiry: Inquiry, watch: Stopwatch) -> Material:
+        """The first half of an answer: the passages it would be written from."""
+        vector = await self._embedder.embed_query(inquiry.question)
+        watch.lap("embed")
+        query = Query(text=inquiry.question, vector=vector)
+        hits = await self._retriever.retrieve(inquiry.scope, query, limit=inquiry.limit, where=inquiry.where)
+        watch.lap("search")
+        return Material(question=inquiry.question, vector=vector, hits=hits)
+
+    async def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
+        """Whatever fails before the first piece of text is there is raised before the first event."""
+        watch = Stopwatch(inquiry.arrived)
+        material = await self.search(inquiry, watch)
+        if self._retriever.is_relevant(material.hits):
+            events = self._write(material, watch)
+        else:
+            events = self._refuse(watch)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _refuse(self, watch: Stopwatch) -> AsyncGenerator[Event]:
+        yield Sources(citations=[])
+        TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
+        yield Token(text=NOT_IN_THE_DOCUMENTS)
+        yield _Draft([]).to_answer("", watch, refused=True)
+
+    async def _write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Event]:
+        draft = _Draft(material.hits)
+        async with aclosing(self._writer.write(material, watch)) as pieces:
+            first = await _first_text(pieces, draft)
+            watch.lap("first_token")
+            yield Sources(citations=draft.sources)
+            TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
+            yield Token(text=first)
+            async for piece in pieces:
+                draft.add(piece)
+                if isinstance(piece, str):
+                    yield Token(text=piece)
+        watch.lap("generate")
+        yield draft.to_answer(self._writer.model, watch)
+
+
+class _Draft:
+    """An answer as it grows."""
+
+    def __init__(self, hits: Sequence[ScoredChunk]) -> None:
+        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(hits, start=1)]
+        self._text: list[str] = []
+        self._quotes: dict[int, str | None] = {}
+        self._usage: Usage | None = None
+
+    def add(self, piece: str | Cited | Usage) -> None:
+        match piece:
+            case str():
+                self._text.append(piece)
+            case Cited():
+                self._quotes.setdefault(piece.number, piece.quote)
+            case Usage():
+                self._usage = piece
+
+    def to_answer(self, model: str, watch: Stopwatch, *, refused: bool = False) -> Answer:
+        if self._usage:
+            TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
+            TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
+        ANSWERS.labels("refused" if refused else "answered").inc()
+        return Answer(
+            id=uuid.uuid4().hex,
+            text=NOT_IN_THE_DOCUMENTS if refused else "".join(self._text).strip(),
+            refused=refused,
+            citations=self._citations(),
+            usage=self._usage,
+            timings=watch.timings(),
+            model=model,
+        )
+
+    def _citations(self) -> list[Citation]:
+        return [
+            Citation(number=source.number, hit=source.hit, quote=self._quotes[source.number])
+            for source in self.sources
+            if source.number in self._quotes
+        ]
+
+
+async def _first_text(pieces: AsyncIterator[str | Cited | Usage], draft: _Draft) -> str:
+    async for piece in pieces:
+        draft.add(piece)
+        if isinstance(piece, str):
+            return piece
+    raise BadResponse("The model answered with nothing.")

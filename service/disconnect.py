@@ -1,0 +1,36 @@
+"""Work that nobody waits for any more is stopped."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+T = TypeVar("T")
+
+
+class ClientGone(Exception):
+    """The client closed the connection before there was anything to send."""
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Awaits the work and cancels it when the client leaves; the body must have been read before."""
+    task = asyncio.create_task(work)
+    watcher = asyncio.create_task(_disconnection(request))
+    try:
+        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        return task.result()
+    finally:
+        for pending in (task, watcher):
+            pending.cancel()
+            with suppress(asyncio.CancelledError):
+                if not pending.done():
+                    await pending
+
+
+async def _disconnection(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,1 @@
+"""Prompt to a stream of pieces."""

@@ -1,0 +1,37 @@
+"""The port of the generator."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model reads."""
+
+    system: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the model server counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Generator(Protocol):
+    """A language model behind an HTTP server."""
+
+    @property
+    def model(self) -> str:
+        """Its name, as answers and metrics report it."""
+        ...
+
+    def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
+        """Pieces of text as they are written, then the usage where the server tells it.
+
+        Closing the iterator ends the generation upstream. Raises `Unavailable` or `BadResponse`, also mid-stream.
+        """
+        ...

@@ -1,0 +1,92 @@
+"""Any server with OpenAI's `/v1/chat/completions`, streamed."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import aiohttp
+
+from rag.errors import BadResponse
+from rag.gate import Gate
+from rag.http import require_success, translated_errors
+from service.generation.base import Prompt, Usage
+
+_PART = "model server"
+_DONE = "[DONE]"
+
+
+class OpenAIGenerator:
+    """Streams one completion for each call, as many at once as the gate lets in."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        url: str,
+        model: str,
+        headers: Mapping[str, str],
+        gate: Gate,
+        max_tokens: int,
+        temperature: float,
+    ) -> None:
+        self._session = session
+        self._url = f"{url.rstrip('/')}/chat/completions"
+        self._model = model
+        self._headers = headers
+        self._gate = gate
+        self._options = {"max_tokens": max_tokens, "temperature": temperature}
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
+        request = {
+            "model": self._model,
+            "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **self._options,
+        }
+        async with self._gate.enter():
+            with translated_errors(_PART):
+                # Leaving this block closes the connection, which is how the server learns that nobody listens.
+                async with self._session.post(self._url, json=request, headers=self._headers) as response:
+                    await require_success(_PART, response)
+                    async with aclosing(_read_events(response.content)) as events:
+                        async for event in events:
+                            for piece in _to_pieces(event):
+                                yield piece
+
+
+async def _read_events(stream: aiohttp.StreamReader) -> AsyncGenerator[dict[str, Any]]:
+    """The JSON of each `data:` line, up to `[DONE]`; a stream that ends without it was broken off."""
+    try:
+        async for line in stream:
+            field, _, value = line.decode().strip().partition(":")
+            if field != "data":
+                continue
+            if value.strip() == _DONE:
+                return
+            yield json.loads(value)
+    except ValueError as error:  # No JSON, no UTF-8, or a line without end.
+        raise BadResponse(f"The {_PART} streamed something that is not JSON.") from error
+    raise BadResponse(f"The {_PART} broke its answer off.")
+
+
+def _to_pieces(event: dict[str, Any]) -> list[str | Usage]:
+    pieces: list[str | Usage] = []
+    try:
+        if "error" in event:
+            raise BadResponse(f"The {_PART} failed mid-stream: {event['error'].get('message', 'no reason given')}")
+        for choice in event["choices"]:
+            if text := choice["delta"].get("content"):
+                pieces.append(text)
+        if usage := event.get("usage"):
+            pieces.append(
+                Usage(prompt_tokens=usage["prompt_tokens"], completion_tokens=usage["completion_tokens"])
+            )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadResponse(f"The {_PART} streamed JSON that is no completion.") from error
+    return pieces

@@ -1,0 +1,46 @@
+"""Every metric of the online path."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10)
+# vLLM's buckets, so that the user's and the model server's view lie on the same grid.
+_TTFT_BUCKETS = (
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2, 2.5, 5, 7.5, 10, 20, 40, 80, 160,
+)  # fmt: skip
+_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
+
+REQUESTS = Counter("rag_requests_total", "Requests by route and outcome.", ["route", "outcome"])
+REQUEST_DURATION = Histogram(
+    "rag_request_duration_seconds",
+    "From the request's arrival to the last byte of its response.",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 40),
+)
+INFLIGHT = Gauge("rag_inflight_requests", "Requests that have not been answered to the end.")
+TIME_TO_FIRST_TOKEN = Histogram(
+    "rag_time_to_first_token_seconds",
+    "From the request's arrival to the first byte of answer text: what the user waits, every stage included.",
+    buckets=_TTFT_BUCKETS,
+)
+GENERATOR_TIME_TO_FIRST_TOKEN = Histogram(
+    "rag_generator_time_to_first_token_seconds",
+    "From the call of the model to its first piece.",
+    buckets=_TTFT_BUCKETS,
+)
+TIME_PER_OUTPUT_TOKEN = Histogram(
+    "rag_time_per_output_token_seconds",
+    "(last piece - first piece) / (pieces - 1) of one answer of the model; a piece is one streamed chunk.",
+    buckets=_TOKEN_BUCKETS,
+)
+STAGE_DURATION = Histogram(
+    "rag_stage_duration_seconds", "Time of one stage of an answer.", ["stage"], buckets=_STAGE_BUCKETS
+)
+RETRIEVED_CHUNKS = Histogram(
+    "rag_retrieved_chunks", "Passages found for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
+)
+ANSWERS = Counter("rag_answers_total", "Answers by what they are made of.", ["kind"])
+TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
+
+STAGES = ("embed", "search", "prompt", "first_token", "generate")
+for stage in STAGES:
+    STAGE_DURATION.labels(stage)

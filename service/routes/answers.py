@@ -1,0 +1,100 @@
+"""`POST /v1/answers` and `POST /v1/search`."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from rag.errors import GroundworkError, InvalidInput
+from rag.types import Scope
+from service import answering, schemas
+from service.answering import Inquiry, Token
+from service.dependencies import Held, ReadingScope
+from service.disconnect import while_connected
+from service.problems import to_problem
+from service.resources import Resources
+from service.stopwatch import Stopwatch
+
+router = APIRouter(prefix="/v1", tags=["answers"])
+
+_MAX_BODY_BYTES = 100_000
+_STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.post("/answers", response_model=schemas.Answer, max_body_size=_MAX_BODY_BYTES)
+async def answer(body: schemas.AnswerRequest, request: Request, held: Held, scope: ReadingScope) -> Any:
+    """Answers from the documents, with citations: as JSON, or as server-sent events with `"stream": true`."""
+    events = held.answerer.answer(_to_inquiry(body, request, held, scope))
+    # The first event waits for the first piece: what fails before it is a status, not a broken stream.
+    first = await while_connected(request, anext(events))
+    if body.stream:
+        return StreamingResponse(_to_stream(first, events), media_type="text/event-stream", headers=_STREAM_HEADERS)
+    return await while_connected(request, _last(events))
+
+
+@router.post("/search", max_body_size=_MAX_BODY_BYTES)
+async def search(
+    body: schemas.SearchRequest, request: Request, held: Held, scope: ReadingScope
+) -> schemas.SearchResponse:
+    """The passages that an answer would be written from."""
+    inquiry = _to_inquiry(body, request, held, scope)
+    watch = Stopwatch(inquiry.arrived)
+    material = await held.answerer.search(inquiry, watch)
+    found = [answering.Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
+    results = [schemas.Citation.from_citation(citation) for citation in found]
+    return schemas.SearchResponse(results=results, timings=watch.timings())
+
+
+def _to_inquiry(body: schemas.SearchRequest, request: Request, held: Resources, scope: Scope) -> Inquiry:
+    settings = held.settings
+    if len(body.question) > settings.max_question_chars:
+        raise InvalidInput(f"question: longer than {settings.max_question_chars} characters.")
+    return Inquiry(
+        scope=scope,
+        question=body.question,
+        limit=body.limit or settings.retrieval.limit,
+        where=body.filter.to_chunk_filter(),
+        arrived=request.state.arrived,
+    )
+
+
+async def _last(events: AsyncIterator[answering.Event]) -> schemas.Answer:
+    last: answering.Event | None = None
+    async for last in events:
+        pass
+    assert isinstance(last, answering.Answer)
+    return schemas.Answer.from_answer(last)
+
+
+async def _to_stream(first: answering.Event, rest: AsyncGenerator[answering.Event]) -> AsyncIterator[str]:
+    try:
+        yield _to_sse(first)
+        async for event in rest:
+            yield _to_sse(event)
+    except GroundworkError as error:
+        yield _sse("error", json.dumps(to_problem(error)))
+    finally:
+        # Reached also when the client leaves: closing the events ends the generation upstream.
+        await rest.aclose()
+
+
+def _to_sse(event: answering.Event) -> str:
+    match event:
+        case answering.Sources():
+            sources = [schemas.Citation.from_citation(citation).model_dump() for citation in event.citations]
+            return _sse("sources", json.dumps({"sources": sources}))
+        case Token():
+            return _sse("token", json.dumps({"text": event.text}))
+        case answering.Answer():
+            return _sse("done", _to_json(schemas.Answer.from_answer(event)))
+
+
+def _to_json(model: BaseModel) -> str:
+    return model.model_dump_json()
+
+
+def _sse(event: str, data: str) -> str:
+    return f"event: {event}\ndata: {data}\n\n"

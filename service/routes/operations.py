@@ -1,0 +1,37 @@
+"""What operators and orchestrators ask: alive, ready, metrics."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from rag.errors import Unavailable
+from rag.types import FIRST_CHUNKS, Scope
+from service.dependencies import Held
+from service.schemas import Status
+
+router = APIRouter(tags=["operations"])
+
+_NO_TENANT = Scope(tenant="")
+
+
+@router.get("/livez")
+async def livez() -> Status:
+    """The process answers. It asks nothing else: a restart mends no dependency."""
+    return Status(status="ok")
+
+
+@router.get("/readyz")
+async def readyz(held: Held, response: Response) -> Status:
+    """The models are loaded (the service does not start without them) and the store answers."""
+    try:
+        async for _ in held.store.scroll(_NO_TENANT, FIRST_CHUNKS):
+            break
+    except Unavailable as error:
+        response.status_code = 503
+        return Status(status="unavailable", detail={"store": str(error)})
+    return Status(status="ok")
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """Prometheus's text format."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,70 @@
+"""The settings of the online path."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, SecretStr
+
+from rag.settings import KernelSettings, Part
+
+
+class EmbeddedGeneratorSettings(Part):
+    """llama.cpp in this process, behind its OpenAI-compatible server on loopback."""
+
+    kind: Literal["embedded"] = "embedded"
+    model: str = Field("SmolLM2-135M-Instruct", description="The packaged model, or the path of a .gguf file.")
+    slots: int = Field(4, ge=1, description="Answers written at once; more wait.")
+    context_tokens: int = Field(2048, ge=256, description="Prompt and answer of one slot.")
+    threads: int | None = Field(None, ge=1, description="Threads of llama.cpp; unset: one for each core.")
+
+
+class OpenAIGeneratorSettings(Part):
+    """Any server with OpenAI's `/v1/chat/completions`: vLLM, TGI, Ollama, OpenAI."""
+
+    kind: Literal["openai"]
+    url: HttpUrl = Field(description="Base URL, such as http://127.0.0.1:8080/v1.")
+    model: str = Field(description="The model's name at that server.")
+    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
+    concurrency: int = Field(64, ge=1, description="Answers asked for at once; more wait.")
+
+
+GeneratorSettings = Annotated[EmbeddedGeneratorSettings | OpenAIGeneratorSettings, Field(discriminator="kind")]
+
+
+class RetrievalSettings(Part):
+    """How many passages an answer may draw on, and how near they must be."""
+
+    limit: int = Field(5, ge=1, le=50, description="Passages for one answer.")
+    min_similarity: float = Field(
+        0.25, ge=-1, le=1, description="No passage this near to the question (cosine): not in the documents."
+    )
+
+
+class AnsweringSettings(Part):
+    """How an answer is made."""
+
+    mode: Literal["auto", "generate", "quote"] = Field(
+        "auto", description="auto: quote with the embedded model, generate with any other."
+    )
+    max_tokens: int = Field(384, ge=1, description="Longest answer of the model.")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer twice.")
+    waiting: int = Field(64, ge=0, description="Questions that may wait for the model; one more gets 503.")
+
+
+class Settings(KernelSettings):
+    """What `python -m service` reads."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs API keys.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    worker: Literal["child", "none"] = Field("child", description="child: start an ingest worker beside the service.")
+    generator: GeneratorSettings = Field(EmbeddedGeneratorSettings(), description="Who writes answers.")
+    retrieval: RetrievalSettings = Field(RetrievalSettings(), description="What answers draw on.")
+    answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
+    max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
+    keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
+    drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the API keys are kept."""
+        return self.keys_path or self.data_dir / "keys.json"

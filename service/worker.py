@@ -1,0 +1,49 @@
+"""The ingest worker as a child process, for installations where nobody else starts one."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+log = structlog.get_logger()
+
+_RESTART_SECONDS = 2.0
+_STOP_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def open_worker() -> AsyncIterator[None]:
+    """Keeps one worker running; it ends with this process even when this process is killed."""
+    keeper = asyncio.create_task(_keep_running())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep_running() -> None:
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ingest", "worker", "--exit-with-parent", stdin=asyncio.subprocess.DEVNULL
+        )
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            await _stop(process)
+            raise
+        log.warning("worker_ended", status=status, restart_in_seconds=_RESTART_SECONDS)
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,1 @@
+"""Passages to answer text: by quoting, or by a model."""
