@@ -24,7 +24,7 @@ _CUTS: Final = tuple(
 # Never change it: it would change the id of every chunk.
 _NAMESPACE: Final = UUID("0d9f7c1e-5a54-5b0c-8a8e-3c1d2b7f6e90")
 # Bounds what tokenizing a section holds in memory at once.
-_SLAB_CHARACTERS: Final = 8_000
+_SLAB_CHARACTERS: Final = 50_000
 # A word that the model does not know is one token however long it is; cut in two, it is more.
 _LONG_WORD_CHARACTERS: Final = 64
 _PIECE_OF_LONG_WORD: Final = 4

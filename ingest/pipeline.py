@@ -145,9 +145,7 @@ async def _batches(
         yield batch
 
 
-async def _write(
-    batch: Sequence[_Prepared], store: VectorStore, embedder: Embedder, scope: Scope
-) -> list[Outcome]:
+async def _write(batch: Sequence[_Prepared], store: VectorStore, embedder: Embedder, scope: Scope) -> list[Outcome]:
     chunks = [chunk for prepared in batch for chunk in prepared.chunks]
     with STAGE_DURATION.labels("embed").time():
         vectors = await embedder.embed_passages([chunk.passage for chunk in chunks])

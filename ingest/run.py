@@ -15,9 +15,7 @@ from rag.http import open_session
 from rag.types import RawDocument, Scope
 
 
-async def run(
-    sources: Sequence[str], settings: Settings, scope: Scope, *, dry_run: bool, quiet: bool
-) -> Summary:
+async def run(sources: Sequence[str], settings: Settings, scope: Scope, *, dry_run: bool, quiet: bool) -> Summary:
     """Raises `InvalidInput` for a source that cannot be opened, before anything is taken in."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(settings.http))

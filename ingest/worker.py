@@ -48,7 +48,7 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
 
 
 async def _work_until_idle(inbox: FolderInbox, settings: Settings, stopped: Stopped) -> None:
-    """Holds the model and the store while there is work, and lets both go after: an idle worker costs next to nothing."""
+    """Holds the model and the store while there is work and lets both go after: idle, a worker costs little."""
     async with open_resources(settings) as resources:
         last_work = time.monotonic()
         while not stopped() and time.monotonic() - last_work < settings.worker_idle_seconds:
@@ -85,7 +85,8 @@ async def _apply(job: Upload | Removal, resources: Resources) -> str | None:
         return None
     raw = RawDocument(id=job.document_id, uri=job.uri, media_type=job.media_type, body=job.body)
     outcomes = ingest_documents(_only(raw), resources.store, resources.embedder, resources.chunker, job.scope)
-    return [outcome.reason async for outcome in outcomes][0]
+    [outcome] = [outcome async for outcome in outcomes]
+    return outcome.reason
 
 
 async def _only(raw: RawDocument) -> AsyncIterator[RawDocument]:

@@ -21,9 +21,7 @@ async def _resources(request: Request) -> Resources:
 Held = Annotated[Resources, Depends(_resources)]
 
 
-async def _caller(
-    held: Held, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Caller:
+async def _caller(held: Held, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
     return held.keys.authenticate(credentials.credentials if credentials else None)
 
 

@@ -37,12 +37,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         embedder = await stack.enter_async_context(
             open_embedder(settings.embedder, session, models=settings.models_dir)
         )
-        store = await stack.enter_async_context(
-            open_reader(settings.store, embedder.identity, root=settings.store_dir)
-        )
-        generator = await stack.enter_async_context(
-            open_generator(settings.generator, settings.answering, session)
-        )
+        store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
+        generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
         retriever = Retriever(store, min_similarity=settings.retrieval.min_similarity)
         yield Resources(
             settings=settings,

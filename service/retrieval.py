@@ -1,5 +1,7 @@
 """Question to candidates."""
 
+from collections.abc import Sequence
+
 from rag.store.base import StoreReader
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
 from service.metrics import RETRIEVED_CHUNKS
@@ -20,7 +22,7 @@ class Retriever:
         RETRIEVED_CHUNKS.observe(len(hits))
         return hits
 
-    def is_relevant(self, hits: list[ScoredChunk]) -> bool:
+    def is_relevant(self, hits: Sequence[ScoredChunk]) -> bool:
         """Whether the nearest passage is near enough to answer from.
 
         The fused score cannot tell: it only knows ranks, and something is always first.

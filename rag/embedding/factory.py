@@ -44,17 +44,17 @@ def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:
 def _choose_runtime(
     settings: LocalEmbedderSettings, weights: Weights, onnx_form: Path
 ) -> tuple[Callable[[], Encode], int]:
-    """How to load the model, and the batch size that suits it. Only the chosen runtime is imported: each costs memory."""
+    """How to load the model, and the batch size that suits it; only the chosen runtime is imported."""
     if settings.runtime == "torch" or (settings.runtime == "auto" and not onnx_form.is_file()):
         from rag.embedding import torch  # noqa: PLC0415
 
         return partial(torch.load_torch, weights.directory, threads=settings.threads), torch.BATCH_SIZE
     if not onnx_form.is_file():
-        raise Misconfigured(f"{onnx_form} is missing. Run `python -m ingest export`, or set RAG_EMBEDDER__RUNTIME=torch.")
+        raise Misconfigured(
+            f"{onnx_form} is missing. Run `python -m ingest export`, or set RAG_EMBEDDER__RUNTIME=torch."
+        )
     from rag.embedding import onnx  # noqa: PLC0415
 
     max_tokens = read_max_tokens(weights.directory)
-    load = partial(
-        onnx.load_onnx, onnx_form, weights.directory, max_tokens=max_tokens, threads=settings.threads
-    )
+    load = partial(onnx.load_onnx, onnx_form, weights.directory, max_tokens=max_tokens, threads=settings.threads)
     return load, onnx.BATCH_SIZE

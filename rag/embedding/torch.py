@@ -19,7 +19,7 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
     from transformers.utils import logging  # noqa: PLC0415
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers left its type out
     torch.set_num_threads(threads)
     model = SentenceTransformer(str(directory))
 

@@ -1,9 +1,9 @@
 """The inbox as a folder: one file an entry, and a rename for every change of state.
 
-    incoming/    being written
-    queued/      <time>.<key>  a line of JSON, then the document's bytes; <key> stands for tenant and document
-    processing/  claimed
-    rejected/    <key>         the line of JSON, with the reason
+incoming/    being written
+queued/      <time>.<key>  a line of JSON, then the document's bytes; <key> stands for tenant and document
+processing/  claimed
+rejected/    <key>         the line of JSON, with the reason
 """
 
 import asyncio
@@ -128,9 +128,7 @@ def _read(path: Path) -> Upload | Removal:
     scope, document_id = Scope(tenant=header["tenant"]), DocumentId(header["document_id"])
     if header["kind"] == "removal":
         return Removal(scope=scope, document_id=document_id)
-    return Upload(
-        scope=scope, document_id=document_id, uri=header["uri"], media_type=header["media_type"], body=body
-    )
+    return Upload(scope=scope, document_id=document_id, uri=header["uri"], media_type=header["media_type"], body=body)
 
 
 def _read_header(path: Path) -> dict[str, Any] | None:
@@ -143,6 +141,4 @@ def _read_header(path: Path) -> dict[str, Any] | None:
 
 
 def _to_progress(state: Any, header: dict[str, Any]) -> Progress:
-    return Progress(
-        document_id=header["document_id"], uri=header["uri"], state=state, reason=header.get("reason")
-    )
+    return Progress(document_id=header["document_id"], uri=header["uri"], state=state, reason=header.get("reason"))

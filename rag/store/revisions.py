@@ -1,10 +1,10 @@
 """The folders of an embedded collection: one working shard, and published revisions that readers see whole.
 
-    store/writer.lock     held by the one process that writes
-    store/working/        its shard, made anew from the current revision whenever a writer opens
-    store/revisions/<n>/  published shards; nobody writes there any more
-    store/current         the number of the revision that readers should see
-    store/embedder.json   who filled the collection
+store/writer.lock     held by the one process that writes
+store/working/        its shard, made anew from the current revision whenever a writer opens
+store/revisions/<n>/  published shards; nobody writes there any more
+store/current         the number of the revision that readers should see
+store/embedder.json   who filled the collection
 """
 
 import fcntl

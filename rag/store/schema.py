@@ -44,15 +44,15 @@ def to_chunk(point_id: str, payload: dict[str, Any]) -> Chunk:
     return Chunk(id=point_id, **(fields | {"heading_path": tuple(payload["heading_path"])}))
 
 
-def to_conditions(scope: Scope, where: ChunkFilter) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
+def to_conditions(scope: Scope, where: ChunkFilter) -> dict[str, list[str] | list[int]]:
     """Payload field to the values it may have; the tenant is always among them."""
-    wanted: dict[str, tuple[str, ...] | tuple[int, ...]] = {
-        "document_id": where.document_ids,
-        "uri": where.uris,
-        "media_type": where.media_types,
-        "ordinal": where.ordinals,
+    wanted: dict[str, list[str] | list[int]] = {
+        "document_id": list[str](where.document_ids),
+        "uri": list(where.uris),
+        "media_type": list[str](where.media_types),
+        "ordinal": list(where.ordinals),
     }
-    return {"tenant": (scope.tenant,)} | {field: values for field, values in wanted.items() if values}
+    return {"tenant": [scope.tenant]} | {field: values for field, values in wanted.items() if values}
 
 
 def require_same_embedder(found: EmbedderIdentity, configured: EmbedderIdentity) -> None:

@@ -156,7 +156,7 @@ def _to_scored_chunk(found: models.ScoredPoint, query: Query) -> ScoredChunk:
 def _to_filter(scope: Scope, where: ChunkFilter, *, without: Collection[str] = ()) -> models.Filter:
     return models.Filter(
         must=[
-            models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
+            models.FieldCondition(key=field, match=models.MatchAny(any=values))
             for field, values in to_conditions(scope, where).items()
         ],
         must_not=[models.HasIdCondition(has_id=list(without))] if without else None,

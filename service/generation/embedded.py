@@ -1,4 +1,4 @@
-"""llama.cpp in this process: an OpenAI-compatible server on a free loopback port, opened and closed with the service."""
+"""llama.cpp in this process: an OpenAI-compatible server on a free loopback port, as long as the service lives."""
 
 import asyncio
 import hashlib

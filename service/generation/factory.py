@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +18,7 @@ async def open_generator(
     settings: GeneratorSettings, answering: AnsweringSettings, session: aiohttp.ClientSession
 ) -> AsyncIterator[Generator]:
     """Both forms are the same HTTP client; the embedded one opens its server first."""
-    options = {"max_tokens": answering.max_tokens, "temperature": answering.temperature}
+    build = partial(OpenAIGenerator, session, max_tokens=answering.max_tokens, temperature=answering.temperature)
     match settings:
         case EmbeddedGeneratorSettings():
             from service.generation.embedded import open_llama_server  # noqa: PLC0415 - 60 MB only this form needs
@@ -27,11 +28,9 @@ async def open_generator(
             headers = {"Connection": "close"}
             async with open_llama_server(settings) as url:
                 model = Path(settings.model).stem
-                yield OpenAIGenerator(session, url=url, model=model, headers=headers, gate=gate, **options)
+                yield build(url=url, model=model, headers=headers, gate=gate)
         case OpenAIGeneratorSettings():
             gate = Gate("generator", running=settings.concurrency, waiting=answering.waiting)
             key = settings.api_key
             headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-            yield OpenAIGenerator(
-                session, url=str(settings.url), model=settings.model, headers=headers, gate=gate, **options
-            )
+            yield build(url=str(settings.url), model=settings.model, headers=headers, gate=gate)

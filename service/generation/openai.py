@@ -84,9 +84,7 @@ def _to_pieces(event: dict[str, Any]) -> list[str | Usage]:
             if text := choice["delta"].get("content"):
                 pieces.append(text)
         if usage := event.get("usage"):
-            pieces.append(
-                Usage(prompt_tokens=usage["prompt_tokens"], completion_tokens=usage["completion_tokens"])
-            )
+            pieces.append(Usage(prompt_tokens=usage["prompt_tokens"], completion_tokens=usage["completion_tokens"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise BadResponse(f"The {_PART} streamed JSON that is no completion.") from error
     return pieces

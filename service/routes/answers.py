@@ -62,11 +62,8 @@ def _to_inquiry(body: schemas.SearchRequest, request: Request, held: Resources, 
 
 
 async def _last(events: AsyncIterator[answering.Event]) -> schemas.Answer:
-    last: answering.Event | None = None
-    async for last in events:
-        pass
-    assert isinstance(last, answering.Answer)
-    return schemas.Answer.from_answer(last)
+    [answer] = [event async for event in events if isinstance(event, answering.Answer)]
+    return schemas.Answer.from_answer(answer)
 
 
 async def _to_stream(first: answering.Event, rest: AsyncGenerator[answering.Event]) -> AsyncIterator[str]:

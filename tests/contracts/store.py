@@ -4,6 +4,7 @@ import uuid
 
 import numpy as np
 import pytest
+
 from rag.store.base import VectorStore
 from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope
 
@@ -33,7 +34,9 @@ def point(text: str, *, axis: int = 0, document: str = "doc", ordinal: int = 0, 
         ingested_at=1.5,
         chunk_count=2,
     )
-    return Point(chunk=Chunk(**({f: getattr(chunk, f) for f in Chunk.__dataclass_fields__} | changes)), vector=direction(axis))
+    return Point(
+        chunk=Chunk(**({f: getattr(chunk, f) for f in Chunk.__dataclass_fields__} | changes)), vector=direction(axis)
+    )
 
 
 def query(text: str, *, axis: int = 0) -> Query:

@@ -1,13 +1,14 @@
 """The store contract on Qdrant's embedded engine, and what only the embedded form promises."""
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
+
 from rag.errors import IndexMismatch, Locked
 from rag.store.edge import open_edge_reader, open_edge_writer
 from rag.types import EmbedderIdentity
-
 from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, query, texts
 
 
@@ -30,8 +31,6 @@ async def test_a_reader_sees_whole_revisions_only(tmp_path):
 
 
 async def test_a_reader_finds_a_new_revision_by_itself(tmp_path):
-    import asyncio
-
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await writer.upsert(OURS, [point("news")])
         await writer.publish()
@@ -74,7 +73,8 @@ async def main():
         os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    run = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False)
+    assert run.returncode == -9
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         assert await texts(writer, OURS) == {"kept"}
 

@@ -1,6 +1,7 @@
 """The folder inbox: durable, first in first out, and honest about each document's state."""
 
 import pytest
+
 from rag.errors import Locked
 from rag.inbox.base import Removal, Upload
 from rag.inbox.folder import FolderInbox

