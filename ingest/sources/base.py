@@ -18,6 +18,10 @@ class Rejection:
 class Source(Protocol):
     """Yields its units one at a time, so that a large source never stands in memory."""
 
+    def count(self) -> int:
+        """How many units `read` will yield, for the time left; fetches none of them."""
+        ...
+
     def read(self) -> AsyncIterator[RawDocument | Rejection]:
         """The units in a stable order; what cannot be read comes as a `Rejection`, and the rest goes on."""
         ...

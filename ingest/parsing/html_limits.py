@@ -1,0 +1,38 @@
+"""Pages that would keep an HTML parser busy for hours."""
+
+import re
+from typing import Final
+
+from rag.errors import InvalidInput
+
+# Lexbor needs 0.6 s for elements nested 20,000 deep, and four times as long for twice as deep.
+_MAX_DEPTH: Final = 20_000
+# Likewise for the attributes of one element: 0.2 s for 10,000.
+_MAX_ATTRIBUTES: Final = 10_000
+
+_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)(?=[\s/>])")
+_EMPTY: Final = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_CLOSED_BY_THE_NEXT: Final = {"p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot", "rt", "rp"}
+_ONCE: Final = {"html", "head", "body"}
+_NEVER_NESTED: Final = _EMPTY | _CLOSED_BY_THE_NEXT | _ONCE
+_LONG_TAG: Final = re.compile(r"<[a-zA-Z][^<>]{20000,}")
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
+def refuse_traps(text: str) -> None:
+    """Raises InvalidInput where parsing would take time with the square of the length."""
+    if text.count("<") > _MAX_DEPTH and _depth_of(text) > _MAX_DEPTH:
+        raise InvalidInput(f"HTML elements nested more than {_MAX_DEPTH:,} deep")
+    for tag in _LONG_TAG.finditer(text):
+        if len(re.findall(r"[\s/\"]", _QUOTED.sub('"', tag[0]))) > _MAX_ATTRIBUTES:
+            raise InvalidInput(f"an HTML element with more than {_MAX_ATTRIBUTES:,} attributes")
+
+
+def _depth_of(text: str) -> int:
+    """How deep the elements stand in each other, roughly, from the tags alone."""
+    depth = deepest = 0
+    for tag in _TAG.finditer(text):
+        if tag[2].lower() not in _NEVER_NESTED:
+            depth = max(0, depth - 1) if tag[1] else depth + 1
+            deepest = max(deepest, depth)
+    return deepest

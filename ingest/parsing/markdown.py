@@ -1,0 +1,100 @@
+"""Markdown: CommonMark with tables, read as text that can be quoted."""
+
+import re
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
+from ingest.parsing.html import add_html
+from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.plain import parse_plain
+
+# markdown-it drops what is nested deeper, and its stack grows with each level.
+_MAX_NESTING: Final = 40
+_MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
+
+_FRONT_MATTER: Final = re.compile(
+    r"\A(?:---[ \t]*\n(?P<yaml>[\w-]+[ \t]*:.*?)\n(?:---|\.\.\.)|\+\+\+[ \t]*\n(?P<toml>.*?)\n\+\+\+)[ \t]*(?:\n|\Z)",
+    re.DOTALL,
+)
+_FRONT_MATTER_TITLE: Final = re.compile(r"^title[ \t]*[:=][ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
+# As MkDocs, Hugo and Pandoc write after a heading: { #install .wide }
+_HEADING_ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\s*$")
+_SEPARATORS: Final = {"tr": " | ", "blockquote": "\n\n"}
+_LINE_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+def parse_markdown(text: str) -> Outline:
+    text = text.replace("\r\n", "\n")
+    front_matter = _FRONT_MATTER.match(text)
+    content = text[front_matter.end() :] if front_matter else text
+    tokens = _MARKDOWN.parse(content)
+    if any(token.level >= _MAX_NESTING - 1 for token in tokens):
+        return parse_plain(content)
+    builder = OutlineBuilder()
+    for node in SyntaxTreeNode(tokens).children:
+        _add(node, builder)
+    return builder.build(title=_title_of(front_matter[0]) if front_matter else "")
+
+
+def _title_of(front_matter: str) -> str:
+    found = _FRONT_MATTER_TITLE.search(front_matter)
+    return found[1].strip().strip("\"'") if found else ""
+
+
+def _add(node: SyntaxTreeNode, builder: OutlineBuilder) -> None:
+    match node.type:
+        case "heading":
+            builder.add_heading(int(node.tag[1:]), _HEADING_ATTRIBUTES.sub("", _block(node)))
+        case "html_block":
+            add_html(node.content, builder)
+        case _:
+            builder.add_block(_block(node))
+
+
+def _block(node: SyntaxTreeNode) -> str:
+    """A block as text, without the marks that only a renderer needs."""
+    match node.type:
+        case "inline":
+            return _inline(node)
+        case "fence" | "code_block":
+            return node.content.rstrip("\n")
+        case "html_block":
+            return _text_of_html(node.content)
+        case "bullet_list" | "ordered_list":
+            return _list(node)
+        case _:
+            return _SEPARATORS.get(node.type, "\n").join(_block(child) for child in node.children)
+
+
+def _list(node: SyntaxTreeNode) -> str:
+    first = int(node.attrs.get("start", 1))
+    is_ordered = node.type == "ordered_list"
+    items = enumerate(node.children, first)
+    return "\n".join(_list_item(item, f"{number}. " if is_ordered else "- ") for number, item in items)
+
+
+def _list_item(item: SyntaxTreeNode, marker: str) -> str:
+    lines = "\n".join(_block(child) for child in item.children).split("\n")
+    return marker + "\n".join([lines[0], *("  " + line if line else "" for line in lines[1:])])
+
+
+def _inline(node: SyntaxTreeNode) -> str:
+    match node.type:
+        case "text" | "code_inline":
+            return node.content
+        case "softbreak":
+            return " "
+        case "hardbreak":
+            return "\n"
+        case "html_inline":
+            return "\n" if _LINE_BREAK.match(node.content) else ""
+        case _:
+            return "".join(_inline(child) for child in node.children)
+
+
+def _text_of_html(fragment: str) -> str:
+    builder = OutlineBuilder()
+    add_html(fragment, builder)
+    return "\n".join(section.text for section in builder.build().sections)

@@ -1,0 +1,13 @@
+"""Documents as the tests hand them to the parser."""
+
+from ingest.parsing.factory import parse
+from rag.types import Document, DocumentId, MediaType, RawDocument, Section
+
+
+def parsed(body: str | bytes, media_type: MediaType, name: str = "folder/notes.md") -> Document:
+    raw = body.encode() if isinstance(body, str) else body
+    return parse(RawDocument(id=DocumentId("a"), uri=f"file:///{name}", media_type=media_type, body=raw))
+
+
+def section(text: str, *heading_path: str) -> Section:
+    return Section(heading_path=heading_path, text=text)
