@@ -1,0 +1,124 @@
+"""What the fake service answers, and which documents it has."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+Event = tuple[str, dict[str, Any]]
+
+CITATIONS: list[dict[str, Any]] = [
+    {
+        "n": 1,
+        "document_id": "operating.md",
+        "title": "Operating Groundwork",
+        "heading_path": ["Publishing", "Revisions"],
+        "uri": "docs/operating.md",
+        "score": 0.0328,
+        "similarity": 0.7142,
+        "text": "The writer owns a working shard and publishes it as a revision: flush, index, copy, and an atomic "
+        "rename of the pointer.\n\nThe service loads a new revision beside the old one, swaps, and closes the old one. "
+        "A reader therefore sees whole revisions only, and a rollback is a rename.",
+        "quote": "The service loads a new revision beside the old one, swaps, and closes the old one.",
+    },
+    {
+        "n": 2,
+        "document_id": "tour.md",
+        "title": "A guided tour",
+        "heading_path": ["The write path", "The worker"],
+        "uri": "https://groundwork.example/docs/tour",
+        "score": 0.0161,
+        "similarity": 0.5873,
+        "text": "Parsing and embedding never happen in the process that answers. A worker takes documents from the "
+        "inbox, so tokens keep their rhythm while five thousand passages are ingested.",
+        "quote": "A worker takes documents from the inbox, so tokens keep their rhythm while five thousand passages "
+        "are ingested.",
+    },
+    {
+        "n": 3,
+        "document_id": "capacity.md",
+        "title": "Capacity planning",
+        "heading_path": ["Memory"],
+        "uri": "docs/capacity.md",
+        "score": 0.0154,
+        "similarity": 0.4126,
+        "text": "Two revisions are open for the length of a swap: plan for twice the size of the index.",
+        "quote": None,
+    },
+]
+ANSWER = (
+    "No. The service loads a new revision beside the old one, swaps, and closes the old one, so questions in flight "
+    "are never interrupted [1]. The work itself is a worker's, and tokens keep their rhythm while passages are "
+    "ingested [2]."
+)
+REFUSAL = "The documents do not say."
+TIMINGS = {
+    "embed": 0.0084,
+    "search": 0.0011,
+    "prompt": 0.0004,
+    "first_token": 0.0612,
+    "generate": 1.1389,
+    "total": 1.21,
+}
+REFUSED_TIMINGS = {"embed": 0.0084, "search": 0.0011, "total": 0.0101}
+
+
+class Problem(Exception):  # noqa: N818 - named as what the client receives
+    def __init__(self, status: int, title: str, detail: str, *, retryable: bool = False) -> None:
+        super().__init__(detail)
+        self.body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "retryable": retryable}
+
+
+BUSY = Problem(503, "Overloaded", "All 16 places for answers are taken.", retryable=True)
+BROKEN = Problem(502, "Bad response", "The model server closed the connection.", retryable=True)
+
+
+async def scripted_answer(question: str, seconds_per_token: float = 0.002) -> AsyncIterator[Event]:
+    if "busy" in question:
+        raise BUSY
+    if "nothing" in question:
+        yield "sources", {"sources": []}
+        yield "token", {"text": REFUSAL}
+        yield "done", done(REFUSAL, cited=(), refused=True)
+        return
+    yield "sources", {"sources": [{**citation, "quote": None} for citation in CITATIONS]}
+    # In threes, so that markers too are cut in two.
+    for start in range(0, len(ANSWER), 3):
+        await asyncio.sleep(seconds_per_token)
+        yield "token", {"text": ANSWER[start : start + 3]}
+        if "break" in question and start > 60:
+            yield "error", BROKEN.body
+            return
+    yield "done", done(ANSWER, cited=(1, 2))
+
+
+def done(answer: str, *, cited: tuple[int, ...] = (), refused: bool = False) -> dict[str, Any]:
+    return {
+        "id": "answer-1",
+        "answer": answer,
+        "refused": refused,
+        "citations": [citation for citation in CITATIONS if citation["n"] in cited],
+        "usage": {"prompt_tokens": None if refused else 412, "completion_tokens": None if refused else 58},
+        "timings": REFUSED_TIMINGS if refused else TIMINGS,
+        "model": "" if refused else "SmolLM2-135M-Instruct",
+    }
+
+
+def document(document_id: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": document_id,
+        "title": document_id,
+        "uri": f"docs/{document_id}",
+        "media_type": "text/markdown",
+        "chunks": 12,
+        "ingested_at": "2026-03-02T09:41:00Z",
+        "state": "ready",
+        **fields,
+    }
+
+
+LIBRARY = (
+    document("operating.md", title="Operating Groundwork", chunks=31),
+    document("tour.md", title="A guided tour", chunks=18),
+    document("capacity.md", title="Capacity planning", chunks=9),
+    document("0004-hybrid.md", title="Fuse dense and BM25 rankings inside Qdrant", chunks=6),
+)

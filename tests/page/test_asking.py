@@ -1,0 +1,210 @@
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.page.fake_service import FakeService
+from tests.page.script import ANSWER, CITATIONS, TIMINGS, Event, done
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+async def ask(page: Page, question: str) -> None:
+    await page.get_by_label("Question").fill(question)
+    await page.get_by_role("button", name="Ask", exact=True).click()
+
+
+async def test_tokens_appear_one_after_another(page: Page, service: FakeService) -> None:
+    go_on = asyncio.Event()
+
+    async def in_two_steps(_: str) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": "First"}
+        await go_on.wait()
+        yield "token", {"text": ", then second."}
+        yield "done", done("First, then second.")
+
+    service.answer = in_two_steps
+    await ask(page, "In steps?")
+
+    text = page.get_by_role("article", name="Answer").locator("[aria-live]")
+    await expect(text).to_have_text("First")
+    await expect(text).to_have_attribute("aria-busy", "true")
+    go_on.set()
+    await expect(text).to_have_text("First, then second.")
+    await expect(text).to_have_attribute("aria-busy", "false")
+
+
+async def test_markers_become_buttons_though_they_are_cut_in_two(page: Page) -> None:
+    await ask(page, "Does the service stop?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer.get_by_role("button", name="Citation")).to_have_count(2)
+    await expect(answer.locator("[aria-live]")).to_have_text(re.sub(r"[\[\]]", "", ANSWER))
+
+
+async def test_a_number_in_brackets_that_is_no_citation_stays_text(page: Page, service: FakeService) -> None:
+    async def with_other_brackets(_: str) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": "See items[7] and [2024], an open ["}
+        yield "done", done("See items[7] and [2024], an open [")
+
+    service.answer = with_other_brackets
+    await ask(page, "Which item?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer.locator("[aria-live]")).to_have_text("See items[7] and [2024], an open [")
+    await expect(answer.get_by_role("button", name="Citation")).to_have_count(0)
+
+
+async def test_the_last_word_on_the_text_is_the_services(page: Page, service: FakeService) -> None:
+    async def revised(_: str) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": "Unsupported."}
+        yield "done", done("Supported [1].", cited=(1,))
+
+    service.answer = revised
+    await ask(page, "Is it supported?")
+
+    await expect(page.get_by_role("article", name="Answer").locator("[aria-live]")).to_have_text("Supported 1.")
+    await expect(page.get_by_role("button", name="Citation 1")).to_be_visible()
+
+
+async def test_a_citation_shows_its_passage_with_the_quote_marked(page: Page) -> None:
+    await ask(page, "Does the service stop?")
+    await page.get_by_role("button", name="Citation 1").click()
+
+    passage = page.get_by_role("complementary", name="Passage 1")
+    await expect(passage.get_by_role("heading")).to_have_text("Operating Groundwork")
+    await expect(passage).to_contain_text("Publishing \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} Revisions")
+    await expect(passage).to_contain_text("docs/operating.md")
+    await expect(passage).to_contain_text("0.0328")
+    await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["text"])
+
+
+async def test_the_quote_of_an_open_passage_is_marked_once_it_is_known(page: Page, service: FakeService) -> None:
+    finish = asyncio.Event()
+
+    async def quoted_at_the_end(_: str) -> AsyncIterator[Event]:
+        yield "sources", {"sources": [{**CITATIONS[0], "quote": None}]}
+        yield "token", {"text": "It does not [1]."}
+        await finish.wait()
+        yield "done", done("It does not [1].", cited=(1,))
+
+    service.answer = quoted_at_the_end
+    await ask(page, "Does the service stop?")
+    await page.get_by_role("button", name="Citation 1").click()
+
+    mark = page.get_by_role("complementary").locator("mark")
+    await expect(mark).to_have_count(0)
+    finish.set()
+    await expect(mark).to_have_text(CITATIONS[0]["quote"])
+
+
+async def test_passages_are_listed_and_the_cited_ones_stand_out(page: Page) -> None:
+    await ask(page, "Does the service stop?")
+
+    passages = page.get_by_role("region", name="Passages")
+    await expect(page.get_by_role("article").get_by_role("status")).to_have_text("Answered from 2 of 3 passages")
+    await expect(passages.get_by_role("listitem")).to_have_count(3)
+    await expect(passages.locator(".cited")).to_have_count(2)
+    await passages.get_by_role("button", name="Capacity planning").click()
+    await expect(page.get_by_role("complementary", name="Passage 3")).to_be_visible()
+
+
+async def test_the_waterfall_has_a_bar_for_each_stage_with_its_milliseconds(page: Page) -> None:
+    await ask(page, "Does the service stop?")
+
+    stages = page.get_by_role("region", name="Stages").get_by_role("listitem")
+    await expect(stages).to_have_text(
+        ["Embed 8.4 ms", "Search 1.1 ms", "Prompt 0.4 ms", "First token 61 ms", "Generate 1,139 ms"],
+        use_inner_text=True,
+    )
+    bars = [await bar.bounding_box() for bar in await stages.locator(".stage-bar").all()]
+    starts = [bar["x"] for bar in bars if bar]
+    assert starts == sorted(starts)
+    generate, first_token = bars[-1], bars[-2]
+    assert generate and first_token
+    assert generate["width"] / first_token["width"] == pytest.approx(
+        TIMINGS["generate"] / TIMINGS["first_token"], rel=0.02
+    )
+
+
+async def test_a_refusal_says_so_and_cites_nothing(page: Page) -> None:
+    await ask(page, "Is there nothing?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer).to_contain_text("The documents do not say.")
+    await expect(answer.get_by_role("status")).to_have_text("No passage comes close to the question")
+    await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
+
+
+async def test_stop_stops_the_stream_and_keeps_what_is_there(page: Page, service: FakeService) -> None:
+    async def endless(_: str) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        while True:
+            yield "token", {"text": "on and "}
+            await asyncio.sleep(0.01)
+
+    service.answer = endless
+    await ask(page, "How long?")
+    await expect(page.get_by_role("article", name="Answer")).to_contain_text("on and")
+    await page.get_by_role("button", name="Stop").click()
+
+    await asyncio.wait_for(service.abandoned.wait(), timeout=5)
+    await expect(page.get_by_role("article").get_by_role("status")).to_have_text("Stopped")
+    await expect(page.get_by_role("article", name="Answer")).to_contain_text("on and")
+    await expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
+
+
+async def test_a_problem_is_shown_as_its_detail_and_the_question_can_be_asked_again(page: Page) -> None:
+    await ask(page, "Too busy?")
+
+    await expect(page.get_by_role("article").get_by_role("alert")).to_have_text(
+        "All 16 places for answers are taken. Try again in a moment."
+    )
+    await expect(page.get_by_label("Question")).to_have_value("Too busy?")
+
+
+async def test_an_error_in_mid_stream_keeps_the_text_and_says_what_happened(page: Page) -> None:
+    await ask(page, "Will it break?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer.get_by_role("alert")).to_contain_text("The model server closed the connection.")
+    await expect(answer.get_by_role("status")).to_have_text("Incomplete")
+    await expect(answer).to_contain_text("No. The service loads a new revision")
+
+
+async def test_a_stream_without_an_end_is_an_error(page: Page, service: FakeService) -> None:
+    async def cut_off(_: str) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": "Half a"}
+
+    service.answer = cut_off
+    await ask(page, "Is that all?")
+
+    await expect(page.get_by_role("article").get_by_role("alert")).to_have_text(
+        "The connection broke before the answer was complete. Ask again."
+    )
+
+
+async def test_a_service_that_is_gone_is_said_to_be_gone(page: Page) -> None:
+    await page.route("**/v1/answers", lambda route: route.abort())
+    await ask(page, "Anybody there?")
+
+    await expect(page.get_by_role("article").get_by_role("alert")).to_have_text(
+        "The service cannot be reached. Check that it is running, then try again."
+    )
+
+
+async def test_examples_come_from_the_documents_and_ask_themselves(page: Page) -> None:
+    examples = page.get_by_role("region", name="Examples")
+    await expect(examples.get_by_role("button")).to_have_count(3)
+    await examples.get_by_role("button", name="A guided tour").click()
+
+    await expect(page.get_by_role("article").get_by_role("heading", level=2)).to_have_text(
+        "What is “A guided tour” about?"
+    )
+    await expect(examples).to_be_hidden()

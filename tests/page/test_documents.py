@@ -1,0 +1,92 @@
+import pytest
+from playwright.async_api import FilePayload, Locator, Page, expect
+
+from tests.page.fake_service import FakeService
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+_DROP = """([name, text]) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([text], name));
+    for (const type of ["dragover", "drop"])
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+}"""
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.get_by_role("list", name="Documents").get_by_role("listitem").filter(has_text=name)
+
+
+async def add(page: Page, name: str, body: bytes) -> None:
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Add documents").click()
+    await (await chooser.value).set_files(FilePayload(name=name, mimeType="", buffer=body))
+
+
+async def test_an_upload_passes_its_states_and_is_listed(page: Page, service: FakeService) -> None:
+    service.seconds_per_state = 0.5
+    await add(page, "notes.md", b"# Field notes\n\nThey say nothing.")
+
+    await expect(row(page, "notes.md")).to_contain_text("Queued")
+    await expect(row(page, "notes.md")).to_contain_text("Processing")
+    await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
+    await expect(row(page, "Field notes")).to_contain_text("12 passages · 2 Mar 2026")
+    await expect(page.get_by_role("region", name="Documents").get_by_role("status")).to_have_text(
+        "“Field notes” is ready: ask about it."
+    )
+
+
+async def test_a_file_can_be_dropped_anywhere(page: Page) -> None:
+    await page.evaluate(_DROP, ["dropped.txt", "Dropped"])
+
+    await expect(row(page, "Dropped")).to_have_attribute("data-state", "ready")
+
+
+async def test_a_rejected_document_says_why(page: Page) -> None:
+    await add(page, "junk.md", b"\0\1\2")
+
+    await expect(row(page, "junk.md")).to_have_attribute("data-state", "rejected")
+    await expect(row(page, "junk.md")).to_contain_text("The file is binary, not text.")
+
+
+async def test_a_file_that_cannot_be_read_is_not_uploaded(page: Page) -> None:
+    await add(page, "sheet.xlsx", b"PK")
+
+    await expect(page.get_by_role("region", name="Documents").get_by_role("alert")).to_have_text(
+        "“sheet.xlsx” was not added: only Markdown, text, HTML and PDF can be read."
+    )
+    await expect(row(page, "sheet")).to_have_count(0)
+
+
+async def test_a_file_name_becomes_an_id_that_the_service_accepts(page: Page, service: FakeService) -> None:
+    await add(page, "Über uns (2).md", b"# About us")
+
+    await expect(row(page, "About us")).to_have_attribute("data-state", "ready")
+    assert "Über-uns-2-.md" in service.documents
+
+
+async def test_a_document_is_deleted_once_that_is_confirmed(page: Page) -> None:
+    await page.get_by_role("button", name="Delete A guided tour").click()
+    await page.get_by_role("dialog", name="Delete “A guided tour”?").get_by_role("button", name="Cancel").click()
+    await expect(row(page, "A guided tour")).to_have_attribute("data-state", "ready")
+
+    await page.get_by_role("button", name="Delete A guided tour").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(row(page, "A guided tour")).to_contain_text("Deleting…")
+    await expect(row(page, "A guided tour")).to_have_count(0)
+
+
+async def test_without_documents_the_page_says_how_to_add_one(page: Page, service: FakeService) -> None:
+    service.documents.clear()
+    await page.reload()
+    first_steps = page.get_by_role("region", name="There are no documents yet")
+    await expect(first_steps).to_contain_text("python -m ingest run")
+
+    async with page.expect_file_chooser() as chooser:
+        await first_steps.get_by_role("button", name="Choose files").click()
+    await (await chooser.value).set_files(FilePayload(name="first.md", mimeType="", buffer=b"# The first"))
+
+    await expect(first_steps).to_be_hidden()
+    await expect(page.get_by_role("region", name="Examples").get_by_role("button")).to_have_text(
+        "What is “The first” about?"
+    )
