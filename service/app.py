@@ -7,7 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
+from fastapi_swagger import patch_fastapi
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from service.middleware import RequestTelemetry
 from service.problems import add_problem_handlers
@@ -16,6 +19,7 @@ from service.routes import answers, documents, operations
 from service.settings import Settings
 
 _PAGE = Path(__file__).with_name("page")
+_REVALIDATE = {"Cache-Control": "no-cache"}
 _DESCRIPTION = "Documents in, cited answers streaming out."
 
 
@@ -32,17 +36,30 @@ def create_app(settings: Settings, resources: AbstractAsyncContextManager[Resour
         description=_DESCRIPTION,
         lifespan=lifespan,
         max_body_size=settings.max_document_bytes,
+        docs_url=None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
+    # Swagger UI from a package instead of a CDN: the documentation works offline too.
+    patch_fastapi(app, redirect_from_root_to_docs=False)
     app.add_middleware(RequestTelemetry)
     add_problem_handlers(app)
     for router in (answers.router, documents.router, operations.router):
         app.include_router(router)
-    app.mount("/page", StaticFiles(directory=_PAGE))
+    app.mount("/page", _PageFiles(directory=_PAGE))
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
-        headers = {"Content-Security-Policy": "default-src 'self'", "Cache-Control": "no-cache"}
+        headers = {"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
         return FileResponse(_PAGE / "index.html", headers=headers)
 
     return app
+
+
+class _PageFiles(StaticFiles):
+    """Scripts and styles are asked for anew each time (an ETag makes that cheap), so that versions never mix."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(_REVALIDATE)
+        return response

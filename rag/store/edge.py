@@ -28,6 +28,7 @@ from rag.store.schema import (
     to_chunk,
     to_conditions,
     to_payload,
+    to_point_id,
 )
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
@@ -194,7 +195,7 @@ async def _scroll(shard: edge.EdgeShard, scope: Scope, where: ChunkFilter) -> As
             edge.ScrollRequest(offset=offset, limit=_SCROLL_PAGE, filter=wanted, with_payload=True, with_vector=False)
         )
         for record in page:
-            yield to_chunk(str(record.id), record.payload or {})
+            yield to_chunk(record.payload or {})
         if offset is None:
             return
         await asyncio.sleep(0)  # Between pages others have their turn.
@@ -203,7 +204,7 @@ async def _scroll(shard: edge.EdgeShard, scope: Scope, where: ChunkFilter) -> As
 def _to_scored_chunk(found: edge.ScoredPoint, query: Query) -> ScoredChunk:
     vectors: Any = found.vector
     return ScoredChunk(
-        chunk=to_chunk(str(found.id), found.payload or {}),
+        chunk=to_chunk(found.payload or {}),
         score=found.score,
         similarity=float(np.dot(query.vector, vectors[DENSE])),
     )
@@ -211,11 +212,14 @@ def _to_scored_chunk(found: edge.ScoredPoint, query: Query) -> ScoredChunk:
 
 def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25) -> edge.Point:
     vectors = {DENSE: point.vector.tolist(), SPARSE: bm25.embed_document(point.chunk.passage)}
-    return edge.Point(point.chunk.id, vectors, to_payload(scope, point.chunk))
+    return edge.Point(to_point_id(scope, point.chunk.id), vectors, to_payload(scope, point.chunk))
 
 
 def _to_filter(scope: Scope, where: ChunkFilter, *, without: Collection[str] = ()) -> edge.Filter:
     must: list[Any] = [
         edge.FieldCondition(field, match=edge.MatchAny(values)) for field, values in to_conditions(scope, where).items()
     ]
-    return edge.Filter(must=must, must_not=[edge.HasIdCondition(set(without))] if without else None)
+    return edge.Filter(
+        must=must,
+        must_not=[edge.HasIdCondition({to_point_id(scope, chunk_id) for chunk_id in without})] if without else None,
+    )

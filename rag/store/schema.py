@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID, uuid5
 
 import qdrant_edge
 
@@ -33,15 +34,18 @@ def candidates_for(limit: int) -> int:
     return max(MIN_CANDIDATES, limit * CANDIDATES_PER_RESULT)
 
 
+def to_point_id(scope: Scope, chunk_id: str) -> str:
+    """Two tenants may hold the same chunk; neither may overwrite the other's point."""
+    return str(uuid5(UUID(chunk_id), scope.tenant))
+
+
 def to_payload(scope: Scope, chunk: Chunk) -> dict[str, Any]:
-    payload = asdict(chunk) | {"tenant": scope.tenant, "heading_path": list(chunk.heading_path)}
-    del payload["id"]
-    return payload
+    return asdict(chunk) | {"tenant": scope.tenant, "heading_path": list(chunk.heading_path)}
 
 
-def to_chunk(point_id: str, payload: dict[str, Any]) -> Chunk:
-    fields = {name: payload[name] for name in _CHUNK_FIELDS if name != "id"}
-    return Chunk(id=point_id, **(fields | {"heading_path": tuple(payload["heading_path"])}))
+def to_chunk(payload: dict[str, Any]) -> Chunk:
+    fields = {name: payload[name] for name in _CHUNK_FIELDS}
+    return Chunk(**(fields | {"heading_path": tuple(payload["heading_path"])}))
 
 
 def to_conditions(scope: Scope, where: ChunkFilter) -> dict[str, list[str] | list[int]]:

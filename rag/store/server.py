@@ -23,6 +23,7 @@ from rag.store.schema import (
     to_chunk,
     to_conditions,
     to_payload,
+    to_point_id,
 )
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
@@ -73,7 +74,7 @@ class ServerStore:
                     with_payload=True,
                 )
             for record in page:
-                yield to_chunk(str(record.id), record.payload or {})
+                yield to_chunk(record.payload or {})
             if offset is None:
                 return
 
@@ -95,7 +96,9 @@ class ServerStore:
         words = self._bm25.embed_document(point.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
-        return models.PointStruct(id=point.chunk.id, vector=vectors, payload=to_payload(scope, point.chunk))
+        return models.PointStruct(
+            id=to_point_id(scope, point.chunk.id), vector=vectors, payload=to_payload(scope, point.chunk)
+        )
 
 
 @asynccontextmanager
@@ -147,7 +150,7 @@ def _to_scored_chunk(found: models.ScoredPoint, query: Query) -> ScoredChunk:
     if vector is None or found.payload is None:
         raise BadResponse("Qdrant answered with a point that has no payload or no dense vector.")
     return ScoredChunk(
-        chunk=to_chunk(str(found.id), found.payload),
+        chunk=to_chunk(found.payload),
         score=found.score,
         similarity=float(np.dot(query.vector, np.asarray(vector, dtype=np.float32))),
     )
@@ -159,7 +162,9 @@ def _to_filter(scope: Scope, where: ChunkFilter, *, without: Collection[str] = (
             models.FieldCondition(key=field, match=models.MatchAny(any=values))
             for field, values in to_conditions(scope, where).items()
         ],
-        must_not=[models.HasIdCondition(has_id=list(without))] if without else None,
+        must_not=[models.HasIdCondition(has_id=[to_point_id(scope, chunk_id) for chunk_id in without])]
+        if without
+        else None,
     )
 
 

@@ -71,10 +71,11 @@ class StoreContract:
         assert "error E1234 means no oil" in {hit.chunk.text for hit in found}
 
     async def test_a_chunk_that_both_rankings_like_comes_first(self, store):
-        await store.upsert(OURS, [point("apples", axis=1), point("pears", axis=0), point("apples too", axis=0)])
+        by_words, by_meaning = point("apples among a good many other fruits", axis=1), point("pears", axis=0)
+        await store.upsert(OURS, [by_words, by_meaning, point("apples", axis=0)])
         await store.publish()
         found = await store.search(OURS, query("apples", axis=0), limit=3)
-        assert found[0].chunk.text == "apples too"
+        assert found[0].chunk.text == "apples"
         assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
 
     async def test_a_search_gives_no_more_than_its_limit(self, store):
@@ -83,14 +84,20 @@ class StoreContract:
         assert len(await store.search(OURS, query("passage"), limit=7)) == 7
 
     async def test_no_search_scroll_or_delete_crosses_tenants(self, store):
-        await store.upsert(OURS, [point("our secret", document="shared-name", id=str(uuid.uuid4()))])
-        await store.upsert(THEIRS, [point("their secret", document="shared-name", id=str(uuid.uuid4()))])
+        await store.upsert(OURS, [point("our secret", document="shared-name")])
+        await store.upsert(THEIRS, [point("their secret", document="shared-name")])
         await store.delete(THEIRS, DocumentId("shared-name"))
         await store.publish()
         assert [hit.chunk.text for hit in await store.search(OURS, query("secret"), limit=5)] == ["our secret"]
         assert await store.search(THEIRS, query("secret"), limit=5) == []
         assert await texts(store, OURS) == {"our secret"}
         assert await texts(store, THEIRS) == set()
+
+    async def test_tenants_with_the_same_chunk_each_keep_their_own(self, store):
+        await store.upsert(OURS, [point("the same words")])
+        await store.upsert(THEIRS, [point("the same words")])
+        await store.publish()
+        assert await texts(store, OURS) == await texts(store, THEIRS) == {"the same words"}
 
     async def test_a_filter_narrows_a_search_to_its_documents(self, store):
         await store.upsert(OURS, [point("one", document="a"), point("two", document="b"), point("three", document="c")])

@@ -62,7 +62,7 @@ TIMINGS = {
 REFUSED_TIMINGS = {"embed": 0.0084, "search": 0.0011, "total": 0.0101}
 
 
-class Problem(Exception):  # noqa: N818 - named as what the client receives
+class Problem(Exception):
     def __init__(self, status: int, title: str, detail: str, *, retryable: bool = False) -> None:
         super().__init__(detail)
         self.body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "retryable": retryable}

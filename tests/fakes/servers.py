@@ -1,0 +1,67 @@
+"""Small servers on loopback, for faults that the real ones do not produce on demand."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serve(path: str, handler: Handler) -> AsyncIterator[str]:
+    """Serves POST on one path and yields the base URL."""
+    app = web.Application()
+    app.router.add_post(path, handler)
+    runner = web.AppRunner(app, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+class ModelServer:
+    """An OpenAI-compatible chat server that streams the given pieces and remembers what it saw."""
+
+    def __init__(self, pieces: list[str], *, gap: float = 0.0, ending: bytes | None = None) -> None:
+        self.pieces = pieces
+        self.gap = gap
+        self.ending = ending
+        self.requests: list[dict] = []
+        self.sent = 0
+        self.left_by_client = asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(await request.json())
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            for piece in self.pieces:
+                event = {"choices": [{"delta": {"content": piece}}]}
+                await response.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+                self.sent += 1
+                await asyncio.sleep(self.gap)
+            await response.write(self.ending if self.ending is not None else self._usage())
+        except (ConnectionResetError, asyncio.CancelledError):
+            self.left_by_client.set()
+            raise
+        return response
+
+    def _usage(self) -> bytes:
+        usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": len(self.pieces)}}
+        return b"data: " + json.dumps(usage).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+def answering(status: int, body: str) -> Handler:
+    """A server that answers every request the same way."""
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    return handler
