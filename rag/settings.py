@@ -4,9 +4,9 @@ Environment variables with the prefix `RAG_`, nested with `__`, or the same name
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, HttpUrl, SecretStr, Tag, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.errors import Misconfigured
@@ -69,8 +69,23 @@ class TimeoutSettings(Part):
     read: float = Field(30.0, gt=0, description="Seconds between two pieces of an answer.")
 
 
-EmbedderSettings = Annotated[LocalEmbedderSettings | OpenAIEmbedderSettings, Field(discriminator="kind")]
-StoreSettings = Annotated[EdgeStoreSettings | ServerStoreSettings, Field(discriminator="kind")]
+def kind_or(default: str) -> Discriminator:
+    """Alternatives are told apart by `kind`; whoever sets another field of the default need not repeat it."""
+
+    def kind(value: Any) -> str:
+        found: str = value.get("kind", default) if isinstance(value, dict) else value.kind
+        return found
+
+    return Discriminator(kind)
+
+
+EmbedderSettings = Annotated[
+    Annotated[LocalEmbedderSettings, Tag("local")] | Annotated[OpenAIEmbedderSettings, Tag("openai")],
+    kind_or("local"),
+]
+StoreSettings = Annotated[
+    Annotated[EdgeStoreSettings, Tag("edge")] | Annotated[ServerStoreSettings, Tag("server")], kind_or("edge")
+]
 
 
 class KernelSettings(BaseSettings):
@@ -117,4 +132,6 @@ def read_settings(kind: type[S]) -> S:
 
 
 def variable_of(location: tuple[int | str, ...]) -> str:
-    return "RAG_" + "__".join(str(part).upper() for part in location)
+    """The environment variable for a place in the settings; the kind that pydantic puts in second place is left out."""
+    path = location if len(location) < 3 else (location[0], *location[2:])
+    return "RAG_" + "__".join(str(part).upper() for part in path)

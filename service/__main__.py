@@ -1,22 +1,24 @@
 """`python -m service`: serves, and keeps the API keys."""
 
 import argparse
+import asyncio
 import errno
 import ipaddress
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import uvicorn
+import uvloop
 
 from rag.errors import GroundworkError, Misconfigured
 from rag.settings import read_settings
 from rag.telemetry import configure_logging
 from service.app import create_app
 from service.keys import Keys
-from service.resources import Resources, open_resources
+from service.resources import open_resources
 from service.settings import Settings
 from service.worker import open_worker
 
@@ -86,28 +88,32 @@ def _keys(arguments: argparse.Namespace, keys: Keys) -> None:
 def _serve(settings: Settings) -> None:
     _require_keys_beyond_loopback(settings)
     listener = _listen(settings.host, settings.port)
-    app = create_app(settings, _open_all(settings, listener.getsockname()[1]))
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=settings.drain_seconds,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_on(listener, settings))
 
 
-@asynccontextmanager
-async def _open_all(settings: Settings, port: int) -> AsyncIterator[Resources]:
-    """Resources first: a service that refuses to start should not have started a worker."""
-    async with open_resources(settings) as resources:
-        _say(_welcome(settings, port))
-        if settings.worker == "none":
-            yield resources
-            return
-        async with open_worker():
-            yield resources
+async def _serve_on(listener: socket.socket, settings: Settings) -> None:
+    _leave_signals_to_uvicorn()
+    async with AsyncExitStack() as stack:
+        # Resources first: a service that refuses to start should not have started a worker.
+        resources = await stack.enter_async_context(open_resources(settings))
+        if settings.worker == "child":
+            await stack.enter_async_context(open_worker())
+        config = uvicorn.Config(
+            create_app(resources),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=settings.drain_seconds,
+        )
+        _say(_welcome(settings, listener.getsockname()[1]))
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _leave_signals_to_uvicorn() -> None:
+    """uvicorn drains, then raises the signal again, which would end this process before its resources are closed."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
 
 
 def _require_keys_beyond_loopback(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """The application: routes, error bodies, the page, and what lives as long as the process."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,24 @@ from service.middleware import RequestTelemetry
 from service.problems import add_problem_handlers
 from service.resources import Resources
 from service.routes import answers, documents, operations
-from service.settings import Settings
 
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}
 _DESCRIPTION = "Documents in, cited answers streaming out."
 
 
-def create_app(settings: Settings, resources: AbstractAsyncContextManager[Resources]) -> FastAPI:
-    """`resources` is opened when the application starts and closed when it stops."""
+def create_app(resources: Resources) -> FastAPI:
+    """Whoever opened the resources closes them, after the application has stopped."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with resources as held:
-            yield {"resources": held}
+        yield {"resources": resources}
 
     app = FastAPI(
         title="Groundwork",
         description=_DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=settings.max_document_bytes,
+        max_body_size=resources.settings.max_document_bytes,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, SecretStr, Tag
 
-from rag.settings import KernelSettings, Part
+from rag.settings import KernelSettings, Part, kind_or
 
 
 class EmbeddedGeneratorSettings(Part):
@@ -28,7 +28,10 @@ class OpenAIGeneratorSettings(Part):
     concurrency: int = Field(64, ge=1, description="Answers asked for at once; more wait.")
 
 
-GeneratorSettings = Annotated[EmbeddedGeneratorSettings | OpenAIGeneratorSettings, Field(discriminator="kind")]
+GeneratorSettings = Annotated[
+    Annotated[EmbeddedGeneratorSettings, Tag("embedded")] | Annotated[OpenAIGeneratorSettings, Tag("openai")],
+    kind_or("embedded"),
+]
 
 
 class RetrievalSettings(Part):

@@ -1,0 +1,26 @@
+"""What many tests share: the exported model, and a data directory that has it."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.export import export_onnx
+from rag.embedding.weights import PACKAGED_MODEL, find_weights
+
+
+@pytest.fixture(scope="session")
+def onnx_models(tmp_path_factory) -> Path:
+    """A folder with the ONNX form of the packaged embedder, exported once."""
+    folder = tmp_path_factory.mktemp("models")
+    weights = find_weights(PACKAGED_MODEL)
+    export_onnx(weights, folder / weights.onnx_name)
+    return folder
+
+
+@pytest.fixture
+def data_dir(tmp_path, onnx_models) -> Path:
+    """An empty data directory whose embedder starts quickly."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "models").symlink_to(onnx_models)
+    return folder

@@ -1,0 +1,40 @@
+"""One running service with a small collection of its own, for the tests that only ask."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.programs import Service, ingest, service
+
+HANDBOOK = """# Pump handbook
+
+## Maintenance
+
+The impeller of the Kestrel pump must be replaced every 4,000 hours of operation. Use only seals of the type S-17.
+Before any work on the pump, close the inlet valve and wait until the pressure gauge shows zero.
+
+## Faults
+
+Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and restart the controller.
+Error E2001 means that the motor is too hot. Let it cool for 30 minutes.
+
+## History
+
+The Kestrel pump was designed in Rotterdam in 1987 by a team of four engineers.
+"""
+
+
+@pytest.fixture(scope="session")
+def handbook(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("documents")
+    (folder / "handbook.md").write_text(HANDBOOK)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory, onnx_models, handbook) -> Service:
+    data_dir = tmp_path_factory.mktemp("data")
+    (data_dir / "models").symlink_to(onnx_models)
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    with service(data_dir) as started:
+        yield started

@@ -1,0 +1,140 @@
+"""Questions to the real service: real embedder, real engine, real language model."""
+
+import re
+import threading
+import time
+
+import httpx
+import pytest
+
+
+def test_an_answer_cites_the_passage_that_holds_it(running):
+    answer = running.ask("What does error E1234 mean?").json()
+    assert "oil level is too low" in answer["answer"]
+    [citation] = [found for found in answer["citations"] if "E1234" in found["text"]]
+    assert f"[{citation['n']}]" in answer["answer"]
+    assert citation["heading_path"][-1] == "Faults"
+    assert citation["uri"].endswith("/handbook.md")
+    assert citation["quote"] in citation["text"]
+
+
+def test_every_sentence_of_an_answer_carries_a_citation(running):
+    answer = running.ask("How often must the impeller be replaced?").json()
+    sentences = [part for part in re.split(r"(?<=\])\s+", answer["answer"]) if part]
+    assert sentences
+    assert all(re.search(r"\[\d\]$", sentence) for sentence in sentences)
+
+
+def test_a_stream_is_sources_then_tokens_then_done(running):
+    events = list(running.stream("Who designed the Kestrel pump?"))
+    kinds = [event for _, event, _ in events]
+    assert kinds[0] == "sources"
+    assert kinds[-1] == "done"
+    assert set(kinds[1:-1]) == {"token"}
+    text = "".join(data["text"] for _, event, data in events if event == "token")
+    done = events[-1][2]
+    assert done["answer"] == text.strip()
+    assert "Rotterdam" in text
+
+
+def test_tokens_arrive_one_by_one(running):
+    times = [seconds for seconds, event, _ in running.stream("What must I do before any work?") if event == "token"]
+    assert len(times) > 5
+    assert times[-1] - times[0] > 0.02
+
+
+def test_timings_name_every_stage_and_add_up(running):
+    timings = running.ask("What does error E2001 mean?").json()["timings"]
+    assert set(timings) == {"embed", "search", "prompt", "first_token", "generate", "total"}
+    stages = sum(seconds for stage, seconds in timings.items() if stage != "total")
+    assert stages <= timings["total"] < stages + 0.5
+
+
+def test_what_the_documents_do_not_say_is_refused_without_a_model(running):
+    answer = running.ask("What is the capital of Mongolia?").json()
+    assert answer["refused"]
+    assert answer["citations"] == []
+    assert "generate" not in answer["timings"]
+
+
+def test_search_gives_passages_best_first(running):
+    results = running.http.post("/v1/search", json={"question": "oil level", "limit": 2}).json()["results"]
+    assert [result["n"] for result in results] == [1, 2]
+    assert "oil" in results[0]["text"]
+
+
+def test_a_filter_that_matches_nothing_finds_nothing(running):
+    body = {"question": "oil level", "filter": {"document_id": ["another"]}}
+    assert running.http.post("/v1/search", json=body).json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"question": ""}, "question"),
+        ({"question": "   "}, "question"),
+        ({"question": 5}, "question"),
+        ({}, "question"),
+        ({"question": "x" * 2001}, "question"),
+        ({"question": "x", "stream": "yes"}, "stream"),
+        ({"question": "x", "limit": 0}, "limit"),
+        ({"question": "x", "colour": "red"}, "colour"),
+        ({"question": "x", "filter": {"page": ["1"]}}, "filter.page"),
+    ],
+)
+def test_a_bad_question_is_a_problem_that_names_the_field(running, body, field):
+    response = running.http.post("/v1/answers", json=body)
+    assert response.status_code in {400, 422}
+    assert response.headers["content-type"] == "application/problem+json"
+    assert field in response.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [b'{"question": ', b"\xff\xfe", b"[]", b""])
+def test_a_body_that_is_no_json_object_is_a_problem(running, body):
+    response = running.http.post("/v1/answers", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_an_oversized_body_is_refused(running):
+    response = running.http.post("/v1/answers", json={"question": "x" * 200_000})
+    assert response.status_code == 413
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_an_unknown_path_and_a_wrong_method_are_problems(running):
+    for response in (running.http.get("/v1/nothing"), running.http.get("/v1/answers")):
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_sixteen_streams_at_once_all_finish_and_the_service_stays_alive(running):
+    finished, slowest = [], []
+
+    def ask(number: int) -> None:
+        finished.append(list(running.stream(f"What does error E1234 mean? ({number})"))[-1][1])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    with httpx.Client(base_url=running.url) as probe:
+        while any(thread.is_alive() for thread in threads):
+            began = time.perf_counter()
+            assert probe.get("/livez").status_code == 200
+            slowest.append(time.perf_counter() - began)
+            time.sleep(0.02)
+    assert finished == ["done"] * 16
+    assert max(slowest) < 0.1, f"slowest of {len(slowest)} probes: {max(slowest):.3f} s"
+
+
+def test_the_metrics_tell_what_happened(running):
+    running.ask("What does error E1234 mean?")
+    metrics = running.http.get("/metrics").text
+    for name in (
+        'rag_requests_total{outcome="ok",route="/v1/answers"}',
+        "rag_time_to_first_token_seconds_count",
+        "rag_generator_time_to_first_token_seconds_count",
+        'rag_stage_duration_seconds_count{stage="embed"}',
+        'rag_gate_depth{gate="generator"}',
+        "rag_inflight_requests",
+    ):
+        assert re.search(rf"^{re.escape(name)} [\d.]+", metrics, re.MULTILINE), name

@@ -1,0 +1,68 @@
+"""Documents through the front door: put, watched, answered from, deleted, and still there after a crash."""
+
+import time
+
+from tests.programs import ingest, service
+
+NOTE = b"# Canteen\n\nThe canteen serves pancakes every Thursday from noon to two o'clock."
+
+
+def test_an_upload_is_answerable_within_three_seconds(running):
+    began = time.monotonic()
+    response = running.put("canteen.md", NOTE)
+    assert response.status_code == 202
+    assert response.headers["location"] == "/v1/documents/canteen.md"
+    while "pancakes" not in running.ask("What does the canteen serve on Thursday?").json()["answer"]:
+        assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 3
+
+
+def test_a_document_is_listed_and_gone_after_its_deletion(running):
+    running.put("parking.md", b"# Parking\n\nVisitors park behind hall 7.")
+    ready = running.wait_for_state("parking.md", "ready")
+    assert (ready["title"], ready["chunks"], ready["media_type"]) == ("Parking", 1, "text/markdown")
+    listed = {document["id"]: document for document in running.http.get("/v1/documents").json()["documents"]}
+    assert listed["parking.md"]["state"] == "ready"
+    assert running.http.delete("/v1/documents/parking.md").status_code == 202
+    deadline = time.monotonic() + 10
+    while running.http.get("/v1/documents/parking.md").status_code != 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_second_version_replaces_the_first(running):
+    running.put("shift.md", b"# Shift\n\nThe early shift begins at six.")
+    running.wait_for_state("shift.md", "ready")
+    running.put("shift.md", b"# Shift\n\nThe early shift begins at seven.")
+    running.wait_for_state("shift.md", "ready")
+    found = running.http.post("/v1/search", json={"question": "When does the early shift begin?"}).json()["results"]
+    assert [result["text"] for result in found if result["document_id"] == "shift.md"] == [
+        "The early shift begins at seven."
+    ]
+
+
+def test_a_document_that_cannot_be_read_is_rejected_with_the_reason(running):
+    running.put("broken.pdf", b"%PDF-1.7 and then nothing", "application/pdf")
+    rejected = running.wait_for_state("broken.pdf", "rejected")
+    assert rejected["reason"]
+
+
+def test_what_cannot_be_taken_in_is_refused_at_the_door(running):
+    assert running.put("film.mp4", b"x", "video/mp4").status_code == 400
+    assert running.put("empty.md", b"").status_code == 400
+    assert running.put("a name with spaces.md", NOTE).status_code == 422
+    assert running.http.get("/v1/documents/nothing").status_code == 404
+    assert running.http.delete("/v1/documents/nothing").status_code == 404
+
+
+def test_a_killed_service_finds_its_documents_again(data_dir, handbook):
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    with service(data_dir) as first:
+        first.put("canteen.md", NOTE)
+        first.wait_for_state("canteen.md", "ready")
+        first.process.kill()
+        first.process.wait()
+    with service(data_dir) as second:
+        titles = {document["title"] for document in second.http.get("/v1/documents").json()["documents"]}
+        assert titles == {"Canteen", "Pump handbook"}
+        assert "pancakes" in second.ask("What does the canteen serve on Thursday?").json()["answer"]

@@ -1,0 +1,147 @@
+"""`python -m ingest` as a person uses it."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.programs import environment, ingest
+
+PAGE = "# Page {n}\n\nThis page is about subject number {n}."
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for n in range(3):
+        (folder / f"page{n}.md").write_text(PAGE.format(n=n))
+    return folder
+
+
+def summary(*arguments: str, data_dir) -> dict:
+    run = ingest("run", *arguments, "--json", data_dir=data_dir)
+    assert run.returncode in {0, 3}, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_second_run_changes_nothing_and_says_so(folder, data_dir):
+    first = summary(str(folder), data_dir=data_dir)
+    second = summary(str(folder), data_dir=data_dir)
+    assert (first["new"], first["unchanged"], first["chunks"]) == (3, 0, 3)
+    assert (second["new"], second["unchanged"], second["chunks"]) == (0, 3, 0)
+
+
+def test_a_changed_document_is_told_from_new_and_unchanged_ones(folder, data_dir):
+    summary(str(folder), data_dir=data_dir)
+    (folder / "page1.md").write_text("# Page 1\n\nRewritten.")
+    (folder / "page9.md").write_text("# Page 9\n\nAdded.")
+    again = summary(str(folder), data_dir=data_dir)
+    assert (again["new"], again["changed"], again["unchanged"]) == (1, 1, 2)
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(folder, data_dir):
+    run = ingest("run", str(folder), "--dry-run", data_dir=data_dir)
+    assert run.returncode == 0
+    assert "3 new" in run.stdout
+    assert "nothing was written" in run.stdout
+    assert not (data_dir / "store").exists()
+
+
+def test_the_bad_ones_are_listed_with_reasons_and_the_exit_status_says_so(folder, data_dir):
+    (folder / "junk.md").write_bytes(bytes(range(256)) * 20)
+    (folder / "empty.txt").write_text("  \n")
+    (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
+    run = ingest("run", str(folder), data_dir=data_dir)
+    assert run.returncode == 3
+    assert "6 documents: 3 new, 0 changed, 0 unchanged, 3 rejected" in run.stdout
+    for name in ("junk.md", "empty.txt", "torn.pdf"):
+        [line] = [line for line in run.stdout.splitlines() if name in line]
+        assert len(line.split(": ", 1)[1]) > 3
+
+
+def test_ten_thousand_files_with_three_bad_ones(tmp_path, data_dir):
+    folder = tmp_path / "many"
+    for n in range(100):
+        (folder / str(n)).mkdir(parents=True)
+    for n in range(10_000):
+        (folder / str(n % 100) / f"{n}.md").write_text(f"Note {n}.")
+    for name in ("17/17.md", "50/5050.md", "99/99.md"):
+        (folder / name).write_bytes(b"\x00\x01\x02" * 50)
+    run = ingest("run", str(folder), "--json", data_dir=data_dir)
+    result = json.loads(run.stdout)
+    assert run.returncode == 3
+    assert result["new"] == 9_997
+    assert sorted(rejected["uri"].rsplit("/", 1)[1] for rejected in result["rejected"]) == ["17.md", "5050.md", "99.md"]
+
+
+def test_a_missing_path_is_one_line_and_nothing_is_taken_in(folder, data_dir):
+    run = ingest("run", str(folder), "no/such/folder", data_dir=data_dir)
+    assert run.returncode == 1
+    assert run.stderr.startswith("ingest: ")
+    assert "no/such/folder" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (data_dir / "store" / "current").exists()
+
+
+def test_a_second_writer_is_told_who_writes(folder, data_dir):
+    program = f"""
+import time
+from pathlib import Path
+from rag.store.revisions import Revisions
+with Revisions(Path({str(data_dir / "store")!r})).write_lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        run = ingest("run", str(folder), data_dir=data_dir)
+        assert run.returncode == 1
+        assert f"process {holder.pid}" in run.stderr
+        assert "Traceback" not in run.stderr
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_a_setting_that_does_not_fit_names_its_variable(folder, data_dir):
+    run = ingest("run", str(folder), data_dir=data_dir, RAG_LOG_LEVEL="loud")
+    assert run.returncode == 1
+    assert "RAG_LOG_LEVEL" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_weights_with_a_wrong_hash_are_refused(folder, data_dir):
+    run = ingest("run", str(folder), data_dir=data_dir, RAG_EMBEDDER__SHA256="0" * 64)
+    assert run.returncode == 1
+    assert "sha256" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_plain_lines_stand_where_there_is_no_terminal(folder, data_dir):
+    run = ingest("run", str(folder), data_dir=data_dir)
+    assert "\x1b" not in run.stdout + run.stderr
+    assert "3 documents: 3 new" in run.stdout
+
+
+def test_a_run_that_is_killed_leaves_a_whole_collection(tmp_path, data_dir):
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    for n in range(300):
+        (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence number {n} about many things. " * 25)
+    command = [sys.executable, "-m", "ingest", "run", str(folder)]
+    process = subprocess.Popen(command, env=environment(data_dir), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    time.sleep(4)
+    process.kill()
+    process.wait()
+    assert summary(str(folder), data_dir=data_dir)["new"] == 300
+    assert summary(str(folder), data_dir=data_dir)["unchanged"] == 300

@@ -1,0 +1,56 @@
+"""What the service refuses to start with, and how it says so."""
+
+import socket
+
+from rag.embedding.weights import PACKAGED_MODEL
+from service.keys import Keys
+from service.settings import Settings
+from tests.programs import failed_start, ingest, service
+
+
+def test_a_taken_port_is_one_line_that_says_what_to_do(data_dir):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = failed_start(data_dir, "--port", str(taken.getsockname()[1]))
+    assert "is taken" in said
+    assert "--port" in said
+    assert "Traceback" not in said
+
+
+def test_listening_beyond_loopback_without_keys_is_refused(data_dir):
+    said = failed_start(data_dir, "--host", "0.0.0.0", "--port", "0")
+    assert "keys create" in said
+    assert "Traceback" not in said
+
+
+def test_a_collection_of_another_embedder_is_refused(data_dir, handbook):
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    embedder = data_dir / "store" / "embedder.json"
+    embedder.write_text(embedder.read_text().replace(PACKAGED_MODEL, "another-model"))
+    said = failed_start(data_dir, "--port", "0")
+    assert "another-model" in said
+    assert "Traceback" not in said
+
+
+def test_a_model_that_is_not_there_is_named(data_dir):
+    said = failed_start(data_dir, "--port", "0", RAG_GENERATOR__MODEL="/no/such/model.gguf")
+    assert "/no/such/model.gguf" in said
+    assert "Traceback" not in said
+
+
+def test_keys_separate_tenants_and_roles(data_dir, handbook):
+    keys = Keys(Settings(data_dir=data_dir).keys_file)
+    acme, globex = keys.create(tenant="acme", role="writer"), keys.create(tenant="globex", role="reader")
+    assert ingest("run", str(handbook), "--tenant", "acme", data_dir=data_dir).returncode == 0
+    with service(data_dir) as running:
+        assert running.ask("What does error E1234 mean?").status_code == 401
+        assert running.http.get("/livez").status_code == 200
+
+        running.http.headers["Authorization"] = f"Bearer {globex}"
+        assert running.ask("What does error E1234 mean?").json()["refused"]
+        assert running.http.get("/v1/documents").json()["documents"] == []
+        assert running.put("mine.md", b"# Mine").status_code == 403
+
+        running.http.headers["Authorization"] = f"Bearer {acme}"
+        assert "oil" in running.ask("What does error E1234 mean?").json()["answer"]
+        assert running.put("mine.md", b"# Mine\n\nText.").status_code == 202
+        running.wait_for_state("mine.md", "ready")
