@@ -15,7 +15,7 @@ class EmbeddedGeneratorSettings(Part):
     model: str = Field("SmolLM2-135M-Instruct", description="The packaged model, or the path of a .gguf file.")
     slots: int = Field(4, ge=1, description="Answers written at once; more wait.")
     context_tokens: int = Field(2048, ge=256, description="Prompt and answer of one slot.")
-    threads: int | None = Field(None, ge=1, description="Threads of llama.cpp; unset: one for each core.")
+    threads: int | None = Field(None, ge=1, description="Threads of llama.cpp; unset: half the cores.")
 
 
 class OpenAIGeneratorSettings(Part):

@@ -34,7 +34,9 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
     params.model.path = str(model)
     params.n_parallel = settings.slots
     params.n_ctx = settings.slots * settings.context_tokens
-    threads = settings.threads or os.cpu_count() or 1
+    # Its threads spin while they wait for each other: with one for each core, a neighbour that takes a core away
+    # makes tokens up to thirty times slower (docs/adr/0005).
+    threads = settings.threads or max(1, (os.cpu_count() or 1) // 2)
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
     params.port = 0
