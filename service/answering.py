@@ -1,7 +1,7 @@
 """What an answer is made of: embed the question, search, write from what was found, cite it."""
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
 from service.generation.base import Usage
 from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
 from service.retrieval import Retriever
+from service.settings import Mode
 from service.stopwatch import Stopwatch
 from service.writing.base import Cited, Material, Writer
 
@@ -25,6 +26,8 @@ class Inquiry:
     question: str
     limit: int
     where: ChunkFilter = EVERYTHING
+    mode: Mode | None = None
+    """How to write the answer; None: the service's own way."""
     arrived: float | None = None
     """`perf_counter()` when the request came in, which is where the user's time to first token begins."""
 
@@ -50,6 +53,7 @@ class Answer:
     usage: Usage | None
     timings: dict[str, float]
     model: str
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +77,13 @@ Event = Sources | Token | Answer
 class Answerer:
     """The use case; it knows no HTTP, no database and no model by name."""
 
-    def __init__(self, embedder: Embedder, retriever: Retriever, writer: Writer) -> None:
+    def __init__(
+        self, embedder: Embedder, retriever: Retriever, writers: Mapping[Mode, Writer], default_mode: Mode
+    ) -> None:
         self._embedder = embedder
         self._retriever = retriever
-        self._writer = writer
+        self._writers = writers
+        self._default_mode = default_mode
 
     async def search(self, inquiry: Inquiry, watch: Stopwatch) -> Material:
         """The first half of an answer: the passages it would be written from."""
@@ -91,23 +98,35 @@ class Answerer:
         """Whatever fails before the first piece of text is there is raised before the first event."""
         watch = Stopwatch(inquiry.arrived)
         material = await self.search(inquiry, watch)
+        mode = inquiry.mode or self._default_mode
         if self._retriever.is_relevant(material.hits):
-            events = self._write(material, watch)
+            events = self._write(material, mode, watch)
         else:
-            events = self._refuse(watch)
+            events = self._refuse(mode, watch)
         async with aclosing(events):
             async for event in events:
                 yield event
 
-    async def _refuse(self, watch: Stopwatch) -> AsyncGenerator[Event]:
+    async def _refuse(self, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
         TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
         yield Token(text=NOT_IN_THE_DOCUMENTS)
-        yield _Draft([]).to_answer("", watch, refused=True)
+        ANSWERS.labels("refused").inc()
+        yield Answer(
+            id=uuid.uuid4().hex,
+            text=NOT_IN_THE_DOCUMENTS,
+            refused=True,
+            citations=[],
+            usage=None,
+            timings=watch.timings(),
+            model="",
+            mode=mode,
+        )
 
-    async def _write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Event]:
+    async def _write(self, material: Material, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
+        writer = self._writers[mode]
         draft = _Draft(material.hits)
-        async with aclosing(self._writer.write(material, watch)) as pieces:
+        async with aclosing(writer.write(material, watch)) as pieces:
             first = await _first_text(pieces, draft)
             watch.lap("first_token")
             yield Sources(citations=draft.sources)
@@ -118,7 +137,7 @@ class Answerer:
                 if isinstance(piece, str):
                     yield Token(text=piece)
         watch.lap("generate")
-        yield draft.to_answer(self._writer.model, watch)
+        yield draft.to_answer(writer.model, mode, watch)
 
 
 class _Draft:
@@ -139,19 +158,20 @@ class _Draft:
             case Usage():
                 self._usage = piece
 
-    def to_answer(self, model: str, watch: Stopwatch, *, refused: bool = False) -> Answer:
+    def to_answer(self, model: str, mode: Mode, watch: Stopwatch) -> Answer:
         if self._usage:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
-        ANSWERS.labels("refused" if refused else "answered").inc()
+        ANSWERS.labels(mode).inc()
         return Answer(
             id=uuid.uuid4().hex,
-            text=NOT_IN_THE_DOCUMENTS if refused else "".join(self._text).strip(),
-            refused=refused,
+            text="".join(self._text).strip(),
+            refused=False,
             citations=self._citations(),
             usage=self._usage,
             timings=watch.timings(),
             model=model,
+            mode=mode,
         )
 
     def _citations(self) -> list[Citation]:

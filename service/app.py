@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from service.middleware import RequestTelemetry
+from service.middleware import BodyLimit, RequestTelemetry
 from service.problems import add_problem_handlers
 from service.resources import Resources
 from service.routes import answers, documents, operations
@@ -33,13 +33,13 @@ def create_app(resources: Resources) -> FastAPI:
         title="Groundwork",
         description=_DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=resources.settings.max_document_bytes,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
     # Swagger UI from a package instead of a CDN: the documentation works offline too.
     patch_fastapi(app, redirect_from_root_to_docs=False)
+    app.add_middleware(BodyLimit, document_bytes=resources.settings.max_document_bytes)
     app.add_middleware(RequestTelemetry)
     add_problem_handlers(app)
     for router in (answers.router, documents.router, operations.router):

@@ -38,7 +38,9 @@ STAGE_DURATION = Histogram(
 RETRIEVED_CHUNKS = Histogram(
     "rag_retrieved_chunks", "Passages found for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
 )
-ANSWERS = Counter("rag_answers_total", "Answers by what they are made of.", ["kind"])
+ANSWERS = Counter(
+    "rag_answers_total", "Answers by how they were written; refused: the documents do not hold it.", ["mode"]
+)
 TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
 
 STAGES = ("embed", "search", "prompt", "first_token", "generate")

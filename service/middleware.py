@@ -6,6 +6,7 @@ import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.metrics import INFLIGHT, REQUEST_DURATION, REQUESTS
@@ -18,6 +19,8 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
+_DOCUMENTS = "/v1/documents"
+_QUESTION_BYTES = 100_000
 _UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -50,6 +53,33 @@ class RequestTelemetry:
                 await self._app(scope, receive, send_with_id)
             finally:
                 _record(scope, status, time.perf_counter() - arrived)
+
+
+class BodyLimit:
+    """Refuses a body that is too large as soon as that is known, by its declared length or while it arrives."""
+
+    def __init__(self, app: ASGIApp, *, document_bytes: int) -> None:
+        self._app = app
+        self._document_bytes = document_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._document_bytes if scope["path"].startswith(_DOCUMENTS) else _QUESTION_BYTES
+        declared = Headers(scope=scope).get("content-length", "")
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit or (declared.isdecimal() and int(declared) > limit):
+                # Raised where the body is read, inside the application, so that it becomes a problem like any other.
+                raise HTTPException(413, f"The body is larger than {limit:,} bytes.")
+            return message
+
+        await self._app(scope, receive_within_limit, send)
 
 
 def _record(scope: Scope, status: int, seconds: float) -> None:

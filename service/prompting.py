@@ -1,4 +1,4 @@
-"""Passages and a question to a prompt."""
+"""Passages or quotes, and a question, to a prompt."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,15 @@ _SYSTEM = (
 )
 
 
+_REWRITING_SYSTEM = "Answer the question in one short sentence, using only words of the text."
+
+
 def build_prompt(question: str, hits: Sequence[ScoredChunk]) -> Prompt:
     """The passages, numbered from 1 in the order given, and then the question."""
     passages = "\n\n".join(f"[{number}] {hit.chunk.passage}" for number, hit in enumerate(hits, start=1))
     return Prompt(system=_SYSTEM, user=f"{passages}\n\nQuestion: {question}")
+
+
+def build_rewriting_prompt(question: str, quotes: Sequence[str]) -> Prompt:
+    """Short on purpose: a small model reads 200 tokens a second, and the quotes hold what it needs."""
+    return Prompt(system=_REWRITING_SYSTEM, user=f"Text: {' '.join(quotes)}\nQuestion: {question}")

@@ -15,7 +15,7 @@ from service.generation.factory import open_generator
 from service.keys import Keys
 from service.retrieval import Retriever
 from service.settings import Settings
-from service.writing.factory import build_writer
+from service.writing.factory import build_writers, default_mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         )
         store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
         generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
-        retriever = Retriever(store, min_similarity=settings.retrieval.min_similarity)
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file),
             store=store,
             inbox=FolderInbox(settings.inbox_dir),
-            answerer=Answerer(embedder, retriever, build_writer(generator)),
+            answerer=Answerer(
+                embedder,
+                Retriever(store, min_similarity=settings.retrieval.min_similarity),
+                build_writers(embedder, generator),
+                default_mode(settings.answering, settings.generator),
+            ),
         )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from rag.inbox.base import Progress
 from rag.types import Chunk, ChunkFilter, DocumentId, MediaType
 from service import answering
+from service.settings import Mode
 
 _MAX_FILTER_VALUES = 100
 _FilterValues = Annotated[list[str], Field(max_length=_MAX_FILTER_VALUES)]
@@ -45,6 +46,7 @@ class SearchRequest(BaseModel):
 class AnswerRequest(SearchRequest):
     """A question to be answered."""
 
+    mode: Mode | None = Field(None, description="How to write the answer; unset: the service's own way.")
     stream: bool = Field(False, description="true: server-sent events `sources`, `token`…, `done`, or `error`.")
 
 
@@ -94,6 +96,7 @@ class Answer(BaseModel):
     usage: Usage
     timings: dict[str, float] = Field(description="Seconds by stage, and in total since the request arrived.")
     model: str
+    mode: Mode
 
     @classmethod
     def from_answer(cls, answer: answering.Answer) -> "Answer":
@@ -108,6 +111,7 @@ class Answer(BaseModel):
             else Usage(),
             timings=answer.timings,
             model=answer.model,
+            mode=answer.mode,
         )
 
 

@@ -43,11 +43,15 @@ class RetrievalSettings(Part):
     )
 
 
+Mode = Literal["quote", "checked", "generate"]
+"""quote: the best sentences of the passages. checked: the model's, where those support it. generate: the model's."""
+
+
 class AnsweringSettings(Part):
     """How an answer is made."""
 
-    mode: Literal["auto", "generate", "quote"] = Field(
-        "auto", description="auto: quote with the embedded model, generate with any other."
+    mode: Mode | Literal["auto"] = Field(
+        "auto", description="quote, checked or generate; auto: quote with the embedded model, generate with any other."
     )
     max_tokens: int = Field(384, ge=1, description="Longest answer of the model.")
     temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer twice.")

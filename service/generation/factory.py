@@ -9,6 +9,7 @@ import aiohttp
 
 from rag.gate import Gate
 from service.generation.base import Generator
+from service.generation.measured import MeasuredGenerator
 from service.generation.openai import OpenAIGenerator
 from service.settings import AnsweringSettings, EmbeddedGeneratorSettings, GeneratorSettings, OpenAIGeneratorSettings
 
@@ -28,9 +29,9 @@ async def open_generator(
             headers = {"Connection": "close"}
             async with open_llama_server(settings) as url:
                 model = Path(settings.model).stem
-                yield build(url=url, model=model, headers=headers, gate=gate)
+                yield MeasuredGenerator(build(url=url, model=model, headers=headers, gate=gate))
         case OpenAIGeneratorSettings():
             gate = Gate("generator", running=settings.concurrency, waiting=answering.waiting)
             key = settings.api_key
             headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-            yield build(url=str(settings.url), model=settings.model, headers=headers, gate=gate)
+            yield MeasuredGenerator(build(url=str(settings.url), model=settings.model, headers=headers, gate=gate))

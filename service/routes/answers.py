@@ -16,18 +16,18 @@ from service.dependencies import Held, ReadingScope
 from service.disconnect import while_connected
 from service.problems import to_problem
 from service.resources import Resources
+from service.settings import Mode
 from service.stopwatch import Stopwatch
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
-_MAX_BODY_BYTES = 100_000
 _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-@router.post("/answers", response_model=schemas.Answer, max_body_size=_MAX_BODY_BYTES)
+@router.post("/answers", response_model=schemas.Answer)
 async def answer(body: schemas.AnswerRequest, request: Request, held: Held, scope: ReadingScope) -> Any:
     """Answers from the documents, with citations: as JSON, or as server-sent events with `"stream": true`."""
-    events = held.answerer.answer(_to_inquiry(body, request, held, scope))
+    events = held.answerer.answer(_to_inquiry(body, request, held, scope, body.mode))
     # The first event waits for the first piece: what fails before it is a status, not a broken stream.
     first = await while_connected(request, anext(events))
     if body.stream:
@@ -35,7 +35,7 @@ async def answer(body: schemas.AnswerRequest, request: Request, held: Held, scop
     return await while_connected(request, _last(events))
 
 
-@router.post("/search", max_body_size=_MAX_BODY_BYTES)
+@router.post("/search")
 async def search(
     body: schemas.SearchRequest, request: Request, held: Held, scope: ReadingScope
 ) -> schemas.SearchResponse:
@@ -48,7 +48,9 @@ async def search(
     return schemas.SearchResponse(results=results, timings=watch.timings())
 
 
-def _to_inquiry(body: schemas.SearchRequest, request: Request, held: Resources, scope: Scope) -> Inquiry:
+def _to_inquiry(
+    body: schemas.SearchRequest, request: Request, held: Resources, scope: Scope, mode: Mode | None = None
+) -> Inquiry:
     settings = held.settings
     if len(body.question) > settings.max_question_chars:
         raise InvalidInput(f"question: longer than {settings.max_question_chars} characters.")
@@ -57,6 +59,7 @@ def _to_inquiry(body: schemas.SearchRequest, request: Request, held: Resources, 
         question=body.question,
         limit=body.limit or settings.retrieval.limit,
         where=body.filter.to_chunk_filter(),
+        mode=mode,
         arrived=request.state.arrived,
     )
 

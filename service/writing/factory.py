@@ -1,9 +1,27 @@
-"""Picks the writer by the settings."""
+"""Every way to write an answer, and which one is the default for a generator."""
 
+from collections.abc import Mapping
+
+from rag.embedding.base import Embedder
 from service.generation.base import Generator
+from service.settings import AnsweringSettings, EmbeddedGeneratorSettings, GeneratorSettings, Mode
 from service.writing.base import Writer
+from service.writing.checked import CheckedWriter
 from service.writing.generate import GenerateWriter
+from service.writing.quote import Quoter, QuoteWriter
 
 
-def build_writer(generator: Generator) -> Writer:
-    return GenerateWriter(generator)
+def build_writers(embedder: Embedder, generator: Generator) -> Mapping[Mode, Writer]:
+    quoter = Quoter(embedder)
+    return {
+        "quote": QuoteWriter(quoter),
+        "checked": CheckedWriter(quoter, generator),
+        "generate": GenerateWriter(generator),
+    }
+
+
+def default_mode(answering: AnsweringSettings, generator: GeneratorSettings) -> Mode:
+    """The configured mode; left to itself, the embedded model quotes and any other one is trusted to write."""
+    if answering.mode != "auto":
+        return answering.mode
+    return "quote" if isinstance(generator, EmbeddedGeneratorSettings) else "generate"

@@ -1,0 +1,49 @@
+"""The model writes from the quotes; what they do not support gives way to them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from service.generation.base import Generator, Usage
+from service.prompting import build_rewriting_prompt
+from service.quoting import Sentence, is_supported, split_sentences
+from service.stopwatch import Stopwatch
+from service.writing.base import Cited, Material
+from service.writing.quote import Quoter, cite
+
+_SENTENCES = 3
+
+
+class CheckedWriter:
+    """An answer of at most three sentences: the model's where a quote supports them, then the quotes themselves."""
+
+    def __init__(self, quoter: Quoter, generator: Generator) -> None:
+        self._quoter = quoter
+        self._generator = generator
+
+    @property
+    def model(self) -> str:
+        return self._generator.model
+
+    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[str | Cited | Usage]:
+        quotes = await self._quoter.pick(material)
+        prompt = build_rewriting_prompt(material.question, [quote.text for quote in quotes])
+        watch.lap("prompt")
+        text = ""
+        async with aclosing(self._generator.generate(prompt)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Usage):
+                    yield piece
+                else:
+                    text += piece
+        kept = [found for claim in split_sentences(text) if (found := _supported(claim, quotes, material.question))]
+        for claim, source in [*kept, *((quote.text, quote) for quote in quotes)][:_SENTENCES]:
+            for cited in cite(claim, source):
+                yield cited
+
+
+def _supported(claim: str, quotes: list[Sentence], question: str) -> tuple[str, Sentence] | None:
+    """The claim with the quote it rests on; one that only repeats a quote is left to the quote."""
+    for quote in quotes:
+        if claim not in quote.text and is_supported(claim, quote.text, question):
+            return claim, quote
+    return None

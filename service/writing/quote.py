@@ -1,0 +1,62 @@
+"""Quotes the sentences that answer best: the default with a small model, which gets wrong what it rephrases."""
+
+from collections.abc import AsyncGenerator, Iterator
+
+import numpy as np
+
+from rag.embedding.base import Embedder
+from service.generation.base import Usage
+from service.quoting import Sentence, is_code, select_quotes, shortlist, split_sentences
+from service.stopwatch import Stopwatch
+from service.writing.base import Cited, Material
+
+_PASSAGES = 3
+_EMBEDDED_SENTENCES = 8
+_QUOTES = 3
+
+
+class Quoter:
+    """Picks sentences by meaning and by words, from the best passages."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    async def pick(self, material: Material) -> list[Sentence]:
+        """At most three sentences, the best first; never none."""
+        candidates = [
+            Sentence(text=text, passage=rank)
+            for rank, hit in enumerate(material.hits[:_PASSAGES])
+            for text in split_sentences(hit.chunk.text)
+        ]
+        if not candidates:  # Passages of nothing but questions or headings: the best one speaks for itself.
+            return [Sentence(text=material.hits[0].chunk.text, passage=0)]
+        sentences = shortlist(material.question, candidates, limit=_EMBEDDED_SENTENCES)
+        vectors = await self._embedder.embed_passages([sentence.text for sentence in sentences])
+        return select_quotes(material.question, sentences, np.stack(vectors) @ material.vector, limit=_QUOTES)
+
+
+class QuoteWriter:
+    """An answer of one to three quoted sentences, each with its citation."""
+
+    model = "quote"
+
+    def __init__(self, quoter: Quoter) -> None:
+        self._quoter = quoter
+
+    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[str | Cited | Usage]:
+        quotes = await self._quoter.pick(material)
+        watch.lap("prompt")
+        for quote in quotes:
+            for piece in cite(quote.text, quote):
+                yield piece
+
+
+def cite(text: str, source: Sentence) -> Iterator[str | Cited]:
+    """The text word by word, and the marker of the passage that its source stands in."""
+    number = source.passage + 1
+    if is_code(text):
+        yield f"{text}\n[{number}]\n\n"
+    else:
+        yield from (f"{word} " for word in text.split())
+        yield f"[{number}] "
+    yield Cited(number=number, quote=source.text)
