@@ -39,7 +39,7 @@ class RetrievalSettings(Part):
 
     limit: int = Field(5, ge=1, le=50, description="Passages for one answer.")
     min_similarity: float = Field(
-        0.25, ge=-1, le=1, description="No passage this near to the question (cosine): not in the documents."
+        0.3, ge=-1, le=1, description="No passage this near to the question (cosine): not in the documents."
     )
 
 

@@ -1,15 +1,18 @@
 """Quotes the sentences that answer best: the default with a small model, which gets wrong what it rephrases."""
 
-from collections.abc import AsyncGenerator, Iterator
+import re
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 import numpy as np
 
 from rag.embedding.base import Embedder
+from rag.types import ScoredChunk
 from service.generation.base import Usage
-from service.quoting import Sentence, is_code, select_quotes, shortlist, split_sentences
+from service.quoting import Sentence, keeps_lines, select_quotes, shortlist, split_sentences
 from service.stopwatch import Stopwatch
 from service.writing.base import Cited, Material
 
+_WORD = re.compile(r"\S+\s*")
 _PASSAGES = 3
 _EMBEDDED_SENTENCES = 8
 _QUOTES = 3
@@ -23,11 +26,7 @@ class Quoter:
 
     async def pick(self, material: Material) -> list[Sentence]:
         """At most three sentences, the best first; never none."""
-        candidates = [
-            Sentence(text=text, passage=rank)
-            for rank, hit in enumerate(material.hits[:_PASSAGES])
-            for text in split_sentences(hit.chunk.text)
-        ]
+        candidates = _candidates(material.hits[:_PASSAGES])
         if not candidates:  # Passages of nothing but questions or headings: the best one speaks for itself.
             return [Sentence(text=material.hits[0].chunk.text, passage=0)]
         sentences = shortlist(material.question, candidates, limit=_EMBEDDED_SENTENCES)
@@ -54,9 +53,17 @@ class QuoteWriter:
 def cite(text: str, source: Sentence) -> Iterator[str | Cited]:
     """The text word by word, and the marker of the passage that its source stands in."""
     number = source.passage + 1
-    if is_code(text):
-        yield f"{text}\n[{number}]\n\n"
+    if keeps_lines(text):
+        yield from _WORD.findall(f"{text}\n[{number}]\n\n")
     else:
-        yield from (f"{word} " for word in text.split())
-        yield f"[{number}] "
+        yield from _WORD.findall(f"{' '.join(text.split())} [{number}] ")
     yield Cited(number=number, quote=source.text)
+
+
+def _candidates(hits: Sequence[ScoredChunk]) -> list[Sentence]:
+    """Every sentence once, under the best passage that has it."""
+    found: dict[str, Sentence] = {}
+    for rank, hit in enumerate(hits):
+        for text in split_sentences(hit.chunk.text):
+            found.setdefault(text, Sentence(text=text, passage=rank))
+    return list(found.values())
