@@ -57,9 +57,9 @@ class Result:
         return asdict(self)
 
     def to_row(self) -> str:
-        low, high = self.interval
+        interval = "{:.3f} to {:.3f}".format(*self.interval)
         return (
-            f"| {self.mode} | {self.questions} | {self.containment:.3f} | {low:.3f} to {high:.3f} | {self.sentences:.2f} "
+            f"| {self.mode} | {self.questions} | {self.containment:.3f} | {interval} | {self.sentences:.2f} "
             f"| {self.words:.0f} | {self.cited:.2f} | {self.refused:.3f} | {self.first_text_p50:.3f} s "
             f"| {self.total_p50:.3f} s |"
         )
