@@ -1,7 +1,7 @@
 /** One answer on the page: its text as it streams, its citations, its passages and its stages. */
 
 import { counted } from "./counted.js";
-import { MarkerSplitter } from "./markers.js";
+import { readPieces } from "./pieces.js";
 import { instantiate } from "./template.js";
 import { drawWaterfall, milliseconds } from "./waterfall.js";
 
@@ -15,7 +15,8 @@ export function createAnswer(question, passage) {
   const citations = new Map();
   /** @type {Map<number, HTMLElement>} */
   const rows = new Map();
-  let splitter = new MarkerSplitter();
+  /** @type {{kind: string, text: string, node: Node}[]} */
+  const written = [];
   let received = "";
 
   view.question.textContent = question;
@@ -32,10 +33,8 @@ export function createAnswer(question, passage) {
   }
 
   function token({ text }) {
-    // Models like to begin with a space, which would stand there as an indent.
-    const shown = received ? text : text.trimStart();
-    received += shown;
-    view.text.append(...splitter.push(shown).map(toNode));
+    received += text;
+    write(received, { isComplete: false });
   }
 
   /** @param {import("./api.js").Answer} answer */
@@ -45,8 +44,8 @@ export function createAnswer(question, passage) {
       rows.get(citation.n)?.classList.add("cited");
       passage.update(citation);
     }
-    // White space at the ends is no reason to take away what the reader's focus may be on.
-    if (answer.answer.trim() !== received.trim()) rewrite(answer.answer);
+    // The service's last word on the text stands above what it streamed.
+    received = answer.answer;
     finish(
       answer.refused
         ? "No passage comes close to the question"
@@ -67,25 +66,47 @@ export function createAnswer(question, passage) {
     view.failure.textContent = sentence;
   }
 
-  /** The service's last word on the text stands above what it streamed. */
-  function rewrite(text) {
-    splitter = new MarkerSplitter();
-    view.text.replaceChildren(...splitter.push(text).map(toNode));
+  /** Replaces only what is different: the reader's focus or selection may be on the rest. */
+  function write(text, { isComplete }) {
+    const pieces = readPieces(text.trimStart(), { isComplete });
+    let same = pieces.findIndex((piece, at) => !isSame(piece, written[at]));
+    if (same < 0) same = pieces.length;
+    if (grows(written[same], pieces[same])) {
+      written[same].node.appendData(pieces[same].text.slice(written[same].text.length));
+      written[same].text = pieces[same].text;
+      same += 1;
+    }
+    for (const { node } of written.splice(same)) node.remove();
+    written.push(...pieces.slice(same).map((piece) => ({ ...piece, node: toNode(piece) })));
+    view.text.append(...written.slice(same).map(({ node }) => node));
   }
 
   function finish(status) {
-    view.text.append(splitter.flush());
+    write(received.trimEnd(), { isComplete: true });
     view.text.ariaBusy = "false";
     view.status.textContent = status;
   }
 
-  function toNode(piece) {
-    if (typeof piece === "string") return piece;
-    if (!citations.has(piece)) return `[${piece}]`;
+  /** @param {import("./pieces.js").Piece} piece */
+  function toNode({ kind, text }) {
+    if (kind === "text") return new Text(text);
+    if (kind === "marker") return createMarker(Number(text));
+    const code = document.createElement("code");
+    code.textContent = text;
+    if (kind === "code") return code;
+    const block = document.createElement("pre");
+    // What scrolls sideways must be within the keyboard's reach.
+    block.tabIndex = 0;
+    block.append(code);
+    return block;
+  }
+
+  function createMarker(n) {
+    if (!citations.has(n)) return new Text(`[${n}]`);
     const { element } = instantiate("citation");
-    element.textContent = piece;
-    element.ariaLabel = `Citation ${piece}: ${citations.get(piece).title}`;
-    element.addEventListener("click", () => open(piece, element));
+    element.textContent = n;
+    element.ariaLabel = `Citation ${n}: ${citations.get(n).title}`;
+    element.addEventListener("click", () => open(n, element));
     return element;
   }
 
@@ -96,6 +117,11 @@ export function createAnswer(question, passage) {
 
   return { element: view.element, sources, token, done, stopped, failed };
 }
+
+const isSame = (piece, other) => piece.kind === other?.kind && piece.text === other.text;
+
+const grows = (before, after) =>
+  before?.kind === "text" && after?.kind === "text" && after.text.startsWith(before.text);
 
 function createSource({ n, title, heading_path: path, similarity }, open) {
   const view = instantiate("source");
@@ -109,13 +135,19 @@ function createSource({ n, title, heading_path: path, similarity }, open) {
 }
 
 /** @param {import("./api.js").Answer} answer */
-function usageOf({ model, usage, timings }) {
+function usageOf({ usage, timings, ...answer }) {
   return [
+    writtenHow(answer),
     `${milliseconds(timings.total)} in all`,
-    model,
     usage.prompt_tokens && counted(usage.prompt_tokens, "prompt token"),
     usage.completion_tokens && counted(usage.completion_tokens, "answer token"),
   ]
     .filter(Boolean)
     .join(" · ");
+}
+
+function writtenHow({ refused, mode, model }) {
+  if (refused) return "";
+  if (mode === "quote") return "Quoted from the documents";
+  return `Written by ${model}${mode === "checked" ? ", checked against the quotes" : ""}`;
 }

@@ -7,6 +7,7 @@ import { currentKey, replaceKey } from "./key.js";
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], uri: string, score: number,
  *   similarity: number, text: string, quote: string | null}} Citation
  * @typedef {{id: string, answer: string, refused: boolean, citations: Citation[], model: string,
+ *   mode: "quote" | "checked" | "generate",
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   timings: Record<string, number>}} Answer
  * @typedef {{id: string, title: string, uri: string, chunks: number, ingested_at: string,
@@ -24,11 +25,12 @@ export class Failure extends Error {
 
 /**
  * The events of one answer: `sources`, `token`s, `done`. An `error` event, or an end without `done`, is a Failure.
+ * @param {{question: string, mode?: string}} request Without a mode, the service chooses.
  * @returns {AsyncGenerator<{event: string, data: any}>}
  */
-export async function* streamAnswer(question, signal) {
+export async function* streamAnswer(request, signal) {
   const response = await send("POST", "/v1/answers", {
-    body: JSON.stringify({ question, stream: true }),
+    body: JSON.stringify({ ...request, stream: true }),
     headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
     signal,
   });

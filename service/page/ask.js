@@ -2,6 +2,7 @@
 
 import { createAnswer } from "./answer.js";
 import { streamAnswer } from "./api.js";
+import { openMode } from "./mode.js";
 
 const MAX_EXAMPLES = 3;
 
@@ -13,6 +14,7 @@ export function openAsk({ passage }) {
   const examples = document.getElementById("examples");
   const firstSteps = document.getElementById("first-steps");
   const result = document.getElementById("result");
+  const mode = openMode(document.getElementById("mode"));
 
   /** @type {AbortController | null} */
   let running = null;
@@ -39,7 +41,7 @@ export function openAsk({ passage }) {
     begin();
     const { signal } = running;
     try {
-      for await (const { event, data } of streamAnswer(text, signal)) answer[event]?.(data);
+      for await (const { event, data } of streamAnswer({ question: text, mode: mode.chosen() }, signal)) answer[event]?.(data);
     } catch (error) {
       if (signal.aborted) answer.stopped();
       else answer.failed(error.message);

@@ -13,6 +13,7 @@ from service.stopwatch import Stopwatch
 from service.writing.base import Cited, Material
 
 _WORD = re.compile(r"\S+\s*")
+_BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
 _PASSAGES = 3
 _EMBEDDED_SENTENCES = 8
 _QUOTES = 3
@@ -56,7 +57,8 @@ def cite(text: str, source: Sentence) -> Iterator[str | Cited]:
     if keeps_lines(text):
         yield from _WORD.findall(f"{text}\n[{number}]\n\n")
     else:
-        yield from _WORD.findall(f"{' '.join(text.split())} [{number}] ")
+        flat = " ".join(_BULLET.sub("", text).split())
+        yield from _WORD.findall(f"{flat} [{number}] ")
     yield Cited(number=number, quote=source.text)
 
 

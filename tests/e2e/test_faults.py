@@ -1,0 +1,119 @@
+"""The service with a model server that fails: statuses before the first byte, an error event after it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import httpx
+
+from tests.fakes.servers import Handler, ModelServer, answering, serve
+from tests.programs import Service, ingest, service
+
+QUESTION = "What does error E1234 mean?"
+
+
+@contextmanager
+def served(handler: Handler) -> Iterator[str]:
+    """The fake in a thread with an event loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    serving = serve("/v1/chat/completions", handler)
+    try:
+        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+@contextmanager
+def service_with(handler: Handler, data_dir, handbook, **settings: str) -> Iterator[Service]:
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    with (
+        served(handler) as url,
+        service(
+            data_dir,
+            RAG_GENERATOR__KIND="openai",
+            RAG_GENERATOR__URL=f"{url}/v1",
+            RAG_GENERATOR__MODEL="fake",
+            RAG_WORKER="none",
+            **settings,
+        ) as running,
+    ):
+        yield running
+
+
+def test_a_model_server_that_is_down_is_a_503_with_a_sentence(data_dir, handbook):
+    with service_with(answering(500, "out of memory"), data_dir, handbook) as running:
+        for stream in (True, False):
+            response = running.ask(QUESTION, stream=stream)
+            assert response.status_code == 503
+            assert response.headers["content-type"] == "application/problem+json"
+            assert "Retry-After" in response.headers
+            assert "model server" in response.json()["detail"]
+        assert running.ask(QUESTION, mode="quote").status_code == 200
+
+
+def test_garbage_is_a_502_before_and_an_error_event_after_the_first_byte(data_dir, handbook):
+    model = ModelServer(["The oil"], ending=b"data: {garbage\n\n")
+    with service_with(model, data_dir, handbook) as running:
+        kinds = [event for _, event, _ in running.stream(QUESTION)]
+        assert kinds == ["sources", "token", "error"]
+        model.pieces = []
+        assert running.ask(QUESTION).status_code == 502
+
+
+def test_when_the_client_leaves_the_generation_stops_upstream_within_a_second(data_dir, handbook):
+    model = ModelServer(["word "] * 2000, gap=0.01)
+    with service_with(model, data_dir, handbook) as running:
+        stream = running.stream(QUESTION)
+        for _ in range(5):
+            next(stream)
+        stream.close()
+        _wait_for(model.left_by_client.is_set, 1)
+
+
+def test_when_the_client_leaves_before_the_first_piece_the_work_stops_too(data_dir, handbook):
+    class Silent(ModelServer):
+        async def __call__(self, _):
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                self.left_by_client.set()
+                raise
+
+    for stream in (True, False):
+        model = Silent([])
+        folder = data_dir / str(stream)
+        folder.mkdir()
+        (folder / "models").symlink_to((data_dir / "models").resolve())
+        with service_with(model, folder, handbook) as running:
+            with suppress(httpx.ReadTimeout):
+                httpx.post(f"{running.url}/v1/answers", json={"question": QUESTION, "stream": stream}, timeout=1)
+            _wait_for(model.left_by_client.is_set, 1)
+
+
+def test_more_questions_than_fit_are_turned_away_and_livez_goes_on(data_dir, handbook):
+    model = ModelServer(["word "] * 100, gap=0.05)
+    limits = {"RAG_GENERATOR__CONCURRENCY": "1", "RAG_ANSWERING__WAITING": "1"}
+    with service_with(model, data_dir, handbook, **limits) as running:
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(running.ask(QUESTION).status_code)) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        assert running.http.get("/livez").status_code == 200
+        for thread in threads:
+            thread.join()
+        assert sorted(statuses) == [200, 200, 503, 503]
+
+
+def _wait_for(happened, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"It did not happen within {seconds} s."
+        time.sleep(0.02)
