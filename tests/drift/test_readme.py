@@ -1,0 +1,35 @@
+"""What the papers say exists in the code."""
+
+import re
+from pathlib import Path
+
+from tests.drift.settings import table
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_settings_table_is_the_codes_own():
+    assert table() in README, "Print the table anew: python -m tests.drift.settings"
+
+
+def test_every_make_target_that_the_papers_name_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for page in pages() for name in re.findall(r"`make ([a-z-]+)", page)}
+    assert named <= targets
+
+
+def test_every_file_that_the_papers_link_exists():
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_every_variable_that_the_papers_name_is_a_setting():
+    known = set(re.findall(r"`(RAG_\w+)`", table()))
+    named = {name.rstrip("_") for page in pages() for name in re.findall(r"RAG_[A-Z0-9_]+", page)}
+    assert {name for name in named if not name.startswith("RAG_TEST") and name != "RAG"} <= known
+
+
+def pages() -> list[str]:
+    return [README, *(path.read_text() for path in (ROOT / "docs").rglob("*.md"))]
