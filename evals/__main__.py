@@ -4,10 +4,13 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from evals.answers import HEADER, measure_answers
+from evals import answers, serving
+from evals.answers import measure_answers
 from rag.errors import GroundworkError
 from rag.settings import read_settings
 from service.settings import Mode, Settings
@@ -16,6 +19,7 @@ _EXAMPLES = """examples:
   python -m evals answers xquad-en --modes quote                     every question, no model asked
   python -m evals answers xquad-en --modes quote,checked,generate --sample 100
   python -m evals answers xquad-en --modes quote --json answers.json
+  python -m evals serving                                            the running service, a few minutes
 
 FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR) and answers.json (question id to gold spans)."""
 
@@ -23,18 +27,23 @@ FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR) and answers.json (quest
 def main() -> int:
     arguments = _parse_arguments()
     try:
-        results = asyncio.run(
-            measure_answers(arguments.folder, arguments.modes, read_settings(Settings), sample=arguments.sample)
-        )
+        settings = read_settings(Settings)
+        match arguments.command:
+            case "answers":
+                measuring = measure_answers(arguments.folder, arguments.modes, settings, sample=arguments.sample)
+                _report(answers.HEADER, asyncio.run(measuring), arguments.json)
+            case "serving":
+                _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
         print(f"evals: {error}", file=sys.stderr)
         return 1
-    if arguments.json:
-        arguments.json.write_text(json.dumps({result.mode: result.to_dict() for result in results}, indent=1))
-    print(HEADER)
-    for result in results:
-        print(result.to_row())
     return 0
+
+
+def _report(header: str, results: Sequence[answers.Result] | Sequence[serving.Figure], target: Path | None) -> None:
+    print("\n".join([header, *(result.to_row() for result in results)]))
+    if target:
+        target.write_text(json.dumps([asdict(result) for result in results], indent=1))
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -45,13 +54,15 @@ def _parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    answers = commands.add_parser("answers", help="how often an answer holds the gold span, by answering mode")
-    answers.add_argument("folder", type=Path, metavar="FOLDER")
-    answers.add_argument(
+    asked = commands.add_parser("answers", help="how often an answer holds the gold span, by answering mode")
+    asked.add_argument("folder", type=Path, metavar="FOLDER")
+    asked.add_argument(
         "--modes", type=_modes, default=["quote"], help="quote, checked, generate, or several with commas"
     )
-    answers.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
-    answers.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
+    asked.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
+    served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
+    for command in (asked, served):
+        command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 
 

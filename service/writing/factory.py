@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rag.embedding.base import Embedder
 from service.generation.base import Generator
-from service.settings import AnsweringSettings, EmbeddedGeneratorSettings, GeneratorSettings, Mode
+from service.settings import PACKAGED_MODEL, AnsweringSettings, GeneratorSettings, Mode
 from service.writing.base import Writer
 from service.writing.checked import CheckedWriter
 from service.writing.generate import GenerateWriter
@@ -21,7 +21,7 @@ def build_writers(embedder: Embedder, generator: Generator) -> Mapping[Mode, Wri
 
 
 def default_mode(answering: AnsweringSettings, generator: GeneratorSettings) -> Mode:
-    """The configured mode; left to itself, the embedded model quotes and any other one is trusted to write."""
+    """The configured mode; left to itself, the packaged model quotes and any other one is trusted to write."""
     if answering.mode != "auto":
         return answering.mode
-    return "quote" if isinstance(generator, EmbeddedGeneratorSettings) else "generate"
+    return "quote" if generator.model == PACKAGED_MODEL else "generate"
