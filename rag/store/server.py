@@ -111,6 +111,8 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
         prefer_grpc=True,
         api_key=key.get_secret_value() if key else None,
         timeout=settings.timeout,
+        # Its warning goes to the screen; a server that cannot be reached is said in the error.
+        check_compatibility=False,
     )
     try:
         await ensure_collection(client, settings.collection, embedder)

@@ -12,6 +12,13 @@ from rag.settings import ServerStoreSettings
 from rag.store.server import ServerStore, ensure_collection, open_server_store
 from rag.types import EmbedderIdentity
 from tests.contracts.store import EMBEDDER, StoreContract
+from tests.fakes.qdrant import serve_qdrant
+
+
+def settings_for(url: str, grpc_port: int) -> ServerStoreSettings:
+    collection = f"contract-{uuid.uuid4()}"
+    return ServerStoreSettings(kind="server", url=HttpUrl(url), grpc_port=grpc_port, collection=collection, timeout=5)
+
 
 REAL_SERVER = os.environ.get("RAG_TEST_QDRANT_URL")
 
@@ -25,21 +32,38 @@ class TestServerStoreInLocalMode(StoreContract):
         await client.close()
 
 
+class TestServerStoreOverTheWire(StoreContract):
+    """What the client sends and reads as gRPC, which local mode does not show."""
+
+    @pytest.fixture
+    async def store(self):
+        async with (
+            serve_qdrant() as port,
+            open_server_store(settings_for("http://127.0.0.1:1", port), EMBEDDER) as store,
+        ):
+            yield store
+
+
 @pytest.mark.skipif(not REAL_SERVER, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
 class TestServerStoreOnARealServer(StoreContract):
     @pytest.fixture
     async def store(self):
-        settings = ServerStoreSettings(
-            kind="server",
-            url=HttpUrl(REAL_SERVER),
-            grpc_port=int(os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334")),
-            collection=f"contract-{uuid.uuid4()}",
-        )
+        settings = settings_for(REAL_SERVER, int(os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334")))
         async with open_server_store(settings, EMBEDDER) as store:
             yield store
             client = AsyncQdrantClient(REAL_SERVER)
             await client.delete_collection(settings.collection)
             await client.close()
+
+
+async def test_a_collection_over_the_wire_remembers_its_embedder():
+    async with serve_qdrant() as port:
+        settings = settings_for("http://127.0.0.1:1", port)
+        async with open_server_store(settings, EMBEDDER):
+            pass
+        with pytest.raises(IndexMismatch):
+            async with open_server_store(settings, EmbedderIdentity(model="another", dimension=8)):
+                pass
 
 
 async def test_a_collection_of_another_embedder_is_refused():
@@ -51,7 +75,7 @@ async def test_a_collection_of_another_embedder_is_refused():
 
 
 async def test_a_server_that_is_down_is_unavailable():
-    settings = ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1:9"), grpc_port=9, timeout=1)
+    settings = settings_for("http://127.0.0.1:9", 9)
     with pytest.raises(Unavailable):
         async with open_server_store(settings, EMBEDDER):
             pass
