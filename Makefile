@@ -17,7 +17,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev run test check eval constraints clean
+.PHONY: help setup setup-dev run test check eval bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,15 @@ check: setup-dev ## lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+eval: setup ## measure answers on DATA, a folder with corpus.jsonl, queries.jsonl and answers.json
+	@[ -n "$(DATA)" ] || { echo "Say which data set: make eval DATA=path/to/xquad-en"; exit 2; }
+	@$(BIN)/python -m ingest export
+	@$(BIN)/python -m evals answers $(DATA)
+
+bench: setup-dev ## measure the running service: start, memory, uploads, streams (a few minutes)
+	@$(BIN)/python -m ingest export
+	@$(BIN)/python -m evals serving
 
 setup: .venv/.ready ## make .venv with what the service needs
 
