@@ -1,6 +1,7 @@
 /** One answer on the page: its text as it streams, its citations, its passages and its stages. */
 
 import { counted } from "./counted.js";
+import { pathOf } from "./path.js";
 import { readPieces } from "./pieces.js";
 import { instantiate } from "./template.js";
 import { drawWaterfall, milliseconds } from "./waterfall.js";
@@ -123,12 +124,13 @@ const isSame = (piece, other) => piece.kind === other?.kind && piece.text === ot
 const grows = (before, after) =>
   before?.kind === "text" && after?.kind === "text" && after.text.startsWith(before.text);
 
-function createSource({ n, title, heading_path: path, similarity }, open) {
+function createSource(citation, open) {
+  const { n, title, similarity } = citation;
   const view = instantiate("source");
   const button = view.element.firstElementChild;
   view.number.textContent = n;
   view.title.textContent = title;
-  view.path.textContent = path.join(" › ");
+  view.path.textContent = pathOf(citation);
   view.similarity.textContent = similarity.toFixed(2);
   button.addEventListener("click", () => open(n, button));
   return view.element;

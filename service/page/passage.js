@@ -1,5 +1,6 @@
 /** The passage behind a citation, with the words that support the answer highlighted. */
 
+import { pathOf } from "./path.js";
 import { partsOf } from "./template.js";
 
 /** @param {HTMLElement} panel */
@@ -37,7 +38,7 @@ export function openPassage(panel) {
     shown = citation.n;
     view.number.textContent = `Passage ${citation.n}`;
     view.title.textContent = citation.title;
-    view.path.textContent = citation.heading_path.join(" › ");
+    view.path.textContent = pathOf(citation);
     view.text.replaceChildren(...highlight(citation.text, citation.quote));
     view.facts.replaceChildren(
       ...fact("Source", linkTo(citation.uri)),

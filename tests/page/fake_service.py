@@ -25,7 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.page.script import LIBRARY, Event, Problem, document, scripted_answer
+from tests.page.script import LIBRARY, Asked, Event, Problem, document, scripted_answer
 
 PAGE = Path(__file__).parents[2] / "service" / "page"
 CSP = b"default-src 'self'"
@@ -35,10 +35,11 @@ CSP = b"default-src 'self'"
 class FakeService:
     """A test changes its attributes, and reads what it was asked."""
 
-    answer: Callable[[str], AsyncIterator[Event]] = scripted_answer
+    answer: Callable[[Asked], AsyncIterator[Event]] = scripted_answer
     key: str | None = None
     seconds_per_state: float = 0.1
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client leaves a stream before its end."""
     url: str = ""
@@ -86,7 +87,8 @@ class FakeService:
         return guarded
 
     async def _post_answer(self, request: Request) -> Response:
-        events = self.answer((await request.json())["question"])
+        self.asked.append(await request.json())
+        events = self.answer(self.asked[-1])
         # As the service does it: what fails before the first event is a problem, not a broken stream.
         first = await anext(events)
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+Asked = dict[str, Any]
+"""The body of a request for an answer."""
 Event = tuple[str, dict[str, Any]]
 
 CITATIONS: list[dict[str, Any]] = [
@@ -50,6 +52,16 @@ ANSWER = (
     "are never interrupted [1]. The work itself is a worker's, and tokens keep their rhythm while passages are "
     "ingested [2]."
 )
+QUOTED = """The service loads a new revision beside the old one, swaps, and closes the old one. [1]
+
+- `current` names the revision that is served
+[2]
+
+Publish it:
+```bash
+mv current.next current  # atomic [1]
+```
+[1]"""
 REFUSAL = "The documents do not say."
 TIMINGS = {
     "embed": 0.0084,
@@ -72,34 +84,39 @@ BUSY = Problem(503, "Overloaded", "All 16 places for answers are taken.", retrya
 BROKEN = Problem(502, "Bad response", "The model server closed the connection.", retryable=True)
 
 
-async def scripted_answer(question: str, seconds_per_token: float = 0.002) -> AsyncIterator[Event]:
+async def scripted_answer(asked: Asked, seconds_per_token: float = 0.002) -> AsyncIterator[Event]:
+    question = asked["question"]
+    mode = asked.get("mode", "generate")
+    answer = QUOTED if mode == "quote" else ANSWER
     if "busy" in question:
         raise BUSY
     if "nothing" in question:
         yield "sources", {"sources": []}
         yield "token", {"text": REFUSAL}
-        yield "done", done(REFUSAL, cited=(), refused=True)
+        yield "done", done(REFUSAL, mode=mode, refused=True)
         return
     yield "sources", {"sources": [{**citation, "quote": None} for citation in CITATIONS]}
     # In threes, so that markers too are cut in two.
-    for start in range(0, len(ANSWER), 3):
+    for start in range(0, len(answer), 3):
         await asyncio.sleep(seconds_per_token)
-        yield "token", {"text": ANSWER[start : start + 3]}
+        yield "token", {"text": answer[start : start + 3]}
         if "break" in question and start > 60:
             yield "error", BROKEN.body
             return
-    yield "done", done(ANSWER, cited=(1, 2))
+    yield "done", done(answer, cited=(1, 2), mode=mode)
 
 
-def done(answer: str, *, cited: tuple[int, ...] = (), refused: bool = False) -> dict[str, Any]:
+def done(answer: str, *, cited: tuple[int, ...] = (), mode: str = "generate", refused: bool = False) -> dict[str, Any]:
+    counts = mode != "quote" and not refused
     return {
         "id": "answer-1",
         "answer": answer,
         "refused": refused,
         "citations": [citation for citation in CITATIONS if citation["n"] in cited],
-        "usage": {"prompt_tokens": None if refused else 412, "completion_tokens": None if refused else 58},
+        "usage": {"prompt_tokens": 412 if counts else None, "completion_tokens": 58 if counts else None},
         "timings": REFUSED_TIMINGS if refused else TIMINGS,
-        "model": "" if refused else "SmolLM2-135M-Instruct",
+        "model": "" if refused else "quote" if mode == "quote" else "SmolLM2-135M-Instruct",
+        "mode": mode,
     }
 
 

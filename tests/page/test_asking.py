@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.page.fake_service import FakeService
-from tests.page.script import ANSWER, CITATIONS, TIMINGS, Event, done
+from tests.page.script import ANSWER, CITATIONS, TIMINGS, Asked, Event, done
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -19,7 +19,7 @@ async def ask(page: Page, question: str) -> None:
 async def test_tokens_appear_one_after_another(page: Page, service: FakeService) -> None:
     go_on = asyncio.Event()
 
-    async def in_two_steps(_: str) -> AsyncIterator[Event]:
+    async def in_two_steps(_: Asked) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "First"}
         await go_on.wait()
@@ -46,7 +46,7 @@ async def test_markers_become_buttons_though_they_are_cut_in_two(page: Page) -> 
 
 
 async def test_a_number_in_brackets_that_is_no_citation_stays_text(page: Page, service: FakeService) -> None:
-    async def with_other_brackets(_: str) -> AsyncIterator[Event]:
+    async def with_other_brackets(_: Asked) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "See items[7] and [2024], an open ["}
         yield "done", done("See items[7] and [2024], an open [")
@@ -60,7 +60,7 @@ async def test_a_number_in_brackets_that_is_no_citation_stays_text(page: Page, s
 
 
 async def test_the_last_word_on_the_text_is_the_services(page: Page, service: FakeService) -> None:
-    async def revised(_: str) -> AsyncIterator[Event]:
+    async def revised(_: Asked) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "Unsupported."}
         yield "done", done("Supported [1].", cited=(1,))
@@ -87,7 +87,7 @@ async def test_a_citation_shows_its_passage_with_the_quote_marked(page: Page) ->
 async def test_the_quote_of_an_open_passage_is_marked_once_it_is_known(page: Page, service: FakeService) -> None:
     finish = asyncio.Event()
 
-    async def quoted_at_the_end(_: str) -> AsyncIterator[Event]:
+    async def quoted_at_the_end(_: Asked) -> AsyncIterator[Event]:
         yield "sources", {"sources": [{**CITATIONS[0], "quote": None}]}
         yield "token", {"text": "It does not [1]."}
         await finish.wait()
@@ -132,6 +132,39 @@ async def test_the_waterfall_has_a_bar_for_each_stage_with_its_milliseconds(page
     )
 
 
+@pytest.mark.parametrize(
+    ("choice", "mode", "sentence"),
+    [
+        ("Service\N{RIGHT SINGLE QUOTATION MARK}s choice", None, "Written by SmolLM2-135M-Instruct · 1,210 ms in all"),
+        ("Quotes", "quote", "Quoted from the documents · 1,210 ms in all"),
+        ("Model, checked", "checked", "Written by SmolLM2-135M-Instruct, checked against the quotes · 1,210 ms"),
+        ("Model", "generate", "Written by SmolLM2-135M-Instruct · 1,210 ms in all · 412 prompt tokens"),
+    ],
+)
+async def test_the_reader_chooses_how_the_answer_is_written_and_is_told(
+    page: Page, service: FakeService, choice: str, mode: str | None, sentence: str
+) -> None:
+    await page.get_by_role("combobox", name="Answer").select_option(choice)
+    await ask(page, "Does the service stop?")
+
+    await expect(page.get_by_role("region", name="Stages")).to_contain_text(sentence)
+    assert service.asked[-1].get("mode") == mode
+    await page.reload()
+    await expect(page.get_by_role("combobox", name="Answer")).to_have_value(mode or "")
+
+
+async def test_quoted_lines_and_code_keep_their_form(page: Page) -> None:
+    await page.get_by_role("combobox", name="Answer").select_option("Quotes")
+    await ask(page, "How is a revision published?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer.locator("pre code")).to_have_text("mv current.next current  # atomic [1]")
+    await expect(answer.locator("code").first).to_have_text("current")
+    await expect(answer.get_by_role("button", name="Citation")).to_have_text(["1", "2", "1"])
+    shown = await answer.locator("[aria-live]").inner_text()
+    assert "closes the old one. 1\n\n- current names the revision that is served 2\n\nPublish it:" in shown
+
+
 async def test_a_refusal_says_so_and_cites_nothing(page: Page) -> None:
     await ask(page, "Is there nothing?")
 
@@ -142,7 +175,7 @@ async def test_a_refusal_says_so_and_cites_nothing(page: Page) -> None:
 
 
 async def test_stop_stops_the_stream_and_keeps_what_is_there(page: Page, service: FakeService) -> None:
-    async def endless(_: str) -> AsyncIterator[Event]:
+    async def endless(_: Asked) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         while True:
             yield "token", {"text": "on and "}
@@ -178,7 +211,7 @@ async def test_an_error_in_mid_stream_keeps_the_text_and_says_what_happened(page
 
 
 async def test_a_stream_without_an_end_is_an_error(page: Page, service: FakeService) -> None:
-    async def cut_off(_: str) -> AsyncIterator[Event]:
+    async def cut_off(_: Asked) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "Half a"}
 

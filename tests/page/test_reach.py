@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.page.fake_service import FakeService
-from tests.page.script import Event
+from tests.page.script import Asked, Event
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -62,7 +62,7 @@ async def test_escape_in_a_dialog_leaves_the_passage_open(page: Page) -> None:
 
 
 async def test_the_focus_stays_on_the_button_that_asks_and_stops(page: Page, service: FakeService) -> None:
-    async def never(_: str) -> AsyncIterator[Event]:
+    async def never(_: Asked) -> AsyncIterator[Event]:
         yield "sources", {"sources": []}
         await asyncio.Event().wait()
 

@@ -37,10 +37,9 @@ _READ = """async ([bytes, size]) => {
     return events;
 }"""
 
-_SPLIT = """async (pieces) => {
-    const { MarkerSplitter } = await import("/page/markers.js");
-    const splitter = new MarkerSplitter();
-    return [...pieces.flatMap((piece) => splitter.push(piece)), splitter.flush()];
+_READ_PIECES = """async ([text, isComplete]) => {
+    const { readPieces } = await import("/page/pieces.js");
+    return readPieces(text, { isComplete }).map(({ kind, text }) => [kind, text]);
 }"""
 
 
@@ -49,13 +48,29 @@ async def test_events_are_the_same_wherever_the_bytes_are_cut(page: Page) -> Non
         assert await page.evaluate(_READ, [list(STREAM.encode()), size]) == EVENTS, size
 
 
-async def test_markers_are_found_wherever_the_text_is_cut(page: Page) -> None:
-    cases: list[tuple[list[str], list[str | int]]] = [
-        (["so it is [1]."], ["so it is ", 1, ".", ""]),
-        (["[", "1", "2", "]", "[3]"], [12, 3, ""]),
-        (["a[[1]"], ["a[", 1, ""]),
-        (["[12", "34]"], ["[1234]", ""]),
-        (["see [a]", " and [1"], ["see [a]", " and ", "[1"]),
-    ]
-    for pieces, expected in cases:
-        assert await page.evaluate(_SPLIT, pieces) == expected
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("so it is [1].", [("text", "so it is "), ("marker", "1"), ("text", ".")]),
+        ("[12][3]", [("marker", "12"), ("marker", "3")]),
+        ("a[[1]", [("text", "a["), ("marker", "1")]),
+        ("[1234], [a] and [1", [("text", "[1234], [a] and [1")]),
+        ("- one\n[1]\n\n- two", [("text", "- one "), ("marker", "1"), ("text", "\n\n- two")]),
+        ("with `make [1]` or `", [("text", "with "), ("code", "make [1]"), ("text", " or `")]),
+        ("Run:\n\n```sh\na `b`\n\nc[1]\n```\n[1]", [("text", "Run:"), ("block", "a `b`\n\nc[1]"), ("marker", "1")]),
+        ("~~~\n```\nnever closed", [("block", "```\nnever closed")]),
+        ("It is not ```here```.", [("text", "It is not ``"), ("code", "here"), ("text", "``.")]),
+    ],
+)
+async def test_an_answer_is_read_into_pieces(page: Page, text: str, pieces: list[tuple[str, str]]) -> None:
+    assert await page.evaluate(_READ_PIECES, [text, True]) == [list(piece) for piece in pieces]
+
+
+async def test_what_is_shown_of_a_growing_answer_never_changes_what_it_is(page: Page) -> None:
+    text = "Use `make` [1], or:\n\n```sh\nmake all\n```\n[2]\n\n- the end"
+    final = await page.evaluate(_READ_PIECES, [text, True])
+    for end in range(len(text)):
+        *settled, last = await page.evaluate(_READ_PIECES, [text[:end], False]) or [["text", ""]]
+        assert settled == final[: len(settled)], text[:end]
+        kind, whole = final[len(settled)]
+        assert last[0] == kind and whole.startswith(last[1]), text[:end]

@@ -1,0 +1,53 @@
+"""A headless browser, and pages that are watched for what no page may do."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_REPORT_VIOLATIONS = """
+    document.addEventListener("securitypolicyviolation", (event) =>
+        console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def browser() -> AsyncIterator[Browser]:
+    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if executable is None:
+        pytest.skip(f"No browser found: install one of {', '.join(_BROWSERS)}.")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def open_page(browser: Browser, url: str, **options) -> AsyncIterator[Page]:
+    """Whatever is done on it: no script fails, nothing offends the policy, no request leaves the origin."""
+    faults: list[str] = []
+    context = await browser.new_context(locale="en-GB", **options)
+    context.set_default_timeout(5000)
+    page = await context.new_page()
+    await page.add_init_script(_REPORT_VIOLATIONS)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if "CSP violation" in message.text else None)
+    page.on("request", lambda request: faults.append(request.url) if not request.url.startswith(url) else None)
+    await page.goto(url)
+    try:
+        yield page
+    finally:
+        await context.close()
+    assert faults == []

@@ -1,0 +1,152 @@
+"""A person's first minutes with the page, on the real service.
+
+With RAG_TEST_SCREENSHOTS=<folder>, the pictures of the documentation are taken as well.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, FilePayload, Locator, Page, expect
+
+from tests.browser import browser, open_page  # noqa: F401
+from tests.page.plant import GENERATOR, PLANT, QUESTION
+from tests.programs import Service, service
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+# The model writes on the same cores as everything else here.
+_ANSWER_MS = 60_000
+_INGEST_MS = 30_000
+
+_SCREENSHOTS = os.environ.get("RAG_TEST_SCREENSHOTS")
+
+_RECORD_TEXTS = """() => {
+    window.texts = new Set();
+    new MutationObserver(() => {
+        const text = document.querySelector("[aria-live]")?.textContent;
+        if (text) window.texts.add(text);
+    }).observe(document.getElementById("result"), { childList: true, characterData: true, subtree: true });
+}"""
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def page(running: Service, browser: Browser) -> AsyncIterator[Page]:  # noqa: F811
+    async with open_page(browser, running.url) as page:
+        yield page
+
+
+async def ask(page: Page, question: str, mode: str = "") -> Locator:
+    """The answer, once it is finished."""
+    await page.get_by_role("combobox", name="Answer").select_option(mode)
+    await page.get_by_label("Question").fill(question)
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer.locator("[aria-live]")).to_have_attribute("aria-busy", "false", timeout=_ANSWER_MS)
+    return answer
+
+
+async def upload(page: Page, name: str, body: bytes, title: str) -> None:
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Add documents").click()
+    await (await chooser.value).set_files(FilePayload(name=name, mimeType="", buffer=body))
+    await expect(row(page, title)).to_have_attribute("data-state", "ready", timeout=_INGEST_MS)
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.get_by_role("list", name="Documents").get_by_role("listitem").filter(has_text=title)
+
+
+async def test_an_answer_leads_to_the_words_it_quotes(page: Page) -> None:
+    answer = await ask(page, "What does error E1234 mean?")
+
+    await expect(answer.locator("[aria-live]")).to_contain_text("Error E1234 means that the oil level is too low.")
+    await expect(answer.get_by_role("region", name="Stages")).to_contain_text("Quoted from the documents")
+    stages = answer.get_by_role("region", name="Stages").get_by_role("listitem")
+    assert [text.split("\n")[0] for text in await stages.all_inner_texts()] == [
+        "Embed",
+        "Search",
+        "Prompt",
+        "First token",
+        "Generate",
+    ]
+    for bar in await stages.locator(".stage-bar").all():
+        await expect(bar).to_be_visible()
+
+    await answer.get_by_role("button", name="Citation 1").first.click()
+    passage = page.get_by_role("complementary", name="Passage 1")
+    await expect(passage.locator("mark")).to_contain_text("Error E1234 means that the oil level is too low.")
+    await expect(passage.get_by_role("heading")).to_have_text("Pump handbook")
+
+
+async def test_the_models_words_appear_as_they_are_written(page: Page) -> None:
+    await page.evaluate(_RECORD_TEXTS)
+    answer = await ask(page, "Who designed the Kestrel pump?", mode="generate")
+
+    texts = await page.evaluate("[...window.texts]")
+    assert len(texts) > 3
+    await expect(answer.get_by_role("region", name="Stages")).to_contain_text("Written by SmolLM2-135M-Instruct")
+    await expect(answer.get_by_role("region", name="Stages")).to_contain_text("answer token")
+
+
+async def test_what_the_documents_do_not_hold_is_refused(page: Page) -> None:
+    answer = await ask(page, "Which orchestra plays tonight in Vienna?")
+
+    await expect(answer).to_contain_text("The documents do not say anything about this.")
+    await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
+
+
+async def test_a_document_comes_answers_and_goes(page: Page) -> None:
+    question = "How is the test of the emergency generator started by hand?"
+    await upload(page, "generator.md", GENERATOR.encode(), "Emergency generator")
+
+    answer = await ask(page, question)
+    await expect(answer.locator("[aria-live]")).to_contain_text(
+        "with:\n\ngensetctl test --minutes 20", use_inner_text=True
+    )
+    await expect(answer.get_by_role("region", name="Passages")).to_contain_text("Emergency generator")
+
+    await page.get_by_role("button", name="Delete Emergency generator").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(row(page, "Emergency generator")).to_have_count(0, timeout=_INGEST_MS)
+    answer = await ask(page, question)
+    await expect(answer).not_to_contain_text("gensetctl")
+    await expect(row(page, "Pump handbook")).to_have_attribute("data-state", "ready")
+
+
+@pytest.mark.skipif(not _SCREENSHOTS, reason="RAG_TEST_SCREENSHOTS names no folder for them")
+async def test_screenshots(browser: Browser, data_dir: Path) -> None:  # noqa: F811
+    with service(data_dir) as plant:
+        for name, text in PLANT.items():
+            plant.put(name, text.encode())
+        for name in PLANT:
+            plant.wait_for_state(name, "ready")
+        await take_answer(browser, plant, "ask-light")
+        await take_answer(browser, plant, "ask-dark", color_scheme="dark")
+        await take_answer(browser, plant, "phone", viewport={"width": 412, "height": 915}, device_scale_factor=1.5)
+        await take_documents(browser, plant)
+
+
+async def take_answer(browser: Browser, plant: Service, name: str, **options) -> None:  # noqa: F811
+    options = {"viewport": {"width": 1280, "height": 960}, "device_scale_factor": 1.25} | options
+    # The first answers of a process are slower than all others.
+    for _ in range(3):
+        plant.ask(QUESTION)
+    async with open_page(browser, plant.url, **options) as page:
+        await expect(row(page, "Pump handbook")).to_be_visible()
+        await ask(page, QUESTION)
+        await page.get_by_role("button", name="Citation").first.click()
+        await page.mouse.move(0, 0)
+        await page.screenshot(path=Path(_SCREENSHOTS) / f"{name}.png")
+
+
+async def take_documents(browser: Browser, plant: Service) -> None:  # noqa: F811
+    options = {"viewport": {"width": 1080, "height": 640}, "device_scale_factor": 1.25}
+    plant.put("scan-of-2019.pdf", b"not a PDF", media_type="application/pdf")
+    plant.wait_for_state("scan-of-2019.pdf", "rejected")
+    plant.put("incident-log.md", "\n".join([*PLANT.values()] * 100).encode())
+    async with open_page(browser, plant.url, **options) as page:
+        await expect(row(page, "incident-log.md")).to_contain_text("Processing")
+        await page.screenshot(path=Path(_SCREENSHOTS) / "documents.png")
