@@ -25,10 +25,11 @@ _REPORT_VIOLATIONS = """
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def browser() -> AsyncIterator[Browser]:
-    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if executable is None:
-        pytest.skip(f"No browser found: install one of {', '.join(_BROWSERS)}.")
     async with async_playwright() as playwright:
+        known = (*_BROWSERS, playwright.chromium.executable_path)
+        executable = next(filter(None, map(shutil.which, known)), None)
+        if executable is None:
+            pytest.skip(f"No browser: neither {', '.join(_BROWSERS)} nor what `playwright install chromium` brings.")
         browser = await playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         yield browser
         await browser.close()
