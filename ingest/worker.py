@@ -1,6 +1,8 @@
 """Takes documents from the inbox into the collection: the process behind `PUT /v1/documents/{id}`."""
 
 import asyncio
+import ctypes
+import gc
 import os
 import signal
 import time
@@ -40,6 +42,7 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
                 continue
             try:
                 await _work_until_idle(inbox, settings, stopped)
+                _give_memory_back()
             except GroundworkError as error:
                 # Locked by a run, a server that is down: the entries keep, and so does their order.
                 log.warning("worker_waits", reason=str(error))
@@ -58,6 +61,14 @@ async def _work_until_idle(inbox: FolderInbox, settings: Settings, stopped: Stop
                 last_work = time.monotonic()
             else:
                 await asyncio.sleep(_POLL_SECONDS)
+
+
+def _give_memory_back() -> None:
+    """The model is gone by now, but glibc would keep its memory for this process."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 async def _claim_some(inbox: Inbox) -> AsyncIterator[Entry]:

@@ -49,6 +49,7 @@ class EdgeReader:
         self._embedder = embedder
         self._bm25 = build_bm25()
         self._shard: edge.EdgeShard | None = None
+        self._previous: edge.EdgeShard | None = None
         self._open: Path | None = None
 
     async def search(
@@ -68,8 +69,9 @@ class EdgeReader:
         if current is None or current == self._open:
             return
         require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
-        # The old shard is not closed but let go: a scroll that is under way reads it to its end.
-        self._shard = edge.EdgeShard.load(str(current))
+        # The old shard is not closed but let go: a scroll that is under way reads it to its end. And not at once:
+        # loading and letting go each hold the GIL, and streams feel one pause after the other less than both together.
+        self._previous, self._shard = self._shard, edge.EdgeShard.load(str(current))
         self._open = current
         log.info("revision_opened", revision=current.name)
 
@@ -77,6 +79,7 @@ class EdgeReader:
         """Refreshes for ever; a revision of another embedder is reported and the old one kept."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
+            self._previous = None
             try:
                 self.refresh()
             except IndexMismatch as error:

@@ -1,12 +1,10 @@
-"""Picks the store by the settings."""
+"""Picks the store by the settings, and imports that one only: qdrant-client alone is 80 MB and a second."""
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from rag.settings import EdgeStoreSettings, ServerStoreSettings, StoreSettings
 from rag.store.base import StoreReader, VectorStore
-from rag.store.edge import open_edge_reader, open_edge_writer
-from rag.store.server import open_server_store
 from rag.types import EmbedderIdentity
 
 
@@ -16,8 +14,12 @@ def open_reader(
     """`root` is the folder of the embedded form."""
     match settings:
         case EdgeStoreSettings():
+            from rag.store.edge import open_edge_reader  # noqa: PLC0415
+
             return open_edge_reader(root, embedder)
         case ServerStoreSettings():
+            from rag.store.server import open_server_store  # noqa: PLC0415
+
             return open_server_store(settings, embedder)
 
 
@@ -27,6 +29,10 @@ def open_writer(
     """`root` is the folder of the embedded form."""
     match settings:
         case EdgeStoreSettings():
+            from rag.store.edge import open_edge_writer  # noqa: PLC0415
+
             return open_edge_writer(root, embedder)
         case ServerStoreSettings():
+            from rag.store.server import open_server_store  # noqa: PLC0415
+
             return open_server_store(settings, embedder)
