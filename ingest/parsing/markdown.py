@@ -49,6 +49,9 @@ def _add(node: SyntaxTreeNode, builder: OutlineBuilder) -> None:
             builder.add_heading(int(node.tag[1:]), _HEADING_ATTRIBUTES.sub("", _block(node)))
         case "html_block":
             add_html(node.content, builder)
+        case "fence":
+            # The fences stay: they tell whoever quotes or shows the passage that line breaks matter here.
+            builder.add_block(f"```{node.info}\n{_block(node)}\n```")
         case _:
             builder.add_block(_block(node))
 

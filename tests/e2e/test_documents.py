@@ -2,7 +2,7 @@
 
 import time
 
-from tests.programs import ingest, service
+from evals.programs import ingest, service
 
 NOTE = b"# Canteen\n\nThe canteen serves pancakes every Thursday from noon to two o'clock."
 

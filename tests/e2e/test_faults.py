@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import httpx
 
 from tests.fakes.servers import Handler, ModelServer, answering, serve
-from tests.programs import Service, ingest, service
+from evals.programs import Service, ingest, service
 
 QUESTION = "What does error E1234 mean?"
 

