@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
-from tests.fakes.servers import Handler, ModelServer, answering, serve
 from evals.programs import Service, ingest, service
+from tests.fakes.servers import Handler, ModelServer, answering, serve
 
 QUESTION = "What does error E1234 mean?"
 

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
+from evals.programs import Service, service
 from tests.browser import browser, open_page  # noqa: F401
 from tests.page.plant import GENERATOR, PLANT, QUESTION
-from evals.programs import Service, service
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -2,10 +2,10 @@
 
 import socket
 
+from evals.programs import failed_start, ingest, service
 from rag.embedding.weights import PACKAGED_MODEL
 from service.keys import Keys
 from service.settings import Settings
-from evals.programs import failed_start, ingest, service
 
 
 def test_a_taken_port_is_one_line_that_says_what_to_do(data_dir):
