@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from rag.errors import Unavailable
 
 _STREAMS = 16
 _PASSAGES = 5000
+_PROBE_SECONDS = 8
 _QUESTION = "What must be checked before the pump is started?"
 _PAGE = "# Pump {n}\n\nBefore the pump {n} is started, the oil level and the inlet valve must be checked. " * 3
 _MIB = 1024 * 1024
@@ -52,7 +54,7 @@ def measure_serving(models: Path, *, passages: int = _PASSAGES) -> list[Figure]:
         with service(data_dir) as running, _memory_of(running) as memory:
             figures = [Figure(name="warm start to /readyz", value=time.monotonic() - began, unit="s", target="≤ 15 s")]
             figures += _measure_upload(running)
-            figures += _measure_streams(running)
+            figures += measure_streams(running)
             figures += _measure_gaps(running, passages)
             figures += memory.figures(running)
         return figures
@@ -80,7 +82,7 @@ def _measure_upload(running: Service) -> list[Figure]:
     return [Figure(name="upload to answer, slowest of 3", value=max(seconds), unit="s", target="≤ 3 s")]
 
 
-def _measure_streams(running: Service) -> list[Figure]:
+def measure_streams(running: Service) -> list[Figure]:
     """Concurrent streams of the model, and the slowest probe meanwhile."""
     ended: list[str] = []
 
@@ -88,15 +90,13 @@ def _measure_streams(running: Service) -> list[Figure]:
         ended.append([event for _, event, _ in running.stream(f"{_QUESTION} ({number})", mode="generate", limit=1)][-1])
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(_STREAMS)]
-    for thread in threads:
-        thread.start()
-    probes = []
-    with httpx.Client(base_url=running.url) as probe:
-        while any(thread.is_alive() for thread in threads):
-            began = time.perf_counter()
-            probe.get("/livez").raise_for_status()
-            probes.append(time.perf_counter() - began)
-            time.sleep(0.02)
+    with ProcessPoolExecutor(max_workers=1) as elsewhere:
+        # In a process of its own, so that the probe does not wait for the threads that measure.
+        slowest = elsewhere.submit(_slowest_probe, running.url, _PROBE_SECONDS)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     return [
         Figure(
             name=f"{_STREAMS} streams at once that did not end well",
@@ -104,8 +104,21 @@ def _measure_streams(running: Service) -> list[Figure]:
             unit="",
             target="0",
         ),
-        Figure(name="slowest /livez meanwhile", value=max(probes) * 1000, unit="ms", target="≤ 100 ms"),
+        Figure(name="slowest /livez meanwhile", value=slowest.result() * 1000, unit="ms", target="≤ 100 ms"),
     ]
+
+
+def _slowest_probe(url: str, seconds: float) -> float:
+    slowest = 0.0
+    deadline = time.monotonic() + seconds
+    with httpx.Client(base_url=url) as probe:
+        probe.get("/livez").raise_for_status()
+        while time.monotonic() < deadline:
+            began = time.perf_counter()
+            probe.get("/livez").raise_for_status()
+            slowest = max(slowest, time.perf_counter() - began)
+            time.sleep(0.01)
+    return slowest
 
 
 def _measure_gaps(running: Service, passages: int) -> list[Figure]:
