@@ -89,8 +89,8 @@ def _export(settings: Settings) -> None:
     weights = find_weights(settings.embedder.model, settings.embedder.sha256)
     target = settings.models_dir / weights.onnx_name
     if target.is_file():
-        print(f"{target} is there already.")  # noqa: T201
         return
+    print("Exporting the embedder's ONNX form (once, about 15 s) …", flush=True)  # noqa: T201
     from ingest.export import export_onnx  # noqa: PLC0415
 
     cosine = export_onnx(weights, target)

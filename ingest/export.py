@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging as transformers_logging
 
 from rag.embedding.onnx import load_onnx
 from rag.embedding.torch import load_torch
@@ -49,10 +50,12 @@ class _Graph(torch.nn.Module):
 
 
 def _export(directory: Path, target: Path) -> None:
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers left its type out
     model = SentenceTransformer(str(directory), device="cpu")
     example = model.tokenizer(["a text", "another, longer text"], padding=True, return_tensors="pt")
     shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=read_max_tokens(directory))}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for chatty in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # The exporter warns of its own internals; the check below is what tells a bad export.
         warnings.simplefilter("ignore")

@@ -9,6 +9,9 @@ import structlog
 from rag.settings import KernelSettings
 
 
+_OURS = ("rag", "service", "ingest")
+
+
 def configure_logging(settings: KernelSettings) -> None:
     """One line an event: coloured on a terminal, JSON elsewhere; a library's own records take the same way."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
@@ -27,7 +30,10 @@ def configure_logging(settings: KernelSettings) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_render(as_json)))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
+    # Libraries speak up when something is wrong; what they do otherwise is not this program's news.
+    root.setLevel(logging.WARNING)
+    for package in _OURS:
+        logging.getLogger(package).setLevel(settings.log_level.upper())
 
 
 def _render(as_json: bool) -> list[structlog.typing.Processor]:

@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import uvicorn
 import uvloop
@@ -157,8 +158,14 @@ def _welcome(settings: Settings, port: int) -> str:
         f"  the API        {base}/docs\n"
         f"  in a terminal  curl -N {base}/v1/answers -H 'Content-Type: application/json' "
         """-d '{"question": "How do I swap the language model?", "stream": true}'\n"""
-        "  your documents python -m ingest run ~/my/folder\n"
+        f"  your documents {_python()} -m ingest run ~/my/folder\n"
     )
+
+
+def _python() -> str:
+    """This interpreter as a person would type it here."""
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _print(line: str) -> None:
