@@ -8,7 +8,6 @@ import structlog
 
 from rag.settings import KernelSettings
 
-
 _OURS = ("rag", "service", "ingest")
 
 
