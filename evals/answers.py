@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from ingest.pipeline import ingest_documents
+from ingest.pipeline import ingest_documents, publish
 from ingest.resources import open_resources as open_ingest
 from ingest.settings import Settings as IngestSettings
 from rag.errors import InvalidInput
@@ -98,6 +98,7 @@ async def _ingest(folder: Path, settings: IngestSettings) -> None:
         async for outcome in outcomes:
             if outcome.result == "rejected":
                 print(f"rejected {outcome.uri}: {outcome.reason}", file=sys.stderr)
+        await publish(held.store)
 
 
 async def _read_corpus(folder: Path) -> AsyncIterator[RawDocument]:

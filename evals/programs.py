@@ -39,8 +39,9 @@ def ingest(*arguments: str, data_dir: Path, **settings: str) -> subprocess.Compl
 class Service:
     """A running `python -m service`."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, log: Path) -> None:
         self.process = process
+        self.log = log
         self.url = url
         self.http = httpx.Client(base_url=url, timeout=60)
 
@@ -89,7 +90,7 @@ def service(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Servic
             text=True,
         )
     try:
-        running = Service(process, _wait_for_url(process, log))
+        running = Service(process, _wait_for_url(process, log), log)
         _wait_until_ready(running, log)
         yield running
     finally:

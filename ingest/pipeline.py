@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 # Enough chunks for full batches of like length, few enough to see progress.
 _BATCH_CHUNKS = 128
-# A long run becomes visible bit by bit, and a crash costs at most this much of it.
+# What a crash may cost of a long run.
 _PUBLISH_SECONDS = 60
 
 
@@ -32,6 +32,10 @@ class Outcome:
     result: Literal["new", "changed", "unchanged", "rejected"]
     chunks: int = 0
     reason: str | None = None
+
+    @property
+    def changes_collection(self) -> bool:
+        return self.result in {"new", "changed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,21 +103,20 @@ async def ingest_documents(
     chunker: Chunker,
     scope: Scope,
 ) -> AsyncIterator[Outcome]:
-    """Takes documents in and yields what became of each; what was written is published when the iteration ends."""
+    """Takes documents in and yields what became of each; the caller publishes at the end.
+
+    A long run is published on its way too, so that it becomes visible bit by bit.
+    """
     published = time.monotonic()
-    unpublished = False
     async for batch in _batches(units, Planner(store, chunker, scope)):
         if isinstance(batch, Outcome):
             yield _counted(batch)
             continue
         for outcome in await _write(batch, store, embedder, scope):
             yield outcome
-        unpublished = True
         if time.monotonic() - published > _PUBLISH_SECONDS:
             await publish(store)
-            published, unpublished = time.monotonic(), False
-    if unpublished:
-        await publish(store)
+            published = time.monotonic()
 
 
 async def remove_document(store: VectorStore, scope: Scope, document_id: DocumentId) -> None:

@@ -1,11 +1,10 @@
 """`python -m ingest run`: sources in, a summary out."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
 
 import aiohttp
 
-from ingest.pipeline import Outcome, ingest_documents, plan
+from ingest.pipeline import Outcome, ingest_documents, plan, publish
 from ingest.report import Summary, open_reporter
 from ingest.resources import open_planning, open_resources
 from ingest.settings import Settings
@@ -17,31 +16,35 @@ from rag.types import RawDocument, Scope
 
 async def run(sources: Sequence[str], settings: Settings, scope: Scope, *, dry_run: bool, quiet: bool) -> Summary:
     """Raises `InvalidInput` for a source that cannot be opened, before anything is taken in."""
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(open_session(settings.http))
+    async with open_session(settings.http) as session:
         opened = _build_sources(sources, session, settings)
-        outcomes = await _open_run(stack, _read_all(opened), settings, scope, dry_run=dry_run)
-        reporter = stack.enter_context(open_reporter(total=_total(opened), quiet=quiet))
         summary = Summary()
-        async for outcome in outcomes:
-            summary.add(outcome)
-            reporter.show(summary)
+        with open_reporter(total=_total(opened), quiet=quiet) as reporter:
+            execute = _plan if dry_run else _ingest
+            async for outcome in execute(_read_all(opened), settings, scope):
+                summary.add(outcome)
+                reporter.show(summary)
         return summary
 
 
-async def _open_run(
-    stack: AsyncExitStack,
-    units: AsyncIterator[RawDocument | Rejection],
-    settings: Settings,
-    scope: Scope,
-    *,
-    dry_run: bool,
+async def _plan(
+    units: AsyncIterator[RawDocument | Rejection], settings: Settings, scope: Scope
 ) -> AsyncIterator[Outcome]:
-    if dry_run:
-        store, chunker = await stack.enter_async_context(open_planning(settings))
-        return plan(units, store, chunker, scope)
-    resources = await stack.enter_async_context(open_resources(settings))
-    return ingest_documents(units, resources.store, resources.embedder, resources.chunker, scope)
+    async with open_planning(settings) as (store, chunker):
+        async for outcome in plan(units, store, chunker, scope):
+            yield outcome
+
+
+async def _ingest(
+    units: AsyncIterator[RawDocument | Rejection], settings: Settings, scope: Scope
+) -> AsyncIterator[Outcome]:
+    async with open_resources(settings) as held:
+        changed = False
+        async for outcome in ingest_documents(units, held.store, held.embedder, held.chunker, scope):
+            changed = changed or outcome.changes_collection
+            yield outcome
+        if changed:
+            await publish(held.store)
 
 
 def _build_sources(sources: Sequence[str], session: aiohttp.ClientSession, settings: Settings) -> list[Source]:

@@ -81,10 +81,9 @@ async def _claim_some(inbox: Inbox) -> AsyncIterator[Entry]:
 
 async def _take_in(entries: list[Entry], inbox: Inbox, resources: Resources) -> None:
     """Settles entries only after what they wrote is published."""
-    rejected = {entry.receipt: await _apply(entry.job, resources) for entry in entries}
+    reasons = [await _apply(entry.job, resources) for entry in entries]
     await publish(resources.store)
-    for entry in entries:
-        reason = rejected[entry.receipt]
+    for entry, reason in zip(entries, reasons, strict=True):
         await inbox.settle(entry, rejected=reason)
         log.info("entry_settled", document=entry.job.document_id, kind=type(entry.job).__name__, rejected=bool(reason))
 

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from fastapi import Request
 
 T = TypeVar("T")
+
+
+CLIENT_GONE = 499
+"""nginx's status for a client that closed the connection."""
 
 
 class ClientGone(Exception):
@@ -26,9 +29,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     finally:
         for pending in (task, watcher):
             pending.cancel()
-            with suppress(asyncio.CancelledError):
-                if not pending.done():
-                    await pending
+        await asyncio.gather(task, watcher, return_exceptions=True)
 
 
 async def _disconnection(request: Request) -> None:

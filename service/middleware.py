@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.disconnect import CLIENT_GONE
 from service.metrics import INFLIGHT, REQUEST_DURATION, REQUESTS
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ class RequestTelemetry:
         arrived = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {}).update(arrived=arrived, request_id=request_id)
-        status = 499  # Stays when the client leaves before the response begins.
+        status = CLIENT_GONE  # Stays when the client leaves before the response begins.
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -93,7 +94,7 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
 
 def _outcome(status: int) -> str:
     match status:
-        case 499:
+        case _ if status == CLIENT_GONE:
             return "cancelled"
         case _ if status >= 500:
             return "error"

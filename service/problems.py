@@ -6,10 +6,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from rag import errors
+from service.disconnect import CLIENT_GONE, ClientGone
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.GroundworkError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(ClientGone, _answer_nobody)
     app.add_exception_handler(Exception, _answer_defect)
 
 
@@ -70,6 +72,11 @@ async def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
 async def _answer_http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return _respond(_problem(error.status_code, error.detail, retryable=False), dict(error.headers or {}))
+
+
+async def _answer_nobody(_: Request, __: Exception) -> Response:
+    """For the metrics alone: nobody reads it."""
+    return Response(status_code=CLIENT_GONE)
 
 
 async def _answer_defect(_: Request, error: Exception) -> JSONResponse:

@@ -33,6 +33,8 @@ async def _keep_running() -> None:
             *(sys.executable, "-m", "ingest", "worker", "--exit-with-parent"),
             stdin=asyncio.subprocess.DEVNULL,
             preexec_fn=_step_back,
+            # Ctrl-C in the terminal is for the service, which then stops its worker.
+            start_new_session=True,
         )
         try:
             status = await process.wait()

@@ -133,3 +133,14 @@ def test_the_metrics_tell_what_happened(running):
         "rag_inflight_requests",
     ):
         assert re.search(rf"^{re.escape(name)} [\d.]+", metrics, re.MULTILINE), name
+
+
+def test_the_log_has_the_request_and_none_of_its_content(running):
+    response = running.http.post(
+        "/v1/answers", json={"question": "Is the xylophone in Rotterdam?"}, headers={"X-Request-Id": "my-request-7"}
+    )
+    assert response.headers["x-request-id"] == "my-request-7"
+    log = running.log.read_text()
+    assert "my-request-7" in log
+    assert "xylophone" not in log
+    assert "Rotterdam" not in log

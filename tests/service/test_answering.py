@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from ingest.pipeline import ingest_documents
+from ingest.pipeline import ingest_documents, publish
 from ingest.resources import open_resources as open_ingest
 from ingest.settings import Settings as IngestSettings
 from rag.errors import BadResponse, Unavailable
@@ -30,6 +30,7 @@ async def filled(data_dir) -> Path:
     async with open_ingest(IngestSettings(data_dir=data_dir)) as held:
         outcomes = ingest_documents(one_page(), held.store, held.embedder, held.chunker, SCOPE)
         assert [outcome.result async for outcome in outcomes] == ["new"]
+        await publish(held.store)
     return data_dir
 
 

@@ -1,0 +1,80 @@
+"""The real embedder: both runtimes give the same vectors, and only the right weights are loaded."""
+
+from contextlib import asynccontextmanager
+
+import aiohttp
+import numpy as np
+import pytest
+
+from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from rag.errors import Misconfigured
+from rag.settings import LocalEmbedderSettings
+
+TEXTS = ["What is a vector database?", "short", "A much longer text. " * 60, "Zürich, 東京", "short"]
+
+
+@asynccontextmanager
+async def embedder(models, **settings):
+    async with (
+        aiohttp.ClientSession() as session,
+        open_embedder(LocalEmbedderSettings(**settings), session, models=models) as opened,
+    ):
+        yield opened
+
+
+async def test_onnx_and_torch_give_the_same_vectors_and_the_same_identity(onnx_models):
+    async with embedder(onnx_models, runtime="onnx") as onnx, embedder(onnx_models, runtime="torch") as torch:
+        ours, theirs = await onnx.embed_passages(TEXTS), await torch.embed_passages(TEXTS)
+        assert onnx.identity == torch.identity
+    cosines = [float(a @ b) for a, b in zip(ours, theirs, strict=True)]
+    assert min(cosines) > 0.9999
+
+
+async def test_vectors_have_norm_one_and_keep_the_order_of_the_texts(onnx_models):
+    async with embedder(onnx_models) as opened:
+        vectors = await opened.embed_passages(TEXTS * 5)
+        alone = [await opened.embed_query(text) for text in TEXTS]
+    assert np.allclose([np.linalg.norm(vector) for vector in vectors], 1, atol=1e-5)
+    assert all(np.allclose(vectors[index], alone[index % len(TEXTS)], atol=1e-5) for index in range(len(vectors)))
+
+
+async def test_no_texts_are_no_vectors(onnx_models):
+    async with embedder(onnx_models) as opened:
+        assert await opened.embed_passages([]) == []
+
+
+async def test_meaning_brings_vectors_together(onnx_models):
+    async with embedder(onnx_models) as opened:
+        question = await opened.embed_query("How do I fix a puncture?")
+        near, far = await opened.embed_passages(["Repairing a flat bicycle tyre", "The history of the piano"])
+    assert question @ near > question @ far + 0.2
+
+
+async def test_without_the_exported_form_torch_is_used_and_asking_for_it_says_what_to_do(tmp_path):
+    with pytest.raises(Misconfigured, match="ingest export"):
+        async with embedder(tmp_path, runtime="onnx"):
+            pass
+    async with embedder(tmp_path) as opened:
+        assert opened.identity.dimension == 384
+
+
+def test_weights_with_another_hash_are_refused(tmp_path):
+    weights = find_weights(PACKAGED_MODEL)
+    for file in weights.directory.rglob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(Misconfigured, match="sha256"):
+        find_weights(str(tmp_path), weights.sha256)
+
+
+def test_a_directory_without_weights_is_named(tmp_path):
+    with pytest.raises(Misconfigured, match=r"model\.safetensors"):
+        find_weights(str(tmp_path))
+
+
+def test_the_tokenizer_counts_as_the_model_does_without_special_tokens():
+    tokenizer = build_tokenizer(LocalEmbedderSettings())
+    assert tokenizer.max_tokens == 254
+    assert len(tokenizer.spans("hello world")) == 2
+    assert len(tokenizer.spans("word " * 300)) == 300
