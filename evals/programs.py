@@ -16,6 +16,8 @@ import httpx
 
 _ROOT = Path(__file__).parents[1]
 _START_SECONDS = 60
+# A question at the end of the queue waits for the model to write all the answers before it.
+_PATIENCE_SECONDS = 300
 
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
@@ -43,7 +45,7 @@ class Service:
         self.process = process
         self.log = log
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=60)
+        self.http = httpx.Client(base_url=url, timeout=_PATIENCE_SECONDS)
 
     def ask(self, question: str, **more: Any) -> httpx.Response:
         return self.http.post("/v1/answers", json={"question": question} | more)

@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from evals.programs import Service, ingest, service
-from rag.errors import Unavailable
+from rag.errors import TimedOut, Unavailable
 
 _STREAMS = 16
 _PASSAGES = 5000
@@ -23,7 +23,7 @@ _QUESTION = "What must be checked before the pump is started?"
 _PAGE = "# Pump {n}\n\nBefore the pump {n} is started, the oil level and the inlet valve must be checked. " * 3
 _MIB = 1024 * 1024
 _SAMPLE_SECONDS = 0.05
-_INGEST_SECONDS = 900
+_UPLOAD_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def measure_serving(models: Path, *, passages: int = _PASSAGES) -> list[Figure]:
         began = time.monotonic()
         with service(data_dir) as running, _memory_of(running) as memory:
             figures = [Figure(name="warm start to /readyz", value=time.monotonic() - began, unit="s", target="≤ 15 s")]
-            figures += _measure_upload(running)
+            figures += _measure_uploads(running)
             figures += measure_streams(running)
             figures += _measure_gaps(running, passages)
             figures += memory.figures(running)
@@ -69,17 +69,23 @@ def _fill(data_dir: Path) -> None:
             raise Unavailable(f"The sample could not be ingested: {run.stderr}")
 
 
-def _measure_upload(running: Service) -> list[Figure]:
-    """Time from PUT to an answer from the uploaded document, with a worker that has let its model go."""
+def _measure_uploads(running: Service) -> list[Figure]:
     seconds = []
-    for n in range(3):
-        time.sleep(12)
-        began = time.monotonic()
-        running.put(f"canteen{n}.md", f"# Canteen {n}\n\nCanteen number {n} serves soup on Mondays.".encode())
-        while f"Canteen number {n}" not in running.ask(f"What does canteen number {n} serve?").json()["answer"]:
-            time.sleep(0.05)
-        seconds.append(time.monotonic() - began)
+    for number in range(3):
+        time.sleep(12)  # The worker has let its model go by then.
+        seconds.append(measure_upload(running, number))
     return [Figure(name="upload to answer, slowest of 3", value=max(seconds), unit="s", target="≤ 3 s")]
+
+
+def measure_upload(running: Service, number: int) -> float:
+    """Seconds from PUT to an answer from the document."""
+    began = time.monotonic()
+    running.put(f"canteen{number}.md", f"# Canteen {number}\n\nCanteen number {number} serves soup.".encode())
+    while f"Canteen number {number}" not in running.ask(f"What does canteen number {number} serve?").json()["answer"]:
+        if time.monotonic() - began > _UPLOAD_SECONDS:
+            raise TimedOut(f"The upload is not answerable after {_UPLOAD_SECONDS} s.")
+        time.sleep(0.05)
+    return time.monotonic() - began
 
 
 def measure_streams(running: Service) -> list[Figure]:

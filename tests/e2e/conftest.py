@@ -36,5 +36,6 @@ def running(tmp_path_factory, onnx_models, handbook) -> Service:
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "models").symlink_to(onnx_models)
     assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
-    with service(data_dir) as started:
+    # Short answers: the model's are as long as they may be, and many tests wait for them.
+    with service(data_dir, RAG_ANSWERING__MAX_TOKENS="64") as started:
         yield started

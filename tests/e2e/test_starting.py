@@ -1,8 +1,10 @@
 """What the service refuses to start with, and how it says so."""
 
 import socket
+import subprocess
+import sys
 
-from evals.programs import failed_start, ingest, service
+from evals.programs import environment, failed_start, ingest, service
 from rag.embedding.weights import PACKAGED_MODEL
 from service.keys import Keys
 from service.settings import Settings
@@ -54,3 +56,24 @@ def test_keys_separate_tenants_and_roles(data_dir, handbook):
         assert "oil" in running.ask("What does error E1234 mean?").json()["answer"]
         assert running.put("mine.md", b"# Mine\n\nText.").status_code == 202
         running.wait_for_state("mine.md", "ready")
+
+
+def test_keys_are_made_listed_and_revoked_on_the_command_line(data_dir):
+    key = keys_command(data_dir, "create", "--tenant", "acme", "--role", "writer")
+    identifier, secret = key.split("_")[1:]
+    listed = keys_command(data_dir, "list")
+    assert all(part in listed for part in (identifier, "acme", "writer"))
+    assert secret not in listed
+    assert identifier in keys_command(data_dir, "revoke", identifier)
+    assert keys_command(data_dir, "list") == ""
+
+
+def keys_command(data_dir, *arguments: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "service", "keys", *arguments],
+        env=environment(data_dir),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.strip()
