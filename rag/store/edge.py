@@ -5,8 +5,8 @@ the event loop. Its long calls (`flush`, `optimize`) are the writer's, which is 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import qdrant_edge as edge
 import structlog
 
-from rag.errors import IndexMismatch
+from rag.errors import GroundworkError, Unavailable
 from rag.store.revisions import Revisions
 from rag.store.schema import (
     DENSE,
@@ -37,6 +37,7 @@ log = structlog.get_logger()
 _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
 _WATCH_SECONDS = 0.2
+_REFUSED_SECONDS = 10.0
 # Below this an exact search is quicker than building a graph and exact besides: 6.6 ms at 100,000 points.
 _UNINDEXED_POINTS = 20_000
 
@@ -71,20 +72,21 @@ class EdgeReader:
         require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
         # The old shard is not closed but let go: a scroll that is under way reads it to its end. And not at once:
         # loading and letting go each hold the GIL, and streams feel one pause after the other less than both together.
-        self._previous, self._shard = self._shard, edge.EdgeShard.load(str(current))
+        with _translated_errors():
+            self._previous, self._shard = self._shard, edge.EdgeShard.load(str(current))
         self._open = current
         log.info("revision_opened", revision=current.name)
 
     async def watch(self) -> None:
-        """Refreshes for ever; a revision of another embedder is reported and the old one kept."""
+        """Refreshes for ever; a revision that cannot be opened is reported, and the old one stays."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             self._previous = None
             try:
                 self.refresh()
-            except IndexMismatch as error:
+            except GroundworkError as error:
                 log.error("revision_refused", reason=str(error))
-                await asyncio.sleep(10)
+                await asyncio.sleep(_REFUSED_SECONDS)
 
 
 class EdgeWriter:
@@ -110,18 +112,21 @@ class EdgeWriter:
         edge_points = [_to_edge_point(scope, point, self._bm25) for point in points]
         for start in range(0, len(edge_points), _UPSERT_BATCH):
             batch = edge_points[start : start + _UPSERT_BATCH]
-            self._shard.update(edge.UpdateOperation.upsert_points(batch))
+            with _translated_errors():
+                self._shard.update(edge.UpdateOperation.upsert_points(batch))
         self._unindexed += len(points)
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, keep: Collection[str] = ()) -> None:
         wanted = _to_filter(scope, ChunkFilter(document_ids=(document_id,)), without=keep)
-        self._shard.update(edge.UpdateOperation.delete_points_by_filter(wanted))
+        with _translated_errors():
+            self._shard.update(edge.UpdateOperation.delete_points_by_filter(wanted))
 
     async def publish(self) -> None:
-        if self._unindexed > _UNINDEXED_POINTS:
-            self._shard.optimize()
-            self._unindexed = 0
-        self._shard.flush()
+        with _translated_errors():
+            if self._unindexed > _UNINDEXED_POINTS:
+                self._shard.optimize()
+                self._unindexed = 0
+            self._shard.flush()
         self._revisions.publish(self._embedder)
 
 
@@ -147,7 +152,8 @@ async def open_edge_writer(root: Path, embedder: EmbedderIdentity) -> AsyncItera
         require_same_embedder(revisions.embedder() or embedder, embedder)
         copied = revisions.check_out()
         working = str(revisions.working)
-        shard = edge.EdgeShard.load(working) if copied else _create_shard(working, embedder.dimension)
+        with _translated_errors():
+            shard = edge.EdgeShard.load(working) if copied else _create_shard(working, embedder.dimension)
         try:
             yield EdgeWriter(shard, revisions, embedder)
         finally:
@@ -187,16 +193,20 @@ def _search(
         with_payload=True,
         with_vector=[DENSE],
     )
-    return [_to_scored_chunk(found, query) for found in shard.query(request)]
+    with _translated_errors():
+        points = shard.query(request)
+    return [_to_scored_chunk(point, query) for point in points]
 
 
 async def _scroll(shard: edge.EdgeShard, scope: Scope, where: ChunkFilter) -> AsyncIterator[Chunk]:
     wanted = _to_filter(scope, where)
     offset: Any = None
     while True:
-        page, offset = shard.scroll(
-            edge.ScrollRequest(offset=offset, limit=_SCROLL_PAGE, filter=wanted, with_payload=True, with_vector=False)
+        request = edge.ScrollRequest(
+            offset=offset, limit=_SCROLL_PAGE, filter=wanted, with_payload=True, with_vector=False
         )
+        with _translated_errors():
+            page, offset = shard.scroll(request)
         for record in page:
             yield to_chunk(record.payload or {})
         if offset is None:
@@ -226,3 +236,11 @@ def _to_filter(scope: Scope, where: ChunkFilter, *, without: Collection[str] = (
         must=must,
         must_not=[edge.HasIdCondition({to_point_id(scope, chunk_id) for chunk_id in without})] if without else None,
     )
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise Unavailable(f"The embedded store failed: {error}") from error

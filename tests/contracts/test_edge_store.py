@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rag.errors import IndexMismatch, Locked
+from rag.errors import IndexMismatch, Locked, Unavailable
 from rag.store.edge import open_edge_reader, open_edge_writer
 from rag.types import EmbedderIdentity
 from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, query, texts
@@ -103,3 +103,15 @@ async def test_no_more_than_two_revisions_are_kept(tmp_path):
             await writer.upsert(OURS, [point(f"passage {n}")])
             await writer.publish()
     assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["4", "5"]
+
+
+async def test_a_revision_that_cannot_be_opened_leaves_the_old_one_in_use(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
+        await writer.upsert(OURS, [point("old")])
+        await writer.publish()
+        reader.refresh()
+        (tmp_path / "revisions" / "7").mkdir()
+        (tmp_path / "current").write_text("7")
+        with pytest.raises(Unavailable, match="embedded store"):
+            reader.refresh()
+        assert [hit.chunk.text for hit in await reader.search(OURS, query("old"), limit=1)] == ["old"]
