@@ -15,7 +15,7 @@ import numpy as np
 from rich.progress import track
 
 from ingest.pipeline import ingest_documents, publish
-from ingest.resources import open_resources as open_ingest
+from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
 from rag.errors import InvalidInput
 from rag.types import DocumentId, RawDocument, Scope
@@ -93,12 +93,12 @@ def _read_questions(folder: Path, sample: int | None) -> list[_Question]:
 
 
 async def _ingest(folder: Path, settings: IngestSettings) -> None:
-    async with open_ingest(settings) as held:
-        outcomes = ingest_documents(_read_corpus(folder), held.store, held.embedder, held.chunker, _SCOPE)
+    async with open_models(settings) as models, open_store(settings, models) as store:
+        outcomes = ingest_documents(_read_corpus(folder), store, models.embedder, models.chunker, _SCOPE)
         async for outcome in outcomes:
             if outcome.result == "rejected":
                 print(f"rejected {outcome.uri}: {outcome.reason}", file=sys.stderr)
-        await publish(held.store)
+        await publish(store)
 
 
 async def _read_corpus(folder: Path) -> AsyncIterator[RawDocument]:

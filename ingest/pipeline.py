@@ -154,11 +154,12 @@ async def _write(batch: Sequence[_Prepared], store: VectorStore, embedder: Embed
         vectors = await embedder.embed_passages([chunk.passage for chunk in chunks])
     points = [Point(chunk=chunk, vector=vector) for chunk, vector in zip(chunks, vectors, strict=True)]
     with STAGE_DURATION.labels("upsert").time():
-        await store.upsert(scope, points)
+        # A document's first chunk carries the hash by which the next run calls it unchanged. It is written last, when
+        # the others are in and the stale ones are gone: whatever breaks off before is done again.
+        await store.upsert(scope, [point for point in points if point.chunk.ordinal > 0])
         for prepared in batch:
-            # The new chunks are in before the stale ones go, so that a document is never missing.
-            if prepared.outcome.result == "changed":
-                await store.delete(scope, prepared.document_id, keep={chunk.id for chunk in prepared.chunks})
+            await store.delete(scope, prepared.document_id, keep={chunk.id for chunk in prepared.chunks})
+        await store.upsert(scope, [point for point in points if point.chunk.ordinal == 0])
     CHUNKS.inc(len(chunks))
     return [_counted(prepared.outcome) for prepared in batch]
 

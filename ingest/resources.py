@@ -1,7 +1,7 @@
 """What lives as long as one run: opened in one place, closed in reverse."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from ingest.chunking import Chunker
@@ -14,31 +14,28 @@ from rag.store.factory import open_reader, open_writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What taking documents in needs; the lock on the store is held for as long as this lives."""
+class Models:
+    """What turns documents into points."""
 
     chunker: Chunker
     embedder: Embedder
-    store: VectorStore
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Raises `Locked` while another process writes."""
+async def open_models(settings: Settings) -> AsyncIterator[Models]:
+    """Loads the embedder, where it is a local one."""
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        open_writer(settings.store, embedder.identity, root=settings.store_dir) as store,
     ):
-        yield Resources(chunker=Chunker(build_tokenizer(settings.embedder)), embedder=embedder, store=store)
+        yield Models(chunker=Chunker(build_tokenizer(settings.embedder)), embedder=embedder)
 
 
-@asynccontextmanager
-async def open_planning(settings: Settings) -> AsyncIterator[tuple[StoreReader, Chunker]]:
-    """The part that a dry run needs: nothing is locked and nothing can be written."""
-    async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        open_reader(settings.store, embedder.identity, root=settings.store_dir) as store,
-    ):
-        yield store, Chunker(build_tokenizer(settings.embedder))
+def open_store(settings: Settings, models: Models) -> AbstractAsyncContextManager[VectorStore]:
+    """The store for writing; raises `Locked` while another process writes the embedded one."""
+    return open_writer(settings.store, models.embedder.identity, root=settings.store_dir)
+
+
+def open_store_to_read(settings: Settings, models: Models) -> AbstractAsyncContextManager[StoreReader]:
+    """The store for a dry run: nothing is locked and nothing can be written."""
+    return open_reader(settings.store, models.embedder.identity, root=settings.store_dir)

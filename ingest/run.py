@@ -6,7 +6,7 @@ import aiohttp
 
 from ingest.pipeline import Outcome, ingest_documents, plan, publish
 from ingest.report import Summary, open_reporter
-from ingest.resources import open_planning, open_resources
+from ingest.resources import open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.factory import build_source
@@ -30,21 +30,21 @@ async def run(sources: Sequence[str], settings: Settings, scope: Scope, *, dry_r
 async def _plan(
     units: AsyncIterator[RawDocument | Rejection], settings: Settings, scope: Scope
 ) -> AsyncIterator[Outcome]:
-    async with open_planning(settings) as (store, chunker):
-        async for outcome in plan(units, store, chunker, scope):
+    async with open_models(settings) as models, open_store_to_read(settings, models) as store:
+        async for outcome in plan(units, store, models.chunker, scope):
             yield outcome
 
 
 async def _ingest(
     units: AsyncIterator[RawDocument | Rejection], settings: Settings, scope: Scope
 ) -> AsyncIterator[Outcome]:
-    async with open_resources(settings) as held:
+    async with open_models(settings) as models, open_store(settings, models) as store:
         changed = False
-        async for outcome in ingest_documents(units, held.store, held.embedder, held.chunker, scope):
+        async for outcome in ingest_documents(units, store, models.embedder, models.chunker, scope):
             changed = changed or outcome.changes_collection
             yield outcome
         if changed:
-            await publish(held.store)
+            await publish(store)
 
 
 def _build_sources(sources: Sequence[str], session: aiohttp.ClientSession, settings: Settings) -> list[Source]:

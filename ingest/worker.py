@@ -12,11 +12,12 @@ import prometheus_client
 import structlog
 
 from ingest.pipeline import ingest_documents, publish, remove_document
-from ingest.resources import Resources, open_resources
+from ingest.resources import Models, open_models, open_store
 from ingest.settings import Settings
 from rag.errors import GroundworkError
 from rag.inbox.base import Entry, Inbox, Removal, Upload
 from rag.inbox.folder import FolderInbox
+from rag.store.base import VectorStore
 from rag.types import RawDocument
 
 log = structlog.get_logger()
@@ -51,16 +52,17 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
 
 
 async def _work_until_idle(inbox: FolderInbox, settings: Settings, stopped: Stopped) -> None:
-    """Holds the model and the store while there is work and lets both go after: idle, a worker costs little."""
-    async with open_resources(settings) as resources:
+    """Holds the model for a while after the last work, and the store, which others want to write too, no longer."""
+    async with open_models(settings) as models:
         last_work = time.monotonic()
         while not stopped() and time.monotonic() - last_work < settings.worker_idle_seconds:
-            entries = [entry async for entry in _claim_some(inbox)]
-            if entries:
-                await _take_in(entries, inbox, resources)
-                last_work = time.monotonic()
-            else:
+            if inbox.is_empty():
                 await asyncio.sleep(_POLL_SECONDS)
+                continue
+            async with open_store(settings, models) as store:
+                while not stopped() and (entries := [entry async for entry in _claim_some(inbox)]):
+                    await _take_in(entries, inbox, store, models)
+            last_work = time.monotonic()
 
 
 def _give_memory_back() -> None:
@@ -79,23 +81,25 @@ async def _claim_some(inbox: Inbox) -> AsyncIterator[Entry]:
         yield entry
 
 
-async def _take_in(entries: list[Entry], inbox: Inbox, resources: Resources) -> None:
+async def _take_in(entries: list[Entry], inbox: Inbox, store: VectorStore, models: Models) -> None:
     """Settles entries only after what they wrote is published."""
-    reasons = [await _apply(entry.job, resources) for entry in entries]
-    await publish(resources.store)
+    reasons = [await _apply(entry.job, store, models) for entry in entries]
+    if not all(reasons):
+        await publish(store)
     for entry, reason in zip(entries, reasons, strict=True):
         await inbox.settle(entry, rejected=reason)
         log.info("entry_settled", document=entry.job.document_id, kind=type(entry.job).__name__, rejected=bool(reason))
 
 
-async def _apply(job: Upload | Removal, resources: Resources) -> str | None:
+async def _apply(job: Upload | Removal, store: VectorStore, models: Models) -> str | None:
     """Returns the reason where the document is rejected."""
     if isinstance(job, Removal):
-        await remove_document(resources.store, job.scope, job.document_id)
+        await remove_document(store, job.scope, job.document_id)
         return None
     raw = RawDocument(id=job.document_id, uri=job.uri, media_type=job.media_type, body=job.body)
-    outcomes = ingest_documents(_only(raw), resources.store, resources.embedder, resources.chunker, job.scope)
-    [outcome] = [outcome async for outcome in outcomes]
+    [outcome] = [
+        outcome async for outcome in ingest_documents(_only(raw), store, models.embedder, models.chunker, job.scope)
+    ]
     return outcome.reason
 
 

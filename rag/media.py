@@ -25,7 +25,14 @@ _BY_CONTENT_TYPE: Final[dict[str, MediaType]] = {
 }
 
 # Servers say these of anything they do not know better (GitHub serves Markdown as text/plain).
-_VAGUE: Final = {"", "text/plain", "application/octet-stream", "binary/octet-stream"}
+# (and curl sends the form type with whatever it is told to send).
+_VAGUE: Final = {
+    "",
+    "text/plain",
+    "application/octet-stream",
+    "binary/octet-stream",
+    "application/x-www-form-urlencoded",
+}
 
 KNOWN_SUFFIXES: Final = tuple(_BY_SUFFIX)
 

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import errno
-import ipaddress
 import signal
 import socket
 import sys
@@ -22,6 +21,8 @@ from service.keys import Keys
 from service.resources import open_resources
 from service.settings import Settings
 from service.worker import open_worker
+
+_LAST_PORT = 65535
 
 _EXAMPLES = """examples:
   python -m service                                serves on 127.0.0.1:8000
@@ -48,6 +49,8 @@ def main() -> int:
     except GroundworkError as error:
         _say(f"service: {error}")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -59,7 +62,7 @@ def _parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", help="address to listen on (RAG_HOST)")
-    parser.add_argument("--port", type=int, help="port to listen on (RAG_PORT)")
+    parser.add_argument("--port", type=_port, help="port to listen on (RAG_PORT)")
     commands = parser.add_subparsers(dest="command")
     keys = commands.add_parser("keys", help="create, list and revoke API keys").add_subparsers(
         dest="action", required=True
@@ -71,6 +74,12 @@ def _parse_arguments() -> argparse.Namespace:
     revoke = keys.add_parser("revoke", help="take a key out of force at once")
     revoke.add_argument("id", help="as `keys list` shows it")
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port; ports are 0 to {_LAST_PORT}")
+    return int(text)
 
 
 def _keys(arguments: argparse.Namespace, keys: Keys) -> None:
@@ -94,7 +103,6 @@ def _serve(settings: Settings) -> None:
 
 
 async def _serve_on(listener: socket.socket, settings: Settings) -> None:
-    _leave_signals_to_uvicorn()
     async with AsyncExitStack() as stack:
         # Resources first: a service that refuses to start should not have started a worker.
         resources = await stack.enter_async_context(open_resources(settings))
@@ -108,6 +116,7 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
             timeout_graceful_shutdown=settings.drain_seconds,
         )
         _say(_welcome(settings, listener.getsockname()[1]))
+        _leave_signals_to_uvicorn()
         await uvicorn.Server(config).serve(sockets=[listener])
 
 
@@ -118,21 +127,12 @@ def _leave_signals_to_uvicorn() -> None:
 
 
 def _require_keys_beyond_loopback(settings: Settings) -> None:
-    if _is_loopback(settings.host) or Keys(settings.keys_file).exist():
+    if settings.is_loopback or Keys(settings.keys_file).exist():
         return
     raise Misconfigured(
         f"{settings.host} can be reached from outside, and there are no API keys. "
         "Create one first: `python -m service keys create --role writer`."
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -151,7 +151,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _welcome(settings: Settings, port: int) -> str:
-    base = f"http://{'localhost' if _is_loopback(settings.host) else settings.host}:{port}"
+    base = f"http://{'localhost' if settings.is_loopback else settings.host}:{port}"
     return (
         f"\nGroundwork answers on {base}\n"
         f"  the page       {base}/\n"

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi_swagger import patch_fastapi
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -40,6 +41,9 @@ def create_app(resources: Resources) -> FastAPI:
     # Swagger UI from a package instead of a CDN: the documentation works offline too.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     app.add_middleware(BodyLimit, document_bytes=resources.settings.max_document_bytes)
+    if resources.settings.is_loopback:
+        # A page elsewhere that has its name resolve to this machine must not read what is served here without keys.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
     app.add_middleware(RequestTelemetry)
     add_problem_handlers(app)
     for router in (answers.router, documents.router, operations.router):

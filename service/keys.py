@@ -4,10 +4,13 @@ A key is `gw_<id>_<secret>`. The file holds id, tenant, role, salt and hash; the
 The secret has 256 random bits, so one salted SHA-256 is enough: there is nothing to guess that stretching would slow.
 """
 
+import fcntl
 import hashlib
 import json
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,8 +51,10 @@ NOBODY_IN_PARTICULAR = Caller(scope=Scope(tenant="default"), role="writer")
 class Keys:
     """The keys of one installation, in one file; a change takes effect without a restart."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, allow_anonymous: bool = False) -> None:
+        """`allow_anonymous`: while there is no key file, everybody is let in. Only for loopback."""
         self._path = path
+        self._allow_anonymous = allow_anonymous
         self._read_at: tuple[int, int] | None = None
         self._keys: dict[str, Key] = {}
 
@@ -61,24 +66,21 @@ class Keys:
         """Returns the key itself; nobody can read it again."""
         if not tenant:
             raise InvalidInput("A key needs a tenant.")
-        self._refresh()
         identifier, secret, salt = secrets.token_hex(4), secrets.token_hex(32), secrets.token_hex(16)
-        self._keys[identifier] = Key(
-            id=identifier, tenant=tenant, role=role, salt=salt, hash=_hash(salt, secret), created_at=time.time()
-        )
-        self._save()
+        key = Key(id=identifier, tenant=tenant, role=role, salt=salt, hash=_hash(salt, secret), created_at=time.time())
+        with self._changing():
+            self._keys[identifier] = key
         return f"{_PREFIX}_{identifier}_{secret}"
 
     def revoke(self, identifier: str) -> None:
-        self._refresh()
-        if self._keys.pop(identifier, None) is None:
-            raise NotFound(f"There is no key {identifier}. `python -m service keys list` shows them.")
-        self._save()
+        with self._changing():
+            if self._keys.pop(identifier, None) is None:
+                raise NotFound(f"There is no key {identifier}. `python -m service keys list` shows them.")
 
     def authenticate(self, presented: str | None) -> Caller:
         """Raises `Unauthorized` without saying which part of the key was wrong."""
         self._refresh()
-        if not self._path.exists():
+        if self._allow_anonymous and not self._path.exists():
             return NOBODY_IN_PARTICULAR
         prefix, _, rest = (presented or "").partition("_")
         identifier, _, secret = rest.partition("_")
@@ -102,12 +104,21 @@ class Keys:
         try:
             keys = [Key(**entry) for entry in json.loads(self._path.read_text())]
         except (ValueError, TypeError) as error:
-            raise Misconfigured(f"{self._path} is damaged. Restore it, or remove it and create new keys.") from error
+            raise Misconfigured(f"{self._path} is damaged. Restore it from a backup.") from error
         self._keys = {key.id: key for key in keys}
         self._read_at = (stat.st_mtime_ns, stat.st_ino)
 
-    def _save(self) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One change at a time, each on top of the one before, whichever process makes it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._refresh()
+            yield
+            self._save()
+
+    def _save(self) -> None:
         draft = self._path.with_suffix(".draft")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps([asdict(key) for key in self._keys.values()], indent=1))

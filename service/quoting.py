@@ -15,6 +15,7 @@ import nupunkt
 
 _CODE = re.compile(r"(^```.*?^```|^~~~.*?^~~~)", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+>|#]|\d+[.)]\s))|(?<=\|)\n")
+_TABLE_ROW = " | "
 _WORD = re.compile(r"\w+(?:[.,:]\d+)*")
 _NEGATIONS = frozenset({"no", "not", "never", "without"})
 _LONG_WORD = 4
@@ -51,7 +52,7 @@ def split_sentences(passage: str) -> list[str]:
 
 def keeps_lines(sentence: str) -> bool:
     """Whether its line breaks mean something: code, lists, tables."""
-    return bool(_CODE.search(sentence) or _ITEM.search(sentence))
+    return bool(_CODE.search(sentence) or _ITEM.search(sentence) or ("\n" in sentence and _TABLE_ROW in sentence))
 
 
 def shortlist(question: str, sentences: Sequence[Sentence], *, limit: int) -> list[Sentence]:
@@ -95,7 +96,10 @@ def _spans(passage: str) -> Iterator[tuple[int, int]]:
 
 def _sentences(text: str) -> Iterator[str]:
     for item in _ITEM.split(text):
-        yield from (stripped for sentence in nupunkt.sent_tokenize(item) if (stripped := str(sentence).strip()))
+        if _TABLE_ROW in item:
+            yield from filter(None, map(str.strip, item.split("\n")))
+        else:
+            yield from filter(None, (str(sentence).strip() for sentence in nupunkt.sent_tokenize(item)))
 
 
 def _says_something(sentence: str) -> bool:

@@ -41,7 +41,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
         yield Resources(
             settings=settings,
-            keys=Keys(settings.keys_file),
+            keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
             store=store,
             inbox=FolderInbox(settings.inbox_dir),
             answerer=Answerer(

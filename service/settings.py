@@ -1,5 +1,6 @@
 """The settings of the online path."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,7 +40,7 @@ GeneratorSettings = Annotated[
 class RetrievalSettings(Part):
     """How many passages an answer may draw on, and how near they must be."""
 
-    limit: int = Field(5, ge=1, le=50, description="Passages for one answer.")
+    limit: int = Field(5, ge=1, le=50, description="Passages for one answer; quotes come from the best three.")
     min_similarity: float = Field(
         0.3, ge=-1, le=1, description="No passage this near to the question (cosine): not in the documents."
     )
@@ -72,6 +73,14 @@ class Settings(KernelSettings):
     max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
     keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
     drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def keys_file(self) -> Path:

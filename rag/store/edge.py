@@ -51,7 +51,7 @@ class EdgeReader:
         self._bm25 = build_bm25()
         self._shard: edge.EdgeShard | None = None
         self._previous: edge.EdgeShard | None = None
-        self._open: Path | None = None
+        self._open: tuple[int, int] | None = None
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
@@ -66,15 +66,18 @@ class EdgeReader:
 
     def refresh(self) -> None:
         """Loads a newer revision beside the old one, then lets the old one go."""
-        current = self._revisions.current()
-        if current is None or current == self._open:
+        stamp, current = self._revisions.stamp(), self._revisions.current()
+        if stamp == self._open:
+            return
+        if current is None:  # The collection was removed.
+            self._shard, self._open = None, None
             return
         require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
         # The old shard is not closed but let go: a scroll that is under way reads it to its end. And not at once:
         # loading and letting go each hold the GIL, and streams feel one pause after the other less than both together.
         with _translated_errors():
             self._previous, self._shard = self._shard, edge.EdgeShard.load(str(current))
-        self._open = current
+        self._open = stamp
         log.info("revision_opened", revision=current.name)
 
     async def watch(self) -> None:

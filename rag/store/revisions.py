@@ -20,6 +20,7 @@ from pathlib import Path
 from rag.errors import Locked
 from rag.types import EmbedderIdentity
 
+_PIECE_BYTES = 1 << 20
 _KEPT_REVISIONS = 2  # The current one, and the one before for a reader in the middle of opening it, or for going back.
 
 
@@ -36,6 +37,14 @@ class Revisions:
             return self._root / "revisions" / (self._root / "current").read_text()
         except FileNotFoundError:
             return None
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Changes with every publication, also when the numbering has begun anew."""
+        try:
+            stat = (self._root / "current").stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns
 
     def embedder(self) -> EmbedderIdentity | None:
         """Who filled the collection, or None before the first publication."""
@@ -82,7 +91,7 @@ class Revisions:
         _replace(self._root / "embedder.json", json.dumps(asdict(embedder)))
         _replace(self._root / "current", str(number))
         for old in revision.parent.iterdir():
-            if int(old.name) <= number - _KEPT_REVISIONS:
+            if old.name.isdecimal() and int(old.name) <= number - _KEPT_REVISIONS:
                 shutil.rmtree(old)
 
 
@@ -104,7 +113,8 @@ def _copy_sparse(source: str, target: str) -> None:
             offset = os.lseek(reader.fileno(), start, os.SEEK_HOLE)
             reader.seek(start)
             writer.seek(start)
-            writer.write(reader.read(offset - start))
+            for position in range(start, offset, _PIECE_BYTES):
+                writer.write(reader.read(min(_PIECE_BYTES, offset - position)))
         writer.flush()
         os.fsync(writer.fileno())
 

@@ -1,6 +1,7 @@
 """The store contract on Qdrant's embedded engine, and what only the embedded form promises."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 
@@ -95,6 +96,17 @@ async def test_another_embedder_is_refused_by_reader_and_writer(tmp_path):
         with pytest.raises(IndexMismatch, match="contract"):
             async with opened:
                 pass
+
+
+async def test_a_collection_that_was_removed_and_filled_anew_is_told_from_the_old_one(tmp_path):
+    async with open_edge_reader(tmp_path, EMBEDDER) as reader:
+        for text in ("first", "second"):
+            async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+                await writer.upsert(OURS, [point(text)])
+                await writer.publish()
+            assert await texts(reader, OURS) == {text}
+            shutil.rmtree(tmp_path)
+            assert await texts(reader, OURS) == set()
 
 
 async def test_no_more_than_two_revisions_are_kept(tmp_path):

@@ -1,8 +1,13 @@
 """What the service refuses to start with, and how it says so."""
 
+import signal
 import socket
 import subprocess
 import sys
+import time
+
+import psutil
+import pytest
 
 from evals.programs import environment, failed_start, ingest, service
 from rag.embedding.weights import PACKAGED_MODEL
@@ -56,6 +61,30 @@ def test_keys_separate_tenants_and_roles(data_dir, handbook):
         assert "oil" in running.ask("What does error E1234 mean?").json()["answer"]
         assert running.put("mine.md", b"# Mine\n\nText.").status_code == 202
         running.wait_for_state("mine.md", "ready")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3, 1.8])
+def test_a_signal_during_the_start_ends_it(data_dir, signum, seconds):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "--port", "0"], env=environment(data_dir), stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    process.send_signal(signum)
+    process.wait(15)
+
+
+def test_a_page_elsewhere_cannot_borrow_the_name_of_this_machine(data_dir):
+    with service(data_dir, RAG_WORKER="none") as running:
+        assert running.http.get("/v1/documents", headers={"Host": "evil.example"}).status_code == 400
+        assert running.http.get("/v1/documents").status_code == 200
+
+
+def test_a_worker_ends_with_a_service_that_is_killed(data_dir):
+    with service(data_dir) as running:
+        [worker] = psutil.Process(running.process.pid).children()
+        running.process.kill()
+        worker.wait(3)
 
 
 def test_keys_are_made_listed_and_revoked_on_the_command_line(data_dir):

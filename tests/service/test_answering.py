@@ -7,7 +7,7 @@ import pytest
 from pydantic import HttpUrl
 
 from ingest.pipeline import ingest_documents, publish
-from ingest.resources import open_resources as open_ingest
+from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
 from rag.errors import BadResponse, Unavailable
 from rag.types import DocumentId, RawDocument, Scope
@@ -27,10 +27,11 @@ async def one_page():
 
 @pytest.fixture
 async def filled(data_dir) -> Path:
-    async with open_ingest(IngestSettings(data_dir=data_dir)) as held:
-        outcomes = ingest_documents(one_page(), held.store, held.embedder, held.chunker, SCOPE)
+    settings = IngestSettings(data_dir=data_dir)
+    async with open_models(settings) as models, open_store(settings, models) as store:
+        outcomes = ingest_documents(one_page(), store, models.embedder, models.chunker, SCOPE)
         assert [outcome.result async for outcome in outcomes] == ["new"]
-        await publish(held.store)
+        await publish(store)
     return data_dir
 
 

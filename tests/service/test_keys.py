@@ -1,6 +1,7 @@
 """API keys: what is stored, what is accepted, and when."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,11 +11,28 @@ from service.keys import Keys
 
 @pytest.fixture
 def keys(tmp_path) -> Keys:
-    return Keys(tmp_path / "keys.json")
+    return Keys(tmp_path / "keys.json", allow_anonymous=True)
 
 
-def test_without_keys_everybody_is_the_default_tenant(keys):
+def test_without_keys_everybody_on_loopback_is_the_default_tenant(keys):
     assert keys.authenticate(None).scope.tenant == "default"
+
+
+def test_beyond_loopback_a_key_file_that_has_gone_lets_nobody_in(tmp_path):
+    serving = Keys(tmp_path / "keys.json")
+    key = serving.create(tenant="acme", role="reader")
+    (tmp_path / "keys.json").unlink()
+    for presented in (None, key):
+        with pytest.raises(Unauthorized):
+            serving.authenticate(presented)
+
+
+def test_keys_made_at_the_same_time_are_all_kept(tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        made = list(
+            threads.map(lambda n: Keys(tmp_path / "keys.json").create(tenant=f"t{n}", role="reader"), range(16))
+        )
+    assert {key.id for key in Keys(tmp_path / "keys.json").list()} == {key.split("_")[1] for key in made}
 
 
 def test_a_key_carries_its_tenant_and_role(keys):

@@ -47,6 +47,16 @@ def test_every_sentence_is_a_substring_so_that_it_can_be_highlighted(passage):
         position = passage.index(sentence, position) + len(sentence)
 
 
+def test_the_rows_of_a_table_stand_alone():
+    assert split_sentences(
+        "part | default | other\nmodel | SmolLM2 | any file\nstore | embedded engine | a server"
+    ) == [
+        "part | default | other",
+        "model | SmolLM2 | any file",
+        "store | embedded engine | a server",
+    ]
+
+
 def test_line_breaks_mean_something_in_lists_and_code_only():
     assert keeps_lines("Do this:\n\n- first")
     assert keeps_lines("```\nx = 1\n```")
