@@ -25,6 +25,7 @@ _FEWEST_WORDS = 3
 _OVERLAP_WEIGHT = 0.5
 _RANK_PENALTY = 0.05
 _MARGIN = 0.3
+_NEAR = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +71,10 @@ def select_quotes(
     """
     ranks = np.array([sentence.passage for sentence in sentences])
     scores = similarities + _OVERLAP_WEIGHT * _overlaps(question, sentences) - _RANK_PENALTY * ranks
-    best = np.argsort(-scores, kind="stable")[:limit]
-    return [sentences[index] for index in best if scores[index] >= scores[best[0]] - _MARGIN]
+    best, *others = np.argsort(-scores, kind="stable")[:limit]
+    close = scores >= scores[best] - _MARGIN
+    near = similarities >= _NEAR
+    return [sentences[best], *(sentences[index] for index in others if close[index] and near[index])]
 
 
 def is_supported(claim: str, quote: str, question: str) -> bool:

@@ -75,6 +75,12 @@ def test_only_sentences_near_the_best_one_are_quoted():
     assert [quote.text for quote in quotes] == ["The pump needs oil.", "The pump is blue."]
 
 
+def test_a_sentence_far_from_the_question_is_not_added_to_a_better_one():
+    given_sentences = sentences("The pump needs oil.", "The pump is blue.")
+    quotes = select_quotes("What does the pump need?", given_sentences, np.array([0.4, 0.2], np.float32), limit=3)
+    assert [quote.text for quote in quotes] == ["The pump needs oil."]
+
+
 def test_a_claim_is_supported_by_a_quote_that_has_its_facts():
     quote = "The bridge was opened to traffic in March 1932."
     assert is_supported("It opened in March 1932.", quote, "When did the bridge open?")
