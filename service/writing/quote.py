@@ -27,7 +27,7 @@ class Quoter:
 
     async def pick(self, material: Material) -> list[Sentence]:
         """At most three sentences, the best first; never none."""
-        candidates = _candidates(material.hits[:_PASSAGES])
+        candidates = _candidates(material.question, material.hits[:_PASSAGES])
         if not candidates:  # Passages of nothing but questions or headings: the best one speaks for itself.
             return [Sentence(text=material.hits[0].chunk.text, passage=0)]
         sentences = shortlist(material.question, candidates, limit=_EMBEDDED_SENTENCES)
@@ -62,10 +62,12 @@ def cite(text: str, source: Sentence) -> Iterator[str | Cited]:
     yield Cited(number=number, quote=source.text)
 
 
-def _candidates(hits: Sequence[ScoredChunk]) -> list[Sentence]:
-    """Every sentence once, under the best passage that has it."""
+def _candidates(question: str, hits: Sequence[ScoredChunk]) -> list[Sentence]:
+    """Every sentence once, under the best passage that has it; one that repeats the whole question only asks it too."""
+    asked = question.rstrip("?").lower()
     found: dict[str, Sentence] = {}
     for rank, hit in enumerate(hits):
         for text in split_sentences(hit.chunk.text):
-            found.setdefault(text, Sentence(text=text, passage=rank))
+            if asked not in text.lower():
+                found.setdefault(text, Sentence(text=text, passage=rank))
     return list(found.values())

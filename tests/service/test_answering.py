@@ -69,6 +69,14 @@ async def test_quoting_asks_no_model_and_marks_the_words(filled):
     assert model.requests == []
 
 
+async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):
+    question = "The old bridge was opened to traffic in March 1932"
+    async with answerer(filled, ModelServer([])) as answering_with:
+        *_, answer = await events_of(answering_with, "quote", question + "?")
+    assert question not in answer.text
+    assert "eight lanes" in answer.text
+
+
 async def test_a_checked_sentence_stands_where_a_quote_supports_it(filled):
     async with answerer(filled, ModelServer(["It was opened ", "in March 1932."])) as answering_with:
         *_, answer = await events_of(answering_with, "checked")
