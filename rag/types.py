@@ -14,7 +14,20 @@ Vector = npt.NDArray[np.float32]
 DocumentId = NewType("DocumentId", str)
 """Unique within a tenant: chosen by whoever uploads, or derived from the URI."""
 
-MediaType = Literal["text/markdown", "text/plain", "text/html", "application/pdf"]
+MediaType = Literal[
+    "text/markdown",
+    "text/plain",
+    "text/html",
+    "text/x-rst",
+    "text/csv",
+    "text/x-code",
+    "application/json",
+    "application/x-ndjson",
+    "application/pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +49,10 @@ class RawDocument:
     uri: str
     media_type: MediaType
     body: bytes
-
-
-def hash_of(body: bytes) -> str:
-    """What tells that a document has changed: sha256 of its raw bytes, hexadecimal."""
-    return hashlib.sha256(body).hexdigest()
+    title: str = ""
+    """Where the source knows it better than the bytes do."""
+    validator: str = ""
+    """What the source says of this state, to ask it next time whether it has changed: an ETag, a date; or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +72,9 @@ class Document:
     media_type: MediaType
     title: str
     sections: tuple[Section, ...]
-    content_hash: str
-    """`hash_of` its raw bytes: the same bytes need no second embedding."""
+    version: str
+    """Tells one state of the document from another: the same version needs no second embedding."""
+    validator: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +91,14 @@ class Chunk:
     text: str
     ordinal: int
     """Position in its document, from 0."""
-    content_hash: str
+    version: str
+    """The state of the document that it belongs to."""
     ingested_at: float
     """Unix time in seconds."""
     chunk_count: int
-    """How many chunks its document has."""
+    """How many chunks its document has in this version."""
+    validator: str = ""
+    """As its `RawDocument` had it."""
 
     @property
     def passage(self) -> str:

@@ -1,4 +1,7 @@
-"""The port of the inbox and the values that pass through it."""
+"""The ports of the inbox and the values that pass through them.
+
+Three halves for three callers: the service puts and asks, a worker takes and settles, a person looks after what failed.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -15,6 +18,8 @@ class Upload:
     uri: str
     media_type: MediaType
     body: bytes
+    title: str = ""
+    validator: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,8 @@ class Entry:
 
     receipt: str
     job: Upload | Removal
+    attempt: int
+    """1 for the first time; a worker that died on it counts as an attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +50,90 @@ class Progress:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An entry that was given up, with everything that replaying it needs."""
+
+    id: str
+    scope: Scope
+    document_id: DocumentId
+    uri: str
+    kind: Literal["upload", "removal"]
+    reason: str
+    """One line for whoever sent the document."""
+    trace: str
+    """The traceback for whoever mends the program; empty where the document itself was at fault."""
+    attempts: int
+    failed_at: float
+    """Unix time in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxStatistics:
+    """The inbox at a glance, all tenants together."""
+
+    queued: int
+    """Waiting, those that wait for another attempt included."""
+    processing: int
+    dead: int
+    oldest_seconds: float
+    """Age of the oldest entry that waits or is processed; 0 when there is none."""
+
+
 class Inbox(Protocol):
-    """First in, first out. What is put is durable; what was claimed and not settled comes back."""
+    """What the service needs. What is put is durable; of two states of one document the later one wins."""
 
     async def put(self, job: Upload | Removal) -> None:
-        """Returns when the entry would survive a crash."""
-        ...
-
-    async def claim(self) -> Entry | None:
-        """The oldest entry, or None when there is none."""
-        ...
-
-    async def settle(self, entry: Entry, *, rejected: str | None = None) -> None:
-        """Takes a claimed entry off; a reason is kept for whoever asks, until the document is put again."""
+        """Returns when the entry would survive a crash; raises `Overloaded` when the inbox is full."""
         ...
 
     async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
         """The entries of one document, or of all, oldest first."""
+        ...
+
+    async def statistics(self) -> InboxStatistics:
+        """What waits, and for how long."""
+        ...
+
+
+class Worklist(Protocol):
+    """What a worker needs; any number of them share one inbox.
+
+    Oldest first, but two entries of one document never at once. What a worker held when it died comes back to the others.
+    """
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether there is something to claim; returns as soon as there is, or after that time."""
+        ...
+
+    async def claim(self) -> Entry | None:
+        """The oldest entry that is due, or None when there is none. It stays claimed while this process lives."""
+        ...
+
+    async def settle(self, entry: Entry) -> None:
+        """Takes a claimed entry off, and the dead letter that its document may have: it is in, or out, now."""
+        ...
+
+    async def retry(self, entry: Entry, *, after: float) -> None:
+        """Returns a claimed entry, due again in `after` seconds; a later state of the document supersedes it."""
+        ...
+
+    async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:
+        """Makes a claimed entry a dead letter, the only one of its document."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """What a person needs to look after what failed."""
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """All tenants', oldest first."""
+        ...
+
+    async def replay(self, letter_id: str) -> None:
+        """Queues it again as if it were new; raises `NotFound`."""
+        ...
+
+    async def drop(self, letter_id: str) -> None:
+        """Forgets it; raises `NotFound`."""
         ...

@@ -1,9 +1,26 @@
-"""The ports of the vector database: one half for who reads, the whole for who writes."""
+"""The ports of the vector database: one half for who reads, the whole for who writes.
 
-from collections.abc import AsyncIterator, Collection, Sequence
+A document has versions. Those that are staged no search sees; committing one makes it the only one.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A collection at a glance, all tenants together; what is staged does not count."""
+
+    tenants: tuple[str, ...]
+    documents: int
+    chunks: int
+    recent_chunks: int
+    """Of these, how many came in during the time that was asked for."""
+    newest: float | None
+    """When the newest came in: Unix time in seconds; None for an empty collection."""
 
 
 class StoreReader(Protocol):
@@ -19,18 +36,30 @@ class StoreReader(Protocol):
         """Every chunk that qualifies, in no particular order."""
         ...
 
+    def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
+        """The same, with their vectors."""
+        ...
+
+    async def survey(self, *, since: float) -> Survey:
+        """What there is, and how much of it came in since that Unix time."""
+        ...
+
 
 class VectorStore(StoreReader, Protocol):
     """What ingestion needs."""
 
-    async def upsert(self, scope: Scope, points: Sequence[Point]) -> None:
-        """Writes points; one with the id of an older one replaces it."""
+    async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
+        """Writes points of versions that no search sees yet; one that is there already stays as it is."""
         ...
 
-    async def delete(self, scope: Scope, document_id: DocumentId, *, keep: Collection[str] = ()) -> None:
-        """Removes the chunks of a document, all but the ids to keep."""
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
+        """Makes a staged version the one that searches see, and removes every other version of the document."""
+        ...
+
+    async def delete(self, scope: Scope, document_id: DocumentId) -> None:
+        """Removes a document, staged versions included."""
         ...
 
     async def publish(self) -> None:
-        """Makes everything written so far durable and visible to readers, at once."""
+        """Makes everything committed so far durable and visible to readers, at once."""
         ...
