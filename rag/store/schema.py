@@ -1,13 +1,14 @@
 """How a chunk lies in Qdrant: names of vectors, payload fields and their indexes, the same in both adapters."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 import qdrant_edge
 
 from rag.errors import IndexMismatch
-from rag.types import Chunk, ChunkFilter, EmbedderIdentity, Scope
+from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Scope, ScoredChunk
 
 DENSE = "dense"
 SPARSE = "bm25"
@@ -16,8 +17,15 @@ RRF_K = 60
 CANDIDATES_PER_RESULT = 5
 MIN_CANDIDATES = 50
 
-KEYWORD_FIELDS = ("tenant", "document_id", "uri", "media_type")
+SCHEMA = 2
+"""Raised with every change that makes points of before unreadable."""
+
+KEYWORD_FIELDS = ("tenant", "document_id", "uri", "media_type", "version", "state")
 INTEGER_FIELDS = ("ordinal",)
+FLOAT_FIELDS = ("ingested_at",)
+
+State = Literal["staged", "live"]
+"""No search sees what is staged."""
 
 _CHUNK_FIELDS = tuple(Chunk.__dataclass_fields__)
 # Chunks are up to 254 wordpieces; half of them are left when stop words and word parts are gone.
@@ -34,13 +42,13 @@ def candidates_for(limit: int) -> int:
     return max(MIN_CANDIDATES, limit * CANDIDATES_PER_RESULT)
 
 
-def to_point_id(scope: Scope, chunk_id: str) -> str:
-    """Two tenants may hold the same chunk; neither may overwrite the other's point."""
-    return str(uuid5(UUID(chunk_id), scope.tenant))
+def to_point_id(scope: Scope, chunk: Chunk) -> str:
+    """Two tenants may hold the same chunk, and two versions of a document: none may overwrite the other's point."""
+    return str(uuid5(UUID(chunk.id), f"{scope.tenant}\n{chunk.version}"))
 
 
-def to_payload(scope: Scope, chunk: Chunk) -> dict[str, Any]:
-    return asdict(chunk) | {"tenant": scope.tenant, "heading_path": list(chunk.heading_path)}
+def to_payload(scope: Scope, chunk: Chunk, state: State) -> dict[str, Any]:
+    return asdict(chunk) | {"tenant": scope.tenant, "state": state, "heading_path": list(chunk.heading_path)}
 
 
 def to_chunk(payload: dict[str, Any]) -> Chunk:
@@ -49,14 +57,40 @@ def to_chunk(payload: dict[str, Any]) -> Chunk:
 
 
 def to_conditions(scope: Scope, where: ChunkFilter) -> dict[str, list[str] | list[int]]:
-    """Payload field to the values it may have; the tenant is always among them."""
+    """Payload field to the values it may have; the tenant is always among them, and nothing staged qualifies."""
     wanted: dict[str, list[str] | list[int]] = {
         "document_id": list[str](where.document_ids),
         "uri": list(where.uris),
         "media_type": list[str](where.media_types),
         "ordinal": list(where.ordinals),
     }
-    return {"tenant": [scope.tenant]} | {field: values for field, values in wanted.items() if values}
+    return {"tenant": [scope.tenant], "state": ["live"]} | {field: values for field, values in wanted.items() if values}
+
+
+def to_metadata(embedder: EmbedderIdentity) -> dict[str, Any]:
+    """What a collection says of itself."""
+    return {"schema": SCHEMA, "embedder": asdict(embedder)}
+
+
+def to_identity(metadata: dict[str, Any]) -> EmbedderIdentity:
+    """Raises `IndexMismatch` where the points were written by another generation of this project."""
+    if metadata.get("schema") != SCHEMA:
+        raise IndexMismatch(
+            "The collection was written by another version of this program, or by another program. "
+            "Ingest into a new RAG_DATA_DIR or collection."
+        )
+    return EmbedderIdentity(**metadata["embedder"])
+
+
+def newest_versions(hits: Iterable[ScoredChunk]) -> list[ScoredChunk]:
+    """In the moment of a commit a search may meet two versions of a document: the one that came in last stays."""
+    found = list(hits)
+    newest: dict[DocumentId, Chunk] = {}
+    for hit in found:
+        known = newest.setdefault(hit.chunk.document_id, hit.chunk)
+        if hit.chunk.ingested_at > known.ingested_at:
+            newest[hit.chunk.document_id] = hit.chunk
+    return [hit for hit in found if hit.chunk.version == newest[hit.chunk.document_id].version]
 
 
 def require_same_embedder(found: EmbedderIdentity, configured: EmbedderIdentity) -> None:
@@ -64,7 +98,7 @@ def require_same_embedder(found: EmbedderIdentity, configured: EmbedderIdentity)
     if found != configured:
         raise IndexMismatch(
             f"The collection was filled by {_said(found)}, and {_said(configured)} is configured. "
-            "Configure the first again, or ingest into a new RAG_DATA_DIR or collection."
+            "Configure the first again, or bring the collection over with `python -m ingest reindex`."
         )
 
 

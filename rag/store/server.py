@@ -1,24 +1,25 @@
 """A Qdrant server or cluster, over gRPC."""
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-import grpc
 import numpy as np
+import structlog
 from qdrant_client import AsyncQdrantClient, models
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from rag.errors import BadResponse, TimedOut, Unavailable
+from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.settings import ServerStoreSettings
+from rag.store.base import Survey
+from rag.store.collections import Collections, translated_errors
 from rag.store.schema import (
     DENSE,
-    INTEGER_FIELDS,
-    KEYWORD_FIELDS,
     RRF_K,
     SPARSE,
     build_bm25,
     candidates_for,
+    newest_versions,
     require_same_embedder,
     to_chunk,
     to_conditions,
@@ -27,16 +28,21 @@ from rag.store.schema import (
 )
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
+log = structlog.get_logger()
+
 _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
+_MOST_TENANTS = 10_000
+_WATCH_SECONDS = 2.0
 
 
 class ServerStore:
-    """Reads and writes one collection; what is written is visible at once, so there is nothing to publish."""
+    """Reads and writes one collection; what is committed is visible at once, so there is nothing to publish."""
 
     def __init__(self, client: AsyncQdrantClient, collection: str) -> None:
         self._client = client
         self._collection = collection
+        self._refusal: IndexMismatch | None = None
         self._bm25 = build_bm25()
 
     async def search(
@@ -49,7 +55,7 @@ class ServerStore:
             (query.vector.tolist(), DENSE),
             (models.SparseVector(indices=words.indices, values=words.values), SPARSE),
         ]
-        with _translated_errors():
+        with translated_errors():
             response = await self._client.query_points(
                 self._collection,
                 prefetch=[
@@ -60,50 +66,146 @@ class ServerStore:
                 with_payload=True,
                 with_vectors=[DENSE],
             )
-        return [_to_scored_chunk(found, query) for found in response.points]
+        return newest_versions(_to_scored_chunk(found, query) for found in response.points)
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
+        async for record in self._scroll(scope, where, with_vectors=False):
+            yield to_chunk(record.payload or {})
+
+    async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
+        async for record in self._scroll(scope, where, with_vectors=[DENSE]):
+            vector = np.asarray(_dense_of(record.vector), dtype=np.float32)
+            yield Point(chunk=to_chunk(record.payload or {}), vector=vector)
+
+    async def survey(self, *, since: float) -> Survey:
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        first = models.FieldCondition(key="ordinal", match=models.MatchValue(value=0))
+        recent = models.FieldCondition(key="ingested_at", range=models.Range(gte=since))
+        with translated_errors():
+            tenants = await self._client.facet(
+                self._collection, "tenant", limit=_MOST_TENANTS, exact=True, facet_filter=models.Filter(must=[live])
+            )
+            documents, chunks, recent_chunks = [
+                (await self._client.count(self._collection, models.Filter(must=must), exact=True)).count
+                for must in ([live, first], [live], [live, recent])
+            ]
+            last, _ = await self._client.scroll(
+                self._collection,
+                scroll_filter=models.Filter(must=[live]),
+                limit=1,
+                order_by=models.OrderBy(key="ingested_at", direction=models.Direction.DESC),
+            )
+        return Survey(
+            tenants=tuple(sorted(str(hit.value) for hit in tenants.hits)),
+            documents=documents,
+            chunks=chunks,
+            recent_chunks=recent_chunks,
+            newest=(last[0].payload or {})["ingested_at"] if last else None,
+        )
+
+    async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
+        self._require_current()
+        structs = [self._to_struct(scope, point) for point in points]
+        for start in range(0, len(structs), _UPSERT_BATCH):
+            with translated_errors():
+                await self._client.upsert(
+                    self._collection,
+                    structs[start : start + _UPSERT_BATCH],
+                    wait=True,
+                    update_mode=models.UpdateMode.INSERT_ONLY,
+                )
+
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
+        self._require_current()
+        owner = _to_owner(scope, document_id)
+        own = models.FieldCondition(key="version", match=models.MatchValue(value=version))
+        show = models.SetPayload(payload={"state": "live"}, filter=models.Filter(must=[*owner, own]))
+        remove = models.FilterSelector(filter=models.Filter(must=[*owner], must_not=[own]))
+        # In this order in one request: between the two a search may meet both, and keeps the newer; never neither.
+        with translated_errors():
+            await self._client.batch_update_points(
+                self._collection,
+                [models.SetPayloadOperation(set_payload=show), models.DeleteOperation(delete=remove)],
+                wait=True,
+            )
+
+    async def delete(self, scope: Scope, document_id: DocumentId) -> None:
+        self._require_current()
+        wanted = models.Filter(must=[*_to_owner(scope, document_id)])
+        with translated_errors():
+            await self._client.delete(self._collection, models.FilterSelector(filter=wanted), wait=True)
+
+    async def publish(self) -> None:
+        """Every write waited for the server's confirmation already."""
+
+    async def follow(self, collections: Collections, embedder: EmbedderIdentity) -> None:
+        """Moves with the alias for ever; to a collection of another embedder only its own users may go."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                current = await collections.open(embedder)
+                if current == self._collection:
+                    continue
+                require_same_embedder(await collections.embedder_of(current), embedder)
+                self._collection, self._refusal = current, None
+                log.info("collection_opened", collection=current)
+            except IndexMismatch as error:
+                if self._refusal is None:
+                    log.error("collection_refused", reason=str(error))
+                self._refusal = error
+            except GroundworkError as error:
+                log.warning("collection_unknown", reason=str(error))
+
+    def _require_current(self) -> None:
+        """What is written to a collection that readers have left would be lost."""
+        if self._refusal:
+            raise self._refusal
+
+    async def _scroll(self, scope: Scope, where: ChunkFilter, *, with_vectors: Any) -> AsyncIterator[models.Record]:
         offset: models.ExtendedPointId | None = None
         while True:
-            with _translated_errors():
+            with translated_errors():
                 page, offset = await self._client.scroll(
                     self._collection,
                     scroll_filter=_to_filter(scope, where),
                     offset=offset,
                     limit=_SCROLL_PAGE,
                     with_payload=True,
+                    with_vectors=with_vectors,
                 )
             for record in page:
-                yield to_chunk(record.payload or {})
+                yield record
             if offset is None:
                 return
-
-    async def upsert(self, scope: Scope, points: Sequence[Point]) -> None:
-        structs = [self._to_struct(scope, point) for point in points]
-        for start in range(0, len(structs), _UPSERT_BATCH):
-            with _translated_errors():
-                await self._client.upsert(self._collection, structs[start : start + _UPSERT_BATCH], wait=True)
-
-    async def delete(self, scope: Scope, document_id: DocumentId, *, keep: Collection[str] = ()) -> None:
-        wanted = _to_filter(scope, ChunkFilter(document_ids=(document_id,)), without=keep)
-        with _translated_errors():
-            await self._client.delete(self._collection, models.FilterSelector(filter=wanted), wait=True)
-
-    async def publish(self) -> None:
-        """Every write waited for the server's confirmation already."""
 
     def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
         words = self._bm25.embed_document(point.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
         return models.PointStruct(
-            id=to_point_id(scope, point.chunk.id), vector=vectors, payload=to_payload(scope, point.chunk)
+            id=to_point_id(scope, point.chunk), vector=vectors, payload=to_payload(scope, point.chunk, "staged")
         )
 
 
 @asynccontextmanager
 async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
     """Creates the collection where it is missing; raises `IndexMismatch` when another embedder filled it."""
+    async with open_client(settings) as client:
+        collections = Collections(client, settings.collection)
+        collection = await collections.open(embedder)
+        require_same_embedder(await collections.embedder_of(collection), embedder)
+        store = ServerStore(client, collection)
+        follower = asyncio.create_task(store.follow(collections, embedder))
+        try:
+            yield store
+        finally:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+
+
+@asynccontextmanager
+async def open_client(settings: ServerStoreSettings) -> AsyncIterator[AsyncQdrantClient]:
     key = settings.api_key
     client = AsyncQdrantClient(
         url=str(settings.url),
@@ -115,72 +217,38 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
         check_compatibility=False,
     )
     try:
-        await ensure_collection(client, settings.collection, embedder)
-        yield ServerStore(client, settings.collection)
+        yield client
     finally:
         await client.close()
 
 
-async def ensure_collection(client: AsyncQdrantClient, collection: str, embedder: EmbedderIdentity) -> None:
-    """The collection remembers its embedder in its metadata."""
-    with _translated_errors():
-        if not await client.collection_exists(collection):
-            await _create_collection(client, collection, embedder)
-        metadata = (await client.get_collection(collection)).config.metadata or {}
-    if "embedder" not in metadata:
-        raise BadResponse(f"Collection {collection} is not one of this project's: it does not say who filled it.")
-    require_same_embedder(EmbedderIdentity(**metadata["embedder"]), embedder)
-
-
-async def _create_collection(client: AsyncQdrantClient, collection: str, embedder: EmbedderIdentity) -> None:
-    await client.create_collection(
-        collection,
-        vectors_config={DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)},
-        sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-        metadata={"embedder": asdict(embedder)},
-    )
-    for field in KEYWORD_FIELDS:
-        # Points of one tenant are stored together, because every search names one.
-        schema = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=field == "tenant")
-        await client.create_payload_index(collection, field, schema)
-    for field in INTEGER_FIELDS:
-        await client.create_payload_index(collection, field, models.PayloadSchemaType.INTEGER)
-
-
 def _to_scored_chunk(found: models.ScoredPoint, query: Query) -> ScoredChunk:
-    vector = found.vector[DENSE] if isinstance(found.vector, dict) else None
-    if vector is None or found.payload is None:
-        raise BadResponse("Qdrant answered with a point that has no payload or no dense vector.")
+    if found.payload is None:
+        raise BadResponse("Qdrant answered with a point that has no payload.")
     return ScoredChunk(
         chunk=to_chunk(found.payload),
         score=found.score,
-        similarity=float(np.dot(query.vector, np.asarray(vector, dtype=np.float32))),
+        similarity=float(np.dot(query.vector, np.asarray(_dense_of(found.vector), dtype=np.float32))),
     )
 
 
-def _to_filter(scope: Scope, where: ChunkFilter, *, without: Collection[str] = ()) -> models.Filter:
+def _dense_of(vectors: Any) -> Any:
+    if not isinstance(vectors, dict) or vectors.get(DENSE) is None:
+        raise BadResponse("Qdrant answered with a point that has no dense vector.")
+    return vectors[DENSE]
+
+
+def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:
     return models.Filter(
         must=[
             models.FieldCondition(key=field, match=models.MatchAny(any=values))
             for field, values in to_conditions(scope, where).items()
-        ],
-        must_not=[models.HasIdCondition(has_id=[to_point_id(scope, chunk_id) for chunk_id in without])]
-        if without
-        else None,
+        ]
     )
 
 
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-            raise TimedOut("Qdrant took longer than its time.") from error
-        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
-            raise Unavailable(f"Qdrant cannot be reached: {error.details()}") from error
-        raise BadResponse(f"Qdrant refused the call: {error.details()}") from error
-    except UnexpectedResponse as error:
-        raise BadResponse(f"Qdrant answered {error.status_code}: {error.reason_phrase}") from error
-    except (ResponseHandlingException, ApiException) as error:
-        raise Unavailable(f"Qdrant cannot be reached: {error}") from error
+def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:
+    return [
+        models.FieldCondition(key="tenant", match=models.MatchValue(value=scope.tenant)),
+        models.FieldCondition(key="document_id", match=models.MatchValue(value=document_id)),
+    ]

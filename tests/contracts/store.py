@@ -1,12 +1,13 @@
 """What every store must do; each adapter's test file collects this suite."""
 
 import uuid
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from rag.store.base import VectorStore
-from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope
+from rag.store.base import Survey, VectorStore
+from rag.types import EVERYTHING, FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope
 
 DIMENSION = 8
 EMBEDDER = EmbedderIdentity(model="contract", dimension=DIMENSION, digest="abc")
@@ -30,7 +31,7 @@ def point(text: str, *, axis: int = 0, document: str = "doc", ordinal: int = 0, 
         heading_path=("Guide", "Part"),
         text=text,
         ordinal=ordinal,
-        content_hash="hash",
+        version="v1",
         ingested_at=1.5,
         chunk_count=2,
     )
@@ -43,6 +44,13 @@ def query(text: str, *, axis: int = 0) -> Query:
     return Query(text=text, vector=direction(axis))
 
 
+async def put(store: VectorStore, scope: Scope, points: Sequence[Point]) -> None:
+    """Stages the points and commits each version in them."""
+    await store.stage(scope, points)
+    for document_id, version in {(point.chunk.document_id, point.chunk.version): None for point in points}:
+        await store.commit(scope, document_id, version)
+
+
 async def texts(store: VectorStore, scope: Scope, where: ChunkFilter = FIRST_CHUNKS) -> set[str]:
     return {chunk.text async for chunk in store.scroll(scope, where)}
 
@@ -52,40 +60,40 @@ class StoreContract:
 
     async def test_a_chunk_comes_back_as_it_went_in(self, store):
         written = point("the torque is 12 newton metres")
-        await store.upsert(OURS, [written])
+        await put(store, OURS, [written])
         await store.publish()
         [found] = await store.search(OURS, query("torque"), limit=5)
         assert found.chunk == written.chunk
 
     async def test_similarity_is_the_cosine_of_question_and_passage(self, store):
-        await store.upsert(OURS, [point("near", axis=0), point("far", axis=1)])
+        await put(store, OURS, [point("near", axis=0), point("far", axis=1)])
         await store.publish()
         found = await store.search(OURS, query("anything", axis=0), limit=5)
         assert {hit.chunk.text: pytest.approx(hit.similarity, abs=1e-5) for hit in found} == {"near": 1, "far": 0}
 
     async def test_words_find_what_vectors_miss(self, store):
         crowd = [point(f"filler number {n}", axis=0) for n in range(60)]
-        await store.upsert(OURS, [*crowd, point("error E1234 means no oil", axis=1)])
+        await put(store, OURS, [*crowd, point("error E1234 means no oil", axis=1)])
         await store.publish()
         found = await store.search(OURS, query("what is E1234", axis=0), limit=3)
         assert "error E1234 means no oil" in {hit.chunk.text for hit in found}
 
     async def test_a_chunk_that_both_rankings_like_comes_first(self, store):
         by_words, by_meaning = point("apples among a good many other fruits", axis=1), point("pears", axis=0)
-        await store.upsert(OURS, [by_words, by_meaning, point("apples", axis=0)])
+        await put(store, OURS, [by_words, by_meaning, point("apples", axis=0)])
         await store.publish()
         found = await store.search(OURS, query("apples", axis=0), limit=3)
         assert found[0].chunk.text == "apples"
         assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
 
     async def test_a_search_gives_no_more_than_its_limit(self, store):
-        await store.upsert(OURS, [point(f"passage {n}") for n in range(20)])
+        await put(store, OURS, [point(f"passage {n}") for n in range(20)])
         await store.publish()
         assert len(await store.search(OURS, query("passage"), limit=7)) == 7
 
     async def test_no_search_scroll_or_delete_crosses_tenants(self, store):
-        await store.upsert(OURS, [point("our secret", document="shared-name")])
-        await store.upsert(THEIRS, [point("their secret", document="shared-name")])
+        await put(store, OURS, [point("our secret", document="shared-name")])
+        await put(store, THEIRS, [point("their secret", document="shared-name")])
         await store.delete(THEIRS, DocumentId("shared-name"))
         await store.publish()
         assert [hit.chunk.text for hit in await store.search(OURS, query("secret"), limit=5)] == ["our secret"]
@@ -94,50 +102,109 @@ class StoreContract:
         assert await texts(store, THEIRS) == set()
 
     async def test_tenants_with_the_same_chunk_each_keep_their_own(self, store):
-        await store.upsert(OURS, [point("the same words")])
-        await store.upsert(THEIRS, [point("the same words")])
+        await put(store, OURS, [point("the same words")])
+        await put(store, THEIRS, [point("the same words")])
         await store.publish()
         assert await texts(store, OURS) == await texts(store, THEIRS) == {"the same words"}
 
     async def test_a_filter_narrows_a_search_to_its_documents(self, store):
-        await store.upsert(OURS, [point("one", document="a"), point("two", document="b"), point("three", document="c")])
+        await put(store, OURS, [point("one", document="a"), point("two", document="b"), point("three", document="c")])
         await store.publish()
         wanted = ChunkFilter(document_ids=(DocumentId("a"), DocumentId("c")))
         found = await store.search(OURS, query("text"), limit=5, where=wanted)
         assert {hit.chunk.text for hit in found} == {"one", "three"}
 
     async def test_filters_of_several_fields_must_all_hold(self, store):
-        await store.upsert(OURS, [point("one", document="a"), point("two", document="a", media_type="text/html")])
+        await put(store, OURS, [point("one", document="a"), point("two", document="a", media_type="text/html")])
         await store.publish()
         wanted = ChunkFilter(document_ids=(DocumentId("a"),), media_types=("text/html",))
         assert {hit.chunk.text for hit in await store.search(OURS, query("text"), limit=5, where=wanted)} == {"two"}
 
     async def test_writing_a_chunk_twice_leaves_one(self, store):
-        await store.upsert(OURS, [point("same")])
-        await store.upsert(OURS, [point("same")])
+        await put(store, OURS, [point("same")])
+        await put(store, OURS, [point("same")])
         await store.publish()
         assert len([chunk async for chunk in store.scroll(OURS)]) == 1
 
     async def test_delete_removes_a_document_and_nothing_else(self, store):
-        await store.upsert(OURS, [point("one", document="a"), point("two", document="a"), point("three", document="b")])
+        await put(store, OURS, [point("one", document="a"), point("two", document="a"), point("three", document="b")])
         await store.delete(OURS, DocumentId("a"))
         await store.publish()
         assert await texts(store, OURS) == {"three"}
 
-    async def test_delete_keeps_the_chunks_it_is_told_to_keep(self, store):
-        kept, stale = point("kept", document="a"), point("stale", document="a")
-        await store.upsert(OURS, [kept, stale])
-        await store.delete(OURS, DocumentId("a"), keep=[kept.chunk.id])
+    async def test_what_is_staged_no_search_and_no_scroll_sees(self, store):
+        await store.stage(OURS, [point("draft")])
         await store.publish()
-        assert await texts(store, OURS) == {"kept"}
+        assert await store.search(OURS, query("draft"), limit=5) == []
+        assert await texts(store, OURS, EVERYTHING) == set()
+
+    async def test_until_a_version_is_committed_the_one_before_stays(self, store):
+        await put(store, OURS, [point("old"), point("older", ordinal=1)])
+        await store.stage(OURS, [point("new", version="v2")])
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"old", "older"}
+        await store.commit(OURS, DocumentId("doc"), "v2")
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"new"}
+        assert [hit.chunk.version for hit in await store.search(OURS, query("old"), limit=5)] == ["v2"]
+
+    async def test_two_versions_may_share_a_passage(self, store):
+        await put(store, OURS, [point("kept"), point("gone", ordinal=1)])
+        await put(store, OURS, [point("kept", version="v2")])
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"kept"}
+
+    async def test_staging_a_committed_version_again_does_not_hide_it(self, store):
+        await put(store, OURS, [point("seen")])
+        await store.stage(OURS, [point("seen")])
+        await store.publish()
+        assert await texts(store, OURS) == {"seen"}
+
+    async def test_a_commit_touches_no_other_document_and_no_other_tenant(self, store):
+        await put(store, OURS, [point("ours", document="a"), point("other", document="b")])
+        await put(store, THEIRS, [point("theirs", document="a")])
+        await put(store, OURS, [point("ours anew", document="a", version="v2")])
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"ours anew", "other"}
+        assert await texts(store, THEIRS, EVERYTHING) == {"theirs"}
+
+    async def test_delete_removes_staged_versions_too(self, store):
+        await put(store, OURS, [point("old")])
+        await store.stage(OURS, [point("new", version="v2")])
+        await store.delete(OURS, DocumentId("doc"))
+        await store.commit(OURS, DocumentId("doc"), "v2")
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == set()
+
+    async def test_points_come_back_with_their_vectors(self, store):
+        written = point("with a vector", axis=3)
+        await put(store, OURS, [written])
+        await store.publish()
+        [found] = [point async for point in store.scroll_points(OURS)]
+        assert found.chunk == written.chunk
+        assert found.vector == pytest.approx(written.vector, abs=1e-6)
+
+    async def test_a_survey_counts_what_searches_see(self, store):
+        await put(store, OURS, [point("one", ingested_at=100.0), point("two", ordinal=1, ingested_at=100.0)])
+        await put(store, THEIRS, [point("three", ingested_at=200.0)])
+        await store.stage(OURS, [point("draft", document="b", ingested_at=300.0)])
+        await store.publish()
+        assert await store.survey(since=150.0) == Survey(
+            tenants=("ours", "theirs"), documents=2, chunks=3, recent_chunks=1, newest=200.0
+        )
+
+    async def test_a_survey_of_nothing(self, store):
+        await store.publish()
+        survey = await store.survey(since=0.0)
+        assert (survey.tenants, survey.documents, survey.newest) == ((), 0, None)
 
     async def test_scroll_gives_every_chunk_over_many_pages(self, store):
-        await store.upsert(OURS, [point(f"passage {n}", document=f"d{n}") for n in range(700)])
+        await put(store, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(700)])
         await store.publish()
         assert len(await texts(store, OURS)) == 700
 
     async def test_scroll_lists_documents_by_their_first_chunks(self, store):
-        await store.upsert(OURS, [point("first"), point("second", ordinal=1)])
+        await put(store, OURS, [point("first"), point("second", ordinal=1)])
         await store.publish()
         assert await texts(store, OURS, FIRST_CHUNKS) == {"first"}
 

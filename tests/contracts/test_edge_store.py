@@ -9,8 +9,9 @@ import pytest
 
 from rag.errors import IndexMismatch, Locked, Unavailable
 from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.store.revisions import Revisions
 from rag.types import EmbedderIdentity
-from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, query, texts
+from tests.contracts.store import DIMENSION, EMBEDDER, OURS, StoreContract, point, put, query, texts
 
 
 class TestEdgeStore(StoreContract):
@@ -22,10 +23,10 @@ class TestEdgeStore(StoreContract):
 
 async def test_a_reader_sees_whole_revisions_only(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
-        await writer.upsert(OURS, [point("one", document="a")])
+        await put(writer, OURS, [point("one", document="a")])
         assert await texts(reader, OURS) == set()
         await writer.publish()
-        await writer.upsert(OURS, [point("two", document="b")])
+        await put(writer, OURS, [point("two", document="b")])
         assert await texts(reader, OURS) == {"one"}
         await writer.publish()
         assert await texts(reader, OURS) == {"one", "two"}
@@ -33,7 +34,7 @@ async def test_a_reader_sees_whole_revisions_only(tmp_path):
 
 async def test_a_reader_finds_a_new_revision_by_itself(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
-        await writer.upsert(OURS, [point("news")])
+        await put(writer, OURS, [point("news")])
         await writer.publish()
         await asyncio.sleep(0.6)
         assert [hit.chunk.text for hit in await reader.search(OURS, query("news"), limit=1)] == ["news"]
@@ -41,7 +42,7 @@ async def test_a_reader_finds_a_new_revision_by_itself(tmp_path):
 
 async def test_a_scroll_under_way_survives_a_new_revision(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
-        await writer.upsert(OURS, [point(f"old {n}", document=f"d{n}") for n in range(600)])
+        await put(writer, OURS, [point(f"old {n}", document=f"d{n}") for n in range(600)])
         await writer.publish()
         scroll = reader.scroll(OURS)
         await anext(scroll)
@@ -53,9 +54,9 @@ async def test_a_scroll_under_way_survives_a_new_revision(tmp_path):
 
 async def test_what_was_published_is_there_after_the_writer_is_gone(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
-        await writer.upsert(OURS, [point("kept")])
+        await put(writer, OURS, [point("kept")])
         await writer.publish()
-        await writer.upsert(OURS, [point("never published", document="b")])
+        await put(writer, OURS, [point("never published", document="b")])
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         assert await texts(writer, OURS) == {"kept"}
 
@@ -65,12 +66,12 @@ async def test_a_killed_writer_leaves_the_last_revision_and_frees_the_lock(tmp_p
 import asyncio, os, signal
 from pathlib import Path
 from rag.store.edge import open_edge_writer
-from tests.contracts.store import EMBEDDER, OURS, point
+from tests.contracts.store import EMBEDDER, OURS, point, put
 async def main():
     async with open_edge_writer(Path({str(tmp_path)!r}), EMBEDDER) as writer:
-        await writer.upsert(OURS, [point("kept")])
+        await put(writer, OURS, [point("kept")])
         await writer.publish()
-        await writer.upsert(OURS, [point("lost", document="b")])
+        await put(writer, OURS, [point("lost", document="b")])
         os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
@@ -89,7 +90,7 @@ async def test_a_second_writer_is_told_who_writes(tmp_path):
 
 async def test_another_embedder_is_refused_by_reader_and_writer(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
-        await writer.upsert(OURS, [point("one")])
+        await put(writer, OURS, [point("one")])
         await writer.publish()
     other = EmbedderIdentity(model="another", dimension=8)
     for opened in (open_edge_writer(tmp_path, other), open_edge_reader(tmp_path, other)):
@@ -102,7 +103,7 @@ async def test_a_collection_that_was_removed_and_filled_anew_is_told_from_the_ol
     async with open_edge_reader(tmp_path, EMBEDDER) as reader:
         for text in ("first", "second"):
             async with open_edge_writer(tmp_path, EMBEDDER) as writer:
-                await writer.upsert(OURS, [point(text)])
+                await put(writer, OURS, [point(text)])
                 await writer.publish()
             assert await texts(reader, OURS) == {text}
             shutil.rmtree(tmp_path)
@@ -112,18 +113,58 @@ async def test_a_collection_that_was_removed_and_filled_anew_is_told_from_the_ol
 async def test_no_more_than_two_revisions_are_kept(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         for n in range(5):
-            await writer.upsert(OURS, [point(f"passage {n}")])
+            await put(writer, OURS, [point(f"passage {n}")])
             await writer.publish()
     assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["4", "5"]
 
 
 async def test_a_revision_that_cannot_be_opened_leaves_the_old_one_in_use(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
-        await writer.upsert(OURS, [point("old")])
+        await put(writer, OURS, [point("old")])
         await writer.publish()
         reader.refresh()
         (tmp_path / "revisions" / "7").mkdir()
+        shutil.copy(tmp_path / "revisions" / "1" / "collection.json", tmp_path / "revisions" / "7")
         (tmp_path / "current").write_text("7")
         with pytest.raises(Unavailable, match="embedded store"):
             reader.refresh()
         assert [hit.chunk.text for hit in await reader.search(OURS, query("old"), limit=1)] == ["old"]
+
+
+async def test_a_collection_of_another_generation_is_refused(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        await writer.publish()
+    (tmp_path / "revisions" / "1" / "collection.json").unlink()
+    with pytest.raises(IndexMismatch, match="another version of this program"):
+        async with open_edge_reader(tmp_path, EMBEDDER):
+            pass
+
+
+async def test_many_new_points_are_given_a_graph_and_still_found(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=100) as writer:
+        await put(writer, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(150)])
+        await writer.publish()
+        assert len(await texts(writer, OURS)) == 150
+        assert Revisions(tmp_path).unindexed() == 0
+        await put(writer, OURS, [point("one more", document="more")])
+        await writer.publish()
+    assert Revisions(tmp_path).unindexed() == 1
+
+
+async def test_a_collection_of_another_embedder_takes_the_place_and_gives_it_back(tmp_path):
+    other = EmbedderIdentity(model="another", dimension=DIMENSION)
+    async with open_edge_writer(tmp_path / "a", EMBEDDER) as writer:
+        await put(writer, OURS, [point("before")])
+        await writer.publish()
+    async with open_edge_writer(tmp_path / "b", other) as writer:
+        await put(writer, OURS, [point("after")])
+        await writer.publish()
+    revisions, replacement = Revisions(tmp_path / "a"), Revisions(tmp_path / "b").current()
+    revisions.replace(replacement, other, unindexed=0)
+    async with open_edge_writer(tmp_path / "a", other) as writer:
+        for _ in range(3):
+            await writer.publish()
+        assert await texts(writer, OURS) == {"after"}
+    revisions.roll_back()
+    async with open_edge_reader(tmp_path / "a", EMBEDDER) as reader:
+        assert await texts(reader, OURS) == {"before"}

@@ -5,11 +5,12 @@ import uuid
 
 import pytest
 from pydantic import HttpUrl
-from qdrant_client import AsyncQdrantClient
+from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import IndexMismatch, Unavailable
 from rag.settings import ServerStoreSettings
-from rag.store.server import ServerStore, ensure_collection, open_server_store
+from rag.store.collections import Collections
+from rag.store.server import ServerStore, open_server_store
 from rag.types import EmbedderIdentity
 from tests.contracts.store import EMBEDDER, StoreContract
 from tests.fakes.qdrant import serve_qdrant
@@ -27,8 +28,7 @@ class TestServerStoreInLocalMode(StoreContract):
     @pytest.fixture
     async def store(self):
         client = AsyncQdrantClient(":memory:")
-        await ensure_collection(client, "contract", EMBEDDER)
-        yield ServerStore(client, "contract")
+        yield ServerStore(client, await Collections(client, "contract").open(EMBEDDER))
         await client.close()
 
 
@@ -66,11 +66,25 @@ async def test_a_collection_over_the_wire_remembers_its_embedder():
                 pass
 
 
-async def test_a_collection_of_another_embedder_is_refused():
+async def test_a_collection_of_another_program_is_refused():
     client = AsyncQdrantClient(":memory:")
-    await ensure_collection(client, "contract", EMBEDDER)
-    with pytest.raises(IndexMismatch):
-        await ensure_collection(client, "contract", EmbedderIdentity(model="another", dimension=8))
+    await client.create_collection("foreign", models.VectorParams(size=8, distance=models.Distance.COSINE))
+    with pytest.raises(IndexMismatch, match="another program"):
+        await Collections(client, "contract").embedder_of("foreign")
+    await client.close()
+
+
+async def test_the_alias_moves_to_the_next_collection_and_back():
+    client = AsyncQdrantClient(":memory:")
+    collections = Collections(client, "contract")
+    first = await collections.open(EMBEDDER)
+    second = await collections.next_name()
+    await collections.create(second, EmbedderIdentity(model="another", dimension=16))
+    await collections.switch_to(second)
+    assert (await collections.current(), await collections.fallback()) == (second, first)
+    assert (await collections.embedder_of(second)).model == "another"
+    await collections.roll_back()
+    assert (await collections.current(), await collections.fallback()) == (first, second)
     await client.close()
 
 

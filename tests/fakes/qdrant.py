@@ -54,8 +54,23 @@ class _Points(PointsServicer):
 
     async def Upsert(self, request, _):  # noqa: N802
         points = [GrpcToRest.convert_point_struct(point) for point in request.points]
-        await self._local.upsert(request.collection_name, points)
+        mode = models.UpdateMode.INSERT_ONLY if request.update_mode == wire.UpdateMode.InsertOnly else None
+        await self._local.upsert(request.collection_name, points, update_mode=mode)
         return _DONE
+
+    async def UpdateBatch(self, request, _):  # noqa: N802
+        operations = [GrpcToRest.convert_points_update_operation(operation) for operation in request.operations]
+        await self._local.batch_update_points(request.collection_name, operations)
+        return wire.UpdateBatchResponse(result=[_DONE.result] * len(operations))
+
+    async def Count(self, request, _):  # noqa: N802
+        counted = await self._local.count(request.collection_name, GrpcToRest.convert_filter(request.filter))
+        return wire.CountResponse(result=wire.CountResult(count=counted.count))
+
+    async def Facet(self, request, _):  # noqa: N802
+        wanted = GrpcToRest.convert_filter(request.filter)
+        found = await self._local.facet(request.collection_name, request.key, facet_filter=wanted, exact=True)
+        return wire.FacetResponse(hits=[RestToGrpc.convert_facet_value_hit(hit) for hit in found.hits])
 
     async def Delete(self, request, _):  # noqa: N802
         await self._local.delete(request.collection_name, GrpcToRest.convert_points_selector(request.points))
@@ -69,6 +84,8 @@ class _Points(PointsServicer):
             offset=offset,
             limit=request.limit,
             with_payload=True,
+            with_vectors=list(request.with_vectors.include.names) or False,
+            order_by=GrpcToRest.convert_order_by(request.order_by) if request.HasField("order_by") else None,
         )
         return wire.ScrollResponse(
             result=[RestToGrpc.convert_record(record) for record in records],
@@ -83,6 +100,29 @@ class _Collections(CollectionsServicer):
     def __init__(self, local: AsyncQdrantClient) -> None:
         self._local = local
         self._created: dict[str, wire.CreateCollection] = {}
+        self._aliases: dict[str, str] = {}
+
+    async def List(self, *_):  # noqa: N802
+        names = [wire.CollectionDescription(name=name) for name in self._created]
+        return wire.ListCollectionsResponse(collections=names)
+
+    async def ListAliases(self, *_):  # noqa: N802
+        known = self._aliases.items()
+        described = [wire.AliasDescription(alias_name=alias, collection_name=name) for alias, name in known]
+        return wire.ListAliasesResponse(aliases=described)
+
+    async def UpdateAliases(self, request, _):  # noqa: N802
+        for action in request.actions:
+            if action.HasField("delete_alias"):
+                del self._aliases[action.delete_alias.alias_name]
+            else:
+                self._aliases[action.create_alias.alias_name] = action.create_alias.collection_name
+        return wire.CollectionOperationResponse(result=True)
+
+    async def Delete(self, request, _):  # noqa: N802
+        del self._created[request.collection_name]
+        await self._local.delete_collection(request.collection_name)
+        return wire.CollectionOperationResponse(result=True)
 
     async def CollectionExists(self, request, _):  # noqa: N802
         exists = request.collection_name in self._created
