@@ -58,9 +58,10 @@ class Chunker:
                     heading_path=piece.heading_path,
                     text=piece.text,
                     ordinal=ordinal,
-                    content_hash=document.content_hash,
+                    version=document.version,
                     ingested_at=ingested_at,
                     chunk_count=len(pieces),
+                    validator=document.validator,
                 )
             )
             seen[piece.text] += 1

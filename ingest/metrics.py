@@ -3,16 +3,31 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 DOCUMENTS = Counter("rag_ingest_documents_total", "Documents by what became of them.", ["result"])
-CHUNKS = Counter("rag_ingest_chunks_total", "Chunks embedded and written.")
+CHUNKS = Counter("rag_ingest_chunks_total", "Chunks written, by where their vector is from.", ["vector"])
 STAGE_DURATION = Histogram(
     "rag_ingest_stage_duration_seconds",
-    "Time of one stage: parse and chunk per document, embed and upsert per batch, publish per publication.",
+    "Time of one stage: fetch and parse (chunking included) per document, embed and upsert per batch, "
+    "publish per publication.",
     ["stage"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+IN_FLIGHT = Gauge("rag_ingest_inflight_documents", "Documents between fetched and written.")
+WAITING_PASSAGES = Gauge("rag_ingest_waiting_passages", "Passages that wait for the embedder.")
+RETRIES = Counter("rag_ingest_retries_total", "Calls and entries that were tried again, by stage.", ["stage"])
+DEAD_LETTERS = Counter("rag_ingest_dead_letters_total", "Entries given up, by whose fault it was.", ["fault"])
+QUEUE_DEPTH = Gauge("rag_ingest_queue_depth", "Entries of the inbox by state.", ["state"])
+QUEUE_LAG = Gauge("rag_ingest_queue_lag_seconds", "Age of the oldest entry that is not settled.")
 LAST_SUCCESS = Gauge("rag_ingest_last_success_timestamp_seconds", "Unix time of the last publication.")
 
 for result in ("new", "changed", "unchanged", "removed", "rejected"):
     DOCUMENTS.labels(result)
-for stage in ("parse", "chunk", "embed", "upsert", "publish"):
+for vector in ("embedded", "kept"):
+    CHUNKS.labels(vector)
+for stage in ("fetch", "parse", "embed", "upsert", "publish"):
     STAGE_DURATION.labels(stage)
+for stage in ("fetch", "embed", "upsert", "publish", "entry"):
+    RETRIES.labels(stage)
+for fault in ("document", "program", "unavailable"):
+    DEAD_LETTERS.labels(fault)
+for state in ("queued", "processing", "dead"):
+    QUEUE_DEPTH.labels(state)

@@ -1,27 +1,27 @@
-"""Parse, chunk, embed, write: what happens to each document, and what became of it."""
+"""Fetch, parse, embed, write: what happens to each document, and what became of it."""
 
-import time
-from collections.abc import AsyncIterator, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, Protocol
 
-import structlog
-
-from ingest.chunking import Chunker
-from ingest.metrics import CHUNKS, DOCUMENTS, LAST_SUCCESS, STAGE_DURATION
-from ingest.parsing.factory import parse
-from ingest.sources.base import Rejection
-from rag.embedding.base import Embedder
-from rag.errors import InvalidInput
+from ingest.batching import Batcher
+from ingest.locks import Locks
+from ingest.metrics import CHUNKS, DOCUMENTS, STAGE_DURATION
+from ingest.retrying import patiently
+from ingest.sources.base import Unit, Unmodified
+from rag.errors import InvalidInput, Unavailable
 from rag.store.base import StoreReader, VectorStore
-from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, hash_of
+from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, Vector
 
-log = structlog.get_logger()
+# Raise it whenever parsers or the chunker make something else of the same bytes: it makes every document a changed one.
+_RECIPE: Final = 2
+# Of a long document: written while the next are embedded, so that its vectors never stand in memory all at once.
+_SLICE_CHUNKS: Final = 256
+_FETCH_SECONDS: Final = 20.0
 
-# Enough chunks for full batches of like length, few enough to see progress.
-_BATCH_CHUNKS = 128
-# What a crash may cost of a long run.
-_PUBLISH_SECONDS = 60
+Known = Mapping[DocumentId, Chunk | None]
+"""The first chunks of stored documents; None for one that is not stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,139 +29,124 @@ class Outcome:
     """What became of one document."""
 
     uri: str
-    result: Literal["new", "changed", "unchanged", "rejected"]
+    result: Literal["new", "changed", "unchanged", "removed", "rejected"]
     chunks: int = 0
     reason: str | None = None
+    trace: str = ""
+    """Where a rejection is the program's fault."""
 
     @property
     def changes_collection(self) -> bool:
-        return self.result in {"new", "changed"}
+        return self.result in {"new", "changed", "removed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
+class Prepared:
     """A document that is parsed and chunked and waits for its vectors."""
 
     outcome: Outcome
-    document_id: DocumentId
     chunks: Sequence[Chunk]
 
 
-class Planner:
-    """Decides what a document needs, without a model and without writing anything."""
+class Cutter(Protocol):
+    """Parses and chunks, somewhere where that can be stopped."""
 
-    def __init__(self, store: StoreReader, chunker: Chunker, scope: Scope) -> None:
+    async def cut(self, raw: RawDocument, *, version: str) -> list[Chunk]:
+        """Raises `InvalidInput` with the reason where no text can be had."""
+        ...
+
+
+class Pipeline:
+    """Takes documents in, many side by side: while some are fetched and parsed, others are embedded and written."""
+
+    def __init__(self, store: VectorStore, batcher: Batcher, cutter: Cutter) -> None:
         self._store = store
-        self._chunker = chunker
-        self._scope = scope
+        self._batcher = batcher
+        self._cutter = cutter
+        self._locks = Locks()
 
-    async def prepare(self, unit: RawDocument | Rejection) -> Outcome | _Prepared:
-        """An `Outcome` where nothing is left to do: unchanged, or rejected with the reason."""
-        if isinstance(unit, Rejection):
-            return Outcome(uri=unit.uri, result="rejected", reason=unit.reason)
-        known = await self._known_hash(unit.id)
-        if known == hash_of(unit.body):
-            return Outcome(uri=unit.uri, result="unchanged")
-        try:
-            chunks = self._chunk(unit)
-        except InvalidInput as error:
-            return Outcome(uri=unit.uri, result="rejected", reason=str(error))
-        except Exception as error:
-            # The one boundary of its kind: a document that breaks a parser must not stop the others.
-            log.exception("document_broke_a_parser", uri=unit.uri)
-            return Outcome(uri=unit.uri, result="rejected", reason=f"It broke the parser ({type(error).__name__}).")
-        outcome = Outcome(uri=unit.uri, result="changed" if known else "new", chunks=len(chunks))
-        return _Prepared(outcome=outcome, document_id=unit.id, chunks=chunks)
+    async def look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
+        """What is stored of these, of those that are not under way: many are looked up as fast as one."""
+        settled = [document_id for document_id in document_ids if not self._locks.is_held((scope, document_id))]
+        return await self._look_up(scope, settled)
 
-    async def _known_hash(self, document_id: DocumentId) -> str | None:
-        first = ChunkFilter(document_ids=(document_id,), ordinals=(0,))
-        async for chunk in self._store.scroll(self._scope, first):
-            return chunk.content_hash
-        return None
+    async def take_in(self, scope: Scope, unit: Unit, known: Known) -> Outcome:
+        """Visible when it is published. Raises `Unavailable` where the store or the embedder stays away."""
+        # Two states of one document never pass each other, and the second does not trust what was looked up before.
+        is_second = self._locks.is_held((scope, unit.id))
+        async with self._locks.hold((scope, unit.id)):
+            if is_second or unit.id not in known:
+                known = await self._look_up(scope, [unit.id])
+            return _counted(await self._take_in(scope, unit, known[unit.id]))
 
-    def _chunk(self, raw: RawDocument) -> list[Chunk]:
-        with STAGE_DURATION.labels("parse").time():
-            document = parse(raw)
-        with STAGE_DURATION.labels("chunk").time():
-            return self._chunker.chunk(document, ingested_at=time.time())
+    async def remove(self, scope: Scope, document_id: DocumentId, uri: str) -> Outcome:
+        """Takes a document out; visible when it is published."""
+        async with self._locks.hold((scope, document_id)):
+            await patiently("upsert", lambda: self._store.delete(scope, document_id))
+            return _counted(Outcome(uri=uri, result="removed"))
 
-
-async def plan(
-    units: AsyncIterator[RawDocument | Rejection], store: StoreReader, chunker: Chunker, scope: Scope
-) -> AsyncIterator[Outcome]:
-    """What `ingest_documents` would do."""
-    planner = Planner(store, chunker, scope)
-    async for unit in units:
-        prepared = await planner.prepare(unit)
-        yield prepared if isinstance(prepared, Outcome) else prepared.outcome
-
-
-async def ingest_documents(
-    units: AsyncIterator[RawDocument | Rejection],
-    store: VectorStore,
-    embedder: Embedder,
-    chunker: Chunker,
-    scope: Scope,
-) -> AsyncIterator[Outcome]:
-    """Takes documents in and yields what became of each; the caller publishes at the end.
-
-    A long run is published on its way too, so that it becomes visible bit by bit.
-    """
-    published = time.monotonic()
-    async for batch in _batches(units, Planner(store, chunker, scope)):
-        if isinstance(batch, Outcome):
-            yield _counted(batch)
-            continue
-        for outcome in await _write(batch, store, embedder, scope):
-            yield outcome
-        if time.monotonic() - published > _PUBLISH_SECONDS:
-            await publish(store)
-            published = time.monotonic()
-
-
-async def remove_document(store: VectorStore, scope: Scope, document_id: DocumentId) -> None:
-    """Takes a document out; visible when it is published."""
-    await store.delete(scope, document_id)
-    DOCUMENTS.labels("removed").inc()
-
-
-async def publish(store: VectorStore) -> None:
-    with STAGE_DURATION.labels("publish").time():
-        await store.publish()
-    LAST_SUCCESS.set_to_current_time()
-
-
-async def _batches(
-    units: AsyncIterator[RawDocument | Rejection], planner: Planner
-) -> AsyncIterator[Outcome | list[_Prepared]]:
-    batch: list[_Prepared] = []
-    async for unit in units:
-        prepared = await planner.prepare(unit)
+    async def _take_in(self, scope: Scope, unit: Unit, stored: Chunk | None) -> Outcome:
+        prepared = await prepare(unit, stored, self._cutter)
         if isinstance(prepared, Outcome):
-            yield prepared
-            continue
-        batch.append(prepared)
-        if sum(len(waiting.chunks) for waiting in batch) >= _BATCH_CHUNKS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+            return prepared
+        known = await self._known_vectors(scope, stored)
+        for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
+            await self._stage(scope, prepared.chunks[start : start + _SLICE_CHUNKS], known)
+        first = prepared.chunks[0]
+        await patiently("upsert", lambda: self._store.commit(scope, first.document_id, first.version))
+        return prepared.outcome
+
+    async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
+        return await patiently("upsert", lambda: stored_documents(self._store, scope, document_ids))
+
+    async def _stage(self, scope: Scope, chunks: Sequence[Chunk], known: Mapping[str, Vector]) -> None:
+        missing = list({chunk.passage: None for chunk in chunks if chunk.passage not in known})
+        vectors = dict(zip(missing, await self._batcher.embed(missing), strict=True))
+        points = [Point(chunk=chunk, vector=(vectors | known)[chunk.passage]) for chunk in chunks]
+        with STAGE_DURATION.labels("upsert").time():
+            await patiently("upsert", lambda: self._store.stage(scope, points))
+        CHUNKS.labels("embedded").inc(len(missing))
+        CHUNKS.labels("kept").inc(len(chunks) - len(missing))
+
+    async def _known_vectors(self, scope: Scope, stored: Chunk | None) -> Mapping[str, Vector]:
+        """A paragraph that did not change keeps its vector."""
+        if stored is None:
+            return {}
+        own = ChunkFilter(document_ids=(stored.document_id,))
+        return {point.chunk.passage: point.vector async for point in self._store.scroll_points(scope, own)}
 
 
-async def _write(batch: Sequence[_Prepared], store: VectorStore, embedder: Embedder, scope: Scope) -> list[Outcome]:
-    chunks = [chunk for prepared in batch for chunk in prepared.chunks]
-    with STAGE_DURATION.labels("embed").time():
-        vectors = await embedder.embed_passages([chunk.passage for chunk in chunks])
-    points = [Point(chunk=chunk, vector=vector) for chunk, vector in zip(chunks, vectors, strict=True)]
-    with STAGE_DURATION.labels("upsert").time():
-        # A document's first chunk carries the hash by which the next run calls it unchanged. It is written last, when
-        # the others are in and the stale ones are gone: whatever breaks off before is done again.
-        await store.upsert(scope, [point for point in points if point.chunk.ordinal > 0])
-        for prepared in batch:
-            await store.delete(scope, prepared.document_id, keep={chunk.id for chunk in prepared.chunks})
-        await store.upsert(scope, [point for point in points if point.chunk.ordinal == 0])
-    CHUNKS.inc(len(chunks))
-    return [_counted(prepared.outcome) for prepared in batch]
+async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome | Prepared:
+    """Decides what a document needs, without writing anything; an `Outcome` where nothing is left to do."""
+    try:
+        with STAGE_DURATION.labels("fetch").time():
+            validator = stored.validator if stored else ""
+            raw = await patiently("fetch", lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
+        if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw)):
+            return Outcome(uri=unit.uri, result="unchanged")
+        with STAGE_DURATION.labels("parse").time():
+            chunks = await cutter.cut(raw, version=version_of(raw))
+    except (InvalidInput, Unavailable) as error:
+        return Outcome(uri=unit.uri, result="rejected", reason=str(error), trace=getattr(error, "trace", ""))
+    return Prepared(
+        outcome=Outcome(uri=unit.uri, result="changed" if stored else "new", chunks=len(chunks)), chunks=chunks
+    )
+
+
+def version_of(raw: RawDocument) -> str:
+    """sha256 of everything that its chunks are made from, hexadecimal."""
+    digest = hashlib.sha256(f"{_RECIPE}\n{raw.media_type}\n{raw.title}\n".encode())
+    digest.update(raw.body)
+    return digest.hexdigest()
+
+
+async def stored_documents(store: StoreReader, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
+    """The first chunk of each."""
+    found: dict[DocumentId, Chunk | None] = dict.fromkeys(document_ids)
+    if document_ids:
+        async for chunk in store.scroll(scope, ChunkFilter(document_ids=tuple(document_ids), ordinals=(0,))):
+            found[chunk.document_id] = chunk
+    return found
 
 
 def _counted(outcome: Outcome) -> Outcome:

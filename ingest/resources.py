@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from ingest.chunking import Chunker
+from ingest.batching import Batcher, open_batcher
+from ingest.isolation.cutters import Cutters, open_cutters
 from ingest.settings import Settings
 from rag.embedding.base import Embedder
-from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.store.base import StoreReader, VectorStore
 from rag.store.factory import open_reader, open_writer
@@ -17,8 +18,9 @@ from rag.store.factory import open_reader, open_writer
 class Models:
     """What turns documents into points."""
 
-    chunker: Chunker
+    cutters: Cutters
     embedder: Embedder
+    batcher: Batcher
 
 
 @asynccontextmanager
@@ -27,8 +29,10 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_cutters(settings.parsing, settings.embedder) as cutters,
+        open_batcher(embedder) as batcher,
     ):
-        yield Models(chunker=Chunker(build_tokenizer(settings.embedder)), embedder=embedder)
+        yield Models(cutters=cutters, embedder=embedder, batcher=batcher)
 
 
 def open_store(settings: Settings, models: Models) -> AbstractAsyncContextManager[VectorStore]:

@@ -1,61 +1,103 @@
 """`python -m ingest run`: sources in, a summary out."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
-import aiohttp
-
-from ingest.pipeline import Outcome, ingest_documents, plan, publish
+from ingest.intake import Intake
+from ingest.pipeline import Outcome, Pipeline, prepare, stored_documents
+from ingest.publishing import publish_now
 from ingest.report import Summary, open_reporter
 from ingest.resources import open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.factory import build_source
 from rag.http import open_session
-from rag.types import RawDocument, Scope
+from rag.store.base import StoreReader, VectorStore
+from rag.types import FIRST_CHUNKS, Scope
+
+_PUBLISH_SECONDS = 60
 
 
-async def run(sources: Sequence[str], settings: Settings, scope: Scope, *, dry_run: bool, quiet: bool) -> Summary:
+async def run(
+    sources: Sequence[str], settings: Settings, scope: Scope, *, dry_run: bool, prune: bool, quiet: bool
+) -> Summary:
     """Raises `InvalidInput` for a source that cannot be opened, before anything is taken in."""
     async with open_session(settings.http) as session:
-        opened = _build_sources(sources, session, settings)
+        opened = [build_source(source, session=session, max_bytes=settings.max_document_bytes) for source in sources]
         summary = Summary()
         with open_reporter(total=_total(opened), quiet=quiet) as reporter:
-            execute = _plan if dry_run else _ingest
-            async for outcome in execute(_read_all(opened), settings, scope):
+
+            def report(outcome: Outcome) -> None:
                 summary.add(outcome)
                 reporter.show(summary)
+
+            if dry_run:
+                await _plan(opened, settings, scope, report)
+            else:
+                await _take_in(opened, settings, scope, report, prune=prune)
         return summary
 
 
-async def _plan(
-    units: AsyncIterator[RawDocument | Rejection], settings: Settings, scope: Scope
-) -> AsyncIterator[Outcome]:
+async def _plan(sources: Sequence[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None]) -> None:
     async with open_models(settings) as models, open_store_to_read(settings, models) as store:
-        async for outcome in plan(units, store, models.chunker, scope):
-            yield outcome
+        for source in sources:
+            async for unit in source.find():
+                if isinstance(unit, Rejection):
+                    report(Outcome(uri=unit.uri, result="rejected", reason=unit.reason))
+                    continue
+                known = await stored_documents(store, scope, [unit.id])
+                prepared = await prepare(unit, known[unit.id], models.cutters)
+                report(prepared if isinstance(prepared, Outcome) else prepared.outcome)
 
 
-async def _ingest(
-    units: AsyncIterator[RawDocument | Rejection], settings: Settings, scope: Scope
-) -> AsyncIterator[Outcome]:
+async def _take_in(
+    sources: Sequence[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None], *, prune: bool
+) -> None:
     async with open_models(settings) as models, open_store(settings, models) as store:
+        pipeline = Pipeline(store, models.batcher, models.cutters)
         changed = False
-        async for outcome in ingest_documents(units, store, models.embedder, models.chunker, scope):
+
+        def note(outcome: Outcome) -> None:
+            nonlocal changed
             changed = changed or outcome.changes_collection
-            yield outcome
+            report(outcome)
+
+        # A long run becomes visible bit by bit; and what a crash may cost of it is bounded.
+        publishing = asyncio.create_task(_publish_regularly(store))
+        try:
+            for source in sources:
+                intake = Intake(pipeline, scope, note, remember=prune)
+                await intake.take_in(source.find())
+                if prune and intake.is_complete:
+                    await _prune(source, intake, pipeline, store, scope, note)
+        finally:
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
         if changed:
-            await publish(store)
+            await publish_now(store)
 
 
-def _build_sources(sources: Sequence[str], session: aiohttp.ClientSession, settings: Settings) -> list[Source]:
-    return [build_source(source, session=session, max_bytes=settings.max_document_bytes) for source in sources]
+async def _prune(
+    source: Source,
+    intake: Intake,
+    pipeline: Pipeline,
+    store: StoreReader,
+    scope: Scope,
+    report: Callable[[Outcome], None],
+) -> None:
+    """Removes what the source would list and did not."""
+    stored = [(chunk.document_id, chunk.uri) async for chunk in store.scroll(scope, FIRST_CHUNKS)]
+    for document_id, uri in stored:
+        if source.covers(uri) and not intake.has_seen(document_id):
+            report(await pipeline.remove(scope, document_id, uri))
 
 
-async def _read_all(sources: Sequence[Source]) -> AsyncIterator[RawDocument | Rejection]:
-    for source in sources:
-        async for unit in source.read():
-            yield unit
+async def _publish_regularly(store: VectorStore) -> None:
+    while True:
+        await asyncio.sleep(_PUBLISH_SECONDS)
+        await publish_now(store)
 
 
-def _total(sources: Sequence[Source]) -> int:
-    return sum(source.count() for source in sources)
+def _total(sources: Sequence[Source]) -> int | None:
+    counts = [source.count() for source in sources]
+    return None if None in counts else sum(count for count in counts if count is not None)

@@ -43,6 +43,7 @@ class OpenAIEmbedderSettings(Part):
         "all-MiniLM-L6-v2", description="Model whose tokenizer.json measures chunks: best the server's own."
     )
     batch_size: int = Field(32, ge=1, description="Texts in one request.")
+    concurrency: int = Field(4, ge=1, description="Requests at once while documents are taken in.")
 
 
 class EdgeStoreSettings(Part):

@@ -1,6 +1,5 @@
 """The values that pass between the parts, named as the rest of the code names them."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NewType

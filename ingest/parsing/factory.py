@@ -10,10 +10,10 @@ from ingest.parsing.pdf import parse_pdf
 from ingest.parsing.plain import parse_plain
 from ingest.parsing.text import decode, one_line
 from rag.errors import InvalidInput
-from rag.types import Document, RawDocument, hash_of
+from rag.types import Document, RawDocument
 
 
-def parse(raw: RawDocument) -> Document:
+def parse(raw: RawDocument, *, version: str) -> Document:
     """Raises InvalidInput with a one-line reason where no text can be had; takes CPU time, so keep it off the loop."""
     if not raw.body.strip():
         raise InvalidInput("empty")
@@ -24,9 +24,10 @@ def parse(raw: RawDocument) -> Document:
         id=raw.id,
         uri=raw.uri,
         media_type=raw.media_type,
-        title=outline.title or _file_name(raw.uri),
+        title=raw.title or outline.title or _file_name(raw.uri),
         sections=outline.sections,
-        content_hash=hash_of(raw.body),
+        version=version,
+        validator=raw.validator,
     )
 
 
@@ -40,6 +41,8 @@ def _outline_of(raw: RawDocument) -> Outline:
             return parse_html(raw.body)
         case "application/pdf":
             return parse_pdf(raw.body)
+        case unknown:
+            raise InvalidInput(f"no parser for {unknown}")
 
 
 def _file_name(uri: str) -> str:

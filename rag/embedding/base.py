@@ -14,6 +14,16 @@ class Embedder(Protocol):
         """What a collection must remember of the embedder that fills it."""
         ...
 
+    @property
+    def batch_size(self) -> int:
+        """How many passages one call computes best."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls at once keep it busy."""
+        ...
+
     async def embed_query(self, text: str) -> Vector:
         """Embeds one question."""
         ...

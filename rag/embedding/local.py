@@ -15,6 +15,8 @@ Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to an array of shape (texts, dimension), each row of norm 1. Not thread-safe."""
 
 _WAITING = 128
+# One computes and one waits at its door, so that the model never waits for the event loop.
+_CALLS = 2
 
 
 class LocalEmbedder:
@@ -32,6 +34,14 @@ class LocalEmbedder:
     @property
     def identity(self) -> EmbedderIdentity:
         return self._identity
+
+    @property
+    def batch_size(self) -> int:
+        return self._batch_size
+
+    @property
+    def concurrency(self) -> int:
+        return _CALLS
 
     async def embed_query(self, text: str) -> Vector:
         [vector] = await self._embed([text])

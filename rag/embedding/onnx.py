@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from rag.embedding import metrics
 from rag.embedding.local import Encode
 from rag.embedding.tokenizer import load_tokenizer
 
@@ -28,6 +29,8 @@ def load_onnx(model: Path, tokenizer_directory: Path, *, max_tokens: int, thread
             "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),
             "token_type_ids": np.array([encoding.type_ids for encoding in encodings], dtype=np.int64),
         }
+        metrics.BATCH_SIZE.observe(len(texts))
+        metrics.BATCH_TOKENS.observe(inputs["input_ids"].size)
         embeddings: npt.NDArray[np.float32] = session.run(["sentence_embedding"], inputs)[0]
         return embeddings
 

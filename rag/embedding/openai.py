@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from rag.embedding.metrics import BATCH_SIZE
 from rag.errors import BadResponse
 from rag.http import require_success, translated_errors
 from rag.settings import OpenAIEmbedderSettings
@@ -28,6 +29,14 @@ class OpenAIEmbedder:
     def identity(self) -> EmbedderIdentity:
         return EmbedderIdentity(model=self._settings.model, dimension=self._settings.dimension)
 
+    @property
+    def batch_size(self) -> int:
+        return self._settings.batch_size
+
+    @property
+    def concurrency(self) -> int:
+        return self._settings.concurrency
+
     async def embed_query(self, text: str) -> Vector:
         [vector] = await self._embed([text])
         return vector
@@ -43,6 +52,7 @@ class OpenAIEmbedder:
             async with self._session.post(self._url, json=request, headers=self._headers) as response:
                 await require_success(_PART, response)
                 body = await response.json(content_type=None)
+        BATCH_SIZE.observe(len(texts))
         return self._to_vectors(body, len(texts))
 
     def _to_vectors(self, body: Any, count: int) -> list[Vector]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rag.embedding import metrics
 from rag.embedding.local import Encode
 
 # Enough to keep a GPU busy.
@@ -24,6 +25,7 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
     model = SentenceTransformer(str(directory))
 
     def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        metrics.BATCH_SIZE.observe(len(texts))
         embeddings: npt.NDArray[np.float32] = model.encode(
             list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
         )

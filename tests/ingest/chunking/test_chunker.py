@@ -51,7 +51,7 @@ def document(*sections: tuple[tuple[str, ...], str], id: str = "a") -> Document:
         media_type="text/markdown",
         title="A",
         sections=tuple(Section(heading_path=path, text=text) for path, text in sections),
-        content_hash="hash",
+        version="v1",
     )
 
 

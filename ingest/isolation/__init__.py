@@ -1,0 +1,1 @@
+"""Parsing and chunking in processes of their own, which can be stopped."""
