@@ -9,14 +9,18 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.progress import track
 
-from ingest.pipeline import ingest_documents, publish
+from ingest.intake import Intake
+from ingest.pipeline import Outcome, Pipeline
+from ingest.publishing import publish_now
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
+from ingest.sources.base import Unit
 from rag.errors import InvalidInput
 from rag.types import DocumentId, RawDocument, Scope
 from service.answering import Answer, Inquiry
@@ -94,19 +98,27 @@ def _read_questions(folder: Path, sample: int | None) -> list[_Question]:
 
 async def _ingest(folder: Path, settings: IngestSettings) -> None:
     async with open_models(settings) as models, open_store(settings, models) as store:
-        outcomes = ingest_documents(_read_corpus(folder), store, models.embedder, models.chunker, _SCOPE)
-        async for outcome in outcomes:
-            if outcome.result == "rejected":
-                print(f"rejected {outcome.uri}: {outcome.reason}", file=sys.stderr)
-        await publish(store)
+        pipeline = Pipeline(store, models.batcher, models.cutters)
+        await Intake(pipeline, _SCOPE, _complain, remember=False).take_in(_read_corpus(folder))
+        await publish_now(store)
 
 
-async def _read_corpus(folder: Path) -> AsyncIterator[RawDocument]:
+def _complain(outcome: Outcome) -> None:
+    if outcome.result == "rejected":
+        print(f"rejected {outcome.uri}: {outcome.reason}", file=sys.stderr)
+
+
+async def _read_corpus(folder: Path) -> AsyncIterator[Unit]:
     for line in (folder / "corpus.jsonl").read_text().splitlines():
         document = json.loads(line)
         text = f"# {document['title']}\n\n{document['text']}" if document.get("title") else document["text"]
         uri = f"corpus:{document['_id']}"
-        yield RawDocument(id=DocumentId(document["_id"]), uri=uri, media_type="text/markdown", body=text.encode())
+        raw = RawDocument(id=DocumentId(document["_id"]), uri=uri, media_type="text/markdown", body=text.encode())
+        yield Unit(id=raw.id, uri=uri, fetch=partial(_fetch, raw))
+
+
+async def _fetch(raw: RawDocument, _: str) -> RawDocument:
+    return raw
 
 
 async def _measure(mode: Mode, questions: Sequence[_Question], resources: Resources) -> Result:

@@ -2,11 +2,15 @@
 
 import argparse
 import asyncio
+import json
 import sys
 
+from ingest.retrying import log_retries
 from ingest.settings import Settings
+from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
 from rag.errors import GroundworkError, InvalidInput
+from rag.inbox.folder import FolderInbox
 from rag.settings import LocalEmbedderSettings, read_settings
 from rag.telemetry import configure_logging
 from rag.types import Scope
@@ -14,12 +18,18 @@ from rag.types import Scope
 _SOME_REJECTED = 3
 
 _EXAMPLES = """examples:
-  python -m ingest run README.md docs/            files and folders: Markdown, text, HTML, PDF
+  python -m ingest run README.md docs/            files and folders
   python -m ingest run https://example.org/guide  one page
   python -m ingest run ~/notes --dry-run          what would happen, nothing written
   python -m ingest run docs/ --json               the summary as one JSON object
+  python -m ingest run docs/ --prune              and remove what is gone from there
+  python -m ingest run crawl:https://example.org/docs/    what is linked below that folder
+  python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
-  python -m ingest worker                         takes in what the service accepts
+  python -m ingest enqueue docs/                  leave the work to workers
+  python -m ingest worker                         takes in what was put or enqueued
+  python -m ingest status                         documents, chunks, queue, dead letters
+  python -m ingest dead-letter list               what was given up, and why
   python -m ingest export                         the embedder's ONNX form, checked against the original
 
 exit status: 0 all is in, 1 nothing could be done, 3 something was rejected and the rest is in
@@ -31,6 +41,7 @@ def main() -> int:
     try:
         settings = read_settings(Settings)
         configure_logging(settings)
+        log_retries()
         return asyncio.run(_command(arguments, settings))
     except GroundworkError as error:
         print(f"ingest: {error}", file=sys.stderr)  # noqa: T201 - the one line a person should see
@@ -48,13 +59,30 @@ def _parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="take in files, folders and URLs, then stop")
-    run.add_argument("sources", nargs="+", metavar="SOURCE", help="a file, a folder, or an http(s) URL")
-    run.add_argument("--tenant", default="default", help="whose documents these are (default: %(default)s)")
+    run = commands.add_parser("run", help="take sources in, then stop")
+    enqueue = commands.add_parser("enqueue", help="put sources into the inbox, for workers")
+    for command in (run, enqueue):
+        command.add_argument(
+            "sources",
+            nargs="+",
+            metavar="SOURCE",
+            help="a file, folder, glob or URL, sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines",
+        )
+        command.add_argument("--tenant", default="default", help="whose documents these are (default: %(default)s)")
+        command.add_argument("--ignore", action="append", default=[], metavar="PATTERN", help="in gitignore's syntax")
+        command.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    run.add_argument("--prune", action="store_true", help="remove documents that are gone from the source")
     run.add_argument("--dry-run", action="store_true", help="say what would happen and write nothing")
-    run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     worker = commands.add_parser("worker", help="take in what the service accepts, until stopped")
     worker.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process is gone")
+    status = commands.add_parser("status", help="documents, chunks, queue and dead letters")
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    letters = commands.add_parser("dead-letter", help="look after what was given up")
+    letters.add_argument("action", choices=["list", "show", "replay", "drop"])
+    letters.add_argument(
+        "ids", nargs="*", metavar="ID", help="as `list` shows them, or their beginning; all: every one"
+    )
+    letters.add_argument("--json", action="store_true", help="as JSON")
     commands.add_parser("export", help="write the ONNX form of the configured embedder")
     return parser.parse_args()
 
@@ -69,7 +97,9 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
                 arguments.sources,
                 settings,
                 Scope(tenant=arguments.tenant),
+                ignore=arguments.ignore,
                 dry_run=arguments.dry_run,
+                prune=arguments.prune,
                 quiet=arguments.json,
             )
             print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run))  # noqa: T201
@@ -78,9 +108,36 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
             from ingest.worker import work  # noqa: PLC0415
 
             await work(settings, exit_with_parent=arguments.exit_with_parent)
+        case "enqueue":
+            from ingest.enqueue import enqueue  # noqa: PLC0415
+
+            inbox = FolderInbox(settings.inbox_dir)
+            scope = Scope(tenant=arguments.tenant)
+            put, rejected = await enqueue(arguments.sources, settings, scope, inbox, ignore=arguments.ignore)
+            return _show_enqueued(put, rejected, as_json=arguments.json)
+        case "status":
+            from ingest.status import read_status  # noqa: PLC0415
+
+            status = await read_status(settings, FolderInbox(settings.inbox_dir))
+            print(status.to_json() if arguments.json else status.to_text())  # noqa: T201
+        case "dead-letter":
+            from ingest.deadletter import look_after  # noqa: PLC0415
+
+            inbox = FolderInbox(settings.inbox_dir)
+            print(await look_after(inbox, arguments.action, arguments.ids, as_json=arguments.json))  # noqa: T201
         case "export":
             _export(settings)
     return 0
+
+
+def _show_enqueued(put: int, rejected: list[Rejection], *, as_json: bool) -> int:
+    if as_json:
+        reasons = [{"uri": unit.uri, "reason": unit.reason} for unit in rejected]
+        print(json.dumps({"enqueued": put, "rejected": reasons}))  # noqa: T201
+    else:
+        lines = [f"  rejected {unit.uri}: {unit.reason}" for unit in rejected]
+        print("\n".join([*lines, f"{put} documents enqueued, {len(rejected)} rejected"]))  # noqa: T201
+    return _SOME_REJECTED if rejected else 0
 
 
 def _export(settings: Settings) -> None:

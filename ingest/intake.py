@@ -17,9 +17,7 @@ _LOOKED_UP_AT_ONCE = 64
 class Intake:
     """One pass over one source."""
 
-    def __init__(
-        self, pipeline: Pipeline, scope: Scope, report: Callable[[Outcome], None], *, remember: bool
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, scope: Scope, report: Callable[[Outcome], None], *, remember: bool) -> None:
         """`remember` keeps the ids that were seen, which costs memory for each document."""
         self._pipeline = pipeline
         self._scope = scope

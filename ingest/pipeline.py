@@ -101,8 +101,8 @@ class Pipeline:
 
     async def _stage(self, scope: Scope, chunks: Sequence[Chunk], known: Mapping[str, Vector]) -> None:
         missing = list({chunk.passage: None for chunk in chunks if chunk.passage not in known})
-        vectors = dict(zip(missing, await self._batcher.embed(missing), strict=True))
-        points = [Point(chunk=chunk, vector=(vectors | known)[chunk.passage]) for chunk in chunks]
+        vectors = {**known, **dict(zip(missing, await self._batcher.embed(missing), strict=True))}
+        points = [Point(chunk=chunk, vector=vectors[chunk.passage]) for chunk in chunks]
         with STAGE_DURATION.labels("upsert").time():
             await patiently("upsert", lambda: self._store.stage(scope, points))
         CHUNKS.labels("embedded").inc(len(missing))
@@ -120,7 +120,8 @@ async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome |
     """Decides what a document needs, without writing anything; an `Outcome` where nothing is left to do."""
     try:
         with STAGE_DURATION.labels("fetch").time():
-            validator = stored.validator if stored else ""
+            # What was made by another recipe is fetched, whatever its source says.
+            validator = stored.validator if stored and stored.version.startswith(f"{_RECIPE}-") else ""
             raw = await patiently("fetch", lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
         if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw)):
             return Outcome(uri=unit.uri, result="unchanged")
@@ -134,10 +135,10 @@ async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome |
 
 
 def version_of(raw: RawDocument) -> str:
-    """sha256 of everything that its chunks are made from, hexadecimal."""
-    digest = hashlib.sha256(f"{_RECIPE}\n{raw.media_type}\n{raw.title}\n".encode())
+    """The recipe, and sha256 of everything else that its chunks are made from."""
+    digest = hashlib.sha256(f"{raw.media_type}\n{raw.title}\n".encode())
     digest.update(raw.body)
-    return digest.hexdigest()
+    return f"{_RECIPE}-{digest.hexdigest()}"
 
 
 async def stored_documents(store: StoreReader, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:

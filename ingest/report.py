@@ -42,7 +42,7 @@ class Summary:
 
     def to_json(self) -> str:
         return json.dumps(
-            {result: self.results[result] for result in ("new", "changed", "unchanged")}
+            {result: self.results[result] for result in ("new", "changed", "unchanged", "removed")}
             | {"rejected": [{"uri": outcome.uri, "reason": outcome.reason} for outcome in self.rejected]}
             | {"chunks": self.chunks, "seconds": round(self.seconds, 3)}
         )
@@ -53,7 +53,8 @@ class Summary:
         lines = [f"  rejected {outcome.uri}: {outcome.reason}" for outcome in self.rejected[:_REASONS_SHOWN]]
         if len(self.rejected) > _REASONS_SHOWN:
             lines.append(f"  … and {len(self.rejected) - _REASONS_SHOWN} more; --json lists them all.")
-        lines.append(f"{self.documents} documents: {counts}")
+        removed = f", {self.results['removed']} removed" if self.results["removed"] else ""
+        lines.append(f"{self.documents} documents: {counts}{removed}")
         lines.append(f"{self.chunks} chunks in {self.seconds:.1f} s{rate}")
         if dry_run:
             lines.append("Dry run: nothing was written.")

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 async def patiently(stage: str, call: Callable[[], Awaitable[T]], *, seconds: float = _SECONDS) -> T:
-    """Calls until it succeeds, fails for good, or the time is over: exponentially from 0.2 to 10 s apart, with jitter."""
+    """Calls until it succeeds, fails for good, or the time is over: from 0.2 up to 10 s apart, with jitter."""
 
     def may_pass(error: Exception) -> bool:
         if not (isinstance(error, GroundworkError) and error.retryable):

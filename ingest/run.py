@@ -11,7 +11,7 @@ from ingest.resources import open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.factory import build_source
-from rag.http import open_session
+from ingest.sources.fetching import open_fetcher
 from rag.store.base import StoreReader, VectorStore
 from rag.types import FIRST_CHUNKS, Scope
 
@@ -19,11 +19,18 @@ _PUBLISH_SECONDS = 60
 
 
 async def run(
-    sources: Sequence[str], settings: Settings, scope: Scope, *, dry_run: bool, prune: bool, quiet: bool
+    sources: Sequence[str],
+    settings: Settings,
+    scope: Scope,
+    *,
+    ignore: Sequence[str] = (),
+    dry_run: bool = False,
+    prune: bool = False,
+    quiet: bool = False,
 ) -> Summary:
     """Raises `InvalidInput` for a source that cannot be opened, before anything is taken in."""
-    async with open_session(settings.http) as session:
-        opened = [build_source(source, session=session, max_bytes=settings.max_document_bytes) for source in sources]
+    async with open_fetcher(settings) as fetcher:
+        opened = [build_source(text, fetcher=fetcher, settings=settings, ignore=ignore) for text in sources]
         summary = Summary()
         with open_reporter(total=_total(opened), quiet=quiet) as reporter:
 

@@ -13,10 +13,26 @@ class ParsingSettings(Part):
     memory_mib: int = Field(1024, ge=64, description="A document that needs more memory to parse is rejected.")
 
 
+class SourceSettings(Part):
+    """What sources may reach, and how politely."""
+
+    allow_private: bool = Field(False, description="Fetch from private, loopback and link-local addresses too.")
+    user_agent: str = Field("groundwork", min_length=1, description="Our name to web servers and in `robots.txt`.")
+    timeout: float = Field(120.0, gt=0, description="Seconds for one answer of a web server, to its last byte.")
+    concurrency: int = Field(16, ge=1, description="Fetches at once.")
+    per_host: int = Field(4, ge=1, description="Fetches at once from one host.")
+    delay: float = Field(0.0, ge=0, description="Least seconds between two fetches from one host.")
+    max_delay: float = Field(10.0, ge=0, description="The most seconds that a `Crawl-delay` or `Retry-After` counts.")
+    max_pages: int = Field(10_000, ge=1, description="Pages that a crawl asks for, or that a sitemap may name.")
+    max_depth: int = Field(10, ge=0, description="Links that a crawl follows from its start to a page.")
+    trust_lastmod: bool = Field(True, description="A page whose `lastmod` in the sitemap stayed is not asked for.")
+
+
 class Settings(KernelSettings):
     """What `python -m ingest` reads."""
 
     parsing: ParsingSettings = Field(ParsingSettings(), description="Parsing in processes of its own.")
+    sources: SourceSettings = Field(SourceSettings(), description="Files, object stores and the web.")
     worker_port: int = Field(8001, ge=0, le=65535, description="Loopback port of the worker's `/metrics`; 0: none.")
     worker_idle_seconds: float = Field(10.0, gt=0, description="A worker without work lets its model go after this.")
     worker_attempts: int = Field(8, ge=1, description="How often an entry is tried before it is a dead letter.")

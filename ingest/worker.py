@@ -4,65 +4,169 @@ import asyncio
 import ctypes
 import gc
 import os
+import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+import traceback
+from collections.abc import Callable
 
-import prometheus_client
 import structlog
 
-from ingest.pipeline import ingest_documents, publish, remove_document
+from ingest.metrics import DEAD_LETTERS, IN_FLIGHT, RETRIES
+from ingest.pipeline import Outcome, Pipeline
+from ingest.probes import open_probes
+from ingest.publishing import Publisher, open_publisher
 from ingest.resources import Models, open_models, open_store
 from ingest.settings import Settings
-from rag.errors import GroundworkError
-from rag.inbox.base import Entry, Inbox, Removal, Upload
+from ingest.sources.base import Unit
+from rag.errors import GroundworkError, IndexMismatch, Locked, Unavailable
+from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.folder import FolderInbox
-from rag.store.base import VectorStore
+from rag.inbox.folder_worklist import open_folder_worklist
 from rag.types import RawDocument
 
 log = structlog.get_logger()
 
-_POLL_SECONDS = 0.1
-_RETRY_SECONDS = 1.0
-# Entries taken in between two publications: a lone upload is visible at once, a flood does not publish each.
-_ENTRIES_PER_PUBLICATION = 64
+_WAIT_SECONDS = 0.5
+_LOCKED_SECONDS = 1.0
+_ENTRIES = 64
+_LONGEST_BACKOFF_SECONDS = 300.0
 
 Stopped = Callable[[], bool]
 
 
 async def work(settings: Settings, *, exit_with_parent: bool) -> None:
     """Works until SIGTERM, or until the process that started it is gone."""
-    inbox = FolderInbox(settings.inbox_dir)
     stopped = _stop_signal(exit_with_parent=exit_with_parent)
-    _serve_metrics(settings.worker_port)
-    with inbox.only_worker():
-        log.info("worker_ready", inbox=str(settings.inbox_dir))
-        while not stopped():
-            if inbox.is_empty():
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-            try:
-                await _work_until_idle(inbox, settings, stopped)
-                _give_memory_back()
-            except GroundworkError as error:
-                # Locked by a run, a server that is down: the entries keep, and so does their order.
-                log.warning("worker_waits", reason=str(error))
-                inbox.requeue()
-                await asyncio.sleep(_RETRY_SECONDS)
+    inbox = FolderInbox(settings.inbox_dir)
+    async with open_probes(settings.worker_port, inbox):
+        with open_folder_worklist(settings.inbox_dir) as worklist:
+            log.info("worker_ready", inbox=str(settings.inbox_dir))
+            while not stopped():
+                if not await worklist.wait(_WAIT_SECONDS):
+                    continue
+                try:
+                    await _work_until_idle(worklist, settings, stopped)
+                    _give_memory_back()
+                except (Locked, Unavailable) as error:
+                    # Locked by a run or another worker, a server that is down: the entries keep.
+                    log.warning("worker_waits", reason=str(error))
+                    await asyncio.sleep(_LOCKED_SECONDS)
 
 
-async def _work_until_idle(inbox: FolderInbox, settings: Settings, stopped: Stopped) -> None:
+async def _work_until_idle(worklist: Worklist, settings: Settings, stopped: Stopped) -> None:
     """Holds the model for a while after the last work, and the store, which others want to write too, no longer."""
     async with open_models(settings) as models:
         last_work = time.monotonic()
         while not stopped() and time.monotonic() - last_work < settings.worker_idle_seconds:
-            if inbox.is_empty():
-                await asyncio.sleep(_POLL_SECONDS)
+            if not await worklist.wait(_WAIT_SECONDS):
                 continue
-            async with open_store(settings, models) as store:
-                while not stopped() and (entries := [entry async for entry in _claim_some(inbox)]):
-                    await _take_in(entries, inbox, store, models)
+            await _Shift(worklist, settings, stopped).work(models)
             last_work = time.monotonic()
+
+
+class _Shift:
+    """From the first entry that is due to the last: for so long the store is held."""
+
+    def __init__(self, worklist: Worklist, settings: Settings, stopped: Stopped) -> None:
+        self._worklist = worklist
+        self._settings = settings
+        self._stopped = stopped
+        self._running: dict[asyncio.Task[None], Entry] = {}
+
+    async def work(self, models: Models) -> None:
+        async with open_store(self._settings, models) as store, open_publisher(store) as publisher:
+            pipeline = Pipeline(store, models.batcher, models.cutters)
+            try:
+                await self._claim_all(pipeline, publisher)
+            finally:
+                await self._drain()
+
+    async def _claim_all(self, pipeline: Pipeline, publisher: Publisher) -> None:
+        while not self._stopped():
+            entry = await self._worklist.claim() if len(self._running) < _ENTRIES else None
+            if entry is not None:
+                task = asyncio.create_task(self._take(entry, pipeline, publisher))
+                self._running[task] = entry
+            elif not self._running:
+                return
+            else:
+                done, _ = await asyncio.wait(self._running, timeout=_WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del self._running[task]
+                    task.result()
+
+    async def _drain(self) -> None:
+        """What is under way may end; what takes too long goes back to the queue as if it had not been claimed."""
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=self._settings.worker_drain_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        for task in late:
+            await self._worklist.retry(self._running[task], after=0, counts=False)
+
+    async def _take(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
+        """Settles an entry only after what it wrote is published."""
+        if entry.attempt > self._settings.worker_attempts:
+            await self._bury(entry, "It was tried too often: the worker ended each time.", "", fault="program")
+            return
+        try:
+            with IN_FLIGHT.track_inprogress():
+                outcome = await _apply(entry.job, pipeline)
+                if outcome.changes_collection:
+                    await publisher.publish()
+        except IndexMismatch:
+            await self._worklist.retry(entry, after=_LOCKED_SECONDS, counts=False)
+            raise
+        except GroundworkError as error:
+            await self._fail(entry, error)
+            return
+        except Exception as error:
+            # The one boundary of its kind: an entry that breaks the program must not stop the others.
+            log.exception("entry_broke_the_worker", document=entry.job.document_id)
+            reason = f"The program failed on it ({type(error).__name__})."
+            await self._bury(entry, reason, traceback.format_exc(), fault="program")
+            return
+        if outcome.reason is not None:
+            await self._bury(entry, outcome.reason, outcome.trace, fault="program" if outcome.trace else "document")
+        else:
+            await self._worklist.settle(entry)
+        log.info("entry_settled", document=entry.job.document_id, result=outcome.result, attempt=entry.attempt)
+
+    async def _fail(self, entry: Entry, error: GroundworkError) -> None:
+        if not error.retryable or entry.attempt >= self._settings.worker_attempts:
+            trace = "".join(traceback.format_exception(error))
+            await self._bury(entry, str(error), trace, fault="unavailable" if error.retryable else "program")
+            return
+        after = random.uniform(0.5, 1) * min(_LONGEST_BACKOFF_SECONDS, 2.0**entry.attempt)
+        RETRIES.labels("entry").inc()
+        log.warning("entry_retried", document=entry.job.document_id, in_seconds=round(after, 1), reason=str(error))
+        await self._worklist.retry(entry, after=after)
+
+    async def _bury(self, entry: Entry, reason: str, trace: str, *, fault: str) -> None:
+        DEAD_LETTERS.labels(fault).inc()
+        log.warning("entry_given_up", document=entry.job.document_id, reason=reason, attempt=entry.attempt)
+        await self._worklist.bury(entry, reason=reason, trace=trace)
+
+
+async def _apply(job: Upload | Removal, pipeline: Pipeline) -> Outcome:
+    if isinstance(job, Removal):
+        return await pipeline.remove(job.scope, job.document_id, "")
+    raw = RawDocument(
+        id=job.document_id,
+        uri=job.uri,
+        media_type=job.media_type,
+        body=job.body,
+        title=job.title,
+        validator=job.validator,
+    )
+
+    async def fetch(_: str) -> RawDocument:
+        return raw
+
+    return await pipeline.take_in(job.scope, Unit(id=raw.id, uri=raw.uri, fetch=fetch), {})
 
 
 def _give_memory_back() -> None:
@@ -73,52 +177,9 @@ def _give_memory_back() -> None:
         trim(0)
 
 
-async def _claim_some(inbox: Inbox) -> AsyncIterator[Entry]:
-    for _ in range(_ENTRIES_PER_PUBLICATION):
-        entry = await inbox.claim()
-        if entry is None:
-            return
-        yield entry
-
-
-async def _take_in(entries: list[Entry], inbox: Inbox, store: VectorStore, models: Models) -> None:
-    """Settles entries only after what they wrote is published."""
-    reasons = [await _apply(entry.job, store, models) for entry in entries]
-    if not all(reasons):
-        await publish(store)
-    for entry, reason in zip(entries, reasons, strict=True):
-        await inbox.settle(entry, rejected=reason)
-        log.info("entry_settled", document=entry.job.document_id, kind=type(entry.job).__name__, rejected=bool(reason))
-
-
-async def _apply(job: Upload | Removal, store: VectorStore, models: Models) -> str | None:
-    """Returns the reason where the document is rejected."""
-    if isinstance(job, Removal):
-        await remove_document(store, job.scope, job.document_id)
-        return None
-    raw = RawDocument(id=job.document_id, uri=job.uri, media_type=job.media_type, body=job.body)
-    [outcome] = [
-        outcome async for outcome in ingest_documents(_only(raw), store, models.embedder, models.chunker, job.scope)
-    ]
-    return outcome.reason
-
-
-async def _only(raw: RawDocument) -> AsyncIterator[RawDocument]:
-    yield raw
-
-
 def _stop_signal(*, exit_with_parent: bool) -> Stopped:
     asked = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, asked.set)
     parent = os.getppid()
     return lambda: asked.is_set() or (exit_with_parent and os.getppid() != parent)
-
-
-def _serve_metrics(port: int) -> None:
-    if port == 0:
-        return
-    try:
-        prometheus_client.start_http_server(port, addr="127.0.0.1")
-    except OSError as error:
-        log.warning("worker_metrics_off", port=port, reason=str(error), hint="set RAG_WORKER_PORT")

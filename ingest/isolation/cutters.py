@@ -100,9 +100,9 @@ class _Child:
 
     async def ask(self, raw: RawDocument, version: str) -> dict[str, Any]:
         self.documents += 1
-        header = {
-            name: getattr(raw, name) for name in ("id", "uri", "media_type", "title", "validator")
-        } | {"version": version}
+        header = {name: getattr(raw, name) for name in ("id", "uri", "media_type", "title", "validator")} | {
+            "version": version
+        }
         write_frame(self._requests, json.dumps(header).encode())
         write_frame(self._requests, raw.body)
         await self._requests.drain()

@@ -1,1 +1,1 @@
-"""Where raw bytes come from: files, folders, URLs."""
+"""Where raw bytes come from: files, object stores, streams of lines, the web."""

@@ -47,5 +47,5 @@ class Source(Protocol):
         ...
 
     def covers(self, uri: str) -> bool:
-        """Whether a stored document with this URI would be found here if it still existed: what `--prune` may remove."""
+        """Whether a stored document with this URI would be found here if it still existed."""
         ...

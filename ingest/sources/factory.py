@@ -1,31 +1,63 @@
 """Picks the source by what its name looks like."""
 
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
-
+from ingest.settings import Settings
 from ingest.sources.base import Source
+from ingest.sources.crawl import CrawlSource
+from ingest.sources.fetching import Fetcher
 from ingest.sources.files import FileSource
+from ingest.sources.lines import LineSource
+from ingest.sources.sitemap import SitemapSource
 from ingest.sources.web import WebSource
 from rag.errors import InvalidInput
 
 _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
+_PREFIX: Final = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
+_SITEMAP: Final = re.compile(r"sitemap[^/]*\.xml(\.gz)?")
+_LINES: Final = {".jsonl", ".ndjson"}
 
 
-def build_source(text: str, *, session: aiohttp.ClientSession, max_bytes: int) -> Source:
-    """A source for a path, a file: URL or an http(s) URL; raises InvalidInput for anything else."""
+def build_source(text: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> Source:
+    """Raises `InvalidInput` for what is no source; `ignore` is in gitignore's syntax."""
+    max_bytes = settings.max_document_bytes
+    match _kind_of(text):
+        case "sitemap", url:
+            return SitemapSource(url, fetcher=fetcher, settings=settings, ignore=ignore)
+        case "crawl", url:
+            return CrawlSource(url, fetcher=fetcher, settings=settings, ignore=ignore)
+        case "page", url:
+            return WebSource(url, fetcher=fetcher, max_bytes=max_bytes)
+        case "jsonl", path:
+            return LineSource(Path(path).expanduser() if path != "-" else None, max_bytes=max_bytes)
+        case _, path:
+            return FileSource(Path(path).expanduser(), max_bytes=max_bytes, ignore=ignore)
+
+
+def _kind_of(text: str) -> tuple[str, str]:
+    """How to open it, and what: its path or its URL."""
+    if prefixed := _PREFIX.fullmatch(text):
+        return prefixed[1], prefixed[2]
     match _scheme_of(text):
-        case "":
-            return FileSource(Path(text).expanduser(), max_bytes=max_bytes)
-        case "file":
-            return FileSource(_path_of(text), max_bytes=max_bytes)
         case "http" | "https":
-            return WebSource(text, session=session, max_bytes=max_bytes)
+            is_sitemap = _SITEMAP.fullmatch(PurePosixPath(urlsplit(text).path).name)
+            return ("sitemap" if is_sitemap else "page"), text
+        case "file":
+            return _kind_of(str(_path_of(text)))
+        case "":
+            is_lines = text == "-" or (
+                PurePosixPath(text).suffix.lower() in _LINES and Path(text).expanduser().is_file()
+            )
+            return ("jsonl" if is_lines else "path"), text
         case unknown:
-            raise InvalidInput(f"{unknown}: is no known kind of source; give a path, or a file:, http: or https: URL.")
+            raise InvalidInput(
+                f"{unknown}: is no known kind of source; give a path, a glob, a file:, http: or https: URL, "
+                "sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines on standard input."
+            )
 
 
 def _scheme_of(text: str) -> str:

@@ -1,52 +1,99 @@
-"""A file, or a folder with everything below it."""
+"""A file, a folder with everything below it, or what a glob matches."""
 
 import asyncio
+import errno
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from ingest.sources.base import Rejection
+from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.identity import document_id_of
-from rag.errors import InvalidInput
+from ingest.sources.selection import Selection
+from ingest.sources.stepping import stepped
+from rag.errors import InvalidInput, Unavailable
 from rag.media import KNOWN_SUFFIXES, media_type_of
 from rag.types import RawDocument
 
-# What tools leave behind beside documents; hidden folders such as .git and .venv are never entered.
-_JUNK_FOLDERS: Final = {"node_modules", "__pycache__", "site-packages", "venv"}
+_IGNORE_FILE: Final = ".ragignore"
+_MAGIC: Final = frozenset("*?[")
+# A file system's clock ticks coarsely: a file that changed this recently may change again without another time.
+_SETTLED_SECONDS: Final = 2
+_PASSING: Final = {errno.EAGAIN, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT}
 
 
 class FileSource:
-    """Yields one file, or the files with a known suffix below a folder, ordered by path."""
+    """Finds one file, or the files of known kinds below a folder, ordered by path within each folder.
 
-    def __init__(self, path: Path, *, max_bytes: int) -> None:
-        """Raises InvalidInput where there is nothing at `path`."""
+    It covers what its rules let through: what is ignored, hidden or of another kind is neither taken in nor pruned.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int, ignore: Sequence[str] = ()) -> None:
+        """`ignore` and the folder's `.ragignore` are in gitignore's syntax; raises InvalidInput for an empty path."""
+        path, glob = (path, "") if path.exists() else _split(path)
         if not path.exists():
             raise InvalidInput(f"There is no file or folder {path}; check the spelling, or give its absolute path.")
         self._root = path.resolve()
+        self._glob = glob
+        self._selection = Selection(ignore=[*_ignored_by(self._root), *ignore], glob=glob)
         self._max_bytes = max_bytes
 
     def count(self) -> int:
-        """How many units `read` will yield; lists the folders, reads no file."""
-        return sum(1 for _ in self._find())
+        """Lists the folders, reads no file."""
+        return sum(1 for _ in self._paths())
 
-    async def read(self) -> AsyncIterator[RawDocument | Rejection]:
-        for found in await asyncio.to_thread(lambda: list(self._find())):
-            if isinstance(found, Rejection):
-                yield found
-            else:
-                yield await asyncio.to_thread(_read_file, found, self._max_bytes)
+    async def find(self) -> AsyncIterator[Unit | Rejection]:
+        is_empty = True
+        async for found in stepped(self._paths()):
+            is_empty = False
+            yield found if isinstance(found, Rejection) else self._to_unit(found)
+        if is_empty and self._glob:
+            yield Rejection(uri=f"{self._root.as_uri()}/{self._glob}", reason="no document matches this pattern")
 
-    def _find(self) -> Iterator[Path | Rejection]:
-        return _walk(self._root) if self._root.is_dir() else iter([self._root])
+    def covers(self, uri: str) -> bool:
+        """What the path, the glob and the ignore rules let through."""
+        root = self._root.as_uri()
+        if not self._root.is_dir():
+            return uri == root
+        if not uri.startswith(root.rstrip("/") + "/"):
+            return False
+        path = Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+        return self._selection.reaches(path.relative_to(self._root).as_posix())
+
+    def _paths(self) -> Iterator[Path | Rejection]:
+        return _walk(self._root, self._selection) if self._root.is_dir() else iter([self._root])
+
+    def _to_unit(self, path: Path) -> Unit:
+        uri = path.as_uri()
+        return Unit(id=document_id_of(uri), uri=uri, fetch=partial(_fetch, path, self._max_bytes))
 
 
-def _walk(root: Path) -> Iterator[Path | Rejection]:
+def _split(path: Path) -> tuple[Path, str]:
+    """The folder in front of the first part with a wildcard, and the glob below it."""
+    parts = path.parts
+    first = next((number for number, part in enumerate(parts) if not _MAGIC.isdisjoint(part)), len(parts))
+    return Path(*parts[:first]), "/".join(parts[first:])
+
+
+def _ignored_by(root: Path) -> list[str]:
+    try:
+        return (root / _IGNORE_FILE).read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, UnicodeError) as error:
+        raise InvalidInput(f"{root / _IGNORE_FILE} cannot be read: {error}") from error
+
+
+def _walk(root: Path, selection: Selection) -> Iterator[Path | Rejection]:
     visited: set[tuple[int, int]] = set()
-    waiting = [root]
+    waiting = [""]
     while waiting:
-        path = waiting.pop()
+        relative = waiting.pop()
+        path = root / relative
         try:
             status = path.stat()
             if not stat.S_ISDIR(status.st_mode):
@@ -54,20 +101,21 @@ def _walk(root: Path) -> Iterator[Path | Rejection]:
             # A folder is entered once, by whichever name comes first: symbolic links can form loops.
             elif (status.st_dev, status.st_ino) not in visited:
                 visited.add((status.st_dev, status.st_ino))
-                waiting += reversed(_entries_of_interest(path))
+                waiting += reversed(_entries_of_interest(path, relative, selection))
         except OSError as error:
             yield Rejection(uri=path.as_uri(), reason=f"cannot be read: {error.strerror}")
 
 
-def _entries_of_interest(folder: Path) -> list[Path]:
+def _entries_of_interest(folder: Path, relative: str, selection: Selection) -> list[str]:
+    prefix = f"{relative}/" if relative else ""
     with os.scandir(folder) as entries:
-        return sorted(Path(entry.path) for entry in entries if _is_of_interest(entry))
+        return sorted(
+            prefix + entry.name for entry in entries if _is_of_interest(entry, prefix + entry.name, selection)
+        )
 
 
-def _is_of_interest(entry: os.DirEntry[str]) -> bool:
-    if entry.name.startswith(".") or entry.name in _JUNK_FOLDERS:
-        return False
-    return media_type_of(entry.name) is not None or _is_folder(entry)
+def _is_of_interest(entry: os.DirEntry[str], relative: str, selection: Selection) -> bool:
+    return selection.enters(relative) if _is_folder(entry) else selection.takes(relative)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -78,25 +126,43 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _read_file(path: Path, max_bytes: int) -> RawDocument | Rejection:
-    uri = path.as_uri()
+async def _fetch(path: Path, max_bytes: int, validator: str) -> RawDocument | Unmodified:
+    return await asyncio.to_thread(_read, path, max_bytes, validator)
+
+
+def _read(path: Path, max_bytes: int, validator: str) -> RawDocument | Unmodified:
     media_type = media_type_of(path.name)
     if media_type is None:
-        return Rejection(uri=uri, reason=f"unknown kind of file; known are {', '.join(KNOWN_SUFFIXES)}")
+        raise InvalidInput(f"unknown kind of file; known are {', '.join(KNOWN_SUFFIXES)}")
     try:
+        state = _state_of(path, max_bytes)
+        if state and state == validator:
+            return Unmodified()
         body = _read_at_most(path, max_bytes)
-    except InvalidInput as error:
-        return Rejection(uri=uri, reason=str(error))
     except OSError as error:
-        return Rejection(uri=uri, reason=f"cannot be read: {error.strerror}")
-    return RawDocument(id=document_id_of(uri), uri=uri, media_type=media_type, body=body)
+        reason = f"cannot be read: {error.strerror}"
+        raise (Unavailable if error.errno in _PASSING else InvalidInput)(reason) from error
+    uri = path.as_uri()
+    return RawDocument(id=document_id_of(uri), uri=uri, media_type=media_type, body=body, validator=state)
+
+
+def _state_of(path: Path, max_bytes: int) -> str:
+    """A validator; nothing where the file changed a moment ago. Raises `InvalidInput` for what should not be read."""
+    status = path.stat()
+    # Opening a named pipe would wait for ever, reading a device would never end.
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidInput("not a regular file")
+    if status.st_size > max_bytes:
+        raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
+    if time.time() - max(status.st_mtime, status.st_ctime) < _SETTLED_SECONDS:
+        return ""
+    # Whoever sets the time of modification back still moves the time of change.
+    return f"stat:{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
 def _read_at_most(path: Path, max_bytes: int) -> bytes:
-    # Opening a named pipe would wait for ever, reading a device would never end.
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise InvalidInput("not a regular file")
     with path.open("rb") as file:
+        # It may have grown since.
         body = file.read(max_bytes + 1)
     if len(body) > max_bytes:
         raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")

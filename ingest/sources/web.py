@@ -1,91 +1,67 @@
 """One page or file from a web server."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final
 
-import aiohttp
 from yarl import URL
 
-from ingest.sources.base import Rejection
+from ingest.sources.base import Unit, Unmodified
+from ingest.sources.fetching import Answer, Fetcher, MayFollow, anywhere
 from ingest.sources.identity import document_id_of
+from ingest.sources.urls import to_url, uri_of
 from rag.errors import InvalidInput
 from rag.media import media_type_of
-from rag.types import RawDocument
+from rag.types import MediaType, RawDocument
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
-_MAX_REDIRECTS: Final = 5
-_PIECE_BYTES: Final = 64 * 1024
+_TEXT: Final = {"application/json", "application/x-ndjson"}
 
 
 class WebSource:
-    """Yields what one http(s) URL answers; the session belongs to the caller."""
+    """Finds what one http(s) URL answers; `robots.txt` does not bind a person who names a page."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        session: aiohttp.ClientSession,
-        max_bytes: int,
-        timeout: aiohttp.ClientTimeout = _TIMEOUT,
-    ) -> None:
+    def __init__(self, url: str, *, fetcher: Fetcher, max_bytes: int) -> None:
         """Raises InvalidInput where `url` names no host."""
-        self._url = _to_url(url)
-        # What is stored and shown names the page, not who may read it nor a place on it.
-        self._uri = str(self._url.with_user(None).with_fragment(None))
-        self._session = session
+        self._url = to_url(url)
+        self._uri = uri_of(self._url)
+        self._fetcher = fetcher
         self._max_bytes = max_bytes
-        self._timeout = timeout
 
     def count(self) -> int:
         return 1
 
-    async def read(self) -> AsyncIterator[RawDocument | Rejection]:
-        try:
-            yield await self._fetch()
-        except InvalidInput as error:
-            yield Rejection(uri=self._uri, reason=str(error))
+    async def find(self) -> AsyncIterator[Unit]:
+        fetch = partial(fetch_page, self._fetcher, self._url, max_bytes=self._max_bytes)
+        yield Unit(id=document_id_of(self._uri), uri=self._uri, fetch=fetch)
 
-    async def _fetch(self) -> RawDocument:
-        try:
-            async with self._session.get(self._url, timeout=self._timeout, max_redirects=_MAX_REDIRECTS) as response:
-                return await self._to_document(response)
-        except TimeoutError as error:
-            raise InvalidInput("the server took too long to answer") from error
-        except aiohttp.TooManyRedirects as error:
-            raise InvalidInput(f"the server redirected more than {_MAX_REDIRECTS} times") from error
-        except aiohttp.ClientError as error:
-            raise InvalidInput(f"cannot be fetched: {_one_line(error)}") from error
-
-    async def _to_document(self, response: aiohttp.ClientResponse) -> RawDocument:
-        if not response.ok:
-            raise InvalidInput(f"the server answered {response.status} {response.reason or ''}".rstrip())
-        declared = response.headers.get("Content-Type", "")
-        media_type = media_type_of(response.url.path, declared)
-        if media_type is None:
-            raise InvalidInput(f"neither Markdown, text, HTML nor PDF, but {declared or 'of unknown type'}")
-        body = await self._read_at_most(response)
-        if media_type != "application/pdf":
-            body = _to_utf8(body, response.charset)
-        return RawDocument(id=document_id_of(self._uri), uri=self._uri, media_type=media_type, body=body)
-
-    async def _read_at_most(self, response: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        # The pieces come decompressed, so a small answer that unpacks to a huge one stops here too.
-        async for piece in response.content.iter_chunked(_PIECE_BYTES):
-            body += piece
-            if len(body) > self._max_bytes:
-                raise InvalidInput(f"larger than the limit of {self._max_bytes:,} bytes")
-        return bytes(body)
+    def covers(self, uri: str) -> bool:
+        """The page itself."""
+        return uri == self._uri
 
 
-def _to_url(text: str) -> URL:
-    try:
-        url = URL(text)
-    except ValueError as error:
-        raise InvalidInput(f"{text} is not a URL that can be fetched: {_one_line(error)}") from error
-    if not url.host:
-        raise InvalidInput(f"{text} names no host; write it like https://example.org/page.html.")
-    return url
+async def fetch_page(
+    fetcher: Fetcher, url: URL, validator: str, *, max_bytes: int, may_follow: MayFollow = anywhere
+) -> RawDocument | Unmodified:
+    """Keeps the address that was asked for, wherever redirects lead."""
+    async with fetcher.get(url, validator=validator, may_follow=may_follow) as answer:
+        if answer.is_unmodified:
+            return Unmodified()
+        return await to_document(answer, uri_of(url), max_bytes)
+
+
+async def to_document(answer: Answer, uri: str, max_bytes: int) -> RawDocument:
+    """Reads the body; raises `InvalidInput` before that where it is of a kind that cannot be taken in."""
+    media_type = media_type_of(answer.url.path, answer.content_type)
+    if media_type is None:
+        raise InvalidInput(f"of a kind that cannot be taken in: {answer.content_type[:100] or 'unknown'}")
+    body = await answer.read(max_bytes)
+    if _is_text(media_type):
+        body = _to_utf8(body, answer.charset)
+    return RawDocument(id=document_id_of(uri), uri=uri, media_type=media_type, body=body, validator=answer.validator)
+
+
+def _is_text(media_type: MediaType) -> bool:
+    return media_type.startswith("text/") or media_type in _TEXT
 
 
 def _to_utf8(body: bytes, charset: str | None) -> bytes:
@@ -97,7 +73,3 @@ def _to_utf8(body: bytes, charset: str | None) -> bytes:
     except (LookupError, UnicodeError):
         # The header is wrong; the parser finds out by itself.
         return body
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -99,7 +99,7 @@ class Inbox(Protocol):
 class Worklist(Protocol):
     """What a worker needs; any number of them share one inbox.
 
-    Oldest first, but two entries of one document never at once. What a worker held when it died comes back to the others.
+    Oldest first, but two entries of one document never at once. What a worker held when it died comes back to others.
     """
 
     async def wait(self, seconds: float) -> bool:
@@ -114,8 +114,11 @@ class Worklist(Protocol):
         """Takes a claimed entry off, and the dead letter that its document may have: it is in, or out, now."""
         ...
 
-    async def retry(self, entry: Entry, *, after: float) -> None:
-        """Returns a claimed entry, due again in `after` seconds; a later state of the document supersedes it."""
+    async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
+        """Returns a claimed entry, due again in `after` seconds; a later state of the document supersedes it.
+
+        Where it does not count, this attempt was none: the fault is not the entry's.
+        """
         ...
 
     async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:

@@ -6,7 +6,7 @@ from rag.types import Document, DocumentId, MediaType, RawDocument, Section
 
 def parsed(body: str | bytes, media_type: MediaType, name: str = "folder/notes.md") -> Document:
     raw = body.encode() if isinstance(body, str) else body
-    return parse(RawDocument(id=DocumentId("a"), uri=f"file:///{name}", media_type=media_type, body=raw))
+    return parse(RawDocument(id=DocumentId("a"), uri=f"file:///{name}", media_type=media_type, body=raw), version="v1")
 
 
 def section(text: str, *heading_path: str) -> Section:

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from rag.errors import InvalidInput
-from rag.types import MediaType, hash_of
+from rag.types import MediaType
 from tests.ingest.parsing.documents import parsed
 
 FRENCH = "Le garçon préfère la crème brûlée et les œufs à la coque, où qu'il déjeune cet été. " * 5
@@ -78,5 +78,5 @@ def test_random_bytes_are_parsed_or_refused(media_type):
             assert "\n" not in str(error)
 
 
-def test_the_content_hash_is_that_of_the_raw_bytes():
-    assert parsed("text", "text/plain").content_hash == hash_of(b"text")
+def test_a_document_has_the_version_that_it_was_given():
+    assert parsed("text", "text/plain").version == "v1"

@@ -1,50 +1,81 @@
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 
+from ingest.settings import Settings
+from ingest.sources.crawl import CrawlSource
 from ingest.sources.factory import build_source
+from ingest.sources.fetching import Fetcher, open_fetcher
 from ingest.sources.files import FileSource
+from ingest.sources.lines import LineSource
+from ingest.sources.sitemap import SitemapSource
 from ingest.sources.web import WebSource
 from rag.errors import InvalidInput
 from rag.media import media_type_of
+from tests.ingest.sources.fetching import fetched
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
+async def fetcher() -> AsyncIterator[Fetcher]:
+    async with open_fetcher(Settings()) as opened:
         yield opened
 
 
-async def test_a_path_and_its_file_url_name_the_same_documents(session, tmp_path):
+async def test_a_path_and_its_file_url_name_the_same_documents(fetcher, tmp_path):
     path = tmp_path / "my notes.md"
     path.write_text("text")
 
-    sources = [build_source(text, session=session, max_bytes=100) for text in (str(path), path.as_uri())]
-    [[by_path], [by_url]] = [[unit async for unit in source.read()] for source in sources]
+    sources = [build_source(text, fetcher=fetcher, settings=Settings()) for text in (str(path), path.as_uri())]
+    [[by_path], [by_url]] = [await fetched(source) for source in sources]
 
     assert by_path == by_url
 
 
-async def test_an_http_url_is_fetched(session):
-    assert isinstance(build_source("https://example.org/a", session=session, max_bytes=1), WebSource)
-    assert isinstance(build_source("HTTP://example.org/a", session=session, max_bytes=1), WebSource)
+async def test_an_http_url_is_fetched(fetcher):
+    assert isinstance(build_source("https://example.org/a", fetcher=fetcher, settings=Settings()), WebSource)
+    assert isinstance(build_source("HTTP://example.org/a", fetcher=fetcher, settings=Settings()), WebSource)
 
 
-async def test_an_unknown_scheme_is_refused_and_the_known_ones_are_named(session):
-    with pytest.raises(InvalidInput, match="s3: is no known kind of source; give a path, or a file:, http: or https:"):
-        build_source("s3://bucket/key", session=session, max_bytes=1)
+async def test_an_unknown_scheme_is_refused_and_the_known_ones_are_named(fetcher):
+    with pytest.raises(InvalidInput, match="gopher: is no known kind of source; give a path"):
+        build_source("gopher://host/key", fetcher=fetcher, settings=Settings())
 
 
-async def test_a_file_url_on_another_machine_is_refused(session):
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("crawl:https://example.org/docs/", CrawlSource),
+        ("sitemap:https://example.org/map", SitemapSource),
+        ("https://example.org/sitemap.xml", SitemapSource),
+        ("https://example.org/sitemap-2.xml.gz", SitemapSource),
+        ("-", LineSource),
+    ],
+)
+async def test_other_kinds_are_told_by_their_names(fetcher, text, kind):
+    assert isinstance(build_source(text, fetcher=fetcher, settings=Settings()), kind)
+
+
+async def test_a_file_of_json_lines_is_a_source_of_many_documents(fetcher, tmp_path):
+    lines = ['{"_id": "1", "title": "One", "text": "first"}', "", "no json", '{"id": "2", "text": "second"}']
+    (tmp_path / "records.jsonl").write_text("\n".join(lines))
+
+    one, broken, two = await fetched(
+        build_source(str(tmp_path / "records.jsonl"), fetcher=fetcher, settings=Settings())
+    )
+
+    assert (one.title, one.body, two.body) == ("One", b"first", b"second")
+    assert "3" in broken.uri + broken.reason
+
+
+async def test_a_file_url_on_another_machine_is_refused(fetcher):
     with pytest.raises(InvalidInput, match="another machine"):
-        build_source("file://server/share/a.md", session=session, max_bytes=1)
+        build_source("file://server/share/a.md", fetcher=fetcher, settings=Settings())
 
 
-async def test_a_path_with_a_colon_is_a_path(session, tmp_path):
+async def test_a_path_with_a_colon_is_a_path(fetcher, tmp_path):
     (tmp_path / "a:b.md").write_text("text")
 
-    assert isinstance(build_source(str(tmp_path / "a:b.md"), session=session, max_bytes=1), FileSource)
+    assert isinstance(build_source(str(tmp_path / "a:b.md"), fetcher=fetcher, settings=Settings()), FileSource)
 
 
 @pytest.mark.parametrize(

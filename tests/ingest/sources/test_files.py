@@ -1,16 +1,18 @@
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
-from ingest.sources.base import Rejection
+from ingest.sources.base import Rejection, Unmodified
 from ingest.sources.files import FileSource
 from rag.errors import InvalidInput
 from rag.types import RawDocument
+from tests.ingest.sources.fetching import fetched
 
 
 async def read(path: Path, max_bytes: int = 1_000) -> list[RawDocument | Rejection]:
-    return [unit async for unit in FileSource(path, max_bytes=max_bytes).read()]
+    return await fetched(FileSource(path, max_bytes=max_bytes))
 
 
 async def names_in(folder: Path) -> list[str]:
@@ -116,3 +118,35 @@ async def test_count_tells_how_many_units_will_come(tmp_path):
         write(tmp_path / name)
 
     assert FileSource(tmp_path, max_bytes=1).count() == 2
+
+
+async def test_a_glob_takes_what_it_matches_and_nothing_else(tmp_path):
+    for name in ("a.md", "b.txt", "deep/er/c.md"):
+        write(tmp_path / name)
+
+    assert [Path(unit.uri).name for unit in await read(tmp_path / "**" / "*.md")] == ["a.md", "c.md"]
+
+
+async def test_ignore_rules_come_from_the_caller_and_from_the_folder(tmp_path):
+    for name in ("kept.md", "drafts/a.md", "old.txt"):
+        write(tmp_path / name)
+    write(tmp_path / ".ragignore", "drafts/")
+    source = FileSource(tmp_path, max_bytes=1_000, ignore=["*.txt"])
+
+    assert [Path(unit.uri).name for unit in await fetched(source)] == ["kept.md"]
+    assert source.covers((tmp_path / "gone.md").as_uri())
+    assert not source.covers((tmp_path / "drafts" / "gone.md").as_uri())
+
+
+async def test_a_file_that_has_not_changed_is_not_read_again(tmp_path):
+    path = write(tmp_path / "a.md")
+    os.utime(path, (1, 1))
+    await asyncio.sleep(2.1)
+    source = FileSource(path, max_bytes=1_000)
+
+    [first] = await fetched(source)
+
+    assert isinstance(first, RawDocument)
+    assert isinstance((await fetched(source, first.validator))[0], Unmodified)
+    path.write_text("changed")
+    assert isinstance((await fetched(source, first.validator))[0], RawDocument)

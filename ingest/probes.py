@@ -1,0 +1,52 @@
+"""What the worker shows of itself: `/metrics` and `/livez`, on its own event loop, so that a blocked loop shows too."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import prometheus_client
+import structlog
+from aiohttp import web
+
+from ingest.metrics import QUEUE_DEPTH, QUEUE_LAG
+from rag.inbox.base import Inbox
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def open_probes(port: int, inbox: Inbox) -> AsyncIterator[None]:
+    """Port 0: none. A port that is taken is logged, and the worker works without."""
+    if port == 0:
+        yield
+        return
+    app = web.Application()
+    app.router.add_get("/livez", _livez)
+    app.router.add_get("/metrics", _Metrics(inbox).show)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        log.warning("worker_metrics_off", port=port, reason=str(error), hint="set RAG_WORKER_PORT")
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _livez(_: web.Request) -> web.Response:
+    return web.json_response({"status": "alive"})
+
+
+class _Metrics:
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    async def show(self, _: web.Request) -> web.Response:
+        """The queue is measured when somebody asks."""
+        statistics = await self._inbox.statistics()
+        for state in ("queued", "processing", "dead"):
+            QUEUE_DEPTH.labels(state).set(getattr(statistics, state))
+        QUEUE_LAG.set(statistics.oldest_seconds)
+        body = prometheus_client.generate_latest()
+        return web.Response(body=body, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})

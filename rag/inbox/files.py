@@ -1,0 +1,93 @@
+"""How an entry lies in a folder: its name says what a queue must know, its content is a line of JSON and the bytes."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rag.inbox.base import Removal, Upload
+from rag.types import DocumentId, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """The name of an entry's file; names sort by when they are due."""
+
+    due: int
+    """Unix time in nanoseconds."""
+    put: int
+    attempts: int
+    key: str
+    """Stands for tenant and document."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Name":
+        due, put, attempts, key = text.split(".")
+        return cls(due=int(due), put=int(put), attempts=int(attempts), key=key)
+
+    def __str__(self) -> str:
+        return f"{self.due:020d}.{self.put:020d}.{self.attempts:03d}.{self.key}"
+
+    def after_attempts(self, attempts: int, *, due: int) -> "Name":
+        return replace(self, attempts=attempts, due=due)
+
+
+def key_of(scope: Scope, document_id: DocumentId) -> str:
+    return hashlib.sha256(f"{scope.tenant}\0{document_id}".encode()).hexdigest()[:32]
+
+
+def to_content(job: Upload | Removal, **more: Any) -> bytes:
+    header: dict[str, Any] = {"tenant": job.scope.tenant, "document_id": job.document_id, "uri": ""}
+    body = b""
+    match job:
+        case Upload():
+            header |= {"kind": "upload", "uri": job.uri, "media_type": job.media_type}
+            header |= {"title": job.title, "validator": job.validator}
+            body = job.body
+        case Removal():
+            header |= {"kind": "removal"}
+    return json.dumps(header | more).encode() + b"\n" + body
+
+
+def to_job(content: bytes) -> Upload | Removal:
+    """Raises `ValueError` or `KeyError` where the content is no entry."""
+    line, _, body = content.partition(b"\n")
+    header = json.loads(line)
+    scope, document_id = Scope(tenant=header["tenant"]), DocumentId(header["document_id"])
+    if header["kind"] == "removal":
+        return Removal(scope=scope, document_id=document_id)
+    return Upload(
+        scope=scope,
+        document_id=document_id,
+        uri=header["uri"],
+        media_type=header["media_type"],
+        body=body,
+        title=header["title"],
+        validator=header["validator"],
+    )
+
+
+def read_header(path: Path) -> dict[str, Any] | None:
+    """None where the entry has moved on in the meantime, or is damaged."""
+    try:
+        with path.open("rb") as file:
+            header: dict[str, Any] = json.loads(file.readline())
+            return header
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def write_durably(draft: Path, target: Path, content: bytes) -> None:
+    """Appears under its name whole, or not at all; on the disk when this returns."""
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(target)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,32 @@
+"""The real parsing process, in which some words do what broken parsers do."""
+
+import os
+import sys
+import time
+
+from ingest.isolation.child import Cut, main
+
+
+def poisoned(cut: Cut) -> Cut:
+    def poison(raw, version):
+        match raw.body.decode(errors="replace").split()[0]:
+            case "hang":
+                time.sleep(600)
+            case "eat":
+                return [bytes(1 << 20) * 4096]
+            case "abort":
+                os.abort()
+            case "exit":
+                os._exit(3)
+            case "fail":
+                raise RuntimeError("a bug")
+            case "shout":
+                sys.__stdout__.write("noise " * 10_000)
+                sys.__stdout__.flush()
+                os.write(1, b"more noise")
+        return cut(raw, version)
+
+    return poison
+
+
+main(poisoned)
