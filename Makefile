@@ -17,7 +17,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev run test check eval bench constraints clean
+.PHONY: help setup setup-dev run test faults check eval bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ run: setup ## set up, take in DOCS (default: this project's documentation), serv
 
 test: setup-dev ## run every test that can run on this machine
 	@$(BIN)/python -m pytest
+
+faults: setup-dev ## kill workers a hundred times over 500 documents (half an hour)
+	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
 
 check: setup-dev ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -67,9 +67,9 @@ def _send(answers: BinaryIO, message: dict[str, Any]) -> None:
 
 
 def _take_standard_output() -> BinaryIO:
-    """What a library prints must not get between the frames: it goes to standard error."""
+    """What a library prints must not get between the frames."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return answers
 
 

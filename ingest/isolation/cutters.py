@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 _COMMAND = (sys.executable, "-m", "ingest.isolation.child")
 _START_SECONDS = 60
+_END_SECONDS = 2
 _WAITING = 10_000
 _MOST_ANSWER_BYTES = 1 << 30
 # Libraries leak: after so many documents a process makes room for a fresh one.
@@ -111,6 +112,9 @@ class _Child:
 
     async def end(self) -> str:
         """How it ended: the name of a signal, or its status."""
+        with suppress(TimeoutError):
+            # Its streams end a moment before it does.
+            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
         await self.kill()
         status = self._process.returncode or 0
         return signal.Signals(-status).name if status < 0 else f"status {status}"

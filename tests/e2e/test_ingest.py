@@ -42,6 +42,34 @@ def test_a_changed_document_is_told_from_new_and_unchanged_ones(folder, data_dir
     assert (again["new"], again["changed"], again["unchanged"]) == (1, 1, 2)
 
 
+def test_what_is_gone_from_the_folder_goes_with_prune_and_only_then(folder, data_dir):
+    summary(str(folder), data_dir=data_dir)
+    (folder / "page1.md").unlink()
+    assert summary(str(folder), data_dir=data_dir)["removed"] == 0
+    assert summary(str(folder), "--prune", data_dir=data_dir)["removed"] == 1
+    assert json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"] == 2
+
+
+def test_what_is_enqueued_is_taken_in_by_a_worker_and_the_broken_become_dead_letters(folder, data_dir):
+    (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
+    assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0
+    assert json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["queued"] == 4
+    worker = subprocess.Popen([sys.executable, "-m", "ingest", "worker"], env=environment(data_dir))
+    try:
+        for _ in range(100):
+            status = json.loads(ingest("status", "--json", data_dir=data_dir).stdout)
+            if status["queued"] + status["processing"] == 0:
+                break
+            time.sleep(0.2)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    assert (status["documents"], status["dead"]) == (3, 1)
+    assert "torn.pdf" in ingest("dead-letter", "show", "all", data_dir=data_dir).stdout
+    assert ingest("dead-letter", "replay", "all", data_dir=data_dir).stdout == "1 replayed\n"
+    assert ingest("dead-letter", "list", data_dir=data_dir).stdout == "No dead letters.\n"
+
+
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(folder, data_dir):
     run = ingest("run", str(folder), "--dry-run", data_dir=data_dir)
     assert run.returncode == 0
