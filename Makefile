@@ -46,6 +46,7 @@ eval: setup ## measure answers on DATA, a folder with corpus.jsonl, queries.json
 
 bench: setup-dev ## measure the running service: start, memory, uploads, streams (a few minutes)
 	@$(BIN)/python -m ingest export
+	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs)
 	@$(BIN)/python -m evals serving
 
 setup: .venv/.ready ## make .venv with what the service needs

@@ -9,8 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from evals import answers, serving
+from evals import answers, ingestion, serving
 from evals.answers import measure_answers
+from evals.ingestion import measure_ingestion
+from ingest.settings import Settings as IngestSettings
 from rag.errors import GroundworkError
 from rag.settings import read_settings
 from service.settings import Mode, Settings
@@ -19,6 +21,7 @@ _EXAMPLES = """examples:
   python -m evals answers xquad-en --modes quote                     every question, no model asked
   python -m evals answers xquad-en --modes quote,checked,generate --sample 100
   python -m evals answers xquad-en --modes quote --json answers.json
+  python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals serving                                            the running service, a few minutes
 
 FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR) and answers.json (question id to gold spans)."""
@@ -32,6 +35,14 @@ def main() -> int:
             case "answers":
                 measuring = measure_answers(arguments.folder, arguments.modes, settings, sample=arguments.sample)
                 _report(answers.HEADER, asyncio.run(measuring), arguments.json)
+            case "ingestion":
+                measuring_rounds = measure_ingestion(
+                    str(arguments.folder),
+                    read_settings(IngestSettings),
+                    rounds=arguments.rounds,
+                    documents=arguments.documents,
+                )
+                _report(ingestion.HEADER, asyncio.run(measuring_rounds), arguments.json)
             case "serving":
                 _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
@@ -40,7 +51,11 @@ def main() -> int:
     return 0
 
 
-def _report(header: str, results: Sequence[answers.Result] | Sequence[serving.Figure], target: Path | None) -> None:
+def _report(
+    header: str,
+    results: Sequence[answers.Result] | Sequence[serving.Figure] | Sequence[ingestion.Round],
+    target: Path | None,
+) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
     if target:
         target.write_text(json.dumps([asdict(result) for result in results], indent=1))
@@ -61,7 +76,13 @@ def _parse_arguments() -> argparse.Namespace:
     )
     asked.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
-    for command in (asked, served):
+    taken_in = commands.add_parser(
+        "ingestion", help="ingestion against the bare embedder, and over unchanged documents"
+    )
+    taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
+    taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
+    taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
+    for command in (asked, served, taken_in):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 

@@ -91,7 +91,7 @@ class Fetcher:
     ) -> AsyncIterator[Answer]:
         """Likewise, whatever the status is."""
         # Credentials go to the server that they were given for, and to no other that it sends us to.
-        auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
+        auth = {"Authorization": aiohttp.encode_basic_auth(url.user, url.password or "")} if url.user else {}
         url = url.with_user(None)
         for _ in range(_MAX_REDIRECTS + 1):
             async with self._ask(url, auth, validator) as response:
@@ -101,20 +101,18 @@ class Fetcher:
                     return
             if not await may_follow(target):
                 raise LeadsAway(f"it redirects to {target}, which does not belong to this source")
-            auth = auth if target.origin() == url.origin() else None
+            auth = auth if target.origin() == url.origin() else {}
             url = target
         raise InvalidInput(f"the server redirected more than {_MAX_REDIRECTS} times")
 
     @asynccontextmanager
-    async def _ask(
-        self, url: URL, auth: aiohttp.BasicAuth | None, validator: str
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _ask(self, url: URL, auth: dict[str, str], validator: str) -> AsyncIterator[aiohttp.ClientResponse]:
         host = url.host or ""
         async with self.pace.turn(host), self._gate.enter():
             with translated():
                 async with (
                     asyncio.timeout(self._timeout),
-                    self._session.get(url, auth=auth, headers=to_conditions(validator), allow_redirects=False) as found,
+                    self._session.get(url, headers=to_conditions(validator) | auth, allow_redirects=False) as found,
                 ):
                     if found.status in {429, 503} and found.headers.get("Retry-After", "").isdecimal():
                         self.pace.pause(host, float(found.headers["Retry-After"]))

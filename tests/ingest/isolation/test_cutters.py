@@ -89,8 +89,6 @@ async def test_closing_leaves_no_process():
 
 
 def test_the_parsing_process_loads_no_model_and_no_database():
-    program = (
-        "import ingest.isolation.child, sys; print([m for m in ('onnxruntime', 'qdrant_edge') if m in sys.modules])"
-    )
+    program = "import ingest.isolation.child, sys; print({'onnxruntime', 'qdrant_edge'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
