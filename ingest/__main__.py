@@ -4,14 +4,15 @@ import argparse
 import asyncio
 import json
 import sys
+from pathlib import Path
 
 from ingest.retrying import log_retries
 from ingest.settings import Settings
 from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
-from rag.errors import GroundworkError, InvalidInput
+from rag.errors import GroundworkError, InvalidInput, Locked, Unavailable
 from rag.inbox.folder import FolderInbox
-from rag.settings import LocalEmbedderSettings, read_settings
+from rag.settings import LocalEmbedderSettings, ServerStoreSettings, read_settings
 from rag.telemetry import configure_logging
 from rag.types import Scope
 
@@ -26,6 +27,8 @@ _EXAMPLES = """examples:
   python -m ingest run crawl:https://example.org/docs/    what is linked below that folder
   python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
+  python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
+  python -m ingest promote --to http://127.0.0.1:6333     the embedded collection to a Qdrant server
   python -m ingest enqueue docs/                  leave the work to workers
   python -m ingest worker                         takes in what was put or enqueued
   python -m ingest status                         documents, chunks, queue, dead letters
@@ -72,9 +75,15 @@ def _parse_arguments() -> argparse.Namespace:
         command.add_argument("--ignore", action="append", default=[], metavar="PATTERN", help="in gitignore's syntax")
         command.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     run.add_argument("--prune", action="store_true", help="remove documents that are gone from the source")
+    run.add_argument("--watch", type=float, metavar="SECONDS", help="again after so many seconds, until stopped")
     run.add_argument("--dry-run", action="store_true", help="say what would happen and write nothing")
     worker = commands.add_parser("worker", help="take in what the service accepts, until stopped")
     worker.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process is gone")
+    carry = commands.add_parser("promote", help="carry the embedded collection to a Qdrant server, without embedding")
+    carry.add_argument("--to", required=True, metavar="URL", help="such as http://127.0.0.1:6333")
+    carry.add_argument("--grpc-port", type=int, default=6334, help="(default: %(default)s)")
+    carry.add_argument("--collection", default="groundwork", help="(default: %(default)s)")
+    carry.add_argument("--api-key-file", type=Path, metavar="FILE", help="whose content is the server's API key")
     status = commands.add_parser("status", help="documents, chunks, queue and dead letters")
     status.add_argument("--json", action="store_true", help="as one JSON object")
     letters = commands.add_parser("dead-letter", help="look after what was given up")
@@ -91,19 +100,7 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
     # Each command imports what it needs: a worker that waits should not carry what only an export uses.
     match arguments.command:
         case "run":
-            from ingest.run import run  # noqa: PLC0415
-
-            summary = await run(
-                arguments.sources,
-                settings,
-                Scope(tenant=arguments.tenant),
-                ignore=arguments.ignore,
-                dry_run=arguments.dry_run,
-                prune=arguments.prune,
-                quiet=arguments.json,
-            )
-            print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run))  # noqa: T201
-            return _SOME_REJECTED if summary.rejected else 0
+            return await _run(arguments, settings)
         case "worker":
             from ingest.worker import work  # noqa: PLC0415
 
@@ -125,9 +122,53 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
 
             inbox = FolderInbox(settings.inbox_dir)
             print(await look_after(inbox, arguments.action, arguments.ids, as_json=arguments.json))  # noqa: T201
+        case "promote":
+            from ingest.promote import promote  # noqa: PLC0415
+
+            documents, chunks = await promote(settings, _to_server(arguments))
+            print(f"{documents} documents, {chunks} chunks in {arguments.collection} at {arguments.to}")  # noqa: T201
         case "export":
             _export(settings)
     return 0
+
+
+def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:
+    try:
+        key = arguments.api_key_file.read_text().strip() if arguments.api_key_file else None
+        return ServerStoreSettings(
+            kind="server",
+            url=arguments.to,
+            grpc_port=arguments.grpc_port,
+            collection=arguments.collection,
+            api_key=key,
+        )
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"The server cannot be reached like this: {error}") from error
+
+
+async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    from ingest.run import run  # noqa: PLC0415
+
+    while True:
+        try:
+            summary = await run(
+                arguments.sources,
+                settings,
+                Scope(tenant=arguments.tenant),
+                ignore=arguments.ignore,
+                dry_run=arguments.dry_run,
+                prune=arguments.prune,
+                quiet=arguments.json,
+            )
+            print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run), flush=True)  # noqa: T201
+        except (Locked, Unavailable) as error:
+            # The next pass may find it free.
+            if arguments.watch is None:
+                raise
+            print(f"ingest: {error}", file=sys.stderr)  # noqa: T201
+        if arguments.watch is None:
+            return _SOME_REJECTED if summary.rejected else 0
+        await asyncio.sleep(arguments.watch)
 
 
 def _show_enqueued(put: int, rejected: list[Rejection], *, as_json: bool) -> int:

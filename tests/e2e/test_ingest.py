@@ -50,6 +50,19 @@ def test_what_is_gone_from_the_folder_goes_with_prune_and_only_then(folder, data
     assert json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"] == 2
 
 
+def test_a_watched_folder_is_taken_in_again_when_it_changes(folder, data_dir):
+    command = [sys.executable, "-m", "ingest", "run", str(folder), "--watch", "0.5", "--json"]
+    process = subprocess.Popen(command, env=environment(data_dir), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["new"] == 3
+        (folder / "page9.md").write_text("# Page 9\n\nAdded.")
+        assert any(json.loads(process.stdout.readline())["new"] == 1 for _ in range(5))
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_what_is_enqueued_is_taken_in_by_a_worker_and_the_broken_become_dead_letters(folder, data_dir):
     (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
     assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0

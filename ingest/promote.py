@@ -1,0 +1,50 @@
+"""`python -m ingest promote`: carries the embedded collection to a Qdrant server, vectors included."""
+
+from collections.abc import AsyncIterator
+
+from ingest.pipeline import stored_documents
+from ingest.settings import Settings
+from rag.errors import BadResponse, NotFound
+from rag.settings import EdgeStoreSettings, ServerStoreSettings
+from rag.store.base import StoreReader, VectorStore
+from rag.store.factory import open_reader, open_writer
+from rag.store.revisions import Revisions
+from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, Scope
+
+
+async def promote(settings: Settings, target: ServerStoreSettings) -> tuple[int, int]:
+    """Documents and chunks that the server has afterwards; what is there already is not carried again.
+
+    Raises `NotFound` without an embedded collection, `BadResponse` where the counts do not agree at the end.
+    """
+    embedder = Revisions(settings.store_dir).embedder()
+    if embedder is None:
+        raise NotFound(f"There is no embedded collection in {settings.store_dir}.")
+    async with (
+        open_reader(EdgeStoreSettings(), embedder, root=settings.store_dir) as source,
+        open_writer(target, embedder, root=settings.store_dir) as server,
+    ):
+        wanted = await source.survey(since=0)
+        for tenant in wanted.tenants:
+            async for document in _missing(source, server, Scope(tenant=tenant)):
+                await _carry(source, server, Scope(tenant=tenant), document)
+        found = await server.survey(since=0)
+    if found.documents < wanted.documents or found.chunks < wanted.chunks:
+        raise BadResponse(
+            f"The server has {found.documents} documents and {found.chunks} chunks, the embedded collection "
+            f"{wanted.documents} and {wanted.chunks}. Run it again."
+        )
+    return found.documents, found.chunks
+
+
+async def _missing(source: StoreReader, server: StoreReader, scope: Scope) -> AsyncIterator[Chunk]:
+    async for document in source.scroll(scope, FIRST_CHUNKS):
+        there = (await stored_documents(server, scope, [document.document_id]))[document.document_id]
+        if there is None or there.version != document.version:
+            yield document
+
+
+async def _carry(source: StoreReader, server: VectorStore, scope: Scope, document: Chunk) -> None:
+    own = ChunkFilter(document_ids=(document.document_id,))
+    await server.stage(scope, [point async for point in source.scroll_points(scope, own)])
+    await server.commit(scope, document.document_id, document.version)
