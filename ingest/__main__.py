@@ -29,6 +29,7 @@ _EXAMPLES = """examples:
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
   python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
   python -m ingest promote --to http://127.0.0.1:6333     the embedded collection to a Qdrant server
+  python -m ingest reindex --embedder BAAI/bge-small-en-v1.5     another embedder, without downtime
   python -m ingest enqueue docs/                  leave the work to workers
   python -m ingest worker                         takes in what was put or enqueued
   python -m ingest status                         documents, chunks, queue, dead letters
@@ -79,6 +80,9 @@ def _parse_arguments() -> argparse.Namespace:
     run.add_argument("--dry-run", action="store_true", help="say what would happen and write nothing")
     worker = commands.add_parser("worker", help="take in what the service accepts, until stopped")
     worker.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process is gone")
+    anew = commands.add_parser("reindex", help="the collection anew for another embedder, while this one serves")
+    anew.add_argument("--embedder", metavar="MODEL", help="a local one by name or directory; unset: as configured")
+    anew.add_argument("--rollback", action="store_true", help="back to the collection from before the last switch")
     carry = commands.add_parser("promote", help="carry the embedded collection to a Qdrant server, without embedding")
     carry.add_argument("--to", required=True, metavar="URL", help="such as http://127.0.0.1:6333")
     carry.add_argument("--grpc-port", type=int, default=6334, help="(default: %(default)s)")
@@ -122,6 +126,8 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
 
             inbox = FolderInbox(settings.inbox_dir)
             print(await look_after(inbox, arguments.action, arguments.ids, as_json=arguments.json))  # noqa: T201
+        case "reindex":
+            await _reindex(arguments, settings)
         case "promote":
             from ingest.promote import promote  # noqa: PLC0415
 
@@ -130,6 +136,23 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
         case "export":
             _export(settings)
     return 0
+
+
+async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
+    from ingest.reindex import reindex  # noqa: PLC0415
+    from rag.store.succession import roll_back  # noqa: PLC0415
+
+    if arguments.rollback:
+        await roll_back(settings.store, root=settings.store_dir)
+        print("Rolled back. Configure the embedder of before, and restart service and workers.")  # noqa: T201
+        return
+    if arguments.embedder:
+        settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
+    done = await reindex(settings, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+    print(  # noqa: T201
+        f"{done.documents} documents, {done.chunks} chunks; {done.found:.0%} of a sample find themselves. Switched: "
+        "configure this embedder, and restart service and workers."
+    )
 
 
 def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:

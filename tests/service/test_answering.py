@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from ingest.pipeline import ingest_documents, publish
+from ingest.pipeline import Pipeline
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
+from ingest.sources.base import Unit
 from rag.errors import BadResponse, Unavailable
 from rag.types import DocumentId, RawDocument, Scope
 from service.answering import NOT_IN_THE_DOCUMENTS, Answer, Inquiry, Sources, Token
@@ -21,17 +22,18 @@ PAGE = b"# Bridge\n\nThe old bridge was opened to traffic in March 1932. It carr
 QUESTION = "When was the bridge opened?"
 
 
-async def one_page():
-    yield RawDocument(id=DocumentId("page"), uri="file:///page.md", media_type="text/markdown", body=PAGE)
+async def one_page(_: str) -> RawDocument:
+    return RawDocument(id=DocumentId("page"), uri="file:///page.md", media_type="text/markdown", body=PAGE)
 
 
 @pytest.fixture
 async def filled(data_dir) -> Path:
     settings = IngestSettings(data_dir=data_dir)
     async with open_models(settings) as models, open_store(settings, models) as store:
-        outcomes = ingest_documents(one_page(), store, models.embedder, models.chunker, SCOPE)
-        assert [outcome.result async for outcome in outcomes] == ["new"]
-        await publish(store)
+        unit = Unit(id=DocumentId("page"), uri="file:///page.md", fetch=one_page)
+        outcome = await Pipeline(store, models.batcher, models.cutters).take_in(SCOPE, unit, {})
+        assert outcome.result == "new"
+        await store.publish()
     return data_dir
 
 

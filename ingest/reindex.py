@@ -1,0 +1,117 @@
+"""`python -m ingest reindex`: the collection anew for another embedder, from the stored text, while it serves."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingest.batching import Batcher, open_batcher
+from ingest.settings import Settings
+from rag.embedding.base import Embedder
+from rag.embedding.factory import open_embedder
+from rag.errors import BadResponse
+from rag.http import open_session
+from rag.store.base import StoreReader, VectorStore
+from rag.store.succession import open_succession
+from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, Point, Query, Scope
+
+_SLICE_CHUNKS = 256
+_MOST_PASSES = 20
+_SAMPLE = 50
+_FOUND_AMONG = 5
+# A passage asked for by its own words: below this share something is wrong with the vectors, not with the model.
+_LEAST_FOUND = 0.9
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reindexed:
+    """What the new collection has."""
+
+    documents: int
+    chunks: int
+    found: float
+    """Share of a sample of passages that their own words find among the first five."""
+
+
+async def reindex(settings: Settings, say: Say) -> Reindexed:
+    """Fills, verifies and switches to a collection of the configured embedder.
+
+    Raises `BadResponse` where counts or the sample do not fit, and then nothing is switched.
+    """
+    async with (
+        open_session(settings.http) as session,
+        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_batcher(embedder) as batcher,
+        open_succession(settings.store, embedder.identity, root=settings.store_dir) as succession,
+    ):
+        current, successor = succession.current, succession.successor
+        for number in range(1, _MOST_PASSES + 1):
+            # What comes in meanwhile is brought over by the next pass, so each is shorter than the one before.
+            brought = await _bring_over(current, successor, batcher)
+            say(f"pass {number}: {brought} documents brought over")
+            if brought == 0:
+                break
+        async with succession.pause() as paused:
+            await _bring_over(current, successor, batcher)
+            result = await _verify(current, successor, embedder)
+            await succession.switch()
+        if not paused:
+            await _bring_over(current, successor, batcher)
+        return result
+
+
+async def _bring_over(current: StoreReader, successor: VectorStore, batcher: Batcher) -> int:
+    """How many documents differed."""
+    tenants = {*(await current.survey(since=0)).tenants, *(await successor.survey(since=0)).tenants}
+    return sum([await _bring_over_tenant(Scope(tenant=tenant), current, successor, batcher) for tenant in tenants])
+
+
+async def _bring_over_tenant(scope: Scope, current: StoreReader, successor: VectorStore, batcher: Batcher) -> int:
+    wanted = {chunk.document_id: chunk.version async for chunk in current.scroll(scope, FIRST_CHUNKS)}
+    there = {chunk.document_id: chunk.version async for chunk in successor.scroll(scope, FIRST_CHUNKS)}
+    differing = [document_id for document_id, version in wanted.items() if there.get(document_id) != version]
+    for document_id in differing:
+        await _embed_anew(scope, document_id, current, successor, batcher)
+    gone = there.keys() - wanted.keys()
+    for document_id in gone:
+        await successor.delete(scope, document_id)
+    return len(differing) + len(gone)
+
+
+async def _embed_anew(
+    scope: Scope, document_id: DocumentId, current: StoreReader, successor: VectorStore, batcher: Batcher
+) -> None:
+    own = ChunkFilter(document_ids=(document_id,))
+    chunks = [chunk async for chunk in current.scroll(scope, own)]
+    for start in range(0, len(chunks), _SLICE_CHUNKS):
+        part = chunks[start : start + _SLICE_CHUNKS]
+        vectors = await batcher.embed([chunk.passage for chunk in part])
+        points = [Point(chunk=chunk, vector=vector) for chunk, vector in zip(part, vectors, strict=True)]
+        await successor.stage(scope, points)
+    if chunks:  # It may have been removed meanwhile.
+        await successor.commit(scope, document_id, chunks[0].version)
+
+
+async def _verify(current: StoreReader, successor: VectorStore, embedder: Embedder) -> Reindexed:
+    old, new = await current.survey(since=0), await successor.survey(since=0)
+    if (old.documents, old.chunks) != (new.documents, new.chunks):
+        raise BadResponse(
+            f"The new collection has {new.documents} documents and {new.chunks} chunks, the current one "
+            f"{old.documents} and {old.chunks}. Nothing was switched; run it again."
+        )
+    sample: list[tuple[Scope, Chunk]] = []
+    for tenant in old.tenants:
+        scope = Scope(tenant=tenant)
+        firsts = [chunk async for chunk in successor.scroll(scope, FIRST_CHUNKS)]
+        sample += [(scope, chunk) for chunk in random.Random(0).sample(firsts, min(_SAMPLE, len(firsts)))]
+    found = [await _finds(successor, scope, chunk, embedder) for scope, chunk in sample]
+    share = sum(found) / len(found) if found else 1.0
+    if share < _LEAST_FOUND:
+        raise BadResponse(f"Only {share:.0%} of a sample of passages find themselves. Nothing was switched.")
+    return Reindexed(documents=new.documents, chunks=new.chunks, found=share)
+
+
+async def _finds(store: StoreReader, scope: Scope, chunk: Chunk, embedder: Embedder) -> bool:
+    query = Query(text=chunk.passage, vector=await embedder.embed_query(chunk.passage))
+    return any(hit.chunk.text == chunk.text for hit in await store.search(scope, query, limit=_FOUND_AMONG))

@@ -1,0 +1,127 @@
+"""A second collection, filled by another embedder while the first one serves, which then takes its place."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from rag.errors import InvalidInput, NotFound
+from rag.settings import EdgeStoreSettings, ServerStoreSettings, StoreSettings
+from rag.store.base import StoreReader, VectorStore
+from rag.types import EmbedderIdentity
+
+
+class Succession(Protocol):
+    """The collection that serves, and the one that is to follow it."""
+
+    @property
+    def current(self) -> StoreReader:
+        """What is read from: it goes on growing."""
+        ...
+
+    @property
+    def successor(self) -> VectorStore:
+        """What is filled."""
+        ...
+
+    def pause(self) -> AbstractAsyncContextManager[bool]:
+        """Keeps writers away and says whether it can; `Locked` where one is at work."""
+        ...
+
+    async def switch(self) -> None:
+        """Readers see the successor from now on; what was before is kept."""
+        ...
+
+
+def open_succession(
+    settings: StoreSettings, embedder: EmbedderIdentity, *, root: Path
+) -> AbstractAsyncContextManager[Succession]:
+    """Raises `NotFound` without a collection, `InvalidInput` where this embedder has filled it already."""
+    match settings:
+        case EdgeStoreSettings():
+            return _open_edge(root, embedder)
+        case ServerStoreSettings():
+            return _open_server(settings, embedder)
+
+
+async def roll_back(settings: StoreSettings, *, root: Path) -> None:
+    """Back to the collection from before the last switch; raises `NotFound` without one."""
+    match settings:
+        case EdgeStoreSettings():
+            from rag.store.revisions import Revisions  # noqa: PLC0415
+
+            revisions = Revisions(root)
+            with revisions.write_lock():
+                revisions.roll_back()
+        case ServerStoreSettings():
+            from rag.store.collections import Collections  # noqa: PLC0415
+            from rag.store.server import open_client  # noqa: PLC0415
+
+            async with open_client(settings) as client:
+                await Collections(client, settings.collection).roll_back()
+
+
+@asynccontextmanager
+async def _open_edge(root: Path, embedder: EmbedderIdentity) -> AsyncIterator[Succession]:
+    from rag.store.edge import EdgeReader, EdgeWriter, open_edge_reader, open_edge_writer  # noqa: PLC0415
+    from rag.store.revisions import Revisions  # noqa: PLC0415
+
+    revisions, successors = Revisions(root), Revisions(root / "successor")
+
+    class Edge:
+        def __init__(self, current: EdgeReader, successor: EdgeWriter) -> None:
+            self.current: StoreReader = current
+            self.successor: VectorStore = successor
+
+        @asynccontextmanager
+        async def pause(self) -> AsyncIterator[bool]:
+            with revisions.write_lock():
+                yield True
+
+        async def switch(self) -> None:
+            await self.successor.publish()
+            filled = successors.current()
+            if filled is not None:
+                revisions.replace(filled, embedder, unindexed=successors.unindexed())
+
+    before = _require_other(revisions.embedder(), embedder)
+    async with open_edge_reader(root, before) as current, open_edge_writer(root / "successor", embedder) as successor:
+        yield Edge(current, successor)
+    if revisions.embedder() == embedder:
+        shutil.rmtree(root / "successor", ignore_errors=True)
+
+
+@asynccontextmanager
+async def _open_server(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[Succession]:
+    from rag.store.collections import Collections  # noqa: PLC0415
+    from rag.store.server import ServerStore, open_client  # noqa: PLC0415
+
+    async with open_client(settings) as client:
+        collections = Collections(client, settings.collection)
+        name = await collections.current()
+        _require_other(await collections.embedder_of(name) if name else None, embedder)
+        following = await collections.next_name()
+        await collections.create(following, embedder)
+
+        class Server:
+            current: StoreReader = ServerStore(client, name or "")
+            successor: VectorStore = ServerStore(client, following)
+
+            @asynccontextmanager
+            async def pause(self) -> AsyncIterator[bool]:
+                # What they still write is brought over after the switch.
+                yield False
+
+            async def switch(self) -> None:
+                await collections.switch_to(following)
+
+        yield Server()
+
+
+def _require_other(found: EmbedderIdentity | None, wanted: EmbedderIdentity) -> EmbedderIdentity:
+    if found is None:
+        raise NotFound("There is no collection yet: ingest documents first.")
+    if found == wanted:
+        raise InvalidInput(f"{wanted.model} has filled the collection already. Name another one with --embedder.")
+    return found
