@@ -31,7 +31,7 @@ def test_listening_beyond_loopback_without_keys_is_refused(data_dir):
 
 def test_a_collection_of_another_embedder_is_refused(data_dir, handbook):
     assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
-    embedder = data_dir / "store" / "embedder.json"
+    embedder = data_dir / "store" / "revisions" / "1" / "collection.json"
     embedder.write_text(embedder.read_text().replace(PACKAGED_MODEL, "another-model"))
     said = failed_start(data_dir, "--port", "0")
     assert "another-model" in said
