@@ -8,7 +8,7 @@ from ingest.pipeline import Pipeline
 from ingest.resources import open_models
 from ingest.settings import Settings
 from ingest.sources.base import Unit
-from rag.errors import BadResponse
+from rag.errors import BadResponse, Unavailable
 from rag.store.collections import Collections
 from rag.store.server import ServerStore
 from rag.types import ChunkFilter, DocumentId, RawDocument, Scope
@@ -25,6 +25,7 @@ class FailingStore(ServerStore):
     """The real adapter, whose n-th write fails for good."""
 
     writes_left = 10**9
+    outages = 0
 
     async def stage(self, scope, points):
         self._count()
@@ -35,6 +36,9 @@ class FailingStore(ServerStore):
         await super().commit(scope, document_id, version)
 
     def _count(self):
+        if self.outages > 0:
+            self.outages -= 1
+            raise Unavailable("The store is away.")
         self.writes_left -= 1
         if self.writes_left < 0:
             raise BadResponse("The store refuses.")
@@ -96,3 +100,9 @@ async def test_only_the_chunks_that_changed_are_embedded_again(store, models):
     before = CHUNKS.labels("embedded")._value.get()
     await ingest(store, models, page("one", "zwei", "three"))
     assert CHUNKS.labels("embedded")._value.get() - before == 1
+
+
+async def test_a_store_that_is_away_for_a_while_is_waited_for(store, models):
+    store.outages = 3
+    assert await ingest(store, models, page("one", "two")) == "new"
+    assert await stored(store) == ["one", "two"]
