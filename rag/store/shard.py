@@ -158,6 +158,11 @@ class Shard:
         with _translated_errors():
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(wanted))
 
+    def delete_staged(self) -> None:
+        staged: Any = edge.FieldCondition("state", match=edge.MatchValue("staged"))
+        with _translated_errors():
+            self._shard.update(edge.UpdateOperation.delete_points_by_filter(edge.Filter(must=[staged])))
+
     def flush(self) -> None:
         with _translated_errors():
             self._shard.flush()

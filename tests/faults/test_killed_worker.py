@@ -23,21 +23,23 @@ from rag.types import Chunk, Scope
 # `make faults` kills a hundred times over 500 documents.
 _KILLS = int(os.environ.get("RAG_TEST_KILLS", "10"))
 _DOCUMENTS = 5 * _KILLS
+_SHORT = 500
 _PATIENCE_SECONDS = 120 + 10 * _KILLS
 SCOPE = Scope(tenant="default")
 
 
 @pytest.fixture
 def documents(tmp_path) -> Path:
-    """Real documents where there are some, else as many of our own."""
+    """Real documents as they are, else as many of our own; short ones, so that a worker gets far between two kills."""
     folder = tmp_path / "documents"
     folder.mkdir()
     data = os.environ.get("RAG_TEST_DATA")
-    found = sorted((Path(data) / "docs").rglob("*.md")) if data else []
-    for number in range(_DOCUMENTS):
+    found = [path for path in (Path(data) / "docs").rglob("*") if path.suffix in {".md", ".rst"}] if data else []
+    short = sorted(found, key=lambda path: (path.stat().st_size, path.name))[:_SHORT]
+    for number, path in enumerate(short[:: max(1, len(short) // _DOCUMENTS)][:_DOCUMENTS]):
+        (folder / f"{number}{path.suffix}").write_bytes(path.read_bytes())
+    for number in range(len(list(folder.iterdir())), _DOCUMENTS):
         text = f"# Part {number}\n\n" + f"Sentence {number} about pumps and valves. " * 60
-        if number < len(found):
-            text += "\n\n" + found[number].read_text()[:4_000]
         (folder / f"{number}.md").write_text(text)
     return folder
 
