@@ -1,0 +1,77 @@
+"""Intervals, so that a difference is told from noise: bootstrap over questions, 95 %."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+_SEED = 20
+_RESAMPLES = 2000
+_PERCENTILES = (2.5, 97.5)
+# Bounds what stands in memory at once.
+_RESAMPLES_AT_ONCE = 100
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The mean of paired differences; where the interval leaves out zero, more than noise was measured."""
+
+    mean: float
+    interval: Interval
+
+    @property
+    def is_real(self) -> bool:
+        low, high = self.interval
+        return low > 0 or high < 0
+
+
+def bootstrap(values: Sequence[float]) -> Interval:
+    """The 95 % percentile interval of the mean (Efron and Tibshirani, 1993); the same values give the same interval."""
+    if not values:
+        return 0.0, 0.0
+    low, high = np.percentile(_resampled_means(np.asarray(values, dtype=np.float64)), _PERCENTILES)
+    return float(low), float(high)
+
+
+def compare(new: Sequence[float], old: Sequence[float]) -> Difference:
+    """New minus old, question by question: the same questions in the same order."""
+    differences = [after - before for after, before in zip(new, old, strict=True)]
+    return Difference(mean=float(np.mean(differences)) if differences else 0.0, interval=bootstrap(differences))
+
+
+def compare_means(new: Sequence[float | None], old: Sequence[float | None]) -> Difference | None:
+    """Mean of new minus mean of old over the same questions in the same order, which are resampled together.
+
+    None stands where a measure does not apply, as the precision of citations to an answer without any. The result is
+    None where it applies to no question at all. Where it always applies, this is `compare`.
+    """
+    values = np.array([new, old], dtype=np.float64)
+    if np.isnan(values).all(axis=1).any():
+        return None
+    random = np.random.default_rng(_SEED)
+    count = values.shape[1]
+    resampled = []
+    for _ in range(_RESAMPLES // _RESAMPLES_AT_ONCE):
+        drawn = values[:, random.integers(count, size=(_RESAMPLES_AT_ONCE, count))]
+        applies = ~np.isnan(drawn)
+        # A resample to which it never applies says nothing.
+        usable = applies.any(axis=2).all(axis=0)
+        means = np.nansum(drawn, axis=2)[:, usable] / applies.sum(axis=2)[:, usable]
+        resampled.append(means[0] - means[1])
+    low, high = np.percentile(np.concatenate(resampled), _PERCENTILES)
+    mean_of_new, mean_of_old = np.nanmean(values, axis=1)
+    return Difference(mean=float(mean_of_new - mean_of_old), interval=(float(low), float(high)))
+
+
+def _resampled_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    random = np.random.default_rng(_SEED)
+    count = len(values)
+    return np.concatenate(
+        [
+            values[random.integers(count, size=(_RESAMPLES_AT_ONCE, count))].mean(axis=1)
+            for _ in range(_RESAMPLES // _RESAMPLES_AT_ONCE)
+        ]
+    )
