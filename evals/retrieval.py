@@ -23,7 +23,8 @@ from service.settings import Settings
 Ranking = Literal["dense", "bm25", "hybrid"]
 
 MEASURES = {"nDCG@10": nDCG @ 10, "R@5": R @ 5, "R@10": R @ 10, "R@100": R @ 100, "MRR@10": RR @ 10}
-HEADER = f"| mode | questions | {' | '.join(MEASURES)} | nDCG@10, 95 % interval | p50 |\n|---|---|{'---|' * len(MEASURES)}---|---|"
+_COLUMNS = ("mode", "questions", *MEASURES, "nDCG@10, 95 % interval", "p50")
+HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
 _DOCUMENTS = 100
 _SHARES = {"dense": 0.0, "bm25": 1.0}
 
