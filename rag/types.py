@@ -149,6 +149,8 @@ class ScoredChunk:
     """Reciprocal rank fusion of the dense and the BM25 ranking."""
     similarity: float
     """Cosine of question and passage, -1 to 1."""
+    rerank_score: float | None = None
+    """The reranker's, where it had the time; it compares within one search only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
