@@ -153,6 +153,8 @@ class ScoredChunk:
     """Cosine of question and passage, -1 to 1."""
     bm25: float | None = None
     """Score by words; None where the passage is not among the best by words."""
+    rerank_score: float | None = None
+    """The reranker's, where it had the time; it compares within one search only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
