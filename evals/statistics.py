@@ -22,6 +22,9 @@ class Difference:
     mean: float
     interval: Interval
 
+    def __str__(self) -> str:
+        return "{:+.4f} ({:+.4f} to {:+.4f})".format(self.mean, *self.interval)
+
     @property
     def is_real(self) -> bool:
         low, high = self.interval
