@@ -16,7 +16,9 @@ from service.quoting import coverage, split_sentences
 
 _PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 _ASKS_TO_CITE = re.compile(r"\bcit(?:e|ation|ing)|\[\d\]|\[n\]|square brackets", re.IGNORECASE)
-_ASKS_NOT_TO = re.compile(r"\b(?:no|not|never|without|don't)\s(?:\w+\s){0,4}?(?:cit(?:e|ation|ing)|markers?|brackets)", re.IGNORECASE)
+_ASKS_NOT_TO = re.compile(
+    r"\b(?:no|not|never|without|don't)\s(?:\w+\s){0,4}?(?:cit(?:e|ation|ing)|markers?|brackets)", re.IGNORECASE
+)
 _SENTENCES = 2
 _NOTHING = "The passages do not hold the answer."
 

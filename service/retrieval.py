@@ -38,9 +38,6 @@ def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
     The fused score cannot tell: it only knows ranks, and something is always first.
     """
     return max(
-        (
-            hit.similarity + _COVERAGE_WEIGHT * (coverage(question, hit.chunk.passage) - 0.5)
-            for hit in hits
-        ),
+        (hit.similarity + _COVERAGE_WEIGHT * (coverage(question, hit.chunk.passage) - 0.5) for hit in hits),
         default=-1.0,
     )
