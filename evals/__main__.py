@@ -12,6 +12,7 @@ from typing import Any, get_args
 from evals import gate, ingestion, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
+from evals.everything import measure_everything
 from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
 from evals.report import compare_files, report_answers, write_report
@@ -45,6 +46,8 @@ def main() -> int:
         match arguments.command:
             case "answers":
                 return _answers(arguments, settings)
+            case "all":
+                measure_everything(arguments.data, arguments.modes, settings, report=arguments.report)
             case "compare":
                 print(compare_files(arguments.new, arguments.old))
             case "gate":
@@ -121,6 +124,10 @@ def _parse_arguments() -> argparse.Namespace:
     )
     asked.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
     asked.add_argument("--report", type=Path, metavar="OUT", help="a folder for JSON, a Markdown table and plots")
+    everything = commands.add_parser("all", help=f"{GOLDEN}, and every data set in a folder: answers and retrieval")
+    everything.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="a data set, or a folder of data sets")
+    everything.add_argument("--modes", type=_modes, default=["quote", "checked"], help="default: quote,checked")
+    everything.add_argument("--report", type=Path, default=Path(".eval"), metavar="OUT", help="default: %(default)s")
     compared = commands.add_parser("compare", help="paired differences of two files that --json wrote, with intervals")
     compared.add_argument("new", type=Path, metavar="NEW")
     compared.add_argument("old", type=Path, metavar="OLD")

@@ -2,13 +2,14 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.progress import track
 
 from evals.collection import SCOPE, open_resources_over
 from evals.gold import GoldQuestion, QuestionSet
+from evals.ranking import rank_all
 from evals.results import Conditions, Run
 from evals.scoring import Scores, score
 from ingest.pipeline import version_of
@@ -29,8 +30,13 @@ async def measure_answers(
     chosen = _choose(questions.questions, sample)
     conditions = conditions_of(questions, settings)
     async with open_resources_over(questions.documents, settings) as resources:
+        found = await rank_all(chosen, resources)
         return [
-            Run(name=mode, conditions=conditions, scores=await ask_all(chosen, mode, resources, label=mode))
+            Run(
+                name=mode,
+                conditions=conditions,
+                scores=_joined(await ask_all(chosen, mode, resources, label=mode), found),
+            )
             for mode in modes
         ]
 
@@ -59,6 +65,10 @@ def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
         "recipe": version_of(some).partition("-")[0],
         "documents": documents.hexdigest()[:12],
     }
+
+
+def _joined(answered: Mapping[str, Scores], found: Mapping[str, Scores]) -> dict[str, Scores]:
+    return {question: scores | found.get(question, {}) for question, scores in answered.items()}
 
 
 def _choose(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:

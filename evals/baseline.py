@@ -143,7 +143,7 @@ def _accepted(scores: Scores, reason: str, date: str) -> Metric:
 def _noise(values: Sequence[float]) -> Interval:
     low, high = bootstrap(values)
     if low == high:
-        # All alike: the bootstrap sees no noise. The rule of three bounds what was not seen (Hanley, Lippman-Hand, 1983).
+        # All alike, so the bootstrap sees no noise: the rule of three (Hanley and Lippman-Hand, 1983).
         low, high = max(0.0, low - 3 / len(values)), min(1.0, high + 3 / len(values))
     return round(low, 4), round(high, 4)
 
