@@ -55,15 +55,18 @@ async def ask_all(
 def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
     """What must be the same for two runs to differ by the change alone."""
     some = RawDocument(id=DocumentId(""), uri="", media_type="text/markdown", body=b"")
-    documents = hashlib.sha256()
+    documents, asked = hashlib.sha256(), hashlib.sha256()
     for document in questions.documents:
         documents.update(f"{document.id}\n{document.markdown}\n".encode())
+    for question in questions.questions:
+        asked.update(f"{question.id}\n{question.text}\n".encode())
     return {
         "embedder": settings.embedder.model,
         "store": settings.store.kind,
         # Parsers and chunker together: it is raised whenever they make something else of the same bytes.
         "recipe": version_of(some).partition("-")[0],
         "documents": documents.hexdigest()[:12],
+        "questions": asked.hexdigest()[:12],
     }
 
 
