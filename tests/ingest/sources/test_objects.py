@@ -115,8 +115,9 @@ async def test_objects_that_are_too_large_or_empty_do_not_stop_the_others(bucket
     assert (empty.body, len(exact.body)) == (b"", 1_000)
 
 
+@pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("url", ["s3://library/nothing", "s3://no-such-bucket/docs"])
-async def test_a_prefix_that_is_not_there_is_one_rejection(bucket, url):
+async def test_a_prefix_that_is_not_there_is_one_rejection(url):
     [rejection] = await fetched(source(url))
 
     assert rejection == Rejection(uri=url, reason="there is no such object, prefix or bucket")
