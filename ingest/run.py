@@ -1,7 +1,7 @@
 """`python -m ingest run`: sources in, a summary out."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ingest.intake import Intake
 from ingest.pipeline import Outcome, Pipeline, prepare, stored_documents
@@ -10,7 +10,7 @@ from ingest.report import Summary, open_reporter
 from ingest.resources import open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
-from ingest.sources.factory import build_source
+from ingest.sources.factory import build_sources
 from ingest.sources.fetching import open_fetcher
 from rag.store.base import StoreReader, VectorStore
 from rag.types import FIRST_CHUNKS, DocumentId, Scope
@@ -28,25 +28,27 @@ async def run(
     prune: bool = False,
     quiet: bool = False,
 ) -> Summary:
-    """Raises `InvalidInput` for a source that cannot be opened, before anything is taken in."""
+    """A source that cannot be opened is rejected; raises `InvalidInput` where none can."""
     async with open_fetcher(settings) as fetcher:
-        opened = [build_source(text, fetcher=fetcher, settings=settings, ignore=ignore) for text in sources]
+        opened, refused = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore)
         summary = Summary()
-        total = None if quiet else await asyncio.to_thread(_total, opened)
+        total = None if quiet else await asyncio.to_thread(_total, opened.values())
         with open_reporter(total=total, quiet=quiet) as reporter:
 
             def report(outcome: Outcome) -> None:
                 summary.add(outcome)
                 reporter.show(summary)
 
+            for rejection in refused:
+                report(Outcome(uri=rejection.uri, result="rejected", reason=rejection.reason))
             if dry_run:
-                await _plan(opened, settings, scope, report)
+                await _plan(opened.values(), settings, scope, report)
             else:
-                await _take_in(dict(zip(sources, opened, strict=True)), settings, scope, report, prune=prune)
+                await _take_in(opened, settings, scope, report, prune=prune)
         return summary
 
 
-async def _plan(sources: Sequence[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None]) -> None:
+async def _plan(sources: Iterable[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None]) -> None:
     async with open_models(settings) as models, open_store_to_read(settings, models) as store:
         for source in sources:
             async for unit in source.find():
@@ -112,6 +114,6 @@ async def _publish_regularly(store: VectorStore) -> None:
         await publish_now(store)
 
 
-def _total(sources: Sequence[Source]) -> int | None:
+def _total(sources: Iterable[Source]) -> int | None:
     counts = [source.count() for source in sources]
     return None if None in counts else sum(count for count in counts if count is not None)
