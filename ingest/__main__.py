@@ -25,6 +25,7 @@ _EXAMPLES = """examples:
   python -m ingest run docs/ --json               the summary as one JSON object
   python -m ingest run docs/ --prune              and remove what is gone from there
   python -m ingest run crawl:https://example.org/docs/    what is linked below that folder
+  python -m ingest run s3://bucket/handbook --prune       an object store, through its fsspec driver
   python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
   python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
@@ -70,7 +71,7 @@ def _parse_arguments() -> argparse.Namespace:
             "sources",
             nargs="+",
             metavar="SOURCE",
-            help="a file, folder, glob or URL, sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines",
+            help="a file, folder, glob or URL (http:, s3:, …), sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines",
         )
         command.add_argument("--tenant", default="default", help="whose documents these are (default: %(default)s)")
         command.add_argument("--ignore", action="append", default=[], metavar="PATTERN", help="in gitignore's syntax")
