@@ -1,3 +1,4 @@
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +7,7 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
+from evals.programs import ingest
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.objects import ObjectSource
@@ -98,6 +100,17 @@ async def test_an_object_that_has_not_changed_is_not_downloaded_again(bucket):
         await unit.fetch("")
     bucket.pipe({"library/a.md": b"two"})
     assert isinstance((await fetched(source("s3://library"), first.validator))[0], RawDocument)
+
+
+def test_a_bucket_is_taken_in_from_the_command_line_and_what_is_gone_from_it_is_pruned(bucket, server, data_dir):
+    bucket.pipe({"library/a.md": b"# A\n\nFirst.", "library/b.md": b"# B\n\nSecond.", "library/old/c.md": b"# C"})
+    command = ("run", "s3://library", "--ignore", "old/", "--prune", "--json")
+    first = json.loads(ingest(*command, data_dir=data_dir, **s3(server)).stdout)
+    bucket.rm("library/b.md")
+    second = json.loads(ingest(*command, data_dir=data_dir, **s3(server)).stdout)
+
+    assert (first["new"], first["rejected"]) == (2, [])
+    assert (second["unchanged"], second["removed"], second["rejected"]) == (1, 1, [])
 
 
 async def test_a_listing_of_several_pages_is_whole(bucket):
