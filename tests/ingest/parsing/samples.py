@@ -7,7 +7,7 @@ from tests.ingest.parsing.pdf_writer import pdf_of
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 
 SAMPLES: dict[MediaType, bytes] = {
-    "text/markdown": b"# Title\n\nText with *emphasis*.\n\n- one\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n```sh\nls\n```\n",
+    "text/markdown": b"# Title\n\nText with *emphasis*.\n\n- one\n\n| a | b |\n| - | - |\n| 1 | 2 |\n```sh\nls\n```\n",
     "text/plain": "Some words. Une phrase à part.\n".encode(),
     "text/html": b"<html><body><h1>Title</h1><p>Text</p><table><tr><td>1<td>2</table></body></html>",
     "text/x-rst": b"Title\n=====\n\nText with ``code`` and :func:`f`.\n\n.. note:: Careful.\n\nAs::\n\n    x = 1\n",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from ingest.isolation.cutters import BrokeParser, Cutters, open_cutters
 from ingest.settings import ParsingSettings
@@ -35,7 +36,8 @@ _DAMAGED = {"testWORD_truncated.docx"}
 _WITHOUT_TEXT = {
     *("testAltChunkHTML.docx", "testWORD_charts.docx", "testWORD_phonetic.docx", "testWPSAttachment.docx"),
     *("testEXCEL_diagramData.xlsx", "testEXCEL_embeddedPDF_windows.xlsx", "testEXCEL_poi-61034.xlsx"),
-    *("testExcel_embeddedPDF.xlsx", "testWPSAttachment.xlsx"),
+    *("testExcel_embeddedPDF.xlsx", "testWPSAttachment.xlsx", "testPPT_EmbeddedPDF.pptx", "testPPT_charts.pptx"),
+    *("testPPT_embeddedMP3.pptx", "testPPT_masterText.pptx"),
 }
 
 _LAUGHS = '<!DOCTYPE w [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -50,7 +52,7 @@ def _kinds(path: Path, folder: str) -> set[MediaType]:
     return {*_READ_AS.get(folder, []), *([own] if own else [])} or {"text/plain"}
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cutters():
     settings = ParsingSettings(processes=1, seconds=_SECONDS, memory_mib=512)
     async with open_cutters(settings, LocalEmbedderSettings()) as opened:
@@ -143,9 +145,9 @@ MADE = {
     "deep slide": (lambda: pptx_of(["<p:grpSp>" * 50_000 + shape("x") + "</p:grpSp>" * 50_000]), _PPTX, ""),
     "deep JSON": (lambda: b"[" * 1_000_000, "application/json", "nested too deep"),
     "JSON in one line": (lambda: b"[" + b'{"a": 1, "b": "x"},' * 3_000_000 + b"1]", "application/json", "needs more"),
-    "a row of a million fields": (lambda: b"1," * 1_000_000 + b"\n2,3", "text/csv", None),
+    "a row of many fields": (lambda: b"1," * 50_000 + b"\n2,3", "text/csv", ""),
     "a quote without an end": (lambda: b'a,b\n"' + b"x," * 1_000_000, "text/csv", "broken CSV"),
-    "parentheses": (lambda: b"(" * 1_000_000, "text/x-code", ""),
+    "parentheses": (lambda: b"(" * 20_000, "text/x-code", ""),
     "PDF under the name of DOCX": (lambda: b"%PDF-1.7\n", _DOCX, "it begins as PDF files do"),
     "DOCX under the name of XLSX": (lambda: docx_of(paragraph("x")), _XLSX, "an archive without xl/"),
     "DOCX under the name of text": (lambda: docx_of(paragraph("x")), "text/markdown", "it begins as ZIP files do"),
@@ -161,8 +163,5 @@ MADE = {
 async def test_a_trap_costs_one_document_with_a_reason_that_a_person_understands(cutters, name):
     made, media_type, expected = MADE[name]
     reason = await reason_for(cutters, made(), media_type)
-    if expected == "":
-        assert not reason
-    else:
-        assert (expected or "") in reason
+    assert expected in reason if expected else not reason
     assert await cut(cutters, b"Good.", "text/plain")
