@@ -15,7 +15,7 @@ from rag.store.base import Catalogue, VectorStore
 from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, Vector
 
 # Raise it whenever parsers or the chunker make something else of the same bytes: it makes every document a changed one.
-_RECIPE: Final = 2
+_RECIPE: Final = 3
 # Of a long document: written while the next are embedded, so that its vectors never stand in memory all at once.
 _SLICE_CHUNKS: Final = 256
 _FETCH_SECONDS: Final = 20.0
