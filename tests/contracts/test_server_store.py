@@ -78,7 +78,7 @@ async def test_the_alias_moves_to_the_next_collection_and_back():
     client = AsyncQdrantClient(":memory:")
     collections = Collections(client, "contract")
     first = await collections.open(EMBEDDER)
-    second = await collections.next_name()
+    second = await collections.successor(EmbedderIdentity(model="other", dimension=8))
     await collections.create(second, EmbedderIdentity(model="another", dimension=16))
     await collections.switch_to(second)
     assert (await collections.current(), await collections.fallback()) == (second, first)
