@@ -39,7 +39,7 @@ HEADER = (
     "| parsing processes, MiB | graph builder, MiB | all at once, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 _SCOPE = Scope(tenant="default")
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.2
 _PUBLISH_EVERY = 10_000
 _MIB = 1024 * 1024
 

@@ -19,7 +19,7 @@ _KILLS = int(os.environ.get("RAG_TEST_KILLS", "10"))
 _DOCUMENTS = 5 * _KILLS
 _SHORT = 500
 _STUB_BYTES = 500
-_PATIENCE_SECONDS = 120 + 10 * _KILLS
+_PATIENCE_SECONDS = 120 + 30 * _KILLS
 
 
 @pytest.fixture
