@@ -20,7 +20,9 @@ def test_a_slow_and_a_poisonous_document_cost_themselves_and_nothing_else(tmp_pa
     for n in range(20):
         (folder / f"good-{n}.md").write_text(f"# Part {n}\n\nSentence {n} about pumps.")
     assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0
-    worker = start_worker(data_dir, RAG_PARSING__SECONDS=str(_LIMIT_SECONDS), RAG_PARSING__MEMORY_MIB="128")
+    worker = start_worker(
+        data_dir, RAG_PARSING__PROCESSES="2", RAG_PARSING__SECONDS=str(_LIMIT_SECONDS), RAG_PARSING__MEMORY_MIB="128"
+    )
     try:
         wait_until_settled(data_dir)
     finally:

@@ -23,7 +23,6 @@ _STAGES = [
     ("staged", "rag/store/edge.py:commit", 1),
     ("staged, the other one committed", "rag/store/edge.py:commit", 2),
     ("committed", "ingest/publishing.py:publish", 1),
-    ("about to publish", "rag/store/revisions.py:publish", 1),
     ("half copied", _COPY_FILE, 5),
     ("copied", "rag/store/schema.py:to_metadata", 1),
     ("the copy under its name", "rag/store/revisions.py:_point_to", 1),

@@ -14,7 +14,7 @@ def start_worker(data_dir: Path, *command: str, **settings: str) -> subprocess.P
     """`command` names another program than `python -m ingest worker`."""
     return subprocess.Popen(
         [sys.executable, "-m", *(command or ("ingest", "worker"))],
-        env=environment(data_dir, **{"RAG_WORKER_ATTEMPTS": "1000"} | settings),
+        env=environment(data_dir, **{"RAG_WORKER_ATTEMPTS": "1000", "RAG_PARSING__PROCESSES": "1"} | settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
