@@ -9,10 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import answers, ingestion, memory, retrieval, serving
+from evals import ingestion, memory, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
+from evals.gold import read_question_set
 from evals.ingestion import measure_ingestion
+from evals.report import to_table
+from evals.results import write_runs
 from evals.retrieval import measure_retrieval
 from evals.statistics import compare
 from ingest.settings import Settings as IngestSettings
@@ -38,8 +41,11 @@ def main() -> int:
         settings = read_settings(Settings)
         match arguments.command:
             case "answers":
-                measuring = measure_answers(arguments.folder, arguments.modes, settings, sample=arguments.sample)
-                _report(answers.HEADER, asyncio.run(measuring), arguments.json)
+                questions = read_question_set(str(arguments.folder))
+                runs = asyncio.run(measure_answers(questions, arguments.modes, settings, sample=arguments.sample))
+                print(to_table(runs))
+                if arguments.json:
+                    write_runs(runs, arguments.json)
             case "retrieval":
                 folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
                 dataset = read_dataset(folder, split=arguments.split)
@@ -68,7 +74,7 @@ def main() -> int:
 
 def _report(
     header: str,
-    results: Sequence[answers.Result] | Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[memory.Peak],
+    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[memory.Peak],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
