@@ -1,6 +1,7 @@
 """A Qdrant server or cluster, over gRPC."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -36,6 +37,9 @@ _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
 _MOST_TENANTS = 10_000
 _WATCH_SECONDS = 2.0
+_STAGED_AT = "staged_at"
+# Longer than any document takes from its first staged point to its commit.
+_STAGED_SECONDS = 24 * 3600.0
 
 
 class ServerStore:
@@ -121,7 +125,9 @@ class ServerStore:
         owner = _to_owner(scope, document_id)
         own = models.FieldCondition(key="version", match=models.MatchValue(value=version))
         show = models.SetPayload(payload={"state": "live"}, filter=models.Filter(must=[*owner, own]))
-        remove = models.FilterSelector(filter=models.Filter(must=[*owner], must_not=[own]))
+        # What is staged stays: another process may be at work on it, and must find it whole when it commits.
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        remove = models.FilterSelector(filter=models.Filter(must=[*owner, live], must_not=[own]))
         # In this order in one request: between the two a search may meet both, and keeps the newer; never neither.
         with translated_errors():
             await self._client.batch_update_points(
@@ -138,6 +144,15 @@ class ServerStore:
 
     async def publish(self) -> None:
         """Every write waited for the server's confirmation already."""
+
+    async def sweep(self) -> None:
+        """Removes what killed writers staged and never committed: of long ago only, for others are at work."""
+        staged = models.FieldCondition(key="state", match=models.MatchValue(value="staged"))
+        old = models.FieldCondition(key=_STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
+        with translated_errors():
+            await self._client.delete(
+                self._collection, models.FilterSelector(filter=models.Filter(must=[staged, old])), wait=True
+            )
 
     async def follow(self, collections: Collections, embedder: EmbedderIdentity) -> None:
         """Moves with the alias for ever; to a collection of another embedder only its own users may go."""
@@ -190,9 +205,8 @@ class ServerStore:
         words = self._bm25.embed_document(point.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
-        return models.PointStruct(
-            id=to_point_id(scope, point.chunk), vector=vectors, payload=to_payload(scope, point.chunk, "staged")
-        )
+        payload = to_payload(scope, point.chunk, "staged") | {_STAGED_AT: time.time()}
+        return models.PointStruct(id=to_point_id(scope, point.chunk), vector=vectors, payload=payload)
 
 
 @asynccontextmanager
@@ -210,6 +224,14 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
             follower.cancel()
             with suppress(asyncio.CancelledError):
                 await follower
+
+
+@asynccontextmanager
+async def open_server_writer(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
+    """The same for who writes: what was staged long ago is swept away."""
+    async with open_server_store(settings, embedder) as store:
+        await store.sweep()
+        yield store
 
 
 @asynccontextmanager
