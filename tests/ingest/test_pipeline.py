@@ -31,9 +31,9 @@ class FailingStore(ServerStore):
         self._count()
         await super().stage(scope, points)
 
-    async def commit(self, scope, document_id, version):
+    async def commit(self, scope, document_id, version, *, order=None):
         self._count()
-        await super().commit(scope, document_id, version)
+        await super().commit(scope, document_id, version, order=order)
 
     def _count(self):
         if self.outages > 0:
