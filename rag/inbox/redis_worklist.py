@@ -48,7 +48,8 @@ class RedisWorklist:
             left = deadline - time.monotonic()
             if waiting or left <= 0:
                 return bool(waiting)
-            await self._sleep_until_put(last, min(left, int(due) / 1e6) if due else left)
+            next_look = min(left, self._claim_seconds / _SIGNS_OF_LIFE)
+            await self._sleep_until_put(last, min(next_look, int(due) / 1e6) if due else next_look)
 
     async def claim(self) -> Entry | None:
         asked = time.monotonic()
@@ -75,10 +76,12 @@ class RedisWorklist:
     async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         await self._bury(entry.receipt, reason=reason, trace=trace, attempts=entry.attempt)
 
-    async def keep_alive(self) -> None:
-        """Shows signs of life for ever."""
-        while True:
-            await asyncio.sleep(self._claim_seconds / _SIGNS_OF_LIFE)
+    async def keep_alive(self, stopped: asyncio.Event) -> None:
+        """Shows signs of life until it is stopped, which is no cancellation: redis-py may swallow one."""
+        while not stopped.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), self._claim_seconds / _SIGNS_OF_LIFE)
+                return
             try:
                 await self._renew()
             except GroundworkError as error:
@@ -160,13 +163,13 @@ async def open_redis_worklist(settings: RedisInboxSettings) -> AsyncIterator[Red
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     async with open_queue(settings) as queue:
         worklist = RedisWorklist(queue, worker, claim_seconds=settings.claim_seconds)
-        keeper = asyncio.create_task(worklist.keep_alive())
+        stopped = asyncio.Event()
+        keeper = asyncio.create_task(worklist.keep_alive(stopped))
         try:
             yield worklist
         finally:
-            keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeper
+            stopped.set()
+            await keeper
             await worklist.close()
 
 
