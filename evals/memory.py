@@ -195,10 +195,10 @@ class _NoStore:
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         pass
 
-    async def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
         pass
 
-    async def delete(self, scope: Scope, document_id: DocumentId) -> None:
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         pass
 
     async def publish(self) -> None:

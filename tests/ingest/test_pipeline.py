@@ -33,14 +33,14 @@ class FailingStore(ServerStore):
         self._count()
         await super().stage(scope, points)
 
-    async def commit(self, scope, document_id, version):
+    async def commit(self, scope, document_id, version, *, order=None):
         self._count()
         if self.half_commits > 0:
             self.half_commits -= 1
             own = qdrant.FieldCondition(key="version", match=qdrant.MatchValue(value=version))
             await self._client.set_payload(self._collection, {"state": "live"}, qdrant.Filter(must=[own]))
             raise BadResponse("The server died between the two steps of a commit.")
-        await super().commit(scope, document_id, version)
+        await super().commit(scope, document_id, version, order=order)
 
     def _count(self):
         if self.outages > 0:
