@@ -12,6 +12,7 @@ from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
 from rag.errors import GroundworkError, InvalidInput, Locked, Unavailable
 from rag.inbox.folder import FolderInbox
+from rag.metadata import parse_pairs
 from rag.settings import LocalEmbedderSettings, ServerStoreSettings, read_settings
 from rag.telemetry import configure_logging
 from rag.types import Scope
@@ -27,6 +28,7 @@ _EXAMPLES = """examples:
   python -m ingest run crawl:https://example.org/docs/    what is linked below that folder
   python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
+  python -m ingest run runbooks/ --metadata team=ops      narrows searches: "filter": {"metadata": {"team": ["ops"]}}
   python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
   python -m ingest promote --to http://127.0.0.1:6333     the embedded collection to a Qdrant server
   python -m ingest reindex --embedder BAAI/bge-small-en-v1.5     another embedder, without downtime
@@ -74,6 +76,9 @@ def _parse_arguments() -> argparse.Namespace:
         )
         command.add_argument("--tenant", default="default", help="whose documents these are (default: %(default)s)")
         command.add_argument("--ignore", action="append", default=[], metavar="PATTERN", help="in gitignore's syntax")
+        command.add_argument(
+            "--metadata", action="append", default=[], metavar="KEY=VALUE", help="of these documents; again for more"
+        )
         command.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     run.add_argument("--prune", action="store_true", help="remove documents that are gone from the source")
     run.add_argument("--watch", type=float, metavar="SECONDS", help="again after so many seconds, until stopped")
@@ -114,7 +119,10 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
 
             inbox = FolderInbox(settings.inbox_dir)
             scope = Scope(tenant=arguments.tenant)
-            put, rejected = await enqueue(arguments.sources, settings, scope, inbox, ignore=arguments.ignore)
+            metadata = parse_pairs(arguments.metadata)
+            put, rejected = await enqueue(
+                arguments.sources, settings, scope, inbox, ignore=arguments.ignore, metadata=metadata
+            )
             return _show_enqueued(put, rejected, as_json=arguments.json)
         case "status":
             from ingest.status import read_status  # noqa: PLC0415
@@ -179,6 +187,7 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
                 settings,
                 Scope(tenant=arguments.tenant),
                 ignore=arguments.ignore,
+                metadata=parse_pairs(arguments.metadata),
                 dry_run=arguments.dry_run,
                 prune=arguments.prune,
                 quiet=arguments.json,

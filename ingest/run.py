@@ -1,7 +1,7 @@
 """`python -m ingest run`: sources in, a summary out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ingest.intake import Intake
 from ingest.pipeline import Outcome, Pipeline, prepare, stored_documents
@@ -12,6 +12,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.factory import build_source
 from ingest.sources.fetching import open_fetcher
+from rag.metadata import NOTHING
 from rag.store.base import StoreReader, VectorStore
 from rag.types import FIRST_CHUNKS, Scope
 
@@ -24,13 +25,16 @@ async def run(
     scope: Scope,
     *,
     ignore: Sequence[str] = (),
+    metadata: Mapping[str, str] = NOTHING,
     dry_run: bool = False,
     prune: bool = False,
     quiet: bool = False,
 ) -> Summary:
     """Raises `InvalidInput` for a source that cannot be opened, before anything is taken in."""
     async with open_fetcher(settings) as fetcher:
-        opened = [build_source(text, fetcher=fetcher, settings=settings, ignore=ignore) for text in sources]
+        opened = [
+            build_source(text, fetcher=fetcher, settings=settings, ignore=ignore, metadata=metadata) for text in sources
+        ]
         summary = Summary()
         with open_reporter(total=_total(opened), quiet=quiet) as reporter:
 

@@ -161,6 +161,7 @@ async def _apply(job: Upload | Removal, pipeline: Pipeline) -> Outcome:
         body=job.body,
         title=job.title,
         validator=job.validator,
+        metadata=job.metadata,
     )
 
     async def fetch(_: str) -> RawDocument:

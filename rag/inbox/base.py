@@ -3,7 +3,8 @@
 Three halves for three callers: the service puts and asks, a worker takes and settles, a person looks after what failed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rag.types import DocumentId, MediaType, Scope
@@ -20,6 +21,7 @@ class Upload:
     body: bytes
     title: str = ""
     validator: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """How a chunk lies in Qdrant: names of vectors, payload fields and their indexes, the same in both adapters."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -17,12 +17,54 @@ SPARSE = "bm25"
 CANDIDATES_PER_RESULT = 5
 MIN_CANDIDATES = 200
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised with every change that makes points of before unreadable."""
 
-KEYWORD_FIELDS = ("tenant", "document_id", "uri", "media_type", "version", "state")
+KEYWORD_FIELDS = ("tenant", "document_id", "media_type", "version", "state", "labels")
+PREFIX_FIELDS = ("uri",)
+"""Keywords that are also searched for by their beginning."""
 INTEGER_FIELDS = ("ordinal",)
 FLOAT_FIELDS = ("ingested_at",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf:
+    """The field is, or holds, one of these."""
+
+    field: str
+    values: list[str] | list[int]
+
+    @property
+    def restricts(self) -> bool:
+        return bool(self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartsWith:
+    """The field begins with one of these."""
+
+    field: str
+    prefixes: tuple[str, ...]
+
+    @property
+    def restricts(self) -> bool:
+        return bool(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """The field is a number from `since` on, and below `before`."""
+
+    field: str
+    since: float | None
+    before: float | None
+
+    @property
+    def restricts(self) -> bool:
+        return self.since is not None or self.before is not None
+
+
+Condition = AnyOf | StartsWith | Within
 
 State = Literal["staged", "live"]
 """No search sees what is staged."""
@@ -58,7 +100,9 @@ def to_point_id(scope: Scope, chunk: Chunk) -> str:
 
 
 def to_payload(scope: Scope, chunk: Chunk, state: State) -> dict[str, Any]:
-    return asdict(chunk) | {"tenant": scope.tenant, "state": state, "heading_path": list(chunk.heading_path)}
+    """The chunk, whose it is, and its metadata once more as labels: one index serves every key."""
+    own = {"tenant": scope.tenant, "state": state, "labels": [_label(*pair) for pair in chunk.metadata.items()]}
+    return asdict(chunk) | own | {"heading_path": list(chunk.heading_path), "metadata": dict(chunk.metadata)}
 
 
 def to_chunk(payload: dict[str, Any]) -> Chunk:
@@ -66,15 +110,24 @@ def to_chunk(payload: dict[str, Any]) -> Chunk:
     return Chunk(**(fields | {"heading_path": tuple(payload["heading_path"])}))
 
 
-def to_conditions(scope: Scope, where: ChunkFilter) -> dict[str, list[str] | list[int]]:
-    """Payload field to the values it may have; the tenant is always among them, and nothing staged qualifies."""
-    wanted: dict[str, list[str] | list[int]] = {
-        "document_id": list[str](where.document_ids),
-        "uri": list(where.uris),
-        "media_type": list[str](where.media_types),
-        "ordinal": list(where.ordinals),
-    }
-    return {"tenant": [scope.tenant], "state": ["live"]} | {field: values for field, values in wanted.items() if values}
+def to_conditions(scope: Scope, where: ChunkFilter) -> list[Condition]:
+    """All of them must hold; the tenant is always among them, and nothing staged qualifies."""
+    wanted: list[Condition] = [
+        AnyOf(field="tenant", values=[scope.tenant]),
+        AnyOf(field="state", values=["live"]),
+        AnyOf(field="document_id", values=list[str](where.document_ids)),
+        AnyOf(field="uri", values=list(where.uris)),
+        StartsWith(field="uri", prefixes=where.uri_prefixes),
+        AnyOf(field="media_type", values=list[str](where.media_types)),
+        AnyOf(field="ordinal", values=list(where.ordinals)),
+        *(AnyOf(field="labels", values=[_label(key, it) for it in its]) for key, its in where.metadata.items()),
+        Within(field="ingested_at", since=where.ingested_since, before=where.ingested_before),
+    ]
+    return [condition for condition in wanted if condition.restricts]
+
+
+def _label(key: str, value: str) -> str:
+    return f"{key}={value}"
 
 
 def to_metadata(embedder: EmbedderIdentity) -> dict[str, Any]:

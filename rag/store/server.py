@@ -17,6 +17,10 @@ from rag.store.fusion import Ranked, fuse
 from rag.store.schema import (
     DENSE,
     SPARSE,
+    AnyOf,
+    Condition,
+    StartsWith,
+    Within,
     build_bm25,
     candidates_for,
     newest_versions,
@@ -247,12 +251,18 @@ def _dense_of(vectors: Any) -> Any:
 
 
 def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:
-    return models.Filter(
-        must=[
-            models.FieldCondition(key=field, match=models.MatchAny(any=values))
-            for field, values in to_conditions(scope, where).items()
-        ]
-    )
+    return models.Filter(must=[_to_condition(condition) for condition in to_conditions(scope, where)])
+
+
+def _to_condition(condition: Condition) -> models.Condition:
+    match condition:
+        case AnyOf(field=field, values=values):
+            return models.FieldCondition(key=field, match=models.MatchAny(any=values))
+        case StartsWith(field=field, prefixes=prefixes):
+            starts = [models.FieldCondition(key=field, match=models.MatchPrefix(prefix=it)) for it in prefixes]
+            return models.Filter(should=[*starts])
+        case Within(field=field, since=since, before=before):
+            return models.FieldCondition(key=field, range=models.Range(gte=since, lt=before))
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:

@@ -23,8 +23,13 @@ from rag.store.schema import (
     FLOAT_FIELDS,
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
+    PREFIX_FIELDS,
     SPARSE,
+    AnyOf,
+    Condition,
+    StartsWith,
     State,
+    Within,
     build_bm25,
     candidates_for,
     rankings_of,
@@ -67,6 +72,7 @@ class Shard:
             shard = edge.EdgeShard.create(str(path), config)
             for fields, kind in (
                 (KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
+                (PREFIX_FIELDS, edge.KeywordIndexParams(prefix=True)),
                 (INTEGER_FIELDS, edge.PayloadSchemaType.Integer),
                 (FLOAT_FIELDS, edge.PayloadSchemaType.Float),
             ):
@@ -217,9 +223,18 @@ def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25, state: State) ->
 
 
 def _to_must(scope: Scope, where: ChunkFilter) -> list[Any]:
-    return [
-        edge.FieldCondition(field, match=edge.MatchAny(values)) for field, values in to_conditions(scope, where).items()
-    ]
+    return [_to_condition(condition) for condition in to_conditions(scope, where)]
+
+
+def _to_condition(condition: Condition) -> Any:
+    match condition:
+        case AnyOf(field=field, values=values):
+            return edge.FieldCondition(field, match=edge.MatchAny(values))
+        case StartsWith(field=field, prefixes=prefixes):
+            starts: Any = [edge.FieldCondition(field, match=edge.MatchPrefix(prefix)) for prefix in prefixes]
+            return edge.Filter(should=starts)
+        case Within(field=field, since=since, before=before):
+            return edge.FieldCondition(field, range=edge.RangeFloat(gte=since, lt=before))
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[Any]:
