@@ -42,7 +42,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         )
         store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
         generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
-        retriever = Retriever(store, min_similarity=settings.retrieval.min_similarity)
+        retriever = Retriever(store, settings.retrieval)
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
