@@ -157,7 +157,7 @@ class ScoredChunk:
 
     chunk: Chunk
     score: float
-    """Both rankings' scores, fused: 0 to 1."""
+    """Both rankings' scores, fused: at most 1."""
     similarity: float
     """Cosine of question and passage, -1 to 1."""
     bm25: float | None = None

@@ -75,7 +75,7 @@ class StoreContract:
         crowd = [point(f"filler number {n}", axis=0) for n in range(60)]
         await put(store, OURS, [*crowd, point("error E1234 means no oil", axis=1)])
         await store.publish()
-        found = await store.search(OURS, query("what is E1234", axis=0), limit=3)
+        found = await store.search(OURS, query("what is E1234", axis=0, words_share=0.6), limit=3)
         assert "error E1234 means no oil" in {hit.chunk.text for hit in found}
 
     async def test_a_chunk_that_both_rankings_like_comes_first(self, store):

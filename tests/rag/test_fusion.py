@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from rag.store.fusion import Ranked, fuse
 
-SCORES = st.floats(min_value=-100, max_value=100, allow_nan=False).map(lambda score: round(score, 3))
+SCORES = st.floats(min_value=0, max_value=100, allow_nan=False).map(lambda score: round(score, 3))
 RANKINGS = st.dictionaries(st.sampled_from("abcdefgh"), SCORES).map(
     lambda scores: [Ranked(id=key, score=score) for key, score in sorted(scores.items(), key=lambda it: -it[1])]
 )
@@ -52,6 +52,11 @@ def test_who_is_ahead_in_both_rankings_stays_ahead(dense, bm25, share):
 def test_without_one_ranking_the_other_one_decides(ranking, share):
     scores = [point.dense for point in fuse(ranking, [], words_share=share)]
     assert scores == sorted((point.score for point in ranking), reverse=True)
+
+
+def test_vectors_that_all_point_away_keep_their_order():
+    dense = [Ranked(id="less", score=-0.1), Ranked(id="more", score=-0.9)]
+    assert ids(fuse(dense, [], words_share=0.0)) == ["less", "more"]
 
 
 def test_nothing_fused_is_nothing():
