@@ -1,6 +1,7 @@
-"""How well documents are found: the product's own ingestion, store and retriever, counted by trec_eval.
+"""How well documents are found: the product's own ingestion and search, counted by trec_eval.
 
-A document's rank is that of its best passage, as the retriever gives them. Each question is asked as a user's would be.
+A document's rank is that of its best passage. Hybrid weighs each question as the service does; what the service does
+with the list after that (duplicates, shares of documents) is left out, as judgements count every document.
 """
 
 import statistics
@@ -18,6 +19,7 @@ from evals.datasets import Dataset
 from evals.statistics import Interval, bootstrap
 from rag.types import Query
 from service.resources import Resources
+from service.routing import words_share_of
 from service.settings import Settings
 
 Ranking = Literal["dense", "bm25", "hybrid"]
@@ -26,7 +28,8 @@ MEASURES = {"nDCG@10": nDCG @ 10, "R@5": R @ 5, "R@10": R @ 10, "R@100": R @ 100
 _COLUMNS = ("mode", "questions", *MEASURES, "nDCG@10, 95 % interval", "p50")
 HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
 _DOCUMENTS = 100
-_SHARES = {"dense": 0.0, "bm25": 1.0}
+# Enough for a hundred documents that come with three passages each.
+_PASSAGES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,9 @@ async def _measure(mode: Ranking, dataset: Dataset, resources: Resources) -> Res
 async def _ask(text: str, mode: Ranking, resources: Resources) -> list[str]:
     """Documents, best first."""
     vector = await resources.embedder.embed_query(text)
-    query = Query(text=text, vector=vector, words_share=_SHARES.get(mode, 0.5))
-    hits = await resources.store.search(SCOPE, query, limit=_DOCUMENTS * 3)
+    share = {"dense": 0.0, "bm25": 1.0, "hybrid": words_share_of(text)}[mode]
+    query = Query(text=text, vector=vector, words_share=share)
+    hits = await resources.store.search(SCOPE, query, limit=_PASSAGES)
     return list(dict.fromkeys(hit.chunk.document_id for hit in hits))
 
 

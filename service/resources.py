@@ -27,7 +27,6 @@ class Resources:
     keys: Keys
     embedder: Embedder
     store: StoreReader
-    retriever: Retriever
     inbox: Inbox
     answerer: Answerer
 
@@ -42,17 +41,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         )
         store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
         generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
-        retriever = Retriever(store, settings.retrieval)
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
             embedder=embedder,
             store=store,
-            retriever=retriever,
             inbox=FolderInbox(settings.inbox_dir),
             answerer=Answerer(
                 embedder,
-                retriever,
+                Retriever(store, settings.retrieval),
                 build_writers(embedder, generator),
                 default_mode(settings.answering, settings.generator),
             ),

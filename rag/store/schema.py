@@ -14,8 +14,8 @@ from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Q
 
 DENSE = "dense"
 SPARSE = "bm25"
-CANDIDATES_PER_RESULT = 5
-MIN_CANDIDATES = 200
+CANDIDATES_PER_RESULT = 2
+MIN_CANDIDATES = 100
 
 SCHEMA = 3
 """Raised with every change that makes points of before unreadable."""
