@@ -23,10 +23,9 @@ def folder(tmp_path):
     (target / "corpus.jsonl").write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines))
     questions = [{"_id": name, "text": f"Question {name}?"} for name in ("q2", "q1", "q3")]
     (target / "queries.jsonl").write_text("\n".join(map(json.dumps, questions)) + "\n")
-    (target / "qrels" / "test.tsv").write_text(
-        "query-id\tcorpus-id\tscore\nq1\td1\t2\nq2\td1\t-1\nq2\td2\t1\nq3\td1\t0\n"
-    )
-    (target / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\nq3\td1\t1\n")
+    head = "query-id\tcorpus-id\tscore\n"
+    (target / "qrels" / "test.tsv").write_text(f"{head}q1\td1\t2\nq2\td1\t-1\nq2\td2\t1\nq3\td1\t0\n")
+    (target / "qrels" / "train.tsv").write_text(f"{head}q3\td1\t1\n")
     return target
 
 
@@ -61,7 +60,7 @@ def test_a_document_keeps_its_marks_and_one_without_text_is_left_out(folder):
 def test_a_split_is_chosen_by_name(folder):
     dataset = read_dataset(folder, split="train")
     assert (dataset.split, list(dataset.questions)) == ("train", ["q3"])
-    with pytest.raises(InvalidInput, match="dev.tsv"):
+    with pytest.raises(InvalidInput, match=r"dev\.tsv"):
         read_dataset(folder, split="dev")
 
 
