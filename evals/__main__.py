@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import gate, ingestion, retrieval, serving
+from evals import gate, ingestion, latency, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
+from evals.latency import measure_latency
 from evals.report import compare_files, report_answers, write_report
 from evals.results import write_runs
 from evals.retrieval import measure_retrieval
@@ -32,6 +33,7 @@ _EXAMPLES = """examples:
   python -m evals accept "Chunks overlap now: recall over length"    makes what is now the baseline
   python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
+  python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals serving                                            the running service, a few minutes
 
 FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
@@ -64,6 +66,11 @@ def main() -> int:
                     documents=arguments.documents,
                 )
                 _report(ingestion.HEADER, asyncio.run(measuring_rounds), arguments.json)
+            case "latency":
+                measuring_times = measure_latency(
+                    arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
+                )
+                _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
             case "serving":
                 _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
@@ -86,7 +93,7 @@ def _answers(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _report(
     header: str,
-    results: Sequence[serving.Figure] | Sequence[ingestion.Round],
+    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[latency.Latency],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -137,6 +144,10 @@ def _parse_arguments() -> argparse.Namespace:
     found.add_argument(
         "--chunks", action="store_true", help="cut documents as the product does; otherwise each is one passage"
     )
+    timed = commands.add_parser("latency", help="one question's passages, the model included")
+    timed.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
+    timed.add_argument("--passages", type=int, default=5000, help="(default: %(default)s)")
+    timed.add_argument("--sample", type=int, default=300, help="this many questions (default: %(default)s)")
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
     taken_in = commands.add_parser(
         "ingestion", help="ingestion against the bare embedder, and over unchanged documents"
@@ -144,7 +155,7 @@ def _parse_arguments() -> argparse.Namespace:
     taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
     taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
     taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
-    for command in (asked, found, served, taken_in):
+    for command in (asked, found, timed, served, taken_in):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 

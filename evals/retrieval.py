@@ -14,11 +14,15 @@ import ir_measures
 from ir_measures import RR, R, nDCG
 from rich.progress import track
 
-from evals.collection import SCOPE, open_resources_over
+from evals.collection import SCOPE, open_collection
 from evals.datasets import Dataset
 from evals.statistics import Interval, bootstrap
+from rag.embedding.base import Embedder
+from rag.embedding.factory import open_embedder
+from rag.http import open_session
+from rag.store.base import StoreReader
+from rag.store.factory import open_reader
 from rag.types import Query
-from service.resources import Resources
 from service.routing import words_share_of
 from service.settings import Settings
 
@@ -64,16 +68,27 @@ async def measure_retrieval(
     dataset: Dataset, modes: Sequence[Ranking], settings: Settings, *, whole: bool
 ) -> list[Result]:
     """Ingests the corpus into a collection of its own and asks every question in each mode."""
-    async with open_resources_over(dataset.documents, settings, whole=whole) as resources:
-        return [await _measure(mode, dataset, resources) for mode in modes]
+    async with (
+        open_collection(dataset.documents, settings, whole=whole) as apart,
+        open_session(apart.http) as session,
+        open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
+        open_reader(apart.store, embedder.identity, root=apart.store_dir) as store,
+    ):
+        return [await _measure(mode, dataset, _Search(embedder, store)) for mode in modes]
 
 
-async def _measure(mode: Ranking, dataset: Dataset, resources: Resources) -> Result:
+@dataclass(frozen=True, slots=True)
+class _Search:
+    embedder: Embedder
+    store: StoreReader
+
+
+async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Result:
     run: dict[str, dict[str, float]] = {}
     seconds = []
     for question, text in track(dataset.questions.items(), mode):
         began = time.perf_counter()
-        found = await _ask(text, mode, resources)
+        found = await _ask(text, mode, search)
         seconds.append(time.perf_counter() - began)
         # Asked with a document's own text, a data set does not count that document.
         documents = [document for document in found if document != question][:_DOCUMENTS]
@@ -81,12 +96,12 @@ async def _measure(mode: Ranking, dataset: Dataset, resources: Resources) -> Res
     return Result(mode=mode, values=_evaluate(dataset, run), p50=statistics.median(seconds))
 
 
-async def _ask(text: str, mode: Ranking, resources: Resources) -> list[str]:
+async def _ask(text: str, mode: Ranking, search: _Search) -> list[str]:
     """Documents, best first."""
-    vector = await resources.embedder.embed_query(text)
+    vector = await search.embedder.embed_query(text)
     share = {"dense": 0.0, "bm25": 1.0, "hybrid": words_share_of(text)}[mode]
     query = Query(text=text, vector=vector, words_share=share)
-    hits = await resources.store.search(SCOPE, query, limit=_PASSAGES)
+    hits = await search.store.search(SCOPE, query, limit=_PASSAGES)
     return list(dict.fromkeys(hit.chunk.document_id for hit in hits))
 
 

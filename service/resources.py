@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
@@ -25,7 +24,6 @@ class Resources:
 
     settings: Settings
     keys: Keys
-    embedder: Embedder
     store: StoreReader
     inbox: Inbox
     answerer: Answerer
@@ -44,7 +42,6 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
-            embedder=embedder,
             store=store,
             inbox=FolderInbox(settings.inbox_dir),
             answerer=Answerer(

@@ -85,6 +85,12 @@ class Collections:
         with translated_errors():
             await self._client.delete_collection(collection)
 
+    async def clear(self) -> None:
+        """Drops the current collection and its alias."""
+        current = await self.current()
+        if current is not None:
+            await self.drop(current)
+
     async def switch_to(self, collection: str) -> None:
         """Moves the alias, and keeps what was current for `roll_back`."""
         before = await self.current()
