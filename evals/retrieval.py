@@ -7,7 +7,7 @@ with the list after that (duplicates, shares of documents) is left out, as judge
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import ir_measures
@@ -22,8 +22,7 @@ from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
-from rag.types import Query
-from service.routing import words_share_of
+from service.retrieval import Retriever
 from service.settings import Settings
 
 Ranking = Literal["dense", "bm25", "hybrid"]
@@ -74,13 +73,15 @@ async def measure_retrieval(
         open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
         open_reader(apart.store, embedder.identity, root=apart.store_dir) as store,
     ):
-        return [await _measure(mode, dataset, _Search(embedder, store)) for mode in modes]
+        search = _Search(embedder, store, Retriever(store, apart.retrieval))
+        return [await _measure(mode, dataset, search) for mode in modes]
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     embedder: Embedder
     store: StoreReader
+    retriever: Retriever
 
 
 async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Result:
@@ -99,8 +100,9 @@ async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Result:
 async def _ask(text: str, mode: Ranking, search: _Search) -> list[str]:
     """Documents, best first."""
     vector = await search.embedder.embed_query(text)
-    share = {"dense": 0.0, "bm25": 1.0, "hybrid": words_share_of(text)}[mode]
-    query = Query(text=text, vector=vector, words_share=share)
+    query = search.retriever.to_query(text, vector)
+    if mode != "hybrid":
+        query = replace(query, words_share={"dense": 0.0, "bm25": 1.0}[mode])
     hits = await search.store.search(SCOPE, query, limit=_PASSAGES)
     return list(dict.fromkeys(hit.chunk.document_id for hit in hits))
 

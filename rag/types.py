@@ -126,8 +126,10 @@ class Query:
 
     text: str
     vector: Vector
-    words_share: float = 0.5
+    words_share: float = 0.4
     """Of the fused score, what BM25 gives: 0 searches by the vector alone, 1 by the words alone."""
+    feedback: float = 0.0
+    """How far the vector moves towards the best passage, to search once more with it (Rocchio, 1971); 0: once only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,12 +29,17 @@ class Retriever:
         self, scope: Scope, question: str, vector: Vector, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """The best passages, best first."""
-        query = Query(text=question, vector=vector, words_share=words_share_of(question))
+        query = self.to_query(question, vector)
         candidates = await self._store.search(scope, query, limit=_candidates_for(limit), where=where)
         # A reranker stands here: it reorders candidates, and what follows takes them in whatever order they come.
         hits = self._choose(candidates, limit)
         RETRIEVED_CHUNKS.observe(len(hits))
         return hits
+
+    def to_query(self, question: str, vector: Vector) -> Query:
+        """What the question asks the store for."""
+        share = words_share_of(question)
+        return Query(text=question, vector=vector, words_share=share, feedback=self._settings.feedback)
 
     async def expand(self, scope: Scope, hits: Sequence[ScoredChunk]) -> list[ScoredChunk]:
         """The same passages, longer: for whoever reads them as a whole."""

@@ -44,6 +44,9 @@ class RetrievalSettings(Part):
     min_similarity: float = Field(
         0.28, ge=-1, le=1, description="No passage this near (cosine, ±0.1 by shared words): not in the documents."
     )
+    feedback: float = Field(
+        0.2, ge=0, le=1, description="How far the best passage found draws a second search to itself; 0: one search."
+    )
     per_document: int | None = Field(
         None, ge=1, description="Passages of one document, while others have something; unset: no matter how many."
     )

@@ -10,12 +10,12 @@ import qdrant_edge
 
 from rag.errors import IndexMismatch
 from rag.store.fusion import Fused
-from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
+from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk, Vector
 
 DENSE = "dense"
 SPARSE = "bm25"
 CANDIDATES_PER_RESULT = 2
-MIN_CANDIDATES = 100
+MIN_CANDIDATES = 200
 
 SCHEMA = 3
 """Raised with every change that makes points of before unreadable."""
@@ -87,6 +87,13 @@ def candidates_for(limit: int) -> int:
 def rankings_of(query: Query) -> tuple[str, ...]:
     """The vectors that count for it: a share of nothing is not searched for."""
     return tuple(name for name, counts in ((DENSE, query.words_share < 1), (SPARSE, query.words_share > 0)) if counts)
+
+
+def moved_towards(best: Vector, query: Query) -> Vector:
+    """The query's vector, nearer to what was found best; norm 1."""
+    moved: Vector = query.vector + np.float32(query.feedback) * best
+    moved /= np.linalg.norm(moved)
+    return moved
 
 
 def to_scored_chunk(fused: Fused, point: Point, query: Query) -> ScoredChunk:

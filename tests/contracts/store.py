@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ def direction(axis: int) -> np.ndarray:
     vector = np.zeros(DIMENSION, dtype=np.float32)
     vector[axis] = 1
     return vector
+
+
+def diagonal(*axes: int) -> np.ndarray:
+    vector = sum(direction(axis) for axis in axes)
+    return vector / np.linalg.norm(vector)
 
 
 def point(text: str, *, axis: int = 0, document: str = "doc", ordinal: int = 0, **changes) -> Point:
@@ -163,6 +169,19 @@ class StoreContract:
             for share in (0.1, 0.9)
         }
         assert first == {0.1: "pears", 0.9: "apples"}
+
+    async def test_feedback_brings_what_is_near_to_the_best_passage(self, store):
+        best = point("apples", axis=0)
+        near = Point(chunk=point("pears", document="b").chunk, vector=diagonal(0, 1))
+        far = [Point(chunk=point(f"plum {n}", document=f"p{n}").chunk, vector=diagonal(2, 3)) for n in range(3)]
+        await put(store, OURS, [best, near, *far])
+        await store.publish()
+        asked = Query(text="apples", vector=diagonal(1, 2, 3), words_share=0.6)
+        without = [hit.chunk.text for hit in await store.search(OURS, asked, limit=5)]
+        found = await store.search(OURS, replace(asked, feedback=1.0), limit=5)
+        assert (without[0], without[-1]) == ("apples", "pears")
+        assert [hit.chunk.text for hit in found[:2]] == ["apples", "pears"]
+        assert found[0].similarity == pytest.approx(0, abs=1e-6)
 
     async def test_writing_a_chunk_twice_leaves_one(self, store):
         await put(store, OURS, [point("same")])
