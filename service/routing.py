@@ -14,16 +14,19 @@ WORDS_FIRST: Final = 0.8
 _QUOTED: Final = re.compile(r"\"[^\"]{3,}\"|“[^”]{3,}”|`[^`]{2,}`")
 _IDENTIFIER: Final = re.compile(
     r"""(?<![\w/.-])(?:
-      --?[a-z][a-z0-9]*(?:-[a-z0-9]+)*             # an option of a command
+      (?<!\S)--?[a-z][a-z0-9]*(?:-[a-z0-9]+)*      # an option of a command
     | \w*[a-z0-9]_[\w_]*\w                         # snake_case
     | [A-Z][A-Z0-9]*_[A-Z0-9_]+                    # A_CONSTANT
-    | [a-z]+[A-Z]\w*                               # camelCase
-    | (?:[A-Z][a-z0-9]+){2,}                       # PascalCase
-    | [A-Z]{1,6}-?\d{3,}(?:-\d+)*                  # E1234, CVE-2024-1234
+    | [a-z]{2,}[A-Z][a-z]\w*                       # camelCase
+    | (?:[A-Z]+[a-z]{2,}){2,}                      # PascalCase
+    | [A-Z]{1,6}-?\d{4,}(?:-\d+)*                  # E1234, CVE-2024-1234
     | 0x[0-9a-fA-F]+                               # a number in memory
+    | \d+\.\d+\.\d+(?:\.\d+)?                     # a version, an address
+    | https?://\S+
     | [\w-]+(?:\.[\w-]+)*\.(?:py|js|ts|json|ya?ml|toml|md|rst|txt|html|css|sh|cfg|ini|env|conf|log|sql|csv|pdf|xml)\b
     | /(?:[\w.-]+/)+[\w.-]* | (?:[A-Za-z_.][\w.-]*/){2,}[\w.-]*     # a path
-    | [a-z_]\w*(?:\.[a-z_]\w+)+(?:\(\))?           # module.function
+    | [A-Za-z_]\w*(?:\.[A-Za-z_]\w+)+(?:\(\))?     # module.function
+    | \w+\(\)                                      # a function
     )(?![\w/])""",
     re.VERBOSE,
 )

@@ -20,6 +20,10 @@ from service.routing import BALANCED, WORDS_FIRST, words_share_of
         "What does asyncio.to_thread() do?",
         'Where does it say "the waiting room is full"?',
         "What is `current`?",
+        "What changed in 0.67.0?",
+        "What does http://localhost:9090/graph show?",
+        "When do I need HTTPBasicCredentials?",
+        "Who calls fastapi.Response?",
         "why 0x80070005",
     ],
 )
@@ -34,6 +38,7 @@ def test_a_question_that_names_a_thing_by_its_letters_leans_on_words(question):
         "What is a well-known and/or high-quality pump?",
         "How many Panthers won 12 games in 2015, e.g. at home?",
         "Does IL-6 raise p53 in CD4+ cells?",
+        "Does miR-155 or siRNA against bind mRNA?",
         "What's the U.S. population's growth since 1990?",
         "Who said 'yes' first?",
         "",
