@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import gate, ingestion, latency, retrieval, serving
+from evals import gate, ingestion, latency, memory, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.gold import GOLDEN, read_question_set
@@ -34,6 +34,7 @@ _EXAMPLES = """examples:
   python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals latency --passages 5000                            passages for one question, the model included
+  python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
   python -m evals serving                                            the running service, a few minutes
 
 FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
@@ -65,7 +66,12 @@ def main() -> int:
                     rounds=arguments.rounds,
                     documents=arguments.documents,
                 )
-                _report(ingestion.HEADER, asyncio.run(measuring_rounds), arguments.json)
+                measured = asyncio.run(measuring_rounds)
+                _report(ingestion.HEADER, measured, arguments.json)
+                print(ingestion.to_summary(measured))
+            case "memory":
+                peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
+                _report(memory.HEADER, peaks, arguments.json)
             case "latency":
                 measuring_times = measure_latency(
                     arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
@@ -93,7 +99,7 @@ def _answers(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _report(
     header: str,
-    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[latency.Latency],
+    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[latency.Latency] | Sequence[memory.Peak],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -155,13 +161,29 @@ def _parse_arguments() -> argparse.Namespace:
     taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
     taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
     taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
-    for command in (asked, found, timed, served, taken_in):
+    kept = commands.add_parser("memory", help="resident memory of ingestion as the corpus grows")
+    kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
+    kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
+    kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
+    for command in (asked, found, timed, served, taken_in, kept):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 
 
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
 def _modes(text: str) -> list[Mode]:
     return _among(get_args(Mode), text)
+
+
+def _kinds(text: str) -> list[memory.Kind]:
+    return _among(get_args(memory.Kind), text)
+
+
+def _places(text: str) -> list[memory.Place]:
+    return _among(get_args(memory.Place), text)
 
 
 def _rankings(text: str) -> list[retrieval.Ranking]:

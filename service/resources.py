@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
-from rag.inbox.folder import FolderInbox
+from rag.inbox.factory import open_inbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
@@ -39,11 +39,12 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         )
         store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
         generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
+        inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
             store=store,
-            inbox=FolderInbox(settings.inbox_dir),
+            inbox=inbox,
             answerer=Answerer(
                 embedder,
                 Retriever(store, settings.retrieval),

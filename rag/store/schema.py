@@ -23,7 +23,7 @@ SCHEMA = 3
 KEYWORD_FIELDS = ("tenant", "document_id", "media_type", "version", "state", "labels")
 PREFIX_FIELDS = ("uri",)
 """Keywords that are also searched for by their beginning."""
-INTEGER_FIELDS = ("ordinal",)
+INTEGER_FIELDS = ("ordinal", "order")
 FLOAT_FIELDS = ("ingested_at",)
 
 
@@ -106,10 +106,20 @@ def to_point_id(scope: Scope, chunk: Chunk) -> str:
     return str(uuid5(UUID(chunk.id), f"{scope.tenant}\n{chunk.version}"))
 
 
-def to_payload(scope: Scope, chunk: Chunk, state: State) -> dict[str, Any]:
+def to_payload(scope: Scope, point: Point, state: State) -> dict[str, Any]:
     """The chunk, whose it is, and its metadata once more as labels: one index serves every key."""
-    own = {"tenant": scope.tenant, "state": state, "labels": [_label(*pair) for pair in chunk.metadata.items()]}
-    return asdict(chunk) | own | {"heading_path": list(chunk.heading_path), "metadata": dict(chunk.metadata)}
+    chunk = point.chunk
+    own = {"tenant": scope.tenant, "state": state, "order": point.order}
+    labels = [_label(key, value) for key, value in chunk.metadata.items()]
+    return (
+        asdict(chunk)
+        | own
+        | {
+            "heading_path": list(chunk.heading_path),
+            "metadata": dict(chunk.metadata),
+            "labels": labels,
+        }
+    )
 
 
 def to_chunk(payload: dict[str, Any]) -> Chunk:
