@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import gate, ingestion, memory, retrieval, serving
+from evals import gate, ingestion, latency, memory, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.everything import measure_everything
 from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
+from evals.latency import measure_latency
 from evals.report import compare_files, report_answers, write_report
 from evals.results import write_runs
 from evals.retrieval import measure_retrieval
@@ -33,6 +34,7 @@ _EXAMPLES = """examples:
   python -m evals accept "Chunks overlap now: recall over length"    makes what is now the baseline
   python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
+  python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
   python -m evals serving                                            the running service, a few minutes
 
@@ -73,6 +75,11 @@ def main() -> int:
             case "memory":
                 peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
                 _report(memory.HEADER, peaks, arguments.json)
+            case "latency":
+                measuring_times = measure_latency(
+                    arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
+                )
+                _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
             case "serving":
                 _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
@@ -95,7 +102,7 @@ def _answers(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _report(
     header: str,
-    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[memory.Peak],
+    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[latency.Latency] | Sequence[memory.Peak],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -150,6 +157,10 @@ def _parse_arguments() -> argparse.Namespace:
     found.add_argument(
         "--chunks", action="store_true", help="cut documents as the product does; otherwise each is one passage"
     )
+    timed = commands.add_parser("latency", help="one question's passages, the model included")
+    timed.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
+    timed.add_argument("--passages", type=int, default=5000, help="(default: %(default)s)")
+    timed.add_argument("--sample", type=int, default=300, help="this many questions (default: %(default)s)")
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
     taken_in = commands.add_parser(
         "ingestion", help="ingestion against the bare embedder, and over unchanged documents"
@@ -161,7 +172,7 @@ def _parse_arguments() -> argparse.Namespace:
     kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
     kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
     kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
-    for command in (asked, found, served, taken_in, kept):
+    for command in (asked, found, timed, served, taken_in, kept):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 

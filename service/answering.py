@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse
-from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
+from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
 from service.generation.base import Usage
 from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
 from service.retrieval import Retriever
@@ -89,8 +89,9 @@ class Answerer:
         """The first half of an answer: the passages it would be written from."""
         vector = await self._embedder.embed_query(inquiry.question)
         watch.lap("embed")
-        query = Query(text=inquiry.question, vector=vector)
-        hits = await self._retriever.retrieve(inquiry.scope, query, limit=inquiry.limit, where=inquiry.where)
+        hits = await self._retriever.retrieve(
+            inquiry.scope, inquiry.question, vector, limit=inquiry.limit, where=inquiry.where
+        )
         watch.lap("search")
         return Material(question=inquiry.question, vector=vector, hits=hits)
 
@@ -100,6 +101,8 @@ class Answerer:
         material = await self.search(inquiry, watch)
         mode = inquiry.mode or self._default_mode
         if self._retriever.is_relevant(material.question, material.hits):
+            if mode == "generate":  # Quotes are picked by sentence, and more sentences are more to mistake.
+                material = replace(material, hits=await self._retriever.expand(inquiry.scope, material.hits))
             events = self._write(material, mode, watch)
         else:
             events = self._refuse(mode, watch)
