@@ -68,10 +68,12 @@ def compare_files(new: Path, old: Path) -> str:
 def to_table(runs: Sequence[Run]) -> str:
     """A row for each measure, a column for each run: mean (95 % interval), questions where they are not all."""
     names = [run.name for run in runs]
+    # Where every question has an answer, every refusal is wrong: "answerable questions answered" says it.
+    has_unanswerable = "refusal_recall" in runs[0].measures
     lines = [f"| {len(runs[0].scores)} questions | {' | '.join(names)} |", "|---" * (len(runs) + 1) + "|"]
     for measure, title in _MEASURES.items():
         cells = [_cell(run, measure) for run in runs]
-        if any(cells):
+        if any(cells) and (measure != "refusal_precision" or has_unanswerable):
             lines.append(f"| {title} | {' | '.join(cell or '-' for cell in cells)} |")
     return "\n".join(lines)
 
