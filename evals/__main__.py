@@ -9,10 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import answers, ingestion, retrieval, serving
+from evals import answers, ingestion, reranking, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.ingestion import measure_ingestion
+from evals.reranking import measure_reranking
 from evals.retrieval import measure_retrieval
 from evals.statistics import compare
 from ingest.settings import Settings as IngestSettings
@@ -44,6 +45,11 @@ def main() -> int:
                 dataset = read_dataset(folder, split=arguments.split)
                 found = asyncio.run(measure_retrieval(dataset, arguments.modes, settings, whole=not arguments.chunks))
                 _report_retrieval(found, arguments.json)
+            case "reranking":
+                folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
+                training = read_dataset(folder, split="train") if arguments.train else None
+                comparing = measure_reranking(read_dataset(folder), training, settings)
+                _report_reranking(asyncio.run(comparing), arguments.json)
             case "ingestion":
                 measuring_rounds = measure_ingestion(
                     str(arguments.folder),
@@ -80,6 +86,11 @@ def _report_retrieval(results: Sequence[retrieval.Result], target: Path | None) 
         target.write_text(json.dumps({result.mode: result.to_json() for result in results}, indent=1))
 
 
+def _report_reranking(found: reranking.Comparison, target: Path | None) -> None:
+    _report(reranking.HEADER, found.results, target)
+    print(f"\n{found.model} over {found.candidates} candidates: {found.p50:.3f} s a question (median)")
+
+
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m evals",
@@ -103,6 +114,9 @@ def _parse_arguments() -> argparse.Namespace:
     found.add_argument(
         "--chunks", action="store_true", help="cut documents as the product does; otherwise each is one passage"
     )
+    ordered = commands.add_parser("reranking", help="the configured reranker's gain on a data set in BEIR's form")
+    ordered.add_argument("dataset", metavar="FOLDER", help="a folder, or a name as above")
+    ordered.add_argument("--train", action="store_true", help="a small cross-encoder from its training questions")
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
     taken_in = commands.add_parser(
         "ingestion", help="ingestion against the bare embedder, and over unchanged documents"
@@ -110,7 +124,7 @@ def _parse_arguments() -> argparse.Namespace:
     taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
     taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
     taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
-    for command in (asked, found, served, taken_in):
+    for command in (asked, found, ordered, served, taken_in):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 
