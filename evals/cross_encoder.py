@@ -52,7 +52,7 @@ def train_cross_encoder(lessons: Sequence[Lesson], target: Path) -> None:
         # The right passage stands first among those it is shown with.
         loss = torch.nn.functional.cross_entropy(logits, torch.zeros(len(step), dtype=torch.long))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch left its type out
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
