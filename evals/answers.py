@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.progress import track
 
 from evals.collection import SCOPE, open_resources_over
@@ -41,7 +42,7 @@ async def ask_all(
     return {
         question.id: score(question, await _ask(question, mode, resources))
         | {"nearness": await _nearness(question, resources)}
-        for question in track(questions, label)
+        for question in track(questions, label, console=Console(stderr=True))
     }
 
 

@@ -53,9 +53,7 @@ def _name(need: int) -> str:
     return f"need {need}"
 
 
-def _calculate(
-    needed: Mapping[str, Mapping[str, int]], found: Mapping[str, Mapping[str, float]]
-) -> dict[str, Scores]:
+def _calculate(needed: Mapping[str, Mapping[str, int]], found: Mapping[str, Mapping[str, float]]) -> dict[str, Scores]:
     scores: dict[str, Scores] = {question: {} for question in needed}
     for metric in ir_measures.iter_calc(_MEASURES, needed, found):
         scores[metric.query_id][str(metric.measure)] = metric.value

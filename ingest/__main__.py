@@ -10,8 +10,9 @@ from ingest.retrying import log_retries
 from ingest.settings import Settings
 from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
-from rag.errors import GroundworkError, InvalidInput, Locked, Unavailable
-from rag.inbox.folder import FolderInbox
+from rag.errors import GroundworkError, InvalidInput
+from rag.inbox.factory import open_dead_letters, open_inbox
+from rag.metadata import parse_pairs
 from rag.settings import LocalEmbedderSettings, ServerStoreSettings, read_settings
 from rag.telemetry import configure_logging
 from rag.types import Scope
@@ -25,8 +26,10 @@ _EXAMPLES = """examples:
   python -m ingest run docs/ --json               the summary as one JSON object
   python -m ingest run docs/ --prune              and remove what is gone from there
   python -m ingest run crawl:https://example.org/docs/    what is linked below that folder
+  python -m ingest run s3://bucket/handbook --prune       an object store, through its fsspec driver
   python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
+  python -m ingest run runbooks/ --metadata team=ops      narrows searches: "filter": {"metadata": {"team": ["ops"]}}
   python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
   python -m ingest promote --to http://127.0.0.1:6333     the embedded collection to a Qdrant server
   python -m ingest reindex --embedder BAAI/bge-small-en-v1.5     another embedder, without downtime
@@ -70,10 +73,13 @@ def _parse_arguments() -> argparse.Namespace:
             "sources",
             nargs="+",
             metavar="SOURCE",
-            help="a file, folder, glob or URL, sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines",
+            help="a file, folder, glob or URL (http:, s3:, …), sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines",
         )
         command.add_argument("--tenant", default="default", help="whose documents these are (default: %(default)s)")
         command.add_argument("--ignore", action="append", default=[], metavar="PATTERN", help="in gitignore's syntax")
+        command.add_argument(
+            "--metadata", action="append", default=[], metavar="KEY=VALUE", help="of these documents; again for more"
+        )
         command.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     run.add_argument("--prune", action="store_true", help="remove documents that are gone from the source")
     run.add_argument("--watch", type=float, metavar="SECONDS", help="again after so many seconds, until stopped")
@@ -112,20 +118,24 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
         case "enqueue":
             from ingest.enqueue import enqueue  # noqa: PLC0415
 
-            inbox = FolderInbox(settings.inbox_dir)
             scope = Scope(tenant=arguments.tenant)
-            put, rejected = await enqueue(arguments.sources, settings, scope, inbox, ignore=arguments.ignore)
+            metadata = parse_pairs(arguments.metadata)
+            async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
+                put, rejected = await enqueue(
+                    arguments.sources, settings, scope, inbox, ignore=arguments.ignore, metadata=metadata
+                )
             return _show_enqueued(put, rejected, as_json=arguments.json)
         case "status":
             from ingest.status import read_status  # noqa: PLC0415
 
-            status = await read_status(settings, FolderInbox(settings.inbox_dir))
+            async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
+                status = await read_status(settings, inbox)
             print(status.to_json() if arguments.json else status.to_text())  # noqa: T201
         case "dead-letter":
             from ingest.deadletter import look_after  # noqa: PLC0415
 
-            inbox = FolderInbox(settings.inbox_dir)
-            print(await look_after(inbox, arguments.action, arguments.ids, as_json=arguments.json))  # noqa: T201
+            async with open_dead_letters(settings.inbox, root=settings.inbox_dir) as letters:
+                print(await look_after(letters, arguments.action, arguments.ids, as_json=arguments.json))  # noqa: T201
         case "reindex":
             await _reindex(arguments, settings)
         case "promote":
@@ -170,28 +180,46 @@ def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:
 
 
 async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.watch is not None:
+        return await _watch(arguments, settings)
     from ingest.run import run  # noqa: PLC0415
 
-    while True:
-        try:
-            summary = await run(
-                arguments.sources,
-                settings,
-                Scope(tenant=arguments.tenant),
-                ignore=arguments.ignore,
-                dry_run=arguments.dry_run,
-                prune=arguments.prune,
-                quiet=arguments.json,
-            )
-            print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run), flush=True)  # noqa: T201
-        except (Locked, Unavailable) as error:
-            # The next pass may find it free.
-            if arguments.watch is None:
-                raise
-            print(f"ingest: {error}", file=sys.stderr)  # noqa: T201
-        if arguments.watch is None:
-            return _SOME_REJECTED if summary.rejected else 0
-        await asyncio.sleep(arguments.watch)
+    summary = await run(
+        arguments.sources,
+        settings,
+        Scope(tenant=arguments.tenant),
+        ignore=arguments.ignore,
+        metadata=parse_pairs(arguments.metadata),
+        dry_run=arguments.dry_run,
+        prune=arguments.prune,
+        quiet=arguments.json,
+    )
+    print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run), flush=True)  # noqa: T201
+    return _SOME_REJECTED if summary.rejected else 0
+
+
+async def _watch(arguments: argparse.Namespace, settings: Settings) -> int:
+    from ingest.watch import Watched, watch  # noqa: PLC0415
+
+    if arguments.dry_run:
+        raise InvalidInput("--dry-run looks once; leave out --watch.")
+    watched = Watched(
+        sources=arguments.sources,
+        scope=Scope(tenant=arguments.tenant),
+        seconds=arguments.watch,
+        ignore=arguments.ignore,
+        metadata=parse_pairs(arguments.metadata),
+        prune=arguments.prune,
+    )
+    await watch(
+        watched,
+        settings,
+        show=lambda summary: print(  # noqa: T201
+            summary.to_json() if arguments.json else summary.to_text(dry_run=False), flush=True
+        ),
+        complain=lambda line: print(f"ingest: {line}", file=sys.stderr, flush=True),  # noqa: T201
+    )
+    return 0
 
 
 def _show_enqueued(put: int, rejected: list[Rejection], *, as_json: bool) -> int:

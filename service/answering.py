@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse
-from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
+from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
 from service.generation.base import Usage
 from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
 from service.retrieval import Retriever
@@ -78,21 +78,38 @@ class Answerer:
     """The use case; it knows no HTTP, no database and no model by name."""
 
     def __init__(
-        self, embedder: Embedder, retriever: Retriever, writers: Mapping[Mode, Writer], default_mode: Mode
+        self,
+        embedder: Embedder,
+        retriever: Retriever,
+        writers: Mapping[Mode, Writer],
+        default_mode: Mode,
+        *,
+        first_text_seconds: float,
     ) -> None:
         self._embedder = embedder
         self._retriever = retriever
         self._writers = writers
         self._default_mode = default_mode
+        self._first_text_seconds = first_text_seconds
+        self._writing_seconds = dict.fromkeys(writers, 0.0)
 
     async def search(self, inquiry: Inquiry, watch: Stopwatch) -> Material:
         """The first half of an answer: the passages it would be written from."""
+        return await self._search(inquiry, watch, until=watch.arrived + self._first_text_seconds)
+
+    async def _search(self, inquiry: Inquiry, watch: Stopwatch, *, until: float) -> Material:
         vector = await self._embedder.embed_query(inquiry.question)
         watch.lap("embed")
-        query = Query(text=inquiry.question, vector=vector)
-        hits = await self._retriever.retrieve(inquiry.scope, query, limit=inquiry.limit, where=inquiry.where)
-        watch.lap("search")
-        return Material(question=inquiry.question, vector=vector, hits=hits)
+        found = await self._retriever.retrieve(
+            inquiry.scope,
+            inquiry.question,
+            vector,
+            limit=inquiry.limit,
+            watch=watch,
+            where=inquiry.where,
+            until=until,
+        )
+        return Material(question=inquiry.question, vector=vector, hits=found.hits, reranking=found.reranking)
 
     async def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
         """Whatever fails before the first piece of text is there is raised before the first event."""
@@ -100,6 +117,8 @@ class Answerer:
         material = await self.search(inquiry, watch)
         mode = inquiry.mode or self._default_mode
         if self._retriever.is_relevant(material.question, material.hits):
+            if mode == "generate":  # Quotes are picked by sentence, and more sentences are more to mistake.
+                material = replace(material, hits=await self._retriever.expand(inquiry.scope, material.hits))
             events = self._write(material, mode, watch)
         else:
             events = self._refuse(mode, watch)

@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
-from rag.inbox.folder import FolderInbox
+from rag.inbox.factory import open_inbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
 from service.generation.factory import open_generator
 from service.keys import Keys
+from service.reranking.factory import open_reranker
 from service.retrieval import Retriever
 from service.settings import Settings
 from service.writing.factory import build_writers, default_mode
@@ -25,9 +25,7 @@ class Resources:
 
     settings: Settings
     keys: Keys
-    embedder: Embedder
     store: StoreReader
-    retriever: Retriever
     inbox: Inbox
     answerer: Answerer
 
@@ -41,18 +39,17 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             open_embedder(settings.embedder, session, models=settings.models_dir)
         )
         store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
+        reranker = await stack.enter_async_context(open_reranker(settings.reranker, session))
         generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
-        retriever = Retriever(store, min_similarity=settings.retrieval.min_similarity)
+        inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
-            embedder=embedder,
             store=store,
-            retriever=retriever,
-            inbox=FolderInbox(settings.inbox_dir),
+            inbox=inbox,
             answerer=Answerer(
                 embedder,
-                retriever,
+                Retriever(store, settings.retrieval, reranker),
                 build_writers(embedder, generator),
                 default_mode(settings.answering, settings.generator),
             ),

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, get_args
@@ -13,18 +13,19 @@ from urllib.parse import quote
 
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.identity import document_id_of
-from ingest.sources.stepping import stepped
+from ingest.sources.stepping import as_they_come, stepped
 from rag.errors import InvalidInput
+from rag.metadata import to_metadata
 from rag.types import DocumentId, MediaType, RawDocument
 
 _STDIN: Final = "stdin:"
 # As the service takes it in its paths, so that each document can be asked for and deleted there.
 _PLAIN_ID: Final = re.compile(r"[\w.-]{1,200}")
-_READ_AHEAD: Final = 1
 
 
 class LineSource:
-    """Finds one document a line: `text` (or `body`), and optionally `id`, `uri` (or `url`), `title`, `media_type`.
+    """Finds one document a line: `text` (or `body`), and optionally `id`, `uri` (or `url`), `title`, `media_type`,
+    `metadata`.
 
     A line's id is its document's id; without one its `uri` names the document, and without that the text itself does.
     """
@@ -41,8 +42,9 @@ class LineSource:
         return None
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
-        # One at a time: whoever writes to standard input slowly is answered as each line comes.
-        async for found in stepped(self._units(), step=_READ_AHEAD):
+        # One at a time: a line may be long, and whoever writes slowly is answered as each line comes.
+        units = stepped(self._units(), step=1) if self._path else as_they_come(self._units())
+        async for found in units:
             yield found
 
     def covers(self, uri: str) -> bool:
@@ -58,8 +60,9 @@ class LineSource:
         except OSError as error:
             yield Rejection(uri=self._base, reason=f"cannot be read: {error.strerror}")
 
-    def _open(self) -> AbstractContextManager[BinaryIO]:
-        return self._path.open("rb") if self._path else nullcontext(sys.stdin.buffer)
+    def _open(self) -> BinaryIO:
+        # Not Python's own standard input: the interpreter cannot end while another thread waits for that.
+        return self._path.open("rb") if self._path else os.fdopen(os.dup(sys.stdin.fileno()), "rb")
 
     def _to_unit(self, number: int, line: bytes) -> Unit | Rejection:
         try:
@@ -101,7 +104,9 @@ def _to_document(fields: dict[str, Any], base: str) -> RawDocument:
     if text is None:
         raise InvalidInput("it has no text")
     media_type = _media_type_of(_text_in(fields, "media_type"))
-    digest = hashlib.sha256("\0".join((media_type, title or "", text)).encode("utf-8", "replace")).hexdigest()
+    metadata = _metadata_in(fields)
+    told = [media_type, title or "", text, *(f"{key}={value}" for key, value in sorted(metadata.items()))]
+    digest = hashlib.sha256("\0".join(told).encode("utf-8", "replace")).hexdigest()
     uri = uri or f"{base}#{quote(key or digest[:32], safe='')}"
     return RawDocument(
         id=DocumentId(key) if key and _PLAIN_ID.fullmatch(key) else document_id_of(uri),
@@ -111,6 +116,7 @@ def _to_document(fields: dict[str, Any], base: str) -> RawDocument:
         body=text.encode("utf-8", "replace"),
         title=title or "",
         validator=f"sha256:{digest}",
+        metadata=metadata,
     )
 
 
@@ -127,6 +133,13 @@ def _text_in(fields: dict[str, Any], *names: str) -> str | None:
             case _:
                 raise InvalidInput(f"its {name} is not a string")
     return None
+
+
+def _metadata_in(fields: dict[str, Any]) -> dict[str, str]:
+    found = fields.get("metadata") or {}
+    if not isinstance(found, dict):
+        raise InvalidInput("its metadata is not an object")
+    return to_metadata(found)
 
 
 def _media_type_of(declared: str | None) -> MediaType:

@@ -1,6 +1,7 @@
 """A Qdrant server or cluster, over gRPC."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,12 +14,17 @@ from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.settings import ServerStoreSettings
 from rag.store.base import Survey
 from rag.store.collections import Collections, translated_errors
-from rag.store.fusion import Ranked, fuse
+from rag.store.fusion import Fused, Ranked, fuse
 from rag.store.schema import (
     DENSE,
     SPARSE,
+    AnyOf,
+    Condition,
+    StartsWith,
+    Within,
     build_bm25,
     candidates_for,
+    moved_towards,
     newest_versions,
     rankings_of,
     require_same_embedder,
@@ -36,6 +42,11 @@ _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
 _MOST_TENANTS = 10_000
 _WATCH_SECONDS = 2.0
+_STAGED_AT = "staged_at"
+# Longer than any document takes from its first staged point to its commit.
+_STAGED_SECONDS = 24 * 3600.0
+
+_Form = list[float] | models.SparseVector
 
 
 class ServerStore:
@@ -51,24 +62,16 @@ class ServerStore:
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """Both rankings as ids and scores in one round trip, fused here; then the points of the best in another."""
-        names, wanted = rankings_of(query), _to_filter(scope, where)
-        requests = [
-            models.QueryRequest(
-                query=self._to_form(query, name), using=name, limit=candidates_for(limit), filter=wanted
-            )
-            for name in names
-        ]
-        with translated_errors():
-            rankings = await self._client.query_batch_points(self._collection, requests)
-        found = {name: _to_ranking(response.points) for name, response in zip(names, rankings, strict=True)}
-        best = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)[:limit]
-        with translated_errors():
-            records = await self._client.retrieve(
-                self._collection, [fused.id for fused in best], with_payload=True, with_vectors=[DENSE]
-            )
-        points = {str(record.id): _to_point(record) for record in records}
+        depth, wanted = candidates_for(limit), _to_filter(scope, where)
+        found = await self._rank({name: self._to_form(query, name) for name in rankings_of(query)}, depth, wanted)
+        fused = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)
+        if query.feedback and len(found) > 1 and (best := await self._retrieve(fused[:1])):
+            again: dict[str, _Form] = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
+            found |= await self._rank(again, depth, wanted)
+            fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
+        points = await self._retrieve(fused[:limit])
         # One that was removed between the two is not there any more.
-        return newest_versions(to_scored_chunk(fused, points[fused.id], query) for fused in best if fused.id in points)
+        return newest_versions(to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points)
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._scroll(scope, where, with_vectors=False):
@@ -116,12 +119,15 @@ class ServerStore:
                     update_mode=models.UpdateMode.INSERT_ONLY,
                 )
 
-    async def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
         self._require_current()
-        owner = _to_owner(scope, document_id)
+        owner, later = _to_owner(scope, document_id), _to_later(order)
         own = models.FieldCondition(key="version", match=models.MatchValue(value=version))
-        show = models.SetPayload(payload={"state": "live"}, filter=models.Filter(must=[*owner, own]))
-        remove = models.FilterSelector(filter=models.Filter(must=[*owner], must_not=[own]))
+        ours = models.Filter(must=[*owner, own], must_not=[*later])
+        show = models.SetPayload(payload={"state": "live", "order": order or 0}, filter=ours)
+        # What is staged stays: another process may be at work on it, and must find it whole when it commits.
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        remove = models.FilterSelector(filter=models.Filter(must=[*owner, live], must_not=[own, *later]))
         # In this order in one request: between the two a search may meet both, and keeps the newer; never neither.
         with translated_errors():
             await self._client.batch_update_points(
@@ -129,15 +135,27 @@ class ServerStore:
                 [models.SetPayloadOperation(set_payload=show), models.DeleteOperation(delete=remove)],
                 wait=True,
             )
+        if later and await self._has_live([*owner, *later]):
+            with translated_errors():
+                await self._client.delete(self._collection, models.FilterSelector(filter=ours), wait=True)
 
-    async def delete(self, scope: Scope, document_id: DocumentId) -> None:
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         self._require_current()
-        wanted = models.Filter(must=[*_to_owner(scope, document_id)])
+        wanted = models.Filter(must=[*_to_owner(scope, document_id)], must_not=[*_to_later(order)])
         with translated_errors():
             await self._client.delete(self._collection, models.FilterSelector(filter=wanted), wait=True)
 
     async def publish(self) -> None:
         """Every write waited for the server's confirmation already."""
+
+    async def sweep(self) -> None:
+        """Removes what killed writers staged and never committed: of long ago only, for others are at work."""
+        staged = models.FieldCondition(key="state", match=models.MatchValue(value="staged"))
+        old = models.FieldCondition(key=_STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
+        with translated_errors():
+            await self._client.delete(
+                self._collection, models.FilterSelector(filter=models.Filter(must=[staged, old])), wait=True
+            )
 
     async def follow(self, collections: Collections, embedder: EmbedderIdentity) -> None:
         """Moves with the alias for ever; to a collection of another embedder only its own users may go."""
@@ -162,6 +180,12 @@ class ServerStore:
         if self._refusal:
             raise self._refusal
 
+    async def _has_live(self, conditions: Sequence[models.FieldCondition]) -> bool:
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        with translated_errors():
+            found = await self._client.count(self._collection, models.Filter(must=[*conditions, live]), exact=True)
+        return found.count > 0
+
     async def _scroll(self, scope: Scope, where: ChunkFilter, *, with_vectors: Any) -> AsyncIterator[models.Record]:
         offset: models.ExtendedPointId | None = None
         while True:
@@ -179,20 +203,36 @@ class ServerStore:
             if offset is None:
                 return
 
-    def _to_form(self, query: Query, name: str) -> list[float] | models.SparseVector:
+    def _to_form(self, query: Query, name: str) -> _Form:
         if name == DENSE:
             dense: list[float] = query.vector.tolist()
             return dense
         words = self._bm25.embed_query(query.text)
         return models.SparseVector(indices=words.indices, values=words.values)
 
+    async def _rank(self, forms: dict[str, _Form], depth: int, wanted: models.Filter) -> dict[str, list[Ranked]]:
+        requests = [
+            models.QueryRequest(query=form, using=name, limit=depth, filter=wanted) for name, form in forms.items()
+        ]
+        with translated_errors():
+            answers = await self._client.query_batch_points(self._collection, requests)
+        return {name: _to_ranking(answer.points) for name, answer in zip(forms, answers, strict=True)}
+
+    async def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
+        if not fused:
+            return {}
+        with translated_errors():
+            records = await self._client.retrieve(
+                self._collection, [it.id for it in fused], with_payload=True, with_vectors=[DENSE]
+            )
+        return {str(record.id): _to_point(record) for record in records}
+
     def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
         words = self._bm25.embed_document(point.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
-        return models.PointStruct(
-            id=to_point_id(scope, point.chunk), vector=vectors, payload=to_payload(scope, point.chunk, "staged")
-        )
+        payload = to_payload(scope, point, "staged") | {_STAGED_AT: time.time()}
+        return models.PointStruct(id=to_point_id(scope, point.chunk), vector=vectors, payload=payload)
 
 
 @asynccontextmanager
@@ -210,6 +250,22 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
             follower.cancel()
             with suppress(asyncio.CancelledError):
                 await follower
+
+
+@asynccontextmanager
+async def open_server_writer(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
+    """The same for who writes: what was staged long ago is swept away."""
+    async with open_server_store(settings, embedder) as store:
+        await store.sweep()
+        yield store
+
+
+@asynccontextmanager
+async def open_server_catalogue(settings: ServerStoreSettings) -> AsyncIterator[ServerStore | None]:
+    """None where the collection is missing."""
+    async with open_client(settings) as client:
+        collection = await Collections(client, settings.collection).current()
+        yield ServerStore(client, collection) if collection else None
 
 
 @asynccontextmanager
@@ -247,12 +303,18 @@ def _dense_of(vectors: Any) -> Any:
 
 
 def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:
-    return models.Filter(
-        must=[
-            models.FieldCondition(key=field, match=models.MatchAny(any=values))
-            for field, values in to_conditions(scope, where).items()
-        ]
-    )
+    return models.Filter(must=[_to_condition(condition) for condition in to_conditions(scope, where)])
+
+
+def _to_condition(condition: Condition) -> models.Condition:
+    match condition:
+        case AnyOf(field=field, values=values):
+            return models.FieldCondition(key=field, match=models.MatchAny(any=values))
+        case StartsWith(field=field, prefixes=prefixes):
+            starts = [models.FieldCondition(key=field, match=models.MatchPrefix(prefix=it)) for it in prefixes]
+            return models.Filter(should=[*starts])
+        case Within(field=field, since=since, before=before):
+            return models.FieldCondition(key=field, range=models.Range(gte=since, lt=before))
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:
@@ -260,3 +322,7 @@ def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldConditi
         models.FieldCondition(key="tenant", match=models.MatchValue(value=scope.tenant)),
         models.FieldCondition(key="document_id", match=models.MatchValue(value=document_id)),
     ]
+
+
+def _to_later(order: int | None) -> list[models.FieldCondition]:
+    return [] if order is None else [models.FieldCondition(key="order", range=models.Range(gt=order))]

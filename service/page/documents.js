@@ -4,14 +4,8 @@ import { deleteDocument, Failure, getDocument, listDocuments, putDocument } from
 import { decide } from "./dialog.js";
 import { createDocumentRow, nameOf } from "./document_row.js";
 
-const MEDIA_TYPES = {
-  md: "text/markdown",
-  markdown: "text/markdown",
-  txt: "text/plain",
-  html: "text/html",
-  htm: "text/html",
-  pdf: "application/pdf",
-};
+// The service knows better than browsers do what a suffix means.
+const UNDECLARED = "application/octet-stream";
 const UNDER_WAY = new Set(["queued", "processing", "deleting"]);
 const MAX_ID_LENGTH = 200;
 const FIRST_LOOK_MS = 200;
@@ -23,6 +17,7 @@ export function openDocuments({ onChange }) {
   const news = document.getElementById("document-news");
   const failure = document.getElementById("document-failure");
   const input = document.getElementById("files");
+  const known = new Set(input.accept.split(",").map((suffix) => suffix.trim()));
 
   /** @type {Map<string, import("./api.js").Document>} */
   const documents = new Map();
@@ -61,14 +56,14 @@ export function openDocuments({ onChange }) {
   }
 
   async function uploadOne(file) {
-    const mediaType = MEDIA_TYPES[file.name.split(".").pop().toLowerCase()];
-    if (!mediaType) throw new Failure(`“${file.name}” was not added: only Markdown, text, HTML and PDF can be read.`);
+    const suffix = `.${file.name.split(".").pop().toLowerCase()}`;
+    if (!known.has(suffix)) throw new Failure(`“${file.name}” was not added: ${suffix} files cannot be read.`);
     const id = toId(file.name);
     const before = documents.get(id);
     put({ id, state: "uploading" });
     changed();
     try {
-      put(await putDocument(id, file, mediaType));
+      put(await putDocument(id, file, UNDECLARED));
     } catch (error) {
       if (before) put(before);
       else forget(id);
@@ -93,7 +88,7 @@ export function openDocuments({ onChange }) {
     if (followed.has(id)) return;
     followed.add(id);
     await attempt(async () => {
-      for (let wait = FIRST_LOOK_MS; UNDER_WAY.has(documents.get(id)?.state); wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
+      for (let wait = FIRST_LOOK_MS; isUnderWay(documents.get(id)); wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
         await new Promise((resolve) => setTimeout(resolve, wait));
         await look(id);
       }
@@ -108,8 +103,8 @@ export function openDocuments({ onChange }) {
       // Until the worker has deleted it, the service still shows it as it was.
       if (!documents.has(id) || documents.get(id).state === "deleting") return;
       put(seen);
-      if (seen.state === "ready") news.textContent = `“${nameOf(seen)}” is ready: ask about it.`;
-      if (seen.state === "rejected") news.textContent = `“${name}” was rejected.`;
+      if (seen.state === "rejected" || seen.update?.state === "rejected") news.textContent = `“${name}” was rejected.`;
+      else if (!isUnderWay(seen)) news.textContent = `“${nameOf(seen)}” is ready: ask about it.`;
     } catch (error) {
       if (error.status !== 404) throw error;
       forget(id);
@@ -150,6 +145,11 @@ export function openDocuments({ onChange }) {
   }
 
   return { load, upload, choose };
+}
+
+/** A document that searches see may have a newer version on its way. */
+function isUnderWay(document) {
+  return UNDER_WAY.has(document?.state) || UNDER_WAY.has(document?.update?.state);
 }
 
 /** The file's name, so that uploading it again replaces it, in the signs that an id may have. */

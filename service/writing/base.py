@@ -6,6 +6,7 @@ from typing import Protocol
 
 from rag.types import ScoredChunk, Vector
 from service.generation.base import Usage
+from service.reranking.budgeted import Extent
 from service.stopwatch import Stopwatch
 
 
@@ -16,6 +17,8 @@ class Material:
     question: str
     vector: Vector
     hits: Sequence[ScoredChunk]
+    reranking: Extent | None = None
+    """How far the reranker came; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
