@@ -1,19 +1,24 @@
 """What an answer is made of: embed the question, search, write from what was found, cite it."""
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict, dataclass
+
+import structlog
 
 from rag.embedding.base import Embedder
-from rag.errors import BadResponse
+from rag.errors import BadResponse, GroundworkError
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
 from service.generation.base import Usage
-from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
+from service.metrics import ANSWERS, PROMPT_ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
+from service.prompting.base import PromptTemplate, PromptVersion
 from service.retrieval import Retriever
 from service.settings import Mode
 from service.stopwatch import Stopwatch
-from service.writing.base import Cited, Material, Writer
+from service.writing.base import Cited, Material, Piece, Writer
+
+log = structlog.get_logger()
 
 NOT_IN_THE_DOCUMENTS = "The documents do not say anything about this."
 
@@ -28,6 +33,8 @@ class Inquiry:
     where: ChunkFilter = EVERYTHING
     mode: Mode | None = None
     """How to write the answer; None: the service's own way."""
+    prompt: PromptTemplate | None = None
+    """What the model is told where it writes the whole answer; None: the service's own version."""
     arrived: float | None = None
     """`perf_counter()` when the request came in, which is where the user's time to first token begins."""
 
@@ -54,6 +61,8 @@ class Answer:
     timings: dict[str, float]
     model: str
     mode: Mode
+    prompt: PromptVersion | None = None
+    """None: no model was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +101,7 @@ class Answerer:
         query = Query(text=inquiry.question, vector=vector)
         hits = await self._retriever.retrieve(inquiry.scope, query, limit=inquiry.limit, where=inquiry.where)
         watch.lap("search")
-        return Material(question=inquiry.question, vector=vector, hits=hits)
+        return Material(question=inquiry.question, vector=vector, hits=hits, prompt=inquiry.prompt)
 
     async def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
         """Whatever fails before the first piece of text is there is raised before the first event."""
@@ -127,15 +136,17 @@ class Answerer:
         writer = self._writers[mode]
         draft = _Draft(material.hits)
         async with aclosing(writer.write(material, watch)) as pieces:
-            first = await _first_text(pieces, draft)
+            with draft.counting_failure():
+                first = await _first_text(pieces, draft)
             watch.lap("first_token")
             yield Sources(citations=draft.sources)
             TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
             yield Token(text=first)
-            async for piece in pieces:
-                draft.add(piece)
-                if isinstance(piece, str):
-                    yield Token(text=piece)
+            with draft.counting_failure():
+                async for piece in pieces:
+                    draft.add(piece)
+                    if isinstance(piece, str):
+                        yield Token(text=piece)
         watch.lap("generate")
         yield draft.to_answer(writer.model, mode, watch)
 
@@ -148,8 +159,9 @@ class _Draft:
         self._text: list[str] = []
         self._quotes: dict[int, str | None] = {}
         self._usage: Usage | None = None
+        self._prompt: PromptVersion | None = None
 
-    def add(self, piece: str | Cited | Usage) -> None:
+    def add(self, piece: Piece) -> None:
         match piece:
             case str():
                 self._text.append(piece)
@@ -157,22 +169,42 @@ class _Draft:
                 self._quotes.setdefault(piece.number, piece.quote)
             case Usage():
                 self._usage = piece
+            case PromptVersion():
+                self._prompt = piece
+
+    @contextmanager
+    def counting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except GroundworkError:
+            self._count("failed")
+            raise
 
     def to_answer(self, model: str, mode: Mode, watch: Stopwatch) -> Answer:
         if self._usage:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
         ANSWERS.labels(mode).inc()
+        citations = self._citations()
+        self._count("cited" if citations else "uncited")
+        answer_id = uuid.uuid4().hex
+        prompt = asdict(self._prompt) if self._prompt else None
+        log.info("question_answered", answer=answer_id, mode=mode, citations=len(citations), prompt=prompt)
         return Answer(
-            id=uuid.uuid4().hex,
+            id=answer_id,
             text="".join(self._text).strip(),
             refused=False,
-            citations=self._citations(),
+            citations=citations,
             usage=self._usage,
             timings=watch.timings(),
             model=model,
             mode=mode,
+            prompt=self._prompt,
         )
+
+    def _count(self, outcome: str) -> None:
+        if self._prompt:
+            PROMPT_ANSWERS.labels(self._prompt.name, self._prompt.version, outcome).inc()
 
     def _citations(self) -> list[Citation]:
         return [
@@ -182,7 +214,7 @@ class _Draft:
         ]
 
 
-async def _first_text(pieces: AsyncIterator[str | Cited | Usage], draft: _Draft) -> str:
+async def _first_text(pieces: AsyncIterator[Piece], draft: _Draft) -> str:
     async for piece in pieces:
         draft.add(piece)
         if isinstance(piece, str):

@@ -41,6 +41,12 @@ RETRIEVED_CHUNKS = Histogram(
 ANSWERS = Counter(
     "rag_answers_total", "Answers by how they were written; refused: the documents do not hold it.", ["mode"]
 )
+PROMPT_INFO = Gauge("rag_prompt_info", "1 for each version of a prompt that is loaded.", ["name", "version", "hash"])
+PROMPT_ANSWERS = Counter(
+    "rag_prompt_answers_total",
+    "Answers of the model by the version of its prompt; outcome: cited, uncited or failed.",
+    ["name", "version", "outcome"],
+)
 TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
 
 STAGES = ("embed", "search", "prompt", "first_token", "generate")

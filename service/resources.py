@@ -13,6 +13,9 @@ from rag.store.factory import open_reader
 from service.answering import Answerer
 from service.generation.factory import open_generator
 from service.keys import Keys
+from service.prompting.choosing import AnswerPrompts
+from service.prompting.factory import build_registry
+from service.prompting.folder import PACKAGED, FolderPrompts
 from service.retrieval import Retriever
 from service.settings import Settings
 from service.writing.factory import build_writers, default_mode
@@ -27,6 +30,7 @@ class Resources:
     store: StoreReader
     inbox: Inbox
     answerer: Answerer
+    prompts: AnswerPrompts
 
 
 @asynccontextmanager
@@ -34,6 +38,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(settings.http))
+        prompts = AnswerPrompts(await build_registry(settings.prompt).load("answer"), settings.prompt)
+        rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]
         embedder = await stack.enter_async_context(
             open_embedder(settings.embedder, session, models=settings.models_dir)
         )
@@ -47,7 +53,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             answerer=Answerer(
                 embedder,
                 Retriever(store, min_similarity=settings.retrieval.min_similarity),
-                build_writers(embedder, generator),
+                build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
             ),
+            prompts=prompts,
         )

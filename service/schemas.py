@@ -1,5 +1,6 @@
 """What goes over the wire, validated once: requests reject what they do not know."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -86,6 +87,14 @@ class Usage(BaseModel):
     completion_tokens: int | None = None
 
 
+class PromptVersion(BaseModel):
+    """What the model was told."""
+
+    name: str
+    version: str
+    hash: str = Field(description="First 12 hex digits of the SHA-256 of its text, variables unfilled.")
+
+
 class Answer(BaseModel):
     """An answer with its evidence."""
 
@@ -97,6 +106,7 @@ class Answer(BaseModel):
     timings: dict[str, float] = Field(description="Seconds by stage, and in total since the request arrived.")
     model: str
     mode: Mode
+    prompt: PromptVersion | None = Field(description="null: no model was asked.")
 
     @classmethod
     def from_answer(cls, answer: answering.Answer) -> "Answer":
@@ -112,6 +122,7 @@ class Answer(BaseModel):
             timings=answer.timings,
             model=answer.model,
             mode=answer.mode,
+            prompt=PromptVersion(**asdict(answer.prompt)) if answer.prompt else None,
         )
 
 

@@ -61,6 +61,16 @@ class AnsweringSettings(Part):
     waiting: int = Field(64, ge=0, description="Questions that may wait for the model; one more gets 503.")
 
 
+class PromptSettings(Part):
+    """Which prompts the model gets, and which share of the questions tries another version."""
+
+    registry: Literal["folder", "mlflow"] = Field("folder", description="Where prompts are kept: folder or mlflow.")
+    folder: Path | None = Field(None, description="A folder of prompts of your own; unset: `service/prompts`.")
+    version: str = Field("v1", description="Version of the prompt `answer`; with mlflow a number.")
+    alternative: str | None = Field(None, description="Another version of it, to compare.")
+    percent: float = Field(0.0, ge=0, le=100, description="Percentage of questions that get the alternative.")
+
+
 class Settings(KernelSettings):
     """What `python -m service` reads."""
 
@@ -70,6 +80,7 @@ class Settings(KernelSettings):
     generator: GeneratorSettings = Field(EmbeddedGeneratorSettings(), description="Who writes answers.")
     retrieval: RetrievalSettings = Field(RetrievalSettings(), description="What answers draw on.")
     answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
+    prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")
     max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
     keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
     drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")
