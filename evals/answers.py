@@ -1,30 +1,20 @@
 """How often an answer holds the gold span: the product's own path, from ingestion to the last token."""
 
-import json
 import random
 import re
 import statistics
 import string
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 from rich.progress import track
 
-from ingest.intake import Intake
-from ingest.pipeline import Outcome, Pipeline
-from ingest.publishing import publish_now
-from ingest.resources import open_models, open_store
-from ingest.settings import Settings as IngestSettings
-from ingest.sources.base import Unit
-from rag.errors import InvalidInput
-from rag.types import DocumentId, RawDocument, Scope
+from evals.collection import SCOPE, open_resources_over
+from evals.datasets import Question, read_answers, read_corpus
+from evals.statistics import bootstrap
 from service.answering import Answer, Inquiry
-from service.resources import Resources, open_resources
+from service.resources import Resources
 from service.settings import Mode, Settings
 
 HEADER = (
@@ -32,10 +22,8 @@ HEADER = (
     "| total p50 |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
-_SCOPE = Scope(tenant="evaluation")
 _MARKER = re.compile(r"\[\d+\]")
 _SEED = 20
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,62 +54,20 @@ class Result:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    text: str
-    gold: Sequence[str]
-
-
 async def measure_answers(
     folder: Path, modes: Sequence[Mode], settings: Settings, *, sample: int | None
 ) -> list[Result]:
     """Ingests the corpus into a collection of its own and asks every question, or always the same sample of them."""
-    questions = _read_questions(folder, sample)
-    with tempfile.TemporaryDirectory() as scratch:
-        apart = {"data_dir": Path(scratch)}
-        (Path(scratch) / "models").symlink_to(settings.models_dir.absolute())
-        await _ingest(folder, IngestSettings().model_copy(update=apart))
-        async with open_resources(settings.model_copy(update=apart)) as resources:
-            return [await _measure(mode, questions, resources) for mode in modes]
+    questions = _choose(read_answers(folder), sample)
+    async with open_resources_over(read_corpus(folder), settings) as resources:
+        return [await _measure(mode, questions, resources) for mode in modes]
 
 
-def _read_questions(folder: Path, sample: int | None) -> list[_Question]:
-    try:
-        gold = json.loads((folder / "answers.json").read_text())
-        lines = (folder / "queries.jsonl").read_text().splitlines()
-    except OSError as error:
-        raise InvalidInput(f"{folder} is no data set with answers: {error}") from error
-    queries = [json.loads(line) for line in lines]
-    questions = [_Question(text=query["text"], gold=gold[query["_id"]]) for query in queries if query["_id"] in gold]
+def _choose(questions: list[Question], sample: int | None) -> list[Question]:
     return random.Random(_SEED).sample(questions, min(sample, len(questions))) if sample else questions
 
 
-async def _ingest(folder: Path, settings: IngestSettings) -> None:
-    async with open_models(settings) as models, open_store(settings, models) as store:
-        pipeline = Pipeline(store, models.batcher, models.cutters)
-        await Intake(pipeline, _SCOPE, _complain, remember=False).take_in(_read_corpus(folder))
-        await publish_now(store)
-
-
-def _complain(outcome: Outcome) -> None:
-    if outcome.result == "rejected":
-        print(f"rejected {outcome.uri}: {outcome.reason}", file=sys.stderr)
-
-
-async def _read_corpus(folder: Path) -> AsyncIterator[Unit]:
-    for line in (folder / "corpus.jsonl").read_text().splitlines():
-        document = json.loads(line)
-        text = f"# {document['title']}\n\n{document['text']}" if document.get("title") else document["text"]
-        uri = f"corpus:{document['_id']}"
-        raw = RawDocument(id=DocumentId(document["_id"]), uri=uri, media_type="text/markdown", body=text.encode())
-        yield Unit(id=raw.id, uri=uri, fetch=partial(_fetch, raw))
-
-
-async def _fetch(raw: RawDocument, _: str) -> RawDocument:
-    return raw
-
-
-async def _measure(mode: Mode, questions: Sequence[_Question], resources: Resources) -> Result:
+async def _measure(mode: Mode, questions: Sequence[Question], resources: Resources) -> Result:
     answers = [await _ask(question, mode, resources) for question in track(questions, mode)]
     held = [float(_holds(answer.text, question.gold)) for answer, question in zip(answers, questions, strict=True)]
     cited = [_MARKER.findall(answer.text) for answer in answers]
@@ -129,7 +75,7 @@ async def _measure(mode: Mode, questions: Sequence[_Question], resources: Resour
         mode=mode,
         questions=len(questions),
         containment=statistics.fmean(held),
-        interval=_bootstrap(held),
+        interval=bootstrap(held),
         sentences=statistics.fmean(len(markers) for markers in cited),
         words=statistics.fmean(len(_MARKER.sub("", answer.text).split()) for answer in answers),
         cited=statistics.fmean(bool(markers) or answer.refused for markers, answer in zip(cited, answers, strict=True)),
@@ -139,9 +85,9 @@ async def _measure(mode: Mode, questions: Sequence[_Question], resources: Resour
     )
 
 
-async def _ask(question: _Question, mode: Mode, resources: Resources) -> Answer:
+async def _ask(question: Question, mode: Mode, resources: Resources) -> Answer:
     limit = resources.settings.retrieval.limit
-    inquiry = Inquiry(scope=_SCOPE, question=question.text, limit=limit, mode=mode)
+    inquiry = Inquiry(scope=SCOPE, question=question.text, limit=limit, mode=mode)
     [answer] = [event async for event in resources.answerer.answer(inquiry) if isinstance(event, Answer)]
     return answer
 
@@ -155,12 +101,6 @@ def _normalise(text: str) -> str:
     """SQuAD's: lower case, no punctuation, no articles, single spaces."""
     bare = "".join(character for character in text.lower() if character not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
-
-
-def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
-    resampled = np.random.default_rng(_SEED).choice(values, size=(_RESAMPLES, len(values))).mean(axis=1)
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _until_first_text(timings: dict[str, float]) -> float:

@@ -1,0 +1,89 @@
+"""A data set's corpus in a collection of its own, by the product's own ingestion, and the service's parts over it."""
+
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from evals.datasets import CorpusDocument
+from ingest.intake import Intake
+from ingest.pipeline import Cutter, Outcome, Pipeline
+from ingest.publishing import publish_now
+from ingest.resources import open_models, open_store
+from ingest.settings import Settings as IngestSettings
+from ingest.sources.base import Unit
+from rag.types import Chunk, DocumentId, RawDocument, Scope
+from service.resources import Resources, open_resources
+from service.settings import Settings
+
+SCOPE = Scope(tenant="evaluation")
+
+
+@asynccontextmanager
+async def open_resources_over(
+    documents: Sequence[CorpusDocument], settings: Settings, *, whole: bool = False
+) -> AsyncIterator[Resources]:
+    """Ingests into a scratch directory and opens the service over it.
+
+    `whole` keeps each document in one piece, of which the embedder reads the beginning and BM25 all of it: public
+    figures are made so.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        apart = {"data_dir": Path(scratch)}
+        (Path(scratch) / "models").symlink_to(settings.models_dir.absolute())
+        await _ingest(documents, IngestSettings().model_copy(update=apart), WholeCutter() if whole else None)
+        async with open_resources(settings.model_copy(update=apart)) as resources:
+            yield resources
+
+
+class WholeCutter:
+    """One passage for each document, however long."""
+
+    async def cut(self, raw: RawDocument, *, version: str) -> list[Chunk]:
+        return [
+            Chunk(
+                id=str(uuid5(NAMESPACE_URL, raw.id)),
+                document_id=raw.id,
+                uri=raw.uri,
+                media_type=raw.media_type,
+                title=raw.title,
+                heading_path=(raw.title,) if raw.title else (),
+                text=raw.body.decode(),
+                ordinal=0,
+                version=version,
+                ingested_at=0.0,
+                chunk_count=1,
+            )
+        ]
+
+
+async def _ingest(documents: Sequence[CorpusDocument], settings: IngestSettings, cutter: Cutter | None) -> None:
+    async with open_models(settings) as models, open_store(settings, models) as store:
+        pipeline = Pipeline(store, models.batcher, cutter or models.cutters)
+        await Intake(pipeline, SCOPE, _complain, remember=False).take_in(_to_units(documents, whole=cutter is not None))
+        await publish_now(store)
+
+
+def _complain(outcome: Outcome) -> None:
+    if outcome.result == "rejected":
+        print(f"rejected {outcome.uri}: {outcome.reason}", file=sys.stderr)
+
+
+async def _to_units(documents: Sequence[CorpusDocument], *, whole: bool) -> AsyncIterator[Unit]:
+    for document in documents:
+        raw = RawDocument(
+            id=DocumentId(document.id),
+            uri=f"corpus:{document.id}",
+            media_type="text/markdown",
+            # Without a title of its own a document is called by its first heading.
+            title=document.title if whole else "",
+            body=(document.text if whole else document.markdown).encode(),
+        )
+        yield Unit(id=raw.id, uri=raw.uri, fetch=partial(_fetch, raw))
+
+
+async def _fetch(raw: RawDocument, _: str) -> RawDocument:
+    return raw
