@@ -113,7 +113,9 @@ def _read_squad(folder: Path) -> Iterator[GoldQuestion]:
     relevant = read_dataset(folder).relevant
     for question in read_answers(folder):
         documents = relevant.get(question.id, {})
-        places = [Place(document=document, quote=span, is_span=True) for document in documents for span in question.gold]
+        places = [
+            Place(document=document, quote=span, is_span=True) for document in documents for span in question.gold
+        ]
         yield GoldQuestion(id=question.id, text=question.text, kind="span", needs=[places], spans=question.gold)
 
 

@@ -11,6 +11,8 @@ from rag.embedding.base import Embedder
 from rag.errors import BadResponse, GroundworkError
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
 from service.generation.base import Usage
+from service.judging.base import Subject
+from service.judging.live import LiveJudge
 from service.metrics import ANSWERS, PROMPT_ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.retrieval import Retriever
@@ -87,12 +89,18 @@ class Answerer:
     """The use case; it knows no HTTP, no database and no model by name."""
 
     def __init__(
-        self, embedder: Embedder, retriever: Retriever, writers: Mapping[Mode, Writer], default_mode: Mode
+        self,
+        embedder: Embedder,
+        retriever: Retriever,
+        writers: Mapping[Mode, Writer],
+        default_mode: Mode,
+        live_judge: LiveJudge,
     ) -> None:
         self._embedder = embedder
         self._retriever = retriever
         self._writers = writers
         self._default_mode = default_mode
+        self._live_judge = live_judge
 
     async def search(self, inquiry: Inquiry, watch: Stopwatch) -> Material:
         """The first half of an answer: the passages it would be written from."""
@@ -148,7 +156,11 @@ class Answerer:
                     if isinstance(piece, str):
                         yield Token(text=piece)
         watch.lap("generate")
-        yield draft.to_answer(writer.model, mode, watch)
+        answer = draft.to_answer(writer.model, mode, watch)
+        passages = [hit.chunk.text for hit in material.hits]
+        subject = Subject(question=material.question, passages=passages, answer=answer.text)
+        self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
+        yield answer
 
 
 class _Draft:

@@ -11,7 +11,13 @@ from rag.inbox.folder import FolderInbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
-from service.generation.factory import open_generator
+from service.generation.endpoint import open_endpoint
+from service.generation.factory import build_generator
+from service.judging import calibration
+from service.judging.calibration import Calibrations
+from service.judging.factory import build_judge
+from service.judging.live import open_live_judge
+from service.judging.rubrics import load_rubrics
 from service.keys import Keys
 from service.prompting.choosing import AnswerPrompts
 from service.prompting.factory import build_registry
@@ -44,7 +50,16 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             open_embedder(settings.embedder, session, models=settings.models_dir)
         )
         store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
-        generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
+        endpoint = await stack.enter_async_context(open_endpoint(settings.generator))
+        generator = build_generator(endpoint, settings.answering, session)
+        live_judge = await stack.enter_async_context(
+            open_live_judge(
+                build_judge(settings.judge, endpoint, session),
+                await load_rubrics(),
+                settings.judge,
+                Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
+            )
+        )
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
@@ -55,6 +70,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 Retriever(store, min_similarity=settings.retrieval.min_similarity),
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
+                live_judge,
             ),
             prompts=prompts,
         )

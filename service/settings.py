@@ -71,6 +71,19 @@ class PromptSettings(Part):
     percent: float = Field(0.0, ge=0, le=100, description="Percentage of questions that get the alternative.")
 
 
+class JudgeSettings(Part):
+    """A language model that judges answers, in evaluations and on a sample of live ones."""
+
+    url: HttpUrl | None = Field(None, description="Base URL of an OpenAI-compatible server; unset: the generator's.")
+    model: str | None = Field(None, description="The judge's name at that server.")
+    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
+    sample: float = Field(0.0, ge=0, le=1, description="Share of live answers that the judge reads; 0: none.")
+    concurrency: int = Field(2, ge=1, description="Answers judged at once.")
+    calibration: Path | None = Field(
+        None, description="File of measured agreement with people; unset: the one in `service/rubrics`."
+    )
+
+
 class Settings(KernelSettings):
     """What `python -m service` reads."""
 
@@ -81,6 +94,7 @@ class Settings(KernelSettings):
     retrieval: RetrievalSettings = Field(RetrievalSettings(), description="What answers draw on.")
     answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
     prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")
+    judge: JudgeSettings = Field(JudgeSettings(), description="Who judges answers.")
     max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
     keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
     drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")

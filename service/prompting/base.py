@@ -1,7 +1,7 @@
 """What a prompt is before it is filled, and the port of where prompts are kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.generation.base import Prompt
@@ -29,9 +29,14 @@ class PromptTemplate:
     purpose: str
     system: Template
     user: Template
+    verdicts: Mapping[str, float] = field(default_factory=dict)
+    """Rubrics only: each verdict and its score."""
 
     def fill(self, **values: str) -> Prompt:
-        """Values stand for themselves: nothing inside them is read as a variable or as a role."""
+        """Values stand for themselves: nothing inside them is read as a variable or as a role.
+
+        Values that this version does not ask for are left out.
+        """
         return Prompt(system=self.system.substitute(values), user=self.user.substitute(values))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +31,8 @@ class FrontMatter(BaseModel):
     variables: list[str]
     models: str = Field(min_length=1)
     changelog: list[str] = Field(min_length=1)
+    verdicts: dict[str, float] = {}
+    """Rubrics only: what a judge may say, and the score it stands for."""
 
 
 def read_prompt(name: str, version: str, text: str, *, known: frozenset[str]) -> PromptTemplate:
@@ -41,7 +44,7 @@ def read_prompt(name: str, version: str, text: str, *, known: frozenset[str]) ->
     if body is None:
         raise Misconfigured(f"Prompt {name}/{version}: after the front matter come `## system` and `## user`.")
     front_matter = _read_front_matter(name, version, file["front_matter"])
-    return build_template(
+    template = build_template(
         name,
         version,
         purpose=front_matter.purpose,
@@ -50,6 +53,7 @@ def read_prompt(name: str, version: str, text: str, *, known: frozenset[str]) ->
         declared=frozenset(front_matter.variables),
         known=known,
     )
+    return replace(template, verdicts=front_matter.verdicts)
 
 
 def build_template(
