@@ -12,17 +12,19 @@ from typing import get_args
 from evals import answers, ingestion, serving
 from evals.answers import measure_answers
 from evals.ingestion import measure_ingestion
+from evals.judging import commands as judging
 from ingest.settings import Settings as IngestSettings
 from rag.errors import GroundworkError
 from rag.settings import read_settings
 from service.settings import Mode, Settings
 
-_EXAMPLES = """examples:
+_EXAMPLES = f"""examples:
   python -m evals answers xquad-en --modes quote                     every question, no model asked
   python -m evals answers xquad-en --modes quote,checked,generate --sample 100
   python -m evals answers xquad-en --modes quote --json answers.json
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals serving                                            the running service, a few minutes
+{judging.EXAMPLES}
 
 FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR) and answers.json (question id to gold spans)."""
 
@@ -43,6 +45,10 @@ def main() -> int:
                     documents=arguments.documents,
                 )
                 _report(ingestion.HEADER, asyncio.run(measuring_rounds), arguments.json)
+            case "judge":
+                asyncio.run(judging.run_judge(arguments, settings))
+            case "calibrate":
+                asyncio.run(judging.run_calibrate(arguments, settings))
             case "serving":
                 _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
@@ -82,6 +88,7 @@ def _parse_arguments() -> argparse.Namespace:
     taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
     taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
     taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
+    judging.add_commands(commands)
     for command in (asked, served, taken_in):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
