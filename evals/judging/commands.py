@@ -85,7 +85,8 @@ def _row(agreement: Agreement) -> str:
     bias = "-" if agreement.position_bias is None else f"{agreement.position_bias:.0%}"
     return (
         f"| {agreement.judge} | {agreement.rubric} `{agreement.rubric_hash}` | {agreement.data} | {agreement.cases} "
-        f"| {agreement.failures} | {agreement.agreement:.1%} | {agreement.kappa:.3f} ({low:.3f} to {high:.3f}) | {bias} |"
+        f"| {agreement.failures} | {agreement.agreement:.1%} | {agreement.kappa:.3f} ({low:.3f} to {high:.3f}) "
+        f"| {bias} |"
     )
 
 
