@@ -44,7 +44,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(settings.http))
-        prompts = AnswerPrompts(await build_registry(settings.prompt).load("answer"), settings.prompt)
+        prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
         rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]
         embedder = await stack.enter_async_context(
             open_embedder(settings.embedder, session, models=settings.models_dir)

@@ -84,6 +84,14 @@ class JudgeSettings(Part):
     )
 
 
+class MlflowSettings(Part):
+    """An MLflow server that keeps prompts and the runs of evaluations."""
+
+    uri: HttpUrl | None = Field(None, description="An MLflow server, such as http://127.0.0.1:5000; unset: none.")
+    token: SecretStr | None = Field(None, description="Sent as a bearer token.")
+    experiment: str = Field("groundwork", description="The experiment under which evaluations are kept.")
+
+
 class Settings(KernelSettings):
     """What `python -m service` reads."""
 
@@ -95,6 +103,7 @@ class Settings(KernelSettings):
     answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
     prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")
     judge: JudgeSettings = Field(JudgeSettings(), description="Who judges answers.")
+    mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and runs.")
     max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
     keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
     drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")

@@ -57,18 +57,25 @@ def read_prompt(name: str, version: str, text: str, *, known: frozenset[str]) ->
 
 
 def build_template(
-    name: str, version: str, *, purpose: str, system: str, user: str, declared: frozenset[str], known: frozenset[str]
+    name: str,
+    version: str,
+    *,
+    purpose: str,
+    system: str,
+    user: str,
+    declared: frozenset[str] | None,
+    known: frozenset[str],
 ) -> PromptTemplate:
-    """Raises `Misconfigured` where variables are declared, used and known that are not the same."""
+    """Raises `Misconfigured` for a variable that is not known, or is only declared or only used."""
     templates = Template(system), Template(user)
     if not all(template.is_valid() for template in templates):
         raise Misconfigured(f"Prompt {name}/{version}: a `{{{{` begins no variable such as {{{{question}}}}.")
     used = {variable for template in templates for variable in template.get_identifiers()}
-    if unknown := sorted((used | declared) - known):
+    if unknown := sorted((used | (declared or frozenset())) - known):
         raise Misconfigured(
             f"Prompt {name}/{version}: unknown variable {', '.join(unknown)}; there are {', '.join(sorted(known))}."
         )
-    if differing := sorted(used ^ declared):
+    if differing := sorted(used ^ declared if declared is not None else ()):
         raise Misconfigured(f"Prompt {name}/{version}: {', '.join(differing)} is declared or used, but not both.")
     digest = hashlib.sha256(f"{system}\0{user}".encode()).hexdigest()[:_HASH_DIGITS]
     identity = PromptVersion(name=name, version=version, hash=digest)
