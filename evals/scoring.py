@@ -1,7 +1,6 @@
 """What one answer is worth; docs/evaluation.md has the formulas and their limits."""
 
 import re
-from collections.abc import Iterator, Sequence
 
 from evals.gold import GoldQuestion
 from evals.wording import contains_span, flat, is_exact, token_f1, without_markers
@@ -14,6 +13,7 @@ Scores = dict[str, float]
 # An answer in pieces: text, and the markers right after it, which may stand before or after the full stop.
 _CITED_TEXT = re.compile(r"(.*?)((?:\s*\[\d{1,2}\][.,;]?)+|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"\[(\d{1,2})\]")
+_LOOSE = " .,;\n"
 # How models say it who were told to say so.
 _REFUSAL = re.compile(
     r"\b(?:passages?|documents?|text|sources?|context)\b[^.]{0,40}"
@@ -48,10 +48,16 @@ def is_refusal(answer: Answer) -> bool:
 def groundedness(answer: Answer) -> float:
     """Share of sentences whose names, numbers, negations and long words all stand in the passages that they cite."""
     passages = {citation.number: citation.hit.chunk.passage for citation in answer.citations}
-    held = [
-        bool(cited) and _stands_in(sentence, " ".join(passages[number] for number in cited))
-        for sentence, cited in _sentences(answer.text, passages.keys())
-    ]
+    held: list[bool] = []
+    for said, markers in _CITED_TEXT.findall(answer.text):
+        cited = " ".join(passages.get(int(number), "") for number in _NUMBER.findall(markers))
+        if cited.strip() and flat(said) in flat(cited):
+            held += [True] if said.strip() else []
+            continue
+        # Of several sentences before one marker, the last has it.
+        *before, last = split_sentences(said) or [said.strip(_LOOSE)]
+        held += [False] * len(before)
+        held += [is_supported(last, cited, "")] if last else []
     return sum(held) / len(held) if held else 0.0
 
 
@@ -94,17 +100,3 @@ def _costs(answer: Answer) -> Scores:
         scores["prompt_tokens"] = float(answer.usage.prompt_tokens)
         scores["completion_tokens"] = float(answer.usage.completion_tokens)
     return scores
-
-
-def _sentences(text: str, known: Sequence[int] | set[int] | object) -> Iterator[tuple[str, list[int]]]:
-    """Each sentence with the markers that follow it; of several before one marker, the last has it."""
-    for said, markers in _CITED_TEXT.findall(text):
-        numbers = [int(number) for number in _NUMBER.findall(markers) if int(number) in known]  # type: ignore[operator]
-        *before, last = split_sentences(said) or [said.strip(" .,;\n")]
-        yield from ((sentence, []) for sentence in before)
-        if last:
-            yield last, numbers
-
-
-def _stands_in(sentence: str, passage: str) -> bool:
-    return flat(sentence) in flat(passage) or is_supported(sentence, passage, "")

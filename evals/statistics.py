@@ -22,6 +22,9 @@ class Difference:
     mean: float
     interval: Interval
 
+    def __str__(self) -> str:
+        return "{:+.4f} ({:+.4f} to {:+.4f})".format(self.mean, *self.interval)
+
     @property
     def is_real(self) -> bool:
         low, high = self.interval
@@ -40,6 +43,30 @@ def compare(new: Sequence[float], old: Sequence[float]) -> Difference:
     """New minus old, question by question: the same questions in the same order."""
     differences = [after - before for after, before in zip(new, old, strict=True)]
     return Difference(mean=float(np.mean(differences)) if differences else 0.0, interval=bootstrap(differences))
+
+
+def compare_means(new: Sequence[float | None], old: Sequence[float | None]) -> Difference | None:
+    """Mean of new minus mean of old over the same questions in the same order, which are resampled together.
+
+    None stands where a measure does not apply, as the precision of citations to an answer without any. The result is
+    None where it applies to no question at all. Where it always applies, this is `compare`.
+    """
+    values = np.array([new, old], dtype=np.float64)
+    if np.isnan(values).all(axis=1).any():
+        return None
+    random = np.random.default_rng(_SEED)
+    count = values.shape[1]
+    resampled = []
+    for _ in range(_RESAMPLES // _RESAMPLES_AT_ONCE):
+        drawn = values[:, random.integers(count, size=(_RESAMPLES_AT_ONCE, count))]
+        applies = ~np.isnan(drawn)
+        # A resample to which it never applies says nothing.
+        usable = applies.any(axis=2).all(axis=0)
+        means = np.nansum(drawn, axis=2)[:, usable] / applies.sum(axis=2)[:, usable]
+        resampled.append(means[0] - means[1])
+    low, high = np.percentile(np.concatenate(resampled), _PERCENTILES)
+    mean_of_new, mean_of_old = np.nanmean(values, axis=1)
+    return Difference(mean=float(mean_of_new - mean_of_old), interval=(float(low), float(high)))
 
 
 def _resampled_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

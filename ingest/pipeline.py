@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 from ingest.batching import Batcher
@@ -142,11 +142,12 @@ def version_of(raw: RawDocument) -> str:
 
 
 async def stored_documents(store: StoreReader, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
-    """The first chunk of each."""
+    """The first chunk of each; without its version where a broken commit left two, so that the next one mends it."""
     found: dict[DocumentId, Chunk | None] = dict.fromkeys(document_ids)
     if document_ids:
         async for chunk in store.scroll(scope, ChunkFilter(document_ids=tuple(document_ids), ordinals=(0,))):
-            found[chunk.document_id] = chunk
+            is_second = found[chunk.document_id] is not None
+            found[chunk.document_id] = replace(chunk, version="") if is_second else chunk
     return found
 
 

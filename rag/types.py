@@ -119,10 +119,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A question as the store searches for it: its words for BM25 and its dense vector."""
+    """A question as the store searches for it: its words for BM25, its dense vector, and what each of them counts."""
 
     text: str
     vector: Vector
+    words_share: float = 0.5
+    """Of the fused score, what BM25 gives: 0 searches by the vector alone, 1 by the words alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +148,13 @@ class ScoredChunk:
 
     chunk: Chunk
     score: float
-    """Reciprocal rank fusion of the dense and the BM25 ranking."""
+    """Both rankings' scores, fused: 0 to 1."""
     similarity: float
     """Cosine of question and passage, -1 to 1."""
+    bm25: float | None = None
+    """Score by words; None where the passage is not among the best by words."""
+    rerank_score: float | None = None
+    """The reranker's, where it had the time; it compares within one search only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,7 @@ class Answerer:
         watch = Stopwatch(inquiry.arrived)
         material = await self.search(inquiry, watch)
         mode = inquiry.mode or self._default_mode
-        if self._retriever.is_relevant(material.hits):
+        if self._retriever.is_relevant(material.question, material.hits):
             events = self._write(material, mode, watch)
         else:
             events = self._refuse(mode, watch)

@@ -38,6 +38,7 @@ STAGE_DURATION = Histogram(
 RETRIEVED_CHUNKS = Histogram(
     "rag_retrieved_chunks", "Passages found for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
 )
+RERANKS = Counter("rag_reranks_total", "Rerankings by how far the time reached.", ["extent"])
 ANSWERS = Counter(
     "rag_answers_total", "Answers by how they were written; refused: the documents do not hold it.", ["mode"]
 )
@@ -64,6 +65,8 @@ JUDGE_KAPPA = Gauge(
 )
 TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
 
-STAGES = ("embed", "search", "prompt", "first_token", "generate")
+STAGES = ("embed", "search", "rerank", "prompt", "first_token", "generate")
 for stage in STAGES:
     STAGE_DURATION.labels(stage)
+for extent in ("full", "partial", "skipped", "failed"):
+    RERANKS.labels(extent)

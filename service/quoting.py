@@ -18,6 +18,11 @@ _ITEM = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+>|#]|\d+[.)]\s))|(?<=\|)\n")
 _TABLE_ROW = " | "
 _WORD = re.compile(r"\w+(?:[.,:]\d+)*")
 _NEGATIONS = frozenset({"no", "not", "never", "without"})
+# What questions are asked with, in English; in another language they count as matter.
+_ASKING = frozenset(
+    "what which who whom whose when where why how is are was were be been do does did has have had can "
+    "a an the of in on to for and or by with from at as it this that not".split()
+)
 _LONG_WORD = 4
 _STEM = 5
 _FEWEST_WORDS = 3
@@ -75,6 +80,12 @@ def select_quotes(
     close = scores >= scores[best] - _MARGIN
     near = similarities >= _NEAR
     return [sentences[best], *(sentences[index] for index in others if close[index] and near[index])]
+
+
+def coverage(question: str, passage: str) -> float:
+    """Share of the question's words that the passage has, 0 to 1; one half where the question has no matter at all."""
+    asked = _stems(question) - _stems(" ".join(_ASKING))
+    return len(asked & _stems(passage)) / len(asked) if asked else 0.5
 
 
 def is_supported(claim: str, quote: str, question: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
@@ -33,7 +34,9 @@ class Resources:
 
     settings: Settings
     keys: Keys
+    embedder: Embedder
     store: StoreReader
+    retriever: Retriever
     inbox: Inbox
     answerer: Answerer
     prompts: AnswerPrompts
@@ -60,14 +63,17 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
             )
         )
+        retriever = Retriever(store, min_similarity=settings.retrieval.min_similarity)
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
+            embedder=embedder,
             store=store,
+            retriever=retriever,
             inbox=FolderInbox(settings.inbox_dir),
             answerer=Answerer(
                 embedder,
-                Retriever(store, min_similarity=settings.retrieval.min_similarity),
+                retriever,
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,

@@ -46,6 +46,44 @@ class RetrievalSettings(Part):
     )
 
 
+_CANDIDATES = Field(30, ge=1, le=200, description="Passages that it reads; the best of them make the answer.")
+
+
+class NoRerankerSettings(Part):
+    """Candidates keep the order that search gave them."""
+
+    kind: Literal["none"] = "none"
+
+
+class LocalRerankerSettings(Part):
+    """A cross-encoder in this process."""
+
+    kind: Literal["local"]
+    model: str = Field(description="A model directory or hub id, such as cross-encoder/ms-marco-MiniLM-L6-v2.")
+    runtime: Literal["auto", "onnx", "torch"] = Field("auto", description="auto: its ONNX form where it has one.")
+    threads: int = Field(1, ge=1, description="Inference threads.")
+    candidates: int = _CANDIDATES
+
+
+class EndpointRerankerSettings(Part):
+    """Any server with a `/rerank` endpoint: TEI, Infinity, vLLM, Cohere."""
+
+    kind: Literal["endpoint"]
+    url: HttpUrl = Field(description="Base URL, to which /rerank is added, such as http://127.0.0.1:7997.")
+    model: str = Field(description="The model's name at that server.")
+    shape: Literal["cohere", "tei"] = Field("cohere", description="cohere: Infinity, vLLM and Jina speak it too.")
+    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
+    concurrency: int = Field(16, ge=1, description="Questions reranked at once; more wait.")
+    candidates: int = _CANDIDATES
+
+
+RerankerSettings = Annotated[
+    Annotated[NoRerankerSettings, Tag("none")]
+    | Annotated[LocalRerankerSettings, Tag("local")]
+    | Annotated[EndpointRerankerSettings, Tag("endpoint")],
+    kind_or("none"),
+]
+
 Mode = Literal["quote", "checked", "generate"]
 """quote: the best sentences of the passages. checked: the model's, where those support it. generate: the model's."""
 
@@ -58,6 +96,9 @@ class AnsweringSettings(Part):
     )
     max_tokens: int = Field(384, ge=1, description="Longest answer of the model.")
     temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer twice.")
+    first_text_seconds: float = Field(
+        2.0, gt=0, description="Time to the first text that is aimed at; the reranker gets what is left of it."
+    )
     waiting: int = Field(64, ge=0, description="Questions that may wait for the model; one more gets 503.")
 
 
@@ -99,6 +140,7 @@ class Settings(KernelSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     worker: Literal["child", "none"] = Field("child", description="child: start an ingest worker beside the service.")
     generator: GeneratorSettings = Field(EmbeddedGeneratorSettings(), description="Who writes answers.")
+    reranker: RerankerSettings = Field(NoRerankerSettings(), description="Who puts candidates into order.")
     retrieval: RetrievalSettings = Field(RetrievalSettings(), description="What answers draw on.")
     answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
     prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest.parsing.text import clean, one_line
+from rag.errors import InvalidInput
 from rag.types import Section
 
 # Longer, and it is a paragraph with a wrong tag, such as the rest of a page after an unclosed <h1>.
 _MAX_HEADING_CHARACTERS: Final = 200
+# More takes longer to chunk than a document may take; whatever unfolds when it is read ends here.
+_MAX_CHARACTERS: Final = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class OutlineBuilder:
         self._blocks: list[str] = []
         self._sections: list[Section] = []
         self._first_h1 = ""
+        self._characters = 0
 
     def add_heading(self, level: int, text: str) -> None:
         """Opens a section; `level` is 1 for the outermost."""
@@ -42,7 +46,10 @@ class OutlineBuilder:
             self._first_h1 = heading
 
     def add_block(self, text: str) -> None:
-        """Appends a paragraph, list, table or code block to the section that is open."""
+        """Appends a paragraph, list, table or code block to the open section; raises InvalidInput for too much."""
+        self._characters += len(text)
+        if self._characters > _MAX_CHARACTERS:
+            raise InvalidInput(f"more than {_MAX_CHARACTERS:,} characters of text; cut it into parts")
         block = clean(text)
         if block.strip():
             self._blocks.append(block)

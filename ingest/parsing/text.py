@@ -7,6 +7,7 @@ from typing import Final
 
 from charset_normalizer import from_bytes
 
+from ingest.parsing.signatures import kind_of
 from rag.errors import InvalidInput
 
 # The longest first: the mark of UTF-16 is the beginning of that of UTF-32.
@@ -39,6 +40,10 @@ def decode(body: bytes, declared: str = "") -> str:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return _without_nuls(body.removeprefix(mark).decode(encoding, "replace"))
+    if kind := kind_of(body):
+        raise InvalidInput(f"not text: it begins as {kind} files do")
+    if encoding := _unmarked_utf16(body[:_BINARY_PROBE]):
+        return _without_nuls(body.decode(encoding, "replace"))
     if b"\0" in body[:_BINARY_PROBE]:
         raise InvalidInput("binary data, not text")
     text = _decode_as(declared, body) or _decode_as("utf-8", body) or _decode_damaged(body) or _guess(body)
@@ -62,6 +67,14 @@ def one_line(text: str) -> str:
 
 def _without_nuls(text: str) -> str:
     return text.replace("\0", "")
+
+
+def _unmarked_utf16(probe: bytes) -> str:
+    """The encoding where every other byte of many is zero, as in Latin text in UTF-16."""
+    first, second = probe[::2].count(0), probe[1::2].count(0)
+    if max(first, second) * 4 < len(probe) or min(first, second) * 20 > max(first, second):
+        return ""
+    return "utf-16-le" if second > first else "utf-16-be"
 
 
 def _decode_as(encoding: str, body: bytes) -> str:

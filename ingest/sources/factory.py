@@ -6,12 +6,15 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+import fsspec
+
 from ingest.settings import Settings
 from ingest.sources.base import Source
 from ingest.sources.crawl import CrawlSource
 from ingest.sources.fetching import Fetcher
 from ingest.sources.files import FileSource
 from ingest.sources.lines import LineSource
+from ingest.sources.objects import ObjectSource
 from ingest.sources.sitemap import SitemapSource
 from ingest.sources.web import WebSource
 from rag.errors import InvalidInput
@@ -32,6 +35,8 @@ def build_source(text: str, *, fetcher: Fetcher, settings: Settings, ignore: Seq
             return CrawlSource(url, fetcher=fetcher, settings=settings, ignore=ignore)
         case "page", url:
             return WebSource(url, fetcher=fetcher, max_bytes=max_bytes)
+        case "objects", url:
+            return ObjectSource(url, settings=settings, ignore=ignore)
         case "jsonl", path:
             return LineSource(Path(path).expanduser() if path != "-" else None, max_bytes=max_bytes)
         case _, path:
@@ -53,10 +58,13 @@ def _kind_of(text: str) -> tuple[str, str]:
                 PurePosixPath(text).suffix.lower() in _LINES and Path(text).expanduser().is_file()
             )
             return ("jsonl" if is_lines else "path"), text
+        case scheme if scheme in fsspec.available_protocols():
+            return "objects", text
         case unknown:
             raise InvalidInput(
                 f"{unknown}: is no known kind of source; give a path, a glob, a file:, http: or https: URL, "
-                "sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines on standard input."
+                "sitemap:URL, crawl:URL, jsonl:PATH, an object store's URL such as s3://bucket/folder, "
+                "or - for JSON lines on standard input."
             )
 
 

@@ -29,7 +29,7 @@ class Weights:
 
 def find_weights(model: str, expected_sha256: str | None = None) -> Weights:
     """Finds a packaged model, a directory or a hub id; `Misconfigured` when missing or when the hash differs."""
-    directory = _find_directory(model)
+    directory = find_directory(model)
     safetensors = directory / "model.safetensors"
     if not safetensors.is_file():
         raise Misconfigured(f"{directory} holds no model.safetensors. Is RAG_EMBEDDER__MODEL right?")
@@ -49,7 +49,8 @@ def read_max_tokens(directory: Path) -> int:
     return config["max_seq_length"]
 
 
-def _find_directory(model: str) -> Path:
+def find_directory(model: str) -> Path:
+    """Where the files of a packaged model, a directory or a hub id lie; a hub id is fetched once."""
     if model == PACKAGED_MODEL:
         return _packaged_directory()
     if Path(model).is_dir():

@@ -29,7 +29,7 @@ class StoreReader(Protocol):
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
-        """The best chunks of the scope, best first: dense and BM25 rankings fused by RRF inside Qdrant."""
+        """The best chunks of the scope, best first: the dense and the BM25 ranking, fused as the query weighs them."""
         ...
 
     def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:

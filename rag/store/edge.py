@@ -1,9 +1,10 @@
 """Qdrant's own engine in this process: readers see published revisions, one writer makes the next."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -113,6 +114,7 @@ class EdgeWriter:
 
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         async with self._writing:
+            self._revisions.require_room()
             self._shard.insert(scope, points, "staged")
             self._unindexed += len(points)
 
@@ -126,11 +128,23 @@ class EdgeWriter:
 
     async def publish(self) -> None:
         async with self._writing:
+            self._revisions.require_room()
             if self._unindexed > self._exact_up_to:
-                await self._shard.optimize()
+                await _to_its_end(self._shard.optimize())
                 self._unindexed = 0
             self._shard.flush()
-            await asyncio.to_thread(self._revisions.publish, self._embedder, unindexed=self._unindexed)
+            copy = asyncio.to_thread(self._revisions.publish, self._embedder, unindexed=self._unindexed)
+            await _to_its_end(copy)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Whoever is cancelled meanwhile waits: a thread goes on, and nothing else may touch the files until it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 @asynccontextmanager
@@ -155,8 +169,11 @@ async def open_edge_writer(
     revisions = Revisions(root)
     with revisions.write_lock():
         require_same_embedder(revisions.embedder() or embedder, embedder)
+        revisions.require_room()
         if revisions.check_out():
             shard = Shard.load(revisions.working)
+            # There is no other writer, so nobody will commit what was published while it was half written.
+            shard.delete_staged()
         else:
             shard = Shard.create(revisions.working, embedder.dimension)
         try:

@@ -3,10 +3,11 @@
 store/writer.lock     held by the one process that writes
 store/working/        its shard, made anew from the current revision whenever a writer opens
 store/revisions/<n>/  published shards; nobody writes there any more; collection.json in each says who filled it
-store/current         the number of the revision that readers should see
-store/fallback        the number of the revision from before the last change of embedder, kept for going back
+store/current         the number of the revision that readers should see; on a second line, where there is one, that of
+                      the revision from before the last change of embedder, kept for going back
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -22,8 +23,9 @@ from rag.store.schema import to_identity, to_metadata
 from rag.types import EmbedderIdentity
 
 _PIECE_BYTES = 1 << 20
-_KEPT_REVISIONS = 2  # The current one, and the one before for a reader in the middle of opening it.
 _METADATA = "collection.json"
+# Left free on the disk: the engine writes through memory maps, and where the disk is full the process dies of it.
+_RESERVE_BYTES = 64 << 20
 
 
 class Revisions:
@@ -35,7 +37,13 @@ class Revisions:
 
     def current(self) -> Path | None:
         """The published shard, or None before the first publication."""
-        return self._pointed_to("current")
+        current, _ = self._pointers()
+        return self._revisions / current if current else None
+
+    def fallback(self) -> Path | None:
+        """The revision from before the last change of embedder, where it is kept."""
+        _, fallback = self._pointers()
+        return self._revisions / fallback if fallback else None
 
     def stamp(self) -> tuple[int, int] | None:
         """Changes with every publication, also when the numbering has begun anew."""
@@ -78,31 +86,33 @@ class Revisions:
         """
         with _translated_errors():
             shutil.rmtree(self.working, ignore_errors=True)
+            self._drop_all_but(self.current(), self.fallback(), self._before_current())
             current = self.current()
             if current is None:
                 return False
-            _copy_shard(current, self.working)
+            self._copy(current, self.working)
             return True
+
+    def require_room(self) -> None:
+        """Raises `Unavailable` where the disk is so full that writing the working shard could kill this process."""
+        with _translated_errors():
+            _require_free(self._root, _RESERVE_BYTES)
 
     def publish(self, embedder: EmbedderIdentity, *, unindexed: int) -> None:
         """Copies the flushed working shard to a new revision and switches to it; `Unavailable` on a full disk."""
         with _translated_errors():
-            self._switch_to(self._add(self.working, embedder, unindexed))
-            self._drop_old()
+            before, fallback = self.current(), self.fallback()
+            added = self._add(self.working, embedder, unindexed)
+            self._point_to(added, fallback)
+            self._drop_all_but(added, before, fallback)
 
     def replace(self, shard: Path, embedder: EmbedderIdentity, *, unindexed: int) -> None:
         """Switches to a shard that another embedder filled, and keeps the current revision for `roll_back`."""
         with _translated_errors():
             before = self.current()
-            number = self._add(shard, embedder, unindexed)
-            if before:
-                _replace(self._root / "fallback", before.name)
-            self._switch_to(number)
-            self._drop_old()
-
-    def fallback(self) -> Path | None:
-        """The revision from before the last change of embedder, where it is kept."""
-        return self._pointed_to("fallback")
+            added = self._add(shard, embedder, unindexed)
+            self._point_to(added, before)
+            self._drop_all_but(added, before)
 
     def roll_back(self) -> None:
         """Switches to the fallback, and makes what was current the fallback; raises `NotFound` without one."""
@@ -110,39 +120,61 @@ class Revisions:
         if current is None or fallback is None or not fallback.is_dir():
             raise NotFound("There is no collection from before a change of embedder to go back to.")
         with _translated_errors():
-            _replace(self._root / "fallback", current.name)
-            self._switch_to(int(fallback.name))
+            self._point_to(fallback, current)
 
-    def _pointed_to(self, pointer: str) -> Path | None:
+    @property
+    def _revisions(self) -> Path:
+        return self._root / "revisions"
+
+    def _pointers(self) -> tuple[str, str]:
+        """The names of the current revision and of the fallback, "" where there is none."""
         try:
-            return self._root / "revisions" / (self._root / pointer).read_text()
+            current, _, fallback = (self._root / "current").read_text().partition("\n")
         except FileNotFoundError:
-            return None
+            return "", ""
+        return current, fallback
 
-    def _add(self, shard: Path, embedder: EmbedderIdentity, unindexed: int) -> int:
-        revisions = self._root / "revisions"
-        revisions.mkdir(exist_ok=True)
+    def _point_to(self, current: Path, fallback: Path | None) -> None:
+        """Both in one rename, so that a crash never leaves one without the other."""
+        _replace(self._root / "current", f"{current.name}\n{fallback.name}" if fallback else current.name)
+
+    def _add(self, shard: Path, embedder: EmbedderIdentity, unindexed: int) -> Path:
+        self._revisions.mkdir(exist_ok=True)
         # One more than any there is: after going back, the current one is not the highest.
-        number = max((int(path.name) for path in revisions.iterdir() if path.name.isdecimal()), default=0) + 1
-        draft = revisions / "draft"
+        added = self._revisions / str(max(self._numbers(), default=0) + 1)
+        draft = self._revisions / "draft"
         shutil.rmtree(draft, ignore_errors=True)
-        _copy_shard(shard, draft)
+        self._copy(shard, draft)
         (draft / _METADATA).write_text(json.dumps(to_metadata(embedder) | {"unindexed": unindexed}))
-        draft.rename(revisions / str(number))
-        _sync_folder(revisions)
-        return number
+        draft.rename(added)
+        _sync_folder(self._revisions)
+        return added
 
-    def _switch_to(self, number: int) -> None:
-        _replace(self._root / "current", str(number))
+    def _copy(self, source: Path, target: Path) -> None:
+        """Leaves nothing behind where it fails: the rest of a full disk is needed for other things."""
+        _require_free(self._root, _data_bytes(source) + _RESERVE_BYTES)
+        try:
+            shutil.copytree(source, target, copy_function=_copy_sparse)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
 
-    def _drop_old(self) -> None:
-        current, fallback = self.current(), self.fallback()
-        published = sorted(int(path.name) for path in (self._root / "revisions").iterdir() if path.name.isdecimal())
-        kept = {str(number) for number in published[-_KEPT_REVISIONS:]}
-        kept |= {path.name for path in (current, fallback) if path}
-        for number in published:
-            if str(number) not in kept:
-                shutil.rmtree(self._root / "revisions" / str(number))
+    def _numbers(self) -> list[int]:
+        """Of the published revisions, ascending."""
+        if not self._revisions.is_dir():
+            return []
+        return sorted(int(path.name) for path in self._revisions.iterdir() if path.name.isdecimal())
+
+    def _before_current(self) -> Path | None:
+        """A reader may be in the middle of opening it."""
+        current = self.current()
+        older = [number for number in self._numbers() if current and number < int(current.name)]
+        return self._revisions / str(older[-1]) if older else None
+
+    def _drop_all_but(self, *kept: Path | None) -> None:
+        for path in self._revisions.iterdir() if self._revisions.is_dir() else ():
+            if path not in kept:
+                shutil.rmtree(path)
 
 
 def _read_metadata(revision: Path) -> dict[str, Any]:
@@ -153,8 +185,15 @@ def _read_metadata(revision: Path) -> dict[str, Any]:
         return {}
 
 
-def _copy_shard(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, copy_function=_copy_sparse)
+def _require_free(path: Path, wanted: int) -> None:
+    free = shutil.disk_usage(path).free
+    if free < wanted:
+        raise OSError(errno.ENOSPC, f"{free >> 20} MiB are free, and {wanted >> 20} MiB are needed")
+
+
+def _data_bytes(folder: Path) -> int:
+    """What its files take on the disk, holes not counted."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 def _copy_sparse(source: str, target: str) -> None:

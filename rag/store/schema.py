@@ -5,17 +5,17 @@ from dataclasses import asdict
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
+import numpy as np
 import qdrant_edge
 
 from rag.errors import IndexMismatch
-from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Scope, ScoredChunk
+from rag.store.fusion import Fused
+from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
 DENSE = "dense"
 SPARSE = "bm25"
-RRF_K = 60
-"""The constant of reciprocal rank fusion, as in Cormack, Clarke and Büttcher, SIGIR 2009."""
 CANDIDATES_PER_RESULT = 5
-MIN_CANDIDATES = 50
+MIN_CANDIDATES = 200
 
 SCHEMA = 2
 """Raised with every change that makes points of before unreadable."""
@@ -40,6 +40,16 @@ def build_bm25() -> qdrant_edge.Bm25:
 def candidates_for(limit: int) -> int:
     """How many candidates each ranking hands to the fusion."""
     return max(MIN_CANDIDATES, limit * CANDIDATES_PER_RESULT)
+
+
+def rankings_of(query: Query) -> tuple[str, ...]:
+    """The vectors that count for it: a share of nothing is not searched for."""
+    return tuple(name for name, counts in ((DENSE, query.words_share < 1), (SPARSE, query.words_share > 0)) if counts)
+
+
+def to_scored_chunk(fused: Fused, point: Point, query: Query) -> ScoredChunk:
+    similarity = float(np.dot(query.vector, point.vector))
+    return ScoredChunk(chunk=point.chunk, score=fused.score, similarity=similarity, bm25=fused.bm25)
 
 
 def to_point_id(scope: Scope, chunk: Chunk) -> str:

@@ -13,18 +13,20 @@ from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.settings import ServerStoreSettings
 from rag.store.base import Survey
 from rag.store.collections import Collections, translated_errors
+from rag.store.fusion import Ranked, fuse
 from rag.store.schema import (
     DENSE,
-    RRF_K,
     SPARSE,
     build_bm25,
     candidates_for,
     newest_versions,
+    rankings_of,
     require_same_embedder,
     to_chunk,
     to_conditions,
     to_payload,
     to_point_id,
+    to_scored_chunk,
 )
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
@@ -48,25 +50,25 @@ class ServerStore:
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
-        wanted = _to_filter(scope, where)
-        candidates = candidates_for(limit)
-        words = self._bm25.embed_query(query.text)
-        rankings: list[tuple[list[float] | models.SparseVector, str]] = [
-            (query.vector.tolist(), DENSE),
-            (models.SparseVector(indices=words.indices, values=words.values), SPARSE),
+        """Both rankings as ids and scores in one round trip, fused here; then the points of the best in another."""
+        names, wanted = rankings_of(query), _to_filter(scope, where)
+        requests = [
+            models.QueryRequest(
+                query=self._to_form(query, name), using=name, limit=candidates_for(limit), filter=wanted
+            )
+            for name in names
         ]
         with translated_errors():
-            response = await self._client.query_points(
-                self._collection,
-                prefetch=[
-                    models.Prefetch(query=form, using=name, limit=candidates, filter=wanted) for form, name in rankings
-                ],
-                query=models.RrfQuery(rrf=models.Rrf(k=RRF_K)),
-                limit=limit,
-                with_payload=True,
-                with_vectors=[DENSE],
+            rankings = await self._client.query_batch_points(self._collection, requests)
+        found = {name: _to_ranking(response.points) for name, response in zip(names, rankings, strict=True)}
+        best = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)[:limit]
+        with translated_errors():
+            records = await self._client.retrieve(
+                self._collection, [fused.id for fused in best], with_payload=True, with_vectors=[DENSE]
             )
-        return newest_versions(_to_scored_chunk(found, query) for found in response.points)
+        points = {str(record.id): _to_point(record) for record in records}
+        # One that was removed between the two is not there any more.
+        return newest_versions(to_scored_chunk(fused, points[fused.id], query) for fused in best if fused.id in points)
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._scroll(scope, where, with_vectors=False):
@@ -74,8 +76,7 @@ class ServerStore:
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         async for record in self._scroll(scope, where, with_vectors=[DENSE]):
-            vector = np.asarray(_dense_of(record.vector), dtype=np.float32)
-            yield Point(chunk=to_chunk(record.payload or {}), vector=vector)
+            yield _to_point(record)
 
     async def survey(self, *, since: float) -> Survey:
         live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
@@ -178,6 +179,13 @@ class ServerStore:
             if offset is None:
                 return
 
+    def _to_form(self, query: Query, name: str) -> list[float] | models.SparseVector:
+        if name == DENSE:
+            dense: list[float] = query.vector.tolist()
+            return dense
+        words = self._bm25.embed_query(query.text)
+        return models.SparseVector(indices=words.indices, values=words.values)
+
     def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
         words = self._bm25.embed_document(point.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
@@ -222,14 +230,14 @@ async def open_client(settings: ServerStoreSettings) -> AsyncIterator[AsyncQdran
         await client.close()
 
 
-def _to_scored_chunk(found: models.ScoredPoint, query: Query) -> ScoredChunk:
-    if found.payload is None:
+def _to_ranking(points: Sequence[models.ScoredPoint]) -> list[Ranked]:
+    return [Ranked(id=str(point.id), score=point.score) for point in points]
+
+
+def _to_point(record: models.Record) -> Point:
+    if record.payload is None:
         raise BadResponse("Qdrant answered with a point that has no payload.")
-    return ScoredChunk(
-        chunk=to_chunk(found.payload),
-        score=found.score,
-        similarity=float(np.dot(query.vector, np.asarray(_dense_of(found.vector), dtype=np.float32))),
-    )
+    return Point(chunk=to_chunk(record.payload), vector=np.asarray(_dense_of(record.vector), dtype=np.float32))
 
 
 def _dense_of(vectors: Any) -> Any:

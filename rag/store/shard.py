@@ -17,20 +17,22 @@ import qdrant_edge as edge
 
 from rag.errors import Unavailable
 from rag.store.base import Survey
+from rag.store.fusion import Ranked, fuse
 from rag.store.schema import (
     DENSE,
     FLOAT_FIELDS,
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
-    RRF_K,
     SPARSE,
     State,
     build_bm25,
     candidates_for,
+    rankings_of,
     to_chunk,
     to_conditions,
     to_payload,
     to_point_id,
+    to_scored_chunk,
 )
 from rag.types import Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk
 
@@ -73,23 +75,27 @@ class Shard:
         return cls(path, shard)
 
     def search(self, scope: Scope, query: Query, limit: int, where: ChunkFilter) -> list[ScoredChunk]:
-        wanted = edge.Filter(must=_to_must(scope, where))
-        candidates = candidates_for(limit)
-        rankings = [(query.vector.tolist(), DENSE), (self._bm25.embed_query(query.text), SPARSE)]
-        request = edge.QueryRequest(
-            limit=limit,
-            prefetches=[
-                edge.Prefetch(limit=candidates, query=edge.Query.Nearest(form, using=name), filter=wanted)
-                for form, name in rankings
-            ],
-            # The stub does not know that Rrf is a Fusion.
-            query=edge.Fusion.Rrf(RRF_K),  # type: ignore[arg-type]
-            with_payload=True,
-            with_vector=[DENSE],
-        )
+        """Both rankings as ids and scores, fused here; then the points of the best."""
+        names, wanted = rankings_of(query), edge.Filter(must=_to_must(scope, where))
+        requests = [
+            edge.QueryRequest(
+                limit=candidates_for(limit),
+                query=edge.Query.Nearest(self._to_form(query, name), using=name),
+                filter=wanted,
+            )
+            for name in names
+        ]
         with _translated_errors():
-            points = self._shard.query(request)
-        return [_to_scored_chunk(point, query) for point in points]
+            rankings = self._shard.query_batch(edge.QueryBatchRequest(requests))
+        found = {name: _to_ranking(points) for name, points in zip(names, rankings, strict=True)}
+        best = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)[:limit]
+        with _translated_errors():
+            records = self._shard.retrieve([fused.id for fused in best], with_payload=True, with_vector=[DENSE])
+        points = {str(record.id): to_point(record) for record in records}
+        return [to_scored_chunk(fused, points[fused.id], query) for fused in best if fused.id in points]
+
+    def _to_form(self, query: Query, name: str) -> Any:
+        return query.vector.tolist() if name == DENSE else self._bm25.embed_query(query.text)
 
     async def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
         wanted = edge.Filter(must=_to_must(scope, where))
@@ -158,6 +164,11 @@ class Shard:
         with _translated_errors():
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(wanted))
 
+    def delete_staged(self) -> None:
+        staged: Any = edge.FieldCondition("state", match=edge.MatchValue("staged"))
+        with _translated_errors():
+            self._shard.update(edge.UpdateOperation.delete_points_by_filter(edge.Filter(must=[staged])))
+
     def flush(self) -> None:
         with _translated_errors():
             self._shard.flush()
@@ -196,13 +207,8 @@ def _optimize(path: Path) -> None:
         raise Unavailable(f"The embedded store could not build its graph (status {done.returncode}): {said}")
 
 
-def _to_scored_chunk(found: edge.ScoredPoint, query: Query) -> ScoredChunk:
-    vectors: Any = found.vector
-    return ScoredChunk(
-        chunk=to_chunk(found.payload or {}),
-        score=found.score,
-        similarity=float(np.dot(query.vector, vectors[DENSE])),
-    )
+def _to_ranking(points: Sequence[edge.ScoredPoint]) -> list[Ranked]:
+    return [Ranked(id=str(point.id), score=point.score) for point in points]
 
 
 def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25, state: State) -> edge.Point:

@@ -33,24 +33,32 @@ class _Points(PointsServicer):
     def __init__(self, local: AsyncQdrantClient) -> None:
         self._local = local
 
-    async def Query(self, request, _):  # noqa: N802 - the protocol's name
-        response = await self._local.query_points(
+    async def QueryBatch(self, request, _):  # noqa: N802 - the protocol's name
+        answers = [
+            await self._local.query_points(
+                query.collection_name,
+                query=GrpcToRest.convert_query(query.query),
+                using=query.using,
+                query_filter=GrpcToRest.convert_filter(query.filter),
+                limit=query.limit,
+                with_payload=query.with_payload.enable,
+            )
+            for query in request.query_points
+        ]
+        batches = [
+            wire.BatchResult(result=[RestToGrpc.convert_scored_point(point) for point in answer.points])
+            for answer in answers
+        ]
+        return wire.QueryBatchResponse(result=batches)
+
+    async def Get(self, request, _):  # noqa: N802
+        records = await self._local.retrieve(
             request.collection_name,
-            prefetch=[
-                models.Prefetch(
-                    query=GrpcToRest.convert_query(prefetch.query),
-                    using=prefetch.using,
-                    filter=GrpcToRest.convert_filter(prefetch.filter),
-                    limit=prefetch.limit,
-                )
-                for prefetch in request.prefetch
-            ],
-            query=GrpcToRest.convert_query(request.query),
-            limit=request.limit,
+            [GrpcToRest.convert_point_id(point_id) for point_id in request.ids],
             with_payload=True,
             with_vectors=list(request.with_vectors.include.names),
         )
-        return wire.QueryResponse(result=[RestToGrpc.convert_scored_point(point) for point in response.points])
+        return wire.GetResponse(result=[RestToGrpc.convert_record(record) for record in records])
 
     async def Upsert(self, request, _):  # noqa: N802
         points = [GrpcToRest.convert_point_struct(point) for point in request.points]

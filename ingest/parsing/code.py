@@ -1,0 +1,109 @@
+"""Source code: a section for each definition, its text as it stands, comments above it included."""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import Final
+
+from ingest.parsing.outline import Outline, OutlineBuilder
+
+_PYTHON: Final = {".py", ".pyi", ".pyw"}
+_KEYED: Final = {".toml", ".yaml", ".yml", ".ini", ".cfg"}
+# A longer class is cut into its methods.
+_MAX_CLASS_LINES: Final = 60
+
+_MODIFIERS: Final = (
+    r"(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|pub(?:\([\w:]+\))?|unsafe|const"
+    r'|extern(?: "C")?|inline|virtual|sealed|partial|open|data|declare|local|override|suspend|readonly) +)*'
+)
+_KEYWORDS: Final = (
+    r"(?:function\*?|class|interface|struct|enum|trait|impl|fn|func|fun|def|module|namespace|type|typedef|record|union"
+    r"|object|protocol|extension|mod|macro_rules!|sub|proc|create|alter)\b[^=]*"
+)
+_ASSIGNED_FUNCTION: Final = r"(?:const|let|var) +[\w$]+ *(?::[^=]+)?= *(?:async *)?(?:function\b|\(|[\w$]+ *=>).*"
+_C_FUNCTION: Final = (
+    r"(?!(?:if|for|while|switch|else|return|do|try|catch|foreach|elif)\b)[A-Za-z_][^=;#\"']*\)[^=;()]*\{?"
+)
+_DEFINITION: Final = re.compile(f"{_MODIFIERS}(?:{_KEYWORDS}|{_ASSIGNED_FUNCTION}|{_C_FUNCTION})", re.IGNORECASE)
+_KEY: Final = re.compile(r"\[{1,2}[^\[\]]+\]{1,2}|[\w.\"'-]+:")
+_COMMENT: Final = re.compile(r"(?://|/\*|\*|#(?!\s*(?:define|include|if|endif|else)\b)|--|@|\[|\"\"\"|;;)|\s+\*")
+# Of a minified file, one line is all.
+_LONGEST_LINE: Final = 300
+_MAX_HEADING: Final = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """Lines under the names of what they define; the lines of a file that define nothing have no names."""
+
+    first: int
+    names: tuple[str, ...] = ()
+
+
+def parse_code(text: str, name: str) -> Outline:
+    """`name` is the file's, which tells the language and is the outermost heading."""
+    suffix = PurePosixPath(name).suffix.lower()
+    lines = re.split(r"\r\n?|\n", text)
+    pieces = _python_pieces(text, lines) if suffix in _PYTHON else None
+    if pieces is None:
+        pieces = list(_pieces(lines, _KEY if suffix in _KEYED else _DEFINITION))
+    builder = OutlineBuilder()
+    for piece, end in zip(pieces, [piece.first for piece in pieces[1:]] + [len(lines)], strict=True):
+        for level, heading in enumerate((name, *piece.names), 1):
+            builder.add_heading(level, heading)
+        builder.add_block(_fenced("\n".join(lines[piece.first : end]), suffix[1:]))
+    return builder.build()
+
+
+def _fenced(code: str, language: str) -> str:
+    """As in Markdown: it tells whoever quotes or shows the passage that line breaks matter here."""
+    code = code.strip("\n")
+    if not code.strip():
+        return ""
+    longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{code}\n{fence}"
+
+
+def _python_pieces(text: str, lines: Sequence[str]) -> list[_Piece] | None:
+    """None where it is not Python of this interpreter's version."""
+    try:
+        tree = ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # The parser's own stack is what is out of memory there.
+        return None
+    return [_Piece(first=0), *_definitions(tree.body, lines, (), len(lines))]
+
+
+def _definitions(body: Sequence[ast.stmt], lines: Sequence[str], outer: tuple[str, ...], end: int) -> Iterator[_Piece]:
+    for node, following in pairwise([*body, None]):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
+        last = node.end_lineno or end
+        kind = "class" if isinstance(node, ast.ClassDef) else "def"
+        names = (*outer, f"{kind} {node.name}")
+        yield _Piece(first=_with_comments(lines, start), names=names)
+        if kind == "class" and last - start > _MAX_CLASS_LINES and not outer:
+            yield from _definitions(node.body, lines, names, last)
+        if not isinstance(following, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield _Piece(first=last, names=outer)
+
+
+def _pieces(lines: Sequence[str], definition: re.Pattern[str]) -> Iterator[_Piece]:
+    """In any language: what stands at the beginning of a line and looks as definitions look."""
+    yield _Piece(first=0)
+    for index, line in enumerate(lines):
+        if line[:1].strip() and len(line) <= _LONGEST_LINE and definition.fullmatch(line.rstrip()):
+            heading = line.strip().rstrip("{: ").strip("[]")[:_MAX_HEADING]
+            yield _Piece(first=_with_comments(lines, index), names=(heading,))
+
+
+def _with_comments(lines: Sequence[str], index: int) -> int:
+    """The line from which on comments and decorators belong to what begins at `index`."""
+    while index > 0 and _COMMENT.match(lines[index - 1]):
+        index -= 1
+    return index

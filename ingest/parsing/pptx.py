@@ -1,0 +1,132 @@
+"""PPTX: a section for each slide with its text, tables and notes, in the order of the show."""
+
+from collections.abc import Iterator
+from posixpath import dirname, join, normpath
+from typing import Final
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+from zipfile import ZipFile
+
+from ingest.parsing.office_archive import DAMAGE, damaged, open_office
+from ingest.parsing.outline import Outline, OutlineBuilder
+
+_PRESENTATION: Final = "ppt/presentation.xml"
+_TITLES: Final = {"title", "ctrTitle"}
+# The same on every slide.
+_FURNITURE: Final = {"dt", "ftr", "hdr", "sldNum", "sldImg"}
+
+
+def parse_pptx(body: bytes) -> Outline:
+    archive = open_office(body, kind="PPTX", folder="ppt/")
+    builder = OutlineBuilder()
+    try:
+        for number, name in enumerate(_slides(archive), 1):
+            _read_slide(archive, name, number, builder)
+        return builder.build()
+    except DAMAGE as error:
+        raise damaged("PPTX") from error
+
+
+def _slides(archive: ZipFile) -> Iterator[str]:
+    related = dict(_related(archive, _PRESENTATION))
+    for element in _tree(archive, _PRESENTATION).iter():
+        if _name(element) == "sldId" and (target := related.get(_attribute(element, "id", is_foreign=True))):
+            yield target
+
+
+def _read_slide(archive: ZipFile, name: str, number: int, builder: OutlineBuilder) -> None:
+    title, blocks = "", []
+    for element in _shapes(_tree(archive, name)):
+        placeholder = _placeholder_of(element)
+        if placeholder in _FURNITURE:
+            continue
+        text = _table(element) if _name(element) == "tbl" else "\n".join(_paragraphs(element))
+        if placeholder in _TITLES and not title:
+            title = " ".join(text.split())
+        else:
+            blocks.append(text)
+    # Below level 1, which would be the title of the whole.
+    builder.add_heading(2, f"slide {number}: {title}" if title else f"slide {number}")
+    for block in [*blocks, *_notes(archive, name)]:
+        builder.add_block(block)
+
+
+def _notes(archive: ZipFile, slide: str) -> Iterator[str]:
+    for _, target in _related(archive, slide):
+        if "/notesSlides/" in target and target in archive.namelist():
+            shapes = [shape for shape in _shapes(_tree(archive, target)) if _placeholder_of(shape) not in _FURNITURE]
+            if text := "\n".join(line for shape in shapes for line in _paragraphs(shape)).strip():
+                yield f"Notes: {text}"
+
+
+def _shapes(root: Element) -> Iterator[Element]:
+    """Shapes with text and tables, those in groups included; of two forms of the same shape the first."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        match _name(element):
+            case "sp" | "tbl":
+                yield element
+            case "Fallback":
+                continue
+            case _:
+                waiting.extend(reversed(element))
+
+
+def _placeholder_of(shape: Element) -> str:
+    return next((_attribute(element, "type") for element in shape.iter() if _name(element) == "ph"), "")
+
+
+def _table(table: Element) -> str:
+    rows = (element for element in table.iter() if _name(element) == "tr")
+    return "\n".join(" | ".join(" ".join(_paragraphs(cell)) for cell in row if _name(cell) == "tc") for row in rows)
+
+
+def _paragraphs(element: Element) -> Iterator[str]:
+    for paragraph in element.iter():
+        if _name(paragraph) == "p":
+            level = _level_of(paragraph)
+            text = "".join(_pieces(paragraph)).strip()
+            if text:
+                yield f"{'  ' * (level - 1)}- {text}" if level else text
+
+
+def _level_of(paragraph: Element) -> int:
+    """How deep the item stands below those of the first level, which have no mark."""
+    levels = (_attribute(child, "lvl") for child in paragraph if _name(child) == "pPr")
+    return min(int(next(levels, "") or 0), 8)
+
+
+def _pieces(paragraph: Element) -> Iterator[str]:
+    for element in paragraph.iter():
+        match _name(element):
+            case "t":
+                yield element.text or ""
+            case "br" | "tab":
+                yield " "
+
+
+def _related(archive: ZipFile, name: str) -> Iterator[tuple[str, str]]:
+    """What a part refers to: the reference and the part that it means."""
+    folder, _, file = name.rpartition("/")
+    relations = f"{folder}/_rels/{file}.rels"
+    if relations in archive.namelist():
+        for relation in _tree(archive, relations):
+            target = relation.get("Target", "")
+            path = target.lstrip("/") if target.startswith("/") else normpath(join(dirname(name), target))
+            yield relation.get("Id", ""), path
+
+
+def _tree(archive: ZipFile, name: str) -> Element:
+    return ElementTree.fromstring(archive.read(name))
+
+
+def _name(element: Element) -> str:
+    """Without its namespace, which is another in the strict form of the standard."""
+    return element.tag.rpartition("}")[2]
+
+
+def _attribute(element: Element, name: str, *, is_foreign: bool = False) -> str:
+    if not is_foreign:
+        return element.get(name, "")
+    return next((value for key, value in element.items() if key.startswith("{") and key.endswith(f"}}{name}")), "")

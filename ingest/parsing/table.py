@@ -1,0 +1,67 @@
+"""Rows of values as text: each row says of each value in which column it stands, and so is understood alone."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
+from typing import Final
+
+from ingest.parsing.outline import OutlineBuilder
+
+# Titles and notes may stand above the header, not a page of them.
+_PROBED_ROWS: Final = 10
+_MAX_LABEL_CHARACTERS: Final = 80
+# A longer row is one value a line, so that it can be cut between two of them.
+_MAX_LINE_CHARACTERS: Final = 400
+_VALUE: Final = re.compile(r"[-+(]?[$€£]?[-+]?[\d.,]*\d[\d.,:/T-]*\)?\s*%?")
+_YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
+
+
+def add_table(rows: Iterable[Sequence[str]], builder: OutlineBuilder) -> None:
+    """A block for each row that holds something; the header is the first row that looks like one, if any does."""
+    filled = (row for row in (_tidy(row) for row in rows) if any(row))
+    head = list(islice(filled, _PROBED_ROWS))
+    header = _header_of(head)
+    for row in head[:header]:
+        builder.add_block(_bare(row))
+    labels = [label[:_MAX_LABEL_CHARACTERS] for label in head[header]] if header is not None else []
+    body = chain(head[header + 1 :] if header is not None else head, filled)
+    is_bare = True
+    for row in body:
+        builder.add_block(_labelled(labels, row))
+        is_bare = False
+    if is_bare and header is not None:
+        builder.add_block(_bare(head[header]))
+
+
+def _tidy(row: Sequence[str]) -> list[str]:
+    return [" ".join(value.split()) for value in row]
+
+
+def _header_of(rows: Sequence[Sequence[str]]) -> int | None:
+    widest = max((_width(row) for row in rows), default=0)
+    return next((index for index, row in enumerate(rows) if widest > 1 and _is_header(row, widest)), None)
+
+
+def _is_header(row: Sequence[str], widest: int) -> bool:
+    labels = [value for value in row if value]
+    are_names = all(_YEAR.fullmatch(label) or not _VALUE.fullmatch(label) for label in labels)
+    return len(labels) * 2 >= max(widest, 3) and are_names and len(set(labels)) == len(labels)
+
+
+def _width(row: Sequence[str]) -> int:
+    return sum(map(bool, row))
+
+
+def _labelled(labels: Sequence[str], row: Sequence[str]) -> str:
+    padded = chain(labels, [""] * (len(row) - len(labels)))
+    values = [f"{label}: {value}" if label else value for label, value in zip(padded, row, strict=False) if value]
+    return _joined(values)
+
+
+def _bare(row: Sequence[str]) -> str:
+    return _joined([value for value in row if value])
+
+
+def _joined(values: Sequence[str]) -> str:
+    line = " | ".join(values)
+    return line if len(line) <= _MAX_LINE_CHARACTERS else "\n".join(values)

@@ -1,0 +1,90 @@
+"""XLSX: a section for each sheet, its rows as those of any table."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time
+from io import BytesIO
+from typing import Final
+from zipfile import ZipFile
+
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+from ingest.parsing.office_archive import DAMAGE, damaged, open_office, pieces_of
+from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.table import add_table
+from rag.errors import InvalidInput
+
+# The reader holds the whole rectangle between the first cell and the last, also where it is empty.
+_MAX_CELLS: Final = 5_000_000
+_SHEETS: Final = "xl/worksheets/"
+_CELL: Final = re.compile(rb"""<(?:\w+:)?c\s[^<>]{0,200}?\br=["']([A-Za-z]{1,3})(\d{1,7})["']""")
+_OVERLAP: Final = 300
+
+
+def parse_xlsx(body: bytes) -> Outline:
+    archive = open_office(body, kind="XLSX", folder="xl/")
+    for name in archive.namelist():
+        if name.startswith(_SHEETS) and name.endswith(".xml"):
+            _require_bounds(archive, name)
+    builder = OutlineBuilder()
+    try:
+        with CalamineWorkbook.from_filelike(BytesIO(body)) as workbook:
+            _read(workbook, builder)
+    except PasswordError as error:
+        raise InvalidInput("encrypted XLSX: it opens with a password only") from error
+    except (CalamineError, *DAMAGE) as error:
+        raise damaged("XLSX") from error
+    return builder.build()
+
+
+def _require_bounds(archive: ZipFile, name: str) -> None:
+    last_row = last_column = 0
+    tail = b""
+    for piece in pieces_of(archive, name):
+        for column, row in _CELL.findall(tail + piece):
+            last_row = max(last_row, int(row))
+            last_column = max(last_column, _number_of(column))
+        if last_row * last_column > _MAX_CELLS:
+            raise InvalidInput(
+                f"XLSX with a sheet of {last_row:,} rows and {last_column:,} columns or more; "
+                f"the limit is {_MAX_CELLS:,} cells. Save it in parts."
+            )
+        tail = piece[-_OVERLAP:]
+
+
+def _number_of(column: bytes) -> int:
+    number = 0
+    for letter in column.upper():
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
+def _read(workbook: CalamineWorkbook, builder: OutlineBuilder) -> None:
+    for name in workbook.sheet_names:
+        sheet = workbook.get_sheet_by_name(name)
+        if sheet.height:
+            # Below level 1, which would be the title.
+            builder.add_heading(2, name)
+            add_table(_rows(sheet.iter_rows()), builder)
+
+
+def _rows(rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
+    for row in rows:
+        yield [_text_of(value) for value in row]
+
+
+def _text_of(value: object) -> str:
+    """As the sheet shows it, more or less: whole numbers without a fraction, days without a time."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer():
+            return f"{value:.0f}"
+        case float():
+            return f"{value:.12g}"
+        case datetime() if value.time() == time():
+            return value.date().isoformat()
+        case datetime():
+            return value.isoformat(sep=" ", timespec="seconds")
+        case _:
+            return str(value)

@@ -1,0 +1,48 @@
+"""A cross-encoder in this process, whichever runtime computes it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from rag.gate import Gate
+
+Score = Callable[[Sequence[tuple[str, str]]], list[float]]
+"""Pairs of question and passage to the model's raw scores. Not thread-safe."""
+
+# Few at a time: between two batches it is asked whether there is time for the next.
+_BATCH_SIZE = 8
+_WAITING = 64
+
+
+class LocalReranker:
+    """One model and one thread, as with the embedder."""
+
+    def __init__(self, model: str, score: Score, thread: ThreadPoolExecutor) -> None:
+        self._model = model
+        self._score = score
+        self._thread = thread
+        self._gate = Gate("reranker", running=1, waiting=_WAITING)
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    @property
+    def batch_size(self) -> int:
+        return _BATCH_SIZE
+
+    async def score(self, question: str, passages: Sequence[str]) -> list[float]:
+        pairs = [(question, passage) for passage in passages]
+        async with self._gate.enter():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._score, pairs)
+
+
+@asynccontextmanager
+async def open_local_reranker(model: str, load: Callable[[], Score]) -> AsyncIterator[LocalReranker]:
+    """Loads the model in its own thread and warms it up."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reranker") as thread:
+        loop = asyncio.get_running_loop()
+        score = await loop.run_in_executor(thread, load)
+        await loop.run_in_executor(thread, score, [("warm", "warm")])
+        yield LocalReranker(model, score, thread)

@@ -1,0 +1,60 @@
+"""A small cross-encoder made on the spot: the architecture and the files of a real one, with random weights."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from sentence_transformers import CrossEncoder
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+from rag.embedding.weights import PACKAGED_MODEL, find_directory
+
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def make_cross_encoder(folder: Path) -> Path:
+    """Writes model.safetensors, the tokenizer and the ONNX form, laid out as on the hub."""
+    torch.manual_seed(5)
+    tokenizer = AutoTokenizer.from_pretrained(find_directory(PACKAGED_MODEL))
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        num_labels=1,
+        initializer_range=0.5,
+    )
+    bare = folder / "bare"
+    BertForSequenceClassification(config).save_pretrained(bare)
+    tokenizer.save_pretrained(bare)
+    model = CrossEncoder(str(bare), device="cpu", max_length=256)
+    whole = folder / "cross-encoder"
+    model.save_pretrained(str(whole))
+    (whole / "onnx").mkdir()
+    example = tokenizer(
+        [("a question", "a passage"), ("another", "a longer passage")], padding=True, return_tensors="pt"
+    )
+    shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=512)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # The exporter warns of its own internals.
+        torch.onnx.export(
+            _Logits(model.model).eval(),
+            tuple(example[name] for name in _INPUTS),
+            whole / "onnx" / "model.onnx",
+            input_names=_INPUTS,
+            output_names=["logits"],
+            dynamic_shapes=((shape,) * len(_INPUTS),),
+            external_data=False,
+            verbose=False,
+        )
+    return whole
+
+
+class _Logits(torch.nn.Module):
+    def __init__(self, model: BertForSequenceClassification) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.model(**dict(zip(_INPUTS, inputs, strict=True))).logits
