@@ -8,11 +8,13 @@ from rich.progress import track
 
 from evals.collection import SCOPE, open_resources_over
 from evals.gold import GoldQuestion, QuestionSet
+from evals.judging.transcripts import Transcript
 from evals.results import Conditions, Run
 from evals.scoring import Scores, score
 from ingest.pipeline import version_of
 from rag.types import DocumentId, RawDocument
-from service.answering import Answer, Inquiry
+from service.answering import Answer, Inquiry, Sources
+from service.prompting.base import PromptTemplate
 from service.resources import Resources
 from service.retrieval import nearness
 from service.settings import Mode, Settings
@@ -25,24 +27,41 @@ async def measure_answers(
     questions: QuestionSet, modes: Sequence[Mode], settings: Settings, *, sample: int | None = None
 ) -> list[Run]:
     """Ingests the documents into a collection of its own and asks every question, or always the same sample of them."""
-    chosen = _choose(questions.questions, sample)
+    chosen = choose(questions.questions, sample)
     conditions = conditions_of(questions, settings)
     async with open_resources_over(questions.documents, settings) as resources:
-        return [
-            Run(name=mode, conditions=conditions, scores=await ask_all(chosen, mode, resources, label=mode))
-            for mode in modes
-        ]
+        return [await run_over(chosen, mode, resources, name=mode, conditions=conditions) for mode in modes]
+
+
+async def run_over(
+    questions: Sequence[GoldQuestion],
+    mode: Mode,
+    resources: Resources,
+    *,
+    name: str,
+    conditions: Conditions,
+    prompt: PromptTemplate | None = None,
+) -> Run:
+    """Every question, one after the other, so that times are those of a quiet service."""
+    scores: dict[str, Scores] = {}
+    transcripts: list[Transcript] = []
+    for question in track(questions, name):
+        answer, passages = await _ask(question, mode, resources, prompt)
+        scores[question.id] = score(question, answer) | {"nearness": await _nearness(question, resources)}
+        transcripts.append(
+            Transcript(
+                id=question.id, question=question.text, passages=passages, answer=answer.text, refused=answer.refused
+            )
+        )
+    return Run(name=name, conditions=conditions, scores=scores, transcripts=transcripts)
 
 
 async def ask_all(
     questions: Sequence[GoldQuestion], mode: Mode, resources: Resources, *, label: str
 ) -> dict[str, Scores]:
-    """Question id to scores, one question after the other, so that times are those of a quiet service."""
-    return {
-        question.id: score(question, await _ask(question, mode, resources))
-        | {"nearness": await _nearness(question, resources)}
-        for question in track(questions, label)
-    }
+    """Question id to scores."""
+    run = await run_over(questions, mode, resources, name=label, conditions={})
+    return {question: dict(scores) for question, scores in run.scores.items()}
 
 
 def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
@@ -60,15 +79,21 @@ def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
     }
 
 
-def _choose(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:
+def choose(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:
+    """All, or always the same of them."""
     return random.Random(_SEED).sample(questions, min(sample, len(questions))) if sample else questions
 
 
-async def _ask(question: GoldQuestion, mode: Mode, resources: Resources) -> Answer:
+async def _ask(
+    question: GoldQuestion, mode: Mode, resources: Resources, prompt: PromptTemplate | None
+) -> tuple[Answer, list[str]]:
+    """The answer, and the passages that it could be written from."""
     limit = resources.settings.retrieval.limit
-    inquiry = Inquiry(scope=SCOPE, question=question.text, limit=limit, mode=mode)
-    [answer] = [event async for event in resources.answerer.answer(inquiry) if isinstance(event, Answer)]
-    return answer
+    inquiry = Inquiry(scope=SCOPE, question=question.text, limit=limit, mode=mode, prompt=prompt)
+    sources, *_, answer = [event async for event in resources.answerer.answer(inquiry)]
+    assert isinstance(sources, Sources)
+    assert isinstance(answer, Answer)
+    return answer, [citation.hit.chunk.text for citation in sources.citations]
 
 
 async def _nearness(question: GoldQuestion, resources: Resources) -> float:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from evals.results import Run
 from rag.errors import NotFound
 from rag.http import open_session
 from service.mlflow import Mlflow
@@ -43,6 +44,10 @@ def params_of(settings: Settings, prompt: PromptVersion | None = None) -> dict[s
     if prompt:
         params |= {"prompt_name": prompt.name, "prompt_version": prompt.version, "prompt_hash": prompt.hash}
     return params
+
+
+def means_of(run: Run) -> dict[str, float]:
+    return {measure: estimate.value for measure in run.measures if (estimate := run.estimate(measure))}
 
 
 async def _experiment(mlflow: Mlflow, name: str) -> str:
