@@ -1,4 +1,4 @@
-"""`python -m evals`: measures retrieval and answers on public data."""
+"""`python -m evals`: measures retrieval and answers, on public data and on this project's own documentation."""
 
 import argparse
 import asyncio
@@ -9,28 +9,39 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import answers, ingestion, retrieval, serving
+from evals import gate, ingestion, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
+from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
 from evals.judging import commands as judging
+from evals.prompts import are_prompts, compare_prompts, register, track_prompts
+from evals.report import compare_files, report_answers, to_differences, to_table, write_report
+from evals.results import write_runs, write_texts
 from evals.retrieval import measure_retrieval
 from evals.statistics import compare
+from evals.tracking import track_runs
 from ingest.settings import Settings as IngestSettings
 from rag.errors import GroundworkError
 from rag.settings import read_settings
 from service.settings import Mode, Settings
 
 _EXAMPLES = f"""examples:
-  python -m evals answers xquad-en --modes quote                     every question, no model asked
-  python -m evals answers xquad-en --modes quote,checked,generate --sample 100
-  python -m evals answers xquad-en --modes quote --json answers.json
+  python -m evals answers golden --modes quote                       this project's own questions
+  python -m evals answers xquad-en --modes quote,checked,generate --sample 100 --json answers.json
+  python -m evals answers golden --report .eval                      JSON, Markdown and plots into a folder
+  python -m evals compare before.json after.json                     paired differences with intervals
+  python -m evals compare answer/v2 answer/v1 --sample 20            two prompts over the same questions
+  python -m evals register answer/v2                                 puts a prompt into MLflow's registry
+  python -m evals gate --markdown table.md                           the fast subset against its baseline
+  python -m evals accept "Chunks overlap now: recall over length"    makes what is now the baseline
   python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals serving                                            the running service, a few minutes
 {judging.EXAMPLES}
 
-FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR) and answers.json (question id to gold spans)."""
+FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
+or CLAPNQ's *answerable.jsonl. docs/evaluation.md says what is measured."""
 
 
 def main() -> int:
@@ -39,8 +50,15 @@ def main() -> int:
         settings = read_settings(Settings)
         match arguments.command:
             case "answers":
-                measuring = measure_answers(arguments.folder, arguments.modes, settings, sample=arguments.sample)
-                _report(answers.HEADER, asyncio.run(measuring), arguments.json)
+                return _answers(arguments, settings)
+            case "compare":
+                _compare(arguments, settings)
+            case "register":
+                print(f"{arguments.prompt} is version {asyncio.run(register(arguments.prompt, settings))} there.")
+            case "gate":
+                return gate.run_gate(settings, markdown=arguments.markdown)
+            case "accept":
+                gate.accept(settings, arguments.reason)
             case "retrieval":
                 folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
                 dataset = read_dataset(folder, split=arguments.split)
@@ -66,9 +84,39 @@ def main() -> int:
     return 0
 
 
+def _answers(arguments: argparse.Namespace, settings: Settings) -> int:
+    questions = read_question_set(arguments.questions)
+    runs = asyncio.run(measure_answers(questions, arguments.modes, settings, sample=arguments.sample))
+    threshold = settings.retrieval.min_similarity
+    print(report_answers(questions, runs, threshold=threshold))
+    if arguments.json:
+        write_runs(runs, arguments.json)
+    if arguments.texts:
+        write_texts(runs, arguments.texts)
+    if settings.mlflow.uri:
+        asyncio.run(track_runs(runs, settings))
+    if arguments.report:
+        write_report(questions, runs, arguments.report, threshold=threshold)
+    return 0
+
+
+def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Two files of results, or two prompts that are asked now."""
+    if not are_prompts(arguments.new, arguments.old):
+        print(compare_files(Path(arguments.new), Path(arguments.old)))
+        return
+    questions = read_question_set(arguments.questions)
+    names = [arguments.new, arguments.old]
+    new, old = asyncio.run(compare_prompts(names, questions, settings, sample=arguments.sample))
+    print(f"{to_table([new.run, old.run])}\n\n{to_differences(new.run, old.run)}")
+    if arguments.texts:
+        write_texts([new.run, old.run], arguments.texts)
+    asyncio.run(track_prompts([new, old], settings))
+
+
 def _report(
     header: str,
-    results: Sequence[answers.Result] | Sequence[serving.Figure] | Sequence[ingestion.Round],
+    results: Sequence[serving.Figure] | Sequence[ingestion.Round],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -94,12 +142,30 @@ def _parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    asked = commands.add_parser("answers", help="how often an answer holds the gold span, by answering mode")
-    asked.add_argument("folder", type=Path, metavar="FOLDER")
+    asked = commands.add_parser("answers", help="answers, citations, groundedness and refusals, by answering mode")
+    asked.add_argument(
+        "questions", metavar="FOLDER", help=f"a folder with gold answers, or {GOLDEN}: this project's own questions"
+    )
     asked.add_argument(
         "--modes", type=_modes, default=["quote"], help="quote, checked, generate, or several with commas"
     )
     asked.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
+    asked.add_argument("--report", type=Path, metavar="OUT", help="a folder for JSON, a Markdown table and plots")
+    compared = commands.add_parser(
+        "compare", help="paired differences, with intervals: of two prompts, or of two files"
+    )
+    compared.add_argument("new", metavar="NEW", help="a prompt such as answer/v2, or a file that --json wrote")
+    compared.add_argument("old", metavar="OLD")
+    compared.add_argument("--questions", default=GOLDEN, metavar="FOLDER", help="for prompts (default: %(default)s)")
+    compared.add_argument("--sample", type=int, help="for prompts: this many questions, always the same ones")
+    for command in (asked, compared):
+        command.add_argument("--texts", type=Path, metavar="OUT", help="a folder for the answers, which `judge` reads")
+    registered = commands.add_parser("register", help="a prompt of the folder into MLflow's registry (RAG_MLFLOW__URI)")
+    registered.add_argument("prompt", metavar="PROMPT", help="such as answer/v2")
+    gated = commands.add_parser("gate", help=f"the fast subset against its baseline; exit {gate.RED} where it fell")
+    gated.add_argument("--markdown", type=Path, metavar="OUT", help="also write the table, fit for a comment")
+    accepted = commands.add_parser("accept", help="make what is measured now the gate's baseline")
+    accepted.add_argument("reason", metavar="REASON", help="why it is right that it changed; kept in the baseline")
     found = commands.add_parser("retrieval", help="nDCG@10, recall and MRR on a data set in BEIR's form")
     found.add_argument("dataset", metavar="FOLDER", help=f"a folder, or the name of one of {', '.join(sorted(NAMED))}")
     found.add_argument(

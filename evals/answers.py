@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.progress import track
 
 from evals.collection import SCOPE, open_resources_over
@@ -45,7 +46,7 @@ async def run_over(
     """Every question, one after the other, so that times are those of a quiet service."""
     scores: dict[str, Scores] = {}
     transcripts: list[Transcript] = []
-    for question in track(questions, name):
+    for question in track(questions, name, console=Console(stderr=True)):
         answer, passages = await _ask(question, mode, resources, prompt)
         scores[question.id] = score(question, answer) | {"nearness": await _nearness(question, resources)}
         transcripts.append(

@@ -1,9 +1,14 @@
-"""Runs as people read them: Markdown tables."""
+"""Runs as people read them: Markdown tables, and a folder with everything."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from evals.refusing import Tradeoff
-from evals.results import Run
+from evals.gold import QuestionSet
+from evals.plots import draw_quality_against_time, draw_tradeoff
+from evals.refusing import Tradeoff, weigh_refusals
+from evals.results import Run, read_runs, write_runs
+from rag.errors import InvalidInput
 
 # In the order of the table; what no run has is left out.
 _MEASURES = {
@@ -23,6 +28,38 @@ _MEASURES = {
     "first_text_seconds": "seconds to first text",
     "total_seconds": "seconds in all",
 }
+# What only other tables are made from.
+_HIDDEN = frozenset({"nearness", "refused"})
+
+
+def report_answers(questions: QuestionSet, runs: Sequence[Run], *, threshold: float) -> str:
+    """What was measured, how the modes differ, and what refusing costs."""
+    tables = [to_table(runs)]
+    tables += [to_differences(run, runs[0]) for run in runs[1:]]
+    if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
+        tables.append(to_refusals(tradeoff))
+    return "\n\n".join(tables)
+
+
+def write_report(questions: QuestionSet, runs: Sequence[Run], folder: Path, *, threshold: float) -> None:
+    """`<set>.json`, `<set>.md` and the plots, named after the set of questions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = questions.name
+    write_runs(runs, folder / f"{name}.json")
+    pictures = [f"{name}-time.svg"]
+    draw_quality_against_time(runs, folder / pictures[0], title=name)
+    if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
+        pictures.append(f"{name}-refusals.svg")
+        draw_tradeoff(tradeoff, folder / pictures[1], title=name)
+    shown = "\n".join(f"![{picture}]({picture})" for picture in pictures)
+    conditions = ", ".join(f"{what} {value}" for what, value in runs[0].conditions.items())
+    text = f"# {name}\n\n{report_answers(questions, runs, threshold=threshold)}\n\n{shown}\n\n{conditions}\n"
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def compare_files(new: Path, old: Path) -> str:
+    """Runs of the same name, or the only run of each file. Raises `InvalidInput` where nothing can be paired."""
+    return "\n\n".join(to_differences(after, before) for after, before in _pairs(read_runs(new), read_runs(old)))
 
 
 def to_table(runs: Sequence[Run]) -> str:
@@ -66,9 +103,6 @@ def to_refusals(tradeoff: Tradeoff) -> str:
     return "\n".join(lines)
 
 
-_HIDDEN = frozenset({"nearness", "refused"})
-
-
 def _cell(run: Run, measure: str) -> str:
     estimate = run.estimate(measure)
     if estimate is None:
@@ -82,3 +116,14 @@ def _cell(run: Run, measure: str) -> str:
 def _median(run: Run, measure: str) -> float:
     values = sorted(run.values(measure).values())
     return values[len(values) // 2]
+
+
+def _pairs(new: Sequence[Run], old: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
+    pairs = [(after, before) for after, before in itertools.product(new, old) if after.name == before.name]
+    if not pairs and len(new) == len(old) == 1:
+        pairs = [(new[0], old[0])]
+    if not pairs:
+        raise InvalidInput("The two files have no run of the same name, so nothing can be paired.")
+    if not set(pairs[0][0].scores) & set(pairs[0][1].scores):
+        raise InvalidInput("The two files have no question in common, so nothing can be paired.")
+    yield from pairs

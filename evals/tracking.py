@@ -1,7 +1,7 @@
 """Evaluations as runs in MLflow, where `RAG_MLFLOW__URI` says there is one."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evals.results import Run
@@ -30,6 +30,12 @@ async def track(
         await mlflow.post("runs/log-batch", batch)
         await mlflow.post("runs/update", {"run_id": run_id, "status": "FINISHED", "end_time": _milliseconds()})
         return run_id
+
+
+async def track_runs(runs: Sequence[Run], settings: Settings) -> None:
+    """A run in MLflow for each, with its conditions and the means of its measures."""
+    for run in runs:
+        await track(settings, run.name, params=params_of(settings) | {**run.conditions}, metrics=means_of(run))
 
 
 def params_of(settings: Settings, prompt: PromptVersion | None = None) -> dict[str, str]:

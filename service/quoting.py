@@ -20,8 +20,11 @@ _WORD = re.compile(r"\w+(?:[.,:]\d+)*")
 _NEGATIONS = frozenset({"no", "not", "never", "without"})
 # What questions are asked with, in English; in another language they count as matter.
 _ASKING = frozenset(
-    "what which who whom whose when where why how is are was were be been do does did has have had can "
-    "a an the of in on to for and or by with from at as it this that not".split()
+    re.findall(
+        r"\w+",
+        "what which who whom whose when where why how is are was were be been do does did has have had can "
+        "a an the of in on to for and or by with from at as it this that not",
+    )
 )
 _LONG_WORD = 4
 _STEM = 5

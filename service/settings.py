@@ -42,7 +42,7 @@ class RetrievalSettings(Part):
 
     limit: int = Field(5, ge=1, le=50, description="Passages for one answer; quotes come from the best three.")
     min_similarity: float = Field(
-        0.3, ge=-1, le=1, description="No passage this near to the question (cosine): not in the documents."
+        0.28, ge=-1, le=1, description="No passage this near (cosine, ±0.1 by shared words): not in the documents."
     )
 
 

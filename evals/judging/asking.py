@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from rich.console import Console
 from rich.progress import Progress
 
 from rag.errors import BadResponse
@@ -15,7 +16,7 @@ async def judge_all(
 ) -> list[Verdict | None]:
     """In the order of the inputs; None where there is no verdict. Raises `Unavailable` when the judge stays away."""
     slots = asyncio.Semaphore(concurrency)
-    with Progress(transient=True) as progress:
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task(f"{judge.name} {rubric.version}", total=len(inputs))
 
         async def one(values: Mapping[str, str]) -> Verdict | None:

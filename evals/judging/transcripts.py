@@ -33,5 +33,5 @@ def read_transcripts(path: Path) -> list[Transcript]:
         return [Transcript(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, TypeError) as error:
         raise InvalidInput(
-            f"{path} holds no answers to judge ({error}). `python -m evals answers … --transcripts {path}` writes them."
+            f"{path} holds no answers to judge ({error}). `python -m evals answers … --texts FOLDER` writes them."
         ) from error

@@ -118,7 +118,7 @@ async def test_answers_survive_the_file(tmp_path):
     write_transcripts(ANSWERS, tmp_path / "answers.jsonl")
     assert read_transcripts(tmp_path / "answers.jsonl") == ANSWERS
     (tmp_path / "other.jsonl").write_text('{"colour": "red"}\n')
-    with pytest.raises(InvalidInput, match="--transcripts"):
+    with pytest.raises(InvalidInput, match="--texts"):
         read_transcripts(tmp_path / "other.jsonl")
 
 
