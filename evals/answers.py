@@ -46,15 +46,19 @@ async def run_over(
     """Every question, one after the other, so that times are those of a quiet service."""
     scores: dict[str, Scores] = {}
     transcripts: list[Transcript] = []
+    prompts: set[str] = set()
     for question in track(questions, name, console=Console(stderr=True)):
         answer, passages = await _ask(question, mode, resources, prompt)
         scores[question.id] = score(question, answer) | {"nearness": await _nearness(question, resources)}
+        if answer.prompt:
+            prompts.add(f"{answer.prompt} {answer.prompt.hash}")
         transcripts.append(
             Transcript(
                 id=question.id, question=question.text, passages=passages, answer=answer.text, refused=answer.refused
             )
         )
-    return Run(name=name, conditions=conditions, scores=scores, transcripts=transcripts)
+    told = {"prompt": ", ".join(sorted(prompts))} if prompts else {}
+    return Run(name=name, conditions={**conditions, **told}, scores=scores, transcripts=transcripts)
 
 
 async def ask_all(

@@ -53,7 +53,7 @@ async def compare_prompts(
                     "generate",
                     resources,
                     name=str(template.version),
-                    conditions={**conditions, "prompt": f"{template.version} {template.version.hash}"},
+                    conditions=conditions,
                     prompt=template,
                 ),
             )

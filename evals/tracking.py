@@ -1,5 +1,6 @@
 """Evaluations as runs in MLflow, where `RAG_MLFLOW__URI` says there is one."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,9 @@ from rag.http import open_session
 from service.mlflow import Mlflow
 from service.prompting.base import PromptVersion
 from service.settings import Settings
+
+# MLflow refuses other characters in the names of parameters and metrics.
+_NOT_IN_A_NAME = re.compile(r"[^\w./: -]")
 
 
 async def track(
@@ -25,7 +29,7 @@ async def track(
         started = {"experiment_id": experiment, "run_name": name, "start_time": now}
         created = await mlflow.post("runs/create", started)
         run_id: str = created["run"]["info"]["run_id"]
-        values = [{"key": key, "value": value, "timestamp": now, "step": 0} for key, value in metrics.items()]
+        values = [{"key": _name(key), "value": value, "timestamp": now, "step": 0} for key, value in metrics.items()]
         batch = {"run_id": run_id, "params": _pairs(params), "metrics": values}
         await mlflow.post("runs/log-batch", batch)
         await mlflow.post("runs/update", {"run_id": run_id, "status": "FINISHED", "end_time": _milliseconds()})
@@ -66,7 +70,11 @@ async def _experiment(mlflow: Mlflow, name: str) -> str:
 
 
 def _pairs(values: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"key": key, "value": str(value)} for key, value in values.items()]
+    return [{"key": _name(key), "value": str(value)} for key, value in values.items()]
+
+
+def _name(key: str) -> str:
+    return _NOT_IN_A_NAME.sub("-", key)
 
 
 def _milliseconds() -> int:

@@ -12,6 +12,7 @@ from evals.judging.labelled import Labelled, read_labelled
 from evals.judging.opening import open_judge
 from evals.judging.scoring import Judgement, judge_answers, judge_pairs
 from evals.judging.transcripts import read_transcripts
+from evals.tracking import track
 from service.judging import calibration
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import POINTWISE
@@ -55,6 +56,7 @@ async def run_judge(arguments: argparse.Namespace, settings: Settings) -> None:
     print("\n".join([scoring.HEADER, *(judgement.to_row() for judgement in judgements)]))
     if arguments.json:
         _write(judgements, arguments.json)
+    await _track(judgements, settings)
 
 
 async def run_calibrate(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -97,6 +99,15 @@ def _people_row(data: Labelled) -> str:
         f"| a second person | - | {data.name}, overall | {found.cases} | 0 | {found.agreement:.1%} "
         f"| {found.kappa:.3f} ({low:.3f} to {high:.3f}) | - |"
     )
+
+
+async def _track(judgements: Sequence[Judgement], settings: Settings) -> None:
+    """Scores and what is known of the judge, into MLflow where there is one."""
+    params = {judgement.rubric: judgement.hash for judgement in judgements}
+    metrics = {judgement.rubric: judgement.score for judgement in judgements}
+    for judgement in judgements:
+        metrics |= {f"kappa {judgement.rubric} {known.data}": known.kappa for known in judgement.calibrations}
+    await track(settings, "judge", params={"judge": judgements[0].judge, **params}, metrics=metrics)
 
 
 def _write(judgements: Sequence[Judgement], target: Path) -> None:

@@ -15,7 +15,8 @@ from service.mlflow import Mlflow
 from service.prompting.choosing import AnswerPrompts
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.prompting.mlflow import MlflowPrompts
-from service.settings import MlflowSettings, PromptSettings, Settings
+from service.resources import open_resources
+from service.settings import MlflowSettings, OpenAIGeneratorSettings, PromptSettings, Settings
 from tests.evals.mlflow_server import MLFLOW, mlflow_server
 
 needs_mlflow = pytest.mark.skipif(not MLFLOW.exists(), reason="MLflow is not installed here: make setup-mlflow")
@@ -76,11 +77,33 @@ async def test_mlflows_own_client_reads_what_was_registered_and_we_read_what_it_
 
 
 @needs_mlflow
+async def test_the_service_takes_its_prompt_from_the_registry(url, data_dir):
+    packaged = (await FolderPrompts(PACKAGED).load("answer"))["v2"]
+    async with mlflow_at(url) as mlflow:
+        number = await MlflowPrompts(mlflow).register(packaged)
+    generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl("http://127.0.0.1:9/v1"), model="never-asked")
+    settings = Settings(
+        data_dir=data_dir,
+        generator=generator,
+        prompt=PromptSettings(registry="mlflow", version=number),
+        mlflow=MlflowSettings(uri=HttpUrl(url)),
+    )
+    async with open_resources(settings) as resources:
+        assert resources.prompts.default.version.hash == packaged.version.hash
+        assert resources.prompts.default.version.version == number
+
+
+@needs_mlflow
 async def test_an_evaluation_is_a_run_with_its_prompt_and_its_measures(url):
     settings = Settings(mlflow=MlflowSettings(uri=HttpUrl(url), experiment="nightly"))
     prompt = (await FolderPrompts(PACKAGED).load("answer"))["v1"].version
     runs = [
-        await track(settings, "answers", params=params_of(settings, prompt), metrics={"groundedness": value})
+        await track(
+            settings,
+            "answers",
+            params=params_of(settings, prompt),
+            metrics={"groundedness": value, "kappa (half)": 0.1},
+        )
         for value in (0.5, 0.75)
     ]
     async with mlflow_at(url) as mlflow:
@@ -91,7 +114,8 @@ async def test_an_evaluation_is_a_run_with_its_prompt_and_its_measures(url):
     params = {param["key"]: param["value"] for param in run["data"]["params"]}
     assert params["prompt_hash"] == prompt.hash
     assert {"prompt_name", "prompt_version", "model", "embedder"} <= params.keys()
-    assert [(metric["key"], metric["value"]) for metric in run["data"]["metrics"]] == [("groundedness", 0.75)]
+    metrics = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
+    assert metrics == {"groundedness": 0.75, "kappa -half-": 0.1}  # MLflow takes no brackets in a name.
 
 
 async def test_without_an_mlflow_nothing_is_kept_and_nothing_fails():
