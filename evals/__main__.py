@@ -23,7 +23,9 @@ from evals.statistics import compare
 from evals.tracking import track_runs
 from ingest.settings import Settings as IngestSettings
 from rag.errors import GroundworkError
+from rag.retrying import log_retries
 from rag.settings import read_settings
+from rag.telemetry import configure_logging
 from service.settings import Mode, Settings
 
 _EXAMPLES = f"""examples:
@@ -48,6 +50,9 @@ def main() -> int:
     arguments = _parse_arguments()
     try:
         settings = read_settings(Settings)
+        # The service's own news (each answer, each revision) would drown the tables.
+        configure_logging(settings.model_copy(update={"log_level": "warning"}))
+        log_retries()
         match arguments.command:
             case "answers":
                 return _answers(arguments, settings)
