@@ -12,6 +12,7 @@ from typing import Any, get_args
 from evals import gate, ingestion, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
+from evals.everything import measure_everything
 from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
 from evals.judging import commands as judging
@@ -56,6 +57,8 @@ def main() -> int:
         match arguments.command:
             case "answers":
                 return _answers(arguments, settings)
+            case "all":
+                measure_everything(arguments.data, arguments.modes, settings, report=arguments.report)
             case "compare":
                 _compare(arguments, settings)
             case "register":
@@ -156,6 +159,10 @@ def _parse_arguments() -> argparse.Namespace:
     )
     asked.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
     asked.add_argument("--report", type=Path, metavar="OUT", help="a folder for JSON, a Markdown table and plots")
+    everything = commands.add_parser("all", help=f"{GOLDEN}, and every data set in a folder: answers and retrieval")
+    everything.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="a data set, or a folder of data sets")
+    everything.add_argument("--modes", type=_modes, default=["quote", "checked"], help="default: quote,checked")
+    everything.add_argument("--report", type=Path, default=Path(".eval"), metavar="OUT", help="default: %(default)s")
     compared = commands.add_parser(
         "compare", help="paired differences, with intervals: of two prompts, or of two files"
     )

@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import track
@@ -10,6 +11,7 @@ from rich.progress import track
 from evals.collection import SCOPE, open_resources_over
 from evals.gold import GoldQuestion, QuestionSet
 from evals.judging.transcripts import Transcript
+from evals.ranking import rank_all
 from evals.results import Conditions, Run
 from evals.scoring import Scores, score
 from ingest.pipeline import version_of
@@ -31,7 +33,9 @@ async def measure_answers(
     chosen = choose(questions.questions, sample)
     conditions = conditions_of(questions, settings)
     async with open_resources_over(questions.documents, settings) as resources:
-        return [await run_over(chosen, mode, resources, name=mode, conditions=conditions) for mode in modes]
+        found = await rank_all(chosen, resources)
+        runs = [await run_over(chosen, mode, resources, name=mode, conditions=conditions) for mode in modes]
+    return [replace(run, scores=_joined(run.scores, found)) for run in runs]
 
 
 async def run_over(
@@ -72,16 +76,23 @@ async def ask_all(
 def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
     """What must be the same for two runs to differ by the change alone."""
     some = RawDocument(id=DocumentId(""), uri="", media_type="text/markdown", body=b"")
-    documents = hashlib.sha256()
+    documents, asked = hashlib.sha256(), hashlib.sha256()
     for document in questions.documents:
         documents.update(f"{document.id}\n{document.markdown}\n".encode())
+    for question in questions.questions:
+        asked.update(f"{question.id}\n{question.text}\n".encode())
     return {
         "embedder": settings.embedder.model,
         "store": settings.store.kind,
         # Parsers and chunker together: it is raised whenever they make something else of the same bytes.
         "recipe": version_of(some).partition("-")[0],
         "documents": documents.hexdigest()[:12],
+        "questions": asked.hexdigest()[:12],
     }
+
+
+def _joined(answered: Mapping[str, Mapping[str, float]], found: Mapping[str, Scores]) -> dict[str, Scores]:
+    return {question: {**scores, **found.get(question, {})} for question, scores in answered.items()}
 
 
 def choose(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:

@@ -67,12 +67,13 @@ class Service:
         return self.http.put(f"/v1/documents/{name}", content=body, headers={"Content-Type": media_type})
 
     def wait_for_state(self, name: str, state: str, *, seconds: float = 30) -> dict[str, Any]:
-        """Polls until the document is in the state; fails loudly when it never is."""
+        """Polls until the document is in the state and no update is under way; fails loudly when it never is."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             response = self.http.get(f"/v1/documents/{name}")
             found: dict[str, Any] = response.json()
-            if found.get("state") == state:
+            under_way = (found.get("update") or {}).get("state") in {"queued", "processing"}
+            if found.get("state") == state and not under_way:
                 return found
             time.sleep(0.05)
         raise AssertionError(f"{name} is not {state} after {seconds} s: {response.text}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from ingest.settings import Settings
 from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
-from rag.errors import GroundworkError, InvalidInput, Locked, Unavailable
+from rag.errors import GroundworkError, InvalidInput
 from rag.inbox.folder import FolderInbox
 from rag.retrying import log_retries
 from rag.settings import LocalEmbedderSettings, ServerStoreSettings, read_settings
@@ -25,6 +25,7 @@ _EXAMPLES = """examples:
   python -m ingest run docs/ --json               the summary as one JSON object
   python -m ingest run docs/ --prune              and remove what is gone from there
   python -m ingest run crawl:https://example.org/docs/    what is linked below that folder
+  python -m ingest run s3://bucket/handbook --prune       an object store, through its fsspec driver
   python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
   python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
@@ -70,7 +71,7 @@ def _parse_arguments() -> argparse.Namespace:
             "sources",
             nargs="+",
             metavar="SOURCE",
-            help="a file, folder, glob or URL, sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines",
+            help="a file, folder, glob or URL (http:, s3:, …), sitemap:URL, crawl:URL, jsonl:PATH, or - for JSON lines",
         )
         command.add_argument("--tenant", default="default", help="whose documents these are (default: %(default)s)")
         command.add_argument("--ignore", action="append", default=[], metavar="PATTERN", help="in gitignore's syntax")
@@ -170,28 +171,44 @@ def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:
 
 
 async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.watch is not None:
+        return await _watch(arguments, settings)
     from ingest.run import run  # noqa: PLC0415
 
-    while True:
-        try:
-            summary = await run(
-                arguments.sources,
-                settings,
-                Scope(tenant=arguments.tenant),
-                ignore=arguments.ignore,
-                dry_run=arguments.dry_run,
-                prune=arguments.prune,
-                quiet=arguments.json,
-            )
-            print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run), flush=True)  # noqa: T201
-        except (Locked, Unavailable) as error:
-            # The next pass may find it free.
-            if arguments.watch is None:
-                raise
-            print(f"ingest: {error}", file=sys.stderr)  # noqa: T201
-        if arguments.watch is None:
-            return _SOME_REJECTED if summary.rejected else 0
-        await asyncio.sleep(arguments.watch)
+    summary = await run(
+        arguments.sources,
+        settings,
+        Scope(tenant=arguments.tenant),
+        ignore=arguments.ignore,
+        dry_run=arguments.dry_run,
+        prune=arguments.prune,
+        quiet=arguments.json,
+    )
+    print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run), flush=True)  # noqa: T201
+    return _SOME_REJECTED if summary.rejected else 0
+
+
+async def _watch(arguments: argparse.Namespace, settings: Settings) -> int:
+    from ingest.watch import Watched, watch  # noqa: PLC0415
+
+    if arguments.dry_run:
+        raise InvalidInput("--dry-run looks once; leave out --watch.")
+    watched = Watched(
+        sources=arguments.sources,
+        scope=Scope(tenant=arguments.tenant),
+        seconds=arguments.watch,
+        ignore=arguments.ignore,
+        prune=arguments.prune,
+    )
+    await watch(
+        watched,
+        settings,
+        show=lambda summary: print(  # noqa: T201
+            summary.to_json() if arguments.json else summary.to_text(dry_run=False), flush=True
+        ),
+        complain=lambda line: print(f"ingest: {line}", file=sys.stderr, flush=True),  # noqa: T201
+    )
+    return 0
 
 
 def _show_enqueued(put: int, rejected: list[Rejection], *, as_json: bool) -> int:

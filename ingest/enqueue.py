@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ingest.retrying import patiently
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.factory import build_source
+from ingest.sources.factory import build_sources
 from ingest.sources.fetching import open_fetcher
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.base import Inbox, Upload
@@ -15,11 +15,11 @@ from rag.types import Scope
 async def enqueue(
     sources: Sequence[str], settings: Settings, scope: Scope, inbox: Inbox, *, ignore: Sequence[str] = ()
 ) -> tuple[int, list[Rejection]]:
-    """How many were put, and what could not be fetched."""
-    put, rejected = 0, []
+    """How many were put, and what could not be; raises `InvalidInput` where no source can be opened."""
+    put = 0
     async with open_fetcher(settings) as fetcher:
-        opened = [build_source(text, fetcher=fetcher, settings=settings, ignore=ignore) for text in sources]
-        for source in opened:
+        opened, rejected = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore)
+        for source in opened.values():
             async for unit in source.find():
                 refusal = unit if isinstance(unit, Rejection) else await _put(unit, scope, inbox)
                 if refusal is None:

@@ -28,6 +28,10 @@ class Intake:
         self.is_complete = True
         """Whether everything could be listed: only then does what was not seen not exist."""
 
+    @property
+    def has_seen_any(self) -> bool:
+        return bool(self._seen)
+
     def has_seen(self, document_id: DocumentId) -> bool:
         return document_id in self._seen
 

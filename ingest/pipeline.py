@@ -11,7 +11,7 @@ from ingest.metrics import CHUNKS, DOCUMENTS, STAGE_DURATION
 from ingest.retrying import patiently
 from ingest.sources.base import Unit, Unmodified
 from rag.errors import InvalidInput, Unavailable
-from rag.store.base import StoreReader, VectorStore
+from rag.store.base import Catalogue, VectorStore
 from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, Vector
 
 # Raise it whenever parsers or the chunker make something else of the same bytes: it makes every document a changed one.
@@ -34,6 +34,8 @@ class Outcome:
     reason: str | None = None
     trace: str = ""
     """Where a rejection is the program's fault."""
+    version: str = ""
+    """Of a document that was fetched and then rejected."""
 
     @property
     def changes_collection(self) -> bool:
@@ -118,20 +120,29 @@ class Pipeline:
 
 async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome | Prepared:
     """Decides what a document needs, without writing anything; an `Outcome` where nothing is left to do."""
+    version = ""
     try:
         with STAGE_DURATION.labels("fetch").time():
-            # What was made by another recipe is fetched, whatever its source says.
-            validator = stored.validator if stored and stored.version.startswith(f"{_RECIPE}-") else ""
-            raw = await patiently("fetch", lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
-        if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw)):
+            raw = await fetch_if_changed(unit, stored)
+        if raw is None:
             return Outcome(uri=unit.uri, result="unchanged")
+        version = version_of(raw)
         with STAGE_DURATION.labels("parse").time():
-            chunks = await cutter.cut(raw, version=version_of(raw))
+            chunks = await cutter.cut(raw, version=version)
     except (InvalidInput, Unavailable) as error:
-        return Outcome(uri=unit.uri, result="rejected", reason=str(error), trace=getattr(error, "trace", ""))
+        trace = getattr(error, "trace", "")
+        return Outcome(uri=unit.uri, result="rejected", reason=str(error), trace=trace, version=version)
     return Prepared(
         outcome=Outcome(uri=unit.uri, result="changed" if stored else "new", chunks=len(chunks)), chunks=chunks
     )
+
+
+async def fetch_if_changed(unit: Unit, stored: Chunk | None) -> RawDocument | None:
+    """None where the stored version is that of the source; raises `InvalidInput` or `Unavailable`."""
+    # What was made by another recipe is fetched, whatever its source says.
+    validator = stored.validator if stored and stored.version.startswith(f"{_RECIPE}-") else ""
+    raw = await patiently("fetch", lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
+    return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw)) else raw
 
 
 def version_of(raw: RawDocument) -> str:
@@ -141,7 +152,7 @@ def version_of(raw: RawDocument) -> str:
     return f"{_RECIPE}-{digest.hexdigest()}"
 
 
-async def stored_documents(store: StoreReader, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
+async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
     """The first chunk of each; without its version where a broken commit left two, so that the next one mends it."""
     found: dict[DocumentId, Chunk | None] = dict.fromkeys(document_ids)
     if document_ids:

@@ -1,7 +1,7 @@
 """`python -m ingest run`: sources in, a summary out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ingest.intake import Intake
 from ingest.pipeline import Outcome, Pipeline, prepare, stored_documents
@@ -10,10 +10,10 @@ from ingest.report import Summary, open_reporter
 from ingest.resources import open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
-from ingest.sources.factory import build_source
+from ingest.sources.factory import build_sources
 from ingest.sources.fetching import open_fetcher
 from rag.store.base import StoreReader, VectorStore
-from rag.types import FIRST_CHUNKS, Scope
+from rag.types import FIRST_CHUNKS, DocumentId, Scope
 
 _PUBLISH_SECONDS = 60
 
@@ -28,24 +28,27 @@ async def run(
     prune: bool = False,
     quiet: bool = False,
 ) -> Summary:
-    """Raises `InvalidInput` for a source that cannot be opened, before anything is taken in."""
+    """A source that cannot be opened is rejected; raises `InvalidInput` where none can."""
     async with open_fetcher(settings) as fetcher:
-        opened = [build_source(text, fetcher=fetcher, settings=settings, ignore=ignore) for text in sources]
+        opened, refused = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore)
         summary = Summary()
-        with open_reporter(total=_total(opened), quiet=quiet) as reporter:
+        total = None if quiet else await asyncio.to_thread(_total, opened.values())
+        with open_reporter(total=total, quiet=quiet) as reporter:
 
             def report(outcome: Outcome) -> None:
                 summary.add(outcome)
                 reporter.show(summary)
 
+            for rejection in refused:
+                report(Outcome(uri=rejection.uri, result="rejected", reason=rejection.reason))
             if dry_run:
-                await _plan(opened, settings, scope, report)
+                await _plan(opened.values(), settings, scope, report)
             else:
                 await _take_in(opened, settings, scope, report, prune=prune)
         return summary
 
 
-async def _plan(sources: Sequence[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None]) -> None:
+async def _plan(sources: Iterable[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None]) -> None:
     async with open_models(settings) as models, open_store_to_read(settings, models) as store:
         for source in sources:
             async for unit in source.find():
@@ -58,7 +61,12 @@ async def _plan(sources: Sequence[Source], settings: Settings, scope: Scope, rep
 
 
 async def _take_in(
-    sources: Sequence[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None], *, prune: bool
+    sources: Mapping[str, Source],
+    settings: Settings,
+    scope: Scope,
+    report: Callable[[Outcome], None],
+    *,
+    prune: bool,
 ) -> None:
     async with open_models(settings) as models, open_store(settings, models) as store:
         pipeline = Pipeline(store, models.batcher, models.cutters)
@@ -72,11 +80,18 @@ async def _take_in(
         # A long run becomes visible bit by bit; and what a crash may cost of it is bounded.
         publishing = asyncio.create_task(_publish_regularly(store))
         try:
-            for source in sources:
+            for name, source in sources.items():
                 intake = Intake(pipeline, scope, note, remember=prune)
                 await intake.take_in(source.find())
                 if prune and intake.is_complete:
-                    await _prune(source, intake, pipeline, store, scope, note)
+                    gone = await _gone(source, intake, store, scope)
+                    if gone and not intake.has_seen_any:
+                        # Such as a disk that is not mounted: that is no wish to lose what was on it.
+                        reason = f"has no documents any more; the {len(gone):,} that are stored of it stay"
+                        note(Outcome(uri=name, result="rejected", reason=reason))
+                        continue
+                    for document_id, uri in gone:
+                        note(await pipeline.remove(scope, document_id, uri))
         finally:
             publishing.cancel()
             await asyncio.gather(publishing, return_exceptions=True)
@@ -84,19 +99,13 @@ async def _take_in(
             await publish_now(store)
 
 
-async def _prune(
-    source: Source,
-    intake: Intake,
-    pipeline: Pipeline,
-    store: StoreReader,
-    scope: Scope,
-    report: Callable[[Outcome], None],
-) -> None:
-    """Removes what the source would list and did not."""
-    stored = [(chunk.document_id, chunk.uri) async for chunk in store.scroll(scope, FIRST_CHUNKS)]
-    for document_id, uri in stored:
-        if source.covers(uri) and not intake.has_seen(document_id):
-            report(await pipeline.remove(scope, document_id, uri))
+async def _gone(source: Source, intake: Intake, store: StoreReader, scope: Scope) -> list[tuple[DocumentId, str]]:
+    """What the source would list if it were still there."""
+    return [
+        (chunk.document_id, chunk.uri)
+        async for chunk in store.scroll(scope, FIRST_CHUNKS)
+        if source.covers(chunk.uri) and not intake.has_seen(chunk.document_id)
+    ]
 
 
 async def _publish_regularly(store: VectorStore) -> None:
@@ -105,6 +114,6 @@ async def _publish_regularly(store: VectorStore) -> None:
         await publish_now(store)
 
 
-def _total(sources: Sequence[Source]) -> int | None:
+def _total(sources: Iterable[Source]) -> int | None:
     counts = [source.count() for source in sources]
     return None if None in counts else sum(count for count in counts if count is not None)

@@ -6,11 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from ingest.settings import Settings
-from rag.embedding.factory import open_embedder
-from rag.http import open_session
 from rag.inbox.base import Inbox, InboxStatistics
-from rag.store.base import Survey
-from rag.store.factory import open_reader
+from rag.store.base import NOTHING, Survey
+from rag.store.factory import open_catalogue
 
 _RATE_SECONDS = 60.0
 
@@ -53,10 +51,7 @@ class Status:
 
 
 async def read_status(settings: Settings, inbox: Inbox) -> Status:
-    async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        open_reader(settings.store, embedder.identity, root=settings.store_dir) as store,
-    ):
-        survey = await store.survey(since=time.time() - _RATE_SECONDS)
+    """Loads no model, and creates no collection."""
+    async with open_catalogue(settings.store, root=settings.store_dir) as catalogue:
+        survey = await catalogue.survey(since=time.time() - _RATE_SECONDS) if catalogue else NOTHING
     return Status(collection=survey, inbox=await inbox.statistics())

@@ -133,8 +133,15 @@ class SearchResponse(BaseModel):
     timings: dict[str, float]
 
 
+class Update(BaseModel):
+    """A replacement or a removal that is not in yet, or was rejected."""
+
+    state: Literal["queued", "processing", "rejected"]
+    reason: str | None = None
+
+
 class DocumentState(BaseModel):
-    """A document, or how far it has come."""
+    """A document, or how far it has come. `ready`: searches see it, whatever becomes of its update."""
 
     id: str
     state: Literal["queued", "processing", "ready", "rejected"]
@@ -144,9 +151,10 @@ class DocumentState(BaseModel):
     media_type: MediaType | None = None
     chunks: int | None = None
     ingested_at: datetime | None = None
+    update: Update | None = Field(None, description="What was sent since; null: there is nothing newer than this.")
 
     @classmethod
-    def from_first_chunk(cls, chunk: Chunk) -> "DocumentState":
+    def from_first_chunk(cls, chunk: Chunk, progress: Progress | None = None) -> "DocumentState":
         return cls(
             id=chunk.document_id,
             state="ready",
@@ -155,6 +163,7 @@ class DocumentState(BaseModel):
             media_type=chunk.media_type,
             chunks=chunk.chunk_count,
             ingested_at=datetime.fromtimestamp(chunk.ingested_at, UTC),
+            update=Update(state=progress.state, reason=progress.reason) if progress else None,
         )
 
     @classmethod

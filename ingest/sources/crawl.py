@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from mimetypes import MimeTypes
 from typing import Final
 
 from yarl import URL
@@ -26,43 +26,8 @@ from rag.types import RawDocument
 # Pages that were fetched for their links, and wait to be taken in. Beyond it the oldest are fetched a second time.
 _KEPT_BYTES: Final = 64 * 1024 * 1024
 _GONE: Final = {404, 410}
-_NO_DOCUMENTS: Final = frozenset(
-    [
-        ".7z",
-        ".avi",
-        ".bmp",
-        ".bz2",
-        ".css",
-        ".exe",
-        ".gif",
-        ".gz",
-        ".ico",
-        ".iso",
-        ".jar",
-        ".jpeg",
-        ".jpg",
-        ".js",
-        ".mp3",
-        ".mp4",
-        ".png",
-        ".rar",
-        ".rss",
-        ".svg",
-        ".tar",
-        ".tgz",
-        ".ttf",
-        ".wasm",
-        ".wav",
-        ".webm",
-        ".webp",
-        ".whl",
-        ".woff",
-        ".woff2",
-        ".xml",
-        ".xz",
-        ".zip",
-    ]
-)
+# Python's own table; those of machines differ.
+_KINDS: Final = MimeTypes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +59,8 @@ class CrawlSource:
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
         start = self._start.with_user(None).with_fragment(None)
-        try:
-            await self._robots.load(start)
-        except (InvalidInput, Unavailable) as error:
-            yield Rejection(uri=uri_of(start), reason=f"robots.txt cannot be had: {error}")
-            return
-        if not self._robots.allows(start):
-            yield Rejection(uri=uri_of(start), reason="robots.txt asks not to fetch it")
+        if fault := await self._robots.objection_to(start):
+            yield Rejection(uri=uri_of(start), reason=fault)
             return
         async for visit in self._visits(start):
             if visit.fault:
@@ -118,6 +78,7 @@ class CrawlSource:
         frontier = _Frontier(start, max_pages=self._settings.max_pages, max_depth=self._settings.max_depth)
         under_way: deque[tuple[asyncio.Task[_Visit], int]] = deque()
         seen: set[URL] = set()
+        missed: dict[str, URL] = {}
         try:
             while frontier.waiting or under_way:
                 while frontier.waiting and len(under_way) < self._settings.per_host:
@@ -131,8 +92,11 @@ class CrawlSource:
                 seen.add(visit.url)
                 frontier.known.add(visit.url)
                 for link in visit.links:
-                    if await self._may_visit(link):
-                        frontier.add(link, depth + 1)
+                    try:
+                        if await self._may_visit(link):
+                            frontier.add(link, depth + 1)
+                    except (InvalidInput, Unavailable) as error:
+                        missed.setdefault(str(error), link)
                 yield visit
         finally:
             for task, _ in under_way:
@@ -140,7 +104,10 @@ class CrawlSource:
             await asyncio.gather(*(task for task, _ in under_way), return_exceptions=True)
         if frontier.is_cut:
             fault = f"leads to more than {self._settings.max_pages:,} pages; RAG_SOURCES__MAX_PAGES takes more in"
-            yield _Visit(url=start, fault=fault)
+            missed[fault] = start
+        # What was left out for these reasons is not gone.
+        for fault, url in missed.items():
+            yield _Visit(url=url, fault=fault)
 
     async def _visit(self, url: URL, *, is_start: bool) -> _Visit:
         try:
@@ -171,9 +138,9 @@ class CrawlSource:
         )
 
     async def _may_visit(self, url: URL) -> bool:
-        if url not in self._folder or PurePosixPath(url.path).suffix.lower() in _NO_DOCUMENTS or self._ignores(url):
-            return False
-        return await self._robots.load_and_allow(url)
+        return (
+            url in self._folder and _may_be_document(url) and not self._ignores(url) and await self._robots.allow(url)
+        )
 
     def _ignores(self, url: URL) -> bool:
         return self._ignored.match_file(self._folder.path_of(url))
@@ -190,6 +157,12 @@ class CrawlSource:
                 self._fetcher, asked, validator, max_bytes=self._max_bytes, may_follow=self._may_visit
             )
         return Unmodified() if validator and validator == document.validator else document
+
+
+def _may_be_document(url: URL) -> bool:
+    """False where the name alone says that it is a picture, an archive or the like."""
+    kind, packing = _KINDS.guess_type(url.path)
+    return packing is None and (kind is None or media_type_of(url.path, kind) is not None)
 
 
 class _Frontier:

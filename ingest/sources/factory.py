@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from ingest.settings import Settings
-from ingest.sources.base import Source
+from ingest.sources.base import Rejection, Source
 from ingest.sources.crawl import CrawlSource
 from ingest.sources.fetching import Fetcher
 from ingest.sources.files import FileSource
@@ -23,6 +23,21 @@ _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
 _PREFIX: Final = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
 _SITEMAP: Final = re.compile(r"sitemap[^/]*\.xml(\.gz)?")
 _LINES: Final = {".jsonl", ".ndjson"}
+
+
+def build_sources(
+    texts: Sequence[str], *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()
+) -> tuple[dict[str, Source], list[Rejection]]:
+    """Those that can be opened, and why others cannot; raises `InvalidInput` where none can."""
+    sources, rejected = {}, []
+    for text in texts:
+        try:
+            sources[text] = build_source(text, fetcher=fetcher, settings=settings, ignore=ignore)
+        except InvalidInput as error:
+            rejected.append(Rejection(uri=text, reason=str(error)))
+    if not sources:
+        raise InvalidInput("\n".join(rejection.reason for rejection in rejected))
+    return sources, rejected
 
 
 def build_source(text: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> Source:

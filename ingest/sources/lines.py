@@ -2,10 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, get_args
@@ -13,14 +13,13 @@ from urllib.parse import quote
 
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.identity import document_id_of
-from ingest.sources.stepping import stepped
+from ingest.sources.stepping import as_they_come, stepped
 from rag.errors import InvalidInput
 from rag.types import DocumentId, MediaType, RawDocument
 
 _STDIN: Final = "stdin:"
 # As the service takes it in its paths, so that each document can be asked for and deleted there.
 _PLAIN_ID: Final = re.compile(r"[\w.-]{1,200}")
-_READ_AHEAD: Final = 1
 
 
 class LineSource:
@@ -41,8 +40,9 @@ class LineSource:
         return None
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
-        # One at a time: whoever writes to standard input slowly is answered as each line comes.
-        async for found in stepped(self._units(), step=_READ_AHEAD):
+        # One at a time: a line may be long, and whoever writes slowly is answered as each line comes.
+        units = stepped(self._units(), step=1) if self._path else as_they_come(self._units())
+        async for found in units:
             yield found
 
     def covers(self, uri: str) -> bool:
@@ -58,8 +58,9 @@ class LineSource:
         except OSError as error:
             yield Rejection(uri=self._base, reason=f"cannot be read: {error.strerror}")
 
-    def _open(self) -> AbstractContextManager[BinaryIO]:
-        return self._path.open("rb") if self._path else nullcontext(sys.stdin.buffer)
+    def _open(self) -> BinaryIO:
+        # Not Python's own standard input: the interpreter cannot end while another thread waits for that.
+        return self._path.open("rb") if self._path else os.fdopen(os.dup(sys.stdin.fileno()), "rb")
 
     def _to_unit(self, number: int, line: bytes) -> Unit | Rejection:
         try:

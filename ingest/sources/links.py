@@ -18,6 +18,7 @@ _TAG: Final = re.compile(
 )
 _ATTRIBUTE: Final = re.compile(r"([a-z-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))", re.IGNORECASE)
 _MAX_TAG: Final = 10_000
+_MAX_TARGETS: Final = 10_000
 # They have values of their own behind a colon, and so are no crawler's name.
 _VALUED: Final = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
 # What stands between these is no part of the page.
@@ -35,7 +36,7 @@ class Links:
 
 
 def read_links(body: bytes, url: URL, *, robot: str, header: str = "") -> Links:
-    """The http(s) links in the page's order; `robot` is our name, `header` the page's `X-Robots-Tag`.
+    """The first ten thousand http(s) links in the page's order; `robot` is our name, `header` its `X-Robots-Tag`.
 
     Linear in time, so fit for any page.
     """
@@ -46,9 +47,11 @@ def read_links(body: bytes, url: URL, *, robot: str, header: str = "") -> Links:
                 base = link_to(url, attributes["href"])
             case "meta" if attributes.get("name", "").lower() in {"robots", robot.lower()}:
                 asked.update(_words_of(attributes.get("content", "")))
-            case "a" | "area" if "nofollow" not in attributes.get("rel", "").lower().split():
+            case "a" | "area" if (
+                len(targets) < _MAX_TARGETS and "nofollow" not in attributes.get("rel", "").lower().split()
+            ):
                 target = link_to(base or url, attributes["href"]) if attributes.get("href") else None
-                if target is not None:
+                if target is not None and len(targets) < _MAX_TARGETS:
                     targets[target] = None
     return Links(
         targets=tuple(targets),

@@ -161,6 +161,12 @@ async def _fetch(store: Any, found: _Object, max_bytes: int, validator: str) -> 
     )
 
 
+async def _read(store: Any, path: str, most: int) -> bytes:
+    with _translated():
+        body: bytes = await asyncio.to_thread(store.cat_file, path, start=0, end=most)
+        return body
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Each driver raises what its own library raises, so everything has to be expected."""

@@ -20,27 +20,32 @@ class Robots:
         self._fetcher = fetcher
         self.name = user_agent.partition("/")[0].strip()
         """By which pages address us, without the version."""
-        self._rules: dict[URL, Protego] = {}
+        self._rules: dict[URL, Protego | InvalidInput | Unavailable] = {}
 
-    async def load(self, url: URL) -> None:
+    async def allow(self, url: URL) -> bool:
         """Raises `InvalidInput` or `Unavailable` where the rules cannot be had: then nothing may be fetched."""
-        if url.origin() not in self._rules:
-            rules = Protego.parse(await patiently(lambda: self._read(url)))
-            self._fetcher.pace.slow_down(url.host or "", rules.crawl_delay(self.name) or 0)
-            self._rules[url.origin()] = rules
-
-    def allows(self, url: URL) -> bool:
-        """False for a host whose rules were not loaded."""
         rules = self._rules.get(url.origin())
-        return rules is not None and rules.can_fetch(str(url.with_user(None)), self.name)
+        if rules is None:
+            rules = self._rules[url.origin()] = await self._load(url)
+        if isinstance(rules, Protego):
+            return rules.can_fetch(str(url.with_user(None)), self.name)
+        raise rules
 
-    async def load_and_allow(self, url: URL) -> bool:
-        """False too where the rules cannot be had."""
+    async def objection_to(self, url: URL) -> str:
+        """Why the page may not be fetched, in one line; nothing where it may."""
         try:
-            await self.load(url)
-        except (InvalidInput, Unavailable):
-            return False
-        return self.allows(url)
+            return "" if await self.allow(url) else "robots.txt asks not to fetch it"
+        except (InvalidInput, Unavailable) as error:
+            return str(error)
+
+    async def _load(self, url: URL) -> Protego | InvalidInput | Unavailable:
+        # What cannot be had is not asked for again with every page.
+        try:
+            rules = Protego.parse(await patiently(lambda: self._read(url)))
+        except (InvalidInput, Unavailable) as error:
+            return type(error)(f"robots.txt cannot be had: {error}")
+        self._fetcher.pace.slow_down(url.host or "", rules.crawl_delay(self.name) or 0)
+        return rules
 
     async def _read(self, url: URL) -> str:
         body = bytearray()

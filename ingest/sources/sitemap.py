@@ -53,12 +53,12 @@ class SitemapSource:
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
         known: set[URL] = set()
-        outside: list[URL] = []
+        outside: URL | None = None
         async for page in self._pages():
             if isinstance(page, Rejection):
                 yield page
             elif page.url not in self._folder:
-                outside = [*outside[:1], page.url]
+                outside = outside or page.url
             elif page.url in known or self._ignores(page.url):
                 continue
             elif len(known) == self._max_pages:
@@ -71,7 +71,7 @@ class SitemapSource:
                 known.add(page.url)
                 yield await self._to_unit(page)
         if outside:
-            reason = f"names pages outside {self._folder.path}, which were left out, such as {outside[0]}"
+            reason = f"names pages outside {self._folder.path}, which were left out, such as {outside}"
             yield Rejection(uri=uri_of(self._url), reason=reason)
 
     def covers(self, uri: str) -> bool:
@@ -123,12 +123,8 @@ class SitemapSource:
 
     async def _to_unit(self, page: _Page) -> Unit | Rejection:
         uri = uri_of(page.url)
-        try:
-            await self._robots.load(page.url)
-        except (InvalidInput, Unavailable) as error:
-            return Rejection(uri=uri, reason=f"robots.txt cannot be had: {error}")
-        if not self._robots.allows(page.url):
-            return Rejection(uri=uri, reason="robots.txt asks not to fetch it")
+        if objection := await self._robots.objection_to(page.url):
+            return Rejection(uri=uri, reason=objection)
         return Unit(id=document_id_of(uri), uri=uri, fetch=partial(self._fetch, page))
 
     async def _fetch(self, page: _Page, validator: str) -> RawDocument | Unmodified:
@@ -147,7 +143,7 @@ class SitemapSource:
         return fetched
 
     async def _may_follow(self, url: URL) -> bool:
-        return url in self._folder and await self._robots.load_and_allow(url)
+        return url in self._folder and await self._robots.allow(url)
 
 
 def _split(validator: str) -> tuple[str, str]:

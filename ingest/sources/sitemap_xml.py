@@ -36,6 +36,7 @@ class SitemapReader:
         self._inflater: Inflater | None = None
         self._is_begun = False
         self._bytes = 0
+        self._is_sitemap = False
         self._path: list[str] = []
         self._text = ""
         self._fields: dict[str, str] = {}
@@ -54,10 +55,12 @@ class SitemapReader:
         return self._taken()
 
     def close(self) -> list[Entry]:
-        """Raises `InvalidInput` where the end is missing."""
+        """Raises `InvalidInput` where the end is missing, or where it was something else altogether."""
         if self._inflater:
             self._inflater.close()
         self._parse(b"", is_last=True)
+        if not self._is_sitemap:
+            raise InvalidInput("not the XML of a sitemap: it is of another kind")
         return self._taken()
 
     def _parse(self, piece: bytes, *, is_last: bool = False) -> None:
@@ -74,6 +77,7 @@ class SitemapReader:
         if len(self._path) >= _MAX_DEPTH:
             raise InvalidInput("not the XML of a sitemap: nested too deep")
         self._path.append(_local(name))
+        self._is_sitemap = self._is_sitemap or self._path in (["urlset"], ["sitemapindex"])
         self._text = ""
 
     def _add(self, text: str) -> None:

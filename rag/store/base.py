@@ -23,7 +23,23 @@ class Survey:
     """When the newest came in: Unix time in seconds; None for an empty collection."""
 
 
-class StoreReader(Protocol):
+NOTHING = Survey(tenants=(), documents=0, chunks=0, recent_chunks=0, newest=None)
+"""Of a collection that is not there yet."""
+
+
+class Catalogue(Protocol):
+    """What there is, for who looks and does not search: no embedder is needed for it."""
+
+    def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
+        """Every chunk that qualifies, in no particular order."""
+        ...
+
+    async def survey(self, *, since: float) -> Survey:
+        """What there is, and how much of it came in since that Unix time."""
+        ...
+
+
+class StoreReader(Catalogue, Protocol):
     """What serving needs: it cannot write, by type."""
 
     async def search(
@@ -32,16 +48,8 @@ class StoreReader(Protocol):
         """The best chunks of the scope, best first: the dense and the BM25 ranking, fused as the query weighs them."""
         ...
 
-    def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
-        """Every chunk that qualifies, in no particular order."""
-        ...
-
     def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
-        """The same, with their vectors."""
-        ...
-
-    async def survey(self, *, since: float) -> Survey:
-        """What there is, and how much of it came in since that Unix time."""
+        """What `scroll` gives, with the vectors."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from rag.errors import GroundworkError
-from rag.store.base import Survey
+from rag.store.base import NOTHING, Survey
 from rag.store.revisions import Revisions
 from rag.store.schema import require_same_embedder
 from rag.store.shard import Shard, to_point, to_stored_chunk
@@ -21,13 +21,13 @@ _WATCH_SECONDS = 0.2
 _REFUSED_SECONDS = 10.0
 # Of points without a graph: below this an exact search is quicker than building one, and exact besides.
 EXACT_UP_TO = 20_000
-_EMPTY = Survey(tenants=(), documents=0, chunks=0, recent_chunks=0, newest=None)
 
 
 class EdgeReader:
     """Searches the current revision, and moves to the next one when there is one."""
 
-    def __init__(self, revisions: Revisions, embedder: EmbedderIdentity) -> None:
+    def __init__(self, revisions: Revisions, embedder: EmbedderIdentity | None) -> None:
+        """Without an embedder for who does not search."""
         self._revisions = revisions
         self._embedder = embedder
         self._shard: Shard | None = None
@@ -53,7 +53,7 @@ class EdgeReader:
 
     async def survey(self, *, since: float) -> Survey:
         self.refresh()
-        return self._shard.survey(since=since) if self._shard else _EMPTY
+        return self._shard.survey(since=since) if self._shard else NOTHING
 
     def refresh(self) -> None:
         """Loads a newer revision beside the old one, then lets the old one go."""
@@ -63,7 +63,8 @@ class EdgeReader:
         if current is None:  # The collection was removed.
             self._shard, self._open = None, None
             return
-        require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
+        if self._embedder is not None:
+            require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
         # The old shard is not closed but let go: a scroll that is under way reads it to its end. And not at once:
         # loading and letting go each hold the GIL, and streams feel one pause after the other less than both together.
         self._previous, self._shard = self._shard, Shard.load(current)
@@ -159,6 +160,13 @@ async def open_edge_reader(root: Path, embedder: EmbedderIdentity) -> AsyncItera
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher
+
+
+@asynccontextmanager
+async def open_edge_catalogue(root: Path) -> AsyncIterator[EdgeReader | None]:
+    """None before the first publication."""
+    revisions = Revisions(root)
+    yield EdgeReader(revisions, None) if revisions.current() else None
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from rag.settings import EdgeStoreSettings, ServerStoreSettings, StoreSettings
-from rag.store.base import StoreReader, VectorStore
+from rag.store.base import Catalogue, StoreReader, VectorStore
 from rag.types import EmbedderIdentity
 
 
@@ -21,6 +21,19 @@ def open_reader(
             from rag.store.server import open_server_store  # noqa: PLC0415
 
             return open_server_store(settings, embedder)
+
+
+def open_catalogue(settings: StoreSettings, *, root: Path) -> AbstractAsyncContextManager[Catalogue | None]:
+    """None where there is no collection yet: looking creates none. `root` is the folder of the embedded form."""
+    match settings:
+        case EdgeStoreSettings():
+            from rag.store.edge import open_edge_catalogue  # noqa: PLC0415
+
+            return open_edge_catalogue(root)
+        case ServerStoreSettings():
+            from rag.store.server import open_server_catalogue  # noqa: PLC0415
+
+            return open_server_catalogue(settings)
 
 
 def open_writer(

@@ -213,6 +213,14 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
 
 
 @asynccontextmanager
+async def open_server_catalogue(settings: ServerStoreSettings) -> AsyncIterator[ServerStore | None]:
+    """None where the collection is missing."""
+    async with open_client(settings) as client:
+        collection = await Collections(client, settings.collection).current()
+        yield ServerStore(client, collection) if collection else None
+
+
+@asynccontextmanager
 async def open_client(settings: ServerStoreSettings) -> AsyncIterator[AsyncQdrantClient]:
     key = settings.api_key
     client = AsyncQdrantClient(

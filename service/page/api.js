@@ -11,7 +11,8 @@ import { currentKey, replaceKey } from "./key.js";
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   timings: Record<string, number>}} Answer
  * @typedef {{id: string, title: string, uri: string, chunks: number, ingested_at: string,
- *   state: "queued" | "processing" | "ready" | "rejected", reason?: string}} Document
+ *   state: "queued" | "processing" | "ready" | "rejected", reason?: string,
+ *   update?: {state: "queued" | "processing" | "rejected", reason: string | null} | null}} Document
  */
 
 /** Its message is a sentence for whoever sits at the page, and says what to do. */

@@ -26,12 +26,18 @@ export function createDocumentRow(onRemove) {
     view.title.textContent = name;
     view.title.title = document.uri ?? "";
     view.state.textContent = STATES[document.state] ?? describe(document);
-    view.reason.textContent = document.state === "rejected" ? document.reason : "";
+    view.reason.textContent = document.state === "rejected" ? document.reason : describeUpdate(document);
     view.remove.ariaLabel = `Delete ${name}`;
     view.remove.disabled = document.state === "deleting";
   }
 
   return { element: view.element, update };
+}
+
+/** Until an update is in, or where it never will be, searches see the version before it. */
+function describeUpdate({ state, update }) {
+  if (state !== "ready" || !update) return "";
+  return update.state === "rejected" ? `The update was rejected: ${update.reason}` : `Update: ${STATES[update.state]}`;
 }
 
 function describe({ chunks, ingested_at: at }) {

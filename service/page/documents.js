@@ -93,7 +93,7 @@ export function openDocuments({ onChange }) {
     if (followed.has(id)) return;
     followed.add(id);
     await attempt(async () => {
-      for (let wait = FIRST_LOOK_MS; UNDER_WAY.has(documents.get(id)?.state); wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
+      for (let wait = FIRST_LOOK_MS; isUnderWay(documents.get(id)); wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
         await new Promise((resolve) => setTimeout(resolve, wait));
         await look(id);
       }
@@ -108,8 +108,8 @@ export function openDocuments({ onChange }) {
       // Until the worker has deleted it, the service still shows it as it was.
       if (!documents.has(id) || documents.get(id).state === "deleting") return;
       put(seen);
-      if (seen.state === "ready") news.textContent = `“${nameOf(seen)}” is ready: ask about it.`;
-      if (seen.state === "rejected") news.textContent = `“${name}” was rejected.`;
+      if (seen.state === "rejected" || seen.update?.state === "rejected") news.textContent = `“${name}” was rejected.`;
+      else if (!isUnderWay(seen)) news.textContent = `“${nameOf(seen)}” is ready: ask about it.`;
     } catch (error) {
       if (error.status !== 404) throw error;
       forget(id);
@@ -150,6 +150,11 @@ export function openDocuments({ onChange }) {
   }
 
   return { load, upload, choose };
+}
+
+/** A document that searches see may have a newer version on its way. */
+function isUnderWay(document) {
+  return UNDER_WAY.has(document?.state) || UNDER_WAY.has(document?.update?.state);
 }
 
 /** The file's name, so that uploading it again replaces it, in the signs that an id may have. */

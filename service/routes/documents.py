@@ -20,21 +20,19 @@ _Id = Annotated[str, Path(pattern=r"^[\w.-]{1,200}$", description="Letters, digi
 @router.get("")
 async def list_documents(held: Held, scope: ReadingScope) -> DocumentList:
     """Every document, those under way or rejected included."""
-    under_way = [DocumentState.from_progress(progress) for progress in await held.inbox.progress(scope)]
-    ready = [DocumentState.from_first_chunk(chunk) async for chunk in held.store.scroll(scope, FIRST_CHUNKS)]
-    moving = {document.id for document in under_way}
-    rest = sorted((document for document in ready if document.id not in moving), key=lambda it: it.title or "")
-    return DocumentList(documents=[*under_way, *rest])
+    progress = {it.document_id: it for it in await held.inbox.progress(scope)}
+    ready = [
+        DocumentState.from_first_chunk(chunk, progress.pop(chunk.document_id, None))
+        async for chunk in held.store.scroll(scope, FIRST_CHUNKS)
+    ]
+    under_way = [DocumentState.from_progress(it) for it in progress.values()]
+    return DocumentList(documents=[*under_way, *sorted(ready, key=lambda it: it.title or "")])
 
 
 @router.get("/{document_id}")
 async def get_document(document_id: _Id, held: Held, scope: ReadingScope) -> DocumentState:
     """How far a document has come."""
-    # Asked before the store: what leaves the inbox is published by then, so nothing falls between the two.
-    under_way = await held.inbox.progress(scope, DocumentId(document_id))
-    if under_way:
-        return DocumentState.from_progress(under_way[0])
-    return await _require_stored(held, scope, document_id)
+    return await _require(held, scope, DocumentId(document_id))
 
 
 @router.put("/{document_id}", status_code=202)
@@ -64,14 +62,17 @@ async def put_document(
 @router.delete("/{document_id}", status_code=202)
 async def delete_document(document_id: _Id, held: Held, scope: WritingScope) -> Accepted:
     """Accepts the removal of a document."""
-    if not await held.inbox.progress(scope, DocumentId(document_id)):
-        await _require_stored(held, scope, document_id)
+    await _require(held, scope, DocumentId(document_id))
     await held.inbox.put(Removal(scope=scope, document_id=DocumentId(document_id)))
     return Accepted(id=document_id)
 
 
-async def _require_stored(held: Resources, scope: Scope, document_id: str) -> DocumentState:
-    first = ChunkFilter(document_ids=(DocumentId(document_id),), ordinals=(0,))
+async def _require(held: Resources, scope: Scope, document_id: DocumentId) -> DocumentState:
+    # Asked before the store: what leaves the inbox is published by then, so nothing falls between the two.
+    under_way = await held.inbox.progress(scope, document_id)
+    first = ChunkFilter(document_ids=(document_id,), ordinals=(0,))
     async for chunk in held.store.scroll(scope, first):
-        return DocumentState.from_first_chunk(chunk)
+        return DocumentState.from_first_chunk(chunk, under_way[0] if under_way else None)
+    if under_way:
+        return DocumentState.from_progress(under_way[0])
     raise NotFound(f"There is no document {document_id}.")

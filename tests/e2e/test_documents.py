@@ -43,6 +43,23 @@ def test_a_document_that_cannot_be_read_is_rejected_with_the_reason(running):
     assert rejected["reason"]
 
 
+def test_a_rejected_replacement_stands_beside_the_version_that_still_answers(running):
+    running.put("gate.md", b"# Gate\n\nThe gate closes at nine in the evening.")
+    running.wait_for_state("gate.md", "ready")
+    running.put("gate.md", b"\x00\x01\x02" * 50)
+
+    state = running.wait_for_state("gate.md", "ready")
+
+    assert state["update"]["state"] == "rejected"
+    assert state["update"]["reason"]
+    listed = {document["id"]: document for document in running.http.get("/v1/documents").json()["documents"]}
+    assert listed["gate.md"] == state
+    found = running.http.post("/v1/search", json={"question": "When does the gate close?"}).json()["results"]
+    assert found[0]["text"] == "The gate closes at nine in the evening."
+    running.put("gate.md", b"# Gate\n\nThe gate closes at ten in the evening.")
+    assert running.wait_for_state("gate.md", "ready")["update"] is None
+
+
 def test_what_cannot_be_taken_in_is_refused_at_the_door(running):
     assert running.put("film.mp4", b"x", "video/mp4").status_code == 400
     assert running.put("empty.md", b"").status_code == 400

@@ -118,8 +118,18 @@ def test_ten_thousand_files_with_three_bad_ones(tmp_path, data_dir):
     assert sorted(rejected["uri"].rsplit("/", 1)[1] for rejected in result["rejected"]) == ["17.md", "5050.md", "99.md"]
 
 
-def test_a_missing_path_is_one_line_and_nothing_is_taken_in(folder, data_dir):
-    run = ingest("run", str(folder), "no/such/folder", data_dir=data_dir)
+def test_a_folder_that_is_empty_all_at_once_keeps_what_is_stored_of_it(folder, data_dir):
+    summary(str(folder), data_dir=data_dir)
+    for path in folder.iterdir():
+        path.unlink()
+    result = summary(str(folder), "--prune", data_dir=data_dir)
+    assert result["removed"] == 0
+    [rejected] = result["rejected"]
+    assert "the 3 that are stored of it stay" in rejected["reason"]
+
+
+def test_a_missing_path_alone_is_one_line_and_nothing_is_written(data_dir):
+    run = ingest("run", "no/such/folder", data_dir=data_dir)
     assert run.returncode == 1
     assert run.stderr.startswith("ingest: ")
     assert "no/such/folder" in run.stderr

@@ -124,12 +124,17 @@ class FakeService:
         return JSONResponse({"id": document_id, "state": "queued"}, status_code=202)
 
     async def _process(self, document_id: str, body: bytes) -> None:
+        before = self.documents.get(document_id, {})
+        is_ready = before.get("state") == "ready"
+
+        def show(progress: dict) -> None:
+            self.documents[document_id] = before | {"update": progress} if is_ready else {"id": document_id, **progress}
+
         for state in ("queued", "processing"):
-            self.documents[document_id] = {"id": document_id, "state": state}
+            show({"state": state, "reason": None})
             await asyncio.sleep(self.seconds_per_state)
         if b"\0" in body:
-            refusal = {"state": "rejected", "reason": "The file is binary, not text."}
-            self.documents[document_id] = {"id": document_id, **refusal}
+            show({"state": "rejected", "reason": "The file is binary, not text."})
         else:
             title = body.decode().partition("\n")[0].removeprefix("# ")
             self.documents[document_id] = document(document_id, title=title)

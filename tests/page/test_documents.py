@@ -49,6 +49,16 @@ async def test_a_rejected_document_says_why(page: Page) -> None:
     await expect(row(page, "junk.md")).to_contain_text("The file is binary, not text.")
 
 
+async def test_a_rejected_update_stands_beside_the_version_that_still_answers(page: Page) -> None:
+    await add(page, "notes.md", b"# Field notes")
+    await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
+    await add(page, "notes.md", b"\0\1\2")
+
+    await expect(row(page, "Field notes")).to_contain_text("The update was rejected: The file is binary, not text.")
+    await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
+    await expect(row(page, "Field notes")).to_contain_text("1 passage")
+
+
 async def test_a_file_that_cannot_be_read_is_not_uploaded(page: Page) -> None:
     await add(page, "sheet.xlsx", b"PK")
 

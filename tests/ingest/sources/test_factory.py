@@ -83,13 +83,13 @@ async def test_a_path_with_a_colon_is_a_path(fetcher, tmp_path):
     [
         ("a.md", "", "text/markdown"),
         ("A.MARKDOWN", "", "text/markdown"),
-        ("a.rst", "", "text/plain"),
+        ("a.rst", "", "text/x-rst"),
         ("a.htm", "text/plain", "text/html"),
         ("a.md", "text/html; charset=utf-8", "text/html"),
         ("a.bin", "Application/PDF", "application/pdf"),
         ("noname", "text/plain", "text/plain"),
         ("noname", "", None),
-        ("a.docx", "application/octet-stream", None),
+        ("a.iso", "application/octet-stream", None),
         ("a.md", "image/png", None),
     ],
 )

@@ -1,11 +1,15 @@
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import fsspec
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
+from evals.programs import ingest
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.objects import ObjectSource
@@ -100,8 +104,22 @@ async def test_an_object_that_has_not_changed_is_not_downloaded_again(bucket):
     assert isinstance((await fetched(source("s3://library"), first.validator))[0], RawDocument)
 
 
-async def test_a_listing_of_several_pages_is_whole(bucket):
-    bucket.pipe({f"library/{number:04}.md": b"x" for number in range(1_001)})
+def test_a_bucket_is_taken_in_from_the_command_line_and_what_is_gone_from_it_is_pruned(bucket, server, data_dir):
+    bucket.pipe({"library/a.md": b"# A\n\nFirst.", "library/b.md": b"# B\n\nSecond.", "library/old/c.md": b"# C"})
+    command = ("run", "s3://library", "--ignore", "old/", "--prune", "--json")
+    first = json.loads(ingest(*command, data_dir=data_dir, **s3(server)).stdout)
+    bucket.rm("library/b.md")
+    second = json.loads(ingest(*command, data_dir=data_dir, **s3(server)).stdout)
+
+    assert (first["new"], first["rejected"]) == (2, [])
+    assert (second["unchanged"], second["removed"], second["rejected"]) == (1, 1, [])
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_a_listing_of_several_pages_is_whole():
+    shelf = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    for number in range(1_001):
+        shelf.put_object("library", f"{number:04}.md", b"x")
 
     assert len([unit async for unit in source("s3://library").find()]) == 1_001
 
@@ -115,8 +133,9 @@ async def test_objects_that_are_too_large_or_empty_do_not_stop_the_others(bucket
     assert (empty.body, len(exact.body)) == (b"", 1_000)
 
 
+@pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("url", ["s3://library/nothing", "s3://no-such-bucket/docs"])
-async def test_a_prefix_that_is_not_there_is_one_rejection(bucket, url):
+async def test_a_prefix_that_is_not_there_is_one_rejection(url):
     [rejection] = await fetched(source(url))
 
     assert rejection == Rejection(uri=url, reason="there is no such object, prefix or bucket")

@@ -1,0 +1,117 @@
+"""`python -m ingest run --watch`: a folder that is looked at again and again, until somebody stops it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evals.programs import environment, ingest
+
+
+class Watch:
+    """The running program; `out` and `err` are the files that it writes to."""
+
+    def __init__(self, process: subprocess.Popen[bytes], out: Path, err: Path) -> None:
+        self.process = process
+        self._out = out
+        self._err = err
+
+    def summaries(self) -> list[dict]:
+        return [json.loads(line) for line in self._out.read_text().splitlines()]
+
+    def complaints(self) -> list[str]:
+        return [line for line in self._err.read_text().splitlines() if line.startswith("ingest: ")]
+
+    def wait_for(self, what: str, number: int, seconds: float = 60) -> list:
+        deadline = time.monotonic() + seconds
+        while len(found := getattr(self, what)()) < number:
+            assert time.monotonic() < deadline, f"{what} after {seconds} s: {found}\n{self._err.read_text()}"
+            assert self.process.poll() is None, self._err.read_text()
+            time.sleep(0.05)
+        return found
+
+
+@contextmanager
+def watching(data_dir: Path, *sources: str, every: float = 0.3) -> Iterator[Watch]:
+    out, err = data_dir / "watch.out", data_dir / "watch.err"
+    command = [sys.executable, "-m", "ingest", "run", *sources, "--watch", str(every), "--prune", "--json"]
+    with out.open("wb") as output, err.open("wb") as errors:
+        process = subprocess.Popen(command, env=environment(data_dir), stdout=output, stderr=errors)
+    try:
+        yield Watch(process, out, err)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.md").write_text(f"# {name}\n\nText of {name}.")
+    return folder
+
+
+def documents(data_dir: Path) -> int:
+    return json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"]
+
+
+def test_additions_changes_and_deletions_come_in_and_what_was_rejected_waits_for_another_version(folder, data_dir):
+    (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
+    with watching(data_dir, str(folder)) as watch:
+        [first] = watch.wait_for("summaries", 1)
+        assert (first["new"], len(first["rejected"])) == (2, 1)
+        (folder / "c.md").write_text("# c\n\nText of c.")
+        assert watch.wait_for("summaries", 2)[-1]["new"] == 1
+        (folder / "b.md").unlink()
+        assert watch.wait_for("summaries", 3)[-1]["removed"] == 1
+        time.sleep(2)
+        assert len(watch.summaries()) == 3
+        assert watch.complaints() == []
+        assert documents(data_dir) == 2
+
+        watch.process.send_signal(signal.SIGTERM)
+        assert watch.process.wait(10) == 0
+
+
+def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_dir):
+    elsewhere = folder.with_name("elsewhere")
+    with watching(data_dir, str(folder)) as watch:
+        watch.wait_for("summaries", 1)
+        folder.rename(elsewhere)
+        [complaint] = watch.wait_for("complaints", 1)
+        assert "There is no file or folder" in complaint
+        folder.mkdir()
+        time.sleep(1)
+        assert documents(data_dir) == 2
+        folder.rmdir()
+        elsewhere.rename(folder)
+        (folder / "c.md").write_text("# c\n\nText of c.")
+        assert watch.wait_for("summaries", 2)[-1] | {"seconds": 0} == {
+            "new": 1,
+            "changed": 0,
+            "unchanged": 2,
+            "removed": 0,
+            "rejected": [],
+            "chunks": 1,
+            "seconds": 0,
+        }
+        assert watch.complaints()[0] == complaint
+
+        watch.process.send_signal(signal.SIGINT)
+        assert watch.process.wait(10) == 0
+
+
+def test_what_cannot_be_watched_is_said_at_once(folder, data_dir):
+    for arguments in (["-", "--watch", "1"], [str(folder), "--watch", "0"], [str(folder), "--watch", "1", "--dry-run"]):
+        run = ingest("run", *arguments, data_dir=data_dir)
+        assert run.returncode == 1
+        assert "--watch" in run.stderr
+        assert "Traceback" not in run.stderr
