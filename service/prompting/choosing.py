@@ -19,6 +19,8 @@ class AnswerPrompts:
         self._default = self._configured(settings.version)
         self._alternative = self._configured(settings.alternative) if settings.alternative else self._default
         self._percent = settings.percent
+        if settings.percent and not settings.alternative:
+            raise Misconfigured("RAG_PROMPT__PERCENT needs a version to give: RAG_PROMPT__ALTERNATIVE.")
         for template in versions.values():
             identity = template.version
             PROMPT_INFO.labels(identity.name, identity.version, identity.hash).set(1)

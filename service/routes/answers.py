@@ -24,7 +24,10 @@ from service.stopwatch import Stopwatch
 router = APIRouter(prefix="/v1", tags=["answers"])
 
 PromptVersionHeader = Annotated[
-    str | None, Header(max_length=100, description="The prompt's version to use; unset: as the service is set up.")
+    str | None,
+    Header(
+        max_length=100, description="The prompt's version to use in mode `generate`; unset: as the service is set up."
+    ),
 ]
 PromptKeyHeader = Annotated[
     str | None,

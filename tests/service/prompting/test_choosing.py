@@ -41,3 +41,5 @@ async def test_an_unknown_version_is_refused_with_those_there_are():
         (await prompts()).named("v9")
     with pytest.raises(Misconfigured, match="RAG_PROMPT__VERSION"):
         await prompts(version="v9")
+    with pytest.raises(Misconfigured, match="RAG_PROMPT__ALTERNATIVE"):
+        await prompts(percent=10)
