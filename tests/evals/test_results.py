@@ -5,9 +5,9 @@ import json
 import pytest
 
 from evals.baseline import Baseline, judge, read_baseline, update, write_baseline
-from evals.gold import GoldQuestion
+from evals.gold import GoldQuestion, QuestionSet
 from evals.refusing import weigh_refusals
-from evals.report import compare_files
+from evals.report import compare_files, write_report
 from evals.results import Run, read_runs, write_runs
 from evals.statistics import compare_means
 from rag.errors import InvalidInput
@@ -108,3 +108,35 @@ def test_a_threshold_is_measured_on_the_half_that_did_not_choose_it():
     configured, *chosen = weigh_refusals(asked, Run(name="quote", scores=nearness), threshold=0.3).points
     assert (configured.recall.value, configured.wrongly_refused.value, configured.recall.questions) == (1, 0, 50)
     assert all(point.threshold == 0.6 and point.recall.questions < 50 for point in chosen)
+
+
+def test_a_report_has_the_tables_and_the_plots(tmp_path):
+    asked = [GoldQuestion(id=question, text="?", kind="single") for question in IDS]
+    asked += [GoldQuestion(id=f"un{number}", text="?", kind="unanswerable") for number in range(50)]
+    runs = [
+        Run(
+            name=mode,
+            conditions={"embedder": "e"},
+            scores={
+                question.id: {
+                    "citation_recall": quality,
+                    "nearness": 0.2 + 0.005 * number + 0.3 * question.is_answerable,
+                    "first_text_seconds": seconds,
+                }
+                for number, question in enumerate(asked)
+            },
+        )
+        for mode, quality, seconds in (("quote", 0.5, 0.1), ("checked", 0.6, 1.0))
+    ]
+    write_report(QuestionSet(name="some", documents=[], questions=asked), runs, tmp_path, threshold=0.3)
+    text = (tmp_path / "some.md").read_text()
+    assert "| citation recall | 0.500 (0.500 to 0.500) | 0.600 (0.600 to 0.600) |" in text
+    assert "checked minus quote, paired" in text
+    assert "as configured, all questions" in text
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "some.json",
+        "some.md",
+        "some-time.svg",
+        "some-refusals.svg",
+    }
+    assert (tmp_path / "some-refusals.svg").stat().st_size < 100_000
