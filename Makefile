@@ -55,8 +55,8 @@ eval-accept: setup-dev ## make what is measured now the gate's baseline; say why
 
 bench: setup-dev ## measure the running service: start, memory, uploads, streams (a few minutes)
 	@$(BIN)/python -m ingest export
-	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs)
-	@$(BIN)/python -m evals serving
+	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(RAG_DATA_DIR)/bench-ingestion.json
+	@$(BIN)/python -m evals serving --json $(RAG_DATA_DIR)/bench-serving.json
 
 setup: .venv/.ready ## make .venv with what the service needs
 

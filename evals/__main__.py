@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import gate, ingestion, retrieval, serving
+from evals import gate, ingestion, memory, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.everything import measure_everything
@@ -40,6 +40,7 @@ _EXAMPLES = f"""examples:
   python -m evals accept "Chunks overlap now: recall over length"    makes what is now the baseline
   python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
+  python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
   python -m evals serving                                            the running service, a few minutes
 {judging.EXAMPLES}
 
@@ -79,11 +80,14 @@ def main() -> int:
                     rounds=arguments.rounds,
                     documents=arguments.documents,
                 )
-                _report(ingestion.HEADER, asyncio.run(measuring_rounds), arguments.json)
-            case "judge":
-                asyncio.run(judging.run_judge(arguments, settings))
-            case "calibrate":
-                asyncio.run(judging.run_calibrate(arguments, settings))
+                measured = asyncio.run(measuring_rounds)
+                _report(ingestion.HEADER, measured, arguments.json)
+                print(ingestion.to_summary(measured))
+            case "memory":
+                peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
+                _report(memory.HEADER, peaks, arguments.json)
+            case "judge" | "calibrate":
+                asyncio.run(judging.run(arguments, settings))
             case "serving":
                 _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
@@ -124,7 +128,7 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _report(
     header: str,
-    results: Sequence[serving.Figure] | Sequence[ingestion.Round],
+    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[memory.Peak],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -194,14 +198,30 @@ def _parse_arguments() -> argparse.Namespace:
     taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
     taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
     taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
+    kept = commands.add_parser("memory", help="resident memory of ingestion as the corpus grows")
+    kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
+    kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
+    kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
     judging.add_commands(commands)
-    for command in (asked, found, served, taken_in):
+    for command in (asked, found, served, taken_in, kept):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 
 
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
 def _modes(text: str) -> list[Mode]:
     return _among(get_args(Mode), text)
+
+
+def _kinds(text: str) -> list[memory.Kind]:
+    return _among(get_args(memory.Kind), text)
+
+
+def _places(text: str) -> list[memory.Place]:
+    return _among(get_args(memory.Place), text)
 
 
 def _rankings(text: str) -> list[retrieval.Ranking]:

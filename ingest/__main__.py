@@ -10,7 +10,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
 from rag.errors import GroundworkError, InvalidInput
-from rag.inbox.folder import FolderInbox
+from rag.inbox.factory import open_dead_letters, open_inbox
 from rag.retrying import log_retries
 from rag.settings import LocalEmbedderSettings, ServerStoreSettings, read_settings
 from rag.telemetry import configure_logging
@@ -113,20 +113,21 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
         case "enqueue":
             from ingest.enqueue import enqueue  # noqa: PLC0415
 
-            inbox = FolderInbox(settings.inbox_dir)
             scope = Scope(tenant=arguments.tenant)
-            put, rejected = await enqueue(arguments.sources, settings, scope, inbox, ignore=arguments.ignore)
+            async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
+                put, rejected = await enqueue(arguments.sources, settings, scope, inbox, ignore=arguments.ignore)
             return _show_enqueued(put, rejected, as_json=arguments.json)
         case "status":
             from ingest.status import read_status  # noqa: PLC0415
 
-            status = await read_status(settings, FolderInbox(settings.inbox_dir))
+            async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
+                status = await read_status(settings, inbox)
             print(status.to_json() if arguments.json else status.to_text())  # noqa: T201
         case "dead-letter":
             from ingest.deadletter import look_after  # noqa: PLC0415
 
-            inbox = FolderInbox(settings.inbox_dir)
-            print(await look_after(inbox, arguments.action, arguments.ids, as_json=arguments.json))  # noqa: T201
+            async with open_dead_letters(settings.inbox, root=settings.inbox_dir) as letters:
+                print(await look_after(letters, arguments.action, arguments.ids, as_json=arguments.json))  # noqa: T201
         case "reindex":
             await _reindex(arguments, settings)
         case "promote":

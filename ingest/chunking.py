@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import UUID, uuid5
 
+from ingest.fences import fence_marks, with_whole_fences
 from rag.embedding.base import Tokenizer
 from rag.types import Chunk, Document, Section, passage_of
 
@@ -32,6 +33,8 @@ _PIECE_OF_LONG_WORD: Final = 4
 _CHARACTERS_PER_TOKEN: Final = 16
 # Of a passage, the largest part that may be its headings.
 _HEADING_SHARE: Final = 1 / 3
+# Likewise the marks of a code block that is cut.
+_FENCE_SHARE: Final = 1 / 8
 
 
 class Chunker:
@@ -69,11 +72,18 @@ class Chunker:
 
     def _cut(self, section: Section) -> Iterator[Section]:
         heading_path = self._shorten(section.heading_path)
-        for slab in _slabs(section.text):
-            for piece in self._cut_slab(heading_path, slab):
-                # What stands in front of the first line is its indentation, and code needs it.
-                if text := piece.rstrip().lstrip("\n"):
-                    yield Section(heading_path=heading_path, text=text)
+        reserve = 0 if self._fits(heading_path, section.text) else self._tokens_of_fences(section.text)
+        pieces = (piece for slab in _slabs(section.text) for piece in self._cut_slab(heading_path, slab, reserve))
+        # What stands in front of the first line is its indentation, and code needs it.
+        tidy = (piece.rstrip().lstrip("\n") for piece in pieces)
+        for text in with_whole_fences(tidy) if reserve else tidy:
+            if text:
+                yield Section(heading_path=heading_path, text=text)
+
+    def _tokens_of_fences(self, text: str) -> int:
+        """What a code block that is cut costs each of its pieces; 0 where there is none, or no room for it."""
+        needed = max((self._count(marks) for marks in fence_marks(text)), default=0)
+        return needed if needed < self._max_tokens * _FENCE_SHARE else 0
 
     def _shorten(self, heading_path: tuple[str, ...]) -> tuple[str, ...]:
         """Drops the outermost headings, and at last the end of the innermost, until enough room is left for text."""
@@ -86,25 +96,25 @@ class Chunker:
         innermost = heading_path[0][: spans[room][0]].rstrip()
         return (innermost,) if innermost else ()
 
-    def _cut_slab(self, heading_path: tuple[str, ...], text: str) -> Iterator[str]:
-        if self._fits(heading_path, text):
+    def _cut_slab(self, heading_path: tuple[str, ...], text: str, reserve: int) -> Iterator[str]:
+        if not reserve and self._fits(heading_path, text):
             yield text
             return
         starts = _cut_points(self._tokenizer.spans(text))
-        room = self._max_tokens - self._count(passage_of(heading_path, ""))
+        room = self._max_tokens - self._count(passage_of(heading_path, "")) - reserve
         position = 0
         while position < len(text):
-            end = self._end_of_piece(heading_path, text, position, starts, room)
+            end = self._end_of_piece(heading_path, text, position, starts, room, reserve)
             yield text[position:end]
             position = end
 
     def _end_of_piece(
-        self, heading_path: tuple[str, ...], text: str, position: int, starts: Sequence[int], room: int
+        self, heading_path: tuple[str, ...], text: str, position: int, starts: Sequence[int], room: int, reserve: int
     ) -> int:
         """The tokens of a part need not be those of the whole: it is counted, and made smaller until it fits."""
         while True:
             end = _best_cut(text, position, starts, room)
-            excess = self._count(passage_of(heading_path, text[position:end])) - self._max_tokens
+            excess = self._count(passage_of(heading_path, text[position:end])) + reserve - self._max_tokens
             if excess <= 0 or room <= 1:
                 return end
             room = max(1, room - excess)

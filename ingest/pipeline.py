@@ -1,7 +1,7 @@
 """Fetch, parse, embed, write: what happens to each document, and what became of it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
@@ -15,7 +15,7 @@ from rag.store.base import Catalogue, VectorStore
 from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, Vector
 
 # Raise it whenever parsers or the chunker make something else of the same bytes: it makes every document a changed one.
-_RECIPE: Final = 2
+_RECIPE: Final = 3
 # Of a long document: written while the next are embedded, so that its vectors never stand in memory all at once.
 _SLICE_CHUNKS: Final = 256
 _FETCH_SECONDS: Final = 20.0
@@ -58,6 +58,35 @@ class Cutter(Protocol):
         ...
 
 
+class Turn(Protocol):
+    """Whose turn it is with a document, where several processes work on a queue."""
+
+    @property
+    def order(self) -> int | None:
+        """Of two states of the document the later has the greater."""
+        ...
+
+    @property
+    def confirm(self) -> Callable[[], Awaitable[None]]:
+        """Raises `ClaimLost` where it is somebody else's turn by now."""
+        ...
+
+
+async def _granted() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Always:
+    """Without a queue nobody else has a turn."""
+
+    order: None = None
+    confirm: Callable[[], Awaitable[None]] = _granted
+
+
+_ALWAYS: Final = _Always()
+
+
 class Pipeline:
     """Takes documents in, many side by side: while some are fetched and parsed, others are embedded and written."""
 
@@ -72,39 +101,48 @@ class Pipeline:
         settled = [document_id for document_id in document_ids if not self._locks.is_held((scope, document_id))]
         return await self._look_up(scope, settled)
 
-    async def take_in(self, scope: Scope, unit: Unit, known: Known) -> Outcome:
+    async def take_in(self, scope: Scope, unit: Unit, known: Known, turn: Turn = _ALWAYS) -> Outcome:
         """Visible when it is published. Raises `Unavailable` where the store or the embedder stays away."""
         # Two states of one document never pass each other, and the second does not trust what was looked up before.
         is_second = self._locks.is_held((scope, unit.id))
         async with self._locks.hold((scope, unit.id)):
             if is_second or unit.id not in known:
                 known = await self._look_up(scope, [unit.id])
-            return _counted(await self._take_in(scope, unit, known[unit.id]))
+            return _counted(await self._take_in(scope, unit, known[unit.id], turn))
 
-    async def remove(self, scope: Scope, document_id: DocumentId, uri: str) -> Outcome:
+    async def remove(self, scope: Scope, document_id: DocumentId, uri: str, turn: Turn = _ALWAYS) -> Outcome:
         """Takes a document out; visible when it is published."""
         async with self._locks.hold((scope, document_id)):
-            await patiently("upsert", lambda: self._store.delete(scope, document_id))
+            await patiently("upsert", lambda: self._delete(scope, document_id, turn))
             return _counted(Outcome(uri=uri, result="removed"))
 
-    async def _take_in(self, scope: Scope, unit: Unit, stored: Chunk | None) -> Outcome:
+    async def _take_in(self, scope: Scope, unit: Unit, stored: Chunk | None, turn: Turn) -> Outcome:
         prepared = await prepare(unit, stored, self._cutter)
         if isinstance(prepared, Outcome):
             return prepared
         known = await self._known_vectors(scope, stored)
         for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
-            await self._stage(scope, prepared.chunks[start : start + _SLICE_CHUNKS], known)
-        first = prepared.chunks[0]
-        await patiently("upsert", lambda: self._store.commit(scope, first.document_id, first.version))
+            await self._stage(scope, prepared.chunks[start : start + _SLICE_CHUNKS], known, turn)
+        await patiently("upsert", lambda: self._commit(scope, prepared.chunks[0], turn))
         return prepared.outcome
+
+    async def _commit(self, scope: Scope, first: Chunk, turn: Turn) -> None:
+        await turn.confirm()
+        await self._store.commit(scope, first.document_id, first.version, order=turn.order)
+
+    async def _delete(self, scope: Scope, document_id: DocumentId, turn: Turn) -> None:
+        await turn.confirm()
+        await self._store.delete(scope, document_id, order=turn.order)
 
     async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
         return await patiently("upsert", lambda: stored_documents(self._store, scope, document_ids))
 
-    async def _stage(self, scope: Scope, chunks: Sequence[Chunk], known: Mapping[str, Vector]) -> None:
+    async def _stage(self, scope: Scope, chunks: Sequence[Chunk], known: Mapping[str, Vector], turn: Turn) -> None:
         missing = list({chunk.passage: None for chunk in chunks if chunk.passage not in known})
         vectors = {**known, **dict(zip(missing, await self._batcher.embed(missing), strict=True))}
-        points = [Point(chunk=chunk, vector=vectors[chunk.passage]) for chunk in chunks]
+        order = turn.order or 0
+        points = [Point(chunk=chunk, vector=vectors[chunk.passage], order=order) for chunk in chunks]
+        await patiently("upsert", turn.confirm)
         with STAGE_DURATION.labels("upsert").time():
             await patiently("upsert", lambda: self._store.stage(scope, points))
         CHUNKS.labels("embedded").inc(len(missing))

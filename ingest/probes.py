@@ -8,9 +8,12 @@ import structlog
 from aiohttp import web
 
 from ingest.metrics import QUEUE_DEPTH, QUEUE_LAG
+from rag.errors import Unavailable
 from rag.inbox.base import Inbox
 
 log = structlog.get_logger()
+
+_UNKNOWN = float("nan")
 
 
 @asynccontextmanager
@@ -43,10 +46,14 @@ class _Metrics:
         self._inbox = inbox
 
     async def show(self, _: web.Request) -> web.Response:
-        """The queue is measured when somebody asks."""
-        statistics = await self._inbox.statistics()
+        """The queue is measured when somebody asks; while it is away its numbers are none, and the others stay."""
+        try:
+            statistics = await self._inbox.statistics()
+        except Unavailable as error:
+            log.warning("queue_not_measured", reason=str(error))
+            statistics = None
         for state in ("queued", "processing", "dead"):
-            QUEUE_DEPTH.labels(state).set(getattr(statistics, state))
-        QUEUE_LAG.set(statistics.oldest_seconds)
+            QUEUE_DEPTH.labels(state).set(getattr(statistics, state, _UNKNOWN))
+        QUEUE_LAG.set(statistics.oldest_seconds if statistics else _UNKNOWN)
         body = prometheus_client.generate_latest()
         return web.Response(body=body, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})

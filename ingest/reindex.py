@@ -1,6 +1,8 @@
 """`python -m ingest reindex`: the collection anew for another embedder, from the stored text, while it serves."""
 
+import math
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +18,7 @@ from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, Point, Query
 
 _SLICE_CHUNKS = 256
 _MOST_PASSES = 20
+_PUBLISH_SECONDS = 60
 _SAMPLE = 50
 _FOUND_AMONG = 5
 # A passage asked for by its own words: below this share something is wrong with the vectors, not with the model.
@@ -55,28 +58,37 @@ async def reindex(settings: Settings, say: Say) -> Reindexed:
         async with succession.pause() as paused:
             await _bring_over(current, successor, batcher)
             result = await _verify(current, successor, embedder)
+            switched = time.time()
             await succession.switch()
         if not paused:
-            await _bring_over(current, successor, batcher)
+            await _bring_over(current, successor, batcher, switched=switched)
         return result
 
 
-async def _bring_over(current: StoreReader, successor: VectorStore, batcher: Batcher) -> int:
-    """How many documents differed."""
+async def _bring_over(
+    current: StoreReader, successor: VectorStore, batcher: Batcher, *, switched: float = math.inf
+) -> int:
+    """How many documents differed; what came into the successor by itself since the switch is newer and stays."""
     tenants = {*(await current.survey(since=0)).tenants, *(await successor.survey(since=0)).tenants}
-    return sum([await _bring_over_tenant(Scope(tenant=tenant), current, successor, batcher) for tenant in tenants])
-
-
-async def _bring_over_tenant(scope: Scope, current: StoreReader, successor: VectorStore, batcher: Batcher) -> int:
-    wanted = {chunk.document_id: chunk.version async for chunk in current.scroll(scope, FIRST_CHUNKS)}
-    there = {chunk.document_id: chunk.version async for chunk in successor.scroll(scope, FIRST_CHUNKS)}
-    differing = [document_id for document_id, version in wanted.items() if there.get(document_id) != version]
-    for document_id in differing:
-        await _embed_anew(scope, document_id, current, successor, batcher)
-    gone = there.keys() - wanted.keys()
-    for document_id in gone:
-        await successor.delete(scope, document_id)
-    return len(differing) + len(gone)
+    published, brought = time.monotonic(), 0
+    for tenant in tenants:
+        scope = Scope(tenant=tenant)
+        wanted = {chunk.document_id: chunk.version async for chunk in current.scroll(scope, FIRST_CHUNKS)}
+        there = {chunk.document_id: chunk async for chunk in successor.scroll(scope, FIRST_CHUNKS)}
+        own = {document_id for document_id, chunk in there.items() if chunk.ingested_at >= switched}
+        for document_id in (wanted.keys() | there.keys()) - own:
+            found = there.get(document_id)
+            if found is not None and found.version == wanted.get(document_id):
+                continue
+            if document_id in wanted:
+                await _embed_anew(scope, document_id, current, successor, batcher)
+            else:
+                await successor.delete(scope, document_id)
+            brought += 1
+            if time.monotonic() - published > _PUBLISH_SECONDS:  # So much is lost at most when this run is killed.
+                await successor.publish()
+                published = time.monotonic()
+    return brought
 
 
 async def _embed_anew(

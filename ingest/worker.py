@@ -9,6 +9,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -17,12 +18,12 @@ from ingest.pipeline import Outcome, Pipeline
 from ingest.probes import open_probes
 from ingest.publishing import Publisher, open_publisher
 from ingest.resources import Models, open_models, open_store
+from ingest.retrying import patiently
 from ingest.settings import Settings
 from ingest.sources.base import Unit
-from rag.errors import GroundworkError, IndexMismatch, Locked, Unavailable
-from rag.inbox.base import Entry, Removal, Upload, Worklist
-from rag.inbox.folder import FolderInbox
-from rag.inbox.folder_worklist import open_folder_worklist
+from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Locked, Unavailable
+from rag.inbox.base import Entry, Removal, Worklist
+from rag.inbox.factory import open_inbox, open_worklist
 from rag.types import RawDocument
 
 log = structlog.get_logger()
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 _WAIT_SECONDS = 0.5
 _LOCKED_SECONDS = 1.0
 _ENTRIES = 64
+# Shorter than the time after which others take what is not settled.
+_SETTLE_SECONDS = 20.0
 _LONGEST_BACKOFF_SECONDS = 300.0
 
 Stopped = Callable[[], bool]
@@ -38,20 +41,22 @@ Stopped = Callable[[], bool]
 async def work(settings: Settings, *, exit_with_parent: bool) -> None:
     """Works until SIGTERM, or until the process that started it is gone."""
     stopped = _stop_signal(exit_with_parent=exit_with_parent)
-    inbox = FolderInbox(settings.inbox_dir)
-    async with open_probes(settings.worker_port, inbox):
-        with open_folder_worklist(settings.inbox_dir) as worklist:
-            log.info("worker_ready", inbox=str(settings.inbox_dir))
-            while not stopped():
-                if not await worklist.wait(_WAIT_SECONDS):
-                    continue
-                try:
+    root = settings.inbox_dir
+    async with (
+        open_inbox(settings.inbox, root=root) as inbox,
+        open_probes(settings.worker_port, inbox),
+        open_worklist(settings.inbox, root=root) as worklist,
+    ):
+        log.info("worker_ready", inbox=settings.inbox.kind)
+        while not stopped():
+            try:
+                if await worklist.wait(_WAIT_SECONDS):
                     await _work_until_idle(worklist, settings, stopped)
                     _give_memory_back()
-                except (Locked, Unavailable) as error:
-                    # Locked by a run or another worker, a server that is down: the entries keep.
-                    log.warning("worker_waits", reason=str(error))
-                    await asyncio.sleep(_LOCKED_SECONDS)
+            except (Locked, Unavailable) as error:
+                # Locked by a run or another worker, a server that is down: the entries keep.
+                log.warning("worker_waits", reason=str(error))
+                await asyncio.sleep(_LOCKED_SECONDS)
 
 
 async def _work_until_idle(worklist: Worklist, settings: Settings, stopped: Stopped) -> None:
@@ -105,18 +110,28 @@ class _Shift:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         for task in late:
-            await self._worklist.retry(self._running[task], after=0, counts=False)
+            # Where the inbox is away, or has given them to others, they are not ours to give back.
+            with suppress(ClaimLost, Unavailable):
+                await self._worklist.retry(self._running[task], after=0, counts=False)
 
     async def _take(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
+        try:
+            await self._take_claimed(entry, pipeline, publisher)
+        except ClaimLost as error:
+            log.warning("entry_left_to_others", document=entry.job.document_id, reason=str(error))
+
+    async def _take_claimed(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
         """Settles an entry only after what it wrote is published."""
         if entry.attempt > self._settings.worker_attempts:
             await self._bury(entry, "It was tried too often: the worker ended each time.", "", fault="program")
             return
         try:
             with IN_FLIGHT.track_inprogress():
-                outcome = await _apply(entry.job, pipeline)
+                outcome = await _apply(entry, pipeline)
                 if outcome.changes_collection:
                     await publisher.publish()
+        except ClaimLost:
+            raise
         except IndexMismatch:
             await self._worklist.retry(entry, after=_LOCKED_SECONDS, counts=False)
             raise
@@ -132,7 +147,7 @@ class _Shift:
         if outcome.reason is not None:
             await self._bury(entry, outcome.reason, outcome.trace, fault="program" if outcome.trace else "document")
         else:
-            await self._worklist.settle(entry)
+            await patiently("entry", lambda: self._worklist.settle(entry), seconds=_SETTLE_SECONDS)
         log.info("entry_settled", document=entry.job.document_id, result=outcome.result, attempt=entry.attempt)
 
     async def _fail(self, entry: Entry, error: GroundworkError) -> None:
@@ -148,12 +163,15 @@ class _Shift:
     async def _bury(self, entry: Entry, reason: str, trace: str, *, fault: str) -> None:
         DEAD_LETTERS.labels(fault).inc()
         log.warning("entry_given_up", document=entry.job.document_id, reason=reason, attempt=entry.attempt)
-        await self._worklist.bury(entry, reason=reason, trace=trace)
+        await patiently(
+            "entry", lambda: self._worklist.bury(entry, reason=reason, trace=trace), seconds=_SETTLE_SECONDS
+        )
 
 
-async def _apply(job: Upload | Removal, pipeline: Pipeline) -> Outcome:
+async def _apply(entry: Entry, pipeline: Pipeline) -> Outcome:
+    job = entry.job
     if isinstance(job, Removal):
-        return await pipeline.remove(job.scope, job.document_id, "")
+        return await pipeline.remove(job.scope, job.document_id, "", entry)
     raw = RawDocument(
         id=job.document_id,
         uri=job.uri,
@@ -166,7 +184,7 @@ async def _apply(job: Upload | Removal, pipeline: Pipeline) -> Outcome:
     async def fetch(_: str) -> RawDocument:
         return raw
 
-    return await pipeline.take_in(job.scope, Unit(id=raw.id, uri=raw.uri, fetch=fetch), {})
+    return await pipeline.take_in(job.scope, Unit(id=raw.id, uri=raw.uri, fetch=fetch), {}, entry)
 
 
 def _give_memory_back() -> None:

@@ -51,3 +51,7 @@ class Misconfigured(GroundworkError):
 
 class Locked(GroundworkError):
     """Another process writes to this collection."""
+
+
+class ClaimLost(GroundworkError):
+    """Another worker has the entry by now, because this one was not heard of for too long."""

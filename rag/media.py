@@ -102,7 +102,7 @@ _VAGUE: Final = {
 }
 
 KNOWN_SUFFIXES: Final = tuple(_BY_SUFFIX)
-KINDS: Final = "Markdown, text, reStructuredText, HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, JSON lines or source code"
+KINDS: Final = "Markdown, text, reStructuredText, HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, JSON lines, source code"
 """For people."""
 
 

@@ -6,7 +6,7 @@ Environment variables with the prefix `RAG_`, nested with `__`, or the same name
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, HttpUrl, SecretStr, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, HttpUrl, RedisDsn, SecretStr, Tag, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.errors import Misconfigured
@@ -63,6 +63,22 @@ class ServerStoreSettings(Part):
     timeout: int = Field(10, ge=1, description="Seconds for one call.")
 
 
+class FolderInboxSettings(Part):
+    """A folder in the data directory: one machine."""
+
+    kind: Literal["folder"] = "folder"
+
+
+class RedisInboxSettings(Part):
+    """Redis or Valkey, 7 or newer, with its append-only file on."""
+
+    kind: Literal["redis"]
+    url: RedisDsn = Field(description="Such as redis://127.0.0.1:6379/0, or rediss:// for TLS.")
+    password: SecretStr | None = Field(None, description="Its password, where the URL should not hold it.")
+    prefix: str = Field("groundwork", pattern=r"^[\w.-]+$", description="Of its keys: one for each installation.")
+    claim_seconds: float = Field(30.0, gt=0, description="A worker unheard of for so long loses its entries to others.")
+
+
 class TimeoutSettings(Part):
     """Phases of every outgoing HTTP call, in seconds."""
 
@@ -87,6 +103,9 @@ EmbedderSettings = Annotated[
 StoreSettings = Annotated[
     Annotated[EdgeStoreSettings, Tag("edge")] | Annotated[ServerStoreSettings, Tag("server")], kind_or("edge")
 ]
+InboxSettings = Annotated[
+    Annotated[FolderInboxSettings, Tag("folder")] | Annotated[RedisInboxSettings, Tag("redis")], kind_or("folder")
+]
 
 
 class KernelSettings(BaseSettings):
@@ -99,6 +118,7 @@ class KernelSettings(BaseSettings):
     data_dir: Path = Field(Path(".data"), description="Everything this installation keeps.")
     embedder: EmbedderSettings = Field(LocalEmbedderSettings(), description="Text to vectors.")
     store: StoreSettings = Field(EdgeStoreSettings(), description="Where chunks live.")
+    inbox: InboxSettings = Field(FolderInboxSettings(), description="The queue between service and workers.")
     http: TimeoutSettings = Field(TimeoutSettings(), description="Outgoing calls.")
     max_document_bytes: int = Field(50_000_000, gt=0, description="Larger documents are rejected.")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")

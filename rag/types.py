@@ -115,6 +115,8 @@ class Point:
 
     chunk: Chunk
     vector: Vector
+    order: int = 0
+    """Of two states of a document the later has the greater; 0 for one that came past the inbox."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
-from rag.inbox.folder import FolderInbox
+from rag.inbox.factory import open_inbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
@@ -64,13 +64,14 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             )
         )
         retriever = Retriever(store, min_similarity=settings.retrieval.min_similarity)
+        inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
             embedder=embedder,
             store=store,
             retriever=retriever,
-            inbox=FolderInbox(settings.inbox_dir),
+            inbox=inbox,
             answerer=Answerer(
                 embedder,
                 retriever,

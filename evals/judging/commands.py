@@ -43,7 +43,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command.add_argument("--judge", choices=["model", "lexical"], default="model", help="default: %(default)s")
 
 
-async def run_judge(arguments: argparse.Namespace, settings: Settings) -> None:
+async def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    match arguments.command:
+        case "judge":
+            await _judge(arguments, settings)
+        case "calibrate":
+            await _calibrate(arguments, settings)
+
+
+async def _judge(arguments: argparse.Namespace, settings: Settings) -> None:
     known = Calibrations.read(_file_of(settings))
     first, *others = [read_transcripts(path) for path in arguments.answers]
     async with open_judge(arguments.judge, settings) as judge:
@@ -59,7 +67,7 @@ async def run_judge(arguments: argparse.Namespace, settings: Settings) -> None:
     await _track(judgements, settings)
 
 
-async def run_calibrate(arguments: argparse.Namespace, settings: Settings) -> None:
+async def _calibrate(arguments: argparse.Namespace, settings: Settings) -> None:
     """Prints each result as it is there and keeps it beside those of other judges."""
     path = _file_of(settings)
     rubrics = arguments.rubrics.split(",") if arguments.rubrics else None

@@ -24,9 +24,8 @@ _KEYWORDS: Final = (
     r"|object|protocol|extension|mod|macro_rules!|sub|proc|create|alter)\b[^=]*"
 )
 _ASSIGNED_FUNCTION: Final = r"(?:const|let|var) +[\w$]+ *(?::[^=]+)?= *(?:async *)?(?:function\b|\(|[\w$]+ *=>).*"
-_C_FUNCTION: Final = (
-    r"(?!(?:if|for|while|switch|else|return|do|try|catch|foreach|elif)\b)[A-Za-z_][^=;#\"']*\)[^=;()]*\{?"
-)
+_NO_FUNCTION: Final = r"(?!(?:if|for|while|switch|else|return|do|try|catch|foreach|elif)\b)"
+_C_FUNCTION: Final = rf"{_NO_FUNCTION}[A-Za-z_][^=;#\"']*\)[^=;()]*\{{?"
 _DEFINITION: Final = re.compile(f"{_MODIFIERS}(?:{_KEYWORDS}|{_ASSIGNED_FUNCTION}|{_C_FUNCTION})", re.IGNORECASE)
 _KEY: Final = re.compile(r"\[{1,2}[^\[\]]+\]{1,2}|[\w.\"'-]+:")
 _COMMENT: Final = re.compile(r"(?://|/\*|\*|#(?!\s*(?:define|include|if|endif|else)\b)|--|@|\[|\"\"\"|;;)|\s+\*")
@@ -47,28 +46,27 @@ def parse_code(text: str, name: str) -> Outline:
     """`name` is the file's, which tells the language and is the outermost heading."""
     suffix = PurePosixPath(name).suffix.lower()
     lines = re.split(r"\r\n?|\n", text)
-    pieces = _python_pieces(text, lines) if suffix in _PYTHON else None
+    pieces = _python_pieces(lines) if suffix in _PYTHON else None
     if pieces is None:
         pieces = list(_pieces(lines, _KEY if suffix in _KEYED else _DEFINITION))
     builder = OutlineBuilder()
     for piece, end in zip(pieces, [piece.first for piece in pieces[1:]] + [len(lines)], strict=True):
-        for level, heading in enumerate((name, *piece.names), 1):
-            builder.add_heading(level, heading)
-        builder.add_block(_fenced("\n".join(lines[piece.first : end]), suffix[1:]))
+        code = "\n".join(lines[piece.first : end]).strip("\n")
+        if code.strip():
+            for level, heading in enumerate((name, *piece.names), 1):
+                builder.add_heading(level, heading)
+            builder.add_block(_fenced(code, suffix[1:]))
     return builder.build()
 
 
 def _fenced(code: str, language: str) -> str:
     """As in Markdown: it tells whoever quotes or shows the passage that line breaks matter here."""
-    code = code.strip("\n")
-    if not code.strip():
-        return ""
     longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{code}\n{fence}"
 
 
-def _python_pieces(text: str, lines: Sequence[str]) -> list[_Piece] | None:
+def _python_pieces(lines: Sequence[str]) -> list[_Piece] | None:
     """None where it is not Python of this interpreter's version."""
     try:
         tree = ast.parse("\n".join(lines))
@@ -98,7 +96,7 @@ def _pieces(lines: Sequence[str], definition: re.Pattern[str]) -> Iterator[_Piec
     yield _Piece(first=0)
     for index, line in enumerate(lines):
         if line[:1].strip() and len(line) <= _LONGEST_LINE and definition.fullmatch(line.rstrip()):
-            heading = line.strip().rstrip("{: ").strip("[]")[:_MAX_HEADING]
+            heading = line.strip().rstrip("{(:; ").strip("[]")[:_MAX_HEADING]
             yield _Piece(first=_with_comments(lines, index), names=(heading,))
 
 

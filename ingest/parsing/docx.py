@@ -3,6 +3,7 @@
 import re
 from io import BytesIO
 from typing import Final
+from zipfile import ZipFile
 
 import mammoth
 
@@ -10,31 +11,40 @@ from ingest.parsing.html import add_html
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
 from ingest.parsing.outline import Outline, OutlineBuilder
 
-_STYLES: Final = """
-p[style-name='Title'] => h1:fresh
-p[style-name='heading 7'] => h6:fresh
-p[style-name='heading 8'] => h6:fresh
-p[style-name='heading 9'] => h6:fresh
-"""
+_HAS_TITLE: Final = re.compile(rb"""<w:pStyle w:val=["']Title["']""")
 _CELL: Final = re.compile(r"<t[dh][^>]*>.*?</t[dh]>", re.DOTALL)
-# From a note back to its mark, and the mark itself.
+# From a note back to its mark.
 _BACK_LINK: Final = re.compile(r'<a href="#(?:foot|end)note-ref-[^"]*">↑</a>')
+_LOWEST: Final = 6
 
 
 def parse_docx(body: bytes) -> Outline:
-    open_office(body, kind="DOCX", folder="word/")
+    archive = open_office(body, kind="DOCX", folder="word/")
     builder = OutlineBuilder()
-    add_html(_to_html(body), builder)
+    try:
+        html = _to_html(body, _styles(archive))
+    except DAMAGE as error:
+        raise damaged("DOCX") from error
+    add_html(html, builder)
     return builder.build()
 
 
-def _to_html(body: bytes) -> str:
-    try:
-        converted = mammoth.convert_to_html(
-            BytesIO(body), style_map=_STYLES, include_embedded_style_map=False, convert_image=_no_image
-        )
-    except DAMAGE as error:
-        raise damaged("DOCX") from error
+def _styles(archive: ZipFile) -> str:
+    """Headings stand below the title where there is one."""
+    texts = (name for name in archive.namelist() if name.startswith("word/document"))
+    below = any(_HAS_TITLE.search(archive.read(name)) for name in texts)
+    lines = ["p[style-name='Title'] => h1:fresh"]
+    for level in range(1, 10):
+        target = f"h{min(level + below, _LOWEST)}:fresh"
+        names = (f"p.Heading{level}", f"p[style-name='heading {level}']", f"p[style-name='Heading {level}']")
+        lines += [f"{name} => {target}" for name in names]
+    return "\n".join(lines)
+
+
+def _to_html(body: bytes, styles: str) -> str:
+    converted = mammoth.convert_to_html(
+        BytesIO(body), style_map=styles, include_embedded_style_map=False, convert_image=_no_image
+    )
     # Paragraphs in a cell are lines of one value.
     return _CELL.sub(lambda cell: cell[0].replace("</p><p>", "<br />"), _BACK_LINK.sub("", converted.value))
 

@@ -45,10 +45,12 @@ def _read_slide(archive: ZipFile, name: str, number: int, builder: OutlineBuilde
             title = " ".join(text.split())
         else:
             blocks.append(text)
-    # Below level 1, which would be the title of the whole.
-    builder.add_heading(2, f"slide {number}: {title}" if title else f"slide {number}")
-    for block in [*blocks, *_notes(archive, name)]:
-        builder.add_block(block)
+    blocks.extend(_notes(archive, name))
+    if title or any(blocks):
+        # Below level 1, which would be the title of the whole.
+        builder.add_heading(2, f"slide {number}: {title}" if title else f"slide {number}")
+        for block in blocks:
+            builder.add_block(block)
 
 
 def _notes(archive: ZipFile, slide: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 
-_ADORNMENT: Final = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*")
+_ADORNMENT: Final = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 _DIRECTIVE: Final = re.compile(r"\.\. (?:\|[^|]+\| *)?(?P<name>[\w:.+-]+) ?::(?:\s+(?P<argument>.*))?")
 _NOTE: Final = re.compile(r"\.\. (?P<label>\[[^\]]+\]) +(?P<text>.*)")
 _EXPLICIT: Final = re.compile(r"\.\.(?:\s|$)|__ ")
@@ -15,21 +15,19 @@ _OPTION: Final = re.compile(r"\s*:[\w-]+:(?:\s|$)")
 _FIELD: Final = re.compile(r"[A-Z][\w-]{0,30}: \S")
 _TITLE_FIELD: Final = re.compile(r"^:?Title: *(.+)$", re.MULTILINE)
 
-_CODE: Final = {
-    "code",
-    "code-block",
-    "sourcecode",
-    "parsed-literal",
-    "highlight",
-    "doctest",
-    "testcode",
-    "productionlist",
+_CODE: Final = {"code", "code-block", "sourcecode", "parsed-literal", "doctest", "testcode", "productionlist"}
+_SILENT: Final = {
+    *("toctree", "contents", "index", "image", "include", "literalinclude", "raw", "meta", "replace", "module"),
+    *("currentmodule", "py:currentmodule", "sectionauthor", "moduleauthor", "highlight"),
 }
-_SILENT: Final = {"toctree", "index", "image", "figure", "include", "literalinclude", "contents", "module", "highlight"}
-_SILENT_TOO: Final = {"currentmodule", "py:currentmodule", "sectionauthor", "moduleauthor", "raw", "meta", "replace"}
 _SPOKEN: Final = {"note", "warning", "tip", "hint", "important", "caution", "danger", "attention", "seealso", "error"}
 
+_ITEM: Final = re.compile(r"\s*(?:[-*+•]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+|\s*(?::[^:\n]+:|\|)\s+")
+_TABLE: Final = re.compile(r"\s*(?:=+(?: +=+)+\s*$|\+[-=+]+\+)")
+
 # Each bounded in length, so that none looks far for its end.
+_STANDARD: Final = re.compile(r":(pep|rfc):`(?=\d+`)")
+_NOTE_MARK: Final = re.compile(r"(\[[#*\w-]{1,60}\])_")
 _ROLE: Final = re.compile(r":[\w:+.-]{1,40}:`([^`\n]{1,300}(?:\n[^`\n]{1,300})?)`")
 _TARGETED: Final = re.compile(r"^[!~]|\s*<[^<>]*>$")
 _LITERAL: Final = re.compile(r"``([^\n]{1,300}?)``")
@@ -54,7 +52,7 @@ def parse_rst(text: str) -> Outline:
             if style not in levels:
                 levels.append(style)
             builder.add_heading(levels.index(style) + 1, _plain(heading))
-    return builder.build(title=title)
+    return builder.build(title=_plain(title))
 
 
 def _header_of(lines: Sequence[str]) -> tuple[int, str]:
@@ -141,9 +139,10 @@ def _explicit(first: str, content: Sequence[str], depth: int) -> Iterator[str]:
         return
     name, argument = directive["name"].lower(), directive["argument"] or ""
     body = _without_options(content)
-    if name in _SILENT or name in _SILENT_TOO:
-        caption = body if name == "figure" else []
-        yield from _blocks(caption, depth + 1)
+    if name in _SILENT:
+        return
+    if name == "figure":
+        yield from _blocks(body, depth + 1)
     elif name in _CODE:
         yield _code(body, argument)
     else:
@@ -187,7 +186,20 @@ def _code(lines: Sequence[str], language: str = "") -> str:
 
 
 def _prose(lines: Sequence[str]) -> str:
-    return _plain(dedent("\n".join(lines)))
+    """Lines that only the width of the page divides are joined; those of lists, tables and line blocks stand alone."""
+    text = dedent("\n".join(lines))
+    if any(map(_TABLE.match, lines)):
+        return _plain(text)
+    joined: list[str] = []
+    indent = 0
+    for line in text.split("\n"):
+        item = _ITEM.match(line)
+        if joined and not item and _indent_of(line) == indent:
+            joined[-1] += f" {line.strip()}"
+        else:
+            joined.append(line)
+            indent = item.end() if item else _indent_of(line)
+    return _plain("\n".join(joined))
 
 
 def _plain(text: str) -> str:
@@ -199,6 +211,7 @@ def _plain(text: str) -> str:
         return f"\0{len(kept) - 1}\0"
 
     text = _LITERAL.sub(keep, text.replace("\0", ""))
+    text = _STANDARD.sub(lambda found: f"{found[1].upper()} `", _NOTE_MARK.sub(r"\1", text))
     text = _ROLE.sub(lambda found: _TARGETED.sub("", found[1]), text)
     text = _REFERENCE.sub(lambda found: _TARGETED.sub("", found[1]), text)
     text = _EMPHASIS.sub(r"\2", text)

@@ -21,16 +21,17 @@ def add_table(rows: Iterable[Sequence[str]], builder: OutlineBuilder) -> None:
     filled = (row for row in (_tidy(row) for row in rows) if any(row))
     head = list(islice(filled, _PROBED_ROWS))
     header = _header_of(head)
-    for row in head[:header]:
-        builder.add_block(_bare(row))
-    labels = [label[:_MAX_LABEL_CHARACTERS] for label in head[header]] if header is not None else []
-    body = chain(head[header + 1 :] if header is not None else head, filled)
-    is_bare = True
+    if header is None:
+        labels, body = [], chain(head, filled)
+    else:
+        labels, body = [label[:_MAX_LABEL_CHARACTERS] for label in head[header]], chain(head[header + 1 :], filled)
+        for row in head[:header]:
+            builder.add_block(_bare(row))
+        if header == len(head) - 1:
+            # Nothing stands below it.
+            builder.add_block(_bare(head[header]))
     for row in body:
         builder.add_block(_labelled(labels, row))
-        is_bare = False
-    if is_bare and header is not None:
-        builder.add_block(_bare(head[header]))
 
 
 def _tidy(row: Sequence[str]) -> list[str]:

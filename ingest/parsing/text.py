@@ -41,7 +41,7 @@ def decode(body: bytes, declared: str = "") -> str:
         if body.startswith(mark):
             return _without_nuls(body.removeprefix(mark).decode(encoding, "replace"))
     if kind := kind_of(body):
-        raise InvalidInput(f"not text: it begins as {kind} files do")
+        raise InvalidInput(f"binary data, not text: it begins as {kind} files do")
     if encoding := _unmarked_utf16(body[:_BINARY_PROBE]):
         return _without_nuls(body.decode(encoding, "replace"))
     if b"\0" in body[:_BINARY_PROBE]:

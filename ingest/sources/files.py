@@ -16,7 +16,7 @@ from ingest.sources.identity import document_id_of
 from ingest.sources.selection import Selection
 from ingest.sources.stepping import stepped
 from rag.errors import InvalidInput, Unavailable
-from rag.media import KNOWN_SUFFIXES, media_type_of
+from rag.media import KINDS, media_type_of
 from rag.types import RawDocument
 
 _IGNORE_FILE: Final = ".ragignore"
@@ -133,7 +133,7 @@ async def _fetch(path: Path, max_bytes: int, validator: str) -> RawDocument | Un
 def _read(path: Path, max_bytes: int, validator: str) -> RawDocument | Unmodified:
     media_type = media_type_of(path.name)
     if media_type is None:
-        raise InvalidInput(f"unknown kind of file; known are {', '.join(KNOWN_SUFFIXES)}")
+        raise InvalidInput(f"unknown kind of file; known are {KINDS}")
     try:
         state = _state_of(path, max_bytes)
         if state and state == validator:

@@ -3,10 +3,14 @@
 Three halves for three callers: the service puts and asks, a worker takes and settles, a person looks after what failed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rag.types import DocumentId, MediaType, Scope
+
+MOST_ENTRIES = 100_000
+"""More are not let in: whoever puts should wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,10 @@ class Removal:
     document_id: DocumentId
 
 
+async def _granted() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One claimed entry; `receipt` settles it."""
@@ -38,6 +46,10 @@ class Entry:
     job: Upload | Removal
     attempt: int
     """1 for the first time; a worker that died on it counts as an attempt."""
+    order: int
+    """When it was put, in microseconds of the inbox's clock: the later of two states has the greater."""
+    confirm: Callable[[], Awaitable[None]] = field(default=_granted, compare=False)
+    """To be asked before a write that others see: raises `ClaimLost` where the entry is another worker's by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +111,8 @@ class Inbox(Protocol):
 class Worklist(Protocol):
     """What a worker needs; any number of them share one inbox.
 
-    Oldest first, but two entries of one document never at once. What a worker held when it died comes back to others.
+    Those that are due first go first, but two entries of one document never at once. What a worker held when it died
+    comes back to others; a worker that only seemed dead finds `ClaimLost` when it settles, retries or buries.
     """
 
     async def wait(self, seconds: float) -> bool:
@@ -107,7 +120,7 @@ class Worklist(Protocol):
         ...
 
     async def claim(self) -> Entry | None:
-        """The oldest entry that is due, or None when there is none. It stays claimed while this process lives."""
+        """The next entry that is due, or None when there is none. It stays claimed while this process lives."""
         ...
 
     async def settle(self, entry: Entry) -> None:

@@ -10,23 +10,23 @@ dead/<key>            given up: the line of JSON has the reason, too
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from rag.errors import NotFound, Overloaded, Unavailable
-from rag.inbox.base import DeadLetter, InboxStatistics, Progress, Removal, Upload
+from rag.inbox.base import MOST_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
 from rag.inbox.files import Name, key_of, read_header, to_content, to_job, write_durably
 from rag.types import DocumentId, Scope
 
 _STATES = ("incoming", "queued", "processing", "workers", "dead")
-_MOST_ENTRIES = 100_000
 
 
 class FolderInbox:
     """The half of who puts and asks, and of who looks after what failed."""
 
-    def __init__(self, root: Path, *, max_entries: int = _MOST_ENTRIES) -> None:
+    def __init__(self, root: Path, *, max_entries: int = MOST_ENTRIES) -> None:
         self._root = root
         self._max_entries = max_entries
         for state in _STATES:
@@ -117,6 +117,11 @@ class FolderInbox:
 
     def _dead(self) -> list[Path]:
         return sorted((self._root / "dead").iterdir())
+
+
+@asynccontextmanager
+async def open_folder_inbox(root: Path) -> AsyncIterator[FolderInbox]:
+    yield FolderInbox(root)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

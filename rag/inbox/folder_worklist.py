@@ -94,7 +94,8 @@ class FolderWorklist:
             return None
         content = await asyncio.to_thread(path.read_bytes)
         try:
-            return Entry(receipt=str(claimed), job=to_job(content), attempt=claimed.attempts)
+            order = name.put // 1000
+            return Entry(receipt=str(claimed), job=to_job(content), attempt=claimed.attempts, order=order)
         except (ValueError, KeyError) as error:
             log.error("entry_damaged", entry=text, reason=str(error))
             job = Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(name.key))

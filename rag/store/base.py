@@ -60,12 +60,15 @@ class VectorStore(StoreReader, Protocol):
         """Writes points of versions that no search sees yet; one that is there already stays as it is."""
         ...
 
-    async def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
-        """Makes a staged version the one that searches see, and removes every other version of the document."""
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
+        """Makes a staged version the one that searches see, and removes every other version of the document.
+
+        With an order, versions of a later order stay; and where one of them is live, this version goes instead.
+        """
         ...
 
-    async def delete(self, scope: Scope, document_id: DocumentId) -> None:
-        """Removes a document, staged versions included."""
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
+        """Removes a document, staged versions included; with an order, versions of a later order stay."""
         ...
 
     async def publish(self) -> None:

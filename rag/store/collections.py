@@ -14,7 +14,7 @@ import grpc
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from rag.errors import BadResponse, NotFound, TimedOut, Unavailable
+from rag.errors import BadResponse, IndexMismatch, NotFound, TimedOut, Unavailable
 from rag.store.schema import DENSE, FLOAT_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, SPARSE, to_identity, to_metadata
 from rag.types import EmbedderIdentity
 
@@ -50,31 +50,34 @@ class Collections:
             await self._move({self._name: current})
         return current
 
-    async def next_name(self) -> str:
-        """A name that no collection has yet."""
-        with translated_errors():
-            described = (await self._client.get_collections()).collections
-        numbered = re.compile(rf"{re.escape(self._name)}-(\d+)")
-        numbers = [int(found[1]) for it in described if (found := numbered.fullmatch(it.name))]
-        return f"{self._name}-{max(numbers, default=0) + 1}"
+    async def successor(self, embedder: EmbedderIdentity) -> str:
+        """The collection that a killed run had begun to fill by this embedder, else a name that none has yet."""
+        for name in reversed(await self._leftovers()):
+            if await self.embedder_of(name) == embedder:
+                return name
+        return f"{self._name}-{max(await self._numbers(), default=0) + 1}"
+
+    async def drop_leftovers(self) -> None:
+        """What killed runs began, and what was the fallback before the one of now."""
+        for name in await self._leftovers():
+            with translated_errors():
+                await self._client.delete_collection(name)
 
     async def create(self, collection: str, embedder: EmbedderIdentity) -> None:
-        """Makes an empty collection; one that is there already stays as it is."""
+        """Makes an empty collection; one that is there already keeps its points."""
         with translated_errors():
-            if await self._client.collection_exists(collection):
-                return
-            await self._client.create_collection(
-                collection,
-                vectors_config={DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)},
-                sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                metadata=to_metadata(embedder),
-            )
+            if not await self._client.collection_exists(collection):
+                await self._client.create_collection(
+                    collection,
+                    vectors_config={
+                        DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)
+                    },
+                    sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                    metadata=to_metadata(embedder),
+                )
+            # Also where it is there: whoever made it may have been killed before this.
             for field, schema in _indexes().items():
                 await self._client.create_payload_index(collection, field, schema)
-
-    async def drop(self, collection: str) -> None:
-        with translated_errors():
-            await self._client.delete_collection(collection)
 
     async def switch_to(self, collection: str) -> None:
         """Moves the alias, and keeps what was current for `roll_back`."""
@@ -94,6 +97,25 @@ class Collections:
     @property
     def _fallback(self) -> str:
         return f"{self._name}-fallback"
+
+    async def _numbers(self) -> list[int]:
+        with translated_errors():
+            described = (await self._client.get_collections()).collections
+        numbered = re.compile(rf"{re.escape(self._name)}-(\d+)")
+        return sorted(int(found[1]) for it in described if (found := numbered.fullmatch(it.name)))
+
+    async def _leftovers(self) -> list[str]:
+        """Ours, and neither what readers see nor what is kept for going back."""
+        kept = {await self.current(), await self.fallback()}
+        names = [f"{self._name}-{number}" for number in await self._numbers()]
+        return [name for name in names if name not in kept and await self._is_ours(name)]
+
+    async def _is_ours(self, collection: str) -> bool:
+        try:
+            await self.embedder_of(collection)
+        except IndexMismatch:
+            return False
+        return True
 
     async def _aliases(self) -> dict[str, str]:
         with translated_errors():

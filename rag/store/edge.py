@@ -119,13 +119,13 @@ class EdgeWriter:
             self._shard.insert(scope, points, "staged")
             self._unindexed += len(points)
 
-    async def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
         async with self._writing:
-            self._shard.commit(scope, document_id, version)
+            self._shard.commit(scope, document_id, version, order=order)
 
-    async def delete(self, scope: Scope, document_id: DocumentId) -> None:
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         async with self._writing:
-            self._shard.delete(scope, document_id)
+            self._shard.delete(scope, document_id, order=order)
 
     async def publish(self) -> None:
         async with self._writing:

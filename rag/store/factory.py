@@ -46,6 +46,6 @@ def open_writer(
 
             return open_edge_writer(root, embedder)
         case ServerStoreSettings():
-            from rag.store.server import open_server_store  # noqa: PLC0415
+            from rag.store.server import open_server_writer  # noqa: PLC0415
 
-            return open_server_store(settings, embedder)
+            return open_server_writer(settings, embedder)

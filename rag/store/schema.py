@@ -21,7 +21,7 @@ SCHEMA = 2
 """Raised with every change that makes points of before unreadable."""
 
 KEYWORD_FIELDS = ("tenant", "document_id", "uri", "media_type", "version", "state")
-INTEGER_FIELDS = ("ordinal",)
+INTEGER_FIELDS = ("ordinal", "order")
 FLOAT_FIELDS = ("ingested_at",)
 
 State = Literal["staged", "live"]
@@ -57,8 +57,10 @@ def to_point_id(scope: Scope, chunk: Chunk) -> str:
     return str(uuid5(UUID(chunk.id), f"{scope.tenant}\n{chunk.version}"))
 
 
-def to_payload(scope: Scope, chunk: Chunk, state: State) -> dict[str, Any]:
-    return asdict(chunk) | {"tenant": scope.tenant, "state": state, "heading_path": list(chunk.heading_path)}
+def to_payload(scope: Scope, point: Point, state: State) -> dict[str, Any]:
+    chunk = point.chunk
+    more = {"tenant": scope.tenant, "state": state, "order": point.order}
+    return asdict(chunk) | more | {"heading_path": list(chunk.heading_path)}
 
 
 def to_chunk(payload: dict[str, Any]) -> Chunk:

@@ -1,6 +1,7 @@
 """A Qdrant server or cluster, over gRPC."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -36,6 +37,9 @@ _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
 _MOST_TENANTS = 10_000
 _WATCH_SECONDS = 2.0
+_STAGED_AT = "staged_at"
+# Longer than any document takes from its first staged point to its commit.
+_STAGED_SECONDS = 24 * 3600.0
 
 
 class ServerStore:
@@ -116,12 +120,15 @@ class ServerStore:
                     update_mode=models.UpdateMode.INSERT_ONLY,
                 )
 
-    async def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
         self._require_current()
-        owner = _to_owner(scope, document_id)
+        owner, later = _to_owner(scope, document_id), _to_later(order)
         own = models.FieldCondition(key="version", match=models.MatchValue(value=version))
-        show = models.SetPayload(payload={"state": "live"}, filter=models.Filter(must=[*owner, own]))
-        remove = models.FilterSelector(filter=models.Filter(must=[*owner], must_not=[own]))
+        ours = models.Filter(must=[*owner, own], must_not=[*later])
+        show = models.SetPayload(payload={"state": "live", "order": order or 0}, filter=ours)
+        # What is staged stays: another process may be at work on it, and must find it whole when it commits.
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        remove = models.FilterSelector(filter=models.Filter(must=[*owner, live], must_not=[own, *later]))
         # In this order in one request: between the two a search may meet both, and keeps the newer; never neither.
         with translated_errors():
             await self._client.batch_update_points(
@@ -129,15 +136,27 @@ class ServerStore:
                 [models.SetPayloadOperation(set_payload=show), models.DeleteOperation(delete=remove)],
                 wait=True,
             )
+        if later and await self._has_live([*owner, *later]):
+            with translated_errors():
+                await self._client.delete(self._collection, models.FilterSelector(filter=ours), wait=True)
 
-    async def delete(self, scope: Scope, document_id: DocumentId) -> None:
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         self._require_current()
-        wanted = models.Filter(must=[*_to_owner(scope, document_id)])
+        wanted = models.Filter(must=[*_to_owner(scope, document_id)], must_not=[*_to_later(order)])
         with translated_errors():
             await self._client.delete(self._collection, models.FilterSelector(filter=wanted), wait=True)
 
     async def publish(self) -> None:
         """Every write waited for the server's confirmation already."""
+
+    async def sweep(self) -> None:
+        """Removes what killed writers staged and never committed: of long ago only, for others are at work."""
+        staged = models.FieldCondition(key="state", match=models.MatchValue(value="staged"))
+        old = models.FieldCondition(key=_STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
+        with translated_errors():
+            await self._client.delete(
+                self._collection, models.FilterSelector(filter=models.Filter(must=[staged, old])), wait=True
+            )
 
     async def follow(self, collections: Collections, embedder: EmbedderIdentity) -> None:
         """Moves with the alias for ever; to a collection of another embedder only its own users may go."""
@@ -161,6 +180,12 @@ class ServerStore:
         """What is written to a collection that readers have left would be lost."""
         if self._refusal:
             raise self._refusal
+
+    async def _has_live(self, conditions: Sequence[models.FieldCondition]) -> bool:
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        with translated_errors():
+            found = await self._client.count(self._collection, models.Filter(must=[*conditions, live]), exact=True)
+        return found.count > 0
 
     async def _scroll(self, scope: Scope, where: ChunkFilter, *, with_vectors: Any) -> AsyncIterator[models.Record]:
         offset: models.ExtendedPointId | None = None
@@ -190,9 +215,8 @@ class ServerStore:
         words = self._bm25.embed_document(point.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
-        return models.PointStruct(
-            id=to_point_id(scope, point.chunk), vector=vectors, payload=to_payload(scope, point.chunk, "staged")
-        )
+        payload = to_payload(scope, point, "staged") | {_STAGED_AT: time.time()}
+        return models.PointStruct(id=to_point_id(scope, point.chunk), vector=vectors, payload=payload)
 
 
 @asynccontextmanager
@@ -210,6 +234,14 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
             follower.cancel()
             with suppress(asyncio.CancelledError):
                 await follower
+
+
+@asynccontextmanager
+async def open_server_writer(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
+    """The same for who writes: what was staged long ago is swept away."""
+    async with open_server_store(settings, embedder) as store:
+        await store.sweep()
+        yield store
 
 
 @asynccontextmanager
@@ -268,3 +300,7 @@ def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldConditi
         models.FieldCondition(key="tenant", match=models.MatchValue(value=scope.tenant)),
         models.FieldCondition(key="document_id", match=models.MatchValue(value=document_id)),
     ]
+
+
+def _to_later(order: int | None) -> list[models.FieldCondition]:
+    return [] if order is None else [models.FieldCondition(key="order", range=models.Range(gt=order))]

@@ -151,16 +151,23 @@ class Shard:
             with _translated_errors():
                 self._shard.update(edge.UpdateOperation.upsert_points(batch, update_mode=edge.UpdateMode.InsertOnly))
 
-    def commit(self, scope: Scope, document_id: DocumentId, version: str) -> None:
-        own = [*_to_owner(scope, document_id), edge.FieldCondition("version", match=edge.MatchValue(version))]
+    def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None) -> None:
+        owner, later = _to_owner(scope, document_id), _to_later(order)
+        own: Any = edge.FieldCondition("version", match=edge.MatchValue(version))
+        live: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
+        ours = edge.Filter(must=[*owner, own], must_not=later)
+        others = edge.Filter(must=owner, must_not=[own, *later])
+        show = edge.UpdateOperation.set_payload_by_filter(ours, {"state": "live", "order": order or 0})
         with _translated_errors():
-            self._shard.update(edge.UpdateOperation.set_payload_by_filter(edge.Filter(must=own), {"state": "live"}))
-        self.delete(scope, document_id, but=version)
+            newer = edge.CountRequest(exact=True, filter=edge.Filter(must=[*owner, *later, live]))
+            if later and self._shard.count(newer) > 0:
+                self._shard.update(edge.UpdateOperation.delete_points_by_filter(ours))
+            else:
+                self._shard.update(show)
+            self._shard.update(edge.UpdateOperation.delete_points_by_filter(others))
 
-    def delete(self, scope: Scope, document_id: DocumentId, *, but: str | None = None) -> None:
-        """Every version of a document, or all but one."""
-        kept = [edge.FieldCondition("version", match=edge.MatchValue(but))] if but is not None else None
-        wanted = edge.Filter(must=_to_owner(scope, document_id), must_not=kept)  # type: ignore[arg-type]
+    def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None) -> None:
+        wanted = edge.Filter(must=_to_owner(scope, document_id), must_not=_to_later(order))
         with _translated_errors():
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(wanted))
 
@@ -213,7 +220,7 @@ def _to_ranking(points: Sequence[edge.ScoredPoint]) -> list[Ranked]:
 
 def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25, state: State) -> edge.Point:
     vectors = {DENSE: point.vector.tolist(), SPARSE: bm25.embed_document(point.chunk.passage)}
-    return edge.Point(to_point_id(scope, point.chunk), vectors, to_payload(scope, point.chunk, state))
+    return edge.Point(to_point_id(scope, point.chunk), vectors, to_payload(scope, point, state))
 
 
 def _to_must(scope: Scope, where: ChunkFilter) -> list[Any]:
@@ -227,6 +234,10 @@ def _to_owner(scope: Scope, document_id: DocumentId) -> list[Any]:
         edge.FieldCondition("tenant", match=edge.MatchValue(scope.tenant)),
         edge.FieldCondition("document_id", match=edge.MatchValue(document_id)),
     ]
+
+
+def _to_later(order: int | None) -> list[Any]:
+    return [] if order is None else [edge.FieldCondition("order", range=edge.RangeFloat(gt=order))]
 
 
 @contextmanager

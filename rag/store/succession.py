@@ -85,11 +85,23 @@ async def _open_edge(root: Path, embedder: EmbedderIdentity) -> AsyncIterator[Su
             if filled is not None:
                 revisions.replace(filled, embedder, unindexed=successors.unindexed())
 
+    if successors.embedder() not in {None, embedder} or revisions.embedder() == embedder:
+        # A run was killed that filled it for another embedder, or after the switch.
+        _remove(root / "successor")
     before = _require_other(revisions.embedder(), embedder)
     async with open_edge_reader(root, before) as current, open_edge_writer(root / "successor", embedder) as successor:
         yield Edge(current, successor)
     if revisions.embedder() == embedder:
-        shutil.rmtree(root / "successor", ignore_errors=True)
+        _remove(root / "successor")
+
+
+def _remove(successor: Path) -> None:
+    """Raises `Locked` while another process fills it."""
+    from rag.store.revisions import Revisions  # noqa: PLC0415
+
+    if successor.is_dir():
+        with Revisions(successor).write_lock():
+            shutil.rmtree(successor, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -101,7 +113,7 @@ async def _open_server(settings: ServerStoreSettings, embedder: EmbedderIdentity
         collections = Collections(client, settings.collection)
         name = await collections.current()
         _require_other(await collections.embedder_of(name) if name else None, embedder)
-        following = await collections.next_name()
+        following = await collections.successor(embedder)
         await collections.create(following, embedder)
 
         class Server:
@@ -115,6 +127,7 @@ async def _open_server(settings: ServerStoreSettings, embedder: EmbedderIdentity
 
             async def switch(self) -> None:
                 await collections.switch_to(following)
+                await collections.drop_leftovers()
 
         yield Server()
 

@@ -4,14 +4,8 @@ import { deleteDocument, Failure, getDocument, listDocuments, putDocument } from
 import { decide } from "./dialog.js";
 import { createDocumentRow, nameOf } from "./document_row.js";
 
-const MEDIA_TYPES = {
-  md: "text/markdown",
-  markdown: "text/markdown",
-  txt: "text/plain",
-  html: "text/html",
-  htm: "text/html",
-  pdf: "application/pdf",
-};
+// The service knows better than browsers do what a suffix means.
+const UNDECLARED = "application/octet-stream";
 const UNDER_WAY = new Set(["queued", "processing", "deleting"]);
 const MAX_ID_LENGTH = 200;
 const FIRST_LOOK_MS = 200;
@@ -23,6 +17,7 @@ export function openDocuments({ onChange }) {
   const news = document.getElementById("document-news");
   const failure = document.getElementById("document-failure");
   const input = document.getElementById("files");
+  const known = new Set(input.accept.split(",").map((suffix) => suffix.trim()));
 
   /** @type {Map<string, import("./api.js").Document>} */
   const documents = new Map();
@@ -61,14 +56,14 @@ export function openDocuments({ onChange }) {
   }
 
   async function uploadOne(file) {
-    const mediaType = MEDIA_TYPES[file.name.split(".").pop().toLowerCase()];
-    if (!mediaType) throw new Failure(`“${file.name}” was not added: only Markdown, text, HTML and PDF can be read.`);
+    const suffix = `.${file.name.split(".").pop().toLowerCase()}`;
+    if (!known.has(suffix)) throw new Failure(`“${file.name}” was not added: ${suffix} files cannot be read.`);
     const id = toId(file.name);
     const before = documents.get(id);
     put({ id, state: "uploading" });
     changed();
     try {
-      put(await putDocument(id, file, mediaType));
+      put(await putDocument(id, file, UNDECLARED));
     } catch (error) {
       if (before) put(before);
       else forget(id);

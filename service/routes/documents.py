@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from rag.errors import InvalidInput, NotFound
 from rag.inbox.base import Removal, Upload
-from rag.media import media_type_of
+from rag.media import KINDS, media_type_of
 from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, Scope
 from service.dependencies import Held, ReadingScope, WritingScope
 from service.resources import Resources
@@ -42,7 +42,7 @@ async def put_document(
     """Accepts the bytes of a document; its `Content-Type`, or else the id's suffix, says what they are."""
     media_type = media_type_of(document_id, request.headers.get("content-type", ""))
     if media_type is None:
-        raise InvalidInput("Content-Type: send text/markdown, text/plain, text/html or application/pdf.")
+        raise InvalidInput(f"The Content-Type, or the suffix of the id, must say one of {KINDS}.")
     body = await request.body()
     if not body:
         raise InvalidInput("The document is empty.")

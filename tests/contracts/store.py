@@ -35,9 +35,9 @@ def point(text: str, *, axis: int = 0, document: str = "doc", ordinal: int = 0, 
         ingested_at=1.5,
         chunk_count=2,
     )
-    return Point(
-        chunk=Chunk(**({f: getattr(chunk, f) for f in Chunk.__dataclass_fields__} | changes)), vector=direction(axis)
-    )
+    order = changes.pop("order", 0)
+    fields = {f: getattr(chunk, f) for f in Chunk.__dataclass_fields__} | changes
+    return Point(chunk=Chunk(**fields), vector=direction(axis), order=order)
 
 
 def query(text: str, *, axis: int = 0) -> Query:
@@ -175,6 +175,42 @@ class StoreContract:
         await store.commit(OURS, DocumentId("doc"), "v2")
         await store.publish()
         assert await texts(store, OURS, EVERYTHING) == set()
+
+    async def test_an_older_state_cannot_take_the_place_of_a_newer_one(self, store):
+        await store.stage(OURS, [point("older", version="v1", order=1)])
+        await store.stage(OURS, [point("newer", version="v2", order=2)])
+        await store.commit(OURS, DocumentId("doc"), "v2", order=2)
+        # A writer that stood still goes on where it was.
+        await store.stage(OURS, [point("older", version="v1", order=1)])
+        await store.commit(OURS, DocumentId("doc"), "v1", order=1)
+        await store.delete(OURS, DocumentId("doc"), order=1)
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"newer"}
+
+    async def test_an_older_state_does_not_remove_what_a_newer_one_has_staged(self, store):
+        await store.stage(OURS, [point("older", version="v1", order=1)])
+        await store.stage(OURS, [point("newer", version="v2", order=2)])
+        await store.commit(OURS, DocumentId("doc"), "v1", order=1)
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"older"}
+        await store.commit(OURS, DocumentId("doc"), "v2", order=2)
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"newer"}
+
+    async def test_a_state_that_comes_back_is_as_new_as_its_last_commit(self, store):
+        for version, order in (("v1", 1), ("v2", 2), ("v1", 3)):
+            await store.stage(OURS, [point(version, version=version, order=order)])
+            await store.commit(OURS, DocumentId("doc"), version, order=order)
+        await store.commit(OURS, DocumentId("doc"), "v2", order=2)
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"v1"}
+
+    async def test_without_an_order_a_commit_takes_the_place_of_any(self, store):
+        await store.stage(OURS, [point("ordered", version="v1", order=5)])
+        await store.commit(OURS, DocumentId("doc"), "v1", order=5)
+        await put(store, OURS, [point("past the inbox", version="v2")])
+        await store.publish()
+        assert await texts(store, OURS, EVERYTHING) == {"past the inbox"}
 
     async def test_points_come_back_with_their_vectors(self, store):
         written = point("with a vector", axis=3)

@@ -10,7 +10,7 @@ import pytest
 from rag.errors import IndexMismatch, Locked, Unavailable
 from rag.store.edge import open_edge_reader, open_edge_writer
 from rag.store.revisions import Revisions
-from rag.types import EmbedderIdentity
+from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.contracts.store import DIMENSION, EMBEDDER, OURS, StoreContract, point, put, query, texts
 
 
@@ -79,6 +79,31 @@ asyncio.run(main())
     assert run.returncode == -9
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         assert await texts(writer, OURS) == {"kept"}
+
+
+async def test_a_writer_removes_what_a_killed_one_left(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        await put(writer, OURS, [point("kept")])
+        await writer.stage(OURS, [point("never committed", document="b")])
+        await writer.publish()
+    for name in ("7", "draft"):
+        (tmp_path / "revisions" / name).mkdir()
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        assert [path.name for path in (tmp_path / "revisions").iterdir()] == ["1"]
+        await writer.commit(OURS, DocumentId("b"), "v1")
+        assert await texts(writer, OURS, EVERYTHING) == {"kept"}
+
+
+async def test_a_publication_that_is_cancelled_ends_before_the_next_begins(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
+        await put(writer, OURS, [point("one")])
+        cancelled = asyncio.create_task(writer.publish())
+        await asyncio.sleep(0.001)
+        cancelled.cancel()
+        await put(writer, OURS, [point("two", document="b")])
+        await writer.publish()
+        assert await texts(reader, OURS) == {"one", "two"}
+    assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["1", "2"]
 
 
 async def test_a_second_writer_is_told_who_writes(tmp_path):

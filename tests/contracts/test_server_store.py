@@ -1,6 +1,7 @@
 """The store contract on the server adapter: over qdrant-client's local mode, and over a real server."""
 
 import os
+import time
 import uuid
 
 import pytest
@@ -11,8 +12,8 @@ from rag.errors import IndexMismatch, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.collections import Collections
 from rag.store.server import ServerStore, open_server_store
-from rag.types import EmbedderIdentity
-from tests.contracts.store import EMBEDDER, StoreContract
+from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
+from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, put, texts
 from tests.fakes.qdrant import serve_qdrant
 
 
@@ -78,7 +79,7 @@ async def test_the_alias_moves_to_the_next_collection_and_back():
     client = AsyncQdrantClient(":memory:")
     collections = Collections(client, "contract")
     first = await collections.open(EMBEDDER)
-    second = await collections.next_name()
+    second = await collections.successor(EmbedderIdentity(model="other", dimension=8))
     await collections.create(second, EmbedderIdentity(model="another", dimension=16))
     await collections.switch_to(second)
     assert (await collections.current(), await collections.fallback()) == (second, first)
@@ -93,3 +94,29 @@ async def test_a_server_that_is_down_is_unavailable():
     with pytest.raises(Unavailable):
         async with open_server_store(settings, EMBEDDER):
             pass
+
+
+async def test_a_commit_leaves_whole_what_another_process_is_staging_of_the_same_document():
+    client = AsyncQdrantClient(":memory:")
+    collection = await Collections(client, "contract").open(EMBEDDER)
+    ours, others = ServerStore(client, collection), ServerStore(client, collection)
+    await ours.stage(OURS, [point("one")])
+    await put(others, OURS, [point("another state", version="v2")])
+    await ours.stage(OURS, [point("two", ordinal=1)])
+    await ours.commit(OURS, DocumentId("doc"), "v1")
+    assert await texts(ours, OURS, EVERYTHING) == {"one", "two"}
+    await client.close()
+
+
+async def test_what_was_staged_long_ago_is_swept_away_and_what_is_being_staged_is_not():
+    client = AsyncQdrantClient(":memory:")
+    collection = await Collections(client, "contract").open(EMBEDDER)
+    store = ServerStore(client, collection)
+    await put(store, OURS, [point("seen")])
+    await store.stage(OURS, [point("left over", document="a")])
+    await client.set_payload(collection, {"staged_at": time.time() - 48 * 3600}, models.Filter())
+    await store.stage(OURS, [point("under way", document="b")])
+    await store.sweep()
+    left, _ = await client.scroll(collection)
+    assert {record.payload["text"] for record in left} == {"seen", "under way"}
+    await client.close()

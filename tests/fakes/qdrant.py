@@ -16,16 +16,40 @@ _DONE = wire.PointsOperationResponse(result=wire.UpdateResult(operation_id=1, st
 @asynccontextmanager
 async def serve_qdrant() -> AsyncIterator[int]:
     """Yields the port."""
+    async with open_qdrant() as server:
+        yield server.port
+
+
+class QdrantServer:
+    """Stops, and starts again on the same port with everything that it had."""
+
+    def __init__(self, local: AsyncQdrantClient) -> None:
+        self._services = _Points(local), _Collections(local)
+        self._server = grpc.aio.server()
+        self.port = 0
+
+    async def start(self) -> None:
+        points, collections = self._services
+        self._server = grpc.aio.server()
+        add_PointsServicer_to_server(points, self._server)
+        add_CollectionsServicer_to_server(collections, self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """At once: calls under way fail."""
+        await self._server.stop(None)
+
+
+@asynccontextmanager
+async def open_qdrant() -> AsyncIterator[QdrantServer]:
     local = AsyncQdrantClient(":memory:")
-    server = grpc.aio.server()
-    add_PointsServicer_to_server(_Points(local), server)
-    add_CollectionsServicer_to_server(_Collections(local), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    server = QdrantServer(local)
     await server.start()
     try:
-        yield port
+        yield server
     finally:
-        await server.stop(None)
+        await server.stop()
         await local.close()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from qdrant_client import AsyncQdrantClient
+from qdrant_client import models as qdrant
 
 from ingest.metrics import CHUNKS
 from ingest.pipeline import Pipeline
@@ -26,14 +27,20 @@ class FailingStore(ServerStore):
 
     writes_left = 10**9
     outages = 0
+    half_commits = 0
 
     async def stage(self, scope, points):
         self._count()
         await super().stage(scope, points)
 
-    async def commit(self, scope, document_id, version):
+    async def commit(self, scope, document_id, version, *, order=None):
         self._count()
-        await super().commit(scope, document_id, version)
+        if self.half_commits > 0:
+            self.half_commits -= 1
+            own = qdrant.FieldCondition(key="version", match=qdrant.MatchValue(value=version))
+            await self._client.set_payload(self._collection, {"state": "live"}, qdrant.Filter(must=[own]))
+            raise BadResponse("The server died between the two steps of a commit.")
+        await super().commit(scope, document_id, version, order=order)
 
     def _count(self):
         if self.outages > 0:
@@ -106,3 +113,14 @@ async def test_a_store_that_is_away_for_a_while_is_waited_for(store, models):
     store.outages = 3
     assert await ingest(store, models, page("one", "two")) == "new"
     assert await stored(store) == ["one", "two"]
+
+
+@pytest.mark.parametrize("state", [("one", "two"), ("one", "2")])
+async def test_a_commit_that_left_two_versions_is_mended_whichever_of_them_the_document_is_now(store, models, state):
+    await ingest(store, models, page("one", "two"))
+    store.half_commits = 1
+    with pytest.raises(BadResponse):
+        await ingest(store, models, page("one", "2"))
+    assert len(await stored(store)) == 4
+    assert await ingest(store, models, page(*state)) == "changed"
+    assert await stored(store) == list(state)

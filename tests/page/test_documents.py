@@ -60,12 +60,12 @@ async def test_a_rejected_update_stands_beside_the_version_that_still_answers(pa
 
 
 async def test_a_file_that_cannot_be_read_is_not_uploaded(page: Page) -> None:
-    await add(page, "sheet.xlsx", b"PK")
+    await add(page, "photo.jpg", b"JFIF")
 
     await expect(page.get_by_role("region", name="Documents").get_by_role("alert")).to_have_text(
-        "“sheet.xlsx” was not added: only Markdown, text, HTML and PDF can be read."
+        "“photo.jpg” was not added: .jpg files cannot be read."
     )
-    await expect(row(page, "sheet")).to_have_count(0)
+    await expect(row(page, "photo")).to_have_count(0)
 
 
 async def test_a_file_name_becomes_an_id_that_the_service_accepts(page: Page, service: FakeService) -> None:

@@ -101,6 +101,18 @@ def test_a_long_code_block_is_cut_between_lines_and_keeps_its_indentation():
     assert "\n".join(pieces) == code
 
 
+def test_a_code_block_that_is_cut_is_a_code_block_in_each_piece():
+    code = "\n".join(f"    x = {n}" for n in range(40))
+
+    pieces = texts(((), f"Before.\n\n```py\n{code}\n```\n\nAfter."), words=30)
+
+    blocks = re.findall(r"^```py\n(.*?)\n```$", "\n".join(pieces), re.MULTILINE | re.DOTALL)
+    assert all(piece.count("```") % 2 == 0 for piece in pieces)
+    assert "\n".join(blocks) == code
+    assert (pieces[0].startswith("Before."), pieces[-1].endswith("After.")) == (True, True)
+    assert max(len(piece.split()) for piece in pieces) <= 30
+
+
 def test_no_crumb_is_left_over_at_the_end():
     lengths = [len(text.split()) for text in texts(((), " ".join("w" * 11)))]
 

@@ -78,18 +78,29 @@ async def test_a_path_with_a_colon_is_a_path(fetcher, tmp_path):
     assert isinstance(build_source(str(tmp_path / "a:b.md"), fetcher=fetcher, settings=Settings()), FileSource)
 
 
+_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
 @pytest.mark.parametrize(
     ("name", "content_type", "expected"),
     [
         ("a.md", "", "text/markdown"),
         ("A.MARKDOWN", "", "text/markdown"),
         ("a.rst", "", "text/x-rst"),
+        ("a.TSV", "", "text/csv"),
+        ("a.csv", "application/vnd.ms-excel", "text/csv"),
+        ("a.ts", "video/mp2t", "text/x-code"),
+        ("a.py", "text/plain", "text/x-code"),
+        ("a", "application/yaml; charset=utf-8", "text/x-code"),
+        ("a", "application/ndjson", "application/x-ndjson"),
+        ("a.docm", "", None),
         ("a.htm", "text/plain", "text/html"),
         ("a.md", "text/html; charset=utf-8", "text/html"),
         ("a.bin", "Application/PDF", "application/pdf"),
         ("noname", "text/plain", "text/plain"),
         ("noname", "", None),
         ("a.iso", "application/octet-stream", None),
+        ("a.docx", "application/octet-stream", _DOCX),
         ("a.md", "image/png", None),
     ],
 )

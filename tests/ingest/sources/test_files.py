@@ -86,7 +86,7 @@ async def test_a_file_of_unknown_kind_is_rejected_when_it_is_named(tmp_path):
     [rejection] = await read(write(tmp_path / "song.mp3"))
 
     assert isinstance(rejection, Rejection)
-    assert ".md" in rejection.reason
+    assert "Markdown" in rejection.reason
 
 
 async def test_a_file_over_the_limit_is_rejected(tmp_path):

@@ -1,0 +1,53 @@
+"""Picks the inbox by the settings, and imports that one only."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from rag.inbox.base import DeadLetters, Inbox, Worklist
+from rag.settings import FolderInboxSettings, InboxSettings, RedisInboxSettings
+
+
+def open_inbox(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextManager[Inbox]:
+    """For who puts and asks; `root` is the folder of the folder form."""
+    match settings:
+        case FolderInboxSettings():
+            from rag.inbox.folder import open_folder_inbox  # noqa: PLC0415
+
+            return open_folder_inbox(root)
+        case RedisInboxSettings():
+            from rag.inbox.redis import open_redis_inbox  # noqa: PLC0415
+
+            return open_redis_inbox(settings)
+
+
+def open_dead_letters(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextManager[DeadLetters]:
+    """For who looks after what failed; `root` is the folder of the folder form."""
+    match settings:
+        case FolderInboxSettings():
+            from rag.inbox.folder import open_folder_inbox  # noqa: PLC0415
+
+            return open_folder_inbox(root)
+        case RedisInboxSettings():
+            from rag.inbox.redis import open_redis_inbox  # noqa: PLC0415
+
+            return open_redis_inbox(settings)
+
+
+def open_worklist(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextManager[Worklist]:
+    """For a worker; `root` is the folder of the folder form."""
+    match settings:
+        case FolderInboxSettings():
+            return _open_folder_worklist(root)
+        case RedisInboxSettings():
+            from rag.inbox.redis_worklist import open_redis_worklist  # noqa: PLC0415
+
+            return open_redis_worklist(settings)
+
+
+@asynccontextmanager
+async def _open_folder_worklist(root: Path) -> AsyncIterator[Worklist]:
+    from rag.inbox.folder_worklist import open_folder_worklist  # noqa: PLC0415
+
+    with open_folder_worklist(root) as worklist:
+        yield worklist

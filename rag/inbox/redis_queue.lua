@@ -1,0 +1,281 @@
+-- Every change of the queue's state, each of them atomic: KEYS[1] is the stream, ARGV[1] the change, the rest its arguments.
+--
+-- <stream>                        documents that are due, one entry each; the group `workers` hands them out
+-- <stream>:later                  documents that are to be tried again, by when (microseconds)
+-- <stream>:queued|processing|dead documents in that state, by when they were put (dead: given up)
+-- <stream>:<state>:<document>     the entry: tenant, header, body, order, attempts; while it is claimed, claim and place
+-- <stream>:of:<tenant>            the tenant's documents in any state
+--
+-- A document has at most one place in stream or `later`, so it is never handed out twice at once. The stream is cut
+-- at its beginning only: a gap in its middle would make the group's lag unknown.
+
+local stream, group = KEYS[1], 'workers'
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function all_of(state)
+  return stream .. ':' .. state
+end
+
+local function entry_of(state, document)
+  return stream .. ':' .. state .. ':' .. document
+end
+
+local function has(state, document)
+  return redis.call('EXISTS', entry_of(state, document)) == 1
+end
+
+local function make_group()
+  if redis.call('EXISTS', stream) == 0 then
+    redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+  end
+end
+
+local function last_handed_out()
+  for _, found in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    if found[2] == group then
+      return found[8]
+    end
+  end
+end
+
+local function make_due(document)
+  redis.call('ZREM', all_of('later'), document)
+  redis.call('XADD', stream, '*', 'document', document)
+end
+
+-- Renames an entry, and what has its name there already is gone.
+local function move(document, from, to, score)
+  redis.call('RENAME', entry_of(from, document), entry_of(to, document))
+  redis.call('ZREM', all_of(from), document)
+  redis.call('ZADD', all_of(to), score, document)
+end
+
+local function remove(document, state)
+  redis.call('UNLINK', entry_of(state, document))
+  redis.call('ZREM', all_of(state), document)
+end
+
+local function forget_if_gone(document, tenant)
+  if not (has('queued', document) or has('processing', document) or has('dead', document)) then
+    redis.call('ZREM', stream .. ':of:' .. tenant, document)
+  end
+end
+
+local function is_full(document, most)
+  return not has('queued', document) and redis.call('ZCARD', all_of('queued')) >= tonumber(most)
+end
+
+-- Takes a claimed entry's place off the stream; false where the claim is not this one any more.
+local function give_up_place(document, claim)
+  local entry = entry_of('processing', document)
+  if redis.call('HGET', entry, 'claim') ~= claim then
+    return false
+  end
+  redis.call('XACK', stream, group, redis.call('HGET', entry, 'place'))
+  redis.call('HDEL', entry, 'claim', 'place')
+  local pending = redis.call('XPENDING', stream, group)
+  if pending[1] > 0 then
+    redis.call('XTRIM', stream, 'MINID', pending[2])
+  else
+    redis.call('XTRIM', stream, 'MINID', last_handed_out())
+  end
+  return true
+end
+
+-- The newest state of a document becomes the one that is worked on. The attempt is counted before the work.
+local function take(document, place)
+  if has('queued', document) then
+    move(document, 'queued', 'processing', redis.call('HGET', entry_of('queued', document), 'order'))
+  elseif not has('processing', document) then
+    redis.call('XACK', stream, group, place)
+    return false
+  end
+  local entry = entry_of('processing', document)
+  local claim = text(redis.call('INCR', stream .. ':claims'))
+  redis.call('HINCRBY', entry, 'attempts', 1)
+  redis.call('HSET', entry, 'claim', claim, 'place', place)
+  local found = redis.call('HMGET', entry, 'attempts', 'order', 'header', 'body')
+  return {document, claim, found[1], found[2], found[3], found[4]}
+end
+
+local changes = {}
+
+function changes.put(document, tenant, header, body, most)
+  make_group()
+  if is_full(document, most) then
+    return 0
+  end
+  local order = text(now())
+  local waits = has('queued', document) and not redis.call('ZSCORE', all_of('later'), document)
+  -- The first write of all: Redis refuses it where it has no memory left, and then nothing has changed.
+  redis.call('HSET', entry_of('queued', document),
+    'tenant', tenant, 'header', header, 'body', body, 'order', order, 'attempts', 0)
+  redis.call('ZADD', all_of('queued'), order, document)
+  redis.call('ZADD', stream .. ':of:' .. tenant, order, document)
+  -- What is claimed keeps its place, and gives it to the newer state when it is done.
+  if not waits and not has('processing', document) then
+    make_due(document)
+  end
+  return 1
+end
+
+-- Whether there is something to claim; and if not, after which place to look, and when the next retry is due.
+function changes.look(stale)
+  make_group()
+  for _, document in ipairs(redis.call('ZRANGEBYSCORE', all_of('later'), '-inf', text(now()), 'LIMIT', 0, 100)) do
+    make_due(document)
+  end
+  local last = last_handed_out()
+  local waiting = #redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1) > 0
+  if not waiting and stale ~= '' then
+    waiting = #redis.call('XPENDING', stream, group, 'IDLE', stale, '-', '+', 1) > 0
+  end
+  local due = redis.call('ZRANGE', all_of('later'), 0, 0, 'WITHSCORES')[2]
+  return {waiting and 1 or 0, last, due and text(math.max(0, due - now())) or ''}
+end
+
+-- What dead workers held goes first: it is the oldest.
+function changes.claim(worker, stale)
+  changes.look('')
+  if stale ~= '' then
+    -- What XAUTOCLAIM does, which gives up after ten entries that are not idle.
+    local idle = redis.call('XPENDING', stream, group, 'IDLE', stale, '-', '+', 1)[1]
+    if idle then
+      local place = redis.call('XCLAIM', stream, group, worker, stale, idle[1])[1]
+      return take(place[2][2], place[1])
+    end
+  end
+  local found = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', 1, 'STREAMS', stream, '>')
+  return found and take(found[1][2][1][2][2], found[1][2][1][1])
+end
+
+-- Says which of these claims (pairs of document and number) are lost, and shows others that the rest are alive.
+function changes.renew(worker, forget_after, ...)
+  make_group()
+  local lost = {}
+  for index = 1, select('#', ...), 2 do
+    local document, claim = select(index, ...)
+    local found = redis.call('HMGET', entry_of('processing', document), 'claim', 'place')
+    if found[1] == claim then
+      redis.call('XCLAIM', stream, group, worker, 0, found[2], 'JUSTID')
+    else
+      table.insert(lost, document .. '.' .. claim)
+    end
+  end
+  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+    if consumer[4] == 0 and consumer[6] > tonumber(forget_after) and consumer[2] ~= worker then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer[2])
+    end
+  end
+  return lost
+end
+
+function changes.settle(document, claim)
+  if not give_up_place(document, claim) then
+    return 0
+  end
+  local tenant = redis.call('HGET', entry_of('processing', document), 'tenant')
+  remove(document, 'processing')
+  remove(document, 'dead')
+  if has('queued', document) then
+    make_due(document)
+  else
+    forget_if_gone(document, tenant)
+  end
+  return 1
+end
+
+function changes.retry(document, claim, after, counts)
+  if not give_up_place(document, claim) then
+    return 0
+  end
+  if has('queued', document) then
+    remove(document, 'processing')
+    make_due(document)
+    return 1
+  end
+  local entry = entry_of('processing', document)
+  if counts == '0' then
+    redis.call('HINCRBY', entry, 'attempts', -1)
+  end
+  move(document, 'processing', 'queued', redis.call('HGET', entry, 'order'))
+  if tonumber(after) > 0 then
+    redis.call('ZADD', all_of('later'), text(now() + after), document)
+  else
+    make_due(document)
+  end
+  return 1
+end
+
+function changes.bury(document, claim, failure, failed_at, header)
+  if not give_up_place(document, claim) then
+    return 0
+  end
+  if header ~= '' then
+    redis.call('HSET', entry_of('processing', document), 'header', header)
+  end
+  redis.call('HSET', entry_of('processing', document), 'failure', failure)
+  move(document, 'processing', 'dead', failed_at)
+  if has('queued', document) then
+    make_due(document)
+  end
+  return 1
+end
+
+function changes.replay(document, most)
+  make_group()
+  if not has('dead', document) then
+    return -1
+  end
+  if is_full(document, most) then
+    return 0
+  end
+  local waits = has('queued', document) and not redis.call('ZSCORE', all_of('later'), document)
+  local order = text(now())
+  move(document, 'dead', 'queued', order)
+  redis.call('HDEL', entry_of('queued', document), 'failure')
+  redis.call('HSET', entry_of('queued', document), 'order', order, 'attempts', 0)
+  if not waits and not has('processing', document) then
+    make_due(document)
+  end
+  return 1
+end
+
+function changes.drop(document)
+  if not has('dead', document) then
+    return 0
+  end
+  local tenant = redis.call('HGET', entry_of('dead', document), 'tenant')
+  remove(document, 'dead')
+  forget_if_gone(document, tenant)
+  return 1
+end
+
+-- Of each document the state that counts, its header, and why it was given up.
+function changes.progress(...)
+  local found = {}
+  for _, document in ipairs({...}) do
+    for _, state in ipairs({'queued', 'processing', 'dead'}) do
+      if has(state, document) then
+        local fields = redis.call('HMGET', entry_of(state, document), 'header', 'failure')
+        table.insert(found, {state, fields[1], fields[2] or ''})
+        break
+      end
+    end
+  end
+  return found
+end
+
+local arguments = {}
+for index = 2, #ARGV do
+  arguments[index - 1] = ARGV[index]
+end
+return changes[ARGV[1]](unpack(arguments))

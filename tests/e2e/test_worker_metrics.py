@@ -1,0 +1,116 @@
+"""What a real worker shows of itself while it takes documents in."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from evals.programs import environment
+from rag.inbox.base import Removal, Upload
+from rag.inbox.folder import FolderInbox
+from rag.types import DocumentId, Scope
+
+SCOPE = Scope(tenant="default")
+PAGE = "# Pumps\n\n## One\n\nThe first part is about pumps.\n\n## Two\n\nThe second part is about {topic}."
+
+
+class Worker:
+    """A worker with its inbox and its probes."""
+
+    def __init__(self, data_dir, port: int) -> None:
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self._inbox = FolderInbox(data_dir / "inbox")
+
+    def take(self, *jobs: Upload | Removal) -> None:
+        """Puts them and waits until they are settled."""
+        for job in jobs:
+            asyncio.run(self._inbox.put(job))
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            found = asyncio.run(self._inbox.statistics())
+            if found.queued + found.processing == 0:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"Not settled after a minute: {found}")
+
+    def samples(self) -> dict[str, float]:
+        """`name{label="value"}` to the value."""
+        found = {}
+        for family in text_string_to_metric_families(self.http.get("/metrics").text):
+            for sample in family.samples:
+                labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+                found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return found
+
+
+def document(name: str, text: str) -> Upload:
+    return Upload(scope=SCOPE, document_id=DocumentId(name), uri=name, media_type="text/markdown", body=text.encode())
+
+
+@pytest.fixture
+def worker(data_dir):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ingest", "worker"],
+        env=environment(data_dir, RAG_WORKER_PORT=str(port)),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    running = Worker(data_dir, port)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if running.http.get("/livez").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.05)
+        yield running
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def test_every_metric_tells_what_happened(worker):
+    began = time.time()
+    fresh = worker.samples()
+    assert fresh['rag_ingest_documents_total{result="new"}'] == 0
+    assert fresh['rag_ingest_dead_letters_total{fault="document"}'] == 0
+    worker.take(document("a", PAGE.format(topic="valves")), document("b", "# B\n\nAnother one."))
+    worker.take(document("a", PAGE.format(topic="seals")), document("b", "# B\n\nAnother one."))
+    worker.take(document("empty", ""), Removal(scope=SCOPE, document_id=DocumentId("b")))
+    found = worker.samples()
+    results = {"new": 2, "changed": 1, "unchanged": 1, "rejected": 1, "removed": 1}
+    assert {result: found[f'rag_ingest_documents_total{{result="{result}"}}'] for result in results} == results
+    # Of the changed document one part stayed as it was.
+    assert found['rag_ingest_chunks_total{vector="embedded"}'] == 4
+    assert found['rag_ingest_chunks_total{vector="kept"}'] == 1
+    for stage in ("fetch", "parse", "embed", "upsert", "publish"):
+        assert found[f'rag_ingest_stage_duration_seconds_count{{stage="{stage}"}}'] > 0
+    for stage in ("fetch", "embed", "upsert", "publish", "entry"):
+        assert found[f'rag_ingest_retries_total{{stage="{stage}"}}'] == 0
+    # And the one word that warms the model up.
+    assert found["rag_embed_batch_size_sum"] == 5
+    assert found["rag_embed_batch_tokens_sum"] > 4
+    assert found['rag_ingest_dead_letters_total{fault="document"}'] == 1
+    depths = {"queued": 0, "processing": 0, "dead": 1}
+    assert {state: found[f'rag_ingest_queue_depth{{state="{state}"}}'] for state in depths} == depths
+    assert found["rag_ingest_queue_lag_seconds"] == 0
+    assert found["rag_ingest_inflight_documents"] == 0
+    assert began < found["rag_ingest_last_success_timestamp_seconds"] <= time.time()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_the_names_and_texts_of_the_metrics_are_as_prometheus_wants_them(worker):
+    text = worker.http.get("/metrics").text
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    ours = [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("rag_")]
+    assert ours == []

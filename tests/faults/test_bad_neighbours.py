@@ -1,0 +1,38 @@
+"""One document that takes for ever and one that breaks its parser: the others do not wait for them."""
+
+import asyncio
+
+from evals.programs import ingest
+from rag.inbox.folder import FolderInbox
+from tests.faults.verdict import stored
+from tests.faults.workers import start_worker, wait_until_settled
+
+_SLOW = "[" * 200_000  # Minutes for any parser of Markdown that looks for the end of each link.
+_HUNGRY = "<p>too much for so little memory</p>\n" * 400_000
+_LIMIT_SECONDS = 12
+
+
+def test_a_slow_and_a_poisonous_document_cost_themselves_and_nothing_else(tmp_path, data_dir):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "0-slow.md").write_text(_SLOW)
+    (folder / "1-hungry.html").write_text(_HUNGRY)
+    for n in range(20):
+        (folder / f"good-{n}.md").write_text(f"# Part {n}\n\nSentence {n} about pumps.")
+    assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0
+    worker = start_worker(
+        data_dir, RAG_PARSING__PROCESSES="2", RAG_PARSING__SECONDS=str(_LIMIT_SECONDS), RAG_PARSING__MEMORY_MIB="128"
+    )
+    try:
+        wait_until_settled(data_dir)
+    finally:
+        worker.terminate()
+        assert worker.wait(60) == 0
+    letters = asyncio.run(FolderInbox(data_dir / "inbox").dead_letters())
+    reasons = {letter.uri.rpartition("/")[2]: letter.reason for letter in letters}
+    assert f"took longer than {_LIMIT_SECONDS} s" in reasons["0-slow.md"]
+    assert "memory" in reasons["1-hungry.html"] or "broke the parser" in reasons["1-hungry.html"]
+    assert len({chunk.document_id for chunk in stored(data_dir)}) == 20
+    # All of them were there to be read while the slow one was still at it.
+    published_at = (data_dir / "store" / "current").stat().st_mtime
+    assert published_at < max(letter.failed_at for letter in letters)

@@ -1,0 +1,93 @@
+"""A worker killed between any two steps: readers see the old version whole until they see the new one whole."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from rag.inbox.base import Upload
+from rag.inbox.folder import FolderInbox
+from rag.store.revisions import Revisions
+from rag.types import DocumentId
+from tests.faults.verdict import SCOPE, require_each_once, stored
+from tests.faults.workers import start_worker, work_until_settled
+
+_REPLACE = f"{Path.replace.__code__.co_filename}:replace"
+_COPY_FILE = "rag/store/revisions.py:_copy_sparse"
+# The call that follows the stage, and which one of them: the worker dies in the moment when it would begin.
+_STAGES = [
+    ("claimed", "ingest/pipeline.py:prepare", 1),
+    ("parsed", "ingest/pipeline.py:_known_vectors", 1),
+    ("embedded", "rag/store/edge.py:stage", 1),
+    ("staged", "rag/store/edge.py:commit", 1),
+    ("staged, the other one committed", "rag/store/edge.py:commit", 2),
+    ("committed", "ingest/publishing.py:publish", 1),
+    ("half copied", _COPY_FILE, 5),
+    ("copied", "rag/store/schema.py:to_metadata", 1),
+    ("the copy under its name", "rag/store/revisions.py:_point_to", 1),
+    ("the pointer written and not in place", _REPLACE, 1),
+    ("published, the old revision not dropped", "rag/store/revisions.py:_drop_all_but", 2),
+    ("published, not settled", "rag/inbox/folder_worklist.py:settle", 1),
+    ("one settled, the other not", "rag/inbox/folder_worklist.py:settle", 2),
+]
+
+
+class Library:
+    """Documents that change from one generation to the next; each generation adds one."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.generation = 0
+
+    def write_next(self) -> None:
+        """Queues one changed and one new document."""
+        self.generation += 1
+        parts = [f"## Part {n}\n\nThe text {self.generation}.{n} goes on. " + "Words. " * 150 for n in range(3)]
+        self._put("changed.md", "\n\n".join([f"# {self.generation}", *parts]))
+        self._put(f"new-{self.generation}.md", f"# New\n\nNumber {self.generation}.")
+
+    def visible_generation(self) -> int:
+        """Of the changed document; every document is required to be whole."""
+        chunks = stored(self.data_dir)
+        [found] = {chunk.title for chunk in chunks if chunk.uri.endswith("changed.md")}
+        return int(found)
+
+    def _put(self, name: str, text: str) -> None:
+        document_id = DocumentId(name)
+        upload = Upload(scope=SCOPE, document_id=document_id, uri=name, media_type="text/markdown", body=text.encode())
+        asyncio.run(FolderInbox(self.data_dir / "inbox").put(upload))
+
+    @property
+    def documents(self) -> int:
+        return 1 + self.generation
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory, onnx_models) -> Library:
+    """One for all: each test leaves a healed collection to the next."""
+    data_dir = tmp_path_factory.mktemp("library")
+    (data_dir / "models").symlink_to(onnx_models)
+    library = Library(data_dir)
+    library.write_next()
+    work_until_settled(library.data_dir)
+    return library
+
+
+@pytest.mark.parametrize(("place", "nth"), [stage[1:] for stage in _STAGES], ids=[stage[0] for stage in _STAGES])
+def test_the_next_worker_heals_what_one_left_that_was_killed_when(library, place, nth):
+    library.write_next()
+    if place == _COPY_FILE:  # A writer begins with a copy of its own.
+        nth += _files_of_the_current_revision(library.data_dir)
+    worker = start_worker(library.data_dir, "tests.fakes.mortal", place, str(nth), "worker")
+    assert worker.wait(60) == -signal.SIGKILL
+    assert library.visible_generation() in {library.generation - 1, library.generation}
+    work_until_settled(library.data_dir)
+    assert library.visible_generation() == library.generation
+    require_each_once(library.data_dir, library.documents)
+
+
+def _files_of_the_current_revision(data_dir: Path) -> int:
+    current = Revisions(data_dir / "store").current()
+    assert current is not None
+    return sum(path.is_file() for path in current.rglob("*"))

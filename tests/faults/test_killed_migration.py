@@ -1,0 +1,137 @@
+"""`reindex` and `promote` killed in the middle: readers see what they saw, and the next run ends what was begun."""
+
+import asyncio
+import signal
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from evals.programs import environment
+from ingest.promote import promote
+from ingest.reindex import reindex
+from ingest.settings import Settings
+from rag.settings import ServerStoreSettings
+from rag.store.collections import Collections
+from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.store.revisions import Revisions
+from rag.store.server import open_client, open_server_store
+from tests.contracts.store import EMBEDDER, OURS, point, put, texts
+from tests.fakes.qdrant import QdrantServer, open_qdrant
+from tests.ingest.test_reindex import OTHER, other_embedder
+
+_REPLACE = f"{Path.replace.__code__.co_filename}:replace"
+_TEXTS = {f"text {n}" for n in range(6)}
+
+
+def settings_of(server: QdrantServer) -> ServerStoreSettings:
+    return ServerStoreSettings(kind="server", url="http://127.0.0.1:1", grpc_port=server.port)
+
+
+async def fill(writer) -> None:
+    await put(writer, OURS, [point(text, document=text) for text in sorted(_TEXTS)])
+    await writer.publish()
+
+
+@asynccontextmanager
+async def filled_server():
+    async with open_qdrant() as server:
+        async with open_server_store(settings_of(server), EMBEDDER) as store:
+            await fill(store)
+        yield server
+
+
+async def killed(data_dir: Path, place: str, nth: int, *command: str, **settings: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.fakes.mortal", place, str(nth), *command),
+        env=environment(data_dir, **settings),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
+
+
+def in_environment(embedder, **more: str) -> dict[str, str]:
+    return {
+        "RAG_EMBEDDER__KIND": "openai",
+        "RAG_EMBEDDER__URL": str(embedder.url),
+        "RAG_EMBEDDER__MODEL": embedder.model,
+        "RAG_EMBEDDER__DIMENSION": str(embedder.dimension),
+    } | more
+
+
+@pytest.mark.parametrize(
+    ("place", "nth"),
+    [
+        ("rag/store/edge.py:commit", 3),
+        ("rag/store/revisions.py:replace", 1),
+        ("rag/store/revisions.py:_point_to", 2),
+        ("rag/store/succession.py:_remove", 1),
+    ],
+    ids=["half filled", "filled and published", "copied and not switched", "switched"],
+)
+async def test_a_killed_change_of_embedder_in_the_embedded_store_is_ended_by_the_next(tmp_path, place, nth):
+    async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
+        await fill(writer)
+    async with other_embedder() as embedder:
+        await killed(tmp_path, place, nth, "reindex", **in_environment(embedder))
+        found = Revisions(tmp_path / "store").embedder()
+        async with open_edge_reader(tmp_path / "store", found) as reader:
+            assert await texts(reader, OURS) == _TEXTS
+        if found == EMBEDDER:
+            await reindex(Settings(data_dir=tmp_path, embedder=embedder), print)
+    async with open_edge_reader(tmp_path / "store", OTHER) as reader:
+        assert await texts(reader, OURS) == _TEXTS
+    assert len(list((tmp_path / "store" / "revisions").iterdir())) == 2
+
+
+async def test_a_killed_rollback_leaves_one_of_both_and_the_way_to_the_other(tmp_path):
+    async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
+        await fill(writer)
+    async with other_embedder() as embedder:
+        await reindex(Settings(data_dir=tmp_path, embedder=embedder), print)
+    await killed(tmp_path, _REPLACE, 1, "reindex", "--rollback")
+    revisions = Revisions(tmp_path / "store")
+    assert revisions.embedder() == OTHER
+    revisions.roll_back()
+    assert revisions.embedder() == EMBEDDER
+    revisions.roll_back()
+    assert revisions.embedder() == OTHER
+
+
+@pytest.mark.parametrize(
+    ("place", "nth"),
+    [("rag/store/server.py:commit", 3), ("rag/store/collections.py:switch_to", 1)],
+    ids=["half filled", "filled and not switched"],
+)
+async def test_a_killed_change_of_embedder_on_a_server_goes_on_where_it_was(tmp_path, place, nth):
+    async with filled_server() as server, other_embedder() as embedder:
+        store = {"RAG_STORE__KIND": "server", "RAG_STORE__URL": "http://127.0.0.1:1"}
+        store["RAG_STORE__GRPC_PORT"] = str(server.port)
+        await killed(tmp_path, place, nth, "reindex", **in_environment(embedder, **store))
+        async with open_server_store(settings_of(server), EMBEDDER) as reader:
+            assert await texts(reader, OURS) == _TEXTS
+        said: list[str] = []
+        await reindex(Settings(data_dir=tmp_path, embedder=embedder, store=settings_of(server)), said.append)
+        assert said[0] != f"pass 1: {len(_TEXTS)} documents brought over"
+        async with open_server_store(settings_of(server), OTHER) as reader:
+            assert await texts(reader, OURS) == _TEXTS
+        async with open_client(settings_of(server)) as client:
+            names = {it.name for it in (await client.get_collections()).collections}
+            collections = Collections(client, "groundwork")
+            assert names == {await collections.current(), await collections.fallback()}
+
+
+async def test_a_killed_promotion_is_ended_by_the_next(tmp_path):
+    async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
+        await fill(writer)
+    async with open_qdrant() as server:
+        target = ("--to", "http://127.0.0.1:1", "--grpc-port", str(server.port))
+        await killed(tmp_path, "rag/store/server.py:commit", 3, "promote", *target)
+        async with open_server_store(settings_of(server), EMBEDDER) as reader:
+            assert len(await texts(reader, OURS)) == 2
+        assert await promote(Settings(data_dir=tmp_path), settings_of(server)) == (6, 6)
+        async with open_client(settings_of(server)) as client:
+            name = await Collections(client, "groundwork").current()
+            assert (await client.count(name, exact=True)).count == 6

@@ -1,0 +1,227 @@
+"""Workers fed by Redis that are killed or stopped, and Redis itself killed: nothing is lost, nothing is doubled."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import HttpUrl
+
+from evals.programs import environment, ingest, service
+from rag.embedding.factory import open_embedder
+from rag.errors import Unavailable
+from rag.http import open_session
+from rag.inbox.base import Upload
+from rag.inbox.factory import open_inbox
+from rag.settings import KernelSettings, RedisInboxSettings, ServerStoreSettings
+from rag.store.factory import open_reader
+from rag.types import Chunk, DocumentId, Scope
+from tests.fakes.qdrant import serve_qdrant
+from tests.redis_server import RedisServer, needs_redis, redis_server
+
+pytestmark = needs_redis
+
+SCOPE = Scope(tenant="default")
+CLAIM_SECONDS = "2"
+PATIENCE_SECONDS = 240
+
+
+@pytest.fixture
+def redis(tmp_path) -> Iterator[RedisServer]:
+    with redis_server(tmp_path / "redis") as started:
+        yield started
+
+
+@pytest.fixture
+def variables(redis) -> dict[str, str]:
+    return {
+        "RAG_INBOX__KIND": "redis",
+        "RAG_INBOX__URL": redis.url,
+        "RAG_INBOX__CLAIM_SECONDS": CLAIM_SECONDS,
+        "RAG_WORKER_ATTEMPTS": "100",
+    }
+
+
+@pytest.fixture
+def qdrant() -> Iterator[dict[str, str]]:
+    """A store that several workers write at once, in a thread with an event loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    serving = serve_qdrant()
+    try:
+        port = asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
+        yield {
+            "RAG_STORE__KIND": "server",
+            "RAG_STORE__URL": "http://127.0.0.1:1",
+            "RAG_STORE__GRPC_PORT": str(port),
+        }
+    finally:
+        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+@contextmanager
+def worker(data_dir: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with (data_dir / "worker.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingest", "worker"], env=environment(data_dir, **variables), stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def put(redis: RedisServer, name: str, text: str) -> None:
+    job = Upload(
+        scope=SCOPE,
+        document_id=DocumentId(name),
+        uri=f"upload:{name}",
+        media_type="text/markdown",
+        body=text.encode(),
+    )
+    async with open_inbox(RedisInboxSettings(kind="redis", url=redis.url), root=Path()) as inbox:
+        await inbox.put(job)
+
+
+async def counts(redis: RedisServer) -> tuple[int, int, int]:
+    async with open_inbox(RedisInboxSettings(kind="redis", url=redis.url), root=Path()) as inbox:
+        found = await inbox.statistics()
+    return found.queued, found.processing, found.dead
+
+
+async def wait_for(redis: RedisServer, is_reached) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_reached(await counts(redis)):
+        assert time.monotonic() < deadline, await counts(redis)
+        await asyncio.sleep(0.1)
+
+
+def is_settled(found: tuple[int, int, int]) -> bool:
+    return found == (0, 0, 0)
+
+
+async def stored(data_dir: Path, variables: dict[str, str]) -> list[Chunk]:
+    store = {}
+    if "RAG_STORE__KIND" in variables:
+        url, port = HttpUrl(variables["RAG_STORE__URL"]), int(variables["RAG_STORE__GRPC_PORT"])
+        store = {"store": ServerStoreSettings(kind="server", url=url, grpc_port=port)}
+    settings = KernelSettings(data_dir=data_dir, **store)
+    async with (
+        open_session(settings.http) as session,
+        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_reader(settings.store, embedder.identity, root=settings.store_dir) as reader,
+    ):
+        return [chunk async for chunk in reader.scroll(SCOPE)]
+
+
+def text_of(name: str, state: int = 0, *, paragraphs: int = 20) -> str:
+    parts = [
+        f"Paragraph {number} of {name} in state {state} is about pumps and valves." for number in range(paragraphs)
+    ]
+    return f"# State {state} of {name}\n\n" + "\n\n".join(f"## Part\n\n{part}" for part in parts)
+
+
+def require_each_once(chunks: list[Chunk], documents: set[str]) -> None:
+    by_document: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        by_document.setdefault(chunk.document_id, []).append(chunk)
+    assert by_document.keys() == documents
+    for parts in by_document.values():
+        assert {part.version for part in parts} == {parts[0].version}
+        assert sorted(part.ordinal for part in parts) == list(range(parts[0].chunk_count))
+
+
+async def test_what_a_killed_worker_had_in_hand_another_takes_in(data_dir, redis, variables):
+    documents = {f"{number}.md" for number in range(30)}
+    for name in documents:
+        await put(redis, name, text_of(name))
+    with worker(data_dir, variables) as first:
+        await wait_for(redis, lambda found: found[1] > 0)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    assert (await counts(redis))[1] > 0
+    with worker(data_dir, variables):
+        await wait_for(redis, is_settled)
+    require_each_once(await stored(data_dir, variables), documents)
+
+
+async def test_redis_may_be_killed_and_come_back_while_documents_go_in(data_dir, redis, variables):
+    documents = {f"{number}.md" for number in range(24)}
+    with worker(data_dir, variables) as process:
+        for index, name in enumerate(sorted(documents)):
+            if index % 8 == 4:
+                redis.kill()
+                with pytest.raises(Unavailable):
+                    await put(redis, name, text_of(name))
+                # Long enough for every claim to look old.
+                await asyncio.sleep(3)
+                redis.start()
+            await put(redis, name, text_of(name))
+            await asyncio.sleep(0.2)
+        await wait_for(redis, is_settled)
+        assert process.poll() is None
+    require_each_once(await stored(data_dir, variables), documents)
+
+
+def test_the_service_says_503_while_redis_is_away_and_goes_on_when_it_is_back(data_dir, redis, variables):
+    with service(data_dir, **variables) as running:
+        assert running.put("before.md", b"# Before\n\nThe pump is blue.").status_code == 202
+        running.wait_for_state("before.md", "ready", seconds=60)
+        redis.kill()
+        refused = running.put("during.md", b"# During\n\nThe pump is red.")
+        assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
+        assert "Retry-After" in refused.headers
+        assert running.ask("Which colour has the pump?").status_code == 200
+        redis.start()
+        assert running.put("after.md", b"# After\n\nThe pump is green.").status_code == 202
+        running.wait_for_state("after.md", "ready", seconds=60)
+        assert running.http.get("/v1/documents/during.md").status_code == 404
+    status = ingest("status", "--json", data_dir=data_dir, **variables)
+    assert '"documents": 2' in status.stdout
+    assert '"queued": 0' in status.stdout
+
+
+async def test_two_workers_given_the_states_of_one_document_end_with_the_last(data_dir, redis, variables, qdrant):
+    variables |= qdrant
+    with worker(data_dir, variables), worker(data_dir, variables):
+        for state in range(6):
+            for name in ("a.md", "b.md"):
+                await put(redis, name, text_of(name, state))
+            await asyncio.sleep(0.5)
+        await wait_for(redis, is_settled)
+    chunks = await stored(data_dir, variables)
+    require_each_once(chunks, {"a.md", "b.md"})
+    assert {chunk.title for chunk in chunks} == {"State 5 of a.md", "State 5 of b.md"}
+
+
+async def test_a_worker_that_was_stopped_overwrites_nothing_when_it_wakes(data_dir, redis, variables, qdrant):
+    variables |= qdrant
+    await put(redis, "a.md", text_of("a.md", 1, paragraphs=1500))
+    with worker(data_dir, variables) as stopped:
+        await wait_for(redis, lambda found: found[1] == 1)
+        await asyncio.sleep(1)
+        stopped.send_signal(signal.SIGSTOP)
+        assert await counts(redis) == (0, 1, 0), "It was through before it could be stopped."
+        await put(redis, "a.md", text_of("a.md", 2))
+        with worker(data_dir, variables):
+            await wait_for(redis, is_settled)
+            stopped.send_signal(signal.SIGCONT)
+            await put(redis, "b.md", text_of("b.md"))
+            await wait_for(redis, is_settled)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while "entry_left_to_others" not in (data_dir / "worker.log").read_text():
+                assert time.monotonic() < deadline, (data_dir / "worker.log").read_text()
+                await asyncio.sleep(0.2)
+    chunks = await stored(data_dir, variables)
+    require_each_once(chunks, {"a.md", "b.md"})
+    assert {chunk.title for chunk in chunks if chunk.document_id == "a.md"} == {"State 2 of a.md"}

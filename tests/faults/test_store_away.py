@@ -1,0 +1,114 @@
+"""A Qdrant server that is away in the middle of a run: the run waits for it and nothing is lost or doubled."""
+
+import asyncio
+import json
+import os
+import sys
+
+import pytest
+
+from evals.programs import environment
+from rag.settings import ServerStoreSettings
+from rag.store.collections import Collections
+from rag.store.server import ServerStore, open_client
+from rag.types import EVERYTHING
+from tests.fakes.qdrant import QdrantServer, open_qdrant
+from tests.faults.verdict import SCOPE, require_whole
+
+_AWAY_SECONDS = 30
+_DOCUMENTS = 120
+
+
+@pytest.fixture
+async def server():
+    async with open_qdrant() as opened:
+        yield opened
+
+
+def settings_of(server: QdrantServer) -> ServerStoreSettings:
+    return ServerStoreSettings(kind="server", url="http://127.0.0.1:1", grpc_port=server.port)
+
+
+def in_environment(server: QdrantServer) -> dict[str, str]:
+    return {
+        "RAG_STORE__KIND": "server",
+        "RAG_STORE__URL": "http://127.0.0.1:1",
+        "RAG_STORE__GRPC_PORT": str(server.port),
+    }
+
+
+async def points_of(server: QdrantServer) -> tuple[int, int]:
+    """All points, and those that are seen; each document is required to be whole."""
+    async with open_client(settings_of(server)) as client:
+        name = await Collections(client, "groundwork").current()
+        if name is None:
+            return 0, 0
+        chunks = [chunk async for chunk in ServerStore(client, name).scroll(SCOPE, EVERYTHING)]
+        require_whole(chunks)
+        return (await client.count(name, exact=True)).count, len(chunks)
+
+
+async def test_a_run_waits_half_a_minute_for_its_store(server, tmp_path, data_dir):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for n in range(_DOCUMENTS):
+        (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 80)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ingest", "run", str(folder), "--json"),
+        env=environment(data_dir, **in_environment(server)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    async with asyncio.timeout(60):
+        while (await points_of(server))[1] == 0:  # noqa: ASYNC110 - what is waited for is another process
+            await asyncio.sleep(0.1)
+    await server.stop()
+    assert process.returncode is None
+    await asyncio.sleep(_AWAY_SECONDS)
+    await server.start()
+    output, _ = await asyncio.wait_for(process.communicate(), 150)
+    summary = json.loads(output)
+    assert (summary["new"], summary["rejected"]) == (_DOCUMENTS, [])
+    points, seen = await points_of(server)
+    assert points == seen == summary["chunks"]
+
+
+@pytest.mark.skipif("RAG_TEST_QDRANT_URL" not in os.environ, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
+async def test_two_runs_over_the_same_documents_into_a_real_server_leave_each_once(tmp_path, data_dir):
+    await two_runs(
+        {
+            "RAG_STORE__KIND": "server",
+            "RAG_STORE__URL": os.environ["RAG_TEST_QDRANT_URL"],
+            "RAG_STORE__GRPC_PORT": os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334"),
+            "RAG_STORE__COLLECTION": f"faults-{os.getpid()}",
+        },
+        tmp_path,
+        data_dir,
+    )
+
+
+async def test_two_runs_over_the_same_documents_at_once_leave_each_once(server, tmp_path, data_dir):
+    await two_runs(in_environment(server), tmp_path, data_dir)
+    points, seen = await points_of(server)
+    assert points == seen
+
+
+async def two_runs(store: dict[str, str], tmp_path, data_dir) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for n in range(20):
+        (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 80)
+    for state in range(2):
+        (folder / "0.md").write_text(f"# State {state}")
+        runs = [
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ingest", "run", str(folder), "--json"),
+                env=environment(data_dir, **store),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            for _ in range(2)
+        ]
+        for run in runs:
+            output, _ = await asyncio.wait_for(run.communicate(), 90)
+            assert json.loads(output)["rejected"] == []

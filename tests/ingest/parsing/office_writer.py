@@ -1,0 +1,141 @@
+"""Writes the simplest office files: archives of the XML parts that readers look for."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile
+
+_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
+_RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_SHOW = "http://schemas.openxmlformats.org/presentationml/2006/main"
+_DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
+_FORMAT = "application/vnd.openxmlformats-officedocument"
+
+
+def docx_of(body: str, **more: str) -> bytes:
+    """`body` is the XML within `w:body`, as `paragraph` and `word_table` write it."""
+    document = f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
+    styles = "".join(
+        f'<w:style w:type="paragraph" w:styleId="{name.replace(" ", "")}"><w:name w:val="{name}"/></w:style>'
+        for name in ("Title", "heading 1", "heading 2")
+    )
+    numbering = (
+        '<w:abstractNum w:abstractNumId="0"><w:lvl w:ilvl="0"><w:numFmt w:val="bullet"/></w:lvl></w:abstractNum>'
+        '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num>'
+    )
+    parts = {
+        "word/document.xml": document,
+        "word/styles.xml": f'<w:styles xmlns:w="{_WORD}">{styles}</w:styles>',
+        "word/numbering.xml": f'<w:numbering xmlns:w="{_WORD}">{numbering}</w:numbering>',
+        "word/_rels/document.xml.rels": _relations(
+            {"s": ("styles", "styles.xml"), "n": ("numbering", "numbering.xml")}
+        ),
+    }
+    return package("word/document.xml", f"{_FORMAT}.wordprocessingml.document.main+xml", parts | more)
+
+
+def paragraph(text: str, *, style: str = "", is_item: bool = False) -> str:
+    properties = f'<w:pStyle w:val="{style}"/>' if style else ""
+    properties += '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>' if is_item else ""
+    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{escape(text)}</w:t></w:r></w:p>"
+
+
+def word_table(rows: Sequence[Sequence[str]]) -> str:
+    cells = ("".join(f"<w:tc>{paragraph(value)}</w:tc>" for value in row) for row in rows)
+    return f"<w:tbl>{''.join(f'<w:tr>{row}</w:tr>' for row in cells)}</w:tbl>"
+
+
+def xlsx_of(sheets: Mapping[str, Sequence[Sequence[object]]], **more: str) -> bytes:
+    parts = {f"xl/worksheets/sheet{number}.xml": _sheet(rows) for number, rows in enumerate(sheets.values(), 1)}
+    listed = "".join(
+        f'<sheet name="{escape(name)}" sheetId="{number}" r:id="r{number}"/>' for number, name in enumerate(sheets, 1)
+    )
+    parts["xl/workbook.xml"] = f'<workbook xmlns="{_SHEET}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
+    parts["xl/_rels/workbook.xml.rels"] = _relations(
+        {f"r{number}": ("worksheet", f"worksheets/sheet{number}.xml") for number in range(1, len(sheets) + 1)}
+    )
+    return package("xl/workbook.xml", f"{_FORMAT}.spreadsheetml.sheet.main+xml", parts | more)
+
+
+def pptx_of(slides: Sequence[str], *, notes: Mapping[int, str] | None = None, **more: str) -> bytes:
+    """Each slide is the XML of its shapes, as `shape` and `slide_table` write it."""
+    parts = {f"ppt/slides/slide{number}.xml": _slide(shapes) for number, shapes in enumerate(slides, 1)}
+    for number, text in (notes or {}).items():
+        parts[f"ppt/notesSlides/notes{number}.xml"] = _slide(shape(text))
+        related = _relations({"n": ("notesSlide", f"../notesSlides/notes{number}.xml")})
+        parts[f"ppt/slides/_rels/slide{number}.xml.rels"] = related
+    listed = "".join(f'<p:sldId id="{255 + number}" r:id="r{number}"/>' for number in range(1, len(slides) + 1))
+    parts["ppt/presentation.xml"] = (
+        f'<p:presentation xmlns:p="{_SHOW}" xmlns:r="{_OFFICE}"><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>'
+    )
+    parts["ppt/_rels/presentation.xml.rels"] = _relations(
+        {f"r{number}": ("slide", f"slides/slide{number}.xml") for number in range(1, len(slides) + 1)}
+    )
+    return package("ppt/presentation.xml", f"{_FORMAT}.presentationml.presentation.main+xml", parts | more)
+
+
+def shape(*lines: str, kind: str = "") -> str:
+    placeholder = f'<p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr>' if kind else ""
+    text = "".join(f"<a:p><a:r><a:t>{escape(line)}</a:t></a:r></a:p>" for line in lines)
+    return f"<p:sp>{placeholder}<p:txBody>{text}</p:txBody></p:sp>"
+
+
+def slide_table(rows: Sequence[Sequence[str]]) -> str:
+    def cell(value: str) -> str:
+        return f"<a:tc><a:txBody><a:p><a:r><a:t>{escape(value)}</a:t></a:r></a:p></a:txBody></a:tc>"
+
+    return f"<a:tbl>{''.join('<a:tr>' + ''.join(map(cell, row)) + '</a:tr>' for row in rows)}</a:tbl>"
+
+
+def package(main: str, content_type: str, parts: Mapping[str, str | bytes]) -> bytes:
+    types = (
+        f'<Types xmlns="{_TYPES}"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Default Extension="xml" ContentType="application/xml"/><Override PartName="/{main}" '
+        f'ContentType="{content_type}"/></Types>'
+    )
+    written = BytesIO()
+    with ZipFile(written, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", types)
+        archive.writestr("_rels/.rels", _relations({"r": ("officeDocument", main)}))
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
+def _sheet(rows: Sequence[Sequence[object]]) -> str:
+    lines = []
+    for number, row in enumerate(rows, 1):
+        cells = "".join(_cell(value, f"{_column(index)}{number}") for index, value in enumerate(row))
+        lines.append(f'<row r="{number}">{cells}</row>')
+    return f'<worksheet xmlns="{_SHEET}"><sheetData>{"".join(lines)}</sheetData></worksheet>'
+
+
+def _cell(value: object, reference: str) -> str:
+    if isinstance(value, int | float):
+        return f'<c r="{reference}"><v>{value}</v></c>'
+    return f'<c r="{reference}" t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
+
+
+def _column(index: int) -> str:
+    letters = ""
+    while index >= 0:
+        index, letter = index // 26 - 1, index % 26
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
+def _slide(shapes: str) -> str:
+    tree = f"<p:cSld><p:spTree>{shapes}</p:spTree></p:cSld>"
+    return f'<p:sld xmlns:p="{_SHOW}" xmlns:a="{_DRAWING}">{tree}</p:sld>'
+
+
+def _relations(targets: Mapping[str, tuple[str, str]]) -> str:
+    listed = "".join(
+        f'<Relationship Id="{key}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
+        for key, (kind, target) in targets.items()
+    )
+    return f'<Relationships xmlns="{_RELATIONS}">{listed}</Relationships>'
