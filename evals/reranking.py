@@ -10,16 +10,21 @@ from pathlib import Path
 import aiohttp
 from rich.progress import track
 
-from evals.collection import SCOPE, open_resources_over
+from evals.collection import SCOPE, open_collection
 from evals.cross_encoder import to_lessons, train_cross_encoder
 from evals.datasets import Dataset
 from evals.retrieval import MEASURES, evaluate
 from evals.statistics import Difference, compare
+from rag.embedding.base import Embedder
+from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
-from rag.types import Query, ScoredChunk
+from rag.http import open_session
+from rag.store.base import StoreReader
+from rag.store.factory import open_reader
+from rag.types import ScoredChunk
 from service.reranking.budgeted import BudgetedReranker
 from service.reranking.factory import open_reranker
-from service.resources import Resources
+from service.retrieval import Retriever
 from service.settings import LocalRerankerSettings, NoRerankerSettings, RerankerSettings, Settings
 
 _COLUMNS = ("measure", "search alone", "reranked", "difference, 95 % interval")
@@ -59,20 +64,27 @@ async def measure_reranking(dataset: Dataset, training: Dataset | None, settings
     """
     if training is None and isinstance(settings.reranker, NoRerankerSettings):
         raise InvalidInput("No reranker is configured: set RAG_RERANKER__KIND, or have a small one made with --train.")
+    async with (
+        open_collection(dataset.documents, settings, whole=True) as apart,
+        open_session(apart.http) as session,
+        open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
+        open_reader(apart.store, embedder.identity, root=apart.store_dir) as store,
+    ):
+        retriever = Retriever(store, apart.retrieval)
+        found = await _search_all(dataset, embedder, store, retriever)
+        lessons = await _search_all(training, embedder, store, retriever) if training else {}
     with tempfile.TemporaryDirectory() as scratch:
-        async with open_resources_over(dataset.documents, settings, whole=True) as resources:
-            found = await _search_all(dataset, resources)
-            chosen = settings.reranker
-            if training is not None:
-                chosen = _train(training, await _search_all(training, resources), Path(scratch) / "model")
-            return await _compare(dataset, found, chosen)
+        chosen = _train(training, lessons, Path(scratch) / "model") if training else settings.reranker
+        return await _compare(dataset, found, chosen)
 
 
-async def _search_all(dataset: Dataset, resources: Resources) -> dict[str, list[ScoredChunk]]:
+async def _search_all(
+    dataset: Dataset, embedder: Embedder, store: StoreReader, retriever: Retriever
+) -> dict[str, list[ScoredChunk]]:
     found = {}
     for question, text in track(dataset.questions.items(), f"searching ({dataset.split})"):
-        query = Query(text=text, vector=await resources.embedder.embed_query(text))
-        hits = await resources.store.search(SCOPE, query, limit=_DOCUMENTS)
+        query = retriever.to_query(text, await embedder.embed_query(text))
+        hits = await store.search(SCOPE, query, limit=_DOCUMENTS)
         # Asked with a document's own text, a data set does not count that document.
         found[question] = [hit for hit in hits if hit.chunk.document_id != question]
     return found

@@ -32,7 +32,7 @@ class Found:
 
 
 class Retriever:
-    """Hybrid search, reranking where there is a reranker and time, and the judgement whether anything it found is about the question at all."""
+    """Hybrid search, reranked where there is a reranker and time; and whether what it found is about the question."""
 
     def __init__(
         self, store: StoreReader, settings: RetrievalSettings, reranker: BudgetedReranker | None = None
@@ -107,4 +107,3 @@ def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
         (hit.similarity + _COVERAGE_WEIGHT * (coverage(question, hit.chunk.passage) - 0.5) for hit in hits),
         default=-1.0,
     )
-
