@@ -58,9 +58,10 @@ class Verdict:
 
 
 def judge(accepted: Baseline, now: Mapping[str, Scores]) -> list[Verdict]:
-    """Every metric of either side, in the order of what is measured now."""
+    """Every metric of either side, over the questions that were asked on both."""
+    shared = _asked(now) & _asked({name: metric.scores for name, metric in accepted.metrics.items()})
     names = dict.fromkeys([*now, *accepted.metrics])
-    return [_judge(name, accepted.metrics.get(name), now.get(name, {}), now) for name in names]
+    return [_judge(name, accepted.metrics.get(name), now.get(name, {}), shared) for name in names]
 
 
 def update(
@@ -96,9 +97,14 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
     path.write_text(f'{{\n "conditions": {conditions},\n "metrics": {{\n{metrics}\n }}\n}}\n', encoding="utf-8")
 
 
-def _judge(name: str, before: Metric | None, scores: Scores, now: Mapping[str, Scores]) -> Verdict:
-    mean = sum(scores.values()) / len(scores) if scores else None
-    difference = _difference(before, scores, now) if before else None
+def _asked(scores: Mapping[str, Scores]) -> frozenset[str]:
+    return frozenset(question for values in scores.values() for question in values)
+
+
+def _judge(name: str, before: Metric | None, scores: Scores, shared: frozenset[str]) -> Verdict:
+    values = [value for question, value in scores.items() if before is None or question in shared]
+    mean = sum(values) / len(values) if values else None
+    difference = _difference(before, scores, shared) if before else None
     return Verdict(
         metric=name, outcome=_outcome(before, mean, difference), before=before, now=mean, difference=difference
     )
@@ -119,10 +125,9 @@ def _outcome(
     return "rose" if now > before.noise[1] or low > 0 else "held"
 
 
-def _difference(before: Metric, scores: Scores, now: Mapping[str, Scores]) -> Difference | None:
-    """Over the questions that are asked on both sides, whether the metric applied to them or not."""
-    asked_now = {question for others in now.values() for question in others}
-    asked = [question for question in dict.fromkeys([*before.scores, *scores]) if question in asked_now]
+def _difference(before: Metric, scores: Scores, shared: frozenset[str]) -> Difference | None:
+    """Paired by question; a metric may apply to a question on one side only."""
+    asked = [question for question in dict.fromkeys([*before.scores, *scores]) if question in shared]
     new: Sequence[float | None] = [scores.get(question) for question in asked]
     old: Sequence[float | None] = [before.scores.get(question) for question in asked]
     return compare_means(new, old) if asked else None
@@ -143,7 +148,7 @@ def _accepted(scores: Scores, reason: str, date: str) -> Metric:
 def _noise(values: Sequence[float]) -> Interval:
     low, high = bootstrap(values)
     if low == high:
-        # All alike: the bootstrap sees no noise. The rule of three bounds what was not seen (Hanley, Lippman-Hand, 1983).
+        # All alike, so the bootstrap sees no noise: the rule of three (Hanley and Lippman-Hand, 1983).
         low, high = max(0.0, low - 3 / len(values)), min(1.0, high + 3 / len(values))
     return round(low, 4), round(high, 4)
 

@@ -137,9 +137,9 @@ def _to_markdown(verdicts: Sequence[Verdict], accepted: Baseline, measured: Meas
 
 
 def _to_row(verdict: Verdict) -> str:
-    before = "–" if verdict.before is None else f"{verdict.before.value:.3f}, noise to {verdict.before.floor:.3f}"
-    now = "–" if verdict.now is None else f"{verdict.now:.3f}"
-    difference = "–"
+    before = "-" if verdict.before is None else f"{verdict.before.value:.3f}, noise to {verdict.before.floor:.3f}"
+    now = "-" if verdict.now is None else f"{verdict.now:.3f}"
+    difference = "-"
     if verdict.difference:
         low, high = verdict.difference.interval
         difference = f"{verdict.difference.mean:+.3f} ({low:+.3f} to {high:+.3f})"
@@ -147,5 +147,5 @@ def _to_row(verdict: Verdict) -> str:
 
 
 def _changed(before: Conditions, now: Conditions) -> list[str]:
-    changed = [f"{what} {before.get(what, '–')} → {value}" for what, value in now.items() if before.get(what) != value]
+    changed = [f"{what} {before.get(what, '-')} → {value}" for what, value in now.items() if before.get(what) != value]
     return ["", f"Changed since the baseline: {', '.join(changed)}."] if changed else []

@@ -23,6 +23,7 @@ from rag.store.factory import open_reader, open_writer
 from rag.types import Chunk, DocumentId, EmbedderIdentity, Point, Scope
 from service.retrieval import Retriever
 from service.settings import Settings
+from service.stopwatch import Stopwatch
 
 HEADER = "| questions | passages | embed p50 | search p50 | together p50 | p95 | p99 |\n|---|---|---|---|---|---|---|"
 _SCOPE = Scope(tenant="evaluation")
@@ -67,7 +68,9 @@ async def measure_latency(folder: Path, settings: Settings, *, passages: int, qu
                     began = time.perf_counter()
                     vector = await embedder.embed_query(question)
                     embedded = time.perf_counter()
-                    await retriever.retrieve(_SCOPE, question, vector, limit=settings.retrieval.limit)
+                    await retriever.retrieve(
+                        _SCOPE, question, vector, limit=settings.retrieval.limit, watch=Stopwatch()
+                    )
                     spent.append((embedded - began, time.perf_counter() - embedded))
     return [_to_latency(np.array(spent[_WARM:]), passages)]
 

@@ -46,7 +46,7 @@ def draw_quality_against_time(runs: Sequence[Run], path: Path, *, title: str) ->
             if estimate is None or not times:
                 continue
             low, high = estimate.interval
-            errors = [[estimate.value - low], [high - estimate.value]]
+            errors = [[max(0.0, estimate.value - low)], [max(0.0, high - estimate.value)]]
             axes.errorbar(times[len(times) // 2], estimate.value, yerr=errors, fmt="o", capsize=4, label=run.name)
         axes.set(xlabel="seconds to first text, median", ylabel=measure.replace("_", " "), title=title, xscale="log")
         axes.set_ylim(0, 1.02)

@@ -36,7 +36,7 @@ def _ranked(question: GoldQuestion, hits: Sequence[ScoredChunk]) -> dict[str, fl
 
 
 def _names(question: GoldQuestion, hits: Sequence[ScoredChunk]) -> Iterator[str]:
-    """A passage is called after the need that it is the first to meet: a second one that says the same gains nothing."""
+    """A passage is called after the need that it is the first to meet: a second that says the same gains nothing."""
     met: set[int] = set()
     for rank, hit in enumerate(hits):
         chunk = hit.chunk

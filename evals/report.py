@@ -22,6 +22,9 @@ _MEASURES = {
     "answered": "answerable questions answered",
     "refusal_precision": "refusal precision",
     "refusal_recall": "refusal recall",
+    "nDCG@10": "search: nDCG@10",
+    "R@5": "search: R@5",
+    "RR@10": "search: RR@10",
     "words": "words",
     "prompt_tokens": "prompt tokens",
     "completion_tokens": "completion tokens",
@@ -69,7 +72,7 @@ def to_table(runs: Sequence[Run]) -> str:
     for measure, title in _MEASURES.items():
         cells = [_cell(run, measure) for run in runs]
         if any(cells):
-            lines.append(f"| {title} | {' | '.join(cell or '–' for cell in cells)} |")
+            lines.append(f"| {title} | {' | '.join(cell or '-' for cell in cells)} |")
     return "\n".join(lines)
 
 
@@ -92,11 +95,11 @@ def to_differences(new: Run, old: Run) -> str:
 def to_refusals(tradeoff: Tradeoff) -> str:
     """What another threshold would do: chosen on one half of the questions, measured on the other."""
     lines = [
-        "| questions refused below | chosen so that on one half | refusal recall | refusal precision | wrongly refused |",
+        "| refused below | chosen so that on one half | refusal recall | refusal precision | wrongly refused |",
         "|---|---|---|---|---|",
     ]
     for point in tradeoff.points:
-        precision = "–" if point.precision is None else f"{point.precision}"
+        precision = "-" if point.precision is None else f"{point.precision}"
         lines.append(
             f"| {point.threshold:.2f} | {point.chosen} | {point.recall} | {precision} | {point.wrongly_refused} |"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evals.judging.transcripts import Transcript, write_transcripts
 from evals.statistics import Difference, Interval, bootstrap, compare_means
 from rag.errors import InvalidInput
 
@@ -34,6 +35,8 @@ class Run:
     scores: Mapping[str, Mapping[str, float]]
     """Question id to measure to value."""
     conditions: Conditions = field(default_factory=dict)
+    transcripts: Sequence[Transcript] = ()
+    """What was asked and answered, where it was kept: for judges."""
 
     @property
     def measures(self) -> list[str]:
@@ -57,6 +60,13 @@ class Run:
         new = [self.scores[question].get(measure) for question in shared]
         old = [other.scores[question].get(measure) for question in shared]
         return compare_means(new, old)
+
+
+def write_texts(runs: Sequence[Run], folder: Path) -> None:
+    """`<run>.jsonl` each: what was asked, found and answered, for `python -m evals judge`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for run in runs:
+        write_transcripts(run.transcripts, folder / f"{run.name.replace('/', '-')}.jsonl")
 
 
 def write_runs(runs: Sequence[Run], path: Path) -> None:

@@ -94,7 +94,7 @@ async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Result:
         # Asked with a document's own text, a data set does not count that document.
         documents = [document for document in found if document != question][:_DOCUMENTS]
         run[question] = {document: float(-rank) for rank, document in enumerate(documents)}
-    return Result(mode=mode, values=_evaluate(dataset, run), p50=statistics.median(seconds))
+    return Result(mode=mode, values=evaluate(dataset, run), p50=statistics.median(seconds))
 
 
 async def _ask(text: str, mode: Ranking, search: _Search) -> list[str]:
@@ -107,7 +107,8 @@ async def _ask(text: str, mode: Ranking, search: _Search) -> list[str]:
     return list(dict.fromkeys(hit.chunk.document_id for hit in hits))
 
 
-def _evaluate(dataset: Dataset, run: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
+def evaluate(dataset: Dataset, run: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
+    """Measure to its value for each question, in the data set's order."""
     values: dict[str, dict[str, float]] = {name: dict.fromkeys(dataset.questions, 0.0) for name in MEASURES}
     names = {measure: name for name, measure in MEASURES.items()}
     for metric in ir_measures.iter_calc(list(MEASURES.values()), dataset.relevant, run):
