@@ -9,13 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import gate, ingestion, memory, retrieval, serving
+from evals import gate, ingestion, latency, memory, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.everything import measure_everything
 from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
 from evals.judging import commands as judging
+from evals.latency import measure_latency
 from evals.prompts import are_prompts, compare_prompts, register, track_prompts
 from evals.report import compare_files, report_answers, to_differences, to_table, write_report
 from evals.results import write_runs, write_texts
@@ -40,6 +41,7 @@ _EXAMPLES = f"""examples:
   python -m evals accept "Chunks overlap now: recall over length"    makes what is now the baseline
   python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
+  python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
   python -m evals serving                                            the running service, a few minutes
 {judging.EXAMPLES}
@@ -55,44 +57,53 @@ def main() -> int:
         # The service's own news (each answer, each revision) would drown the tables.
         configure_logging(settings.model_copy(update={"log_level": "warning"}))
         log_retries()
-        match arguments.command:
-            case "answers":
-                return _answers(arguments, settings)
-            case "all":
-                measure_everything(arguments.data, arguments.modes, settings, report=arguments.report)
-            case "compare":
-                _compare(arguments, settings)
-            case "register":
-                print(f"{arguments.prompt} is version {asyncio.run(register(arguments.prompt, settings))} there.")
-            case "gate":
-                return gate.run_gate(settings, markdown=arguments.markdown)
-            case "accept":
-                gate.accept(settings, arguments.reason)
-            case "retrieval":
-                folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
-                dataset = read_dataset(folder, split=arguments.split)
-                found = asyncio.run(measure_retrieval(dataset, arguments.modes, settings, whole=not arguments.chunks))
-                _report_retrieval(found, arguments.json)
-            case "ingestion":
-                measuring_rounds = measure_ingestion(
-                    str(arguments.folder),
-                    read_settings(IngestSettings),
-                    rounds=arguments.rounds,
-                    documents=arguments.documents,
-                )
-                measured = asyncio.run(measuring_rounds)
-                _report(ingestion.HEADER, measured, arguments.json)
-                print(ingestion.to_summary(measured))
-            case "memory":
-                peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
-                _report(memory.HEADER, peaks, arguments.json)
-            case "judge" | "calibrate":
-                asyncio.run(judging.run(arguments, settings))
-            case "serving":
-                _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
+        return _run(arguments, settings)
     except GroundworkError as error:
         print(f"evals: {error}", file=sys.stderr)
         return 1
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    match arguments.command:
+        case "answers":
+            return _answers(arguments, settings)
+        case "all":
+            measure_everything(arguments.data, arguments.modes, settings, report=arguments.report)
+        case "compare":
+            _compare(arguments, settings)
+        case "register":
+            print(f"{arguments.prompt} is version {asyncio.run(register(arguments.prompt, settings))} there.")
+        case "gate":
+            return gate.run_gate(settings, markdown=arguments.markdown)
+        case "accept":
+            gate.accept(settings, arguments.reason)
+        case "retrieval":
+            folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
+            dataset = read_dataset(folder, split=arguments.split)
+            found = asyncio.run(measure_retrieval(dataset, arguments.modes, settings, whole=not arguments.chunks))
+            _report_retrieval(found, arguments.json)
+        case "ingestion":
+            measuring_rounds = measure_ingestion(
+                str(arguments.folder),
+                read_settings(IngestSettings),
+                rounds=arguments.rounds,
+                documents=arguments.documents,
+            )
+            measured = asyncio.run(measuring_rounds)
+            _report(ingestion.HEADER, measured, arguments.json)
+            print(ingestion.to_summary(measured))
+        case "memory":
+            peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
+            _report(memory.HEADER, peaks, arguments.json)
+        case "latency":
+            measuring_times = measure_latency(
+                arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
+            )
+            _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
+        case "judge" | "calibrate":
+            asyncio.run(judging.run(arguments, settings))
+        case "serving":
+            _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     return 0
 
 
@@ -128,7 +139,7 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _report(
     header: str,
-    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[memory.Peak],
+    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[latency.Latency] | Sequence[memory.Peak],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -191,6 +202,10 @@ def _parse_arguments() -> argparse.Namespace:
     found.add_argument(
         "--chunks", action="store_true", help="cut documents as the product does; otherwise each is one passage"
     )
+    timed = commands.add_parser("latency", help="one question's passages, the model included")
+    timed.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
+    timed.add_argument("--passages", type=int, default=5000, help="(default: %(default)s)")
+    timed.add_argument("--sample", type=int, default=300, help="this many questions (default: %(default)s)")
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
     taken_in = commands.add_parser(
         "ingestion", help="ingestion against the bare embedder, and over unchanged documents"
@@ -203,7 +218,7 @@ def _parse_arguments() -> argparse.Namespace:
     kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
     kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
     judging.add_commands(commands)
-    for command in (asked, found, served, taken_in, kept):
+    for command in (asked, found, timed, served, taken_in, kept):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 

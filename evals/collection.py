@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from uuid import NAMESPACE_URL, uuid5
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from evals.datasets import CorpusDocument
 from ingest.intake import Intake
@@ -15,6 +16,9 @@ from ingest.publishing import publish_now
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
 from ingest.sources.base import Unit
+from rag.settings import EdgeStoreSettings, ServerStoreSettings
+from rag.store.collections import Collections
+from rag.store.server import open_client
 from rag.types import Chunk, DocumentId, RawDocument, Scope
 from service.resources import Resources, open_resources
 from service.settings import Settings
@@ -23,20 +27,40 @@ SCOPE = Scope(tenant="evaluation")
 
 
 @asynccontextmanager
-async def open_resources_over(
+async def open_resources_over(documents: Sequence[CorpusDocument], settings: Settings) -> AsyncIterator[Resources]:
+    """The whole service over it."""
+    async with open_collection(documents, settings) as apart, open_resources(apart) as resources:
+        yield resources
+
+
+@asynccontextmanager
+async def open_collection(
     documents: Sequence[CorpusDocument], settings: Settings, *, whole: bool = False
-) -> AsyncIterator[Resources]:
-    """Ingests into a scratch directory and opens the service over it.
+) -> AsyncIterator[Settings]:
+    """Ingests into a scratch directory, or on a server into a collection that goes again; yields settings for it.
 
     `whole` keeps each document in one piece, of which the embedder reads the beginning and BM25 all of it: public
     figures are made so.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        apart = {"data_dir": Path(scratch)}
-        (Path(scratch) / "models").symlink_to(settings.models_dir.absolute())
+    async with _open_scratch(settings) as apart:
         await _ingest(documents, IngestSettings().model_copy(update=apart), WholeCutter() if whole else None)
-        async with open_resources(settings.model_copy(update=apart)) as resources:
-            yield resources
+        yield settings.model_copy(update=apart)
+
+
+@asynccontextmanager
+async def _open_scratch(settings: Settings) -> AsyncIterator[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "models").symlink_to(settings.models_dir.absolute())
+        match settings.store:
+            case EdgeStoreSettings():
+                yield {"data_dir": Path(scratch)}
+            case ServerStoreSettings():
+                name = f"evaluation-{uuid4().hex}"
+                try:
+                    yield {"data_dir": Path(scratch), "store": settings.store.model_copy(update={"collection": name})}
+                finally:
+                    async with open_client(settings.store) as client:
+                        await Collections(client, name).clear()
 
 
 class WholeCutter:

@@ -106,7 +106,7 @@ def read_answers(folder: Path) -> list[Question]:
     return [Question(id=row["_id"], text=row["text"], gold=gold[row["_id"]]) for row in rows if row["_id"] in gold]
 
 
-def find_dataset(name_or_folder: str, *, cache: Path, home: str = _HOME) -> Path:
+def find_dataset(name_or_folder: str, *, cache: Path, home: str = _HOME, known: Mapping[str, str] = NAMED) -> Path:
     """The folder itself, or the folder of a named data set, downloaded into `cache` where it is not there yet.
 
     Raises `InvalidInput` for a name that is not known, `Unavailable` where there is no network. Not for an event loop.
@@ -114,13 +114,13 @@ def find_dataset(name_or_folder: str, *, cache: Path, home: str = _HOME) -> Path
     folder = Path(name_or_folder)
     if folder.is_dir():
         return folder
-    if name_or_folder not in NAMED:
-        known = ", ".join(sorted(NAMED))
-        raise InvalidInput(f"{name_or_folder} is no folder, and no data set with a name; those are {known}.")
+    if name_or_folder not in known:
+        names = ", ".join(sorted(known))
+        raise InvalidInput(f"{name_or_folder} is no folder, and no data set with a name; those are {names}.")
     kept = cache / name_or_folder
     if not kept.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
-        _fetch(name_or_folder, f"{home}/{name_or_folder}.zip", cache)
+        _fetch(name_or_folder, f"{home}/{name_or_folder}.zip", cache, md5=known[name_or_folder])
     return kept
 
 
@@ -159,11 +159,11 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
         raise InvalidInput(f"{path} is not JSON lines: {error}") from error
 
 
-def _fetch(name: str, url: str, cache: Path) -> None:
+def _fetch(name: str, url: str, cache: Path, *, md5: str) -> None:
     archive = cache / f"{name}.zip"
     try:
         found = asyncio.run(_download(url, archive))
-        if found != NAMED[name]:
+        if found != md5:
             raise BadResponse(f"{url} is not the data set that was published: its md5 is {found}.")
         _unpack(archive, name, cache)
     finally:

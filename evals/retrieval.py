@@ -1,23 +1,28 @@
-"""How well documents are found: the product's own ingestion, store and retriever, counted by trec_eval.
+"""How well documents are found: the product's own ingestion and search, counted by trec_eval.
 
-A document's rank is that of its best passage, as the retriever gives them. Each question is asked as a user's would be.
+A document's rank is that of its best passage. Hybrid weighs each question as the service does; what the service does
+with the list after that (duplicates, shares of documents) is left out, as judgements count every document.
 """
 
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import ir_measures
 from ir_measures import RR, R, nDCG
 from rich.progress import track
 
-from evals.collection import SCOPE, open_resources_over
+from evals.collection import SCOPE, open_collection
 from evals.datasets import Dataset
 from evals.statistics import Interval, bootstrap
-from rag.types import Query
-from service.resources import Resources
+from rag.embedding.base import Embedder
+from rag.embedding.factory import open_embedder
+from rag.http import open_session
+from rag.store.base import StoreReader
+from rag.store.factory import open_reader
+from service.retrieval import Retriever
 from service.settings import Settings
 
 Ranking = Literal["dense", "bm25", "hybrid"]
@@ -26,7 +31,8 @@ MEASURES = {"nDCG@10": nDCG @ 10, "R@5": R @ 5, "R@10": R @ 10, "R@100": R @ 100
 _COLUMNS = ("mode", "questions", *MEASURES, "nDCG@10, 95 % interval", "p50")
 HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
 _DOCUMENTS = 100
-_SHARES = {"dense": 0.0, "bm25": 1.0}
+# Enough for a hundred documents that come with three passages each.
+_PASSAGES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +67,29 @@ async def measure_retrieval(
     dataset: Dataset, modes: Sequence[Ranking], settings: Settings, *, whole: bool
 ) -> list[Result]:
     """Ingests the corpus into a collection of its own and asks every question in each mode."""
-    async with open_resources_over(dataset.documents, settings, whole=whole) as resources:
-        return [await _measure(mode, dataset, resources) for mode in modes]
+    async with (
+        open_collection(dataset.documents, settings, whole=whole) as apart,
+        open_session(apart.http) as session,
+        open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
+        open_reader(apart.store, embedder.identity, root=apart.store_dir) as store,
+    ):
+        search = _Search(embedder, store, Retriever(store, apart.retrieval))
+        return [await _measure(mode, dataset, search) for mode in modes]
 
 
-async def _measure(mode: Ranking, dataset: Dataset, resources: Resources) -> Result:
+@dataclass(frozen=True, slots=True)
+class _Search:
+    embedder: Embedder
+    store: StoreReader
+    retriever: Retriever
+
+
+async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Result:
     run: dict[str, dict[str, float]] = {}
     seconds = []
     for question, text in track(dataset.questions.items(), mode):
         began = time.perf_counter()
-        found = await _ask(text, mode, resources)
+        found = await _ask(text, mode, search)
         seconds.append(time.perf_counter() - began)
         # Asked with a document's own text, a data set does not count that document.
         documents = [document for document in found if document != question][:_DOCUMENTS]
@@ -78,11 +97,13 @@ async def _measure(mode: Ranking, dataset: Dataset, resources: Resources) -> Res
     return Result(mode=mode, values=_evaluate(dataset, run), p50=statistics.median(seconds))
 
 
-async def _ask(text: str, mode: Ranking, resources: Resources) -> list[str]:
+async def _ask(text: str, mode: Ranking, search: _Search) -> list[str]:
     """Documents, best first."""
-    vector = await resources.embedder.embed_query(text)
-    query = Query(text=text, vector=vector, words_share=_SHARES.get(mode, 0.5))
-    hits = await resources.store.search(SCOPE, query, limit=_DOCUMENTS * 3)
+    vector = await search.embedder.embed_query(text)
+    query = search.retriever.to_query(text, vector)
+    if mode != "hybrid":
+        query = replace(query, words_share={"dense": 0.0, "bm25": 1.0}[mode])
+    hits = await search.store.search(SCOPE, query, limit=_PASSAGES)
     return list(dict.fromkeys(hit.chunk.document_id for hit in hits))
 
 

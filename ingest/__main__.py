@@ -11,6 +11,7 @@ from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
 from rag.errors import GroundworkError, InvalidInput
 from rag.inbox.factory import open_dead_letters, open_inbox
+from rag.metadata import parse_pairs
 from rag.retrying import log_retries
 from rag.settings import LocalEmbedderSettings, ServerStoreSettings, read_settings
 from rag.telemetry import configure_logging
@@ -28,6 +29,7 @@ _EXAMPLES = """examples:
   python -m ingest run s3://bucket/handbook --prune       an object store, through its fsspec driver
   python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run ~/notes --tenant acme      into the documents of one tenant
+  python -m ingest run runbooks/ --metadata team=ops      narrows searches: "filter": {"metadata": {"team": ["ops"]}}
   python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
   python -m ingest promote --to http://127.0.0.1:6333     the embedded collection to a Qdrant server
   python -m ingest reindex --embedder BAAI/bge-small-en-v1.5     another embedder, without downtime
@@ -75,6 +77,9 @@ def _parse_arguments() -> argparse.Namespace:
         )
         command.add_argument("--tenant", default="default", help="whose documents these are (default: %(default)s)")
         command.add_argument("--ignore", action="append", default=[], metavar="PATTERN", help="in gitignore's syntax")
+        command.add_argument(
+            "--metadata", action="append", default=[], metavar="KEY=VALUE", help="of these documents; again for more"
+        )
         command.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     run.add_argument("--prune", action="store_true", help="remove documents that are gone from the source")
     run.add_argument("--watch", type=float, metavar="SECONDS", help="again after so many seconds, until stopped")
@@ -114,8 +119,11 @@ async def _command(arguments: argparse.Namespace, settings: Settings) -> int:
             from ingest.enqueue import enqueue  # noqa: PLC0415
 
             scope = Scope(tenant=arguments.tenant)
+            metadata = parse_pairs(arguments.metadata)
             async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
-                put, rejected = await enqueue(arguments.sources, settings, scope, inbox, ignore=arguments.ignore)
+                put, rejected = await enqueue(
+                    arguments.sources, settings, scope, inbox, ignore=arguments.ignore, metadata=metadata
+                )
             return _show_enqueued(put, rejected, as_json=arguments.json)
         case "status":
             from ingest.status import read_status  # noqa: PLC0415
@@ -181,6 +189,7 @@ async def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         settings,
         Scope(tenant=arguments.tenant),
         ignore=arguments.ignore,
+        metadata=parse_pairs(arguments.metadata),
         dry_run=arguments.dry_run,
         prune=arguments.prune,
         quiet=arguments.json,
@@ -199,6 +208,7 @@ async def _watch(arguments: argparse.Namespace, settings: Settings) -> int:
         scope=Scope(tenant=arguments.tenant),
         seconds=arguments.watch,
         ignore=arguments.ignore,
+        metadata=parse_pairs(arguments.metadata),
         prune=arguments.prune,
     )
     await watch(

@@ -1,6 +1,6 @@
 """`python -m ingest enqueue`: what sources have, into the inbox; workers take it from there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ingest.retrying import patiently
 from ingest.settings import Settings
@@ -9,16 +9,23 @@ from ingest.sources.factory import build_sources
 from ingest.sources.fetching import open_fetcher
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.base import Inbox, Upload
+from rag.metadata import NOTHING
 from rag.types import Scope
 
 
 async def enqueue(
-    sources: Sequence[str], settings: Settings, scope: Scope, inbox: Inbox, *, ignore: Sequence[str] = ()
+    sources: Sequence[str],
+    settings: Settings,
+    scope: Scope,
+    inbox: Inbox,
+    *,
+    ignore: Sequence[str] = (),
+    metadata: Mapping[str, str] = NOTHING,
 ) -> tuple[int, list[Rejection]]:
     """How many were put, and what could not be; raises `InvalidInput` where no source can be opened."""
     put = 0
     async with open_fetcher(settings) as fetcher:
-        opened, rejected = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore)
+        opened, rejected = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore, metadata=metadata)
         for source in opened.values():
             async for unit in source.find():
                 refusal = unit if isinstance(unit, Rejection) else await _put(unit, scope, inbox)
@@ -44,6 +51,7 @@ async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:
         body=raw.body,
         title=raw.title,
         validator=raw.validator,
+        metadata=raw.metadata,
     )
     # A full inbox is waited for.
     await patiently("entry", lambda: inbox.put(upload), seconds=3600)

@@ -184,8 +184,10 @@ async def fetch_if_changed(unit: Unit, stored: Chunk | None) -> RawDocument | No
 
 
 def version_of(raw: RawDocument) -> str:
-    """The recipe, and sha256 of everything else that its chunks are made from."""
+    """The recipe, and sha256 of everything else that its points are made from."""
     digest = hashlib.sha256(f"{raw.media_type}\n{raw.title}\n".encode())
+    for key, value in sorted(raw.metadata.items()):
+        digest.update(f"{key}={value}\n".encode())
     digest.update(raw.body)
     return f"{_RECIPE}-{digest.hexdigest()}"
 

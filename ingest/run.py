@@ -12,6 +12,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.factory import build_sources
 from ingest.sources.fetching import open_fetcher
+from rag.metadata import NOTHING
 from rag.store.base import StoreReader, VectorStore
 from rag.types import FIRST_CHUNKS, DocumentId, Scope
 
@@ -24,13 +25,14 @@ async def run(
     scope: Scope,
     *,
     ignore: Sequence[str] = (),
+    metadata: Mapping[str, str] = NOTHING,
     dry_run: bool = False,
     prune: bool = False,
     quiet: bool = False,
 ) -> Summary:
     """A source that cannot be opened is rejected; raises `InvalidInput` where none can."""
     async with open_fetcher(settings) as fetcher:
-        opened, refused = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore)
+        opened, refused = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore, metadata=metadata)
         summary = Summary()
         total = None if quiet else await asyncio.to_thread(_total, opened.values())
         with open_reporter(total=total, quiet=quiet) as reporter:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from ingest.sources.base import Rejection, Source, Unit
 from ingest.sources.factory import build_source
 from ingest.sources.fetching import open_fetcher
 from rag.errors import InvalidInput, Locked, Unavailable
+from rag.metadata import NOTHING
 from rag.store.base import Catalogue
 from rag.store.factory import open_catalogue
 from rag.types import FIRST_CHUNKS, Chunk, DocumentId, Scope
@@ -29,6 +30,7 @@ class Watched:
     scope: Scope
     seconds: float
     ignore: Sequence[str] = ()
+    metadata: Mapping[str, str] = NOTHING
     prune: bool = False
 
 
@@ -91,7 +93,13 @@ class _Watch:
     async def _run(self, sources: Sequence[str]) -> None:
         watched = self._watched
         summary = await run(
-            sources, self._settings, watched.scope, ignore=watched.ignore, prune=watched.prune, quiet=True
+            sources,
+            self._settings,
+            watched.scope,
+            ignore=watched.ignore,
+            metadata=watched.metadata,
+            prune=watched.prune,
+            quiet=True,
         )
         self._refused |= {outcome.uri: outcome.version for outcome in summary.rejected if outcome.version}
         self._show(summary)
@@ -105,7 +113,13 @@ class _Watch:
         ):
             for text in self._watched.sources:
                 try:
-                    source = build_source(text, fetcher=fetcher, settings=self._settings, ignore=self._watched.ignore)
+                    source = build_source(
+                        text,
+                        fetcher=fetcher,
+                        settings=self._settings,
+                        ignore=self._watched.ignore,
+                        metadata=self._watched.metadata,
+                    )
                 except InvalidInput as error:
                     complaints.add(str(error))
                     continue

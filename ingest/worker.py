@@ -179,6 +179,7 @@ async def _apply(entry: Entry, pipeline: Pipeline) -> Outcome:
         body=job.body,
         title=job.title,
         validator=job.validator,
+        metadata=job.metadata,
     )
 
     async def fetch(_: str) -> RawDocument:

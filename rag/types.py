@@ -1,7 +1,7 @@
 """The values that pass between the parts, named as the rest of the code names them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NewType
 
 import numpy as np
@@ -52,6 +52,8 @@ class RawDocument:
     """Where the source knows it better than the bytes do."""
     validator: str = ""
     """What the source says of this state, to ask it next time whether it has changed: an ETag, a date; or nothing."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """A few short facts that searches can be narrowed by (`rag.metadata`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class Chunk:
     """How many chunks its document has in this version."""
     validator: str = ""
     """As its `RawDocument` had it."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passage(self) -> str:
@@ -125,8 +128,10 @@ class Query:
 
     text: str
     vector: Vector
-    words_share: float = 0.5
+    words_share: float = 0.4
     """Of the fused score, what BM25 gives: 0 searches by the vector alone, 1 by the words alone."""
+    feedback: float = 0.0
+    """How far the vector moves towards the best passage, to search once more with it (Rocchio, 1971); 0: once only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +140,14 @@ class ChunkFilter:
 
     document_ids: tuple[DocumentId, ...] = ()
     uris: tuple[str, ...] = ()
+    uri_prefixes: tuple[str, ...] = ()
     media_types: tuple[MediaType, ...] = ()
     ordinals: tuple[int, ...] = ()
+    ingested_since: float | None = None
+    """Unix time in seconds; it counts itself."""
+    ingested_before: float | None = None
+    metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Key to values."""
 
 
 EVERYTHING = ChunkFilter()
@@ -150,7 +161,7 @@ class ScoredChunk:
 
     chunk: Chunk
     score: float
-    """Both rankings' scores, fused: 0 to 1."""
+    """Both rankings' scores, fused: at most 1."""
     similarity: float
     """Cosine of question and passage, -1 to 1."""
     bm25: float | None = None

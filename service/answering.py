@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse, GroundworkError
-from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
+from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
 from service.generation.base import Usage
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
@@ -106,8 +106,9 @@ class Answerer:
         """The first half of an answer: the passages it would be written from."""
         vector = await self._embedder.embed_query(inquiry.question)
         watch.lap("embed")
-        query = Query(text=inquiry.question, vector=vector)
-        hits = await self._retriever.retrieve(inquiry.scope, query, limit=inquiry.limit, where=inquiry.where)
+        hits = await self._retriever.retrieve(
+            inquiry.scope, inquiry.question, vector, limit=inquiry.limit, where=inquiry.where
+        )
         watch.lap("search")
         return Material(question=inquiry.question, vector=vector, hits=hits, prompt=inquiry.prompt)
 
@@ -117,6 +118,8 @@ class Answerer:
         material = await self.search(inquiry, watch)
         mode = inquiry.mode or self._default_mode
         if self._retriever.is_relevant(material.question, material.hits):
+            if mode == "generate":  # Quotes are picked by sentence, and more sentences are more to mistake.
+                material = replace(material, hits=await self._retriever.expand(inquiry.scope, material.hits))
             events = self._write(material, mode, watch)
         else:
             events = self._refuse(mode, watch)

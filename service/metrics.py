@@ -39,6 +39,10 @@ RETRIEVED_CHUNKS = Histogram(
     "rag_retrieved_chunks", "Passages found for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
 )
 RERANKS = Counter("rag_reranks_total", "Rerankings by how far the time reached.", ["extent"])
+PASSED_OVER = Counter(
+    "rag_passed_over_chunks_total",
+    "Passages that gave way to a worse one: they repeat a better one, or their document had its share.",
+)
 ANSWERS = Counter(
     "rag_answers_total", "Answers by how they were written; refused: the documents do not hold it.", ["mode"]
 )

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
@@ -34,9 +33,7 @@ class Resources:
 
     settings: Settings
     keys: Keys
-    embedder: Embedder
     store: StoreReader
-    retriever: Retriever
     inbox: Inbox
     answerer: Answerer
     prompts: AnswerPrompts
@@ -63,18 +60,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
             )
         )
-        retriever = Retriever(store, min_similarity=settings.retrieval.min_similarity)
         inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
-            embedder=embedder,
             store=store,
-            retriever=retriever,
             inbox=inbox,
             answerer=Answerer(
                 embedder,
-                retriever,
+                Retriever(store, settings.retrieval),
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,

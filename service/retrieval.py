@@ -1,43 +1,78 @@
-"""Question to candidates."""
+"""Question to passages: search, then what the list as a whole should look like."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from rag.store.base import StoreReader
-from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk
-from service.metrics import RETRIEVED_CHUNKS
+from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk, Vector
+from service.diversity import spread, without_duplicates
+from service.expansion import around, expand
+from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
 from service.quoting import coverage
+from service.routing import words_share_of
+from service.settings import RetrievalSettings
 
 # How much shared words count beside the cosine: chosen on one half of CLAPNQ, measured on the other (docs/adr/0004).
 _COVERAGE_WEIGHT = 0.2
+_CANDIDATES_PER_RESULT = 4
+_MIN_CANDIDATES = 20
 
 
 class Retriever:
     """Hybrid search, and the judgement whether anything it found is about the question at all."""
 
-    def __init__(self, store: StoreReader, *, min_similarity: float) -> None:
+    def __init__(self, store: StoreReader, settings: RetrievalSettings) -> None:
         self._store = store
-        self._min_similarity = min_similarity
+        self._settings = settings
 
     async def retrieve(
-        self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
+        self, scope: Scope, question: str, vector: Vector, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """The best passages, best first."""
-        hits = await self._store.search(scope, query, limit=limit, where=where)
+        query = self.to_query(question, vector)
+        candidates = await self._store.search(scope, query, limit=_candidates_for(limit), where=where)
+        # A reranker stands here: it reorders candidates, and what follows takes them in whatever order they come.
+        hits = self._choose(candidates, limit)
         RETRIEVED_CHUNKS.observe(len(hits))
         return hits
 
+    def to_query(self, question: str, vector: Vector) -> Query:
+        """What the question asks the store for."""
+        share = words_share_of(question)
+        return Query(text=question, vector=vector, words_share=share, feedback=self._settings.feedback)
+
+    async def expand(self, scope: Scope, hits: Sequence[ScoredChunk]) -> list[ScoredChunk]:
+        """The same passages, longer: for whoever reads them as a whole."""
+        tokens = self._settings.expand_to_tokens
+        if not hits or not tokens:
+            return list(hits)
+        return expand(hits, [chunk async for chunk in self._store.scroll(scope, around(hits))], tokens=tokens)
+
     def is_relevant(self, question: str, hits: Sequence[ScoredChunk]) -> bool:
         """Whether the nearest passage is near enough to answer from."""
-        return nearness(question, hits) >= self._min_similarity
+        return nearness(question, hits) >= self._settings.min_similarity
+
+    def _choose(self, candidates: Sequence[ScoredChunk], limit: int) -> list[ScoredChunk]:
+        """Duplicates go first: one document's second passage must not stand behind a third copy of its first."""
+        hits: Iterable[ScoredChunk] = without_duplicates(candidates, overlap=self._settings.duplicate_overlap)
+        if self._settings.per_document:
+            hits = spread(hits, per_document=self._settings.per_document)
+        chosen = list(islice(hits, limit))
+        PASSED_OVER.inc(sum(hit not in chosen for hit in candidates[:limit]))
+        return chosen
 
 
 def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
     """The best cosine of question and passage, 0.1 more where the passage has all words of the question, 0.1 less
     where it has none; -1 without any passage.
 
-    The fused score cannot tell: it only knows ranks, and something is always first.
+    The fused score cannot tell: something is always first.
     """
     return max(
         (hit.similarity + _COVERAGE_WEIGHT * (coverage(question, hit.chunk.passage) - 0.5) for hit in hits),
         default=-1.0,
     )
+
+
+def _candidates_for(limit: int) -> int:
+    return max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT)

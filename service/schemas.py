@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from rag.inbox.base import Progress
 from rag.types import Chunk, ChunkFilter, DocumentId, MediaType
@@ -12,6 +12,7 @@ from service import answering
 from service.settings import Mode
 
 _MAX_FILTER_VALUES = 100
+_MAX_FILTER_KEYS = 32
 _FilterValues = Annotated[list[str], Field(max_length=_MAX_FILTER_VALUES)]
 
 
@@ -22,13 +23,23 @@ class Filter(BaseModel):
 
     document_id: _FilterValues = Field([], examples=[["handbook"]])
     uri: _FilterValues = []
+    uri_prefix: _FilterValues = Field([], description="Beginnings of URIs: a folder, a site.")
     media_type: list[MediaType] = []
+    ingested_since: AwareDatetime | None = Field(None, description="With a time zone; it counts itself.")
+    ingested_before: AwareDatetime | None = None
+    metadata: Annotated[dict[str, _FilterValues], Field(max_length=_MAX_FILTER_KEYS)] = Field(
+        {}, description="Keys to values, as documents were given them.", examples=[{"team": ["ops"]}]
+    )
 
     def to_chunk_filter(self) -> ChunkFilter:
         return ChunkFilter(
             document_ids=tuple(DocumentId(value) for value in self.document_id),
             uris=tuple(self.uri),
+            uri_prefixes=tuple(self.uri_prefix),
             media_types=tuple(self.media_type),
+            ingested_since=self.ingested_since.timestamp() if self.ingested_since else None,
+            ingested_before=self.ingested_before.timestamp() if self.ingested_before else None,
+            metadata={key: tuple(values) for key, values in self.metadata.items()},
         )
 
 
@@ -59,8 +70,10 @@ class Citation(BaseModel):
     title: str
     heading_path: list[str]
     uri: str
-    score: float = Field(description="Fused rank score: orders the passages of one search.")
+    metadata: dict[str, str]
+    score: float = Field(description="Both rankings' scores, fused: orders the passages of one search.")
     similarity: float = Field(description="Cosine of question and passage.")
+    bm25: float | None = Field(description="Score by words; null where it is not among the best by words.")
     text: str
     quote: str | None = Field(description="The words of `text` that carry the answer, where they are known.")
 
@@ -73,8 +86,10 @@ class Citation(BaseModel):
             title=chunk.title,
             heading_path=list(chunk.heading_path),
             uri=chunk.uri,
+            metadata=dict(chunk.metadata),
             score=round(citation.hit.score, 6),
             similarity=round(citation.hit.similarity, 6),
+            bm25=None if citation.hit.bm25 is None else round(citation.hit.bm25, 6),
             text=chunk.text,
             quote=citation.quote,
         )
@@ -151,6 +166,7 @@ class DocumentState(BaseModel):
     media_type: MediaType | None = None
     chunks: int | None = None
     ingested_at: datetime | None = None
+    metadata: dict[str, str] = {}
     update: Update | None = Field(None, description="What was sent since; null: there is nothing newer than this.")
 
     @classmethod
@@ -163,6 +179,7 @@ class DocumentState(BaseModel):
             media_type=chunk.media_type,
             chunks=chunk.chunk_count,
             ingested_at=datetime.fromtimestamp(chunk.ingested_at, UTC),
+            metadata=dict(chunk.metadata),
             update=Update(state=progress.state, reason=progress.reason) if progress else None,
         )
 

@@ -44,6 +44,18 @@ class RetrievalSettings(Part):
     min_similarity: float = Field(
         0.28, ge=-1, le=1, description="No passage this near (cosine, ±0.1 by shared words): not in the documents."
     )
+    feedback: float = Field(
+        0.2, ge=0, le=1, description="How far the best passage found draws a second search to itself; 0: one search."
+    )
+    per_document: int | None = Field(
+        None, ge=1, description="Passages of one document, while others have something; unset: no matter how many."
+    )
+    duplicate_overlap: float = Field(
+        0.9, gt=0, le=1, description="Passages that agree to this share are one (1: only the same words)."
+    )
+    expand_to_tokens: int = Field(
+        1500, ge=0, description="What a model reads: passages with what stands around them, up to this; 0: as found."
+    )
 
 
 _CANDIDATES = Field(30, ge=1, le=200, description="Passages that it reads; the best of them make the answer.")

@@ -149,6 +149,7 @@ def _to_chunks(answer: dict[str, Any], raw: RawDocument, version: str) -> list[C
         "media_type": raw.media_type,
         "version": version,
         "validator": raw.validator,
+        "metadata": raw.metadata,
     }
     return [Chunk(**(chunk | own | {"heading_path": tuple(chunk["heading_path"])})) for chunk in answer["chunks"]]
 

@@ -1,7 +1,7 @@
 """Picks the source by what its name looks like."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -13,11 +13,13 @@ from ingest.sources.base import Rejection, Source
 from ingest.sources.crawl import CrawlSource
 from ingest.sources.fetching import Fetcher
 from ingest.sources.files import FileSource
+from ingest.sources.labelled import LabelledSource
 from ingest.sources.lines import LineSource
 from ingest.sources.objects import ObjectSource
 from ingest.sources.sitemap import SitemapSource
 from ingest.sources.web import WebSource
 from rag.errors import InvalidInput
+from rag.metadata import NOTHING
 
 _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
 _PREFIX: Final = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
@@ -26,13 +28,18 @@ _LINES: Final = {".jsonl", ".ndjson"}
 
 
 def build_sources(
-    texts: Sequence[str], *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()
+    texts: Sequence[str],
+    *,
+    fetcher: Fetcher,
+    settings: Settings,
+    ignore: Sequence[str] = (),
+    metadata: Mapping[str, str] = NOTHING,
 ) -> tuple[dict[str, Source], list[Rejection]]:
     """Those that can be opened, and why others cannot; raises `InvalidInput` where none can."""
     sources, rejected = {}, []
     for text in texts:
         try:
-            sources[text] = build_source(text, fetcher=fetcher, settings=settings, ignore=ignore)
+            sources[text] = build_source(text, fetcher=fetcher, settings=settings, ignore=ignore, metadata=metadata)
         except InvalidInput as error:
             rejected.append(Rejection(uri=text, reason=str(error)))
     if not sources:
@@ -40,8 +47,20 @@ def build_sources(
     return sources, rejected
 
 
-def build_source(text: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> Source:
+def build_source(
+    text: str,
+    *,
+    fetcher: Fetcher,
+    settings: Settings,
+    ignore: Sequence[str] = (),
+    metadata: Mapping[str, str] = NOTHING,
+) -> Source:
     """Raises `InvalidInput` for what is no source; `ignore` is in gitignore's syntax."""
+    source = _source_of(text, fetcher, settings, ignore)
+    return LabelledSource(source, metadata) if metadata else source
+
+
+def _source_of(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence[str]) -> Source:
     max_bytes = settings.max_document_bytes
     match _kind_of(text):
         case "sitemap", url:

@@ -15,6 +15,7 @@ from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.identity import document_id_of
 from ingest.sources.stepping import as_they_come, stepped
 from rag.errors import InvalidInput
+from rag.metadata import to_metadata
 from rag.types import DocumentId, MediaType, RawDocument
 
 _STDIN: Final = "stdin:"
@@ -23,7 +24,8 @@ _PLAIN_ID: Final = re.compile(r"[\w.-]{1,200}")
 
 
 class LineSource:
-    """Finds one document a line: `text` (or `body`), and optionally `id`, `uri` (or `url`), `title`, `media_type`.
+    """Finds one document a line: `text` (or `body`), and optionally `id`, `uri` (or `url`), `title`, `media_type`,
+    `metadata`.
 
     A line's id is its document's id; without one its `uri` names the document, and without that the text itself does.
     """
@@ -102,7 +104,9 @@ def _to_document(fields: dict[str, Any], base: str) -> RawDocument:
     if text is None:
         raise InvalidInput("it has no text")
     media_type = _media_type_of(_text_in(fields, "media_type"))
-    digest = hashlib.sha256("\0".join((media_type, title or "", text)).encode("utf-8", "replace")).hexdigest()
+    metadata = _metadata_in(fields)
+    told = [media_type, title or "", text, *(f"{key}={value}" for key, value in sorted(metadata.items()))]
+    digest = hashlib.sha256("\0".join(told).encode("utf-8", "replace")).hexdigest()
     uri = uri or f"{base}#{quote(key or digest[:32], safe='')}"
     return RawDocument(
         id=DocumentId(key) if key and _PLAIN_ID.fullmatch(key) else document_id_of(uri),
@@ -112,6 +116,7 @@ def _to_document(fields: dict[str, Any], base: str) -> RawDocument:
         body=text.encode("utf-8", "replace"),
         title=title or "",
         validator=f"sha256:{digest}",
+        metadata=metadata,
     )
 
 
@@ -128,6 +133,13 @@ def _text_in(fields: dict[str, Any], *names: str) -> str | None:
             case _:
                 raise InvalidInput(f"its {name} is not a string")
     return None
+
+
+def _metadata_in(fields: dict[str, Any]) -> dict[str, str]:
+    found = fields.get("metadata") or {}
+    if not isinstance(found, dict):
+        raise InvalidInput("its metadata is not an object")
+    return to_metadata(found)
 
 
 def _media_type_of(declared: str | None) -> MediaType:

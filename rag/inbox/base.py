@@ -3,7 +3,7 @@
 Three halves for three callers: the service puts and asks, a worker takes and settles, a person looks after what failed.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -24,6 +24,7 @@ class Upload:
     body: bytes
     title: str = ""
     validator: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def to_content(job: Upload | Removal, **more: Any) -> bytes:
     match job:
         case Upload():
             header |= {"kind": "upload", "uri": job.uri, "media_type": job.media_type}
-            header |= {"title": job.title, "validator": job.validator}
+            header |= {"title": job.title, "validator": job.validator, "metadata": dict(job.metadata)}
             body = job.body
         case Removal():
             header |= {"kind": "removal"}
@@ -66,6 +66,8 @@ def to_job(content: bytes) -> Upload | Removal:
         body=body,
         title=header["title"],
         validator=header["validator"],
+        # Entries from before there was any have none.
+        metadata=header.get("metadata", {}),
     )
 
 

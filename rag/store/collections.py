@@ -15,7 +15,16 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from rag.errors import BadResponse, IndexMismatch, NotFound, TimedOut, Unavailable
-from rag.store.schema import DENSE, FLOAT_FIELDS, INTEGER_FIELDS, KEYWORD_FIELDS, SPARSE, to_identity, to_metadata
+from rag.store.schema import (
+    DENSE,
+    FLOAT_FIELDS,
+    INTEGER_FIELDS,
+    KEYWORD_FIELDS,
+    PREFIX_FIELDS,
+    SPARSE,
+    to_identity,
+    to_metadata,
+)
 from rag.types import EmbedderIdentity
 
 
@@ -79,6 +88,13 @@ class Collections:
             for field, schema in _indexes().items():
                 await self._client.create_payload_index(collection, field, schema)
 
+    async def clear(self) -> None:
+        """Drops the current collection and its alias."""
+        current = await self.current()
+        if current is not None:
+            with translated_errors():
+                await self._client.delete_collection(current)
+
     async def switch_to(self, collection: str) -> None:
         """Moves the alias, and keeps what was current for `roll_back`."""
         before = await self.current()
@@ -140,13 +156,16 @@ class Collections:
 
 def _indexes() -> dict[str, Any]:
     # Points of one tenant are stored together, because every search names one.
-    keywords = {
+    keywords: dict[str, Any] = {
         field: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=field == "tenant")
         for field in KEYWORD_FIELDS
     }
+    prefixes = dict.fromkeys(
+        PREFIX_FIELDS, models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True)
+    )
     integers = dict.fromkeys(INTEGER_FIELDS, models.PayloadSchemaType.INTEGER)
     floats = dict.fromkeys(FLOAT_FIELDS, models.PayloadSchemaType.FLOAT)
-    return keywords | integers | floats
+    return keywords | prefixes | integers | floats
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Two rankings to one: each one's scores on one scale, then their weighted sum (docs/adr/0017)."""
+"""Two rankings to one: a weighted sum of their scores, each as a share of its ranking's best (docs/adr/0017)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -14,39 +14,41 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fused:
-    """A point with its place in both rankings; None where a ranking does not have it."""
+    """A point with its score in both rankings; None where a ranking does not have it."""
 
     id: str
     score: float
-    """0 to 1."""
+    """At most 1: the best of both rankings."""
     dense: float | None
     bm25: float | None
 
 
 def fuse(dense: Sequence[Ranked], bm25: Sequence[Ranked], *, words_share: float) -> list[Fused]:
-    """Best first; equal scores by id, so that the same search gives the same order."""
-    by_vector, by_words = _normalised(dense), _normalised(bm25)
-    raw_dense, raw_bm25 = _raw(dense), _raw(bm25)
+    """Best first; equal scores by id, so that the same search gives the same order.
+
+    The convex combination of Bruch, Gai and Ingber (TOIS 2023), with 0 as the least score of both rankings: it does
+    not depend on how deep the rankings are. What one of them does not have gets nothing from it.
+    """
+    by_vector, by_words = _scores(dense), _scores(bm25)
+    best_by_vector, best_by_words = _best(by_vector), _best(by_words)
     fused = [
         Fused(
             id=key,
-            score=(1 - words_share) * by_vector.get(key, 0.0) + words_share * by_words.get(key, 0.0),
-            dense=raw_dense.get(key),
-            bm25=raw_bm25.get(key),
+            score=(1 - words_share) * by_vector.get(key, 0.0) / best_by_vector
+            + words_share * by_words.get(key, 0.0) / best_by_words,
+            dense=by_vector.get(key),
+            bm25=by_words.get(key),
         )
-        for key in raw_dense | raw_bm25
+        for key in by_vector | by_words
     ]
     return sorted(fused, key=lambda point: (-point.score, point.id))
 
 
-def _raw(ranking: Sequence[Ranked]) -> dict[str, float]:
+def _scores(ranking: Sequence[Ranked]) -> dict[str, float]:
     return {point.id: point.score for point in ranking}
 
 
-def _normalised(ranking: Sequence[Ranked]) -> Mapping[str, float]:
-    """The best of a ranking is 1, its last 0; where all are equal, they are all 1."""
-    scores = [point.score for point in ranking]
-    low, high = min(scores, default=0.0), max(scores, default=0.0)
-    if high == low:
-        return {point.id: 1.0 for point in ranking}
-    return {point.id: (point.score - low) / (high - low) for point in ranking}
+def _best(scores: dict[str, float]) -> float:
+    """Where nothing is better than nothing, scores stay as they are."""
+    best = max(scores.values(), default=0.0)
+    return best if best > 0 else 1.0

@@ -1,7 +1,7 @@
 """How a chunk lies in Qdrant: names of vectors, payload fields and their indexes, the same in both adapters."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -10,19 +10,61 @@ import qdrant_edge
 
 from rag.errors import IndexMismatch
 from rag.store.fusion import Fused
-from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
+from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk, Vector
 
 DENSE = "dense"
 SPARSE = "bm25"
-CANDIDATES_PER_RESULT = 5
+CANDIDATES_PER_RESULT = 2
 MIN_CANDIDATES = 200
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised with every change that makes points of before unreadable."""
 
-KEYWORD_FIELDS = ("tenant", "document_id", "uri", "media_type", "version", "state")
+KEYWORD_FIELDS = ("tenant", "document_id", "media_type", "version", "state", "labels")
+PREFIX_FIELDS = ("uri",)
+"""Keywords that are also searched for by their beginning."""
 INTEGER_FIELDS = ("ordinal", "order")
 FLOAT_FIELDS = ("ingested_at",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf:
+    """The field is, or holds, one of these."""
+
+    field: str
+    values: list[str] | list[int]
+
+    @property
+    def restricts(self) -> bool:
+        return bool(self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartsWith:
+    """The field begins with one of these."""
+
+    field: str
+    prefixes: tuple[str, ...]
+
+    @property
+    def restricts(self) -> bool:
+        return bool(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """The field is a number from `since` on, and below `before`."""
+
+    field: str
+    since: float | None
+    before: float | None
+
+    @property
+    def restricts(self) -> bool:
+        return self.since is not None or self.before is not None
+
+
+Condition = AnyOf | StartsWith | Within
 
 State = Literal["staged", "live"]
 """No search sees what is staged."""
@@ -47,6 +89,13 @@ def rankings_of(query: Query) -> tuple[str, ...]:
     return tuple(name for name, counts in ((DENSE, query.words_share < 1), (SPARSE, query.words_share > 0)) if counts)
 
 
+def moved_towards(best: Vector, query: Query) -> Vector:
+    """The query's vector, nearer to what was found best; norm 1."""
+    moved: Vector = query.vector + np.float32(query.feedback) * best
+    moved /= np.linalg.norm(moved)
+    return moved
+
+
 def to_scored_chunk(fused: Fused, point: Point, query: Query) -> ScoredChunk:
     similarity = float(np.dot(query.vector, point.vector))
     return ScoredChunk(chunk=point.chunk, score=fused.score, similarity=similarity, bm25=fused.bm25)
@@ -58,9 +107,19 @@ def to_point_id(scope: Scope, chunk: Chunk) -> str:
 
 
 def to_payload(scope: Scope, point: Point, state: State) -> dict[str, Any]:
+    """The chunk, whose it is, and its metadata once more as labels: one index serves every key."""
     chunk = point.chunk
-    more = {"tenant": scope.tenant, "state": state, "order": point.order}
-    return asdict(chunk) | more | {"heading_path": list(chunk.heading_path)}
+    own = {"tenant": scope.tenant, "state": state, "order": point.order}
+    labels = [_label(key, value) for key, value in chunk.metadata.items()]
+    return (
+        asdict(chunk)
+        | own
+        | {
+            "heading_path": list(chunk.heading_path),
+            "metadata": dict(chunk.metadata),
+            "labels": labels,
+        }
+    )
 
 
 def to_chunk(payload: dict[str, Any]) -> Chunk:
@@ -68,15 +127,24 @@ def to_chunk(payload: dict[str, Any]) -> Chunk:
     return Chunk(**(fields | {"heading_path": tuple(payload["heading_path"])}))
 
 
-def to_conditions(scope: Scope, where: ChunkFilter) -> dict[str, list[str] | list[int]]:
-    """Payload field to the values it may have; the tenant is always among them, and nothing staged qualifies."""
-    wanted: dict[str, list[str] | list[int]] = {
-        "document_id": list[str](where.document_ids),
-        "uri": list(where.uris),
-        "media_type": list[str](where.media_types),
-        "ordinal": list(where.ordinals),
-    }
-    return {"tenant": [scope.tenant], "state": ["live"]} | {field: values for field, values in wanted.items() if values}
+def to_conditions(scope: Scope, where: ChunkFilter) -> list[Condition]:
+    """All of them must hold; the tenant is always among them, and nothing staged qualifies."""
+    wanted: list[Condition] = [
+        AnyOf(field="tenant", values=[scope.tenant]),
+        AnyOf(field="state", values=["live"]),
+        AnyOf(field="document_id", values=list[str](where.document_ids)),
+        AnyOf(field="uri", values=list(where.uris)),
+        StartsWith(field="uri", prefixes=where.uri_prefixes),
+        AnyOf(field="media_type", values=list[str](where.media_types)),
+        AnyOf(field="ordinal", values=list(where.ordinals)),
+        *(AnyOf(field="labels", values=[_label(key, it) for it in its]) for key, its in where.metadata.items()),
+        Within(field="ingested_at", since=where.ingested_since, before=where.ingested_before),
+    ]
+    return [condition for condition in wanted if condition.restricts]
+
+
+def _label(key: str, value: str) -> str:
+    return f"{key}={value}"
 
 
 def to_metadata(embedder: EmbedderIdentity) -> dict[str, Any]:

@@ -14,12 +14,17 @@ from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.settings import ServerStoreSettings
 from rag.store.base import Survey
 from rag.store.collections import Collections, translated_errors
-from rag.store.fusion import Ranked, fuse
+from rag.store.fusion import Fused, Ranked, fuse
 from rag.store.schema import (
     DENSE,
     SPARSE,
+    AnyOf,
+    Condition,
+    StartsWith,
+    Within,
     build_bm25,
     candidates_for,
+    moved_towards,
     newest_versions,
     rankings_of,
     require_same_embedder,
@@ -41,6 +46,8 @@ _STAGED_AT = "staged_at"
 # Longer than any document takes from its first staged point to its commit.
 _STAGED_SECONDS = 24 * 3600.0
 
+_Form = list[float] | models.SparseVector
+
 
 class ServerStore:
     """Reads and writes one collection; what is committed is visible at once, so there is nothing to publish."""
@@ -55,24 +62,16 @@ class ServerStore:
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """Both rankings as ids and scores in one round trip, fused here; then the points of the best in another."""
-        names, wanted = rankings_of(query), _to_filter(scope, where)
-        requests = [
-            models.QueryRequest(
-                query=self._to_form(query, name), using=name, limit=candidates_for(limit), filter=wanted
-            )
-            for name in names
-        ]
-        with translated_errors():
-            rankings = await self._client.query_batch_points(self._collection, requests)
-        found = {name: _to_ranking(response.points) for name, response in zip(names, rankings, strict=True)}
-        best = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)[:limit]
-        with translated_errors():
-            records = await self._client.retrieve(
-                self._collection, [fused.id for fused in best], with_payload=True, with_vectors=[DENSE]
-            )
-        points = {str(record.id): _to_point(record) for record in records}
+        depth, wanted = candidates_for(limit), _to_filter(scope, where)
+        found = await self._rank({name: self._to_form(query, name) for name in rankings_of(query)}, depth, wanted)
+        fused = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)
+        if query.feedback and len(found) > 1 and (best := await self._retrieve(fused[:1])):
+            again: dict[str, _Form] = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
+            found |= await self._rank(again, depth, wanted)
+            fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
+        points = await self._retrieve(fused[:limit])
         # One that was removed between the two is not there any more.
-        return newest_versions(to_scored_chunk(fused, points[fused.id], query) for fused in best if fused.id in points)
+        return newest_versions(to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points)
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._scroll(scope, where, with_vectors=False):
@@ -204,12 +203,29 @@ class ServerStore:
             if offset is None:
                 return
 
-    def _to_form(self, query: Query, name: str) -> list[float] | models.SparseVector:
+    def _to_form(self, query: Query, name: str) -> _Form:
         if name == DENSE:
             dense: list[float] = query.vector.tolist()
             return dense
         words = self._bm25.embed_query(query.text)
         return models.SparseVector(indices=words.indices, values=words.values)
+
+    async def _rank(self, forms: dict[str, _Form], depth: int, wanted: models.Filter) -> dict[str, list[Ranked]]:
+        requests = [
+            models.QueryRequest(query=form, using=name, limit=depth, filter=wanted) for name, form in forms.items()
+        ]
+        with translated_errors():
+            answers = await self._client.query_batch_points(self._collection, requests)
+        return {name: _to_ranking(answer.points) for name, answer in zip(forms, answers, strict=True)}
+
+    async def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
+        if not fused:
+            return {}
+        with translated_errors():
+            records = await self._client.retrieve(
+                self._collection, [it.id for it in fused], with_payload=True, with_vectors=[DENSE]
+            )
+        return {str(record.id): _to_point(record) for record in records}
 
     def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
         words = self._bm25.embed_document(point.chunk.passage)
@@ -287,12 +303,18 @@ def _dense_of(vectors: Any) -> Any:
 
 
 def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:
-    return models.Filter(
-        must=[
-            models.FieldCondition(key=field, match=models.MatchAny(any=values))
-            for field, values in to_conditions(scope, where).items()
-        ]
-    )
+    return models.Filter(must=[_to_condition(condition) for condition in to_conditions(scope, where)])
+
+
+def _to_condition(condition: Condition) -> models.Condition:
+    match condition:
+        case AnyOf(field=field, values=values):
+            return models.FieldCondition(key=field, match=models.MatchAny(any=values))
+        case StartsWith(field=field, prefixes=prefixes):
+            starts = [models.FieldCondition(key=field, match=models.MatchPrefix(prefix=it)) for it in prefixes]
+            return models.Filter(should=[*starts])
+        case Within(field=field, since=since, before=before):
+            return models.FieldCondition(key=field, range=models.Range(gte=since, lt=before))
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:

@@ -17,16 +17,22 @@ import qdrant_edge as edge
 
 from rag.errors import Unavailable
 from rag.store.base import Survey
-from rag.store.fusion import Ranked, fuse
+from rag.store.fusion import Fused, Ranked, fuse
 from rag.store.schema import (
     DENSE,
     FLOAT_FIELDS,
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
+    PREFIX_FIELDS,
     SPARSE,
+    AnyOf,
+    Condition,
+    StartsWith,
     State,
+    Within,
     build_bm25,
     candidates_for,
+    moved_towards,
     rankings_of,
     to_chunk,
     to_conditions,
@@ -67,6 +73,7 @@ class Shard:
             shard = edge.EdgeShard.create(str(path), config)
             for fields, kind in (
                 (KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
+                (PREFIX_FIELDS, edge.KeywordIndexParams(prefix=True)),
                 (INTEGER_FIELDS, edge.PayloadSchemaType.Integer),
                 (FLOAT_FIELDS, edge.PayloadSchemaType.Float),
             ):
@@ -76,26 +83,32 @@ class Shard:
 
     def search(self, scope: Scope, query: Query, limit: int, where: ChunkFilter) -> list[ScoredChunk]:
         """Both rankings as ids and scores, fused here; then the points of the best."""
-        names, wanted = rankings_of(query), edge.Filter(must=_to_must(scope, where))
-        requests = [
-            edge.QueryRequest(
-                limit=candidates_for(limit),
-                query=edge.Query.Nearest(self._to_form(query, name), using=name),
-                filter=wanted,
-            )
-            for name in names
-        ]
-        with _translated_errors():
-            rankings = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        found = {name: _to_ranking(points) for name, points in zip(names, rankings, strict=True)}
-        best = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)[:limit]
-        with _translated_errors():
-            records = self._shard.retrieve([fused.id for fused in best], with_payload=True, with_vector=[DENSE])
-        points = {str(record.id): to_point(record) for record in records}
-        return [to_scored_chunk(fused, points[fused.id], query) for fused in best if fused.id in points]
+        depth, wanted = candidates_for(limit), edge.Filter(must=_to_must(scope, where))
+        found = self._rank({name: self._to_form(query, name) for name in rankings_of(query)}, depth, wanted)
+        fused = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)
+        if query.feedback and len(found) > 1 and (best := self._retrieve(fused[:1])):
+            again = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
+            found |= self._rank(again, depth, wanted)
+            fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
+        points = self._retrieve(fused[:limit])
+        return [to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
 
     def _to_form(self, query: Query, name: str) -> Any:
         return query.vector.tolist() if name == DENSE else self._bm25.embed_query(query.text)
+
+    def _rank(self, forms: dict[str, Any], depth: int, wanted: edge.Filter) -> dict[str, list[Ranked]]:
+        requests = [
+            edge.QueryRequest(limit=depth, query=edge.Query.Nearest(form, using=name), filter=wanted)
+            for name, form in forms.items()
+        ]
+        with _translated_errors():
+            answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
+        return {name: _to_ranking(points) for name, points in zip(forms, answers, strict=True)}
+
+    def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
+        with _translated_errors():
+            records = self._shard.retrieve([it.id for it in fused], with_payload=True, with_vector=[DENSE])
+        return {str(record.id): to_point(record) for record in records}
 
     async def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
         wanted = edge.Filter(must=_to_must(scope, where))
@@ -224,9 +237,18 @@ def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25, state: State) ->
 
 
 def _to_must(scope: Scope, where: ChunkFilter) -> list[Any]:
-    return [
-        edge.FieldCondition(field, match=edge.MatchAny(values)) for field, values in to_conditions(scope, where).items()
-    ]
+    return [_to_condition(condition) for condition in to_conditions(scope, where)]
+
+
+def _to_condition(condition: Condition) -> Any:
+    match condition:
+        case AnyOf(field=field, values=values):
+            return edge.FieldCondition(field, match=edge.MatchAny(values))
+        case StartsWith(field=field, prefixes=prefixes):
+            starts: Any = [edge.FieldCondition(field, match=edge.MatchPrefix(prefix)) for prefix in prefixes]
+            return edge.Filter(should=starts)
+        case Within(field=field, since=since, before=before):
+            return edge.FieldCondition(field, range=edge.RangeFloat(gte=since, lt=before))
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[Any]:

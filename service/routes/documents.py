@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from rag.errors import InvalidInput, NotFound
 from rag.inbox.base import Removal, Upload
 from rag.media import KINDS, media_type_of
+from rag.metadata import to_metadata
 from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, Scope
 from service.dependencies import Held, ReadingScope, WritingScope
 from service.resources import Resources
@@ -14,6 +15,7 @@ from service.schemas import Accepted, DocumentList, DocumentState
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
+_METADATA = "metadata."
 _Id = Annotated[str, Path(pattern=r"^[\w.-]{1,200}$", description="Letters, digits, '.', '_' and '-'.")]
 
 
@@ -39,7 +41,10 @@ async def get_document(document_id: _Id, held: Held, scope: ReadingScope) -> Doc
 async def put_document(
     document_id: _Id, request: Request, response: Response, held: Held, scope: WritingScope
 ) -> Accepted:
-    """Accepts the bytes of a document; its `Content-Type`, or else the id's suffix, says what they are."""
+    """Accepts the bytes of a document; its `Content-Type`, or else the id's suffix, says what they are.
+
+    Parameters such as `?metadata.team=ops` are kept with it, and searches can be narrowed by them.
+    """
     media_type = media_type_of(document_id, request.headers.get("content-type", ""))
     if media_type is None:
         raise InvalidInput(f"The Content-Type, or the suffix of the id, must say one of {KINDS}.")
@@ -53,6 +58,7 @@ async def put_document(
             uri=f"upload:{document_id}",
             media_type=media_type,
             body=body,
+            metadata=_metadata_in(request),
         )
     )
     response.headers["Location"] = f"/v1/documents/{document_id}"
@@ -65,6 +71,13 @@ async def delete_document(document_id: _Id, held: Held, scope: WritingScope) -> 
     await _require(held, scope, DocumentId(document_id))
     await held.inbox.put(Removal(scope=scope, document_id=DocumentId(document_id)))
     return Accepted(id=document_id)
+
+
+def _metadata_in(request: Request) -> dict[str, str]:
+    pairs = {
+        key.removeprefix(_METADATA): value for key, value in request.query_params.items() if key.startswith(_METADATA)
+    }
+    return to_metadata(pairs)
 
 
 async def _require(held: Resources, scope: Scope, document_id: DocumentId) -> DocumentState:

@@ -23,7 +23,12 @@ INBOX_SETTINGS: TypeAdapter[InboxSettings] = TypeAdapter(InboxSettings)
 
 def upload(name: str, *, scope: Scope = OURS, body: bytes = b"# Hello\nline two") -> Upload:
     return Upload(
-        scope=scope, document_id=DocumentId(name), uri=f"upload:{name}", media_type="text/markdown", body=body
+        scope=scope,
+        document_id=DocumentId(name),
+        uri=f"upload:{name}",
+        media_type="text/markdown",
+        body=body,
+        metadata={"team": "ops"},
     )
 
 

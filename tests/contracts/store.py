@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ def direction(axis: int) -> np.ndarray:
     vector = np.zeros(DIMENSION, dtype=np.float32)
     vector[axis] = 1
     return vector
+
+
+def diagonal(*axes: int) -> np.ndarray:
+    vector = sum(direction(axis) for axis in axes)
+    return vector / np.linalg.norm(vector)
 
 
 def point(text: str, *, axis: int = 0, document: str = "doc", ordinal: int = 0, **changes) -> Point:
@@ -40,8 +46,8 @@ def point(text: str, *, axis: int = 0, document: str = "doc", ordinal: int = 0, 
     return Point(chunk=Chunk(**fields), vector=direction(axis), order=order)
 
 
-def query(text: str, *, axis: int = 0) -> Query:
-    return Query(text=text, vector=direction(axis))
+def query(text: str, *, axis: int = 0, words_share: float = 0.5) -> Query:
+    return Query(text=text, vector=direction(axis), words_share=words_share)
 
 
 async def put(store: VectorStore, scope: Scope, points: Sequence[Point]) -> None:
@@ -75,7 +81,7 @@ class StoreContract:
         crowd = [point(f"filler number {n}", axis=0) for n in range(60)]
         await put(store, OURS, [*crowd, point("error E1234 means no oil", axis=1)])
         await store.publish()
-        found = await store.search(OURS, query("what is E1234", axis=0), limit=3)
+        found = await store.search(OURS, query("what is E1234", axis=0, words_share=0.6), limit=3)
         assert "error E1234 means no oil" in {hit.chunk.text for hit in found}
 
     async def test_a_chunk_that_both_rankings_like_comes_first(self, store):
@@ -119,6 +125,63 @@ class StoreContract:
         await store.publish()
         wanted = ChunkFilter(document_ids=(DocumentId("a"),), media_types=("text/html",))
         assert {hit.chunk.text for hit in await store.search(OURS, query("text"), limit=5, where=wanted)} == {"two"}
+
+    async def test_a_filter_by_the_beginning_of_a_uri_takes_alternatives(self, store):
+        await put(store, OURS, [point(name, document=name, uri=f"https://example.org/{name}/1") for name in "abc"])
+        await store.publish()
+        wanted = ChunkFilter(uri_prefixes=("https://example.org/a/", "https://example.org/b"))
+        assert {hit.chunk.text for hit in await store.search(OURS, query("text"), limit=5, where=wanted)} == {"a", "b"}
+        assert await texts(store, OURS, ChunkFilter(uri_prefixes=("example.org",))) == set()
+
+    async def test_a_filter_by_time_counts_its_beginning_and_not_its_end(self, store):
+        await put(store, OURS, [point(f"at {time}", document=f"d{time}", ingested_at=time) for time in (1.0, 2.0, 3.0)])
+        await store.publish()
+        assert await texts(store, OURS, ChunkFilter(ingested_since=2.0)) == {"at 2.0", "at 3.0"}
+        assert await texts(store, OURS, ChunkFilter(ingested_since=2.0, ingested_before=3.0)) == {"at 2.0"}
+
+    async def test_metadata_comes_back_and_narrows_a_search(self, store):
+        ops, dev = {"team": "ops", "year": "2024"}, {"team": "dev", "year": "2024"}
+        await put(store, OURS, [point("one", document="a", metadata=ops), point("two", document="b", metadata=dev)])
+        await put(store, OURS, [point("three", document="c")])
+        await store.publish()
+        either = ChunkFilter(metadata={"team": ("ops", "dev")})
+        both = ChunkFilter(metadata={"team": ("ops", "legal"), "year": ("2024",)})
+        assert await texts(store, OURS, either) == {"one", "two"}
+        [found] = await store.search(OURS, query("text"), limit=5, where=both)
+        assert (found.chunk.text, found.chunk.metadata) == ("one", ops)
+        assert await texts(store, OURS, ChunkFilter(metadata={"team": ("dev",), "year": ("2025",)})) == set()
+
+    async def test_a_search_by_the_vector_alone_or_by_the_words_alone(self, store):
+        await put(store, OURS, [point("apples", axis=1), point("pears", axis=0, ordinal=1)])
+        await store.publish()
+        by_vector = await store.search(OURS, query("apples", axis=0, words_share=0), limit=1)
+        by_words = await store.search(OURS, query("apples", axis=0, words_share=1), limit=5)
+        assert [(hit.chunk.text, hit.bm25) for hit in by_vector] == [("pears", None)]
+        assert [hit.chunk.text for hit in by_words] == ["apples"]
+        assert by_words[0].bm25 > 0
+        assert by_words[0].similarity == pytest.approx(0, abs=1e-6)
+
+    async def test_the_share_of_words_decides_between_the_rankings(self, store):
+        await put(store, OURS, [point("apples", axis=1), point("pears", axis=0), point("plums apples", axis=2)])
+        await store.publish()
+        first = {
+            share: (await store.search(OURS, query("apples", axis=0, words_share=share), limit=1))[0].chunk.text
+            for share in (0.1, 0.9)
+        }
+        assert first == {0.1: "pears", 0.9: "apples"}
+
+    async def test_feedback_brings_what_is_near_to_the_best_passage(self, store):
+        best = point("apples", axis=0)
+        near = Point(chunk=point("pears", document="b").chunk, vector=diagonal(0, 1))
+        far = [Point(chunk=point(f"plum {n}", document=f"p{n}").chunk, vector=diagonal(2, 3)) for n in range(3)]
+        await put(store, OURS, [best, near, *far])
+        await store.publish()
+        asked = Query(text="apples", vector=diagonal(1, 2, 3), words_share=0.6)
+        without = [hit.chunk.text for hit in await store.search(OURS, asked, limit=5)]
+        found = await store.search(OURS, replace(asked, feedback=1.0), limit=5)
+        assert (without[0], without[-1]) == ("apples", "pears")
+        assert [hit.chunk.text for hit in found[:2]] == ["apples", "pears"]
+        assert found[0].similarity == pytest.approx(0, abs=1e-6)
 
     async def test_writing_a_chunk_twice_leaves_one(self, store):
         await put(store, OURS, [point("same")])
