@@ -58,54 +58,58 @@ def main() -> int:
         # The service's own news (each answer, each revision) would drown the tables.
         configure_logging(settings.model_copy(update={"log_level": "warning"}))
         log_retries()
-        match arguments.command:
-            case "answers":
-                return _answers(arguments, settings)
-            case "all":
-                measure_everything(arguments.data, arguments.modes, settings, report=arguments.report)
-            case "compare":
-                _compare(arguments, settings)
-            case "register":
-                print(f"{arguments.prompt} is version {asyncio.run(register(arguments.prompt, settings))} there.")
-            case "gate":
-                return gate.run_gate(settings, markdown=arguments.markdown)
-            case "accept":
-                gate.accept(settings, arguments.reason)
-            case "retrieval":
-                folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
-                dataset = read_dataset(folder, split=arguments.split)
-                found = asyncio.run(measure_retrieval(dataset, arguments.modes, settings, whole=not arguments.chunks))
-                _report_retrieval(found, arguments.json)
-            case "reranking":
-                folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
-                training = read_dataset(folder, split="train") if arguments.train else None
-                comparing = measure_reranking(read_dataset(folder), training, settings)
-                _report_reranking(asyncio.run(comparing), arguments.json)
-            case "ingestion":
-                measuring_rounds = measure_ingestion(
-                    str(arguments.folder),
-                    read_settings(IngestSettings),
-                    rounds=arguments.rounds,
-                    documents=arguments.documents,
-                )
-                measured = asyncio.run(measuring_rounds)
-                _report(ingestion.HEADER, measured, arguments.json)
-                print(ingestion.to_summary(measured))
-            case "memory":
-                peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
-                _report(memory.HEADER, peaks, arguments.json)
-            case "latency":
-                measuring_times = measure_latency(
-                    arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
-                )
-                _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
-            case "judge" | "calibrate":
-                asyncio.run(judging.run(arguments, settings))
-            case "serving":
-                _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
+        return _run(arguments, settings)
     except GroundworkError as error:
         print(f"evals: {error}", file=sys.stderr)
         return 1
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    match arguments.command:
+        case "answers":
+            return _answers(arguments, settings)
+        case "all":
+            measure_everything(arguments.data, arguments.modes, settings, report=arguments.report)
+        case "compare":
+            _compare(arguments, settings)
+        case "register":
+            print(f"{arguments.prompt} is version {asyncio.run(register(arguments.prompt, settings))} there.")
+        case "gate":
+            return gate.run_gate(settings, markdown=arguments.markdown)
+        case "accept":
+            gate.accept(settings, arguments.reason)
+        case "retrieval":
+            folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
+            dataset = read_dataset(folder, split=arguments.split)
+            found = asyncio.run(measure_retrieval(dataset, arguments.modes, settings, whole=not arguments.chunks))
+            _report_retrieval(found, arguments.json)
+        case "reranking":
+            folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
+            training = read_dataset(folder, split="train") if arguments.train else None
+            comparing = measure_reranking(read_dataset(folder), training, settings)
+            _report_reranking(asyncio.run(comparing), arguments.json)
+        case "ingestion":
+            measuring_rounds = measure_ingestion(
+                str(arguments.folder),
+                read_settings(IngestSettings),
+                rounds=arguments.rounds,
+                documents=arguments.documents,
+            )
+            measured = asyncio.run(measuring_rounds)
+            _report(ingestion.HEADER, measured, arguments.json)
+            print(ingestion.to_summary(measured))
+        case "memory":
+            peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
+            _report(memory.HEADER, peaks, arguments.json)
+        case "latency":
+            measuring_times = measure_latency(
+                arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
+            )
+            _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
+        case "judge" | "calibrate":
+            asyncio.run(judging.run(arguments, settings))
+        case "serving":
+            _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     return 0
 
 

@@ -38,7 +38,8 @@ async def serve_stand_in() -> AsyncIterator[StandIn]:
 
     async def complete(request: web.Request) -> web.StreamResponse:
         system, user = (message["content"] for message in (await request.json())["messages"])
-        stand_in.rules.append(system)
+        _, rules = _split(user)
+        stand_in.rules.append(f"{system}\n{rules.replace(_question(rules), '')}")
         return await _stream(request, write_answer(system, user))
 
     app = web.Application()
@@ -56,18 +57,29 @@ async def serve_stand_in() -> AsyncIterator[StandIn]:
 def write_answer(system: str, user: str) -> str:
     """The sentences that share most words with the question, with their passages' numbers where that is asked for."""
     passages, rules = _split(user)
-    question = rules.rsplit("Question:", 1)[-1].removesuffix("Answer:").strip()
+    question = _question(rules)
     ranked = sorted(
         ((coverage(question, sentence), -number, sentence) for number, text in passages for sentence in _read(text)),
         reverse=True,
     )
     if not ranked:
         return _NOTHING
-    cites = bool(_ASKS_TO_CITE.search(system + rules)) and not _ASKS_NOT_TO.search(system + rules)
+    asked = f"{system}\n{_around_passages(user)}"
+    cites = bool(_ASKS_TO_CITE.search(asked)) and not _ASKS_NOT_TO.search(asked)
     return " ".join(
         f"{' '.join(sentence.split()).rstrip('.')}{f' [{-number}]' if cites else ''}."
         for _, number, sentence in ranked[:_SENTENCES]
     )
+
+
+def _around_passages(user: str) -> str:
+    """What may be a rule: nothing shows where the last passage ends, so from its second paragraph on it counts too."""
+    marks = list(_PASSAGE.finditer(user))
+    return user[: marks[0].start()] + user[marks[-1].end() :].partition("\n\n")[2] if marks else user
+
+
+def _question(rules: str) -> str:
+    return rules.rsplit("Question:", 1)[-1].strip().removesuffix("Answer:").strip()
 
 
 def _read(passage: str) -> Sequence[str]:

@@ -131,8 +131,13 @@ async def test_a_rubric_that_is_not_there_is_named():
 
 async def test_the_calibrations_that_are_shipped_are_of_the_rubrics_that_are_shipped():
     known = Calibrations.read(calibration.PACKAGED)
-    for name in ("preference", "completeness"):
-        assert known.of("lexical", (await load_rubric(name)).version), name
+    for judge, name in [
+        ("lexical", "preference"),
+        ("lexical", "completeness"),
+        ("SmolLM2-135M-Instruct", "faithfulness"),
+        ("SmolLM2-135M-Instruct", "preference"),
+    ]:
+        assert known.of(judge, (await load_rubric(name)).version), name
 
 
 async def test_nothing_inside_an_answer_becomes_part_of_the_rubric():
