@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import gate, ingestion, latency, memory, retrieval, serving
+from evals import embedding, gate, ingestion, latency, memory, retrieval, serving
 from evals.answers import measure_answers
 from evals.datasets import NAMED, find_dataset, read_dataset
+from evals.embedding import measure_embedding, record_golden_vectors
 from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
 from evals.latency import measure_latency
@@ -35,6 +36,7 @@ _EXAMPLES = """examples:
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
+  python -m evals embedding                          each form of the embedder against what it promises
   python -m evals serving                                            the running service, a few minutes
 
 FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
@@ -77,6 +79,12 @@ def main() -> int:
                     arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
                 )
                 _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
+            case "embedding" if arguments.record:
+                print(f"{asyncio.run(record_golden_vectors(settings))} golden vectors written")
+            case "embedding":
+                checks = asyncio.run(measure_embedding(settings))
+                _report(embedding.HEADER, checks, arguments.json)
+                return 0 if all(check.holds for check in checks) else 1
             case "serving":
                 _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
@@ -99,7 +107,11 @@ def _answers(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _report(
     header: str,
-    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[latency.Latency] | Sequence[memory.Peak],
+    results: Sequence[serving.Figure]
+    | Sequence[ingestion.Round]
+    | Sequence[latency.Latency]
+    | Sequence[memory.Peak]
+    | Sequence[embedding.Check],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -165,7 +177,9 @@ def _parse_arguments() -> argparse.Namespace:
     kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
     kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
     kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
-    for command in (asked, found, timed, served, taken_in, kept):
+    checked = commands.add_parser("embedding", help="golden vectors, norm, length: each form of the embedder")
+    checked.add_argument("--record", action="store_true", help="write the golden vectors anew, by torch")
+    for command in (asked, found, timed, served, taken_in, kept, checked):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 
