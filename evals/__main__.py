@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from evals import embedding, gate, ingestion, latency, memory, retrieval, serving
 from evals.answers import measure_answers
+from evals.chunking.command import measure_and_report
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.embedding import measure_embedding, record_golden_vectors
 from evals.gold import GOLDEN, read_question_set
@@ -36,6 +37,7 @@ _EXAMPLES = """examples:
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
+  python -m evals chunking chunking --json chunking.json             chunkers; minutes for each the first time
   python -m evals embedding                          each form of the embedder against what it promises
   python -m evals serving                                            the running service, a few minutes
 
@@ -79,6 +81,11 @@ def main() -> int:
                     arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
                 )
                 _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
+            case "chunking":
+                figures = measure_and_report(
+                    arguments.folder, settings, only=arguments.only, report=arguments.report, target=arguments.json
+                )
+                print(figures)
             case "embedding" if arguments.record:
                 print(f"{asyncio.run(record_golden_vectors(settings))} golden vectors written")
             case "embedding":
@@ -177,9 +184,13 @@ def _parse_arguments() -> argparse.Namespace:
     kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
     kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
     kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
+    cut = commands.add_parser("chunking", help="chunkers by how much of what answers they bring, and how much else")
+    cut.add_argument("folder", type=Path, metavar="FOLDER", help="corpora/*.md and questions_df.csv, as Chroma's")
+    cut.add_argument("--only", action="append", metavar="CHUNKER", help="such as 'structure 128'; may be repeated")
+    cut.add_argument("--report", type=Path, metavar="FILE", help="write the tables between its marks, and the plot")
     checked = commands.add_parser("embedding", help="golden vectors, norm, length: each form of the embedder")
     checked.add_argument("--record", action="store_true", help="write the golden vectors anew, by torch")
-    for command in (asked, found, timed, served, taken_in, kept, checked):
+    for command in (asked, found, timed, served, taken_in, kept, cut, checked):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 
