@@ -61,10 +61,11 @@ def to_figures(results: Sequence[Result]) -> str:
     parts = {
         "Five passages": to_table(results),
         "The most recall at a precision of 6 % or more": to_best(results),
-        "Chosen without looking": to_choice(leave_one_out(own)),
         "Against the others": to_differences(best, results),
         "By corpus": to_corpora(best),
     }
+    if len(set(own[0].corpora)) > 1:
+        parts["Chosen without looking"] = to_choice(leave_one_out(own))
     if set(PUBLISHED) <= {result.chunker for result in results}:
         parts = {"Published figures": to_reproduction(results)} | parts
     return "\n\n".join(f"## {title}\n\n{table}" for title, table in parts.items())
