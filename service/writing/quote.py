@@ -14,7 +14,7 @@ from service.writing.base import Cited, Material
 
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
-_PASSAGES = 6
+_PASSAGES = 3
 _EMBEDDED_SENTENCES = 8
 _QUOTES = 3
 
