@@ -27,6 +27,14 @@ def choose(results: Sequence[Result], corpora: Sequence[str]) -> Result:
     return max(precise or results, key=lambda result: result.mean("recall", corpora))
 
 
+def best_of_each(results: Sequence[Result]) -> list[Result]:
+    """Each chunker's choice over all corpora, with hybrid search."""
+    hybrid = [result for result in results if result.mode == "hybrid"]
+    corpora = sorted(set(results[0].corpora))
+    names = dict.fromkeys(result.chunker for result in hybrid)
+    return [choose([result for result in hybrid if result.chunker == name], corpora) for name in names]
+
+
 def leave_one_out(results: Sequence[Result]) -> Choice:
     """Over all questions of all corpora, each measured by the choice that was made without its corpus."""
     corpora = sorted(set(results[0].corpora))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.chunking.choosing import LEAST_PRECISION, Choice
+from evals.chunking.choosing import Choice, best_of_each
 from evals.chunking.measuring import Result
 from evals.plots import draw_curves
 from evals.statistics import compare
@@ -41,25 +41,17 @@ def to_reproduction(results: Sequence[Result]) -> str:
 
 def to_best(results: Sequence[Result]) -> str:
     """Each chunker's best number of passages that keeps the precision asked for, hybrid."""
-    hybrid = [result for result in results if result.mode == "hybrid" and result.mean("precision") >= LEAST_PRECISION]
-    best = [
-        max((result for result in hybrid if result.chunker == chunker), key=lambda result: result.mean("recall"))
-        for chunker in dict.fromkeys(result.chunker for result in hybrid)
-    ]
-    return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *map(_to_row, best)])
+    rows = map(_to_row, best_of_each(results))
+    return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *rows])
 
 
 def to_differences(chosen: Result, results: Sequence[Result]) -> str:
-    """The chosen configuration minus every other chunker's with the same search and number of passages, paired."""
+    """The chosen configuration minus the best of every other chunker, paired."""
     lines = [f"| {chosen.name} minus | recall | precision |", "|---|---|---|"]
-    for other in results:
-        if (other.mode, other.limit) == (chosen.mode, chosen.limit) and other.chunker != chosen.chunker:
-            cells = []
-            for measure in ("recall", "precision"):
-                difference = compare(chosen.values(measure), other.values(measure))
-                low, high = difference.interval
-                cells.append(f"{difference.mean * 100:+.1f} ({low * 100:+.1f} to {high * 100:+.1f})")
-            lines.append(f"| {other.chunker} | {' | '.join(cells)} |")
+    for other in best_of_each(results):
+        if other.chunker != chosen.chunker:
+            cells = [_difference(chosen, other, measure) for measure in ("recall", "precision")]
+            lines.append(f"| {other.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -94,6 +86,12 @@ def write_report(figures: str, path: Path) -> None:
     if not _MARKED.search(text):
         raise InvalidInput(f"{path} has no <!-- figures --> and <!-- end of figures --> to write between.")
     path.write_text(_MARKED.sub(lambda found: f"{found[1]}\n{figures}\n\n{found[2]}", text), encoding="utf-8")
+
+
+def _difference(chosen: Result, other: Result, measure: str) -> str:
+    difference = compare(chosen.values(measure), other.values(measure))
+    low, high = difference.interval
+    return f"{difference.mean * 100:+.1f} ({low * 100:+.1f} to {high * 100:+.1f})"
 
 
 def _to_row(result: Result) -> str:
