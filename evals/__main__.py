@@ -86,12 +86,8 @@ def main() -> int:
                     arguments.folder, settings, only=arguments.only, report=arguments.report, target=arguments.json
                 )
                 print(figures)
-            case "embedding" if arguments.record:
-                print(f"{asyncio.run(record_golden_vectors(settings))} golden vectors written")
             case "embedding":
-                checks = asyncio.run(measure_embedding(settings))
-                _report(embedding.HEADER, checks, arguments.json)
-                return 0 if all(check.holds for check in checks) else 1
+                return _embedding(arguments, settings)
             case "serving":
                 _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
     except GroundworkError as error:
@@ -110,6 +106,15 @@ def _answers(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.report:
         write_report(questions, runs, arguments.report, threshold=threshold)
     return 0
+
+
+def _embedding(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.record:
+        print(f"{asyncio.run(record_golden_vectors(settings))} golden vectors written")
+        return 0
+    checks = asyncio.run(measure_embedding(settings))
+    _report(embedding.HEADER, checks, arguments.json)
+    return 0 if all(check.holds for check in checks) else 1
 
 
 def _report(
