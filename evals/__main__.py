@@ -9,9 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from evals import gate, ingestion, latency, memory, reranking, retrieval, serving
+from evals import embedding, gate, ingestion, latency, memory, reranking, retrieval, serving
 from evals.answers import measure_answers
+from evals.chunking.command import measure_and_report
 from evals.datasets import NAMED, find_dataset, read_dataset
+from evals.embedding import measure_embedding, record_golden_vectors
 from evals.everything import measure_everything
 from evals.gold import GOLDEN, read_question_set
 from evals.ingestion import measure_ingestion
@@ -44,6 +46,8 @@ _EXAMPLES = f"""examples:
   python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
+  python -m evals chunking chunking --json chunking.json             chunkers; minutes for each the first time
+  python -m evals embedding                          each form of the embedder against what it promises
   python -m evals serving                                            the running service, a few minutes
 {judging.EXAMPLES}
 
@@ -106,6 +110,13 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
                 arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
             )
             _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
+        case "chunking":
+            figures = measure_and_report(
+                arguments.folder, settings, only=arguments.only, report=arguments.report, target=arguments.json
+            )
+            print(figures)
+        case "embedding":
+            return _embedding(arguments, settings)
         case "judge" | "calibrate":
             asyncio.run(judging.run(arguments, settings))
         case "serving":
@@ -141,6 +152,13 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.texts:
         write_texts([new.run, old.run], arguments.texts)
     asyncio.run(track_prompts([new, old], settings))
+def _embedding(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.record:
+        print(f"{asyncio.run(record_golden_vectors(settings))} golden vectors written")
+        return 0
+    checks = asyncio.run(measure_embedding(settings))
+    _report(embedding.HEADER, checks, arguments.json)
+    return 0 if all(check.holds for check in checks) else 1
 
 
 def _report(
@@ -149,7 +167,8 @@ def _report(
     | Sequence[ingestion.Round]
     | Sequence[latency.Latency]
     | Sequence[memory.Peak]
-    | Sequence[reranking.Result],
+    | Sequence[reranking.Result]
+    | Sequence[embedding.Check],
     target: Path | None,
 ) -> None:
     print("\n".join([header, *(result.to_row() for result in results)]))
@@ -236,7 +255,13 @@ def _parse_arguments() -> argparse.Namespace:
     kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
     kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
     judging.add_commands(commands)
-    for command in (asked, found, ordered, timed, served, taken_in, kept):
+    cut = commands.add_parser("chunking", help="chunkers by how much of what answers they bring, and how much else")
+    cut.add_argument("folder", type=Path, metavar="FOLDER", help="corpora/*.md and questions_df.csv, as Chroma's")
+    cut.add_argument("--only", action="append", metavar="CHUNKER", help="such as 'structure 128'; may be repeated")
+    cut.add_argument("--report", type=Path, metavar="FILE", help="write the tables between its marks, and the plot")
+    checked = commands.add_parser("embedding", help="golden vectors, norm, length: each form of the embedder")
+    checked.add_argument("--record", action="store_true", help="write the golden vectors anew, by torch")
+    for command in (asked, found, ordered, timed, served, taken_in, kept, cut, checked):
         command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     return parser.parse_args()
 

@@ -15,6 +15,8 @@ from evals.ranking import rank_all
 from evals.results import Conditions, Run
 from evals.scoring import Scores, score
 from ingest.pipeline import version_of
+from ingest.settings import Settings as IngestSettings
+from rag.settings import read_settings
 from rag.types import DocumentId, RawDocument
 from service.answering import Answer, Inquiry, Sources
 from service.prompting.base import PromptTemplate
@@ -85,7 +87,7 @@ def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
         "embedder": settings.embedder.model,
         "store": settings.store.kind,
         # Parsers and chunker together: it is raised whenever they make something else of the same bytes.
-        "recipe": version_of(some).partition("-")[0],
+        "recipe": version_of(some, read_settings(IngestSettings).chunking.recipe).partition("-")[0],
         "documents": documents.hexdigest()[:12],
         "questions": asked.hexdigest()[:12],
     }

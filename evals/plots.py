@@ -1,6 +1,6 @@
 """Runs as pictures: what refusing costs, and quality against time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,19 @@ def draw_quality_against_time(runs: Sequence[Run], path: Path, *, title: str) ->
         axes.set(xlabel="seconds to first text, median", ylabel=measure.replace("_", " "), title=title, xscale="log")
         axes.set_ylim(0, 1.02)
         axes.legend()
+
+
+def draw_curves(
+    curves: Mapping[str, Sequence[tuple[float, float]]], path: Path, *, labels: tuple[str, str], title: str
+) -> None:
+    """A named line through its points for each, in the order given."""
+    with _figure(path) as axes:
+        for number, (name, points) in enumerate(curves.items()):
+            across, up = zip(*points, strict=True)
+            # Ten colours there are; from then on the marks tell.
+            axes.plot(across, up, marker="osv^"[number // 10], markersize=3, linewidth=1, label=name)
+        axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+        axes.legend(fontsize=6)
 
 
 def _below(ordered: Sequence[float], threshold: float) -> float:
