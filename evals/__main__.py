@@ -152,6 +152,8 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.texts:
         write_texts([new.run, old.run], arguments.texts)
     asyncio.run(track_prompts([new, old], settings))
+
+
 def _embedding(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.record:
         print(f"{asyncio.run(record_golden_vectors(settings))} golden vectors written")
