@@ -1,7 +1,10 @@
 """Whether each form of the configured embedder gives the vectors that it should."""
 
+import argparse
+import asyncio
 from dataclasses import dataclass
 
+from evals.commands import Commands, add_json, print_table
 from ingest.golden import golden_texts, record
 from ingest.validation import validate
 from rag.embedding.factory import build_tokenizer, open_embedder
@@ -24,6 +27,25 @@ class Check:
 
     def to_row(self) -> str:
         return f"| {self.form} | {self.check} | {'yes' if self.holds else 'NO'} | {self.measured} |"
+
+
+EXAMPLES = """  python -m evals embedding                          each form of the embedder against what it promises"""
+
+
+def add_commands(commands: Commands) -> None:
+    checked = commands.add_parser("embedding", help="golden vectors, norm, length: each form of the embedder")
+    checked.add_argument("--record", action="store_true", help="write the golden vectors anew, by torch")
+    add_json(checked)
+    checked.set_defaults(run=_embedding)
+
+
+def _embedding(arguments: argparse.Namespace, settings: KernelSettings) -> int:
+    if arguments.record:
+        print(f"{asyncio.run(record_golden_vectors(settings))} golden vectors written")
+        return 0
+    checks = asyncio.run(measure_embedding(settings))
+    print_table(HEADER, checks, arguments.json)
+    return 0 if all(check.holds for check in checks) else 1
 
 
 async def measure_embedding(settings: KernelSettings) -> list[Check]:

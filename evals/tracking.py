@@ -2,10 +2,9 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from evals.results import Run
 from rag.errors import NotFound
 from rag.http import open_session
 from service.mlflow import Mlflow
@@ -36,12 +35,6 @@ async def track(
         return run_id
 
 
-async def track_runs(runs: Sequence[Run], settings: Settings) -> None:
-    """A run in MLflow for each, with its conditions and the means of its measures."""
-    for run in runs:
-        await track(settings, run.name, params=params_of(settings) | {**run.conditions}, metrics=means_of(run))
-
-
 def params_of(settings: Settings, prompt: PromptVersion | None = None) -> dict[str, str]:
     """What a result depends on: the prompt, and every part that the settings choose."""
     params = {
@@ -54,10 +47,6 @@ def params_of(settings: Settings, prompt: PromptVersion | None = None) -> dict[s
     if prompt:
         params |= {"prompt_name": prompt.name, "prompt_version": prompt.version, "prompt_hash": prompt.hash}
     return params
-
-
-def means_of(run: Run) -> dict[str, float]:
-    return {measure: estimate.value for measure in run.measures if (estimate := run.estimate(measure))}
 
 
 async def _experiment(mlflow: Mlflow, name: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evals.chunking.choosing import Choice, best_of_each
 from evals.chunking.measuring import Result
-from evals.plots import draw_curves
+from evals.drawing import draw_curves
 from evals.statistics import compare
 from rag.errors import InvalidInput
 

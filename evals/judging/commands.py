@@ -1,18 +1,20 @@
 """`python -m evals judge` and `calibrate`."""
 
 import argparse
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from evals.commands import Commands
 from evals.judging import scoring
 from evals.judging.calibrating import agreement_of_people, calibrate
 from evals.judging.labelled import Labelled, read_labelled
 from evals.judging.opening import open_judge
 from evals.judging.scoring import Judgement, judge_answers, judge_pairs
-from evals.judging.transcripts import read_transcripts
 from evals.tracking import track
+from evals.transcripts import read_transcripts
 from service.judging import calibration
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import POINTWISE
@@ -29,26 +31,20 @@ _HEADER = (
 )
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(commands: Commands) -> None:
     judged = commands.add_parser("judge", help="what a language model says of answers, and how far it can be believed")
     judged.add_argument("answers", type=Path, nargs="+", metavar="ANSWERS", help="one file, or two to compare")
     judged.add_argument("--rubrics", default=",".join(POINTWISE), help="names, or name/version (default: %(default)s)")
     judged.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
+    judged.set_defaults(run=lambda arguments, settings: asyncio.run(_judge(arguments, settings)))
     calibrated = commands.add_parser("calibrate", help="a judge beside people, on public labelled answers")
     calibrated.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="HaluEval general or RAGChecker")
     calibrated.add_argument("--sample", type=int, help="this many cases instead of all, always the same ones")
     calibrated.add_argument("--held-out", action="store_true", help="every second case, on which nothing was chosen")
     calibrated.add_argument("--rubrics", help="only these (default: what the labels can tell)")
+    calibrated.set_defaults(run=lambda arguments, settings: asyncio.run(_calibrate(arguments, settings)))
     for command in (judged, calibrated):
         command.add_argument("--judge", choices=["model", "lexical"], default="model", help="default: %(default)s")
-
-
-async def run(arguments: argparse.Namespace, settings: Settings) -> None:
-    match arguments.command:
-        case "judge":
-            await _judge(arguments, settings)
-        case "calibrate":
-            await _calibrate(arguments, settings)
 
 
 async def _judge(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from evals.judging.asking import judge_all
 from evals.judging.pairs import PREFERENCES, Pair, prefer
-from evals.judging.transcripts import Transcript
 from evals.statistics import Interval, bootstrap
+from evals.transcripts import Transcript
 from rag.errors import InvalidInput
 from service.judging.base import Judge
 from service.judging.calibration import Agreement, Calibrations

@@ -8,7 +8,7 @@ import pytest
 from evals.chunking.benchmark import Question, read_benchmark
 from evals.chunking.choosing import choose, leave_one_out
 from evals.chunking.chunkers import build_chunkers
-from evals.chunking.command import to_figures
+from evals.chunking.commands import to_figures
 from evals.chunking.measuring import Result, hand_on, measure_chunking
 from evals.chunking.reporting import write_report
 from evals.chunking.scores import Retrieved, Scores, precision_omega, score

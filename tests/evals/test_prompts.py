@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
+from evals.answers.gold import GoldQuestion, Place, QuestionSet
+from evals.answers.prompts import are_prompts, compare_prompts
+from evals.answers.report import to_differences
+from evals.answers.results import write_texts
 from evals.datasets import CorpusDocument
-from evals.gold import GoldQuestion, Place, QuestionSet
-from evals.judging.transcripts import read_transcripts
-from evals.prompts import are_prompts, compare_prompts
-from evals.report import to_differences
-from evals.results import write_texts
-from evals.stand_in import serve_stand_in
+from evals.gating.stand_in import serve_stand_in
+from evals.transcripts import read_transcripts
 from rag.errors import InvalidInput
 from service.prompting.folder import PACKAGED
 from service.settings import OpenAIGeneratorSettings, PromptSettings, Settings

@@ -9,7 +9,7 @@ from evals.judging.cache import CachedJudge
 from evals.judging.calibrating import calibrate
 from evals.judging.labelled import read_labelled
 from evals.judging.scoring import judge_answers, judge_pairs
-from evals.judging.transcripts import Transcript, read_transcripts, write_transcripts
+from evals.transcripts import Transcript, read_transcripts, write_transcripts
 from rag.errors import InvalidInput, Misconfigured, Unavailable
 from service.judging import calibration
 from service.judging.calibration import Calibrations

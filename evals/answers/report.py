@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evals.gold import QuestionSet
-from evals.plots import draw_quality_against_time, draw_tradeoff
-from evals.refusing import Tradeoff, weigh_refusals
-from evals.results import Run, read_runs, write_runs
+from evals.answers.gold import QuestionSet
+from evals.answers.plots import draw_quality_against_time, draw_tradeoff
+from evals.answers.refusing import Tradeoff, weigh_refusals
+from evals.answers.results import Run, read_runs, write_runs
 from rag.errors import InvalidInput
 
 # In the order of the table; what no run has is left out.

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
 # A question at the end of the queue waits for the model to write all the answers before it.
 _PATIENCE_SECONDS = 300

@@ -8,12 +8,12 @@ from dataclasses import replace
 from rich.console import Console
 from rich.progress import track
 
+from evals.answers.gold import GoldQuestion, QuestionSet
+from evals.answers.ranking import rank_all
+from evals.answers.results import Conditions, Run
+from evals.answers.scoring import Scores, score
 from evals.collection import SCOPE, open_resources_over
-from evals.gold import GoldQuestion, QuestionSet
-from evals.judging.transcripts import Transcript
-from evals.ranking import rank_all
-from evals.results import Conditions, Run
-from evals.scoring import Scores, score
+from evals.transcripts import Transcript
 from ingest.pipeline import version_of
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings

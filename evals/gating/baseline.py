@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from evals.results import Conditions
+from evals.answers.results import Conditions
 from evals.statistics import Difference, Interval, bootstrap, compare_means
 from rag.errors import InvalidInput
 

@@ -79,7 +79,7 @@ def measure_memory(sizes: Sequence[int], kinds: Sequence[Kind], places: Sequence
 
 def _measure(documents: int, kind: Kind, place: Place) -> Peak:
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "evals.memory", str(documents), kind, place, scratch]
+        command = [sys.executable, "-m", "evals.performance.memory", str(documents), kind, place, scratch]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         watch = _Watch(process.pid)
         thread = threading.Thread(target=watch.run)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pydantic import HttpUrl
 
-from evals.answers import ask_all, conditions_of
-from evals.baseline import BASELINE, Baseline, Verdict, judge, read_baseline, update, write_baseline
+from evals.answers.gold import GOLDEN, QuestionSet, read_question_set
+from evals.answers.measuring import ask_all, conditions_of
+from evals.answers.ranking import rank_all
+from evals.answers.results import Conditions
 from evals.collection import open_resources_over
-from evals.gold import GOLDEN, QuestionSet, read_question_set
-from evals.ranking import rank_all
-from evals.results import Conditions
-from evals.stand_in import serve_stand_in
+from evals.gating.baseline import BASELINE, Baseline, Verdict, judge, read_baseline, update, write_baseline
+from evals.gating.stand_in import serve_stand_in
 from rag.errors import InvalidInput
 from service.settings import OpenAIGeneratorSettings, Settings
 

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.gold import GoldQuestion
-from evals.results import Estimate, Run
+from evals.answers.gold import GoldQuestion
+from evals.answers.results import Estimate, Run
 from evals.statistics import bootstrap
 
 _ACCEPTED = (0.01, 0.02, 0.05)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.answers import choose, conditions_of, run_over
+from evals.answers.gold import QuestionSet
+from evals.answers.measuring import choose, conditions_of, run_over
+from evals.answers.results import Run, means_of
 from evals.collection import open_resources_over
-from evals.gold import QuestionSet
-from evals.results import Run
-from evals.tracking import means_of, params_of, track
+from evals.tracking import params_of, track
 from rag.errors import InvalidInput
 from rag.http import open_session
 from service.mlflow import Mlflow

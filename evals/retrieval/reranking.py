@@ -11,9 +11,9 @@ import aiohttp
 from rich.progress import track
 
 from evals.collection import SCOPE, open_collection
-from evals.cross_encoder import to_lessons, train_cross_encoder
 from evals.datasets import Dataset
-from evals.retrieval import MEASURES, evaluate
+from evals.retrieval.cross_encoder import to_lessons, train_cross_encoder
+from evals.retrieval.measuring import MEASURES, evaluate
 from evals.statistics import Difference, compare
 from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evals.judging.transcripts import Transcript, write_transcripts
 from evals.statistics import Difference, Interval, bootstrap, compare_means
+from evals.tracking import params_of, track
+from evals.transcripts import Transcript, write_transcripts
 from rag.errors import InvalidInput
+from service.settings import Settings
 
 Conditions = Mapping[str, str]
 """What was measured under: embedder, documents, prompt."""
@@ -72,6 +74,16 @@ def write_texts(runs: Sequence[Run], folder: Path) -> None:
 def write_runs(runs: Sequence[Run], path: Path) -> None:
     """`{run: {measure: mean, …, "intervals": …, "conditions": …, "scores": {question: {measure: value}}}}`."""
     path.write_text(json.dumps({run.name: _to_json(run) for run in runs}, indent=1), encoding="utf-8")
+
+
+async def track_runs(runs: Sequence[Run], settings: Settings) -> None:
+    """A run in MLflow for each, with its conditions and the means of its measures."""
+    for run in runs:
+        await track(settings, run.name, params=params_of(settings) | {**run.conditions}, metrics=means_of(run))
+
+
+def means_of(run: Run) -> dict[str, float]:
+    return {measure: estimate.value for measure in run.measures if (estimate := run.estimate(measure))}
 
 
 def read_runs(path: Path) -> list[Run]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import ir_measures
 from ir_measures import RR, R, nDCG
 
+from evals.answers.gold import GoldQuestion
+from evals.answers.scoring import Scores
 from evals.collection import SCOPE
-from evals.gold import GoldQuestion
-from evals.scoring import Scores
 from rag.types import ScoredChunk
 from service.answering import Inquiry
 from service.resources import Resources

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evals.answers.wording import flat, normalise
 from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset
-from evals.wording import flat, normalise
 from rag.errors import InvalidInput
 
 GOLDEN = "golden"
 """The name of the project's own set."""
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _GOLDEN_QUESTIONS = Path(__file__).parent / "golden" / "questions.jsonl"
 _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 

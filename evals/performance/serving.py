@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from evals.programs import Service, ingest, service
+from evals.performance.programs import Service, ingest, service
 from rag.errors import TimedOut, Unavailable
 
 _STREAMS = 16

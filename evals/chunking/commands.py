@@ -1,5 +1,6 @@
 """`python -m evals chunking`: all of it, from the folder to the report."""
 
+import argparse
 import asyncio
 import json
 from collections.abc import Sequence
@@ -20,24 +21,35 @@ from evals.chunking.reporting import (
     to_table,
     write_report,
 )
+from evals.commands import Commands, add_json
 from rag.embedding.factory import build_tokenizer, open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.settings import KernelSettings
 
+EXAMPLES = (
+    """  python -m evals chunking chunking --json chunking.json             chunkers; minutes for each the first time"""
+)
 
-def measure_and_report(
-    folder: Path, settings: KernelSettings, *, only: Sequence[str] | None, report: Path | None, target: Path | None
-) -> str:
-    """What is to be shown; `report` and `target` are written besides."""
-    results = asyncio.run(_measure(folder, settings, only))
+
+def add_commands(commands: Commands) -> None:
+    cut = commands.add_parser("chunking", help="chunkers by how much of what answers they bring, and how much else")
+    cut.add_argument("folder", type=Path, metavar="FOLDER", help="corpora/*.md and questions_df.csv, as Chroma's")
+    cut.add_argument("--only", action="append", metavar="CHUNKER", help="such as 'structure 128'; may be repeated")
+    cut.add_argument("--report", type=Path, metavar="FILE", help="write the tables between its marks, and the plot")
+    add_json(cut)
+    cut.set_defaults(run=_chunking)
+
+
+def _chunking(arguments: argparse.Namespace, settings: KernelSettings) -> None:
+    results = asyncio.run(_measure(arguments.folder, settings, arguments.only))
     figures = to_figures(results)
-    if target:
-        target.write_text(json.dumps({result.name: result.to_json() for result in results}, indent=1))
-    if report:
-        write_report(figures, report)
-        draw(results, report.parent / "images" / f"{report.stem}.svg")
-    return figures
+    print(figures)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({result.name: result.to_json() for result in results}, indent=1))
+    if arguments.report:
+        write_report(figures, arguments.report)
+        draw(results, arguments.report.parent / "images" / f"{arguments.report.stem}.svg")
 
 
 async def _measure(folder: Path, settings: KernelSettings, only: Sequence[str] | None) -> list[Result]:
