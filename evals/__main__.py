@@ -257,10 +257,7 @@ def _parse_arguments() -> argparse.Namespace:
     kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
     kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
     judging.add_commands(commands)
-    cut = commands.add_parser("chunking", help="chunkers by how much of what answers they bring, and how much else")
-    cut.add_argument("folder", type=Path, metavar="FOLDER", help="corpora/*.md and questions_df.csv, as Chroma's")
-    cut.add_argument("--only", action="append", metavar="CHUNKER", help="such as 'structure 128'; may be repeated")
-    cut.add_argument("--report", type=Path, metavar="FILE", help="write the tables between its marks, and the plot")
+    cut = _add_chunking(commands)
     checked = commands.add_parser("embedding", help="golden vectors, norm, length: each form of the embedder")
     checked.add_argument("--record", action="store_true", help="write the golden vectors anew, by torch")
     for command in (asked, found, ordered, timed, served, taken_in, kept, cut, checked):
@@ -270,6 +267,16 @@ def _parse_arguments() -> argparse.Namespace:
 
 def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
+
+
+def _add_chunking(commands: Any) -> argparse.ArgumentParser:
+    cut: argparse.ArgumentParser = commands.add_parser(
+        "chunking", help="chunkers by how much of what answers they bring, and how much else"
+    )
+    cut.add_argument("folder", type=Path, metavar="FOLDER", help="corpora/*.md and questions_df.csv, as Chroma's")
+    cut.add_argument("--only", action="append", metavar="CHUNKER", help="such as 'structure 128'; may be repeated")
+    cut.add_argument("--report", type=Path, metavar="FILE", help="write the tables between its marks, and the plot")
+    return cut
 
 
 def _modes(text: str) -> list[Mode]:
