@@ -68,7 +68,7 @@ def main() -> int:
         return 1
 
 
-def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: PLR0912 - one branch for each command
     match arguments.command:
         case "answers":
             return _answers(arguments, settings)
