@@ -17,7 +17,7 @@ class ChunkingSettings(Part):
     """How documents are cut."""
 
     target_tokens: int = Field(
-        128, ge=32, description="Longest passage, headings included; never more than the embedder reads."
+        254, ge=32, description="Longest passage, headings included; never more than the embedder reads."
     )
 
     @property

@@ -40,7 +40,7 @@ GeneratorSettings = Annotated[
 class RetrievalSettings(Part):
     """How many passages an answer may draw on, and how near they must be."""
 
-    limit: int = Field(7, ge=1, le=50, description="Passages for one answer; quotes come from the best three.")
+    limit: int = Field(5, ge=1, le=50, description="Passages for one answer; quotes come from the best three.")
     min_similarity: float = Field(
         0.28, ge=-1, le=1, description="No passage this near (cosine, ±0.1 by shared words): not in the documents."
     )
