@@ -18,7 +18,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev run test faults check eval gate eval-accept bench constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow run test faults check eval gate eval-accept bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,17 @@ setup-dev: .venv/.ready-dev ## the same, and what the tests need
 	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml --group dev
 	@touch $@
 
+setup-mlflow: .venv-mlflow/.ready ## install MLflow into an environment of its own (600 MB)
+
+test-mlflow: setup-dev setup-mlflow ## prompts and runs in a real MLflow server
+	@$(BIN)/python -m pytest tests/evals/test_mlflow.py
+
+# A server's packages pin many of ours, so they stay apart; nothing at run time needs them.
+.venv-mlflow/.ready: | .venv/bin/uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-mlflow
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-mlflow/bin/python mlflow==3.17.2
+	@touch $@
+
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Groundwork needs Python 3.11 or newer; set PYTHON=…")'
 	@$(PYTHON) -m venv .venv
@@ -82,4 +93,4 @@ constraints: .venv/bin/uv ## pin every version anew
 	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
 
 clean: ## remove the virtual environment and everything ingested
-	rm -rf .venv .data
+	rm -rf .venv .venv-mlflow .data

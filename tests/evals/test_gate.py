@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evals.gate import RED
-from evals.programs import environment
+from evals.gating.gate import RED
+from evals.performance.programs import environment
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evals.gold import GOLDEN, read_question_set
-from evals.wording import flat
+from evals.answers.gold import GOLDEN, read_question_set
+from evals.answers.wording import flat
 
 ROOT = Path(__file__).parents[2]
 GOLDEN_SET = read_question_set(GOLDEN)
@@ -17,9 +17,7 @@ TEXTS = {document.id: document.text for document in GOLDEN_SET.documents}
 def test_every_quote_still_stands_in_its_document(question):
     for need in question.needs:
         for place in need:
-            remedy = (
-                "put its new words into evals/golden/questions.jsonl, or take the question out if nothing answers it"
-            )
+            remedy = "put its new words into questions.jsonl, or take the question out if nothing answers it"
             assert place.document in TEXTS, f"{place.document} is gone: say where the passage is now, or {remedy}"
             assert flat(place.quote) in flat(TEXTS[place.document]), (
                 f"{place.document} no longer says {place.quote!r}: {remedy}"

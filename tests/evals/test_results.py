@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from evals.baseline import Baseline, judge, read_baseline, update, write_baseline
-from evals.gold import GoldQuestion, QuestionSet
-from evals.refusing import weigh_refusals
-from evals.report import compare_files, write_report
-from evals.results import Run, read_runs, write_runs
+from evals.answers.gold import GoldQuestion, QuestionSet
+from evals.answers.refusing import weigh_refusals
+from evals.answers.report import compare_files, write_report
+from evals.answers.results import Run, read_runs, write_runs
+from evals.gating.baseline import Baseline, judge, read_baseline, update, write_baseline
 from evals.statistics import compare_means
 from rag.errors import InvalidInput
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from evals.gold import GoldQuestion, Place
-from evals.scoring import groundedness, score
+from evals.answers.gold import GoldQuestion, Place
+from evals.answers.scoring import groundedness, score
 from rag.types import Chunk, DocumentId, ScoredChunk
 from service.answering import NOT_IN_THE_DOCUMENTS, Answer, Citation
 
