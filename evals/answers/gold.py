@@ -14,8 +14,7 @@ from rag.errors import InvalidInput
 GOLDEN = "golden"
 """The name of the project's own set."""
 
-_ROOT = Path(__file__).parents[2]
-_GOLDEN_QUESTIONS = Path(__file__).parent / "golden" / "questions.jsonl"
+_GOLDEN = Path(__file__).parent / "golden"
 _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 
 
@@ -68,7 +67,7 @@ def read_question_set(target: str) -> QuestionSet:
     """The project's own set by the name `golden`, else a folder in SQuAD's or CLAPNQ's form. Raises `InvalidInput`."""
     folder = Path(target)
     if target == GOLDEN:
-        return QuestionSet(name=GOLDEN, documents=read_documentation(_ROOT), questions=list(_read_golden()))
+        return QuestionSet(name=GOLDEN, documents=_read_golden_documents(), questions=list(_read_golden()))
     if (folder / "answers.json").is_file():
         questions = list(_read_squad(folder))
     elif files := sorted(folder.glob("*answerable.jsonl")):
@@ -85,17 +84,16 @@ def has_questions(folder: Path) -> bool:
     return (folder / "answers.json").is_file() or any(folder.glob("*answerable.jsonl"))
 
 
-def read_documentation(root: Path) -> list[CorpusDocument]:
-    """README.md and docs/, as `make run` takes them in."""
-    paths = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+def _read_golden_documents() -> list[CorpusDocument]:
+    root = _GOLDEN / "documents"
     return [
         CorpusDocument(id=path.relative_to(root).as_posix(), title="", text=path.read_text(encoding="utf-8"))
-        for path in paths
+        for path in sorted(root.rglob("*.md"))
     ]
 
 
 def _read_golden() -> Iterator[GoldQuestion]:
-    for row in _rows(_GOLDEN_QUESTIONS):
+    for row in _rows(_GOLDEN / "questions.jsonl"):
         yield GoldQuestion(
             id=row["id"],
             text=row["question"],
