@@ -48,9 +48,7 @@ def test_searches_are_narrowed_by_the_beginning_of_a_uri_and_by_time(running):
 
 def test_the_same_text_under_another_name_is_found_once(running):
     for name in ("first-copy.md", "second-copy.md"):
-        running.put(
-            name, b"# Canteen\n\nOn Fridays the canteen of hall 9 serves barley soup with rye bread."
-        )
+        running.put(name, b"# Canteen\n\nOn Fridays the canteen of hall 9 serves barley soup with rye bread.")
         running.wait_for_state(name, "ready")
     found = search(running, "What does the canteen of hall 9 serve?")
     assert len([hit for hit in found if "barley soup" in hit["text"]]) == 1
