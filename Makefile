@@ -5,6 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 DOCS ?= README.md docs
+EVAL ?= .eval
 export RAG_DATA_DIR ?= .data
 
 # uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
@@ -17,7 +18,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev run test faults check eval bench constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow run test faults check eval gate eval-accept bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,10 +40,18 @@ check: setup-dev ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-eval: setup ## measure answers on DATA, a folder with corpus.jsonl, queries.jsonl and answers.json
-	@[ -n "$(DATA)" ] || { echo "Say which data set: make eval DATA=path/to/xquad-en"; exit 2; }
+eval: setup-dev ## measure everything there is into EVAL (.eval); DATA: a data set, or a folder of data sets
 	@$(BIN)/python -m ingest export
-	@$(BIN)/python -m evals answers $(DATA)
+	@$(BIN)/python -m evals all $(DATA) --report $(EVAL)
+
+gate: setup-dev ## the fast subset of the evaluations against its baseline
+	@$(BIN)/python -m ingest export
+	@$(BIN)/python -m evals gate $(if $(MARKDOWN),--markdown $(MARKDOWN))
+
+eval-accept: setup-dev ## make what is measured now the gate's baseline; say why with REASON="…"
+	@[ -n "$(REASON)" ] || { echo 'Say why the metrics changed: make eval-accept REASON="…"'; exit 2; }
+	@$(BIN)/python -m ingest export
+	@$(BIN)/python -m evals accept "$(REASON)"
 
 bench: setup-dev ## measure the running service: start, memory, uploads, streams (a few minutes)
 	@$(BIN)/python -m ingest export
@@ -63,6 +72,17 @@ setup-dev: .venv/.ready-dev ## the same, and what the tests need
 	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml --group dev
 	@touch $@
 
+setup-mlflow: .venv-mlflow/.ready ## install MLflow into an environment of its own (600 MB)
+
+test-mlflow: setup-dev setup-mlflow ## prompts and runs in a real MLflow server
+	@$(BIN)/python -m pytest tests/evals/test_mlflow.py
+
+# A server's packages pin many of ours, so they stay apart; nothing at run time needs them.
+.venv-mlflow/.ready: | .venv/bin/uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-mlflow
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-mlflow/bin/python mlflow==3.17.2
+	@touch $@
+
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Groundwork needs Python 3.11 or newer; set PYTHON=…")'
 	@$(PYTHON) -m venv .venv
@@ -73,4 +93,4 @@ constraints: .venv/bin/uv ## pin every version anew
 	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
 
 clean: ## remove the virtual environment and everything ingested
-	rm -rf .venv .data
+	rm -rf .venv .venv-mlflow .data

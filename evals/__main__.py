@@ -1,200 +1,54 @@
-"""`python -m evals`: measures retrieval and answers, on public data and on this project's own documentation."""
+"""`python -m evals`: measures retrieval, answers, judges, and the programs at work."""
 
 import argparse
-import asyncio
-import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, get_args
 
-from evals import gate, ingestion, latency, memory, retrieval, serving
-from evals.answers import measure_answers
-from evals.datasets import NAMED, find_dataset, read_dataset
-from evals.gold import GOLDEN, read_question_set
-from evals.ingestion import measure_ingestion
-from evals.latency import measure_latency
-from evals.report import compare_files, report_answers, write_report
-from evals.results import write_runs
-from evals.retrieval import measure_retrieval
-from evals.statistics import compare
-from ingest.settings import Settings as IngestSettings
+from evals import embedding, everything
+from evals.answers import commands as answers
+from evals.chunking import commands as chunking
+from evals.gating import commands as gating
+from evals.judging import commands as judging
+from evals.performance import commands as performance
+from evals.retrieval import commands as retrieval
 from rag.errors import GroundworkError
+from rag.retrying import log_retries
 from rag.settings import read_settings
-from service.settings import Mode, Settings
+from rag.telemetry import configure_logging
+from service.settings import Settings
 
-_EXAMPLES = """examples:
-  python -m evals answers golden --modes quote                       this project's own questions
-  python -m evals answers xquad-en --modes quote,checked,generate --sample 100 --json answers.json
-  python -m evals answers golden --report .eval                      JSON, Markdown and plots into a folder
-  python -m evals compare before.json after.json                     paired differences with intervals
-  python -m evals gate --markdown table.md                           the fast subset against its baseline
-  python -m evals accept "Chunks overlap now: recall over length"    makes what is now the baseline
-  python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
-  python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
-  python -m evals latency --passages 5000                            passages for one question, the model included
-  python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
-  python -m evals serving                                            the running service, a few minutes
-
-FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
-or CLAPNQ's *answerable.jsonl. docs/evaluation.md says what is measured."""
+_SUBJECTS = (answers, gating, retrieval, chunking, embedding, judging, performance, everything)
 
 
 def main() -> int:
     arguments = _parse_arguments()
     try:
         settings = read_settings(Settings)
-        match arguments.command:
-            case "answers":
-                return _answers(arguments, settings)
-            case "compare":
-                print(compare_files(arguments.new, arguments.old))
-            case "gate":
-                return gate.run_gate(settings, markdown=arguments.markdown)
-            case "accept":
-                gate.accept(settings, arguments.reason)
-            case "retrieval":
-                folder = find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
-                dataset = read_dataset(folder, split=arguments.split)
-                found = asyncio.run(measure_retrieval(dataset, arguments.modes, settings, whole=not arguments.chunks))
-                _report_retrieval(found, arguments.json)
-            case "ingestion":
-                measuring_rounds = measure_ingestion(
-                    str(arguments.folder),
-                    read_settings(IngestSettings),
-                    rounds=arguments.rounds,
-                    documents=arguments.documents,
-                )
-                measured = asyncio.run(measuring_rounds)
-                _report(ingestion.HEADER, measured, arguments.json)
-                print(ingestion.to_summary(measured))
-            case "memory":
-                peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
-                _report(memory.HEADER, peaks, arguments.json)
-            case "latency":
-                measuring_times = measure_latency(
-                    arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
-                )
-                _report(latency.HEADER, asyncio.run(measuring_times), arguments.json)
-            case "serving":
-                _report(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
+        # The service's own news (each answer, each revision) would drown the tables.
+        configure_logging(settings.model_copy(update={"log_level": "warning"}))
+        log_retries()
+        status: int | None = arguments.run(arguments, settings)
     except GroundworkError as error:
         print(f"evals: {error}", file=sys.stderr)
         return 1
-    return 0
-
-
-def _answers(arguments: argparse.Namespace, settings: Settings) -> int:
-    questions = read_question_set(arguments.questions)
-    runs = asyncio.run(measure_answers(questions, arguments.modes, settings, sample=arguments.sample))
-    threshold = settings.retrieval.min_similarity
-    print(report_answers(questions, runs, threshold=threshold))
-    if arguments.json:
-        write_runs(runs, arguments.json)
-    if arguments.report:
-        write_report(questions, runs, arguments.report, threshold=threshold)
-    return 0
-
-
-def _report(
-    header: str,
-    results: Sequence[serving.Figure] | Sequence[ingestion.Round] | Sequence[latency.Latency] | Sequence[memory.Peak],
-    target: Path | None,
-) -> None:
-    print("\n".join([header, *(result.to_row() for result in results)]))
-    if target:
-        target.write_text(json.dumps([asdict(result) for result in results], indent=1))
-
-
-def _report_retrieval(results: Sequence[retrieval.Result], target: Path | None) -> None:
-    print("\n".join([retrieval.HEADER, *(result.to_row() for result in results)]))
-    *others, last = results
-    for other in others:
-        difference = compare(last.values["nDCG@10"], other.values["nDCG@10"])
-        print(f"\n{last.mode} against {other.mode}, nDCG@10: {difference}")
-    if target:
-        target.write_text(json.dumps({result.mode: result.to_json() for result in results}, indent=1))
+    return status or 0
 
 
 def _parse_arguments() -> argparse.Namespace:
+    examples = "\n".join(subject.EXAMPLES for subject in _SUBJECTS)
     parser = argparse.ArgumentParser(
         prog="python -m evals",
         description="Measures what retrieval and answering do together.",
-        epilog=_EXAMPLES,
+        epilog=f"""examples:
+{examples}
+
+FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
+or CLAPNQ's *answerable.jsonl. docs/evaluation.md says what is measured.""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    asked = commands.add_parser("answers", help="answers, citations, groundedness and refusals, by answering mode")
-    asked.add_argument(
-        "questions", metavar="FOLDER", help=f"a folder with gold answers, or {GOLDEN}: this project's own questions"
-    )
-    asked.add_argument(
-        "--modes", type=_modes, default=["quote"], help="quote, checked, generate, or several with commas"
-    )
-    asked.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
-    asked.add_argument("--report", type=Path, metavar="OUT", help="a folder for JSON, a Markdown table and plots")
-    compared = commands.add_parser("compare", help="paired differences of two files that --json wrote, with intervals")
-    compared.add_argument("new", type=Path, metavar="NEW")
-    compared.add_argument("old", type=Path, metavar="OLD")
-    gated = commands.add_parser("gate", help=f"the fast subset against its baseline; exit {gate.RED} where it fell")
-    gated.add_argument("--markdown", type=Path, metavar="OUT", help="also write the table, fit for a comment")
-    accepted = commands.add_parser("accept", help="make what is measured now the gate's baseline")
-    accepted.add_argument("reason", metavar="REASON", help="why it is right that it changed; kept in the baseline")
-    found = commands.add_parser("retrieval", help="nDCG@10, recall and MRR on a data set in BEIR's form")
-    found.add_argument("dataset", metavar="FOLDER", help=f"a folder, or the name of one of {', '.join(sorted(NAMED))}")
-    found.add_argument(
-        "--modes", type=_rankings, default=["hybrid"], help="dense, bm25, hybrid, or several with commas"
-    )
-    found.add_argument("--split", help="of the judgements (default: test, else dev, else train)")
-    found.add_argument(
-        "--chunks", action="store_true", help="cut documents as the product does; otherwise each is one passage"
-    )
-    timed = commands.add_parser("latency", help="one question's passages, the model included")
-    timed.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
-    timed.add_argument("--passages", type=int, default=5000, help="(default: %(default)s)")
-    timed.add_argument("--sample", type=int, default=300, help="this many questions (default: %(default)s)")
-    served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
-    taken_in = commands.add_parser(
-        "ingestion", help="ingestion against the bare embedder, and over unchanged documents"
-    )
-    taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
-    taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
-    taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
-    kept = commands.add_parser("memory", help="resident memory of ingestion as the corpus grows")
-    kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
-    kept.add_argument("--embedder", type=_kinds, default=["fake"], help="model, fake (costs no time), or both")
-    kept.add_argument("--store", type=_places, default=["edge", "none"], help="edge, none (forgets), or both")
-    for command in (asked, found, timed, served, taken_in, kept):
-        command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
+    for subject in _SUBJECTS:
+        subject.add_commands(commands)
     return parser.parse_args()
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
-
-
-def _modes(text: str) -> list[Mode]:
-    return _among(get_args(Mode), text)
-
-
-def _kinds(text: str) -> list[memory.Kind]:
-    return _among(get_args(memory.Kind), text)
-
-
-def _places(text: str) -> list[memory.Place]:
-    return _among(get_args(memory.Place), text)
-
-
-def _rankings(text: str) -> list[retrieval.Ranking]:
-    return _among(get_args(retrieval.Ranking), text)
-
-
-def _among(known: Sequence[Any], text: str) -> list[Any]:
-    unknown = [name for name in text.split(",") if name not in known]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: there are {', '.join(known)}")
-    return text.split(",")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,8 @@ async def _open_scratch(settings: Settings) -> AsyncIterator[dict[str, Any]]:
 class WholeCutter:
     """One passage for each document, however long."""
 
+    recipe = "whole"
+
     async def cut(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         return [
             Chunk(

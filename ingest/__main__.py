@@ -6,13 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from ingest.retrying import log_retries
 from ingest.settings import Settings
 from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
 from rag.errors import GroundworkError, InvalidInput
 from rag.inbox.factory import open_dead_letters, open_inbox
 from rag.metadata import parse_pairs
+from rag.retrying import log_retries
 from rag.settings import LocalEmbedderSettings, ServerStoreSettings, read_settings
 from rag.telemetry import configure_logging
 from rag.types import Scope

@@ -53,6 +53,11 @@ class Prepared:
 class Cutter(Protocol):
     """Parses and chunks, somewhere where that can be stopped."""
 
+    @property
+    def recipe(self) -> str:
+        """What of the chunks depends on settings: another one makes every document a changed one."""
+        ...
+
     async def cut(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         """Raises `InvalidInput` with the reason where no text can be had."""
         ...
@@ -161,10 +166,10 @@ async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome |
     version = ""
     try:
         with STAGE_DURATION.labels("fetch").time():
-            raw = await fetch_if_changed(unit, stored)
+            raw = await fetch_if_changed(unit, stored, cutter.recipe)
         if raw is None:
             return Outcome(uri=unit.uri, result="unchanged")
-        version = version_of(raw)
+        version = version_of(raw, cutter.recipe)
         with STAGE_DURATION.labels("parse").time():
             chunks = await cutter.cut(raw, version=version)
     except (InvalidInput, Unavailable) as error:
@@ -175,21 +180,21 @@ async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome |
     )
 
 
-async def fetch_if_changed(unit: Unit, stored: Chunk | None) -> RawDocument | None:
+async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> RawDocument | None:
     """None where the stored version is that of the source; raises `InvalidInput` or `Unavailable`."""
     # What was made by another recipe is fetched, whatever its source says.
-    validator = stored.validator if stored and stored.version.startswith(f"{_RECIPE}-") else ""
+    validator = stored.validator if stored and stored.version.startswith(_recipe_of(recipe)) else ""
     raw = await patiently("fetch", lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
-    return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw)) else raw
+    return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw, recipe)) else raw
 
 
-def version_of(raw: RawDocument) -> str:
-    """The recipe, and sha256 of everything else that its points are made from."""
+def version_of(raw: RawDocument, recipe: str = "") -> str:
+    """The recipe, what settings say of it included, and sha256 of everything else that its points are made from."""
     digest = hashlib.sha256(f"{raw.media_type}\n{raw.title}\n".encode())
     for key, value in sorted(raw.metadata.items()):
         digest.update(f"{key}={value}\n".encode())
     digest.update(raw.body)
-    return f"{_RECIPE}-{digest.hexdigest()}"
+    return f"{_recipe_of(recipe)}{digest.hexdigest()}"
 
 
 async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
@@ -200,6 +205,10 @@ async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequenc
             is_second = found[chunk.document_id] is not None
             found[chunk.document_id] = replace(chunk, version="") if is_second else chunk
     return found
+
+
+def _recipe_of(settings: str) -> str:
+    return f"{_RECIPE}.{settings}-" if settings else f"{_RECIPE}-"
 
 
 def _counted(outcome: Outcome) -> Outcome:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from ingest.batching import Batcher, open_batcher
 from ingest.settings import Settings
+from ingest.validation import require_valid
 from rag.embedding.base import Embedder
-from rag.embedding.factory import open_embedder
+from rag.embedding.factory import build_tokenizer, open_embedder
 from rag.errors import BadResponse
 from rag.http import open_session
 from rag.store.base import StoreReader, VectorStore
@@ -38,9 +39,9 @@ class Reindexed:
 
 
 async def reindex(settings: Settings, say: Say) -> Reindexed:
-    """Fills, verifies and switches to a collection of the configured embedder.
+    """Fills, verifies and switches to a collection of the configured embedder, if that is a sound one.
 
-    Raises `BadResponse` where counts or the sample do not fit, and then nothing is switched.
+    Raises `BadResponse` where it is not, or where counts or the sample do not fit, and then nothing is switched.
     """
     async with (
         open_session(settings.http) as session,
@@ -48,6 +49,7 @@ async def reindex(settings: Settings, say: Say) -> Reindexed:
         open_batcher(embedder) as batcher,
         open_succession(settings.store, embedder.identity, root=settings.store_dir) as succession,
     ):
+        await require_valid(embedder, build_tokenizer(settings.embedder))
         current, successor = succession.current, succession.successor
         for number in range(1, _MOST_PASSES + 1):
             # What comes in meanwhile is brought over by the next pass, so each is shorter than the one before.

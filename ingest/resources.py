@@ -29,7 +29,7 @@ async def open_models(settings: Settings) -> AsyncIterator[Models]:
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        open_cutters(settings.parsing, settings.embedder) as cutters,
+        open_cutters(settings.parsing, settings.embedder, chunking=settings.chunking) as cutters,
         open_batcher(embedder) as batcher,
     ):
         yield Models(cutters=cutters, embedder=embedder, batcher=batcher)

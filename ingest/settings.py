@@ -13,6 +13,19 @@ class ParsingSettings(Part):
     memory_mib: int = Field(1024, ge=64, description="A document that needs more memory to parse is rejected.")
 
 
+class ChunkingSettings(Part):
+    """How documents are cut."""
+
+    target_tokens: int = Field(
+        254, ge=32, description="Longest passage, headings included; never more than the embedder reads."
+    )
+
+    @property
+    def recipe(self) -> str:
+        """Goes into a document's version: another one takes it in anew."""
+        return str(self.target_tokens)
+
+
 class SourceSettings(Part):
     """What sources may reach, and how politely."""
 
@@ -32,6 +45,9 @@ class Settings(KernelSettings):
     """What `python -m ingest` reads."""
 
     parsing: ParsingSettings = Field(ParsingSettings(), description="Parsing in processes of its own.")
+    chunking: ChunkingSettings = Field(
+        ChunkingSettings(), description="Passages; documents are taken in anew when it changes."
+    )
     sources: SourceSettings = Field(SourceSettings(), description="Files, object stores and the web.")
     worker_port: int = Field(8001, ge=0, le=65535, description="Loopback port of the worker's `/metrics`; 0: none.")
     worker_idle_seconds: float = Field(10.0, gt=0, description="A worker without work lets its model go after this.")

@@ -157,11 +157,11 @@ class _Watch:
 
     async def _is_news(self, unit: Unit, stored: Chunk | None, complaints: set[str]) -> bool:
         try:
-            raw = await fetch_if_changed(unit, stored)
+            raw = await fetch_if_changed(unit, stored, self._settings.chunking.recipe)
         except (InvalidInput, Unavailable) as error:
             complaints.add(_line(unit.uri, str(error)))
             return False
-        return raw is not None and self._refused.get(unit.uri) != version_of(raw)
+        return raw is not None and self._refused.get(unit.uri) != version_of(raw, self._settings.chunking.recipe)
 
 
 def _line(uri: str, reason: str | None) -> str:

@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 
 from rag.errors import GroundworkError, Misconfigured
+from rag.retrying import log_retries
 from rag.settings import read_settings
 from rag.telemetry import configure_logging
 from service.app import create_app
@@ -42,6 +43,7 @@ def main() -> int:
         given = {name: getattr(arguments, name) for name in ("host", "port") if getattr(arguments, name) is not None}
         settings = settings.model_copy(update=given)
         configure_logging(settings)
+        log_retries()
         if arguments.command == "keys":
             _keys(arguments, Keys(settings.keys_file))
         else:

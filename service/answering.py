@@ -1,20 +1,30 @@
 """What an answer is made of: embed the question, search, write from what was found, cite it."""
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict, dataclass, replace
+
+import structlog
 
 from rag.embedding.base import Embedder
-from rag.errors import BadResponse
+from rag.errors import BadResponse, GroundworkError
 from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
 from service.generation.base import Usage
-from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
+from service.judging.base import Subject
+from service.judging.live import LiveJudge
+from service.metrics import ANSWERS, PROMPT_ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
+from service.prompting.base import PromptTemplate, PromptVersion
+from service.reranking.budgeted import Extent
 from service.retrieval import Retriever
 from service.settings import Mode
 from service.stopwatch import Stopwatch
-from service.writing.base import Cited, Material, Writer
+from service.writing.base import Cited, Material, Piece, Writer
 
+log = structlog.get_logger()
+
+# How much the last answer counts in the estimate of how long the writer takes to its first text.
+_WEIGHT = 0.3
 NOT_IN_THE_DOCUMENTS = "The documents do not say anything about this."
 
 
@@ -28,6 +38,8 @@ class Inquiry:
     where: ChunkFilter = EVERYTHING
     mode: Mode | None = None
     """How to write the answer; None: the service's own way."""
+    prompt: PromptTemplate | None = None
+    """What the model is told where it writes the whole answer; None: the service's own version."""
     arrived: float | None = None
     """`perf_counter()` when the request came in, which is where the user's time to first token begins."""
 
@@ -54,6 +66,10 @@ class Answer:
     timings: dict[str, float]
     model: str
     mode: Mode
+    prompt: PromptVersion | None = None
+    """None: no model was asked."""
+    reranking: Extent | None = None
+    """How far the reranker came in the time there was; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,39 +94,65 @@ class Answerer:
     """The use case; it knows no HTTP, no database and no model by name."""
 
     def __init__(
-        self, embedder: Embedder, retriever: Retriever, writers: Mapping[Mode, Writer], default_mode: Mode
+        self,
+        embedder: Embedder,
+        retriever: Retriever,
+        writers: Mapping[Mode, Writer],
+        default_mode: Mode,
+        live_judge: LiveJudge,
+        *,
+        first_text_seconds: float,
     ) -> None:
         self._embedder = embedder
         self._retriever = retriever
         self._writers = writers
         self._default_mode = default_mode
+        self._first_text_seconds = first_text_seconds
+        self._writing_seconds = dict.fromkeys(writers, 0.0)
+        self._live_judge = live_judge
 
     async def search(self, inquiry: Inquiry, watch: Stopwatch) -> Material:
         """The first half of an answer: the passages it would be written from."""
+        return await self._search(inquiry, watch, until=watch.arrived + self._first_text_seconds)
+
+    async def _search(self, inquiry: Inquiry, watch: Stopwatch, *, until: float) -> Material:
         vector = await self._embedder.embed_query(inquiry.question)
         watch.lap("embed")
-        hits = await self._retriever.retrieve(
-            inquiry.scope, inquiry.question, vector, limit=inquiry.limit, where=inquiry.where
+        found = await self._retriever.retrieve(
+            inquiry.scope,
+            inquiry.question,
+            vector,
+            limit=inquiry.limit,
+            watch=watch,
+            where=inquiry.where,
+            until=until,
         )
-        watch.lap("search")
-        return Material(question=inquiry.question, vector=vector, hits=hits)
+        return Material(
+            question=inquiry.question,
+            vector=vector,
+            hits=found.hits,
+            reranking=found.reranking,
+            prompt=inquiry.prompt,
+        )
 
     async def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
         """Whatever fails before the first piece of text is there is raised before the first event."""
         watch = Stopwatch(inquiry.arrived)
-        material = await self.search(inquiry, watch)
         mode = inquiry.mode or self._default_mode
+        # What is found must leave the writer the time that it takes.
+        until = watch.arrived + self._first_text_seconds - self._writing_seconds[mode]
+        material = await self._search(inquiry, watch, until=until)
         if self._retriever.is_relevant(material.question, material.hits):
             if mode == "generate":  # Quotes are picked by sentence, and more sentences are more to mistake.
                 material = replace(material, hits=await self._retriever.expand(inquiry.scope, material.hits))
             events = self._write(material, mode, watch)
         else:
-            events = self._refuse(mode, watch)
+            events = self._refuse(material, mode, watch)
         async with aclosing(events):
             async for event in events:
                 yield event
 
-    async def _refuse(self, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
+    async def _refuse(self, material: Material, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
         TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
         yield Token(text=NOT_IN_THE_DOCUMENTS)
@@ -124,35 +166,50 @@ class Answerer:
             timings=watch.timings(),
             model="",
             mode=mode,
+            reranking=material.reranking,
         )
 
     async def _write(self, material: Material, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
         writer = self._writers[mode]
-        draft = _Draft(material.hits)
+        draft = _Draft(material)
+        began = watch.elapsed
         async with aclosing(writer.write(material, watch)) as pieces:
-            first = await _first_text(pieces, draft)
+            with draft.counting_failure():
+                first = await _first_text(pieces, draft)
             watch.lap("first_token")
+            self._learn(mode, watch.elapsed - began)
             yield Sources(citations=draft.sources)
             TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
             yield Token(text=first)
-            async for piece in pieces:
-                draft.add(piece)
-                if isinstance(piece, str):
-                    yield Token(text=piece)
+            with draft.counting_failure():
+                async for piece in pieces:
+                    draft.add(piece)
+                    if isinstance(piece, str):
+                        yield Token(text=piece)
         watch.lap("generate")
-        yield draft.to_answer(writer.model, mode, watch)
+        answer = draft.to_answer(writer.model, mode, watch)
+        passages = [hit.chunk.text for hit in material.hits]
+        subject = Subject(question=material.question, passages=passages, answer=answer.text)
+        self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
+        yield answer
+
+    def _learn(self, mode: Mode, seconds: float) -> None:
+        known = self._writing_seconds[mode] or seconds
+        self._writing_seconds[mode] = (1 - _WEIGHT) * known + _WEIGHT * seconds
 
 
 class _Draft:
     """An answer as it grows."""
 
-    def __init__(self, hits: Sequence[ScoredChunk]) -> None:
-        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(hits, start=1)]
+    def __init__(self, material: Material) -> None:
+        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
+        self._reranking = material.reranking
         self._text: list[str] = []
         self._quotes: dict[int, str | None] = {}
         self._usage: Usage | None = None
+        self._prompt: PromptVersion | None = None
 
-    def add(self, piece: str | Cited | Usage) -> None:
+    def add(self, piece: Piece) -> None:
         match piece:
             case str():
                 self._text.append(piece)
@@ -160,22 +217,43 @@ class _Draft:
                 self._quotes.setdefault(piece.number, piece.quote)
             case Usage():
                 self._usage = piece
+            case PromptVersion():
+                self._prompt = piece
+
+    @contextmanager
+    def counting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except GroundworkError:
+            self._count("failed")
+            raise
 
     def to_answer(self, model: str, mode: Mode, watch: Stopwatch) -> Answer:
         if self._usage:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
         ANSWERS.labels(mode).inc()
+        citations = self._citations()
+        self._count("cited" if citations else "uncited")
+        answer_id = uuid.uuid4().hex
+        prompt = asdict(self._prompt) if self._prompt else None
+        log.info("question_answered", answer=answer_id, mode=mode, citations=len(citations), prompt=prompt)
         return Answer(
-            id=uuid.uuid4().hex,
+            id=answer_id,
             text="".join(self._text).strip(),
             refused=False,
-            citations=self._citations(),
+            citations=citations,
             usage=self._usage,
             timings=watch.timings(),
             model=model,
             mode=mode,
+            prompt=self._prompt,
+            reranking=self._reranking,
         )
+
+    def _count(self, outcome: str) -> None:
+        if self._prompt:
+            PROMPT_ANSWERS.labels(self._prompt.name, self._prompt.version, outcome).inc()
 
     def _citations(self) -> list[Citation]:
         return [
@@ -185,7 +263,7 @@ class _Draft:
         ]
 
 
-async def _first_text(pieces: AsyncIterator[str | Cited | Usage], draft: _Draft) -> str:
+async def _first_text(pieces: AsyncIterator[Piece], draft: _Draft) -> str:
     async for piece in pieces:
         draft.add(piece)
         if isinstance(piece, str):

@@ -46,6 +46,27 @@ PASSED_OVER = Counter(
 ANSWERS = Counter(
     "rag_answers_total", "Answers by how they were written; refused: the documents do not hold it.", ["mode"]
 )
+PROMPT_INFO = Gauge("rag_prompt_info", "1 for each version of a prompt that is loaded.", ["name", "version", "hash"])
+PROMPT_ANSWERS = Counter(
+    "rag_prompt_answers_total",
+    "Answers of the model by the version of its prompt; outcome: cited, uncited or failed.",
+    ["name", "version", "outcome"],
+)
+JUDGE_VERDICTS = Counter(
+    "rag_judge_verdicts_total", "Live answers by the judge's verdict.", ["rubric", "verdict", "prompt"]
+)
+JUDGE_SCORE = Histogram(
+    "rag_judge_score", "The judge's scores of live answers.", ["rubric"], buckets=(0, 0.25, 0.5, 0.75, 1)
+)
+JUDGE_FAILURES = Counter(
+    "rag_judge_failures_total", "Judgements that gave no verdict: unreadable or failed.", ["rubric", "reason"]
+)
+JUDGE_DROPPED = Counter("rag_judge_dropped_total", "Sampled answers that were not judged: full or stopped.", ["reason"])
+JUDGE_KAPPA = Gauge(
+    "rag_judge_kappa",
+    "Cohen's kappa of the live judge with people, as calibrated; absent: not calibrated.",
+    ["rubric", "data"],
+)
 TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
 
 STAGES = ("embed", "search", "rerank", "prompt", "first_token", "generate")

@@ -11,8 +11,18 @@ from rag.inbox.factory import open_inbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
-from service.generation.factory import open_generator
+from service.generation.endpoint import open_endpoint
+from service.generation.factory import build_generator
+from service.judging import calibration
+from service.judging.calibration import Calibrations
+from service.judging.factory import build_judge
+from service.judging.live import open_live_judge
+from service.judging.rubrics import load_rubrics
 from service.keys import Keys
+from service.prompting.choosing import AnswerPrompts
+from service.prompting.factory import build_registry
+from service.prompting.folder import PACKAGED, FolderPrompts
+from service.reranking.factory import open_reranker
 from service.retrieval import Retriever
 from service.settings import Settings
 from service.writing.factory import build_writers, default_mode
@@ -27,6 +37,7 @@ class Resources:
     store: StoreReader
     inbox: Inbox
     answerer: Answerer
+    prompts: AnswerPrompts
 
 
 @asynccontextmanager
@@ -34,11 +45,23 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(settings.http))
+        prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
+        rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]
         embedder = await stack.enter_async_context(
             open_embedder(settings.embedder, session, models=settings.models_dir)
         )
         store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
-        generator = await stack.enter_async_context(open_generator(settings.generator, settings.answering, session))
+        reranker = await stack.enter_async_context(open_reranker(settings.reranker, session))
+        endpoint = await stack.enter_async_context(open_endpoint(settings.generator))
+        generator = build_generator(endpoint, settings.answering, session)
+        live_judge = await stack.enter_async_context(
+            open_live_judge(
+                build_judge(settings.judge, endpoint, session),
+                await load_rubrics(),
+                settings.judge,
+                Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
+            )
+        )
         inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
@@ -47,8 +70,11 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             inbox=inbox,
             answerer=Answerer(
                 embedder,
-                Retriever(store, settings.retrieval),
-                build_writers(embedder, generator),
+                Retriever(store, settings.retrieval, reranker),
+                build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
+                live_judge,
+                first_text_seconds=settings.answering.first_text_seconds,
             ),
+            prompts=prompts,
         )

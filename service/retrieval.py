@@ -1,6 +1,9 @@
 """Question to passages: search, then what the list as a whole should look like."""
 
+import math
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from rag.store.base import StoreReader
@@ -9,8 +12,10 @@ from service.diversity import spread, without_duplicates
 from service.expansion import around, expand
 from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
 from service.quoting import coverage
+from service.reranking.budgeted import BudgetedReranker, Extent
 from service.routing import words_share_of
 from service.settings import RetrievalSettings
+from service.stopwatch import Stopwatch
 
 # How much shared words count beside the cosine: chosen on one half of CLAPNQ, measured on the other (docs/adr/0004).
 _COVERAGE_WEIGHT = 0.2
@@ -18,23 +23,49 @@ _CANDIDATES_PER_RESULT = 4
 _MIN_CANDIDATES = 20
 
 
-class Retriever:
-    """Hybrid search, and the judgement whether anything it found is about the question at all."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The best passages, best first, and how far they were reranked: None where there is no reranker."""
 
-    def __init__(self, store: StoreReader, settings: RetrievalSettings) -> None:
+    hits: Sequence[ScoredChunk]
+    reranking: Extent | None
+
+
+class Retriever:
+    """Hybrid search, reranked where there is a reranker and time; and whether what it found is about the question."""
+
+    def __init__(
+        self, store: StoreReader, settings: RetrievalSettings, reranker: BudgetedReranker | None = None
+    ) -> None:
         self._store = store
         self._settings = settings
+        self._reranker = reranker
 
     async def retrieve(
-        self, scope: Scope, question: str, vector: Vector, *, limit: int, where: ChunkFilter = EVERYTHING
-    ) -> list[ScoredChunk]:
-        """The best passages, best first."""
+        self,
+        scope: Scope,
+        question: str,
+        vector: Vector,
+        *,
+        limit: int,
+        watch: Stopwatch,
+        where: ChunkFilter = EVERYTHING,
+        until: float = math.inf,
+    ) -> Found:
+        """Ends the stages "search" and "rerank"; the latter is over by `until`, a time of `perf_counter()`."""
         query = self.to_query(question, vector)
-        candidates = await self._store.search(scope, query, limit=_candidates_for(limit), where=where)
-        # A reranker stands here: it reorders candidates, and what follows takes them in whatever order they come.
+        candidates: Sequence[ScoredChunk] = await self._store.search(
+            scope, query, limit=self._candidates_for(limit), where=where
+        )
+        watch.lap("search")
+        extent = None
+        if self._reranker is not None:
+            reranked = await self._reranker.rerank(question, candidates, seconds=until - time.perf_counter())
+            candidates, extent = reranked.hits, reranked.extent
+            watch.lap("rerank")
         hits = self._choose(candidates, limit)
         RETRIEVED_CHUNKS.observe(len(hits))
-        return hits
+        return Found(hits=hits, reranking=extent)
 
     def to_query(self, question: str, vector: Vector) -> Query:
         """What the question asks the store for."""
@@ -51,6 +82,10 @@ class Retriever:
     def is_relevant(self, question: str, hits: Sequence[ScoredChunk]) -> bool:
         """Whether the nearest passage is near enough to answer from."""
         return nearness(question, hits) >= self._settings.min_similarity
+
+    def _candidates_for(self, limit: int) -> int:
+        readable = self._reranker.candidates if self._reranker else 0
+        return max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT, readable)
 
     def _choose(self, candidates: Sequence[ScoredChunk], limit: int) -> list[ScoredChunk]:
         """Duplicates go first: one document's second passage must not stand behind a third copy of its first."""
@@ -72,7 +107,3 @@ def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
         (hit.similarity + _COVERAGE_WEIGHT * (coverage(question, hit.chunk.passage) - 0.5) for hit in hits),
         default=-1.0,
     )
-
-
-def _candidates_for(limit: int) -> int:
-    return max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT)

@@ -1,5 +1,6 @@
 """What goes over the wire, validated once: requests reject what they do not know."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from rag.inbox.base import Progress
 from rag.types import Chunk, ChunkFilter, DocumentId, MediaType
 from service import answering
+from service.reranking.budgeted import Extent
 from service.settings import Mode
 
 _MAX_FILTER_VALUES = 100
@@ -72,6 +74,7 @@ class Citation(BaseModel):
     metadata: dict[str, str]
     score: float = Field(description="Both rankings' scores, fused: orders the passages of one search.")
     similarity: float = Field(description="Cosine of question and passage.")
+    rerank_score: float | None = Field(description="The reranker's, where it read this passage.")
     bm25: float | None = Field(description="Score by words; null where it is not among the best by words.")
     text: str
     quote: str | None = Field(description="The words of `text` that carry the answer, where they are known.")
@@ -88,6 +91,7 @@ class Citation(BaseModel):
             metadata=dict(chunk.metadata),
             score=round(citation.hit.score, 6),
             similarity=round(citation.hit.similarity, 6),
+            rerank_score=citation.hit.rerank_score,
             bm25=None if citation.hit.bm25 is None else round(citation.hit.bm25, 6),
             text=chunk.text,
             quote=citation.quote,
@@ -101,6 +105,14 @@ class Usage(BaseModel):
     completion_tokens: int | None = None
 
 
+class PromptVersion(BaseModel):
+    """What the model was told."""
+
+    name: str
+    version: str
+    hash: str = Field(description="First 12 hex digits of the SHA-256 of its text, variables unfilled.")
+
+
 class Answer(BaseModel):
     """An answer with its evidence."""
 
@@ -112,6 +124,8 @@ class Answer(BaseModel):
     timings: dict[str, float] = Field(description="Seconds by stage, and in total since the request arrived.")
     model: str
     mode: Mode
+    prompt: PromptVersion | None = Field(description="null: no model was asked.")
+    reranking: Extent | None = Field(description="How far the time for the reranker reached; null: there is none.")
 
     @classmethod
     def from_answer(cls, answer: answering.Answer) -> "Answer":
@@ -127,6 +141,8 @@ class Answer(BaseModel):
             timings=answer.timings,
             model=answer.model,
             mode=answer.mode,
+            prompt=PromptVersion(**asdict(answer.prompt)) if answer.prompt else None,
+            reranking=answer.reranking,
         )
 
 
@@ -135,6 +151,7 @@ class SearchResponse(BaseModel):
 
     results: list[Citation]
     timings: dict[str, float]
+    reranking: Extent | None = Field(None, description="As in an answer.")
 
 
 class Update(BaseModel):

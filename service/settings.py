@@ -114,6 +114,37 @@ class AnsweringSettings(Part):
     waiting: int = Field(64, ge=0, description="Questions that may wait for the model; one more gets 503.")
 
 
+class PromptSettings(Part):
+    """Which prompts the model gets, and which share of the questions tries another version."""
+
+    registry: Literal["folder", "mlflow"] = Field("folder", description="Where prompts are kept: folder or mlflow.")
+    folder: Path | None = Field(None, description="A folder of prompts of your own; unset: `service/prompts`.")
+    version: str = Field("v1", description="Version of the prompt `answer`; with mlflow a number.")
+    alternative: str | None = Field(None, description="Another version of it, to compare.")
+    percent: float = Field(0.0, ge=0, le=100, description="Percentage of questions that get the alternative.")
+
+
+class JudgeSettings(Part):
+    """A language model that judges answers, in evaluations and on a sample of live ones."""
+
+    url: HttpUrl | None = Field(None, description="Base URL of an OpenAI-compatible server; unset: the generator's.")
+    model: str | None = Field(None, description="The judge's name at that server.")
+    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
+    sample: float = Field(0.0, ge=0, le=1, description="Share of live answers that the judge reads; 0: none.")
+    concurrency: int = Field(2, ge=1, description="Answers judged at once.")
+    calibration: Path | None = Field(
+        None, description="File of measured agreement with people; unset: the one in `service/rubrics`."
+    )
+
+
+class MlflowSettings(Part):
+    """An MLflow server that keeps prompts and the runs of evaluations."""
+
+    uri: HttpUrl | None = Field(None, description="An MLflow server, such as http://127.0.0.1:5000; unset: none.")
+    token: SecretStr | None = Field(None, description="Sent as a bearer token.")
+    experiment: str = Field("groundwork", description="The experiment under which evaluations are kept.")
+
+
 class Settings(KernelSettings):
     """What `python -m service` reads."""
 
@@ -124,6 +155,9 @@ class Settings(KernelSettings):
     reranker: RerankerSettings = Field(NoRerankerSettings(), description="Who puts candidates into order.")
     retrieval: RetrievalSettings = Field(RetrievalSettings(), description="What answers draw on.")
     answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
+    prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")
+    judge: JudgeSettings = Field(JudgeSettings(), description="Who judges answers.")
+    mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and runs.")
     max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
     keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
     drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")

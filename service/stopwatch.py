@@ -24,6 +24,11 @@ class Stopwatch:
         return seconds
 
     @property
+    def arrived(self) -> float:
+        """The `perf_counter()` of the request's arrival."""
+        return self._arrived
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the request arrived."""
         return time.perf_counter() - self._arrived

@@ -36,7 +36,7 @@ def main(poisoned: Callable[[Cut], Cut] = lambda cut: cut) -> None:
     requests = sys.stdin.buffer
     options = json.loads(read_frame(requests) or b"{}")
     settings: EmbedderSettings = TypeAdapter(EmbedderSettings).validate_python(options["embedder"])
-    chunker = Chunker(build_tokenizer(settings))
+    chunker = Chunker(build_tokenizer(settings), target_tokens=options["target_tokens"])
     _limit(options["memory_mib"])
     _send(answers, {"ready": True})
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from ingest.isolation.frames import receive_frame, write_frame
-from ingest.settings import ParsingSettings
+from ingest.settings import ChunkingSettings, ParsingSettings
 from rag.errors import InvalidInput, Misconfigured
 from rag.gate import Gate
 from rag.settings import EmbedderSettings
@@ -20,6 +20,7 @@ from rag.types import Chunk, RawDocument
 
 log = structlog.get_logger()
 
+_CHUNKING = ChunkingSettings()
 _COMMAND = (sys.executable, "-m", "ingest.isolation.child")
 _START_SECONDS = 60
 _END_SECONDS = 2
@@ -40,12 +41,27 @@ class BrokeParser(InvalidInput):
 class Cutters:
     """Parses and chunks documents, a few at once."""
 
-    def __init__(self, settings: ParsingSettings, embedder: EmbedderSettings, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        settings: ParsingSettings,
+        chunking: ChunkingSettings,
+        embedder: EmbedderSettings,
+        command: Sequence[str],
+    ) -> None:
         self._settings = settings
-        self._options = {"embedder": embedder.model_dump(mode="json"), "memory_mib": settings.memory_mib}
+        self._chunking = chunking
+        self._options = {
+            "embedder": embedder.model_dump(mode="json"),
+            "memory_mib": settings.memory_mib,
+            "target_tokens": chunking.target_tokens,
+        }
         self._command = command
         self._idle: list[_Child] = []
         self._gate = Gate("parser", running=settings.processes, waiting=_WAITING)
+
+    @property
+    def recipe(self) -> str:
+        return self._chunking.recipe
 
     async def cut(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         """Raises `InvalidInput` with the reason, `BrokeParser` where the parser is at fault."""
@@ -127,9 +143,13 @@ class _Child:
 
 @asynccontextmanager
 async def open_cutters(
-    settings: ParsingSettings, embedder: EmbedderSettings, *, command: Sequence[str] = _COMMAND
+    settings: ParsingSettings,
+    embedder: EmbedderSettings,
+    *,
+    chunking: ChunkingSettings = _CHUNKING,
+    command: Sequence[str] = _COMMAND,
 ) -> AsyncIterator[Cutters]:
-    cutters = Cutters(settings, embedder, command)
+    cutters = Cutters(settings, chunking, embedder, command)
     try:
         yield cutters
     finally:

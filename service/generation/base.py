@@ -1,8 +1,8 @@
 """The port of the generator."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +11,8 @@ class Prompt:
 
     system: str
     user: str
+    schema: Mapping[str, Any] | None = None
+    """JSON schema that the answer must follow, where the server can hold the model to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

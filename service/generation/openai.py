@@ -42,13 +42,16 @@ class OpenAIGenerator:
         return self._model
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
-        request = {
+        request: dict[str, Any] = {
             "model": self._model,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
             "stream": True,
             "stream_options": {"include_usage": True},
             **self._options,
         }
+        if prompt.schema is not None:
+            schema = {"name": "answer", "strict": True, "schema": prompt.schema}
+            request["response_format"] = {"type": "json_schema", "json_schema": schema}
         async with self._gate.enter():
             with translated_errors(_PART):
                 # Leaving this block closes the connection, which is how the server learns that nobody listens.

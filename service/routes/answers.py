@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -15,19 +17,43 @@ from service.answering import Inquiry, Token
 from service.dependencies import Held, ReadingScope
 from service.disconnect import while_connected
 from service.problems import to_problem
+from service.prompting.base import PromptTemplate
 from service.resources import Resources
-from service.settings import Mode
 from service.stopwatch import Stopwatch
 
 router = APIRouter(prefix="/v1", tags=["answers"])
+
+PromptVersionHeader = Annotated[
+    str | None,
+    Header(
+        max_length=100, description="The prompt's version to use in mode `generate`; unset: as the service is set up."
+    ),
+]
+PromptKeyHeader = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        description="Whoever should always get the same version while two are compared, such as a conversation's id; "
+        "unset: the question itself.",
+    ),
+]
 
 _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.post("/answers", response_model=schemas.Answer)
-async def answer(body: schemas.AnswerRequest, request: Request, held: Held, scope: ReadingScope) -> Any:
+async def answer(
+    body: schemas.AnswerRequest,
+    request: Request,
+    held: Held,
+    scope: ReadingScope,
+    x_prompt_version: PromptVersionHeader = None,
+    x_prompt_key: PromptKeyHeader = None,
+) -> Any:
     """Answers from the documents, with citations: as JSON, or as server-sent events with `"stream": true`."""
-    events = held.answerer.answer(_to_inquiry(body, request, held, scope, body.mode))
+    inquiry = _to_inquiry(body, request, held, scope)
+    prompt = _choose_prompt(held, x_prompt_version, key=f"{scope.tenant}\n{x_prompt_key or body.question}")
+    events = held.answerer.answer(replace(inquiry, mode=body.mode, prompt=prompt))
     # The first event waits for the first piece: what fails before it is a status, not a broken stream.
     first = await while_connected(request, anext(events))
     if body.stream:
@@ -45,12 +71,10 @@ async def search(
     material = await held.answerer.search(inquiry, watch)
     found = [answering.Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
     results = [schemas.Citation.from_citation(citation) for citation in found]
-    return schemas.SearchResponse(results=results, timings=watch.timings())
+    return schemas.SearchResponse(results=results, timings=watch.timings(), reranking=material.reranking)
 
 
-def _to_inquiry(
-    body: schemas.SearchRequest, request: Request, held: Resources, scope: Scope, mode: Mode | None = None
-) -> Inquiry:
+def _to_inquiry(body: schemas.SearchRequest, request: Request, held: Resources, scope: Scope) -> Inquiry:
     settings = held.settings
     if len(body.question) > settings.max_question_chars:
         raise InvalidInput(f"question: longer than {settings.max_question_chars} characters.")
@@ -59,9 +83,18 @@ def _to_inquiry(
         question=body.question,
         limit=body.limit or settings.retrieval.limit,
         where=body.filter.to_chunk_filter(),
-        mode=mode,
         arrived=request.state.arrived,
     )
+
+
+def _choose_prompt(held: Resources, version: str | None, *, key: str) -> PromptTemplate:
+    if version is None:
+        return held.prompts.assigned(key)
+    try:
+        return held.prompts.named(version)
+    except InvalidInput as error:
+        fault = {"loc": ("header", "X-Prompt-Version"), "msg": str(error), "type": "value_error"}
+        raise RequestValidationError([fault]) from error
 
 
 async def _last(events: AsyncIterator[answering.Event]) -> schemas.Answer:

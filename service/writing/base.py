@@ -6,6 +6,8 @@ from typing import Protocol
 
 from rag.types import ScoredChunk, Vector
 from service.generation.base import Usage
+from service.prompting.base import PromptTemplate, PromptVersion
+from service.reranking.budgeted import Extent
 from service.stopwatch import Stopwatch
 
 
@@ -16,6 +18,10 @@ class Material:
     question: str
     vector: Vector
     hits: Sequence[ScoredChunk]
+    reranking: Extent | None = None
+    """How far the reranker came; None where there is none."""
+    prompt: PromptTemplate | None = None
+    """The version of the answer's prompt that was chosen for this question; None: the writer's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,10 @@ class Cited:
     quote: str | None = None
 
 
+Piece = str | Cited | Usage | PromptVersion
+"""Text as it grows, what it rests on, what it cost, and which prompt asked for it."""
+
+
 class Writer(Protocol):
     """Writes an answer piece by piece, with markers such as [1] in the text."""
 
@@ -34,6 +44,9 @@ class Writer(Protocol):
         """Who writes, as answers and metrics report it."""
         ...
 
-    def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[str | Cited | Usage]:
-        """Ends the stage "prompt" before it writes; closing the generator ends the writing, upstream too."""
+    def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
+        """Ends the stage "prompt" before it writes, and names the prompt first where it asks a model.
+
+        Closing the generator ends the writing, upstream too.
+        """
         ...

@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from service.generation.base import Generator, Usage
-from service.prompting import build_rewriting_prompt
+from service.prompting.base import PromptTemplate
+from service.prompting.filling import fill_rewrite
 from service.quoting import Sentence, is_supported, split_sentences
 from service.stopwatch import Stopwatch
-from service.writing.base import Cited, Material
+from service.writing.base import Material, Piece
 from service.writing.quote import Quoter, cite
 
 _SENTENCES = 3
@@ -16,18 +17,20 @@ _SENTENCES = 3
 class CheckedWriter:
     """An answer of at most three sentences: the model's where a quote supports them, then the quotes themselves."""
 
-    def __init__(self, quoter: Quoter, generator: Generator) -> None:
+    def __init__(self, quoter: Quoter, generator: Generator, template: PromptTemplate) -> None:
         self._quoter = quoter
         self._generator = generator
+        self._template = template
 
     @property
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[str | Cited | Usage]:
+    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
         quotes = await self._quoter.pick(material)
-        prompt = build_rewriting_prompt(material.question, [quote.text for quote in quotes])
+        prompt = fill_rewrite(self._template, material.question, [quote.text for quote in quotes])
         watch.lap("prompt")
+        yield self._template.version
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from rag.embedding.base import Embedder
 from service.generation.base import Generator
+from service.prompting.base import PromptTemplate
 from service.settings import PACKAGED_MODEL, AnsweringSettings, GeneratorSettings, Mode
 from service.writing.base import Writer
 from service.writing.checked import CheckedWriter
@@ -11,12 +12,14 @@ from service.writing.generate import GenerateWriter
 from service.writing.quote import Quoter, QuoteWriter
 
 
-def build_writers(embedder: Embedder, generator: Generator) -> Mapping[Mode, Writer]:
+def build_writers(
+    embedder: Embedder, generator: Generator, *, answer: PromptTemplate, rewrite: PromptTemplate
+) -> Mapping[Mode, Writer]:
     quoter = Quoter(embedder)
     return {
         "quote": QuoteWriter(quoter),
-        "checked": CheckedWriter(quoter, generator),
-        "generate": GenerateWriter(generator),
+        "checked": CheckedWriter(quoter, generator, rewrite),
+        "generate": GenerateWriter(generator, answer),
     }
 
 

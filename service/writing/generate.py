@@ -4,10 +4,11 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from service.generation.base import Generator, Usage
-from service.prompting import build_prompt
+from service.generation.base import Generator
+from service.prompting.base import PromptTemplate
+from service.prompting.filling import fill_answer
 from service.stopwatch import Stopwatch
-from service.writing.base import Cited, Material
+from service.writing.base import Cited, Material, Piece
 
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
@@ -15,16 +16,19 @@ _MARKER = re.compile(r"\[(\d{1,2})\]")
 class GenerateWriter:
     """Passes the model's pieces on as they come, and reads the citations off the finished text."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, template: PromptTemplate) -> None:
         self._generator = generator
+        self._template = template
 
     @property
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[str | Cited | Usage]:
-        prompt = build_prompt(material.question, material.hits)
+    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
+        template = material.prompt or self._template
+        prompt = fill_answer(template, material.question, material.hits)
         watch.lap("prompt")
+        yield template.version
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:

@@ -7,10 +7,9 @@ import numpy as np
 
 from rag.embedding.base import Embedder
 from rag.types import ScoredChunk
-from service.generation.base import Usage
 from service.quoting import Sentence, keeps_lines, select_quotes, shortlist, split_sentences
 from service.stopwatch import Stopwatch
-from service.writing.base import Cited, Material
+from service.writing.base import Cited, Material, Piece
 
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
@@ -43,7 +42,7 @@ class QuoteWriter:
     def __init__(self, quoter: Quoter) -> None:
         self._quoter = quoter
 
-    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[str | Cited | Usage]:
+    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
         quotes = await self._quoter.pick(material)
         watch.lap("prompt")
         for quote in quotes:

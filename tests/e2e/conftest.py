@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.programs import Service, ingest, service
+from evals.performance.programs import Service, ingest, service
 
 HANDBOOK = """# Pump handbook
 

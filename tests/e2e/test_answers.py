@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from evals.serving import measure_streams
+from evals.performance.serving import measure_streams
 
 
 def test_an_answer_cites_the_passage_that_holds_it(running):

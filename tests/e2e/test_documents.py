@@ -2,8 +2,8 @@
 
 import time
 
-from evals.programs import ingest, service
-from evals.serving import measure_upload
+from evals.performance.programs import ingest, service
+from evals.performance.serving import measure_upload
 
 NOTE = b"# Canteen\n\nThe canteen serves pancakes every Thursday from noon to two o'clock."
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
-from evals.programs import Service, ingest, service
+from evals.performance.programs import Service, ingest, service
 from tests.fakes.servers import Handler, ModelServer, answering, serve
 
 QUESTION = "What does error E1234 mean?"

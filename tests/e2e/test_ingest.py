@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from evals.programs import environment, ingest
+from evals.performance.programs import environment, ingest
 
 PAGE = "# Page {n}\n\nThis page is about subject number {n}."
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
-from evals.programs import Service, service
+from evals.performance.programs import Service, service
 from tests.browser import browser, open_page  # noqa: F401
 from tests.page.plant import GENERATOR, PLANT, QUESTION
 

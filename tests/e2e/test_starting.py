@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from evals.programs import environment, failed_start, ingest, service
+from evals.performance.programs import environment, failed_start, ingest, service
 from rag.embedding.weights import PACKAGED_MODEL
 from service.keys import Keys
 from service.settings import Settings

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from evals.programs import environment
+from evals.performance.programs import environment
 from rag.inbox.base import Removal, Upload
 from rag.inbox.folder import FolderInbox
 from rag.types import DocumentId, Scope

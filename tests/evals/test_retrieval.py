@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.programs import environment
+from evals.performance.programs import environment
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {

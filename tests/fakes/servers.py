@@ -62,6 +62,25 @@ class ModelServer:
         return b"data: " + json.dumps(usage).encode() + b"\n\ndata: [DONE]\n\n"
 
 
+class JudgeServer:
+    """A judge behind the port of a model: what it says is decided from what it was asked."""
+
+    def __init__(self, decide: Callable[[str], str], *, gap: float = 0.0) -> None:
+        self._decide = decide
+        self._gap = gap
+        self.requests: list[dict] = []
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(await request.json())
+        said = self._decide(self.requests[-1]["messages"][1]["content"])
+        await asyncio.sleep(self._gap)
+        return await ModelServer([said])(request)
+
+
+def verdict(label: str) -> str:
+    return json.dumps({"reason": "Because.", "verdict": label})
+
+
 def answering(status: int, body: str) -> Handler:
     """A server that answers every request the same way."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from evals.programs import ingest
+from evals.performance.programs import ingest
 from rag.inbox.folder import FolderInbox
 from tests.faults.verdict import stored
 from tests.faults.workers import start_worker, wait_until_settled

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.programs import ingest
+from evals.performance.programs import ingest
 from tests.faults.verdict import require_each_once, stored
 from tests.faults.workers import start_worker, wait_until_settled
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.programs import environment
+from evals.performance.programs import environment
 from ingest.promote import promote
 from ingest.reindex import reindex
 from ingest.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.programs import ingest
+from evals.performance.programs import ingest
 from rag.inbox.folder import FolderInbox
 from tests.faults.verdict import require_each_once, stored
 from tests.faults.workers import start_worker, wait_until_at_work, wait_until_settled, work_until_settled

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from evals.programs import environment, ingest, service
+from evals.performance.programs import environment, ingest, service
 from rag.embedding.factory import open_embedder
 from rag.errors import Unavailable
 from rag.http import open_session

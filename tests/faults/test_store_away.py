@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from evals.programs import environment
+from evals.performance.programs import environment
 from rag.settings import ServerStoreSettings
 from rag.store.collections import Collections
 from rag.store.server import ServerStore, open_client

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from evals.programs import environment
+from evals.performance.programs import environment
 from rag.inbox.folder import FolderInbox
 
 

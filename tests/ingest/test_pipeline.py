@@ -1,5 +1,7 @@
 """What is left when the store fails in the middle of a document: nothing that the next run would not mend."""
 
+from dataclasses import replace
+
 import pytest
 from qdrant_client import AsyncQdrantClient
 from qdrant_client import models as qdrant
@@ -7,8 +9,8 @@ from qdrant_client import models as qdrant
 from ingest.metrics import CHUNKS
 from ingest.pipeline import Pipeline
 from ingest.resources import open_models
-from ingest.settings import Settings
-from ingest.sources.base import Unit
+from ingest.settings import ChunkingSettings, Settings
+from ingest.sources.base import Unit, Unmodified
 from rag.errors import BadResponse, Unavailable
 from rag.store.collections import Collections
 from rag.store.server import ServerStore
@@ -76,6 +78,38 @@ async def stored(store) -> list[str]:
     where = ChunkFilter(document_ids=(DocumentId("page"),))
     chunks = [chunk async for chunk in store.scroll(SCOPE, where)]
     return [chunk.text for chunk in sorted(chunks, key=lambda chunk: chunk.ordinal)]
+
+
+async def test_documents_are_cut_anew_when_the_length_of_passages_changes_and_only_then(store, models, data_dir):
+    long = page("Water boils at one hundred degrees. " * 12)
+    assert await ingest(store, models, long) == "new"
+    assert await ingest(store, models, long) == "unchanged"
+    before = await stored(store)
+    shorter = Settings(data_dir=data_dir, chunking=ChunkingSettings(target_tokens=40))
+    async with open_models(shorter) as other:
+        assert await ingest(store, other, long) == "changed"
+        assert len(await stored(store)) > len(before)
+        assert await ingest(store, other, long) == "unchanged"
+
+
+async def test_what_another_recipe_made_is_fetched_even_where_its_source_says_that_nothing_changed(
+    store, models, data_dir
+):
+    asked = []
+
+    async def fetch(validator: str) -> RawDocument | Unmodified:
+        asked.append(validator)
+        return Unmodified() if validator else replace(page("one"), validator="etag")
+
+    unit = Unit(id=DocumentId("page"), uri="u", fetch=fetch)
+    shorter = Settings(data_dir=data_dir, chunking=ChunkingSettings(target_tokens=40))
+    results = [
+        (await Pipeline(store, models.batcher, models.cutters).take_in(SCOPE, unit, {})).result for _ in range(2)
+    ]
+    async with open_models(shorter) as other:
+        results.append((await Pipeline(store, other.batcher, other.cutters).take_in(SCOPE, unit, {})).result)
+    assert results == ["new", "unchanged", "changed"]
+    assert asked == ["", "etag", ""]
 
 
 @pytest.mark.parametrize("write", [0, 1])

@@ -57,6 +57,7 @@ async def test_a_capable_model_is_trusted_to_write_and_to_cite(filled):
     assert answer.text == "In March 1932 [1]. And [7]."
     assert [citation.number for citation in answer.citations] == [1]
     assert answer.usage.completion_tokens == 3
+    assert (answer.prompt.name, answer.prompt.version) == ("answer", "v1")
 
 
 async def test_quoting_asks_no_model_and_marks_the_words(filled):
@@ -69,6 +70,7 @@ async def test_quoting_asks_no_model_and_marks_the_words(filled):
     assert answer.text.startswith("The old bridge was opened to traffic in March 1932. [1]")
     assert answer.citations[0].quote == "The old bridge was opened to traffic in March 1932."
     assert model.requests == []
+    assert answer.prompt is None
 
 
 async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):

@@ -9,7 +9,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from evals.programs import ingest
+from evals.performance.programs import ingest
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.objects import ObjectSource

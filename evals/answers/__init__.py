@@ -1,0 +1,1 @@
+"""Answers to questions whose answers are known: found, cited, grounded, refused."""

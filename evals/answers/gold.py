@@ -1,0 +1,146 @@
+"""Questions with what a right answer rests on: the project's own, and those of public sets."""
+
+import json
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evals.answers.wording import flat, normalise
+from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset
+from rag.errors import InvalidInput
+
+GOLDEN = "golden"
+"""The name of the project's own set."""
+
+_ROOT = Path(__file__).parents[2]
+_GOLDEN_QUESTIONS = Path(__file__).parent / "golden" / "questions.jsonl"
+_KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Words of a document that answer; where they are given as a span, punctuation and articles do not count."""
+
+    document: str
+    quote: str
+    is_span: bool = False
+
+    def is_in(self, document: str, passage: str) -> bool:
+        """Whether a passage of that document holds the words."""
+        if document != self.document:
+            return False
+        if self.is_span:
+            return f" {normalise(self.quote)} " in f" {normalise(passage)} "
+        return flat(self.quote) in flat(passage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldQuestion:
+    """A question with everything that an answer to it is measured against."""
+
+    id: str
+    text: str
+    kind: str
+    needs: Sequence[Sequence[Place]] = ()
+    """What an answer rests on: any one place of each."""
+    spans: Sequence[str] = ()
+    """Gold spans, any of which is a right answer."""
+    references: Sequence[str] = ()
+    """Whole answers as a person would write them."""
+
+    @property
+    def is_answerable(self) -> bool:
+        return self.kind not in _KINDS_WITHOUT_ANSWER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionSet:
+    """Documents and the questions over them."""
+
+    name: str
+    documents: Sequence[CorpusDocument]
+    questions: Sequence[GoldQuestion]
+
+
+def read_question_set(target: str) -> QuestionSet:
+    """The project's own set by the name `golden`, else a folder in SQuAD's or CLAPNQ's form. Raises `InvalidInput`."""
+    folder = Path(target)
+    if target == GOLDEN:
+        return QuestionSet(name=GOLDEN, documents=read_documentation(_ROOT), questions=list(_read_golden()))
+    if (folder / "answers.json").is_file():
+        questions = list(_read_squad(folder))
+    elif files := sorted(folder.glob("*answerable.jsonl")):
+        questions = [question for file in files for question in _read_clapnq(folder, file)]
+    else:
+        raise InvalidInput(
+            f"{target} has no gold answers: a folder needs corpus.jsonl and queries.jsonl, and answers.json or "
+            f"CLAPNQ's *answerable.jsonl. The project's own set is called {GOLDEN}."
+        )
+    return QuestionSet(name=folder.resolve().name, documents=read_corpus(folder), questions=questions)
+
+
+def has_questions(folder: Path) -> bool:
+    return (folder / "answers.json").is_file() or any(folder.glob("*answerable.jsonl"))
+
+
+def read_documentation(root: Path) -> list[CorpusDocument]:
+    """README.md and docs/, as `make run` takes them in."""
+    paths = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    return [
+        CorpusDocument(id=path.relative_to(root).as_posix(), title="", text=path.read_text(encoding="utf-8"))
+        for path in paths
+    ]
+
+
+def _read_golden() -> Iterator[GoldQuestion]:
+    for row in _rows(_GOLDEN_QUESTIONS):
+        yield GoldQuestion(
+            id=row["id"],
+            text=row["question"],
+            kind=row["kind"],
+            needs=[[_place(place) for place in (passage, *passage.get("also", ()))] for passage in row["passages"]],
+            references=[row["answer"]] if row["answer"] else [],
+        )
+
+
+def _place(row: Mapping[str, str]) -> Place:
+    return Place(document=row["document"], quote=row["quote"])
+
+
+def _read_squad(folder: Path) -> Iterator[GoldQuestion]:
+    relevant = read_dataset(folder).relevant
+    for question in read_answers(folder):
+        documents = relevant.get(question.id, {})
+        places = [
+            Place(document=document, quote=span, is_span=True) for document in documents for span in question.gold
+        ]
+        yield GoldQuestion(id=question.id, text=question.text, kind="span", needs=[places], spans=question.gold)
+
+
+def _read_clapnq(folder: Path, file: Path) -> Iterator[GoldQuestion]:
+    """Of the sentences that the annotators selected, each is a place that answers."""
+    relevant = read_dataset(folder).relevant
+    for row in _rows(file):
+        outputs = [output for output in row["output"] if output["answer"].strip(string.whitespace)]
+        sentences = dict.fromkeys(sentence for output in outputs for sentence in output["selected_sentences"])
+        places = [
+            Place(document=document, quote=sentence, is_span=True)
+            for document in relevant.get(row["id"], {})
+            for sentence in sentences
+        ]
+        yield GoldQuestion(
+            id=row["id"],
+            text=row["input"],
+            kind="long" if outputs else "unanswerable",
+            needs=[places] if places else [],
+            references=[output["answer"] for output in outputs],
+        )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} is not JSON lines: {error}") from error

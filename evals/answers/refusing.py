@@ -1,0 +1,78 @@
+"""How the bound below which the service refuses trades wrong refusals for missed ones."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evals.answers.gold import GoldQuestion
+from evals.answers.results import Estimate, Run
+from evals.statistics import bootstrap
+
+_ACCEPTED = (0.01, 0.02, 0.05)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A threshold on nearness, and what it does to the half on which it was not chosen."""
+
+    threshold: float
+    chosen: str
+    recall: Estimate
+    precision: Estimate | None
+    """None where nothing is refused."""
+    wrongly_refused: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tradeoff:
+    """Nearness by question, apart for those that have an answer and those that have none."""
+
+    answerable: Mapping[str, float]
+    unanswerable: Mapping[str, float]
+    points: Sequence[Point]
+
+
+def weigh_refusals(questions: Sequence[GoldQuestion], run: Run, *, threshold: float) -> Tradeoff | None:
+    """The configured threshold on all questions, and others chosen on one half; None without unanswerable questions."""
+    nearness = run.values("nearness")
+    asked = [question for question in questions if question.id in nearness]
+    answerable = {question.id: nearness[question.id] for question in asked if question.is_answerable}
+    unanswerable = {question.id: nearness[question.id] for question in asked if not question.is_answerable}
+    if not answerable or not unanswerable:
+        return None
+    points = [_measure(threshold, "as configured, all questions", answerable, unanswerable)]
+    choosing = sorted(near for question, near in answerable.items() if _chooses(question))
+    reported = (_reported(answerable), _reported(unanswerable))
+    if choosing and all(reported):
+        for share in _ACCEPTED:
+            chosen = choosing[int(share * len(choosing))]
+            points.append(_measure(chosen, f"at most {share:.0%} are wrongly refused", *reported))
+    return Tradeoff(answerable=answerable, unanswerable=unanswerable, points=points)
+
+
+def _chooses(question: str) -> bool:
+    """The half of a question follows from its id, so it stays when others are added."""
+    return hashlib.sha256(question.encode()).digest()[0] % 2 == 0
+
+
+def _reported(nearness: Mapping[str, float]) -> dict[str, float]:
+    return {question: near for question, near in nearness.items() if not _chooses(question)}
+
+
+def _measure(
+    threshold: float, chosen: str, answerable: Mapping[str, float], unanswerable: Mapping[str, float]
+) -> Point:
+    wrongly = [float(near < threshold) for near in answerable.values()]
+    rightly = [float(near < threshold) for near in unanswerable.values()]
+    refused = [0.0] * int(sum(wrongly)) + [1.0] * int(sum(rightly))
+    return Point(
+        threshold=threshold,
+        chosen=chosen,
+        recall=_estimate(rightly),
+        precision=_estimate(refused) if refused else None,
+        wrongly_refused=_estimate(wrongly),
+    )
+
+
+def _estimate(values: Sequence[float]) -> Estimate:
+    return Estimate(value=sum(values) / len(values), interval=bootstrap(values), questions=len(values))

@@ -1,0 +1,132 @@
+"""Runs as people read them: Markdown tables, and a folder with everything."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from evals.answers.gold import QuestionSet
+from evals.answers.plots import draw_quality_against_time, draw_tradeoff
+from evals.answers.refusing import Tradeoff, weigh_refusals
+from evals.answers.results import Run, read_runs, write_runs
+from rag.errors import InvalidInput
+
+# In the order of the table; what no run has is left out.
+_MEASURES = {
+    "containment": "gold span in the answer",
+    "exact_match": "exact match",
+    "f1": "F1",
+    "citation_precision": "citation precision",
+    "citation_recall": "citation recall",
+    "groundedness": "groundedness",
+    "cited": "answers with a citation",
+    "answered": "answerable questions answered",
+    "refusal_precision": "refusal precision",
+    "refusal_recall": "refusal recall",
+    "nDCG@10": "search: nDCG@10",
+    "R@5": "search: R@5",
+    "RR@10": "search: RR@10",
+    "words": "words",
+    "prompt_tokens": "prompt tokens",
+    "completion_tokens": "completion tokens",
+    "first_text_seconds": "seconds to first text",
+    "total_seconds": "seconds in all",
+}
+# What only other tables are made from.
+_HIDDEN = frozenset({"nearness", "refused"})
+
+
+def report_answers(questions: QuestionSet, runs: Sequence[Run], *, threshold: float) -> str:
+    """What was measured, how the modes differ, and what refusing costs."""
+    tables = [to_table(runs)]
+    tables += [to_differences(run, runs[0]) for run in runs[1:]]
+    if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
+        tables.append(to_refusals(tradeoff))
+    return "\n\n".join(tables)
+
+
+def write_report(questions: QuestionSet, runs: Sequence[Run], folder: Path, *, threshold: float) -> None:
+    """`<set>.json`, `<set>.md` and the plots, named after the set of questions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = questions.name
+    write_runs(runs, folder / f"{name}.json")
+    pictures = [f"{name}-time.svg"]
+    draw_quality_against_time(runs, folder / pictures[0], title=name)
+    if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
+        pictures.append(f"{name}-refusals.svg")
+        draw_tradeoff(tradeoff, folder / pictures[1], title=name)
+    shown = "\n".join(f"![{picture}]({picture})" for picture in pictures)
+    conditions = ", ".join(f"{what} {value}" for what, value in runs[0].conditions.items())
+    text = f"# {name}\n\n{report_answers(questions, runs, threshold=threshold)}\n\n{shown}\n\n{conditions}\n"
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def compare_files(new: Path, old: Path) -> str:
+    """Runs of the same name, or the only run of each file. Raises `InvalidInput` where nothing can be paired."""
+    return "\n\n".join(to_differences(after, before) for after, before in _pairs(read_runs(new), read_runs(old)))
+
+
+def to_table(runs: Sequence[Run]) -> str:
+    """A row for each measure, a column for each run: mean (95 % interval), questions where they are not all."""
+    names = [run.name for run in runs]
+    lines = [f"| {len(runs[0].scores)} questions | {' | '.join(names)} |", "|---" * (len(runs) + 1) + "|"]
+    for measure, title in _MEASURES.items():
+        cells = [_cell(run, measure) for run in runs]
+        if any(cells):
+            lines.append(f"| {title} | {' | '.join(cell or '-' for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def to_differences(new: Run, old: Run) -> str:
+    """New minus old by question; what lies within its noise is called so."""
+    lines = [
+        f"| {new.name} minus {old.name}, paired | difference | 95 % interval | |",
+        "|---|---|---|---|",
+    ]
+    titles = _MEASURES | {measure: measure for measure in new.measures if measure not in _MEASURES}
+    for measure, title in titles.items():
+        difference = new.minus(old, measure)
+        if difference is not None and measure not in _HIDDEN:
+            low, high = difference.interval
+            verdict = "" if difference.is_real else "no difference shown"
+            lines.append(f"| {title} | {difference.mean:+.3f} | {low:+.3f} to {high:+.3f} | {verdict} |")
+    return "\n".join(lines)
+
+
+def to_refusals(tradeoff: Tradeoff) -> str:
+    """What another threshold would do: chosen on one half of the questions, measured on the other."""
+    lines = [
+        "| refused below | chosen so that on one half | refusal recall | refusal precision | wrongly refused |",
+        "|---|---|---|---|---|",
+    ]
+    for point in tradeoff.points:
+        precision = "-" if point.precision is None else f"{point.precision}"
+        lines.append(
+            f"| {point.threshold:.2f} | {point.chosen} | {point.recall} | {precision} | {point.wrongly_refused} |"
+        )
+    return "\n".join(lines)
+
+
+def _cell(run: Run, measure: str) -> str:
+    estimate = run.estimate(measure)
+    if estimate is None:
+        return ""
+    if measure.endswith(("seconds", "tokens")) or measure == "words":
+        return f"{_median(run, measure):.3g} (median)"
+    asked = f", {estimate.questions}" if estimate.questions != len(run.scores) else ""
+    return f"{estimate}{asked}"
+
+
+def _median(run: Run, measure: str) -> float:
+    values = sorted(run.values(measure).values())
+    return values[len(values) // 2]
+
+
+def _pairs(new: Sequence[Run], old: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
+    pairs = [(after, before) for after, before in itertools.product(new, old) if after.name == before.name]
+    if not pairs and len(new) == len(old) == 1:
+        pairs = [(new[0], old[0])]
+    if not pairs:
+        raise InvalidInput("The two files have no run of the same name, so nothing can be paired.")
+    if not set(pairs[0][0].scores) & set(pairs[0][1].scores):
+        raise InvalidInput("The two files have no question in common, so nothing can be paired.")
+    yield from pairs

@@ -1,0 +1,113 @@
+"""Scores of many questions: their means with intervals, paired differences, and their form as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evals.statistics import Difference, Interval, bootstrap, compare_means
+from evals.tracking import params_of, track
+from evals.transcripts import Transcript, write_transcripts
+from rag.errors import InvalidInput
+from service.settings import Settings
+
+Conditions = Mapping[str, str]
+"""What was measured under: embedder, documents, prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean over the questions to which a measure applies, with its 95 % interval."""
+
+    value: float
+    interval: Interval
+    questions: int
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One way to answer, over one set of questions."""
+
+    name: str
+    scores: Mapping[str, Mapping[str, float]]
+    """Question id to measure to value."""
+    conditions: Conditions = field(default_factory=dict)
+    transcripts: Sequence[Transcript] = ()
+    """What was asked and answered, where it was kept: for judges."""
+
+    @property
+    def measures(self) -> list[str]:
+        """In the order in which they first occur."""
+        return list(dict.fromkeys(measure for scores in self.scores.values() for measure in scores))
+
+    def values(self, measure: str) -> dict[str, float]:
+        """By question, of those to which it applies."""
+        return {question: scores[measure] for question, scores in self.scores.items() if measure in scores}
+
+    def estimate(self, measure: str) -> Estimate | None:
+        """None where it applies to no question."""
+        values = list(self.values(measure).values())
+        if not values:
+            return None
+        return Estimate(value=sum(values) / len(values), interval=bootstrap(values), questions=len(values))
+
+    def minus(self, other: "Run", measure: str) -> Difference | None:
+        """Paired by question; None where the measure applies to none of the questions that both were asked."""
+        shared = [question for question in self.scores if question in other.scores]
+        new = [self.scores[question].get(measure) for question in shared]
+        old = [other.scores[question].get(measure) for question in shared]
+        return compare_means(new, old)
+
+
+def write_texts(runs: Sequence[Run], folder: Path) -> None:
+    """`<run>.jsonl` each: what was asked, found and answered, for `python -m evals judge`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for run in runs:
+        write_transcripts(run.transcripts, folder / f"{run.name.replace('/', '-')}.jsonl")
+
+
+def write_runs(runs: Sequence[Run], path: Path) -> None:
+    """`{run: {measure: mean, …, "intervals": …, "conditions": …, "scores": {question: {measure: value}}}}`."""
+    path.write_text(json.dumps({run.name: _to_json(run) for run in runs}, indent=1), encoding="utf-8")
+
+
+async def track_runs(runs: Sequence[Run], settings: Settings) -> None:
+    """A run in MLflow for each, with its conditions and the means of its measures."""
+    for run in runs:
+        await track(settings, run.name, params=params_of(settings) | {**run.conditions}, metrics=means_of(run))
+
+
+def means_of(run: Run) -> dict[str, float]:
+    return {measure: estimate.value for measure in run.measures if (estimate := run.estimate(measure))}
+
+
+def read_runs(path: Path) -> list[Run]:
+    """Raises `InvalidInput` for a file without the scores of single questions: nothing could be paired."""
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        return [
+            Run(name=name, scores=run["scores"], conditions=run.get("conditions", {})) for name, run in written.items()
+        ]
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"{path} has no scores of single questions, so no difference can be told from noise. "
+            "Write it with `python -m evals answers … --json`."
+        ) from error
+
+
+def _to_json(run: Run) -> dict[str, Any]:
+    estimates = {measure: estimate for measure in run.measures if (estimate := run.estimate(measure))}
+    return {
+        "questions": len(run.scores),
+        **{measure: estimate.value for measure, estimate in estimates.items()},
+        "intervals": {measure: estimate.interval for measure, estimate in estimates.items()},
+        "conditions": run.conditions,
+        "scores": run.scores,
+    }

@@ -1,0 +1,56 @@
+"""Questions whose answers are marked as spans in the documents: the form of Chroma's chunking evaluation.
+
+Smith and Troynikov, "Evaluating Chunking Strategies for Retrieval", Chroma, 2024. The set comes with their code,
+github.com/brandonstarxel/chunking_evaluation: `corpora/*.md` and `questions_df.csv`.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.errors import InvalidInput
+
+Span = tuple[int, int]
+"""Start and end in characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of one corpus, and where the answer stands in it."""
+
+    text: str
+    corpus: str
+    references: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """All corpora are searched together; each question is about one of them."""
+
+    corpora: Mapping[str, str]
+    questions: Sequence[Question]
+
+
+def read_benchmark(folder: Path) -> Benchmark:
+    """Raises `InvalidInput` for a folder of another form, and for a reference that is not where it says."""
+    try:
+        corpora = {path.stem: path.read_text() for path in sorted((folder / "corpora").glob("*.md"))}
+        with (folder / "questions_df.csv").open(newline="") as file:
+            questions = [_to_question(row, corpora) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError) as error:
+        raise InvalidInput(f"{folder} is no chunking benchmark (corpora/*.md, questions_df.csv): {error!r}") from error
+    return Benchmark(corpora=corpora, questions=questions)
+
+
+def _to_question(row: Mapping[str, str], corpora: Mapping[str, str]) -> Question:
+    references = json.loads(row["references"])
+    for reference in references:
+        if corpora[row["corpus_id"]][reference["start_index"] : reference["end_index"]] != reference["content"]:
+            raise ValueError(f"a reference of {row['question']!r} is not where it says")
+    return Question(
+        text=row["question"],
+        corpus=row["corpus_id"],
+        references=tuple((reference["start_index"], reference["end_index"]) for reference in references),
+    )

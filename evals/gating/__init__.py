@@ -1,0 +1,1 @@
+"""What a change must not make worse."""

@@ -1,0 +1,1 @@
+"""Judges: how far they agree with people, and what they say of answers."""

@@ -1,0 +1,36 @@
+"""Many judgements, a few at once."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.progress import Progress
+
+from rag.errors import BadResponse
+from service.judging.base import Judge, Verdict
+from service.prompting.base import PromptTemplate
+
+
+async def judge_all(
+    judge: Judge, rubric: PromptTemplate, inputs: Sequence[Mapping[str, str]], *, concurrency: int
+) -> list[Verdict | None]:
+    """In the order of the inputs; None where there is no verdict. Raises `Unavailable` when the judge stays away."""
+    slots = asyncio.Semaphore(concurrency)
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"{judge.name} {rubric.version}", total=len(inputs))
+
+        async def one(values: Mapping[str, str]) -> Verdict | None:
+            async with slots:
+                try:
+                    return await judge.judge(rubric, values)
+                except BadResponse:  # No verdict, or an input that the judge's server refuses, such as one too long.
+                    return None
+                finally:
+                    progress.advance(task)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(values)) for values in inputs]
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -1,0 +1,62 @@
+"""Verdicts that were given before: an interrupted run goes on where it stood."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from service.judging.base import Judge, Unreadable, Verdict
+from service.prompting.base import PromptTemplate
+
+_UNREADABLE = ""
+
+
+class CachedJudge:
+    """The wrapped judge, asked once for the same judge, rubric text and input; unreadable answers are kept too."""
+
+    def __init__(self, judge: Judge, path: Path) -> None:
+        self._judge = judge
+        self._path = path
+        self._labels = _read(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def name(self) -> str:
+        return self._judge.name
+
+    async def judge(self, rubric: PromptTemplate, values: Mapping[str, str]) -> Verdict:
+        key = self._key(rubric, values)
+        label = self._labels.get(key)
+        if label is None:
+            label = await self._ask(rubric, values)
+            self._keep(key, label)
+        if label == _UNREADABLE:
+            raise Unreadable("The judge's answer was no verdict.")
+        return Verdict(rubric=rubric.version, label=label, score=rubric.verdicts[label])
+
+    async def _ask(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
+        try:
+            return (await self._judge.judge(rubric, values)).label
+        except Unreadable:  # Asked again at temperature 0 it would say the same.
+            return _UNREADABLE
+
+    def _key(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
+        identity = [self.name, rubric.version.hash, sorted(rubric.verdicts), sorted(values.items())]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+    def _keep(self, key: str, label: str) -> None:
+        self._labels[key] = label
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([key, label]) + "\n")
+
+
+def _read(path: Path) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for line in lines:
+        try:
+            key, label = json.loads(line)
+        except ValueError:  # The last line of a run that was killed.
+            continue
+        labels[key] = label
+    return labels

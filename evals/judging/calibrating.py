@@ -1,0 +1,94 @@
+"""A judge against people: what `python -m evals calibrate` measures."""
+
+from collections.abc import Sequence
+
+from evals.judging.agreement import Comparison, compare
+from evals.judging.asking import judge_all
+from evals.judging.labelled import Labelled, LabelledPair
+from evals.judging.pairs import PREFERENCES, prefer
+from service.judging.base import Judge, Subject, Verdict
+from service.judging.calibration import Agreement
+from service.judging.rubrics import PAIRWISE, load_rubric
+from service.prompting.base import PromptTemplate
+
+# Scores nearer than this are one and the same: a model's rubric has steps of a half, the lexical judge has none.
+_SAME_SCORE = 0.04
+
+
+async def calibrate(
+    judge: Judge, data: Labelled, rubrics: Sequence[str] | None = None, *, concurrency: int
+) -> list[Agreement]:
+    """Answers: faithfulness. Pairs: preference in both orders, and completeness from the scores of each answer."""
+    found: list[Agreement] = []
+    if data.answers:
+        found.append(await _faithfulness(judge, data, concurrency))
+    if data.pairs:
+        if rubrics is None or PAIRWISE in rubrics:
+            found.append(await _preference(judge, data, concurrency))
+        if rubrics is None or "completeness" in rubrics:
+            found.append(await _completeness(judge, data, concurrency))
+    return found
+
+
+def agreement_of_people(pairs: Sequence[LabelledPair]) -> Comparison:
+    """The two readers of each pair beside each other: no judge can be asked for more."""
+    return compare([[pair.overall[0]] for pair in pairs], [pair.overall[1] for pair in pairs], PREFERENCES)
+
+
+async def _faithfulness(judge: Judge, data: Labelled, concurrency: int) -> Agreement:
+    rubric = await load_rubric("faithfulness")
+    subjects = [Subject(question=case.question, passages=[], answer=case.answer) for case in data.answers]
+    inputs = [subject.to_values() for subject in subjects]
+    verdicts = await judge_all(judge, rubric, inputs, concurrency=concurrency)
+    human = [["unfaithful" if case.hallucinated else "faithful"] for case in data.answers]
+    judged = [verdict.label if verdict else None for verdict in verdicts]
+    return _to_agreement(judge, rubric, data.name, compare(human, judged, list(rubric.verdicts)))
+
+
+async def _preference(judge: Judge, data: Labelled, concurrency: int) -> Agreement:
+    rubric = await load_rubric(PAIRWISE)
+    preferences = await prefer(judge, rubric, [case.pair for case in data.pairs], concurrency=concurrency)
+    comparison = compare([case.overall for case in data.pairs], preferences.of, PREFERENCES)
+    return _to_agreement(
+        judge, rubric, f"{data.name}, overall", comparison, position_bias=round(preferences.position_bias, 4)
+    )
+
+
+async def _completeness(judge: Judge, data: Labelled, concurrency: int) -> Agreement:
+    rubric = await load_rubric("completeness")
+    subjects = [
+        Subject(question=case.pair.question, passages=[case.pair.passages], answer=answer)
+        for case in data.pairs
+        for answer in (case.pair.first, case.pair.second)
+    ]
+    verdicts = await judge_all(judge, rubric, [subject.to_values() for subject in subjects], concurrency=concurrency)
+    judged = [_better(one, other) for one, other in zip(verdicts[::2], verdicts[1::2], strict=True)]
+    comparison = compare([case.completeness for case in data.pairs], judged, PREFERENCES)
+    return _to_agreement(judge, rubric, f"{data.name}, completeness", comparison)
+
+
+def _better(one: Verdict | None, other: Verdict | None) -> str | None:
+    if one is None or other is None:
+        return None
+    if abs(one.score - other.score) < _SAME_SCORE:
+        return "tie"
+    return "first" if one.score > other.score else "second"
+
+
+def _to_agreement(
+    judge: Judge, rubric: PromptTemplate, data: str, comparison: Comparison, *, position_bias: float | None = None
+) -> Agreement:
+    low, high = comparison.interval
+    return Agreement(
+        judge=judge.name,
+        rubric=str(rubric.version),
+        rubric_hash=rubric.version.hash,
+        data=data,
+        cases=comparison.cases,
+        failures=comparison.failures,
+        agreement=round(comparison.agreement, 4),
+        kappa=round(comparison.kappa, 4),
+        interval=(round(low, 4), round(high, 4)),
+        confusion=comparison.confusion,
+        position_bias=position_bias,
+    )

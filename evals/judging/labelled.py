@@ -1,0 +1,103 @@
+"""Public answers with labels by people: what a judge is measured by."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evals.judging.pairs import Pair, Preference
+from rag.errors import InvalidInput
+
+_SEED = 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledAnswer:
+    """HaluEval, general: an answer of ChatGPT, and whether people found something made up in it (Li et al., 2023)."""
+
+    question: str
+    answer: str
+    hallucinated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledPair:
+    """RAGChecker's meta-evaluation: two answers, which two people compared with the right one (Ru et al., 2024)."""
+
+    pair: Pair
+    completeness: Sequence[Preference]
+    overall: Sequence[Preference]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """A data set; one of the two kinds of cases is empty."""
+
+    name: str
+    answers: Sequence[LabelledAnswer] = ()
+    pairs: Sequence[LabelledPair] = ()
+
+    def sample(self, count: int | None) -> "Labelled":
+        """All, or always the same of them."""
+        return replace(self, answers=_choose(self.answers, count), pairs=_choose(self.pairs, count))
+
+    def held_out(self) -> "Labelled":
+        """Every second case: those on which nothing was chosen."""
+        return replace(self, name=f"{self.name} (second half)", answers=self.answers[1::2], pairs=self.pairs[1::2])
+
+
+def read_labelled(folder: Path) -> Labelled:
+    """By the file in it: `general_data.json` or `human_labeled_data.json`, as published."""
+    answers, pairs = folder / "general_data.json", folder / "human_labeled_data.json"
+    try:
+        if answers.exists():
+            lines = answers.read_text(encoding="utf-8").splitlines()
+            return Labelled(name=folder.name, answers=[_to_answer(json.loads(line)) for line in lines])
+        return Labelled(name=folder.name, pairs=_to_pairs(json.loads(pairs.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidInput(
+            f"{folder} holds no labelled answers: neither HaluEval's general_data.json nor RAGChecker's "
+            f"human_labeled_data.json can be read there ({error})."
+        ) from error
+
+
+def _to_answer(entry: dict[str, Any]) -> LabelledAnswer:
+    return LabelledAnswer(
+        question=entry["user_query"], answer=entry["chatgpt_response"], hallucinated=entry["hallucination"] == "yes"
+    )
+
+
+def _to_pairs(entries: Sequence[dict[str, Any]]) -> list[LabelledPair]:
+    """One for each pair: the file has an entry for each of its two readers."""
+    read: dict[Pair, list[dict[str, Any]]] = {}
+    for entry in entries:
+        pair = Pair(
+            question=entry["query"],
+            passages=entry["gt_answer"],
+            first=entry["model1"]["response"],
+            second=entry["model2"]["response"],
+        )
+        read.setdefault(pair, []).append(entry)
+    return [
+        LabelledPair(
+            pair=pair,
+            completeness=[_preference(entry["completeness_label"]) for entry in both],
+            overall=[_preference(entry["overall_label"]) for entry in both],
+        )
+        for pair, both in read.items()
+    ]
+
+
+def _preference(label: int) -> Preference:
+    """From -2, the first is much better, to 2, the second is."""
+    if label == 0:
+        return "tie"
+    return "second" if label > 0 else "first"
+
+
+def _choose(cases: Sequence[T], count: int | None) -> Sequence[T]:
+    return random.Random(_SEED).sample(cases, count) if count and count < len(cases) else cases

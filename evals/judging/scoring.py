@@ -1,0 +1,121 @@
+"""What a judge says of answers: what `python -m evals judge` measures."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evals.judging.asking import judge_all
+from evals.judging.pairs import PREFERENCES, Pair, prefer
+from evals.statistics import Interval, bootstrap
+from evals.transcripts import Transcript
+from rag.errors import InvalidInput
+from service.judging.base import Judge
+from service.judging.calibration import Agreement, Calibrations
+from service.judging.rubrics import PAIRWISE, load_rubric, load_rubrics
+
+HEADER = (
+    "| judge | rubric | answers | no verdict | score (95 %) | verdicts | agreement with people |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One rubric over many answers, beside what is known of the judge."""
+
+    judge: str
+    rubric: str
+    hash: str
+    answers: int
+    failures: int
+    score: float
+    interval: Interval
+    verdicts: Mapping[str, int]
+    calibrations: Sequence[Agreement]
+    position_bias: float | None = None
+
+    def to_row(self) -> str:
+        low, high = self.interval
+        verdicts = ", ".join(f"{label} {count}" for label, count in self.verdicts.items())
+        if self.position_bias is not None:
+            verdicts += f"; {self.position_bias:.0%} changed with the order and count as ties"
+        known = "; ".join(map(str, self.calibrations)) or "**not calibrated**"
+        return (
+            f"| {self.judge} | {self.rubric} `{self.hash}` | {self.answers} | {self.failures} "
+            f"| {self.score:.3f} ({low:.3f} to {high:.3f}) | {verdicts} | {known} |"
+        )
+
+
+async def judge_answers(
+    judge: Judge,
+    transcripts: Sequence[Transcript],
+    rubrics: Sequence[str],
+    calibrations: Calibrations,
+    *,
+    concurrency: int,
+) -> list[Judgement]:
+    """Answers that were refused are left out: there is nothing in them to judge."""
+    inputs = [transcript.to_subject().to_values() for transcript in transcripts if not transcript.refused]
+    judgements = []
+    for rubric in await load_rubrics(rubrics):
+        verdicts = await judge_all(judge, rubric, inputs, concurrency=concurrency)
+        given = [verdict for verdict in verdicts if verdict]
+        scores = [verdict.score for verdict in given]
+        counts = Counter(verdict.label for verdict in given)
+        judgements.append(
+            Judgement(
+                judge=judge.name,
+                rubric=str(rubric.version),
+                hash=rubric.version.hash,
+                answers=len(inputs),
+                failures=len(inputs) - len(given),
+                score=sum(scores) / len(scores) if scores else 0.0,
+                interval=bootstrap(scores),
+                verdicts={label: counts[label] for label in rubric.verdicts},
+                calibrations=calibrations.of(judge.name, rubric.version),
+            )
+        )
+    return judgements
+
+
+async def judge_pairs(
+    judge: Judge,
+    first: Sequence[Transcript],
+    second: Sequence[Transcript],
+    calibrations: Calibrations,
+    *,
+    concurrency: int,
+) -> list[Judgement]:
+    """Two files of answers to the same questions; 1 is for the first file, 0 for the second."""
+    others = {transcript.id: transcript for transcript in second}
+    shared = [(one, others[one.id]) for one in first if one.id in others]
+    if not shared:
+        raise InvalidInput("The two files share no question, so there is nothing to compare.")
+    rubric = await load_rubric(PAIRWISE)
+    pairs = [
+        Pair(
+            question=one.question,
+            passages=str(one.to_subject().to_values()["passages"]),
+            first=one.answer,
+            second=other.answer,
+        )
+        for one, other in shared
+    ]
+    preferences = await prefer(judge, rubric, pairs, concurrency=concurrency)
+    given = [preference for preference in preferences.of if preference]
+    scores = [rubric.verdicts[preference] for preference in given]
+    counts = Counter(given)
+    return [
+        Judgement(
+            judge=judge.name,
+            rubric=str(rubric.version),
+            hash=rubric.version.hash,
+            answers=len(pairs),
+            failures=len(pairs) - len(given),
+            score=sum(scores) / len(scores) if scores else 0.0,
+            interval=bootstrap(scores),
+            verdicts={label: counts[label] for label in PREFERENCES},
+            calibrations=calibrations.of(judge.name, rubric.version),
+            position_bias=preferences.position_bias,
+        )
+    ]

@@ -1,0 +1,1 @@
+"""The two programs at work: speed, memory, latency."""

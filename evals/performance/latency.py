@@ -1,0 +1,122 @@
+"""How long it takes to find passages for one question, the model included.
+
+The passages are made of a folder's words in another order each time, with vectors of any direction: neither of the
+two rankings can tell, and nothing needs to be embedded.
+"""
+
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.embedding.factory import open_embedder
+from rag.errors import InvalidInput
+from rag.http import open_session
+from rag.settings import EdgeStoreSettings
+from rag.store.factory import open_reader, open_writer
+from rag.types import Chunk, DocumentId, EmbedderIdentity, Point, Scope
+from service.retrieval import Retriever
+from service.settings import Settings
+from service.stopwatch import Stopwatch
+
+HEADER = "| questions | passages | embed p50 | search p50 | together p50 | p95 | p99 |\n|---|---|---|---|---|---|---|"
+_SCOPE = Scope(tenant="evaluation")
+_SEED = 20
+_WORDS_PER_PASSAGE = 130
+_WORDS_PER_QUESTION = 9
+_WARM = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Times in seconds."""
+
+    questions: int
+    passages: int
+    embed_p50: float
+    search_p50: float
+    p50: float
+    p95: float
+    p99: float
+
+    def to_row(self) -> str:
+        times = (self.embed_p50, self.search_p50, self.p50, self.p95, self.p99)
+        return f"| {self.questions} | {self.passages} | {' | '.join(f'{time * 1000:.1f} ms' for time in times)} |"
+
+
+async def measure_latency(folder: Path, settings: Settings, *, passages: int, questions: int) -> list[Latency]:
+    """One question after the other, in the embedded store."""
+    words = _words_of(folder)
+    chosen = random.Random(_SEED)
+    asked = [" ".join(chosen.sample(words, _WORDS_PER_QUESTION)) + "?" for _ in range(_WARM + questions)]
+    with tempfile.TemporaryDirectory() as scratch:
+        async with (
+            open_session(settings.http) as session,
+            open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        ):
+            await _fill(Path(scratch), embedder.identity, words, passages)
+            async with open_reader(EdgeStoreSettings(), embedder.identity, root=Path(scratch)) as store:
+                retriever = Retriever(store, settings.retrieval)
+                spent = []
+                for question in asked:
+                    began = time.perf_counter()
+                    vector = await embedder.embed_query(question)
+                    embedded = time.perf_counter()
+                    await retriever.retrieve(
+                        _SCOPE, question, vector, limit=settings.retrieval.limit, watch=Stopwatch()
+                    )
+                    spent.append((embedded - began, time.perf_counter() - embedded))
+    return [_to_latency(np.array(spent[_WARM:]), passages)]
+
+
+def _words_of(folder: Path) -> list[str]:
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*.md"))]
+    words = " ".join(texts).split()
+    if len(words) < _WORDS_PER_PASSAGE:
+        raise InvalidInput(f"{folder} has too few words in Markdown files to make passages of.")
+    return words
+
+
+async def _fill(root: Path, embedder: EmbedderIdentity, words: Sequence[str], passages: int) -> None:
+    mixed, vectors = random.Random(_SEED), np.random.default_rng(_SEED)
+    points = []
+    for number in range(passages):
+        vector = vectors.standard_normal(embedder.dimension, dtype=np.float32)
+        text = " ".join(mixed.choices(words, k=_WORDS_PER_PASSAGE))
+        points.append(Point(chunk=_to_chunk(number, text), vector=vector / np.linalg.norm(vector)))
+    async with open_writer(EdgeStoreSettings(), embedder, root=root) as store:
+        await store.stage(_SCOPE, points)
+        for point in points:
+            await store.commit(_SCOPE, point.chunk.document_id, point.chunk.version)
+        await store.publish()
+
+
+def _to_chunk(number: int, text: str) -> Chunk:
+    return Chunk(
+        id=str(uuid5(NAMESPACE_URL, str(number))),
+        document_id=DocumentId(f"d{number}"),
+        uri=f"made:{number}",
+        media_type="text/plain",
+        title=f"Passage {number}",
+        heading_path=(),
+        text=text,
+        ordinal=0,
+        version="v1",
+        ingested_at=0.0,
+        chunk_count=1,
+    )
+
+
+def _to_latency(spent: npt.NDArray[np.float64], passages: int) -> Latency:
+    together = spent.sum(axis=1)
+    p50, p95, p99 = (float(value) for value in np.percentile(together, [50, 95, 99]))
+    embed, search = (float(value) for value in np.median(spent, axis=0))
+    return Latency(
+        questions=len(spent), passages=passages, embed_p50=embed, search_p50=search, p50=p50, p95=p95, p99=p99
+    )

@@ -1,0 +1,214 @@
+"""What ingestion keeps in memory as the corpus grows, and how much of that is the store's data."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import psutil
+
+from ingest.batching import open_batcher
+from ingest.intake import Intake
+from ingest.pipeline import Pipeline
+from ingest.publishing import publish_now
+from ingest.report import Summary
+from ingest.resources import Models, open_models, open_store
+from ingest.settings import Settings
+from ingest.sources.base import Rejection, Unit
+from rag.errors import BadResponse
+from rag.settings import read_settings
+from rag.store.base import Survey, VectorStore
+from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, RawDocument, Scope, ScoredChunk, Vector
+
+Kind = Literal["model", "fake"]
+"""The real embedder, or one that costs nothing, behind the same port."""
+Place = Literal["edge", "none"]
+"""The embedded store, or one that forgets, behind the same port: what grows beside it is the pipeline's."""
+
+HEADER = (
+    "| documents | embedder | store | chunks | seconds | ingesting process, MiB | of it anonymous | of it files "
+    "| parsing processes, MiB | graph builder, MiB | all at once, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|"
+)
+_SCOPE = Scope(tenant="default")
+_SAMPLE_SECONDS = 0.2
+_PUBLISH_EVERY = 10_000
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The most that each part had at any moment, in MiB of resident memory."""
+
+    documents: int
+    embedder: Kind
+    store: Place
+    chunks: int
+    seconds: float
+    process: float
+    anonymous: float
+    """Of the process: what it allocated itself; the rest is mapped files, libraries and the store's data."""
+    files: float
+    parsers: float
+    builder: float
+    total: float
+
+    def to_row(self) -> str:
+        return (
+            f"| {self.documents:,} | {self.embedder} | {self.store} | {self.chunks:,} | {self.seconds:.0f} "
+            f"| {self.process:.0f} | {self.anonymous:.0f} | {self.files:.0f} | {self.parsers:.0f} "
+            f"| {self.builder:.0f} | {self.total:.0f} |"
+        )
+
+
+def measure_memory(sizes: Sequence[int], kinds: Sequence[Kind], places: Sequence[Place]) -> Iterator[Peak]:
+    """Each in a process of its own, and on documents that are written as they are asked for."""
+    for kind in kinds:
+        for place in places:
+            for size in sizes:
+                yield _measure(size, kind, place)
+
+
+def _measure(documents: int, kind: Kind, place: Place) -> Peak:
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "evals.performance.memory", str(documents), kind, place, scratch]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        watch = _Watch(process.pid)
+        thread = threading.Thread(target=watch.run)
+        thread.start()
+        output, _ = process.communicate()
+        watch.ended.set()
+        thread.join()
+    if process.returncode != 0:
+        raise BadResponse(f"The ingesting process ended with status {process.returncode}.")
+    done: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return Peak(documents=documents, embedder=kind, store=place, **(done | watch.peak))
+
+
+class _Watch:
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self.peak: dict[str, float] = defaultdict(float)
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(_SAMPLE_SECONDS):
+            try:
+                self._sample()
+            except psutil.Error:  # A process that has just ended.
+                continue
+
+    def _sample(self) -> None:
+        own = self._process.memory_info()
+        parts = {"process": own.rss, "files": own.shared, "anonymous": own.rss - own.shared, "parsers": 0, "builder": 0}
+        for child in self._process.children(recursive=True):
+            part = "builder" if "qdrant_edge" in " ".join(child.cmdline()) else "parsers"
+            parts[part] += child.memory_info().rss
+        parts["total"] = parts["process"] + parts["parsers"] + parts["builder"]
+        for part, size in parts.items():
+            self.peak[part] = max(self.peak[part], round(size / _MIB, 1))
+
+
+async def _ingest(documents: int, kind: Kind, place: Place, settings: Settings) -> dict[str, Any]:
+    summary = Summary()
+    async with AsyncExitStack() as stack:
+        models = await stack.enter_async_context(open_models(settings))
+        if kind == "fake":
+            embedder = _FakeEmbedder(models)
+            models = replace(models, embedder=embedder, batcher=await stack.enter_async_context(open_batcher(embedder)))
+        store: VectorStore = _NoStore()
+        if place == "edge":
+            store = await stack.enter_async_context(open_store(settings, models))
+        intake = Intake(Pipeline(store, models.batcher, models.cutters), _SCOPE, summary.add, remember=False)
+        for start in range(0, documents, _PUBLISH_EVERY):
+            await intake.take_in(_units(range(start, min(start + _PUBLISH_EVERY, documents))))
+            await publish_now(store)
+    return {"chunks": summary.chunks, "seconds": round(summary.seconds, 1)}
+
+
+async def _units(numbers: range) -> AsyncIterator[Unit | Rejection]:
+    for number in numbers:
+        yield _unit(number)
+
+
+def _unit(number: int) -> Unit:
+    words = " ".join(f"word{(number * 7 + n * n) % 5_003}" for n in range(60))
+    document_id, uri = DocumentId(f"{number:032x}"), f"memory:///{number}"
+
+    async def fetch(_: str) -> RawDocument:
+        body = f"# Document {number}\n\n{words}.".encode()
+        return RawDocument(id=document_id, uri=uri, media_type="text/markdown", body=body)
+
+    return Unit(id=document_id, uri=uri, fetch=fetch)
+
+
+class _FakeEmbedder:
+    """Directions that follow from the text, without a model."""
+
+    def __init__(self, models: Models) -> None:
+        self.identity = models.embedder.identity
+        self.batch_size = models.embedder.batch_size
+        self.concurrency = models.embedder.concurrency
+
+    async def embed_query(self, text: str) -> Vector:
+        [vector] = await self.embed_passages([text])
+        return vector
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+        await asyncio.sleep(0)
+        random = [np.random.default_rng(abs(hash(text))).standard_normal(self.identity.dimension) for text in texts]
+        return [(vector / np.linalg.norm(vector)).astype(np.float32) for vector in random]
+
+
+class _NoStore:
+    """Takes everything and keeps nothing."""
+
+    async def search(
+        self,
+        scope: Scope,  # noqa: ARG002 - the port's names
+        query: Query,  # noqa: ARG002
+        *,
+        limit: int,  # noqa: ARG002
+        where: ChunkFilter = EVERYTHING,  # noqa: ARG002
+    ) -> list[ScoredChunk]:
+        return []
+
+    async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:  # noqa: ARG002
+        return
+        yield
+
+    async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:  # noqa: ARG002
+        return
+        yield
+
+    async def survey(self, *, since: float) -> Survey:  # noqa: ARG002
+        return Survey(tenants=(), documents=0, chunks=0, recent_chunks=0, newest=None)
+
+    async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
+        pass
+
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
+        pass
+
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
+        pass
+
+    async def publish(self) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    wanted, embedder_kind, store_kind, folder = sys.argv[1:]
+    read = read_settings(Settings)
+    scratch_dir = Path(folder)
+    (scratch_dir / "models").symlink_to(read.models_dir.resolve())
+    apart = read.model_copy(update={"data_dir": scratch_dir})
+    print(json.dumps(asyncio.run(_ingest(int(wanted), embedder_kind, store_kind, apart))))  # type: ignore[arg-type]

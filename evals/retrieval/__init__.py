@@ -1,0 +1,1 @@
+"""Documents found for questions that people have judged, with a reranker and without."""

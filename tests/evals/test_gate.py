@@ -1,0 +1,64 @@
+"""The gate, as CI runs it: open for the system as it is, closed for one that somebody broke."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evals.gating.gate import RED
+from evals.performance.programs import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_gate(broken: str, data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.fakes.broken_system", broken, *(arguments or ("gate",))],
+        env=environment(data_dir),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def fallen(table: str) -> set[str]:
+    return set(re.findall(r"^\| ([^|]+) \|.*(?:fell|not measured) \|$", table, re.MULTILINE))
+
+
+def test_the_system_as_it_is_passes_and_the_table_is_written(data_dir, tmp_path):
+    run = run_gate("nothing", data_dir, "gate", "--markdown", str(tmp_path / "table.md"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = (tmp_path / "table.md").read_text()
+    assert table.startswith("### The gate is open")
+    assert "| what | baseline | now | difference, 95 % interval | verdict |" in table
+    assert fallen(table) == set()
+
+
+@pytest.mark.parametrize(
+    ("broken", "falls"),
+    [
+        ("ranks", {"search: nDCG@10", "search: RR@10"}),
+        ("chunks", {"search: nDCG@10", "search: R@5", "quote: citation_recall"}),
+        ("prompt", {"prompt: cited", "prompt: citation_recall"}),
+        ("numbers", {"prompt: citation_recall"}),
+    ],
+)
+def test_a_broken_system_closes_it(broken, falls, data_dir):
+    run = run_gate(broken, data_dir)
+    assert run.returncode == RED, run.stdout + run.stderr
+    assert falls <= fallen(run.stdout)
+    if broken in {"prompt", "numbers"}:
+        assert all(metric.startswith("prompt: ") for metric in fallen(run.stdout))
+    assert "make eval-accept" in run.stdout
+
+
+def test_a_baseline_is_not_changed_without_a_reason(data_dir):
+    before = (ROOT / "evals" / "baselines" / "golden.json").read_bytes()
+    run = run_gate("nothing", data_dir, "accept", "  ")
+    assert run.returncode == 1
+    assert "Say why" in run.stderr
+    assert (ROOT / "evals" / "baselines" / "golden.json").read_bytes() == before

@@ -1,0 +1,85 @@
+"""Two prompts over the same questions: what differs is told from noise."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import HttpUrl
+
+from evals.answers.gold import GoldQuestion, Place, QuestionSet
+from evals.answers.prompts import are_prompts, compare_prompts
+from evals.answers.report import to_differences
+from evals.answers.results import write_texts
+from evals.datasets import CorpusDocument
+from evals.gating.stand_in import serve_stand_in
+from evals.transcripts import read_transcripts
+from rag.errors import InvalidInput
+from service.prompting.folder import PACKAGED
+from service.settings import OpenAIGeneratorSettings, PromptSettings, Settings
+
+TOWNS = ["Aldera", "Bremsk", "Corvany", "Dunmere", "Elsford", "Fenwick", "Garlow", "Hexley", "Ibstead", "Jarvis Bay"]
+FACTS = {town: f"The bridge of {town} was opened in {1900 + number}." for number, town in enumerate(TOWNS)}
+QUESTIONS = QuestionSet(
+    name="bridges",
+    documents=[CorpusDocument(id=town, title=town, text=fact) for town, fact in FACTS.items()],
+    questions=[
+        GoldQuestion(
+            id=town,
+            text=f"When was the bridge of {town} opened?",
+            kind="direct",
+            needs=[[Place(document=town, quote=fact)]],
+        )
+        for town, fact in FACTS.items()
+    ],
+)
+
+
+@pytest.fixture
+def prompts(tmp_path) -> Path:
+    """The packaged first version, and one that asks for no citations."""
+    folder = tmp_path / "prompts" / "answer"
+    folder.mkdir(parents=True)
+    text = (PACKAGED / "answer" / "v1.md").read_text()
+    (folder / "v1.md").write_text(text)
+    marker = "After each sentence put the number of the passage that supports it in square brackets, like [1]. "
+    assert marker in text
+    (folder / "bare.md").write_text(text.replace(marker, ""))
+    return folder.parent
+
+
+async def compared(data_dir, prompts, *names):
+    async with serve_stand_in() as stand_in:
+        generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(stand_in.url), model="stand-in")
+        settings = Settings(data_dir=data_dir, generator=generator, prompt=PromptSettings(folder=prompts))
+        return await compare_prompts(names, QUESTIONS, settings)
+
+
+async def test_a_prompt_that_asks_for_no_citations_is_shown_to_be_worse(data_dir, prompts, tmp_path):
+    bare, usual = await compared(data_dir, prompts, "answer/bare", "answer/v1")
+    difference = bare.run.minus(usual.run, "cited")
+    assert difference.is_real
+    assert difference.mean < 0
+    assert "answer/bare minus answer/v1" in to_differences(bare.run, usual.run)
+    assert usual.prompt.hash in usual.run.conditions["prompt"]
+    write_texts([bare.run, usual.run], tmp_path / "texts")
+    [first, *_] = read_transcripts(tmp_path / "texts" / "answer-bare.jsonl")
+    assert FACTS[first.id] in " ".join(first.passages)
+
+
+async def test_a_prompt_beside_itself_shows_no_difference(data_dir, prompts):
+    one, same = await compared(data_dir, prompts, "answer/v1", "answer/v1")
+    assert not one.run.minus(same.run, "cited").is_real
+    assert not one.run.minus(same.run, "groundedness").is_real
+
+
+async def test_a_version_that_is_not_there_is_named(data_dir, prompts):
+    with pytest.raises(InvalidInput, match="bare, v1"):
+        await compared(data_dir, prompts, "answer/v1", "answer/v9")
+
+
+def test_a_prompt_is_told_from_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert are_prompts("answer/v1", "answer/v2")
+    assert not are_prompts("before.json", "after.json")
+    (tmp_path / "answer").mkdir()
+    (tmp_path / "answer" / "v1").write_text("{}")
+    assert not are_prompts("answer/v1", "answer/v2")

@@ -1,0 +1,73 @@
+"""`python -m evals` over a system that somebody broke: the first argument says how."""
+
+import itertools
+import random
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from evals.__main__ import main
+from ingest.isolation.cutters import Cutters
+from service.generation.openai import OpenAIGenerator
+from service.retrieval import Retriever
+
+
+def shuffle_ranks() -> None:
+    whole = Retriever.retrieve
+    dice = random.Random(5)
+
+    async def retrieve(self, *arguments, **options):
+        hits = list(await whole(self, *arguments, **options))
+        dice.shuffle(hits)
+        return hits
+
+    Retriever.retrieve = retrieve
+
+
+def lose_half_of_the_text() -> None:
+    whole = Cutters.cut
+
+    async def cut(self, *arguments, **options):
+        chunks = await whole(self, *arguments, **options)
+        return [replace(chunk, text=chunk.text[: len(chunk.text) // 2] or chunk.text) for chunk in chunks]
+
+    Cutters.cut = cut
+
+
+def ask_for_no_citations() -> None:
+    whole = OpenAIGenerator.generate
+
+    def generate(self, prompt):
+        return whole(self, replace(prompt, system=without_brackets(prompt.system), user=prompt.user))
+
+    def without_brackets(rules: str) -> str:
+        sentences = re.split(r"(?<=\.)\s+", rules)
+        return " ".join(sentence for sentence in sentences if "[" not in sentence and "bracket" not in sentence)
+
+    OpenAIGenerator.generate = generate
+
+
+def shift_numbers() -> None:
+    """The prompt counts passages from 0, the answer's citations from 1."""
+    whole = OpenAIGenerator.generate
+
+    def generate(self, prompt):
+        numbers = itertools.count()
+        user = re.sub(r"^\[\d+\] ", lambda _: f"[{next(numbers)}] ", prompt.user, flags=re.MULTILINE)
+        return whole(self, replace(prompt, user=user))
+
+    OpenAIGenerator.generate = generate
+
+
+BREAKS: dict[str, Callable[[], None]] = {
+    "nothing": lambda: None,
+    "ranks": shuffle_ranks,
+    "chunks": lose_half_of_the_text,
+    "prompt": ask_for_no_citations,
+    "numbers": shift_numbers,
+}
+
+if __name__ == "__main__":
+    BREAKS[sys.argv.pop(1)]()
+    sys.exit(main())
