@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ingest.pipeline import fetch_if_changed, stored_documents, version_of
@@ -14,7 +14,6 @@ from ingest.sources.base import Rejection, Source, Unit
 from ingest.sources.factory import build_source
 from ingest.sources.fetching import open_fetcher
 from rag.errors import InvalidInput, Locked, Unavailable
-from rag.metadata import NOTHING
 from rag.store.base import Catalogue
 from rag.store.factory import open_catalogue
 from rag.types import FIRST_CHUNKS, Chunk, DocumentId, Scope
@@ -30,7 +29,7 @@ class Watched:
     scope: Scope
     seconds: float
     ignore: Sequence[str] = ()
-    metadata: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=dict)
     prune: bool = False
 
 
