@@ -7,7 +7,7 @@ from rag.inbox.folder import FolderInbox
 from tests.faults.verdict import stored
 from tests.faults.workers import start_worker, wait_until_settled
 
-_SLOW = "[" * 200_000  # Minutes for any parser of Markdown that looks for the end of each link.
+_SLOW = "![a" * 600_000  # Minutes for any parser of Markdown that looks for the end of each link.
 _HUNGRY = "<p>too much for so little memory</p>\n" * 400_000
 _LIMIT_SECONDS = 12
 
