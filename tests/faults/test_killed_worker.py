@@ -65,9 +65,10 @@ def test_two_workers_share_an_inbox_and_one_goes_on_when_the_other_is_killed(dat
         workers[0].kill()
         wait_until_settled(data_dir)
     finally:
+        workers[0].kill()
+        workers[1].terminate()
         for worker in workers:
-            worker.kill()
-            worker.wait()
+            worker.wait(60)
     require_each_once(data_dir, _DOCUMENTS)
 
 
