@@ -47,7 +47,9 @@ def main() -> int:
     arguments = _parse_arguments()
     try:
         settings = read_settings(Settings)
-        configure_logging(settings)
+        # A person reads what a command prints; only a worker's news are for a log.
+        is_worker = arguments.command == "worker"
+        configure_logging(settings if is_worker else settings.model_copy(update={"log_level": "warning"}))
         log_retries()
         return asyncio.run(_command(arguments, settings))
     except GroundworkError as error:

@@ -1,22 +1,27 @@
 """`python -m ingest run`: sources in, a summary out."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from ingest.intake import Intake
 from ingest.pipeline import Outcome, Pipeline, prepare, stored_documents
 from ingest.publishing import publish_now
 from ingest.report import Summary, open_reporter
-from ingest.resources import open_models, open_store, open_store_to_read
+from ingest.resources import Models, open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.factory import build_sources
 from ingest.sources.fetching import open_fetcher
+from rag.errors import Locked
 from rag.metadata import NOTHING
 from rag.store.base import StoreReader, VectorStore
 from rag.types import FIRST_CHUNKS, DocumentId, Scope
 
 _PUBLISH_SECONDS = 60
+_TURN_SECONDS = 20.0
+_TRY_SECONDS = 0.3
 
 
 async def run(
@@ -70,7 +75,7 @@ async def _take_in(
     *,
     prune: bool,
 ) -> None:
-    async with open_models(settings) as models, open_store(settings, models) as store:
+    async with open_models(settings) as models, _open_store_in_turn(settings, models) as store:
         pipeline = Pipeline(store, models.batcher, models.cutters)
         changed = False
 
@@ -99,6 +104,22 @@ async def _take_in(
             await asyncio.gather(publishing, return_exceptions=True)
         if changed:
             await publish_now(store)
+
+
+@asynccontextmanager
+async def _open_store_in_turn(settings: Settings, models: Models) -> AsyncIterator[VectorStore]:
+    """A worker beside this run holds the embedded store while it has work; `Locked` where that takes too long."""
+    deadline = time.monotonic() + _TURN_SECONDS
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                store = await stack.enter_async_context(open_store(settings, models))
+                break
+            except Locked:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_TRY_SECONDS)
+        yield store
 
 
 async def _gone(source: Source, intake: Intake, store: StoreReader, scope: Scope) -> list[tuple[DocumentId, str]]:

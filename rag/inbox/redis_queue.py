@@ -75,7 +75,7 @@ def translated_errors() -> Iterator[None]:
     except exceptions.TimeoutError as error:
         raise TimedOut("Redis took longer than its time.") from error
     except (exceptions.ConnectionError, exceptions.ReadOnlyError) as error:
-        raise Unavailable(f"Redis cannot be reached: {error}") from error
+        raise Unavailable(f"Redis cannot be reached: {error} Is it running, and is RAG_INBOX__URL right?") from error
     except exceptions.OutOfMemoryError as error:
         raise Overloaded("Redis has no memory left for another document. Try again when some are taken in.") from error
     except exceptions.RedisError as error:

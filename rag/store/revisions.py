@@ -73,7 +73,10 @@ class Revisions:
             except BlockingIOError as error:
                 file.seek(0)
                 holder = file.read().strip() or "another process"
-                raise Locked(f"{self._root} is being written by {holder}. Wait for it, or stop it.") from error
+                raise Locked(
+                    f"{self._root} is being written by {holder}. Try again when it is done, or leave the work to a "
+                    "worker with `python -m ingest enqueue`."
+                ) from error
             file.truncate(0)
             file.write(f"process {os.getpid()} since {datetime.now(UTC):%H:%M:%S} UTC")
             file.flush()
