@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evals.gating.baseline import BASELINE
 from evals.gating.gate import RED
 from evals.performance.programs import environment
 
@@ -57,8 +58,8 @@ def test_a_broken_system_closes_it(broken, falls, data_dir):
 
 
 def test_a_baseline_is_not_changed_without_a_reason(data_dir):
-    before = (ROOT / "evals" / "baselines" / "golden.json").read_bytes()
+    before = BASELINE.read_bytes()
     run = run_gate("nothing", data_dir, "accept", "  ")
     assert run.returncode == 1
     assert "Say why" in run.stderr
-    assert (ROOT / "evals" / "baselines" / "golden.json").read_bytes() == before
+    assert BASELINE.read_bytes() == before

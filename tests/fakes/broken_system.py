@@ -18,9 +18,8 @@ def shuffle_ranks() -> None:
     dice = random.Random(5)
 
     async def retrieve(self, *arguments, **options):
-        hits = list(await whole(self, *arguments, **options))
-        dice.shuffle(hits)
-        return hits
+        found = await whole(self, *arguments, **options)
+        return replace(found, hits=dice.sample(found.hits, len(found.hits)))
 
     Retriever.retrieve = retrieve
 

@@ -56,7 +56,7 @@ async def test_a_rejected_update_stands_beside_the_version_that_still_answers(pa
 
     await expect(row(page, "Field notes")).to_contain_text("The update was rejected: The file is binary, not text.")
     await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
-    await expect(row(page, "Field notes")).to_contain_text("1 passage")
+    await expect(row(page, "Field notes")).to_contain_text("12 passages")
 
 
 async def test_a_file_that_cannot_be_read_is_not_uploaded(page: Page) -> None:
