@@ -67,7 +67,11 @@ def test_keys_separate_tenants_and_roles(data_dir, handbook):
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3, 1.8])
 def test_a_signal_during_the_start_ends_it(data_dir, signum, seconds):
     process = subprocess.Popen(
-        [sys.executable, "-m", "service", "--port", "0"], env=environment(data_dir), stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "service", "--port", "0"],
+        env=environment(data_dir),
+        stderr=subprocess.DEVNULL,
+        # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no other thread runs here
     )
     time.sleep(seconds)
     process.send_signal(signum)
