@@ -179,4 +179,5 @@ def _translated() -> Iterator[None]:
     except (TypeError, ValueError, NotImplementedError) as error:
         raise InvalidInput(f"cannot be opened: {one_line(error)}") from error
     except Exception as error:
+        # Each driver has its own errors (botocore, google, azure), and none of them need be installed to name them.
         raise Unavailable(f"cannot be reached: {one_line(error)}") from error

@@ -267,4 +267,5 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        # The engine raises nothing narrower.
         raise Unavailable(f"The embedded store failed: {error}") from error
