@@ -14,6 +14,7 @@ import redis
 BINARY = shutil.which("valkey-server") or shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(BINARY is None, reason="no redis-server or valkey-server is installed")
 _START_SECONDS = 20
+_HIGHEST_PORT = 65535 - 10_000  # a node of a cluster also listens on its port plus 10,000
 
 
 class RedisServer:
@@ -28,11 +29,11 @@ class RedisServer:
 
     def start(self) -> None:
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
-        self.process = subprocess.Popen(
-            [str(BINARY), *arguments, "--appendonly", "yes", *self._options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        log = self._folder / "redis.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [str(BINARY), *arguments, "--appendonly", "yes", *self._options], stdout=output, stderr=output
+            )
         with self.client() as client:
             deadline = time.monotonic() + _START_SECONDS
             while True:
@@ -40,7 +41,8 @@ class RedisServer:
                     client.ping()
                     return
                 except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "Redis does not start."
+                    running = self.process.poll() is None and time.monotonic() < deadline
+                    assert running, f"Redis does not start: {log.read_text()}"
                     time.sleep(0.05)
 
     def kill(self) -> None:
@@ -64,7 +66,10 @@ def redis_server(folder: Path, *options: str) -> Iterator[RedisServer]:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    for _ in range(100):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port: int = listener.getsockname()[1]
+        if port <= _HIGHEST_PORT:
+            return port
+    raise OSError(f"No free port up to {_HIGHEST_PORT} was found.")
