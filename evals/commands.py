@@ -38,7 +38,16 @@ def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
 
 
-def print_table(header: str, rows: Sequence[Row], target: Path | None = None) -> None:
-    print("\n".join([header, *(row.to_row() for row in rows)]))
+def print_table(header: str, rows: Iterable[Row], target: Path | None = None) -> None:
+    """Each row as soon as it is there."""
+    print(header, flush=True)
+    printed = []
+    for row in rows:
+        print(row.to_row(), flush=True)
+        printed.append(row)
+    write_rows(printed, target)
+
+
+def write_rows(rows: Sequence[Row], target: Path | None) -> None:
     if target:
         target.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")

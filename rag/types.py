@@ -132,6 +132,8 @@ class Query:
     """Of the fused score, what BM25 gives: 0 searches by the vector alone, 1 by the words alone."""
     feedback: float = 0.0
     """How far the vector moves towards the best passage, to search once more with it (Rocchio, 1971); 0: once only."""
+    smoothing: float = 0.0
+    """What of a passage's score comes from the passages found that are nearest to it; 0: each stands alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,8 +69,13 @@ class Retriever:
 
     def to_query(self, question: str, vector: Vector) -> Query:
         """What the question asks the store for."""
-        share = words_share_of(question)
-        return Query(text=question, vector=vector, words_share=share, feedback=self._settings.feedback)
+        return Query(
+            text=question,
+            vector=vector,
+            words_share=words_share_of(question),
+            feedback=self._settings.feedback,
+            smoothing=self._settings.smoothing,
+        )
 
     async def expand(self, scope: Scope, hits: Sequence[ScoredChunk]) -> list[ScoredChunk]:
         """The same passages, longer: for whoever reads them as a whole."""

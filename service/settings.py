@@ -47,6 +47,9 @@ class RetrievalSettings(Part):
     feedback: float = Field(
         0.2, ge=0, le=1, description="How far the best passage found draws a second search to itself; 0: one search."
     )
+    smoothing: float = Field(
+        0.2, ge=0, lt=1, description="What of a passage's score comes from the two found that are nearest to it."
+    )
     per_document: int | None = Field(
         None, ge=1, description="Passages of one document, while others have something; unset: no matter how many."
     )

@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 from typing import get_args
 
-from evals.commands import Commands, add_json, print_table, some_of
+from evals.commands import Commands, add_json, print_table, some_of, write_rows
 from evals.performance import ingestion, latency, memory, serving
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
@@ -43,16 +43,24 @@ def add_commands(commands: Commands) -> None:
 
 
 def _ingestion(arguments: argparse.Namespace, _: Settings) -> None:
-    measuring = ingestion.measure_ingestion(
-        str(arguments.folder), read_settings(IngestSettings), rounds=arguments.rounds, documents=arguments.documents
-    )
-    rounds = asyncio.run(measuring)
-    print_table(ingestion.HEADER, rounds, arguments.json)
+    rounds = asyncio.run(_print_rounds(arguments))
+    write_rows(rounds, arguments.json)
     print(ingestion.to_summary(rounds))
 
 
+async def _print_rounds(arguments: argparse.Namespace) -> list[ingestion.Round]:
+    rounds = []
+    print(ingestion.HEADER, flush=True)
+    async for one in ingestion.measure_ingestion(
+        str(arguments.folder), read_settings(IngestSettings), rounds=arguments.rounds, documents=arguments.documents
+    ):
+        print(one.to_row(), flush=True)
+        rounds.append(one)
+    return rounds
+
+
 def _memory(arguments: argparse.Namespace, _: Settings) -> None:
-    peaks = list(memory.measure_memory(arguments.documents, arguments.embedder, arguments.store))
+    peaks = memory.measure_memory(arguments.documents, arguments.embedder, arguments.store)
     print_table(memory.HEADER, peaks, arguments.json)
 
 

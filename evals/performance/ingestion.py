@@ -74,7 +74,7 @@ def to_summary(rounds: Sequence[Round]) -> str:
     )
 
 
-async def measure_ingestion(folder: str, settings: Settings, *, rounds: int, documents: int) -> list[Round]:
+async def measure_ingestion(folder: str, settings: Settings, *, rounds: int, documents: int) -> AsyncIterator[Round]:
     """The same documents each time, the models open already: what is compared is the work, not the start.
 
     A folder with fewer documents than wanted is cut into pieces, each a document.
@@ -92,7 +92,8 @@ async def measure_ingestion(folder: str, settings: Settings, *, rounds: int, doc
             if not passages:
                 raise InvalidInput(f"{folder} has no documents that can be taken in.")
             await models.embedder.embed_passages(passages[:64])
-            return [await _measure_round(number, units, passages, settings, models) for number in range(1, rounds + 1)]
+            for number in range(1, rounds + 1):
+                yield await _measure_round(number, units, passages, settings, models)
 
 
 async def _measure_round(

@@ -1,7 +1,16 @@
-"""Two rankings to one: a weighted sum of their scores, each as a share of its ranking's best (docs/adr/0017)."""
+"""Two rankings to one: a weighted sum of their scores, each as a share of its ranking's best, and what the passages
+found say of one another (docs/adr/0017)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rag.types import Point
+
+SMOOTHED = 50
+"""So many of the best are compared with one another."""
+_NEIGHBOURS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +51,29 @@ def fuse(dense: Sequence[Ranked], bm25: Sequence[Ranked], *, words_share: float)
         for key in by_vector | by_words
     ]
     return sorted(fused, key=lambda point: (-point.score, point.id))
+
+
+def smooth(fused: Sequence[Fused], points: Mapping[str, Point], *, share: float) -> list[Fused]:
+    """The best of `fused`, all of which `points` must hold, with `share` of each score from its two nearest neighbours.
+
+    Near passages are relevant to the same questions, so their scores should agree: the regularization of Diaz (CIKM
+    2005) in one step. A neighbour counts by its cosine.
+    """
+    best = fused[:SMOOTHED]
+    if len(best) <= _NEIGHBOURS:
+        return list(fused)
+    vectors = np.stack([points[point.id].vector for point in best])
+    nearness = np.maximum(vectors @ vectors.T, 0.0)
+    np.fill_diagonal(nearness, 0.0)
+    nearest = np.argpartition(-nearness, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+    weights = np.take_along_axis(nearness, nearest, axis=1)
+    scores = np.array([point.score for point in best])
+    total = weights.sum(axis=1)
+    # One that is at right angles to all others has no neighbours and keeps its score.
+    around = np.where(total > 0, (weights * scores[nearest]).sum(axis=1) / np.maximum(total, 1e-9), scores)
+    smoothed = (1 - share) * scores + share * around
+    moved = [replace(point, score=float(score)) for point, score in zip(best, smoothed, strict=True)]
+    return [*sorted(moved, key=lambda point: (-point.score, point.id)), *fused[SMOOTHED:]]
 
 
 def _scores(ranking: Sequence[Ranked]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.settings import ServerStoreSettings
 from rag.store.base import Survey
 from rag.store.collections import Collections, translated_errors
-from rag.store.fusion import Fused, Ranked, fuse
+from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
 from rag.store.schema import (
     DENSE,
     SPARSE,
@@ -69,9 +69,12 @@ class ServerStore:
             again: dict[str, _Form] = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
             found |= await self._rank(again, depth, wanted)
             fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
-        points = await self._retrieve(fused[:limit])
+        points = await self._retrieve(fused[: max(limit, SMOOTHED)])
         # One that was removed between the two is not there any more.
-        return newest_versions(to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points)
+        fused = [it for it in fused if it.id in points]
+        if query.smoothing and len(found) > 1:
+            fused = smooth(fused, points, share=query.smoothing)
+        return newest_versions(to_scored_chunk(it, points[it.id], query) for it in fused[:limit])
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._scroll(scope, where, with_vectors=False):

@@ -17,7 +17,7 @@ import qdrant_edge as edge
 
 from rag.errors import Unavailable
 from rag.store.base import Survey
-from rag.store.fusion import Fused, Ranked, fuse
+from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
 from rag.store.schema import (
     DENSE,
     FLOAT_FIELDS,
@@ -90,8 +90,11 @@ class Shard:
             again = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
             found |= self._rank(again, depth, wanted)
             fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
-        points = self._retrieve(fused[:limit])
-        return [to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
+        points = self._retrieve(fused[: max(limit, SMOOTHED)])
+        fused = [it for it in fused if it.id in points]
+        if query.smoothing and len(found) > 1:
+            fused = smooth(fused, points, share=query.smoothing)
+        return [to_scored_chunk(it, points[it.id], query) for it in fused[:limit]]
 
     def _to_form(self, query: Query, name: str) -> Any:
         return query.vector.tolist() if name == DENSE else self._bm25.embed_query(query.text)

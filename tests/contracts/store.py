@@ -183,6 +183,24 @@ class StoreContract:
         assert [hit.chunk.text for hit in found[:2]] == ["apples", "pears"]
         assert found[0].similarity == pytest.approx(0, abs=1e-6)
 
+    async def test_a_passage_among_good_ones_passes_one_that_stands_alone(self, store):
+        names = ("apples", "plums", "pears", "quinces")
+        vectors = (diagonal(0), diagonal(0, 1), diagonal(0, 2, 3), diagonal(0, 1, 2))
+        await put(
+            store,
+            OURS,
+            [
+                Point(chunk=point(name, document=name).chunk, vector=vector)
+                for name, vector in zip(names, vectors, strict=True)
+            ],
+        )
+        await store.publish()
+        asked = Query(text="quinces", vector=diagonal(0, 1), words_share=0.1)
+        alone = await store.search(OURS, asked, limit=4)
+        smoothed = await store.search(OURS, replace(asked, smoothing=0.9), limit=4)
+        assert [hit.chunk.text for hit in alone] != [hit.chunk.text for hit in smoothed]
+        assert {hit.chunk.text for hit in smoothed} == set(names)
+
     async def test_writing_a_chunk_twice_leaves_one(self, store):
         await put(store, OURS, [point("same")])
         await put(store, OURS, [point("same")])
