@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers left its type out
     torch.set_num_threads(threads)
     model = SentenceTransformer(str(directory))
+    model[0].register_forward_pre_hook(_count_tokens)
 
     def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
         metrics.BATCH_SIZE.observe(len(texts))
@@ -32,3 +34,8 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
         return embeddings
 
     return encode
+
+
+def _count_tokens(_: Any, inputs: tuple[Any, ...]) -> None:
+    """What the first of the model's modules is given: the tokens, padded to the longest text."""
+    metrics.BATCH_TOKENS.observe(inputs[0]["input_ids"].numel())
