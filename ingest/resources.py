@@ -12,6 +12,7 @@ from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.store.base import StoreReader, VectorStore
 from rag.store.factory import open_reader, open_writer
+from rag.types import EmbedderIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,11 @@ class Models:
 
 
 @asynccontextmanager
-async def open_models(settings: Settings) -> AsyncIterator[Models]:
-    """Loads the embedder, where it is a local one."""
+async def open_models(settings: Settings, *, known: EmbedderIdentity | None = None) -> AsyncIterator[Models]:
+    """Loads the embedder, where it is a local one; one that has filled the collection already, when it is needed."""
     async with (
         open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_embedder(settings.embedder, session, models=settings.models_dir, known=known) as embedder,
         open_cutters(settings.parsing, settings.embedder, chunking=settings.chunking) as cutters,
         open_batcher(embedder) as batcher,
     ):

@@ -17,6 +17,7 @@ from ingest.sources.fetching import open_fetcher
 from rag.errors import Locked
 from rag.metadata import NOTHING
 from rag.store.base import StoreReader, VectorStore
+from rag.store.factory import embedder_of
 from rag.types import FIRST_CHUNKS, DocumentId, Scope
 
 _PUBLISH_SECONDS = 60
@@ -56,7 +57,7 @@ async def run(
 
 
 async def _plan(sources: Iterable[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None]) -> None:
-    async with open_models(settings) as models, open_store_to_read(settings, models) as store:
+    async with _open_models_when_needed(settings) as models, open_store_to_read(settings, models) as store:
         for source in sources:
             async for unit in source.find():
                 if isinstance(unit, Rejection):
@@ -75,7 +76,7 @@ async def _take_in(
     *,
     prune: bool,
 ) -> None:
-    async with open_models(settings) as models, _open_store_in_turn(settings, models) as store:
+    async with _open_models_when_needed(settings) as models, _open_store_in_turn(settings, models) as store:
         pipeline = Pipeline(store, models.batcher, models.cutters)
         changed = False
 
@@ -104,6 +105,14 @@ async def _take_in(
             await asyncio.gather(publishing, return_exceptions=True)
         if changed:
             await publish_now(store)
+
+
+@asynccontextmanager
+async def _open_models_when_needed(settings: Settings) -> AsyncIterator[Models]:
+    """A run over documents that have not changed embeds nothing."""
+    known = await embedder_of(settings.store, root=settings.store_dir)
+    async with open_models(settings, known=known) as models:
+        yield models
 
 
 @asynccontextmanager

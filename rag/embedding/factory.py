@@ -14,18 +14,25 @@ from rag.embedding.tokenizer import ModelTokenizer
 from rag.embedding.weights import Weights, find_weights, read_max_tokens
 from rag.errors import Misconfigured
 from rag.settings import EmbedderSettings, LocalEmbedderSettings, OpenAIEmbedderSettings
+from rag.types import EmbedderIdentity
 
 
 @asynccontextmanager
 async def open_embedder(
-    settings: EmbedderSettings, session: aiohttp.ClientSession, *, models: Path
+    settings: EmbedderSettings, session: aiohttp.ClientSession, *, models: Path, known: EmbedderIdentity | None = None
 ) -> AsyncIterator[Embedder]:
-    """Opens the configured embedder; `models` is the folder that holds exported ONNX forms."""
+    """Opens the configured embedder; `models` is the folder that holds exported ONNX forms.
+
+    One that is `known`, as from the collection that it has filled, loads its model with the first text only.
+    """
     match settings:
         case LocalEmbedderSettings():
             weights = find_weights(settings.model, settings.sha256)
             load, batch_size = _choose_runtime(settings, weights, models / weights.onnx_name)
-            async with open_local_embedder(weights.name, weights.sha256, load, batch_size=batch_size) as embedder:
+            dimension = known.dimension if known and known.digest == weights.sha256 else None
+            async with open_local_embedder(
+                weights.name, weights.sha256, load, batch_size=batch_size, dimension=dimension
+            ) as embedder:
                 yield embedder
         case OpenAIEmbedderSettings():
             yield OpenAIEmbedder(session, settings)

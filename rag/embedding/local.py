@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -63,12 +64,21 @@ class LocalEmbedder:
 
 @asynccontextmanager
 async def open_local_embedder(
-    model: str, digest: str, load: Callable[[], Encode], *, batch_size: int
+    model: str, digest: str, load: Callable[[], Encode], *, batch_size: int, dimension: int | None = None
 ) -> AsyncIterator[LocalEmbedder]:
-    """Loads the model in its own thread, warms it up and reads its dimension off the first vector."""
+    """Loads the model in its own thread, warms it up and reads its dimension off the first vector.
+
+    Where the dimension is known, the model is loaded with the first text, or never.
+    """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder") as thread:
-        loop = asyncio.get_running_loop()
-        encode = await loop.run_in_executor(thread, load)
-        warm = await loop.run_in_executor(thread, encode, ["warm"])
-        identity = EmbedderIdentity(model=model, dimension=warm.shape[1], digest=digest)
+        encode = _loaded_with_the_first_text(load)
+        if dimension is None:
+            warm = await asyncio.get_running_loop().run_in_executor(thread, encode, ["warm"])
+            dimension = warm.shape[1]
+        identity = EmbedderIdentity(model=model, dimension=dimension, digest=digest)
         yield LocalEmbedder(identity, encode, thread, batch_size=batch_size)
+
+
+def _loaded_with_the_first_text(load: Callable[[], Encode]) -> Encode:
+    loaded = cache(load)
+    return lambda texts: loaded()(texts)

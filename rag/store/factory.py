@@ -49,3 +49,20 @@ def open_writer(
             from rag.store.server import open_server_writer  # noqa: PLC0415
 
             return open_server_writer(settings, embedder)
+
+
+async def embedder_of(settings: StoreSettings, *, root: Path) -> EmbedderIdentity | None:
+    """Who filled the collection, None where there is none yet; `root` is the folder of the embedded form."""
+    match settings:
+        case EdgeStoreSettings():
+            from rag.store.revisions import Revisions  # noqa: PLC0415
+
+            return Revisions(root).embedder()
+        case ServerStoreSettings():
+            from rag.store.collections import Collections  # noqa: PLC0415
+            from rag.store.server import open_client  # noqa: PLC0415
+
+            async with open_client(settings) as client:
+                collections = Collections(client, settings.collection)
+                current = await collections.current()
+                return await collections.embedder_of(current) if current else None

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,8 @@ def folder(tmp_path):
     return folder
 
 
-def summary(*arguments: str, data_dir) -> dict:
-    run = ingest("run", *arguments, "--json", data_dir=data_dir)
+def summary(*arguments: str, data_dir, **settings: str) -> dict:
+    run = ingest("run", *arguments, "--json", data_dir=data_dir, **settings)
     assert run.returncode in {0, 3}, run.stderr
     return json.loads(run.stdout)
 
@@ -32,6 +33,24 @@ def test_a_second_run_changes_nothing_and_says_so(folder, data_dir):
     second = summary(str(folder), data_dir=data_dir)
     assert (first["new"], first["unchanged"], first["chunks"]) == (3, 0, 3)
     assert (second["new"], second["unchanged"], second["chunks"]) == (0, 3, 0)
+
+
+def test_what_has_not_changed_is_gone_through_without_the_model(folder, data_dir):
+    summary(str(folder), data_dir=data_dir)
+    without_model(data_dir)
+    again = summary(str(folder), data_dir=data_dir, RAG_EMBEDDER__RUNTIME="onnx")
+    planned = ingest("run", str(folder), "--dry-run", data_dir=data_dir, RAG_EMBEDDER__RUNTIME="onnx")
+    assert again["unchanged"] == 3
+    assert planned.returncode == 0
+    assert "3 unchanged" in planned.stdout
+
+
+def without_model(data_dir: Path) -> None:
+    """A file that cannot be loaded takes the model's place."""
+    [model] = (data_dir / "models").glob("*.onnx")
+    (data_dir / "models").unlink()
+    (data_dir / "models").mkdir()
+    (data_dir / "models" / model.name).write_bytes(b"no model")
 
 
 def test_a_changed_document_is_told_from_new_and_unchanged_ones(folder, data_dir):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.metrics import BATCH_TOKENS
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
 from rag.errors import Misconfigured
 from rag.settings import LocalEmbedderSettings
@@ -15,10 +16,10 @@ TEXTS = ["What is a vector database?", "short", "A much longer text. " * 60, "ZÃ
 
 
 @asynccontextmanager
-async def embedder(models, **settings):
+async def embedder(models, *, known=None, **settings):
     async with (
         aiohttp.ClientSession() as session,
-        open_embedder(LocalEmbedderSettings(**settings), session, models=models) as opened,
+        open_embedder(LocalEmbedderSettings(**settings), session, models=models, known=known) as opened,
     ):
         yield opened
 
@@ -37,6 +38,26 @@ async def test_vectors_have_norm_one_and_keep_the_order_of_the_texts(onnx_models
         alone = [await opened.embed_query(text) for text in TEXTS]
     assert np.allclose([np.linalg.norm(vector) for vector in vectors], 1, atol=1e-5)
     assert all(np.allclose(vectors[index], alone[index % len(TEXTS)], atol=1e-5) for index in range(len(vectors)))
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+async def test_the_tokens_of_a_call_are_counted_with_their_padding(onnx_models, runtime):
+    async with embedder(onnx_models, runtime=runtime) as opened:
+        before = BATCH_TOKENS._sum.get()
+        await opened.embed_passages(["water", "water water water"])
+    # Two texts as long as the longer one, which has three words and two special tokens.
+    assert BATCH_TOKENS._sum.get() - before == 2 * 5
+
+
+async def test_an_embedder_that_is_known_loads_its_model_with_the_first_text(onnx_models, tmp_path):
+    async with embedder(onnx_models, runtime="onnx") as opened:
+        identity = opened.identity
+    weights = find_weights(PACKAGED_MODEL)
+    (tmp_path / weights.onnx_name).write_bytes(b"no model")
+    async with embedder(tmp_path, known=identity, runtime="onnx") as opened:
+        assert opened.identity == identity
+        (tmp_path / weights.onnx_name).write_bytes((onnx_models / weights.onnx_name).read_bytes())
+        assert (await opened.embed_query("water")).shape == (identity.dimension,)
 
 
 async def test_no_texts_are_no_vectors(onnx_models):
