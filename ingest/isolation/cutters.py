@@ -73,7 +73,11 @@ class Cutters:
             except TimeoutError as error:
                 raise InvalidInput(f"took longer than {self._settings.seconds:g} s to read") from error
             except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
-                raise BrokeParser(f"It broke the parser ({await child.end()}).", "") from error
+                raise BrokeParser(
+                    f"it ended the parser ({await child.end()}): it is damaged, or needs more than "
+                    f"{self._settings.memory_mib} MiB to read",
+                    "",
+                ) from error
             except asyncio.CancelledError:
                 child.documents = _DOCUMENTS_PER_PROCESS
                 raise
@@ -113,6 +117,9 @@ class _Child:
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
             await child.kill()
             raise Misconfigured("The parsing process does not start; its error stands above.") from error
+        except asyncio.CancelledError:
+            await child.kill()
+            raise
         return child
 
     async def ask(self, raw: RawDocument, version: str) -> dict[str, Any]:

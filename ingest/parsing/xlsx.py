@@ -17,8 +17,9 @@ from rag.errors import InvalidInput
 # The reader holds the whole rectangle between the first cell and the last, also where it is empty.
 _MAX_CELLS: Final = 5_000_000
 _SHEETS: Final = "xl/worksheets/"
-_CELL: Final = re.compile(rb"""<(?:\w+:)?c\s[^<>]{0,200}?\br=["']([A-Za-z]{1,3})(\d{1,7})["']""")
-_OVERLAP: Final = 300
+_PLACE: Final = re.compile(rb"<(?:[\w.-]+:)?(row|c)(?=[\s/>])([^<]*)")
+_REFERENCE: Final = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})(\d{1,7})["']""")
+_LONGEST_ELEMENT: Final = 1024 * 1024
 
 
 def parse_xlsx(body: bytes) -> Outline:
@@ -38,18 +39,35 @@ def parse_xlsx(body: bytes) -> Outline:
 
 
 def _require_bounds(archive: ZipFile, name: str) -> None:
-    last_row = last_column = 0
-    tail = b""
-    for piece in pieces_of(archive, name):
-        for column, row in _CELL.findall(tail + piece):
-            last_row = max(last_row, int(row))
-            last_column = max(last_column, _number_of(column))
+    row = column = last_row = last_column = 0
+    for text in _whole_elements(archive, name):
+        for kind, attributes in _PLACE.findall(text):
+            # Where a row or a cell does not say its place, it is the next one.
+            reference = _REFERENCE.search(attributes)
+            if kind == b"row":
+                row, column = int(reference[2]) if reference else row + 1, 0
+            elif reference:
+                row, column = int(reference[2]), _number_of(reference[1])
+            else:
+                column += 1
+            last_row, last_column = max(last_row, row), max(last_column, column)
         if last_row * last_column > _MAX_CELLS:
             raise InvalidInput(
                 f"XLSX with a sheet of {last_row:,} rows and {last_column:,} columns or more; "
                 f"the limit is {_MAX_CELLS:,} cells. Save it in parts."
             )
-        tail = piece[-_OVERLAP:]
+
+
+def _whole_elements(archive: ZipFile, name: str) -> Iterator[bytes]:
+    """The part in pieces, none of which ends within a tag."""
+    rest = b""
+    for piece in pieces_of(archive, name):
+        text, opened, rest = (rest + piece).rpartition(b"<")
+        rest = opened + rest
+        if len(rest) > _LONGEST_ELEMENT:
+            raise damaged("XLSX")
+        yield text
+    yield rest
 
 
 def _number_of(column: bytes) -> int:

@@ -81,4 +81,8 @@ async def open_local_embedder(
 
 def _loaded_with_the_first_text(load: Callable[[], Encode]) -> Encode:
     loaded = cache(load)
-    return lambda texts: loaded()(texts)
+
+    def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return loaded()(texts)
+
+    return encode

@@ -137,6 +137,17 @@ MADE = {
         _XLSX,
         "cells. Save it in parts",
     ),
+    "cells that do not say their place": (
+        lambda: sheet(f'<row r="1">{"<c><v>1</v></c>" * 16_384}</row><row r="1048576"><c><v>1</v></c></row>'),
+        _XLSX,
+        "1,048,576 rows and 16,384 columns",
+    ),
+    "a cell that says its place late": (
+        lambda: sheet(f'<row r="1"><c r="A1"/></row><row r="1048576"><c s="{"0" * 500}" r="XFD1048576"/></row>'),
+        _XLSX,
+        "1,048,576 rows and 16,384 columns",
+    ),
+    "a tag without an end": (lambda: sheet(f'<row r="1"><c s="{"0" * 3_000_000}"/></row>'), _XLSX, "damaged"),
     "deep document": (
         lambda: docx_of("<w:sdt><w:sdtContent>" * 5_000 + paragraph("x") + "</w:sdtContent></w:sdt>" * 5_000),
         _DOCX,
@@ -156,6 +167,16 @@ MADE = {
     "many parts": (lambda: docx_of("", **{f"word/{n}.xml": "<a/>" for n in range(11_000)}), _DOCX, "10,000 parts"),
     "cut off": (lambda: xlsx_of({"A": [["x"]]})[:-30], _XLSX, "cut off or damaged"),
 }
+
+
+STRINGS = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" uniqueCount="4294967295"/>'
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_ends_its_parser_all_the_same_is_refused_with_a_reason_that_a_person_understands(cutters):
+    with pytest.raises(BrokeParser, match="it is damaged, or needs more than 512 MiB to read"):
+        await cut(cutters, xlsx_of({"A": [["x"]]}, **{"xl/sharedStrings.xml": STRINGS}), _XLSX)
+    assert await cut(cutters, b"Good.", "text/plain")
 
 
 @pytest.mark.parametrize("name", MADE)
