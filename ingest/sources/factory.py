@@ -17,6 +17,7 @@ from ingest.sources.labelled import LabelledSource
 from ingest.sources.lines import LineSource
 from ingest.sources.objects import ObjectSource
 from ingest.sources.sitemap import SitemapSource
+from ingest.sources.urls import to_url
 from ingest.sources.web import WebSource
 from rag.errors import InvalidInput
 from rag.metadata import NOTHING
@@ -72,25 +73,26 @@ def _source_of(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence
         case "objects", url:
             return ObjectSource(url, settings=settings, ignore=ignore)
         case "jsonl", path:
-            return LineSource(Path(path).expanduser() if path != "-" else None, max_bytes=max_bytes)
+            return LineSource(_expanded(path) if path != "-" else None, max_bytes=max_bytes)
         case _, path:
-            return FileSource(Path(path).expanduser(), max_bytes=max_bytes, ignore=ignore)
+            return FileSource(_expanded(path), max_bytes=max_bytes, ignore=ignore)
 
 
 def _kind_of(text: str) -> tuple[str, str]:
     """How to open it, and what: its path or its URL."""
+    if not text.strip():
+        # As an unset variable in a script gives it; as a path it would mean everything here.
+        raise InvalidInput("A source has no name; write . for the folder you are in.")
     if prefixed := _PREFIX.fullmatch(text):
         return prefixed[1], prefixed[2]
     match _scheme_of(text):
         case "http" | "https":
-            is_sitemap = _SITEMAP.fullmatch(PurePosixPath(urlsplit(text).path).name)
+            is_sitemap = _SITEMAP.fullmatch(PurePosixPath(to_url(text).path).name)
             return ("sitemap" if is_sitemap else "page"), text
         case "file":
             return _kind_of(str(_path_of(text)))
         case "":
-            is_lines = text == "-" or (
-                PurePosixPath(text).suffix.lower() in _LINES and Path(text).expanduser().is_file()
-            )
+            is_lines = text == "-" or (PurePosixPath(text).suffix.lower() in _LINES and _expanded(text).is_file())
             return ("jsonl" if is_lines else "path"), text
         case scheme if scheme in fsspec.available_protocols():
             return "objects", text
@@ -108,7 +110,19 @@ def _scheme_of(text: str) -> str:
 
 
 def _path_of(file_url: str) -> Path:
-    parts = urlsplit(file_url)
+    try:
+        parts = urlsplit(file_url)
+    except ValueError as error:
+        raise InvalidInput(f"{file_url} is not a URL: {error}; write file:///absolute/path.") from error
+    if not parts.path:
+        raise InvalidInput(f"{file_url} names no file; write file:///absolute/path.")
     if parts.netloc not in {"", "localhost"}:
         raise InvalidInput(f"{file_url} names another machine; write file:///absolute/path.")
     return Path(unquote(parts.path))
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(f"{path} begins with the home folder of nobody on this machine.") from error

@@ -20,6 +20,7 @@ from rag.media import KINDS, media_type_of
 from rag.types import RawDocument
 
 _IGNORE_FILE: Final = ".ragignore"
+_MAX_IGNORE_BYTES: Final = 1_000_000
 _MAGIC: Final = frozenset("*?[")
 # A file system's clock ticks coarsely: a file that changed this recently may change again without another time.
 _SETTLED_SECONDS: Final = 2
@@ -34,8 +35,8 @@ class FileSource:
 
     def __init__(self, path: Path, *, max_bytes: int, ignore: Sequence[str] = ()) -> None:
         """`ignore` and the folder's `.ragignore` are in gitignore's syntax; raises InvalidInput for an empty path."""
-        path, glob = (path, "") if path.exists() else _split(path)
-        if not path.exists():
+        path, glob = (path, "") if _exists(path) else _split(path)
+        if not _exists(path):
             raise InvalidInput(f"There is no file or folder {path}; check the spelling, or give its absolute path.")
         self._root = path.resolve()
         self._glob = glob
@@ -72,6 +73,14 @@ class FileSource:
         return Unit(id=document_id_of(uri), uri=uri, fetch=partial(_fetch, path, self._max_bytes))
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        # Such as a name that is longer than any can be, or a folder that may not be looked into.
+        raise InvalidInput(f"{str(path)[:200]} cannot be opened: {error.strerror}.") from error
+
+
 def _split(path: Path) -> tuple[Path, str]:
     """The folder in front of the first part with a wildcard, and the glob below it."""
     parts = path.parts
@@ -81,10 +90,10 @@ def _split(path: Path) -> tuple[Path, str]:
 
 def _ignored_by(root: Path) -> list[str]:
     try:
-        return (root / _IGNORE_FILE).read_text(encoding="utf-8").splitlines()
+        return _read_at_most(root / _IGNORE_FILE, _MAX_IGNORE_BYTES).decode().splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except (OSError, UnicodeError) as error:
+    except (OSError, UnicodeError, InvalidInput) as error:
         raise InvalidInput(f"{root / _IGNORE_FILE} cannot be read: {error}") from error
 
 
@@ -149,9 +158,7 @@ def _read(path: Path, max_bytes: int, validator: str) -> RawDocument | Unmodifie
 def _state_of(path: Path, max_bytes: int) -> str:
     """A validator; nothing where the file changed a moment ago. Raises `InvalidInput` for what should not be read."""
     status = path.stat()
-    # Opening a named pipe would wait for ever, reading a device would never end.
-    if not stat.S_ISREG(status.st_mode):
-        raise InvalidInput("not a regular file")
+    _require_regular(status)
     if status.st_size > max_bytes:
         raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
     if time.time() - max(status.st_mtime, status.st_ctime) < _SETTLED_SECONDS:
@@ -161,9 +168,17 @@ def _state_of(path: Path, max_bytes: int) -> str:
 
 
 def _read_at_most(path: Path, max_bytes: int) -> bytes:
-    with path.open("rb") as file:
+    # Opening a named pipe would wait for ever, reading a device would never end; and it may be another file by now.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        _require_regular(os.fstat(descriptor))
         # It may have grown since.
         body = file.read(max_bytes + 1)
     if len(body) > max_bytes:
         raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
     return body
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidInput("not a regular file")

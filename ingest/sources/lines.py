@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from rag.metadata import to_metadata
 from rag.types import DocumentId, MediaType, RawDocument
 
 _STDIN: Final = "stdin:"
+_STDIN_DESCRIPTOR: Final = 0
 # As the service takes it in its paths, so that each document can be asked for and deleted there.
 _PLAIN_ID: Final = re.compile(r"[\w.-]{1,200}")
 
@@ -62,7 +62,7 @@ class LineSource:
 
     def _open(self) -> BinaryIO:
         # Not Python's own standard input: the interpreter cannot end while another thread waits for that.
-        return self._path.open("rb") if self._path else os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+        return self._path.open("rb") if self._path else os.fdopen(os.dup(_STDIN_DESCRIPTOR), "rb")
 
     def _to_unit(self, number: int, line: bytes) -> Unit | Rejection:
         try:

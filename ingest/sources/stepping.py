@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from itertools import islice
 from threading import Thread
@@ -25,18 +26,16 @@ async def as_they_come(items: Iterator[T]) -> AsyncIterator[T]:
 
 
 def _next_of(items: Iterator[T]) -> asyncio.Future[list[T]]:
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[T]] = loop.create_future()
-
-    def settle(batch: list[T]) -> None:
-        if not future.done():
-            future.set_result(batch)
+    taken: Future[list[T]] = Future()
 
     def take() -> None:
-        batch = list(islice(items, 1))
-        # Nobody waits any more where the loop is closed.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, batch)
+        # Nobody waits any more where it was cancelled, or the loop is closed.
+        with suppress(InvalidStateError, RuntimeError):
+            try:
+                taken.set_result(list(islice(items, 1)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the item wants to know
+                taken.set_exception(error)
 
+    future = asyncio.wrap_future(taken)
     Thread(target=take, name="standard-input", daemon=True).start()
     return future

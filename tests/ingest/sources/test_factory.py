@@ -72,6 +72,26 @@ async def test_a_file_url_on_another_machine_is_refused(fetcher):
         build_source("file://server/share/a.md", fetcher=fetcher, settings=Settings())
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no name"),
+        (" ", "no name"),
+        ("file://", "names no file"),
+        ("file://[::1", "not a URL"),
+        ("http://[::1", "not a URL that can be fetched"),
+        ("http://", "names no host"),
+        ("jsonl:/nowhere.jsonl", "no file /nowhere.jsonl"),
+        ("~nobody-of-this-name/docs", "the home folder of nobody"),
+        ("a" * 5_000, "File name too long"),
+        ("no\0where", "check the spelling"),
+    ],
+)
+async def test_what_names_nothing_is_refused_with_a_reason(fetcher, text, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        build_source(text, fetcher=fetcher, settings=Settings())
+
+
 async def test_a_path_with_a_colon_is_a_path(fetcher, tmp_path):
     (tmp_path / "a:b.md").write_text("text")
 

@@ -108,6 +108,53 @@ async def test_a_named_pipe_is_rejected_instead_of_waited_for(tmp_path):
     assert rejection.reason == "not a regular file"
 
 
+async def test_what_is_no_file_within_a_folder_is_rejected_and_the_rest_is_taken(tmp_path):
+    os.mkfifo(tmp_path / "a.md")
+    (tmp_path / "b.md").symlink_to("/dev/zero")
+    write(tmp_path / "c.md")
+
+    pipe, device, good = await read(tmp_path)
+
+    assert (pipe.reason, device.reason) == ("not a regular file", "not a regular file")
+    assert isinstance(good, RawDocument)
+
+
+async def test_ignore_rules_in_a_named_pipe_are_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / ".ragignore")
+
+    with pytest.raises(InvalidInput, match="not a regular file"):
+        FileSource(tmp_path, max_bytes=1_000)
+
+
+async def test_a_file_that_is_gone_or_another_thing_by_the_time_it_is_read_is_rejected(tmp_path):
+    for name in ("a.md", "b.md", "c.md"):
+        write(tmp_path / name)
+    units = [unit async for unit in FileSource(tmp_path, max_bytes=1_000).find()]
+    (tmp_path / "a.md").unlink()
+    (tmp_path / "b.md").unlink()
+    os.mkfifo(tmp_path / "b.md")
+
+    with pytest.raises(InvalidInput, match="No such file"):
+        await units[0].fetch("")
+    with pytest.raises(InvalidInput, match="not a regular file"):
+        await units[1].fetch("")
+    assert isinstance(await units[2].fetch(""), RawDocument)
+
+
+@pytest.mark.parametrize("name", [b"two\nlines.md", b"\xff\xfe.md", b"q?#%20.md", "\u202edm.md".encode()])
+async def test_a_file_is_taken_whatever_its_name_is_and_prune_knows_it_again(tmp_path, name):
+    with open(os.path.join(os.fsencode(tmp_path), name), "w") as file:  # noqa: ASYNC230, PTH118, PTH123 - a path of bytes
+        file.write("text")
+    source = FileSource(tmp_path, max_bytes=1_000)
+
+    [unit] = await fetched(source)
+
+    assert unit.body == b"text"
+    assert unit.uri.isascii()
+    assert unit.uri.isprintable()
+    assert source.covers(unit.uri)
+
+
 def test_a_missing_path_is_refused_at_once_and_the_error_says_what_to_do(tmp_path):
     with pytest.raises(InvalidInput, match="check the spelling"):
         FileSource(tmp_path / "nowhere", max_bytes=1)
