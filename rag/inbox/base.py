@@ -148,7 +148,7 @@ class DeadLetters(Protocol):
         ...
 
     async def replay(self, letter_id: str) -> None:
-        """Queues it again as if it were new; raises `NotFound`."""
+        """Queues it again as if it were new, unless a newer state of its document is on its way; raises `NotFound`."""
         ...
 
     async def drop(self, letter_id: str) -> None:

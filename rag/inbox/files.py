@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rag.errors import Unavailable
 from rag.inbox.base import Removal, Upload
 from rag.types import DocumentId, Scope
 
@@ -82,7 +83,15 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def write_durably(draft: Path, target: Path, content: bytes) -> None:
-    """Appears under its name whole, or not at all; on the disk when this returns."""
+    """Appears under its name whole, or not at all; on the disk when this returns. Raises `Unavailable`."""
+    try:
+        _write_durably(draft, target, content)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise Unavailable(f"The inbox cannot write: {error}. Is the disk full?") from error
+
+
+def _write_durably(draft: Path, target: Path, content: bytes) -> None:
     with draft.open("wb") as file:
         file.write(content)
         file.flush()

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from rag.errors import NotFound, Overloaded, Unavailable
+from rag.errors import NotFound, Overloaded
 from rag.inbox.base import MOST_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
 from rag.inbox.files import Name, key_of, read_header, to_content, to_job, write_durably
 from rag.types import DocumentId, Scope
@@ -47,8 +47,9 @@ class FolderInbox:
 
     async def replay(self, letter_id: str) -> None:
         path = self._require(letter_id)
-        job = to_job(await asyncio.to_thread(path.read_bytes))
-        await self.put(job)
+        on_its_way = {other.name.rpartition(".")[2] for other in (*self._queued(), *self._processing())}
+        if path.name not in on_its_way:
+            await self.put(to_job(await asyncio.to_thread(path.read_bytes)))
         path.unlink(missing_ok=True)
 
     async def drop(self, letter_id: str) -> None:
@@ -61,11 +62,7 @@ class FolderInbox:
             raise Overloaded(f"{len(waiting)} documents wait already. Try again when some are taken in.")
         name = Name(due=now, put=now, attempts=0, key=key)
         draft = self._root / "incoming" / f"{name}.{os.getpid()}"
-        try:
-            write_durably(draft, self._root / "queued" / str(name), to_content(job))
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise Unavailable(f"The inbox cannot write: {error}. Is the disk full?") from error
+        write_durably(draft, self._root / "queued" / str(name), to_content(job))
         # Of several states of one document the newest is enough.
         for older in waiting:
             if older.endswith(key) and Name.parse(older).put < now:

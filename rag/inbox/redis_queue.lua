@@ -148,8 +148,8 @@ function changes.claim(worker, stale)
   if stale ~= '' then
     -- What XAUTOCLAIM does, which gives up after ten entries that are not idle.
     local idle = redis.call('XPENDING', stream, group, 'IDLE', stale, '-', '+', 1)[1]
-    if idle then
-      local place = redis.call('XCLAIM', stream, group, worker, stale, idle[1])[1]
+    local place = idle and redis.call('XCLAIM', stream, group, worker, stale, idle[1])[1]
+    if place then
       return take(place[2][2], place[1])
     end
   end
@@ -235,17 +235,19 @@ function changes.replay(document, most)
   if not has('dead', document) then
     return -1
   end
+  -- What came in after it was given up is newer, and stays.
+  if has('queued', document) or has('processing', document) then
+    remove(document, 'dead')
+    return 1
+  end
   if is_full(document, most) then
     return 0
   end
-  local waits = has('queued', document) and not redis.call('ZSCORE', all_of('later'), document)
   local order = text(now())
   move(document, 'dead', 'queued', order)
   redis.call('HDEL', entry_of('queued', document), 'failure')
   redis.call('HSET', entry_of('queued', document), 'order', order, 'attempts', 0)
-  if not waits and not has('processing', document) then
-    make_due(document)
-  end
+  make_due(document)
   return 1
 end
 

@@ -217,6 +217,22 @@ asyncio.run(main())
         assert await inbox.progress(OURS) == []
         assert [progress.state for progress in await inbox.progress(theirs)] == ["processing"]
 
+    @pytest.mark.parametrize("is_claimed", [False, True])
+    async def test_a_replayed_dead_letter_does_not_take_the_place_of_a_newer_state(
+        self, inbox, worklist, letters, is_claimed
+    ):
+        await inbox.put(upload("a", body=b"old"))
+        await worklist.bury(await worklist.claim(), reason="no")
+        [letter] = await letters.dead_letters()
+        await inbox.put(upload("a", body=b"new"))
+        entry = await worklist.claim() if is_claimed else None
+        await letters.replay(letter.id)
+        entry = entry or await worklist.claim()
+        assert entry.job.body == b"new"
+        await worklist.settle(entry)
+        assert await worklist.claim() is None
+        assert await letters.dead_letters() == []
+
     async def test_a_replayed_dead_letter_is_queued_and_no_longer_dead(self, inbox, worklist, letters):
         await inbox.put(upload("a"))
         await worklist.bury(await worklist.claim(), reason="no")

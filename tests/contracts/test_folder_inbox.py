@@ -2,8 +2,9 @@
 
 import pytest
 
+from rag.errors import Unavailable
 from rag.inbox.folder import FolderInbox
-from tests.contracts.inbox import InboxContract
+from tests.contracts.inbox import InboxContract, upload
 
 
 class TestFolderInbox(InboxContract):
@@ -22,3 +23,16 @@ class TestFolderInbox(InboxContract):
     @pytest.fixture
     def small(self, tmp_path):
         return FolderInbox(tmp_path, max_entries=1)
+
+    async def test_what_cannot_be_written_down_as_given_up_can_be_tried_again(self, inbox, worklist, letters, tmp_path):
+        await inbox.put(upload("a"))
+        entry = await worklist.claim()
+        (tmp_path / "dead").rmdir()
+        with pytest.raises(Unavailable, match="Is the disk full"):
+            await worklist.bury(entry, reason="no")
+        (tmp_path / "dead").mkdir()
+        await worklist.retry(entry, after=0, counts=False)
+        again = await worklist.claim()
+        assert (again.job, again.attempt) == (upload("a"), 1)
+        await worklist.bury(again, reason="no")
+        assert [letter.reason for letter in await letters.dead_letters()] == ["no"]
