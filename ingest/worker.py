@@ -22,7 +22,7 @@ from ingest.retrying import patiently
 from ingest.settings import Settings
 from ingest.sources.base import Unit
 from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Locked, Unavailable
-from rag.inbox.base import Entry, Removal, Worklist
+from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.types import RawDocument
 
@@ -30,7 +30,12 @@ log = structlog.get_logger()
 
 _WAIT_SECONDS = 0.5
 _LOCKED_SECONDS = 1.0
+# Between two looks at a store that another process writes, and at a server that is away.
+_LONGEST_TURN_SECONDS = 5.0
+_LONGEST_AWAY_SECONDS = 30.0
 _ENTRIES = 64
+# Of the entries in hand: with so much, no more are claimed.
+_MOST_BYTES = 256 << 20
 # Shorter than the time after which others take what is not settled.
 _SETTLE_SECONDS = 20.0
 _LONGEST_BACKOFF_SECONDS = 300.0
@@ -48,15 +53,31 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
         open_worklist(settings.inbox, root=root) as worklist,
     ):
         log.info("worker_ready", inbox=settings.inbox.kind)
+        waits = 0
         while not stopped():
             try:
                 if await worklist.wait(_WAIT_SECONDS):
                     await _work_until_idle(worklist, settings, stopped)
                     _give_memory_back()
+                waits = 0
             except (Locked, Unavailable) as error:
                 # Locked by a run or another worker, a server that is down: the entries keep.
-                log.warning("worker_waits", reason=str(error))
-                await asyncio.sleep(_LOCKED_SECONDS)
+                waits += 1
+                longest = _LONGEST_TURN_SECONDS if isinstance(error, Locked) else _LONGEST_AWAY_SECONDS
+                seconds = _backoff(waits, longest=longest)
+                log.warning("worker_waits", in_seconds=round(seconds, 1), reason=str(error))
+                await _pause(seconds, stopped)
+
+
+def _backoff(number: int, *, longest: float) -> float:
+    """Twice as long each time, with jitter: many that wait for the same thing do not come at once."""
+    return random.uniform(0.5, 1) * min(longest, 2.0 ** min(number, 16))
+
+
+async def _pause(seconds: float, stopped: Stopped) -> None:
+    deadline = time.monotonic() + seconds
+    while not stopped() and (left := deadline - time.monotonic()) > 0:  # noqa: ASYNC110 - a parent's end is no event
+        await asyncio.sleep(min(left, _WAIT_SECONDS))
 
 
 async def _work_until_idle(worklist: Worklist, settings: Settings, stopped: Stopped) -> None:
@@ -89,7 +110,7 @@ class _Shift:
 
     async def _claim_all(self, pipeline: Pipeline, publisher: Publisher) -> None:
         while not self._stopped():
-            entry = await self._worklist.claim() if len(self._running) < _ENTRIES else None
+            entry = await self._worklist.claim() if self._has_room() else None
             if entry is not None:
                 task = asyncio.create_task(self._take(entry, pipeline, publisher))
                 self._running[task] = entry
@@ -100,6 +121,10 @@ class _Shift:
                 for task in done:
                     del self._running[task]
                     task.result()
+
+    def _has_room(self) -> bool:
+        held = sum(len(entry.job.body) for entry in self._running.values() if isinstance(entry.job, Upload))
+        return len(self._running) < _ENTRIES and held < _MOST_BYTES
 
     async def _drain(self) -> None:
         """What is under way may end; what takes too long goes back to the queue as if it had not been claimed."""
@@ -119,6 +144,11 @@ class _Shift:
             await self._take_claimed(entry, pipeline, publisher)
         except ClaimLost as error:
             log.warning("entry_left_to_others", document=entry.job.document_id, reason=str(error))
+        except Unavailable:
+            # The inbox could not be told what became of it: it goes back, or waited for ever in this worker's hand.
+            with suppress(ClaimLost, Unavailable):
+                await self._worklist.retry(entry, after=_LOCKED_SECONDS, counts=False)
+            raise
 
     async def _take_claimed(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
         """Settles an entry only after what it wrote is published."""
@@ -155,7 +185,7 @@ class _Shift:
             trace = "".join(traceback.format_exception(error))
             await self._bury(entry, str(error), trace, fault="unavailable" if error.retryable else "program")
             return
-        after = random.uniform(0.5, 1) * min(_LONGEST_BACKOFF_SECONDS, 2.0**entry.attempt)
+        after = _backoff(entry.attempt, longest=_LONGEST_BACKOFF_SECONDS)
         RETRIES.labels("entry").inc()
         log.warning("entry_retried", document=entry.job.document_id, in_seconds=round(after, 1), reason=str(error))
         await self._worklist.retry(entry, after=after)

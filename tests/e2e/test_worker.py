@@ -1,0 +1,57 @@
+"""`python -m ingest worker` as an operator sees it: while it is at work, and while what it needs is away."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+from evals.performance.programs import environment, ingest
+from tests.faults.workers import start_worker
+
+DOCUMENTS = 24
+AWAY = {"RAG_INBOX__KIND": "redis", "RAG_INBOX__URL": "redis://127.0.0.1:1/0", "RAG_LOG_FORMAT": "json"}
+
+
+def test_the_status_can_be_read_while_a_worker_is_at_work(tmp_path, data_dir):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for n in range(DOCUMENTS):
+        (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 200)
+    assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0
+    worker = start_worker(data_dir)
+    seen = []
+    try:
+        deadline = time.monotonic() + 120
+        while not seen or (seen[-1]["documents"] < DOCUMENTS and time.monotonic() < deadline):
+            status = ingest("status", "--json", data_dir=data_dir)
+            assert (status.returncode, status.stderr) == (0, "")
+            seen.append(json.loads(status.stdout))
+    finally:
+        worker.terminate()
+        assert worker.wait(60) == 0
+    assert any(status["processing"] for status in seen)
+    documents = [status["documents"] for status in seen]
+    assert documents == sorted(documents)
+    assert documents[-1] == DOCUMENTS
+    table = ingest("status", data_dir=data_dir).stdout
+    assert f"documents     {DOCUMENTS}\n" in table
+
+
+def test_a_worker_whose_inbox_is_away_asks_less_and_less_often_and_still_stops_at_once(data_dir):
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "ingest", "worker"],
+        env=environment(data_dir, **AWAY),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert worker.stderr is not None
+        said = (json.loads(line) for line in worker.stderr)
+        pauses = [next(line["in_seconds"] for line in said if line["event"] == "worker_waits") for _ in range(3)]
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(3) == 0
+    finally:
+        worker.kill()
+    assert [pause > longest / 2 - 0.1 for pause, longest in zip(pauses, (2, 4, 8), strict=True)] == [True] * 3
+    assert pauses[2] <= 8
