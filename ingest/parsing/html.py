@@ -3,12 +3,13 @@
 import re
 from typing import Final
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from ingest.parsing.html_limits import refuse_traps
 from ingest.parsing.html_reader import HtmlReader
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.text import decode
+from rag.errors import InvalidInput
 
 _DECLARED_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
 _CHARSET_PROBE: Final = 4_096
@@ -47,7 +48,11 @@ def _declared_encoding(body: bytes) -> str:
 
 def _parse_tree(text: str) -> LexborHTMLParser:
     refuse_traps(text)
-    return LexborHTMLParser(text)
+    try:
+        return LexborHTMLParser(text)
+    except SelectolaxError as error:
+        # It takes any page for one; what it has no memory for is the only thing that it refuses.
+        raise InvalidInput("HTML that unfolds to more than can be held in memory") from error
 
 
 def _content_of(tree: LexborHTMLParser) -> LexborNode | None:

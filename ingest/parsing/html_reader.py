@@ -33,6 +33,7 @@ _PARAGRAPHS: Final = {
 }
 _FORM_PARTS: Final = {"fieldset", "legend"}
 _BLOCKS: Final = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FORM_PARTS
+_DEEPEST_INDENT: Final = 20
 # Tables were once used to place things on a page; the cells of such a table hold parts of the page, not values.
 _LAYOUT: Final = ", ".join(f"td {inner}" for inner in ("table", "p + p", "ul", "ol", "pre", *_HEADINGS))
 
@@ -162,7 +163,7 @@ class HtmlReader:
         if not self._lists:
             return ""
         marker, self._marker = self._marker or "  ", ""
-        return "  " * (len(self._lists) - 1) + marker
+        return "  " * min(len(self._lists) - 1, _DEEPEST_INDENT) + marker
 
     def _end_block(self) -> None:
         self._end_line()

@@ -148,6 +148,12 @@ MADE = {
         "1,048,576 rows and 16,384 columns",
     ),
     "a tag without an end": (lambda: sheet(f'<row r="1"><c s="{"0" * 3_000_000}"/></row>'), _XLSX, "damaged"),
+    "elements that are opened again in each paragraph": (
+        lambda: b"".join(b"<b id=%d><p>x" % number for number in range(15_000)),
+        "text/html",
+        "HTML that unfolds",
+    ),
+    "lists in lists": (lambda: b"<ul><li>x" * 15_000, "text/html", ""),
     "deep document": (
         lambda: docx_of("<w:sdt><w:sdtContent>" * 5_000 + paragraph("x") + "</w:sdtContent></w:sdt>" * 5_000),
         _DOCX,
