@@ -76,14 +76,7 @@ class Collections:
         """Makes an empty collection; one that is there already keeps its points."""
         with translated_errors():
             if not await self._client.collection_exists(collection):
-                await self._client.create_collection(
-                    collection,
-                    vectors_config={
-                        DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)
-                    },
-                    sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                    metadata=to_metadata(embedder),
-                )
+                await self._create(collection, embedder)
             # Also where it is there: whoever made it may have been killed before this.
             for field, schema in _indexes().items():
                 await self._client.create_payload_index(collection, field, schema)
@@ -109,6 +102,22 @@ class Collections:
         if fallback is None:
             raise NotFound("There is no collection from before a change of embedder to go back to.")
         await self.switch_to(fallback)
+
+    async def _create(self, collection: str, embedder: EmbedderIdentity) -> None:
+        try:
+            with translated_errors():
+                await self._client.create_collection(
+                    collection,
+                    vectors_config={
+                        DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)
+                    },
+                    sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                    metadata=to_metadata(embedder),
+                )
+        except BadResponse:
+            # Another process that started in the same moment may have been first.
+            if not await self._client.collection_exists(collection):
+                raise
 
     @property
     def _fallback(self) -> str:

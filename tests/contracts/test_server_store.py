@@ -1,8 +1,10 @@
 """The store contract on the server adapter: over qdrant-client's local mode, and over a real server."""
 
+import asyncio
 import os
 import time
 import uuid
+from contextlib import AsyncExitStack
 
 import pytest
 from pydantic import HttpUrl
@@ -65,6 +67,16 @@ async def test_a_collection_over_the_wire_remembers_its_embedder():
         with pytest.raises(IndexMismatch):
             async with open_server_store(settings, EmbedderIdentity(model="another", dimension=8)):
                 pass
+
+
+async def test_writers_that_start_in_the_same_moment_on_an_empty_server_all_find_the_collection():
+    async with serve_qdrant() as port:
+        settings = settings_for("http://127.0.0.1:1", port)
+        async with AsyncExitStack() as stack:
+            opening = [stack.enter_async_context(open_server_store(settings, EMBEDDER)) for _ in range(4)]
+            stores = await asyncio.gather(*opening)
+            await put(stores[0], OURS, [point("one")])
+            assert [await texts(store, OURS) for store in stores] == [{"one"}] * 4
 
 
 async def test_a_collection_of_another_program_is_refused():

@@ -160,7 +160,9 @@ class _Collections(CollectionsServicer):
         exists = request.collection_name in self._created
         return wire.CollectionExistsResponse(result=wire.CollectionExists(exists=exists))
 
-    async def Create(self, request, _):  # noqa: N802
+    async def Create(self, request, context):  # noqa: N802
+        if request.collection_name in self._created:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Wrong input: Collection already exists!")
         self._created[request.collection_name] = request
         await self._local.create_collection(
             request.collection_name,
