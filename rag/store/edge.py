@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from rag.errors import GroundworkError
+from rag.errors import GroundworkError, Unavailable
 from rag.store.base import NOTHING, Survey
 from rag.store.revisions import Revisions
 from rag.store.schema import require_same_embedder
@@ -67,8 +67,15 @@ class EdgeReader:
             require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
         # The old shard is not closed but let go: a scroll that is under way reads it to its end. And not at once:
         # loading and letting go each hold the GIL, and streams feel one pause after the other less than both together.
-        self._previous, self._shard = self._shard, Shard.load(current)
-        self._open = stamp
+        try:
+            loaded = Shard.load(current)
+        except Unavailable:
+            if self._revisions.stamp() == stamp:
+                raise
+            # Two publications since it was looked up, and it is gone: the newest is what is wanted anyway.
+            self.refresh()
+            return
+        self._previous, self._shard, self._open = self._shard, loaded, stamp
         log.info("revision_opened", revision=current.name)
 
     async def watch(self) -> None:

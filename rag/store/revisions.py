@@ -51,6 +51,8 @@ class Revisions:
             stat = (self._root / "current").stat()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _unreadable(self._root / "current", error) from error
         return stat.st_ino, stat.st_mtime_ns
 
     def embedder(self) -> EmbedderIdentity | None:
@@ -135,6 +137,8 @@ class Revisions:
             current, _, fallback = (self._root / "current").read_text().partition("\n")
         except FileNotFoundError:
             return "", ""
+        except (OSError, ValueError) as error:
+            raise _unreadable(self._root / "current", error) from error
         return current, fallback
 
     def _point_to(self, current: Path, fallback: Path | None) -> None:
@@ -148,7 +152,7 @@ class Revisions:
         draft = self._revisions / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         self._copy(shard, draft)
-        (draft / _METADATA).write_text(json.dumps(to_metadata(embedder) | {"unindexed": unindexed}))
+        _replace(draft / _METADATA, json.dumps(to_metadata(embedder) | {"unindexed": unindexed}))
         draft.rename(added)
         _sync_folder(self._revisions)
         return added
@@ -186,6 +190,12 @@ def _read_metadata(revision: Path) -> dict[str, Any]:
         return metadata
     except FileNotFoundError:
         return {}
+    except (OSError, ValueError) as error:
+        raise _unreadable(revision / _METADATA, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> Unavailable:
+    return Unavailable(f"The embedded store cannot be read: {path}: {error}")
 
 
 def _require_free(path: Path, wanted: int) -> None:

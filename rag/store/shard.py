@@ -54,6 +54,8 @@ class Shard:
         self._path = path
         self._shard = shard
         self._bm25 = build_bm25()
+        # Another process has the folder while it builds the graph: nothing can be read from here meanwhile.
+        self._is_here = asyncio.Lock()
 
     @classmethod
     def load(cls, path: Path) -> "Shard":
@@ -124,8 +126,9 @@ class Shard:
                 with_payload=True,
                 with_vector=[DENSE] if with_vector else False,
             )
-            with _translated_errors():
-                page, offset = self._shard.scroll(request)
+            async with self._is_here:
+                with _translated_errors():
+                    page, offset = self._shard.scroll(request)
             for record in page:
                 yield record
             if offset is None:
@@ -202,13 +205,14 @@ class Shard:
 
     async def optimize(self) -> None:
         """Builds the graph. It takes seconds in which the interpreter stands still: those of another process."""
-        self.flush()
-        self.close()
-        try:
-            await asyncio.to_thread(_optimize, self._path)
-        finally:
-            with _translated_errors():
-                self._shard = edge.EdgeShard.load(str(self._path))
+        async with self._is_here:
+            self.flush()
+            self.close()
+            try:
+                await asyncio.to_thread(_optimize, self._path)
+            finally:
+                with _translated_errors():
+                    self._shard = edge.EdgeShard.load(str(self._path))
 
 
 def to_point(record: edge.Record) -> Point:

@@ -4,11 +4,12 @@ import asyncio
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from rag.errors import IndexMismatch, Locked, Unavailable
-from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.store.edge import EdgeReader, open_edge_reader, open_edge_writer
 from rag.store.revisions import Revisions
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.contracts.store import DIMENSION, EMBEDDER, OURS, StoreContract, point, put, query, texts
@@ -174,6 +175,57 @@ async def test_many_new_points_are_given_a_graph_and_still_found(tmp_path):
         await put(writer, OURS, [point("one more", document="more")])
         await writer.publish()
     assert Revisions(tmp_path).unindexed() == 1
+
+
+async def test_what_is_stored_can_be_read_while_the_graph_is_built(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=100) as writer:
+        await put(writer, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(300)])
+        scroll = writer.scroll(OURS)
+        await anext(scroll)
+        publishing = asyncio.create_task(writer.publish())
+        await asyncio.sleep(0.1)
+        assert not publishing.done()
+        assert len([chunk async for chunk in scroll]) == 299
+        assert len(await texts(writer, OURS)) == 300
+        await publishing
+
+
+async def test_a_revision_that_is_dropped_while_it_is_opened_gives_way_to_the_newest(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        await put(writer, OURS, [point("kept")])
+        await writer.publish()
+        reader = EdgeReader(Overtaken(tmp_path), EMBEDDER)
+        reader.refresh()
+        assert await texts(reader, OURS) == {"kept"}
+
+
+class Overtaken(Revisions):
+    """Of which two more are published in the moment after the current one was looked up."""
+
+    is_first = True
+
+    def current(self) -> Path | None:
+        found = super().current()
+        if self.is_first:
+            self.is_first = False
+            for _ in range(2):
+                Revisions(self.working.parent).publish(EMBEDDER, unindexed=0)
+        return found
+
+
+@pytest.mark.parametrize("damaged", ["current", "revisions/1/collection.json"])
+async def test_what_cannot_be_read_is_unavailable_and_the_reader_goes_on_when_it_can(tmp_path, damaged):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
+        await put(writer, OURS, [point("first")])
+        await writer.publish()
+        whole = (tmp_path / damaged).read_bytes()
+        (tmp_path / damaged).write_bytes(b"\xff{")
+        (tmp_path / "current").touch()
+        with pytest.raises(Unavailable, match="cannot be read"):
+            reader.refresh()
+        (tmp_path / damaged).write_bytes(whole)
+        reader.refresh()
+        assert await texts(reader, OURS) == {"first"}
 
 
 async def test_a_collection_of_another_embedder_takes_the_place_and_gives_it_back(tmp_path):
