@@ -1,6 +1,7 @@
 """Fetch, parse, embed, write: what happens to each document, and what became of it."""
 
 import hashlib
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
@@ -125,7 +126,7 @@ class Pipeline:
         prepared = await prepare(unit, stored, self._cutter)
         if isinstance(prepared, Outcome):
             return prepared
-        known = await self._known_vectors(scope, stored)
+        known = await patiently("upsert", lambda: self._known_vectors(scope, stored))
         for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
             await self._stage(scope, prepared.chunks[start : start + _SLICE_CHUNKS], known, turn)
         await patiently("upsert", lambda: self._commit(scope, prepared.chunks[0], turn))
@@ -142,9 +143,9 @@ class Pipeline:
     async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
         return await patiently("upsert", lambda: stored_documents(self._store, scope, document_ids))
 
-    async def _stage(self, scope: Scope, chunks: Sequence[Chunk], known: Mapping[str, Vector], turn: Turn) -> None:
+    async def _stage(self, scope: Scope, chunks: Sequence[Chunk], known: dict[str, Vector], turn: Turn) -> None:
         missing = list({chunk.passage: None for chunk in chunks if chunk.passage not in known})
-        vectors = {**known, **dict(zip(missing, await self._batcher.embed(missing), strict=True))}
+        vectors = ChainMap(dict(zip(missing, await self._batcher.embed(missing), strict=True)), known)
         order = turn.order or 0
         points = [Point(chunk=chunk, vector=vectors[chunk.passage], order=order) for chunk in chunks]
         await patiently("upsert", turn.confirm)
@@ -153,7 +154,7 @@ class Pipeline:
         CHUNKS.labels("embedded").inc(len(missing))
         CHUNKS.labels("kept").inc(len(chunks) - len(missing))
 
-    async def _known_vectors(self, scope: Scope, stored: Chunk | None) -> Mapping[str, Vector]:
+    async def _known_vectors(self, scope: Scope, stored: Chunk | None) -> dict[str, Vector]:
         """A paragraph that did not change keeps its vector."""
         if stored is None:
             return {}

@@ -14,7 +14,7 @@ from ingest.sources.base import Unit, Unmodified
 from rag.errors import BadResponse, Unavailable
 from rag.store.collections import Collections
 from rag.store.server import ServerStore
-from rag.types import ChunkFilter, DocumentId, RawDocument, Scope
+from rag.types import EVERYTHING, ChunkFilter, DocumentId, RawDocument, Scope
 
 SCOPE = Scope(tenant="default")
 
@@ -30,6 +30,14 @@ class FailingStore(ServerStore):
     writes_left = 10**9
     outages = 0
     half_commits = 0
+    readings_lost = 0
+
+    async def scroll_points(self, scope, where=EVERYTHING):
+        if self.readings_lost > 0:
+            self.readings_lost -= 1
+            raise Unavailable("The store is away.")
+        async for found in super().scroll_points(scope, where):
+            yield found
 
     async def stage(self, scope, points):
         self._count()
@@ -147,6 +155,13 @@ async def test_a_store_that_is_away_for_a_while_is_waited_for(store, models):
     store.outages = 3
     assert await ingest(store, models, page("one", "two")) == "new"
     assert await stored(store) == ["one", "two"]
+
+
+async def test_a_store_that_is_away_while_a_changed_document_is_compared_is_waited_for(store, models):
+    await ingest(store, models, page("one", "two"))
+    store.readings_lost = 2
+    assert await ingest(store, models, page("one", "2")) == "changed"
+    assert await stored(store) == ["one", "2"]
 
 
 @pytest.mark.parametrize("state", [("one", "two"), ("one", "2")])
