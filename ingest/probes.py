@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from ingest.metrics import QUEUE_DEPTH, QUEUE_LAG
-from rag.errors import Unavailable
+from rag.errors import GroundworkError
 from rag.inbox.base import Inbox
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class _Metrics:
         """The queue is measured when somebody asks; while it is away its numbers are none, and the others stay."""
         try:
             statistics = await self._inbox.statistics()
-        except Unavailable as error:
+        except GroundworkError as error:
             log.warning("queue_not_measured", reason=str(error))
             statistics = None
         for state in ("queued", "processing", "dead"):

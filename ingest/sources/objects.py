@@ -17,7 +17,7 @@ from ingest.sources.identity import document_id_of
 from ingest.sources.selection import Selection
 from ingest.sources.stepping import stepped
 from rag.errors import InvalidInput, Unavailable
-from rag.media import KNOWN_SUFFIXES, media_type_of
+from rag.media import KINDS, media_type_of
 from rag.types import RawDocument
 
 # Whose servers are named by the environment of whoever runs this, or by nobody; never by the URL.
@@ -144,7 +144,7 @@ def _listed_by_folder(store: Any, root: str, selection: Selection) -> Iterator[M
 async def _fetch(store: Any, found: _Object, max_bytes: int, validator: str) -> RawDocument | Unmodified:
     media_type = media_type_of(found.path)
     if media_type is None:
-        raise InvalidInput(f"unknown kind of file; known are {', '.join(KNOWN_SUFFIXES)}")
+        raise InvalidInput(f"unknown kind of file; known are {KINDS}")
     if found.validator and found.validator == validator:
         return Unmodified()
     if found.size is not None and found.size > max_bytes:
@@ -159,12 +159,6 @@ async def _fetch(store: Any, found: _Object, max_bytes: int, validator: str) -> 
     return RawDocument(
         id=document_id_of(found.uri), uri=found.uri, media_type=media_type, body=body, validator=found.validator
     )
-
-
-async def _read(store: Any, path: str, most: int) -> bytes:
-    with _translated():
-        body: bytes = await asyncio.to_thread(store.cat_file, path, start=0, end=most)
-        return body
 
 
 @contextmanager
