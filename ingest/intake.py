@@ -24,13 +24,10 @@ class Intake:
         self._report = report
         self._remember = remember
         self._seen: set[DocumentId] = set()
+        self.has_seen_any = False
         self._places = asyncio.Semaphore(_DOCUMENTS)
         self.is_complete = True
         """Whether everything could be listed: only then does what was not seen not exist."""
-
-    @property
-    def has_seen_any(self) -> bool:
-        return bool(self._seen)
 
     def has_seen(self, document_id: DocumentId) -> bool:
         return document_id in self._seen
@@ -63,6 +60,7 @@ class Intake:
                 DOCUMENTS.labels("rejected").inc()
                 self._report(Outcome(uri=unit.uri, result="rejected", reason=unit.reason))
                 continue
+            self.has_seen_any = True
             if self._remember:
                 self._seen.add(unit.id)
             if unit.id in batch or len(batch) == _LOOKED_UP_AT_ONCE:

@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ingest.pipeline import Outcome
+from rag.media import KINDS
 
 _LINE_EVERY_SECONDS = 5.0
 _REASONS_SHOWN = 20
+_ADVICE = f"no {KINDS}. Give a path that has some; what is hidden or ignored (.ragignore, --ignore) does not count."
 
 
 @dataclass
@@ -24,6 +26,10 @@ class Summary:
     results: Counter[str] = field(default_factory=Counter)
     rejected: list[Outcome] = field(default_factory=list)
     chunks: int = 0
+    passed_over: int = 0
+    """Files of other kinds."""
+    empty: list[str] = field(default_factory=list)
+    """Sources in which there is no document."""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome) -> None:
@@ -31,6 +37,11 @@ class Summary:
         self.chunks += outcome.chunks
         if outcome.result == "rejected":
             self.rejected.append(outcome)
+
+    def note_source(self, name: str, *, passed_over: int, is_empty: bool) -> None:
+        """Once for each source, when it has been gone through."""
+        self.passed_over += passed_over
+        self.empty += [name] if is_empty else []
 
     @property
     def seconds(self) -> float:
@@ -44,7 +55,7 @@ class Summary:
         return json.dumps(
             {result: self.results[result] for result in ("new", "changed", "unchanged", "removed")}
             | {"rejected": [{"uri": outcome.uri, "reason": outcome.reason} for outcome in self.rejected]}
-            | {"chunks": self.chunks, "seconds": round(self.seconds, 3)}
+            | {"chunks": self.chunks, "seconds": round(self.seconds, 3), "passed_over": self.passed_over}
         )
 
     def to_text(self, *, dry_run: bool) -> str:
@@ -53,12 +64,24 @@ class Summary:
         lines = [f"  rejected {outcome.uri}: {outcome.reason}" for outcome in self.rejected[:_REASONS_SHOWN]]
         if len(self.rejected) > _REASONS_SHOWN:
             lines.append(f"  … and {len(self.rejected) - _REASONS_SHOWN} more; --json lists them all.")
+        lines += [f"  nothing in {name}: {_ADVICE}" for name in self.empty]
         removed = f", {self.results['removed']} removed" if self.results["removed"] else ""
         lines.append(f"{self.documents} documents: {counts}{removed}")
         lines.append(f"{self.chunks} chunks in {self.seconds:.1f} s{rate}")
+        if self.passed_over:
+            files = "1 file" if self.passed_over == 1 else f"{self.passed_over:,} files"
+            lines.append(f"{files} of other kinds passed over")
         if dry_run:
             lines.append("Dry run: nothing was written.")
         return "\n".join(lines)
+
+
+class NoteSource(Protocol):
+    """How what has been gone through of the sources is told, such as `Summary.note_source`."""
+
+    def __call__(self, name: str, *, passed_over: int, is_empty: bool) -> None:
+        """`is_empty` where it has neither documents nor anything that could not be listed."""
+        ...
 
 
 class Reporter(Protocol):

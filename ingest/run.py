@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from ingest.intake import Intake
 from ingest.pipeline import Outcome, Pipeline, prepare, stored_documents
 from ingest.publishing import publish_now
-from ingest.report import Summary, open_reporter
+from ingest.report import NoteSource, Summary, open_reporter
 from ingest.resources import Models, open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
@@ -19,6 +19,8 @@ from rag.metadata import NOTHING
 from rag.store.base import StoreReader, VectorStore
 from rag.store.factory import embedder_of
 from rag.types import FIRST_CHUNKS, DocumentId, Scope
+
+Report = Callable[[Outcome], None]
 
 _PUBLISH_SECONDS = 60
 _TURN_SECONDS = 20.0
@@ -50,29 +52,35 @@ async def run(
             for rejection in refused:
                 report(Outcome(uri=rejection.uri, result="rejected", reason=rejection.reason))
             if dry_run:
-                await _plan(opened.values(), settings, scope, report)
+                await _plan(opened, settings, scope, report, summary.note_source)
             else:
-                await _take_in(opened, settings, scope, report, prune=prune)
+                await _take_in(opened, settings, scope, report, summary.note_source, prune=prune)
         return summary
 
 
-async def _plan(sources: Iterable[Source], settings: Settings, scope: Scope, report: Callable[[Outcome], None]) -> None:
+async def _plan(
+    sources: Mapping[str, Source], settings: Settings, scope: Scope, report: Report, note_source: NoteSource
+) -> None:
     async with _open_models_when_needed(settings) as models, open_store_to_read(settings, models) as store:
-        for source in sources:
+        for name, source in sources.items():
+            is_empty = True
             async for unit in source.find():
+                is_empty = False
                 if isinstance(unit, Rejection):
                     report(Outcome(uri=unit.uri, result="rejected", reason=unit.reason))
                     continue
                 known = await stored_documents(store, scope, [unit.id])
                 prepared = await prepare(unit, known[unit.id], models.cutters)
                 report(prepared if isinstance(prepared, Outcome) else prepared.outcome)
+            note_source(name, passed_over=source.passed_over, is_empty=is_empty)
 
 
 async def _take_in(
     sources: Mapping[str, Source],
     settings: Settings,
     scope: Scope,
-    report: Callable[[Outcome], None],
+    report: Report,
+    note_source: NoteSource,
     *,
     prune: bool,
 ) -> None:
@@ -91,6 +99,8 @@ async def _take_in(
             for name, source in sources.items():
                 intake = Intake(pipeline, scope, note, remember=prune)
                 await intake.take_in(source.find())
+                is_empty = intake.is_complete and not intake.has_seen_any
+                note_source(name, passed_over=source.passed_over, is_empty=is_empty)
                 if prune and intake.is_complete:
                     gone = await _gone(source, intake, store, scope)
                     if gone and not intake.has_seen_any:

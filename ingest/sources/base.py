@@ -38,6 +38,11 @@ class Unit:
 class Source(Protocol):
     """Finds its units one at a time, so that a large source never stands in memory."""
 
+    @property
+    def passed_over(self) -> int:
+        """How many files of other kinds `find` has come across so far, which nobody asked for by name."""
+        ...
+
     def count(self) -> int | None:
         """How many units `find` will yield, for the time left; None where only finding them tells."""
         ...

@@ -43,6 +43,8 @@ class _Visit:
 class CrawlSource:
     """Finds pages breadth-first, within the bounds of the settings, `robots.txt` and what the pages themselves ask."""
 
+    passed_over = 0
+
     def __init__(self, url: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> None:
         """`ignore` sees paths relative to the start's folder; raises InvalidInput where `url` names no host."""
         self._start = to_url(url)

@@ -42,6 +42,7 @@ class FileSource:
         self._glob = glob
         self._selection = Selection(ignore=[*_ignored_by(self._root), *ignore], glob=glob)
         self._max_bytes = max_bytes
+        self.passed_over = 0
 
     def count(self) -> int:
         """Lists the folders, reads no file."""
@@ -49,6 +50,7 @@ class FileSource:
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
         is_empty = True
+        self.passed_over = 0
         async for found in stepped(self._paths()):
             is_empty = False
             yield found if isinstance(found, Rejection) else self._to_unit(found)
@@ -66,7 +68,35 @@ class FileSource:
         return self._selection.reaches(path.relative_to(self._root).as_posix())
 
     def _paths(self) -> Iterator[Path | Rejection]:
-        return _walk(self._root, self._selection) if self._root.is_dir() else iter([self._root])
+        return self._walk() if self._root.is_dir() else iter([self._root])
+
+    def _walk(self) -> Iterator[Path | Rejection]:
+        visited: set[tuple[int, int]] = set()
+        waiting = [""]
+        while waiting:
+            relative = waiting.pop()
+            path = self._root / relative
+            try:
+                status = path.stat()
+                if not stat.S_ISDIR(status.st_mode):
+                    yield path
+                # A folder is entered once, by whichever name comes first: symbolic links can form loops.
+                elif (status.st_dev, status.st_ino) not in visited:
+                    visited.add((status.st_dev, status.st_ino))
+                    waiting += reversed(self._entries_of_interest(path, relative))
+            except OSError as error:
+                yield Rejection(uri=path.as_uri(), reason=f"cannot be read: {error.strerror}")
+
+    def _entries_of_interest(self, folder: Path, relative: str) -> list[str]:
+        prefix = f"{relative}/" if relative else ""
+        with os.scandir(folder) as entries:
+            return sorted(prefix + entry.name for entry in entries if self._is_of_interest(entry, prefix + entry.name))
+
+    def _is_of_interest(self, entry: os.DirEntry[str], relative: str) -> bool:
+        if _is_folder(entry):
+            return self._selection.enters(relative)
+        self.passed_over += self._selection.passes_over(relative)
+        return self._selection.takes(relative)
 
     def _to_unit(self, path: Path) -> Unit:
         uri = path.as_uri()
@@ -95,36 +125,6 @@ def _ignored_by(root: Path) -> list[str]:
         return []
     except (OSError, UnicodeError, InvalidInput) as error:
         raise InvalidInput(f"{root / _IGNORE_FILE} cannot be read: {error}") from error
-
-
-def _walk(root: Path, selection: Selection) -> Iterator[Path | Rejection]:
-    visited: set[tuple[int, int]] = set()
-    waiting = [""]
-    while waiting:
-        relative = waiting.pop()
-        path = root / relative
-        try:
-            status = path.stat()
-            if not stat.S_ISDIR(status.st_mode):
-                yield path
-            # A folder is entered once, by whichever name comes first: symbolic links can form loops.
-            elif (status.st_dev, status.st_ino) not in visited:
-                visited.add((status.st_dev, status.st_ino))
-                waiting += reversed(_entries_of_interest(path, relative, selection))
-        except OSError as error:
-            yield Rejection(uri=path.as_uri(), reason=f"cannot be read: {error.strerror}")
-
-
-def _entries_of_interest(folder: Path, relative: str, selection: Selection) -> list[str]:
-    prefix = f"{relative}/" if relative else ""
-    with os.scandir(folder) as entries:
-        return sorted(
-            prefix + entry.name for entry in entries if _is_of_interest(entry, prefix + entry.name, selection)
-        )
-
-
-def _is_of_interest(entry: os.DirEntry[str], relative: str, selection: Selection) -> bool:
-    return selection.enters(relative) if _is_folder(entry) else selection.takes(relative)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

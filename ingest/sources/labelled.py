@@ -19,6 +19,10 @@ class LabelledSource:
         # In front of the source's own validator: given other metadata, an unchanged document is a changed one.
         self._mark = f"metadata:{hashlib.sha256(told.encode()).hexdigest()[:16]} "
 
+    @property
+    def passed_over(self) -> int:
+        return self._source.passed_over
+
     def count(self) -> int | None:
         return self._source.count()
 

@@ -30,6 +30,8 @@ class LineSource:
     A line's id is its document's id; without one its `uri` names the document, and without that the text itself does.
     """
 
+    passed_over = 0
+
     def __init__(self, path: Path | None, *, max_bytes: int) -> None:
         """None is standard input; raises `InvalidInput` where there is no file at `path`."""
         if path is not None and not path.is_file():

@@ -41,6 +41,7 @@ class ObjectSource:
         self._uri = f"{scheme.lower()}://{prefix.rstrip('/')}"
         self._selection = Selection(ignore=ignore, glob=glob)
         self._max_bytes = settings.max_document_bytes
+        self.passed_over = 0
 
     def count(self) -> None:
         return None
@@ -61,12 +62,15 @@ class ObjectSource:
                 # An instance of its own: drivers keep what they listed once.
                 store, root = fsspec.url_to_fs(self._uri, skip_instance_cache=True)
                 for entry in _listed(store, root, self._selection):
-                    yield self._to_unit(store, root, entry)
+                    relative = entry["name"].removeprefix(root).lstrip("/")
+                    if not relative or self._selection.reaches(relative):
+                        yield self._to_unit(store, relative, entry)
+                    else:
+                        self.passed_over += self._selection.passes_over(relative)
         except (InvalidInput, Unavailable) as error:
             yield Rejection(uri=self._uri, reason=str(error))
 
-    def _to_unit(self, store: Any, root: str, entry: Mapping[str, Any]) -> Unit:
-        relative = entry["name"].removeprefix(root).lstrip("/")
+    def _to_unit(self, store: Any, relative: str, entry: Mapping[str, Any]) -> Unit:
         uri = f"{self._uri}/{relative}" if relative else self._uri
         found = _Object(
             uri=uri,
@@ -106,10 +110,7 @@ def _listed(store: Any, root: str, selection: Selection) -> Iterator[Mapping[str
     if entry["type"] != "directory":
         yield entry
         return
-    within = _listed_flat(store, root) if hasattr(store, "call_s3") else _listed_by_folder(store, root, selection)
-    for entry in within:
-        if selection.reaches(entry["name"].removeprefix(root).lstrip("/")):
-            yield entry
+    yield from _listed_flat(store, root) if hasattr(store, "call_s3") else _listed_by_folder(store, root, selection)
 
 
 def _listed_flat(store: Any, root: str) -> Iterator[Mapping[str, Any]]:

@@ -33,14 +33,20 @@ class Selection:
         return _may_lead(folder.split("/"), self._glob)
 
     def takes(self, file: str) -> bool:
-        name = file.rpartition("/")[2]
-        if name.startswith(".") or media_type_of(name) is None or self._ignored.match_file(file):
-            return False
-        return _matches(file.split("/"), self._glob)
+        return media_type_of(file) is not None and self._asks_for(file)
+
+    def passes_over(self, file: str) -> bool:
+        """Whether it would be taken if it were of a known kind."""
+        return media_type_of(file) is None and self._asks_for(file)
 
     def reaches(self, file: str) -> bool:
         """Whether it is taken, and every folder on the way to it is entered."""
         return self.takes(file) and all(self.enters(folder) for folder in _parents_of(file))
+
+    def _asks_for(self, file: str) -> bool:
+        if file.rpartition("/")[2].startswith(".") or self._ignored.match_file(file):
+            return False
+        return _matches(file.split("/"), self._glob)
 
 
 def to_rules(patterns: Sequence[str]) -> GitIgnoreSpec:

@@ -37,6 +37,8 @@ class _Page:
 class SitemapSource:
     """Finds the pages below the sitemap's own folder on its host, as the protocol has it; `robots.txt` is heeded."""
 
+    passed_over = 0
+
     def __init__(self, url: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> None:
         """`ignore` sees paths relative to the sitemap's folder; raises InvalidInput where `url` names no host."""
         self._url = to_url(url)

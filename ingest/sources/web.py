@@ -20,6 +20,8 @@ _TEXT: Final = {"application/json", "application/x-ndjson"}
 class WebSource:
     """Finds what one http(s) URL answers; `robots.txt` does not bind a person who names a page."""
 
+    passed_over = 0
+
     def __init__(self, url: str, *, fetcher: Fetcher, max_bytes: int) -> None:
         """Raises InvalidInput where `url` names no host."""
         self._url = to_url(url)

@@ -110,6 +110,22 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(folder, data_dir):
     assert not (data_dir / "store").exists()
 
 
+def test_files_of_other_kinds_are_counted_and_an_empty_folder_is_told_from_a_full_one(folder, tmp_path, data_dir):
+    for name in ("photo.jpg", "film.mp4", ".hidden.png", "Makefile"):
+        (folder / name).write_text("x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "photo.jpg").write_text("x")
+    for _ in range(2):
+        text = ingest("run", str(folder), str(tmp_path / "empty"), "--ignore", "Makefile", data_dir=data_dir)
+        assert text.returncode == 0
+        assert text.stdout.endswith("\n3 files of other kinds passed over\n")
+        assert f"nothing in {tmp_path / 'empty'}: no Markdown" in text.stdout
+        assert f"nothing in {folder}" not in text.stdout
+    planned = ingest("run", str(tmp_path / "empty"), "--dry-run", data_dir=data_dir)
+    assert "nothing in" in planned.stdout
+    assert summary(str(folder), data_dir=data_dir)["passed_over"] == 3
+
+
 def test_the_bad_ones_are_listed_with_reasons_and_the_exit_status_says_so(folder, data_dir):
     (folder / "junk.md").write_bytes(bytes(range(256)) * 20)
     (folder / "empty.txt").write_text("  \n")

@@ -102,6 +102,7 @@ def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_d
             "rejected": [],
             "chunks": 1,
             "seconds": 0,
+            "passed_over": 0,
         }
         assert watch.complaints()[0] == complaint
 
