@@ -108,6 +108,7 @@ def _remove(successor: Path) -> None:
 async def _open_server(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[Succession]:
     from rag.store.collections import Collections  # noqa: PLC0415
     from rag.store.server import ServerStore, open_client  # noqa: PLC0415
+    from rag.store.server_reader import ServerReader  # noqa: PLC0415
 
     async with open_client(settings) as client:
         collections = Collections(client, settings.collection)
@@ -117,7 +118,7 @@ async def _open_server(settings: ServerStoreSettings, embedder: EmbedderIdentity
         await collections.create(following, embedder)
 
         class Server:
-            current: StoreReader = ServerStore(client, name or "")
+            current: StoreReader = ServerReader(client, name or "")
             successor: VectorStore = ServerStore(client, following)
 
             @asynccontextmanager
