@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ingest.batching import Batcher, open_batcher
 from ingest.settings import Settings
+from ingest.turns import in_turn
 from ingest.validation import require_valid
 from rag.embedding.base import Embedder
 from rag.embedding.factory import build_tokenizer, open_embedder
@@ -57,7 +58,7 @@ async def reindex(settings: Settings, say: Say) -> Reindexed:
             say(f"pass {number}: {brought} documents brought over")
             if brought == 0:
                 break
-        async with succession.pause() as paused:
+        async with in_turn(succession.pause) as paused:
             await _bring_over(current, successor, batcher)
             result = await _verify(current, successor, embedder)
             switched = time.time()

@@ -1,9 +1,8 @@
 """`python -m ingest run`: sources in, a summary out."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from ingest.intake import Intake
 from ingest.pipeline import Outcome, Pipeline, prepare, stored_documents
@@ -14,7 +13,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.factory import build_sources
 from ingest.sources.fetching import open_fetcher
-from rag.errors import Locked
+from ingest.turns import in_turn
 from rag.metadata import NOTHING
 from rag.store.base import StoreReader, VectorStore
 from rag.store.factory import embedder_of
@@ -23,8 +22,6 @@ from rag.types import FIRST_CHUNKS, DocumentId, Scope
 Report = Callable[[Outcome], None]
 
 _PUBLISH_SECONDS = 60
-_TURN_SECONDS = 20.0
-_TRY_SECONDS = 0.3
 
 
 async def run(
@@ -84,7 +81,10 @@ async def _take_in(
     *,
     prune: bool,
 ) -> None:
-    async with _open_models_when_needed(settings) as models, _open_store_in_turn(settings, models) as store:
+    async with (
+        _open_models_when_needed(settings) as models,
+        in_turn(lambda: open_store(settings, models)) as store,
+    ):
         pipeline = Pipeline(store, models.batcher, models.cutters)
         changed = False
 
@@ -123,22 +123,6 @@ async def _open_models_when_needed(settings: Settings) -> AsyncIterator[Models]:
     known = await embedder_of(settings.store, root=settings.store_dir)
     async with open_models(settings, known=known) as models:
         yield models
-
-
-@asynccontextmanager
-async def _open_store_in_turn(settings: Settings, models: Models) -> AsyncIterator[VectorStore]:
-    """A worker beside this run holds the embedded store while it has work; `Locked` where that takes too long."""
-    deadline = time.monotonic() + _TURN_SECONDS
-    async with AsyncExitStack() as stack:
-        while True:
-            try:
-                store = await stack.enter_async_context(open_store(settings, models))
-                break
-            except Locked:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(_TRY_SECONDS)
-        yield store
 
 
 async def _gone(source: Source, intake: Intake, store: StoreReader, scope: Scope) -> list[tuple[DocumentId, str]]:

@@ -1,6 +1,7 @@
 """From one embedder to another: filled beside the first, verified, switched in one step, and back again."""
 
-from contextlib import asynccontextmanager
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ingest.settings import Settings
 from rag.errors import BadResponse, InvalidInput, NotFound
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.store.revisions import Revisions
 from rag.store.server import open_server_store
 from rag.store.succession import roll_back
 from rag.types import EmbedderIdentity
@@ -84,6 +86,18 @@ async def test_what_comes_in_while_it_is_filled_is_there_too(tmp_path):
     async with open_edge_reader(tmp_path / "store", OTHER) as reader:
         assert await texts(reader, OURS) == {"one", "late"}
     assert late[-1].endswith("0 documents brought over")
+
+
+async def test_the_switch_waits_for_a_writer_that_is_at_work(tmp_path):
+    async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
+        await fill(writer)
+    async with other_embedder() as embedder, AsyncExitStack() as at_work:
+        at_work.enter_context(Revisions(tmp_path / "store").write_lock())
+        reindexing = asyncio.create_task(reindex(Settings(data_dir=tmp_path, embedder=embedder), print))
+        await asyncio.wait({reindexing}, timeout=3)
+        assert not reindexing.done()
+        await at_work.aclose()
+        assert (await reindexing).documents == 3
 
 
 async def test_vectors_that_find_nothing_are_not_switched_to(tmp_path):
