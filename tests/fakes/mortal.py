@@ -14,6 +14,8 @@ from types import FrameType
 
 from ingest.__main__ import main
 from ingest.worker import work  # noqa: F401 - imported before the profiler slows imports down
+from rag.embedding import onnx  # noqa: F401 - likewise
+from rag.store import edge  # noqa: F401 - likewise
 
 
 def arm(place: str, nth: int) -> None:

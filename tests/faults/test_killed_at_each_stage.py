@@ -26,7 +26,8 @@ _STAGES = [
     ("half copied", _COPY_FILE, 5),
     ("copied", "rag/store/schema.py:to_metadata", 1),
     ("the copy under its name", "rag/store/revisions.py:_point_to", 1),
-    ("the pointer written and not in place", _REPLACE, 1),
+    # The first replaces the description of the revision.
+    ("the pointer written and not in place", _REPLACE, 2),
     ("published, the old revision not dropped", "rag/store/revisions.py:_drop_all_but", 2),
     ("published, not settled", "rag/inbox/folder_worklist.py:settle", 1),
     ("one settled, the other not", "rag/inbox/folder_worklist.py:settle", 2),

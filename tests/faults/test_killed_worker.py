@@ -76,9 +76,11 @@ def test_a_document_that_changes_while_it_is_taken_in_ends_in_its_last_state(dat
     worker = start_worker(data_dir)
     try:
         for state in range(5):
-            for name in ("first.md", "second.md"):
-                (documents / name).write_text(f"# State {state}\n\n" + f"Number {state} of {name}. " * 100)
-            assert ingest("enqueue", str(documents), data_dir=data_dir).returncode == 0
+            changed = [documents / name for name in ("first.md", "second.md")]
+            for path in changed:
+                path.write_text(f"# State {state}\n\n" + f"Number {state} of {path.name}. " * 100)
+            sources = changed if state else [documents]
+            assert ingest("enqueue", *map(str, sources), data_dir=data_dir).returncode == 0
         wait_until_settled(data_dir)
     finally:
         worker.terminate()

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from evals.performance.programs import environment
@@ -20,13 +21,14 @@ def start_worker(data_dir: Path, *command: str, **settings: str) -> subprocess.P
     )
 
 
-def wait_until_settled(data_dir: Path, *, seconds: float = 120) -> None:
+def wait_until_settled(data_dir: Path, *, seconds: float = 120, meanwhile: Callable[[], None] = lambda: None) -> None:
     inbox = FolderInbox(data_dir / "inbox")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = asyncio.run(inbox.statistics())
         if found.queued + found.processing == 0:
             return
+        meanwhile()
         time.sleep(0.1)
     raise AssertionError(f"Not settled after {seconds} s: {found}")
 
