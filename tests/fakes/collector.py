@@ -68,7 +68,7 @@ def collector(port: int = 0) -> Iterator[Collector]:
     seen = Collector()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.paths.append(self.path)
             seen.headers.append({name.lower(): value for name, value in self.headers.items()})
@@ -118,4 +118,6 @@ def _to_span(span: WireSpan, service: str, schema_url: str) -> Span:
 
 def _value(value: AnyValue) -> object:
     kind = value.WhichOneof("value")
-    return [_value(it) for it in value.array_value.values] if kind == "array_value" else getattr(value, kind or "", None)
+    return (
+        [_value(it) for it in value.array_value.values] if kind == "array_value" else getattr(value, kind or "", None)
+    )
