@@ -118,6 +118,6 @@ def _to_span(span: WireSpan, service: str, schema_url: str) -> Span:
 
 def _value(value: AnyValue) -> object:
     kind = value.WhichOneof("value")
-    return (
-        [_value(it) for it in value.array_value.values] if kind == "array_value" else getattr(value, kind or "", None)
-    )
+    if kind == "array_value":
+        return [_value(it) for it in value.array_value.values]
+    return getattr(value, kind) if kind else None
