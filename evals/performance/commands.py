@@ -41,7 +41,7 @@ def add_commands(commands: Commands) -> None:
     served.set_defaults(run=_serving)
     costs = commands.add_parser("telemetry", help="what metrics, logs and traces cost a request")
     costs.add_argument("--rounds", type=int, default=30, help="how often (default: %(default)s)")
-    costs.add_argument("--requests", type=int, default=20, help="of each variant in a round (default: %(default)s)")
+    costs.add_argument("--requests", type=int, default=40, help="of each variant in a round (default: %(default)s)")
     costs.set_defaults(run=_telemetry)
     for command in (taken_in, kept, timed, served, costs):
         add_json(command)
