@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ingest.metrics import STAGE_DURATION, WAITING_PASSAGES
 from ingest.retrying import patiently
+from ingest.stages import embedding
 from rag.embedding.base import Embedder
 from rag.errors import GroundworkError
 from rag.types import Vector
@@ -37,7 +38,8 @@ class Batcher:
             self._waiting.update(dict.fromkeys(passages))
             self._arrived.notify_all()
         try:
-            return list(await asyncio.gather(*(passage.vector for passage in passages)))
+            with embedding(self._embedder.identity.model, len(texts)):
+                return list(await asyncio.gather(*(passage.vector for passage in passages)))
         finally:
             # Whoever gave up, or failed with one of them, does not want the rest.
             for passage in passages:

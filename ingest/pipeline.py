@@ -8,11 +8,13 @@ from typing import Final, Literal, Protocol
 
 from ingest.batching import Batcher
 from ingest.locks import Locks
-from ingest.metrics import CHUNKS, DOCUMENTS, STAGE_DURATION
+from ingest.metrics import CHUNKS, DOCUMENTS
 from ingest.retrying import patiently
 from ingest.sources.base import Unit, Unmodified
+from ingest.stages import stage
 from rag.errors import InvalidInput, Unavailable
 from rag.store.base import Catalogue, VectorStore
+from rag.tracing.spans import span
 from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, Vector
 
 # Raise it whenever parsers or the chunker make something else of the same bytes: it makes every document a changed one.
@@ -129,7 +131,8 @@ class Pipeline:
         known = await patiently("upsert", lambda: self._known_vectors(scope, stored))
         for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
             await self._stage(scope, prepared.chunks[start : start + _SLICE_CHUNKS], known, turn)
-        await patiently("upsert", lambda: self._commit(scope, prepared.chunks[0], turn))
+        with span("commit"):
+            await patiently("upsert", lambda: self._commit(scope, prepared.chunks[0], turn))
         return prepared.outcome
 
     async def _commit(self, scope: Scope, first: Chunk, turn: Turn) -> None:
@@ -149,7 +152,7 @@ class Pipeline:
         order = turn.order or 0
         points = [Point(chunk=chunk, vector=vectors[chunk.passage], order=order) for chunk in chunks]
         await patiently("upsert", turn.confirm)
-        with STAGE_DURATION.labels("upsert").time():
+        with stage("upsert"):
             await patiently("upsert", lambda: self._store.stage(scope, points))
         CHUNKS.labels("embedded").inc(len(missing))
         CHUNKS.labels("kept").inc(len(chunks) - len(missing))
@@ -166,12 +169,12 @@ async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome |
     """Decides what a document needs, without writing anything; an `Outcome` where nothing is left to do."""
     version = ""
     try:
-        with STAGE_DURATION.labels("fetch").time():
+        with stage("fetch"):
             raw = await fetch_if_changed(unit, stored, cutter.recipe)
         if raw is None:
             return Outcome(uri=unit.uri, result="unchanged")
         version = version_of(raw, cutter.recipe)
-        with STAGE_DURATION.labels("parse").time():
+        with stage("parse"):
             chunks = await cutter.cut(raw, version=version)
     except (InvalidInput, Unavailable) as error:
         trace = getattr(error, "trace", "")

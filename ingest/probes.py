@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import prometheus_client
 import structlog
 from aiohttp import web
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 
 from ingest.metrics import QUEUE_DEPTH, QUEUE_LAG
 from rag.errors import GroundworkError
@@ -45,7 +46,7 @@ class _Metrics:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
 
-    async def show(self, _: web.Request) -> web.Response:
+    async def show(self, request: web.Request) -> web.Response:
         """The queue is measured when somebody asks; while it is away its numbers are none, and the others stay."""
         try:
             statistics = await self._inbox.statistics()
@@ -55,5 +56,5 @@ class _Metrics:
         for state in ("queued", "processing", "dead"):
             QUEUE_DEPTH.labels(state).set(getattr(statistics, state, _UNKNOWN))
         QUEUE_LAG.set(statistics.oldest_seconds if statistics else _UNKNOWN)
-        body = prometheus_client.generate_latest()
-        return web.Response(body=body, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
+        render, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=render(REGISTRY), headers={"Content-Type": content_type})

@@ -24,6 +24,10 @@ from ingest.sources.base import Unit
 from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Locked, Unavailable
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.factory import open_inbox, open_worklist
+from rag.inbox.traced import processing
+from rag.tracing import semconv
+from rag.tracing.opening import open_tracing
+from rag.tracing.spans import annotate, fail, span
 from rag.types import RawDocument
 
 log = structlog.get_logger()
@@ -48,6 +52,7 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
     stopped = _stop_signal(exit_with_parent=exit_with_parent)
     root = settings.inbox_dir
     async with (
+        open_tracing(settings.tracing, service="groundwork-worker"),
         open_inbox(settings.inbox, root=root) as inbox,
         open_probes(settings.worker_port, inbox),
         open_worklist(settings.inbox, root=root) as worklist,
@@ -141,7 +146,8 @@ class _Shift:
 
     async def _take(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
         try:
-            await self._take_claimed(entry, pipeline, publisher)
+            with processing(entry, self._settings.inbox):
+                await self._take_claimed(entry, pipeline, publisher)
         except ClaimLost as error:
             log.warning("entry_left_to_others", document=entry.job.document_id, reason=str(error))
         except Unavailable:
@@ -158,18 +164,22 @@ class _Shift:
         try:
             with IN_FLIGHT.track_inprogress():
                 outcome = await _apply(entry, pipeline)
+                annotate({semconv.RESULT: outcome.result})
                 if outcome.changes_collection:
-                    await publisher.publish()
+                    with span("publish"):
+                        await publisher.publish()
         except ClaimLost:
             raise
         except IndexMismatch:
             await self._worklist.retry(entry, after=_LOCKED_SECONDS, counts=False)
             raise
         except GroundworkError as error:
+            fail(error)
             await self._fail(entry, error)
             return
         except Exception as error:
             # The one boundary of its kind: an entry that breaks the program must not stop the others.
+            fail(error)
             log.exception("entry_broke_the_worker", document=entry.job.document_id)
             reason = f"The program failed on it ({type(error).__name__})."
             await self._bury(entry, reason, traceback.format_exc(), fault="program")

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from rag.errors import BadResponse, Overloaded, TimedOut, Unavailable
 from rag.settings import TimeoutSettings
+from rag.tracing.spans import propagate
 
 _EXCERPT = 200
 
@@ -16,7 +18,7 @@ _EXCERPT = 200
 async def open_session(timeouts: TimeoutSettings) -> AsyncIterator[aiohttp.ClientSession]:
     """No total limit: a long stream is healthy for as long as its pieces keep coming."""
     phases = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.read)
-    async with aiohttp.ClientSession(timeout=phases) as session:
+    async with aiohttp.ClientSession(timeout=phases, middlewares=(_traced,)) as session:
         yield session
 
 
@@ -33,6 +35,12 @@ def translated_errors(part: str) -> Iterator[None]:
         raise Unavailable(f"The {part} cannot be reached: {error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadResponse(f"The {part} answered with something that is not JSON.") from error
+
+
+async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Whoever is called may join the trace."""
+    propagate(request.headers)
+    return await handler(request)
 
 
 async def require_success(part: str, response: aiohttp.ClientResponse) -> None:

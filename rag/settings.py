@@ -51,6 +51,11 @@ class EdgeStoreSettings(Part):
 
     kind: Literal["edge"] = "edge"
 
+    @property
+    def collection(self) -> str:
+        """What traces call it: there is only one."""
+        return "groundwork"
+
 
 class ServerStoreSettings(Part):
     """A Qdrant server or cluster."""
@@ -84,6 +89,17 @@ class TimeoutSettings(Part):
 
     connect: float = Field(3.0, gt=0, description="Seconds to open a connection.")
     read: float = Field(30.0, gt=0, description="Seconds between two pieces of an answer.")
+
+
+class TracingSettings(Part):
+    """Traces, to an OpenTelemetry collector; its own `OTEL_…` variables say headers, certificates and resources."""
+
+    endpoint: HttpUrl | None = Field(
+        None, description="Base URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318; unset: no traces."
+    )
+    sample: float = Field(0.1, ge=0, le=1, description="Share of traces recorded, where no caller has decided.")
+    content: bool = Field(False, description="Questions, passages, prompts and answers in spans.")
+    openinference: bool = Field(False, description="OpenInference's attributes too, for Phoenix and the like.")
 
 
 def kind_or(default: str) -> Discriminator:
@@ -120,6 +136,7 @@ class KernelSettings(BaseSettings):
     store: StoreSettings = Field(EdgeStoreSettings(), description="Where chunks live.")
     inbox: InboxSettings = Field(FolderInboxSettings(), description="The queue between service and workers.")
     http: TimeoutSettings = Field(TimeoutSettings(), description="Outgoing calls.")
+    tracing: TracingSettings = Field(TracingSettings(), description="Traces.")
     max_document_bytes: int = Field(50_000_000, gt=0, description="Larger documents are rejected.")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")

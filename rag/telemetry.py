@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from rag.settings import KernelSettings
+from rag.tracing import spans
 
 _OURS = ("rag", "service", "ingest")
 
@@ -16,6 +17,7 @@ def configure_logging(settings: KernelSettings) -> None:
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -33,6 +35,12 @@ def configure_logging(settings: KernelSettings) -> None:
     root.setLevel(logging.WARNING)
     for package in _OURS:
         logging.getLogger(package).setLevel(settings.log_level.upper())
+
+
+def _add_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Which trace and span the event belongs to, where there is one."""
+    event.update(spans.ids())
+    return event
 
 
 def _render(as_json: bool) -> list[structlog.typing.Processor]:

@@ -17,6 +17,7 @@ from rag.errors import GroundworkError, Misconfigured
 from rag.retrying import log_retries
 from rag.settings import read_settings
 from rag.telemetry import configure_logging
+from rag.tracing.opening import open_tracing
 from service.app import create_app
 from service.keys import Keys
 from service.resources import open_resources
@@ -110,6 +111,7 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         resources = await stack.enter_async_context(open_resources(settings))
         if settings.worker == "child":
             await stack.enter_async_context(open_worker())
+        await stack.enter_async_context(open_tracing(settings.tracing, service="groundwork-service"))
         config = uvicorn.Config(
             create_app(resources),
             log_config=None,

@@ -9,6 +9,7 @@ import structlog
 
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse, GroundworkError
+from rag.tracing.spans import exemplar
 from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
 from service.generation.base import Usage
 from service.judging.base import Subject
@@ -154,7 +155,7 @@ class Answerer:
 
     async def _refuse(self, material: Material, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
-        TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
+        TIME_TO_FIRST_TOKEN.observe(watch.elapsed, exemplar())
         yield Token(text=NOT_IN_THE_DOCUMENTS)
         ANSWERS.labels("refused").inc()
         yield Answer(
@@ -179,7 +180,7 @@ class Answerer:
             watch.lap("first_token")
             self._learn(mode, watch.elapsed - began)
             yield Sources(citations=draft.sources)
-            TIME_TO_FIRST_TOKEN.observe(watch.elapsed)
+            TIME_TO_FIRST_TOKEN.observe(watch.elapsed, exemplar())
             yield Token(text=first)
             with draft.counting_failure():
                 async for piece in pieces:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
+from fastapi.telemetry import TelemetryConfig
 from fastapi_swagger import patch_fastapi
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from service.routes import answers, documents, operations
 
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}
+_API = "/v1/"
 _DESCRIPTION = "Documents in, cited answers streaming out."
 
 
@@ -37,6 +39,9 @@ def create_app(resources: Resources) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        telemetry=TelemetryConfig(
+            operation_spans=False, metrics=False, logs=False, exclude=lambda scope: not scope["path"].startswith(_API)
+        ),
     )
     # Swagger UI from a package instead of a CDN: the documentation works offline too.
     patch_fastapi(app, redirect_from_root_to_docs=False)

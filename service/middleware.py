@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rag.tracing.spans import exemplar
 from service.disconnect import CLIENT_GONE
 from service.metrics import INFLIGHT, REQUEST_DURATION, REQUESTS
 
@@ -87,7 +88,7 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
     # The route's template, not the path: document ids must not become label values.
     route = getattr(scope.get("route"), "path", "unmatched")
     REQUESTS.labels(route, _outcome(status)).inc()
-    REQUEST_DURATION.labels(route).observe(seconds)
+    REQUEST_DURATION.labels(route).observe(seconds, exemplar())
     if scope["path"] not in _UNLOGGED:
         log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 

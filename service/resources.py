@@ -8,8 +8,10 @@ from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
+from rag.inbox.traced import TracedInbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
+from rag.store.traced import TracedReader
 from service.answering import Answerer
 from service.generation.endpoint import open_endpoint
 from service.generation.factory import build_generator
@@ -23,8 +25,8 @@ from service.prompting.choosing import AnswerPrompts
 from service.prompting.factory import build_registry
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.reranking.factory import open_reranker
-from service.retrieval import Retriever
 from service.settings import Settings
+from service.traced import TracedAnswerer, TracedRetriever
 from service.writing.factory import build_writers, default_mode
 
 
@@ -67,10 +69,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
             store=store,
-            inbox=inbox,
-            answerer=Answerer(
+            inbox=TracedInbox(inbox, settings.inbox),
+            answerer=TracedAnswerer(
                 embedder,
-                Retriever(store, settings.retrieval, reranker),
+                TracedRetriever(
+                    TracedReader(store, settings.store),
+                    settings.retrieval,
+                    reranker,
+                    collection=settings.store.collection,
+                ),
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,

@@ -2,6 +2,7 @@
 
 import time
 
+from rag.tracing.spans import exemplar
 from service.metrics import STAGE_DURATION
 
 
@@ -20,7 +21,7 @@ class Stopwatch:
         seconds = now - self._lap_began
         self._lap_began = now
         self._seconds[stage] = seconds
-        STAGE_DURATION.labels(stage).observe(seconds)
+        STAGE_DURATION.labels(stage).observe(seconds, exemplar())
         return seconds
 
     @property

@@ -16,7 +16,7 @@ from evals.answers.ranking import rank_all
 from evals.answers.results import Conditions
 from evals.collection import open_resources_over
 from evals.gating.baseline import BASELINE, Baseline, Verdict, judge, read_baseline, update, write_baseline
-from evals.gating.stand_in import serve_stand_in
+from evals.stand_in import serve_stand_in
 from rag.errors import InvalidInput
 from service.settings import OpenAIGeneratorSettings, Settings
 

@@ -1,4 +1,4 @@
-"""`python -m evals ingestion`, `memory`, `latency` and `serving`."""
+"""`python -m evals ingestion`, `memory`, `latency`, `serving` and `telemetry`."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from evals.commands import Commands, add_json, print_table, some_of, write_rows
-from evals.performance import ingestion, latency, memory, serving
+from evals.performance import ingestion, latency, memory, serving, telemetry
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from service.settings import Settings
@@ -14,7 +14,8 @@ from service.settings import Settings
 EXAMPLES = """  python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
   python -m evals latency --passages 5000                            passages for one question, the model included
-  python -m evals serving                                            the running service, a few minutes"""
+  python -m evals serving                                            the running service, a few minutes
+  python -m evals telemetry --rounds 30                              metrics, logs and traces against none of them"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -38,7 +39,11 @@ def add_commands(commands: Commands) -> None:
     timed.set_defaults(run=_latency)
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
     served.set_defaults(run=_serving)
-    for command in (taken_in, kept, timed, served):
+    costs = commands.add_parser("telemetry", help="what metrics, logs and traces cost a request")
+    costs.add_argument("--rounds", type=int, default=30, help="how often (default: %(default)s)")
+    costs.add_argument("--requests", type=int, default=40, help="of each variant in a round (default: %(default)s)")
+    costs.set_defaults(run=_telemetry)
+    for command in (taken_in, kept, timed, served, costs):
         add_json(command)
 
 
@@ -73,6 +78,15 @@ def _latency(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _serving(arguments: argparse.Namespace, settings: Settings) -> None:
     print_table(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
+
+
+def _telemetry(arguments: argparse.Namespace, settings: Settings) -> None:
+    costs, renderings = telemetry.measure_telemetry(
+        settings.models_dir, rounds=arguments.rounds, requests=arguments.requests
+    )
+    print_table(telemetry.HEADER, costs, arguments.json)
+    print()
+    print_table(telemetry.RENDERING_HEADER, renderings, None)
 
 
 def _numbers(text: str) -> list[int]:

@@ -80,12 +80,15 @@ class Service:
 
 
 @contextmanager
-def service(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Service]:
-    """Starts the service on a free port, waits until it is ready, and stops it with SIGTERM."""
+def service(data_dir: Path, *arguments: str, program: str = "service", **settings: str) -> Iterator[Service]:
+    """Starts the service on a free port, waits until it is ready, and stops it with SIGTERM.
+
+    `program` is the module to run, where it is another one that behaves like it.
+    """
     log = data_dir / "service.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "--port", "0", *arguments],
+            [sys.executable, "-m", program, "--port", "0", *arguments],
             env=environment(data_dir, **settings),
             cwd=_ROOT,
             stdout=output,

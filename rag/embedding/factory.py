@@ -11,6 +11,7 @@ from rag.embedding.base import Embedder, Tokenizer
 from rag.embedding.local import Encode, open_local_embedder
 from rag.embedding.openai import OpenAIEmbedder
 from rag.embedding.tokenizer import ModelTokenizer
+from rag.embedding.traced import TracedEmbedder
 from rag.embedding.weights import Weights, find_weights, read_max_tokens
 from rag.errors import Misconfigured
 from rag.settings import EmbedderSettings, LocalEmbedderSettings, OpenAIEmbedderSettings
@@ -33,9 +34,9 @@ async def open_embedder(
             async with open_local_embedder(
                 weights.name, weights.sha256, load, batch_size=batch_size, dimension=dimension
             ) as embedder:
-                yield embedder
+                yield TracedEmbedder(embedder, settings)
         case OpenAIEmbedderSettings():
-            yield OpenAIEmbedder(session, settings)
+            yield TracedEmbedder(OpenAIEmbedder(session, settings), settings)
 
 
 def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:

@@ -25,6 +25,8 @@ class Upload:
     title: str = ""
     validator: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    traceparent: str = ""
+    """The span that put it, in W3C's form; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Removal:
 
     scope: Scope
     document_id: DocumentId
+    traceparent: str = ""
 
 
 async def _granted() -> None:

@@ -49,6 +49,8 @@ def to_content(job: Upload | Removal, **more: Any) -> bytes:
             body = job.body
         case Removal():
             header |= {"kind": "removal"}
+    if job.traceparent:
+        header["traceparent"] = job.traceparent
     return json.dumps(header | more).encode() + b"\n" + body
 
 
@@ -57,8 +59,9 @@ def to_job(content: bytes) -> Upload | Removal:
     line, _, body = content.partition(b"\n")
     header = json.loads(line)
     scope, document_id = Scope(tenant=header["tenant"]), DocumentId(header["document_id"])
+    traceparent = header.get("traceparent", "")
     if header["kind"] == "removal":
-        return Removal(scope=scope, document_id=document_id)
+        return Removal(scope=scope, document_id=document_id, traceparent=traceparent)
     return Upload(
         scope=scope,
         document_id=document_id,
@@ -69,6 +72,7 @@ def to_job(content: bytes) -> Upload | Removal:
         validator=header["validator"],
         # Entries from before there was any have none.
         metadata=header.get("metadata", {}),
+        traceparent=traceparent,
     )
 
 

@@ -1,7 +1,7 @@
 """The port of the generator."""
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -13,6 +13,9 @@ class Prompt:
     user: str
     schema: Mapping[str, Any] | None = None
     """JSON schema that the answer must follow, where the server can hold the model to it."""
+    name: str = field(default="", compare=False)
+    version: str = field(default="", compare=False)
+    """Whence the text is, for whoever watches; empty where it is from no template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

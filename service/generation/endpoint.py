@@ -17,6 +17,8 @@ class Endpoint:
     url: str
     model: str
     concurrency: int
+    provider: str = "openai"
+    """As the conventions of traces name whatever speaks that API."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -31,7 +33,7 @@ async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[Endpoint]:
                 # llama.cpp drops connections that it promised to keep alive.
                 headers = {"Connection": "close"}
                 model = Path(settings.model).stem
-                yield Endpoint(url=url, model=model, headers=headers, concurrency=settings.slots)
+                yield Endpoint(url=url, model=model, provider="llama.cpp", headers=headers, concurrency=settings.slots)
         case OpenAIGeneratorSettings():
             yield Endpoint(
                 url=str(settings.url),

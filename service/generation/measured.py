@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from rag.tracing.spans import exemplar
 from service.generation.base import Generator, Prompt, Usage
 from service.metrics import GENERATOR_TIME_TO_FIRST_TOKEN, TIME_PER_OUTPUT_TOKEN
 
@@ -26,7 +27,7 @@ class MeasuredGenerator:
                 if isinstance(piece, str):
                     times.append(time.perf_counter())
                     if len(times) == 1:
-                        GENERATOR_TIME_TO_FIRST_TOKEN.observe(times[0] - began)
+                        GENERATOR_TIME_TO_FIRST_TOKEN.observe(times[0] - began, exemplar())
                 yield piece
         if len(times) > 1:
             TIME_PER_OUTPUT_TOKEN.observe((times[-1] - times[0]) / (len(times) - 1))

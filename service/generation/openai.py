@@ -10,6 +10,8 @@ import aiohttp
 from rag.errors import BadResponse
 from rag.gate import Gate
 from rag.http import require_success, translated_errors
+from rag.tracing import semconv
+from rag.tracing.spans import Attributes, annotate
 from service.generation.base import Prompt, Usage
 
 _PART = "model server"
@@ -86,8 +88,15 @@ def _to_pieces(event: dict[str, Any]) -> list[str | Usage]:
         for choice in event["choices"]:
             if text := choice["delta"].get("content"):
                 pieces.append(text)
+            if reason := choice.get("finish_reason"):
+                annotate(_response(event, reason))
         if usage := event.get("usage"):
             pieces.append(Usage(prompt_tokens=usage["prompt_tokens"], completion_tokens=usage["completion_tokens"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise BadResponse(f"The {_PART} streamed JSON that is no completion.") from error
     return pieces
+
+
+def _response(event: dict[str, Any], finish_reason: str) -> Attributes:
+    known = {semconv.RESPONSE_ID: event.get("id"), semconv.RESPONSE_MODEL: event.get("model")}
+    return {semconv.FINISH_REASONS: [finish_reason], **{name: value for name, value in known.items() if value}}

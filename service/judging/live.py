@@ -9,6 +9,8 @@ import structlog
 
 from rag.errors import BadResponse, Overloaded, Unavailable
 from rag.gate import Gate
+from rag.tracing import semconv
+from rag.tracing.spans import span
 from service.judging.base import Judge, Subject, Unreadable, Verdict
 from service.judging.calibration import Calibrations
 from service.metrics import JUDGE_DROPPED, JUDGE_FAILURES, JUDGE_KAPPA, JUDGE_SCORE, JUDGE_VERDICTS
@@ -59,7 +61,12 @@ class LiveJudge:
     ) -> None:
         name = str(rubric.version)
         try:
-            verdict = await self._judge.judge(rubric, subject.to_values())
+            # A child of the answer's span, which has ended by now.
+            with span(f"{semconv.EVALUATE} {name}", {semconv.OPERATION: semconv.EVALUATE}) as evaluation:
+                verdict = await self._judge.judge(rubric, subject.to_values())
+                attributes = _attributes(verdict, response_id, prompt)
+                evaluation.add_event(semconv.EVALUATION, attributes)
+                log.info(semconv.EVALUATION, **attributes)
         except Unreadable:
             JUDGE_FAILURES.labels(name, "unreadable").inc()
         except (BadResponse, Unavailable) as error:
@@ -68,7 +75,6 @@ class LiveJudge:
         else:
             JUDGE_VERDICTS.labels(name, verdict.label, str(prompt) if prompt else "none").inc()
             JUDGE_SCORE.labels(name).observe(verdict.score)
-            log.info("gen_ai.evaluation.result", **_attributes(verdict, response_id, prompt))
 
 
 @asynccontextmanager
@@ -98,11 +104,11 @@ def _report_calibration(judge: Judge, rubric: PromptVersion, calibrations: Calib
 def _attributes(verdict: Verdict, response_id: str, prompt: PromptVersion | None) -> dict[str, str | float]:
     """Names of OpenTelemetry's conventions for generative AI; the reason stays out, for it quotes the answer."""
     attributes: dict[str, str | float] = {
-        "gen_ai.evaluation.name": verdict.rubric.name,
-        "gen_ai.evaluation.score.value": verdict.score,
-        "gen_ai.evaluation.score.label": verdict.label,
-        "gen_ai.response.id": response_id,
+        semconv.EVALUATION_NAME: verdict.rubric.name,
+        semconv.EVALUATION_SCORE: verdict.score,
+        semconv.EVALUATION_LABEL: verdict.label,
+        semconv.RESPONSE_ID: response_id,
     }
     if prompt:
-        attributes |= {"gen_ai.prompt.name": prompt.name, "gen_ai.prompt.version": prompt.version}
+        attributes |= {semconv.PROMPT_NAME: prompt.name, semconv.PROMPT_VERSION: prompt.version}
     return attributes

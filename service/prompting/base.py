@@ -37,7 +37,12 @@ class PromptTemplate:
 
         Values that this version does not ask for are left out.
         """
-        return Prompt(system=self.system.substitute(values), user=self.user.substitute(values))
+        return Prompt(
+            system=self.system.substitute(values),
+            user=self.user.substitute(values),
+            name=self.version.name,
+            version=self.version.version,
+        )
 
 
 class PromptRegistry(Protocol):

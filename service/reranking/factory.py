@@ -12,6 +12,7 @@ from rag.errors import Misconfigured
 from service.reranking.budgeted import BudgetedReranker
 from service.reranking.endpoint import EndpointReranker
 from service.reranking.local import Score, open_local_reranker
+from service.reranking.traced import TracedReranker
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings, NoRerankerSettings, RerankerSettings
 
 
@@ -27,9 +28,9 @@ async def open_reranker(
             directory = find_directory(settings.model)
             name = Path(settings.model).name
             async with open_local_reranker(name, partial(_load, settings, directory)) as reranker:
-                yield BudgetedReranker(reranker, candidates=settings.candidates)
+                yield TracedReranker(reranker, candidates=settings.candidates)
         case EndpointRerankerSettings():
-            yield BudgetedReranker(EndpointReranker(session, settings), candidates=settings.candidates)
+            yield TracedReranker(EndpointReranker(session, settings), candidates=settings.candidates)
 
 
 def _load(settings: LocalRerankerSettings, directory: Path) -> Score:

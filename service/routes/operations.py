@@ -1,7 +1,8 @@
 """What operators and orchestrators ask: alive, ready, metrics."""
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Request, Response
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 
 from rag.errors import Unavailable
 from rag.types import FIRST_CHUNKS, Scope
@@ -32,6 +33,7 @@ async def readyz(held: Held, response: Response) -> Status:
 
 
 @router.get("/metrics")
-async def metrics() -> Response:
-    """Prometheus's text format."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    """Prometheus's text format, or OpenMetrics, which has exemplars, for whoever asks for it."""
+    render, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(render(REGISTRY), headers={"Content-Type": content_type})

@@ -10,7 +10,7 @@ from evals.answers.prompts import are_prompts, compare_prompts
 from evals.answers.report import to_differences
 from evals.answers.results import write_texts
 from evals.datasets import CorpusDocument
-from evals.gating.stand_in import serve_stand_in
+from evals.stand_in import serve_stand_in
 from evals.transcripts import read_transcripts
 from rag.errors import InvalidInput
 from service.prompting.folder import PACKAGED

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
@@ -30,6 +31,21 @@ async def serve(path: str, handler: Handler) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+@contextmanager
+def served_beside(path: str, handler: Handler) -> Iterator[str]:
+    """The same on an event loop of its own, for tests that have none."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    serving = serve(path, handler)
+    try:
+        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
 class ModelServer:
     """An OpenAI-compatible chat server that streams the given pieces and remembers what it saw."""
 
@@ -38,11 +54,13 @@ class ModelServer:
         self.gap = gap
         self.ending = ending
         self.requests: list[dict] = []
+        self.headers: list[dict[str, str]] = []
         self.sent = 0
         self.left_by_client = asyncio.Event()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         try:
@@ -58,8 +76,11 @@ class ModelServer:
         return response
 
     def _usage(self) -> bytes:
+        end = {"id": "chat-1", "model": "served", "choices": [{"delta": {}, "finish_reason": "stop"}]}
         usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": len(self.pieces)}}
-        return b"data: " + json.dumps(usage).encode() + b"\n\ndata: [DONE]\n\n"
+        return (
+            b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in (end, usage)) + b"data: [DONE]\n\n"
+        )
 
 
 class JudgeServer:

@@ -1,0 +1,192 @@
+"""What telemetry costs: the same service without any, with metrics and logs, and with traces too.
+
+All of them run at once and are asked in turn, so that whatever else the machine does falls on each alike. A stand-in
+writes the answers in no time: beside a model's seconds nothing of this could be seen.
+"""
+
+import asyncio
+import itertools
+import json
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+
+from evals.performance.programs import Service, ingest, service
+from evals.stand_in import serve_stand_in
+from evals.statistics import Difference, compare
+from rag.errors import Unavailable
+
+HEADER = (
+    "| telemetry | CPU ms a request | difference, ms (95 %) | throughput by CPU: min, median, max "
+    "| by wall time: min, median, max |\n|---|---|---|---|---|"
+)
+RENDERING_HEADER = "| /metrics | bytes | CPU ms | p50 | longest |\n|---|---|---|---|---|"
+_DOCUMENTS = Path(__file__).parents[2] / "docs" / "adr"
+_QUESTIONS = Path(__file__).parents[1] / "answers" / "golden" / "questions.jsonl"
+_NONE, _SHIPPED, _TRACED = "none", "metrics and logs", "and traces, 10 % sampled"
+_MUTED = "evals.performance.muted"
+_WARM = 20
+_RENDERINGS = 30
+_FORMATS = {"text": "text/plain", "OpenMetrics": "application/openmetrics-text; version=1.0.0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Of one variant against the one without telemetry, over all rounds."""
+
+    telemetry: str
+    cpu_ms: float
+    added_ms: Difference
+    by_cpu: tuple[float, float, float]
+    """Throughput as a share of that without telemetry: least, median and greatest of the rounds."""
+    by_wall: tuple[float, float, float]
+
+    def to_row(self) -> str:
+        low, high = self.added_ms.interval
+        shares = (" ".join(f"{share:.3f}" for share in shares) for shares in (self.by_cpu, self.by_wall))
+        added = f"{self.added_ms.mean:+.2f} ({low:+.2f} to {high:+.2f})"
+        return f"| {self.telemetry} | {self.cpu_ms:.2f} | {added} | {' | '.join(shares)} |"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """How long `/metrics` takes to be answered, in seconds, and of the processor's time."""
+
+    format: str
+    size: int
+    cpu: float
+    p50: float
+    longest: float
+
+    def to_row(self) -> str:
+        times = (self.cpu, self.p50, self.longest)
+        return f"| {self.format} | {self.size} | {' | '.join(f'{time * 1000:.1f}' for time in times)} |"
+
+
+def measure_telemetry(models: Path, *, rounds: int, requests: int) -> tuple[list[Cost], list[Rendering]]:
+    """Streams so many answers of each variant in each round."""
+
+    async def measure() -> tuple[list[Cost], list[Rendering]]:
+        async with serve_stand_in() as model:
+            return await asyncio.to_thread(_measure, models, model.url, rounds=rounds, requests=requests)
+
+    return asyncio.run(measure())
+
+
+def _measure(models: Path, model: str, *, rounds: int, requests: int) -> tuple[list[Cost], list[Rendering]]:
+    questions = itertools.cycle([json.loads(line)["question"] for line in _QUESTIONS.read_text().splitlines()])
+    with _collector() as url, _collection(models) as collection, ExitStack() as stack:
+
+        def start(**settings: str) -> Service:
+            return stack.enter_context(_running(collection, model, **settings))
+
+        variants = {
+            _NONE: start(program=_MUTED, RAG_LOG_LEVEL="error"),
+            _SHIPPED: start(),
+            _TRACED: start(RAG_TRACING__ENDPOINT=url),
+        }
+        for running in variants.values():
+            _spend(running, list(itertools.islice(questions, _WARM)))
+        spent: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+        for number in range(rounds):
+            asked = list(itertools.islice(questions, requests))
+            # Each variant goes first as often as the others.
+            for name in _rotated(list(variants), number):
+                spent[name].append(_spend(variants[name], asked))
+        costs = [_to_cost(name, spent[name], spent[_NONE]) for name in variants]
+        return costs, [_render(variants[_TRACED], name, accept) for name, accept in _FORMATS.items()]
+
+
+@contextmanager
+def _collection(models: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as scratch:
+        data_dir = Path(scratch)
+        (data_dir / "models").symlink_to(models.absolute())
+        run = ingest("run", str(_DOCUMENTS), data_dir=data_dir)
+        if run.returncode != 0:
+            raise Unavailable(f"The sample could not be ingested: {run.stderr}")
+        yield data_dir
+
+
+@contextmanager
+def _running(collection: Path, model: str, **settings: str) -> Iterator[Service]:
+    with tempfile.TemporaryDirectory() as scratch:
+        data_dir = Path(shutil.copytree(collection, Path(scratch) / "data", symlinks=True))
+        generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": model, "RAG_GENERATOR__MODEL": "stand-in"}
+        with service(data_dir, RAG_WORKER="none", **generator, **settings) as running:
+            yield running
+
+
+def _spend(running: Service, questions: Sequence[str]) -> tuple[float, float]:
+    """Seconds a request, of the processor by the service and of the clock."""
+    before, began = _cpu_seconds(running), time.perf_counter()
+    for question in questions:
+        list(running.stream(question))
+    after, ended = _cpu_seconds(running), time.perf_counter()
+    return (after - before) / len(questions), (ended - began) / len(questions)
+
+
+def _cpu_seconds(running: Service) -> float:
+    times = psutil.Process(running.process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _rotated(names: list[str], by: int) -> list[str]:
+    by %= len(names)
+    return names[by:] + names[:by]
+
+
+def _to_cost(name: str, spent: Sequence[tuple[float, float]], bare: Sequence[tuple[float, float]]) -> Cost:
+    by_cpu, by_wall = (
+        sorted(theirs[which] / mine[which] for mine, theirs in zip(spent, bare, strict=True)) for which in (0, 1)
+    )
+    return Cost(
+        telemetry=name,
+        cpu_ms=statistics.mean(cpu for cpu, _ in spent) * 1000,
+        added_ms=compare([cpu * 1000 for cpu, _ in spent], [cpu * 1000 for cpu, _ in bare]),
+        by_cpu=(by_cpu[0], statistics.median(by_cpu), by_cpu[-1]),
+        by_wall=(by_wall[0], statistics.median(by_wall), by_wall[-1]),
+    )
+
+
+def _render(running: Service, name: str, accept: str) -> Rendering:
+    spent, size, before = [], 0, _cpu_seconds(running)
+    for _ in range(_RENDERINGS):
+        began = time.perf_counter()
+        size = len(running.http.get("/metrics", headers={"Accept": accept}).content)
+        spent.append(time.perf_counter() - began)
+    cpu = (_cpu_seconds(running) - before) / _RENDERINGS
+    return Rendering(format=name, size=size, cpu=cpu, p50=statistics.median(spent), longest=max(spent))
+
+
+@contextmanager
+def _collector() -> Iterator[str]:
+    """Takes everything and keeps nothing."""
+
+    class Sink(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Sink) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,54 @@
+"""Traces any embedder: a span for each call that belongs to a trace."""
+
+from collections.abc import Sequence
+
+from opentelemetry.trace import SpanKind
+
+from rag.embedding.base import Embedder
+from rag.settings import EmbedderSettings, OpenAIEmbedderSettings
+from rag.tracing import semconv
+from rag.tracing.attributes import content, server_at
+from rag.tracing.spans import Attributes, span
+from rag.types import EmbedderIdentity, Vector
+
+
+class TracedEmbedder:
+    """The wrapped embedder, with its calls as spans."""
+
+    def __init__(self, embedder: Embedder, settings: EmbedderSettings) -> None:
+        self._embedder = embedder
+        self._name = f"{semconv.EMBEDDINGS} {embedder.identity.model}"
+        self._kind, self._attributes = _describe(embedder.identity, settings)
+
+    @property
+    def identity(self) -> EmbedderIdentity:
+        return self._embedder.identity
+
+    @property
+    def batch_size(self) -> int:
+        return self._embedder.batch_size
+
+    @property
+    def concurrency(self) -> int:
+        return self._embedder.concurrency
+
+    async def embed_query(self, text: str) -> Vector:
+        with span(self._name, self._attributes, kind=self._kind) as call:
+            call.set_attributes(content(semconv.EMBEDDED_TEXT, text))
+            return await self._embedder.embed_query(text)
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+        with span(self._name, self._attributes, kind=self._kind) as call:
+            call.set_attribute(semconv.EMBEDDED_TEXTS, len(texts))
+            return await self._embedder.embed_passages(texts)
+
+
+def _describe(identity: EmbedderIdentity, settings: EmbedderSettings) -> tuple[SpanKind, Attributes]:
+    what: Attributes = {
+        semconv.OPERATION: semconv.EMBEDDINGS,
+        semconv.REQUEST_MODEL: identity.model,
+        semconv.DIMENSION: identity.dimension,
+    }
+    if isinstance(settings, OpenAIEmbedderSettings):
+        return SpanKind.CLIENT, {**what, semconv.PROVIDER: "openai", **server_at(str(settings.url))}
+    return SpanKind.INTERNAL, {**what, semconv.PROVIDER: "sentence-transformers"}

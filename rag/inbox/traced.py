@@ -1,0 +1,62 @@
+"""The two ends of the queue in traces: whoever puts leaves word of its span, and whoever takes points back to it.
+
+A link and no parent: an entry is worked on much later, perhaps more than once, and by another's leave.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from opentelemetry.trace import SpanKind
+
+from rag.inbox.base import Entry, Inbox, InboxStatistics, Progress, Removal, Upload
+from rag.settings import InboxSettings, RedisInboxSettings
+from rag.tracing import semconv
+from rag.tracing.spans import Attributes, links_to, root, span, traceparent
+from rag.types import DocumentId, Scope
+
+
+class TracedInbox:
+    """The wrapped inbox; what is put carries the current span along."""
+
+    def __init__(self, inbox: Inbox, settings: InboxSettings) -> None:
+        self._inbox = inbox
+        self._settings = settings
+
+    async def put(self, job: Upload | Removal) -> None:
+        attributes = _describe(self._settings, job, "send")
+        with span(f"send {_destination(self._settings)}", attributes, kind=SpanKind.PRODUCER):
+            await self._inbox.put(replace(job, traceparent=traceparent()))
+
+    async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
+        return await self._inbox.progress(scope, document_id)
+
+    async def statistics(self) -> InboxStatistics:
+        return await self._inbox.statistics()
+
+
+@contextmanager
+def processing(entry: Entry, settings: InboxSettings) -> Iterator[None]:
+    """The work on a claimed entry, as a trace of its own."""
+    attributes = {**_describe(settings, entry.job, "process"), semconv.ATTEMPT: entry.attempt}
+    links = links_to(entry.job.traceparent)
+    with root(f"process {_destination(settings)}", attributes, kind=SpanKind.CONSUMER, links=links):
+        yield
+
+
+def _describe(settings: InboxSettings, job: Upload | Removal, operation: str) -> Attributes:
+    size = {semconv.MESSAGING_BODY_SIZE: len(job.body)} if isinstance(job, Upload) else {}
+    return {
+        semconv.MESSAGING_SYSTEM: settings.kind,
+        semconv.MESSAGING_DESTINATION: _destination(settings),
+        semconv.MESSAGING_OPERATION: operation,
+        semconv.MESSAGING_TYPE: operation,
+        semconv.TENANT: job.scope.tenant,
+        semconv.DOCUMENT: job.document_id,
+        **size,
+    }
+
+
+def _destination(settings: InboxSettings) -> str:
+    """As an operator knows it: the stream in Redis."""
+    return f"{{{settings.prefix}}}:inbox" if isinstance(settings, RedisInboxSettings) else "inbox"

@@ -1,0 +1,1 @@
+"""Traces: spans after OpenTelemetry's conventions, to a collector where one is configured."""

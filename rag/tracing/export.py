@@ -1,0 +1,175 @@
+"""The SDK behind the spans: sampled, kept in bounds, and sent to the collector by a thread of its own."""
+
+import asyncio
+import logging
+import threading
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_NAMESPACE, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import Link, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
+
+from rag.settings import TracingSettings
+from rag.tracing import semconv
+from rag.tracing.metrics import DROPPED, EXPORTED, FAILED
+from rag.tracing.openinference import translated
+
+log = structlog.get_logger()
+
+_MOST_WAITING = 2048
+# A batch that is not taken in this time is lost: the next ones wait behind it.
+_EXPORT_SECONDS = 5.0
+_LAST_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def open_export(settings: TracingSettings, *, endpoint: str, service: str) -> AsyncIterator[None]:
+    """Ends within seconds, whether the collector is there or not."""
+    # The outlet says it once instead of each time.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
+    exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_SECONDS)
+    provider = Provider(settings, service=service)
+    provider.add_span_processor(Intake(Outlet(exporter, settings)))
+    trace.set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        # After this time the exporter gives up, and so the batches that wait for it.
+        giving_up = threading.Timer(_LAST_SECONDS, exporter.shutdown)
+        giving_up.start()
+        await asyncio.to_thread(provider.shutdown)
+        giving_up.cancel()
+
+
+class Provider(TracerProvider):
+    """OpenTelemetry's, and whether spans may hold content."""
+
+    def __init__(self, settings: TracingSettings, *, service: str) -> None:
+        identity = {SERVICE_NAME: service, SERVICE_NAMESPACE: "groundwork", SERVICE_INSTANCE_ID: uuid.uuid4().hex}
+        super().__init__(
+            sampler=FollowingSampler(settings.sample), resource=Resource.create(identity), shutdown_on_exit=False
+        )
+        self.keeps_content = settings.content
+
+
+class FollowingSampler(Sampler):
+    """As the caller decided, or as the span decided that this one points to; else a share of the traces."""
+
+    def __init__(self, share: float) -> None:
+        self._parent_based = ParentBased(TraceIdRatioBased(share))
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        sampler: Sampler = self._parent_based
+        if links:
+            sampler = ALWAYS_ON if any(link.context.trace_flags.sampled for link in links) else ALWAYS_OFF
+        return sampler.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        return "FollowingSampler"
+
+
+class Outlet(SpanExporter):
+    """Sends batches, and counts: a collector that is away costs two lines in the log, when it goes and when it is back.
+
+    At most so many spans wait for it, those under way included.
+    """
+
+    def __init__(self, exporter: SpanExporter, settings: TracingSettings) -> None:
+        self._exporter = exporter
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._lost = 0
+
+    def admit(self) -> bool:
+        """Whether one more span may wait."""
+        with self._lock:
+            if self._waiting >= _MOST_WAITING:
+                return False
+            self._waiting += 1
+            return True
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = SpanExportResult.FAILURE
+        try:
+            result = self._exporter.export([self._prepared(span) for span in spans])
+        finally:
+            with self._lock:
+                self._waiting -= len(spans)
+            self._tell(len(spans), was_taken=result is SpanExportResult.SUCCESS)
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def _prepared(self, span: ReadableSpan) -> ReadableSpan:
+        attributes = dict(span.attributes or {})
+        if not self._settings.content:
+            attributes.pop(semconv.URL_QUERY, None)  # The framework's span has it: metadata of documents.
+        if self._settings.openinference:
+            attributes |= translated(attributes)
+        return ReadableSpan(
+            name=span.name,
+            context=span.context,
+            parent=span.parent,
+            resource=span.resource,
+            attributes=attributes,
+            events=span.events,
+            links=span.links,
+            kind=span.kind,
+            status=span.status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    def _tell(self, spans: int, *, was_taken: bool) -> None:
+        (EXPORTED if was_taken else FAILED).inc(spans)
+        if was_taken and self._lost:
+            log.info("collector_back", lost=self._lost)
+            self._lost = 0
+        elif not was_taken:
+            if not self._lost:
+                log.warning("collector_away", endpoint=str(self._settings.endpoint), metric="rag_trace_spans_total")
+            self._lost += spans
+
+
+class Intake(BatchSpanProcessor):
+    """OpenTelemetry's batches, for what the outlet admits."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__(outlet, max_queue_size=_MOST_WAITING)
+        self._outlet = outlet
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if not (span.context and span.context.trace_flags.sampled):
+            return
+        if self._outlet.admit():
+            super().on_end(span)
+        else:
+            DROPPED.inc()

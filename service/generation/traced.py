@@ -1,0 +1,67 @@
+"""Traces any generator: a span for each call, from the prompt to the last piece, or to the moment it broke off."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from opentelemetry.trace import Span, SpanKind
+
+from rag.tracing import semconv
+from rag.tracing.attributes import instructions, message, server_at
+from rag.tracing.spans import Attributes, inside, is_traced, start
+from service.generation.base import Generator, Prompt, Usage
+from service.generation.endpoint import Endpoint
+
+
+class TracedGenerator:
+    """The wrapped generator, with its calls as spans."""
+
+    def __init__(self, generator: Generator, endpoint: Endpoint, *, max_tokens: int, temperature: float) -> None:
+        self._generator = generator
+        self._attributes: Attributes = {
+            semconv.OPERATION: semconv.CHAT,
+            semconv.PROVIDER: endpoint.provider,
+            semconv.REQUEST_MODEL: endpoint.model,
+            semconv.REQUEST_STREAM: True,
+            semconv.REQUEST_MAX_TOKENS: max_tokens,
+            semconv.REQUEST_TEMPERATURE: temperature,
+            **server_at(endpoint.url),
+        }
+
+    @property
+    def model(self) -> str:
+        return self._generator.model
+
+    def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
+        if not is_traced():
+            return self._generator.generate(prompt)
+        attributes = {**self._attributes, **_describe(prompt)}
+        call = start(f"{semconv.CHAT} {self.model}", attributes, kind=SpanKind.CLIENT)
+        return inside(call, self._watched(prompt, call))
+
+    async def _watched(self, prompt: Prompt, call: Span) -> AsyncGenerator[str | Usage]:
+        began = time.perf_counter()
+        said: list[str] = []
+        try:
+            async with aclosing(self._generator.generate(prompt)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Usage):
+                        call.set_attribute(semconv.INPUT_TOKENS, piece.prompt_tokens)
+                        call.set_attribute(semconv.OUTPUT_TOKENS, piece.completion_tokens)
+                    else:
+                        if not said:
+                            call.set_attribute(semconv.TIME_TO_FIRST_CHUNK, time.perf_counter() - began)
+                        said.append(piece)
+                    yield piece
+        finally:
+            call.set_attributes(message(semconv.OUTPUT_MESSAGES, "assistant", "".join(said)))
+
+
+def _describe(prompt: Prompt) -> Attributes:
+    named = {semconv.PROMPT_NAME: prompt.name, semconv.PROMPT_VERSION: prompt.version} if prompt.name else {}
+    return {
+        semconv.OUTPUT_TYPE: "json" if prompt.schema else "text",
+        **named,
+        **instructions(prompt.system),
+        **message(semconv.INPUT_MESSAGES, "user", prompt.user),
+    }
