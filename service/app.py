@@ -7,13 +7,15 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
+from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from service.middleware import BodyLimit, RequestTelemetry
+from rag import __version__
+from service.middleware import BodyLimit, RequestTelemetry, declare_routes
 from service.problems import add_problem_handlers
 from service.resources import Resources
 from service.routes import answers, documents, operations
@@ -32,6 +34,7 @@ def create_app(resources: Resources) -> FastAPI:
 
     app = FastAPI(
         title="Groundwork",
+        version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
@@ -55,6 +58,7 @@ def create_app(resources: Resources) -> FastAPI:
         headers = {"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
         return FileResponse(_PAGE / "index.html", headers=headers)
 
+    declare_routes(route.path for route in app.routes if isinstance(route, APIRoute))
     return app
 
 

@@ -8,6 +8,7 @@ from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
+from rag.pulse import open_pulse
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
@@ -44,6 +45,7 @@ class Resources:
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start."""
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_pulse())
         session = await stack.enter_async_context(open_session(settings.http))
         prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
         rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]

@@ -1,8 +1,11 @@
 """Times the stages of one answer, for the answer itself and for the metrics."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from service.metrics import STAGE_DURATION
+from rag.errors import GroundworkError
+from service.metrics import STAGE_FAILURES, STAGE_SECONDS
 
 
 class Stopwatch:
@@ -20,7 +23,7 @@ class Stopwatch:
         seconds = now - self._lap_began
         self._lap_began = now
         self._seconds[stage] = seconds
-        STAGE_DURATION.labels(stage).observe(seconds)
+        STAGE_SECONDS[stage].observe(seconds)
         return seconds
 
     @property
@@ -36,3 +39,13 @@ class Stopwatch:
     def timings(self) -> dict[str, float]:
         """Each stage and the total, in seconds."""
         return {name: round(seconds, 6) for name, seconds in (self._seconds | {"total": self.elapsed}).items()}
+
+
+@contextmanager
+def counting_failure(stage: str) -> Iterator[None]:
+    """Says in the metrics which stage it was that cost an answer."""
+    try:
+        yield
+    except GroundworkError:
+        STAGE_FAILURES.labels(stage).inc()
+        raise

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rag.embedding import metrics
 from rag.embedding.local import Encode
+from rag.metrics import EMBED_BATCH_SIZE, EMBED_INFERENCE
 
 # Enough to keep a GPU busy.
 BATCH_SIZE = 64
@@ -25,10 +25,11 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
     model = SentenceTransformer(str(directory))
 
     def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        metrics.BATCH_SIZE.observe(len(texts))
-        embeddings: npt.NDArray[np.float32] = model.encode(
-            list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
-        )
+        EMBED_BATCH_SIZE.observe(len(texts))
+        with EMBED_INFERENCE.time():
+            embeddings: npt.NDArray[np.float32] = model.encode(
+                list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
+            )
         return embeddings
 
     return encode

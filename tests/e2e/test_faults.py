@@ -62,6 +62,8 @@ def test_garbage_is_a_502_before_and_an_error_event_after_the_first_byte(data_di
     with service_with(model, data_dir, handbook) as running:
         kinds = [event for _, event, _ in running.stream(QUESTION)]
         assert kinds == ["sources", "token", "error"]
+        # The status was 200 by then; the availability that is watched counts it all the same.
+        assert 'rag_requests_total{outcome="error",route="/v1/answers"} 1.0' in running.http.get("/metrics").text
         model.pieces = []
         assert running.ask(QUESTION).status_code == 502
 
