@@ -51,6 +51,7 @@ def create_app(resources: Resources) -> FastAPI:
     add_problem_handlers(app)
     for router in (answers.router, documents.router, operations.router):
         app.include_router(router)
+        declare_routes(route.path for route in router.routes if isinstance(route, APIRoute))
     app.mount("/page", _PageFiles(directory=_PAGE))
 
     @app.get("/", include_in_schema=False)
@@ -58,7 +59,6 @@ def create_app(resources: Resources) -> FastAPI:
         headers = {"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
         return FileResponse(_PAGE / "index.html", headers=headers)
 
-    declare_routes(route.path for route in app.routes if isinstance(route, APIRoute))
     return app
 
 
