@@ -30,7 +30,7 @@ class Slo:
 
     def ratio(self, window: str) -> str:
         """The share of bad events; nothing where there were none at all."""
-        return _over(window, f"{self.bad} / {self.total} >= 0")
+        return _over(window, f"{self.bad} / ({self.total} > 0)")
 
     @property
     def budget(self) -> float:

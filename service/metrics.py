@@ -98,3 +98,5 @@ for mode in ("quote", "checked", "generate"):
     ANSWERS.labels(mode)
     CITED_ANSWERS.labels(mode)
 ANSWERS.labels("refused")
+for reason in ("full", "stopped"):
+    JUDGE_DROPPED.labels(reason)

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 import ingest.metrics
-import service.metrics  # noqa: F401 - registers
+import service.metrics
 from dashboards.__main__ import files
 from dashboards.slos import FIRST_TEXT_BOUNDARIES
 from tests.drift.expressions import DASHBOARDS, boards, panel_expressions, panels, rule_expressions, rules
