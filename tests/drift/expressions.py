@@ -78,3 +78,13 @@ def rule_expressions() -> list[Expression]:
     return [
         Expression(place=f"{file}: {rule.get('record') or rule['alert']}", text=rule["expr"]) for file, rule in rules()
     ]
+
+
+def runbook_expressions() -> list[Expression]:
+    """What the runbooks tell to look at."""
+    pages = sorted((DASHBOARDS.parent / "docs" / "runbooks").glob("*.md"))
+    return [
+        Expression(place=page.name, text=block)
+        for page in pages
+        for block in re.findall(r"```promql\n(.*?)\n```", page.read_text(), re.DOTALL)
+    ]

@@ -12,7 +12,15 @@ import ingest.metrics
 import service.metrics
 from dashboards.__main__ import files
 from dashboards.slos import FIRST_TEXT_BOUNDARIES
-from tests.drift.expressions import DASHBOARDS, boards, panel_expressions, panels, rule_expressions, rules
+from tests.drift.expressions import (
+    DASHBOARDS,
+    boards,
+    panel_expressions,
+    panels,
+    rule_expressions,
+    rules,
+    runbook_expressions,
+)
 
 _PANELS = dict(panels())
 _EXPRESSIONS = panel_expressions()
@@ -30,7 +38,9 @@ def test_what_is_committed_is_what_the_program_writes():
         assert (DASHBOARDS / path).read_text() == text, f"{path}: run `python -m dashboards`"
 
 
-@pytest.mark.parametrize("expression", [*_EXPRESSIONS, *rule_expressions()], ids=lambda it: it.place)
+@pytest.mark.parametrize(
+    "expression", [*_EXPRESSIONS, *rule_expressions(), *runbook_expressions()], ids=lambda it: it.place
+)
 def test_no_expression_reads_what_nobody_emits(expression):
     recorded = {rule["record"] for _, rule in rules() if "record" in rule}
     assert expression.metrics or expression.text.startswith("vector("), "No metric was recognised."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from evals.performance.programs import Service, ingest
-from tests.drift.expressions import RULE_FILES, panel_expressions, rule_expressions, rules
+from tests.drift.expressions import RULE_FILES, panel_expressions, rule_expressions, rules, runbook_expressions
 from tests.fakes.servers import ModelServer, in_thread, serve, verdict
 from tests.prometheus_server import PrometheusServer, needs_prometheus
 from tests.redis_server import free_port
@@ -109,7 +109,8 @@ def test_every_rule_is_healthy_and_every_recorded_series_is_there(watch):
 
 def test_every_series_that_a_rule_reads_is_there(watch):
     # The labels too: an alert on outcome="fail" would never fire where the code says "failed".
-    read = {selector: it.place for it in rule_expressions() for selector in it.selectors}
+    shipped = [*rule_expressions(), *runbook_expressions()]
+    read = {selector: it.place for it in shipped for selector in it.selectors}
     assert len(read) > 30
     assert {
         selector: place for selector, place in read.items() if not watch.prometheus.query(f"count({selector})")
