@@ -66,14 +66,16 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             name="first_token",
             alert="FirstTokenBudgetBurning",
             objective=0.95,
-            **_slower_than("rag_time_to_first_token_seconds", first_text_seconds),
+            bad=_slower("rag_time_to_first_token_seconds", first_text_seconds),
+            total=_all("rag_time_to_first_token_seconds"),
             promise=f"95 % of answers begin within {first_text_seconds:g} s",
         ),
         Slo(
             name="freshness",
             alert="FreshnessBudgetBurning",
             objective=0.99,
-            **_slower_than("rag_ingest_freshness_seconds", 300.0),
+            bad=_slower("rag_ingest_freshness_seconds", 300.0),
+            total=_all("rag_ingest_freshness_seconds"),
             promise="99 % of documents can be found 5 minutes after they were put into the inbox",
             pages=False,
         ),
@@ -96,10 +98,12 @@ def rules(objectives: Sequence[Slo]) -> dict[str, Any]:
     return {"groups": [_group(slo) for slo in objectives]}
 
 
-def _slower_than(histogram: str, seconds: float) -> dict[str, str]:
-    total = f"sum by (job) (rate({histogram}_count{{$on}}[$w]))"
-    within = f'sum by (job) (rate({histogram}_bucket{{$on,le="{seconds}"}}[$w]))'
-    return {"bad": f"({total} - {within})", "total": total}
+def _all(histogram: str) -> str:
+    return f"sum by (job) (rate({histogram}_count{{$on}}[$w]))"
+
+
+def _slower(histogram: str, seconds: float) -> str:
+    return f'({_all(histogram)} - sum by (job) (rate({histogram}_bucket{{$on,le="{seconds}"}}[$w])))'
 
 
 def _group(slo: Slo) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 import rag
 
 # A series for each counter that says when this process began, which `process_start_time_seconds` says once.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client left its type out
 
 BUILD_INFO = Gauge("rag_build_info", "1; which version runs on which Python.", ["version", "python"])
 

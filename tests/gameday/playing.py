@@ -46,7 +46,7 @@ class Played:
 async def play(scenario: Scenario, stage: Stage, *, factor: int) -> Played:
     """Takes as long as the alerts take to come and go, and at most a few minutes each."""
     sights = {alert: Sight(alert=alert) for alert in sorted(scenario.alerts)}
-    await _wait_until(stage, lambda firing: not firing & scenario.alerts, _CLEAR_SECONDS)
+    await _wait_until(stage, lambda firing: not firing, _CLEAR_SECONDS)
     seen: set[str] = set()
     began = time.monotonic()
 

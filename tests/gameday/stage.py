@@ -151,6 +151,8 @@ async def open_stage(folder: Path, *, factor: int) -> AsyncIterator[Stage]:
         stage = Stage(data_dir, service, prometheus, model, store, worker)
         await stage.upload(len(_TOPICS))
         users = asyncio.create_task(stage.users.run())
+        while len(await asyncio.to_thread(prometheus.query, "up == 1")) < len(targets):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
         try:
             yield stage
         finally:
