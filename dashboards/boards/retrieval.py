@@ -116,5 +116,45 @@ BOARD = Board(
                 ),
             ],
         ),
+        Row(
+            title="Drift",
+            panels=[
+                Panel(
+                    title="A day's questions against the reference",
+                    description="Population stability index by feature: below 0.1 is little, above 0.2 much. Nothing "
+                    "where no reference was made (`python -m evals reference`).",
+                    unit="none",
+                    queries=[Query("feature:rag_drift_psi:1d", "{{feature}}")],
+                    thresholds=((0.1, "yellow"), (0.2, "red")),
+                ),
+                Panel(
+                    title="A day's questions against last week's",
+                    description="The same index, against the same day a week ago: what is new, whatever the reference.",
+                    unit="none",
+                    queries=[Query("feature:rag_drift_psi_against_last_week:1d", "{{feature}}")],
+                    thresholds=((0.1, "yellow"), (0.2, "red")),
+                ),
+                Panel(
+                    title="Where questions fall",
+                    description="Share of a day's questions in each bin of the reference, for the mean nearness to its "
+                    "nearest questions: bin 0 are strangers. In the reference each bin has a tenth.",
+                    unit="percentunit",
+                    stacked=True,
+                    queries=[
+                        Query('feature_bin:rag_drift_observations:share_1d{feature="nearest_questions"}', "bin {{bin}}")
+                    ],
+                ),
+                Panel(
+                    title="Age of the reference",
+                    description="Make it anew after a change that is wanted: `python -m evals reference`.",
+                    unit="s",
+                    queries=[
+                        Query(
+                            "time() - max by (reference) (rag_drift_reference_timestamp_seconds{$on})", "{{reference}}"
+                        )
+                    ],
+                ),
+            ],
+        ),
     ],
 )

