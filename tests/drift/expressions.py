@@ -15,7 +15,17 @@ RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 _VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "30s"}
 _SELECTOR = re.compile(r"\b([a-zA-Z_]+[a-zA-Z_:0-9]*)(\{[^}]*\})?(?=[\s)\[*/+-]|$)")
 _WORDS = frozenset({"sum", "rate", "by", "le", "increase", "on", "and", "or", "max", "count", "time", "vector"}) | {
-    *("histogram_quantile", "absent", "group_left", "ignoring", "ln", "clamp_min", "unless", "offset"),
+    *(
+        "histogram_quantile",
+        "absent",
+        "group_left",
+        "ignoring",
+        "ln",
+        "clamp_min",
+        "unless",
+        "offset",
+        "last_over_time",
+    ),
 }
 
 
