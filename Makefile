@@ -18,7 +18,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix run test faults check eval gate eval-accept bench constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix run test faults gameday check eval gate eval-accept bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ test: setup-dev ## run every test that can run on this machine
 
 faults: setup-dev ## kill workers a hundred times over 500 documents (half an hour)
 	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
+
+gameday: setup-dev ## break everything that has an alert and write what was seen (a quarter of an hour; needs prometheus)
+	@$(BIN)/python -m tests.gameday --report docs/game-day.md
 
 check: setup-dev ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Every metric of the offline path."""
+"""Every metric of the offline path; `rag/metrics.py` has those of both processes."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -17,6 +17,11 @@ RETRIES = Counter("rag_ingest_retries_total", "Calls and entries that were tried
 DEAD_LETTERS = Counter("rag_ingest_dead_letters_total", "Entries given up, by whose fault it was.", ["fault"])
 QUEUE_DEPTH = Gauge("rag_ingest_queue_depth", "Entries of the inbox by state.", ["state"])
 QUEUE_LAG = Gauge("rag_ingest_queue_lag_seconds", "Age of the oldest entry that is not settled.")
+FRESHNESS = Histogram(
+    "rag_ingest_freshness_seconds",
+    "From an entry's arrival in the inbox to its document being searchable, or gone: how far searches lag behind.",
+    buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
+)
 LAST_SUCCESS = Gauge("rag_ingest_last_success_timestamp_seconds", "Unix time of the last publication.")
 
 for result in ("new", "changed", "unchanged", "removed", "rejected"):

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import structlog
 
-from ingest.metrics import DEAD_LETTERS, IN_FLIGHT, RETRIES
+from ingest.metrics import DEAD_LETTERS, FRESHNESS, IN_FLIGHT, RETRIES
 from ingest.pipeline import Outcome, Pipeline
 from ingest.probes import open_probes
 from ingest.publishing import Publisher, open_publisher
@@ -25,6 +25,7 @@ from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Locked, Unavai
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.inbox.traced import processing
+from rag.pulse import open_pulse
 from rag.tracing import semconv
 from rag.tracing.opening import open_tracing
 from rag.tracing.spans import annotate, fail, span
@@ -53,6 +54,7 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
     root = settings.inbox_dir
     async with (
         open_tracing(settings.tracing, service="groundwork-worker"),
+        open_pulse(),
         open_inbox(settings.inbox, root=root) as inbox,
         open_probes(settings.worker_port, inbox),
         open_worklist(settings.inbox, root=root) as worklist,
@@ -187,6 +189,9 @@ class _Shift:
         if outcome.reason is not None:
             await self._bury(entry, outcome.reason, outcome.trace, fault="program" if outcome.trace else "document")
         else:
+            # `order` is when it was put; what is unchanged was searchable all the time.
+            if outcome.changes_collection:
+                FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
             await patiently("entry", lambda: self._worklist.settle(entry), seconds=_SETTLE_SECONDS)
         log.info("entry_settled", document=entry.job.document_id, result=outcome.result, attempt=entry.attempt)
 

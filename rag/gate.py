@@ -5,17 +5,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from prometheus_client import Gauge, Histogram
-
 from rag.errors import Overloaded
-
-GATE_DEPTH = Gauge("rag_gate_depth", "Calls inside or waiting at a gate.", ["gate"])
-GATE_WAIT = Histogram(
-    "rag_gate_wait_seconds",
-    "Time a call waited at a gate before it ran.",
-    ["gate"],
-    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-)
+from rag.metrics import GATE_CAPACITY, GATE_DEPTH, GATE_REFUSALS, GATE_WAIT
 
 
 class Gate:
@@ -28,12 +19,15 @@ class Gate:
         self._depth = 0
         self._depth_gauge = GATE_DEPTH.labels(name)
         self._wait = GATE_WAIT.labels(name)
+        self._refusals = GATE_REFUSALS.labels(name)
         self._depth_gauge.set(0)
+        GATE_CAPACITY.labels(name).set(self._capacity)
 
     @asynccontextmanager
     async def enter(self) -> AsyncIterator[None]:
         """Holds one place for as long as the block runs."""
         if self._depth >= self._capacity:
+            self._refusals.inc()
             raise Overloaded(f"The {self._name} is at its limit of {self._capacity} calls. Try again in a moment.")
         self._set_depth(self._depth + 1)
         arrived = time.perf_counter()

@@ -14,12 +14,12 @@ from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
 from service.generation.base import Usage
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
-from service.metrics import ANSWERS, PROMPT_ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
+from service.metrics import ANSWERS, CITED_ANSWERS, PROMPT_ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.reranking.budgeted import Extent
 from service.retrieval import Retriever
 from service.settings import Mode
-from service.stopwatch import Stopwatch
+from service.stopwatch import Stopwatch, counting_failure
 from service.writing.base import Cited, Material, Piece, Writer
 
 log = structlog.get_logger()
@@ -117,17 +117,19 @@ class Answerer:
         return await self._search(inquiry, watch, until=watch.arrived + self._first_text_seconds)
 
     async def _search(self, inquiry: Inquiry, watch: Stopwatch, *, until: float) -> Material:
-        vector = await self._embedder.embed_query(inquiry.question)
+        with counting_failure("embed"):
+            vector = await self._embedder.embed_query(inquiry.question)
         watch.lap("embed")
-        found = await self._retriever.retrieve(
-            inquiry.scope,
-            inquiry.question,
-            vector,
-            limit=inquiry.limit,
-            watch=watch,
-            where=inquiry.where,
-            until=until,
-        )
+        with counting_failure("search"):
+            found = await self._retriever.retrieve(
+                inquiry.scope,
+                inquiry.question,
+                vector,
+                limit=inquiry.limit,
+                watch=watch,
+                where=inquiry.where,
+                until=until,
+            )
         return Material(
             question=inquiry.question,
             vector=vector,
@@ -224,7 +226,8 @@ class _Draft:
     @contextmanager
     def counting_failure(self) -> Iterator[None]:
         try:
-            yield
+            with counting_failure("write"):
+                yield
         except GroundworkError:
             self._count("failed")
             raise
@@ -235,6 +238,8 @@ class _Draft:
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
         ANSWERS.labels(mode).inc()
         citations = self._citations()
+        if citations:
+            CITED_ANSWERS.labels(mode).inc()
         self._count("cited" if citations else "uncited")
         answer_id = uuid.uuid4().hex
         prompt = asdict(self._prompt) if self._prompt else None

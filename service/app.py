@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
+from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from fastapi_swagger import patch_fastapi
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -14,7 +15,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from service.middleware import BodyLimit, RequestTelemetry
+from rag import __version__
+from service.middleware import BodyLimit, RequestTelemetry, declare_routes
 from service.problems import add_problem_handlers
 from service.resources import Resources
 from service.routes import answers, documents, operations
@@ -34,6 +36,7 @@ def create_app(resources: Resources) -> FastAPI:
 
     app = FastAPI(
         title="Groundwork",
+        version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
@@ -53,6 +56,7 @@ def create_app(resources: Resources) -> FastAPI:
     add_problem_handlers(app)
     for router in (answers.router, documents.router, operations.router):
         app.include_router(router)
+        declare_routes(route.path for route in router.routes if isinstance(route, APIRoute))
     app.mount("/page", _PageFiles(directory=_PAGE))
 
     @app.get("/", include_in_schema=False)

@@ -1,4 +1,4 @@
-"""Every metric of the online path."""
+"""Every metric of the online path; `rag/metrics.py` has those of both processes."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -9,7 +9,11 @@ _TTFT_BUCKETS = (
 )  # fmt: skip
 _TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
 
-REQUESTS = Counter("rag_requests_total", "Requests by route and outcome.", ["route", "outcome"])
+REQUESTS = Counter(
+    "rag_requests_total",
+    "Requests by route and outcome; error: a 5xx, or a stream that broke after it had begun.",
+    ["route", "outcome"],
+)
 REQUEST_DURATION = Histogram(
     "rag_request_duration_seconds",
     "From the request's arrival to the last byte of its response.",
@@ -32,9 +36,18 @@ TIME_PER_OUTPUT_TOKEN = Histogram(
     "(last piece - first piece) / (pieces - 1) of one answer of the model; a piece is one streamed chunk.",
     buckets=_TOKEN_BUCKETS,
 )
+INTER_TOKEN_LATENCY = Histogram(
+    "rag_inter_token_latency_seconds",
+    "Time between two pieces of the model, all answers together; a piece is one streamed chunk.",
+    buckets=_TOKEN_BUCKETS,
+)
+GENERATIONS = Counter(
+    "rag_generations_total", "Calls of the model by outcome; left: nobody waited for the rest.", ["outcome"]
+)
 STAGE_DURATION = Histogram(
     "rag_stage_duration_seconds", "Time of one stage of an answer.", ["stage"], buckets=_STAGE_BUCKETS
 )
+STAGE_FAILURES = Counter("rag_stage_failures_total", "Answers and searches that a stage made fail.", ["stage"])
 RETRIEVED_CHUNKS = Histogram(
     "rag_retrieved_chunks", "Passages found for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
 )
@@ -45,6 +58,9 @@ PASSED_OVER = Counter(
 )
 ANSWERS = Counter(
     "rag_answers_total", "Answers by how they were written; refused: the documents do not hold it.", ["mode"]
+)
+CITED_ANSWERS = Counter(
+    "rag_cited_answers_total", "Answers that cite a passage, by how they were written: the grounded ones.", ["mode"]
 )
 PROMPT_INFO = Gauge("rag_prompt_info", "1 for each version of a prompt that is loaded.", ["name", "version", "hash"])
 PROMPT_ANSWERS = Counter(
@@ -70,7 +86,33 @@ JUDGE_KAPPA = Gauge(
 TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
 
 STAGES = ("embed", "search", "rerank", "prompt", "first_token", "generate")
-for stage in STAGES:
-    STAGE_DURATION.labels(stage)
+STAGE_SECONDS = {stage: STAGE_DURATION.labels(stage) for stage in STAGES}
+OUTCOMES = ("ok", "refused", "error", "cancelled")
 for extent in ("full", "partial", "skipped", "failed"):
     RERANKS.labels(extent)
+for outcome in ("ok", "failed", "refused", "left"):
+    GENERATIONS.labels(outcome)
+for stage in ("embed", "search", "write"):
+    STAGE_FAILURES.labels(stage)
+for mode in ("quote", "checked", "generate"):
+    ANSWERS.labels(mode)
+    CITED_ANSWERS.labels(mode)
+ANSWERS.labels("refused")
+for reason in ("full", "stopped"):
+    JUDGE_DROPPED.labels(reason)
+
+# Drift (docs/adr/0028): bins are the deciles of the reference, so PSI over any window and all replicas is one query.
+DRIFT_OBSERVATIONS = Counter(
+    "rag_drift_observations_total",
+    "Questions by the bin that a feature of theirs fell into; the bins are the reference's.",
+    ["feature", "bin", "reference"],
+)
+DRIFT_REFERENCE_RATIO = Gauge(
+    "rag_drift_reference_ratio", "Share of the reference in this bin.", ["feature", "bin", "reference"]
+)
+DRIFT_REFERENCE_QUESTIONS = Gauge(
+    "rag_drift_reference_questions", "Questions of the reference that have this feature.", ["feature", "reference"]
+)
+DRIFT_REFERENCE_TIMESTAMP = Gauge(
+    "rag_drift_reference_timestamp_seconds", "When the reference was made.", ["reference"]
+)

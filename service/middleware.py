@@ -3,15 +3,18 @@
 import re
 import time
 import uuid
+from collections.abc import Iterable
+from functools import cache
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.tracing.spans import exemplar
 from service.disconnect import CLIENT_GONE
-from service.metrics import INFLIGHT, REQUEST_DURATION, REQUESTS
+from service.metrics import INFLIGHT, OUTCOMES, REQUEST_DURATION, REQUESTS
 
 log = structlog.get_logger()
 
@@ -23,7 +26,16 @@ _SECURITY_HEADERS = {
 }
 _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
+_UNMATCHED = "unmatched"
 _UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+def declare_routes(paths: Iterable[str]) -> None:
+    """Counters that start at 0, so that the first error is an increase and no series that appears."""
+    for path in [*paths, _UNMATCHED]:
+        _duration(path)
+        for outcome in OUTCOMES:
+            _requests(path, outcome)
 
 
 class RequestTelemetry:
@@ -86,11 +98,21 @@ class BodyLimit:
 
 def _record(scope: Scope, status: int, seconds: float) -> None:
     # The route's template, not the path: document ids must not become label values.
-    route = getattr(scope.get("route"), "path", "unmatched")
-    REQUESTS.labels(route, _outcome(status)).inc()
-    REQUEST_DURATION.labels(route).observe(seconds, exemplar())
+    route = getattr(scope.get("route"), "path", _UNMATCHED)
+    _requests(route, "error" if scope["state"].get("broken") else _outcome(status)).inc()
+    _duration(route).observe(seconds, exemplar())
     if scope["path"] not in _UNLOGGED:
         log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+@cache
+def _requests(route: str, outcome: str) -> Counter:
+    return REQUESTS.labels(route, outcome)
+
+
+@cache
+def _duration(route: str) -> Histogram:
+    return REQUEST_DURATION.labels(route)
 
 
 def _outcome(status: int) -> str:

@@ -9,6 +9,7 @@ from rag.http import open_session
 from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
 from rag.inbox.traced import TracedInbox
+from rag.pulse import open_pulse
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from rag.store.traced import TracedReader
@@ -46,6 +47,7 @@ class Resources:
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start."""
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_pulse())
         session = await stack.enter_async_context(open_session(settings.http))
         prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
         rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]

@@ -1,9 +1,12 @@
 """Times the stages of one answer, for the answer itself and for the metrics."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from rag.errors import GroundworkError
 from rag.tracing.spans import exemplar
-from service.metrics import STAGE_DURATION
+from service.metrics import STAGE_FAILURES, STAGE_SECONDS
 
 
 class Stopwatch:
@@ -21,7 +24,7 @@ class Stopwatch:
         seconds = now - self._lap_began
         self._lap_began = now
         self._seconds[stage] = seconds
-        STAGE_DURATION.labels(stage).observe(seconds, exemplar())
+        STAGE_SECONDS[stage].observe(seconds, exemplar())
         return seconds
 
     @property
@@ -37,3 +40,13 @@ class Stopwatch:
     def timings(self) -> dict[str, float]:
         """Each stage and the total, in seconds."""
         return {name: round(seconds, 6) for name, seconds in (self._seconds | {"total": self.elapsed}).items()}
+
+
+@contextmanager
+def counting_failure(stage: str) -> Iterator[None]:
+    """Says in the metrics which stage it was that cost an answer."""
+    try:
+        yield
+    except GroundworkError:
+        STAGE_FAILURES.labels(stage).inc()
+        raise

@@ -23,7 +23,7 @@ class RedisServer:
     def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
         self._options = options
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -65,7 +65,8 @@ def redis_server(folder: Path, *options: str) -> Iterator[RedisServer]:
         server.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Free a moment ago, which is as good as it gets."""
     for _ in range(100):
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))

@@ -16,9 +16,8 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.factory import build_source
 from ingest.sources.fetching import open_fetcher
-from rag.embedding.metrics import BATCH_SIZE
 from rag.errors import InvalidInput
-from rag.gate import GATE_WAIT
+from rag.metrics import EMBED_BATCH_SIZE, GATE_WAIT
 from rag.types import Scope
 
 _SCOPE = Scope(tenant="default")
@@ -155,7 +154,7 @@ def _stage_seconds() -> dict[str, float]:
 
 
 def _embedded() -> int:
-    samples = [it for family in BATCH_SIZE.collect() for it in family.samples]
+    samples = [it for family in EMBED_BATCH_SIZE.collect() for it in family.samples]
     return int(next(it.value for it in samples if it.name.endswith("_sum")))
 
 

@@ -1,6 +1,7 @@
 """A sentence-transformers model in this process, whichever runtime computes it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.gate import Gate
+from rag.metrics import EMBED_QUEUE
 from rag.types import EmbedderIdentity, Vector
 
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
@@ -58,7 +60,9 @@ class LocalEmbedder:
         return [vectors[index] for index in range(len(texts))]
 
     async def _embed(self, texts: Sequence[str]) -> list[Vector]:
+        asked = time.perf_counter()
         async with self._gate.enter():
+            EMBED_QUEUE.observe(time.perf_counter() - asked)
             return list(await asyncio.get_running_loop().run_in_executor(self._thread, self._encode, texts))
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from rag.embedding.metrics import BATCH_SIZE
 from rag.errors import BadResponse
 from rag.http import require_success, translated_errors
+from rag.metrics import EMBED_BATCH_SIZE, EMBED_INFERENCE
 from rag.settings import OpenAIEmbedderSettings
 from rag.types import EmbedderIdentity, Vector
 
@@ -48,11 +48,11 @@ class OpenAIEmbedder:
 
     async def _embed(self, texts: Sequence[str]) -> list[Vector]:
         request = {"model": self._settings.model, "input": list(texts), "encoding_format": "float"}
-        with translated_errors(_PART):
+        with translated_errors(_PART), EMBED_INFERENCE.time():
             async with self._session.post(self._url, json=request, headers=self._headers) as response:
                 await require_success(_PART, response)
                 body = await response.json(content_type=None)
-        BATCH_SIZE.observe(len(texts))
+        EMBED_BATCH_SIZE.observe(len(texts))
         return self._to_vectors(body, len(texts))
 
     def _to_vectors(self, body: Any, count: int) -> list[Vector]:

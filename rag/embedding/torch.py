@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag.embedding import metrics
 from rag.embedding.local import Encode
+from rag.metrics import EMBED_BATCH_SIZE, EMBED_BATCH_TOKENS, EMBED_INFERENCE
 
 # Enough to keep a GPU busy.
 BATCH_SIZE = 64
@@ -27,10 +27,11 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
     model[0].register_forward_pre_hook(_count_tokens)
 
     def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        metrics.BATCH_SIZE.observe(len(texts))
-        embeddings: npt.NDArray[np.float32] = model.encode(
-            list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
-        )
+        EMBED_BATCH_SIZE.observe(len(texts))
+        with EMBED_INFERENCE.time():
+            embeddings: npt.NDArray[np.float32] = model.encode(
+                list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
+            )
         return embeddings
 
     return encode
@@ -38,4 +39,4 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
 
 def _count_tokens(_: Any, inputs: tuple[Any, ...]) -> None:
     """What the first of the model's modules is given: the tokens, padded to the longest text."""
-    metrics.BATCH_TOKENS.observe(inputs[0]["input_ids"].numel())
+    EMBED_BATCH_TOKENS.observe(inputs[0]["input_ids"].numel())

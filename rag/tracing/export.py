@@ -25,9 +25,9 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
+from rag.metrics import SPANS_DROPPED, SPANS_EXPORTED, SPANS_FAILED
 from rag.settings import TracingSettings
 from rag.tracing import semconv
-from rag.tracing.metrics import DROPPED, EXPORTED, FAILED
 from rag.tracing.openinference import translated
 
 log = structlog.get_logger()
@@ -149,7 +149,7 @@ class Outlet(SpanExporter):
         )
 
     def _tell(self, spans: int, *, was_taken: bool) -> None:
-        (EXPORTED if was_taken else FAILED).inc(spans)
+        (SPANS_EXPORTED if was_taken else SPANS_FAILED).inc(spans)
         if was_taken and self._lost:
             log.info("collector_back", lost=self._lost)
             self._lost = 0
@@ -172,4 +172,4 @@ class Intake(BatchSpanProcessor):
         if self._outlet.admit():
             super().on_end(span)
         else:
-            DROPPED.inc()
+            SPANS_DROPPED.inc()

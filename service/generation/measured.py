@@ -4,9 +4,15 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from rag.errors import GroundworkError, Overloaded
 from rag.tracing.spans import exemplar
 from service.generation.base import Generator, Prompt, Usage
-from service.metrics import GENERATOR_TIME_TO_FIRST_TOKEN, TIME_PER_OUTPUT_TOKEN
+from service.metrics import (
+    GENERATIONS,
+    GENERATOR_TIME_TO_FIRST_TOKEN,
+    INTER_TOKEN_LATENCY,
+    TIME_PER_OUTPUT_TOKEN,
+)
 
 
 class MeasuredGenerator:
@@ -20,14 +26,31 @@ class MeasuredGenerator:
         return self._generator.model
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
+        outcome = "left"
+        try:
+            async with aclosing(self._timed(prompt)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            outcome = "ok"
+        except GroundworkError as error:
+            outcome = "refused" if isinstance(error, Overloaded) else "failed"
+            raise
+        finally:
+            GENERATIONS.labels(outcome).inc()
+
+    async def _timed(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         began = time.perf_counter()
-        times: list[float] = []
+        pieces_seen, first, last = 0, began, began
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, str):
-                    times.append(time.perf_counter())
-                    if len(times) == 1:
-                        GENERATOR_TIME_TO_FIRST_TOKEN.observe(times[0] - began, exemplar())
+                    now = time.perf_counter()
+                    if pieces_seen == 0:
+                        first = now
+                        GENERATOR_TIME_TO_FIRST_TOKEN.observe(first - began, exemplar())
+                    else:
+                        INTER_TOKEN_LATENCY.observe(now - last)
+                    pieces_seen, last = pieces_seen + 1, now
                 yield piece
-        if len(times) > 1:
-            TIME_PER_OUTPUT_TOKEN.observe((times[-1] - times[0]) / (len(times) - 1))
+        if pieces_seen > 1:
+            TIME_PER_OUTPUT_TOKEN.observe((last - first) / (pieces_seen - 1))

@@ -31,6 +31,10 @@ class LiveJudge:
         self._sample = sample
         self._gate = Gate("live_judge", running=concurrency, waiting=_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
+        if sample:
+            for rubric in rubrics:
+                for reason in ("unreadable", "failed"):
+                    JUDGE_FAILURES.labels(str(rubric.version), reason)
 
     def consider(self, subject: Subject, *, response_id: str, prompt: PromptVersion | None) -> None:
         """Returns at once: a share of the answers is judged later."""

@@ -57,7 +57,9 @@ async def answer(
     # The first event waits for the first piece: what fails before it is a status, not a broken stream.
     first = await while_connected(request, anext(events))
     if body.stream:
-        return StreamingResponse(_to_stream(first, events), media_type="text/event-stream", headers=_STREAM_HEADERS)
+        return StreamingResponse(
+            _to_stream(request, first, events), media_type="text/event-stream", headers=_STREAM_HEADERS
+        )
     return await while_connected(request, _last(events))
 
 
@@ -102,12 +104,16 @@ async def _last(events: AsyncIterator[answering.Event]) -> schemas.Answer:
     return schemas.Answer.from_answer(answer)
 
 
-async def _to_stream(first: answering.Event, rest: AsyncGenerator[answering.Event]) -> AsyncIterator[str]:
+async def _to_stream(
+    request: Request, first: answering.Event, rest: AsyncGenerator[answering.Event]
+) -> AsyncIterator[str]:
     try:
         yield _to_sse(first)
         async for event in rest:
             yield _to_sse(event)
     except GroundworkError as error:
+        # The status has been sent: only the metrics can still tell.
+        request.state.broken = True
         yield _sse("error", json.dumps(to_problem(error)))
     finally:
         # Reached also when the client leaves: closing the events ends the generation upstream.

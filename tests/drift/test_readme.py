@@ -1,8 +1,10 @@
 """What the papers say exists in the code."""
 
 import re
+import tomllib
 from pathlib import Path
 
+from rag import __version__
 from tests.drift.settings import table
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +31,10 @@ def test_every_variable_that_the_papers_name_is_a_setting():
     known = set(re.findall(r"`(RAG_\w+)`", table()))
     named = {name.rstrip("_") for page in pages() for name in re.findall(r"RAG_[A-Z0-9_]+", page)}
     assert {name for name in named if not name.startswith("RAG_TEST") and name != "RAG"} <= known
+
+
+def test_the_version_that_runs_is_the_one_that_is_packaged():
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
 
 
 def pages() -> list[str]:

@@ -1,10 +1,13 @@
 """Questions to the real service: real embedder, real engine, real language model."""
 
+import platform
 import re
 
 import pytest
 
 from evals.performance.serving import measure_streams
+from rag import __version__
+from tests.prometheus_server import faults_of, needs_promtool
 
 
 def test_an_answer_cites_the_passage_that_holds_it(running):
@@ -131,8 +134,20 @@ def test_the_metrics_tell_what_happened(running):
         'rag_stage_duration_seconds_count{stage="embed"}',
         'rag_gate_depth{gate="generator"}',
         "rag_inflight_requests",
+        'rag_requests_total{outcome="error",route="/v1/search"}',
+        'rag_generations_total{outcome="ok"}',
+        "rag_inter_token_latency_seconds_count",
+        'rag_embed_duration_seconds_count{phase="tokenize"}',
+        "rag_event_loop_lag_seconds_count",
+        f'rag_build_info{{python="{platform.python_version()}",version="{__version__}"}}',
     ):
         assert re.search(rf"^{re.escape(name)} [\d.]+", metrics, re.MULTILINE), name
+
+
+@needs_promtool
+def test_the_names_and_texts_of_the_metrics_are_as_prometheus_wants_them(running):
+    running.ask("What does error E1234 mean?", mode="checked")
+    assert faults_of(running.http.get("/metrics").text) == []
 
 
 def test_the_log_has_the_request_and_none_of_its_content(running):

@@ -9,31 +9,16 @@ from contextlib import contextmanager, suppress
 import httpx
 
 from evals.performance.programs import Service, ingest, service
-from tests.fakes.servers import Handler, ModelServer, answering, serve
+from tests.fakes.servers import Handler, ModelServer, answering, in_thread, serve
 
 QUESTION = "What does error E1234 mean?"
-
-
-@contextmanager
-def served(handler: Handler) -> Iterator[str]:
-    """The fake in a thread with an event loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    serving = serve("/v1/chat/completions", handler)
-    try:
-        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
-    finally:
-        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 @contextmanager
 def service_with(handler: Handler, data_dir, handbook, **settings: str) -> Iterator[Service]:
     assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
     with (
-        served(handler) as url,
+        in_thread(serve("/v1/chat/completions", handler)) as url,
         service(
             data_dir,
             RAG_GENERATOR__KIND="openai",
@@ -62,6 +47,8 @@ def test_garbage_is_a_502_before_and_an_error_event_after_the_first_byte(data_di
     with service_with(model, data_dir, handbook) as running:
         kinds = [event for _, event, _ in running.stream(QUESTION)]
         assert kinds == ["sources", "token", "error"]
+        # The status was 200 by then; the availability that is watched counts it all the same.
+        assert 'rag_requests_total{outcome="error",route="/v1/answers"} 1.0' in running.http.get("/metrics").text
         model.pieces = []
         assert running.ask(QUESTION).status_code == 502
 

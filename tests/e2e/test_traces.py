@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from evals.performance.programs import Service, ingest, service
 from tests.fakes.collector import Collector, collector
-from tests.fakes.servers import ModelServer, served_beside
+from tests.fakes.servers import ModelServer, in_thread, serve
 from tests.redis_server import needs_redis, redis_server
 
 QUESTION = "What does error E1234 mean?"
@@ -68,7 +68,7 @@ def start(onnx_models, handbook, tmp_path_factory):
 @pytest.fixture(scope="module")
 def traced(start):
     model = ModelServer(SAID)
-    with collector() as seen, served_beside("/v1/chat/completions", model) as url, start(seen.url, url) as running:
+    with collector() as seen, in_thread(serve("/v1/chat/completions", model)) as url, start(seen.url, url) as running:
         yield Traced(running, seen, model)
 
 
@@ -80,7 +80,7 @@ def outspoken(start, tmp_path_factory):
     with (
         redis_server(tmp_path_factory.mktemp("redis")) as redis,
         collector() as seen,
-        served_beside("/v1/chat/completions", model) as url,
+        in_thread(serve("/v1/chat/completions", model)) as url,
         start(seen.url, url, RAG_INBOX__KIND="redis", RAG_INBOX__URL=redis.url, **switches) as running,
     ):
         yield Traced(running, seen, model)

@@ -1,5 +1,6 @@
 """A Qdrant server's gRPC interface over qdrant-client's local mode: the wire is real, the engine behind it is not."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,10 +22,11 @@ async def serve_qdrant() -> AsyncIterator[int]:
 
 
 class QdrantServer:
-    """Stops, and starts again on the same port with everything that it had."""
+    """Stops, and starts again on the same port with everything that it had; searches take `delay` seconds longer."""
 
     def __init__(self, local: AsyncQdrantClient) -> None:
-        self._services = _Points(local), _Collections(local)
+        self._services = _Points(local, self), _Collections(local)
+        self.delay = 0.0
         self._server = grpc.aio.server()
         self.port = 0
 
@@ -54,10 +56,12 @@ async def open_qdrant() -> AsyncIterator[QdrantServer]:
 
 
 class _Points(PointsServicer):
-    def __init__(self, local: AsyncQdrantClient) -> None:
+    def __init__(self, local: AsyncQdrantClient, server: QdrantServer) -> None:
         self._local = local
+        self._server = server
 
     async def QueryBatch(self, request, _):  # noqa: N802 - the protocol's name
+        await asyncio.sleep(self._server.delay)
         answers = [
             await self._local.query_points(
                 query.collection_name,

@@ -4,10 +4,12 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import TypeVar
 
 from aiohttp import web
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -32,16 +34,15 @@ async def serve(path: str, handler: Handler) -> AsyncIterator[str]:
 
 
 @contextmanager
-def served_beside(path: str, handler: Handler) -> Iterator[str]:
-    """The same on an event loop of its own, for tests that have none."""
+def in_thread(serving: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """A server of this kind for tests that are not asynchronous, in a thread with an event loop of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    serving = serve(path, handler)
     try:
-        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
+        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(30)
     finally:
-        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
+        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
 

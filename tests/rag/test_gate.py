@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from rag.errors import Overloaded
-from rag.gate import GATE_DEPTH, Gate
+from rag.gate import Gate
+from rag.metrics import GATE_DEPTH, GATE_REFUSALS
 
 
 async def hold(gate: Gate, leave: asyncio.Event) -> None:
@@ -17,9 +18,11 @@ async def test_one_more_than_fits_is_turned_away_and_a_place_comes_free_again():
     gate, leave = Gate("small", running=1, waiting=1), asyncio.Event()
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(2)]
     await asyncio.sleep(0)
+    refused = GATE_REFUSALS.labels("small")._value.get()
     with pytest.raises(Overloaded, match="small"):
         async with gate.enter():
             pass
+    assert GATE_REFUSALS.labels("small")._value.get() == refused + 1
     leave.set()
     await asyncio.gather(*inside)
     async with gate.enter():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rag.embedding.factory import build_tokenizer, open_embedder
-from rag.embedding.metrics import BATCH_TOKENS
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
 from rag.errors import Misconfigured
+from rag.metrics import EMBED_BATCH_TOKENS
 from rag.settings import LocalEmbedderSettings
 
 TEXTS = ["What is a vector database?", "short", "A much longer text. " * 60, "Zürich, 東京", "short"]
@@ -43,10 +43,10 @@ async def test_vectors_have_norm_one_and_keep_the_order_of_the_texts(onnx_models
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
 async def test_the_tokens_of_a_call_are_counted_with_their_padding(onnx_models, runtime):
     async with embedder(onnx_models, runtime=runtime) as opened:
-        before = BATCH_TOKENS._sum.get()
+        before = EMBED_BATCH_TOKENS._sum.get()
         await opened.embed_passages(["water", "water water water"])
     # Two texts as long as the longer one, which has three words and two special tokens.
-    assert BATCH_TOKENS._sum.get() - before == 2 * 5
+    assert EMBED_BATCH_TOKENS._sum.get() - before == 2 * 5
 
 
 async def test_an_embedder_that_is_known_loads_its_model_with_the_first_text(onnx_models, tmp_path):

@@ -14,11 +14,11 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import INVALID_SPAN, SpanKind
 from pydantic import HttpUrl
 
+from rag.metrics import SPANS_DROPPED
 from rag.settings import TracingSettings
 from rag.tracing import semconv
 from rag.tracing.attributes import documents
 from rag.tracing.export import Intake, Outlet, Provider
-from rag.tracing.metrics import DROPPED
 from rag.tracing.openinference import translated
 from rag.tracing.spans import exemplar, ids, inside, links_to, span, traceparent
 from rag.types import Chunk, DocumentId, ScoredChunk
@@ -103,14 +103,14 @@ def test_what_waits_for_the_collector_has_a_bound_and_the_rest_is_counted():
     provider = Provider(SETTINGS, service="test")
     provider.add_span_processor(Intake(Outlet(collector, SETTINGS)))
     tracer = provider.get_tracer("test")
-    before, began = DROPPED._value.get(), time.monotonic()
+    before, began = SPANS_DROPPED._value.get(), time.monotonic()
     for _ in range(MOST + 500):
         tracer.start_span("work").end()
     assert time.monotonic() - began < 5
-    assert DROPPED._value.get() - before == 500
+    assert SPANS_DROPPED._value.get() - before == 500
     collector.let_go.set()
     provider.shutdown()
-    assert DROPPED._value.get() - before == 500
+    assert SPANS_DROPPED._value.get() - before == 500
 
 
 @pytest.mark.parametrize(("flag", "share", "recorded"), [(1, 0, True), (0, 1, False)])

@@ -1,0 +1,1 @@
+"""What Grafana, Prometheus and Alertmanager are given: `python -m dashboards` writes what is generated."""

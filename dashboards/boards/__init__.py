@@ -1,0 +1,1 @@
+"""The dashboards, from what is promised down to what is running full."""

@@ -1,0 +1,108 @@
+"""The first look: is what was promised being kept, and how fast is the budget going?"""
+
+from collections.abc import Sequence
+
+from dashboards.grafana import Board, Panel, Query, Row, quantiles
+from dashboards.slos import RATIO, Slo
+
+_BURN_COLOURS = ((3.0, "yellow"), (14.4, "red"))
+
+
+def board(objectives: Sequence[Slo]) -> Board:
+    return Board(
+        name="overview",
+        title="Overview",
+        description="What is promised and what is left of it. From here: Request path, Retrieval and drift, "
+        "Ingestion, Saturation.",
+        rows=[
+            Row(title="What is promised", panels=[*map(_budget, objectives), _burn("1h"), _burn("6h")]),
+            Row(title="What users see", panels=[_REQUESTS, _FIRST_TOKEN, _ANSWERS, _ERRORS]),
+            Row(title="What is running", panels=[_ALERTS, _UP, _VERSION]),
+        ],
+    )
+
+
+def _budget(slo: Slo) -> Panel:
+    return Panel(
+        title=f"Budget left: {slo.name.replace('_', ' ')}",
+        description=f"{slo.promise}. 100 %: nothing of the last 30 days' budget is spent; below 0: the promise is "
+        f"broken. Runbook: docs/runbooks/{slo.alert}.md.",
+        unit="percentunit",
+        kind="stat",
+        width=6,
+        queries=[Query(f"1 - {slo.bad} / {slo.total} / {slo.budget}".replace("$w", "30d"), "{{job}}")],
+    )
+
+
+def _burn(window: str) -> Panel:
+    return Panel(
+        title=f"Burn rate over {window}",
+        description="1: the budget lasts exactly 30 days. 14.4 over an hour pages, and so does 6 over six hours.",
+        unit="none",
+        queries=[
+            Query(f'{RATIO}{window}{{job=~"$job"}} / on (slo) group_left () (1 - slo:objective:ratio)', "{{slo}}"),
+        ],
+        thresholds=_BURN_COLOURS,
+    )
+
+
+_REQUESTS = Panel(
+    title="Requests by outcome",
+    description="Per second, of the API's routes. error: a 5xx or a stream that broke; refused: a 4xx.",
+    unit="reqps",
+    stacked=True,
+    queries=[
+        Query(
+            'sum by (outcome) (rate(rag_requests_total{$on,route=~"/v1/.*"}[$__rate_interval]))',
+            "{{outcome}}",
+        )
+    ],
+)
+_FIRST_TOKEN = Panel(
+    title="Time to first token, as users see it",
+    description="From the request's arrival to the first byte of answer text, all stages included. The dashed line is "
+    "what 95 % must keep. Where it goes: Request path.",
+    unit="s",
+    queries=quantiles("rag_time_to_first_token_seconds", exemplars=True),
+    thresholds=((2.0, "red"),),
+)
+_ANSWERS = Panel(
+    title="Answers by how they were written",
+    description="Per second. refused: the documents do not say anything about it.",
+    unit="reqps",
+    stacked=True,
+    queries=[Query("sum by (mode) (rate(rag_answers_total{$on}[$__rate_interval]))", "{{mode}}")],
+)
+_ERRORS = Panel(
+    title="What made answers fail",
+    description="Failures per second by stage; write: the quotes or the language model.",
+    unit="reqps",
+    queries=[Query("sum by (stage) (rate(rag_stage_failures_total{$on}[$__rate_interval]))", "{{stage}}")],
+)
+_ALERTS = Panel(
+    title="Alerts that fire",
+    description="Each has a runbook in docs/runbooks.",
+    unit="none",
+    kind="stat",
+    width=8,
+    queries=[Query('count(ALERTS{alertstate="firing",job=~"$job|"}) or vector(0)', "firing")],
+    thresholds=((1.0, "red"),),
+)
+_UP = Panel(
+    title="Processes that answer",
+    description="Of those that Prometheus knows, by job.",
+    unit="none",
+    kind="stat",
+    width=8,
+    queries=[Query("sum by (job) (up{$on})", "{{job}}")],
+)
+_VERSION = Panel(
+    title="Versions",
+    description="How many processes run which version on which Python: two during a rollout.",
+    unit="none",
+    kind="stat",
+    width=8,
+    queries=[
+        Query("count by (job, version, python) (rag_build_info{$on})", "{{job}} {{version}} (Python {{python}})"),
+    ],
+)

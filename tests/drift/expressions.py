@@ -1,0 +1,100 @@
+"""Every PromQL expression that this project ships, as Prometheus would get it."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DASHBOARDS = Path(__file__).parents[2] / "dashboards"
+RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
+# What Grafana would put in; the range is short enough for a test's Prometheus.
+_VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "30s"}
+_SELECTOR = re.compile(r"\b([a-zA-Z_]+[a-zA-Z_:0-9]*)(\{[^}]*\})?(?=[\s)\[*/+-]|$)")
+_WORDS = frozenset({"sum", "rate", "by", "le", "increase", "on", "and", "or", "max", "count", "time", "vector"}) | {
+    *(
+        "histogram_quantile",
+        "absent",
+        "group_left",
+        "ignoring",
+        "ln",
+        "clamp_min",
+        "unless",
+        "offset",
+        "last_over_time",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """One expression and where it stands."""
+
+    place: str
+    text: str
+
+    @property
+    def filled(self) -> str:
+        """With Grafana's variables replaced."""
+        text = self.text
+        for name, value in _VARIABLES.items():
+            text = text.replace(name, value)
+        return text
+
+    @property
+    def selectors(self) -> list[str]:
+        """`metric{matchers}` of each series that it reads."""
+        without_lists = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", r"\1 ", self.filled)
+        bare = re.sub(r"\[[^\]]*\]", " ", without_lists)
+        quoted = re.sub(r'"[^"]*"', lambda found: found[0].replace(" ", ""), bare)
+        return [f"{name}{matchers}" for name, matchers in _SELECTOR.findall(quoted) if name not in _WORDS]
+
+    @property
+    def metrics(self) -> set[str]:
+        """Names of the series that it reads."""
+        return {selector.partition("{")[0] for selector in self.selectors}
+
+
+def boards() -> dict[str, dict[str, Any]]:
+    """File name to dashboard, as committed."""
+    return {path.name: json.loads(path.read_text()) for path in sorted((DASHBOARDS / "grafana").glob("*.json"))}
+
+
+def panels() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every panel that draws something, and where it stands."""
+    for name, board in boards().items():
+        yield from ((f"{name}: {panel['title']}", panel) for panel in board["panels"] if panel["type"] != "row")
+
+
+def panel_expressions() -> list[Expression]:
+    return [
+        Expression(place=f"{place} {target['refId']}", text=target["expr"])
+        for place, panel in panels()
+        for target in panel["targets"]
+    ]
+
+
+def rules() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every rule, and the file it stands in."""
+    for path in RULE_FILES:
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            yield from ((path.name, rule) for rule in group["rules"])
+
+
+def rule_expressions() -> list[Expression]:
+    return [
+        Expression(place=f"{file}: {rule.get('record') or rule['alert']}", text=rule["expr"]) for file, rule in rules()
+    ]
+
+
+def runbook_expressions() -> list[Expression]:
+    """What the runbooks tell to look at."""
+    pages = sorted((DASHBOARDS.parent / "docs" / "runbooks").glob("*.md"))
+    return [
+        Expression(place=page.name, text=block)
+        for page in pages
+        for block in re.findall(r"```promql\n(.*?)\n```", page.read_text(), re.DOTALL)
+    ]

@@ -1,0 +1,105 @@
+"""Dashboards are those of the program that writes them, read well, and show nothing that nobody emits.
+
+The rules of reading are dashboard-linter's, which is written in Go; `promtool` and Prometheus read the expressions.
+"""
+
+import re
+
+import pytest
+from prometheus_client import REGISTRY
+
+import ingest.metrics
+import service.metrics
+from dashboards.__main__ import files
+from dashboards.slos import FIRST_TEXT_BOUNDARIES
+from tests.drift.expressions import (
+    DASHBOARDS,
+    boards,
+    panel_expressions,
+    panels,
+    rule_expressions,
+    rules,
+    runbook_expressions,
+)
+
+_PANELS = dict(panels())
+_EXPRESSIONS = panel_expressions()
+_SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
+
+
+def emitted() -> set[str]:
+    """Names of the series that either process writes, and Prometheus's own."""
+    families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]
+    return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS"}
+
+
+def test_what_is_committed_is_what_the_program_writes():
+    for path, text in files().items():
+        assert (DASHBOARDS / path).read_text() == text, f"{path}: run `python -m dashboards`"
+
+
+@pytest.mark.parametrize(
+    "expression", [*_EXPRESSIONS, *rule_expressions(), *runbook_expressions()], ids=lambda it: it.place
+)
+def test_no_expression_reads_what_nobody_emits(expression):
+    recorded = {rule["record"] for _, rule in rules() if "record" in rule}
+    assert expression.metrics or expression.text.startswith("vector("), "No metric was recognised."
+    assert expression.metrics <= emitted() | recorded
+
+
+@pytest.mark.parametrize("histogram", [service.metrics.TIME_TO_FIRST_TOKEN, ingest.metrics.FRESHNESS])
+def test_a_promise_in_seconds_is_a_boundary_of_its_histogram(histogram):
+    named = rf'{histogram._name}_bucket{{(?:[^}}]*,)?le="([\d.]+)"'
+    promised = {float(found) for it in rule_expressions() for found in re.findall(named, it.text)}
+    assert promised
+    assert promised <= set(histogram._upper_bounds)
+
+
+def test_any_promise_that_the_program_accepts_is_a_boundary_too():
+    assert set(FIRST_TEXT_BOUNDARIES) <= set(service.metrics.TIME_TO_FIRST_TOKEN._upper_bounds)
+    for seconds in FIRST_TEXT_BOUNDARIES:
+        assert f'le="{seconds}"' in files(first_text_seconds=seconds)["rules/slo.yml"]
+
+
+@pytest.mark.parametrize("board", boards().values(), ids=boards())
+def test_a_board_is_filtered_by_datasource_job_and_instance_and_edited_in_its_source(board):
+    variables = {variable["name"]: variable for variable in board["templating"]["list"]}
+    assert (variables["datasource"]["type"], variables["datasource"]["label"]) == ("datasource", "Data Source")
+    for name in ("job", "instance"):
+        variable = variables[name]
+        assert variable["multi"]
+        assert (variable["allValue"], variable["refresh"]) == (".+", 2)
+        assert variable["datasource"]["uid"] == "$datasource"
+    assert board["editable"] is False
+    assert board["uid"].startswith("groundwork-")
+
+
+@pytest.mark.parametrize("panel", _PANELS.values(), ids=_PANELS)
+def test_a_panel_says_what_it_shows_and_in_which_unit(panel):
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["targets"]
+    for part in (panel, *panel["targets"]):
+        assert part["datasource"]["uid"] == "$datasource"
+
+
+@pytest.mark.parametrize("expression", _EXPRESSIONS, ids=lambda it: it.place)
+def test_an_expression_is_filtered_and_rates_over_the_interval_that_suits_the_scrape(expression):
+    for selector in re.findall(r"(?<![:\w])(?:rag_\w+|process_\w+|python_\w+|up\b)(?:\{[^}]*\})?", expression.text):
+        assert 'job=~"$job"' in selector
+        assert 'instance=~"$instance"' in selector
+    # What is recorded has the labels that its name begins with, and of these a job may be chosen.
+    for selector in re.findall(r"\bjob:\w+:\w+(?:\{[^}]*\})?", expression.text):
+        assert 'job=~"$job"' in selector
+    assert not re.search(r"\$__interval\b", expression.text)
+    for window in re.findall(r"\[([^\]]+)\]", expression.text):
+        # A fixed window only where the title or the description names it.
+        assert window in {"$__rate_interval", "30d", "5m"}
+
+
+@pytest.mark.parametrize("expression", _EXPRESSIONS, ids=lambda it: it.place)
+def test_a_counter_is_read_only_as_a_rate(expression):
+    counters = re.findall(r"(\w+)\(\s*\w+_total\b", expression.text)
+    assert len(counters) == len(re.findall(r"\w+_total\b", expression.text))
+    assert set(counters) <= {"rate", "increase"}

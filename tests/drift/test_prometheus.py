@@ -1,0 +1,146 @@
+"""Every panel and every rule, evaluated by a real Prometheus that watches the real programs under a short load."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from evals.performance.programs import Service, ingest
+from tests.drift.expressions import RULE_FILES, panel_expressions, rule_expressions, rules, runbook_expressions
+from tests.fakes.servers import ModelServer, in_thread, serve, verdict
+from tests.prometheus_server import PrometheusServer, needs_prometheus
+from tests.redis_server import free_port
+from tests.watched import installation, watched
+
+pytestmark = needs_prometheus
+
+DOCUMENT = """# Pump handbook
+
+## Faults
+
+Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and restart the controller.
+
+## Maintenance
+
+The impeller of the Kestrel pump must be replaced every 4,000 hours of operation.
+"""
+QUESTION = "What does error E1234 mean?"
+_ROUNDS = 6
+_SETTLE_SECONDS = 20
+_RENDER_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What runs, and who watches it."""
+
+    service: Service
+    prometheus: PrometheusServer
+
+
+class Critic(ModelServer):
+    """Answers with a citation; where it is asked for a verdict, with one."""
+
+    async def __call__(self, request):
+        allowed = re.search(r"verdict\W+(\w+)", await request.text())
+        pieces = [verdict(allowed[1])] if allowed else ["The oil ", "level is ", "too low. ", "[1]"]
+        return await ModelServer(pieces, gap=0.005)(request)
+
+
+@pytest.fixture(scope="module")
+def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
+    data_dir = tmp_path_factory.mktemp("data")
+    (data_dir / "models").symlink_to(onnx_models)
+    (data_dir / "handbook.md").write_text(DOCUMENT)
+    assert ingest("run", str(data_dir / "handbook.md"), data_dir=data_dir).returncode == 0
+    worker_port = free_port()
+    with (
+        in_thread(serve("/v1/chat/completions", Critic([]))) as model,
+        installation(data_dir, worker_port, model, RAG_JUDGE__SAMPLE="1") as service,
+        watched(
+            tmp_path_factory.mktemp("prometheus"),
+            {
+                "groundwork-service": service.url.removeprefix("http://"),
+                "groundwork-worker": f"127.0.0.1:{worker_port}",
+            },
+            {path.name: path.read_text() for path in RULE_FILES},
+        ) as prometheus,
+    ):
+        # Rates need what was before the load and what is after it.
+        _wait_for(prometheus, "count(up == 1) == 2")
+        _load(service)
+        _wait_for(prometheus, 'job:slo_errors_per_request:ratio_rate5m{slo="freshness"}')
+        _wait_for(prometheus, "sum(rate(rag_judge_score_count[30s])) > 0")
+        yield Watch(service=service, prometheus=prometheus)
+
+
+def _load(service: Service) -> None:
+    """Every route and every way of answering, spread over some scrapes, so that rates have two points to stand on."""
+    for number in range(_ROUNDS):
+        service.put(f"d{number}.md", f"{DOCUMENT}\nThe pump number {number} stands in hall {number}.".encode())
+        for mode in ("quote", "checked", "generate"):
+            assert service.ask(QUESTION, mode=mode).status_code == 200
+        assert service.ask("Who painted the Mona Lisa in Paris?").json()["refused"]
+        service.http.post("/v1/search", json={"question": QUESTION})
+        time.sleep(0.5)
+    service.wait_for_state(f"d{_ROUNDS - 1}.md", "ready", seconds=60)
+
+
+def needs_a_reference(text: str) -> bool:
+    """Drift is counted where a reference was made; its rules have cases of their own, and look at a day."""
+    return "rag_drift" in text
+
+
+def _wait_for(prometheus: PrometheusServer, expression: str) -> None:
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while not prometheus.query(expression):
+        assert time.monotonic() < deadline, f"Not there after {_SETTLE_SECONDS} s: {expression}; {prometheus.targets()}"
+        time.sleep(0.2)
+
+
+def test_every_panel_shows_something(watch):
+    shown = [it for it in panel_expressions() if not needs_a_reference(it.text)]
+    assert [it.place for it in shown if not watch.prometheus.query(it.filled)] == []
+
+
+def test_every_rule_is_healthy_and_every_recorded_series_is_there(watch):
+    assert {rule["name"]: rule.get("lastError") for rule in watch.prometheus.rules() if rule["health"] != "ok"} == {}
+    for _, rule in rules():
+        if "record" in rule and not needs_a_reference(rule["record"]):
+            assert watch.prometheus.query(f'{rule["record"]}{{slo="{rule["labels"]["slo"]}"}}'), rule["record"]
+
+
+def test_every_series_that_a_rule_reads_is_there(watch):
+    # The labels too: an alert on outcome="fail" would never fire where the code says "failed".
+    shipped = [*rule_expressions(), *runbook_expressions()]
+    read = {selector: it.place for it in shipped for selector in it.selectors if not needs_a_reference(selector)}
+    assert len(read) > 30
+    assert {
+        selector: place for selector, place in read.items() if not watch.prometheus.query(f"count({selector})")
+    } == {}
+
+
+def test_nothing_fires_while_all_is_well(watch):
+    # On a busy machine the event loop really is late.
+    assert watch.prometheus.firing() <= {"EventLoopBlocked"}
+
+
+def test_metrics_are_rendered_within_twenty_milliseconds(watch):
+    seconds = []
+    for _ in range(10):
+        began = time.perf_counter()
+        text = watch.service.http.get("/metrics").text
+        seconds.append(time.perf_counter() - began)
+    # The quickest: what it costs, not what else this machine did meanwhile.
+    assert min(seconds) <= _RENDER_SECONDS, f"{min(seconds) * 1000:.1f} ms for {len(text.splitlines())} lines"
+
+
+def test_no_label_grows_with_what_users_send(watch):
+    watch.service.http.get("/v1/documents/a-document-that-is-not-there")
+    watch.service.http.get("/no/such/page")
+    text = watch.service.http.get("/metrics").text
+    assert "a-document-that-is-not-there" not in text
+    assert "/no/such/page" not in text
+    assert not re.search(r"E1234|Mona", text)

@@ -1,0 +1,53 @@
+"""`python -m tests.gameday`: breaks everything once and writes what it saw; about a quarter of an hour."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.gameday.playing import Played, play
+from tests.gameday.report import to_markdown
+from tests.gameday.scenarios import SCENARIOS
+from tests.gameday.stage import open_stage
+from tests.prometheus_server import PROMETHEUS
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    if PROMETHEUS is None:
+        sys.stderr.write("A game day needs Prometheus, such as Debian's package: apt-get install prometheus\n")
+        return 1
+    played = asyncio.run(_play(arguments.only, factor=arguments.factor))
+    report = to_markdown(played, factor=arguments.factor)
+    if arguments.report:
+        arguments.report.write_text(report, encoding="utf-8")
+    else:
+        sys.stdout.write(report)
+    return 0 if all(sight.complete for one in played for sight in one.sights) else 1
+
+
+async def _play(only: str, *, factor: int) -> list[Played]:
+    with tempfile.TemporaryDirectory(prefix="gameday-") as folder:
+        async with open_stage(Path(folder), factor=factor) as stage:
+            played = []
+            for scenario in SCENARIOS:
+                if only.lower() not in scenario.title.lower():
+                    continue
+                sys.stderr.write(f"{scenario.title} …\n")
+                played.append(await play(scenario, stage, factor=factor))
+                for sight in played[-1].sights:
+                    sys.stderr.write(f"  {sight.alert}: fired {sight.fired_after}, cleared {sight.cleared_after}\n")
+            return played
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.gameday", description=__doc__)
+    parser.add_argument("--report", type=Path, help="Markdown file to write; without it the page goes to the terminal")
+    parser.add_argument("--factor", type=int, default=60, help="how much quicker the rules' clock is (%(default)s)")
+    parser.add_argument("--only", default="", metavar="WORDS", help="only scenarios with these words in their title")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""What is broken: the real service and worker, a stand-in model, a Qdrant server's wire, users, and Prometheus."""
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from evals.performance.programs import Service
+from ingest.export import export_onnx
+from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from tests.fakes.qdrant import QdrantServer, open_qdrant
+from tests.fakes.servers import ModelServer, serve
+from tests.faults.workers import start_worker
+from tests.gameday.shortening import shortened
+from tests.prometheus_server import PrometheusServer
+from tests.redis_server import free_port
+from tests.watched import installation, watched
+
+_TOPICS = ("pumps", "valves", "seals", "motors", "gauges", "filters")
+_USERS = 4
+_PAUSE_SECONDS = 0.25
+
+
+class Model:
+    """A language model that can be told to fail, to think for long, or to cite nothing."""
+
+    def __init__(self) -> None:
+        self.fails = False
+        self.thinks_seconds = 0.0
+        self.cites = True
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if self.fails:
+            return web.Response(status=500, text="CUDA out of memory")
+        await asyncio.sleep(self.thinks_seconds)
+        pieces = ["Replace ", "it ", "every ", "4,000 ", "hours. ", "[1]" if self.cites else "Really."]
+        return await ModelServer(pieces, gap=0.01)(request)
+
+
+class Users:
+    """Ask one question after another, of their topics, in their mode; as many at once as there are."""
+
+    def __init__(self, url: str) -> None:
+        self.count = _USERS
+        self.off_topic = False
+        self._url = f"{url}/v1/answers"
+        self._numbers = itertools.count()
+
+    async def run(self) -> None:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+            asyncio.TaskGroup() as all_,
+        ):
+            for number in range(_USERS * 4):
+                all_.create_task(self._ask_for_ever(session, number))
+
+    async def _ask_for_ever(self, session: aiohttp.ClientSession, number: int) -> None:
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            if number >= self.count:
+                continue
+            try:
+                async with session.post(self._url, json=self._question()) as response:
+                    await response.read()
+            except (aiohttp.ClientError, TimeoutError):
+                pass  # What users see is in the metrics.
+
+    def _question(self) -> dict[str, Any]:
+        number = next(self._numbers)
+        if self.off_topic:
+            return {
+                "question": f"Which painter of the Renaissance was born {number} years before Raphael died in Rome?"
+            }
+        return {"question": f"After how many hours must the {_TOPICS[number % len(_TOPICS)]} be replaced?"}
+
+
+class Stage:
+    """Everything that runs, with a handle for each thing that can break."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        service: Service,
+        prometheus: PrometheusServer,
+        model: Model,
+        store: QdrantServer,
+        worker: "Worker",
+    ) -> None:
+        self.data_dir = data_dir
+        self.service = service
+        self.prometheus = prometheus
+        self.model = model
+        self.store = store
+        self.worker = worker
+        self.users = Users(service.url)
+
+    async def upload(self, count: int) -> None:
+        """Documents that nobody has seen before."""
+        for number in range(count):
+            name = f"{os.urandom(4).hex()}-{number}.md"
+            await asyncio.to_thread(self.service.put, name, _document(_TOPICS[number % len(_TOPICS)], name).encode())
+
+
+class Worker:
+    """The ingest worker, which can be killed and started again."""
+
+    def __init__(self, data_dir: Path, port: int, settings: dict[str, str]) -> None:
+        self._start = lambda: start_worker(data_dir, RAG_WORKER_PORT=str(port), **settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = self._start()
+
+    def end(self, signum: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(signum)
+            self._process.wait(60)
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, *, factor: int) -> AsyncIterator[Stage]:
+    """Ready, with some documents in it, users at work and every target scraped."""
+    data_dir, worker_port, model = folder / "data", free_port(), Model()
+    await asyncio.to_thread(_prepare, data_dir)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_qdrant())
+        model_url = await stack.enter_async_context(serve("/v1/chat/completions", model))
+        settings = {
+            "RAG_STORE__KIND": "server",
+            "RAG_STORE__URL": "http://127.0.0.1:1",
+            "RAG_STORE__GRPC_PORT": str(store.port),
+        }
+        # One death in the middle of a document is enough for a dead letter here.
+        worker = Worker(data_dir, worker_port, settings | {"RAG_WORKER_ATTEMPTS": "1"})
+        limits = {"RAG_GENERATOR__CONCURRENCY": "4", "RAG_ANSWERING__WAITING": "4", "RAG_WORKER": "none"}
+        service = await _enter(stack, installation(data_dir, 0, model_url, **settings, **limits))
+        await _enter(stack, _running(worker))
+        targets = {
+            "groundwork-service": service.url.removeprefix("http://"),
+            "groundwork-worker": f"127.0.0.1:{worker_port}",
+        }
+        prometheus = await _enter(stack, watched(folder / "prometheus", targets, shortened(factor)))
+        stage = Stage(data_dir, service, prometheus, model, store, worker)
+        await stage.upload(len(_TOPICS))
+        users = asyncio.create_task(stage.users.run())
+        while len(await asyncio.to_thread(prometheus.query, "up == 1")) < len(targets):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+        try:
+            yield stage
+        finally:
+            users.cancel()
+            await asyncio.gather(users, return_exceptions=True)
+
+
+def _prepare(data_dir: Path) -> None:
+    weights = find_weights(PACKAGED_MODEL)
+    (data_dir / "models").mkdir(parents=True)
+    export_onnx(weights, data_dir / "models" / weights.onnx_name)
+
+
+def _document(topic: str, name: str) -> str:
+    return f"# {topic.title()}\n\nThe {topic} must be replaced every 4,000 hours of operation. Sheet {name}."
+
+
+@contextmanager
+def _running(worker: Worker) -> Iterator[Worker]:
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.end(signal.SIGTERM)
+
+
+async def _enter(stack: AsyncExitStack, context: AbstractContextManager[Any]) -> Any:
+    """In a thread: what starts there asks servers that run in this loop."""
+    value = await asyncio.to_thread(context.__enter__)
+    stack.push_async_callback(asyncio.to_thread, context.__exit__, None, None, None)
+    return value

@@ -1,0 +1,29 @@
+"""The event loop's lag, as its histogram shows it."""
+
+import asyncio
+import time
+
+from rag.metrics import EVENT_LOOP_LAG
+from rag.pulse import open_pulse
+
+
+def sampled() -> dict[str, float]:
+    [family] = EVENT_LOOP_LAG.collect()
+    return {sample.labels.get("le", sample.name): sample.value for sample in family.samples}
+
+
+async def test_a_blocked_loop_shows_as_the_time_it_was_blocked():
+    before = sampled()
+    async with open_pulse():
+        await asyncio.sleep(0.01)
+        time.sleep(0.7)  # noqa: ASYNC251 - the fault that is looked for
+        await asyncio.sleep(0.05)
+    late = {le: sampled()[le] - before[le] for le in ("0.5", "1.0")}
+    assert late == {"0.5": 0, "1.0": 1}
+
+
+async def test_a_free_loop_hardly_lags():
+    before = sampled()
+    async with open_pulse():
+        await asyncio.sleep(0.35)
+    assert sampled()["+Inf"] - before["+Inf"] >= 2

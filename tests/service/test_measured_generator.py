@@ -1,0 +1,82 @@
+"""What is measured of a model's stream: its first piece, its gaps, its pace and how it ended."""
+
+import asyncio
+from contextlib import aclosing, suppress
+
+import pytest
+
+from rag.errors import BadResponse, Overloaded
+from service.generation.base import Prompt
+from service.generation.measured import MeasuredGenerator
+from service.metrics import (
+    GENERATIONS,
+    GENERATOR_TIME_TO_FIRST_TOKEN,
+    INTER_TOKEN_LATENCY,
+    TIME_PER_OUTPUT_TOKEN,
+)
+
+PROMPT = Prompt(system="", user="")
+
+
+class Speaker:
+    """Says its pieces 20 ms apart and then fails, where it has an error to fail with."""
+
+    model = "speaker"
+
+    def __init__(self, *pieces: str, error: Exception | None = None) -> None:
+        self._pieces = pieces
+        self._error = error
+
+    async def generate(self, _: Prompt):
+        for piece in self._pieces:
+            await asyncio.sleep(0.02)
+            yield piece
+        if self._error:
+            raise self._error
+
+
+def counted() -> dict[str, float]:
+    samples = [
+        sample
+        for metric in (GENERATIONS, GENERATOR_TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, TIME_PER_OUTPUT_TOKEN)
+        for family in metric.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    ]
+    return {sample.labels.get("outcome", sample.name): sample.value for sample in samples}
+
+
+async def told(generator: Speaker, *, pieces: int | None = None) -> dict[str, float]:
+    """By how much each number grew while the first pieces, or all, were heard."""
+    before, heard = counted(), 0
+    async with aclosing(MeasuredGenerator(generator).generate(PROMPT)) as stream:
+        with suppress(BadResponse, Overloaded):
+            async for _ in stream:
+                heard += 1
+                if heard == pieces:
+                    break
+    return {name: value - before[name] for name, value in counted().items() if value != before[name]}
+
+
+async def test_every_gap_between_pieces_is_one_measurement():
+    grown = await told(Speaker("a", "b", "c", "d"))
+    assert grown["rag_inter_token_latency_seconds_count"] == 3
+    assert 0.06 <= grown["rag_inter_token_latency_seconds_sum"] < 0.3
+    assert grown["rag_generator_time_to_first_token_seconds_count"] == 1
+    assert grown["rag_time_per_output_token_seconds_count"] == 1
+    assert grown["rag_time_per_output_token_seconds_sum"] == pytest.approx(
+        grown["rag_inter_token_latency_seconds_sum"] / 3
+    )
+    assert grown["ok"] == 1
+
+
+@pytest.mark.parametrize(("error", "outcome"), [(BadResponse("broken"), "failed"), (Overloaded("full"), "refused")])
+async def test_a_stream_that_fails_is_counted_as_what_it_was(error, outcome):
+    grown = await told(Speaker("a", "b", error=error))
+    assert grown[outcome] == 1
+    assert "rag_time_per_output_token_seconds_count" not in grown
+
+
+async def test_a_stream_that_is_left_is_neither_a_success_nor_a_failure():
+    grown = await told(Speaker("a", "b", "c"), pieces=1)
+    assert {name for name in grown if not name.startswith("rag_")} == {"left"}
