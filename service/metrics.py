@@ -74,3 +74,19 @@ for stage in STAGES:
     STAGE_DURATION.labels(stage)
 for extent in ("full", "partial", "skipped", "failed"):
     RERANKS.labels(extent)
+
+# Drift (docs/adr/0028): bins are the deciles of the reference, so PSI over any window and all replicas is one query.
+DRIFT_OBSERVATIONS = Counter(
+    "rag_drift_observations_total",
+    "Questions by the bin that a feature of theirs fell into; the bins are the reference's.",
+    ["feature", "bin", "reference"],
+)
+DRIFT_REFERENCE_RATIO = Gauge(
+    "rag_drift_reference_ratio", "Share of the reference in this bin.", ["feature", "bin", "reference"]
+)
+DRIFT_REFERENCE_QUESTIONS = Gauge(
+    "rag_drift_reference_questions", "Questions of the reference that have this feature.", ["feature", "reference"]
+)
+DRIFT_REFERENCE_TIMESTAMP = Gauge(
+    "rag_drift_reference_timestamp_seconds", "When the reference was made.", ["reference"]
+)
