@@ -11,6 +11,7 @@ from rag.inbox.factory import open_inbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
+from service.drift.watching import open_drift_watch
 from service.generation.endpoint import open_endpoint
 from service.generation.factory import build_generator
 from service.judging import calibration
@@ -62,6 +63,11 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
             )
         )
+        drift = await stack.enter_async_context(
+            open_drift_watch(
+                settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
+            )
+        )
         inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
@@ -74,6 +80,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
+                drift,
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
             prompts=prompts,
