@@ -1,0 +1,198 @@
+"""How good the detectors are: false alarms of a day without a change, power and delay with one, over real questions.
+
+A day is 500 questions, looked at after every 50: ten looks. A detector's alarm is its first look above its threshold.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from evals.drift.streams import CHOSEN_ON, REPORTED, Mix, Pools, Streams
+from evals.drift.testing import measure_shift
+from rag.errors import BadResponse
+from rag.types import EmbedderIdentity
+from service.drift.base import OF_THE_VECTOR, Observation
+from service.drift.bins import psi
+from service.drift.reference import build_reference
+
+LOOK_EVERY = 50
+FALSE_ALARMS = 0.01
+"""Of a day."""
+SHARES = (0.05, 0.2)
+OURS = "groundwork"
+ONLINE = "PSI"
+PSI_SURE = 36.0
+"""PSI n m / (n + m) of a feature: chance alone exceeds it once in 25,000 looks (chi-squared, 9 degrees)."""
+PSI_LARGE = 0.1
+# Enough that one in a thousand can be told: a look's share of the day's false alarms.
+_PERMUTATIONS = 999
+_PROGRAM = Path(__file__).with_name("beside_evidently.py")
+
+Scores = Mapping[str, npt.NDArray[np.float64]]
+"""Detector to scores, shape (streams, looks); of ours also `alarms`, at the threshold that is shipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """evidently, for the first of the streams: it takes three times as long."""
+
+    python: Path
+    streams: int
+
+
+def looks_of(mix: Mix) -> list[int]:
+    return list(range(LOOK_EVERY, mix.length + 1, LOOK_EVERY))
+
+
+def conditions() -> Iterator[tuple[Mix, float]]:
+    """Every mix without a change once for each base, and with each share of it."""
+    seen: set[str] = set()
+    for mix in (*CHOSEN_ON, *REPORTED):
+        if mix.base not in seen:
+            seen.add(mix.base)
+            yield mix, 0.0
+        yield from ((mix, share) for share in SHARES)
+
+
+def name_of(mix: Mix, share: float) -> str:
+    return f"{mix.base if share == 0 else mix}@{share:g}".replace(":", "-")
+
+
+def score(streams: Streams, looks: Sequence[int], *, beside: Beside | None, title: str) -> Scores:
+    """Runs every detector over every stream; a second of processor time for each, three more with evidently."""
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    shape = (len(streams.questions), len(looks))
+    ours, alarms, online, online_alarms = (np.empty(shape) for _ in range(4))
+    for number in track(range(shape[0]), title):
+        reference = streams.vectors[streams.references[number]]
+        questions = streams.vectors[streams.questions[number]]
+        for column, look in enumerate(looks):
+            shift = measure_shift(reference, questions[:look], permutations=_PERMUTATIONS)
+            ours[number, column] = shift.score
+            alarms[number, column] = shift.p_value <= FALSE_ALARMS / len(looks)
+        online[number], online_alarms[number] = _online(reference, questions, looks)
+    found |= {OURS: ours, f"{OURS} alarms": alarms, ONLINE: online, f"{ONLINE} alarms": online_alarms}
+    if beside is not None:
+        found |= _score_by_evidently(streams, looks, beside)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One detector on one mix."""
+
+    detector: str
+    mix: str
+    share: float
+    streams: int
+    false_alarms: float
+    """Of the days without a change."""
+    power: float
+    """Days with the change on which there was an alarm."""
+    delay: float
+    """Questions until half of the days have had their alarm; infinite where fewer have."""
+
+    def to_row(self) -> str:
+        delay = f"{self.delay:.0f}" if np.isfinite(self.delay) else "–"
+        return f"| {self.mix} | {self.share:.0%} | {self.detector} | {self.false_alarms:.1%} | {self.power:.0%} | {delay} |"
+
+
+_COLUMNS = ("mix", "share", "detector", "false alarms a day", "power within a day", "questions until half noticed")
+HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
+
+
+def judge(mix: Mix, share: float, unchanged: Scores, changed: Scores) -> Iterator[Result]:
+    """Each detector at the threshold that lets 1 % of the unchanged days give an alarm, and ours as shipped."""
+    looks = np.array(looks_of(mix))
+    for name in changed:
+        if name.endswith(" alarms"):
+            threshold, detector = 0.5, name.replace(" alarms", ", as shipped")
+        else:
+            threshold, detector = threshold_for(unchanged[name]), name
+        alarm = changed[name] > threshold
+        first = np.where(alarm.any(axis=1), looks[alarm.argmax(axis=1)], np.inf)
+        yield Result(
+            detector=detector,
+            mix=str(mix),
+            share=share,
+            streams=len(alarm),
+            false_alarms=float((unchanged[name] > threshold).any(axis=1).mean()),
+            power=float(alarm.any(axis=1).mean()),
+            delay=float(np.sort(first)[(len(first) - 1) // 2]),
+        )
+
+
+def threshold_for(unchanged: npt.NDArray[np.float64]) -> float:
+    """The score that the day's largest exceeds on 1 % of the days at most."""
+    highest = np.sort(unchanged.max(axis=1))
+    allowed = int(FALSE_ALARMS * len(highest))
+    return float(highest[-1 - allowed])
+
+
+def roc(unchanged: npt.NDArray[np.float64], changed: npt.NDArray[np.float64]) -> list[tuple[float, float]]:
+    """False alarms of a day against power within a day, for every threshold."""
+    without, having = unchanged.max(axis=1), changed.max(axis=1)
+    thresholds = np.concatenate([[np.inf], np.sort(np.concatenate([without, having]))[::-1]])
+    return [(float((without >= it).mean()), float((having >= it).mean())) for it in thresholds]
+
+
+def save(scores: Scores, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({name: np.round(values, 6).tolist() for name, values in scores.items()}))
+
+
+def load(path: Path) -> Scores:
+    return {name: np.array(values) for name, values in json.loads(path.read_text()).items()}
+
+
+def measure(pools: Pools, mix: Mix, share: float, *, streams: int, evidently: Path | None, folder: Path) -> Scores:
+    """What is in the folder already is not measured again."""
+    path = folder / f"{name_of(mix, share)}.json"
+    if not path.exists():
+        drawn = pools.draw(mix, share=share, count=streams)
+        save(score(drawn, looks_of(mix), beside=beside, title=path.stem), path)
+    return load(path)
+
+
+def _online(
+    reference: npt.NDArray[np.float32], questions: npt.NDArray[np.float32], looks: Sequence[int]
+) -> tuple[list[float], list[float]]:
+    """What the metrics of the service give: the surest feature of the vector, and whether the alert would fire."""
+    nobody = EmbedderIdentity(model="", dimension=reference.shape[1])
+    kept = build_reference([Observation(vector=vector, values={}) for vector in reference], nobody)
+    values = np.array([kept.of_vector(vector) for vector in questions])
+    scores, alarms = [], []
+    for look in looks:
+        found = [
+            psi(kept.bins[it].shares(values[:look, at]), kept.bins[it].ratios) for at, it in enumerate(OF_THE_VECTOR)
+        ]
+        sure = max(found) * look * len(reference) / (look + len(reference))
+        scores.append(sure)
+        alarms.append(float(max(found) > PSI_LARGE and sure > PSI_SURE))
+    return scores, alarms
+
+
+def _score_by_evidently(streams: Streams, looks: Sequence[int], beside: Beside) -> Scores:
+    with tempfile.TemporaryDirectory() as scratch:
+        given, taken = Path(scratch) / "streams.npz", Path(scratch) / "scores.npz"
+        np.savez(
+            given,
+            vectors=streams.vectors,
+            references=streams.references[: beside.streams],
+            questions=streams.questions[: beside.streams],
+            looks=np.array(looks),
+        )
+        run = subprocess.run([beside.python, _PROGRAM, given, taken], check=False, stderr=subprocess.PIPE, text=True)
+        if run.returncode:
+            print(run.stderr, file=sys.stderr)
+            raise BadResponse(f"{_PROGRAM.name} failed in the environment of {beside.python}: see above.")
+        with np.load(taken) as scores:
+            return {f"evidently {name}": scores[name] for name in scores.files}
