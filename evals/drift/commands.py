@@ -31,10 +31,11 @@ def add_commands(commands: Commands) -> None:
 def _power(arguments: argparse.Namespace, settings: Settings) -> None:
     pools = _read_pools(arguments.folder, arguments.out / "vectors.npz", settings)
     python = arguments.evidently or (_EVIDENTLY if _EVIDENTLY.exists() else None)
+    bases = {mix.base for mix in REPORTED}
     for mix, share in power.conditions():
         if not arguments.only or power.name_of(mix, share) in arguments.only:
             streams = arguments.streams if share else arguments.unchanged
-            beside = power.Beside(python=python, streams=streams // 2) if python and mix in REPORTED else None
+            beside = power.Beside(python=python, streams=streams // 2) if python and mix.base in bases else None
             power.measure(pools, mix, share, streams=streams, beside=beside, folder=arguments.out)
 
 
@@ -42,7 +43,12 @@ def _read_pools(folder: Path, kept: Path, settings: Settings) -> Pools:
     if not kept.exists():
         pools = asyncio.run(_embed(folder, settings))
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, vectors=pools.vectors, **{f"rows {name}": rows for name, rows in pools.rows.items()})
+        np.savez(
+            kept,
+            allow_pickle=False,
+            vectors=pools.vectors,
+            **{f"rows {name}": rows for name, rows in pools.rows.items()},
+        )
     with np.load(kept) as found:
         rows = {name.removeprefix("rows "): found[name] for name in found.files if name != "vectors"}
         return Pools(found["vectors"], rows)

@@ -101,8 +101,9 @@ class Result:
     """Questions until half of the days have had their alarm; infinite where fewer have."""
 
     def to_row(self) -> str:
-        delay = f"{self.delay:.0f}" if np.isfinite(self.delay) else "–"
-        return f"| {self.mix} | {self.share:.0%} | {self.detector} | {self.false_alarms:.1%} | {self.power:.0%} | {delay} |"
+        delay = f"{self.delay:.0f}" if np.isfinite(self.delay) else "never"
+        rates = f"{self.false_alarms:.1%} | {self.power:.0%}"
+        return f"| {self.mix} | {self.share:.0%} | {self.detector} | {rates} | {delay} |"
 
 
 _COLUMNS = ("mix", "share", "detector", "false alarms a day", "power within a day", "questions until half noticed")
@@ -153,7 +154,7 @@ def load(path: Path) -> Scores:
     return {name: np.array(values) for name, values in json.loads(path.read_text()).items()}
 
 
-def measure(pools: Pools, mix: Mix, share: float, *, streams: int, evidently: Path | None, folder: Path) -> Scores:
+def measure(pools: Pools, mix: Mix, share: float, *, streams: int, beside: Beside | None, folder: Path) -> Scores:
     """What is in the folder already is not measured again."""
     path = folder / f"{name_of(mix, share)}.json"
     if not path.exists():
