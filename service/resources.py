@@ -11,7 +11,7 @@ from rag.inbox.factory import open_inbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
-from service.drift.watching import open_drift_watch
+from service.drift.watching import DriftWatch, open_drift_watch
 from service.generation.endpoint import open_endpoint
 from service.generation.factory import build_generator
 from service.judging import calibration
@@ -42,8 +42,11 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start."""
+async def open_resources(settings: Settings, *, drift: DriftWatch | None = None) -> AsyncIterator[Resources]:
+    """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start.
+
+    Whoever wants to see what is observed of answers gives a `drift` of their own.
+    """
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(settings.http))
         prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
@@ -63,7 +66,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
             )
         )
-        drift = await stack.enter_async_context(
+        drift_watch = drift or await stack.enter_async_context(
             open_drift_watch(
                 settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
             )
@@ -80,7 +83,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
-                drift,
+                drift_watch,
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
             prompts=prompts,

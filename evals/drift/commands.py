@@ -1,31 +1,92 @@
-"""`python -m evals drift-power`."""
+"""`python -m evals drift`, `reference`, `drift-documents` and `drift-power`."""
 
 import argparse
 import asyncio
+import json
 from pathlib import Path
 
 import numpy as np
 
-from evals.commands import Commands
+from evals.commands import Commands, add_json
 from evals.drift import power
+from evals.drift.comparing import LOOKS, Comparison, compare_samples
+from evals.drift.referring import refer_to
+from evals.drift.report import Nearest, describe, draw, find_nearest
+from evals.drift.samples import Sample, read_samples
 from evals.drift.streams import REPORTED, Pools, embed_pools
 from rag.embedding.factory import open_embedder
+from rag.errors import IndexMismatch, Unavailable
 from rag.http import open_session
+from rag.store.factory import open_reader
+from rag.types import Scope
+from service.drift.reference import write_reference
 from service.settings import Settings
 
-EXAMPLES = """  python -m evals drift-power ~/datasets --out .eval/drift           how soon which change is noticed"""
+EXAMPLES = """  python -m evals reference questions.jsonl                          what the service compares with
+  python -m evals drift .data/drift/reference.npz today.jsonl --json drift.json
+  python -m evals drift '.data/drift/windows/2026-11-17-*' '.data/drift/windows/2026-11-24-*'
+  python -m evals drift-power ~/datasets --out .eval/drift           how soon which change is noticed"""
 _EVIDENTLY = Path(".venv-evidently/bin/python")
 
 
 def add_commands(commands: Commands) -> None:
+    compared = commands.add_parser("drift", help="whether questions have changed, which ones, and what is near to them")
+    compared.add_argument("reference", metavar="REFERENCE", help="questions as JSON lines, a reference, or windows")
+    compared.add_argument("current", metavar="CURRENT", help="the same: a file, a folder of windows, or a pattern")
+    compared.add_argument(
+        "--looks",
+        type=int,
+        default=LOOKS,
+        help="times a day that it is asked: each is the surer (default: %(default)s)",
+    )
+    compared.add_argument("--plot", type=Path, metavar="OUT", help="the picture (default: beside --json, or in .eval)")
+    add_json(compared)
+    compared.set_defaults(run=_drift)
+    referred = commands.add_parser("reference", help="make the reference that the service counts questions against")
+    referred.add_argument("questions", metavar="QUESTIONS", help="JSON lines, each asked once; or windows kept before")
+    referred.add_argument("--out", type=Path, help="default: where the service reads it (RAG_DRIFT__REFERENCE)")
+    referred.set_defaults(run=_reference)
+    for command in (compared, referred):
+        command.add_argument("--tenant", default="default", help="whose documents are searched (default: %(default)s)")
     found = commands.add_parser("drift-power", help="false alarms, power and delay over streams of real questions")
     found.add_argument("folder", type=Path, metavar="FOLDER", help="holds scifact, clapnq-dev, xquad-en and cranfield")
-    found.add_argument("--streams", type=int, default=60, help="days with a change, of each mix (default: 60)")
+    found.add_argument("--streams", type=int, default=75, help="days with a change, of each mix (default: 75)")
     found.add_argument("--unchanged", type=int, default=200, help="days without one, of each base (default: 200)")
     found.add_argument("--only", nargs="*", help="measure these conditions and report nothing, such as scifact@0")
     found.add_argument("--evidently", type=Path, help="python of its environment (default: make setup-evidently's)")
     found.add_argument("--out", type=Path, default=Path(".eval/drift"), help="default: %(default)s")
     found.set_defaults(run=_power)
+
+
+def _drift(arguments: argparse.Namespace, settings: Settings) -> None:
+    reference, current = asyncio.run(read_samples([arguments.reference, arguments.current], settings))
+    comparison = compare_samples(reference, current, looks=arguments.looks)
+    nearest = asyncio.run(_find_nearest(current, comparison, settings, tenant=arguments.tenant))
+    print(describe(comparison, current, nearest, relevant=settings.retrieval.min_similarity))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(comparison.to_json(), indent=1), encoding="utf-8")
+    plot = arguments.plot or (arguments.json or Path(".eval/drift.json")).with_suffix(".svg")
+    draw(comparison, reference, current, plot)
+    print(f"\n{plot} shows them.")
+
+
+async def _find_nearest(current: Sample, comparison: Comparison, settings: Settings, *, tenant: str) -> list[Nearest]:
+    """Nothing where there is no collection, or one of another embedder: the change is told without it too."""
+    try:
+        async with open_reader(settings.store, current.embedder, root=settings.store_dir) as store:
+            return await find_nearest(store, Scope(tenant=tenant), current, comparison.moved.tolist())
+    except (IndexMismatch, Unavailable) as error:
+        print(f"The collection was not searched: {error}")
+        return []
+
+
+def _reference(arguments: argparse.Namespace, settings: Settings) -> None:
+    path = arguments.out or settings.drift_reference
+    reference = asyncio.run(refer_to(arguments.questions, settings, tenant=arguments.tenant))
+    write_reference(reference, path)
+    print(f"{path}: reference {reference.id} of {len(reference.vectors)} questions")
+    for feature, bins in reference.bins.items():
+        print(f"  {feature}: {bins.count} values in {len(bins.ratios)} bins")
 
 
 def _power(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -35,7 +96,7 @@ def _power(arguments: argparse.Namespace, settings: Settings) -> None:
     for mix, share in power.conditions():
         if not arguments.only or power.name_of(mix, share) in arguments.only:
             streams = arguments.streams if share else arguments.unchanged
-            beside = power.Beside(python=python, streams=streams // 2) if python and mix.base in bases else None
+            beside = power.Beside(python=python, streams=streams * 2 // 5) if python and mix.base in bases else None
             power.measure(pools, mix, share, streams=streams, beside=beside, folder=arguments.out)
 
 

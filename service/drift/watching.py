@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from prometheus_client import Counter
@@ -29,10 +30,16 @@ _SAVE_EVERY = 12
 _BY_SIMILARITY = 2
 
 
+class Keeper(Protocol):
+    """Who keeps observations."""
+
+    def add(self, observation: Observation) -> None: ...
+
+
 class DriftWatch:
     """Observes answers; without a reference and without a recorder it does nothing."""
 
-    def __init__(self, recorder: Recorder | None = None) -> None:
+    def __init__(self, recorder: Keeper | None = None) -> None:
         self._recorder = recorder
         self._reference: Reference | None = None
         self._counters: Mapping[Feature, tuple[Bins, Sequence[Counter]]] = {}
@@ -55,7 +62,7 @@ class DriftWatch:
             return
         values = _of_answer(hits, answer)
         if self._reference is not None and self._reference.vocabulary:
-            values["unknown_words"] = _unknown(question, self._reference.vocabulary)
+            values["unknown_words"] = unknown_share(question, self._reference.vocabulary)
         if answer is not None and by_model:
             values["grounded"] = coverage(answer, "\n".join(hit.chunk.passage for hit in hits))
         self._count(vector, values)
@@ -70,6 +77,12 @@ class DriftWatch:
             if feature in self._counters:
                 bins, counters = self._counters[feature]
                 counters[bins.index(value)].inc()
+
+
+def unknown_share(question: str, vocabulary: frozenset[int]) -> float:
+    """Of the question's words, how many the vocabulary does not have."""
+    words = matter_of(question)
+    return sum(word_key(word) not in vocabulary for word in words) / len(words) if words else 0.0
 
 
 @asynccontextmanager
@@ -168,8 +181,3 @@ def _of_answer(hits: Sequence[ScoredChunk], answer: str | None) -> dict[Feature,
     if answer is not None:
         values["answer_words"] = float(len(answer.split()))
     return values
-
-
-def _unknown(question: str, vocabulary: frozenset[int]) -> float:
-    words = matter_of(question)
-    return sum(word_key(word) not in vocabulary for word in words) / len(words) if words else 0.0
