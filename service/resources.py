@@ -66,11 +66,11 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
             )
         )
-        drift_watch = drift or await stack.enter_async_context(
-            open_drift_watch(
+        if drift is None:
+            opened = open_drift_watch(
                 settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
             )
-        )
+            drift = await stack.enter_async_context(opened)
         inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
@@ -83,7 +83,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
-                drift_watch,
+                drift,
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
             prompts=prompts,

@@ -1,8 +1,8 @@
 """How good the detectors are: false alarms of a day without a change, power and delay with one, over real questions.
 
-A day is 500 questions, looked at five times: after 50, 100, 200, 350 and 500. A detector's alarm is its first look above
-its threshold. Each look's score is put into deviations of that look's scores on unchanged days, so that one threshold
-suits all looks of all detectors alike.
+A day is 500 questions, looked at five times: after 50, 100, 200, 350 and 500. A detector's alarm is its first look
+above its threshold. Each look's score is put into deviations of that look's scores on unchanged days, so that one
+threshold suits all looks of all detectors alike.
 """
 
 import json
@@ -69,7 +69,7 @@ def name_of(mix: Mix, share: float) -> str:
 
 
 def score(streams: Streams, looks: Sequence[int], *, beside: Beside | None, title: str) -> Scores:
-    """Runs every detector over every stream; a third of a second of processor time for each, and more than a second more with evidently."""
+    """Runs every detector over every stream; a third of a second for each, and more than a second with evidently."""
     found: dict[str, npt.NDArray[np.float64]] = {}
     shape = (len(streams.questions), len(looks))
     ours, alarms, online, online_alarms = (np.empty(shape) for _ in range(4))
