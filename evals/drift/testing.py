@@ -62,7 +62,7 @@ class Separation:
     auc: float
     """One half: not at all."""
     interval: Interval
-    """95 %, by DeLong et al. (1988)."""
+    """95 %, by DeLong et al. (1988), widened for folds that share what they were trained with (Nadeau and Bengio, 2003)."""
     scores: Array
     """Of each question, the reference's first; larger is more like the current sample."""
 
@@ -77,6 +77,7 @@ def separate(reference: Vectors, current: Vectors) -> Separation:
         held_out[fold] = True
         scores[fold] = _discriminate(vectors[~held_out], is_current[~held_out], vectors[fold])
     auc, error = _delong(scores[is_current], scores[~is_current])
+    error *= np.sqrt(1 + _FOLDS / (_FOLDS - 1))
     low, high = auc - _NORMAL_95 * error, auc + _NORMAL_95 * error
     return Separation(auc=auc, interval=(max(0.0, low), min(1.0, high)), scores=scores)
 

@@ -77,7 +77,7 @@ def test_auc_is_what_a_classifier_reaches_on_what_it_has_not_seen():
     # Nearly as many directions as questions: on what it has seen it would be perfect.
     noise = [separate(around(random, 30), around(random, 30)) for _ in range(100)]
     assert np.mean([it.auc for it in noise]) == pytest.approx(0.5, abs=0.03)
-    assert np.mean([it.interval[0] <= 0.5 <= it.interval[1] for it in noise]) > 0.85
+    assert np.mean([it.interval[0] <= 0.5 <= it.interval[1] for it in noise]) > 0.9
     apart = separate(around(random, 100), around(random, 100, away=8))
     assert apart.auc > 0.99
     assert len(apart.scores) == 200
