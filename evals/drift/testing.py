@@ -62,7 +62,7 @@ class Separation:
     auc: float
     """One half: not at all."""
     interval: Interval
-    """95 %, by DeLong et al. (1988), widened for folds that share what they were trained with (Nadeau and Bengio, 2003)."""
+    """95 %, by DeLong et al. (1988), widened because folds share what they learn from (Nadeau and Bengio, 2003)."""
     scores: Array
     """Of each question, the reference's first; larger is more like the current sample."""
 
