@@ -10,6 +10,13 @@ import numpy as np
 from evals.commands import Commands, add_json
 from evals.drift import power
 from evals.drift.comparing import LOOKS, Comparison, compare_samples
+from evals.drift.documents import (
+    compare_snapshots,
+    read_current,
+    read_previous,
+    read_snapshot,
+    write_snapshot,
+)
 from evals.drift.referring import refer_to
 from evals.drift.report import Nearest, describe, draw, find_nearest
 from evals.drift.samples import Sample, read_samples
@@ -46,6 +53,11 @@ def add_commands(commands: Commands) -> None:
     referred.add_argument("questions", metavar="QUESTIONS", help="JSON lines, each asked once; or windows kept before")
     referred.add_argument("--out", type=Path, help="default: where the service reads it (RAG_DRIFT__REFERENCE)")
     referred.set_defaults(run=_reference)
+    documents = commands.add_parser("drift-documents", help="whether what came in is unlike what was there")
+    documents.add_argument("--against", type=Path, help="a snapshot (default: the previous revision)")
+    documents.add_argument("--save", type=Path, help="keep a snapshot of what is there now, and compare nothing")
+    add_json(documents)
+    documents.set_defaults(run=_documents)
     for command in (compared, referred):
         command.add_argument("--tenant", default="default", help="whose documents are searched (default: %(default)s)")
     found = commands.add_parser("drift-power", help="false alarms, power and delay over streams of real questions")
@@ -87,6 +99,24 @@ def _reference(arguments: argparse.Namespace, settings: Settings) -> None:
     print(f"{path}: reference {reference.id} of {len(reference.vectors)} questions")
     for feature, bins in reference.bins.items():
         print(f"  {feature}: {bins.count} values in {len(bins.ratios)} bins")
+
+
+def _documents(arguments: argparse.Namespace, settings: Settings) -> None:
+    now = asyncio.run(read_current(settings))
+    if arguments.save:
+        write_snapshot(now, arguments.save)
+        print(f"{arguments.save}: {len(now.vectors)} passages")
+        return
+    before = read_snapshot(arguments.against) if arguments.against else asyncio.run(read_previous(settings))
+    growth = compare_snapshots(before, now)
+    found = growth.to_json()
+    print(f"{growth.added} passages added, {growth.removed} removed, {growth.kept} kept")
+    print(f"{growth.unknown_words:.1%} of the collection's words are new")
+    print(f"The new ones are {'unlike' if found['drifted'] else 'like'} those before: p = {growth.shift.p_value:.4f}, ")
+    print(f"AUC {growth.separation.auc:.3f}, MMD² {growth.shift.mmd:.5f}, PSI {growth.psi:.3f}. Strangest first:")
+    print("\n".join(f"- {uri}" for uri in growth.strangest))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def _power(arguments: argparse.Namespace, settings: Settings) -> None:
