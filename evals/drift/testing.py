@@ -1,7 +1,8 @@
 """Whether two samples of vectors come from the same place: one test made of two statistics, by permutation.
 
-MMD sees that the whole has moved; strangers see the few that have nothing like them in the reference, which a mean over
-all pairs hardly notices. Each is put into units of its own permutations and the two are added (docs/adr/0028).
+MMD sees that the whole has moved; strangers see the few that have little like them, which a mean over all pairs hardly
+notices. Each is put into deviations of its own permutations, and the larger counts (docs/adr/0028). Both look at the two
+samples together and then ask who is current, so the permutations are exact however large the samples are.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.statistics import Interval
-from service.drift.reference import Vectors, nearest_among
+from service.drift.reference import Vectors
 
 Array = npt.NDArray[np.float64]
 
@@ -20,6 +21,10 @@ PERMUTATIONS = 9_999
 _SEED = 28
 # Of both samples together: how many of the strangest are counted. The best of these shares counts.
 _TAILS = (0.02, 0.05, 0.1, 0.2, 0.35)
+# A stranger is far from its nearest 5 % of both samples: fewer, and strangers would be each other's company.
+_NEIGHBOURS = 0.05
+_FEWEST_NEIGHBOURS = 5
+_SYMMETRIC = 1e-3
 _FOLDS = 5
 _NORMAL_95 = 1.959964
 
@@ -34,7 +39,7 @@ class Shift:
     strangers: float
     """By how many standard deviations more of the strangest are the current sample's than chance would have it."""
     score: float
-    """Both together, in standard deviations of their permutations: what is compared."""
+    """The larger of the two, in standard deviations of its permutations."""
     p_value: float
     """How often chance alone makes the score as large: (1 + permutations that do) / (1 + permutations). One-sided."""
 
@@ -42,10 +47,11 @@ class Shift:
 def measure_shift(reference: Vectors, current: Vectors, *, permutations: int = PERMUTATIONS) -> Shift:
     """Each of shape (questions, dimension) and norm 1. The same samples give the same result."""
     labels = _labels(len(reference), len(current), permutations)
-    mmd = _mmds(np.concatenate([reference, current]), labels)
-    strangers = _strangers(reference, current, labels)
-    score = _standardised(mmd) + _standardised(strangers)
-    # Equal sums may differ in their last bits.
+    vectors = np.concatenate([reference, current])
+    cosines = vectors @ vectors.T
+    mmd, strangers = _mmds(cosines, labels), _strangers(cosines, labels)
+    score = np.maximum(_normalised(mmd), _normalised(strangers))
+    # What is equal may differ in its last bits.
     as_large = int(np.sum(score[1:] >= score[0] - 1e-9))
     return Shift(
         mmd=float(mmd[0]),
@@ -94,13 +100,13 @@ def _labels(references: int, currents: int, permutations: int) -> npt.NDArray[np
     return labels
 
 
-def _mmds(vectors: Vectors, labels: npt.NDArray[np.float32]) -> Array:
+def _mmds(cosines: Vectors, labels: npt.NDArray[np.float32]) -> Array:
     """MMD² under each column of labels."""
-    distances = np.maximum(2 - 2 * (vectors @ vectors.T), 0)
+    distances = np.maximum(2 - 2 * cosines, 0)
     kernel = np.exp(-distances / np.median(distances))
     np.fill_diagonal(kernel, 0)
     current = float(labels[:, 0].sum())
-    reference = len(vectors) - current
+    reference = len(labels) - current
     within_current = np.einsum("ij,ij->j", labels, kernel @ labels).astype(np.float64)
     from_current = (kernel.sum(axis=1) @ labels).astype(np.float64)
     across = from_current - within_current
@@ -113,14 +119,15 @@ def _mmds(vectors: Vectors, labels: npt.NDArray[np.float32]) -> Array:
     return found
 
 
-def _strangers(reference: Vectors, current: Vectors, labels: npt.NDArray[np.float32]) -> Array:
+def _strangers(cosines: Vectors, labels: npt.NDArray[np.float32]) -> Array:
     """Under each column of labels: of the strangest, how many are current, in standard deviations; the best tail."""
-    nearness = np.concatenate(
-        [nearest_among(reference, reference, same=True), nearest_among(current, reference, same=False)]
-    )
+    both = len(labels)
+    neighbours = max(_FEWEST_NEIGHBOURS, int(_NEIGHBOURS * both))
+    others = cosines.copy()
+    np.fill_diagonal(others, -1)
+    nearness = np.partition(others, both - neighbours, axis=1)[:, both - neighbours :].mean(axis=1)
     strangest_first = np.argsort(nearness, kind="stable")
-    both = len(nearness)
-    share = len(current) / both
+    share = float(labels[:, 0].mean())
     best = np.full(labels.shape[1], -np.inf)
     for tail in _TAILS:
         size = int(np.ceil(tail * both))
@@ -131,9 +138,19 @@ def _strangers(reference: Vectors, current: Vectors, labels: npt.NDArray[np.floa
     return best
 
 
-def _standardised(values: Array) -> Array:
+def _normalised(values: Array) -> Array:
+    """In standard deviations, and as if they were normal: without that the more skewed of two would always win.
+
+    Wilson and Hilferty's cube root (1931), for the gamma distribution with these values' mean, deviation and skewness.
+    """
     deviation = values.std()
-    return (values - values.mean()) / deviation if deviation > 0 else np.zeros_like(values)
+    if deviation == 0:
+        return np.zeros_like(values)
+    standard = (values - values.mean()) / deviation
+    skewness = float((standard**3).mean())
+    if abs(skewness) < _SYMMETRIC:
+        return standard
+    return (6 / skewness) * (np.cbrt(skewness * standard / 2 + 1) - 1) + skewness / 6
 
 
 def _folds(is_current: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.intp]]:
