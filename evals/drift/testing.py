@@ -1,8 +1,8 @@
 """Whether two samples of vectors come from the same place: one test made of two statistics, by permutation.
 
 MMD sees that the whole has moved; strangers see the few that have little like them, which a mean over all pairs hardly
-notices. Each is put into deviations of its own permutations, and the larger counts (docs/adr/0028). Both look at the two
-samples together and then ask who is current, so the permutations are exact however large the samples are.
+notices. Each is put into deviations of its own permutations, and the larger counts (docs/adr/0028). Both look at the
+two samples together and then ask who is current, so the permutations are exact however large the samples are.
 """
 
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def separate(reference: Vectors, current: Vectors) -> Separation:
         scores[fold] = _discriminate(vectors[~held_out], is_current[~held_out], vectors[fold])
     auc, error = _delong(scores[is_current], scores[~is_current])
     error *= np.sqrt(1 + _FOLDS / (_FOLDS - 1))
-    low, high = auc - _NORMAL_95 * error, auc + _NORMAL_95 * error
+    low, high = float(auc - _NORMAL_95 * error), float(auc + _NORMAL_95 * error)
     return Separation(auc=auc, interval=(max(0.0, low), min(1.0, high)), scores=scores)
 
 
@@ -146,11 +146,12 @@ def _normalised(values: Array) -> Array:
     deviation = values.std()
     if deviation == 0:
         return np.zeros_like(values)
-    standard = (values - values.mean()) / deviation
+    standard: Array = (values - values.mean()) / deviation
     skewness = float((standard**3).mean())
     if abs(skewness) < _SYMMETRIC:
         return standard
-    return (6 / skewness) * (np.cbrt(skewness * standard / 2 + 1) - 1) + skewness / 6
+    normal: Array = (6 / skewness) * (np.cbrt(skewness * standard / 2 + 1) - 1) + skewness / 6
+    return normal
 
 
 def _folds(is_current: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.intp]]:

@@ -63,7 +63,6 @@ def test_a_few_strangers_are_found_where_the_mean_hardly_moves():
     found = measure_shift(base, current, permutations=499)
     assert found.p_value <= 0.002
     assert found.strangers > 4
-    assert found.score > 5
 
 
 def test_the_same_samples_give_the_same_result():
