@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from evals.commands import Commands, add_json
-from evals.drift import power
+from evals.commands import Commands, add_json, print_table
+from evals.drift import curves, power
 from evals.drift.comparing import LOOKS, Comparison, compare_samples
 from evals.drift.documents import (
     compare_snapshots,
@@ -20,7 +21,7 @@ from evals.drift.documents import (
 from evals.drift.referring import refer_to
 from evals.drift.report import Nearest, describe, draw, find_nearest
 from evals.drift.samples import Sample, read_samples
-from evals.drift.streams import REPORTED, Pools, embed_pools
+from evals.drift.streams import CHOSEN_ON, REPORTED, Pools, embed_pools, groups_of
 from rag.embedding.factory import open_embedder
 from rag.errors import IndexMismatch, Unavailable
 from rag.http import open_session
@@ -63,7 +64,7 @@ def add_commands(commands: Commands) -> None:
     found = commands.add_parser("drift-power", help="false alarms, power and delay over streams of real questions")
     found.add_argument("folder", type=Path, metavar="FOLDER", help="holds scifact, clapnq-dev, xquad-en and cranfield")
     found.add_argument("--streams", type=int, default=75, help="days with a change, of each mix (default: 75)")
-    found.add_argument("--unchanged", type=int, default=200, help="days without one, of each base (default: 200)")
+    found.add_argument("--unchanged", type=int, default=600, help="days without one, of each base (default: 600)")
     found.add_argument("--only", nargs="*", help="measure these conditions and report nothing, such as scifact@0")
     found.add_argument("--evidently", type=Path, help="python of its environment (default: make setup-evidently's)")
     found.add_argument("--out", type=Path, default=Path(".eval/drift"), help="default: %(default)s")
@@ -122,12 +123,37 @@ def _documents(arguments: argparse.Namespace, settings: Settings) -> None:
 def _power(arguments: argparse.Namespace, settings: Settings) -> None:
     pools = _read_pools(arguments.folder, arguments.out / "vectors.npz", settings)
     python = arguments.evidently or (_EVIDENTLY if _EVIDENTLY.exists() else None)
-    bases = {mix.base for mix in REPORTED}
-    for mix, share in power.conditions():
-        if not arguments.only or power.name_of(mix, share) in arguments.only:
-            streams = arguments.streams if share else arguments.unchanged
-            beside = power.Beside(python=python, streams=streams * 2 // 5) if python and mix.base in bases else None
-            power.measure(pools, mix, share, streams=streams, beside=beside, folder=arguments.out)
+    wanted = [it for it in power.conditions() if not arguments.only or power.name_of(*it) in arguments.only]
+    scores: dict[str, power.Scores] = {}
+    for mix, share in wanted:
+        streams = arguments.streams if share else arguments.unchanged
+        beside = power.beside(python, mix, share) if python else None
+        measured = power.measure(pools, mix, share, streams=streams, beside=beside, folder=arguments.out)
+        scores[power.name_of(mix, share)] = measured
+    if not arguments.only:
+        _report_power(scores, arguments.out)
+        groups = groups_of(arguments.folder / power.BURSTS)
+        bursts = power.measure_bursts(pools, groups, streams=arguments.streams, folder=arguments.out)
+        alarms = bursts[f"{power.OURS} alarms"].any(axis=1).mean()
+        print(f"\n{power.BURSTS} in bursts of one paragraph, unchanged: {alarms:.1%} of the days had an alarm")
+
+
+def _report_power(scores: Mapping[str, power.Scores], folder: Path) -> None:
+    for title, mixes in (("Reported", REPORTED), ("Chosen on", CHOSEN_ON)):
+        days = [
+            (mix, share, scores[power.name_of(mix, 0)], scores[power.name_of(mix, share)])
+            for mix in mixes
+            for share in power.SHARES
+        ]
+        print(f"\n## {title}, as shipped\n")
+        print_table(curves.HEADER, [row for it in days for row in curves.judge_shipped(*it)])
+        print(f"\n## {title}, all at the same false alarms\n")
+        print_table(curves.HEADER, [row for it in days for row in curves.judge_alike(*it)])
+    for share in power.SHARES:
+        pairs = [(scores[power.name_of(mix, 0)], scores[power.name_of(mix, share)]) for mix in REPORTED]
+        path = folder / f"drift-roc-{share * 100:.0f}.svg"
+        curves.draw_roc(pairs, path, title=f"{share:.0%} of the questions are from elsewhere")
+        print(f"\n{path}")
 
 
 def _read_pools(folder: Path, kept: Path, settings: Settings) -> Pools:

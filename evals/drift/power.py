@@ -1,9 +1,7 @@
 """How good the detectors are: false alarms of a day without a change, power and delay with one, over real questions.
 
 A day is 500 questions, looked at five times: after 50, 100, 200, 350 and 500. A detector's alarm is its first look
-above its threshold. Each look's score is put into deviations of that look's scores on unchanged days, so that one
-threshold suits all looks of all detectors alike.
-"""
+above"""
 
 import json
 import subprocess
@@ -17,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from evals.drift.streams import CHOSEN_ON, REPORTED, Mix, Pools, Streams
+from evals.drift.streams import CHOSEN_ON, LENGTH, REPORTED, Mix, Pools, Streams
 from evals.drift.testing import measure_shift
 from rag.errors import BadResponse
 from rag.types import EmbedderIdentity
@@ -34,8 +32,14 @@ ONLINE = "PSI"
 PSI_SURE = 36.0
 """PSI n m / (n + m) of a feature: chance alone exceeds it once in 25,000 looks (chi-squared, 9 degrees)."""
 PSI_LARGE = 0.1
+PSI_QUESTIONS = 200
+"""With fewer, an empty bin weighs too much."""
 # Enough that one in five hundred can be told: a look's share of the day's false alarms.
 _PERMUTATIONS = 499
+BURSTS = "xquad-en"
+"""Its questions come by five for each paragraph."""
+_BESIDE_UNCHANGED = 80
+_BESIDE_CHANGED = 30
 _PROGRAM = Path(__file__).with_name("beside_evidently.py")
 
 Scores = Mapping[str, npt.NDArray[np.float64]]
@@ -48,6 +52,13 @@ class Beside:
 
     python: Path
     streams: int
+
+
+def beside(python: Path, mix: Mix, share: float) -> Beside | None:
+    """Only over the mixes that are reported."""
+    if mix.base not in {it.base for it in REPORTED}:
+        return None
+    return Beside(python=python, streams=_BESIDE_CHANGED if share else _BESIDE_UNCHANGED)
 
 
 def looks_of(mix: Mix) -> list[int]:
@@ -87,76 +98,6 @@ def score(streams: Streams, looks: Sequence[int], *, beside: Beside | None, titl
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """One detector on one mix."""
-
-    detector: str
-    mix: str
-    share: float
-    streams: int
-    false_alarms: float
-    """Of the days without a change."""
-    power: float
-    """Days with the change on which there was an alarm."""
-    delay: float
-    """Questions until half of the days have had their alarm; infinite where fewer have."""
-
-    def to_row(self) -> str:
-        delay = f"{self.delay:.0f}" if np.isfinite(self.delay) else "never"
-        rates = f"{self.false_alarms:.1%} | {self.power:.0%}"
-        return f"| {self.mix} | {self.share:.0%} | {self.detector} | {rates} | {delay} |"
-
-
-_COLUMNS = ("mix", "share", "detector", "false alarms a day", "power within a day", "questions until half noticed")
-HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
-
-
-def judge(mix: Mix, share: float, unchanged: Scores, changed: Scores) -> Iterator[Result]:
-    """Each detector at the threshold that lets 1 % of the unchanged days give an alarm, and ours as shipped."""
-    looks = np.array(looks_of(mix))
-    for name in changed:
-        if name.endswith(" alarms"):
-            threshold, detector = 0.5, name.replace(" alarms", ", as shipped")
-            without, having = unchanged[name], changed[name]
-        else:
-            without, having = in_deviations(unchanged[name], changed[name])
-            threshold, detector = threshold_for(without), name
-        alarm = having > threshold
-        first = np.where(alarm.any(axis=1), looks[alarm.argmax(axis=1)], np.inf)
-        yield Result(
-            detector=detector,
-            mix=str(mix),
-            share=share,
-            streams=len(alarm),
-            false_alarms=float((without > threshold).any(axis=1).mean()),
-            power=float(alarm.any(axis=1).mean()),
-            delay=float(np.sort(first)[(len(first) - 1) // 2]),
-        )
-
-
-def in_deviations(
-    unchanged: npt.NDArray[np.float64], changed: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Both in standard deviations of the unchanged days' scores, look by look."""
-    middle, deviation = unchanged.mean(axis=0), np.maximum(unchanged.std(axis=0), 1e-12)
-    return (unchanged - middle) / deviation, (changed - middle) / deviation
-
-
-def threshold_for(unchanged: npt.NDArray[np.float64]) -> float:
-    """The score that the day's largest exceeds on 1 % of the days at most."""
-    highest = np.sort(unchanged.max(axis=1))
-    allowed = int(FALSE_ALARMS * len(highest))
-    return float(highest[-1 - allowed])
-
-
-def roc(unchanged: npt.NDArray[np.float64], changed: npt.NDArray[np.float64]) -> list[tuple[float, float]]:
-    """False alarms of a day against power within a day, for every threshold."""
-    without, having = unchanged.max(axis=1), changed.max(axis=1)
-    thresholds = np.concatenate([[np.inf], np.sort(np.concatenate([without, having]))[::-1]])
-    return [(float((without >= it).mean()), float((having >= it).mean())) for it in thresholds]
-
-
 def save(scores: Scores, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name: np.round(values, 6).tolist() for name, values in scores.items()}))
@@ -175,6 +116,15 @@ def measure(pools: Pools, mix: Mix, share: float, *, streams: int, beside: Besid
     return load(path)
 
 
+def measure_bursts(pools: Pools, groups: Sequence[int], *, streams: int, folder: Path) -> Scores:
+    """Unchanged days on which questions about one page come one after the other, as people ask them."""
+    path = folder / f"{BURSTS}-bursts@0.json"
+    if not path.exists():
+        drawn = pools.draw_bursts(BURSTS, groups, length=LENGTH, count=streams)
+        save(score(drawn, LOOKS_AT, beside=None, title=path.stem), path)
+    return load(path)
+
+
 def _online(
     reference: npt.NDArray[np.float32], questions: npt.NDArray[np.float32], looks: Sequence[int]
 ) -> tuple[list[float], list[float]]:
@@ -189,7 +139,7 @@ def _online(
         ]
         sure = max(found) * look * len(reference) / (look + len(reference))
         scores.append(sure)
-        alarms.append(float(max(found) > PSI_LARGE and sure > PSI_SURE))
+        alarms.append(float(look >= PSI_QUESTIONS and max(found) > PSI_LARGE and sure > PSI_SURE))
     return scores, alarms
 
 

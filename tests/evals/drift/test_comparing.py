@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evals.drift.comparing import compare_samples
-from evals.drift.power import in_deviations, roc, threshold_for
+from evals.drift.curves import in_deviations, roc, threshold_for
 from evals.drift.samples import Sample, read_questions, read_samples
 from evals.drift.testing import measure_shift, separate
 from rag.errors import InvalidInput
