@@ -134,12 +134,14 @@ def _online(
     values = np.array([kept.of_vector(vector) for vector in questions])
     scores, alarms = [], []
     for look in looks:
-        found = [
-            psi(kept.bins[it].shares(values[:look, at]), kept.bins[it].ratios) for at, it in enumerate(OF_THE_VECTOR)
-        ]
-        sure = max(found) * look * len(reference) / (look + len(reference))
-        scores.append(sure)
-        alarms.append(float(look >= PSI_QUESTIONS and max(found) > PSI_LARGE and sure > PSI_SURE))
+        found = []
+        for column, feature in enumerate(OF_THE_VECTOR):
+            bins = kept.bins[feature]
+            value = psi(bins.shares(values[:look, column]), bins.ratios)
+            found.append((value * look * bins.count / (look + bins.count), value))
+        scores.append(max(found)[0])
+        surely = any(sure > PSI_SURE and value > PSI_LARGE for sure, value in found)
+        alarms.append(float(look >= PSI_QUESTIONS and surely))
     return scores, alarms
 
 

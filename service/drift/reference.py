@@ -68,11 +68,12 @@ def build_reference(
         observations = [observations[index] for index in sorted(chosen)]
     # As they are kept, so that what is counted now and what is read later agree.
     vectors = np.stack([it.vector for it in observations]).astype(np.float16).astype(np.float32)
-    mean = vectors.mean(axis=0)
-    axes = _principal_axes(vectors - mean)
-    values: dict[Feature, npt.NDArray[np.float64]] = dict(
-        zip(OF_THE_VECTOR, _of_vectors(vectors, mean, axes).T, strict=True)
-    )
+    # Axes of one half, deciles of the other: along its own axes a sample is wider than anything that comes after it.
+    fitted, others = vectors[::2], vectors[1::2]
+    mean = fitted.mean(axis=0)
+    axes = _principal_axes(fitted - mean)
+    of_vectors = [*((others - mean) @ axes.T).T.astype(np.float64), nearest_among(vectors, vectors, same=True)]
+    values: dict[Feature, npt.NDArray[np.float64]] = dict(zip(OF_THE_VECTOR, of_vectors, strict=True))
     for feature in OF_THE_ANSWER:
         found = [it.values[feature] for it in observations if feature in it.values]
         if len(found) >= FEWEST_QUESTIONS:
@@ -141,11 +142,6 @@ def nearest_among(vectors: Vectors, others: Vectors, *, same: bool) -> npt.NDArr
         np.fill_diagonal(cosines, -1.0)
     nearest: npt.NDArray[np.float64] = np.partition(cosines, -_NEAREST, axis=1)[:, -_NEAREST:].mean(axis=1)
     return nearest.astype(np.float64)
-
-
-def _of_vectors(vectors: Vectors, mean: Vector, axes: Vectors) -> npt.NDArray[np.float64]:
-    """The reference's own values of `OF_THE_VECTOR`, shape (questions, features)."""
-    return np.column_stack([(vectors - mean) @ axes.T, nearest_among(vectors, vectors, same=True)])
 
 
 def _principal_axes(centred: Vectors) -> Vectors:
