@@ -18,7 +18,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix run test faults gameday check eval gate eval-accept bench constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently run test faults gameday check eval gate eval-accept bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,6 +96,13 @@ test-phoenix: setup-dev setup-phoenix ## traces of the running service in a real
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-phoenix/bin/python arize-phoenix==20.26.1
 	@touch $@
 
+setup-evidently: .venv-evidently/.ready ## install evidently into an environment of its own, to measure beside it (500 MB)
+
+.venv-evidently/.ready: | .venv/bin/uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-evidently
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-evidently/bin/python evidently==0.7.23 "pandas<3"
+	@touch $@
+
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Groundwork needs Python 3.11 or newer; set PYTHON=…")'
 	@$(PYTHON) -m venv .venv
@@ -106,4 +113,4 @@ constraints: .venv/bin/uv ## pin every version anew
 	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
 
 clean: ## remove the virtual environment and everything ingested
-	rm -rf .venv .venv-mlflow .venv-phoenix .data
+	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .data

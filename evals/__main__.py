@@ -6,6 +6,7 @@ import sys
 from evals import embedding, everything
 from evals.answers import commands as answers
 from evals.chunking import commands as chunking
+from evals.drift import commands as drift
 from evals.gating import commands as gating
 from evals.judging import commands as judging
 from evals.performance import commands as performance
@@ -16,7 +17,7 @@ from rag.settings import read_settings
 from rag.telemetry import configure_logging
 from service.settings import Settings
 
-_SUBJECTS = (answers, gating, retrieval, chunking, embedding, judging, performance, everything)
+_SUBJECTS = (answers, gating, retrieval, chunking, embedding, judging, drift, performance, everything)
 
 
 def main() -> int:

@@ -72,7 +72,7 @@ def read_dataset(folder: Path, *, split: str | None = None) -> Dataset:
     """
     name = split or _first_split(folder)
     relevant = _read_judgements(folder / "qrels" / f"{name}.tsv")
-    texts = {str(row["_id"]): str(row["text"]) for row in _read_lines(folder / "queries.jsonl")}
+    texts = read_texts(folder)
     unknown = sorted(set(relevant) - set(texts))
     if unknown:
         raise InvalidInput(f"{folder}: the judgements name questions that do not exist, such as {unknown[0]}.")
@@ -94,6 +94,11 @@ def read_corpus(folder: Path) -> list[CorpusDocument]:
         for row in rows
     ]
     return [document for document in documents if document.text.strip() or document.title]
+
+
+def read_texts(folder: Path) -> dict[str, str]:
+    """Every question, judged or not: id to text, in the order of the file. Raises `InvalidInput`."""
+    return {str(row["_id"]): str(row["text"]) for row in _read_lines(folder / "queries.jsonl")}
 
 
 def read_answers(folder: Path) -> list[Question]:

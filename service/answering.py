@@ -11,6 +11,7 @@ from rag.embedding.base import Embedder
 from rag.errors import BadResponse, GroundworkError
 from rag.tracing.spans import exemplar
 from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
+from service.drift.watching import DriftWatch
 from service.generation.base import Usage
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
@@ -101,6 +102,7 @@ class Answerer:
         writers: Mapping[Mode, Writer],
         default_mode: Mode,
         live_judge: LiveJudge,
+        drift: DriftWatch,
         *,
         first_text_seconds: float,
     ) -> None:
@@ -111,6 +113,7 @@ class Answerer:
         self._first_text_seconds = first_text_seconds
         self._writing_seconds = dict.fromkeys(writers, 0.0)
         self._live_judge = live_judge
+        self._drift = drift
 
     async def search(self, inquiry: Inquiry, watch: Stopwatch) -> Material:
         """The first half of an answer: the passages it would be written from."""
@@ -160,6 +163,7 @@ class Answerer:
         TIME_TO_FIRST_TOKEN.observe(watch.elapsed, exemplar())
         yield Token(text=NOT_IN_THE_DOCUMENTS)
         ANSWERS.labels("refused").inc()
+        self._drift.observe(material.question, material.vector, material.hits, None, by_model=False)
         yield Answer(
             id=uuid.uuid4().hex,
             text=NOT_IN_THE_DOCUMENTS,
@@ -194,6 +198,7 @@ class Answerer:
         passages = [hit.chunk.text for hit in material.hits]
         subject = Subject(question=material.question, passages=passages, answer=answer.text)
         self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
+        self._drift.observe(material.question, material.vector, material.hits, answer.text, by_model=mode != "quote")
         yield answer
 
     def _learn(self, mode: Mode, seconds: float) -> None:

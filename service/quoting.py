@@ -87,8 +87,13 @@ def select_quotes(
 
 def coverage(question: str, passage: str) -> float:
     """Share of the question's words that the passage has, 0 to 1; one half where the question has no matter at all."""
-    asked = _stems(question) - _stems(" ".join(_ASKING))
+    asked = matter_of(question)
     return len(asked & _stems(passage)) / len(asked) if asked else 0.5
+
+
+def matter_of(text: str) -> frozenset[str]:
+    """The stems of its words, without those that questions are asked with."""
+    return _stems(text) - _ASKING_STEMS
 
 
 def is_supported(claim: str, quote: str, question: str) -> bool:
@@ -137,6 +142,9 @@ def _overlaps(question: str, sentences: Sequence[Sentence]) -> npt.NDArray[np.fl
 def _stems(text: str) -> frozenset[str]:
     """Words cut to five letters, so that `govern` and `governed` meet; numbers stay whole."""
     return frozenset(word if word[0].isdigit() else word[:_STEM] for word in _WORD.findall(text.lower()))
+
+
+_ASKING_STEMS = _stems(" ".join(_ASKING))
 
 
 def _facts(claim: str) -> frozenset[str]:

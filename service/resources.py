@@ -14,6 +14,7 @@ from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from rag.store.traced import TracedReader
 from service.answering import Answerer
+from service.drift.watching import DriftWatch, open_drift_watch
 from service.generation.endpoint import open_endpoint
 from service.generation.factory import build_generator
 from service.judging import calibration
@@ -44,8 +45,11 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start."""
+async def open_resources(settings: Settings, *, drift: DriftWatch | None = None) -> AsyncIterator[Resources]:
+    """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start.
+
+    Whoever wants to see what is observed of answers gives a `drift` of their own.
+    """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_pulse())
         session = await stack.enter_async_context(open_session(settings.http))
@@ -66,6 +70,11 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
             )
         )
+        if drift is None:
+            opened = open_drift_watch(
+                settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
+            )
+            drift = await stack.enter_async_context(opened)
         inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
@@ -83,6 +92,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
+                drift,
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
             prompts=prompts,

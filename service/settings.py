@@ -140,6 +140,17 @@ class JudgeSettings(Part):
     )
 
 
+class DriftSettings(Part):
+    """What questions are compared with, and whether a sample of them is kept to compare later."""
+
+    reference: Path | None = Field(
+        None, description="File of `python -m evals reference`; unset: drift/reference.npz in the data directory."
+    )
+    window: int = Field(
+        0, ge=0, description="Question vectors kept of each day, a random sample without texts; 0: none."
+    )
+
+
 class MlflowSettings(Part):
     """An MLflow server that keeps prompts and the runs of evaluations."""
 
@@ -160,6 +171,7 @@ class Settings(KernelSettings):
     answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
     prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")
     judge: JudgeSettings = Field(JudgeSettings(), description="Who judges answers.")
+    drift: DriftSettings = Field(DriftSettings(), description="What questions are compared with.")
     mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and runs.")
     max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
     keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
@@ -177,3 +189,13 @@ class Settings(KernelSettings):
     def keys_file(self) -> Path:
         """Where the API keys are kept."""
         return self.keys_path or self.data_dir / "keys.json"
+
+    @property
+    def drift_reference(self) -> Path:
+        """What questions are compared with; it belongs to the collection's embedder."""
+        return self.drift.reference or self.data_dir / "drift" / "reference.npz"
+
+    @property
+    def drift_windows(self) -> Path:
+        """Where samples of question vectors are kept, a file for each day and process."""
+        return self.data_dir / "drift" / "windows"

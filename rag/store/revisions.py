@@ -45,6 +45,12 @@ class Revisions:
         _, fallback = self._pointers()
         return self._revisions / fallback if fallback else None
 
+    def previous(self) -> Path | None:
+        """The revision before the current one, kept because a reader may be in the middle of opening it."""
+        current = self.current()
+        older = [number for number in self._numbers() if current and number < int(current.name)]
+        return self._revisions / str(older[-1]) if older else None
+
     def stamp(self) -> tuple[int, int] | None:
         """Changes with every publication, also when the numbering has begun anew."""
         try:
@@ -91,7 +97,7 @@ class Revisions:
         """
         with _translated_errors():
             shutil.rmtree(self.working, ignore_errors=True)
-            self._drop_all_but(self.current(), self.fallback(), self._before_current())
+            self._drop_all_but(self.current(), self.fallback(), self.previous())
             current = self.current()
             if current is None:
                 return False
@@ -171,12 +177,6 @@ class Revisions:
         if not self._revisions.is_dir():
             return []
         return sorted(int(path.name) for path in self._revisions.iterdir() if path.name.isdecimal())
-
-    def _before_current(self) -> Path | None:
-        """A reader may be in the middle of opening it."""
-        current = self.current()
-        older = [number for number in self._numbers() if current and number < int(current.name)]
-        return self._revisions / str(older[-1]) if older else None
 
     def _drop_all_but(self, *kept: Path | None) -> None:
         for path in self._revisions.iterdir() if self._revisions.is_dir() else ():

@@ -1,0 +1,169 @@
+"""Whether what came into a collection is unlike what was there: against the previous revision, or a snapshot."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evals.drift.comparing import FALSE_ALARMS
+from evals.drift.testing import Separation, Shift, measure_shift, separate
+from rag.embedding.factory import open_embedder
+from rag.errors import InvalidInput
+from rag.http import open_session
+from rag.settings import EdgeStoreSettings
+from rag.store.factory import open_reader
+from rag.store.revisions import Revisions
+from rag.store.shard import Shard, to_point
+from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
+from service.drift.bins import cut_bins, psi
+from service.drift.reference import FEWEST_QUESTIONS, MOST_QUESTIONS, Vectors, nearest_among, word_key
+from service.quoting import matter_of
+from service.settings import Settings
+
+_SEED = 28
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The passages of a collection at one time."""
+
+    embedder: EmbedderIdentity
+    vectors: Mapping[str, Vector]
+    """Tenant, document and passage to vector."""
+    words: frozenset[int]
+    """Hashed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """What came in against what was there."""
+
+    added: int
+    removed: int
+    kept: int
+    shift: Shift
+    separation: Separation
+    psi: float
+    """Of the cosine to the five nearest passages that were there."""
+    unknown_words: float
+    """Share of the collection's words that it did not have before."""
+    strangest: tuple[str, ...]
+    """Documents whose new passages are farthest from what was there."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "drifted": self.shift.p_value <= FALSE_ALARMS,
+            "auc": self.separation.auc,
+            "auc_interval": list(self.separation.interval),
+            "mmd": self.shift.mmd,
+            "p_value": self.shift.p_value,
+            "psi": self.psi,
+            "added": self.added,
+            "removed": self.removed,
+            "kept": self.kept,
+            "unknown_words": self.unknown_words,
+        }
+
+
+def compare_snapshots(before: Snapshot, now: Snapshot) -> Growth:
+    """Raises `InvalidInput` where too little came in to say anything, or where the embedder is another one."""
+    if before.embedder != now.embedder:
+        raise InvalidInput("Another embedder has filled the collection since: its vectors do not compare.")
+    added = [name for name in now.vectors if name not in before.vectors]
+    if min(len(added), len(before.vectors)) < FEWEST_QUESTIONS:
+        raise InvalidInput(f"{len(added)} passages came to {len(before.vectors)}: too few to compare.")
+    new_names = _some(added)
+    new = np.stack([now.vectors[name] for name in new_names])
+    old = np.stack([before.vectors[name] for name in _some(list(before.vectors))])
+    nearness = nearest_among(new, old, same=False)
+    bins = cut_bins(nearest_among(old, old, same=True))
+    by_strangeness = [new_names[index].rpartition("\n")[0] for index in np.argsort(nearness)]
+    return Growth(
+        added=len(added),
+        removed=sum(name not in now.vectors for name in before.vectors),
+        kept=len(now.vectors) - len(added),
+        shift=measure_shift(old, new),
+        separation=separate(old, new),
+        psi=psi(bins.shares(nearness), bins.ratios),
+        unknown_words=len(now.words - before.words) / max(len(now.words), 1),
+        strangest=tuple(dict.fromkeys(name.partition("\n")[2] for name in by_strangeness))[:_SHOWN],
+    )
+
+
+async def read_current(settings: Settings) -> Snapshot:
+    """What the service serves."""
+    async with (
+        open_session(settings.http) as session,
+        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_reader(settings.store, embedder.identity, root=settings.store_dir) as store,
+    ):
+        tenants = (await store.survey(since=0)).tenants
+        return await _collect(
+            embedder.identity, {tenant: store.scroll_points(Scope(tenant=tenant)) for tenant in tenants}
+        )
+
+
+async def read_previous(settings: Settings) -> Snapshot:
+    """The revision before the current one, of the embedded collection. Raises `InvalidInput` where there is none."""
+    revisions = Revisions(settings.store_dir)
+    path, embedder = revisions.previous(), revisions.embedder()
+    if not isinstance(settings.store, EdgeStoreSettings) or path is None or embedder is None:
+        raise InvalidInput("There is no previous revision here: keep a snapshot with --save, and compare --against it.")
+    shard = Shard.load(path)
+    try:
+        tenants = shard.survey(since=0).tenants
+        return await _collect(embedder, {tenant: _points(shard, tenant) for tenant in tenants})
+    finally:
+        shard.close()
+
+
+def write_snapshot(snapshot: Snapshot, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = {"embedder": asdict(snapshot.embedder), "names": list(snapshot.vectors)}
+    np.savez_compressed(
+        path,
+        header=np.array(json.dumps(header)),
+        vectors=np.stack(list(snapshot.vectors.values())).astype(np.float16),
+        words=np.array(sorted(snapshot.words), dtype=np.uint32),
+    )
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Raises `InvalidInput`."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(str(file["header"]))
+            vectors: Vectors = file["vectors"].astype(np.float32)
+            return Snapshot(
+                embedder=EmbedderIdentity(**header["embedder"]),
+                vectors=dict(zip(header["names"], vectors, strict=True)),
+                words=frozenset(file["words"].tolist()),
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{path} is no snapshot of a collection: {error}") from error
+
+
+async def _points(shard: Shard, tenant: str) -> AsyncIterator[Point]:
+    async for record in shard.scroll(Scope(tenant=tenant), EVERYTHING, with_vector=True):
+        yield to_point(record)
+
+
+async def _collect(embedder: EmbedderIdentity, points: Mapping[str, AsyncIterator[Point]]) -> Snapshot:
+    vectors: dict[str, Vector] = {}
+    words: set[str] = set()
+    for tenant, of_tenant in points.items():
+        async for point in of_tenant:
+            vectors[f"{tenant}\n{point.chunk.uri}\n{point.chunk.id}"] = point.vector
+            words |= matter_of(point.chunk.passage)
+    return Snapshot(embedder=embedder, vectors=vectors, words=frozenset(word_key(word) for word in words))
+
+
+def _some(names: list[str]) -> list[str]:
+    if len(names) <= MOST_QUESTIONS:
+        return names
+    chosen = np.random.default_rng(_SEED).choice(len(names), MOST_QUESTIONS, replace=False)
+    return [names[index] for index in chosen]

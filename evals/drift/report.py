@@ -1,0 +1,105 @@
+"""What a person looks at: the change in words, the documents nearest to what moved, and a picture."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+
+import numpy as np
+
+from evals.drawing import open_figure
+from evals.drift.comparing import Comparison
+from evals.drift.samples import Sample
+from rag.store.base import StoreReader
+from rag.types import Query, Scope
+
+_SHOWN = 20
+_WIDTH = 100
+_HEADER = "| feature | PSI | by chance |\n|---|---|---|"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """A question that moved, and the passage that is nearest to it."""
+
+    question: int
+    title: str
+    uri: str
+    similarity: float
+
+
+async def find_nearest(
+    store: StoreReader, scope: Scope, current: Sample, moved: Sequence[int], *, limit: int = _SHOWN
+) -> list[Nearest]:
+    """By the vectors alone; nothing for an empty collection."""
+    found = []
+    for question in moved[:limit]:
+        # Windows have no words to search for.
+        query = Query(text="", vector=current.observations[question].vector, words_share=0.0)
+        for hit in await store.search(scope, query, limit=1):
+            nearest = Nearest(
+                question=int(question), title=hit.chunk.title, uri=hit.chunk.uri, similarity=hit.similarity
+            )
+            found.append(nearest)
+    return found
+
+
+def describe(comparison: Comparison, current: Sample, nearest: Sequence[Nearest], *, relevant: float) -> str:
+    """`relevant` is the cosine under which the service says that the documents do not hold it."""
+    shift, low_high = comparison.shift, comparison.separation.interval
+    lines = [
+        f"{'Drifted' if comparison.drifted else 'No drift shown'}: p = {shift.p_value:.4f} "
+        f"(threshold {comparison.threshold:.4g}), MMD² = {shift.mmd:.5f}, strangers {shift.strangers:+.1f} deviations",
+        "A classifier tells the two apart with AUC {:.3f} ({:.3f} to {:.3f}).".format(
+            comparison.separation.auc, *low_high
+        ),
+        "",
+        _HEADER,
+        *(feature.to_row() for feature in comparison.features),
+        "",
+        f"{len(comparison.moved)} of {len(current.observations)} questions are unlike the reference; "
+        f"chance alone would make it {comparison.moved_by_chance:.0f}.",
+    ]
+    return "\n".join([*lines, *_moved_lines(comparison, current, nearest, relevant)])
+
+
+def _moved_lines(comparison: Comparison, current: Sample, nearest: Sequence[Nearest], relevant: float) -> Iterator[str]:
+    if not nearest:
+        for question in comparison.moved[:_SHOWN] if current.texts else ():
+            yield f"- {_name(current, int(question))}"
+        return
+    missing = sum(it.similarity < relevant for it in nearest)
+    yield f"To {missing} of the {len(nearest)} strangest no passage is near: the collection may lack their topic."
+    yield ""
+    yield "| question | nearest document | cosine |"
+    yield "|---|---|---|"
+    for it in nearest:
+        yield f"| {_name(current, it.question)} | {it.title or it.uri} | {it.similarity:.2f} |"
+
+
+def draw(comparison: Comparison, reference: Sample, current: Sample, path: Path) -> None:
+    """Across: from the reference towards what moved; up: the widest direction that is left."""
+    before, now = reference.vectors, current.vectors
+    is_moved = np.isin(np.arange(len(now)), comparison.moved)
+    towards = (now[is_moved] if is_moved.any() else now).mean(axis=0) - before.mean(axis=0)
+    across = towards / (np.linalg.norm(towards) or 1.0)
+    everything = np.concatenate([before, now]) - before.mean(axis=0)
+    rest = everything - np.outer(everything @ across, across)
+    _, _, axes = np.linalg.svd(rest, full_matrices=False)
+    points = everything @ np.stack([across, axes[0]]).T
+    old, new = points[: len(before)], points[len(before) :]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open_figure(path) as figure:
+        figure.scatter(*old.T, s=8, color="0.7", label=f"reference ({len(before)})")
+        figure.scatter(*new[~is_moved].T, s=8, color="tab:blue", label=f"now ({len(now)})")
+        figure.scatter(
+            *new[is_moved].T, s=14, color="tab:red", marker="x", label=f"unlike the reference ({is_moved.sum()})"
+        )
+        figure.set(xlabel="towards what moved", ylabel="widest other direction", title="Questions, in two directions")
+        figure.legend(fontsize=7)
+
+
+def _name(current: Sample, question: int) -> str:
+    if current.texts is None:
+        return f"number {question + 1}"
+    return shorten(current.texts[question].replace("|", "/"), _WIDTH, placeholder=" …")

@@ -1,0 +1,128 @@
+"""Questions to compare: texts from a file, or vectors that a service has kept."""
+
+import json
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from rag.embedding.base import Embedder
+from rag.embedding.factory import open_embedder
+from rag.errors import InvalidInput
+from rag.http import open_session
+from rag.types import EmbedderIdentity
+from service.drift.base import Observation
+from service.drift.reference import MOST_QUESTIONS, Reference, Vectors, read_reference
+from service.drift.window import draw_together, read_window
+from service.settings import Settings
+
+_FIELDS = ("question", "text", "query")
+_SEED = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Questions of one time."""
+
+    observations: Sequence[Observation]
+    embedder: EmbedderIdentity
+    texts: Sequence[str] | None = None
+    """None where only vectors were kept."""
+    reference: Reference | None = None
+    """Where the sample is a reference that was made before: its bins are used."""
+
+    @property
+    def vectors(self) -> Vectors:
+        return np.stack([it.vector for it in self.observations])
+
+
+async def read_samples(sources: Sequence[str], settings: Settings) -> list[Sample]:
+    """Each a file of questions as JSON lines, a reference, or windows: a file, a folder or a pattern of files.
+
+    The embedder is loaded only where there are texts. Raises `InvalidInput`, also where embedders differ.
+    """
+    async with AsyncExitStack() as stack:
+        embedder: Embedder | None = None
+        samples = []
+        for source in sources:
+            if not is_kept(source):
+                texts = _bounded(read_questions(Path(source)))
+                if embedder is None:
+                    session = await stack.enter_async_context(open_session(settings.http))
+                    embedder = await stack.enter_async_context(
+                        open_embedder(settings.embedder, session, models=settings.models_dir)
+                    )
+                samples.append(await _embed(texts, embedder, Path(source).name))
+            else:
+                samples.append(_read_kept(source))
+    if len({sample.embedder for sample in samples}) > 1:
+        raise InvalidInput("These questions were embedded by different embedders: their vectors do not compare.")
+    return samples
+
+
+def read_questions(path: Path) -> list[str]:
+    """One question a line: a JSON string, or an object with `question`, `text` or `query`."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    return [_question(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _question(line: str, where: str) -> str:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InvalidInput(f"{where}: not JSON: {error}") from error
+    found = row if isinstance(row, str) else None
+    if isinstance(row, dict):
+        found = next((row[field] for field in _FIELDS if isinstance(row.get(field), str)), None)
+    if not found or not found.strip():
+        raise InvalidInput(f"{where}: no question; it is a string, or stands in {', '.join(_FIELDS)}.")
+    return found
+
+
+def _bounded(texts: list[str]) -> list[str]:
+    if len(texts) <= MOST_QUESTIONS:
+        return texts
+    chosen = np.random.default_rng(_SEED).choice(len(texts), MOST_QUESTIONS, replace=False)
+    return [texts[index] for index in sorted(chosen)]
+
+
+async def _embed(texts: list[str], embedder: Embedder, title: str) -> Sample:
+    """One at a time, as the service does it: the vector of a text depends a little on its batch."""
+    vectors = [await embedder.embed_query(text) for text in track(texts, title)]
+    observations = [Observation(vector=vector, values={}) for vector in vectors]
+    return Sample(observations=observations, texts=texts, embedder=embedder.identity)
+
+
+def is_kept(source: str) -> bool:
+    return source.endswith(".npz") or Path(source).is_dir() or "*" in source
+
+
+def _read_kept(source: str) -> Sample:
+    folder = Path(source)
+    paths = sorted(folder.glob("*.npz")) if folder.is_dir() else sorted(folder.parent.glob(folder.name))
+    if not paths:
+        raise InvalidInput(f"There are no windows at {source}.")
+    if len(paths) == 1 and _is_reference(paths[0]):
+        reference = read_reference(paths[0])
+        observations = [Observation(vector=vector, values={}) for vector in reference.vectors]
+        return Sample(observations=observations, embedder=reference.embedder, reference=reference)
+    window = draw_together([read_window(path) for path in paths])
+    chosen = list(window.observations)
+    if len(chosen) > MOST_QUESTIONS:
+        picked = np.random.default_rng(_SEED).choice(len(chosen), MOST_QUESTIONS, replace=False)
+        chosen = [chosen[index] for index in picked]
+    return Sample(observations=chosen, embedder=window.embedder)
+
+
+def _is_reference(path: Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return "axes" in file.files
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,55 @@
+"""A feature's values in the bins of its reference, and how far two distributions over them are apart."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+_DECILES = np.arange(0.1, 1.0, 0.1)
+# Of a bin that one side lacks. Smaller and a single empty bin would decide; PromQL uses the same (docs/drift.md).
+FLOOR = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bins:
+    """The deciles of the reference, as far as its values differ."""
+
+    edges: Sequence[float]
+    """Ascending; a value belongs to the first bin whose edge is not below it, or to the last one, which has none."""
+    ratios: Sequence[float]
+    """Share of the reference in each bin."""
+    count: int
+    """Values of the reference."""
+
+    def index(self, value: float) -> int:
+        return bisect_left(self.edges, value)
+
+    def shares(self, values: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Share of these values in each bin."""
+        found = np.searchsorted(self.edges, values, side="left")
+        return np.bincount(found, minlength=len(self.ratios)) / max(len(values), 1)
+
+
+def cut_bins(values: Sequence[float] | npt.NDArray[np.float64]) -> Bins:
+    """At least two bins, so that something new shows even where the reference is all the same, or nearly."""
+    found = np.asarray(values, dtype=np.float64)
+    top = found.max()
+    edges = np.unique(np.quantile(found, _DECILES))
+    edges = edges[edges < top]
+    if not edges.size:
+        others = found[found < top]
+        edges = np.array([others.max()] if others.size else [np.nextafter(top, -np.inf), top])
+    indices = np.searchsorted(edges, found, side="left")
+    ratios = np.bincount(indices, minlength=len(edges) + 1) / len(found)
+    return Bins(edges=edges.tolist(), ratios=ratios.tolist(), count=len(found))
+
+
+def psi(actual: Sequence[float] | npt.NDArray[np.float64], expected: Sequence[float]) -> float:
+    """Population stability index: the sum over bins of (a - e) ln(a / e); below 0.1 little, above 0.2 much.
+
+    Times n m / (n + m), for n values against m, it is nearly chi-squared with bins - 1 degrees where nothing changed.
+    """
+    a, e = np.maximum(actual, FLOOR), np.maximum(expected, FLOOR)
+    return float(np.sum((a - e) * np.log(a / e)))

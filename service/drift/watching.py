@@ -1,0 +1,183 @@
+"""Counts each question into the bins of the reference, and keeps a sample of them where that is wanted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from prometheus_client import Counter
+
+from rag.errors import InvalidInput
+from rag.types import EmbedderIdentity, ScoredChunk, Vector
+from service.drift.base import OF_THE_VECTOR, Feature, Observation
+from service.drift.bins import Bins
+from service.drift.reference import Reference, read_reference, word_key
+from service.drift.window import Recorder
+from service.metrics import (
+    DRIFT_OBSERVATIONS,
+    DRIFT_REFERENCE_QUESTIONS,
+    DRIFT_REFERENCE_RATIO,
+    DRIFT_REFERENCE_TIMESTAMP,
+)
+from service.quoting import coverage, matter_of
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS = 5.0
+_SAVE_EVERY = 12
+_BY_SIMILARITY = 2
+
+
+class Keeper(Protocol):
+    """Who keeps observations."""
+
+    def add(self, observation: Observation) -> None: ...
+
+
+class DriftWatch:
+    """Observes answers; without a reference and without a recorder it does nothing."""
+
+    def __init__(self, recorder: Keeper | None = None) -> None:
+        self._recorder = recorder
+        self._reference: Reference | None = None
+        self._counters: Mapping[Feature, tuple[Bins, Sequence[Counter]]] = {}
+
+    def compare_with(self, reference: Reference | None) -> None:
+        """From now on; what was counted for another reference stays in the counters under its own label."""
+        DRIFT_REFERENCE_RATIO.clear()
+        DRIFT_REFERENCE_QUESTIONS.clear()
+        DRIFT_REFERENCE_TIMESTAMP.clear()
+        self._reference, self._counters = reference, {}
+        if reference is not None:
+            self._counters = _bind(reference)
+            log.info("drift_reference", reference=reference.id, questions=len(reference.vectors))
+
+    def observe(
+        self, question: str, vector: Vector, hits: Sequence[ScoredChunk], answer: str | None, *, by_model: bool
+    ) -> None:
+        """`answer` is None where the documents do not hold one; a tenth of a millisecond, and less without a model."""
+        if self._reference is None and self._recorder is None:
+            return
+        values = _of_answer(hits, answer)
+        if self._reference is not None and self._reference.vocabulary:
+            values["unknown_words"] = unknown_share(question, self._reference.vocabulary)
+        if answer is not None and by_model:
+            values["grounded"] = coverage(answer, "\n".join(hit.chunk.passage for hit in hits))
+        self._count(vector, values)
+        if self._recorder is not None:
+            self._recorder.add(Observation(vector=vector, values=values))
+
+    def _count(self, vector: Vector, values: Mapping[Feature, float]) -> None:
+        if self._reference is None:
+            return
+        of_vector = zip(OF_THE_VECTOR, self._reference.of_vector(vector), strict=True)
+        for feature, value in (*of_vector, *values.items()):
+            if feature in self._counters:
+                bins, counters = self._counters[feature]
+                counters[bins.index(value)].inc()
+
+
+def unknown_share(question: str, vocabulary: frozenset[int]) -> float:
+    """Of the question's words, how many the vocabulary does not have."""
+    words = matter_of(question)
+    return sum(word_key(word) not in vocabulary for word in words) / len(words) if words else 0.0
+
+
+@asynccontextmanager
+async def open_drift_watch(
+    path: Path, windows: Path, embedder: EmbedderIdentity, *, window: int
+) -> AsyncIterator[DriftWatch]:
+    """Reads the reference, and reads it again whenever it is made anew; a sample of `window` questions is kept."""
+    recorder = Recorder(windows, embedder, size=window) if window else None
+    watch = DriftWatch(recorder)
+    file = _ReferenceFile(path, embedder)
+    if file.has_changed():
+        watch.compare_with(file.read())
+    task = asyncio.create_task(_keep_up(file, watch, recorder))
+    try:
+        yield watch
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        if recorder is not None:
+            _save(recorder)
+
+
+class _ReferenceFile:
+    """A reference that does not fit is no reason not to answer: it is reported, and nothing is compared."""
+
+    def __init__(self, path: Path, embedder: EmbedderIdentity) -> None:
+        self._path = path
+        self._embedder = embedder
+        self._stamp: tuple[int, int] | None = None
+
+    def has_changed(self) -> bool:
+        before, self._stamp = self._stamp, _stamp(self._path)
+        return self._stamp != before
+
+    def read(self) -> Reference | None:
+        if self._stamp is None:
+            return None
+        try:
+            reference = read_reference(self._path)
+        except InvalidInput as error:
+            log.warning("drift_reference_refused", reason=str(error))
+            return None
+        if reference.embedder != self._embedder:
+            log.warning("drift_reference_refused", reason=f"made with {reference.embedder.model}: make it anew")
+            return None
+        return reference
+
+
+async def _keep_up(file: _ReferenceFile, watch: DriftWatch, recorder: Recorder | None) -> None:
+    looks = 0
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if file.has_changed():
+            watch.compare_with(await asyncio.to_thread(file.read))
+        looks += 1
+        if recorder is not None and looks % _SAVE_EVERY == 0:
+            await asyncio.to_thread(_save, recorder)
+
+
+def _save(recorder: Recorder) -> None:
+    try:
+        recorder.save()
+    except OSError as error:
+        log.warning("drift_window_not_saved", reason=str(error))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _bind(reference: Reference) -> dict[Feature, tuple[Bins, Sequence[Counter]]]:
+    """Every bin from the start, so that an empty one is a zero and not a gap."""
+    DRIFT_REFERENCE_TIMESTAMP.labels(reference.id).set(reference.made_at)
+    bound: dict[Feature, tuple[Bins, Sequence[Counter]]] = {}
+    for feature, bins in reference.bins.items():
+        DRIFT_REFERENCE_QUESTIONS.labels(feature, reference.id).set(bins.count)
+        for number, ratio in enumerate(bins.ratios):
+            DRIFT_REFERENCE_RATIO.labels(feature, str(number), reference.id).set(ratio)
+        counters = [DRIFT_OBSERVATIONS.labels(feature, str(number), reference.id) for number in range(len(bins.ratios))]
+        bound[feature] = (bins, counters)
+    return bound
+
+
+def _of_answer(hits: Sequence[ScoredChunk], answer: str | None) -> dict[Feature, float]:
+    values: dict[Feature, float] = {"refused": float(answer is None)}
+    nearest = sorted((hit.similarity for hit in hits), reverse=True)[:_BY_SIMILARITY]
+    if nearest:
+        values["similarity"] = nearest[0]
+    if len(nearest) == _BY_SIMILARITY:
+        values["margin"] = nearest[0] - nearest[1]
+    if answer is not None:
+        values["answer_words"] = float(len(answer.split()))
+    return values

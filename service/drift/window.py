@@ -1,0 +1,132 @@
+"""A bounded random sample of each day's questions: vectors and numbers, no texts.
+
+drift/windows/2026-11-24-5f0c….npz   one process's sample of one day; those of several processes are drawn together
+"""
+
+import json
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rag.errors import InvalidInput
+from rag.types import EmbedderIdentity
+from service.drift.base import OF_THE_ANSWER, Observation
+
+SCHEMA = 1
+# Last week's day can be compared with today's, and a holiday may lie between.
+_KEPT_DAYS = 15
+_SEED = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A sample and how many it was drawn from."""
+
+    observations: Sequence[Observation]
+    seen: int
+    embedder: EmbedderIdentity
+
+
+class Recorder:
+    """A reservoir (Vitter's algorithm R, 1985): each question of the day is in it with the same probability."""
+
+    def __init__(self, folder: Path, embedder: EmbedderIdentity, *, size: int) -> None:
+        self._folder = folder
+        self._embedder = embedder
+        self._size = size
+        self._process = uuid.uuid4().hex[:12]
+        self._random = random.Random()
+        self._day = _today()
+        self._kept: list[Observation] = []
+        self._seen = 0
+        self._written = 0
+
+    def add(self, observation: Observation) -> None:
+        """Takes a microsecond; what was not yet saved of the day before is lost at midnight, a minute at most."""
+        today = _today()
+        if today != self._day:
+            self._day, self._kept, self._seen, self._written = today, [], 0, 0
+        self._seen += 1
+        if len(self._kept) < self._size:
+            self._kept.append(observation)
+        elif (place := self._random.randrange(self._seen)) < self._size:
+            self._kept[place] = observation
+
+    def save(self) -> None:
+        """Writes the day's sample, if there is more of it than last time, and removes what is too old."""
+        if self._seen == self._written:
+            return
+        day, kept, seen = self._day, list(self._kept), self._seen
+        window = Window(observations=kept, seen=seen, embedder=self._embedder)
+        write_window(window, self._folder / f"{day.isoformat()}-{self._process}.npz")
+        self._written = seen
+        oldest = (day - timedelta(days=_KEPT_DAYS)).isoformat()
+        for path in self._folder.glob("????-??-??-*.npz"):
+            if path.name < oldest:
+                path.unlink(missing_ok=True)
+
+
+def write_window(window: Window, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = {"schema": SCHEMA, "embedder": asdict(window.embedder), "seen": window.seen, "features": OF_THE_ANSWER}
+    missing = float("nan")
+    values = [[it.values.get(feature, missing) for feature in OF_THE_ANSWER] for it in window.observations]
+    draft = path.with_suffix(".draft")
+    with draft.open("wb") as file:
+        np.savez_compressed(
+            file,
+            header=np.array(json.dumps(header)),
+            vectors=np.stack([it.vector for it in window.observations]).astype(np.float16),
+            values=np.array(values, dtype=np.float32),
+        )
+    draft.replace(path)
+
+
+def read_window(path: Path) -> Window:
+    """Raises `InvalidInput` where it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header: dict[str, Any] = json.loads(str(file["header"]))
+            names, vectors = header["features"], file["vectors"].astype(np.float32)
+            values = file["values"].astype(np.float64)
+            return Window(
+                observations=[
+                    Observation(
+                        vector=vector,
+                        values={name: float(it) for name, it in zip(names, row, strict=True) if not np.isnan(it)},
+                    )
+                    for vector, row in zip(vectors, values, strict=True)
+                ],
+                seen=int(header["seen"]),
+                embedder=EmbedderIdentity(**header["embedder"]),
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{path} is no window of questions: {error}") from error
+
+
+def draw_together(windows: Sequence[Window]) -> Window:
+    """One sample of all: from each as many as its share of the questions seen, however large its own sample.
+
+    Raises `InvalidInput` where their embedders differ.
+    """
+    embedders = {window.embedder for window in windows}
+    if len(embedders) != 1:
+        raise InvalidInput("These windows hold no questions, or were made with different embedders.")
+    seen = sum(window.seen for window in windows)
+    most = min(len(window.observations) * seen / window.seen for window in windows if window.seen)
+    draw = random.Random(_SEED)
+    drawn: list[Observation] = []
+    for window in windows:
+        count = min(round(most * window.seen / seen), len(window.observations))
+        drawn += draw.sample(list(window.observations), count)
+    return Window(observations=drawn, seen=seen, embedder=embedders.pop())
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

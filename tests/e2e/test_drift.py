@@ -1,0 +1,94 @@
+"""The running service counts its questions against a reference that was made from a file."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from evals.performance.programs import environment, ingest, service
+
+PARTS = ("impeller", "seal", "inlet valve", "pressure gauge", "motor", "oil level", "controller", "history")
+ASKED = [
+    f"{asking} the {part} of the Kestrel pump?"
+    for part in PARTS
+    for asking in ("What is", "How do I check", "When to replace")
+]
+STRANGE = [f"How do I cook {dish}?" for dish in ("rice", "lentils", "beans", "pasta", "fish", "eggs", "soup", "stew")]
+
+
+def evals(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "evals", *arguments],
+        env=environment(data_dir),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def write(path: Path, questions: list[str]) -> Path:
+    path.write_text("".join(json.dumps({"question": question}) + "\n" for question in questions))
+    return path
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory, onnx_models, handbook) -> Path:
+    data_dir = tmp_path_factory.mktemp("drifting")
+    (data_dir / "models").symlink_to(onnx_models)
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    made = evals("reference", str(write(data_dir / "questions.jsonl", ASKED)), data_dir=data_dir)
+    assert made.returncode == 0, made.stderr
+    assert "24 questions" in made.stdout
+    return data_dir
+
+
+def samples(text: str) -> dict[tuple[str, str, str], float]:
+    return {
+        (sample.name, sample.labels["feature"], sample.labels["bin"]): sample.value
+        for family in text_string_to_metric_families(text)
+        if family.name.startswith("rag_drift")
+        for sample in family.samples
+        if "bin" in sample.labels and not sample.name.endswith("_created")
+    }
+
+
+def test_questions_are_counted_kept_and_compared(filled):
+    with service(filled, RAG_DRIFT__WINDOW="100") as running:
+        fresh = samples(running.http.get("/metrics").text)
+        assert {value for (name, *_), value in fresh.items() if name == "rag_drift_observations_total"} == {0}
+        for question in (STRANGE * 3)[:22]:
+            assert running.ask(question, mode="quote").status_code == 200
+        found = samples(running.http.get("/metrics").text)
+    features = {feature for _, feature, _ in found}
+    assert features >= {"projection_1", "projection_4", "nearest_questions", "similarity", "unknown_words", "refused"}
+    for feature in features:
+        shares = [
+            value for (name, of, _), value in found.items() if (name, of) == ("rag_drift_reference_ratio", feature)
+        ]
+        assert sum(shares) == pytest.approx(1)
+    counts = {
+        number: value
+        for (name, of, number), value in found.items()
+        if (name, of) == ("rag_drift_observations_total", "nearest_questions")
+    }
+    # Nothing of the reference is near to them.
+    assert counts["0"] == sum(counts.values()) == 22
+    compared = evals(
+        "drift",
+        str(filled / "drift" / "reference.npz"),
+        str(filled / "drift" / "windows"),
+        "--json",
+        str(filled / "drift.json"),
+        data_dir=filled,
+    )
+    assert compared.returncode == 0, compared.stderr
+    result = json.loads((filled / "drift.json").read_text())
+    assert set(result) == {"drifted", "auc", "auc_interval", "mmd", "p_value", "psi"}
+    assert result["drifted"] is True
+    assert result["psi"] > 0.2
+    assert "no passage is near" in compared.stdout
+    assert (filled / "drift.svg").stat().st_size > 1000

@@ -1,0 +1,170 @@
+"""What the service counts of its answers, and what it keeps of them."""
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+
+from rag.errors import InvalidInput
+from rag.types import Chunk, DocumentId, EmbedderIdentity, ScoredChunk
+from service.drift.base import Observation
+from service.drift.reference import build_reference, read_reference, word_key, write_reference
+from service.drift.watching import DriftWatch, open_drift_watch
+from service.drift.window import Recorder, Window, draw_together, read_window, write_window
+
+EMBEDDER = EmbedderIdentity(model="round", dimension=16)
+OTHER = EmbedderIdentity(model="square", dimension=16)
+
+
+def vectors(count: int, *, seed: int) -> np.ndarray:
+    found = np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def observations(count: int, *, seed: int = 1) -> list[Observation]:
+    return [
+        Observation(vector=vector, values={"similarity": 0.5 + 0.001 * number, "refused": float(number % 10 == 0)})
+        for number, vector in enumerate(vectors(count, seed=seed))
+    ]
+
+
+def hit(text: str, similarity: float) -> ScoredChunk:
+    chunk = Chunk(
+        id="0",
+        document_id=DocumentId("d"),
+        uri="u",
+        media_type="text/plain",
+        title="",
+        heading_path=(),
+        text=text,
+        ordinal=0,
+        version="1",
+        ingested_at=0.0,
+        chunk_count=1,
+    )
+    return ScoredChunk(chunk=chunk, score=similarity, similarity=similarity)
+
+
+def counted(reference: str, feature: str) -> float:
+    found = 0.0
+    for metric in REGISTRY.collect():
+        for sample in metric.samples:
+            labels = sample.labels
+            if sample.name == "rag_drift_observations_total" and labels["reference"] == reference:
+                found += sample.value if labels["feature"] == feature else 0
+    return found
+
+
+def ratio(reference: str, feature: str, number: int) -> float | None:
+    labels = {"feature": feature, "bin": str(number), "reference": reference}
+    return REGISTRY.get_sample_value("rag_drift_reference_ratio", labels)
+
+
+def test_a_reference_is_read_as_it_was_written(tmp_path):
+    reference = build_reference(observations(60), EMBEDDER, [word_key("pump"), 7])
+    write_reference(reference, tmp_path / "drift" / "reference.npz")
+    found = read_reference(tmp_path / "drift" / "reference.npz")
+    assert (found.id, found.embedder, found.bins, found.vocabulary) == (
+        reference.id,
+        EMBEDDER,
+        reference.bins,
+        reference.vocabulary,
+    )
+    question = vectors(1, seed=9)[0]
+    assert found.of_vector(question) == reference.of_vector(question)
+
+
+def test_another_content_is_another_reference():
+    assert build_reference(observations(60), EMBEDDER).id == build_reference(observations(60), EMBEDDER).id
+    assert build_reference(observations(60), EMBEDDER).id != build_reference(observations(60, seed=2), EMBEDDER).id
+
+
+def test_what_is_no_reference_says_so(tmp_path):
+    (tmp_path / "reference.npz").write_bytes(b"no")
+    with pytest.raises(InvalidInput, match="no reference"):
+        read_reference(tmp_path / "reference.npz")
+    with pytest.raises(InvalidInput, match="too few"):
+        build_reference(observations(3), EMBEDDER)
+
+
+def test_each_answer_falls_into_one_bin_of_every_feature():
+    watch = DriftWatch()
+    reference = build_reference(observations(60, seed=3), EMBEDDER, [word_key("pump")])
+    watch.compare_with(reference)
+    for vector in vectors(5, seed=4):
+        watch.observe("pump", vector, [hit("pump", 0.51), hit("seal", 0.4)], "Pump.", by_model=False)
+    watch.observe("seal", vectors(1, seed=5)[0], [], None, by_model=False)
+    assert counted(reference.id, "nearest_questions") == 6
+    assert counted(reference.id, "refused") == 6
+    assert counted(reference.id, "similarity") == 5
+    # The reference had too few of these to know them.
+    assert counted(reference.id, "margin") == 0
+    assert ratio(reference.id, "refused", 0) == pytest.approx(0.9)
+
+
+async def test_a_reference_made_anew_is_taken_up_while_the_service_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("service.drift.watching._LOOK_SECONDS", 0.01)
+    path = tmp_path / "reference.npz"
+    first, second = (build_reference(observations(60, seed=seed), EMBEDDER) for seed in (6, 7))
+    write_reference(first, path)
+    async with open_drift_watch(path, tmp_path / "windows", EMBEDDER, window=0) as watch:
+        watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
+        write_reference(second, path)
+        deadline = time.monotonic() + 10
+        while ratio(second.id, "refused", 0) is None and time.monotonic() < deadline:  # noqa: ASYNC110 - a gauge
+            await asyncio.sleep(0.01)
+        watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
+    assert (counted(first.id, "refused"), counted(second.id, "refused")) == (1, 1)
+    assert ratio(first.id, "refused", 0) is None
+
+
+async def test_the_reference_of_another_embedder_is_left_alone(tmp_path):
+    path = tmp_path / "reference.npz"
+    reference = build_reference(observations(60, seed=11), OTHER)
+    write_reference(reference, path)
+    async with open_drift_watch(path, tmp_path / "windows", EMBEDDER, window=0) as watch:
+        watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
+    assert counted(reference.id, "refused") == 0
+
+
+async def test_a_window_keeps_vectors_and_numbers_and_no_text(tmp_path):
+    async with open_drift_watch(tmp_path / "none", tmp_path / "windows", EMBEDDER, window=10) as watch:
+        for vector in vectors(30, seed=12):
+            watch.observe("secret", vector, [hit("pump", 0.5)], "secret", by_model=False)
+    [path] = (tmp_path / "windows").iterdir()
+    window = read_window(path)
+    assert (len(window.observations), window.seen, window.embedder) == (10, 30, EMBEDDER)
+    assert window.observations[0].values["answer_words"] == 1
+    assert b"secret" not in path.read_bytes()
+
+
+async def test_nothing_is_kept_unless_it_was_asked_for(tmp_path):
+    async with open_drift_watch(tmp_path / "none", tmp_path / "windows", EMBEDDER, window=0) as watch:
+        watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
+    assert not (tmp_path / "windows").exists()
+
+
+def test_a_sample_holds_each_question_with_the_same_probability(tmp_path):
+    kept = np.zeros(40)
+    for _ in range(600):
+        recorder = Recorder(tmp_path, EMBEDDER, size=10)
+        for number in range(40):
+            recorder.add(Observation(vector=np.array([number], dtype=np.float32), values={}))
+        for it in recorder._kept:
+            kept[int(it.vector[0])] += 1
+    # Binomial: 150 expected, five deviations are 53.
+    assert np.abs(kept - 150).max() < 53
+
+
+def test_windows_of_two_replicas_count_by_what_they_saw(tmp_path):
+    busy = Window(observations=observations(20), seen=900, embedder=EMBEDDER)
+    idle = Window(observations=observations(20, seed=2), seen=100, embedder=EMBEDDER)
+    together = draw_together([busy, idle])
+    assert len(together.observations) == 22
+    assert together.seen == 1000
+    write_window(together, tmp_path / "one.npz")
+    assert len(read_window(tmp_path / "one.npz").observations) == 22
+    with pytest.raises(InvalidInput, match="different embedders"):
+        draw_together([busy, Window(observations=observations(20), seen=1, embedder=OTHER)])
