@@ -16,7 +16,7 @@ from starlette.types import Scope
 from service.middleware import BodyLimit, RequestTelemetry
 from service.problems import add_problem_handlers
 from service.resources import Resources
-from service.routes import answers, documents, operations
+from service.routes import answers, documents, explanations, operations
 
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}
@@ -46,7 +46,7 @@ def create_app(resources: Resources) -> FastAPI:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
     app.add_middleware(RequestTelemetry)
     add_problem_handlers(app)
-    for router in (answers.router, documents.router, operations.router):
+    for router in (answers.router, explanations.router, documents.router, operations.router):
         app.include_router(router)
     app.mount("/page", _PageFiles(directory=_PAGE))
 

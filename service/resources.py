@@ -11,6 +11,7 @@ from rag.inbox.factory import open_inbox
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from service.answering import Answerer
+from service.explaining import Explanations
 from service.generation.endpoint import open_endpoint
 from service.generation.factory import build_generator
 from service.judging import calibration
@@ -37,6 +38,7 @@ class Resources:
     store: StoreReader
     inbox: Inbox
     answerer: Answerer
+    explanations: Explanations
     prompts: AnswerPrompts
 
 
@@ -76,5 +78,6 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 live_judge,
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
+            explanations=Explanations(settings.explanations, embedder.identity),
             prompts=prompts,
         )
