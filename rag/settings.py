@@ -51,6 +51,11 @@ class EdgeStoreSettings(Part):
 
     kind: Literal["edge"] = "edge"
 
+    @property
+    def collection(self) -> str:
+        """What traces call it: there is only one."""
+        return "groundwork"
+
 
 class ServerStoreSettings(Part):
     """A Qdrant server or cluster."""

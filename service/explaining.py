@@ -86,5 +86,5 @@ class Explanations:
 
     def _forget_old(self) -> None:
         oldest = time.monotonic() - self._settings.seconds
-        while self._kept and (len(self._kept) > self._settings.answers or next(iter(self._kept.values()))[0] < oldest):
+        while self._kept and (len(self._kept) > self._settings.answers or next(iter(self._kept.values()))[0] <= oldest):
             self._kept.popitem(last=False)

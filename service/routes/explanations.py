@@ -7,17 +7,11 @@ from pydantic import BaseModel, Field
 
 from service import answering, diversity, explaining, schemas
 from service.dependencies import Held, ReadingScope
-from service.resources import Resources
 from service.reranking.budgeted import Extent
+from service.resources import Resources
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings, Mode
 
 router = APIRouter(prefix="/v1", tags=["answers"])
-
-
-@router.get("/answers/{answer_id}/explain")
-async def explain(answer_id: str, held: Held, scope: ReadingScope) -> "Explanation":
-    """Why an answer says what it says: what was found and what became of it, what the model read, versions, times."""
-    return Explanation.from_explanation(held.explanations.explain(scope, answer_id), held)
 
 
 class Candidate(BaseModel):
@@ -140,6 +134,12 @@ class Explanation(BaseModel):
             mode=answer.mode,
             versions=Versions.from_explanation(explanation, held),
         )
+
+
+@router.get("/answers/{answer_id}/explain")
+async def explain(answer_id: str, held: Held, scope: ReadingScope) -> Explanation:
+    """Why an answer says what it says: what was found and what became of it, what the model read, versions, times."""
+    return Explanation.from_explanation(held.explanations.explain(scope, answer_id), held)
 
 
 def _candidates_of(answer: answering.Answer) -> list[Candidate]:
