@@ -10,6 +10,8 @@ from rag.settings import KernelSettings
 from rag.tracing import spans
 
 _OURS = ("rag", "service", "ingest")
+# Variables hold questions and passages.
+_WITHOUT_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def configure_logging(settings: KernelSettings) -> None:
@@ -47,5 +49,6 @@ def _render(as_json: bool) -> list[structlog.typing.Processor]:
     drop: structlog.typing.Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if as_json:
         renderer: Any = structlog.processors.JSONRenderer()
-        return [drop, structlog.processors.dict_tracebacks, renderer]
-    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        return [drop, structlog.processors.ExceptionRenderer(_WITHOUT_LOCALS), renderer]
+    formatter = structlog.dev.plain_traceback  # The rich one would print variables.
+    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=formatter)]

@@ -21,7 +21,7 @@ from service.reranking.budgeted import Extent
 from service.retrieval import Retriever
 from service.settings import Mode
 from service.stopwatch import Stopwatch, counting_failure
-from service.writing.base import Cited, Material, Piece, Writer
+from service.writing.base import Asked, Cited, Material, Piece, Writer
 
 log = structlog.get_logger()
 
@@ -68,10 +68,20 @@ class Answer:
     timings: dict[str, float]
     model: str
     mode: Mode
-    prompt: PromptVersion | None = None
-    """None: no model was asked."""
-    reranking: Extent | None = None
-    """How far the reranker came in the time there was; None where there is none."""
+    material: Material
+    """What it was written from, or what was not enough to write from."""
+    asked: Asked | None = None
+    """What the model read; None: none was asked."""
+
+    @property
+    def prompt(self) -> PromptVersion | None:
+        """None: no model was asked."""
+        return self.asked.version if self.asked else None
+
+    @property
+    def reranking(self) -> Extent | None:
+        """How far the reranker came in the time there was; None where there is none."""
+        return self.material.reranking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +147,7 @@ class Answerer:
             question=inquiry.question,
             vector=vector,
             hits=found.hits,
+            candidates=found.candidates,
             reranking=found.reranking,
             prompt=inquiry.prompt,
         )
@@ -173,7 +184,7 @@ class Answerer:
             timings=watch.timings(),
             model="",
             mode=mode,
-            reranking=material.reranking,
+            material=material,
         )
 
     async def _write(self, material: Material, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
@@ -211,11 +222,11 @@ class _Draft:
 
     def __init__(self, material: Material) -> None:
         self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
-        self._reranking = material.reranking
+        self._material = material
         self._text: list[str] = []
         self._quotes: dict[int, str | None] = {}
         self._usage: Usage | None = None
-        self._prompt: PromptVersion | None = None
+        self._asked: Asked | None = None
 
     def add(self, piece: Piece) -> None:
         match piece:
@@ -225,8 +236,8 @@ class _Draft:
                 self._quotes.setdefault(piece.number, piece.quote)
             case Usage():
                 self._usage = piece
-            case PromptVersion():
-                self._prompt = piece
+            case Asked():
+                self._asked = piece
 
     @contextmanager
     def counting_failure(self) -> Iterator[None]:
@@ -247,7 +258,7 @@ class _Draft:
             CITED_ANSWERS.labels(mode).inc()
         self._count("cited" if citations else "uncited")
         answer_id = uuid.uuid4().hex
-        prompt = asdict(self._prompt) if self._prompt else None
+        prompt = asdict(self._asked.version) if self._asked else None
         log.info("question_answered", answer=answer_id, mode=mode, citations=len(citations), prompt=prompt)
         return Answer(
             id=answer_id,
@@ -258,13 +269,14 @@ class _Draft:
             timings=watch.timings(),
             model=model,
             mode=mode,
-            prompt=self._prompt,
-            reranking=self._reranking,
+            material=self._material,
+            asked=self._asked,
         )
 
     def _count(self, outcome: str) -> None:
-        if self._prompt:
-            PROMPT_ANSWERS.labels(self._prompt.name, self._prompt.version, outcome).inc()
+        if self._asked:
+            version = self._asked.version
+            PROMPT_ANSWERS.labels(version.name, version.version, outcome).inc()
 
     def _citations(self) -> list[Citation]:
         return [

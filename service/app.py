@@ -19,7 +19,7 @@ from rag import __version__
 from service.middleware import BodyLimit, RequestTelemetry, declare_routes
 from service.problems import add_problem_handlers
 from service.resources import Resources
-from service.routes import answers, documents, operations
+from service.routes import answers, documents, explanations, operations
 
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}
@@ -54,7 +54,7 @@ def create_app(resources: Resources) -> FastAPI:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
     app.add_middleware(RequestTelemetry)
     add_problem_handlers(app)
-    for router in (answers.router, documents.router, operations.router):
+    for router in (answers.router, explanations.router, documents.router, operations.router):
         app.include_router(router)
         declare_routes(route.path for route in router.routes if isinstance(route, APIRoute))
     app.mount("/page", _PageFiles(directory=_PAGE))

@@ -2,7 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from rag.types import ScoredChunk
 
@@ -10,6 +12,43 @@ _WORD = re.compile(r"\w+")
 _SHINGLE_WORDS = 5
 
 Shingles = frozenset[tuple[str, ...]]
+
+
+Fate = Literal["taken", "beyond_limit", "repeats", "document_has_its_share"]
+"""beyond_limit: others are better. repeats: a better one says the same. document_has_its_share: others came first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A passage that came into question, and what became of it."""
+
+    hit: ScoredChunk
+    fate: Fate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The passages that are used, best first, and every candidate in the order in which it came."""
+
+    hits: Sequence[ScoredChunk]
+    candidates: Sequence[Candidate]
+
+
+def choose(candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per_document: int | None) -> Chosen:
+    """Duplicates go first: one document's second passage must not stand behind a third copy of its first."""
+    distinct = list(without_duplicates(candidates, overlap=overlap))
+    hits = (list(spread(distinct, per_document=per_document)) if per_document else distinct)[:limit]
+    # By identity: each list holds the very candidates, and to compare passages is to compare their texts.
+    taken, kept, best = ({id(hit) for hit in some} for some in (hits, distinct, distinct[:limit]))
+
+    def fate_of(hit: ScoredChunk) -> Fate:
+        if id(hit) in taken:
+            return "taken"
+        if id(hit) not in kept:
+            return "repeats"
+        return "document_has_its_share" if id(hit) in best else "beyond_limit"
+
+    return Chosen(hits=hits, candidates=[Candidate(hit=hit, fate=fate_of(hit)) for hit in candidates])
 
 
 def without_duplicates(hits: Iterable[ScoredChunk], *, overlap: float) -> Iterator[ScoredChunk]:

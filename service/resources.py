@@ -15,6 +15,7 @@ from rag.store.factory import open_reader
 from rag.store.traced import TracedReader
 from service.answering import Answerer
 from service.drift.watching import DriftWatch, open_drift_watch
+from service.explaining import Explanations
 from service.generation.endpoint import open_endpoint
 from service.generation.factory import build_generator
 from service.judging import calibration
@@ -41,6 +42,7 @@ class Resources:
     store: StoreReader
     inbox: Inbox
     answerer: Answerer
+    explanations: Explanations
     prompts: AnswerPrompts
 
 
@@ -95,5 +97,6 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 drift,
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
+            explanations=Explanations(settings.explanations, embedder.identity),
             prompts=prompts,
         )

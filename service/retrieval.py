@@ -2,13 +2,12 @@
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from rag.store.base import StoreReader
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk, Vector
-from service.diversity import spread, without_duplicates
+from service.diversity import Candidate, choose
 from service.expansion import around, expand
 from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
 from service.quoting import coverage
@@ -25,10 +24,13 @@ _MIN_CANDIDATES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The best passages, best first, and how far they were reranked: None where there is no reranker."""
+    """The best passages, best first."""
 
     hits: Sequence[ScoredChunk]
+    candidates: Sequence[Candidate]
+    """All that were considered, in the order of search and reranking."""
     reranking: Extent | None
+    """How far they were reranked; None where there is no reranker."""
 
 
 class Retriever:
@@ -63,9 +65,15 @@ class Retriever:
             reranked = await self._reranker.rerank(question, candidates, seconds=until - time.perf_counter())
             candidates, extent = reranked.hits, reranked.extent
             watch.lap("rerank")
-        hits = self._choose(candidates, limit)
-        RETRIEVED_CHUNKS.observe(len(hits))
-        return Found(hits=hits, reranking=extent)
+        chosen = choose(
+            candidates,
+            limit=limit,
+            overlap=self._settings.duplicate_overlap,
+            per_document=self._settings.per_document,
+        )
+        RETRIEVED_CHUNKS.observe(len(chosen.hits))
+        PASSED_OVER.inc(sum(candidate.fate != "taken" for candidate in chosen.candidates[:limit]))
+        return Found(hits=chosen.hits, candidates=chosen.candidates, reranking=extent)
 
     def to_query(self, question: str, vector: Vector) -> Query:
         """What the question asks the store for."""
@@ -91,15 +99,6 @@ class Retriever:
     def _candidates_for(self, limit: int) -> int:
         readable = self._reranker.candidates if self._reranker else 0
         return max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT, readable)
-
-    def _choose(self, candidates: Sequence[ScoredChunk], limit: int) -> list[ScoredChunk]:
-        """Duplicates go first: one document's second passage must not stand behind a third copy of its first."""
-        hits: Iterable[ScoredChunk] = without_duplicates(candidates, overlap=self._settings.duplicate_overlap)
-        if self._settings.per_document:
-            hits = spread(hits, per_document=self._settings.per_document)
-        chosen = list(islice(hits, limit))
-        PASSED_OVER.inc(sum(hit not in chosen for hit in candidates[:limit]))
-        return chosen
 
 
 def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:

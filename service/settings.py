@@ -127,6 +127,13 @@ class PromptSettings(Part):
     percent: float = Field(0.0, ge=0, le=100, description="Percentage of questions that get the alternative.")
 
 
+class ExplanationSettings(Part):
+    """How long `GET /v1/answers/{id}/explain` can say why: questions and passages are kept in memory for it."""
+
+    answers: int = Field(200, ge=0, description="Answers that can be explained, the latest ones; 0: none.")
+    seconds: int = Field(900, ge=0, description="How long an answer can be explained.")
+
+
 class JudgeSettings(Part):
     """A language model that judges answers, in evaluations and on a sample of live ones."""
 
@@ -170,6 +177,7 @@ class Settings(KernelSettings):
     retrieval: RetrievalSettings = Field(RetrievalSettings(), description="What answers draw on.")
     answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
     prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")
+    explanations: ExplanationSettings = Field(ExplanationSettings(), description="What is kept to explain answers.")
     judge: JudgeSettings = Field(JudgeSettings(), description="Who judges answers.")
     drift: DriftSettings = Field(DriftSettings(), description="What questions are compared with.")
     mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and runs.")

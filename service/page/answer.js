@@ -1,6 +1,7 @@
 /** One answer on the page: its text as it streams, its citations, its passages and its stages. */
 
 import { counted } from "./counted.js";
+import { createExplanation } from "./explain.js";
 import { pathOf } from "./path.js";
 import { readPieces } from "./pieces.js";
 import { instantiate } from "./template.js";
@@ -56,6 +57,7 @@ export function createAnswer(question, passage) {
     drawWaterfall(view.waterfall, answer.timings);
     view.usage.textContent = usageOf(answer);
     view.stages.hidden = false;
+    view.element.append(createExplanation(answer.id));
   }
 
   function stopped() {

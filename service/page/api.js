@@ -13,6 +13,12 @@ import { currentKey, replaceKey } from "./key.js";
  * @typedef {{id: string, title: string, uri: string, chunks: number, ingested_at: string,
  *   state: "queued" | "processing" | "ready" | "rejected", reason?: string,
  *   update?: {state: "queued" | "processing" | "rejected", reason: string | null} | null}} Document
+ * @typedef {{id: string, refused: boolean, nearness: number, min_similarity: number, reranking: string | null,
+ *   candidates: {n: number | null, title: string, heading_path: string[], similarity: number, bm25: number | null,
+ *     score: number, rerank_score: number | null, fate: string, cited: boolean}[],
+ *   prompt: {system: string, user: string, parts: {name: string, characters: number, tokens: number | null}[]} | null,
+ *   versions: {model: string, prompt: {name: string, version: string, hash: string} | null, embedder: string,
+ *     reranker: string | null, collection: string}}} Explanation
  */
 
 /** Its message is a sentence for whoever sits at the page, and says what to do. */
@@ -41,6 +47,12 @@ export async function* streamAnswer(request, signal) {
     if (event === "done") return;
   }
   throw brokenOff();
+}
+
+/** @returns {Promise<Explanation>} */
+export async function explainAnswer(id) {
+  const response = await send("GET", `/v1/answers/${encodeURIComponent(id)}/explain`);
+  return response.json();
 }
 
 /** @returns {Promise<Document[]>} */

@@ -53,7 +53,8 @@ async def answer(
     """Answers from the documents, with citations: as JSON, or as server-sent events with `"stream": true`."""
     inquiry = _to_inquiry(body, request, held, scope)
     prompt = _choose_prompt(held, x_prompt_version, key=f"{scope.tenant}\n{x_prompt_key or body.question}")
-    events = held.answerer.answer(replace(inquiry, mode=body.mode, prompt=prompt))
+    inquiry = replace(inquiry, mode=body.mode, prompt=prompt)
+    events = held.explanations.keeping(inquiry, held.answerer.answer(inquiry))
     # The first event waits for the first piece: what fails before it is a status, not a broken stream.
     first = await while_connected(request, anext(events))
     if body.stream:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rag.types import ScoredChunk, Vector
-from service.generation.base import Usage
+from service.diversity import Candidate
+from service.generation.base import Prompt, Usage
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.reranking.budgeted import Extent
 from service.stopwatch import Stopwatch
@@ -18,6 +19,8 @@ class Material:
     question: str
     vector: Vector
     hits: Sequence[ScoredChunk]
+    candidates: Sequence[Candidate] = ()
+    """What `hits` were chosen from, in the order of search and reranking."""
     reranking: Extent | None = None
     """How far the reranker came; None where there is none."""
     prompt: PromptTemplate | None = None
@@ -32,8 +35,16 @@ class Cited:
     quote: str | None = None
 
 
-Piece = str | Cited | Usage | PromptVersion
-"""Text as it grows, what it rests on, what it cost, and which prompt asked for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Says what the model is given to read."""
+
+    version: PromptVersion
+    prompt: Prompt
+
+
+Piece = str | Cited | Usage | Asked
+"""Text as it grows, what it rests on, what it cost, and what asked for it."""
 
 
 class Writer(Protocol):

@@ -8,7 +8,7 @@ from service.prompting.base import PromptTemplate
 from service.prompting.filling import fill_rewrite
 from service.quoting import Sentence, is_supported, split_sentences
 from service.stopwatch import Stopwatch
-from service.writing.base import Material, Piece
+from service.writing.base import Asked, Material, Piece
 from service.writing.quote import Quoter, cite
 
 _SENTENCES = 3
@@ -30,7 +30,7 @@ class CheckedWriter:
         quotes = await self._quoter.pick(material)
         prompt = fill_rewrite(self._template, material.question, [quote.text for quote in quotes])
         watch.lap("prompt")
-        yield self._template.version
+        yield Asked(version=self._template.version, prompt=prompt)
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:

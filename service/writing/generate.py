@@ -8,7 +8,7 @@ from service.generation.base import Generator
 from service.prompting.base import PromptTemplate
 from service.prompting.filling import fill_answer
 from service.stopwatch import Stopwatch
-from service.writing.base import Cited, Material, Piece
+from service.writing.base import Asked, Cited, Material, Piece
 
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
@@ -28,7 +28,7 @@ class GenerateWriter:
         template = material.prompt or self._template
         prompt = fill_answer(template, material.question, material.hits)
         watch.lap("prompt")
-        yield template.version
+        yield Asked(version=template.version, prompt=prompt)
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:

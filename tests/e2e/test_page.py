@@ -4,6 +4,7 @@ The pictures of the documentation are taken on the way; RAG_TEST_SCREENSHOTS=<fo
 """
 
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -151,3 +152,14 @@ async def take_documents(browser: Browser, plant: Service, picture: Path) -> Non
     async with open_page(browser, plant.url, **options) as page:
         await expect(row(page, "incident-log.md")).to_contain_text("Processing")
         await page.screenshot(path=picture)
+
+
+async def test_an_answer_says_why(page: Page) -> None:
+    answer = await ask(page, "What does error E1234 mean?", "generate")
+    await answer.get_by_text("Why this answer?").click()
+    rows = answer.get_by_role("table").get_by_role("row")
+    await expect(rows.filter(has_text="Faults")).to_contain_text(re.compile("cited|taken"))
+    await expect(answer.get_by_text("The nearest passage reaches")).to_be_visible()
+    await answer.get_by_text("What the model read").click()
+    await expect(answer.locator("pre").filter(has_text="What does error E1234 mean?")).to_be_visible()
+    await expect(answer.get_by_text("system: about")).to_be_visible()

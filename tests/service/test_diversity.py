@@ -1,6 +1,6 @@
 """Duplicates give way, and one document leaves room for others."""
 
-from service.diversity import spread, without_duplicates
+from service.diversity import choose, spread, without_duplicates
 from tests.service.passages import hit, texts
 
 LONG = (
@@ -36,3 +36,17 @@ def test_passages_without_words_are_kept_apart_only_once():
 def test_one_document_has_its_share_first_and_the_rest_when_nothing_else_is_left():
     hits = [hit(f"a{n}", document="a") for n in range(4)] + [hit("b", document="b")]
     assert texts(spread(hits, per_document=2)) == ["a0", "a1", "b", "a2", "a3"]
+
+
+def test_every_candidate_is_told_what_became_of_it():
+    hits = [
+        hit("first of a", document="a"),
+        hit("First of a.", document="copy"),
+        hit("second of a", document="a"),
+        hit("of b", document="b"),
+        hit("of c", document="c"),
+    ]
+    chosen = choose(hits, limit=2, overlap=0.9, per_document=1)
+    assert texts(chosen.hits) == ["first of a", "of b"]
+    fates = ["taken", "repeats", "document_has_its_share", "taken", "beyond_limit"]
+    assert [(it.hit, it.fate) for it in chosen.candidates] == list(zip(hits, fates, strict=True))

@@ -1,0 +1,80 @@
+"""What is kept about answers: for whom, for how long, and how many."""
+
+import pytest
+
+from rag.errors import NotFound
+from rag.types import EmbedderIdentity, Scope
+from service.answering import Answer, Inquiry
+from service.explaining import Explanations
+from service.generation.base import Prompt, Usage
+from service.prompting.base import PromptVersion
+from service.settings import ExplanationSettings
+from service.writing.base import Asked, Material
+from tests.contracts.store import direction
+from tests.service.passages import hit
+
+OURS, THEIRS = Scope(tenant="ours"), Scope(tenant="theirs")
+VERSION = PromptVersion(name="answer", version="v1", hash="0" * 12)
+
+
+def answer(identifier: str, *, usage: Usage | None = None, asked: Asked | None = None) -> Answer:
+    return Answer(
+        id=identifier,
+        text="In 1932 [1].",
+        refused=False,
+        citations=[],
+        usage=usage,
+        timings={"total": 1.0},
+        model="told",
+        mode="generate",
+        material=Material(question="When?", vector=direction(0), hits=[hit("In 1932.")]),
+        asked=asked,
+    )
+
+
+async def kept(*answers: Answer, scope: Scope = OURS, **settings: int) -> Explanations:
+    explanations = Explanations(ExplanationSettings(**settings), EmbedderIdentity(model="m", dimension=4))
+
+    async def events():
+        for given in answers:
+            yield given
+
+    inquiry = Inquiry(scope=scope, question="When?", limit=3)
+    assert [event async for event in explanations.keeping(inquiry, events())] == list(answers)
+    return explanations
+
+
+async def test_an_answer_is_explained_to_its_tenant_only():
+    explanations = await kept(answer("a"))
+    assert explanations.explain(OURS, "a").answer.id == "a"
+    with pytest.raises(NotFound, match="Nothing is kept"):
+        explanations.explain(THEIRS, "a")
+
+
+async def test_the_oldest_go_first():
+    explanations = await kept(answer("a"), answer("b"), answer("c"), answers=2)
+    assert [explanations.explain(OURS, name).answer.id for name in "bc"] == ["b", "c"]
+    with pytest.raises(NotFound):
+        explanations.explain(OURS, "a")
+
+
+@pytest.mark.parametrize("settings", [{"answers": 0}, {"seconds": 0}])
+async def test_nothing_is_kept_where_nothing_shall_be(settings):
+    explanations = await kept(answer("a"), **settings)
+    with pytest.raises(NotFound, match="RAG_EXPLANATIONS__ANSWERS"):
+        explanations.explain(OURS, "a")
+
+
+async def test_the_tokens_of_a_prompt_are_shared_out_by_length():
+    passage = hit("In 1932.").chunk.passage
+    asked = Asked(version=VERSION, prompt=Prompt(system="x" * 40, user=passage.ljust(60)))
+    usage = Usage(prompt_tokens=50, completion_tokens=4)
+    explanations = await kept(answer("a", usage=usage, asked=asked), answer("b", asked=asked), answer("c"))
+    parts = explanations.explain(OURS, "a").prompt_parts
+    assert [(part.name, part.characters, part.tokens) for part in parts] == [
+        ("system", 40, 20),
+        ("passages", len(passage), len(passage) // 2),
+        ("question", 60 - len(passage), 30 - len(passage) // 2),
+    ]
+    assert [part.tokens for part in explanations.explain(OURS, "b").prompt_parts] == [None] * 3
+    assert explanations.explain(OURS, "c").prompt_parts == ()
