@@ -77,6 +77,12 @@ export async function deleteDocument(id) {
   await send("DELETE", documentPath(id));
 }
 
+/** What the service measures of itself, in Prometheus's text format. */
+export async function readMetrics() {
+  const response = await send("GET", "/metrics", { headers: { Accept: "text/plain" } });
+  return response.text();
+}
+
 const documentPath = (id) => `/v1/documents/${encodeURIComponent(id)}`;
 
 async function send(method, path, { headers = {}, ...rest } = {}) {

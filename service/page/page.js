@@ -4,7 +4,9 @@ import { openAsk } from "./ask.js";
 import { openDocuments } from "./documents.js";
 import { acceptDrops } from "./drop.js";
 import { changeKey, currentKey } from "./key.js";
+import { openOperate } from "./operate/operate.js";
 import { openPassage } from "./passage.js";
+import { openViews } from "./views.js";
 
 const passage = openPassage(document.getElementById("passage"));
 const ask = openAsk({ passage });
@@ -20,3 +22,4 @@ key.addEventListener("click", async () => {
 });
 
 documents.load();
+openViews({ operate: openOperate(document.getElementById("view-operate")) });
