@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,6 +41,10 @@ class FakeService:
     seconds_per_state: float = 0.1
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    metrics: Callable[[], str] = lambda: generate_latest().decode()
+    """Raises a Problem where they are not to be had."""
+    looks: int = 0
+    """How often the metrics were asked for."""
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client leaves a stream before its end."""
     url: str = ""
@@ -65,6 +70,7 @@ class FakeService:
             routes=[
                 Route("/", lambda _: FileResponse(PAGE / "index.html")),
                 Mount("/page", StaticFiles(directory=PAGE)),
+                Route("/metrics", self._get_metrics),
                 Route("/v1/answers", self._post_answer, methods=["POST"]),
                 Route("/v1/documents", self._list_documents),
                 Route("/v1/documents/{id}", self._put_document, methods=["PUT"]),
@@ -102,6 +108,10 @@ class FakeService:
                 raise
 
         return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async def _get_metrics(self, _: Request) -> Response:
+        self.looks += 1
+        return PlainTextResponse(self.metrics())
 
     async def _list_documents(self, _: Request) -> Response:
         return JSONResponse({"documents": list(self.documents.values())})

@@ -5,7 +5,7 @@
 
 import { quantileOf } from "./quantile.js";
 import { increaseOf, increasesOf, ratesOf, valuesOf } from "./span.js";
-import { COUNT, PER_SECOND, SECONDS, SHARE } from "./units.js";
+import { AT_ONCE, COUNT, PER_SECOND, SECONDS, SHARE } from "./units.js";
 
 /**
  * @typedef {{before: import("./span.js").Look, now: import("./span.js").Look}} Span
@@ -36,7 +36,7 @@ export const PANELS = [
     title: "Time by stage",
     tells: "Seconds that each stage takes in one second, so how many answers are in it. The widest band is where to look first.",
     nothing: "No requests",
-    unit: COUNT,
+    unit: AT_ONCE,
     isStacked: true,
     read(span) {
       const rates = ratesOf(span, "rag_stage_duration_seconds_sum", { by: "stage" });

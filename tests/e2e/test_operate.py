@@ -1,0 +1,46 @@
+"""The view of the operator on the real service: questions are asked, and its graphs tell what happened."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from evals.performance.programs import Service
+from tests.browser import browser, open_page  # noqa: F401
+from tests.page.graphs import graph, now, quantile
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+QUESTION = "What does error E1234 mean?"
+_LOOK_MS = 15_000
+
+
+async def test_what_was_asked_is_what_the_graphs_show(running: Service, browser: Browser) -> None:  # noqa: F811
+    async with open_page(browser, running.url) as page:
+        await page.get_by_role("link", name="Operate").click()
+        await expect(graph(page, "Requests in flight").locator("svg")).to_be_visible()
+        before = running.http.get("/metrics").text
+        for _ in range(6):
+            assert running.ask(QUESTION, mode="quote").status_code == 200
+        assert running.ask("Which orchestra plays tonight in Vienna?").json()["refused"]
+        after = running.http.get("/metrics").text
+        await expect(row(page, "Refusals", "refused")).to_contain_text("14.3 %", timeout=_LOOK_MS)
+
+        # The refusal too has a first token.
+        for name, q in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items():
+            expected = quantile(q, before, after, "rag_time_to_first_token_seconds")
+            assert await now(page, "Time to first token", name) == pytest.approx(expected)
+        await expect(graph(page, "Time to first token").locator("path")).to_have_count(3)
+        for stage in ("embed", "search", "first token"):
+            assert await now(page, "Time by stage", stage) > 0
+        await expect(graph(page, "Requests by outcome").locator("path.band")).not_to_have_count(0)
+        assert await now(page, "Requests by outcome", "ok") > 0
+        assert await now(page, "Documents on their way", "queued") == 0
+        await expect(graph(page, "How full the gates are").locator("svg")).to_be_visible()
+        await expect(page.get_by_role("region", name="Drift")).to_contain_text("There is no reference")
+        named = await graph(page, "Time to first token").get_by_role("img").get_attribute("aria-label")
+        assert re.match(r"Time to first token\. p50: now [\d.,]+ m?s, at most", named)
+
+
+def row(page: Page, title: str, series: str) -> Locator:
+    return graph(page, title).get_by_role("row").filter(has=page.get_by_role("rowheader", name=series))

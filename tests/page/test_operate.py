@@ -1,0 +1,206 @@
+"""The view of the operator, on the service's real metrics, which the tests move."""
+
+import math
+import re
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+from prometheus_client import generate_latest
+
+import rag.metrics
+from service import metrics
+from tests.page.fake_service import FakeService
+from tests.page.graphs import drawn, graph, now, quantile
+from tests.page.script import Problem, document
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+_LOOK_SECONDS = 3
+_NEAR_BINS = [0.25, 0.25, 0.25, 0.25]
+
+
+@pytest.fixture(autouse=True)
+def _own_metrics():
+    metrics.DRIFT_OBSERVATIONS.clear()
+    metrics.DRIFT_REFERENCE_RATIO.clear()
+    metrics.DRIFT_REFERENCE_QUESTIONS.clear()
+    metrics.INFLIGHT.set(1)
+
+
+async def open_operate(page: Page) -> None:
+    """The view after its first look, with a clock that only `look_again` moves."""
+    await page.clock.install()
+    await page.reload()
+    await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))
+    await page.get_by_role("link", name="Operate").click()
+    await expect(page.get_by_text("Last look")).to_be_visible()
+
+
+async def look_again(page: Page, seconds: float = _LOOK_SECONDS) -> None:
+    """Returns once the view has seen what is there after so many seconds."""
+    before = await page.get_by_text("Last look").inner_text()
+    await page.clock.run_for(seconds * 1000)
+    await expect(page.get_by_text("Last look")).not_to_have_text(before)
+
+
+async def test_percentiles_drawn_are_those_of_the_metrics(page: Page, service: FakeService) -> None:
+    before = service.metrics()
+    await open_operate(page)
+    for seconds in (0.03, 0.09, 0.2, 0.3, 0.4, 0.7, 0.9, 1.5, 1.7, 4.0):
+        metrics.TIME_TO_FIRST_TOKEN.observe(seconds)
+    await look_again(page)
+
+    for line, (name, q) in enumerate({"p50": 0.5, "p95": 0.95, "p99": 0.99}.items()):
+        expected = quantile(q, before, service.metrics(), "rag_time_to_first_token_seconds")
+        assert await now(page, "Time to first token", name) == pytest.approx(expected)
+        assert await drawn(page, "Time to first token", line) == pytest.approx(expected, rel=0.01)
+
+
+async def test_a_minute_without_requests_is_a_gap_and_no_zero(page: Page) -> None:
+    await open_operate(page)
+    first_token = graph(page, "Time to first token")
+    await expect(first_token).to_contain_text("No requests in this time.")
+    await expect(first_token.locator("svg")).to_have_count(0)
+
+    metrics.TIME_TO_FIRST_TOKEN.observe(0.3)
+    await look_again(page)
+    await expect(first_token.locator("path")).to_have_count(3)
+    for _ in range(21):
+        await look_again(page)
+    row = first_token.get_by_role("row").filter(has_text="p95")
+    await expect(row).to_contain_text("no requests")
+    await expect(row).to_contain_text("488 ms")
+
+
+async def test_stages_outcomes_gates_refusals_and_documents_are_told(page: Page, service: FakeService) -> None:
+    service.documents["late"] = document("late", state="queued")
+    service.documents["tour.md"]["update"] = {"state": "processing", "reason": None}
+    rag.metrics.GATE_CAPACITY.labels("generator").set(68)
+    rag.metrics.GATE_DEPTH.labels("generator").set(17)
+    await open_operate(page)
+    metrics.STAGE_SECONDS["embed"].observe(0.3)
+    metrics.STAGE_SECONDS["generate"].observe(1.2)
+    for outcome, count in {"ok": 6, "error": 3}.items():
+        metrics.REQUESTS.labels("/v1/answers", outcome).inc(count)
+    metrics.REQUESTS.labels("/metrics", "ok").inc(100)
+    metrics.ANSWERS.labels("quote").inc(3)
+    metrics.ANSWERS.labels("refused").inc(1)
+    metrics.INFLIGHT.set(5)
+    await look_again(page)
+
+    assert await now(page, "Time by stage", "embed") == pytest.approx(0.1, rel=0.1)
+    assert await now(page, "Time by stage", "generate") == pytest.approx(0.4, rel=0.1)
+    assert await now(page, "Requests by outcome", "ok") == pytest.approx(2, rel=0.1)
+    assert await now(page, "Requests by outcome", "error") == pytest.approx(1, rel=0.1)
+    assert await now(page, "Requests in flight", "in flight") == 4
+    assert await now(page, "How full the gates are", "generator") == 0.25
+    assert await now(page, "Refusals", "refused") == 0.25
+    assert await now(page, "Documents on their way", "queued") == 1
+    assert await now(page, "Documents on their way", "processing") == 1
+    alternative = await graph(page, "Requests by outcome").get_by_role("img").get_attribute("aria-label")
+    assert "error: now" in alternative
+    assert await drawn(page, "How full the gates are", 0) == pytest.approx(0.25, rel=0.01)
+
+
+async def test_without_a_reference_the_panel_of_drift_says_how_to_make_one(page: Page) -> None:
+    await open_operate(page)
+    drift = page.get_by_role("region", name="Drift of the questions")
+    await expect(drift).to_contain_text("python -m evals reference questions.jsonl")
+    await expect(drift.get_by_role("listitem")).to_have_count(0)
+
+
+async def test_psi_is_that_of_the_counters_and_beyond_chance_it_is_called_moved(page: Page) -> None:
+    counts = {"similarity": [55, 15, 15, 15], "margin": [27, 23, 26, 24], "answer_words": [1, 0, 0, 0]}
+    for feature, found in counts.items():
+        metrics.DRIFT_REFERENCE_QUESTIONS.labels(feature, "r2").set(500)
+        # What was counted against an earlier reference is no longer of interest.
+        metrics.DRIFT_OBSERVATIONS.labels(feature, "0", "r1").inc(500)
+        for number, (ratio, count) in enumerate(zip(_NEAR_BINS, found, strict=True)):
+            metrics.DRIFT_REFERENCE_RATIO.labels(feature, str(number), "r2").set(ratio)
+            metrics.DRIFT_OBSERVATIONS.labels(feature, str(number), "r2").inc(count)
+    await open_operate(page)
+
+    def feature(name: str) -> Locator:
+        return page.get_by_role("region", name="Drift").get_by_role("listitem").filter(has_text=name)
+
+    for name in ("similarity", "margin"):
+        shares = [count / sum(counts[name]) for count in counts[name]]
+        expected = sum((a - e) * math.log(a / e) for a, e in zip(shares, _NEAR_BINS, strict=True))
+        assert float(await feature(name).locator("data").get_attribute("value")) == pytest.approx(expected)
+    await expect(feature("similarity")).to_contain_text("moved")
+    # The 99 % quantile of chi-squared with three degrees is 11.345.
+    await expect(feature("margin")).to_contain_text(f"chance: up to {11.345 * (1 / 100 + 1 / 500):.2f}")
+    await expect(feature("margin")).not_to_contain_text("moved")
+    await expect(feature("answer words")).to_contain_text("1 question so far, 20 are needed")
+
+
+async def test_it_looks_only_while_it_is_open_and_not_paused(page: Page, service: FakeService) -> None:
+    await page.clock.install()
+    await page.reload()
+    await page.clock.run_for(10_000)
+    assert service.looks == 0
+    await open_operate(page)
+    await page.get_by_role("button", name="Pause").click()
+    seen = service.looks
+    await page.clock.run_for(10_000)
+    assert service.looks == seen
+    await page.get_by_role("button", name="Go on").click()
+    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    await look_again(page)
+
+    await page.get_by_role("link", name="Ask").click()
+    await expect(page.get_by_role("heading", name="Ask your documents")).to_be_focused()
+    seen = service.looks
+    await page.clock.run_for(10_000)
+    assert service.looks == seen
+    await page.go_back()
+    await expect(page.get_by_role("heading", name="Operate")).to_be_focused()
+    assert await page.title() == "Operate · Groundwork"
+
+
+async def test_where_the_metrics_are_kept_elsewhere_it_says_what_to_do(page: Page, service: FakeService) -> None:
+    def kept() -> str:
+        raise Problem(404, "Not found", "There is nothing at this address.")
+
+    service.metrics = kept
+    await page.get_by_role("link", name="Operate").click()
+    failure = page.get_by_role("main").get_by_role("alert")
+    await expect(failure).to_contain_text("There is nothing at this address.")
+    await expect(failure).to_contain_text("“make report” draws them from Prometheus")
+
+    service.metrics = lambda: "<html>a page of somebody else's</html>"
+    await expect(failure).to_contain_text("What answers at /metrics is not this service.")
+
+
+async def test_where_the_metrics_need_a_key_it_is_asked_for_once(page: Page, service: FakeService) -> None:
+    def refused() -> str:
+        raise Problem(401, "Unauthorized", "The metrics need a key.")
+
+    service.metrics = refused
+    await page.get_by_role("link", name="Operate").click()
+    await page.get_by_role("dialog", name="API key").get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_role("main").get_by_role("alert")).to_contain_text("The metrics need a key.")
+    await expect(page.get_by_role("button", name="Go on")).to_be_visible()
+
+
+async def test_when_another_process_answers_the_graphs_begin_anew(page: Page, service: FakeService) -> None:
+    await open_operate(page)
+    metrics.TIME_TO_FIRST_TOKEN.observe(0.3)
+    await look_again(page)
+    await expect(graph(page, "Time to first token").locator("path")).to_have_count(3)
+
+    text = re.sub(r"(?m)^process_start_time_seconds .*$", "process_start_time_seconds 1", generate_latest().decode())
+    service.metrics = lambda: text
+    await look_again(page)
+    await expect(graph(page, "Time to first token")).to_contain_text("No requests in this time.")
+    await expect(page.get_by_role("status").filter(has_text="Another process answered")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 1024])
+async def test_it_fits_on_small_screens_too(page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 740})
+    await open_operate(page)
+    metrics.TIME_TO_FIRST_TOKEN.observe(0.3)
+    await look_again(page)
+    await expect(graph(page, "Time to first token").locator("svg")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
