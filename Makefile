@@ -6,6 +6,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 DOCS ?= README.md docs
 EVAL ?= .eval
+PROMETHEUS ?= http://127.0.0.1:9090
+SINCE ?= 1h
+REPORT ?= .report
 export RAG_DATA_DIR ?= .data
 
 # uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
@@ -18,7 +21,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently run test faults gameday check eval gate eval-accept bench constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently run test faults gameday check eval gate eval-accept bench report constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +63,9 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 	@$(BIN)/python -m ingest export
 	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(RAG_DATA_DIR)/bench-ingestion.json
 	@$(BIN)/python -m evals serving --json $(RAG_DATA_DIR)/bench-serving.json
+
+report: setup-dev ## graphs from a Prometheus as pictures and one HTML file: PROMETHEUS=URL SINCE=1h REPORT=.report
+	@$(BIN)/python -m dashboards.report --prometheus $(PROMETHEUS) --since $(SINCE) --out $(REPORT)
 
 setup: .venv/.ready ## make .venv with what the service needs
 

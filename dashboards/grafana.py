@@ -23,6 +23,11 @@ class Query:
     legend: str = ""
     exemplars: bool = False
 
+    @property
+    def text(self) -> str:
+        """With the matchers of every selector; Grafana's variables are still in it."""
+        return self.expression.replace("$on", _ON)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
@@ -166,7 +171,7 @@ def _target(letter: str, panel: Panel, query: Query) -> dict[str, Any]:
     return {
         "refId": letter,
         "datasource": _DATASOURCE,
-        "expr": query.expression.replace("$on", _ON),
+        "expr": query.text,
         "legendFormat": query.legend or "__auto",
         "exemplar": query.exemplars,
         "format": "heatmap" if panel.kind == "heatmap" else "time_series",

@@ -1,12 +1,15 @@
 """Every panel and every rule, evaluated by a real Prometheus that watches the real programs under a short load."""
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from dashboards.report.choice import chosen_panels
 from evals.performance.programs import Service, ingest
 from tests.drift.expressions import RULE_FILES, panel_expressions, rule_expressions, rules, runbook_expressions
 from tests.fakes.servers import ModelServer, in_thread, serve, verdict
@@ -144,3 +147,15 @@ def test_no_label_grows_with_what_users_send(watch):
     assert "a-document-that-is-not-there" not in text
     assert "/no/such/page" not in text
     assert not re.search(r"E1234|Mona", text)
+
+
+def test_a_report_draws_what_prometheus_knows(watch, tmp_path):
+    command = [sys.executable, "-m", "dashboards.report", "--prometheus", watch.prometheus.url, "--since", "2m"]
+    said = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 0, said.stderr
+    html = (tmp_path / "report.html").read_text()
+    pictures = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert len(pictures) == html.count("<figure>") == len(chosen_panels())
+    # Drift alone has nothing to tell without a reference.
+    assert said.stdout.splitlines()[1:] == ["Nothing in this time: A day's questions against the reference"]
+    assert re.search(r'<th scope="row">p95</th><td>[\d.]+ m?s</td>', html)
