@@ -121,18 +121,18 @@ BOARD = Board(
             panels=[
                 Panel(
                     title="A day's questions against the reference",
-                    description="Population stability index by feature: below 0.1 is little, above 0.2 much. Nothing "
+                    description="Population stability index by feature: below 0.1 is little, above 0.25 much. Nothing "
                     "where no reference was made (`python -m evals reference`).",
                     unit="none",
                     queries=[Query("feature:rag_drift_psi:1d", "{{feature}}")],
-                    thresholds=((0.1, "yellow"), (0.2, "red")),
+                    thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
                 Panel(
                     title="A day's questions against last week's",
                     description="The same index, against the same day a week ago: what is new, whatever the reference.",
                     unit="none",
                     queries=[Query("feature:rag_drift_psi_against_last_week:1d", "{{feature}}")],
-                    thresholds=((0.1, "yellow"), (0.2, "red")),
+                    thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
                 Panel(
                     title="Where questions fall",

@@ -33,7 +33,7 @@ def draw_png(figure: Figure, span: Span) -> bytes:
         # A promise far above everything would press the lines to the ground.
         if value <= 2 * max((line.highest for line in figure.lines), default=0.0):
             axes.axhline(value, linestyle=(0, (6, 4)), linewidth=1, color=_COLOURS.get(colour, colour))
-    axes.set_xlim(date2num(times[0]), date2num(times[-1]))
+    axes.set_xlim(date2num(times[0]), date2num(times[-1]))  # type: ignore[no-untyped-call]  # left out by matplotlib
     axes.set_ylim(bottom=0)
     axes.set_title(figure.panel.title, loc="left")
     axes.set_xlabel("UTC")
