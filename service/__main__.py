@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import errno
+import gc
 import signal
 import socket
 import sys
@@ -119,9 +120,16 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=settings.drain_seconds,
         )
+        _spare_what_stays()
         _say(_welcome(settings, listener.getsockname()[1]))
         _leave_signals_to_uvicorn()
         await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _spare_what_stays() -> None:
+    """Modules and models live as long as the process: the collector need not look at them again with every request."""
+    gc.collect()
+    gc.freeze()
 
 
 def _leave_signals_to_uvicorn() -> None:
