@@ -1,27 +1,26 @@
 """What an answer is made of: embed the question, search, write from what was found, cite it."""
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 import structlog
 
 from rag.embedding.base import Embedder
-from rag.errors import BadResponse, GroundworkError
+from rag.errors import BadResponse
 from rag.tracing.spans import exemplar
-from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk
+from rag.types import EVERYTHING, ChunkFilter, Scope
+from service.drafting import Answer, Citation, Draft
 from service.drift.watching import DriftWatch
-from service.generation.base import Usage
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
-from service.metrics import ANSWERS, CITED_ANSWERS, PROMPT_ANSWERS, TIME_TO_FIRST_TOKEN, TOKENS
-from service.prompting.base import PromptTemplate, PromptVersion
-from service.reranking.budgeted import Extent
+from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN
+from service.prompting.base import PromptTemplate
 from service.retrieval import Retriever
 from service.settings import Mode
 from service.stopwatch import Stopwatch, counting_failure
-from service.writing.base import Asked, Cited, Material, Piece, Writer
+from service.writing.base import Material, Piece, Writer
 
 log = structlog.get_logger()
 
@@ -44,44 +43,6 @@ class Inquiry:
     """What the model is told where it writes the whole answer; None: the service's own version."""
     arrived: float | None = None
     """`perf_counter()` when the request came in, which is where the user's time to first token begins."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
-    """A passage under the number that the answer's markers use."""
-
-    number: int
-    hit: ScoredChunk
-    quote: str | None = None
-    """The words of the passage that carry the answer, where they are known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The whole result."""
-
-    id: str
-    text: str
-    refused: bool
-    citations: Sequence[Citation]
-    usage: Usage | None
-    timings: dict[str, float]
-    model: str
-    mode: Mode
-    material: Material
-    """What it was written from, or what was not enough to write from."""
-    asked: Asked | None = None
-    """What the model read; None: none was asked."""
-
-    @property
-    def prompt(self) -> PromptVersion | None:
-        """None: no model was asked."""
-        return self.asked.version if self.asked else None
-
-    @property
-    def reranking(self) -> Extent | None:
-        """How far the reranker came in the time there was; None where there is none."""
-        return self.material.reranking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +150,7 @@ class Answerer:
 
     async def _write(self, material: Material, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
         writer = self._writers[mode]
-        draft = _Draft(material)
+        draft = Draft(material)
         began = watch.elapsed
         async with aclosing(writer.write(material, watch)) as pieces:
             with draft.counting_failure():
@@ -217,76 +178,7 @@ class Answerer:
         self._writing_seconds[mode] = (1 - _WEIGHT) * known + _WEIGHT * seconds
 
 
-class _Draft:
-    """An answer as it grows."""
-
-    def __init__(self, material: Material) -> None:
-        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
-        self._material = material
-        self._text: list[str] = []
-        self._quotes: dict[int, str | None] = {}
-        self._usage: Usage | None = None
-        self._asked: Asked | None = None
-
-    def add(self, piece: Piece) -> None:
-        match piece:
-            case str():
-                self._text.append(piece)
-            case Cited():
-                self._quotes.setdefault(piece.number, piece.quote)
-            case Usage():
-                self._usage = piece
-            case Asked():
-                self._asked = piece
-
-    @contextmanager
-    def counting_failure(self) -> Iterator[None]:
-        try:
-            with counting_failure("write"):
-                yield
-        except GroundworkError:
-            self._count("failed")
-            raise
-
-    def to_answer(self, model: str, mode: Mode, watch: Stopwatch) -> Answer:
-        if self._usage:
-            TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
-            TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
-        ANSWERS.labels(mode).inc()
-        citations = self._citations()
-        if citations:
-            CITED_ANSWERS.labels(mode).inc()
-        self._count("cited" if citations else "uncited")
-        answer_id = uuid.uuid4().hex
-        prompt = asdict(self._asked.version) if self._asked else None
-        log.info("question_answered", answer=answer_id, mode=mode, citations=len(citations), prompt=prompt)
-        return Answer(
-            id=answer_id,
-            text="".join(self._text).strip(),
-            refused=False,
-            citations=citations,
-            usage=self._usage,
-            timings=watch.timings(),
-            model=model,
-            mode=mode,
-            material=self._material,
-            asked=self._asked,
-        )
-
-    def _count(self, outcome: str) -> None:
-        if self._asked:
-            version = self._asked.version
-            PROMPT_ANSWERS.labels(version.name, version.version, outcome).inc()
-
-    def _citations(self) -> list[Citation]:
-        return [
-            Citation(number=source.number, hit=source.hit, quote=self._quotes[source.number])
-            for source in self.sources
-            if source.number in self._quotes
-        ]
-
-
-async def _first_text(pieces: AsyncIterator[Piece], draft: _Draft) -> str:
+async def _first_text(pieces: AsyncIterator[Piece], draft: Draft) -> str:
     async for piece in pieces:
         draft.add(piece)
         if isinstance(piece, str):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from rag.errors import NotFound
 from rag.types import EmbedderIdentity, Scope
-from service.answering import Answer, Event, Inquiry
+from service.answering import Event, Inquiry
+from service.drafting import Answer
 from service.retrieval import nearness
 from service.settings import ExplanationSettings
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from rag.inbox.base import Progress
 from rag.types import Chunk, ChunkFilter, DocumentId, MediaType
-from service import answering
+from service import drafting
 from service.reranking.budgeted import Extent
 from service.settings import Mode
 
@@ -80,7 +80,7 @@ class Citation(BaseModel):
     quote: str | None = Field(description="The words of `text` that carry the answer, where they are known.")
 
     @classmethod
-    def from_citation(cls, citation: answering.Citation) -> "Citation":
+    def from_citation(cls, citation: drafting.Citation) -> "Citation":
         chunk = citation.hit.chunk
         return cls(
             n=citation.number,
@@ -128,7 +128,7 @@ class Answer(BaseModel):
     reranking: Extent | None = Field(description="How far the time for the reranker reached; null: there is none.")
 
     @classmethod
-    def from_answer(cls, answer: answering.Answer) -> "Answer":
+    def from_answer(cls, answer: drafting.Answer) -> "Answer":
         usage = answer.usage
         return cls(
             id=answer.id,

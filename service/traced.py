@@ -11,7 +11,8 @@ from rag.tracing import semconv
 from rag.tracing.attributes import content, documents, message
 from rag.tracing.spans import Attributes, inside, is_traced, span, start
 from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk, Vector
-from service.answering import Answer, Answerer, Event, Inquiry
+from service.answering import Answerer, Event, Inquiry
+from service.drafting import Answer
 from service.reranking.budgeted import BudgetedReranker
 from service.retrieval import Found, Retriever
 from service.settings import RetrievalSettings

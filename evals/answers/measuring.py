@@ -18,7 +18,8 @@ from ingest.pipeline import version_of
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from rag.types import DocumentId, RawDocument
-from service.answering import Answer, Inquiry, Sources
+from service.answering import Inquiry, Sources
+from service.drafting import Answer
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
 from service.retrieval import nearness

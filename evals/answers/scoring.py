@@ -4,7 +4,7 @@ import re
 
 from evals.answers.gold import GoldQuestion
 from evals.answers.wording import contains_span, flat, is_exact, token_f1, without_markers
-from service.answering import Answer
+from service.drafting import Answer
 from service.quoting import is_supported, split_sentences
 
 Scores = dict[str, float]

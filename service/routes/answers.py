@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from rag.errors import GroundworkError, InvalidInput
 from rag.types import Scope
-from service import answering, schemas
+from service import answering, drafting, schemas
 from service.answering import Inquiry, Token
 from service.dependencies import Held, ReadingScope
 from service.disconnect import while_connected
@@ -72,7 +72,7 @@ async def search(
     inquiry = _to_inquiry(body, request, held, scope)
     watch = Stopwatch(inquiry.arrived)
     material = await held.answerer.search(inquiry, watch)
-    found = [answering.Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
+    found = [drafting.Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
     results = [schemas.Citation.from_citation(citation) for citation in found]
     return schemas.SearchResponse(results=results, timings=watch.timings(), reranking=material.reranking)
 
@@ -101,7 +101,7 @@ def _choose_prompt(held: Resources, version: str | None, *, key: str) -> PromptT
 
 
 async def _last(events: AsyncIterator[answering.Event]) -> schemas.Answer:
-    [answer] = [event async for event in events if isinstance(event, answering.Answer)]
+    [answer] = [event async for event in events if isinstance(event, drafting.Answer)]
     return schemas.Answer.from_answer(answer)
 
 
@@ -128,7 +128,7 @@ def _to_sse(event: answering.Event) -> str:
             return _sse("sources", json.dumps({"sources": sources}))
         case Token():
             return _sse("token", json.dumps({"text": event.text}))
-        case answering.Answer():
+        case drafting.Answer():
             return _sse("done", _to_json(schemas.Answer.from_answer(event)))
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from service import answering, diversity, explaining, schemas
+from service import diversity, drafting, explaining, schemas
 from service.dependencies import Held, ReadingScope
 from service.reranking.budgeted import Extent
 from service.resources import Resources
@@ -142,7 +142,7 @@ async def explain(answer_id: str, held: Held, scope: ReadingScope) -> Explanatio
     return Explanation.from_explanation(held.explanations.explain(scope, answer_id), held)
 
 
-def _candidates_of(answer: answering.Answer) -> list[Candidate]:
+def _candidates_of(answer: drafting.Answer) -> list[Candidate]:
     numbers = {} if answer.refused else {hit.chunk.id: n for n, hit in enumerate(answer.material.hits, start=1)}
     cited = {citation.number for citation in answer.citations}
     return [

@@ -5,7 +5,8 @@ import pytest
 from evals.answers.gold import GoldQuestion, Place
 from evals.answers.scoring import groundedness, score
 from rag.types import Chunk, DocumentId, ScoredChunk
-from service.answering import NOT_IN_THE_DOCUMENTS, Answer, Citation
+from service.answering import NOT_IN_THE_DOCUMENTS
+from service.drafting import Answer, Citation
 
 PASSAGES = {
     "mill": "The mill was built in 1820 by Anna Berg. It burnt down in 1902.",

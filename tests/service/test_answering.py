@@ -12,7 +12,8 @@ from ingest.settings import Settings as IngestSettings
 from ingest.sources.base import Unit
 from rag.errors import BadResponse, Unavailable
 from rag.types import DocumentId, RawDocument, Scope
-from service.answering import NOT_IN_THE_DOCUMENTS, Answer, Inquiry, Sources, Token
+from service.answering import NOT_IN_THE_DOCUMENTS, Inquiry, Sources, Token
+from service.drafting import Answer
 from service.resources import open_resources
 from service.settings import OpenAIGeneratorSettings, Settings
 from tests.fakes.servers import ModelServer, answering, serve

@@ -4,7 +4,8 @@ import pytest
 
 from rag.errors import NotFound
 from rag.types import EmbedderIdentity, Scope
-from service.answering import Answer, Inquiry
+from service.answering import Inquiry
+from service.drafting import Answer
 from service.explaining import Explanations
 from service.generation.base import Prompt, Usage
 from service.prompting.base import PromptVersion

@@ -10,7 +10,8 @@ from pydantic import HttpUrl
 from structlog.testing import capture_logs
 
 from rag.errors import Misconfigured
-from service.answering import Answer, Inquiry
+from service.answering import Inquiry
+from service.drafting import Answer
 from service.resources import open_resources
 from service.settings import JudgeSettings, OpenAIGeneratorSettings, Settings
 from tests.fakes.servers import JudgeServer, ModelServer, answering, serve, verdict
