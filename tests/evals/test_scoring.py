@@ -1,5 +1,6 @@
 """What an answer is worth, on answers that a person can check at a glance."""
 
+import numpy as np
 import pytest
 
 from evals.answers.gold import GoldQuestion, Place
@@ -7,6 +8,7 @@ from evals.answers.scoring import groundedness, score
 from rag.types import Chunk, DocumentId, ScoredChunk
 from service.answering import NOT_IN_THE_DOCUMENTS
 from service.drafting import Answer, Citation
+from service.writing.base import Material
 
 PASSAGES = {
     "mill": "The mill was built in 1820 by Anna Berg. It burnt down in 1902.",
@@ -32,6 +34,7 @@ def answer(text: str, *cited: str, refused: bool = False) -> Answer:
         timings={"embed": 0.01, "search": 0.02, "prompt": 0.03, "first_token": 0.04, "total": 0.2},
         model="m",
         mode="quote",
+        material=Material(question=QUESTION.text, vector=np.zeros(4, np.float32), hits=[hit(name) for name in cited]),
     )
 
 
