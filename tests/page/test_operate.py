@@ -104,7 +104,7 @@ async def test_stages_outcomes_gates_refusals_and_documents_are_told(page: Page,
 
 async def test_without_a_reference_the_panel_of_drift_says_how_to_make_one(page: Page) -> None:
     await open_operate(page)
-    drift = page.get_by_role("region", name="Drift of the questions")
+    drift = page.get_by_role("region", name="Drift")
     await expect(drift).to_contain_text("python -m evals reference questions.jsonl")
     await expect(drift.get_by_role("listitem")).to_have_count(0)
 
