@@ -111,6 +111,19 @@ BOARD = Board(
                     thresholds=((0.8, "red"),),
                 ),
                 Panel(
+                    title="Spans by what became of them",
+                    description="Per second. failed: the collector did not take them; dropped: too many waited for it; "
+                    "all 0: no collector is configured.",
+                    unit="none",
+                    width=8,
+                    queries=[
+                        Query(
+                            "sum by (job, result) (rate(rag_trace_spans_total{$on}[$__rate_interval]))",
+                            "{{job}} {{result}}",
+                        ),
+                    ],
+                ),
+                Panel(
                     title="Uptime",
                     description="A saw's teeth are restarts.",
                     unit="s",

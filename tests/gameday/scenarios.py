@@ -121,6 +121,13 @@ async def _blocked_loop(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _no_collector(stage: Stage) -> AsyncIterator[None]:
+    await asyncio.to_thread(stage.collector.stop)
+    yield
+    stage.collector.start()
+
+
+@asynccontextmanager
 async def _frozen_service(stage: Stage) -> AsyncIterator[None]:
     stage.service.process.send_signal(signal.SIGSTOP)
     yield
@@ -204,6 +211,13 @@ SCENARIOS = [
         mended="it runs freely",
         alerts=frozenset({"EventLoopBlocked"}),
         broken=_blocked_loop,
+    ),
+    Scenario(
+        title="The collector of traces is gone",
+        done="nothing listens where spans are sent",
+        mended="the collector is started",
+        alerts=frozenset({"TracesLost"}),
+        broken=_no_collector,
     ),
     Scenario(
         title="The service hangs",

@@ -1,4 +1,4 @@
-"""What is broken: the real service and worker, a stand-in model, a Qdrant server's wire, users, and Prometheus."""
+"""What is broken: the real service and worker, a stand-in model, a Qdrant server's wire, a collector, and who asks."""
 
 import asyncio
 import itertools
@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from aiohttp import web
 from evals.performance.programs import Service
 from ingest.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from tests.fakes.collector import collector
 from tests.fakes.qdrant import QdrantServer, open_qdrant
 from tests.fakes.servers import ModelServer, serve
 from tests.faults.workers import start_worker
@@ -92,6 +93,7 @@ class Stage:
         prometheus: PrometheusServer,
         model: Model,
         store: QdrantServer,
+        collector: "TraceCollector",
         worker: "Worker",
     ) -> None:
         self.data_dir = data_dir
@@ -99,6 +101,7 @@ class Stage:
         self.prometheus = prometheus
         self.model = model
         self.store = store
+        self.collector = collector
         self.worker = worker
         self.users = Users(service.url)
 
@@ -107,6 +110,24 @@ class Stage:
         for number in range(count):
             name = f"{os.urandom(4).hex()}-{number}.md"
             await asyncio.to_thread(self.service.put, name, _document(_TOPICS[number % len(_TOPICS)], name).encode())
+
+
+class TraceCollector:
+    """Takes spans at the same port whenever it runs."""
+
+    def __init__(self) -> None:
+        self._port = free_port()
+        self._running = ExitStack()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        self._running.enter_context(collector(self._port))
+
+    def stop(self) -> None:
+        self._running.close()
 
 
 class Worker:
@@ -133,10 +154,16 @@ async def open_stage(folder: Path, *, factor: int) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_qdrant())
         model_url = await stack.enter_async_context(serve("/v1/chat/completions", model))
+        traces = TraceCollector()
+        traces.start()
+        stack.callback(traces.stop)
         settings = {
             "RAG_STORE__KIND": "server",
             "RAG_STORE__URL": "http://127.0.0.1:1",
             "RAG_STORE__GRPC_PORT": str(store.port),
+            "RAG_TRACING__ENDPOINT": traces.url,
+            # Batches as often as the quicker clock looks.
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
         }
         # One death in the middle of a document is enough for a dead letter here.
         worker = Worker(data_dir, worker_port, settings | {"RAG_WORKER_ATTEMPTS": "1"})
@@ -148,7 +175,7 @@ async def open_stage(folder: Path, *, factor: int) -> AsyncIterator[Stage]:
             "groundwork-worker": f"127.0.0.1:{worker_port}",
         }
         prometheus = await _enter(stack, watched(folder / "prometheus", targets, shortened(factor)))
-        stage = Stage(data_dir, service, prometheus, model, store, worker)
+        stage = Stage(data_dir, service, prometheus, model, store, traces, worker)
         await stage.upload(len(_TOPICS))
         users = asyncio.create_task(stage.users.run())
         while len(await asyncio.to_thread(prometheus.query, "up == 1")) < len(targets):  # noqa: ASYNC110
