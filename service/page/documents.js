@@ -40,8 +40,10 @@ export function openDocuments({ onChange }) {
   async function load() {
     failure.textContent = "";
     await attempt(async () => {
+      const before = [...documents.keys()];
       const listed = await listDocuments();
-      [...documents.keys()].forEach(forget);
+      // What was dropped on the page meanwhile is not in the list yet.
+      before.forEach(forget);
       listed.forEach(put);
       changed();
       listed.forEach(({ id }) => follow(id));
@@ -97,6 +99,8 @@ export function openDocuments({ onChange }) {
   }
 
   async function look(id) {
+    // The list was read anew in between, with another key.
+    if (!documents.has(id)) return;
     const name = nameOf(documents.get(id));
     try {
       const seen = await getDocument(id);
@@ -126,7 +130,7 @@ export function openDocuments({ onChange }) {
 
   function forget(id) {
     documents.delete(id);
-    rows.get(id).element.remove();
+    rows.get(id)?.element.remove();
     rows.delete(id);
   }
 

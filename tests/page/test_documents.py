@@ -1,5 +1,7 @@
+import asyncio
+
 import pytest
-from playwright.async_api import FilePayload, Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, Route, expect
 
 from tests.page.fake_service import FakeService
 
@@ -39,6 +41,25 @@ async def test_an_upload_passes_its_states_and_is_listed(page: Page, service: Fa
 async def test_a_file_can_be_dropped_anywhere(page: Page) -> None:
     await page.evaluate(_DROP, ["dropped.txt", "Dropped"])
 
+    await expect(row(page, "Dropped")).to_have_attribute("data-state", "ready")
+
+
+async def test_what_is_dropped_before_the_list_is_there_stays(page: Page, service: FakeService) -> None:
+    held = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await held.wait()
+        await route.fulfill(response=answer)
+
+    service.seconds_per_state = 0.5
+    await page.route("**/v1/documents", late)
+    await page.reload()
+    await page.evaluate(_DROP, ["dropped.txt", "Dropped"])
+    await expect(row(page, "dropped.txt")).to_contain_text("Queued")
+    held.set()
+
+    await expect(row(page, "A guided tour")).to_be_visible()
     await expect(row(page, "Dropped")).to_have_attribute("data-state", "ready")
 
 
