@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
+DIAGNOSIS = DASHBOARDS.parent / "docs" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # What Grafana would put in; the range is short enough for a test's Prometheus.
 _VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "30s"}
@@ -51,6 +52,15 @@ class Expression:
         bare = re.sub(r"\[[^\]]*\]", " ", without_lists)
         quoted = re.sub(r'"[^"]*"', lambda found: found[0].replace(" ", ""), bare)
         return [f"{name}{matchers}" for name, matchers in _SELECTOR.findall(quoted) if name not in _WORDS]
+
+    @property
+    def labels(self) -> set[str]:
+        """Names of the labels that it filters or groups by."""
+        lists = re.findall(r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\(([^)]*)\)", self.filled)
+        matchers = re.findall(r"\{([^}]*)\}", self.filled)
+        return {name for names in lists for name in re.findall(r"\w+", names)} | {
+            name for matcher in matchers for name in re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', matcher)
+        }
 
     @property
     def metrics(self) -> set[str]:
@@ -98,3 +108,9 @@ def runbook_expressions() -> list[Expression]:
         for page in pages
         for block in re.findall(r"```promql\n(.*?)\n```", page.read_text(), re.DOTALL)
     ]
+
+
+def diagnosis_expressions() -> list[Expression]:
+    """What the page from symptom to cause tells to ask."""
+    spans = re.findall(r"`([^`]+)`", DIAGNOSIS.read_text())
+    return [Expression(place=DIAGNOSIS.name, text=span) for span in spans if re.search(r"\brag_|:rag_|\bup\{", span)]

@@ -14,7 +14,9 @@ from dashboards.__main__ import files
 from dashboards.slos import FIRST_TEXT_BOUNDARIES
 from tests.drift.expressions import (
     DASHBOARDS,
+    Expression,
     boards,
+    diagnosis_expressions,
     panel_expressions,
     panels,
     rule_expressions,
@@ -24,6 +26,7 @@ from tests.drift.expressions import (
 
 _PANELS = dict(panels())
 _EXPRESSIONS = panel_expressions()
+_SHIPPED = [*_EXPRESSIONS, *rule_expressions(), *runbook_expressions(), *diagnosis_expressions()]
 _SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 
 
@@ -38,13 +41,28 @@ def test_what_is_committed_is_what_the_program_writes():
         assert (DASHBOARDS / path).read_text() == text, f"{path}: run `python -m dashboards`"
 
 
-@pytest.mark.parametrize(
-    "expression", [*_EXPRESSIONS, *rule_expressions(), *runbook_expressions()], ids=lambda it: it.place
-)
+def labels_of(series: str) -> set[str]:
+    """Those that it has besides `job` and `instance`; a recorded one has them in its name, its rule and its sum."""
+    if ":" in series:
+        written = [rule for _, rule in rules() if rule.get("record") == series]
+        summed = Expression(place=series, text=" ".join(rule["expr"] for rule in written)).labels
+        return summed.union(*(rule.get("labels", {}) for rule in written))
+    if series == "ALERTS":
+        return {"alertname", "alertstate"}.union(*(rule["labels"] for _, rule in rules() if "alert" in rule))
+    collector = REGISTRY._names_to_collectors.get(series)
+    return {*getattr(collector, "_labelnames", ()), *(["le"] if series.endswith("_bucket") else [])}
+
+
+@pytest.mark.parametrize("expression", _SHIPPED, ids=lambda it: it.place)
 def test_no_expression_reads_what_nobody_emits(expression):
     recorded = {rule["record"] for _, rule in rules() if "record" in rule}
     assert expression.metrics or expression.text.startswith("vector("), "No metric was recognised."
     assert expression.metrics <= emitted() | recorded
+
+
+@pytest.mark.parametrize("expression", _SHIPPED, ids=lambda it: it.place)
+def test_no_expression_asks_for_a_label_that_its_series_do_not_have(expression):
+    assert expression.labels <= {"job", "instance"}.union(*map(labels_of, expression.metrics))
 
 
 @pytest.mark.parametrize("histogram", [service.metrics.TIME_TO_FIRST_TOKEN, ingest.metrics.FRESHNESS])

@@ -11,7 +11,14 @@ import pytest
 
 from dashboards.report.choice import chosen_panels
 from evals.performance.programs import Service, ingest
-from tests.drift.expressions import RULE_FILES, panel_expressions, rule_expressions, rules, runbook_expressions
+from tests.drift.expressions import (
+    RULE_FILES,
+    diagnosis_expressions,
+    panel_expressions,
+    rule_expressions,
+    rules,
+    runbook_expressions,
+)
 from tests.fakes.servers import ModelServer, in_thread, serve, verdict
 from tests.prometheus_server import PrometheusServer, needs_prometheus
 from tests.redis_server import free_port
@@ -115,14 +122,26 @@ def test_every_rule_is_healthy_and_every_recorded_series_is_there(watch):
             assert watch.prometheus.query(f'{rule["record"]}{{slo="{rule["labels"]["slo"]}"}}'), rule["record"]
 
 
-def test_every_series_that_a_rule_reads_is_there(watch):
+def test_every_query_that_the_papers_tell_to_ask_is_one(watch):
+    for expression in (*runbook_expressions(), *diagnosis_expressions()):
+        watch.prometheus.query(expression.filled)
+
+
+def test_every_series_that_a_rule_or_a_paper_reads_is_there(watch):
     # The labels too: an alert on outcome="fail" would never fire where the code says "failed".
-    shipped = [*rule_expressions(), *runbook_expressions()]
+    shipped = [*rule_expressions(), *runbook_expressions(), *diagnosis_expressions()]
     read = {selector: it.place for it in shipped for selector in it.selectors if not needs_a_reference(selector)}
     assert len(read) > 30
     assert {
         selector: place for selector, place in read.items() if not watch.prometheus.query(f"count({selector})")
     } == {}
+
+
+def test_lost_spans_are_counted_from_nought_in_both_processes_where_nothing_is_traced(watch):
+    for result in ("failed", "dropped"):
+        counted = watch.prometheus.query(f'sum by (job) (rag_trace_spans_total{{result="{result}"}})')
+        found = {sample["metric"]["job"]: sample["value"][1] for sample in counted}
+        assert found == {"groundwork-service": "0", "groundwork-worker": "0"}
 
 
 def test_nothing_fires_while_all_is_well(watch):

@@ -1,8 +1,12 @@
 """What the papers say exists in the code."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from rag import __version__
 from tests.drift.settings import table
@@ -31,6 +35,15 @@ def test_every_variable_that_the_papers_name_is_a_setting():
     known = set(re.findall(r"`(RAG_\w+)`", table()))
     named = {name.rstrip("_") for page in pages() for name in re.findall(r"RAG_[A-Z0-9_]+", page)}
     assert {name for name in named if not name.startswith("RAG_TEST") and name != "RAG"} <= known
+
+
+@pytest.mark.parametrize("program", ["ingest", "evals", "service"])
+def test_every_command_that_the_papers_name_is_one(program):
+    shown = subprocess.run([sys.executable, "-m", program, "--help"], capture_output=True, text=True, check=True).stdout
+    known = set(re.search(r"\{([a-z,-]+)\}", shown)[1].split(","))
+    named = {name for page in pages() for name in re.findall(rf"python -m {program} ([a-z][a-z-]*)", page)}
+    assert named
+    assert named <= known
 
 
 def test_the_version_that_runs_is_the_one_that_is_packaged():
