@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.types import Point
+from rag.types import Vector
 
 SMOOTHED = 50
 """So many of the best are compared with one another."""
@@ -53,17 +53,17 @@ def fuse(dense: Sequence[Ranked], bm25: Sequence[Ranked], *, words_share: float)
     return sorted(fused, key=lambda point: (-point.score, point.id))
 
 
-def smooth(fused: Sequence[Fused], points: Mapping[str, Point], *, share: float) -> list[Fused]:
-    """The best of `fused`, all of which `points` must hold, with `share` of each score from its two nearest neighbours.
+def smooth(fused: Sequence[Fused], vectors: Mapping[str, Vector], *, share: float) -> list[Fused]:
+    """`share` of each score of the best from its two nearest neighbours among them; one without a vector is gone.
 
     Near passages are relevant to the same questions, so their scores should agree: the regularization of Diaz (CIKM
     2005) in one step. A neighbour counts by its cosine.
     """
-    best = fused[:SMOOTHED]
+    best = [point for point in fused[:SMOOTHED] if point.id in vectors]
     if len(best) <= _NEIGHBOURS:
-        return list(fused)
-    vectors = np.stack([points[point.id].vector for point in best])
-    nearness = np.maximum(vectors @ vectors.T, 0.0)
+        return [*best, *fused[SMOOTHED:]]
+    stacked = np.stack([vectors[point.id] for point in best])
+    nearness = np.maximum(stacked @ stacked.T, 0.0)
     np.fill_diagonal(nearness, 0.0)
     nearest = np.argpartition(-nearness, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
     weights = np.take_along_axis(nearness, nearest, axis=1)

@@ -64,7 +64,8 @@ class ServerReader:
         # One that was removed between the two is not there any more.
         fused = [it for it in fused if it.id in points]
         if query.smoothing and len(found) > 1:
-            fused = smooth(fused, points, share=query.smoothing)
+            vectors = {key: point.vector for key, point in points.items()}
+            fused = smooth(fused, vectors, share=query.smoothing)
         return newest_versions(to_scored_chunk(it, points[it.id], query) for it in fused[:limit])
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:

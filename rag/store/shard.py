@@ -40,7 +40,7 @@ from rag.store.schema import (
     to_point_id,
     to_scored_chunk,
 )
-from rag.types import Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk
+from rag.types import Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
 _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
@@ -92,11 +92,10 @@ class Shard:
             again = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
             found |= self._rank(again, depth, wanted)
             fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
-        points = self._retrieve(fused[: max(limit, SMOOTHED)])
-        fused = [it for it in fused if it.id in points]
         if query.smoothing and len(found) > 1:
-            fused = smooth(fused, points, share=query.smoothing)
-        return [to_scored_chunk(it, points[it.id], query) for it in fused[:limit]]
+            fused = smooth(fused, self._vectors(fused[:SMOOTHED]), share=query.smoothing)
+        points = self._retrieve(fused[:limit])
+        return [to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
 
     def _to_form(self, query: Query, name: str) -> Any:
         return query.vector.tolist() if name == DENSE else self._bm25.embed_query(query.text)
@@ -114,6 +113,11 @@ class Shard:
         with _translated_errors():
             records = self._shard.retrieve([it.id for it in fused], with_payload=True, with_vector=[DENSE])
         return {str(record.id): to_point(record) for record in records}
+
+    def _vectors(self, fused: Sequence[Fused]) -> dict[str, Vector]:
+        with _translated_errors():
+            records: Any = self._shard.retrieve([it.id for it in fused], with_payload=False, with_vector=[DENSE])
+        return {str(record.id): np.asarray(record.vector[DENSE], dtype=np.float32) for record in records}
 
     async def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
         wanted = edge.Filter(must=_to_must(scope, where))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
-from tests.contracts.store import point
+from tests.contracts.store import direction
 
 SCORES = st.floats(min_value=0, max_value=100, allow_nan=False).map(lambda score: round(score, 3))
 RANKINGS = st.dictionaries(st.sampled_from("abcdefgh"), SCORES).map(
@@ -77,22 +77,22 @@ def test_the_share_moves_the_first_place_from_one_ranking_to_the_other():
 
 def found(*scores: float, axes: tuple[int, ...]):
     fused = [Fused(id=f"{n:02}", score=score, dense=None, bm25=None) for n, score in enumerate(scores)]
-    return fused, {it.id: point(it.id, axis=axis) for it, axis in zip(fused, axes, strict=True)}
+    return fused, {it.id: direction(axis) for it, axis in zip(fused, axes, strict=True)}
 
 
 def test_a_passage_among_good_ones_passes_one_among_bad_ones():
-    fused, points = found(1.0, 0.9, 0.5, 0.49, 0.2, 0.1, axes=(0, 0, 1, 0, 1, 1))
-    assert ids(smooth(fused, points, share=0.2)) == ["00", "01", "03", "02", "04", "05"]
+    fused, vectors = found(1.0, 0.9, 0.5, 0.49, 0.2, 0.1, axes=(0, 0, 1, 0, 1, 1))
+    assert ids(smooth(fused, vectors, share=0.2)) == ["00", "01", "03", "02", "04", "05"]
 
 
 def test_a_passage_without_neighbours_keeps_its_score():
-    fused, points = found(1.0, 0.6, 0.3, axes=(0, 1, 2))
-    assert smooth(fused, points, share=0.5) == fused
+    fused, vectors = found(1.0, 0.6, 0.3, axes=(0, 1, 2))
+    assert smooth(fused, vectors, share=0.5) == fused
 
 
 def test_what_is_not_smoothed_stays_behind_what_is():
     scores = [1 - n / 1000 for n in range(SMOOTHED + 5)]
-    fused, points = found(*scores, axes=tuple(n % 3 for n in range(len(scores))))
-    smoothed = smooth(fused, points, share=0.9)
+    fused, vectors = found(*scores, axes=tuple(n % 3 for n in range(len(scores))))
+    smoothed = smooth(fused, vectors, share=0.9)
     assert smoothed[SMOOTHED:] == fused[SMOOTHED:]
     assert [it.score for it in smoothed] == sorted((it.score for it in smoothed), reverse=True)
