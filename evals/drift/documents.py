@@ -19,7 +19,7 @@ from rag.store.revisions import Revisions
 from rag.store.shard import Shard, to_point
 from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
 from service.drift.bins import cut_bins, psi
-from service.drift.reference import FEWEST_QUESTIONS, MOST_QUESTIONS, Vectors, nearest_among, word_key
+from service.drift.reference import FEWEST_QUESTIONS, MOST_QUESTIONS, UNREADABLE, Vectors, nearest_among, word_key
 from service.quoting import matter_of
 from service.settings import Settings
 
@@ -143,7 +143,7 @@ def read_snapshot(path: Path) -> Snapshot:
                 vectors=dict(zip(header["names"], vectors, strict=True)),
                 words=frozenset(file["words"].tolist()),
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"{path} is no snapshot of a collection: {error}") from error
 
 

@@ -15,7 +15,7 @@ from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.types import EmbedderIdentity
 from service.drift.base import Observation
-from service.drift.reference import MOST_QUESTIONS, Reference, Vectors, read_reference
+from service.drift.reference import MOST_QUESTIONS, UNREADABLE, Reference, Vectors, read_reference
 from service.drift.window import draw_together, read_window
 from service.settings import Settings
 
@@ -124,5 +124,5 @@ def _is_reference(path: Path) -> bool:
     try:
         with np.load(path, allow_pickle=False) as file:
             return "axes" in file.files
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error

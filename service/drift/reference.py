@@ -3,10 +3,12 @@
 import hashlib
 import json
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
+from zipfile import BadZipFile
 from zlib import crc32
 
 import numpy as np
@@ -21,6 +23,8 @@ SCHEMA = 1
 MOST_QUESTIONS = 1000
 """More would cost every question time, and tell little more."""
 FEWEST_QUESTIONS = 20
+UNREADABLE = (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError)
+"""What numpy raises for an archive that is damaged, cut off, or something else."""
 _NEAREST = 5
 _AXES = 4
 _SEED = 28
@@ -131,7 +135,7 @@ def read_reference(path: Path) -> Reference:
                 bins={name: Bins(**header["bins"][name]) for name in get_args(Feature) if name in header["bins"]},
                 vocabulary=frozenset(file["vocabulary"].tolist()),
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"{path} is no reference of drift: {error}") from error
 
 

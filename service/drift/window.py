@@ -17,6 +17,7 @@ import numpy as np
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
 from service.drift.base import OF_THE_ANSWER, Observation
+from service.drift.reference import UNREADABLE
 
 SCHEMA = 1
 # Last week's day can be compared with today's, and a holiday may lie between.
@@ -106,7 +107,7 @@ def read_window(path: Path) -> Window:
                 seen=int(header["seen"]),
                 embedder=EmbedderIdentity(**header["embedder"]),
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"{path} is no window of questions: {error}") from error
 
 

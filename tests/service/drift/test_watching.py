@@ -81,8 +81,9 @@ def test_another_content_is_another_reference():
     assert build_reference(observations(60), EMBEDDER).id != build_reference(observations(60, seed=2), EMBEDDER).id
 
 
-def test_what_is_no_reference_says_so(tmp_path):
-    (tmp_path / "reference.npz").write_bytes(b"no")
+@pytest.mark.parametrize("body", [b"", b"no", b"PK\x03\x04 cut off"])
+def test_what_is_no_reference_says_so(tmp_path, body):
+    (tmp_path / "reference.npz").write_bytes(body)
     with pytest.raises(InvalidInput, match="no reference"):
         read_reference(tmp_path / "reference.npz")
     with pytest.raises(InvalidInput, match="too few"):
