@@ -25,6 +25,9 @@ def _own_metrics():
     metrics.DRIFT_REFERENCE_RATIO.clear()
     metrics.DRIFT_REFERENCE_QUESTIONS.clear()
     metrics.INFLIGHT.set(1)
+    # Gates of tests that ran in this process before.
+    rag.metrics.GATE_DEPTH.clear()
+    rag.metrics.GATE_CAPACITY.clear()
 
 
 async def open_operate(page: Page) -> None:
