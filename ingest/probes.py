@@ -18,7 +18,7 @@ _UNKNOWN = float("nan")
 
 
 @asynccontextmanager
-async def open_probes(port: int, inbox: Inbox) -> AsyncIterator[None]:
+async def open_probes(host: str, port: int, inbox: Inbox) -> AsyncIterator[None]:
     """Port 0: none. A port that is taken is logged, and the worker works without."""
     if port == 0:
         yield
@@ -29,9 +29,9 @@ async def open_probes(port: int, inbox: Inbox) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        log.warning("worker_metrics_off", port=port, reason=str(error), hint="set RAG_WORKER_PORT")
+        log.warning("worker_metrics_off", host=host, port=port, reason=str(error), hint="set RAG_WORKER_PORT")
     try:
         yield
     finally:

@@ -49,7 +49,8 @@ class Settings(KernelSettings):
         ChunkingSettings(), description="Passages; documents are taken in anew when it changes."
     )
     sources: SourceSettings = Field(SourceSettings(), description="Files, object stores and the web.")
-    worker_port: int = Field(8001, ge=0, le=65535, description="Loopback port of the worker's `/metrics`; 0: none.")
+    worker_host: str = Field("127.0.0.1", description="Address of the worker's `/livez` and `/metrics`.")
+    worker_port: int = Field(8001, ge=0, le=65535, description="Port of the worker's `/metrics`; 0: none.")
     worker_idle_seconds: float = Field(10.0, gt=0, description="A worker without work lets its model go after this.")
     worker_attempts: int = Field(8, ge=1, description="How often an entry is tried before it is a dead letter.")
     worker_drain_seconds: float = Field(20.0, ge=0, description="Time that documents under way get when it stops.")

@@ -56,7 +56,7 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
         open_tracing(settings.tracing, service="groundwork-worker"),
         open_pulse(),
         open_inbox(settings.inbox, root=root) as inbox,
-        open_probes(settings.worker_port, inbox),
+        open_probes(settings.worker_host, settings.worker_port, inbox),
         open_worklist(settings.inbox, root=root) as worklist,
     ):
         log.info("worker_ready", inbox=settings.inbox.kind)
