@@ -20,6 +20,7 @@ from rag.settings import read_settings
 from rag.telemetry import configure_logging
 from rag.tracing.opening import open_tracing
 from service.app import create_app
+from service.draining import DrainingServer
 from service.keys import Keys
 from service.resources import open_resources
 from service.settings import Settings
@@ -118,12 +119,13 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=settings.drain_seconds,
         )
         _spare_what_stays()
         _say(_welcome(settings, listener.getsockname()[1]))
         _leave_signals_to_uvicorn()
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await DrainingServer(config, resources).serve(sockets=[listener])
 
 
 def _spare_what_stays() -> None:

@@ -1,5 +1,6 @@
 """What lives as long as the process: opened in one place, closed in reverse."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class Resources:
     answerer: Answerer
     explanations: Explanations
     prompts: AnswerPrompts
+    stopping: asyncio.Event
 
 
 @asynccontextmanager
@@ -99,4 +101,5 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             ),
             explanations=Explanations(settings.explanations, embedder.identity),
             prompts=prompts,
+            stopping=asyncio.Event(),
         )

@@ -210,5 +210,5 @@ class Accepted(BaseModel):
 class Status(BaseModel):
     """A probe's answer."""
 
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "unavailable", "stopping"]
     detail: dict[str, Any] = {}

@@ -183,6 +183,15 @@ class Settings(KernelSettings):
     mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and runs.")
     max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
     keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="How long an idle connection stays open: longer than a load balancer in front keeps it."
+    )
+    drain_delay_seconds: int = Field(
+        0,
+        ge=0,
+        description="Time after SIGTERM in which it says on /readyz that it stops, and answers all the same: "
+        "longer than a load balancer in front needs to notice.",
+    )
     drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")
 
     @property

@@ -22,7 +22,10 @@ async def livez() -> Status:
 
 @router.get("/readyz")
 async def readyz(held: Held, response: Response) -> Status:
-    """The models are loaded (the service does not start without them) and the store answers."""
+    """The models are loaded (the service does not start without them), the store answers, and nobody stops it."""
+    if held.stopping.is_set():
+        response.status_code = 503
+        return Status(status="stopping")
     try:
         async for _ in held.store.scroll(_NO_TENANT, FIRST_CHUNKS):
             break
