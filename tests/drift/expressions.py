@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prometheus_client import REGISTRY
+
+# Both declare what `emitted` lists.
+import ingest.metrics  # noqa: F401
+import service.metrics  # noqa: F401
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 DIAGNOSIS = DASHBOARDS.parent / "docs" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # What Grafana would put in; the range is short enough for a test's Prometheus.
 _VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "30s"}
+_SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 _SELECTOR = re.compile(r"\b([a-zA-Z_]+[a-zA-Z_:0-9]*)(\{[^}]*\})?(?=[\s)\[*/+-]|$)")
 _WORDS = frozenset({"sum", "rate", "by", "le", "increase", "on", "and", "or", "max", "count", "time", "vector"}) | {
     *(
@@ -114,3 +120,21 @@ def diagnosis_expressions() -> list[Expression]:
     """What the page from symptom to cause tells to ask."""
     spans = re.findall(r"`([^`]+)`", DIAGNOSIS.read_text())
     return [Expression(place=DIAGNOSIS.name, text=span) for span in spans if re.search(r"\brag_|:rag_|\bup\{", span)]
+
+
+def emitted() -> set[str]:
+    """Names of the series that either process writes, and Prometheus's own."""
+    families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]
+    return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS"}
+
+
+def labels_of(series: str) -> set[str]:
+    """Those that it has besides `job` and `instance`; a recorded one has them in its name, its rule and its sum."""
+    if ":" in series:
+        written = [rule for _, rule in rules() if rule.get("record") == series]
+        summed = Expression(place=series, text=" ".join(rule["expr"] for rule in written)).labels
+        return summed.union(*(rule.get("labels", {}) for rule in written))
+    if series == "ALERTS":
+        return {"alertname", "alertstate"}.union(*(rule["labels"] for _, rule in rules() if "alert" in rule))
+    collector = REGISTRY._names_to_collectors.get(series)
+    return {*getattr(collector, "_labelnames", ()), *(["le"] if series.endswith("_bucket") else [])}

@@ -6,7 +6,6 @@ The rules of reading are dashboard-linter's, which is written in Go; `promtool` 
 import re
 
 import pytest
-from prometheus_client import REGISTRY
 
 import ingest.metrics
 import service.metrics
@@ -14,9 +13,10 @@ from dashboards.__main__ import files
 from dashboards.slos import FIRST_TEXT_BOUNDARIES
 from tests.drift.expressions import (
     DASHBOARDS,
-    Expression,
     boards,
     diagnosis_expressions,
+    emitted,
+    labels_of,
     panel_expressions,
     panels,
     rule_expressions,
@@ -27,30 +27,11 @@ from tests.drift.expressions import (
 _PANELS = dict(panels())
 _EXPRESSIONS = panel_expressions()
 _SHIPPED = [*_EXPRESSIONS, *rule_expressions(), *runbook_expressions(), *diagnosis_expressions()]
-_SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
-
-
-def emitted() -> set[str]:
-    """Names of the series that either process writes, and Prometheus's own."""
-    families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]
-    return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS"}
 
 
 def test_what_is_committed_is_what_the_program_writes():
     for path, text in files().items():
         assert (DASHBOARDS / path).read_text() == text, f"{path}: run `python -m dashboards`"
-
-
-def labels_of(series: str) -> set[str]:
-    """Those that it has besides `job` and `instance`; a recorded one has them in its name, its rule and its sum."""
-    if ":" in series:
-        written = [rule for _, rule in rules() if rule.get("record") == series]
-        summed = Expression(place=series, text=" ".join(rule["expr"] for rule in written)).labels
-        return summed.union(*(rule.get("labels", {}) for rule in written))
-    if series == "ALERTS":
-        return {"alertname", "alertstate"}.union(*(rule["labels"] for _, rule in rules() if "alert" in rule))
-    collector = REGISTRY._names_to_collectors.get(series)
-    return {*getattr(collector, "_labelnames", ()), *(["le"] if series.endswith("_bucket") else [])}
 
 
 @pytest.mark.parametrize("expression", _SHIPPED, ids=lambda it: it.place)

@@ -1,0 +1,104 @@
+"""What each overlay of `deploy/k8s` becomes, as a cluster would get it."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+K8S = ROOT / "deploy" / "k8s"
+OVERLAYS = sorted(path.name for path in (K8S / "overlays").iterdir())
+SETTINGS = "groundwork-settings"
+_OWN = ROOT / ".venv-deploy" / "bin" / "kubectl"
+KUBECTL = str(_OWN) if _OWN.exists() else shutil.which("kubectl")
+needs_kubectl = pytest.mark.skipif(
+    KUBECTL is None, reason="kubectl is not installed; `make setup-deploy` brings it on Linux with an x86-64 processor"
+)
+_MEMORY = {"Mi": 1, "Gi": 1024}
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What starts pods, and the pod that it starts."""
+
+    kind: str
+    name: str
+    labels: dict[str, str]
+    pod: Object
+
+    @property
+    def containers(self) -> list[Object]:
+        return [*self.pod.get("initContainers", []), *self.pod["containers"]]
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Name to number."""
+        return {port["name"]: port["containerPort"] for it in self.containers for port in it.get("ports", [])}
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@cache
+def overlay(name: str) -> tuple[Object, ...]:
+    """Every object that it consists of."""
+    done = subprocess.run(
+        [str(KUBECTL), "kustomize", str(K8S / "overlays" / name)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def named(objects: tuple[Object, ...], kind: str) -> dict[str, Object]:
+    return {it["metadata"]["name"]: it for it in objects if it["kind"] == kind}
+
+
+def workloads(objects: tuple[Object, ...]) -> Iterator[Workload]:
+    for it in objects:
+        template = _template(it)
+        if template is not None:
+            yield Workload(
+                kind=it["kind"],
+                name=it["metadata"]["name"],
+                labels=template.get("metadata", {}).get("labels", {}),
+                pod=template["spec"],
+            )
+
+
+def settings(objects: tuple[Object, ...]) -> dict[str, str]:
+    """The variables that service and workers get, whatever hash kustomize has put behind the ConfigMap's name."""
+    found = [it for name, it in named(objects, "ConfigMap").items() if re.fullmatch(rf"{SETTINGS}-\w+", name)]
+    assert len(found) == 1
+    return found[0]["data"]
+
+
+def mebibytes(quantity: str) -> int:
+    return int(quantity[:-2]) * _MEMORY[quantity[-2:]]
+
+
+def selected(selector: Object, labels: dict[str, str]) -> bool:
+    """Whether a label selector takes these labels; an empty one takes all."""
+    equal = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    return equal and all(labels.get(it["key"]) in it["values"] for it in selector.get("matchExpressions", []))
+
+
+def _template(it: Object) -> Object | None:
+    match it["kind"]:
+        case "Deployment" | "StatefulSet" | "Job":
+            return it["spec"]["template"]
+        case "CronJob":
+            return it["spec"]["jobTemplate"]["spec"]["template"]
+        case "AnalysisTemplate":
+            jobs = [metric["provider"]["job"] for metric in it["spec"]["metrics"] if "job" in metric["provider"]]
+            return jobs[0]["spec"]["template"] if jobs else None
+        case _:
+            return None

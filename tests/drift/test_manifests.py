@@ -1,0 +1,268 @@
+"""What a cluster is told is what the programs know: variables, ports, paths, metrics, memory and times."""
+
+import re
+
+import pytest
+
+import ingest.settings
+import ingest.worker
+import service.settings
+from rag.settings import KernelSettings, read_settings
+from service.routes import operations
+from tests.drift.manifests import (
+    K8S,
+    KUBECTL,
+    OVERLAYS,
+    ROOT,
+    Workload,
+    mebibytes,
+    named,
+    needs_kubectl,
+    overlay,
+    selected,
+    settings,
+    workloads,
+)
+from tests.drift.settings import table
+
+pytestmark = needs_kubectl
+
+MEASURED = (ROOT / "docs" / "measured.md").read_text()
+_PROGRAMS = {"groundwork-service": service.settings.Settings, "groundwork-worker": ingest.settings.Settings}
+# The slowest model that the time to drain must suffice for, in tokens a second.
+_SLOWEST_MODEL = 5
+_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "projected", "secret", "csi", "persistentVolumeClaim", "ephemeral"}
+_HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
+# Pods of other namespaces and of charts: what a selector may name that no overlay has.
+_ELSEWHERE = {"prometheus", "kube-dns", "keda-operator", "qdrant"}
+_RENDERED = OVERLAYS if KUBECTL else []
+_PODS = [pytest.param(it, id=f"{name}: {it}") for name in _RENDERED for it in workloads(overlay(name))]
+
+every_overlay = pytest.mark.parametrize("name", OVERLAYS)
+every_pod = pytest.mark.parametrize("workload", _PODS)
+
+
+def known() -> set[str]:
+    return set(re.findall(r"`(RAG_\w+)`", table()))
+
+
+def worded(pattern: str, text: str) -> list[str]:
+    found = re.findall(pattern, text)
+    assert found, f"{pattern} is not there any more."
+    return found
+
+
+def test_every_variable_that_is_written_below_deploy_is_a_setting():
+    texts = {path: path.read_text() for path in K8S.rglob("*") if path.is_file()}
+    named_there = {(name, path.name) for path, text in texts.items() for name in re.findall(r"RAG_[A-Z0-9_]+", text)}
+    assert len(named_there) > 15
+    assert {(name, file) for name, file in named_there if name not in known()} == set()
+
+
+@every_overlay
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_a_program_accepts_the_settings_that_it_would_get(name, program, monkeypatch):
+    for variable, value in settings(overlay(name)).items():
+        monkeypatch.setenv(variable, value)
+    assert read_settings(_PROGRAMS[program]).store.kind == "server"
+
+
+@every_overlay
+def test_every_component_is_in_an_overlay_and_each_of_the_two_programs_in_every_one(name):
+    names = {it.name for it in workloads(overlay(name))}
+    assert set(_PROGRAMS) <= names
+    written = "".join((K8S / "overlays" / it / "kustomization.yaml").read_text() for it in OVERLAYS)
+    assert {path.name for path in (K8S / "components").iterdir() if path.name not in written} == set()
+
+
+@every_overlay
+def test_the_programs_listen_on_the_ports_that_the_manifests_name(name):
+    values = settings(overlay(name))
+    ports = {it.name: it.ports for it in workloads(overlay(name))}
+    assert ports["groundwork-service"] == {"http": int(values["RAG_PORT"])}
+    assert ports["groundwork-worker"] == {"metrics": int(values["RAG_WORKER_PORT"])}
+    assert values["RAG_HOST"] == values["RAG_WORKER_HOST"] == "0.0.0.0"
+
+
+@every_pod
+def test_every_probe_asks_a_port_of_its_pod_and_a_path_of_its_program(workload):
+    probes = [it[kind] for it in workload.containers for kind in _probes(it)]
+    paths = {
+        "groundwork-service": {route.path for route in operations.router.routes},
+        "groundwork-worker": set(worded(r'add_get\("([^"]+)"', (ROOT / "ingest" / "probes.py").read_text())),
+    }
+    for probe in probes:
+        for check in ("httpGet", "tcpSocket"):
+            assert "host" not in probe.get(check, {})
+            assert probe.get(check, {}).get("port", next(iter(workload.ports))) in workload.ports
+        if workload.name in paths:
+            assert probe["httpGet"]["path"] in paths[workload.name]
+
+
+def _probes(container):
+    return [kind for kind in ("startupProbe", "readinessProbe", "livenessProbe") if kind in container]
+
+
+@every_pod
+def test_whatever_goes_on_running_has_three_probes_and_liveness_asks_no_dependency(workload):
+    if workload.kind not in {"Deployment", "StatefulSet"}:
+        return
+    for container in workload.pod["containers"]:
+        assert len(_probes(container)) == 3
+        assert container["livenessProbe"].get("httpGet", {}).get("path") not in {"/readyz"}
+
+
+@every_overlay
+def test_every_selector_takes_something_and_every_port_is_one_of_its_pods(name):
+    objects = overlay(name)
+    pods = list(workloads(objects))
+    for it in named(objects, "Service").values():
+        taken = [pod for pod in pods if selected({"matchLabels": it["spec"]["selector"]}, pod.labels)]
+        assert taken, it["metadata"]["name"]
+        assert {port["targetPort"] for port in it["spec"]["ports"]} <= set(taken[0].ports)
+    for kind in ("PodDisruptionBudget", "NetworkPolicy"):
+        for it in named(objects, kind).values():
+            selector = it["spec"].get("selector", it["spec"].get("podSelector"))
+            assert any(selected(selector, pod.labels) for pod in pods) or _elsewhere(selector), it["metadata"]["name"]
+
+
+def _elsewhere(selector) -> bool:
+    return set(selector.get("matchLabels", {}).values()) & _ELSEWHERE != set()
+
+
+@every_overlay
+def test_nothing_is_let_through_that_no_policy_names(name):
+    policies = named(overlay(name), "NetworkPolicy")
+    closed = policies.pop("default-deny")["spec"]
+    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for policy in policies.values():
+        rules = [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]
+        assert rules
+        for rule in rules:
+            assert rule["ports"], policy["metadata"]["name"]
+            assert rule.get("from") or rule.get("to"), policy["metadata"]["name"]
+
+
+@every_overlay
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_every_server_that_the_settings_name_may_be_called_by_who_calls_it_and_lets_them_in(name, program, monkeypatch):
+    objects = overlay(name)
+    for variable, value in settings(objects).items():
+        monkeypatch.setenv(variable, value)
+    caller = {"app.kubernetes.io/name": program}
+    for host, port in _servers(read_settings(_PROGRAMS[program])):
+        target = {"app.kubernetes.io/name": host}
+        assert _allowed(objects, "egress", caller, target, port), f"{program} may not call {host}:{port}"
+        assert _allowed(objects, "ingress", target, caller, port), f"{host} does not let {program} in"
+
+
+def _servers(values: KernelSettings) -> set[tuple[str, int]]:
+    """Host and port of every server in this namespace that a program calls."""
+    urls = [values.store.url, values.inbox.url, getattr(values.embedder, "url", None)]
+    urls += [getattr(getattr(values, "generator", None), "url", None)]
+    inside = {(url.host, url.port) for url in urls if url is not None and "." not in url.host}
+    return inside | {(values.store.url.host, values.store.grpc_port)}
+
+
+def _allowed(objects, direction, pod, peer, port) -> bool:
+    rules = [
+        rule
+        for policy in named(objects, "NetworkPolicy").values()
+        if selected(policy["spec"]["podSelector"], pod)
+        for rule in policy["spec"].get(direction, [])
+    ]
+    side = "to" if direction == "egress" else "from"
+    return any(
+        port in {it["port"] for it in rule["ports"]}
+        and any(selected(it["podSelector"], peer) for it in rule[side] if set(it) == {"podSelector"})
+        for rule in rules
+    )
+
+
+@every_pod
+def test_every_pod_passes_the_restricted_standard_and_what_is_beyond_it(workload):
+    pod = workload.pod
+    assert _HOST_FIELDS & set(pod) == set()
+    context = pod["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert context["runAsUser"] > 0
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    for volume in pod.get("volumes", []):
+        assert set(volume) - {"name"} <= _VOLUMES
+    for container in workload.containers:
+        own = container["securityContext"]
+        assert own["allowPrivilegeEscalation"] is False
+        assert own["capabilities"] == {"drop": ["ALL"]}
+        assert own["readOnlyRootFilesystem"] is True
+        assert not own.get("privileged")
+        assert not [port for port in container.get("ports", []) if "hostPort" in port]
+    assert pod["automountServiceAccountToken"] is False
+    if workload.name in _PROGRAMS:
+        assert context["runAsUser"] == 10001
+
+
+@every_overlay
+def test_the_namespace_enforces_the_restricted_standard_and_no_account_has_a_token(name):
+    (namespace,) = named(overlay(name), "Namespace").values()
+    labels = namespace["metadata"]["labels"]
+    for mode in ("enforce", "audit", "warn"):
+        assert labels[f"pod-security.kubernetes.io/{mode}"] == "restricted"
+    accounts = named(overlay(name), "ServiceAccount")
+    assert {it for it, account in accounts.items() if account.get("automountServiceAccountToken") is not False} == set()
+    assert {it.pod["serviceAccountName"] for it in workloads(overlay(name))} <= set(accounts)
+
+
+@every_pod
+def test_every_container_says_what_it_needs_and_what_it_may_have(workload):
+    for container in workload.containers:
+        resources = container["resources"]
+        assert set(resources["requests"]) >= {"cpu", "memory"}
+        assert set(resources["limits"]) >= {"cpu", "memory"}
+        assert mebibytes(resources["requests"]["memory"]) <= mebibytes(resources["limits"]["memory"])
+
+
+@every_overlay
+def test_memory_limits_cover_what_was_measured(name):
+    limits = {it.name: _limit(it) for it in workloads(overlay(name)) if it.name in _PROGRAMS}
+    parsing = ingest.settings.ParsingSettings()
+    assert limits["groundwork-service"] >= _peak("the service")
+    assert limits["groundwork-worker"] >= _peak("its worker") + parsing.processes * parsing.memory_mib
+
+
+def _limit(workload: Workload) -> int:
+    return mebibytes(workload.containers[0]["resources"]["limits"]["memory"])
+
+
+def _peak(of: str) -> int:
+    (row,) = worded(rf"(?m)^\| peak memory of {of}.*$", MEASURED)
+    *runs, _target = worded(r"([\d,]+) MiB", row)
+    return max(int(run.replace(",", "")) for run in runs)
+
+
+@every_overlay
+def test_a_pod_is_given_longer_than_its_longest_stream(name, monkeypatch):
+    objects = overlay(name)
+    for variable, value in settings(objects).items():
+        monkeypatch.setenv(variable, value)
+    values = read_settings(service.settings.Settings)
+    (pod,) = [it for it in workloads(objects) if it.name == "groundwork-service"]
+    (container,) = pod.pod["containers"]
+    waits = container["lifecycle"]["preStop"]["sleep"]["seconds"] + getattr(values, "drain_delay_seconds", 0)
+    longest_stream = values.http.read + values.answering.max_tokens / _SLOWEST_MODEL
+    assert values.drain_seconds >= longest_stream
+    assert pod.pod["terminationGracePeriodSeconds"] > waits + values.drain_seconds
+
+
+@every_overlay
+def test_a_worker_is_given_longer_than_it_takes_to_give_its_work_back(name):
+    (pod,) = [it for it in workloads(overlay(name)) if it.name == "groundwork-worker"]
+    given_back = ingest.settings.Settings().worker_drain_seconds + ingest.worker._SETTLE_SECONDS
+    assert pod.pod["terminationGracePeriodSeconds"] > given_back
+
+
+@every_pod
+def test_every_image_has_a_version(workload):
+    for container in workload.containers:
+        _, separator, version = container["image"].rpartition("/")[2].partition(":")
+        assert separator or "@sha256:" in container["image"]
+        assert version != "latest"
