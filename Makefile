@@ -21,7 +21,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report load constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 	@$(BIN)/python -m ingest export
 	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(RAG_DATA_DIR)/bench-ingestion.json
 	@$(BIN)/python -m evals serving --json $(RAG_DATA_DIR)/bench-serving.json
+
+load: setup-dev ## two minutes of load on the service, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
+	@$(BIN)/python -m loadtests run $(LOAD)
 
 report: setup-dev ## graphs from a Prometheus as pictures and one HTML file: PROMETHEUS=URL SINCE=1h REPORT=.report
 	@$(BIN)/python -m dashboards.report --prometheus $(PROMETHEUS) --since $(SINCE) --out $(REPORT)

@@ -1,0 +1,1 @@
+"""Load on a running service, measured from outside: nothing of it is imported here."""

@@ -1,0 +1,74 @@
+"""What the service says of itself while it is under load, and what each process uses of the machine."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+_EVERY_SECONDS = 0.5
+_IN_FLIGHT = "rag_inflight_requests"
+_DEPTH = "rag_gate_depth"
+_CAPACITY = "rag_gate_capacity"
+
+
+@dataclass(slots=True, kw_only=True)
+class Watched:
+    """Filled while the watch is open."""
+
+    in_flight: list[float] = field(default_factory=list)
+    """Samples of the service's own count."""
+    deepest: dict[str, float] = field(default_factory=dict)
+    """Most that was seen inside and in front of each gate."""
+    capacity: dict[str, float] = field(default_factory=dict)
+    cores: dict[str, float] = field(default_factory=dict)
+    """Seconds of the processor for each second, by program; the client is this process."""
+
+    def add(self, exposition: str) -> None:
+        for family in text_string_to_metric_families(exposition):
+            for sample in family.samples:
+                gate = sample.labels.get("gate", "")
+                if sample.name == _IN_FLIGHT:
+                    # The request for these metrics is one of them.
+                    self.in_flight.append(sample.value - 1)
+                elif sample.name == _DEPTH:
+                    self.deepest[gate] = max(self.deepest.get(gate, 0.0), sample.value)
+                elif sample.name == _CAPACITY:
+                    self.capacity[gate] = sample.value
+
+
+@asynccontextmanager
+async def watch(base: str, processes: Mapping[str, int]) -> AsyncIterator[Watched]:
+    """`processes`: process ids of other programs on this machine whose use is to be told, by name."""
+    watched = Watched()
+    programs = {name: psutil.Process(pid) for name, pid in ({**processes, "client": os.getpid()}).items()}
+    began, before = asyncio.get_running_loop().time(), {name: _cpu(program) for name, program in programs.items()}
+    sampling = asyncio.create_task(_sample(base, watched))
+    try:
+        yield watched
+    finally:
+        sampling.cancel()
+        await asyncio.gather(sampling, return_exceptions=True)
+        seconds = asyncio.get_running_loop().time() - began
+        watched.cores = {name: (_cpu(program) - before[name]) / seconds for name, program in programs.items()}
+
+
+async def _sample(base: str, watched: Watched) -> None:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        while True:
+            try:
+                async with session.get(f"{base}/metrics") as response:
+                    if response.status == 200:
+                        watched.add(await response.text())
+            except (aiohttp.ClientError, TimeoutError):
+                pass  # A sample less; what the load itself meets is counted with the requests.
+            await asyncio.sleep(_EVERY_SECONDS)
+
+
+def _cpu(program: psutil.Process) -> float:
+    times = program.cpu_times()
+    return float(times.user + times.system)

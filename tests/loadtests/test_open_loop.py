@@ -1,0 +1,137 @@
+import asyncio
+import itertools
+import time
+
+import pytest
+from aiohttp import web
+
+from loadtests.arrivals import poisson
+from loadtests.asking import service_at
+from loadtests.figures import Figures, Objectives
+from loadtests.open_loop import Concurrency, run_open_loop
+from tests.fakes.servers import serve
+from tests.loadtests.fakes import answer, event, scripted
+
+OBJECTIVES = Objectives(ttft=0.2, tpot=0.1, latency=1.0)
+QUICK = ((0.0, event("token", text="Yes.")), (0.0, event("done", refused=False, usage={})))
+
+
+async def run(url: str, arrivals: list[float], seconds: float = 1.0, **more):
+    return await run_open_loop(service_at(url), arrivals, itertools.repeat("What?"), seconds=seconds, **more)
+
+
+async def test_first_text_counts_and_what_comes_before_it_does_not():
+    done = event("done", refused=False, usage={"completion_tokens": 4})
+    async with scripted(
+        (0.05, event("sources", sources=[])),
+        (0.05, event("token", text="")),
+        (0.1, event("token", text="One ")),
+        (0.1, event("token", text="two.")),
+        (0.0, done),
+    ) as url:
+        [seen] = (await run(url, [0.0])).observations
+    assert seen.outcome == "ok"
+    assert seen.ttft == pytest.approx(0.2, abs=0.05)
+    assert seen.latency == pytest.approx(0.3, abs=0.05)
+    assert seen.tokens == 4
+    assert seen.tpot == pytest.approx(0.1 / 3, abs=0.02)
+
+
+async def test_a_server_that_stalls_is_seen_by_everyone_who_arrived_meanwhile():
+    """A closed loop would send one request during the stall, and report one bad time in a hundred."""
+    stalled = asyncio.Event()
+    asked = 0
+
+    async def stalls_once(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        if asked == 20:
+            asyncio.get_running_loop().call_later(1.0, stalled.set)
+        if asked >= 20:
+            await stalled.wait()
+        return await answer(request, QUICK)
+
+    arrivals = [n * 0.02 for n in range(100)]
+    async with serve("/v1/answers", stalls_once) as url:
+        figures = Figures.of(await run(url, arrivals, seconds=2.0), OBJECTIVES)
+    assert figures.answered == 100
+    # Half of the two seconds stood still: half of the requests waited for what was left of it.
+    assert figures.ttft.p50 < 0.2
+    assert figures.ttft.p90 > 0.7
+    assert figures.ttft.max == pytest.approx(1.0, abs=0.2)
+    assert 0.45 < figures.goodput_share < 0.75
+
+
+async def test_times_count_from_when_a_request_was_due_even_if_the_client_was_late():
+    async with scripted(*QUICK) as url:
+        running = asyncio.create_task(run(url, [0.2, 0.3, 0.4]))
+        await asyncio.sleep(0.1)
+        # The client itself stands still: nothing of that may be lost.
+        time.sleep(0.6)  # noqa: ASYNC251 - that is the point
+        figures = Figures.of(await running, OBJECTIVES)
+    assert figures.late.min > 0.2
+    assert figures.ttft.min > 0.2
+    assert figures.latency.max > 0.45
+
+
+async def test_refusals_and_failures_stand_apart_and_have_no_share_in_the_percentiles():
+    number = itertools.count()
+
+    async def mixed(request: web.Request) -> web.StreamResponse:
+        match next(number) % 5:
+            case 0:
+                return web.Response(status=429, headers={"Retry-After": "2"})
+            case 1:
+                return web.Response(status=429)
+            case 2:
+                return web.Response(status=503, text="down")
+            case 3:
+                return await answer(request, [(0.0, event("token", text="Half an ans"))])
+            case _:
+                return await answer(request, QUICK)
+
+    async with serve("/v1/answers", mixed) as url:
+        seen = await run(url, [n * 0.02 for n in range(25)])
+    figures = Figures.of(seen, OBJECTIVES)
+    assert (figures.answered, figures.refused, figures.failed) == (5, 10, 10)
+    assert figures.refused_without_retry_after == 5
+    assert figures.ttft.count == figures.latency.count == 5
+    assert figures.goodput_share == 0.2
+    assert figures.reasons["503: down"] == 5
+    assert figures.reasons["the stream ended before the answer did"] == 5
+
+
+async def test_a_broken_stream_and_one_without_end_have_failed():
+    async with scripted((0.0, event("token", text="A")), (0.0, event("error", status=502, detail="gone"))) as url:
+        [broken] = (await run(url, [0.0])).observations
+    async with scripted((0.0, event("token", text="A")), (30.0, b"")) as url:
+        [endless] = (await run(url, [0.0], patience=0.3)).observations
+    assert (broken.outcome, endless.outcome) == ("failed", "failed")
+    assert "gone" in broken.reason
+    assert "0.3 s" in endless.reason
+
+
+async def test_a_service_that_is_not_there_is_a_failure():
+    [seen] = (await run("http://127.0.0.1:9", [0.0])).observations
+    assert seen.outcome == "failed"
+    assert "Connect" in seen.reason
+
+
+async def test_littles_law_holds_for_a_steady_service():
+    script = ((0.2, event("token", text="Yes.")), (0.1, event("done", refused=False, usage={})))
+    async with scripted(*script) as url:
+        figures = Figures.of(await run(url, poisson(40, 6.0, seed=4), seconds=6.0), OBJECTIVES)
+    law = figures.in_flight
+    assert law.mean_time == pytest.approx(0.3, abs=0.1)
+    assert law.in_flight == pytest.approx(law.rate * 0.3, rel=0.35)
+    assert abs(law.error) < 0.1
+
+
+def test_concurrency_is_integrated_over_its_window_only():
+    counted = Concurrency(begin=1.0, end=3.0)
+    counted.change(+1, 0.5)
+    counted.change(+1, 2.0)
+    counted.change(-2, 5.0)
+    # One from 1 to 2, two from 2 to 3.
+    assert counted.mean == pytest.approx(1.5)
+    assert counted.most == 2
