@@ -1,0 +1,17 @@
+"""An update of the service, and of the collection beneath it, loses no request and cuts no stream."""
+
+import asyncio
+
+from tests.deploy.haproxy import needs_haproxy
+from tests.deploy.rolling import roll
+
+
+@needs_haproxy
+def test_replacing_replicas_and_the_collection_fails_nobody(onnx_models):
+    rolled = asyncio.run(roll(onnx_models, replacements=2, rate=3))
+    assert len(rolled.streams) > 20
+    assert not rolled.reasons
+    assert not any(rolled.troubles.values()), rolled.troubles
+    assert all(one.answered for one in rolled.replacements)
+    assert [one.version for one in rolled.replacements] == ["v1", "v1"]
+    assert all(rolled.served.values())
