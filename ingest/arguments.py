@@ -17,6 +17,8 @@ _EXAMPLES = """examples:
   python -m ingest run docs/ --watch 30           again every 30 seconds, until stopped
   python -m ingest promote --to http://127.0.0.1:6333     the embedded collection to a Qdrant server
   python -m ingest reindex --embedder BAAI/bge-small-en-v1.5     another embedder, without downtime
+  python -m ingest backup /backups/monday         what must not be lost, into a folder, while workers go on
+  python -m ingest restore /backups/monday        and back, into this RAG_DATA_DIR
   python -m ingest enqueue docs/                  leave the work to workers
   python -m ingest worker                         takes in what was put or enqueued
   python -m ingest status                         documents, chunks, queue, dead letters
@@ -63,6 +65,11 @@ def parse_arguments() -> argparse.Namespace:
     carry.add_argument("--grpc-port", type=int, default=6334, help="(default: %(default)s)")
     carry.add_argument("--collection", default="groundwork", help="(default: %(default)s)")
     carry.add_argument("--api-key-file", type=Path, metavar="FILE", help="whose content is the server's API key")
+    kept = commands.add_parser("backup", help="collection, inbox, keys and drift's reference, into a folder")
+    kept.add_argument("target", type=Path, metavar="DEST", help="a folder that does not exist yet")
+    back = commands.add_parser("restore", help="a backup back, checked before anything is switched")
+    back.add_argument("source", type=Path, metavar="SOURCE", help="the folder of a backup")
+    back.add_argument("--replace", action="store_true", help="also where there is a collection already")
     status = commands.add_parser("status", help="documents, chunks, queue and dead letters")
     status.add_argument("--json", action="store_true", help="as one JSON object")
     letters = commands.add_parser("dead-letter", help="look after what was given up")

@@ -35,6 +35,10 @@ async def carry_out(arguments: argparse.Namespace, settings: Settings) -> int:
             await _reindex(arguments, settings)
         case "promote":
             await _promote(arguments, settings)
+        case "backup":
+            await _back_up(arguments, settings)
+        case "restore":
+            await _restore(arguments, settings)
         case "export":
             _export(settings)
     return 0
@@ -132,7 +136,7 @@ async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
         return
     if arguments.embedder:
         settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
-    done = await reindex(settings, lambda line: print(line, file=sys.stderr, flush=True))
+    done = await reindex(settings, _say)
     print(
         f"{done.documents} documents, {done.chunks} chunks; {done.found:.0%} of a sample find themselves. Switched: "
         "configure this embedder, and restart service and workers."
@@ -158,6 +162,33 @@ def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:
         )
     except (OSError, ValueError) as error:
         raise InvalidInput(f"The server cannot be reached like this: {error}") from error
+
+
+async def _back_up(arguments: argparse.Namespace, settings: Settings) -> None:
+    from ingest.backup import back_up
+
+    made = await back_up(settings, arguments.target, _say)
+    print(
+        f"{arguments.target}: {made.contents.documents:,} documents, {made.contents.chunks:,} chunks, "
+        f"{len(made.files):,} files, {made.mebibytes:,} MiB"
+    )
+    if made.inbox == "redis":
+        print("What waits in Redis is not in it: back Redis up by its own means.")
+
+
+async def _restore(arguments: argparse.Namespace, settings: Settings) -> None:
+    from ingest.backup import restore
+
+    restored = await restore(settings, arguments.source, _say, replace=arguments.replace)
+    contents = restored.manifest.contents
+    print(
+        f"{contents.documents:,} documents, {contents.chunks:,} chunks as of {restored.manifest.made}, of "
+        f"{restored.manifest.embedder.model}; {restored.same} of {len(contents.asked)} questions answered as before"
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _export(settings: Settings) -> None:

@@ -1,6 +1,5 @@
 """The pieces of all corpora in a collection of their own, asked as the product asks it."""
 
-import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +7,10 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID, uuid5
 
-import numpy as np
-import numpy.typing as npt
-
 from evals.chunking.benchmark import Benchmark, Span
 from evals.chunking.chunkers import Cut
 from evals.chunking.scores import Retrieved
+from evals.vectors import embed_once
 from rag.embedding.base import Embedder
 from rag.store.edge import open_edge_writer
 from rag.types import Chunk, DocumentId, Point, Query, Scope
@@ -36,7 +33,7 @@ class Found:
 
 
 async def search_all(benchmark: Benchmark, cut: Cut, embedder: Embedder, *, depth: int, cache: Path) -> Found:
-    """Vectors are kept in `cache`: they are what takes the time."""
+    """Vectors are kept in `cache`."""
     pieces = {name: cut(text) for name, text in benchmark.corpora.items()}
     parts = {
         _id_of(corpus, at): Retrieved(corpus=corpus, span=piece.span)
@@ -62,35 +59,6 @@ async def search_all(benchmark: Benchmark, cut: Cut, embedder: Embedder, *, dept
                     hits = await store.search(_SCOPE, query, limit=depth)
                     rankings[mode].append([parts[hit.chunk.id] for hit in hits])
     return Found(rankings=rankings, chunks={name: [piece.span for piece in own] for name, own in pieces.items()})
-
-
-async def embed_once(texts: Sequence[str], embedder: Embedder, cache: Path) -> npt.NDArray[np.float32]:
-    """The vectors of exactly these texts by this embedder, computed where they are not in the cache."""
-    path = cache / f"{_key_of(texts, embedder)}.npy"
-    kept = _load(path)
-    if kept is not None:
-        return kept
-    vectors = np.stack(await embedder.embed_passages(texts))
-    _save(path, vectors)
-    return vectors
-
-
-def _key_of(texts: Sequence[str], embedder: Embedder) -> str:
-    digest = hashlib.sha256(f"{embedder.identity.model}\n{embedder.identity.digest}".encode())
-    for text in texts:
-        digest.update(b"\0" + text.encode())
-    return digest.hexdigest()[:32]
-
-
-def _load(path: Path) -> npt.NDArray[np.float32] | None:
-    return np.load(path) if path.is_file() else None
-
-
-def _save(path: Path, vectors: npt.NDArray[np.float32]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft.npy")
-    np.save(draft, vectors)
-    draft.replace(path)
 
 
 def _to_chunk(corpus: str, at: int, passage: str, count: int) -> Chunk:

@@ -69,8 +69,7 @@ class Collections:
     async def drop_leftovers(self) -> None:
         """What killed runs began, and what was the fallback before the one of now."""
         for name in await self._leftovers():
-            with translated_errors():
-                await self._client.delete_collection(name)
+            await self.drop(name)
 
     async def create(self, collection: str, embedder: EmbedderIdentity) -> None:
         """Makes an empty collection; one that is there already keeps its points."""
@@ -85,8 +84,11 @@ class Collections:
         """Drops the current collection and its alias."""
         current = await self.current()
         if current is not None:
-            with translated_errors():
-                await self._client.delete_collection(current)
+            await self.drop(current)
+
+    async def drop(self, collection: str) -> None:
+        with translated_errors():
+            await self._client.delete_collection(collection)
 
     async def switch_to(self, collection: str) -> None:
         """Moves the alias, and keeps what was current for `roll_back`."""

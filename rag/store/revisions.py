@@ -7,7 +7,6 @@ store/current         the number of the revision that readers should see; on a s
                       the revision from before the last change of embedder, kept for going back
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -19,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import Locked, NotFound, Unavailable
+from rag.store.copying import copy_folder, replace_text, require_free, sync_folder
 from rag.store.schema import to_identity, to_metadata
 from rag.types import EmbedderIdentity
 
-_PIECE_BYTES = 1 << 20
 _METADATA = "collection.json"
 # Left free on the disk: the engine writes through memory maps, and where the disk is full the process dies of it.
 _RESERVE_BYTES = 64 << 20
+_COPY_TRIES = 5
 
 
 class Revisions:
@@ -97,17 +97,17 @@ class Revisions:
         """
         with _translated_errors():
             shutil.rmtree(self.working, ignore_errors=True)
-            self._drop_all_but(self.current(), self.fallback(), self.previous())
+            self._drop_all_but(*self._kept())
             current = self.current()
             if current is None:
                 return False
-            self._copy(current, self.working)
+            copy_folder(current, self.working, reserve=_RESERVE_BYTES)
             return True
 
     def require_room(self) -> None:
         """Raises `Unavailable` where the disk is so full that writing the working shard could kill this process."""
         with _translated_errors():
-            _require_free(self._root, _RESERVE_BYTES)
+            require_free(self._root, _RESERVE_BYTES)
 
     def publish(self, embedder: EmbedderIdentity, *, unindexed: int) -> None:
         """Copies the flushed working shard to a new revision and switches to it; `Unavailable` on a full disk."""
@@ -117,11 +117,14 @@ class Revisions:
             self._point_to(added, fallback)
             self._drop_all_but(added, before, fallback)
 
-    def replace(self, shard: Path, embedder: EmbedderIdentity, *, unindexed: int) -> None:
-        """Switches to a shard that another embedder filled, and keeps the current revision for `roll_back`."""
+    def replace_by(self, other: "Revisions") -> None:
+        """Switches to what another collection has published, and keeps the current revision for `roll_back`."""
+        published, filled_by = other.current(), other.embedder()
+        if published is None or filled_by is None:
+            return
         with _translated_errors():
             before = self.current()
-            added = self._add(shard, embedder, unindexed)
+            added = self._add(published, filled_by, other.unindexed())
             self._point_to(added, before)
             self._drop_all_but(added, before)
 
@@ -132,6 +135,31 @@ class Revisions:
             raise NotFound("There is no collection from before a change of embedder to go back to.")
         with _translated_errors():
             self._point_to(fallback, current)
+
+    def copy_to(self, target: "Revisions") -> EmbedderIdentity:
+        """The current revision, whole, as the first of an empty collection; `NotFound` where there is none.
+
+        Without the lock: a revision that was dropped meanwhile, by the second publication after it, is copied anew.
+        """
+        first = target._revisions / "1"
+        with _translated_errors():
+            for _ in range(_COPY_TRIES):
+                copied = self.current()
+                if copied is None:
+                    raise NotFound(f"There is no collection in {self._root} yet.")
+                try:
+                    copy_folder(copied, first, reserve=_RESERVE_BYTES)
+                except (OSError, shutil.Error):
+                    if copied in self._kept():
+                        raise
+                if copied in self._kept():
+                    target._point_to(first, None)
+                    return to_identity(_read_metadata(first))
+                shutil.rmtree(first, ignore_errors=True)
+        raise Unavailable(
+            f"{self._root} was published anew in less time than it takes to copy it, {_COPY_TRIES} times. "
+            "Stop the worker for as long as the copy takes, or copy to a faster disk."
+        )
 
     @property
     def _revisions(self) -> Path:
@@ -149,7 +177,7 @@ class Revisions:
 
     def _point_to(self, current: Path, fallback: Path | None) -> None:
         """Both in one rename, so that a crash never leaves one without the other."""
-        _replace(self._root / "current", f"{current.name}\n{fallback.name}" if fallback else current.name)
+        replace_text(self._root / "current", f"{current.name}\n{fallback.name}" if fallback else current.name)
 
     def _add(self, shard: Path, embedder: EmbedderIdentity, unindexed: int) -> Path:
         self._revisions.mkdir(exist_ok=True)
@@ -157,26 +185,20 @@ class Revisions:
         added = self._revisions / str(max(self._numbers(), default=0) + 1)
         draft = self._revisions / "draft"
         shutil.rmtree(draft, ignore_errors=True)
-        self._copy(shard, draft)
-        _replace(draft / _METADATA, json.dumps(to_metadata(embedder) | {"unindexed": unindexed}))
+        copy_folder(shard, draft, reserve=_RESERVE_BYTES)
+        replace_text(draft / _METADATA, json.dumps(to_metadata(embedder) | {"unindexed": unindexed}))
         draft.rename(added)
-        _sync_folder(self._revisions)
+        sync_folder(self._revisions)
         return added
-
-    def _copy(self, source: Path, target: Path) -> None:
-        """Leaves nothing behind where it fails: the rest of a full disk is needed for other things."""
-        _require_free(self._root, _data_bytes(source) + _RESERVE_BYTES)
-        try:
-            shutil.copytree(source, target, copy_function=_copy_sparse)
-        except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
-            raise
 
     def _numbers(self) -> list[int]:
         """Of the published revisions, ascending."""
         if not self._revisions.is_dir():
             return []
         return sorted(int(path.name) for path in self._revisions.iterdir() if path.name.isdecimal())
+
+    def _kept(self) -> set[Path | None]:
+        return {self.current(), self.fallback(), self.previous()}
 
     def _drop_all_but(self, *kept: Path | None) -> None:
         for path in self._revisions.iterdir() if self._revisions.is_dir() else ():
@@ -196,56 +218,6 @@ def _read_metadata(revision: Path) -> dict[str, Any]:
 
 def _unreadable(path: Path, error: Exception) -> Unavailable:
     return Unavailable(f"The embedded store cannot be read: {path}: {error}")
-
-
-def _require_free(path: Path, wanted: int) -> None:
-    free = shutil.disk_usage(path).free
-    if free < wanted:
-        raise OSError(errno.ENOSPC, f"{free >> 20} MiB are free, and {wanted >> 20} MiB are needed")
-
-
-def _data_bytes(folder: Path) -> int:
-    """What its files take on the disk, holes not counted."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-
-
-def _copy_sparse(source: str, target: str) -> None:
-    """Copies data and skips holes: a small shard is 13 MB of data in 123 MB of preallocated files."""
-    with Path(source).open("rb") as reader, Path(target).open("wb") as writer:
-        size = os.fstat(reader.fileno()).st_size
-        writer.truncate(size)
-        offset = 0
-        while offset < size:
-            try:
-                start = os.lseek(reader.fileno(), offset, os.SEEK_DATA)
-            except OSError:  # Nothing but a hole is left.
-                break
-            offset = os.lseek(reader.fileno(), start, os.SEEK_HOLE)
-            reader.seek(start)
-            writer.seek(start)
-            for position in range(start, offset, _PIECE_BYTES):
-                writer.write(reader.read(min(_PIECE_BYTES, offset - position)))
-        writer.flush()
-        os.fsync(writer.fileno())
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_suffix(".draft")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """A rename survives a power cut when its folder is on the disk too."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

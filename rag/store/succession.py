@@ -81,9 +81,7 @@ async def _open_edge(root: Path, embedder: EmbedderIdentity) -> AsyncIterator[Su
 
         async def switch(self) -> None:
             await self.successor.publish()
-            filled = successors.current()
-            if filled is not None:
-                revisions.replace(filled, embedder, unindexed=successors.unindexed())
+            revisions.replace_by(successors)
 
     if successors.embedder() not in {None, embedder} or revisions.embedder() == embedder:
         # A run was killed that filled it for another embedder, or after the switch.

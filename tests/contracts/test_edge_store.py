@@ -236,8 +236,8 @@ async def test_a_collection_of_another_embedder_takes_the_place_and_gives_it_bac
     async with open_edge_writer(tmp_path / "b", other) as writer:
         await put(writer, OURS, [point("after")])
         await writer.publish()
-    revisions, replacement = Revisions(tmp_path / "a"), Revisions(tmp_path / "b").current()
-    revisions.replace(replacement, other, unindexed=0)
+    revisions = Revisions(tmp_path / "a")
+    revisions.replace_by(Revisions(tmp_path / "b"))
     async with open_edge_writer(tmp_path / "a", other) as writer:
         for _ in range(3):
             await writer.publish()

@@ -25,7 +25,9 @@ class QdrantServer:
     """Stops, and starts again on the same port with everything that it had; searches take `delay` seconds longer."""
 
     def __init__(self, local: AsyncQdrantClient) -> None:
-        self._services = _Points(local, self), _Collections(local)
+        self.local = local
+        self.created: dict[str, wire.CreateCollection] = {}
+        self._services = _Points(local, self), _Collections(local, self)
         self.delay = 0.0
         self._server = grpc.aio.server()
         self.port = 0
@@ -37,6 +39,14 @@ class QdrantServer:
         add_CollectionsServicer_to_server(collections, self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         await self._server.start()
+
+    async def create(self, request: wire.CreateCollection) -> None:
+        self.created[request.collection_name] = request
+        await self.local.create_collection(
+            request.collection_name,
+            vectors_config=GrpcToRest.convert_vectors_config(request.vectors_config),
+            sparse_vectors_config=GrpcToRest.convert_sparse_vector_config(request.sparse_vectors_config),
+        )
 
     async def stop(self) -> None:
         """At once: calls under way fail."""
@@ -133,9 +143,10 @@ class _Points(PointsServicer):
 
 
 class _Collections(CollectionsServicer):
-    def __init__(self, local: AsyncQdrantClient) -> None:
+    def __init__(self, local: AsyncQdrantClient, server: QdrantServer) -> None:
         self._local = local
-        self._created: dict[str, wire.CreateCollection] = {}
+        self._server = server
+        self._created = server.created
         self._aliases: dict[str, str] = {}
 
     async def List(self, *_):  # noqa: N802
@@ -167,12 +178,7 @@ class _Collections(CollectionsServicer):
     async def Create(self, request, context):  # noqa: N802
         if request.collection_name in self._created:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Wrong input: Collection already exists!")
-        self._created[request.collection_name] = request
-        await self._local.create_collection(
-            request.collection_name,
-            vectors_config=GrpcToRest.convert_vectors_config(request.vectors_config),
-            sparse_vectors_config=GrpcToRest.convert_sparse_vector_config(request.sparse_vectors_config),
-        )
+        await self._server.create(request)
         return wire.CollectionOperationResponse(result=True)
 
     async def Get(self, request, _):  # noqa: N802

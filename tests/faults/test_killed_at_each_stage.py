@@ -14,7 +14,7 @@ from tests.faults.verdict import SCOPE, require_each_once, stored
 from tests.faults.workers import start_worker, work_until_settled
 
 _REPLACE = f"{Path.replace.__code__.co_filename}:replace"
-_COPY_FILE = "rag/store/revisions.py:_copy_sparse"
+_COPY_FILE = "rag/store/copying.py:_copy_sparse"
 # The call that follows the stage, and which one of them: the worker dies in the moment when it would begin.
 _STAGES = [
     ("claimed", "ingest/pipeline.py:prepare", 1),

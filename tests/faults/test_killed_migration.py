@@ -65,7 +65,7 @@ def in_environment(embedder, **more: str) -> dict[str, str]:
     ("place", "nth"),
     [
         ("rag/store/edge.py:commit", 3),
-        ("rag/store/revisions.py:replace", 1),
+        ("rag/store/revisions.py:replace_by", 1),
         ("rag/store/revisions.py:_point_to", 2),
         ("rag/store/succession.py:_remove", 1),
     ],

@@ -1,0 +1,29 @@
+"""From a running installation to another one, by the programs' own commands."""
+
+from evals.performance.programs import Service, ingest, service
+from tests.e2e.test_search import search
+
+_QUESTIONS = ("Which seals may be used?", "E1234", "Where was the pump designed?")
+
+
+def test_a_running_installation_is_backed_up_and_answers_the_same_elsewhere(tmp_path, data_dir, onnx_models, handbook):
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    # Without a worker an upload stays in the inbox, and so does it in the backup.
+    with service(data_dir, RAG_WORKER="none") as running:
+        running.put("note.md", b"# Note\n\nThe crane of hall 9 lifts 11 tonnes.")
+        before = answers(running)
+        made = ingest("backup", str(tmp_path / "backup"), data_dir=data_dir)
+        assert made.returncode == 0, made.stderr
+    elsewhere = tmp_path / "elsewhere"
+    restored = ingest("restore", str(tmp_path / "backup"), data_dir=elsewhere)
+    assert "questions answered as before" in restored.stdout, restored.stderr
+    (elsewhere / "models").symlink_to(onnx_models)
+    with service(elsewhere, RAG_WORKER="none") as running:
+        assert answers(running) == before
+        assert running.http.get("/v1/documents/note.md").json()["state"] == "queued"
+
+
+def answers(running: Service) -> list[tuple[str, list[dict]]]:
+    return [
+        (running.ask(question, mode="quote").json()["answer"], search(running, question)) for question in _QUESTIONS
+    ]

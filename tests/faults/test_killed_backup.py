@@ -1,0 +1,80 @@
+"""`backup` and `restore` killed in the middle: nothing half is taken for whole, and the same command ends it."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.backup import back_up, restore
+from ingest.settings import Settings
+from rag.inbox.base import Upload
+from rag.inbox.folder import FolderInbox
+from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.types import DocumentId
+from tests.contracts.store import EMBEDDER, OURS, point, put, texts
+from tests.faults.test_killed_migration import fill, killed
+
+_TEXTS = {f"text {n}" for n in range(6)}
+
+
+@pytest.fixture
+async def filled(tmp_path) -> Path:
+    async with open_edge_writer(tmp_path / "data" / "store", EMBEDDER) as writer:
+        await fill(writer)
+    (tmp_path / "data" / "keys.json").write_text("[]")
+    job = Upload(scope=OURS, document_id=DocumentId("d"), uri="upload:d", media_type="text/plain", body=b"waits")
+    await FolderInbox(tmp_path / "data" / "inbox").put(job)
+    return tmp_path / "data"
+
+
+async def seen(data_dir: Path) -> set[str]:
+    async with open_edge_reader(data_dir / "store", EMBEDDER) as reader:
+        return await texts(reader, OURS)
+
+
+@pytest.mark.parametrize(
+    ("place", "nth"),
+    [
+        ("rag/store/copying.py:_copy_sparse", 5),
+        ("ingest/contents.py:look_into", 1),
+        ("ingest/manifest.py:_seal", 20),
+        ("ingest/manifest.py:write_manifest", 1),
+    ],
+    ids=["half copied", "copied", "half hashed", "all but the manifest"],
+)
+async def test_a_killed_backup_is_not_there_and_the_next_is_whole(tmp_path, filled, place, nth):
+    await killed(filled, place, nth, "backup", str(tmp_path / "backup"))
+    assert not (tmp_path / "backup").exists()
+    await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "data"]
+    elsewhere = Settings(data_dir=tmp_path / "elsewhere")
+    await restore(elsewhere, tmp_path / "backup", print, replace=False)
+    assert await seen(elsewhere.data_dir) == _TEXTS
+
+
+@pytest.mark.parametrize(
+    ("place", "nth", "is_new"),
+    [
+        ("rag/store/copying.py:_copy_sparse", 5, False),
+        ("ingest/contents.py:require_same", 1, True),
+        ("rag/inbox/keeping.py:restore_entries", 1, False),
+        ("rag/store/revisions.py:replace_by", 1, True),
+        ("rag/store/revisions.py:_point_to", 2, False),
+    ],
+    ids=["half copied", "copied", "files back", "inbox back", "not switched"],
+)
+async def test_a_killed_restore_leaves_readers_what_they_saw_and_the_next_ends_it(tmp_path, filled, place, nth, is_new):
+    await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
+    target = Settings(data_dir=tmp_path / "elsewhere")
+    if not is_new:
+        async with open_edge_writer(target.store_dir, EMBEDDER) as writer:
+            await put(writer, OURS, [point("what was there")])
+            await writer.publish()
+    before = await seen(target.data_dir)
+    told = () if is_new else ("--replace",)
+    await killed(target.data_dir, place, nth, "restore", str(tmp_path / "backup"), *told)
+    assert await seen(target.data_dir) == before
+    restored = await restore(target, tmp_path / "backup", print, replace=not is_new)
+    assert restored.same == len(restored.manifest.contents.asked) > 0
+    assert await seen(target.data_dir) == _TEXTS
+    assert (await FolderInbox(target.inbox_dir).statistics()).queued == 1
+    assert (target.data_dir / "keys.json").read_text() == "[]"
