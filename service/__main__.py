@@ -40,6 +40,8 @@ settings: environment variables RAG_…, or .env; the README lists them"""
 
 
 def main() -> int:
+    # The first process of a container ignores what it has no handler for, and would not end before it serves.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = _parse_arguments()
     try:
         settings = read_settings(Settings)
