@@ -7,7 +7,7 @@ import sys
 from ingest.settings import Settings
 from ingest.sources.base import Rejection
 from rag.embedding.weights import find_weights
-from rag.errors import InvalidInput
+from rag.errors import InvalidInput, NotFound
 from rag.inbox.factory import open_dead_letters, open_inbox
 from rag.metadata import parse_pairs
 from rag.settings import LocalEmbedderSettings, ServerStoreSettings
@@ -128,7 +128,7 @@ async def _look_after_dead_letters(arguments: argparse.Namespace, settings: Sett
 
 async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
     from ingest.reindex import reindex
-    from rag.store.succession import roll_back
+    from rag.store.succession import AlreadyFilled, roll_back
 
     if arguments.rollback:
         await roll_back(settings.store, root=settings.store_dir)
@@ -136,7 +136,13 @@ async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
         return
     if arguments.embedder:
         settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
-    done = await reindex(settings, _say)
+    try:
+        done = await reindex(settings, _say)
+    except (AlreadyFilled, NotFound) as error:
+        if not arguments.if_needed:
+            raise
+        print(f"Nothing to do: {error}")
+        return
     print(
         f"{done.documents} documents, {done.chunks} chunks; {done.found:.0%} of a sample find themselves. Switched: "
         "configure this embedder, and restart service and workers."

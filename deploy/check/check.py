@@ -31,10 +31,11 @@ class Check:
 
     name: str
     command: Sequence[str | Path]
+    folder: Path = ROOT
 
     def run(self) -> tuple[float, subprocess.CompletedProcess[str]]:
         began = time.monotonic()
-        done = subprocess.run([*map(str, self.command)], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run([*map(str, self.command)], cwd=self.folder, capture_output=True, text=True, check=False)
         return time.monotonic() - began, done
 
 
@@ -84,9 +85,11 @@ def _is_core(it: dict[str, Any]) -> bool:
 def _checks(core: Sequence[Path], custom: Path) -> Iterator[Check]:
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     dockerfile = ROOT / "Dockerfile"
+    # From inside: it passes silently over whatever has a hidden folder in its path.
     yield Check(
         name="checkov",
-        command=[BIN / "checkov", "--config-file", HERE / "checkov.yaml", "--directory", RENDERED],
+        command=[BIN / "checkov", "--config-file", HERE / "checkov.yaml", "--directory", "."],
+        folder=RENDERED,
     )
     yield Check(
         name="kubernetes-validate, 1.37",

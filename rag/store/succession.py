@@ -12,6 +12,10 @@ from rag.store.base import StoreReader, VectorStore
 from rag.types import EmbedderIdentity
 
 
+class AlreadyFilled(InvalidInput):
+    """The current collection is this embedder's."""
+
+
 class Succession(Protocol):
     """The collection that serves, and the one that is to follow it."""
 
@@ -37,7 +41,7 @@ class Succession(Protocol):
 def open_succession(
     settings: StoreSettings, embedder: EmbedderIdentity, *, root: Path
 ) -> AbstractAsyncContextManager[Succession]:
-    """Raises `NotFound` without a collection, `InvalidInput` where this embedder has filled it already."""
+    """Raises `NotFound` without a collection, `AlreadyFilled` where this embedder has filled it."""
     match settings:
         case EdgeStoreSettings():
             return _open_edge(root, embedder)
@@ -135,5 +139,5 @@ def _require_other(found: EmbedderIdentity | None, wanted: EmbedderIdentity) -> 
     if found is None:
         raise NotFound("There is no collection yet: ingest documents first.")
     if found == wanted:
-        raise InvalidInput(f"{wanted.model} has filled the collection already. Name another one with --embedder.")
+        raise AlreadyFilled(f"{wanted.model} has filled the collection already. Name another one with --embedder.")
     return found

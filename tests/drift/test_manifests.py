@@ -1,14 +1,18 @@
 """What a cluster is told is what the programs know: variables, ports, paths, metrics, memory and times."""
 
 import re
+import subprocess
 
 import pytest
+import yaml
 
 import ingest.settings
 import ingest.worker
 import service.settings
-from rag.settings import KernelSettings, read_settings
+from dashboards.slos import slos
+from rag.settings import KernelSettings, RedisInboxSettings, read_settings
 from service.routes import operations
+from tests.drift.expressions import Expression, emitted, labels_of
 from tests.drift.manifests import (
     K8S,
     KUBECTL,
@@ -24,6 +28,7 @@ from tests.drift.manifests import (
     workloads,
 )
 from tests.drift.settings import table
+from tests.prometheus_server import PROMTOOL
 
 pytestmark = needs_kubectl
 
@@ -39,6 +44,8 @@ _RENDERED = OVERLAYS if KUBECTL else []
 _PODS = [pytest.param(it, id=f"{name}: {it}") for name in _RENDERED for it in workloads(overlay(name))]
 
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
+# Those with operators: what scales, judges and watches.
+in_a_cluster = pytest.mark.parametrize("name", [it for it in OVERLAYS if it != "dev"])
 every_pod = pytest.mark.parametrize("workload", _PODS)
 
 
@@ -61,18 +68,18 @@ def test_every_variable_that_is_written_below_deploy_is_a_setting():
 
 @every_overlay
 @pytest.mark.parametrize("program", _PROGRAMS)
-def test_a_program_accepts_the_settings_that_it_would_get(name, program, monkeypatch):
+def test_a_program_accepts_the_settings_and_secrets_that_it_would_get(name, program, monkeypatch):
+    secrets = named(overlay(name), "ExternalSecret").get("groundwork-credentials", {"spec": {"data": []}})
+    for secret in secrets["spec"]["data"]:
+        monkeypatch.setenv(secret["secretKey"], "secret")
     for variable, value in settings(overlay(name)).items():
         monkeypatch.setenv(variable, value)
     assert read_settings(_PROGRAMS[program]).store.kind == "server"
 
 
-@every_overlay
-def test_every_component_is_in_an_overlay_and_each_of_the_two_programs_in_every_one(name):
-    names = {it.name for it in workloads(overlay(name))}
-    assert set(_PROGRAMS) <= names
-    written = "".join((K8S / "overlays" / it / "kustomization.yaml").read_text() for it in OVERLAYS)
-    assert {path.name for path in (K8S / "components").iterdir() if path.name not in written} == set()
+def test_every_component_is_used():
+    written = "".join(path.read_text() for path in K8S.rglob("kustomization.yaml"))
+    assert {path.name for path in (K8S / "components").iterdir() if f"/{path.name}" not in written} == set()
 
 
 @every_overlay
@@ -266,3 +273,124 @@ def test_every_image_has_a_version(workload):
         _, separator, version = container["image"].rpartition("/")[2].partition(":")
         assert separator or "@sha256:" in container["image"]
         assert version != "latest"
+
+
+def queries(objects) -> list[tuple[str, str]]:
+    """Who asks Prometheus what, with the arguments of a rollout filled in."""
+    scaling = [
+        (it["metadata"]["name"], trigger["metadata"]["query"])
+        for it in named(objects, "ScaledObject").values()
+        for trigger in it["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    analysis = [
+        (metric["name"], metric["provider"]["prometheus"]["query"])
+        for it in named(objects, "AnalysisTemplate").values()
+        for metric in it["spec"]["metrics"]
+        if "prometheus" in metric["provider"]
+    ]
+    return [(who, re.sub(r"\{\{args\.(\w+)\}\}", r"\1", query)) for who, query in [*scaling, *analysis]]
+
+
+@in_a_cluster
+def test_whatever_scales_or_judges_reads_only_what_the_programs_emit(name):
+    asked = [Expression(place=who, text=query) for who, query in queries(overlay(name))]
+    assert {it.place for it in asked} == {"groundwork-service", "error-ratio", "first-token-p95", "groundedness"}
+    # The operator adds the first, and `podTargetLabels` the second.
+    added = {"job", "instance", "namespace", "rollouts_pod_template_hash"}
+    for it in asked:
+        assert it.metrics, it.place
+        assert it.metrics <= emitted()
+        assert it.labels <= added.union(*map(labels_of, it.metrics))
+
+
+@in_a_cluster
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+def test_whatever_scales_or_judges_is_promql(name, tmp_path):
+    rules = [{"record": f"query:{number}", "expr": query} for number, (_, query) in enumerate(queries(overlay(name)))]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    done = subprocess.run(
+        [str(PROMTOOL), "check", "rules", str(tmp_path / "rules.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@in_a_cluster
+def test_what_scales_looks_into_its_own_namespace_and_does_not_take_silence_for_nought(name):
+    objects = overlay(name)
+    (namespace,) = named(objects, "Namespace")
+    scaled = named(objects, "ScaledObject")
+    (service_trigger,) = scaled["groundwork-service"]["spec"]["triggers"]
+    assert f'namespace="{namespace}"' in service_trigger["metadata"]["query"]
+    assert service_trigger["metadata"]["ignoreNullValues"] == "false"
+    (worker_trigger,) = scaled["groundwork-worker"]["spec"]["triggers"]
+    inbox = RedisInboxSettings(kind="redis", url=settings(objects)["RAG_INBOX__URL"])
+    assert worker_trigger["metadata"]["address"] == f"{inbox.url.host}.{namespace}.svc:{inbox.url.port}"
+    assert worker_trigger["metadata"]["stream"] == f"{{{inbox.prefix}}}:inbox"
+    assert f"'{worker_trigger['metadata']['consumerGroup']}'" in (ROOT / "rag/inbox/redis_queue.lua").read_text()
+    for it in scaled.values():
+        target = it["spec"]["scaleTargetRef"]
+        assert target["name"] in named(objects, target["kind"])
+
+
+@in_a_cluster
+def test_a_rollout_starts_the_pods_of_its_deployment_behind_services_that_exist(name):
+    objects = overlay(name)
+    (rollout,) = named(objects, "Rollout").values()
+    assert named(objects, "Deployment")[rollout["spec"]["workloadRef"]["name"]]["spec"]["replicas"] == 0
+    strategy = rollout["spec"]["strategy"]
+    (way,) = strategy.values()
+    asked = {way[key] for key in way if key.endswith("Service")}
+    assert len(asked) == 2
+    assert asked <= set(named(objects, "Service"))
+    templates = set(re.findall(r"'templateName': '([\w-]+)'", str(strategy)))
+    assert templates == set(named(objects, "AnalysisTemplate"))
+    for plugin in way.get("trafficRouting", {}).get("plugins", {}).values():
+        assert plugin == {"httpRoute": "groundwork", "namespace": next(iter(named(objects, "Namespace")))}
+
+
+@in_a_cluster
+def test_a_rollout_is_judged_by_what_users_are_promised(name):
+    live = named(overlay(name), "AnalysisTemplate")["groundwork-live"]["spec"]["metrics"]
+    bounds = {it["name"]: float(re.findall(r"[<>]=? ([\d.]+)$", it["successCondition"])[0]) for it in live}
+    objectives = {slo.name: slo.objective for slo in slos()}
+    assert bounds["first-token-p95"] == service.settings.AnsweringSettings().first_text_seconds
+    assert bounds["groundedness"] == objectives["groundedness"]
+
+
+@in_a_cluster
+def test_prometheus_finds_each_program_once_under_the_name_that_the_rules_know(name):
+    objects = overlay(name)
+    for job, monitor in named(objects, "ServiceMonitor").items():
+        chosen = [
+            it
+            for it in named(objects, "Service").values()
+            if selected(monitor["spec"]["selector"], it["metadata"]["labels"])
+        ]
+        assert [it["metadata"]["labels"][monitor["spec"]["jobLabel"]] for it in chosen] == [job]
+        (endpoint,) = monitor["spec"]["endpoints"]
+        assert endpoint["port"] in {port["name"] for port in chosen[0]["spec"]["ports"]}
+
+
+@in_a_cluster
+def test_the_gateway_lets_a_stream_live_and_shows_no_metrics(name):
+    (route,) = named(overlay(name), "HTTPRoute").values()
+    for rule in route["spec"]["rules"]:
+        assert int(rule["timeouts"]["request"].removesuffix("s")) > int(settings(overlay(name))["RAG_DRAIN_SECONDS"])
+        open_to_all = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
+        assert open_to_all == {("PathPrefix", "/v1"), ("PathPrefix", "/page"), ("Exact", "/")}
+
+
+def test_the_chart_of_qdrant_is_given_what_the_namespace_demands_and_keeps_two_copies():
+    values = yaml.safe_load((K8S / "components" / "qdrant-cluster" / "values.yaml").read_text())
+    context = values["containerSecurityContext"]
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert values["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert values["image"]["useUnprivilegedImage"] is True
+    assert values["updateVolumeFsOwnership"] is False
+    collection = values["config"]["storage"]["collection"]
+    assert values["replicaCount"] >= 3
+    assert collection["replication_factor"] == collection["write_consistency_factor"] == 2
+    assert collection["shard_number"] % values["replicaCount"] == 0
+    assert values["apiKey"]["valueFrom"]["secretKeyRef"]["key"] in known()

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from pydantic import HttpUrl
 
+from evals.performance.programs import ingest
 from ingest.reindex import reindex
 from ingest.settings import Settings
 from rag.errors import BadResponse, InvalidInput, NotFound
@@ -128,3 +129,14 @@ async def test_the_alias_of_a_server_moves_and_readers_of_before_stay_where_they
         await roll_back(store, root=tmp_path)
         async with open_server_store(store, EMBEDDER) as again:
             assert await texts(again, OURS) == {"one", "two"}
+
+
+def test_a_deployment_may_ask_for_it_each_time(tmp_path, onnx_models):
+    (tmp_path / "models").symlink_to(onnx_models)
+    (tmp_path / "a.md").write_text("The pump is in hall three.")
+    nothing_yet = ingest("reindex", "--if-needed", data_dir=tmp_path)
+    assert (nothing_yet.returncode, nothing_yet.stdout[:13]) == (0, "Nothing to do")
+    assert ingest("run", str(tmp_path / "a.md"), data_dir=tmp_path).returncode == 0
+    done_already = ingest("reindex", "--if-needed", data_dir=tmp_path)
+    assert (done_already.returncode, done_already.stdout[:13]) == (0, "Nothing to do")
+    assert ingest("reindex", data_dir=tmp_path).returncode == 1

@@ -1,0 +1,97 @@
+"""Asks a service the questions of a file, and fails where answers are missing, late or without a citation.
+
+smoke.py QUESTIONS; SMOKE_URL, SMOKE_API_KEY and the bounds below come from the environment. Put questions that your
+own documents answer into questions.txt. Only Python's standard library: it runs in the image of the service.
+"""
+
+import json
+import math
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MOST_SECONDS = float(os.environ.get("SMOKE_FIRST_TEXT_SECONDS", "2"))
+LEAST_GROUNDED = float(os.environ.get("SMOKE_GROUNDED", "0.95"))
+MOST_REFUSED = float(os.environ.get("SMOKE_REFUSED", "0.2"))
+_ROUNDS = 4
+_PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One answer as a user sees it."""
+
+    first_text: float = math.inf
+    refused: bool = False
+    cited: bool = False
+    fault: str = ""
+
+
+def main(questions: Path) -> int:
+    asked = [line.strip() for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
+    seen = [_ask(question) for _ in range(_ROUNDS) for question in asked]
+    report = _report(seen)
+    sys.stdout.write(json.dumps(report) + "\n")
+    return 0 if not report["faults"] and report["good"] else 1
+
+
+def _report(seen: list[Seen]) -> dict[str, Any]:
+    answers = [it for it in seen if not it.fault]
+    written = [it for it in answers if not it.refused]
+    p95 = sorted(it.first_text for it in answers)[math.ceil(0.95 * len(answers)) - 1] if answers else None
+    refused = (len(answers) - len(written)) / len(answers) if answers else 1.0
+    grounded = sum(it.cited for it in written) / len(written) if written else 0.0
+    good = p95 is not None and p95 <= MOST_SECONDS and grounded >= LEAST_GROUNDED and refused <= MOST_REFUSED
+    faults = sorted({it.fault for it in seen if it.fault})
+    return {
+        "asked": len(seen),
+        "faults": faults,
+        "first_text_p95_seconds": p95 and round(p95, 3),
+        "refused": round(refused, 3),
+        "grounded": round(grounded, 3),
+        "good": good,
+    }
+
+
+def _ask(question: str) -> Seen:
+    body = json.dumps({"question": question, "stream": True}).encode()
+    request = urllib.request.Request(f"{os.environ['SMOKE_URL']}/v1/answers", data=body, method="POST")
+    request.add_header("Content-Type", "application/json")
+    if key := os.environ.get("SMOKE_API_KEY"):
+        request.add_header("Authorization", f"Bearer {key}")
+    began, first = time.monotonic(), math.inf
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as answer:
+            for event, data in _events(answer):
+                if event == "token":
+                    first = min(first, time.monotonic() - began)
+                elif event == "error":
+                    return Seen(fault=f"broken off: {data.get('title', 'no reason given')}")
+                elif event == "done":
+                    first = min(first, time.monotonic() - began)
+                    return Seen(first_text=first, refused=data["refused"], cited=bool(data["citations"]))
+    except urllib.error.HTTPError as error:
+        return Seen(fault=f"status {error.code}")
+    except OSError as error:
+        return Seen(fault=f"not reached: {error}")
+    return Seen(fault="the stream ended without `done`")
+
+
+def _events(lines: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    event = ""
+    for raw in lines:
+        line = raw.decode().rstrip("\r\n")
+        if line.startswith("event: "):
+            event = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield event, json.loads(line.removeprefix("data: "))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
