@@ -1,14 +1,13 @@
 """The running service counts its questions against a reference that was made from a file."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from evals.performance.programs import environment, ingest, service
+from evals.performance.programs import ingest, service
+from tests.programs import evals
 
 PARTS = ("impeller", "seal", "inlet valve", "pressure gauge", "motor", "oil level", "controller", "history")
 ASKED = [
@@ -17,17 +16,6 @@ ASKED = [
     for asking in ("What is", "How do I check", "When to replace")
 ]
 STRANGE = [f"How do I cook {dish}?" for dish in ("rice", "lentils", "beans", "pasta", "fish", "eggs", "soup", "stew")]
-
-
-def evals(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "evals", *arguments],
-        env=environment(data_dir),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def write(path: Path, questions: list[str]) -> Path:
