@@ -27,15 +27,17 @@ def watched(
 @contextmanager
 def installation(data_dir: Path, worker_port: int, model_url: str, **settings: str) -> Iterator[Service]:
     """The service with a worker as its child, and a model at that URL."""
-    with service(
-        data_dir,
-        RAG_WORKER_PORT=str(worker_port),
-        RAG_GENERATOR__KIND="openai",
-        RAG_GENERATOR__URL=f"{model_url}/v1",
-        RAG_GENERATOR__MODEL="stand-in",
-        **settings,
-    ) as running:
+    with service(data_dir, RAG_WORKER_PORT=str(worker_port), **writes_with(model_url), **settings) as running:
         yield running
+
+
+def writes_with(model_url: str) -> dict[str, str]:
+    """Settings of a program whose answers a model at that URL writes."""
+    return {
+        "RAG_GENERATOR__KIND": "openai",
+        "RAG_GENERATOR__URL": f"{model_url}/v1",
+        "RAG_GENERATOR__MODEL": "stand-in",
+    }
 
 
 def _evaluated_each_time(rules: str) -> str:

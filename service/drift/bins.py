@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 _DECILES = np.arange(0.1, 1.0, 0.1)
+# The same question asked twice differs by rounding, and by what it was embedded together with.
+_SAME = 1e-4
 # Of a bin that one side lacks. Smaller and a single empty bin would decide; PromQL uses the same (docs/drift.md).
 FLOOR = 0.001
 
@@ -34,16 +36,23 @@ class Bins:
 
 def cut_bins(values: Sequence[float] | npt.NDArray[np.float64]) -> Bins:
     """At least two bins, so that something new shows even where the reference is all the same, or nearly."""
-    found = np.asarray(values, dtype=np.float64)
-    top = found.max()
-    edges = np.unique(np.quantile(found, _DECILES))
-    edges = edges[edges < top]
+    found = np.sort(np.asarray(values, dtype=np.float64))
+    top = found[-1]
+    inner = [decile for decile in np.quantile(found, _DECILES) if decile < top - _SAME]
+    edges = np.unique([_beyond(decile, found) for decile in inner])
     if not edges.size:
-        others = found[found < top]
-        edges = np.array([others.max()] if others.size else [np.nextafter(top, -np.inf), top])
+        others = found[found < top - _SAME]
+        edges = np.array([_beyond(others[-1], found)] if others.size else [top - _SAME, top + _SAME])
     indices = np.searchsorted(edges, found, side="left")
     ratios = np.bincount(indices, minlength=len(edges) + 1) / len(found)
     return Bins(edges=edges.tolist(), ratios=ratios.tolist(), count=len(found))
+
+
+def _beyond(value: float, ascending: npt.NDArray[np.float64]) -> float:
+    """Midway to the next value that is another one: an edge at a value that comes often would part equals by chance."""
+    others = ascending[np.searchsorted(ascending, value + _SAME, side="right") :]
+    below = ascending[np.searchsorted(ascending, others[0], side="left") - 1]
+    return float(below + others[0]) / 2
 
 
 def psi(actual: Sequence[float] | npt.NDArray[np.float64], expected: Sequence[float]) -> float:

@@ -4,11 +4,12 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.gameday.playing import Played, play
-from tests.gameday.report import to_markdown
-from tests.gameday.scenarios import SCENARIOS
+from tests.gameday.report import HOURS_OF_A_DAY, to_markdown
+from tests.gameday.scenarios import SCENARIOS, Scenario
 from tests.gameday.stage import open_stage
 from tests.prometheus_server import PROMETHEUS
 
@@ -28,12 +29,24 @@ def main() -> int:
 
 
 async def _play(only: str, *, factor: int) -> list[Played]:
+    chosen = [scenario for scenario in SCENARIOS if only.lower() in scenario.title.lower()]
+    of_hours = [scenario for scenario in chosen if not scenario.looks_at_days]
+    of_days = [scenario for scenario in chosen if scenario.looks_at_days]
+    return [
+        *(await _play_on_one_stage(of_hours, factor=factor)),
+        *(await _play_on_one_stage(of_days, factor=factor * HOURS_OF_A_DAY, with_reference=True)),
+    ]
+
+
+async def _play_on_one_stage(
+    scenarios: Sequence[Scenario], *, factor: int, with_reference: bool = False
+) -> list[Played]:
+    played: list[Played] = []
+    if not scenarios:
+        return played
     with tempfile.TemporaryDirectory(prefix="gameday-") as folder:
-        async with open_stage(Path(folder), factor=factor) as stage:
-            played = []
-            for scenario in SCENARIOS:
-                if only.lower() not in scenario.title.lower():
-                    continue
+        async with open_stage(Path(folder), factor=factor, with_reference=with_reference) as stage:
+            for scenario in scenarios:
                 sys.stderr.write(f"{scenario.title} …\n")
                 played.append(await play(scenario, stage, factor=factor))
                 for sight in played[-1].sights:

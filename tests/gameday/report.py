@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tests.gameday.playing import Played, Sight
 
+HOURS_OF_A_DAY = 24
 _WHAT = (
     "Everything that has an alert was broken once, unattended: the real service and worker, a stand-in language model, "
     "a Qdrant server's interface on the wire, users who ask, and a real Prometheus with the shipped rules. "
@@ -12,7 +13,8 @@ _WHAT = (
 _CLOCK = (
     "Every window, wait and age in the rules was divided by {factor}, so that 5 minutes are {seconds} s (windows below "
     "4 s became 4 s); nothing else was changed. With the shipped windows an alert takes up to {factor} times as "
-    "long. The queries are those of the runbooks, asked while the thing was broken."
+    "long. What looks at a whole day had a clock quicker by another {days}, and a reference of what these users ask. "
+    "The queries are those of the runbooks, asked while the thing was broken."
 )
 
 
@@ -24,7 +26,7 @@ def to_markdown(played: Sequence[Played], *, factor: int) -> str:
         "",
         _WHAT,
         "",
-        _CLOCK.format(factor=factor, seconds=f"{300 / factor:g}"),
+        _CLOCK.format(factor=factor, days=HOURS_OF_A_DAY, seconds=f"{300 / factor:g}"),
         "",
         f"**{complete} of {len(sights)} alerts fired when their thing broke and cleared when it was mended.**",
         "",

@@ -22,6 +22,8 @@ class Scenario:
     mended: str
     alerts: frozenset[str]
     broken: Callable[[Stage], AbstractAsyncContextManager[None]]
+    looks_at_days: bool = False
+    """Its rules need a clock that makes a minute of a day, and a reference of what users ask."""
 
 
 @asynccontextmanager
@@ -218,6 +220,14 @@ SCENARIOS = [
         mended="the collector is started",
         alerts=frozenset({"TracesLost"}),
         broken=_no_collector,
+    ),
+    Scenario(
+        title="Users ask about something else",
+        done="users ask about painters; the reference was made of what they ask about pumps",
+        mended="users ask about pumps again",
+        alerts=frozenset({"QuestionsDrifted"}),
+        broken=_off_topic,
+        looks_at_days=True,
     ),
     Scenario(
         title="The service hangs",

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -21,13 +22,15 @@ from tests.fakes.qdrant import QdrantServer, open_qdrant
 from tests.fakes.servers import ModelServer, serve
 from tests.faults.workers import start_worker
 from tests.gameday.shortening import shortened
+from tests.programs import evals
 from tests.prometheus_server import PrometheusServer
 from tests.redis_server import free_port
-from tests.watched import installation, watched
+from tests.watched import installation, watched, writes_with
 
 _TOPICS = ("pumps", "valves", "seals", "motors", "gauges", "filters")
 _USERS = 4
 _PAUSE_SECONDS = 0.25
+_REFERENCE = 300
 
 
 class Model:
@@ -80,7 +83,7 @@ class Users:
             return {
                 "question": f"Which painter of the Renaissance was born {number} years before Raphael died in Rome?"
             }
-        return {"question": f"After how many hours must the {_TOPICS[number % len(_TOPICS)]} be replaced?"}
+        return {"question": _usual(number)}
 
 
 class Stage:
@@ -105,11 +108,12 @@ class Stage:
         self.worker = worker
         self.users = Users(service.url)
 
-    async def upload(self, count: int) -> None:
-        """Documents that nobody has seen before."""
-        for number in range(count):
-            name = f"{os.urandom(4).hex()}-{number}.md"
+    async def upload(self, count: int) -> list[str]:
+        """Documents that nobody has seen before, by name."""
+        names = [f"{os.urandom(4).hex()}-{number}.md" for number in range(count)]
+        for number, name in enumerate(names):
             await asyncio.to_thread(self.service.put, name, _document(_TOPICS[number % len(_TOPICS)], name).encode())
+        return names
 
 
 class TraceCollector:
@@ -147,7 +151,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, *, factor: int) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, *, factor: int, with_reference: bool = False) -> AsyncIterator[Stage]:
     """Ready, with some documents in it, users at work and every target scraped."""
     data_dir, worker_port, model = folder / "data", free_port(), Model()
     await asyncio.to_thread(_prepare, data_dir)
@@ -176,7 +180,10 @@ async def open_stage(folder: Path, *, factor: int) -> AsyncIterator[Stage]:
         }
         prometheus = await _enter(stack, watched(folder / "prometheus", targets, shortened(factor)))
         stage = Stage(data_dir, service, prometheus, model, store, traces, worker)
-        await stage.upload(len(_TOPICS))
+        for name in await stage.upload(len(_TOPICS)):
+            await asyncio.to_thread(service.wait_for_state, name, "ready")
+        if with_reference:
+            await asyncio.to_thread(_refer, data_dir, settings | writes_with(model_url))
         users = asyncio.create_task(stage.users.run())
         while len(await asyncio.to_thread(prometheus.query, "up == 1")) < len(targets):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
@@ -191,6 +198,20 @@ def _prepare(data_dir: Path) -> None:
     weights = find_weights(PACKAGED_MODEL)
     (data_dir / "models").mkdir(parents=True)
     export_onnx(weights, data_dir / "models" / weights.onnx_name)
+
+
+def _refer(data_dir: Path, settings: dict[str, str]) -> None:
+    """What users usually ask becomes what they are compared with; the service takes it up by itself."""
+    questions = data_dir / "questions.jsonl"
+    usual = [json.dumps({"question": _usual(number)}) for number in range(_REFERENCE)]
+    questions.write_text("\n".join(usual))
+    made = evals("reference", str(questions), data_dir=data_dir, **settings)
+    if made.returncode != 0:
+        raise RuntimeError(f"No reference of {questions}: {made.stderr}")
+
+
+def _usual(number: int) -> str:
+    return f"After how many hours must the {_TOPICS[number % len(_TOPICS)]} be replaced?"
 
 
 def _document(topic: str, name: str) -> str:
