@@ -67,9 +67,9 @@ def build_reference(
     """Raises `InvalidInput` for too few; of too many a random sample counts."""
     if len(observations) < FEWEST_QUESTIONS:
         raise InvalidInput(f"{len(observations)} questions are too few to compare with: {FEWEST_QUESTIONS} at least.")
-    if len(observations) > MOST_QUESTIONS:
-        chosen = np.random.default_rng(_SEED).choice(len(observations), MOST_QUESTIONS, replace=False)
-        observations = [observations[index] for index in sorted(chosen)]
+    # Shuffled, for the halves below: a file often has its questions in some order.
+    chosen = np.random.default_rng(_SEED).permutation(len(observations))[:MOST_QUESTIONS]
+    observations = [observations[index] for index in chosen]
     # As they are kept, so that what is counted now and what is read later agree.
     vectors = np.stack([it.vector for it in observations]).astype(np.float16).astype(np.float32)
     # Axes of one half, deciles of the other: along its own axes a sample is wider than anything that comes after it.

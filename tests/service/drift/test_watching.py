@@ -9,7 +9,8 @@ from prometheus_client import REGISTRY
 
 from rag.errors import InvalidInput
 from rag.types import Chunk, DocumentId, EmbedderIdentity, ScoredChunk
-from service.drift.base import Observation
+from service.drift.base import OF_THE_VECTOR, Observation
+from service.drift.bins import psi
 from service.drift.reference import build_reference, read_reference, word_key, write_reference
 from service.drift.watching import DriftWatch, open_drift_watch
 from service.drift.window import Recorder, Window, draw_together, read_window, write_window
@@ -79,6 +80,15 @@ def test_a_reference_is_read_as_it_was_written(tmp_path):
 def test_another_content_is_another_reference():
     assert build_reference(observations(60), EMBEDDER).id == build_reference(observations(60), EMBEDDER).id
     assert build_reference(observations(60), EMBEDDER).id != build_reference(observations(60, seed=2), EMBEDDER).id
+
+
+def test_questions_in_some_order_are_no_drift_when_they_come_again():
+    asked = [Observation(vector=vector, values={}) for vector in np.tile(vectors(6, seed=4), (50, 1))]
+    reference = build_reference(asked, EMBEDDER)
+    of_vectors = np.array([reference.of_vector(it.vector) for it in asked])
+    for feature, values in zip(OF_THE_VECTOR, of_vectors.T, strict=True):
+        bins = reference.bins[feature]
+        assert psi(bins.shares(values), bins.ratios) < 0.1
 
 
 @pytest.mark.parametrize("body", [b"", b"no", b"PK\x03\x04 cut off"])
