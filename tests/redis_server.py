@@ -20,9 +20,10 @@ _HIGHEST_PORT = 65535 - 10_000  # a node of a cluster also listens on its port p
 class RedisServer:
     """Durable as production needs it: with the append-only file."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, password: str | None = None) -> None:
         self._folder = folder
         self._options = options
+        self._password = password
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
@@ -51,13 +52,13 @@ class RedisServer:
             self.process.wait()
 
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, decode_responses=True)
+        return redis.Redis(port=self.port, password=self._password, decode_responses=True)
 
 
 @contextmanager
-def redis_server(folder: Path, *options: str) -> Iterator[RedisServer]:
+def redis_server(folder: Path, *options: str, password: str | None = None) -> Iterator[RedisServer]:
     folder.mkdir(exist_ok=True)
-    server = RedisServer(folder, *options)
+    server = RedisServer(folder, *options, password=password)
     server.start()
     try:
         yield server

@@ -60,14 +60,16 @@ def _render() -> tuple[list[Path], Path]:
     shutil.rmtree(RENDERED, ignore_errors=True)
     RENDERED.mkdir()
     written, custom = [], []
-    for overlay in sorted((ROOT / "deploy" / "k8s" / "overlays").iterdir()):
+    k8s = ROOT / "deploy" / "k8s"
+    for overlay in [*sorted((k8s / "overlays").iterdir()), k8s / "argocd"]:
         done = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"{overlay.name} cannot be built:\n{done.stderr}")
         objects = list(yaml.safe_load_all(done.stdout))
         custom += [it for it in objects if not _is_core(it)]
-        written.append(RENDERED / f"{overlay.name}.yaml")
-        written[-1].write_text(yaml.safe_dump_all([it for it in objects if _is_core(it)], sort_keys=False))
+        if core := [it for it in objects if _is_core(it)]:
+            written.append(RENDERED / f"{overlay.name}.yaml")
+            written[-1].write_text(yaml.safe_dump_all(core, sort_keys=False))
     # checkov takes a while to start, so it gets everything at once.
     shutil.copytree(ROOT / ".github", RENDERED / ".github")
     if (ROOT / "Dockerfile").exists():

@@ -1,0 +1,114 @@
+"""What the overlay `dev` starts, started here: its settings and commands, from an upload to an answer."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.drift.manifests import K8S, named, needs_kubectl, overlay, settings, workloads
+from tests.fakes.qdrant import serve_qdrant
+from tests.fakes.servers import in_thread
+from tests.redis_server import free_port, needs_redis, redis_server
+
+pytestmark = [needs_kubectl, needs_redis]
+
+SMOKE = K8S / "components" / "analysis" / "smoke.py"
+DOCUMENT = "# Pumps\n\nThe Kestrel pump stands in hall three. Its impeller is replaced every 4,000 hours of operation."
+_START_SECONDS = 60
+
+
+@pytest.fixture
+def cluster(tmp_path, data_dir):
+    """URL of the service and the key of a writer."""
+    objects = overlay("dev")
+    (config,) = [it["data"]["redis.conf"] for name, it in named(objects, "ConfigMap").items() if "redis" in name]
+    (tmp_path / "redis.conf").write_text(config.replace("dir /data", f"dir {tmp_path / 'redis'}"))
+    with ExitStack() as stack:
+        options = ("--include", str(tmp_path / "redis.conf"), "--requirepass", "secret")
+        redis = stack.enter_context(redis_server(tmp_path / "redis", *options, password="secret"))
+        qdrant = stack.enter_context(in_thread(serve_qdrant()))
+        port, worker_port = free_port(), free_port()
+        # What is a Service or a mounted Secret there.
+        here = {
+            "RAG_PORT": port,
+            "RAG_WORKER_PORT": worker_port,
+            "RAG_DATA_DIR": data_dir,
+            "RAG_KEYS_PATH": tmp_path / "keys.json",
+            "RAG_STORE__GRPC_PORT": qdrant,
+            "RAG_STORE__URL": "http://127.0.0.1:6333",
+            "RAG_INBOX__URL": redis.url,
+            "RAG_INBOX__PASSWORD": "secret",
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
+        env = kept | settings(objects) | {name: str(value) for name, value in here.items()}
+        create = [sys.executable, "-m", "service", "keys", "create", "--role", "writer"]
+        key = subprocess.run(create, env=env, capture_output=True, text=True, check=True).stdout.strip()
+        for workload in workloads(objects):
+            if workload.kind == "Deployment":
+                stack.enter_context(_running(workload.containers[0], env, tmp_path / f"{workload.name}.log"))
+        yield f"http://127.0.0.1:{port}", key
+
+
+@contextmanager
+def _running(container, env, log: Path):
+    """One container's process, from its start to its drained end; it is up when its startup probe says so."""
+    command = [sys.executable if part == "python" else part for part in container["command"]]
+    port = env["RAG_PORT" if "service" in command else "RAG_WORKER_PORT"]
+    url = f"http://127.0.0.1:{port}{container['startupProbe']['httpGet']['path']}"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, env=env, cwd=K8S.parents[1], stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(url):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(60) in {0, -15}
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def smoke(url: str, key: str, questions: Path) -> tuple[int, dict]:
+    env = os.environ | {"SMOKE_URL": url, "SMOKE_API_KEY": key, "SMOKE_FIRST_TEXT_SECONDS": "10"}
+    done = subprocess.run(
+        [sys.executable, str(SMOKE), str(questions)], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_can_tell(cluster, tmp_path):
+    url, key = cluster
+    http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    assert httpx.get(f"{url}/readyz").status_code == 200
+    assert httpx.get(f"{url}/v1/documents").status_code == 401
+    questions = tmp_path / "questions.txt"
+    questions.write_text("In which hall does the Kestrel pump stand?\n")
+    # Nothing is there yet: a rollout must not be promoted on refusals.
+    status, report = smoke(url, key, questions)
+    assert (status, report["refused"], report["good"]) == (1, 1.0, False)
+    put = http.put("/v1/documents/pumps.md", content=DOCUMENT, headers={"Content-Type": "text/markdown"})
+    assert put.status_code == 202
+    deadline = time.monotonic() + 60
+    while http.get("/v1/documents/pumps.md").json().get("state") != "ready":
+        assert time.monotonic() < deadline, http.get("/v1/documents/pumps.md").text
+        time.sleep(0.2)
+    status, report = smoke(url, key, questions)
+    assert report["faults"] == []
+    assert (status, report["grounded"], report["refused"]) == (0, 1.0, 0.0)
+    status, report = smoke(url, "gw_0_0", questions)
+    assert (status, report["faults"]) == (1, ["status 401"])
