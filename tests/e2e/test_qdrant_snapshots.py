@@ -1,0 +1,153 @@
+"""Snapshots of a Qdrant cluster and their weekly restore, against nodes that keep what Qdrant's interface says."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.drift.manifests import K8S
+
+PROGRAM = K8S / "components" / "qdrant-cluster" / "snapshots.py"
+KEY = "secret"
+
+
+class Cluster:
+    """Nodes that each hold a share of every collection's points; a snapshot is the number that its node has."""
+
+    def __init__(self, shares: list[int]) -> None:
+        self.shares = {"groundwork-1": dict(enumerate(shares))}
+        self.snapshots: list[dict[str, int]] = [{} for _ in shares]
+        self.lost = 0
+        self.made = 0
+
+    def app(self, node: int) -> web.Application:
+        app = web.Application(middlewares=[_authorised], client_max_size=1 << 20)
+
+        async def aliases(_: web.Request) -> web.Response:
+            return _result({"aliases": [{"alias_name": "groundwork", "collection_name": "groundwork-1"}]})
+
+        async def make(request: web.Request) -> web.Response:
+            self.made += 1
+            name = f"snapshot-{self.made:03}"
+            self.snapshots[node][name] = self.shares[request.match_info["name"]][node]
+            return _result({"name": name, "size": 1, "creation_time": f"{self.made:03}"})
+
+        async def listed(_: web.Request) -> web.Response:
+            return _result([{"name": name, "creation_time": name[-3:]} for name in self.snapshots[node]])
+
+        async def fetch(request: web.Request) -> web.Response:
+            return web.Response(text=str(self.snapshots[node][request.match_info["snapshot"]]))
+
+        async def forget(request: web.Request) -> web.Response:
+            del self.snapshots[node][request.match_info["snapshot"]]
+            return _result(True)
+
+        async def restore(request: web.Request) -> web.Response:
+            assert request.query["priority"] == "snapshot"
+            found = int((await request.post())["snapshot"].file.read())
+            self.shares.setdefault(request.match_info["name"], {})[node] = found - self.lost
+            return _result(True)
+
+        async def count(request: web.Request) -> web.Response:
+            return _result({"count": sum(self.shares[request.match_info["name"]].values())})
+
+        async def drop(request: web.Request) -> web.Response:
+            return _result(self.shares.pop(request.match_info["name"], None) is not None)
+
+        app.add_routes(
+            [
+                web.get("/aliases", aliases),
+                web.post("/collections/{name}/snapshots", make),
+                web.get("/collections/{name}/snapshots", listed),
+                web.get("/collections/{name}/snapshots/{snapshot}", fetch),
+                web.delete("/collections/{name}/snapshots/{snapshot}", forget),
+                web.post("/collections/{name}/snapshots/upload", restore),
+                web.post("/collections/{name}/points/count", count),
+                web.delete("/collections/{name}", drop),
+            ]
+        )
+        return app
+
+
+def _result(value) -> web.Response:
+    return web.json_response({"result": value, "status": "ok"})
+
+
+@web.middleware
+async def _authorised(request: web.Request, handler) -> web.StreamResponse:
+    if request.headers.get("api-key") != KEY:
+        return web.json_response({"status": {"error": "Invalid API key"}}, status=401)
+    return await handler(request)
+
+
+async def run(cluster: Cluster, action: str, key: str = KEY, **more: str) -> tuple[int, str]:
+    async with AsyncExitStack() as stack:
+        nodes = []
+        for node in range(len(cluster.snapshots)):
+            runner = web.AppRunner(cluster.app(node))
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            nodes.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(PROGRAM),
+            action,
+            env={"QDRANT_NODES": " ".join(nodes), "RAG_STORE__API_KEY": key} | more,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+
+async def test_every_node_is_snapshot_and_the_oldest_go():
+    cluster = Cluster([40, 30, 30])
+    for _ in range(3):
+        status, said = await run(cluster, "make", SNAPSHOTS_KEPT="2")
+        assert status == 0, said
+    assert [sorted(kept) for kept in cluster.snapshots] == [
+        ["snapshot-004", "snapshot-007"],
+        ["snapshot-005", "snapshot-008"],
+        ["snapshot-006", "snapshot-009"],
+    ]
+
+
+async def test_the_latest_of_each_node_comes_back_is_counted_and_leaves_nothing():
+    cluster = Cluster([40, 30, 30])
+    await run(cluster, "make")
+    status, said = await run(cluster, "drill")
+    assert (status, re.findall(r"(\d+) points came back, (\d+) are there", said)) == (0, [("100", "100")])
+    assert set(cluster.shares) == {"groundwork-1"}
+
+
+async def test_a_restore_that_loses_points_fails_the_drill():
+    cluster = Cluster([40, 30, 30])
+    await run(cluster, "make")
+    cluster.lost = 10
+    status, said = await run(cluster, "drill")
+    assert (status, "70 points came back" in said) == (1, True)
+    assert set(cluster.shares) == {"groundwork-1"}
+
+
+@pytest.mark.parametrize(("key", "said_of"), [(KEY, "no snapshot"), ("wrong", "401")])
+async def test_what_cannot_be_done_says_why(key, said_of):
+    status, said = await run(Cluster([1]), "drill", key=key)
+    assert status == 1
+    assert said_of in said
+    assert "Traceback" not in said
+
+
+def test_the_nodes_are_those_of_the_chart():
+    values = (PROGRAM.parent / "values.yaml").read_text()
+    assert "fullnameOverride: qdrant\n" in values
+    nodes = set(
+        re.findall(r"http://(qdrant-\d)\.qdrant-headless:6333", Path(PROGRAM.parent / "snapshots.yaml").read_text())
+    )
+    assert nodes == {f"qdrant-{n}" for n in range(int(re.findall(r"replicaCount: (\d+)", values)[0]))}
