@@ -11,6 +11,7 @@ SINCE ?= 1h
 REPORT ?= .report
 IMAGE := deploy/image
 DOCKER ?= docker
+SERVICE ?= http://127.0.0.1:8000
 export RAG_DATA_DIR ?= .data
 
 # uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
@@ -23,7 +24,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report load image image-requirements constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report load image image-requirements constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -140,6 +141,20 @@ setup-deploy: .venv-deploy/.ready ## install the tools that check what is deploy
 	@.venv-deploy/bin/python deploy/check/kubectl.py .venv-deploy/bin/kubectl
 	@mkdir -p .venv-deploy/node && cp deploy/check/package*.json .venv-deploy/node
 	@if command -v npm >/dev/null; then npm ci --prefix .venv-deploy/node --ignore-scripts --no-audit --no-fund --loglevel error; fi
+	@touch $@
+
+setup-locust: .venv-locust/.ready ## install locust into an environment of its own (80 MB)
+
+locust: setup-locust ## locust's page on 127.0.0.1:8089, for a service that runs: SERVICE=http://127.0.0.1:8000
+	@.venv-locust/bin/locust -f loadtests/locustfile.py --host $(SERVICE) --web-host 127.0.0.1
+
+test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes against the real service, bounded
+	@$(BIN)/python -m pytest tests/loadtests/test_locust.py
+
+# Its gevent replaces parts of Python wherever it is imported, so it stays apart.
+.venv-locust/.ready: | .venv/bin/uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-locust
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-locust/bin/python locust==2.47.0
 	@touch $@
 
 .venv/bin/uv:

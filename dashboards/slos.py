@@ -60,7 +60,7 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             objective=0.999,
             bad='sum by (job) (rate(rag_requests_total{$on,route=~"/v1/.*",outcome="error"}[$w]))',
             total='sum by (job) (rate(rag_requests_total{$on,route=~"/v1/.*",outcome!="cancelled"}[$w]))',
-            promise="99.9 % of requests to /v1 end without a 5xx and without a broken stream",
+            promise="99.9 % of requests to /v1 end without a 5xx, a 429 or a broken stream",
         ),
         Slo(
             name="first_token",

@@ -11,7 +11,7 @@ _TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75,
 
 REQUESTS = Counter(
     "rag_requests_total",
-    "Requests by route and outcome; error: a 5xx, or a stream that broke after it had begun.",
+    "Requests by route and outcome; error: a 5xx, a 429, or a stream that broke after it had begun.",
     ["route", "outcome"],
 )
 REQUEST_DURATION = Histogram(

@@ -27,6 +27,8 @@ _SECURITY_HEADERS = {
 _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
 _UNMATCHED = "unmatched"
+# A waiting room was full: the user got no answer, whoever sent too many.
+_OVERLOADED = 429
 _UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -119,7 +121,7 @@ def _outcome(status: int) -> str:
     match status:
         case _ if status == CLIENT_GONE:
             return "cancelled"
-        case _ if status >= 500:
+        case _ if status >= 500 or status == _OVERLOADED:
             return "error"
         case _ if status >= 400:
             return "refused"

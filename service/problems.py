@@ -22,6 +22,8 @@ _STATUS: list[tuple[type[errors.GroundworkError], int]] = [
     (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (errors.BadResponse, 502),
+    # The others have room: a 5xx would have balancers take this process for broken, and send them what it refuses.
+    (errors.Overloaded, 429),
     (errors.Unavailable, 503),
 ]
 _RETRY_AFTER_SECONDS = "2"
@@ -56,7 +58,7 @@ async def _answer_error(_: Request, error: Exception) -> JSONResponse:
     match problem["status"]:
         case 401:
             return _respond(problem, {"WWW-Authenticate": "Bearer"})
-        case 503:
+        case 429 | 503:
             return _respond(problem, {"Retry-After": _RETRY_AFTER_SECONDS})
         case _:
             return _respond(problem)

@@ -114,7 +114,7 @@ class AnsweringSettings(Part):
     first_text_seconds: float = Field(
         2.0, gt=0, description="Time to the first text that is aimed at; the reranker gets what is left of it."
     )
-    waiting: int = Field(64, ge=0, description="Questions that may wait for the model; one more gets 503.")
+    waiting: int = Field(64, ge=0, description="Questions that may wait for the model; one more gets 429.")
 
 
 class PromptSettings(Part):

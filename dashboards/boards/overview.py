@@ -48,7 +48,7 @@ def _burn(window: str) -> Panel:
 
 _REQUESTS = Panel(
     title="Requests by outcome",
-    description="Per second, of the API's routes. error: a 5xx or a stream that broke; refused: a 4xx.",
+    description="Per second, of the API's routes. error: a 5xx, a 429 or a stream that broke; refused: another 4xx.",
     unit="reqps",
     stacked=True,
     queries=[

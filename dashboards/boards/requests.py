@@ -21,7 +21,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Failed, by route",
-                    description="Share of requests that ended with a 5xx or a broken stream.",
+                    description="Share of requests that ended with a 5xx, a 429 or a broken stream.",
                     unit="percentunit",
                     width=8,
                     queries=[

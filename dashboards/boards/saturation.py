@@ -30,7 +30,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Refused",
-                    description="Calls per second that a full gate turned away: users saw a 503.",
+                    description="Calls per second that a full gate turned away: users saw a 429.",
                     unit="reqps",
                     width=8,
                     queries=[

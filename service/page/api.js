@@ -123,7 +123,7 @@ async function failureOf(response) {
   // A proxy in between answers in its own words, and mostly in HTML.
   const problem = isProblem
     ? await response.json()
-    : { detail: `The service answered ${response.status} without a reason`, retryable: response.status >= 500 };
+    : { detail: `The service answered ${response.status} without a reason`, retryable: response.status >= 500 || response.status === 429 };
   return new Failure(sentenceOf(problem), { status: response.status });
 }
 

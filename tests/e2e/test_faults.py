@@ -87,16 +87,19 @@ def test_more_questions_than_fit_are_turned_away_and_livez_goes_on(data_dir, han
     model = ModelServer(["word "] * 100, gap=0.05)
     limits = {"RAG_GENERATOR__CONCURRENCY": "1", "RAG_ANSWERING__WAITING": "1"}
     with service_with(model, data_dir, handbook, **limits) as running:
-        statuses: list[int] = []
-        threads = [
-            threading.Thread(target=lambda: statuses.append(running.ask(QUESTION).status_code)) for _ in range(4)
-        ]
+        answers: list[httpx.Response] = []
+        threads = [threading.Thread(target=lambda: answers.append(running.ask(QUESTION))) for _ in range(4)]
         for thread in threads:
             thread.start()
         assert running.http.get("/livez").status_code == 200
         for thread in threads:
             thread.join()
-        assert sorted(statuses) == [200, 200, 503, 503]
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert all(answer.headers["Retry-After"].isdecimal() for answer in refused)
+        assert all(answer.json()["retryable"] for answer in refused)
+        # Nobody was answered, so it counts against what is promised.
+        assert 'rag_requests_total{outcome="error",route="/v1/answers"} 2.0' in running.http.get("/metrics").text
 
 
 def _wait_for(happened, seconds: float) -> None:

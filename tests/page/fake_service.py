@@ -1,6 +1,6 @@
 """A stand-in for the service, with the real page: `python -m tests.page.fake_service` serves it for a look.
 
-Its answers are scripted. A question that contains "busy" is a 503, "break" fails in mid-stream, "nothing" is refused.
+Its answers are scripted. A question that contains "busy" is a 429, "break" fails in mid-stream, "nothing" is refused.
 """
 
 import argparse

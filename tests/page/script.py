@@ -80,7 +80,7 @@ class Problem(Exception):
         self.body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "retryable": retryable}
 
 
-BUSY = Problem(503, "Overloaded", "All 16 places for answers are taken.", retryable=True)
+BUSY = Problem(429, "Too Many Requests", "All 16 places for answers are taken.", retryable=True)
 BROKEN = Problem(502, "Bad response", "The model server closed the connection.", retryable=True)
 
 

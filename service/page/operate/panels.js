@@ -46,7 +46,7 @@ export const PANELS = [
   },
   {
     title: "Requests by outcome",
-    tells: "Of the API. error: a 5xx or a stream that broke; refused: a 4xx; cancelled: the client left.",
+    tells: "Of the API. error: a 5xx, a 429 or a stream that broke; refused: another 4xx; cancelled: the client left.",
     nothing: "No requests",
     unit: PER_SECOND,
     isStacked: true,
@@ -65,7 +65,7 @@ export const PANELS = [
   },
   {
     title: "How full the gates are",
-    tells: "Calls inside or waiting, of those that the gate holds. At 100 % the next one is refused with a 503.",
+    tells: "Calls inside or waiting, of those that the gate holds. At 100 % the next one is refused with a 429.",
     nothing: "No gates",
     unit: SHARE,
     read({ now }) {
