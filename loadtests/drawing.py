@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from loadtests.asking import Observation
+from loadtests.figures import Figures, Objectives
 from loadtests.open_loop import Run
 
 _COLOURS = {"ok": "#2a6f4e", "refused": "#d08700", "failed": "#a1260d"}
@@ -15,6 +16,25 @@ _COLOURS = {"ok": "#2a6f4e", "refused": "#d08700", "failed": "#a1260d"}
 def draw_run(run: Run) -> list[str]:
     """Every request where it was due; the distributions; how many were in flight."""
     return [_draw_requests(run.observations), _draw_distributions(run.observations), _draw_in_flight(run.observations)]
+
+
+def draw_steps(steps: Sequence[Figures], objectives: Objectives) -> str:
+    """Goodput and TTFT over the offered rate."""
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    served, waited = figure.subplots(2, sharex=True)
+    rates = [step.rate for step in steps]
+    served.plot(rates, rates, color="#9aa59d", linestyle="--", label="offered")
+    served.plot(rates, [step.goodput for step in steps], color=_COLOURS["ok"], marker="o", label="goodput")
+    served.set(ylabel="requests/s")
+    for rank, style in (("p50", ":"), ("p95", "-")):
+        times = [getattr(step.ttft, rank) for step in steps]
+        waited.plot(rates, times, color="#2c5aa0", linestyle=style, marker="o", label=f"TTFT {rank}")
+    waited.axhline(objectives.ttft, color=_COLOURS["failed"], linewidth=1, label="objective")
+    waited.set(xlabel="offered, requests/s", ylabel="s", yscale="log")
+    for axes in (served, waited):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    return to_svg(figure)
 
 
 def to_svg(figure: Figure) -> str:
