@@ -34,13 +34,12 @@ _numbers = itertools.count(1)
 
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: LocustArgumentParser) -> None:
-    group = parser.add_argument_group("Groundwork")
-    group.add_argument("--shape", choices=list(SHAPES), default="soak", help="how the number of users goes")
-    group.add_argument("--questions", default="docs", help="a file, one to a line, or a folder of Markdown")
-    group.add_argument("--api-key", default="", is_secret=True, help="sent as a bearer token")
-    group.add_argument("--slo-ttft", type=float, default=2.0, help="seconds; what a good answer keeps to")
-    group.add_argument("--slo-tpot", type=float, default=0.1, help="seconds; what a good answer keeps to")
-    group.add_argument("--slo-latency", type=float, default=10.0, help="seconds; what a good answer keeps to")
+    parser.add_argument("--shape", choices=list(SHAPES), default="soak", help="how the number of users goes")
+    parser.add_argument("--questions", default="docs", help="a file, one to a line, or a folder of Markdown")
+    parser.add_argument("--api-key", default="", is_secret=True, help="sent as a bearer token")
+    parser.add_argument("--slo-ttft", type=float, default=2.0, help="seconds; what a good answer keeps to")
+    parser.add_argument("--slo-tpot", type=float, default=0.1, help="seconds; what a good answer keeps to")
+    parser.add_argument("--slo-latency", type=float, default=10.0, help="seconds; what a good answer keeps to")
 
 
 class _Person(HttpUser):

@@ -1,4 +1,4 @@
-"""`python -m evals ingestion`, `memory`, `latency`, `serving` and `telemetry`."""
+"""`python -m evals ingestion`, `memory`, `latency`, `serving`, `telemetry` and `overhead`."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from evals.commands import Commands, add_json, print_table, some_of, write_rows
-from evals.performance import ingestion, latency, memory, serving, telemetry
+from evals.performance import ingestion, latency, memory, overhead, serving, telemetry
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from service.settings import Settings
@@ -15,7 +15,8 @@ EXAMPLES = """  python -m evals ingestion ~/docs --rounds 3                     
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
   python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals serving                                            the running service, a few minutes
-  python -m evals telemetry --rounds 30                              metrics, logs and traces against none of them"""
+  python -m evals telemetry --rounds 30                              metrics, logs and traces against none of them
+  python -m evals overhead --streams 1,64                            the service against its parts, bare"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -43,7 +44,12 @@ def add_commands(commands: Commands) -> None:
     costs.add_argument("--rounds", type=int, default=30, help="how often (default: %(default)s)")
     costs.add_argument("--requests", type=int, default=40, help="of each variant in a round (default: %(default)s)")
     costs.set_defaults(run=_telemetry)
-    for command in (taken_in, kept, timed, served, costs):
+    added = commands.add_parser("overhead", help="what the service adds to the time to first token of its parts")
+    added.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
+    added.add_argument("--streams", type=_numbers, default=[1, 4, 16, 64], help="answers at once, with commas")
+    added.add_argument("--rounds", type=int, default=4, help="how often (default: %(default)s)")
+    added.set_defaults(run=_overhead)
+    for command in (taken_in, kept, timed, served, costs, added):
         add_json(command)
 
 
@@ -87,6 +93,21 @@ def _telemetry(arguments: argparse.Namespace, settings: Settings) -> None:
     print_table(telemetry.HEADER, costs, arguments.json)
     print()
     print_table(telemetry.RENDERING_HEADER, renderings, None)
+
+
+def _overhead(arguments: argparse.Namespace, settings: Settings) -> None:
+    write_rows(asyncio.run(_print_overheads(arguments, settings)), arguments.json)
+
+
+async def _print_overheads(arguments: argparse.Namespace, settings: Settings) -> list[overhead.Overhead]:
+    rows = []
+    print(overhead.HEADER, flush=True)
+    async for row in overhead.measure_overhead(
+        arguments.folder, settings, streams=arguments.streams, rounds=arguments.rounds
+    ):
+        print(row.to_row(), flush=True)
+        rows.append(row)
+    return rows
 
 
 def _numbers(text: str) -> list[int]:
