@@ -4,14 +4,12 @@ What comes out depends on the prompt and on nothing else, so that the gate can t
 whether a prompt still shows the passages under their numbers and still asks for citations.
 """
 
-import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiohttp import web
-
+from loadtests.stand_in import Pace, open_stand_in
 from service.quoting import coverage, split_sentences
 
 _PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
@@ -33,25 +31,18 @@ class StandIn:
 
 @asynccontextmanager
 async def serve_stand_in() -> AsyncIterator[StandIn]:
-    """OpenAI's `/v1/chat/completions` on loopback, streamed."""
+    """OpenAI's `/v1/chat/completions` on loopback, in no time."""
     stand_in = StandIn(url="")
 
-    async def complete(request: web.Request) -> web.StreamResponse:
-        system, user = (message["content"] for message in (await request.json())["messages"])
+    def write(contents: Sequence[str]) -> list[str]:
+        system, user = contents
         _, rules = _split(user)
         stand_in.rules.append(f"{system}\n{rules.replace(_question(rules), '')}")
-        return await _stream(request, write_answer(system, user))
+        return [write_answer(system, user)]
 
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", complete)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stand_in.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with open_stand_in(Pace(ttft=0, tpot=0), write=write) as url:
+        stand_in.url = f"{url}/v1"
         yield stand_in
-    finally:
-        await runner.cleanup()
 
 
 def write_answer(system: str, user: str) -> str:
@@ -96,13 +87,3 @@ def _split(user: str) -> tuple[list[tuple[int, str]], str]:
     texts = [user[mark.end() : end] for mark, end in zip(marks, ends, strict=False)] + [last]
     passages = [(int(mark[1]), text.strip()) for mark, text in zip(marks, texts, strict=True)]
     return passages, user[: marks[0].start()] + after
-
-
-async def _stream(request: web.Request, text: str) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    usage = {"prompt_tokens": 0, "completion_tokens": len(text.split())}
-    for event in ({"choices": [{"delta": {"content": text}}]}, {"choices": [], "usage": usage}):
-        await response.write(b"data: " + json.dumps(event).encode() + b"\n\n")
-    await response.write(b"data: [DONE]\n\n")
-    return response

@@ -10,9 +10,10 @@ import itertools
 import json
 import math
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -21,6 +22,9 @@ from aiohttp import web
 _MODEL = "stand-in"
 _TEXT = "The documents say so in the first passage [1] and in the second one as well [2] ."
 _LARGEST_PROMPT = 8 * 2**20
+_MOST_TOKENS = 100_000
+Write = Callable[[Sequence[str]], Sequence[str]]
+"""The contents of the messages to the pieces of an answer; each piece comes after a delay of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,7 @@ class Pace:
     sigma: float = 0.3
     """0: each delay is the median."""
     tokens: int = 64
-    """Of an answer, where the request allows as many."""
+    """Of an answer, where the request allows as many and nothing else writes it."""
     seed: int = 1
 
     def delays(self, number: int, tokens: int) -> Iterator[float]:
@@ -48,8 +52,9 @@ class Pace:
 class StandIn:
     """The application; requests are numbered as they come."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, write: Write | None = None) -> None:
         self._pace = pace
+        self._write = write or partial(_say_nothing, pace.tokens)
         self._numbers = itertools.count()
 
     def build_app(self) -> web.Application:
@@ -63,19 +68,19 @@ class StandIn:
         number = next(self._numbers)
         try:
             asked = await request.json()
-            prompt_tokens = sum(len(str(message["content"]).split()) for message in asked["messages"])
-            limit = int(asked.get("max_completion_tokens") or asked.get("max_tokens") or self._pace.tokens)
+            contents = [str(message["content"]) for message in asked["messages"]]
+            limit = int(asked.get("max_completion_tokens") or asked.get("max_tokens") or _MOST_TOKENS)
         except (ValueError, KeyError, TypeError) as error:
             return _refuse(f"This is no chat completion request: {error!r}")
-        tokens = max(1, min(self._pace.tokens, limit))
+        pieces = self._write(contents)
         answer = _Answer(
             id=f"chatcmpl-{number}",
             model=str(asked.get("model", _MODEL)),
-            words=[f"{word} " for word in itertools.islice(itertools.cycle(_TEXT.split()), tokens)],
-            finish_reason="stop" if tokens == self._pace.tokens else "length",
-            prompt_tokens=prompt_tokens,
+            pieces=pieces[:limit],
+            finish_reason="stop" if len(pieces) <= limit else "length",
+            prompt_tokens=_count(contents),
         )
-        delays = self._pace.delays(number, tokens)
+        delays = self._pace.delays(number, len(answer.pieces))
         if asked.get("stream"):
             counts = bool((asked.get("stream_options") or {}).get("include_usage"))
             return await _stream(request, answer, delays, counts=counts)
@@ -87,13 +92,13 @@ class StandIn:
 class _Answer:
     id: str
     model: str
-    words: list[str]
+    pieces: Sequence[str]
     finish_reason: str
     prompt_tokens: int
 
     @property
     def usage(self) -> dict[str, int]:
-        written = len(self.words)
+        written = _count(self.pieces)
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": written,
@@ -101,7 +106,7 @@ class _Answer:
         }
 
     def whole(self) -> dict[str, Any]:
-        message = {"role": "assistant", "content": "".join(self.words).strip()}
+        message = {"role": "assistant", "content": "".join(self.pieces).strip()}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         return self._with_head("chat.completion", choices=[choice], usage=self.usage)
 
@@ -116,6 +121,15 @@ class _Answer:
         return {"id": self.id, "object": kind, "created": 0, "model": self.model, **rest}
 
 
+def _say_nothing(tokens: int, _: Sequence[str]) -> list[str]:
+    return [f"{word} " for word in itertools.islice(itertools.cycle(_TEXT.split()), tokens)]
+
+
+def _count(texts: Sequence[str]) -> int:
+    """Words stand for tokens."""
+    return sum(len(text.split()) for text in texts)
+
+
 async def _stream(
     request: web.Request, answer: _Answer, delays: Iterator[float], *, counts: bool
 ) -> web.StreamResponse:
@@ -123,10 +137,10 @@ async def _stream(
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
     await response.write(_event(answer.chunk({"role": "assistant", "content": ""})))
-    for word, delay in zip(answer.words, delays, strict=True):
+    for piece, delay in zip(answer.pieces, delays, strict=True):
         due += delay
         await _sleep_until(due)
-        await response.write(_event(answer.chunk({"content": word})))
+        await response.write(_event(answer.chunk({"content": piece})))
     ending = [answer.chunk({}, answer.finish_reason)] + ([answer.counted()] if counts else [])
     await response.write(b"".join(_event(chunk) for chunk in ending) + b"data: [DONE]\n\n")
     return response
@@ -155,9 +169,14 @@ async def _say_healthy(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def open_stand_in(pace: Pace, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Yields the base URL, `/v1` left out. Whoever leaves a stream ends it."""
-    runner = web.AppRunner(StandIn(pace).build_app(), handler_cancellation=True, access_log=None)
+async def open_stand_in(
+    pace: Pace, *, write: Write | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """Yields the base URL, `/v1` left out. Whoever leaves a stream ends it.
+
+    `write` says something of interest, where pace alone is not what is wanted.
+    """
+    runner = web.AppRunner(StandIn(pace, write).build_app(), handler_cancellation=True, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
