@@ -394,3 +394,17 @@ def test_the_chart_of_qdrant_is_given_what_the_namespace_demands_and_keeps_two_c
     assert collection["replication_factor"] == collection["write_consistency_factor"] == 2
     assert collection["shard_number"] % values["replicaCount"] == 0
     assert values["apiKey"]["valueFrom"]["secretKeyRef"]["key"] in known()
+
+
+def test_the_page_on_kubernetes_names_files_objects_and_commands_that_exist():
+    page = (K8S / "README.md").read_text()
+    for link in re.findall(r"\]\(([^)#:]+)\)", page):
+        assert (K8S / link).exists(), link
+    for path in re.findall(r"`((?:components|argocd|overlays|base)/[\w./-]*)`", page):
+        assert (K8S / path).exists(), path
+    objects = [it for name in _RENDERED for it in overlay(name)]
+    for kind, prefix in (("CronJob", "cronjob/"), ("Deployment", "deployment/")):
+        found = set(re.findall(rf"{prefix}([\w-]+)", page))
+        assert found
+        assert found <= {it["metadata"]["name"] for it in objects if it["kind"] == kind}
+    assert set(re.findall(r"`make ([\w-]+)", page)) <= set(worded(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
