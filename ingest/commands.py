@@ -6,7 +6,7 @@ import sys
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection
-from rag.embedding.weights import find_weights
+from rag.embedding.weights import find_weights, require_torch
 from rag.errors import InvalidInput, NotFound
 from rag.inbox.factory import open_dead_letters, open_inbox
 from rag.metadata import parse_pairs
@@ -204,6 +204,7 @@ def _export(settings: Settings) -> None:
     target = settings.models_dir / weights.onnx_name
     if target.is_file():
         return
+    require_torch("An export")
     print("Exporting the embedder's ONNX form (once, about 15 s) …", flush=True)
     from ingest.export import export_onnx
 

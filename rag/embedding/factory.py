@@ -12,7 +12,7 @@ from rag.embedding.local import Encode, open_local_embedder
 from rag.embedding.openai import OpenAIEmbedder
 from rag.embedding.tokenizer import ModelTokenizer
 from rag.embedding.traced import TracedEmbedder
-from rag.embedding.weights import Weights, find_weights, read_max_tokens
+from rag.embedding.weights import Weights, find_weights, read_max_tokens, require_torch
 from rag.errors import Misconfigured
 from rag.settings import EmbedderSettings, LocalEmbedderSettings, OpenAIEmbedderSettings
 from rag.types import EmbedderIdentity
@@ -54,6 +54,7 @@ def _choose_runtime(
 ) -> tuple[Callable[[], Encode], int]:
     """How to load the model, and the batch size that suits it; only the chosen runtime is imported."""
     if settings.runtime == "torch" or (settings.runtime == "auto" and not onnx_form.is_file()):
+        require_torch(f"{weights.name} without its ONNX form")
         from rag.embedding import torch  # noqa: PLC0415
 
         return partial(torch.load_torch, weights.directory, threads=settings.threads), torch.BATCH_SIZE

@@ -31,6 +31,9 @@ def find_weights(model: str, expected_sha256: str | None = None) -> Weights:
     """Finds a packaged model, a directory or a hub id; `Misconfigured` when missing or when the hash differs."""
     directory = find_directory(model)
     safetensors = directory / "model.safetensors"
+    if not safetensors.is_file() and model == PACKAGED_MODEL and not has_torch():
+        # Only torch reads them. The ONNX form carries their hash in its name, and the tokenizer lies beside them.
+        return Weights(name=model, directory=directory, sha256=PACKAGED_SHA256)
     if not safetensors.is_file():
         raise Misconfigured(f"{directory} holds no model.safetensors. Is RAG_EMBEDDER__MODEL right?")
     with safetensors.open("rb") as file:
@@ -41,6 +44,20 @@ def find_weights(model: str, expected_sha256: str | None = None) -> Weights:
             f"{safetensors} has sha256 {digest[:12]}…, expected {expected[:12]}…. Reinstall the weights: `make setup`."
         )
     return Weights(name=Path(model).name, directory=directory, sha256=digest)
+
+
+def has_torch() -> bool:
+    """Whether torch is installed; an image that serves ONNX forms and servers leaves it out."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def require_torch(what: str) -> None:
+    """Raises `Misconfigured` where torch, which `what` needs, was left out."""
+    if not has_torch():
+        raise Misconfigured(
+            f"{what} needs torch, which this installation leaves out. "
+            "Use the image groundwork-service, or `make setup`, or a server instead."
+        )
 
 
 def read_max_tokens(directory: Path) -> int:

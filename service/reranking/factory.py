@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from rag.embedding.weights import find_directory
+from rag.embedding.weights import find_directory, require_torch
 from rag.errors import Misconfigured
 from service.reranking.budgeted import BudgetedReranker
 from service.reranking.endpoint import EndpointReranker
@@ -44,6 +44,7 @@ def _load(settings: LocalRerankerSettings, directory: Path) -> Score:
         return onnx.load_onnx(onnx_form, directory, threads=settings.threads)
     if not (directory / "model.safetensors").is_file():
         raise Misconfigured(f"{directory} holds no model.safetensors. Is RAG_RERANKER__MODEL right?")
+    require_torch(f"{settings.model} without its ONNX form")
     from service.reranking import torch  # noqa: PLC0415
 
     return torch.load_torch(directory, threads=settings.threads)

@@ -1,0 +1,27 @@
+"""The end-to-end tests' running service, in a container, over what the ingest image took in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evals.performance.programs import Service
+from tests.e2e.conftest import HANDBOOK
+from tests.image.engine import HARDENED, docker, folder, serving, volume
+
+
+@pytest.fixture(scope="session")
+def handbook(tmp_path_factory) -> Path:
+    documents = tmp_path_factory.mktemp("documents")
+    documents.chmod(0o755)
+    (documents / "handbook.md").write_text(HANDBOOK)
+    return documents
+
+
+@pytest.fixture(scope="session", params=["groundwork-service", "groundwork-service:light"])
+def running(request, handbook) -> Iterator[Service]:
+    with volume() as data:
+        mounts = (*folder(handbook), "--volume", f"{data}:/data")
+        docker("run", "--rm", *HARDENED, *mounts, "groundwork-ingest", "run", "/documents")
+        with serving(request.param, data, "--env", "RAG_ANSWERING__MAX_TOKENS=64") as (service, _):
+            yield service
