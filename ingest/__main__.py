@@ -1,8 +1,13 @@
 """`python -m ingest`: the offline path's commands."""
 
-import asyncio
 import signal
 import sys
+
+if __name__ == "__main__":
+    # The first process of a container ignores every signal that it has no handler for, and what follows takes a second.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+import asyncio
 
 from ingest.arguments import parse_arguments
 from ingest.commands import carry_out
@@ -14,8 +19,6 @@ from rag.telemetry import configure_logging
 
 
 def main() -> int:
-    # The first process of a container ignores what it has no handler for; a worker has a better one once it works.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = parse_arguments()
     try:
         settings = read_settings(Settings)

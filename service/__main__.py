@@ -1,12 +1,17 @@
 """`python -m service`: serves, and keeps the API keys."""
 
+import signal
+import sys
+
+if __name__ == "__main__":
+    # The first process of a container ignores every signal that it has no handler for, and what follows takes a second.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
 import argparse
 import asyncio
 import errno
 import gc
-import signal
 import socket
-import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,8 +45,6 @@ settings: environment variables RAG_…, or .env; the README lists them"""
 
 
 def main() -> int:
-    # The first process of a container ignores what it has no handler for, and would not end before it serves.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = _parse_arguments()
     try:
         settings = read_settings(Settings)

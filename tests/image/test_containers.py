@@ -107,19 +107,14 @@ def test_the_worker_shows_its_metrics_outside_of_its_container():
 def test_the_user_is_nobody_special_and_owns_nothing_but_data(image):
     assert inspect(image)["Config"]["User"] == "10001:10001"
     assert shell(image, "id -u; id -g").split() == ["10001", "10001"]
-    owned = docker(
-        "run", "--rm", "--entrypoint", "find", image, *("/", "-xdev", "-user", "10001", "-not", "-path", "/proc/*")
-    )
+    owned = shell(image, "find / -xdev -user 10001 -not -path '/proc/*' 2>/dev/null; true")
     assert owned == "/data"
 
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_what_builds_is_left_behind(image):
-    found = shell(
-        image, "for it in gcc cc g++ ld make git curl wget; do command -v $it; done; ls -d /root/.cache; true"
-    )
-    assert found == ""
-    assert shell(image, "find / -xdev -name '*.h' -path '*/torch/*' 2>/dev/null | head -1; true") == ""
+    assert shell(image, "for it in gcc cc g++ ld make git curl wget; do command -v $it; done; true") == ""
+    assert shell(image, "ls -d /opt/venv/lib/python3*/site-packages/torch/include 2>/dev/null; true") == ""
 
 
 @pytest.mark.parametrize("image", IMAGES)
