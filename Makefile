@@ -24,7 +24,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday check eval gate eval-accept bench report load image image-requirements constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday rolling check contracts scan deliver eval gate eval-accept bench report load image image-requirements constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ faults: setup-dev ## kill workers a hundred times over 500 documents (half an ho
 gameday: setup-dev ## break everything that has an alert and write what was seen (a quarter of an hour; needs prometheus)
 	@$(BIN)/python -m tests.gameday --report docs/game-day.md
 
+rolling: setup-dev ## replace replicas under load, kill -9 what there is, and write what was seen (a quarter of an hour; needs haproxy, redis)
+	@$(BIN)/python -m tests.deploy --report docs/rolling.md
+
 check: setup-dev check-deploy ## lint, format, types, import contracts, and what is deployed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,6 +57,19 @@ check-deploy: .venv-deploy/.checked ## the image, the manifests and the workflow
 .venv-deploy/.checked: .venv-deploy/.ready $(shell find deploy dashboards .github .ci Dockerfile compose*.yaml -not -path '*__pycache__*' 2>/dev/null)
 	@.venv-deploy/bin/python deploy/check/check.py
 	@touch $@
+
+contracts: setup-dev ## the contracts of stores and queues, and updates without downtime, on the Qdrant at RAG_TEST_QDRANT_URL
+	@$(BIN)/python -m pytest tests/contracts tests/deploy
+
+scan: .venv/bin/uv ## known vulnerabilities of what is depended on, and secrets that were committed
+	@$(uv_settings) $(BIN)/uvx --quiet pip-audit@2.10.1 --requirement constraints.txt --no-deps --disable-pip
+	@git ls-files -z | $(uv_settings) xargs -0 $(BIN)/uvx --quiet --from detect-secrets==1.5.0 detect-secrets-hook $(fuzzy:%=--disable-plugin %)
+
+# These find hashes and the words of tests.
+fuzzy := HexHighEntropyString Base64HighEntropyString KeywordDetector
+
+deliver: ## have an overlay run these images: OVERLAY=staging SERVICE=REPOSITORY@sha256:… INGEST=REPOSITORY@sha256:…
+	@$(PYTHON) deploy/pin.py $(OVERLAY) service=$(SERVICE) ingest=$(INGEST)
 
 eval: setup-dev ## measure everything there is into EVAL (.eval); DATA: a data set, or a folder of data sets
 	@$(BIN)/python -m ingest export
