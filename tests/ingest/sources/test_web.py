@@ -160,7 +160,8 @@ async def test_a_redirect_is_followed_and_the_document_keeps_the_address_that_wa
 
 async def test_places_on_a_page_are_one_document_and_credentials_are_not_stored(server):
     address = str(server.make_url("/page"))
-    with_secrets = await accepted(server, address.replace("http://", "http://user:secret@") + "#install")  # pragma: allowlist secret
+    written = address.replace("http://", "http://user:secret@") + "#install"  # pragma: allowlist secret
+    with_secrets = await accepted(server, written)
 
     assert with_secrets.uri == address
 
