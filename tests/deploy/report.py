@@ -41,7 +41,7 @@ _LEGEND = """
 Medians, and the greatest in brackets; cut streams and refused uploads are those of one kill. A replica works again when
 HAProxy sends it requests; Redis when the next upload is accepted, counted from its start; a worker when all that its
 predecessor had taken is in the collection: it may be taken over after `RAG_INBOX__CLAIM_SECONDS` (30), and a worker
-looks every third of that. Uploads that were accepted were all in the collection at the end, or this page would not be here.
+looks every third of that. Uploads that were accepted were all in the collection at the end, or there would be no page.
 """
 
 
