@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from evals.performance.programs import ingest, service
+from loadtests.stand_in import Pace, open_stand_in
+from tests.fakes.servers import in_thread
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -76,3 +80,28 @@ def test_what_cannot_start_is_said_in_a_sentence(tmp_path):
     assert run.returncode == 2
     assert "none.toml" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_beyond_the_knee_the_rest_is_refused_and_what_is_taken_is_not_slower(data_dir, documents, tmp_path):
+    """Two answers at once and two that wait: whatever else the machine does, no more fit."""
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[objectives]\nttft = 1\ntpot = 0.2\nlatency = 3\n[thresholds]\n")
+    assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
+    places = {"RAG_GENERATOR__CONCURRENCY": "2", "RAG_ANSWERING__WAITING": "2", "RAG_WORKER": "none"}
+    with in_thread(open_stand_in(Pace(ttft=0.2, tpot=0.03, sigma=0, tokens=11))) as model:
+        generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
+        with service(data_dir, RAG_GENERATOR__MODEL="stand-in", **generator, **places) as running:
+            target = ("--url", running.url, "--questions", str(documents), "--limits", str(limits))
+            run = loadtests("knee", *target, "--start", "0.5", "--most", "20", "--seconds", "6", out=tmp_path)
+    found = json.loads((tmp_path / "knee.json").read_text())
+    # Two answers at once, half a second each: 4 a second cannot be passed.
+    assert 0 < found["knee"] <= 4, run.stdout
+    assert found["faults"] == [], run.stdout
+    assert run.returncode == 0
+    beyond = found["beyond"]
+    assert beyond["figures"]["refused"] > 0
+    assert beyond["figures"]["refused_without_retry_after"] == 0
+    assert beyond["service"]["deepest"]["generator"] <= beyond["service"]["capacity"]["generator"] == 4
+    # Whoever is taken waits for at most two others.
+    assert beyond["figures"]["latency"]["max"] < 3
+    assert (tmp_path / "knee.html").read_text().count("<svg") == 4
