@@ -113,10 +113,12 @@ def _bench(arguments: argparse.Namespace) -> Iterator[Bench]:
 
 
 def _publish(report: Report, pictures: Sequence[str], path: Path) -> None:
-    """`path`: of the two files, without what tells them apart."""
+    """`path`: of the files, without what tells them apart."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(report.to_json(), indent=2) + "\n")
     path.with_suffix(".html").write_text(to_html(report, pictures))
+    # For a page that shows the result and not all of the report.
+    path.with_suffix(".svg").write_text(pictures[0])
     print(f"\n{report.to_table()}\n")
     print("\n".join(f"{name}: {text}" for name, text in DEFINITIONS.items()))
     print(f"\n{report.verdict}\nReports: {path.with_suffix('.html')}, {path.with_suffix('.json')}")

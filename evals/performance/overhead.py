@@ -80,31 +80,29 @@ async def measure_overhead(
 ) -> AsyncIterator[Overhead]:
     """For each number of streams, `rounds` times the parts and the service; which goes first alternates."""
     questions = cycle(read_questions(documents))
-    with tempfile.TemporaryDirectory() as scratch:
-        data_dir = Path(scratch) / "data"
-        data_dir.mkdir()
-        (data_dir / "models").symlink_to(settings.models_dir.absolute())
-        with installation(documents, data_dir, _PACE) as running:
-            # A shard belongs to one process, so the parts have a collection of their own.
-            copy = Path(shutil.copytree(data_dir / "store", Path(scratch) / "store"))
-            process = psutil.Process(running.processes["service"])
-            async with _bare(copy, settings, running.model) as parts, _client() as session:
+    # Kept, so that the second time nothing has to be embedded.
+    data_dir = settings.data_dir / "overhead"
+    with tempfile.TemporaryDirectory() as scratch, installation(documents, data_dir, _PACE) as running:
+        # A shard belongs to one process, so the parts have a collection of their own.
+        copy = Path(shutil.copytree(data_dir / "store", Path(scratch) / "store"))
+        process = psutil.Process(running.processes["service"])
+        async with _bare(copy, settings, running.model) as parts, _client() as session:
 
-                async def service(question: str) -> Observation:
-                    target = service_at(running.service)
-                    return await ask(session, target, question, due=_now(), clock=_now, patience=_PATIENCE_SECONDS)
+            async def service(question: str) -> Observation:
+                target = service_at(running.service)
+                return await ask(session, target, question, due=_now(), clock=_now, patience=_PATIENCE_SECONDS)
 
-                for number in streams:
-                    seen: dict[str, list[_Round]] = {"parts": [], "service": []}
-                    answers = max(_LEAST_ANSWERS, 2 * number)
-                    for turn in range(rounds + 1):
-                        order: list[tuple[str, Ask]] = [("parts", parts), ("service", service)]
-                        for name, one in order if turn % 2 else reversed(order):
-                            asked = list(islice(questions, answers))
-                            result = await _measure(one, asked, number, process)
-                            if turn:  # The first turn warms connections and caches.
-                                seen[name].append(result)
-                    yield _to_overhead(number, answers * rounds, seen["parts"], seen["service"])
+            for number in streams:
+                seen: dict[str, list[_Round]] = {"parts": [], "service": []}
+                answers = max(_LEAST_ANSWERS, 2 * number)
+                for turn in range(rounds + 1):
+                    order: list[tuple[str, Ask]] = [("parts", parts), ("service", service)]
+                    for name, one in order if turn % 2 else reversed(order):
+                        asked = list(islice(questions, answers))
+                        result = await _measure(one, asked, number, process)
+                        if turn:  # The first turn warms connections and caches.
+                            seen[name].append(result)
+                yield _to_overhead(number, answers * rounds, seen["parts"], seen["service"])
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """A sentence-transformers model in this process, whichever runtime computes it."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to an array of shape (texts, dimension), each row of norm 1. Not thread-safe."""
 
 _WAITING = 128
+# What a question may spend of the two seconds to its first text; passages wait as long as it takes.
+_PATIENCE_SECONDS = 1.0
 # One computes and one waits at its door, so that the model never waits for the event loop.
 _CALLS = 2
 
@@ -47,7 +50,7 @@ class LocalEmbedder:
         return _CALLS
 
     async def embed_query(self, text: str) -> Vector:
-        [vector] = await self._embed([text])
+        [vector] = await self._embed([text], patience=_PATIENCE_SECONDS)
         return vector
 
     async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
@@ -59,9 +62,9 @@ class LocalEmbedder:
             vectors.update(zip(batch, await self._embed([texts[index] for index in batch]), strict=True))
         return [vectors[index] for index in range(len(texts))]
 
-    async def _embed(self, texts: Sequence[str]) -> list[Vector]:
+    async def _embed(self, texts: Sequence[str], *, patience: float = math.inf) -> list[Vector]:
         asked = time.perf_counter()
-        async with self._gate.enter():
+        async with self._gate.enter(patience=patience):
             EMBED_QUEUE.observe(time.perf_counter() - asked)
             return list(await asyncio.get_running_loop().run_in_executor(self._thread, self._encode, texts))
 

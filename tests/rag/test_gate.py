@@ -40,3 +40,45 @@ async def test_who_gives_up_waiting_frees_the_place():
     await asyncio.sleep(0)
     leave.set()
     await asyncio.gather(first, third)
+
+
+async def pass_through(gate: Gate, seconds: float) -> None:
+    async with gate.enter():
+        await asyncio.sleep(seconds)
+
+
+async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_not():
+    gate, leave = Gate("slow", running=1, waiting=100), asyncio.Event()
+    await pass_through(gate, 0.2)
+    # Nobody is inside: however slow it was, nothing has to be waited for.
+    async with gate.enter(patience=0.0):
+        pass
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(5)]
+    await asyncio.sleep(0)
+    refused = GATE_REFUSALS.labels("slow")._value.get()
+    with pytest.raises(Overloaded, match=r"busy for more than 0\.5 s with the 5 calls"):
+        async with gate.enter(patience=0.5):
+            pass
+    assert GATE_REFUSALS.labels("slow")._value.get() == refused + 1
+    patient = asyncio.create_task(hold(gate, leave))
+    leave.set()
+    await asyncio.gather(patient, *inside)
+
+
+async def test_a_gate_that_becomes_quick_again_lets_more_wait():
+    gate, leave = Gate("recovering", running=1, waiting=100), asyncio.Event()
+    await pass_through(gate, 0.3)
+    for _ in range(60):
+        await pass_through(gate, 0.0)
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(20)]
+    await asyncio.sleep(0)
+    late = asyncio.create_task(hold(gate, leave))
+
+    async def soon() -> None:
+        async with gate.enter(patience=0.5):
+            pass
+
+    taken = asyncio.create_task(soon())
+    await asyncio.sleep(0)
+    leave.set()
+    await asyncio.gather(taken, late, *inside)
