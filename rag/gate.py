@@ -39,7 +39,7 @@ class Gate:
         if self._depth >= self._capacity:
             self._refuse(f"at its limit of {self._capacity} calls")
         if self._expected_wait() > patience:
-            self._refuse(f"busy for more than {patience:g} s with the {self._depth} calls before this one")
+            self._refuse(f"busy for more than {patience:g} s with what came before")
         self._set_depth(self._depth + 1)
         arrived = time.perf_counter()
         try:

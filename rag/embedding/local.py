@@ -19,8 +19,9 @@ Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to an array of shape (texts, dimension), each row of norm 1. Not thread-safe."""
 
 _WAITING = 128
-# What a question may spend of the two seconds to its first text; passages wait as long as it takes.
-_PATIENCE_SECONDS = 1.0
+# What a question may spend of the two seconds to its first text: under the load that makes it wait, all that follows
+# takes long too. Passages wait as long as it takes.
+_PATIENCE_SECONDS = 0.5
 # One computes and one waits at its door, so that the model never waits for the event loop.
 _CALLS = 2
 

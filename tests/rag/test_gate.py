@@ -56,7 +56,7 @@ async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_no
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(5)]
     await asyncio.sleep(0)
     refused = GATE_REFUSALS.labels("slow")._value.get()
-    with pytest.raises(Overloaded, match=r"busy for more than 0\.5 s with the 5 calls"):
+    with pytest.raises(Overloaded, match=r"busy for more than 0\.5 s"):
         async with gate.enter(patience=0.5):
             pass
     assert GATE_REFUSALS.labels("slow")._value.get() == refused + 1
