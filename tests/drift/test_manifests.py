@@ -243,7 +243,8 @@ def _limit(workload: Workload) -> int:
 def _peak(of: str) -> int:
     (row,) = worded(rf"(?m)^\| peak memory of {of}.*$", MEASURED)
     *runs, _target = worded(r"([\d,]+) MiB", row)
-    return max(int(run.replace(",", "")) for run in runs)
+    in_image = worded(r"In the images .* at most (\d+) MiB for the service and (\d+) MiB for the worker", MEASURED)[0]
+    return max(*(int(run.replace(",", "")) for run in runs), int(in_image[of == "its worker"]))
 
 
 @every_overlay
