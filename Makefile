@@ -103,7 +103,7 @@ image: ## build the container images groundwork-service, groundwork-ingest and g
 
 .PHONY: test-image
 test-image: setup-dev image ## run the images: answers, limits, how they end, and the parts of compose.yaml that can be had
-	@RAG_TEST_IMAGE=1 DOCKER=$(DOCKER) $(BIN)/python -m pytest tests/image
+	@RAG_TEST_IMAGE=1 DOCKER=$(DOCKER) DOCKER_BUILD="$(DOCKER_BUILD)" $(BIN)/python -m pytest tests/image
 
 image_build = DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(version) \
   --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg CREATED=$(shell git log -1 --format=%cI)

@@ -1,0 +1,6 @@
+# Redis, Prometheus and Alertmanager from Debian, where the images that compose.yaml names cannot be had.
+FROM debian:bookworm-slim
+# hadolint ignore=DL3008
+RUN apt-get update -q \
+    && apt-get install -y -q --no-install-recommends redis-server prometheus prometheus-alertmanager wget \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt
