@@ -40,14 +40,14 @@ class Status:
             "documents": f"{self.collection.documents:,}",
             "chunks": f"{self.collection.chunks:,}",
             "tenants": f"{len(self.collection.tenants):,}",
-            "last success": last,
+            "newest document": last,
             "rate": f"{rate:.1f} chunks/s over the last minute",
             "queued": f"{self.inbox.queued:,}",
             "processing": f"{self.inbox.processing:,}",
             "oldest": f"{self.inbox.oldest_seconds:.0f} s",
             "dead letters": f"{self.inbox.dead:,}",
         }
-        return "\n".join(f"{name:<14}{value}" for name, value in rows.items())
+        return "\n".join(f"{name:<17}{value}" for name, value in rows.items())
 
 
 async def read_status(settings: Settings, inbox: Inbox) -> Status:

@@ -164,7 +164,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise Misconfigured(f"Port {port} is taken. Choose another: `--port {port + 1}` or RAG_PORT.") from error
+            # Not the next one: beside 8000 that is the worker's, for its metrics.
+            raise Misconfigured(f"Port {port} is taken. Choose another: `--port {port + 10}` or RAG_PORT.") from error
         raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     return listener
 

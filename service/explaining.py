@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from rag.errors import NotFound
+from rag.store.base import StoreReader
 from rag.types import EmbedderIdentity, Scope
 from service.answering import Event, Inquiry
 from service.drafting import Answer
@@ -30,6 +31,8 @@ class Explanation:
 
     answer: Answer
     embedder: EmbedderIdentity
+    revision: str
+    """Of the collection, when the answer was given."""
     nearness: float
     """What decided between answering and refusing (`service.retrieval.nearness`)."""
 
@@ -56,9 +59,10 @@ class Explanation:
 class Explanations:
     """The latest answers of this process, by tenant; the oldest go first, and all go in time."""
 
-    def __init__(self, settings: ExplanationSettings, embedder: EmbedderIdentity) -> None:
+    def __init__(self, settings: ExplanationSettings, embedder: EmbedderIdentity, store: StoreReader) -> None:
         self._settings = settings
         self._embedder = embedder
+        self._store = store
         self._kept: OrderedDict[tuple[str, str], tuple[float, Explanation]] = OrderedDict()
 
     async def keeping(self, inquiry: Inquiry, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
@@ -81,7 +85,7 @@ class Explanations:
 
     def _keep(self, scope: Scope, answer: Answer) -> None:
         near = nearness(answer.material.question, answer.material.hits)
-        explanation = Explanation(answer=answer, embedder=self._embedder, nearness=near)
+        explanation = Explanation(answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=near)
         self._kept[scope.tenant, answer.id] = (time.monotonic(), explanation)
         self._forget_old()
 

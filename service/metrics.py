@@ -85,7 +85,7 @@ JUDGE_KAPPA = Gauge(
 )
 TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
 
-STAGES = ("embed", "search", "rerank", "prompt", "first_token", "generate")
+STAGES = ("embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
 STAGE_SECONDS = {stage: STAGE_DURATION.labels(stage) for stage in STAGES}
 OUTCOMES = ("ok", "refused", "error", "cancelled")
 for extent in ("full", "partial", "skipped", "failed"):

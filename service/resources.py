@@ -99,7 +99,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 drift,
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
-            explanations=Explanations(settings.explanations, embedder.identity),
+            explanations=Explanations(settings.explanations, embedder.identity, store),
             prompts=prompts,
             stopping=asyncio.Event(),
         )

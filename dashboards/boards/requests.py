@@ -71,7 +71,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Stages, p95",
-                    description="embed, search, rerank, prompt, then first_token (the writer's first text) and "
+                    description="embed, search, rerank, quote, prompt, then first_token (the writer's first text) and "
                     "generate (the rest). The tallest before first_token is what to look into.",
                     unit="s",
                     queries=quantiles("rag_stage_duration_seconds", by="stage", of=(0.95,), exemplars=True),

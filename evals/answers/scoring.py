@@ -90,7 +90,7 @@ def _citations(question: GoldQuestion, answer: Answer, *, refused: bool) -> Scor
 
 def _costs(answer: Answer) -> Scores:
     timings = answer.timings
-    before_text = ("embed", "search", "rerank", "prompt", "first_token")
+    before_text = ("embed", "search", "rerank", "quote", "prompt", "first_token")
     scores: Scores = {
         "words": float(len(without_markers(answer.text).split())),
         "first_text_seconds": sum(timings.get(stage, 0.0) for stage in before_text),

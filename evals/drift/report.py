@@ -15,7 +15,7 @@ from rag.types import Query, Scope
 
 _SHOWN = 20
 _WIDTH = 100
-_HEADER = "| feature | PSI | by chance |\n|---|---|---|"
+_HEADER = "| feature | PSI | of chance alone, on average |\n|---|---|---|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,8 @@ class _FakeEmbedder:
 class _NoStore:
     """Takes everything and keeps nothing."""
 
+    revision = ""
+
     async def search(
         self,
         scope: Scope,  # noqa: ARG002 - the port's names

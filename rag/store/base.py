@@ -42,6 +42,11 @@ class Catalogue(Protocol):
 class StoreReader(Catalogue, Protocol):
     """What serving needs: it cannot write, by type."""
 
+    @property
+    def revision(self) -> str:
+        """What is searched now: a revision's number, or the collection behind an alias; empty before there is one."""
+        ...
+
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:

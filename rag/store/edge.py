@@ -33,6 +33,7 @@ class EdgeReader:
         self._shard: Shard | None = None
         self._previous: Shard | None = None
         self._open: tuple[int, int] | None = None
+        self.revision = ""
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
@@ -61,7 +62,7 @@ class EdgeReader:
         if stamp == self._open:
             return
         if current is None:  # The collection was removed.
-            self._shard, self._open = None, None
+            self._shard, self._open, self.revision = None, None, ""
             return
         if self._embedder is not None:
             require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
@@ -75,8 +76,8 @@ class EdgeReader:
             # Two publications since it was looked up, and it is gone: the newest is what is wanted anyway.
             self.refresh()
             return
-        self._previous, self._shard, self._open = self._shard, loaded, stamp
-        log.info("revision_opened", revision=current.name)
+        self._previous, self._shard, self._open, self.revision = self._shard, loaded, stamp, current.name
+        log.info("revision_opened", revision=self.revision)
 
     async def watch(self) -> None:
         """Refreshes for ever; a revision that cannot be opened is reported, and the old one stays."""
@@ -103,6 +104,11 @@ class EdgeWriter:
         self._unindexed = revisions.unindexed()
         # Nothing may be written while the shard's files are copied.
         self._writing = asyncio.Lock()
+
+    @property
+    def revision(self) -> str:
+        current = self._revisions.current()
+        return current.name if current else ""
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING

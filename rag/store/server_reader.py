@@ -49,6 +49,10 @@ class ServerReader:
         self._refusal: IndexMismatch | None = None
         self._bm25 = build_bm25()
 
+    @property
+    def revision(self) -> str:
+        return self._collection
+
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:

@@ -22,6 +22,10 @@ class TracedReader:
         self._name = f"{_SEARCH} {settings.collection}"
         self._kind, self._attributes = _describe(settings)
 
+    @property
+    def revision(self) -> str:
+        return self._reader.revision
+
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:

@@ -13,12 +13,12 @@ import { currentKey, replaceKey } from "./key.js";
  * @typedef {{id: string, title: string, uri: string, chunks: number, ingested_at: string,
  *   state: "queued" | "processing" | "ready" | "rejected", reason?: string,
  *   update?: {state: "queued" | "processing" | "rejected", reason: string | null} | null}} Document
- * @typedef {{id: string, refused: boolean, nearness: number, min_similarity: number, reranking: string | null,
+ * @typedef {{id: string, refused: boolean, nearness: number | null, min_similarity: number, reranking: string | null,
  *   candidates: {n: number | null, title: string, heading_path: string[], similarity: number, bm25: number | null,
  *     score: number, rerank_score: number | null, fate: string, cited: boolean}[],
  *   prompt: {system: string, user: string, parts: {name: string, characters: number, tokens: number | null}[]} | null,
  *   versions: {model: string, prompt: {name: string, version: string, hash: string} | null, embedder: string,
- *     reranker: string | null, collection: string}}} Explanation
+ *     reranker: string | null, collection: string, revision: string}}} Explanation
  */
 
 /** Its message is a sentence for whoever sits at the page, and says what to do. */

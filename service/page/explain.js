@@ -44,7 +44,11 @@ export function createExplanation(id) {
 }
 
 function decisionOf({ refused, nearness, min_similarity }) {
-  const far = `The nearest passage reaches ${nearness.toFixed(2)}; from ${min_similarity.toFixed(2)} on it is answered.`;
+  const needed = `from ${min_similarity.toFixed(2)} on it is answered`;
+  const far =
+    nearness === null
+      ? `No passage was found; ${needed}.`
+      : `The nearest passage reaches ${nearness.toFixed(2)}, with up to 0.10 more or less by the words it shares; ${needed}.`;
   return refused ? `Refused. ${far}` : far;
 }
 
@@ -64,13 +68,13 @@ function createCandidate({ n, title, heading_path, similarity, bm25, score, rera
 const partOf = ({ name, characters, tokens }) =>
   `${name}: ${tokens === null ? counted(characters, "character") : `about ${counted(tokens, "token")}`}`;
 
-function versionsOf({ versions: { model, prompt, embedder, reranker, collection }, reranking }) {
+function versionsOf({ versions: { model, prompt, embedder, reranker, collection, revision }, reranking }) {
   return [
     model && `model ${model}`,
     prompt && `prompt ${prompt.name}/${prompt.version} (${prompt.hash})`,
     `embedder ${embedder}`,
     reranker && `reranker ${reranker}, ${reranking}`,
-    `collection ${collection}`,
+    `collection ${collection}, revision ${revision}`,
   ]
     .filter(Boolean)
     .join(" · ");

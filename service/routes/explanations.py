@@ -28,7 +28,10 @@ class Candidate(BaseModel):
     bm25: float | None = Field(description="Score by words; null where it is not among the best by words.")
     score: float = Field(description="Both fused; the order of search.")
     rerank_score: float | None = Field(description="The reranker's, where it read this passage.")
-    fate: diversity.Fate = Field(description="taken, or why not: beyond_limit, repeats, document_has_its_share.")
+    fate: diversity.Fate = Field(
+        description="taken to be answered from (of a refusal, had it been near enough), or why not: beyond_limit, "
+        "repeats, document_has_its_share."
+    )
     cited: bool
 
     @classmethod
@@ -84,6 +87,9 @@ class Versions(BaseModel):
     embedder_digest: str = Field(description="SHA-256 of its weights; empty where they are elsewhere.")
     reranker: str | None
     collection: str
+    revision: str = Field(
+        description="Of the collection when the answer was given; a server's collection by its own name."
+    )
 
     @classmethod
     def from_explanation(cls, explanation: explaining.Explanation, held: Resources) -> "Versions":
@@ -96,6 +102,7 @@ class Versions(BaseModel):
             embedder_digest=explanation.embedder.digest,
             reranker=reranker.model if isinstance(reranker, LocalRerankerSettings | EndpointRerankerSettings) else None,
             collection=settings.store.collection,
+            revision=explanation.revision,
         )
 
 
@@ -106,7 +113,9 @@ class Explanation(BaseModel):
     question: str
     answer: str
     refused: bool
-    nearness: float = Field(description="Best cosine, ±0.1 by shared words: below `min_similarity` it is refused.")
+    nearness: float | None = Field(
+        description="Best cosine, ±0.1 by shared words: below `min_similarity` it is refused; null: nothing was found."
+    )
     min_similarity: float
     reranking: Extent | None
     candidates: list[Candidate] = Field(description="In the order of search and reranking.")
@@ -124,7 +133,7 @@ class Explanation(BaseModel):
             question=explanation.answer.material.question,
             answer=answer.answer,
             refused=answer.refused,
-            nearness=round(explanation.nearness, 6),
+            nearness=round(explanation.nearness, 6) if explanation.answer.material.hits else None,
             min_similarity=held.settings.retrieval.min_similarity,
             reranking=answer.reranking,
             candidates=_candidates_of(explanation.answer),

@@ -28,6 +28,7 @@ class CheckedWriter:
 
     async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
         quotes = await self._quoter.pick(material)
+        watch.lap("quote")
         prompt = fill_rewrite(self._template, material.question, [quote.text for quote in quotes])
         watch.lap("prompt")
         yield Asked(version=self._template.version, prompt=prompt)

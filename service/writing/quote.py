@@ -44,7 +44,7 @@ class QuoteWriter:
 
     async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
         quotes = await self._quoter.pick(material)
-        watch.lap("prompt")
+        watch.lap("quote")
         for quote in quotes:
             for piece in cite(quote.text, quote):
                 yield piece

@@ -56,7 +56,7 @@ def test_each_way_to_write_an_answer_can_be_asked_for(running, mode):
 
 def test_timings_name_every_stage_and_add_up(running):
     timings = running.ask("What does error E2001 mean?").json()["timings"]
-    assert set(timings) == {"embed", "search", "prompt", "first_token", "generate", "total"}
+    assert set(timings) == {"embed", "search", "quote", "first_token", "generate", "total"}
     stages = sum(seconds for stage, seconds in timings.items() if stage != "total")
     assert stages <= timings["total"] < stages + 0.5
 

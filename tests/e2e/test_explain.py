@@ -18,6 +18,7 @@ def test_a_quote_is_explained_by_its_candidates(running):
     assert (cited["n"], cited["fate"]) == (answer["citations"][0]["n"], "taken")
     assert cited["bm25"] > 0 < cited["similarity"]
     assert why["timings"] == answer["timings"]
+    assert why["versions"]["revision"].isdecimal()
 
 
 def test_a_models_answer_is_explained_by_what_it_read(running):

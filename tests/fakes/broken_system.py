@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from evals.__main__ import main
+from evals.program import main
 from ingest.isolation.cutters import Cutters
 from service.generation.openai import OpenAIGenerator
 from service.retrieval import Retriever

@@ -33,8 +33,14 @@ def answer(identifier: str, *, usage: Usage | None = None, asked: Asked | None =
     )
 
 
+class Store:
+    """Has one revision."""
+
+    revision = "7"
+
+
 async def kept(*answers: Answer, scope: Scope = OURS, **settings: int) -> Explanations:
-    explanations = Explanations(ExplanationSettings(**settings), EmbedderIdentity(model="m", dimension=4))
+    explanations = Explanations(ExplanationSettings(**settings), EmbedderIdentity(model="m", dimension=4), Store())
 
     async def events():
         for given in answers:
@@ -48,6 +54,7 @@ async def kept(*answers: Answer, scope: Scope = OURS, **settings: int) -> Explan
 async def test_an_answer_is_explained_to_its_tenant_only():
     explanations = await kept(answer("a"))
     assert explanations.explain(OURS, "a").answer.id == "a"
+    assert explanations.explain(OURS, "a").revision == "7"
     with pytest.raises(NotFound, match="Nothing is kept"):
         explanations.explain(THEIRS, "a")
 

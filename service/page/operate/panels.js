@@ -17,7 +17,7 @@ import { AT_ONCE, COUNT, PER_SECOND, SECONDS, SHARE } from "./units.js";
 
 const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 };
 const OUTCOMES = ["ok", "refused", "cancelled", "error"];
-const STAGES = ["embed", "search", "rerank", "prompt", "first_token", "generate"];
+const STAGES = ["embed", "search", "rerank", "quote", "prompt", "first_token", "generate"];
 const isApi = ({ route }) => route.startsWith("/v1/");
 
 /** @type {Panel[]} */

@@ -1,0 +1,52 @@
+"""The command `python -m evals` and its parts."""
+
+import argparse
+import sys
+
+from evals import embedding, everything
+from evals.answers import commands as answers
+from evals.chunking import commands as chunking
+from evals.drift import commands as drift
+from evals.gating import commands as gating
+from evals.judging import commands as judging
+from evals.performance import commands as performance
+from evals.retrieval import commands as retrieval
+from rag.errors import GroundworkError
+from rag.retrying import log_retries
+from rag.settings import read_settings
+from rag.telemetry import configure_logging
+from service.settings import Settings
+
+_SUBJECTS = (answers, gating, retrieval, chunking, embedding, judging, drift, performance, everything)
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    try:
+        settings = read_settings(Settings)
+        # The service's own news (each answer, each revision) would drown the tables.
+        configure_logging(settings.model_copy(update={"log_level": "warning"}))
+        log_retries()
+        status: int | None = arguments.run(arguments, settings)
+    except GroundworkError as error:
+        print(f"evals: {error}", file=sys.stderr)
+        return 1
+    return status or 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    examples = "\n".join(subject.EXAMPLES for subject in _SUBJECTS)
+    parser = argparse.ArgumentParser(
+        prog="python -m evals",
+        description="Measures what retrieval and answering do together.",
+        epilog=f"""examples:
+{examples}
+
+FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
+or CLAPNQ's *answerable.jsonl. docs/evaluation.md says what is measured.""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for subject in _SUBJECTS:
+        subject.add_commands(commands)
+    return parser.parse_args()
