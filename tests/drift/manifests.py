@@ -81,6 +81,23 @@ def settings(objects: tuple[Object, ...]) -> dict[str, str]:
     return found[0]["data"]
 
 
+def queries(objects: tuple[Object, ...]) -> list[tuple[str, str]]:
+    """Who asks Prometheus what, with the arguments of a rollout filled in."""
+    scaling = [
+        (it["metadata"]["name"], trigger["metadata"]["query"])
+        for it in named(objects, "ScaledObject").values()
+        for trigger in it["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    analysis = [
+        (metric["name"], metric["provider"]["prometheus"]["query"])
+        for it in named(objects, "AnalysisTemplate").values()
+        for metric in it["spec"]["metrics"]
+        if "prometheus" in metric["provider"]
+    ]
+    return [(who, re.sub(r"\{\{args\.(\w+)\}\}", r"\1", query)) for who, query in [*scaling, *analysis]]
+
+
 def mebibytes(quantity: str) -> int:
     return int(quantity[:-2]) * _MEMORY[quantity[-2:]]
 

@@ -23,6 +23,7 @@ from tests.drift.manifests import (
     named,
     needs_kubectl,
     overlay,
+    queries,
     selected,
     settings,
     workloads,
@@ -274,23 +275,6 @@ def test_every_image_has_a_version(workload):
         _, separator, version = container["image"].rpartition("/")[2].partition(":")
         assert separator or "@sha256:" in container["image"]
         assert version != "latest"
-
-
-def queries(objects) -> list[tuple[str, str]]:
-    """Who asks Prometheus what, with the arguments of a rollout filled in."""
-    scaling = [
-        (it["metadata"]["name"], trigger["metadata"]["query"])
-        for it in named(objects, "ScaledObject").values()
-        for trigger in it["spec"]["triggers"]
-        if trigger["type"] == "prometheus"
-    ]
-    analysis = [
-        (metric["name"], metric["provider"]["prometheus"]["query"])
-        for it in named(objects, "AnalysisTemplate").values()
-        for metric in it["spec"]["metrics"]
-        if "prometheus" in metric["provider"]
-    ]
-    return [(who, re.sub(r"\{\{args\.(\w+)\}\}", r"\1", query)) for who, query in [*scaling, *analysis]]
 
 
 @in_a_cluster

@@ -1,6 +1,7 @@
 """Every panel and every rule, evaluated by a real Prometheus that watches the real programs under a short load."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.drift.expressions import (
     rules,
     runbook_expressions,
 )
+from tests.drift.manifests import needs_kubectl, overlay, queries
 from tests.fakes.servers import ModelServer, in_thread, serve, verdict
 from tests.programs import evals
 from tests.prometheus_server import PrometheusServer, needs_prometheus
@@ -149,6 +151,17 @@ def test_every_series_that_a_rule_or_a_paper_reads_is_there(watch):
     assert {
         selector: place for selector, place in read.items() if not watch.prometheus.query(f"count({selector})")
     } == {}
+
+
+@needs_kubectl
+def test_whatever_scales_or_judges_a_rollout_in_a_cluster_is_answered(watch):
+    asked = {query for name in ("staging", "prod") for _, query in queries(overlay(name))}
+    assert len(asked) == 5
+    for query in asked:
+        # What the cluster's Prometheus adds to every series.
+        here = re.sub(r'(?:,\s*)?\b(?:namespace|rollouts_pod_template_hash)="[^"]*"', "", query)
+        (sample,) = watch.prometheus.query(here)
+        assert math.isfinite(float(sample["value"][1])), query
 
 
 def test_lost_spans_are_counted_from_nought_in_both_processes_where_nothing_is_traced(watch):
