@@ -5,8 +5,9 @@ import asyncio
 from pathlib import Path
 from typing import get_args
 
-from evals.commands import Commands, add_json, print_table, some_of, write_rows
-from evals.performance import ingestion, latency, memory, overhead, serving, telemetry
+from evals.commands import Commands, Row, add_json, print_table, some_of, write_rows
+from evals.performance import ingestion, latency, memory, overhead, scale, serving, telemetry
+from evals.performance.asking_scale import SEARCHING_HEADER
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from service.settings import Settings
@@ -14,6 +15,7 @@ from service.settings import Settings
 EXAMPLES = """  python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
   python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
   python -m evals latency --passages 5000                            passages for one question, the model included
+  python -m evals scale scifact/ --kept .data/scale --points 500000  the embedded engine with many points, up to an hour
   python -m evals serving                                            the running service, a few minutes
   python -m evals telemetry --rounds 30                              metrics, logs and traces against none of them
   python -m evals overhead --streams 1,64                            the service against its parts, bare"""
@@ -38,6 +40,11 @@ def add_commands(commands: Commands) -> None:
     timed.add_argument("--passages", type=int, default=5000, help="(default: %(default)s)")
     timed.add_argument("--sample", type=int, default=300, help="this many questions (default: %(default)s)")
     timed.set_defaults(run=_latency)
+    many = commands.add_parser("scale", help="many real-size points in the embedded engine: loading, searches, memory")
+    many.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="data sets whose texts are multiplied")
+    many.add_argument("--kept", type=Path, required=True, metavar="DIR", help="the collection; the next run goes on")
+    many.add_argument("--points", type=int, default=500_000, help="in hundred thousands (default: %(default)s)")
+    many.set_defaults(run=_scale)
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
     served.set_defaults(run=_serving)
     costs = commands.add_parser("telemetry", help="what metrics, logs and traces cost a request")
@@ -49,7 +56,7 @@ def add_commands(commands: Commands) -> None:
     added.add_argument("--streams", type=_numbers, default=[1, 4, 16, 64], help="answers at once, with commas")
     added.add_argument("--rounds", type=int, default=4, help="how often (default: %(default)s)")
     added.set_defaults(run=_overhead)
-    for command in (taken_in, kept, timed, served, costs, added):
+    for command in (taken_in, kept, timed, many, served, costs, added):
         add_json(command)
 
 
@@ -80,6 +87,30 @@ def _latency(arguments: argparse.Namespace, settings: Settings) -> None:
         arguments.folder, settings, passages=arguments.passages, questions=arguments.sample
     )
     print_table(latency.HEADER, asyncio.run(measuring), arguments.json)
+
+
+def _scale(arguments: argparse.Namespace, settings: Settings) -> None:
+    rows = asyncio.run(_print_scale(arguments, settings))
+    write_rows(rows, arguments.json)
+
+
+async def _print_scale(arguments: argparse.Namespace, settings: Settings) -> list[Row]:
+    arguments.kept.mkdir(parents=True, exist_ok=True)
+    corpus = await scale.read_corpus(arguments.folders, settings)
+    rows: list[Row] = []
+    for steps in (
+        scale.load(corpus, arguments.kept, points=arguments.points),
+        scale.build_graph(corpus, arguments.kept),
+    ):
+        print(f"\n{scale.LOADING_HEADER}", flush=True)
+        async for step in steps:
+            print(step.to_row(), flush=True)
+            rows.append(step)
+        print(f"\n{SEARCHING_HEADER}", flush=True)
+        for searched in scale.ask(arguments.kept):
+            print(searched.to_row(), flush=True)
+            rows.append(searched)
+    return rows
 
 
 def _serving(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -34,6 +34,7 @@ TENANTS = {Scope(tenant="most"): 0.9, Scope(tenant="some"): 0.09, Scope(tenant="
 _NEIGHBOURS = 16
 _DIFFERENCES = 16
 _SCATTER = 0.7
+_SLICE = 512
 _SEED = 384
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
@@ -56,11 +57,8 @@ def read_passages(folders: Sequence[Path]) -> tuple[list[str], list[str]]:
 
 
 def to_material(texts: Sequence[str], vectors: Vectors) -> Material:
-    similarities = vectors @ vectors.T
-    np.fill_diagonal(similarities, -1)
-    return Material(
-        texts=texts, vectors=vectors, neighbours=np.argpartition(-similarities, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
-    )
+    nearest = [_nearest(vectors, start) for start in range(0, len(vectors), _SLICE)]
+    return Material(texts=texts, vectors=vectors, neighbours=np.concatenate(nearest))
 
 
 def make_vectors(material: Material, block: int) -> Vectors:
@@ -106,6 +104,14 @@ def intrinsic_dimension(vectors: Vectors, among: Vectors, *, neighbours: int = 2
     distances = np.sqrt(np.maximum(2 - 2 * nearest, 1e-12))
     inverse = np.log(distances[:, -1:] / distances[:, :-1]).mean(axis=1)
     return float(1 / inverse.mean())
+
+
+def _nearest(vectors: Vectors, start: int) -> npt.NDArray[np.intp]:
+    """Of one slice: the whole table of similarities would be a tenth of a gigabyte and more."""
+    similarities = vectors[start : start + _SLICE] @ vectors.T
+    own = np.arange(len(similarities))
+    similarities[own, own + start] = -1
+    return np.argpartition(-similarities, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
 
 
 def _make(material: Material, block: int) -> tuple[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], Vectors]:
