@@ -103,14 +103,16 @@ async def read_corpus(folders: Sequence[Path], settings: Settings) -> Corpus:
         )
 
 
-async def load(corpus: Corpus, folder: Path, *, points: int) -> AsyncIterator[Step]:
+async def load(
+    corpus: Corpus, folder: Path, *, points: int, publish_every: int = _PUBLISH_EVERY
+) -> AsyncIterator[Step]:
     """Without a graph; what is exact is kept in the folder, for `ask`."""
     truth = _Truth(corpus)
     async with open_edge_writer(folder / "store", corpus.embedder, exact_up_to=_NEVER) as store:
         done = (await store.survey(since=0)).chunks
         for block in range(done // BLOCK):
             truth.add(block)
-        for until in range(done // _PUBLISH_EVERY * _PUBLISH_EVERY + _PUBLISH_EVERY, points + 1, _PUBLISH_EVERY):
+        for until in range((done // publish_every + 1) * publish_every, points + 1, publish_every):
             with watched() as peak:
                 began = time.monotonic()
                 for block in range(done // BLOCK, until // BLOCK):
