@@ -186,7 +186,7 @@ async def _with_worker(
                 replica = installed.replicas[0]
                 await asyncio.to_thread(replica.start, 1)
                 uploads = Uploads(replica.service)
-                with _running(_Worker(replica.data_dir, queue)) as worker:
+                with _running(_Worker(replica.data_dir, installed.settings | queue)) as worker:
                     async with open_load(replica.service.url, rate=rate) as load:
                         await asyncio.to_thread(uploads.put)
                         await asyncio.to_thread(uploads.wait_until_in, uploads.accepted)

@@ -3,11 +3,13 @@
 import os
 import shutil
 import signal
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+from qdrant_client import QdrantClient
 
 from evals.performance.programs import Service, ingest, service
 from service.prompting.folder import PACKAGED
@@ -55,6 +57,10 @@ class Replica:
         self.service.process.wait()
         self._running.close()
 
+    def close(self) -> None:
+        """However it is."""
+        self._running.close()
+
     def answered(self) -> int:
         """Answers that this process has given in full, as it counts them itself."""
         families = text_string_to_metric_families(self.service.http.get("/metrics").text)
@@ -76,12 +82,13 @@ class Installation:
 
     def __init__(self, replicas: list[Replica], settings: dict[str, str]) -> None:
         self.replicas = replicas
-        self._settings = settings
+        self.settings = settings
+        """Where the collection is, for whoever writes it."""
 
     def publish(self, document: Path) -> None:
         """The next revision of the collection, while it is read."""
         for replica in self.replicas[:1] if QDRANT_URL else self.replicas:
-            done = ingest("run", str(document), data_dir=replica.data_dir, **self._settings)
+            done = ingest("run", str(document), data_dir=replica.data_dir, **self.settings)
             assert done.returncode == 0, done.stderr
 
 
@@ -110,11 +117,27 @@ def installation(folder: Path, models: Path, model_url: str, *, versions: int, *
         yield Installation(replicas, settings)
     finally:
         for replica in replicas:
-            replica._running.close()
+            replica.close()
+        if QDRANT_URL:
+            _drop(settings)
 
 
 def _on_qdrant(url: str) -> dict[str, str]:
-    return {"RAG_STORE__KIND": "server", "RAG_STORE__URL": url, "RAG_STORE__COLLECTION": f"rolling-{os.getpid()}"}
+    return {
+        "RAG_STORE__KIND": "server",
+        "RAG_STORE__URL": url,
+        "RAG_STORE__GRPC_PORT": os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334"),
+        "RAG_STORE__COLLECTION": f"rolling-{uuid.uuid4()}",
+    }
+
+
+def _drop(store: dict[str, str]) -> None:
+    """The name is an alias; what it points to is the collection."""
+    client = QdrantClient(store["RAG_STORE__URL"], grpc_port=int(store["RAG_STORE__GRPC_PORT"]), prefer_grpc=True)
+    for alias in client.get_aliases().aliases:
+        if alias.alias_name == store["RAG_STORE__COLLECTION"]:
+            client.delete_collection(alias.collection_name)
+    client.close()
 
 
 def _prompts(folder: Path, versions: int) -> Path:
