@@ -14,7 +14,7 @@ from ingest.commands import carry_out
 from ingest.settings import Settings
 from rag.errors import GroundworkError
 from rag.retrying import log_retries
-from rag.settings import read_settings
+from rag.settings import read_settings, writing_settled
 from rag.telemetry import configure_logging
 
 
@@ -26,7 +26,8 @@ def main() -> int:
         is_worker = arguments.command == "worker"
         configure_logging(settings if is_worker else settings.model_copy(update={"log_level": "warning"}))
         log_retries()
-        return asyncio.run(carry_out(arguments, settings))
+        with writing_settled():
+            return asyncio.run(carry_out(arguments, settings))
     except GroundworkError as error:
         print(f"ingest: {error}", file=sys.stderr)  # noqa: T201 - the one line a person should see
         return 1

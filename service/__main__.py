@@ -21,7 +21,7 @@ import uvloop
 
 from rag.errors import GroundworkError, Misconfigured
 from rag.retrying import log_retries
-from rag.settings import read_settings
+from rag.settings import read_settings, writing_settled
 from rag.telemetry import configure_logging
 from rag.tracing.opening import open_tracing
 from service.app import create_app
@@ -52,10 +52,11 @@ def main() -> int:
         settings = settings.model_copy(update=given)
         configure_logging(settings)
         log_retries()
-        if arguments.command == "keys":
-            _keys(arguments, Keys(settings.keys_file))
-        else:
-            _serve(settings)
+        with writing_settled():
+            if arguments.command == "keys":
+                _keys(arguments, Keys(settings.keys_file))
+            else:
+                _serve(settings)
     except GroundworkError as error:
         _say(f"service: {error}")
         return 1

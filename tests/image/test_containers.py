@@ -92,6 +92,18 @@ def test_without_a_key_the_service_says_how_to_make_one():
         assert "keys create" in started.read_text()
 
 
+@pytest.mark.parametrize(
+    ("image", "arguments"), [("groundwork-service", ("keys", "create")), ("groundwork-ingest", ())]
+)
+def test_a_folder_that_may_not_be_written_is_named_with_what_to_do(image, arguments, tmp_path):
+    # As it is where somebody mounts a folder that root has made, and where nothing is mounted at all.
+    for mount in (("--volume", f"{tmp_path}:/data"), ()):
+        with container(image, *arguments, options=mount) as started:
+            assert docker("wait", started.name) == "1"
+            assert "mount a volume" in started.read_text()
+            assert "Traceback" not in started.read_text()
+
+
 def test_the_worker_shows_its_metrics_outside_of_its_container():
     with volume() as data:
         options = ("--volume", f"{data}:/data", "--publish", "127.0.0.1::8001")
