@@ -12,6 +12,8 @@ from rag.metrics import GATE_CAPACITY, GATE_DEPTH, GATE_REFUSALS, GATE_WAIT
 
 # How much the last call counts in the estimate of how long one takes.
 _WEIGHT = 0.1
+# So many may always wait: a burst of questions is no overload, however slow the machine is just now.
+_BURST = 32
 
 
 class Gate:
@@ -38,7 +40,7 @@ class Gate:
         """
         if self._depth >= self._capacity:
             self._refuse(f"at its limit of {self._capacity} calls")
-        if self._expected_wait() > patience:
+        if self._depth >= self._running + _BURST and self._expected_wait() > patience:
             self._refuse(f"busy for more than {patience:g} s with what came before")
         self._set_depth(self._depth + 1)
         arrived = time.perf_counter()

@@ -53,7 +53,7 @@ async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_no
     # Nobody is inside: however slow it was, nothing has to be waited for.
     async with gate.enter(patience=0.0):
         pass
-    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(5)]
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(33)]
     await asyncio.sleep(0)
     refused = GATE_REFUSALS.labels("slow")._value.get()
     with pytest.raises(Overloaded, match=r"busy for more than 0\.5 s"):
@@ -65,20 +65,30 @@ async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_no
     await asyncio.gather(patient, *inside)
 
 
+async def test_a_burst_may_wait_however_slow_it_was():
+    gate, leave = Gate("bursting", running=1, waiting=100), asyncio.Event()
+    await pass_through(gate, 0.2)
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(32)]
+    await asyncio.sleep(0)
+    impatient = asyncio.create_task(enter_with(gate, patience=0.0))
+    await asyncio.sleep(0)
+    leave.set()
+    await asyncio.gather(impatient, *inside)
+
+
+async def enter_with(gate: Gate, *, patience: float) -> None:
+    async with gate.enter(patience=patience):
+        pass
+
+
 async def test_a_gate_that_becomes_quick_again_lets_more_wait():
     gate, leave = Gate("recovering", running=1, waiting=100), asyncio.Event()
     await pass_through(gate, 0.3)
     for _ in range(60):
         await pass_through(gate, 0.0)
-    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(20)]
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(50)]
     await asyncio.sleep(0)
-    late = asyncio.create_task(hold(gate, leave))
-
-    async def soon() -> None:
-        async with gate.enter(patience=0.5):
-            pass
-
-    taken = asyncio.create_task(soon())
+    taken = asyncio.create_task(enter_with(gate, patience=0.5))
     await asyncio.sleep(0)
     leave.set()
-    await asyncio.gather(taken, late, *inside)
+    await asyncio.gather(taken, *inside)
