@@ -1,0 +1,77 @@
+"""The scripts of delivery.yml, run against a real git: the commit that staging follows, and its revert."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+JOBS = yaml.safe_load((ROOT / ".github" / "workflows" / "delivery.yml").read_text())["jobs"]
+OVERLAY = Path("deploy") / "k8s" / "overlays" / "staging" / "kustomization.yaml"
+DIGEST = f"sha256:{'a' * 64}"
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """What a runner has: a clone whose `main` can be pushed, and GitHub's command, which has nothing to do here."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Makefile", folder)
+    command = tmp_path / "bin" / "gh"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin.git")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "remote", "add", "origin", "../origin.git")
+    git(folder, "add", "--all")
+    git(folder, "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "Everything")
+    git(folder, "push", "--quiet", "origin", "main")
+    return folder
+
+
+def test_staging_gets_its_images_in_one_commit_which_a_rollback_takes_back(checkout):
+    before = (checkout / OVERLAY).read_text()
+    outputs = run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST)
+    assert outputs == {"revision": git(checkout, "rev-parse", "origin/main")}
+    assert git(checkout, "show", "--format=", "--name-only", "origin/main") == str(OVERLAY)
+    assert git(checkout, "show", f"origin/main:{OVERLAY}").count(DIGEST) == 2
+
+    run("roll-back", checkout, REVISION=outputs["revision"])
+    assert git(checkout, "show", f"origin/main:{OVERLAY}") == before.strip()
+
+
+def test_what_staging_runs_already_is_no_commit_and_nothing_to_roll_back(checkout):
+    first = run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST)
+    assert run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST) == {}
+    assert git(checkout, "rev-parse", "origin/main") == first["revision"]
+    assert "needs.stage.outputs.revision != ''" in JOBS["roll-back"]["if"]
+
+
+def run(job: str, checkout: Path, **variables: str) -> dict[str, str]:
+    """The last step's script, as GitHub runs it; gives what it put out."""
+    output = checkout.parent / "output"
+    output.write_text("")
+    environment = os.environ | variables
+    environment |= {"GITHUB_OUTPUT": str(output), "GITHUB_SHA": "0" * 40, "GITHUB_REPOSITORY": "Somebody/Groundwork"}
+    environment |= {"PATH": f"{checkout.parent / 'bin'}:{os.environ['PATH']}", "HOME": str(checkout.parent)}
+    script = JOBS[job]["steps"][-1]["run"]
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    git(checkout, "fetch", "--quiet", "origin")
+    return dict(line.split("=", 1) for line in output.read_text().splitlines())
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
