@@ -43,7 +43,7 @@ The impeller of the Kestrel pump must be replaced every 4,000 hours of operation
 """
 QUESTION = "What does error E1234 mean?"
 _ROUNDS = 6
-_SETTLE_SECONDS = 20
+_SETTLE_SECONDS = 60
 _RENDER_SECONDS = 0.02
 
 
