@@ -26,7 +26,8 @@ from rag import __version__
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.keeping import copy_entries, restore_entries
 from rag.settings import FolderInboxSettings
-from rag.store.backups import open_copying, open_restoring, require_replaceable
+from rag.store.backups.base import require_replaceable
+from rag.store.backups.factory import open_copying, open_restoring
 from rag.store.factory import embedder_of
 from rag.store.schema import SCHEMA
 from rag.types import EmbedderIdentity

@@ -13,7 +13,7 @@ import aiohttp
 from rag.errors import InvalidInput, NotFound, Unavailable
 from rag.http import open_session, require_success, translated_errors
 from rag.settings import ServerStoreSettings, TimeoutSettings
-from rag.store.backups import Copying, Restoring, require_replaceable
+from rag.store.backups.base import Copying, Restoring, require_replaceable
 from rag.store.base import StoreReader
 from rag.store.collections import Collections
 from rag.store.server import open_client
