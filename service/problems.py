@@ -66,7 +66,7 @@ async def _answer_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [{"field": _field_of(fault), "message": fault["msg"]} for fault in error.errors()]
+    faults = [{"field": _field_of(fault), "message": _said_of(fault)} for fault in error.errors()]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
     return _respond(_problem(422, detail, retryable=False, errors=faults))
 
@@ -84,6 +84,11 @@ async def _answer_nobody(_: Request, __: Exception) -> Response:
 async def _answer_defect(_: Request, error: Exception) -> JSONResponse:
     log.error("defect", exc_info=error)
     return _respond(_problem(500, "Something went wrong here. The log has the request's id and the cause."))
+
+
+def _said_of(fault: dict[str, Any]) -> str:
+    message: str = fault["msg"]
+    return "There is no such field; /docs lists those there are" if fault["type"] == "extra_forbidden" else message
 
 
 def _field_of(fault: dict[str, Any]) -> str:
