@@ -384,6 +384,18 @@ def test_the_chart_of_qdrant_is_given_what_the_namespace_demands_and_keeps_two_c
     assert keys["QDRANT__SERVICE__API_KEY"] in known()
 
 
+def test_every_environment_keeps_its_snapshots_in_a_bucket_of_its_own():
+    buckets = []
+    for name in ("staging", "prod"):
+        values = yaml.safe_load((K8S / "overlays" / name / "qdrant.yaml").read_text())
+        buckets.append(values["config"]["storage"]["snapshots_config"]["s3_config"]["bucket"])
+        chart = next(yaml.safe_load_all((K8S / "argocd" / f"{name}.yaml").read_text()))
+        files = chart["spec"]["sources"][0]["helm"]["valueFiles"]
+        assert files[-1] == f"$values/deploy/k8s/overlays/{name}/qdrant.yaml"
+        assert all((ROOT / file.removeprefix("$values/")).exists() for file in files)
+    assert len(set(buckets)) == 2
+
+
 def test_the_page_on_kubernetes_names_files_objects_and_commands_that_exist():
     page = (K8S / "README.md").read_text()
     for link in re.findall(r"\]\(([^)#:]+)\)", page):

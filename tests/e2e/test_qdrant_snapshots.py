@@ -14,37 +14,47 @@ from tests.drift.manifests import K8S
 
 PROGRAM = K8S / "components" / "qdrant-cluster" / "snapshots.py"
 KEY = "secret"
+# One begins as another does.
+_PEERS = (8170, 817, 4230)
 
 
 class Cluster:
-    """Nodes that each hold a share of every collection's points; a snapshot is the number that its node has."""
+    """Nodes that each hold a share of every collection's points; a snapshot is the number that its node has.
+
+    As with a bucket, all snapshots lie together, and every node lists and gives out all of them.
+    """
 
     def __init__(self, shares: list[int]) -> None:
         self.shares = {"groundwork-1": dict(enumerate(shares))}
-        self.snapshots: list[dict[str, int]] = [{} for _ in shares]
+        self.snapshots: dict[str, int] = {}
         self.lost = 0
         self.made = 0
 
     def app(self, node: int) -> web.Application:
         app = web.Application(middlewares=[_authorised], client_max_size=1 << 20)
 
+        async def cluster(_: web.Request) -> web.Response:
+            return _result({"status": "enabled", "peer_id": _PEERS[node]})
+
         async def aliases(_: web.Request) -> web.Response:
             return _result({"aliases": [{"alias_name": "groundwork", "collection_name": "groundwork-1"}]})
 
         async def make(request: web.Request) -> web.Response:
             self.made += 1
-            name = f"snapshot-{self.made:03}"
-            self.snapshots[node][name] = self.shares[request.match_info["name"]][node]
-            return _result({"name": name, "size": 1, "creation_time": f"{self.made:03}"})
+            collection = request.match_info["name"]
+            name = f"{collection}-{_PEERS[node]}-2026-05-04-02-17-{self.made:02}.snapshot"
+            self.snapshots[name] = self.shares[collection][node]
+            return _result({"name": name, "size": 1, "creation_time": f"2026-05-04T02:17:{self.made:02}"})
 
         async def listed(_: web.Request) -> web.Response:
-            return _result([{"name": name, "creation_time": name[-3:]} for name in self.snapshots[node]])
+            times = {name: f"2026-05-04T02:17:{name.removesuffix('.snapshot')[-2:]}" for name in self.snapshots}
+            return _result([{"name": name, "creation_time": time} for name, time in times.items()])
 
         async def fetch(request: web.Request) -> web.Response:
-            return web.Response(text=str(self.snapshots[node][request.match_info["snapshot"]]))
+            return web.Response(text=str(self.snapshots[request.match_info["snapshot"]]))
 
         async def forget(request: web.Request) -> web.Response:
-            del self.snapshots[node][request.match_info["snapshot"]]
+            del self.snapshots[request.match_info["snapshot"]]
             return _result(True)
 
         async def restore(request: web.Request) -> web.Response:
@@ -61,6 +71,7 @@ class Cluster:
 
         app.add_routes(
             [
+                web.get("/cluster", cluster),
                 web.get("/aliases", aliases),
                 web.post("/collections/{name}/snapshots", make),
                 web.get("/collections/{name}/snapshots", listed),
@@ -88,7 +99,7 @@ async def _authorised(request: web.Request, handler) -> web.StreamResponse:
 async def run(cluster: Cluster, action: str, key: str = KEY, **more: str) -> tuple[int, str]:
     async with AsyncExitStack() as stack:
         nodes = []
-        for node in range(len(cluster.snapshots)):
+        for node in range(len(cluster.shares["groundwork-1"])):
             runner = web.AppRunner(cluster.app(node))
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -112,17 +123,16 @@ async def test_every_node_is_snapshot_and_the_oldest_go():
     for _ in range(3):
         status, said = await run(cluster, "make", SNAPSHOTS_KEPT="2")
         assert status == 0, said
-    assert [sorted(kept) for kept in cluster.snapshots] == [
-        ["snapshot-004", "snapshot-007"],
-        ["snapshot-005", "snapshot-008"],
-        ["snapshot-006", "snapshot-009"],
-    ]
+    kept = [[int(name[-11:-9]) for name in cluster.snapshots if f"-{peer}-" in name] for peer in _PEERS]
+    assert kept == [[4, 7], [5, 8], [6, 9]]
 
 
 async def test_the_latest_of_each_node_comes_back_is_counted_and_leaves_nothing():
     cluster = Cluster([40, 30, 30])
     await run(cluster, "make")
     status, said = await run(cluster, "drill")
+    for node, peer in enumerate(_PEERS, start=1):
+        assert f"restoring groundwork-1-{peer}-2026-05-04-02-17-{node:02}.snapshot into groundwork-drill" in said
     assert (status, re.findall(r"(\d+) points came back, (\d+) are there", said)) == (0, [("100", "100")])
     assert set(cluster.shares) == {"groundwork-1"}
 

@@ -1,6 +1,7 @@
 """`snapshots.py make | drill`: snapshots of every node of a Qdrant cluster, and the proof that they can be restored.
 
-A snapshot holds what one node has, so there is one for each node, and each goes back to the node that it is from.
+A snapshot holds what one node has, so there is one for each node, and each goes back to the node that it is from. In a
+bucket all of them lie together: its name, COLLECTION-PEER-TIME.snapshot, says whose one is and how old.
 Only Python's standard library: the file is mounted into the image of the ingest worker.
 """
 
@@ -38,9 +39,8 @@ def _make() -> None:
     for node in NODES:
         made = _ask("POST", f"{node}/collections/{collection}/snapshots")
         _say(f"{node}: {made['name']}, {made['size']:,} bytes")
-        listed = sorted(_ask("GET", f"{node}/collections/{collection}/snapshots"), key=lambda it: it["creation_time"])
-        for old in listed[:-KEPT]:
-            _ask("DELETE", f"{node}/collections/{collection}/snapshots/{old['name']}")
+        for old in _snapshots(node, collection)[:-KEPT]:
+            _ask("DELETE", f"{node}/collections/{collection}/snapshots/{old}")
 
 
 def _drill() -> int:
@@ -62,16 +62,23 @@ def _drill() -> int:
 
 
 def _restore(node: str, collection: str) -> str:
-    made = _ask("GET", f"{node}/collections/{collection}/snapshots")
+    made = _snapshots(node, collection)
     if not made:
         sys.exit(f"{node} has no snapshot of {collection}: run `snapshots.py make` first.")
-    name: str = max(made, key=lambda it: it["creation_time"])["name"]
+    name = made[-1]
     with tempfile.TemporaryDirectory() as folder:
         fetched = Path(folder) / name
         with _open("GET", f"{node}/collections/{collection}/snapshots/{name}") as answer, fetched.open("wb") as file:
             shutil.copyfileobj(answer, file)
         _upload(f"{node}/collections/{DRILL}/snapshots/upload?priority=snapshot&wait=true", fetched)
     return name
+
+
+def _snapshots(node: str, collection: str) -> list[str]:
+    """The node's own, the oldest first: asked for a bucket, every node lists those of all."""
+    own = f"{collection}-{_ask('GET', f'{node}/cluster')['peer_id']}-"
+    listed = _ask("GET", f"{node}/collections/{collection}/snapshots")
+    return sorted(it["name"] for it in listed if it["name"].startswith(own))
 
 
 def _upload(url: str, file: Path) -> None:
