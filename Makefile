@@ -89,7 +89,7 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(RAG_DATA_DIR)/bench-ingestion.json
 	@$(BIN)/python -m evals serving --json $(RAG_DATA_DIR)/bench-serving.json
 
-load: setup-dev ## two minutes of load on the service, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
+load: setup-dev ## a minute of load on the service, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
 	@$(BIN)/python -m loadtests run $(LOAD)
 
 report: setup-dev ## graphs from a Prometheus as pictures and one HTML file: PROMETHEUS=URL SINCE=1h REPORT=.report

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import uvloop
 
-from loadtests.checking import check
 from loadtests.inputs import SHIPPED, Inputs
 from loadtests.planning import HEADER, plan
 from loadtests.programs import NotStarted
@@ -25,13 +24,24 @@ def main() -> int:
     arguments = _parse_arguments()
     try:
         if arguments.command == "check":
-            uvloop.run(check(arguments.documents, arguments.out, rounds=arguments.rounds, seconds=arguments.seconds))
+            _check(arguments)
         else:
             print(to_table(Inputs.read(arguments.inputs), users=arguments.users, chunks=arguments.chunks))
+    except ModuleNotFoundError as error:
+        print(
+            f"capacity: {error.name} is not installed. `make setup-dev` installs what a check needs.", file=sys.stderr
+        )
+        return 2
     except (NotStarted, ValueError, OSError) as error:
         print(f"capacity: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from loadtests.checking import check  # noqa: PLC0415 - it draws and watches: the table needs no such package
+
+    uvloop.run(check(arguments.documents, arguments.out, rounds=arguments.rounds, seconds=arguments.seconds))
 
 
 def to_table(inputs: Inputs, *, users: tuple[int, ...] = USERS, chunks: tuple[int, ...] = CHUNKS) -> str:
