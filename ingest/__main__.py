@@ -13,6 +13,7 @@ from ingest.arguments import parse_arguments
 from ingest.commands import carry_out
 from ingest.settings import Settings
 from rag.errors import GroundworkError
+from rag.printing import reader_may_leave
 from rag.retrying import log_retries
 from rag.settings import read_settings, writing_settled
 from rag.telemetry import configure_logging
@@ -26,7 +27,7 @@ def main() -> int:
         is_worker = arguments.command == "worker"
         configure_logging(settings if is_worker else settings.model_copy(update={"log_level": "warning"}))
         log_retries()
-        with writing_settled():
+        with writing_settled(), reader_may_leave():
             return asyncio.run(carry_out(arguments, settings))
     except GroundworkError as error:
         print(f"ingest: {error}", file=sys.stderr)  # noqa: T201 - the one line a person should see

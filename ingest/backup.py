@@ -10,6 +10,8 @@ manifest.json     written last
 What can be made again is not in it: exported models, the collection from before a change of embedder.
 """
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,19 +117,32 @@ async def _copy_collection(settings: Settings, target: Path) -> tuple[EmbedderId
 @contextmanager
 def _draft_of(target: Path) -> Iterator[Path]:
     """A folder beside the target that takes its name in the end; whatever happens before leaves the target alone."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InvalidInput(f"{target} exists already. Name a folder that does not, or an empty one.")
     draft = target.absolute().with_name(f".{target.name}.draft")
     try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise InvalidInput(f"{target} exists already. Name a folder that does not, or an empty one.")
         shutil.rmtree(draft, ignore_errors=True)  # What a killed one left.
         # It holds the hashes of keys, and every document.
         draft.mkdir(mode=0o700, parents=True)
         yield draft
         draft.replace(target)
     except OSError as error:
-        raise Unavailable(f"The backup cannot be written: {error}. Is the disk full?") from error
+        raise Unavailable(f"The backup cannot be written: {error}. {_what_to_do(error)}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _what_to_do(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "Make room there, or name a folder on another disk."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return (
+                f"Name a folder that user {os.getuid()} may write; in a container mount a volume there, or a folder that "
+                "belongs to that user."
+            )
+        case _:
+            return "Name a folder on another disk."
 
 
 def _copy_files(source: Path, target: Path) -> None:

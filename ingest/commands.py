@@ -128,11 +128,10 @@ async def _look_after_dead_letters(arguments: argparse.Namespace, settings: Sett
 
 async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
     from ingest.reindex import reindex
-    from rag.store.succession import AlreadyFilled, roll_back
+    from rag.store.succession import AlreadyFilled
 
     if arguments.rollback:
-        await roll_back(settings.store, root=settings.store_dir)
-        print("Rolled back. Configure the embedder of before, and restart service and workers.")
+        await _roll_back(settings)
         return
     if arguments.embedder:
         settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
@@ -147,6 +146,19 @@ async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
         f"{done.documents} documents, {done.chunks} chunks; {done.found:.0%} of a sample find themselves. Switched: "
         "configure this embedder, and restart service and workers."
     )
+
+
+async def _roll_back(settings: Settings) -> None:
+    from rag.store.factory import embedder_of
+    from rag.store.succession import roll_back
+
+    left = await embedder_of(settings.store, root=settings.store_dir)
+    await roll_back(settings.store, root=settings.store_dir)
+    current = await embedder_of(settings.store, root=settings.store_dir)
+    if current is None or current == left:
+        print("Rolled back. Service and workers go on with it by themselves.")
+    else:
+        print(f"Rolled back. Configure the embedder of before, {current.model}, and restart service and workers.")
 
 
 async def _promote(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from rag.errors import GroundworkError, Misconfigured
+from rag.printing import reader_may_leave
 from rag.retrying import log_retries
 from rag.settings import read_settings, writing_settled
 from rag.telemetry import configure_logging
@@ -52,7 +53,7 @@ def main() -> int:
         settings = settings.model_copy(update=given)
         configure_logging(settings)
         log_retries()
-        with writing_settled():
+        with writing_settled(), reader_may_leave():
             if arguments.command == "keys":
                 _keys(arguments, Keys(settings.keys_file))
             else:

@@ -5,13 +5,16 @@ import json
 import os
 import shutil
 import uuid
+from argparse import Namespace
+from pathlib import Path
 
 import pytest
 from pydantic import HttpUrl
 
 from ingest.backup import back_up, restore
+from ingest.commands import carry_out
 from ingest.settings import Settings
-from rag.errors import BadResponse, InvalidInput, NotFound
+from rag.errors import BadResponse, InvalidInput, NotFound, Unavailable
 from rag.inbox.base import Upload
 from rag.inbox.folder import FolderInbox
 from rag.inbox.folder_worklist import open_folder_worklist
@@ -118,7 +121,12 @@ async def test_a_backup_while_a_writer_publishes_is_one_of_what_it_published(tmp
             assert more == {f"more {k}" for k in range(len(more))}
 
 
-async def test_what_is_there_is_replaced_only_when_told_and_can_be_gone_back_to(tmp_path, filled):
+async def test_a_folder_that_may_not_be_written_is_said_to_be_one(filled):
+    with pytest.raises(Unavailable, match=rf"/sys/.*user {os.getuid()} may write"):
+        await back_up(filled, Path("/sys/backup"), quietly)  # not even root may
+
+
+async def test_what_is_there_is_replaced_only_when_told_and_can_be_gone_back_to(tmp_path, filled, capsys):
     await back_up(filled, tmp_path / "backup", quietly)
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
         await put(writer, OURS, [point("since then", document="four")])
@@ -129,9 +137,9 @@ async def test_what_is_there_is_replaced_only_when_told_and_can_be_gone_back_to(
         assert "since then" in await texts(reader, OURS)
         await restore(filled, tmp_path / "backup", quietly, replace=True)
         assert "since then" not in await texts(reader, OURS)
-    Revisions(filled.store_dir).roll_back()
-    async with open_edge_reader(filled.store_dir, EMBEDDER) as reader:
+        await carry_out(Namespace(command="reindex", rollback=True), filled)
         assert "since then" in await texts(reader, OURS)
+    assert capsys.readouterr().out == "Rolled back. Service and workers go on with it by themselves.\n"
 
 
 @pytest.mark.parametrize(

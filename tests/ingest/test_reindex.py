@@ -1,6 +1,7 @@
 """From one embedder to another: filled beside the first, verified, switched in one step, and back again."""
 
 import asyncio
+from argparse import Namespace
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import numpy as np
@@ -9,6 +10,7 @@ from aiohttp import web
 from pydantic import HttpUrl
 
 from evals.performance.programs import ingest
+from ingest.commands import carry_out
 from ingest.reindex import reindex
 from ingest.settings import Settings
 from rag.errors import BadResponse, InvalidInput, NotFound
@@ -46,7 +48,7 @@ async def fill(writer) -> None:
     await writer.publish()
 
 
-async def test_the_embedded_collection_changes_its_embedder_and_back(tmp_path):
+async def test_the_embedded_collection_changes_its_embedder_and_back(tmp_path, capsys):
     async with other_embedder() as embedder:
         settings = Settings(data_dir=tmp_path, embedder=embedder)
         with pytest.raises(NotFound):
@@ -60,7 +62,9 @@ async def test_the_embedded_collection_changes_its_embedder_and_back(tmp_path):
             assert await texts(reader, THEIRS) == {"three"}
         with pytest.raises(InvalidInput, match="already"):
             await reindex(settings, print)
-        await roll_back(settings.store, root=settings.store_dir)
+        capsys.readouterr()
+        await carry_out(Namespace(command="reindex", rollback=True), settings)
+        assert f"Configure the embedder of before, {EMBEDDER.model}, and restart" in capsys.readouterr().out
         async with open_edge_reader(settings.store_dir, EMBEDDER) as reader:
             assert await texts(reader, OURS) == {"one", "two"}
 
