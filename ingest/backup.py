@@ -137,10 +137,8 @@ def _what_to_do(error: OSError) -> str:
         case errno.ENOSPC | errno.EDQUOT:
             return "Make room there, or name a folder on another disk."
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return (
-                f"Name a folder that user {os.getuid()} may write; in a container mount a volume there, or a folder that "
-                "belongs to that user."
-            )
+            user = os.getuid()
+            return f"Name a folder that user {user} may write; in a container mount one that belongs to {user}."
         case _:
             return "Name a folder on another disk."
 

@@ -139,7 +139,7 @@ async def test_what_is_there_is_replaced_only_when_told_and_can_be_gone_back_to(
         assert "since then" not in await texts(reader, OURS)
         await carry_out(Namespace(command="reindex", rollback=True), filled)
         assert "since then" in await texts(reader, OURS)
-    assert capsys.readouterr().out == "Rolled back. Service and workers go on with it by themselves.\n"
+    assert "Rolled back. Service and workers go on with it by themselves.\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
