@@ -31,6 +31,14 @@ def service_with(handler: Handler, data_dir, handbook, **settings: str) -> Itera
         yield running
 
 
+def wait_for_metric(running: Service, line: str, *, seconds: float = 5) -> None:
+    """A request is counted when it is over, which is after its last byte was read."""
+    deadline = time.monotonic() + seconds
+    while line not in (text := running.http.get("/metrics").text):
+        assert time.monotonic() < deadline, text
+        time.sleep(0.05)
+
+
 def test_a_model_server_that_is_down_is_a_503_with_a_sentence(data_dir, handbook):
     with service_with(answering(500, "out of memory"), data_dir, handbook) as running:
         for stream in (True, False):
@@ -48,7 +56,7 @@ def test_garbage_is_a_502_before_and_an_error_event_after_the_first_byte(data_di
         kinds = [event for _, event, _ in running.stream(QUESTION)]
         assert kinds == ["sources", "token", "error"]
         # The status was 200 by then; the availability that is watched counts it all the same.
-        assert 'rag_requests_total{outcome="error",route="/v1/answers"} 1.0' in running.http.get("/metrics").text
+        wait_for_metric(running, 'rag_requests_total{outcome="error",route="/v1/answers"} 1.0')
         model.pieces = []
         assert running.ask(QUESTION).status_code == 502
 
