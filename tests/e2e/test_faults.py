@@ -107,7 +107,7 @@ def test_more_questions_than_fit_are_turned_away_and_livez_goes_on(data_dir, han
         assert all(answer.headers["Retry-After"].isdecimal() for answer in refused)
         assert all(answer.json()["retryable"] for answer in refused)
         # Nobody was answered, so it counts against what is promised.
-        assert 'rag_requests_total{outcome="error",route="/v1/answers"} 2.0' in running.http.get("/metrics").text
+        wait_for_metric(running, 'rag_requests_total{outcome="error",route="/v1/answers"} 2.0')
 
 
 def _wait_for(happened, seconds: float) -> None:
