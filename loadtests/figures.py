@@ -18,7 +18,8 @@ DEFINITIONS = {
     "percentiles": "nearest rank; over answers that came to their end, refused and failed requests are left out",
     "refused": "429, whether or not with Retry-After; counted apart",
     "failed": "any other status, a broken or timed-out stream; counted apart",
-    "declined": "answers, within the percentiles, that say that the documents do not hold it: no model was asked",
+    "declined": "answers, within the percentiles, that say that the documents do not hold it: no model was asked; "
+    "share: / all answers",
     "goodput": "answers that meet every objective (TTFT, TPOT, latency) / seconds of arrivals; share: / all requests",
     "in flight": "integral of the client's own counter / window; the first quarter of the run is left out",
     "Little's law": "in flight against rate x mean time in the system, refused and failed included; error: ratio - 1",
@@ -99,6 +100,7 @@ class Figures:
     """Requests a second that really arrived."""
     answered: int
     declined: int
+    declined_share: float
     refused: int
     refused_without_retry_after: int
     failed: int
@@ -122,6 +124,7 @@ class Figures:
         seen = run.observations
         answered = [one for one in seen if one.outcome == "ok"]
         refused = [one for one in seen if one.outcome == "refused"]
+        declined = sum(one.declined for one in answered)
         good = sum(objectives.are_met_by(one) for one in answered)
         requests = len(seen) + run.unsent
         return cls(
@@ -129,7 +132,8 @@ class Figures:
             seconds=run.seconds,
             rate=requests / run.seconds,
             answered=len(answered),
-            declined=sum(one.declined for one in answered),
+            declined=declined,
+            declined_share=declined / len(answered) if answered else math.nan,
             refused=len(refused),
             refused_without_retry_after=sum(one.retry_after is None for one in refused),
             failed=len(seen) - len(answered) - len(refused),

@@ -44,15 +44,17 @@ _MEASURED = {
     "tpot_p95": lambda figures: figures.tpot.p95,
     "latency_p95": lambda figures: figures.latency.p95,
     "goodput_share": lambda figures: figures.goodput_share,
+    "declined_share": lambda figures: figures.declined_share,
     "refused": lambda figures: figures.refused,
     "failed": lambda figures: figures.failed,
     "littles_law_error": lambda figures: abs(figures.in_flight.error),
 }
+_AT_LEAST = {"goodput_share"}
 
 
 def _keeps(name: str, measured: float, limit: float) -> bool:
     # NaN keeps to nothing.
-    return measured >= limit if name.endswith("_share") else measured <= limit
+    return measured >= limit if name in _AT_LEAST else measured <= limit
 
 
 def why_invalid(figures: Figures, client_cores: float) -> list[str]:

@@ -70,7 +70,7 @@ def _sentences(figures: Figures, watched: Watched) -> list[str]:
     )
     return [
         f"{figures.requests} requests in {figures.seconds:.0f} s ({figures.rate:.2f}/s): {figures.answered} answered "
-        f"({figures.declined} declined), {figures.refused} refused ({figures.refused_without_retry_after} without "
+        f"({figures.declined} declined, {figures.declined_share:.1%}), {figures.refused} refused ({figures.refused_without_retry_after} without "
         f"Retry-After), {figures.failed} failed",
         *(f"  {count} x {reason}" for reason, count in figures.reasons.items()),
         f"goodput {figures.goodput:.2f}/s, {figures.goodput_share:.1%} of all requests",

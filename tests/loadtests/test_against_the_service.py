@@ -75,6 +75,22 @@ def test_a_missed_threshold_fails(out, documents, tmp_path):
     assert "MISSED: ttft_p95 is" in run.stdout
 
 
+@pytest.mark.parametrize("emptied", [False, True])
+def test_staging_that_has_lost_its_documents_does_not_pass(emptied, data_dir, tmp_path):
+    """As delivery.yml asks, over the documents that the questions as shipped are about."""
+    if not emptied:
+        assert ingest("run", "README.md", "docs/adr", data_dir=data_dir).returncode == 0
+    with in_thread(open_stand_in(Pace(ttft=0.1, tpot=0.01, sigma=0, tokens=8))) as model:
+        generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
+        with service(data_dir, RAG_GENERATOR__MODEL="stand-in", RAG_WORKER="none", **generator) as running:
+            asked = ("--questions", "deploy/k8s/components/analysis/questions.txt", "--limits", "deploy/staging.toml")
+            run = loadtests("run", "--url", running.url, *asked, "--rate", "2", "--seconds", "8", out=tmp_path)
+    figures = json.loads((tmp_path / "report.json").read_text())["figures"]
+    assert (figures["failed"], figures["declined_share"]) == (0, float(emptied)), run.stdout
+    assert ("MISSED: declined_share is 1, the threshold is 0.2" in run.stdout) is emptied
+    assert run.returncode == 1 or not emptied
+
+
 def test_what_cannot_start_is_said_in_a_sentence(tmp_path):
     run = loadtests("run", "--limits", str(tmp_path / "none.toml"), out=tmp_path)
     assert run.returncode == 2

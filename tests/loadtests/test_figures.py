@@ -93,6 +93,7 @@ def test_every_threshold_can_be_missed(tmp_path):
         "tpot_p95": 0.1,
         "latency_p95": 0.9,
         "goodput_share": 1.01,
+        "declined_share": -0.1,
         "refused": -1,
         "failed": -1,
         "littles_law_error": -1,
@@ -102,6 +103,15 @@ def test_every_threshold_can_be_missed(tmp_path):
         [missed] = Limits.read(strict).missed_by(good)
         assert missed.startswith(f"{threshold} is ")
         assert missed.endswith(f"the threshold is {limit:g}")
+
+
+def test_answers_that_decline_are_quick_and_miss_a_threshold_of_their_own():
+    written = [answered(n / 10, n / 10 + 0.5, ended=n / 10 + 1.0) for n in range(3)]
+    declined = answered(0.4, 0.5, ended=0.5)
+    declined.declined = True
+    figures = figures_of(*written, declined)
+    assert (figures.declined, figures.declined_share, figures.goodput_share) == (1, 0.25, 1.0)
+    assert "declined_share is 0.25, the threshold is 0.1" in Limits.read(SHIPPED).missed_by(figures)
 
 
 def test_nothing_answered_misses_the_shipped_thresholds():
