@@ -70,8 +70,8 @@ def _sentences(figures: Figures, watched: Watched) -> list[str]:
     )
     return [
         f"{figures.requests} requests in {figures.seconds:.0f} s ({figures.rate:.2f}/s): {figures.answered} answered "
-        f"({figures.declined} declined, {figures.declined_share:.1%}), {figures.refused} refused ({figures.refused_without_retry_after} without "
-        f"Retry-After), {figures.failed} failed",
+        f"({figures.declined} declined, {figures.declined_share:.1%}), {figures.refused} refused "
+        f"({figures.refused_without_retry_after} without Retry-After), {figures.failed} failed",
         *(f"  {count} x {reason}" for reason, count in figures.reasons.items()),
         f"goodput {figures.goodput:.2f}/s, {figures.goodput_share:.1%} of all requests",
         f"Little's law: {law.in_flight:.2f} in flight, {law.rate:.2f}/s x {law.mean_time:.3f} s = "

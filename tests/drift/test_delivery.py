@@ -1,6 +1,8 @@
-"""The scripts of delivery.yml, run against a real git: the commit that staging follows, and its revert."""
+"""The scripts of delivery.yml and the commands of docs/delivery.md, run against a real git: what staging and production
+follow, and the way back."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,6 +51,45 @@ def test_what_staging_runs_already_is_no_commit_and_nothing_to_roll_back(checkou
     assert run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST) == {}
     assert git(checkout, "rev-parse", "origin/main") == first["revision"]
     assert "needs.stage.outputs.revision != ''" in JOBS["roll-back"]["if"]
+
+
+def test_production_gets_the_commit_that_is_chosen_and_goes_back_without_what_main_has_since(checkout):
+    git(checkout, "push", "--quiet", "origin", "main:production")
+    chosen = run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST)["revision"]
+    unreleased = checkout / "unreleased.txt"
+    unreleased.write_text("Not yet.\n")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--message", "What nobody has released")
+    git(checkout, "push", "--quiet", "origin", "main")
+    production = str(OVERLAY).replace("staging", "prod")
+    before = git(checkout, "show", f"origin/production:{production}")
+
+    follow("Release", checkout, COMMIT=chosen)
+    released = git(checkout, "rev-parse", "origin/production")
+    assert git(checkout, "show", f"origin/production:{production}").count(DIGEST) == 2
+    assert git(checkout, "merge-base", "origin/production", chosen) == chosen
+    assert unreleased.name not in git(checkout, "ls-tree", "--name-only", "origin/production")
+
+    # In an incident, from main, as a person comes to it.
+    git(checkout, "switch", "--quiet", "main")
+    follow("Roll back", checkout, COMMIT=released)
+    assert git(checkout, "show", f"origin/production:{production}") == before
+    assert unreleased.name not in git(checkout, "ls-tree", "--name-only", "origin/production")
+    git(checkout, "merge", "--no-edit", "origin/main")  # Back to main without a conflict.
+
+
+def follow(section: str, checkout: Path, **placeholders: str) -> None:
+    """What a section of docs/delivery.md tells a person to type, but for what needs a registry or GitHub."""
+    page = (ROOT / "docs" / "delivery.md").read_text()
+    text = re.split(r"(?m)^## ", page.partition(f"\n## {section}\n")[2])[0]
+    commands = re.findall(r"(?m)^\$ ((?:git|make) .*)$", text)
+    assert any(it.startswith("git push origin production") for it in commands)
+    for name, value in (placeholders | {"OWNER/REPOSITORY": "somebody/groundwork", "sha256:…": DIGEST}).items():
+        commands = [it.replace(name, value) for it in commands]
+    done = subprocess.run(
+        ["bash", "-e", "-c", "\n".join(commands)], cwd=checkout, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def run(job: str, checkout: Path, **variables: str) -> dict[str, str]:

@@ -15,12 +15,20 @@ from loadtests.limits import Limits
 from service.settings import AnsweringSettings
 
 ROOT = Path(__file__).parents[2]
+
+
+def _is_another_workflow(job: dict[str, Any]) -> bool:
+    """Then its jobs say what holds for it."""
+    return str(job.get("uses", "")).startswith("./.github/workflows/")
+
+
 TEXTS = {path.name: path.read_text() for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
 WORKFLOWS: dict[str, dict[str, Any]] = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
 JOBS = [
     pytest.param(job, id=f"{file}: {name}")
     for file, workflow in WORKFLOWS.items()
     for name, job in workflow["jobs"].items()
+    if not _is_another_workflow(job)
 ]
 OVERLAYS = ["staging", "prod"]
 SERVICE = f"ghcr.io/somebody-with-a-long-name/groundwork/groundwork-service@sha256:{'a' * 64}"
@@ -42,6 +50,32 @@ def test_every_make_target_that_they_name_exists():
     assert named <= targets
 
 
+def test_an_image_is_built_of_what_has_passed_every_check():
+    jobs = WORKFLOWS["delivery.yml"]["jobs"]
+    (checks,) = [name for name, job in jobs.items() if job.get("uses") == "./.github/workflows/checks.yml"]
+    assert "workflow_call" in WORKFLOWS["checks.yml"][True]  # YAML reads `on` so.
+    for name, job in jobs.items():
+        assert checks in _needed(jobs, name) or job is jobs[checks], name
+    # `always()` goes on over a failure: only what takes back may.
+    assert [name for name, job in jobs.items() if "always()" in job.get("if", "")] == ["roll-back"]
+
+
+def _needed(jobs: dict[str, Any], name: str) -> set[str]:
+    """Whatever must be green first, directly or not."""
+    needs = jobs[name].get("needs", [])
+    direct = {needs} if isinstance(needs, str) else set(needs)
+    return direct.union(*(_needed(jobs, it) for it in direct))
+
+
+def test_the_page_on_delivery_requires_every_job_that_a_change_starts():
+    page = (ROOT / "docs" / "delivery.md").read_text()
+    (required,) = re.findall(r"required checks: ([^;]*);", page)
+    named = set(re.findall(r"`([^`]+)`", required))
+    jobs = set(WORKFLOWS["checks.yml"]["jobs"]) - {"test"} | {"measure"}
+    pythons = WORKFLOWS["checks.yml"]["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert named == jobs | {f"test ({python})" for python in pythons}
+
+
 @pytest.mark.parametrize("job", JOBS)
 def test_every_job_says_what_it_may_and_how_long(job):
     assert job["permissions"] not in ("write-all", "read-all")
@@ -57,7 +91,8 @@ def test_nothing_is_allowed_that_no_job_asks_for_and_runs_do_not_pile_up(name):
 
 
 def test_every_action_is_pinned_by_a_commit_and_names_its_version():
-    used = [line for text in TEXTS.values() for line in text.splitlines() if re.match(r"\s*(?:- )?uses:", line)]
+    lines = [line for text in TEXTS.values() for line in text.splitlines()]
+    used = [line for line in lines if re.match(r"\s*(?:- )?uses: (?!\./)", line)]
     assert used
     for line in used:
         assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
