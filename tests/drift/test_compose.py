@@ -119,6 +119,16 @@ def test_prometheus_is_configured_as_on_one_machine_but_for_its_targets():
     assert found == ports
 
 
+def test_alertmanager_is_configured_as_on_one_machine_but_for_its_receivers():
+    by_hand, compose = (
+        (ROOT / "dashboards" / name).read_text() for name in ("alertmanager.yml", "alertmanager.compose.yml")
+    )
+    # 127.0.0.1 would be Alertmanager's own container.
+    moved = by_hand.replace("//127.0.0.1:", "//host.docker.internal:")
+    assert yaml.safe_load(compose) == yaml.safe_load(moved) != yaml.safe_load(by_hand)
+    assert "host.docker.internal:host-gateway" in SERVICES["alertmanager"]["extra_hosts"]
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_container_has_a_limit_of_memory_and_starts_again(name):
     assert SERVICES[name]["deploy"]["resources"]["limits"]["memory"]
