@@ -11,7 +11,7 @@ SINCE ?= 1h
 REPORT ?= .report
 IMAGE := deploy/image
 DOCKER ?= docker
-SERVICE ?= http://127.0.0.1:8000
+LOCUST_HOST ?= http://127.0.0.1:8000
 export RAG_DATA_DIR ?= .data
 
 # uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
@@ -69,6 +69,8 @@ scan: .venv/bin/uv ## known vulnerabilities of what is depended on, and secrets 
 fuzzy := HexHighEntropyString Base64HighEntropyString KeywordDetector
 
 deliver: ## have an overlay run these images: OVERLAY=staging SERVICE=REPOSITORY@sha256:… INGEST=REPOSITORY@sha256:…
+	@[ -n "$(OVERLAY)" ] && [ -n "$(SERVICE)" ] && [ -n "$(INGEST)" ] || { \
+	  echo 'Name the overlay and both images: make deliver OVERLAY=staging SERVICE=REPOSITORY@sha256:… INGEST=REPOSITORY@sha256:…'; exit 2; }
 	@$(PYTHON) deploy/pin.py $(OVERLAY) service=$(SERVICE) ingest=$(INGEST)
 
 eval: setup-dev ## measure everything there is into EVAL (.eval); DATA: a data set, or a folder of data sets
@@ -165,8 +167,8 @@ setup-deploy: .venv-deploy/.ready ## install the tools that check what is deploy
 
 setup-locust: .venv-locust/.ready ## install locust into an environment of its own (80 MB)
 
-locust: setup-locust ## locust's page on 127.0.0.1:8089, for a service that runs: SERVICE=http://127.0.0.1:8000
-	@.venv-locust/bin/locust -f loadtests/locustfile.py --host $(SERVICE) --web-host 127.0.0.1
+locust: setup-locust ## locust's page on 127.0.0.1:8089, for a service that runs: LOCUST_HOST=http://127.0.0.1:8000
+	@.venv-locust/bin/locust -f loadtests/locustfile.py --host $(LOCUST_HOST) --web-host 127.0.0.1
 
 test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes against the real service, bounded
 	@$(BIN)/python -m pytest tests/loadtests/test_locust.py

@@ -26,11 +26,13 @@ def main() -> int:
 
 
 def pinned(kustomization: str, images: list[str]) -> str:
-    """Raises `ValueError` for an image without a digest, and for one that the overlay does not have."""
+    """Raises `ValueError` for an image whose name or digest is none, and for one that the overlay does not have."""
     for image in images:
         found = _IMAGE.fullmatch(image)
         if found is None:
             raise ValueError(f"{image} is not service=REPOSITORY@sha256:… or ingest=REPOSITORY@sha256:….")
+        if found["repository"] != found["repository"].lower():
+            raise ValueError(f"{found['repository']} is no repository of images: their names are in lower case.")
         name = f"groundwork-{found['name']}"
         entry = f"  - name: {name}\n    newName: {found['repository']}\n    digest: {found['digest']}"
         before = rf"^  - (?:{{name: {name},.*}}|name: {name}\n    newName: .*\n    (?:newTag|digest): .*)$"

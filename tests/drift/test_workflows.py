@@ -135,6 +135,18 @@ def test_a_tag_is_no_digest():
         pinned("", ["service=ghcr.io/somebody/groundwork-service:1.0"])
 
 
+def test_a_repository_in_upper_case_is_refused():
+    with pytest.raises(ValueError, match="lower case"):
+        pinned("", [f"service=ghcr.io/Somebody/groundwork-service@sha256:{'a' * 64}"])
+
+
+def test_a_delivery_without_images_says_what_to_name():
+    run = subprocess.run(["make", "deliver", "OVERLAY=staging"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "Name the overlay and both images" in run.stdout
+    assert "127.0.0.1" not in run.stdout + run.stderr
+
+
 def test_staging_is_held_to_the_time_to_first_token_that_users_are_promised():
     thresholds = Limits.read(ROOT / "deploy" / "staging.toml").thresholds
     assert thresholds["ttft_p95"] <= AnsweringSettings().first_text_seconds
