@@ -146,14 +146,23 @@ class Searcher(_Person):
 
 
 class Writer(_Person):
-    """Uploads a few documents again and again; needs a service with a worker."""
+    """Uploads a few documents again and again, and deletes them when it stops; needs a service with a worker."""
 
     weight = 1
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.written: set[str] = set()
+
+    def on_stop(self) -> None:
+        for name in self.written:
+            self.client.delete(name, name="ingest, deletion")
 
     @task
     def ingest(self) -> None:
         number = next(_numbers)
         name = f"/v1/documents/load-{self.number}-{number % _DOCUMENTS_OF_A_WRITER}.md"
+        self.written.add(name)
         text = f"# Note {number}\n\nNumber {number} was written by a load test.\n"
         began = time.perf_counter()
         upload = {"data": text.encode(), "headers": {"Content-Type": "text/markdown"}, "name": "ingest"}

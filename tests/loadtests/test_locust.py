@@ -64,6 +64,11 @@ def headless(service_url: str, documents: Path, out: Path, *more: str) -> dict[t
         return {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
 
 
+def written(running: Service) -> list[str]:
+    documents = running.http.get("/v1/documents").json()["documents"]
+    return [document["id"] for document in documents if document["id"].startswith("load-")]
+
+
 def test_every_kind_of_user_does_its_work(running, documents, tmp_path):
     rows = headless(running.url, documents, tmp_path, "-u", "11", "-r", "11", "-t", "25s")
     for row in (("POST", "stream"), ("POST", "leave"), ("POST", "ask"), ("POST", "search"), ("PUT", "ingest")):
@@ -77,6 +82,10 @@ def test_every_kind_of_user_does_its_work(running, documents, tmp_path):
     assert float(rows["POST", "stream"]["Median Response Time"]) > float(rows["TTFT", "stream"]["Median Response Time"])
     assert int(rows["ITL", "stream"]["Request Count"]) == 15 * int(rows["TTFT", "stream"]["Request Count"])
     assert "TTFT" in (tmp_path / "it.html").read_text()
+    deadline = time.monotonic() + 20
+    while written(running) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert written(running) == []
     # Those who left were seen to leave: nothing is written for nobody.
     left = re.search(r'rag_generations_total\{outcome="left"\} (\S+)', running.http.get("/metrics").text)
     assert float(left[1]) > 0
