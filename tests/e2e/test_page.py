@@ -69,7 +69,7 @@ async def test_an_answer_leads_to_the_words_it_quotes(page: Page) -> None:
     assert [text.split("\n")[0] for text in await stages.all_inner_texts()] == [
         "Embed",
         "Search",
-        "Prompt",
+        "Quote",
         "First token",
         "Generate",
     ]
