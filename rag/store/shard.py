@@ -228,7 +228,18 @@ def to_stored_chunk(record: edge.Record) -> Chunk:
     return to_chunk(record.payload or {})
 
 
-_OPTIMIZE = "import sys, qdrant_edge; shard = qdrant_edge.EdgeShard.load(sys.argv[1]); shard.optimize(); shard.close()"
+_OPTIMIZE = """
+import ctypes, signal, sys
+import qdrant_edge
+
+if sys.platform == "linux":
+    # A writer that is killed takes its builder along, which would else fill memory and cores for nobody.
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+shard = qdrant_edge.EdgeShard.load(sys.argv[1])
+shard.optimize()
+shard.close()
+"""
 
 
 def _optimize(path: Path) -> None:
