@@ -27,6 +27,9 @@ from rag.store.schema import (
 )
 from rag.types import EmbedderIdentity
 
+# Cancelled is what a call gets that is under way when the server stops; our own cancellations are no gRPC errors.
+_PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED}
+
 
 class Collections:
     """The collections behind one alias."""
@@ -187,7 +190,7 @@ def translated_errors() -> Iterator[None]:
     except grpc.aio.AioRpcError as error:
         if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
             raise TimedOut("Qdrant took longer than its time.") from error
-        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
+        if error.code() in _PASSING:
             raise Unavailable(f"Qdrant cannot be reached: {error.details()}") from error
         raise BadResponse(f"Qdrant refused the call: {error.details()}") from error
     except UnexpectedResponse as error:

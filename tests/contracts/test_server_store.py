@@ -15,8 +15,8 @@ from rag.settings import ServerStoreSettings
 from rag.store.collections import Collections
 from rag.store.server import ServerStore, open_server_store
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
-from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, put, texts
-from tests.fakes.qdrant import serve_qdrant
+from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
+from tests.fakes.qdrant import open_qdrant, serve_qdrant
 
 
 def settings_for(url: str, grpc_port: int) -> ServerStoreSettings:
@@ -106,6 +106,24 @@ async def test_a_server_that_is_down_is_unavailable():
     with pytest.raises(Unavailable):
         async with open_server_store(settings, EMBEDDER):
             pass
+
+
+async def test_what_a_stopping_server_breaks_off_may_be_tried_again():
+    """Some calls are told that the connection is gone, some, by a race, that they are cancelled: so there are many."""
+
+    async def search_on(store):
+        for _ in range(1000):
+            await store.search(OURS, query("one"), limit=1)
+
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(open_qdrant())
+        settings = settings_for("http://127.0.0.1:1", server.port)
+        store = await stack.enter_async_context(open_server_store(settings, EMBEDDER))
+        searches = [asyncio.create_task(search_on(store)) for _ in range(20)]
+        await asyncio.sleep(0.5)
+        await server.stop()
+        failures = await asyncio.gather(*searches, return_exceptions=True)
+    assert {type(failure) for failure in failures} == {Unavailable}
 
 
 async def test_a_commit_leaves_whole_what_another_process_is_staging_of_the_same_document():

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,17 +51,27 @@ async def points_of(server: QdrantServer) -> tuple[int, int]:
         return (await client.count(name, exact=True)).count, len(chunks)
 
 
+async def start_run(folder: Path, data_dir: Path, store: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ingest", "run", str(folder), "--json"),
+        env=environment(data_dir, **store),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def summary_of(run: asyncio.subprocess.Process) -> dict[str, Any]:
+    output, said = await asyncio.wait_for(run.communicate(), 150)
+    assert output, said.decode()
+    return json.loads(output)
+
+
 async def test_a_run_waits_for_a_store_that_is_away(server, tmp_path, data_dir):
     folder = tmp_path / "documents"
     folder.mkdir()
     for n in range(_DOCUMENTS):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 80)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ingest", "run", str(folder), "--json"),
-        env=environment(data_dir, **in_environment(server)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    process = await start_run(folder, data_dir, in_environment(server))
     async with asyncio.timeout(60):
         while (await points_of(server))[1] == 0:  # noqa: ASYNC110 - what is waited for is another process
             await asyncio.sleep(0.1)
@@ -67,8 +79,7 @@ async def test_a_run_waits_for_a_store_that_is_away(server, tmp_path, data_dir):
     assert process.returncode is None
     await asyncio.sleep(_AWAY_SECONDS)
     await server.start()
-    output, _ = await asyncio.wait_for(process.communicate(), 150)
-    summary = json.loads(output)
+    summary = await summary_of(process)
     assert (summary["new"], summary["rejected"]) == (_DOCUMENTS, [])
     points, seen = await points_of(server)
     assert points == seen == summary["chunks"]
@@ -101,15 +112,5 @@ async def two_runs(store: dict[str, str], tmp_path, data_dir) -> None:
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 80)
     for state in range(2):
         (folder / "0.md").write_text(f"# State {state}")
-        runs = [
-            await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ingest", "run", str(folder), "--json"),
-                env=environment(data_dir, **store),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            for _ in range(2)
-        ]
-        for run in runs:
-            output, _ = await asyncio.wait_for(run.communicate(), 90)
-            assert json.loads(output)["rejected"] == []
+        for run in [await start_run(folder, data_dir, store) for _ in range(2)]:
+            assert (await summary_of(run))["rejected"] == []
