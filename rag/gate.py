@@ -26,10 +26,10 @@ class Gate:
         self._inside_seconds = 0.0
         self._slots = asyncio.Semaphore(running)
         self._depth = 0
-        self._depth_gauge = GATE_DEPTH.labels(name)
         self._wait = GATE_WAIT.labels(name)
         self._refusals = GATE_REFUSALS.labels(name)
-        self._depth_gauge.set(0)
+        # Asked for when metrics are, instead of being told with each call.
+        GATE_DEPTH.labels(name).set_function(lambda: self._depth)
         GATE_CAPACITY.labels(name).set(self._capacity)
 
     @asynccontextmanager
@@ -42,7 +42,7 @@ class Gate:
             self._refuse(f"at its limit of {self._capacity} calls")
         if self._depth >= self._running + _BURST and self._expected_wait() > patience:
             self._refuse(f"busy for more than {patience:g} s with what came before")
-        self._set_depth(self._depth + 1)
+        self._depth += 1
         arrived = time.perf_counter()
         try:
             async with self._slots:
@@ -53,7 +53,7 @@ class Gate:
                 finally:
                     self._learn(time.perf_counter() - began)
         finally:
-            self._set_depth(self._depth - 1)
+            self._depth -= 1
 
     def _expected_wait(self) -> float:
         ahead = max(0, self._depth - self._running + 1)
@@ -66,7 +66,3 @@ class Gate:
     def _refuse(self, reason: str) -> NoReturn:
         self._refusals.inc()
         raise Overloaded(f"The {self._name} is {reason}. Try again in a moment.")
-
-    def _set_depth(self, depth: int) -> None:
-        self._depth = depth
-        self._depth_gauge.set(depth)

@@ -9,13 +9,12 @@ import structlog
 
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse
-from rag.tracing.spans import exemplar
 from rag.types import EVERYTHING, ChunkFilter, Scope
 from service.drafting import Answer, Citation, Draft
 from service.drift.watching import DriftWatch
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
-from service.metrics import ANSWERS, TIME_TO_FIRST_TOKEN
+from service.metrics import ANSWERS_BY, TIME_TO_FIRST_TOKEN
 from service.prompting.base import PromptTemplate
 from service.retrieval import Retriever
 from service.settings import Mode
@@ -132,9 +131,9 @@ class Answerer:
 
     async def _refuse(self, material: Material, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
-        TIME_TO_FIRST_TOKEN.observe(watch.elapsed, exemplar())
+        TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
         yield Token(text=NOT_IN_THE_DOCUMENTS)
-        ANSWERS.labels("refused").inc()
+        ANSWERS_BY["refused"].inc()
         self._drift.observe(material.question, material.vector, material.hits, None, by_model=False)
         yield Answer(
             id=uuid.uuid4().hex,
@@ -158,7 +157,7 @@ class Answerer:
             watch.lap("first_token")
             self._learn(mode, watch.elapsed - began)
             yield Sources(citations=draft.sources)
-            TIME_TO_FIRST_TOKEN.observe(watch.elapsed, exemplar())
+            TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
             yield Token(text=first)
             with draft.counting_failure():
                 async for piece in pieces:

@@ -10,7 +10,7 @@ import structlog
 from rag.errors import GroundworkError
 from rag.types import ScoredChunk
 from service.generation.base import Usage
-from service.metrics import ANSWERS, CITED_ANSWERS, PROMPT_ANSWERS, TOKENS
+from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
 from service.prompting.base import PromptVersion
 from service.reranking.budgeted import Extent
 from service.settings import Mode
@@ -93,10 +93,10 @@ class Draft:
         if self._usage:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
-        ANSWERS.labels(mode).inc()
+        ANSWERS_BY[mode].inc()
         citations = self._citations()
         if citations:
-            CITED_ANSWERS.labels(mode).inc()
+            CITED_ANSWERS_BY[mode].inc()
         self._count("cited" if citations else "uncited")
         answer_id = uuid.uuid4().hex
         prompt = asdict(self._asked.version) if self._asked else None

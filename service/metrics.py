@@ -90,14 +90,12 @@ STAGE_SECONDS = {stage: STAGE_DURATION.labels(stage) for stage in STAGES}
 OUTCOMES = ("ok", "refused", "error", "cancelled")
 for extent in ("full", "partial", "skipped", "failed"):
     RERANKS.labels(extent)
-for outcome in ("ok", "failed", "refused", "left"):
-    GENERATIONS.labels(outcome)
+GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "refused", "left")}
 for stage in ("embed", "search", "write"):
     STAGE_FAILURES.labels(stage)
-for mode in ("quote", "checked", "generate"):
-    ANSWERS.labels(mode)
-    CITED_ANSWERS.labels(mode)
-ANSWERS.labels("refused")
+MODES = ("quote", "checked", "generate")
+ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*MODES, "refused")}
+CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in MODES}
 for reason in ("full", "stopped"):
     JUDGE_DROPPED.labels(reason)
 

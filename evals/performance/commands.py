@@ -17,7 +17,7 @@ EXAMPLES = """  python -m evals ingestion ~/docs --rounds 3                     
   python -m evals latency --passages 5000                            passages for one question, the model included
   python -m evals scale scifact/ --kept .data/scale --points 500000  the embedded engine with many points, up to an hour
   python -m evals serving                                            the running service, a few minutes
-  python -m evals telemetry --rounds 30                              metrics, logs and traces against none of them
+  python -m evals telemetry --rounds 40                              metrics, logs and traces against none of them
   python -m evals overhead --streams 1,64                            the service against its parts, bare"""
 
 
@@ -48,8 +48,8 @@ def add_commands(commands: Commands) -> None:
     served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
     served.set_defaults(run=_serving)
     costs = commands.add_parser("telemetry", help="what metrics, logs and traces cost a request")
-    costs.add_argument("--rounds", type=int, default=30, help="how often (default: %(default)s)")
-    costs.add_argument("--requests", type=int, default=40, help="of each variant in a round (default: %(default)s)")
+    costs.add_argument("--rounds", type=int, default=40, help="how often (default: %(default)s)")
+    costs.add_argument("--requests", type=int, default=60, help="of each variant in a round (default: %(default)s)")
     costs.set_defaults(run=_telemetry)
     added = commands.add_parser("overhead", help="what the service adds to the time to first token of its parts")
     added.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")

@@ -1,6 +1,7 @@
 """What telemetry costs: the same service without any, with metrics and logs, and with traces too.
 
-All of them run at once and are asked in turn, so that whatever else the machine does falls on each alike. A stand-in
+One process is switched between them, question after question, so that memory's layout and whatever else the machine
+does fall on each alike; several are started, for these differ. What is measured without any twice is chance. A stand-in
 writes the answers in no time: beside a model's seconds nothing of this could be seen.
 """
 
@@ -12,14 +13,17 @@ import statistics
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import psutil
+from rich.console import Console
+from rich.progress import track
 
+from evals.performance import switched
 from evals.performance.programs import Service, ingest, service
 from evals.stand_in import serve_stand_in
 from evals.statistics import Difference, compare
@@ -32,8 +36,15 @@ HEADER = (
 RENDERING_HEADER = "| /metrics | bytes | CPU ms | p50 | longest |\n|---|---|---|---|---|"
 _DOCUMENTS = Path(__file__).parents[2] / "docs" / "adr"
 _QUESTIONS = Path(__file__).parents[1] / "answers" / "golden" / "questions.jsonl"
-_NONE, _SHIPPED, _TRACED = "none", "metrics and logs", "and traces, 10 % sampled"
-_MUTED = "evals.performance.muted"
+_SWITCHED = "evals.performance.switched"
+_NONE, _TRACED = "none", "and traces, 10 % sampled"
+_VARIANTS = {
+    _NONE: switched.NONE,
+    "none, once more": switched.NONE,
+    "metrics and logs": switched.SHIPPED,
+    _TRACED: switched.TRACED,
+}
+_STARTS = 5
 _WARM = 20
 _RENDERINGS = 30
 _FORMATS = {"text": "text/plain", "OpenMetrics": "application/openmetrics-text; version=1.0.0"}
@@ -84,26 +95,19 @@ def measure_telemetry(models: Path, *, rounds: int, requests: int) -> tuple[list
 
 def _measure(models: Path, model: str, *, rounds: int, requests: int) -> tuple[list[Cost], list[Rendering]]:
     questions = itertools.cycle([json.loads(line)["question"] for line in _QUESTIONS.read_text().splitlines()])
-    with _collector() as url, _collection(models) as collection, ExitStack() as stack:
-
-        def start(**settings: str) -> Service:
-            return stack.enter_context(_running(collection, model, **settings))
-
-        variants = {
-            _NONE: start(program=_MUTED, RAG_LOG_LEVEL="error"),
-            _SHIPPED: start(),
-            _TRACED: start(RAG_TRACING__ENDPOINT=url),
-        }
-        for running in variants.values():
-            _spend(running, list(itertools.islice(questions, _WARM)))
-        spent: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
-        for number in range(rounds):
-            asked = list(itertools.islice(questions, requests))
-            # Each variant goes first as often as the others.
-            for name in _rotated(list(variants), number):
-                spent[name].append(_spend(variants[name], asked))
-        costs = [_to_cost(name, spent[name], spent[_NONE]) for name in variants]
-        return costs, [_render(variants[_TRACED], name, accept) for name, accept in _FORMATS.items()]
+    spent: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    renderings: list[Rendering] = []
+    with _collector() as url, _collection(models) as collection:
+        for start in track(range(_STARTS), "processes", console=Console(stderr=True)):
+            # Spans are sent when that is asked for, so that it falls on the variant that made them.
+            settings = {"RAG_TRACING__ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+            with _running(collection, model, **settings) as running:
+                _round(running, list(itertools.islice(questions, _WARM)))
+                for _ in range(start, rounds, _STARTS):
+                    for name, cost in _round(running, list(itertools.islice(questions, requests))).items():
+                        spent[name].append(cost)
+                renderings = renderings or [_render(running, name, accept) for name, accept in _FORMATS.items()]
+    return [_to_cost(name, spent[name], spent[_NONE]) for name in _VARIANTS], renderings
 
 
 @contextmanager
@@ -122,22 +126,30 @@ def _running(collection: Path, model: str, **settings: str) -> Iterator[Service]
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = Path(shutil.copytree(collection, Path(scratch) / "data", symlinks=True))
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": model, "RAG_GENERATOR__MODEL": "stand-in"}
-        with service(data_dir, RAG_WORKER="none", **generator, **settings) as running:
+        with service(data_dir, program=_SWITCHED, RAG_WORKER="none", **generator, **settings) as running:
             yield running
 
 
-def _spend(running: Service, questions: Sequence[str]) -> tuple[float, float]:
-    """Seconds a request, of the processor by the service and of the clock."""
-    before, began = _cpu_seconds(running), time.perf_counter()
-    for question in questions:
-        list(running.stream(question))
-    after, ended = _cpu_seconds(running), time.perf_counter()
-    return (after - before) / len(questions), (ended - began) / len(questions)
+def _round(running: Service, questions: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Seconds a request by variant, of the processor by the service and of the clock."""
+    cpu: dict[str, float] = defaultdict(float)
+    clock: dict[str, float] = defaultdict(float)
+    for number, question in enumerate(questions):
+        # Each variant goes first as often as the others.
+        for name in _rotated(list(_VARIANTS), number):
+            before, began = _switch(running, _VARIANTS[name]), time.perf_counter()
+            list(running.stream(question))
+            clock[name] += time.perf_counter() - began
+            cpu[name] += _switch(running, _VARIANTS[name]) - before
+    before, began = _switch(running, switched.TRACED), time.perf_counter()
+    cpu[_TRACED] += _switch(running, switched.SENT) - before
+    clock[_TRACED] += time.perf_counter() - began
+    return {name: (cpu[name] / len(questions), clock[name] / len(questions)) for name in _VARIANTS}
 
 
-def _cpu_seconds(running: Service) -> float:
-    times = psutil.Process(running.process.pid).cpu_times()
-    return float(times.user + times.system)
+def _switch(running: Service, variant: str) -> float:
+    """Seconds of the processor until now."""
+    return float(running.http.get(switched.PATH + variant).raise_for_status().text)
 
 
 def _rotated(names: list[str], by: int) -> list[str]:
@@ -159,12 +171,12 @@ def _to_cost(name: str, spent: Sequence[tuple[float, float]], bare: Sequence[tup
 
 
 def _render(running: Service, name: str, accept: str) -> Rendering:
-    spent, size, before = [], 0, _cpu_seconds(running)
+    spent, size, before = [], 0, _switch(running, switched.TRACED)
     for _ in range(_RENDERINGS):
         began = time.perf_counter()
         size = len(running.http.get("/metrics", headers={"Accept": accept}).content)
         spent.append(time.perf_counter() - began)
-    cpu = (_cpu_seconds(running) - before) / _RENDERINGS
+    cpu = (_switch(running, switched.TRACED) - before) / _RENDERINGS
     return Rendering(format=name, size=size, cpu=cpu, p50=statistics.median(spent), longest=max(spent))
 
 

@@ -8,7 +8,7 @@ from rag.errors import GroundworkError, Overloaded
 from rag.tracing.spans import exemplar
 from service.generation.base import Generator, Prompt, Usage
 from service.metrics import (
-    GENERATIONS,
+    GENERATIONS_THAT,
     GENERATOR_TIME_TO_FIRST_TOKEN,
     INTER_TOKEN_LATENCY,
     TIME_PER_OUTPUT_TOKEN,
@@ -36,7 +36,7 @@ class MeasuredGenerator:
             outcome = "refused" if isinstance(error, Overloaded) else "failed"
             raise
         finally:
-            GENERATIONS.labels(outcome).inc()
+            GENERATIONS_THAT[outcome].inc()
 
     async def _timed(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         began = time.perf_counter()
