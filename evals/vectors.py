@@ -6,8 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from rich.console import Console
+from rich.progress import track
 
 from rag.embedding.base import Embedder
+
+# So many texts between two steps of the bar.
+_SLICE = 256
 
 
 async def embed_once(texts: Sequence[str], embedder: Embedder, cache: Path) -> npt.NDArray[np.float32]:
@@ -16,7 +21,9 @@ async def embed_once(texts: Sequence[str], embedder: Embedder, cache: Path) -> n
     kept = _load(path)
     if kept is not None:
         return kept
-    vectors = np.stack(await embedder.embed_passages(texts))
+    slices = [texts[start : start + _SLICE] for start in range(0, len(texts), _SLICE)]
+    found = [await embedder.embed_passages(some) for some in track(slices, "embedding", console=Console(stderr=True))]
+    vectors = np.stack([vector for some in found for vector in some])
     _save(path, vectors)
     return vectors
 

@@ -1,4 +1,4 @@
-"""The two programs as a user starts them: real processes with an environment of their own."""
+"""The programs as a user starts them: real processes with an environment of their own."""
 
 import json
 import os
@@ -16,6 +16,7 @@ import httpx
 
 _ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
+_RUN_SECONDS = 300
 # A question at the end of the queue waits for the model to write all the answers before it.
 _PATIENCE_SECONDS = 300
 
@@ -27,13 +28,21 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
 
 
 def ingest(*arguments: str, data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    return _run("ingest", *arguments, data_dir=data_dir, **settings)
+
+
+def evals(*arguments: str, data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    return _run("evals", *arguments, data_dir=data_dir, **settings)
+
+
+def _run(program: str, *arguments: str, data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "ingest", *arguments],
+        [sys.executable, "-m", program, *arguments],
         env=environment(data_dir, **settings),
         cwd=_ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=_RUN_SECONDS,
         check=False,
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.report.choice import chosen_panels
-from evals.performance.programs import Service, ingest
+from evals.performance.programs import Service, evals, ingest
 from tests.drift.expressions import (
     RULE_FILES,
     diagnosis_expressions,
@@ -24,7 +24,6 @@ from tests.drift.expressions import (
 )
 from tests.drift.manifests import needs_kubectl, overlay, queries
 from tests.fakes.servers import ModelServer, in_thread, serve, verdict
-from tests.programs import evals
 from tests.prometheus_server import PrometheusServer, needs_prometheus
 from tests.redis_server import free_port
 from tests.watched import installation, watched

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from evals.performance.programs import Service
+from evals.performance.programs import Service, evals
 from ingest.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
 from tests.fakes.collector import collector
@@ -22,7 +22,6 @@ from tests.fakes.qdrant import QdrantServer, open_qdrant
 from tests.fakes.servers import ModelServer, serve
 from tests.faults.workers import start_worker
 from tests.gameday.shortening import shortened
-from tests.programs import evals
 from tests.prometheus_server import PrometheusServer
 from tests.redis_server import free_port
 from tests.watched import installation, watched, writes_with
