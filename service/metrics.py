@@ -93,9 +93,9 @@ for extent in ("full", "partial", "skipped", "failed"):
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "refused", "left")}
 for stage in ("embed", "search", "write"):
     STAGE_FAILURES.labels(stage)
-MODES = ("quote", "checked", "generate")
-ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*MODES, "refused")}
-CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in MODES}
+_MODES = ("quote", "checked", "generate")
+ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "refused")}
+CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}
 for reason in ("full", "stopped"):
     JUDGE_DROPPED.labels(reason)
 

@@ -2,7 +2,7 @@
 
 `GET /switch/<variant>` answers with the seconds of the processor that the process has had so far; `/switch/sent` sends
 the spans that wait, too. All variants run in one process: two processes of the same settings differ by more than is
-looked for.
+looked for. What only asks whether there is something to tell (for the current trace, say) runs in each of them.
 """
 
 import asyncio

@@ -1,6 +1,9 @@
 """What a log says when something breaks: where, and nothing of what was asked or found."""
 
 import logging
+import os
+import sys
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -36,3 +39,17 @@ def test_a_traceback_has_no_variables(form, capsys):
     assert "23 characters are too many" in said
     assert "in breaks" in said or '"name": "breaks"' in said
     assert SECRET not in said
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_work_goes_on_where_nobody_reads_the_log(form, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    broken = os.fdopen(writing, "w")
+    monkeypatch.setattr(sys, "stderr", broken)
+    configure_logging(KernelSettings(log_format=form))
+    for number in range(1000):
+        structlog.get_logger().warning("said", number=number)
+    with suppress(BrokenPipeError):
+        broken.close()
