@@ -36,7 +36,9 @@ def test_a_killed_writer_takes_the_builder_of_its_graph_along(tmp_path):
     )
     assert writer.stdout and writer.stdout.readline() == "filled\n"
     builder = _child_of(psutil.Process(writer.pid))
+    deadline = time.monotonic() + 60
     while builder.cpu_times().user < 2:  # Its imports are behind it, and the graph of 20,000 points is not.
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     writer.kill()
     rest = writer.stdout.read()
