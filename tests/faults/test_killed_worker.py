@@ -11,7 +11,7 @@ import pytest
 
 from evals.performance.programs import ingest
 from rag.inbox.folder import FolderInbox
-from tests.faults.verdict import require_each_once, stored
+from tests.faults.verdict import SCOPE, require_each_once, stored
 from tests.faults.workers import start_worker, wait_until_at_work, wait_until_settled, work_until_settled
 
 # `make faults` kills a hundred times over 500 documents.
@@ -91,13 +91,33 @@ def test_a_document_that_changes_while_it_is_taken_in_ends_in_its_last_state(dat
 
 
 def test_a_terminated_worker_ends_what_is_under_way_and_leaves(data_dir, documents):
+    """It is given all the time it wants: on a busy machine what it has in hand takes longer than the default."""
+    queued = _terminate_at_work(data_dir, documents, drain_seconds=300)
+    taken_in = _taken_in(data_dir)
+    assert taken_in
+    assert len(taken_in) + len(queued) == _DOCUMENTS
+
+
+def test_a_terminated_worker_gives_back_what_takes_too_long(data_dir, documents):
+    queued = _terminate_at_work(data_dir, documents, drain_seconds=0)
+    assert queued
+    # What is stored and not yet settled goes back too: it is taken once more and found unchanged.
+    assert len(_taken_in(data_dir) | queued) == _DOCUMENTS
+    work_until_settled(data_dir, seconds=_PATIENCE_SECONDS)
+    require_each_once(data_dir, _DOCUMENTS)
+
+
+def _terminate_at_work(data_dir: Path, documents: Path, *, drain_seconds: float) -> set[str]:
+    """The documents that are queued after a worker was told to end; it has none in its hand."""
     assert ingest("enqueue", str(documents), data_dir=data_dir).returncode == 0
-    worker = start_worker(data_dir)
-    time.sleep(3)
+    worker = start_worker(data_dir, RAG_WORKER_DRAIN_SECONDS=str(drain_seconds))
+    wait_until_at_work(data_dir)
     worker.terminate()
-    assert worker.wait(60) == 0
-    inbox = FolderInbox(data_dir / "inbox")
-    found = asyncio.run(inbox.statistics())
-    assert (found.processing, found.dead) == (0, 0)
-    taken_in = {chunk.document_id for chunk in stored(data_dir)}
-    assert len(taken_in) + found.queued == _DOCUMENTS
+    assert worker.wait(drain_seconds + 60) == 0
+    found = asyncio.run(FolderInbox(data_dir / "inbox").progress(SCOPE))
+    assert {entry.state for entry in found} <= {"queued"}
+    return {entry.document_id for entry in found}
+
+
+def _taken_in(data_dir: Path) -> set[str]:
+    return {chunk.document_id for chunk in stored(data_dir)}
