@@ -177,7 +177,7 @@ def test_nothing_fires_while_all_is_well(watch):
 
 def test_metrics_are_rendered_within_twenty_milliseconds(watch):
     seconds = []
-    for _ in range(10):
+    for _ in range(30):
         began = time.perf_counter()
         text = watch.service.http.get("/metrics").text
         seconds.append(time.perf_counter() - began)

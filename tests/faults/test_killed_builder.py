@@ -44,7 +44,7 @@ def test_a_killed_writer_takes_the_builder_of_its_graph_along(tmp_path):
     rest = writer.stdout.read()
     writer.wait(10)
     assert rest == ""
-    assert _ends(builder, seconds=2)
+    assert _ends(builder, seconds=5)
 
 
 def _ends(process: psutil.Process, *, seconds: float) -> bool:

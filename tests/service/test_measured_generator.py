@@ -1,6 +1,7 @@
 """What is measured of a model's stream: its first piece, its gaps, its pace and how it ended."""
 
 import asyncio
+import time
 from contextlib import aclosing, suppress
 
 import pytest
@@ -59,9 +60,11 @@ async def told(generator: Speaker, *, pieces: int | None = None) -> dict[str, fl
 
 
 async def test_every_gap_between_pieces_is_one_measurement():
+    began = time.perf_counter()
     grown = await told(Speaker("a", "b", "c", "d"))
     assert grown["rag_inter_token_latency_seconds_count"] == 3
-    assert 0.06 <= grown["rag_inter_token_latency_seconds_sum"] < 0.3
+    # The wait for the first piece is no gap.
+    assert 0.06 <= grown["rag_inter_token_latency_seconds_sum"] <= time.perf_counter() - began - 0.02
     assert grown["rag_generator_time_to_first_token_seconds_count"] == 1
     assert grown["rag_time_per_output_token_seconds_count"] == 1
     assert grown["rag_time_per_output_token_seconds_sum"] == pytest.approx(

@@ -90,6 +90,6 @@ def test_a_table_is_no_heading():
     ],
 )
 def test_what_breaks_patterns_is_read_in_time(body):
-    began = time.perf_counter()
+    began = time.process_time()
     parsed("Text.\n\n" + body, "text/x-rst")
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
