@@ -88,8 +88,7 @@ TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", 
 STAGES = ("embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
 STAGE_SECONDS = {stage: STAGE_DURATION.labels(stage) for stage in STAGES}
 OUTCOMES = ("ok", "refused", "error", "cancelled")
-for extent in ("full", "partial", "skipped", "failed"):
-    RERANKS.labels(extent)
+RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "refused", "left")}
 for stage in ("embed", "search", "write"):
     STAGE_FAILURES.labels(stage)

@@ -10,7 +10,7 @@ import structlog
 
 from rag.errors import GroundworkError
 from rag.types import ScoredChunk
-from service.metrics import RERANKS
+from service.metrics import RERANKS_BY
 from service.reranking.base import Reranker
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ class BudgetedReranker:
     async def rerank(self, question: str, hits: Sequence[ScoredChunk], *, seconds: float) -> Reranked:
         """Takes about `seconds` at most; a question without candidates needs none."""
         reranked = await self._rerank(question, hits, time.perf_counter() + seconds)
-        RERANKS.labels(reranked.extent).inc()
+        RERANKS_BY[reranked.extent].inc()
         return reranked
 
     async def _rerank(self, question: str, hits: Sequence[ScoredChunk], deadline: float) -> Reranked:
