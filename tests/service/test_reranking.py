@@ -1,7 +1,6 @@
 """Reranking: two runtimes of one cross-encoder, two shapes of endpoint, and never a late answer."""
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 
 import aiohttp
