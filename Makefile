@@ -108,7 +108,10 @@ test-image: setup-dev image ## run the images: answers, limits, how they end, an
 	@RAG_TEST_IMAGE=1 DOCKER=$(DOCKER) DOCKER_BUILD="$(DOCKER_BUILD)" $(BIN)/python -m pytest tests/image
 
 image_build = DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(version) \
-  --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg CREATED=$(shell git log -1 --format=%cI)
+  --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg CREATED=$(shell git log -1 --format=%cI) \
+  --build-arg SOURCE=$(SOURCE)
+# Where the code is, for the image's label. Not read from git: a remote's address may hold a password.
+SOURCE ?= unknown
 version = $(shell sed -nE 's/^version = "(.*)"/\1/p' pyproject.toml)
 
 setup: .venv/.ready ## make .venv with what the service needs

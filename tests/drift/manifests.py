@@ -105,7 +105,16 @@ def mebibytes(quantity: str) -> int:
 def selected(selector: Object, labels: dict[str, str]) -> bool:
     """Whether a label selector takes these labels; an empty one takes all."""
     equal = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
-    return equal and all(labels.get(it["key"]) in it["values"] for it in selector.get("matchExpressions", []))
+    return equal and all(_expressed(it, labels) for it in selector.get("matchExpressions", []))
+
+
+def _expressed(it: Object, labels: dict[str, str]) -> bool:
+    match it["operator"]:
+        case "In":
+            return labels.get(it["key"]) in it["values"]
+        case "DoesNotExist":
+            return it["key"] not in labels
+    raise NotImplementedError(it["operator"])
 
 
 def _template(it: Object) -> Object | None:

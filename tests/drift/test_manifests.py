@@ -1,5 +1,6 @@
 """What a cluster is told is what the programs know: variables, ports, paths, metrics, memory and times."""
 
+import os
 import re
 import subprocess
 
@@ -9,7 +10,6 @@ import yaml
 import ingest.settings
 import ingest.worker
 import service.settings
-from dashboards.slos import slos
 from rag.settings import KernelSettings, RedisInboxSettings, read_settings
 from service.routes import operations
 from tests.drift.expressions import Expression, emitted, labels_of
@@ -132,6 +132,15 @@ def test_every_selector_takes_something_and_every_port_is_one_of_its_pods(name):
         for it in named(objects, kind).values():
             selector = it["spec"].get("selector", it["spec"].get("podSelector"))
             assert any(selected(selector, pod.labels) for pod in pods) or _elsewhere(selector), it["metadata"]["name"]
+
+
+@every_overlay
+def test_a_budget_for_disruptions_counts_no_pod_of_a_job(name):
+    """Which has no scale, so that the budget would allow none, and no node could be emptied."""
+    objects = overlay(name)
+    jobs = [pod for pod in workloads(objects) if pod.kind not in {"Deployment", "StatefulSet"}]
+    for it in named(objects, "PodDisruptionBudget").values():
+        assert [str(pod) for pod in jobs if selected(it["spec"]["selector"], pod.labels)] == []
 
 
 def _elsewhere(selector) -> bool:
@@ -319,31 +328,6 @@ def test_what_scales_looks_into_its_own_namespace_and_does_not_take_silence_for_
 
 
 @in_a_cluster
-def test_a_rollout_starts_the_pods_of_its_deployment_behind_services_that_exist(name):
-    objects = overlay(name)
-    (rollout,) = named(objects, "Rollout").values()
-    assert named(objects, "Deployment")[rollout["spec"]["workloadRef"]["name"]]["spec"]["replicas"] == 0
-    strategy = rollout["spec"]["strategy"]
-    (way,) = strategy.values()
-    asked = {way[key] for key in way if key.endswith("Service")}
-    assert len(asked) == 2
-    assert asked <= set(named(objects, "Service"))
-    templates = set(re.findall(r"'templateName': '([\w-]+)'", str(strategy)))
-    assert templates == set(named(objects, "AnalysisTemplate"))
-    for plugin in way.get("trafficRouting", {}).get("plugins", {}).values():
-        assert plugin == {"httpRoute": "groundwork", "namespace": next(iter(named(objects, "Namespace")))}
-
-
-@in_a_cluster
-def test_a_rollout_is_judged_by_what_users_are_promised(name):
-    live = named(overlay(name), "AnalysisTemplate")["groundwork-live"]["spec"]["metrics"]
-    bounds = {it["name"]: float(re.findall(r"[<>]=? ([\d.]+)$", it["successCondition"])[0]) for it in live}
-    objectives = {slo.name: slo.objective for slo in slos()}
-    assert bounds["first-token-p95"] == service.settings.AnsweringSettings().first_text_seconds
-    assert bounds["groundedness"] == objectives["groundedness"]
-
-
-@in_a_cluster
 def test_prometheus_finds_each_program_once_under_the_name_that_the_rules_know(name):
     objects = overlay(name)
     for job, monitor in named(objects, "ServiceMonitor").items():
@@ -408,3 +392,12 @@ def test_the_page_on_kubernetes_names_files_objects_and_commands_that_exist():
         assert found
         assert found <= {it["metadata"]["name"] for it in objects if it["kind"] == kind}
     assert set(re.findall(r"`make ([\w-]+)", page)) <= set(worded(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
+
+
+@pytest.mark.parametrize("patch", worded(r"(?s)```yaml\n(.*?)```", (K8S / "README.md").read_text()))
+def test_what_the_page_on_kubernetes_patches_is_there(patch, tmp_path):
+    base = {"resources": [os.path.relpath(K8S / "overlays" / "prod", tmp_path)]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(base | yaml.safe_load(patch)))
+    done = subprocess.run([str(KUBECTL), "kustomize", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert tuple(yaml.safe_load_all(done.stdout)) != overlay("prod")

@@ -83,8 +83,8 @@ def test_every_alert_is_broken_on_a_game_day():
 
 def test_every_runbook_is_an_alerts():
     pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
-    # Nothing alerts whoever has lost a disk: they come to that page by themselves.
-    assert pages - {"README", "restore"} == set(NAMES)
+    # Nothing alerts whoever has lost a disk: they come to that page by themselves. BackupLate is a cluster's.
+    assert pages - {"README", "restore", "BackupLate"} == set(NAMES)
 
 
 @pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
