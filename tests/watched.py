@@ -16,11 +16,14 @@ from tests.prometheus_server import PrometheusServer, prometheus_server
 def watched(
     folder: Path, targets: Mapping[str, str], rules: Mapping[str, str], *, seconds: int = 1
 ) -> Iterator[PrometheusServer]:
-    """`targets`: job to host:port. `rules`: file name to text. Scraped and evaluated every so many seconds."""
+    """`targets`: job to host:port. `rules`: file name to text. Scraped and evaluated every so many seconds.
+
+    More targets of a job come and go with `JOB.json` in the folder, as Prometheus's file discovery reads it.
+    """
     (folder / "rules").mkdir(parents=True)
     for name, text in rules.items():
         (folder / "rules" / name).write_text(_evaluated_each_time(text))
-    with prometheus_server(folder, yaml.safe_dump(_quicker(targets, seconds))) as server:
+    with prometheus_server(folder, yaml.safe_dump(_quicker(folder, targets, seconds))) as server:
         yield server
 
 
@@ -46,10 +49,11 @@ def _evaluated_each_time(rules: str) -> str:
     return yaml.safe_dump({"groups": [{"name": group["name"], "rules": group["rules"]} for group in groups]})
 
 
-def _quicker(targets: Mapping[str, str], seconds: int) -> dict[str, Any]:
+def _quicker(folder: Path, targets: Mapping[str, str], seconds: int) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((DASHBOARDS / "prometheus.yml").read_text())
     config["global"] = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{seconds}s")
     del config["alerting"]
     for scrape in config["scrape_configs"]:
         scrape["static_configs"] = [{"targets": [targets[scrape["job_name"]]]}]
+        scrape["file_sd_configs"] = [{"files": [str(folder / f"{scrape['job_name']}.json")]}]
     return config

@@ -78,6 +78,13 @@ async def _no_store(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _killed_replica(stage: Stage) -> AsyncIterator[None]:
+    async with stage.second_worker() as second:
+        await asyncio.to_thread(second.end, signal.SIGKILL)
+        yield
+
+
+@asynccontextmanager
 async def _killed_worker(stage: Stage) -> AsyncIterator[None]:
     await stage.upload(_DOCUMENTS)
     await asyncio.to_thread(stage.worker.end, signal.SIGKILL)
@@ -185,6 +192,13 @@ SCENARIOS = [
         mended="the server is started",
         alerts=frozenset({"SearchFailing", "QueueStalled"}),
         broken=_no_store,
+    ),
+    Scenario(
+        title="One of two workers is gone",
+        done="a second worker is started, and killed when Prometheus has seen it",
+        mended="it is no target of Prometheus any more, as in a cluster a replica that was replaced",
+        alerts=frozenset({"ReplicaDown"}),
+        broken=_killed_replica,
     ),
     Scenario(
         title="The worker is gone",

@@ -5,47 +5,27 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 
 from evals.performance.programs import Service, evals
 from ingest.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
-from tests.fakes.collector import collector
 from tests.fakes.qdrant import QdrantServer, open_qdrant
-from tests.fakes.servers import ModelServer, serve
-from tests.faults.workers import start_worker
+from tests.fakes.servers import serve
+from tests.gameday.parts import Model, TraceCollector, Worker
 from tests.gameday.shortening import shortened
 from tests.prometheus_server import PrometheusServer
-from tests.redis_server import free_port
 from tests.watched import installation, watched, writes_with
 
 _TOPICS = ("pumps", "valves", "seals", "motors", "gauges", "filters")
 _USERS = 4
 _PAUSE_SECONDS = 0.25
 _REFERENCE = 300
-
-
-class Model:
-    """A language model that can be told to fail, to think for long, or to cite nothing."""
-
-    def __init__(self) -> None:
-        self.fails = False
-        self.thinks_seconds = 0.0
-        self.cites = True
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        if self.fails:
-            return web.Response(status=500, text="CUDA out of memory")
-        await asyncio.sleep(self.thinks_seconds)
-        pieces = ["Replace ", "it ", "every ", "4,000 ", "hours. ", "[1]" if self.cites else "Really."]
-        return await ModelServer(pieces, gap=0.01)(request)
 
 
 class Users:
@@ -95,8 +75,9 @@ class Stage:
         prometheus: PrometheusServer,
         model: Model,
         store: QdrantServer,
-        collector: "TraceCollector",
-        worker: "Worker",
+        collector: TraceCollector,
+        worker: Worker,
+        more_workers: Path,
     ) -> None:
         self.data_dir = data_dir
         self.service = service
@@ -106,6 +87,26 @@ class Stage:
         self.collector = collector
         self.worker = worker
         self.users = Users(service.url)
+        self._more_workers = more_workers
+
+    @asynccontextmanager
+    async def second_worker(self) -> AsyncIterator[Worker]:
+        """Beside the first, at work and scraped; when the block ends it is no target any more."""
+        second = self.worker.another()
+        try:
+            second.start()
+            self._more_workers.write_text(json.dumps([{"targets": [second.address]}]))
+            await self.wait_for('count(up{job="groundwork-worker"} == 1) == 2')
+            yield second
+        finally:
+            self._more_workers.write_text("[]")
+            await asyncio.to_thread(second.end, signal.SIGTERM)
+
+    async def wait_for(self, expression: str) -> None:
+        """Until Prometheus finds something; raises TimeoutError after a minute."""
+        async with asyncio.timeout(60):
+            while not await asyncio.to_thread(self.prometheus.query, expression):  # noqa: ASYNC110
+                await asyncio.sleep(0.5)
 
     async def upload(self, count: int) -> list[str]:
         """Documents that nobody has seen before, by name."""
@@ -115,44 +116,10 @@ class Stage:
         return names
 
 
-class TraceCollector:
-    """Takes spans at the same port whenever it runs."""
-
-    def __init__(self) -> None:
-        self._port = free_port()
-        self._running = ExitStack()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        self._running.enter_context(collector(self._port))
-
-    def stop(self) -> None:
-        self._running.close()
-
-
-class Worker:
-    """The ingest worker, which can be killed and started again."""
-
-    def __init__(self, data_dir: Path, port: int, settings: dict[str, str]) -> None:
-        self._start = lambda: start_worker(data_dir, RAG_WORKER_PORT=str(port), **settings)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = self._start()
-
-    def end(self, signum: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(signum)
-            self._process.wait(60)
-
-
 @asynccontextmanager
 async def open_stage(folder: Path, *, factor: int, with_reference: bool = False) -> AsyncIterator[Stage]:
     """Ready, with some documents in it, users at work and every target scraped."""
-    data_dir, worker_port, model = folder / "data", free_port(), Model()
+    data_dir, model = folder / "data", Model()
     await asyncio.to_thread(_prepare, data_dir)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_qdrant())
@@ -169,23 +136,24 @@ async def open_stage(folder: Path, *, factor: int, with_reference: bool = False)
             "OTEL_BSP_SCHEDULE_DELAY": "500",
         }
         # One death in the middle of a document is enough for a dead letter here.
-        worker = Worker(data_dir, worker_port, settings | {"RAG_WORKER_ATTEMPTS": "1"})
+        worker = Worker(data_dir, settings | {"RAG_WORKER_ATTEMPTS": "1"})
         limits = {"RAG_GENERATOR__CONCURRENCY": "4", "RAG_ANSWERING__WAITING": "4", "RAG_WORKER": "none"}
         service = await _enter(stack, installation(data_dir, 0, model_url, **settings, **limits))
         await _enter(stack, _running(worker))
         targets = {
             "groundwork-service": service.url.removeprefix("http://"),
-            "groundwork-worker": f"127.0.0.1:{worker_port}",
+            "groundwork-worker": worker.address,
         }
-        prometheus = await _enter(stack, watched(folder / "prometheus", targets, shortened(factor)))
-        stage = Stage(data_dir, service, prometheus, model, store, traces, worker)
+        watching = folder / "prometheus"
+        prometheus = await _enter(stack, watched(watching, targets, shortened(factor)))
+        more_workers = watching / "groundwork-worker.json"
+        stage = Stage(data_dir, service, prometheus, model, store, traces, worker, more_workers)
         for name in await stage.upload(len(_TOPICS)):
             await asyncio.to_thread(service.wait_for_state, name, "ready")
         if with_reference:
             await asyncio.to_thread(_refer, data_dir, settings | writes_with(model_url))
         users = asyncio.create_task(stage.users.run())
-        while len(await asyncio.to_thread(prometheus.query, "up == 1")) < len(targets):  # noqa: ASYNC110
-            await asyncio.sleep(0.5)
+        await stage.wait_for(f"count(up == 1) == {len(targets)}")
         try:
             yield stage
         finally:
