@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ingest.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
+
+# What an example takes says how busy the machine is; a test that means a time limit sets one.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,11 @@ class InboxContract:
     """
 
     @pytest.fixture
+    def claim_seconds(self) -> float:
+        """After which a worker unheard of loses what it holds: one that a busy machine stops for a moment does not."""
+        return 4.0
+
+    @pytest.fixture
     def settings(self, values) -> InboxSettings:
         return INBOX_SETTINGS.validate_python(values)
 
@@ -132,15 +137,18 @@ class InboxContract:
 
     async def test_what_is_tried_again_waits_and_counts(self, inbox, worklist):
         await inbox.put(upload("a"))
-        await worklist.retry(await worklist.claim(), after=0.3)
+        await worklist.retry(await worklist.claim(), after=3)
         assert await worklist.claim() is None
-        assert await worklist.wait(2)
+        assert await worklist.wait(30)
         entry = await worklist.claim()
         assert entry.attempt == 2
         await worklist.retry(entry, after=0, counts=False)
         assert (await worklist.claim()).attempt == 2
 
-    async def test_what_a_killed_worker_had_claimed_comes_back_and_counts(self, inbox, values, settings, tmp_path):
+    @pytest.mark.parametrize("claim_seconds", [1.0])
+    async def test_what_a_killed_worker_had_claimed_comes_back_and_counts(
+        self, inbox, values, settings, tmp_path, claim_seconds
+    ):
         await inbox.put(upload("a"))
         program = f"""
 import asyncio, os, signal
@@ -156,15 +164,17 @@ asyncio.run(main())
         run = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False)
         assert run.returncode == -signal.SIGKILL
         async with open_worklist(settings, root=tmp_path) as worklist:
-            assert await worklist.wait(10)
+            assert await worklist.wait(60 * claim_seconds)
             entry = await worklist.claim()
         assert (entry.job, entry.attempt) == (upload("a"), 2)
 
-    async def test_what_a_living_worker_has_claimed_stays_its_own(self, inbox, worklist, settings, tmp_path):
+    async def test_what_a_living_worker_has_claimed_stays_its_own(
+        self, inbox, worklist, settings, tmp_path, claim_seconds
+    ):
         await inbox.put(upload("a"))
         await worklist.claim()
         async with open_worklist(settings, root=tmp_path) as other:
-            assert not await other.wait(1.5)
+            assert not await other.wait(1.5 * claim_seconds)
 
     async def test_a_worker_that_leaves_gives_back_what_it_holds(self, inbox, worklist, settings, tmp_path):
         await inbox.put(upload("a"))

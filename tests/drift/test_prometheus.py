@@ -176,13 +176,16 @@ def test_nothing_fires_while_all_is_well(watch):
 
 
 def test_metrics_are_rendered_within_twenty_milliseconds(watch):
-    seconds = []
-    for _ in range(30):
+    # The quickest of many, spread over time: what it costs, not what else this machine did meanwhile.
+    quickest = math.inf
+    for _ in range(60):
         began = time.perf_counter()
         text = watch.service.http.get("/metrics").text
-        seconds.append(time.perf_counter() - began)
-    # The quickest: what it costs, not what else this machine did meanwhile.
-    assert min(seconds) <= _RENDER_SECONDS, f"{min(seconds) * 1000:.1f} ms for {len(text.splitlines())} lines"
+        quickest = min(quickest, time.perf_counter() - began)
+        if quickest <= _RENDER_SECONDS:
+            break
+        time.sleep(0.2)
+    assert quickest <= _RENDER_SECONDS, f"{quickest * 1000:.1f} ms for {len(text.splitlines())} lines"
 
 
 def test_no_label_grows_with_what_users_send(watch):
@@ -196,7 +199,7 @@ def test_no_label_grows_with_what_users_send(watch):
 
 def test_a_report_draws_what_prometheus_knows(watch, tmp_path):
     command = [sys.executable, "-m", "dashboards.report", "--prometheus", watch.prometheus.url, "--since", "2m"]
-    said = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    said = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
     html = (tmp_path / "report.html").read_text()
     pictures = sorted(path.name for path in tmp_path.glob("*.png"))

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -29,3 +29,11 @@ async def scripted(*script: tuple[float, bytes]) -> AsyncIterator[str]:
     """A service that streams the same answer to everyone."""
     async with serve("/v1/answers", lambda request: answer(request, script)) as url:
         yield url
+
+
+async def unhurried(attempt: Callable[[], Awaitable[None]], *, tries: int = 5) -> None:
+    """A machine that stood still spoils one try, a fault all of them."""
+    for _ in range(tries - 1):
+        with suppress(AssertionError):
+            return await attempt()
+    return await attempt()

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from loadtests.stand_in import Pace, open_stand_in
+from tests.loadtests.fakes import unhurried
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is it?"}]
 
@@ -41,17 +42,21 @@ def test_the_same_seed_gives_the_same_delays_to_the_same_answer():
     assert list(Pace(seed=1).delays(7, 5)) != list(Pace(seed=1).delays(8, 5))
 
 
-async def test_tokens_come_when_they_are_due():
-    pace = Pace(ttft=0.3, tpot=0.05, sigma=0, tokens=8)
-    async with open_stand_in(pace) as url, aiohttp.ClientSession() as session:
-        events = await stream(session, url)
-    bodies = [(at, json.loads(data)) for at, data in events if data != "[DONE]"]
-    times = [at for at, body in bodies if body["choices"] and body["choices"][0]["delta"].get("content")]
-    assert len(times) == 8
-    assert times[0] >= 0.299
-    # Never early, and a late one does not put off those after it.
-    assert all(time >= 0.3 + 0.05 * n - 0.003 for n, time in enumerate(times))
-    assert times[-1] < 0.3 + 0.05 * 7 + 0.3
+async def test_a_token_never_comes_early_and_a_late_one_does_not_put_off_those_after_it():
+    pace = Pace(ttft=0.3, tpot=0.1, sigma=0, tokens=12)
+
+    async def attempt() -> None:
+        async with open_stand_in(pace) as url, aiohttp.ClientSession() as session:
+            # All stands still for the second to the eighth.
+            asyncio.get_running_loop().call_later(0.35, time.sleep, 0.7)
+            events = await stream(session, url)
+        bodies = [(at, json.loads(data)) for at, data in events if data != "[DONE]"]
+        times = [at for at, body in bodies if body["choices"] and body["choices"][0]["delta"].get("content")]
+        assert len(times) == 12
+        assert all(time >= 0.3 + 0.1 * n - 0.003 for n, time in enumerate(times))
+        assert times[-1] < 1.4 + 0.6
+
+    await unhurried(attempt)
 
 
 async def test_a_stream_has_openais_shape():

@@ -39,6 +39,8 @@ class FakeService:
     answer: Callable[[Asked], AsyncIterator[Event]] = scripted_answer
     key: str | None = None
     seconds_per_state: float = 0.1
+    step: asyncio.Semaphore | None = None
+    """Where there is one, a state lasts until it is released: a test that must see each lets no time pass one by."""
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     metrics: Callable[[], str] = lambda: generate_latest().decode()
@@ -142,7 +144,7 @@ class FakeService:
 
         for state in ("queued", "processing"):
             show({"state": state, "reason": None})
-            await asyncio.sleep(self.seconds_per_state)
+            await self._stay()
         if b"\0" in body:
             show({"state": "rejected", "reason": "The file is binary, not text."})
         else:
@@ -150,8 +152,11 @@ class FakeService:
             self.documents[document_id] = document(document_id, title=title)
 
     async def _delete(self, document_id: str) -> None:
-        await asyncio.sleep(self.seconds_per_state)
+        await self._stay()
         del self.documents[document_id]
+
+    async def _stay(self) -> None:
+        await (self.step.acquire() if self.step else asyncio.sleep(self.seconds_per_state))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         # The loop holds its tasks weakly.

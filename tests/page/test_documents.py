@@ -26,11 +26,13 @@ async def add(page: Page, name: str, body: bytes) -> None:
 
 
 async def test_an_upload_passes_its_states_and_is_listed(page: Page, service: FakeService) -> None:
-    service.seconds_per_state = 0.5
+    service.step = asyncio.Semaphore(0)
     await add(page, "notes.md", b"# Field notes\n\nThey say nothing.")
 
     await expect(row(page, "notes.md")).to_contain_text("Queued")
+    service.step.release()
     await expect(row(page, "notes.md")).to_contain_text("Processing")
+    service.step.release()
     await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
     await expect(row(page, "Field notes")).to_contain_text("12 passages · 2 Mar 2026")
     await expect(page.get_by_role("region", name="Documents").get_by_role("status")).to_have_text(
@@ -52,7 +54,7 @@ async def test_what_is_dropped_before_the_list_is_there_stays(page: Page, servic
         await held.wait()
         await route.fulfill(response=answer)
 
-    service.seconds_per_state = 0.5
+    service.step = asyncio.Semaphore(0)
     await page.route("**/v1/documents", late)
     await page.reload()
     await page.evaluate(_DROP, ["dropped.txt", "Dropped"])
@@ -60,6 +62,8 @@ async def test_what_is_dropped_before_the_list_is_there_stays(page: Page, servic
     held.set()
 
     await expect(row(page, "A guided tour")).to_be_visible()
+    service.step.release()
+    service.step.release()
     await expect(row(page, "Dropped")).to_have_attribute("data-state", "ready")
 
 
@@ -96,7 +100,8 @@ async def test_a_file_name_becomes_an_id_that_the_service_accepts(page: Page, se
     assert "Über-uns-2-.md" in service.documents
 
 
-async def test_a_document_is_deleted_once_that_is_confirmed(page: Page) -> None:
+async def test_a_document_is_deleted_once_that_is_confirmed(page: Page, service: FakeService) -> None:
+    service.step = asyncio.Semaphore(0)
     await page.get_by_role("button", name="Delete A guided tour").click()
     await page.get_by_role("dialog", name="Delete “A guided tour”?").get_by_role("button", name="Cancel").click()
     await expect(row(page, "A guided tour")).to_have_attribute("data-state", "ready")
@@ -104,6 +109,7 @@ async def test_a_document_is_deleted_once_that_is_confirmed(page: Page) -> None:
     await page.get_by_role("button", name="Delete A guided tour").click()
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(row(page, "A guided tour")).to_contain_text("Deleting…")
+    service.step.release()
     await expect(row(page, "A guided tour")).to_have_count(0)
 
 

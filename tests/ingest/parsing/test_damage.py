@@ -46,14 +46,14 @@ def require_document_or_reason(body: bytes, media_type: MediaType) -> None:
 
 @pytest.mark.parametrize("media_type", SAMPLES)
 @given(kept=st.just(1.0) | st.floats(0, 1), places=flips)
-@settings(max_examples=60, deadline=2_000)
+@settings(max_examples=60, deadline=20_000)
 def test_a_damaged_document_is_read_or_refused_with_a_line(media_type, kept, places):
     require_document_or_reason(damaged(SAMPLES[media_type], kept, places), media_type)
 
 
 @pytest.mark.parametrize("media_type", _OFFICE)
 @given(data=st.data(), places=flips)
-@settings(max_examples=60, deadline=2_000)
+@settings(max_examples=60, deadline=20_000)
 def test_damage_within_the_parts_of_an_office_file_is_read_or_refused_with_a_line(media_type, data, places):
     """The checksums fit, as where a broken program has written the file."""
     written = BytesIO()
@@ -75,6 +75,6 @@ def test_a_document_under_a_wrong_name_is_read_or_refused_with_a_line(media_type
 
 @pytest.mark.parametrize("media_type", SAMPLES)
 @given(body=st.binary(min_size=1, max_size=200) | st.binary(min_size=1, max_size=200).map(zlib.compress))
-@settings(max_examples=40, deadline=2_000)
+@settings(max_examples=40, deadline=20_000)
 def test_noise_is_read_or_refused_with_a_line(media_type, body):
     require_document_or_reason(body, media_type)
