@@ -13,11 +13,12 @@ What can be made again is not in it: exported models, the collection from before
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from ingest.contents import Contents, look_into, require_same
@@ -26,10 +27,11 @@ from ingest.settings import Settings
 from ingest.turns import in_turn
 from rag import __version__
 from rag.errors import InvalidInput, Unavailable
-from rag.inbox.keeping import copy_entries, restore_entries
+from rag.inbox.keeping import ToRestore, copy_entries, entries_to_restore
 from rag.settings import FolderInboxSettings
 from rag.store.backups.base import require_replaceable
 from rag.store.backups.factory import open_copying, open_restoring
+from rag.store.copying import copy_file, sync_folder
 from rag.store.factory import embedder_of
 from rag.store.schema import SCHEMA
 from rag.types import EmbedderIdentity
@@ -93,10 +95,17 @@ async def restore(settings: Settings, source: Path, say: Say, *, replace: bool) 
     async with in_turn(partial(open_it, embedder=manifest.embedder, replace=replace)) as restoring:
         say("asking it …")
         same = await require_same(restoring.reader, manifest.contents)
-        _restore_files(source, settings.data_dir, replace=replace)
+        wanted = _files_to_restore(source, settings.data_dir, replace=replace)
         if isinstance(settings.inbox, FolderInboxSettings):
-            restore_entries(source / "inbox", settings.inbox_dir)
-        await restoring.switch()
+            wanted = chain(wanted, entries_to_restore(source / "inbox", settings.inbox_dir))
+        # Keys and uploads of then do not go with a collection of now: nothing is left to them after the switch that
+        # takes long or could fail.
+        with _drafts_of(wanted) as drafts:
+            await restoring.switch()
+            for draft, target in drafts.items():
+                draft.replace(target)
+            for folder in {target.parent for target in drafts.values()}:
+                sync_folder(folder)
     return Restored(manifest=manifest, same=same)
 
 
@@ -150,11 +159,25 @@ def _copy_files(source: Path, target: Path) -> None:
             shutil.copy2(source / name, target / name)
 
 
-def _restore_files(source: Path, target: Path, *, replace: bool) -> None:
+def _files_to_restore(source: Path, target: Path, *, replace: bool) -> Iterator[ToRestore]:
     """One that is there stays, unless it was said that it should be replaced."""
     for name in _KEPT_FILES:
         if (source / name).is_file() and (replace or not (target / name).exists()):
-            draft = (target / name).with_suffix(".draft")
-            draft.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / name, draft)
-            draft.replace(target / name)
+            yield source / name, (target / name).with_suffix(".draft"), target / name
+
+
+@contextmanager
+def _drafts_of(wanted: Iterable[ToRestore]) -> Iterator[dict[Path, Path]]:
+    """Drafts that need a rename only, and their targets; what was not renamed in the end is gone."""
+    drafts: dict[Path, Path] = {}
+    try:
+        try:
+            for original, draft, target in wanted:
+                drafts[draft] = target
+                copy_file(original, draft)
+        except OSError as error:
+            raise Unavailable(f"{error}. Nothing was switched. {_what_to_do(error)}") from error
+        yield drafts
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)

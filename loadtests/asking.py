@@ -93,12 +93,15 @@ async def ask(
             asyncio.timeout(patience),
             session.post(target.url, json=target.body(question), headers=target.headers) as response,
         ):
-            if response.status == 200:
-                await _read(response.content, seen, clock)
-            else:
+            if response.status != 200:
                 seen.outcome = "refused" if response.status == _TOO_MANY_REQUESTS else "failed"
                 seen.retry_after = response.headers.get("Retry-After")
                 seen.reason = f"{response.status}: {(await response.text(errors='replace'))[:_EXCERPT]}"
+            elif response.content_type != "text/event-stream":
+                # The page of a gateway, or of a login to which it has led.
+                seen.reason = f"{response.content_type}: {(await response.text(errors='replace'))[:_EXCERPT]}"
+            else:
+                await _read(response.content, seen, clock)
     except TimeoutError:
         seen.reason = f"no end within {patience:g} s"
     except aiohttp.ClientError as error:
@@ -111,36 +114,51 @@ async def _read(stream: aiohttp.StreamReader, seen: Observation, clock: Clock) -
     """A stream without text, or without its proper end, has failed."""
     finished = False
     async for event, data in _events(stream):
-        if event == "error":
-            seen.reason = f"broken off: {data[:_EXCERPT].decode(errors='replace')}"
+        if event == b"error":
+            seen.reason = f"broken off: {_excerpt(data)}"
             return
         if data == b"[DONE]":
             finished = True
             continue
-        body = json.loads(data)
-        if _text_of(event, body):
-            seen.contents.append(clock())
-        elif usage := body.get("usage"):
-            seen.counted = usage.get("completion_tokens")
-        if event == "done":
-            finished, seen.declined = True, bool(body.get("refused"))
+        try:
+            _take_in(event, json.loads(data), seen, clock)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            seen.reason = f"no event of an answer: {_excerpt(data)}"
+            return
+        finished = finished or event == b"done"
     if not finished or not seen.contents:
         seen.reason = "the stream ended before the answer did"
         return
     seen.outcome = "ok"
 
 
-def _text_of(event: str, body: Mapping[str, Any]) -> str:
-    if event == "token":
+def _take_in(event: bytes, body: Mapping[str, Any], seen: Observation, clock: Clock) -> None:
+    """Raises whatever a body that is none of ours leads to."""
+    if _text_of(event, body):
+        seen.contents.append(clock())
+    elif usage := body.get("usage"):
+        seen.counted = usage.get("completion_tokens")
+    if event == b"done":
+        seen.declined = bool(body.get("refused"))
+
+
+def _text_of(event: bytes, body: Mapping[str, Any]) -> str:
+    if event == b"token":
         return str(body["text"])
     return "".join(choice["delta"].get("content") or "" for choice in body.get("choices", ()))
 
 
-async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[tuple[str, bytes]]:
-    """(event, data) of each server-sent event, as soon as it is whole."""
+async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[tuple[bytes, bytes]]:
+    """(event, data) of each server-sent event that has data, as soon as it is whole; a comment is none."""
     pending = b""
     async for piece in stream.iter_any():
-        *whole, pending = (pending + piece).split(b"\n\n")
+        *whole, pending = (pending + piece).replace(b"\r\n", b"\n").split(b"\n\n")
         for block in whole:
-            fields = dict(line.split(b": ", 1) for line in block.split(b"\n") if b": " in line)
-            yield fields.get(b"event", b"").decode(), fields.get(b"data", b"")
+            lines = (line.partition(b":") for line in block.split(b"\n"))
+            fields = {name: value.removeprefix(b" ") for name, _, value in lines}
+            if data := fields.get(b"data"):
+                yield fields.get(b"event", b""), data
+
+
+def _excerpt(data: bytes) -> str:
+    return data[:_EXCERPT].decode(errors="replace")

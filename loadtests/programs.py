@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -118,6 +117,6 @@ def _wait_until_ready(base: str) -> None:
         try:
             with urllib.request.urlopen(f"{base}/readyz", timeout=5):
                 return
-        except (urllib.error.URLError, TimeoutError):
+        except OSError:  # Also a connection that a program which is still starting has closed again.
             time.sleep(0.05)
     raise NotStarted(f"{base} is not ready after {_START_SECONDS} s.")

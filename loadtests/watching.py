@@ -64,8 +64,9 @@ async def _sample(base: str, watched: Watched) -> None:
                 async with session.get(f"{base}/metrics") as response:
                     if response.status == 200:
                         watched.add(await response.text())
-            except (aiohttp.ClientError, TimeoutError):
-                pass  # A sample less; what the load itself meets is counted with the requests.
+            except (aiohttp.ClientError, TimeoutError, ValueError):
+                # A sample less, also where a gateway answers with a page; what the load meets is counted by request.
+                pass
             await asyncio.sleep(_EVERY_SECONDS)
 
 

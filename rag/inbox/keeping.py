@@ -1,14 +1,17 @@
 """What waits in a folder inbox and what was given up, copied while workers go on, and brought back."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from rag.inbox.files import Name, write_durably
+from rag.inbox.files import Name
 
 # Twice, in the order in which entries move: one that moves meanwhile is met again, not missed.
 _STATES = ("queued", "processing", "dead") * 2
+ToRestore = tuple[Path, Path, Path]
+"""What is to be copied, the name under which nobody sees it, and the one that it takes in the end."""
 
 
 def copy_entries(root: Path, target: Path) -> None:
@@ -29,15 +32,14 @@ def copy_entries(root: Path, target: Path) -> None:
             taken.add(identity)
 
 
-def restore_entries(source: Path, root: Path) -> None:
+def entries_to_restore(source: Path, root: Path) -> Iterator[ToRestore]:
     """Those that are there already stay; a worker that sees an entry twice takes it in once."""
     for state in ("queued", "dead"):
-        (root / "incoming").mkdir(parents=True, exist_ok=True)
         (root / state).mkdir(parents=True, exist_ok=True)
         for path in _entries(source / state):
             target = root / state / path.name
             if not target.exists():
-                write_durably(root / "incoming" / path.name, target, path.read_bytes())
+                yield path, root / "incoming" / f"{path.name}.{os.getpid()}", target
 
 
 def _entries(folder: Path) -> Iterator[Path]:

@@ -53,6 +53,14 @@ def _copy_sparse(source: str, target: str) -> None:
         os.fsync(writer.fileno())
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """With its mode, on the disk when this returns; makes the folder where there is none."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def replace_text(path: Path, text: str) -> None:
     draft = path.with_suffix(".draft")
     with draft.open("w") as file:

@@ -6,6 +6,7 @@ import pytest
 
 from ingest.backup import back_up, restore
 from ingest.settings import Settings
+from rag.errors import Unavailable
 from rag.inbox.base import Upload
 from rag.inbox.folder import FolderInbox
 from rag.store.edge import open_edge_reader, open_edge_writer
@@ -14,6 +15,7 @@ from tests.contracts.store import EMBEDDER, OURS, point, put, texts
 from tests.faults.test_killed_migration import fill, killed
 
 _TEXTS = {f"text {n}" for n in range(6)}
+_OTHER_KEYS = '[{"since": "then"}]'
 
 
 @pytest.fixture
@@ -56,25 +58,62 @@ async def test_a_killed_backup_is_not_there_and_the_next_is_whole(tmp_path, fill
     [
         ("rag/store/copying.py:_copy_sparse", 5, False),
         ("ingest/contents.py:require_same", 1, True),
-        ("rag/inbox/keeping.py:restore_entries", 1, False),
+        ("rag/inbox/keeping.py:entries_to_restore", 1, False),
         ("rag/store/revisions.py:replace_by", 1, True),
         ("rag/store/revisions.py:_point_to", 2, False),
     ],
-    ids=["half copied", "copied", "files back", "inbox back", "not switched"],
+    ids=["half copied", "copied", "files beside", "all beside", "not switched"],
 )
-async def test_a_killed_restore_leaves_readers_what_they_saw_and_the_next_ends_it(tmp_path, filled, place, nth, is_new):
+async def test_a_killed_restore_leaves_all_as_it_was_and_the_next_ends_it(tmp_path, filled, place, nth, is_new):
     await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
     target = Settings(data_dir=tmp_path / "elsewhere")
     if not is_new:
-        async with open_edge_writer(target.store_dir, EMBEDDER) as writer:
-            await put(writer, OURS, [point("what was there")])
-            await writer.publish()
-    before = await seen(target.data_dir)
+        await fill_elsewhere(target)
+    before = await everything(target)
     told = () if is_new else ("--replace",)
     await killed(target.data_dir, place, nth, "restore", str(tmp_path / "backup"), *told)
-    assert await seen(target.data_dir) == before
+    assert await everything(target) == before
     restored = await restore(target, tmp_path / "backup", print, replace=not is_new)
     assert restored.same == len(restored.manifest.contents.asked) > 0
-    assert await seen(target.data_dir) == _TEXTS
-    assert (await FolderInbox(target.inbox_dir).statistics()).queued == 1
-    assert (target.data_dir / "keys.json").read_text() == "[]"
+    assert await everything(target) == (_TEXTS, "[]", 1)
+
+
+async def test_a_restore_killed_right_after_its_switch_is_ended_by_the_next(tmp_path, filled):
+    await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
+    target = Settings(data_dir=tmp_path / "elsewhere")
+    await fill_elsewhere(target)
+    # The pointer has moved, and nothing was renamed yet.
+    command = ("restore", str(tmp_path / "backup"), "--replace")
+    await killed(target.data_dir, "rag/store/revisions.py:_drop_all_but", 1, *command)
+    assert await everything(target) == (_TEXTS, _OTHER_KEYS, 0)
+    await restore(target, tmp_path / "backup", print, replace=True)
+    assert await everything(target) == (_TEXTS, "[]", 1)
+
+
+async def test_a_switch_that_fails_leaves_all_as_it_was(tmp_path, filled):
+    await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
+    target = Settings(data_dir=tmp_path / "elsewhere")
+    await fill_elsewhere(target)
+    before, files = await everything(target), sorted(target.data_dir.rglob("*"))
+    in_the_way = target.store_dir / "revisions" / "draft"
+    in_the_way.touch()
+    with pytest.raises(Unavailable, match="draft"):
+        await restore(target, tmp_path / "backup", print, replace=True)
+    assert await everything(target) == before
+    in_the_way.unlink()
+    left = {path.name for path in set(target.data_dir.rglob("*")) - set(files) if path.is_file()}
+    assert not left
+
+
+async def fill_elsewhere(target: Settings) -> None:
+    async with open_edge_writer(target.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("what was there")])
+        await writer.publish()
+    (target.data_dir / "keys.json").write_text(_OTHER_KEYS)
+
+
+async def everything(settings: Settings) -> tuple[set[str], str, int]:
+    """What readers see, the keys, and how many uploads wait."""
+    keys = settings.data_dir / "keys.json"
+    waiting = (await FolderInbox(settings.inbox_dir).statistics()).queued
+    return await seen(settings.data_dir), keys.read_text() if keys.exists() else "", waiting

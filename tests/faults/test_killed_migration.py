@@ -21,7 +21,7 @@ from tests.contracts.store import EMBEDDER, OURS, point, put, texts
 from tests.fakes.qdrant import QdrantServer, open_qdrant
 from tests.ingest.test_reindex import OTHER, other_embedder
 
-_REPLACE = f"{Path.replace.__code__.co_filename}:replace"
+REPLACE = f"{Path.replace.__code__.co_filename}:replace"
 _TEXTS = {f"text {n}" for n in range(6)}
 
 
@@ -91,7 +91,7 @@ async def test_a_killed_rollback_leaves_one_of_both_and_the_way_to_the_other(tmp
         await fill(writer)
     async with other_embedder() as embedder:
         await reindex(Settings(data_dir=tmp_path, embedder=embedder), print)
-    await killed(tmp_path, _REPLACE, 1, "reindex", "--rollback")
+    await killed(tmp_path, REPLACE, 1, "reindex", "--rollback")
     revisions = Revisions(tmp_path / "store")
     assert revisions.embedder() == OTHER
     revisions.roll_back()

@@ -115,6 +115,43 @@ async def test_a_broken_stream_and_one_without_end_have_failed():
     assert "0.3 s" in endless.reason
 
 
+async def test_what_keeps_a_connection_alive_is_no_event():
+    said = (event("token", text="Yes."), event("done", refused=False, usage={"completion_tokens": 1}))
+    alive = (b": ping\n\n", b"event: ping\n\n", b"data:\n\n", b"retry: 3000\n\n", b"\n\n")
+    plain = [(0.0, sent) for pair in zip(alive, (*said, *alive), strict=False) for sent in pair]
+    async with scripted(*plain) as url:
+        [seen] = (await run(url, [0.0])).observations
+    assert (seen.outcome, seen.reason, seen.tokens) == ("ok", "", 1)
+
+
+async def test_a_gateway_may_end_lines_and_cut_pieces_where_it_likes():
+    whole = (event("token", text="Yes.") + event("done", refused=False)).replace(b"\n", b"\r\n").replace(b": ", b":")
+    async with scripted(*((0.002, bytes([byte])) for byte in whole)) as url:
+        [seen] = (await run(url, [0.0])).observations
+    assert (seen.outcome, len(seen.contents)) == ("ok", 1)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"<html>", b'{"text": "half', b'{"text"}', b"[]", b"3", b'{"choices": null}', b'{"choices": [{}]}', b"\xff"],
+)
+async def test_events_that_are_none_of_an_answer_are_failures_with_a_reason(sent):
+    broken = b"data: " + sent + b"\n\n"
+    async with scripted((0.0, event("token", text="Half an ans")), (0.0, broken)) as url:
+        run_over = await run(url, [0.0, 0.1])
+    assert [seen.outcome for seen in run_over.observations] == ["failed", "failed"]
+    assert run_over.observations[0].reason == f"no event of an answer: {sent.decode(errors='replace')}"
+
+
+async def test_a_page_in_the_place_of_a_stream_is_a_failure_with_its_first_words():
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="<h1>Please log in</h1>\n\n", content_type="text/html")
+
+    async with serve("/v1/answers", page) as url:
+        [seen] = (await run(url, [0.0])).observations
+    assert (seen.outcome, seen.reason[:33]) == ("failed", "text/html: <h1>Please log in</h1>")
+
+
 async def test_a_service_that_is_not_there_is_a_failure():
     [seen] = (await run("http://127.0.0.1:9", [0.0])).observations
     assert seen.outcome == "failed"
