@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-_ON = 'job=~"$job",instance=~"$instance"'
+_ON = 'namespace=~"$namespace",job=~"$job",instance=~"$instance"'
 _DATASOURCE = {"type": "prometheus", "uid": "$datasource"}
 _COLUMNS = 24
 _ROW_HEIGHT = 8
@@ -112,22 +112,24 @@ def heat(histogram: str, *, exemplars: bool = False) -> list[Query]:
 
 def _variables() -> list[dict[str, Any]]:
     datasource = {"name": "datasource", "label": "Data Source", "type": "datasource", "query": "prometheus"}
-    jobs = _label_variable("job", "Job", "label_values(rag_build_info, job)")
-    instances = _label_variable("instance", "Instance", 'label_values(rag_build_info{job=~"$job"}, instance)')
-    return [datasource | {"refresh": 1, "hide": 0}, jobs, instances]
+    # Outside a cluster nothing has a namespace, so "All" takes what has none too.
+    namespaces = _label_variable("namespace", "Namespace", "", every=".*")
+    jobs = _label_variable("job", "Job", '{namespace=~"$namespace"}')
+    instances = _label_variable("instance", "Instance", '{namespace=~"$namespace",job=~"$job"}')
+    return [datasource | {"refresh": 1, "hide": 0}, namespaces, jobs, instances]
 
 
-def _label_variable(name: str, label: str, query: str) -> dict[str, Any]:
+def _label_variable(name: str, label: str, matchers: str, *, every: str = ".+") -> dict[str, Any]:
     return {
         "name": name,
         "label": label,
         "type": "query",
         "datasource": _DATASOURCE,
-        "query": {"query": query, "refId": name},
+        "query": {"query": f"label_values(rag_build_info{matchers}, {name})", "refId": name},
         "refresh": 2,
         "multi": True,
         "includeAll": True,
-        "allValue": ".+",
+        "allValue": every,
         "current": {"text": "All", "value": "$__all"},
         "sort": 1,
     }

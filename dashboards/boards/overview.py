@@ -40,7 +40,11 @@ def _burn(window: str) -> Panel:
         description="1: the budget lasts exactly 30 days. 14.4 over an hour pages, and so does 6 over six hours.",
         unit="none",
         queries=[
-            Query(f'{RATIO}{window}{{job=~"$job"}} / on (slo) group_left () (1 - slo:objective:ratio)', "{{slo}}"),
+            Query(
+                f'{RATIO}{window}{{namespace=~"$namespace",job=~"$job"}}'
+                " / on (namespace, slo) group_left () (1 - slo:objective:ratio)",
+                "{{slo}}",
+            ),
         ],
         thresholds=_BURN_COLOURS,
     )
@@ -85,7 +89,7 @@ _ALERTS = Panel(
     unit="none",
     kind="stat",
     width=8,
-    queries=[Query('count(ALERTS{alertstate="firing",job=~"$job|"}) or vector(0)', "firing")],
+    queries=[Query('count(ALERTS{alertstate="firing",namespace=~"$namespace",job=~"$job|"}) or vector(0)', "firing")],
     thresholds=((1.0, "red"),),
 )
 _UP = Panel(

@@ -124,14 +124,16 @@ BOARD = Board(
                     description="Population stability index by feature: below 0.1 is little, above 0.25 much. Nothing "
                     "where no reference was made (`python -m evals reference`).",
                     unit="none",
-                    queries=[Query("feature:rag_drift_psi:1d", "{{feature}}")],
+                    queries=[Query('feature:rag_drift_psi:1d{namespace=~"$namespace"}', "{{feature}}")],
                     thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
                 Panel(
                     title="A day's questions against last week's",
                     description="The same index, against the same day a week ago: what is new, whatever the reference.",
                     unit="none",
-                    queries=[Query("feature:rag_drift_psi_against_last_week:1d", "{{feature}}")],
+                    queries=[
+                        Query('feature:rag_drift_psi_against_last_week:1d{namespace=~"$namespace"}', "{{feature}}")
+                    ],
                     thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
                 Panel(
@@ -141,7 +143,11 @@ BOARD = Board(
                     unit="percentunit",
                     stacked=True,
                     queries=[
-                        Query('feature_bin:rag_drift_observations:share_1d{feature="nearest_questions"}', "bin {{bin}}")
+                        Query(
+                            "feature_bin:rag_drift_observations:share_1d"
+                            '{namespace=~"$namespace",feature="nearest_questions"}',
+                            "bin {{bin}}",
+                        )
                     ],
                 ),
                 Panel(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from dashboards.grafana import Panel, Query
 from dashboards.report.prometheus import Prometheus, Series, Span
 
-_EVERYTHING = ".+"
+# Outside a cluster nothing has a namespace.
+_EVERYTHING = {"$namespace": ".*", "$job": ".+", "$instance": ".+"}
 # As Grafana counts it: fewer samples make no rate.
 _SCRAPES_IN_A_RATE = 4
 _MOST_LINES = 12
@@ -57,7 +58,9 @@ def read_figure(prometheus: Prometheus, panel: Panel, span: Span, *, scrape_seco
 def _filled(query: Query, span: Span, scrape_seconds: float) -> str:
     """With what Grafana would put in for its variables."""
     window = max(_SCRAPES_IN_A_RATE * scrape_seconds, span.step + scrape_seconds)
-    text = query.text.replace("$job", _EVERYTHING).replace("$instance", _EVERYTHING)
+    text = query.text
+    for name, value in _EVERYTHING.items():
+        text = text.replace(name, value)
     return text.replace("$__rate_interval", f"{math.ceil(window)}s")
 
 

@@ -18,7 +18,9 @@ DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 DIAGNOSIS = DASHBOARDS.parent / "docs" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # What Grafana would put in; the range is short enough for a test's Prometheus.
-_VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "30s"}
+_VARIABLES = {"$namespace": ".*", "$job": ".+", "$instance": ".+", "$__rate_interval": "30s"}
+# What runbooks read of kube-state-metrics, which only a cluster has: series to its labels.
+KUBERNETES = {"kube_cronjob_status_last_successful_time": {"cronjob"}}
 _SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 _SELECTOR = re.compile(r"\b([a-zA-Z_]+[a-zA-Z_:0-9]*)(\{[^}]*\})?(?=[\s)\[*/+-]|$)")
 _WORDS = frozenset({"sum", "rate", "by", "le", "increase", "on", "and", "or", "max", "count", "time", "vector"}) | {
@@ -123,18 +125,20 @@ def diagnosis_expressions() -> list[Expression]:
 
 
 def emitted() -> set[str]:
-    """Names of the series that either process writes, and Prometheus's own."""
+    """Names of the series that either process writes, Prometheus's own, and what is read of kube-state-metrics."""
     families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]
-    return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS"}
+    return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS", *KUBERNETES}
 
 
 def labels_of(series: str) -> set[str]:
-    """Those that it has besides `job` and `instance`; a recorded one has them in its name, its rule and its sum."""
+    """Those beside `namespace`, `job` and `instance`; a recorded one has them in its name, its rule and its sum."""
     if ":" in series:
         written = [rule for _, rule in rules() if rule.get("record") == series]
         summed = Expression(place=series, text=" ".join(rule["expr"] for rule in written)).labels
         return summed.union(*(rule.get("labels", {}) for rule in written))
     if series == "ALERTS":
         return {"alertname", "alertstate"}.union(*(rule["labels"] for _, rule in rules() if "alert" in rule))
+    if series in KUBERNETES:
+        return KUBERNETES[series]
     collector = REGISTRY._names_to_collectors.get(series)
     return {*getattr(collector, "_labelnames", ()), *(["le"] if series.endswith("_bucket") else [])}

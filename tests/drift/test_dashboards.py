@@ -43,7 +43,7 @@ def test_no_expression_reads_what_nobody_emits(expression):
 
 @pytest.mark.parametrize("expression", _SHIPPED, ids=lambda it: it.place)
 def test_no_expression_asks_for_a_label_that_its_series_do_not_have(expression):
-    assert expression.labels <= {"job", "instance"}.union(*map(labels_of, expression.metrics))
+    assert expression.labels <= {"namespace", "job", "instance"}.union(*map(labels_of, expression.metrics))
 
 
 @pytest.mark.parametrize("histogram", [service.metrics.TIME_TO_FIRST_TOKEN, ingest.metrics.FRESHNESS])
@@ -61,13 +61,14 @@ def test_any_promise_that_the_program_accepts_is_a_boundary_too():
 
 
 @pytest.mark.parametrize("board", boards().values(), ids=boards())
-def test_a_board_is_filtered_by_datasource_job_and_instance_and_edited_in_its_source(board):
+def test_a_board_is_filtered_by_datasource_namespace_job_and_instance_and_edited_in_its_source(board):
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
     assert (variables["datasource"]["type"], variables["datasource"]["label"]) == ("datasource", "Data Source")
-    for name in ("job", "instance"):
+    # Nothing has a namespace outside a cluster.
+    for name, every in {"namespace": ".*", "job": ".+", "instance": ".+"}.items():
         variable = variables[name]
         assert variable["multi"]
-        assert (variable["allValue"], variable["refresh"]) == (".+", 2)
+        assert (variable["allValue"], variable["refresh"]) == (every, 2)
         assert variable["datasource"]["uid"] == "$datasource"
     assert board["editable"] is False
     assert board["uid"].startswith("groundwork-")
@@ -86,11 +87,12 @@ def test_a_panel_says_what_it_shows_and_in_which_unit(panel):
 @pytest.mark.parametrize("expression", _EXPRESSIONS, ids=lambda it: it.place)
 def test_an_expression_is_filtered_and_rates_over_the_interval_that_suits_the_scrape(expression):
     for selector in re.findall(r"(?<![:\w])(?:rag_\w+|process_\w+|python_\w+|up\b)(?:\{[^}]*\})?", expression.text):
-        assert 'job=~"$job"' in selector
-        assert 'instance=~"$instance"' in selector
+        for name in ("namespace", "job", "instance"):
+            assert f'{name}=~"${name}"' in selector
     # What is recorded has the labels that its name begins with, and of these a job may be chosen.
-    for selector in re.findall(r"\bjob:\w+:\w+(?:\{[^}]*\})?", expression.text):
-        assert 'job=~"$job"' in selector
+    for level, matchers in re.findall(r"\b(job|feature|feature_bin):\w+:\w+(\{[^}]*\})?", expression.text):
+        assert 'namespace=~"$namespace"' in matchers
+        assert level != "job" or 'job=~"$job"' in matchers
     assert not re.search(r"\$__interval\b", expression.text)
     for window in re.findall(r"\[([^\]]+)\]", expression.text):
         # A fixed window only where the title or the description names it.

@@ -1,7 +1,5 @@
 """Alerts: each fires when it should and not when it should not, and each leads to a page that says what to do."""
 
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -85,12 +83,3 @@ def test_every_runbook_is_an_alerts():
     pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
     # Nothing alerts whoever has lost a disk: they come to that page by themselves. BackupLate is a cluster's.
     assert pages - {"README", "restore", "BackupLate"} == set(NAMES)
-
-
-@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
-@pytest.mark.parametrize(("severity", "receiver"), [("page", "pager"), ("ticket", "tickets")])
-def test_who_is_called_is_decided_by_the_severity(severity, receiver):
-    config = DASHBOARDS / "alertmanager.yml"
-    run("amtool", "check-config", config)
-    routed = run("amtool", "config", "routes", "test", f"--config.file={config}", f"severity={severity}")
-    assert re.findall(r"\w+", routed) == [receiver]
