@@ -42,9 +42,9 @@ class Explanation:
         if self.answer.asked is None:
             return ()
         prompt = self.answer.asked.prompt
-        passages = sum(len(hit.chunk.passage) for hit in self.answer.material.hits)
-        within = min(passages, len(prompt.user))
-        lengths = {"system": len(prompt.system), "passages": within, "question": len(prompt.user) - within}
+        # A version of the prompt may leave them out.
+        passages = min(self.answer.asked.passages, len(prompt.user))
+        lengths = {"system": len(prompt.system), "passages": passages, "question": len(prompt.user) - passages}
         counted, whole = self.answer.usage, sum(lengths.values()) or 1
         return [
             PromptPart(
@@ -84,7 +84,9 @@ class Explanations:
         )
 
     def _keep(self, scope: Scope, answer: Answer) -> None:
-        near = nearness(answer.material.question, answer.material.hits)
+        # As they were found: what the model reads may have its neighbours around it.
+        found = [candidate.hit for candidate in answer.material.candidates if candidate.fate == "taken"]
+        near = nearness(answer.material.question, found)
         explanation = Explanation(answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=near)
         self._kept[scope.tenant, answer.id] = (time.monotonic(), explanation)
         self._forget_old()

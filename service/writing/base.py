@@ -41,6 +41,8 @@ class Asked:
 
     version: PromptVersion
     prompt: Prompt
+    passages: int
+    """Characters of the user's message that are passages or quotes."""
 
 
 Piece = str | Cited | Usage | Asked

@@ -5,7 +5,6 @@ from contextlib import aclosing
 
 from service.generation.base import Generator, Usage
 from service.prompting.base import PromptTemplate
-from service.prompting.filling import fill_rewrite
 from service.quoting import Sentence, is_supported, split_sentences
 from service.stopwatch import Stopwatch
 from service.writing.base import Asked, Material, Piece
@@ -29,9 +28,10 @@ class CheckedWriter:
     async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
         quotes = await self._quoter.pick(material)
         watch.lap("quote")
-        prompt = fill_rewrite(self._template, material.question, [quote.text for quote in quotes])
+        passages = " ".join(quote.text for quote in quotes)
+        prompt = self._template.fill(text=passages, question=material.question)
         watch.lap("prompt")
-        yield Asked(version=self._template.version, prompt=prompt)
+        yield Asked(version=self._template.version, prompt=prompt, passages=len(passages))
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:

@@ -1,12 +1,12 @@
 """The model writes and cites: for models that can be trusted to do both."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from rag.types import ScoredChunk
 from service.generation.base import Generator
 from service.prompting.base import PromptTemplate
-from service.prompting.filling import fill_answer
 from service.stopwatch import Stopwatch
 from service.writing.base import Asked, Cited, Material, Piece
 
@@ -26,9 +26,10 @@ class GenerateWriter:
 
     async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
         template = material.prompt or self._template
-        prompt = fill_answer(template, material.question, material.hits)
+        passages = _numbered(material.hits)
+        prompt = template.fill(passages=passages, question=material.question)
         watch.lap("prompt")
-        yield Asked(version=template.version, prompt=prompt)
+        yield Asked(version=template.version, prompt=prompt, passages=len(passages))
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:
@@ -38,3 +39,8 @@ class GenerateWriter:
         for number in sorted({int(found) for found in _MARKER.findall(text)}):
             if 1 <= number <= len(material.hits):
                 yield Cited(number=number)
+
+
+def _numbered(hits: Sequence[ScoredChunk]) -> str:
+    """From 1, in the order given."""
+    return "\n\n".join(f"[{number}] {hit.chunk.passage}" for number, hit in enumerate(hits, start=1))

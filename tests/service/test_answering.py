@@ -74,6 +74,14 @@ async def test_quoting_asks_no_model_and_marks_the_words(filled):
     assert answer.prompt is None
 
 
+@pytest.mark.parametrize(("mode", "around"), [("generate", "\n\nQuestion: "), ("checked", "Text: \nQuestion: ")])
+async def test_it_is_known_how_much_of_the_prompt_is_passages_or_quotes(filled, mode, around):
+    async with answerer(filled, ModelServer(["In March 1932 [1]."])) as answering_with:
+        *_, answer = await events_of(answering_with, mode)
+    assert answer.asked.passages > len("The old bridge was opened to traffic in March 1932.") - 1
+    assert len(answer.asked.prompt.user) - answer.asked.passages == len(around + QUESTION)
+
+
 async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):
     question = "The old bridge was opened to traffic in March 1932"
     async with answerer(filled, ModelServer([])) as answering_with:

@@ -1,14 +1,18 @@
 """What is kept about answers: for whom, for how long, and how many."""
 
+from dataclasses import replace
+
 import pytest
 
 from rag.errors import NotFound
 from rag.types import EmbedderIdentity, Scope
 from service.answering import Inquiry
+from service.diversity import Candidate
 from service.drafting import Answer
 from service.explaining import Explanations
 from service.generation.base import Prompt, Usage
 from service.prompting.base import PromptVersion
+from service.retrieval import nearness
 from service.settings import ExplanationSettings
 from service.writing.base import Asked, Material
 from tests.contracts.store import direction
@@ -74,15 +78,24 @@ async def test_nothing_is_kept_where_nothing_shall_be(settings):
 
 
 async def test_the_tokens_of_a_prompt_are_shared_out_by_length():
-    passage = hit("In 1932.").chunk.passage
-    asked = Asked(version=VERSION, prompt=Prompt(system="x" * 40, user=passage.ljust(60)))
+    asked = Asked(version=VERSION, prompt=Prompt(system="x" * 40, user="y" * 60), passages=20)
     usage = Usage(prompt_tokens=50, completion_tokens=4)
     explanations = await kept(answer("a", usage=usage, asked=asked), answer("b", asked=asked), answer("c"))
     parts = explanations.explain(OURS, "a").prompt_parts
     assert [(part.name, part.characters, part.tokens) for part in parts] == [
         ("system", 40, 20),
-        ("passages", len(passage), len(passage) // 2),
-        ("question", 60 - len(passage), 30 - len(passage) // 2),
+        ("passages", 20, 10),
+        ("question", 40, 20),
     ]
     assert [part.tokens for part in explanations.explain(OURS, "b").prompt_parts] == [None] * 3
     assert explanations.explain(OURS, "c").prompt_parts == ()
+
+
+async def test_the_nearness_is_that_of_the_passages_as_they_were_found():
+    found, read = hit("The pump.", similarity=0.4), hit("The pump needs oil. Which one is on its lid.", similarity=0.4)
+    passed_over = hit("Which oil does the pump need?", similarity=0.9)
+    candidates = [Candidate(hit=found, fate="taken"), Candidate(hit=passed_over, fate="beyond_limit")]
+    question = "Which oil does the pump need?"
+    material = Material(question=question, vector=direction(0), hits=[read], candidates=candidates)
+    explanations = await kept(replace(answer("a"), material=material))
+    assert explanations.explain(OURS, "a").nearness == nearness(question, [found]) != nearness(question, [read])
