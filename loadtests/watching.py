@@ -33,8 +33,7 @@ class Watched:
             for sample in family.samples:
                 gate = sample.labels.get("gate", "")
                 if sample.name == _IN_FLIGHT:
-                    # The request for these metrics is one of them.
-                    self.in_flight.append(sample.value - 1)
+                    self.in_flight.append(sample.value)
                 elif sample.name == _DEPTH:
                     self.deepest[gate] = max(self.deepest.get(gate, 0.0), sample.value)
                 elif sample.name == _CAPACITY:

@@ -20,7 +20,9 @@ REQUEST_DURATION = Histogram(
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 40),
 )
-INFLIGHT = Gauge("rag_inflight_requests", "Requests that have not been answered to the end.")
+INFLIGHT = Gauge(
+    "rag_inflight_requests", "Requests that have not been answered to the end; those for probes and metrics are none."
+)
 TIME_TO_FIRST_TOKEN = Histogram(
     "rag_time_to_first_token_seconds",
     "From the request's arrival to the first byte of answer text: what the user waits, every stage included.",

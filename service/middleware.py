@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import cache
 
 import structlog
@@ -29,7 +30,8 @@ _QUESTION_BYTES = 100_000
 _UNMATCHED = "unmatched"
 # A waiting room was full: the user got no answer, whoever sent too many.
 _OVERLOADED = 429
-_UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})
+# Who watches is no user, and must not find itself at work.
+_WATCHED_BY = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def declare_routes(paths: Iterable[str]) -> None:
@@ -64,7 +66,8 @@ class RequestTelemetry:
                 headers.update(_SECURITY_HEADERS)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id), INFLIGHT.track_inprogress():
+        inside = nullcontext() if scope["path"] in _WATCHED_BY else INFLIGHT.track_inprogress()
+        with structlog.contextvars.bound_contextvars(request_id=request_id), inside:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
@@ -103,7 +106,7 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", _UNMATCHED)
     _requests(route, "error" if scope["state"].get("broken") else _outcome(status)).inc()
     _duration(route).observe(seconds, exemplar())
-    if scope["path"] not in _UNLOGGED:
+    if scope["path"] not in _WATCHED_BY:
         log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 

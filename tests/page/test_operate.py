@@ -24,7 +24,7 @@ def _own_metrics():
     metrics.DRIFT_OBSERVATIONS.clear()
     metrics.DRIFT_REFERENCE_RATIO.clear()
     metrics.DRIFT_REFERENCE_QUESTIONS.clear()
-    metrics.INFLIGHT.set(1)
+    metrics.INFLIGHT.set(0)
     # Gates of tests that ran in this process before.
     rag.metrics.GATE_DEPTH.clear()
     rag.metrics.GATE_CAPACITY.clear()
@@ -88,7 +88,7 @@ async def test_stages_outcomes_gates_refusals_and_documents_are_told(page: Page,
     metrics.REQUESTS.labels("/metrics", "ok").inc(100)
     metrics.ANSWERS.labels("quote").inc(3)
     metrics.ANSWERS.labels("refused").inc(1)
-    metrics.INFLIGHT.set(5)
+    metrics.INFLIGHT.set(4)
     await look_again(page)
 
     assert await now(page, "Time by stage", "embed") == pytest.approx(0.1, rel=0.1)

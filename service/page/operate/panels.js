@@ -58,10 +58,10 @@ export const PANELS = [
   },
   {
     title: "Requests in flight",
-    tells: "Not yet answered to the end; this page’s own look is not counted. It climbs when answers come slower than questions.",
+    tells: "Not yet answered to the end. It climbs when answers come slower than questions.",
     nothing: "Not told",
     unit: COUNT,
-    read: ({ now }) => mapped(valuesOf(now, "rag_inflight_requests"), (_, value) => ["in flight", Math.max(0, value - 1)]),
+    read: ({ now }) => mapped(valuesOf(now, "rag_inflight_requests"), (_, value) => ["in flight", value]),
   },
   {
     title: "How full the gates are",
