@@ -41,7 +41,7 @@ def said(tmp_path_factory) -> str:
     _change(base / "worker.yaml", "progressDeadlineSeconds", "progressDeadlineSecondz")
     _change(base / "network.yaml", "kind: NetworkPolicy\n", "kind:  NetworkPolicy\n")
     _change(copy / "deploy/k8s/components/autoscaling/scaling.yaml", "minReplicaCount: 1", "minReplicaCount: one")
-    _change(copy / "dashboards/kubernetes/rules.yaml", "expr: up{", "expr: up{{")
+    _change(copy / "dashboards/kubernetes/rules.yaml", "(up{", "(up{{")
     subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
     subprocess.run(["git", "add", "."], cwd=copy, check=True)
     command = [str(_TOOLS / "bin" / "python"), str(copy / "deploy" / "check" / "check.py")]
