@@ -39,22 +39,30 @@ class Knee:
 
     @property
     def faults(self) -> list[str]:
-        """What a service must not do when far more is offered than it can serve."""
-        return faults_of(self.beyond) if self.beyond else ["not even the first step held"]
+        """What a service must not do when far more is offered than it can serve, or holding nothing at all."""
+        if not self.beyond:
+            return ["not even the first step held"]
+        return [f"at {BEYOND} x the knee: {fault}" for fault in faults_of(self.beyond)]
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why a step says nothing of the service; as each of them led the search, neither does the knee."""
+        return [
+            f"at {step.configuration['rate']:.1f}/s: {reason}"
+            for step in (*self.steps, *([self.beyond] if self.beyond else []))
+            for reason in step.invalid
+        ]
 
     @property
     def is_good(self) -> bool:
-        return not self.faults
+        return not self.faults and not self.doubts
 
     @property
     def verdict(self) -> str:
         found = f"The knee: {self.rate:.1f} requests a second."
-        doubts = [
-            f"INVALID at {step.configuration['rate']:.1f}/s: {reason}"
-            for step in (*self.steps, *([self.beyond] if self.beyond else []))
-            for reason in step.invalid
-        ]
-        faults = [f"FAULT at {BEYOND} x the knee: {fault}" for fault in self.faults]
+        if self.rate and all(holds(step, self.objectives) for step in self.steps):
+            found = f"The knee is beyond {self.rate:.1f} requests a second, the last step that --most allows."
+        doubts, faults = [f"INVALID {doubt}" for doubt in self.doubts], [f"FAULT: {fault}" for fault in self.faults]
         return "\n".join([found, *doubts, *faults])
 
     def to_table(self) -> str:
@@ -68,6 +76,7 @@ class Knee:
             "knee": self.rate,
             "steps": [step.to_json() for step in self.steps],
             "beyond": self.beyond.to_json() if self.beyond else None,
+            "valid": not self.doubts,
             "faults": self.faults,
         }
 
@@ -93,7 +102,9 @@ class Knee:
 
 
 async def find_knee(measure: Measure, objectives: Objectives, *, start: float, most: float) -> Knee:
-    """Stops at `most` requests a second even where all is well."""
+    """Stops at `most` requests a second even where all is well; raises `ValueError` where it may not even start."""
+    if start > most:
+        raise ValueError(f"the first rate (--start {start:g}) is above the last (--most {most:g})")
     steps: list[Result] = []
 
     async def holds_at(rate: float) -> bool:

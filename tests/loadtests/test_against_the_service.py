@@ -114,7 +114,8 @@ def test_beyond_the_knee_the_rest_is_refused_and_what_is_taken_is_not_slower(dat
     # Two answers at once, half a second each: 4 a second cannot be passed.
     assert 0 < found["knee"] <= 4, run.stdout
     assert found["faults"] == [], run.stdout
-    assert run.returncode == 0
+    # On a busy machine the client may be late, and then it has to say so.
+    assert run.returncode == (0 if found["valid"] else 1)
     beyond = found["beyond"]
     assert beyond["figures"]["refused"] > 0
     assert beyond["figures"]["refused_without_retry_after"] == 0

@@ -1,6 +1,7 @@
 """The search itself, over a service that is a formula; `test_against_the_service.py` has a real one."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,7 @@ async def test_the_gap_between_what_held_and_what_did_not_is_halved():
     assert [one.configuration["rate"] for one in knee.steps] == sorted(asked[:-1])
     assert knee.beyond.figures.refused > 0
     assert knee.is_good
+    assert knee.verdict == "The knee: 30.4 requests a second."
 
 
 async def test_a_service_that_holds_nothing_has_no_knee_and_is_not_loaded_further():
@@ -58,14 +60,30 @@ async def test_a_service_that_holds_nothing_has_no_knee_and_is_not_loaded_furthe
     knee = await find_knee(measure, OBJECTIVES, start=8, most=500)
     assert (knee.rate, knee.beyond, next(asked)) == (0.0, None, 1)
     assert not knee.is_good
-    assert "not even the first step held" in knee.verdict
+    assert "FAULT: not even the first step held" in knee.verdict
 
 
-async def test_the_search_stops_at_the_most():
+@pytest.mark.parametrize("at", [8, 40.5, BEYOND * 30.375], ids=["what held", "what did not", "far beyond"])
+async def test_a_knee_whose_client_was_the_bottleneck_is_none(at):
+    async def measure(rate: float) -> Result:
+        return replace(step(rate, serves=30), invalid=["requests were sent late"] if rate == at else [])
+
+    knee = await find_knee(measure, OBJECTIVES, start=8, most=500)
+    assert knee.faults == []
+    assert not knee.is_good
+    assert not knee.to_json()["valid"]
+    assert f"INVALID at {at:.1f}/s: requests were sent late" in knee.verdict
+
+
+async def test_the_search_stops_at_the_most_and_says_that_this_is_no_knee():
     async def measure(rate: float) -> Result:
         return step(rate, serves=1000)
 
-    assert (await find_knee(measure, OBJECTIVES, start=8, most=20)).rate == 18
+    knee = await find_knee(measure, OBJECTIVES, start=8, most=20)
+    assert knee.rate == 18
+    assert "The knee is beyond 18.0 requests a second" in knee.verdict
+    with pytest.raises(ValueError, match=r"--start 21\) is above the last \(--most 20"):
+        await find_knee(measure, OBJECTIVES, start=21, most=20)
 
 
 @pytest.mark.parametrize(
