@@ -16,6 +16,7 @@ class Users:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     cpu_seconds: float
+    cpu_seconds_per_token: float
     utilization: float
     waiting: int
 

@@ -79,8 +79,7 @@ def plan(users: int, chunks: int, inputs: Inputs) -> Plan:
     """Everything is at its busiest hour; whoever asks less at night pays for that too."""
     rate = users / inputs.users.seconds_between_questions
     is_alone = users == 1
-    service = inputs.service
-    replicas = max(1 if is_alone else 2, math.ceil(rate * service.cpu_seconds / service.utilization))
+    replicas = max(1 if is_alone else 2, math.ceil(rate * answer_seconds(inputs) / inputs.service.utilization))
     nodes = _plan_nodes(chunks, rate, inputs, is_alone=is_alone)
     gpus, held, first = (0, 0.0, 0.0) if is_alone else _plan_model(rate, inputs)
     slots = math.ceil(gpus * inputs.model.slots / replicas)
@@ -102,6 +101,11 @@ def plan(users: int, chunks: int, inputs: Inputs) -> Plan:
         refused=refused,
         cost=hourly / (rate * 3600) * 1000,
     )
+
+
+def answer_seconds(inputs: Inputs) -> float:
+    """Of the service's processor, for one answer: its pieces are sent on one by one."""
+    return inputs.service.cpu_seconds + inputs.model.answer_tokens * inputs.service.cpu_seconds_per_token
 
 
 def bytes_in_memory(inputs: Inputs, *, quantized: bool) -> int:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from loadtests.capacity import CHUNKS, USERS, to_table
 from loadtests.checking import check
 from loadtests.inputs import SHIPPED, Inputs
-from loadtests.planning import plan
+from loadtests.planning import answer_seconds, plan
 from loadtests.queueing import Gate, erlang_b, erlang_c, predict, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -119,9 +120,24 @@ def test_what_is_kept_in_memory_fits_and_cores_and_slots_suffice(users, chunks):
     made = plan(users, chunks, INPUTS)
     if made.nodes.count:
         assert made.nodes.memory_gib <= made.nodes.count * made.nodes.gib * INPUTS.store.usable
-    assert made.rate * INPUTS.service.cpu_seconds <= made.replicas * INPUTS.service.utilization
+    assert made.rate * answer_seconds(INPUTS) <= made.replicas * INPUTS.service.utilization
     assert made.refused < 0.001
     assert made.slots * made.replicas >= made.gpus * INPUTS.model.slots
+
+
+def test_an_answer_takes_of_the_processor_what_was_measured_of_its_length():
+    """In one piece, and in 64 with 16 streams: docs/load.md."""
+    measured = (ROOT / "docs" / "load.md").read_text()
+    whole = float(re.search(r"in one piece takes (\d+) ms", measured)[1])
+    [row] = re.findall(r"^\| 16 \|.* ([\d.]+) / ([\d.]+) / ([\d.]+) ms \|$", measured, re.MULTILINE)
+    for tokens, said in ((1, whole), (64, float(row[1]))):
+        planned = replace(INPUTS, model=replace(INPUTS.model, answer_tokens=tokens))
+        assert answer_seconds(planned) * 1000 == pytest.approx(said, abs=1)
+
+
+def test_longer_answers_take_more_replicas():
+    longer = replace(INPUTS, model=replace(INPUTS.model, answer_tokens=2 * INPUTS.model.answer_tokens))
+    assert plan(10_000, 10**6, longer).replicas > 1.5 * plan(10_000, 10**6, INPUTS).replicas
 
 
 def test_prices_are_inputs():
