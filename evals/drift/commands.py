@@ -67,7 +67,12 @@ def add_commands(commands: Commands) -> None:
     found.add_argument("--unchanged", type=int, default=600, help="days without one, of each base (default: 600)")
     found.add_argument("--only", nargs="*", help="measure these conditions and report nothing, such as scifact@0")
     found.add_argument("--evidently", type=Path, help="python of its environment (default: make setup-evidently's)")
-    found.add_argument("--out", type=Path, default=Path(".eval/drift"), help="default: %(default)s")
+    found.add_argument(
+        "--out",
+        type=Path,
+        default=Path(".eval/drift"),
+        help="what it holds is not measured again",
+    )
     found.set_defaults(run=_power)
 
 
@@ -110,14 +115,15 @@ def _documents(arguments: argparse.Namespace, settings: Settings) -> None:
         return
     before = read_snapshot(arguments.against) if arguments.against else asyncio.run(read_previous(settings))
     growth = compare_snapshots(before, now)
-    found = growth.to_json()
     print(f"{growth.added} passages added, {growth.removed} removed, {growth.kept} kept")
     print(f"{growth.unknown_words:.1%} of the collection's words are new")
-    print(f"The new ones are {'unlike' if found['drifted'] else 'like'} those before: p = {growth.shift.p_value:.4f}, ")
-    print(f"AUC {growth.separation.auc:.3f}, MMD² {growth.shift.mmd:.5f}, PSI {growth.psi:.3f}. Strangest first:")
+    likeness = "are unlike those before" if growth.drifted else "are not shown to be unlike those before"
+    print(f"The {growth.documents} documents that came in or changed {likeness}: p = {growth.shift.p_value:.4f},")
+    print(f"AUC {growth.separation.auc:.3f}, MMD² {growth.shift.mmd:.5f}, PSI {growth.psi:.3f}", end=" ")
+    print(f"(of chance alone {growth.psi_by_chance:.3f} on average). Strangest first:")
     print("\n".join(f"- {uri}" for uri in growth.strangest))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        arguments.json.write_text(json.dumps(growth.to_json(), indent=1), encoding="utf-8")
 
 
 def _power(arguments: argparse.Namespace, settings: Settings) -> None:

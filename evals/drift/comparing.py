@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.drift.samples import Sample
-from evals.drift.testing import Separation, Shift, measure_shift, separate
+from evals.drift.testing import PERMUTATIONS, Separation, Shift, measure_shift, separate
 from rag.errors import InvalidInput
 from service.drift.base import OF_THE_ANSWER, OF_THE_VECTOR, Feature
-from service.drift.bins import psi
+from service.drift.bins import Bins, psi
 from service.drift.reference import FEWEST_QUESTIONS, Reference, build_reference, nearest_among
 
 FALSE_ALARMS = 0.01
 """Of a day on which nothing changed."""
 LOOKS = 5
 """Times a day that somebody asks."""
+_MOST_LOOKS = round(FALSE_ALARMS * (PERMUTATIONS + 1))
 _UNUSUAL = 0.98
 
 
@@ -28,7 +29,7 @@ class FeatureShift:
     feature: str
     psi: float
     by_chance: float
-    """What is to be expected where nothing has changed: (bins - 1) (n + m) / (n m)."""
+    """What is to be expected where nothing has changed."""
 
     def to_row(self) -> str:
         return f"| {self.feature} | {self.psi:.3f} | {self.by_chance:.3f} |"
@@ -66,6 +67,8 @@ class Comparison:
 
 def compare_samples(reference: Sample, current: Sample, *, looks: int = LOOKS) -> Comparison:
     """With more looks a day each must be surer, so that one day's false alarms stay 1 %. Raises `InvalidInput`."""
+    if not 1 <= looks <= _MOST_LOOKS:
+        raise InvalidInput(f"{looks} looks a day: there may be 1 to {_MOST_LOOKS}, as p is never below 1 in 10,000.")
     for sample in (reference, current):
         if len(sample.observations) < FEWEST_QUESTIONS:
             raise InvalidInput(f"{len(sample.observations)} questions are too few: {FEWEST_QUESTIONS} on either side.")
@@ -98,9 +101,14 @@ def _features(reference: Sample, current: Sample) -> list[FeatureShift]:
     shifts = []
     for feature, found in values.items():
         bins = kept.bins[feature]
-        by_chance = (len(bins.ratios) - 1) * (len(found) + bins.count) / (len(found) * bins.count)
+        by_chance = psi_by_chance(bins, len(found))
         shifts.append(FeatureShift(feature=feature, psi=psi(bins.shares(found), bins.ratios), by_chance=by_chance))
     return shifts
+
+
+def psi_by_chance(bins: Bins, count: int) -> float:
+    """The mean PSI of so many values where nothing has changed: (bins - 1) (n + m) / (n m)."""
+    return (len(bins.ratios) - 1) * (count + bins.count) / (count * bins.count)
 
 
 def _values(kept: Reference, current: Sample) -> Mapping[Feature, Sequence[float]]:

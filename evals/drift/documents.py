@@ -1,4 +1,8 @@
-"""Whether what came into a collection is unlike what was there: against the previous revision, or a snapshot."""
+"""Whether what came into a collection is unlike what was there: against the previous revision, or a snapshot.
+
+A document counts once, as the mean of its passages. Passages of one document are alike, so a test of single passages
+would call every growth a change: its permutations take them to be independent.
+"""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -8,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.drift.comparing import FALSE_ALARMS
+from evals.drift.comparing import FALSE_ALARMS, psi_by_chance
 from evals.drift.testing import Separation, Shift, measure_shift, separate
 from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
@@ -19,12 +23,23 @@ from rag.store.revisions import Revisions
 from rag.store.shard import Shard, to_point
 from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
 from service.drift.bins import cut_bins, psi
-from service.drift.reference import FEWEST_QUESTIONS, MOST_QUESTIONS, UNREADABLE, Vectors, nearest_among, word_key
+from service.drift.reference import (
+    FEWEST_QUESTIONS,
+    MOST_QUESTIONS,
+    UNREADABLE,
+    Vectors,
+    nearest_among,
+    word_key,
+    write_arrays,
+)
 from service.quoting import matter_of
 from service.settings import Settings
 
 _SEED = 28
 _SHOWN = 10
+_FEWEST_OLD = FEWEST_QUESTIONS
+# Chance puts these last among 25 once in 53,130 permutations: enough to be sure of something.
+_FEWEST_NEW = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,26 +57,36 @@ class Snapshot:
 class Growth:
     """What came in against what was there."""
 
+    documents: int
+    """Those that have a passage which was not there: new ones, and changed ones as they are now."""
     added: int
+    """Passages, as the two below."""
     removed: int
     kept: int
     shift: Shift
     separation: Separation
     psi: float
-    """Of the cosine to the five nearest passages that were there."""
+    """Of the cosine to the five nearest documents that were there."""
+    psi_by_chance: float
+    """What is to be expected where nothing has changed."""
     unknown_words: float
     """Share of the collection's words that it did not have before."""
     strangest: tuple[str, ...]
-    """Documents whose new passages are farthest from what was there."""
+    """Documents that came in and are farthest from what was there."""
+
+    @property
+    def drifted(self) -> bool:
+        return self.shift.p_value <= FALSE_ALARMS
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "drifted": self.shift.p_value <= FALSE_ALARMS,
+            "drifted": self.drifted,
             "auc": self.separation.auc,
             "auc_interval": list(self.separation.interval),
             "mmd": self.shift.mmd,
             "p_value": self.shift.p_value,
             "psi": self.psi,
+            "documents": self.documents,
             "added": self.added,
             "removed": self.removed,
             "kept": self.kept,
@@ -74,23 +99,30 @@ def compare_snapshots(before: Snapshot, now: Snapshot) -> Growth:
     if before.embedder != now.embedder:
         raise InvalidInput("Another embedder has filled the collection since: its vectors do not compare.")
     added = [name for name in now.vectors if name not in before.vectors]
-    if min(len(added), len(before.vectors)) < FEWEST_QUESTIONS:
-        raise InvalidInput(f"{len(added)} passages came to {len(before.vectors)}: too few to compare.")
-    new_names = _some(added)
-    new = np.stack([now.vectors[name] for name in new_names])
-    old = np.stack([before.vectors[name] for name in _some(list(before.vectors))])
-    nearness = nearest_among(new, old, same=False)
-    bins = cut_bins(nearest_among(old, old, same=True))
-    by_strangeness = [new_names[index].rpartition("\n")[0] for index in np.argsort(nearness)]
+    came, there = {_document_of(name) for name in added}, _by_document(before)
+    if len(came) < _FEWEST_NEW or len(there) < _FEWEST_OLD:
+        raise InvalidInput(
+            f"{len(came)} documents came in or changed, and {len(there)} were there: too few to tell a change from "
+            f"chance. It takes {_FEWEST_NEW} that came and {_FEWEST_OLD} that were there."
+        )
+    # Whole documents on both sides: the mean of a few passages lies farther out than that of many.
+    new = _some({document: vector for document, vector in _by_document(now).items() if document in came})
+    old = _some(there)
+    new_vectors, old_vectors = np.stack(list(new.values())), np.stack(list(old.values()))
+    nearness = nearest_among(new_vectors, old_vectors, same=False)
+    bins = cut_bins(nearest_among(old_vectors, old_vectors, same=True))
+    names = list(new)
     return Growth(
+        documents=len(came),
         added=len(added),
         removed=sum(name not in now.vectors for name in before.vectors),
         kept=len(now.vectors) - len(added),
-        shift=measure_shift(old, new),
-        separation=separate(old, new),
+        shift=measure_shift(old_vectors, new_vectors),
+        separation=separate(old_vectors, new_vectors),
         psi=psi(bins.shares(nearness), bins.ratios),
+        psi_by_chance=psi_by_chance(bins, len(new)),
         unknown_words=len(now.words - before.words) / max(len(now.words), 1),
-        strangest=tuple(dict.fromkeys(name.partition("\n")[2] for name in by_strangeness))[:_SHOWN],
+        strangest=tuple(names[index].partition("\n")[2] for index in np.argsort(nearness)[:_SHOWN]),
     )
 
 
@@ -122,9 +154,11 @@ async def read_previous(settings: Settings) -> Snapshot:
 
 
 def write_snapshot(snapshot: Snapshot, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Raises `InvalidInput` for an empty collection."""
+    if not snapshot.vectors:
+        raise InvalidInput("There are no passages to keep a snapshot of: ingest something first.")
     header = {"embedder": asdict(snapshot.embedder), "names": list(snapshot.vectors)}
-    np.savez_compressed(
+    write_arrays(
         path,
         header=np.array(json.dumps(header)),
         vectors=np.stack(list(snapshot.vectors.values())).astype(np.float16),
@@ -162,8 +196,22 @@ async def _collect(embedder: EmbedderIdentity, points: Mapping[str, AsyncIterato
     return Snapshot(embedder=embedder, vectors=vectors, words=frozenset(word_key(word) for word in words))
 
 
-def _some(names: list[str]) -> list[str]:
-    if len(names) <= MOST_QUESTIONS:
-        return names
+def _document_of(name: str) -> str:
+    return name.rpartition("\n")[0]
+
+
+def _by_document(snapshot: Snapshot) -> dict[str, Vector]:
+    """The mean of each one's passages, of norm 1."""
+    passages: dict[str, list[Vector]] = {}
+    for name, vector in snapshot.vectors.items():
+        passages.setdefault(_document_of(name), []).append(vector)
+    means = {document: np.mean(vectors, axis=0) for document, vectors in passages.items()}
+    return {document: mean / np.linalg.norm(mean) for document, mean in means.items()}
+
+
+def _some(documents: dict[str, Vector]) -> dict[str, Vector]:
+    if len(documents) <= MOST_QUESTIONS:
+        return documents
+    names = list(documents)
     chosen = np.random.default_rng(_SEED).choice(len(names), MOST_QUESTIONS, replace=False)
-    return [names[index] for index in chosen]
+    return {names[index]: documents[names[index]] for index in chosen}

@@ -1,7 +1,8 @@
 """How good the detectors are: false alarms of a day without a change, power and delay with one, over real questions.
 
 A day is 500 questions, looked at five times: after 50, 100, 200, 350 and 500. A detector's alarm is its first look
-above"""
+above its threshold; a day without a change that has one is a false alarm.
+"""
 
 import json
 import subprocess

@@ -9,7 +9,6 @@ from rag.embedding.factory import open_embedder
 from rag.errors import GroundworkError
 from rag.http import open_session
 from rag.store.base import StoreReader
-from rag.store.factory import open_reader
 from rag.types import Scope
 from service.answering import Inquiry
 from service.drift.base import Observation
@@ -34,8 +33,8 @@ async def refer_to(source: str, settings: Settings, *, tenant: str) -> Reference
     """Of questions, each asked once; or of a window that the service has kept. Raises `InvalidInput`."""
     if is_kept(source):
         [sample] = await read_samples([source], settings)
-        async with open_reader(settings.store, sample.embedder, root=settings.store_dir) as store:
-            return build_reference(sample.observations, sample.embedder, await read_vocabulary(store))
+        # Without a vocabulary: windows do not hold which words the collection of their day did not have.
+        return build_reference(sample.observations, sample.embedder)
     return await refer_to_questions(read_questions(Path(source)), settings, tenant=tenant)
 
 

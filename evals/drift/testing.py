@@ -25,7 +25,11 @@ _TAILS = (0.02, 0.05, 0.1, 0.2, 0.35)
 _NEIGHBOURS = 0.05
 _FEWEST_NEIGHBOURS = 5
 _SYMMETRIC = 1e-3
+# Squared distance of a text from itself, as halves of floats and batches round it.
+_SAME = 1e-4
 _FOLDS = 5
+# Instead of a division by zero, where all questions are one and the same.
+_NOTHING = 1e-12
 _NORMAL_95 = 1.959964
 
 
@@ -34,8 +38,8 @@ class Shift:
     """What the test says."""
 
     mmd: float
-    """The unbiased MMD² of Gretton et al. (2012), Gaussian kernel as wide as the median distance; about 0 without a
-    shift, and as often below it as above."""
+    """The unbiased MMD² of Gretton et al. (2012), Gaussian kernel as wide as the median distance of what differs; about
+    0 without a shift, and as often below it as above."""
     strangers: float
     """By how many standard deviations more of the strangest are the current sample's than chance would have it."""
     score: float
@@ -103,7 +107,9 @@ def _labels(references: int, currents: int, permutations: int) -> npt.NDArray[np
 def _mmds(cosines: Vectors, labels: npt.NDArray[np.float32]) -> Array:
     """MMD² under each column of labels."""
     distances = np.maximum(2 - 2 * cosines, 0)
-    kernel = np.exp(-distances / np.median(distances))
+    # Of those that differ: where one question makes most of both samples, the median of all is nothing.
+    apart = distances[distances > _SAME]
+    kernel = np.exp(-distances / np.median(apart)) if apart.size else np.ones_like(distances)
     np.fill_diagonal(kernel, 0)
     current = float(labels[:, 0].sum())
     reference = len(labels) - current
@@ -167,10 +173,10 @@ def _discriminate(vectors: Array, is_current: npt.NDArray[np.bool_], held_out: A
     current, reference = vectors[is_current], vectors[~is_current]
     covariance = (np.cov(current, rowvar=False) + np.cov(reference, rowvar=False)) / 2
     # As much of a sphere as of the samples: a few hundred questions do not know hundreds of directions.
-    covariance += np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
+    covariance += np.eye(len(covariance)) * max(np.trace(covariance) / len(covariance), _NOTHING)
     direction = np.linalg.solve(covariance, current.mean(axis=0) - reference.mean(axis=0))
     middle = (current.mean(axis=0) + reference.mean(axis=0)) / 2
-    scores: Array = (held_out - middle) @ direction / np.sqrt(direction @ covariance @ direction)
+    scores: Array = (held_out - middle) @ direction / max(np.sqrt(direction @ covariance @ direction), _NOTHING)
     return scores
 
 

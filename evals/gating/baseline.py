@@ -60,8 +60,8 @@ class Verdict:
 def judge(accepted: Baseline, now: Mapping[str, Scores]) -> list[Verdict]:
     """Every metric of either side, over the questions that were asked on both."""
     shared = _asked(now) & _asked({name: metric.scores for name, metric in accepted.metrics.items()})
-    names = dict.fromkeys([*now, *accepted.metrics])
-    return [_judge(name, accepted.metrics.get(name), now.get(name, {}), shared) for name in names]
+    before = {name: _over(shared, metric) for name, metric in accepted.metrics.items()}
+    return [_judge(name, before.get(name), now.get(name, {}), shared) for name in dict.fromkeys([*now, *before])]
 
 
 def update(
@@ -99,6 +99,12 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
 
 def _asked(scores: Mapping[str, Scores]) -> frozenset[str]:
     return frozenset(question for values in scores.values() for question in values)
+
+
+def _over(shared: frozenset[str], metric: Metric) -> Metric:
+    """Value and noise of these questions alone: easy questions that are gone must not pass for a loss of the others."""
+    scores = {question: score for question, score in metric.scores.items() if question in shared}
+    return metric if scores in ({}, metric.scores) else _accepted(scores, metric.reason, metric.date)
 
 
 def _judge(name: str, before: Metric | None, scores: Scores, shared: frozenset[str]) -> Verdict:

@@ -6,6 +6,7 @@ from evals.judging.agreement import Comparison, compare
 from evals.judging.asking import judge_all
 from evals.judging.labelled import Labelled, LabelledPair
 from evals.judging.pairs import PREFERENCES, prefer
+from rag.errors import InvalidInput
 from service.judging.base import Judge, Subject, Verdict
 from service.judging.calibration import Agreement
 from service.judging.rubrics import PAIRWISE, load_rubric
@@ -18,16 +19,17 @@ _SAME_SCORE = 0.04
 async def calibrate(
     judge: Judge, data: Labelled, rubrics: Sequence[str] | None = None, *, concurrency: int
 ) -> list[Agreement]:
-    """Answers: faithfulness. Pairs: preference in both orders, and completeness from the scores of each answer."""
-    found: list[Agreement] = []
-    if data.answers:
-        found.append(await _faithfulness(judge, data, concurrency))
-    if data.pairs:
-        if rubrics is None or PAIRWISE in rubrics:
-            found.append(await _preference(judge, data, concurrency))
-        if rubrics is None or "completeness" in rubrics:
-            found.append(await _completeness(judge, data, concurrency))
-    return found
+    """Answers: faithfulness. Pairs: preference in both orders, and completeness from the scores of each answer.
+
+    Only the wanted rubrics; raises `InvalidInput` where these labels tell of none of them.
+    """
+    measures = _OF_PAIRS if data.pairs else _OF_ANSWERS
+    wanted = [measure for name, measure in measures.items() if rubrics is None or name in rubrics]
+    if not wanted:
+        raise InvalidInput(
+            f"The labels of {data.name} tell of {', '.join(measures)}, not of {', '.join(rubrics or ())}."
+        )
+    return [await measure(judge, data, concurrency) for measure in wanted]
 
 
 def agreement_of_people(pairs: Sequence[LabelledPair]) -> Comparison:
@@ -92,3 +94,9 @@ def _to_agreement(
         confusion=comparison.confusion,
         position_bias=position_bias,
     )
+
+
+_OF_ANSWERS = {"faithfulness": _faithfulness}
+_OF_PAIRS = {PAIRWISE: _preference, "completeness": _completeness}
+CALIBRATED = (*_OF_ANSWERS, *_OF_PAIRS)
+"""The rubrics that people's labels tell of."""

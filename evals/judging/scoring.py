@@ -1,5 +1,6 @@
 """What a judge says of answers: what `python -m evals judge` measures."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from evals.judging.pairs import PREFERENCES, Pair, prefer
 from evals.statistics import Interval, bootstrap
 from evals.transcripts import Transcript
 from rag.errors import InvalidInput
-from service.judging.base import Judge
+from service.judging.base import Judge, Subject
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import PAIRWISE, load_rubric, load_rubrics
 
@@ -17,6 +18,9 @@ HEADER = (
     "| judge | rubric | answers | no verdict | score (95 %) | verdicts | agreement with people |\n"
     "|---|---|---|---|---|---|---|"
 )
+
+# As answers carry them.
+_MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,21 +32,22 @@ class Judgement:
     hash: str
     answers: int
     failures: int
-    score: float
+    score: float | None
+    """None without a single verdict."""
     interval: Interval
     verdicts: Mapping[str, int]
     calibrations: Sequence[Agreement]
     position_bias: float | None = None
 
     def to_row(self) -> str:
-        low, high = self.interval
+        score = "-" if self.score is None else "{:.3f} ({:.3f} to {:.3f})".format(self.score, *self.interval)
         verdicts = ", ".join(f"{label} {count}" for label, count in self.verdicts.items())
         if self.position_bias is not None:
             verdicts += f"; {self.position_bias:.0%} changed with the order and count as ties"
         known = "; ".join(map(str, self.calibrations)) or "**not calibrated**"
         return (
             f"| {self.judge} | {self.rubric} `{self.hash}` | {self.answers} | {self.failures} "
-            f"| {self.score:.3f} ({low:.3f} to {high:.3f}) | {verdicts} | {known} |"
+            f"| {score} | {verdicts} | {known} |"
         )
 
 
@@ -54,8 +59,10 @@ async def judge_answers(
     *,
     concurrency: int,
 ) -> list[Judgement]:
-    """Answers that were refused are left out: there is nothing in them to judge."""
+    """Refusals are left out: there is nothing in them to judge. Raises `InvalidInput` where nothing else is there."""
     inputs = [transcript.to_subject().to_values() for transcript in transcripts if not transcript.refused]
+    if not inputs:
+        raise InvalidInput("There is no answer to judge: the file is empty, or every question in it was refused.")
     judgements = []
     for rubric in await load_rubrics(rubrics):
         verdicts = await judge_all(judge, rubric, inputs, concurrency=concurrency)
@@ -69,7 +76,7 @@ async def judge_answers(
                 hash=rubric.version.hash,
                 answers=len(inputs),
                 failures=len(inputs) - len(given),
-                score=sum(scores) / len(scores) if scores else 0.0,
+                score=sum(scores) / len(scores) if scores else None,
                 interval=bootstrap(scores),
                 verdicts={label: counts[label] for label in rubric.verdicts},
                 calibrations=calibrations.of(judge.name, rubric.version),
@@ -87,20 +94,12 @@ async def judge_pairs(
     concurrency: int,
 ) -> list[Judgement]:
     """Two files of answers to the same questions; 1 is for the first file, 0 for the second."""
-    others = {transcript.id: transcript for transcript in second}
-    shared = [(one, others[one.id]) for one in first if one.id in others]
+    others = {(transcript.id, transcript.question): transcript for transcript in second}
+    shared = [(one, others[one.id, one.question]) for one in first if (one.id, one.question) in others]
     if not shared:
         raise InvalidInput("The two files share no question, so there is nothing to compare.")
     rubric = await load_rubric(PAIRWISE)
-    pairs = [
-        Pair(
-            question=one.question,
-            passages=str(one.to_subject().to_values()["passages"]),
-            first=one.answer,
-            second=other.answer,
-        )
-        for one, other in shared
-    ]
+    pairs = [_to_pair(one, other) for one, other in shared]
     preferences = await prefer(judge, rubric, pairs, concurrency=concurrency)
     given = [preference for preference in preferences.of if preference]
     scores = [rubric.verdicts[preference] for preference in given]
@@ -112,10 +111,33 @@ async def judge_pairs(
             hash=rubric.version.hash,
             answers=len(pairs),
             failures=len(pairs) - len(given),
-            score=sum(scores) / len(scores) if scores else 0.0,
+            score=sum(scores) / len(scores) if scores else None,
             interval=bootstrap(scores),
             verdicts={label: counts[label] for label in PREFERENCES},
             calibrations=calibrations.of(judge.name, rubric.version),
             position_bias=preferences.position_bias,
         )
     ]
+
+
+def _to_pair(one: Transcript, other: Transcript) -> Pair:
+    """Both by the passages of both: what one answer says from a passage that the other lacked is not made up."""
+    passages = list(dict.fromkeys([*one.passages, *other.passages]))
+    return Pair(
+        question=one.question,
+        passages=Subject(question=one.question, passages=passages, answer="").to_values()["passages"],
+        first=_cite_among(passages, one),
+        second=_cite_among(passages, other),
+    )
+
+
+def _cite_among(passages: Sequence[str], transcript: Transcript) -> str:
+    """The answer, with the numbers that its own passages have among these."""
+
+    def renumber(marker: re.Match[str]) -> str:
+        number = int(marker[1])
+        if not 1 <= number <= len(transcript.passages):
+            return marker[0]
+        return f"[{passages.index(transcript.passages[number - 1]) + 1}]"
+
+    return _MARKER.sub(renumber, transcript.answer)

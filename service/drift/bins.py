@@ -56,7 +56,7 @@ def _beyond(value: float, ascending: npt.NDArray[np.float64]) -> float:
 
 
 def psi(actual: Sequence[float] | npt.NDArray[np.float64], expected: Sequence[float]) -> float:
-    """Population stability index: the sum over bins of (a - e) ln(a / e); below 0.1 little, above 0.2 much.
+    """Population stability index: the sum over bins of (a - e) ln(a / e); 0.1 is little, 0.25 is much.
 
     Times n m / (n + m), for n values against m, it is nearly chi-squared with bins - 1 degrees where nothing changed.
     """

@@ -96,8 +96,6 @@ def build_reference(
 
 
 def write_reference(reference: Reference, path: Path) -> None:
-    """Whoever reads meanwhile sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     header = {
         "schema": SCHEMA,
         "id": reference.id,
@@ -105,16 +103,22 @@ def write_reference(reference: Reference, path: Path) -> None:
         "made_at": reference.made_at,
         "bins": {feature: asdict(bins) for feature, bins in reference.bins.items()},
     }
-    draft = path.with_suffix(".draft")
+    write_arrays(
+        path,
+        header=np.array(json.dumps(header)),
+        vectors=reference.vectors.astype(np.float16),
+        mean=reference.mean,
+        axes=reference.axes,
+        vocabulary=np.array(sorted(reference.vocabulary), dtype=np.uint32),
+    )
+
+
+def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
+    """As numpy's archive under exactly this name; whoever reads meanwhile sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.draft")
     with draft.open("wb") as file:
-        np.savez_compressed(
-            file,
-            header=np.array(json.dumps(header)),
-            vectors=reference.vectors.astype(np.float16),
-            mean=reference.mean,
-            axes=reference.axes,
-            vocabulary=np.array(sorted(reference.vocabulary), dtype=np.uint32),
-        )
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     draft.replace(path)
 
 

@@ -14,7 +14,7 @@ from rag.types import EmbedderIdentity, ScoredChunk, Vector
 from service.drift.base import OF_THE_VECTOR, Feature, Observation
 from service.drift.bins import Bins
 from service.drift.reference import Reference, read_reference, word_key
-from service.drift.window import Recorder
+from service.drift.window import Recorder, remove_old
 from service.metrics import (
     DRIFT_OBSERVATIONS,
     DRIFT_REFERENCE_QUESTIONS,
@@ -26,7 +26,7 @@ from service.quoting import coverage, matter_of
 log = structlog.get_logger()
 
 _LOOK_SECONDS = 5.0
-_SAVE_EVERY = 12
+_TEND_EVERY = 12
 _BY_SIMILARITY = 2
 
 
@@ -95,15 +95,16 @@ async def open_drift_watch(
     file = _ReferenceFile(path, embedder)
     if file.has_changed():
         watch.compare_with(file.read())
-    task = asyncio.create_task(_keep_up(file, watch, recorder))
+    # Also where none are kept any more: those of before are to go in time.
+    await asyncio.to_thread(_tend, windows, recorder)
+    task = asyncio.create_task(_keep_up(file, watch, windows, recorder))
     try:
         yield watch
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        if recorder is not None:
-            _save(recorder)
+        _tend(windows, recorder)
 
 
 class _ReferenceFile:
@@ -132,22 +133,24 @@ class _ReferenceFile:
         return reference
 
 
-async def _keep_up(file: _ReferenceFile, watch: DriftWatch, recorder: Recorder | None) -> None:
+async def _keep_up(file: _ReferenceFile, watch: DriftWatch, windows: Path, recorder: Recorder | None) -> None:
     looks = 0
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         if file.has_changed():
             watch.compare_with(await asyncio.to_thread(file.read))
         looks += 1
-        if recorder is not None and looks % _SAVE_EVERY == 0:
-            await asyncio.to_thread(_save, recorder)
+        if looks % _TEND_EVERY == 0:
+            await asyncio.to_thread(_tend, windows, recorder)
 
 
-def _save(recorder: Recorder) -> None:
+def _tend(windows: Path, recorder: Recorder | None) -> None:
     try:
-        recorder.save()
+        remove_old(windows)
+        if recorder is not None:
+            recorder.save()
     except OSError as error:
-        log.warning("drift_window_not_saved", reason=str(error))
+        log.warning("drift_windows_not_tended", reason=str(error))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -5,9 +5,10 @@ drift/windows/2026-11-24-5f0c….npz   one process's sample of one day; those of
 
 import json
 import random
+import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ import numpy as np
 
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
-from service.drift.base import OF_THE_ANSWER, Observation
-from service.drift.reference import UNREADABLE
+from service.drift.base import OF_THE_ANSWER, Feature, Observation
+from service.drift.reference import UNREADABLE, write_arrays
 
 SCHEMA = 1
 # Last week's day can be compared with today's, and a holiday may lie between.
 _KEPT_DAYS = 15
 _SEED = 28
+# Which words were unknown depends on the reference of that day: with those of another day it does not compare.
+_FEATURES: tuple[Feature, ...] = tuple(feature for feature in OF_THE_ANSWER if feature != "unknown_words")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,50 +46,62 @@ class Recorder:
         self._size = size
         self._process = uuid.uuid4().hex[:12]
         self._random = random.Random()
-        self._day = _today()
-        self._kept: list[Observation] = []
-        self._seen = 0
-        self._written = 0
+        self._sample = _Sample(_today())
+        self._saving = threading.Lock()
 
     def add(self, observation: Observation) -> None:
         """Takes a microsecond; what was not yet saved of the day before is lost at midnight, a minute at most."""
-        today = _today()
-        if today != self._day:
-            self._day, self._kept, self._seen, self._written = today, [], 0, 0
-        self._seen += 1
-        if len(self._kept) < self._size:
-            self._kept.append(observation)
-        elif (place := self._random.randrange(self._seen)) < self._size:
-            self._kept[place] = observation
+        sample, today = self._sample, _today()
+        if today != sample.day:
+            # Another object: a save that runs just now has the old day's whole.
+            sample = self._sample = _Sample(today)
+        if len(sample.kept) < self._size:
+            sample.kept.append(observation)
+        elif (place := self._random.randrange(sample.seen + 1)) < self._size:
+            sample.kept[place] = observation
+        sample.seen += 1
 
     def save(self) -> None:
-        """Writes the day's sample, if there is more of it than last time, and removes what is too old."""
-        if self._seen == self._written:
-            return
-        day, kept, seen = self._day, list(self._kept), self._seen
-        window = Window(observations=kept, seen=seen, embedder=self._embedder)
-        write_window(window, self._folder / f"{day.isoformat()}-{self._process}.npz")
-        self._written = seen
-        oldest = (day - timedelta(days=_KEPT_DAYS)).isoformat()
-        for path in self._folder.glob("????-??-??-*.npz"):
-            if path.name < oldest:
-                path.unlink(missing_ok=True)
+        """Writes the day's sample, if there is more of it than last time; waits for a save that runs already."""
+        with self._saving:
+            sample = self._sample
+            # In this order: what is added in between is saved next time.
+            seen, kept = sample.seen, list(sample.kept)
+            if seen == sample.written:
+                return
+            window = Window(observations=kept, seen=seen, embedder=self._embedder)
+            write_window(window, self._folder / f"{sample.day.isoformat()}-{self._process}.npz")
+            sample.written = seen
+
+
+@dataclass(slots=True)
+class _Sample:
+    """Of one day."""
+
+    day: date
+    kept: list[Observation] = field(default_factory=list)
+    seen: int = 0
+    written: int = 0
+
+
+def remove_old(folder: Path) -> None:
+    """Windows, and drafts whose process was killed, of more than fifteen days ago."""
+    oldest = (_today() - timedelta(days=_KEPT_DAYS)).isoformat()
+    for path in folder.glob("????-??-??-*"):
+        if path.name < oldest:
+            path.unlink(missing_ok=True)
 
 
 def write_window(window: Window, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = {"schema": SCHEMA, "embedder": asdict(window.embedder), "seen": window.seen, "features": OF_THE_ANSWER}
+    header = {"schema": SCHEMA, "embedder": asdict(window.embedder), "seen": window.seen, "features": _FEATURES}
     missing = float("nan")
-    values = [[it.values.get(feature, missing) for feature in OF_THE_ANSWER] for it in window.observations]
-    draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
-        np.savez_compressed(
-            file,
-            header=np.array(json.dumps(header)),
-            vectors=np.stack([it.vector for it in window.observations]).astype(np.float16),
-            values=np.array(values, dtype=np.float32),
-        )
-    draft.replace(path)
+    values = [[it.values.get(feature, missing) for feature in _FEATURES] for it in window.observations]
+    write_arrays(
+        path,
+        header=np.array(json.dumps(header)),
+        vectors=np.stack([it.vector for it in window.observations]).astype(np.float16),
+        values=np.array(values, dtype=np.float32),
+    )
 
 
 def read_window(path: Path) -> Window:
@@ -100,7 +115,11 @@ def read_window(path: Path) -> Window:
                 observations=[
                     Observation(
                         vector=vector,
-                        values={name: float(it) for name, it in zip(names, row, strict=True) if not np.isnan(it)},
+                        values={
+                            name: float(it)
+                            for name, it in zip(names, row, strict=True)
+                            if name in _FEATURES and not np.isnan(it)
+                        },
                     )
                     for vector, row in zip(vectors, values, strict=True)
                 ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.gating.baseline import BASELINE
+from evals.gating.baseline import BASELINE, judge, update
 from evals.gating.gate import RED
 from evals.performance.programs import environment
 
@@ -55,6 +55,19 @@ def test_a_broken_system_closes_it(broken, falls, data_dir):
     if broken in {"prompt", "numbers"}:
         assert all(metric.startswith("prompt: ") for metric in fallen(run.stdout))
     assert "make eval-accept" in run.stdout
+
+
+def test_easy_questions_that_are_gone_are_no_loss_of_the_others():
+    easy, hard = ({f"{kind}{number}": score for number in range(30)} for kind, score in (("easy", 1.0), ("hard", 0.2)))
+    accepted = update(None, {"search: R@5": easy | hard}, {}, reason="The first.", date="2026-01-01")
+    [verdict] = judge(accepted, {"search: R@5": hard})
+    assert (verdict.outcome, verdict.now) == ("held", pytest.approx(0.2))
+    assert (verdict.before.value, verdict.difference.mean) == (0.2, 0)
+    # And none of the gain either: what is left has become worse.
+    [verdict] = judge(accepted, {"search: R@5": {**easy, "easy0": 0.0, "easy1": 0.0, "easy2": 0.0, "easy3": 0.0}})
+    assert (verdict.outcome, verdict.before.value) == ("fell", 1)
+    [verdict] = judge(accepted, {"search: R@5": {"another": 1.0}})
+    assert verdict.outcome == "missing"
 
 
 def test_a_baseline_is_not_changed_without_a_reason(data_dir):

@@ -131,10 +131,10 @@ async def test_psi_is_that_of_the_counters_and_beyond_chance_it_is_called_moved(
         expected = sum((a - e) * math.log(a / e) for a, e in zip(shares, _NEAR_BINS, strict=True))
         assert float(await feature(name).locator("data").get_attribute("value")) == pytest.approx(expected)
     await expect(feature("similarity")).to_contain_text("moved")
-    # The 99 % quantile of chi-squared with three degrees is 11.345.
-    await expect(feature("margin")).to_contain_text(f"chance: up to {11.345 * (1 / 100 + 1 / 500):.2f}")
+    # One in a hundred would be one look of ten: the 99.9 % quantile of chi-squared with three degrees is 16.266.
+    await expect(feature("margin")).to_contain_text(f"chance: up to {16.266 * (1 / 100 + 1 / 500):.2f}")
     await expect(feature("margin")).not_to_contain_text("moved")
-    await expect(feature("answer words")).to_contain_text("1 question so far, 20 are needed")
+    await expect(feature("answer words")).to_contain_text("1 question so far, 80 are needed")
 
 
 async def test_it_looks_only_while_it_is_open_and_not_paused(page: Page, service: FakeService) -> None:

@@ -1,4 +1,4 @@
-/** The panel of drift: one bar for each feature, with a mark that chance alone seldom passes. */
+/** The panel of drift: one bar for each feature, with a mark that chance alone seldom passes in any of them. */
 
 import { counted } from "../counted.js";
 import { instantiate } from "../template.js";

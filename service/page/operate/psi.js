@@ -5,13 +5,14 @@ const REFERENCE_RATIO = "rag_drift_reference_ratio";
 const REFERENCE_QUESTIONS = "rag_drift_reference_questions";
 // Of a bin that one side lacks, as in service/drift.
 const FLOOR = 0.001;
-// With fewer in a bin on average, chance is no chi-squared.
-const LEAST_IN_A_BIN = 5;
-const Z_99 = 2.326;
+// With fewer in a bin on average, chance is no chi-squared: with 5 in each of ten it passes the mark in 4 % of windows.
+const LEAST_IN_A_BIN = 20;
+const Z_999 = 3.09;
 
 /**
  * Of everything that the process has counted against its present reference.
- * `chance`: what one in a hundred windows of so many questions reaches although nothing changed.
+ * `chance`: what a feature passes once or twice in a thousand times although nothing changed, and one or another of
+ * eleven features in one look of fifty.
  * @param {import("./span.js").Look} look
  * @returns {{feature: string, psi: number, chance: number, questions: number, least: number}[]} Empty without a reference.
  */
@@ -22,7 +23,7 @@ export function psiByFeature({ samples }) {
     const expected = byBin(samples.get(REFERENCE_RATIO), isOurs);
     const counts = byBin(samples.get(OBSERVATIONS), isOurs);
     const questions = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    const chance = chiSquared99(expected.size - 1) * (1 / questions + 1 / size);
+    const chance = chiSquared999(expected.size - 1) * (1 / questions + 1 / size);
     return { feature, psi: psi(counts, questions, expected), chance, questions, least: LEAST_IN_A_BIN * expected.size };
   });
 }
@@ -40,8 +41,8 @@ function byBin(samples = new Map(), isOurs) {
   return new Map([...samples.values()].filter(isOurs).map(({ labels, value }) => [labels.bin, value]));
 }
 
-/** Wilson and Hilferty's approximation of its 99 % quantile. */
-function chiSquared99(degrees) {
+/** Wilson and Hilferty's approximation of its 99.9 % quantile. */
+function chiSquared999(degrees) {
   const share = 2 / (9 * degrees);
-  return degrees * (1 - share + Z_99 * Math.sqrt(share)) ** 3;
+  return degrees * (1 - share + Z_999 * Math.sqrt(share)) ** 3;
 }

@@ -7,13 +7,14 @@ import pytest
 
 from evals.drift.comparing import compare_samples
 from evals.drift.curves import in_deviations, roc, threshold_for
+from evals.drift.referring import refer_to
 from evals.drift.samples import Sample, read_questions, read_samples
 from evals.drift.testing import measure_shift, separate
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
 from service.drift.base import Observation
 from service.drift.reference import build_reference, write_reference
-from service.drift.window import Window, write_window
+from service.drift.window import Window, read_window, write_window
 from service.settings import Settings
 
 EMBEDDER = EmbedderIdentity(model="round", dimension=24)
@@ -102,6 +103,23 @@ def test_the_more_often_one_looks_the_surer_one_must_be():
     assert compare_samples(one, other, looks=20).threshold == pytest.approx(0.0005)
 
 
+@pytest.mark.parametrize("looks", [0, 101])
+def test_looks_of_which_none_could_be_sure_enough_are_refused(looks):
+    one = sample(around(np.random.default_rng(8), 40))
+    with pytest.raises(InvalidInput, match="1 to 100"):
+        compare_samples(one, one, looks=looks)
+
+
+def test_one_question_that_makes_most_of_both_samples_is_no_shift():
+    random = np.random.default_rng(12)
+    often = np.repeat(around(random, 1), 90, axis=0)
+    found = measure_shift(*(np.concatenate([often, around(random, 10)]) for _ in range(2)), permutations=99)
+    assert np.isfinite(found.mmd)
+    assert found.p_value > 0.1
+    assert measure_shift(often, often.copy(), permutations=99).p_value == 1
+    assert separate(often, often.copy()).auc == 0.5
+
+
 def test_too_few_questions_are_refused():
     random = np.random.default_rng(9)
     with pytest.raises(InvalidInput, match="too few"):
@@ -151,3 +169,16 @@ def test_json_is_plain():
     random = np.random.default_rng(11)
     found = compare_samples(sample(around(random, 30)), sample(around(random, 30)))
     assert json.loads(json.dumps(found.to_json())) == found.to_json()
+
+
+async def test_a_reference_of_windows_does_not_take_unknown_words_of_another_day_for_its_own(tmp_path):
+    random = np.random.default_rng(13)
+    kept = [Observation(vector=it, values={"similarity": 0.5, "unknown_words": 0.9}) for it in around(random, 40)]
+    path = tmp_path / "windows" / "2026-11-24-aa.npz"
+    write_window(Window(observations=kept, seen=40, embedder=EMBEDDER), path)
+    assert {name for it in read_window(path).observations for name in it.values} == {"similarity"}
+    reference = await refer_to(str(path), Settings(data_dir=tmp_path), tenant="default")
+    assert "similarity" in reference.bins
+    assert "unknown_words" not in reference.bins
+    # So that nothing is counted of it either.
+    assert reference.vocabulary == frozenset()

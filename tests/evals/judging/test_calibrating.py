@@ -11,7 +11,7 @@ from tests.evals.judging.judges import coin, fond_of_the_first, halueval, judge_
 from tests.fakes.servers import JudgeServer, answering, verdict
 
 
-async def calibrated(handler, folder, rubrics=("preference",)):
+async def calibrated(handler, folder, rubrics=None):
     async with judge_behind(handler) as judge:
         [found] = await calibrate(judge, read_labelled(folder), rubrics, concurrency=4)
         return found
@@ -35,11 +35,11 @@ async def test_a_judge_that_always_says_the_same_agrees_often_and_shows_nothing(
 
 
 async def test_a_judge_of_positions_is_found_out_by_asking_in_both_orders(tmp_path):
-    found = await calibrated(fond_of_the_first(), ragchecker(tmp_path))
+    found = await calibrated(fond_of_the_first(), ragchecker(tmp_path), ["preference"])
     assert found.position_bias == 1
     assert sum(row["tie"] for row in found.confusion.values()) == 2 * found.cases
     assert found.kappa == 0
-    good = await calibrated(perfect(), ragchecker(tmp_path))
+    good = await calibrated(perfect(), ragchecker(tmp_path), ["preference"])
     assert (good.position_bias, good.kappa) == (0, 1)
 
 
@@ -58,6 +58,12 @@ async def test_a_judge_of_positions_is_found_out_by_asking_in_both_orders(tmp_pa
 async def test_what_is_not_exactly_a_verdict_is_counted_and_not_guessed_at(tmp_path, said):
     found = await calibrated(JudgeServer(lambda _: said), halueval(tmp_path, 6))
     assert (found.cases, found.failures) == (0, 6)
+
+
+async def test_only_the_wanted_rubrics_are_measured(tmp_path):
+    await calibrated(perfect(), halueval(tmp_path, 6), ["faithfulness", "preference"])
+    with pytest.raises(InvalidInput, match="tell of faithfulness, not of preference"):
+        await calibrated(perfect(), halueval(tmp_path, 6), ["preference"])
 
 
 async def test_an_input_that_the_judges_server_refuses_costs_that_input_only(tmp_path):

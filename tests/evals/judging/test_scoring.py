@@ -1,5 +1,6 @@
 """What a judge says of answers, and what stands beside it."""
 
+from argparse import ArgumentParser
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from aiohttp import web
 
 from evals.judging.cache import CachedJudge
 from evals.judging.calibrating import calibrate
+from evals.judging.commands import add_commands
 from evals.judging.labelled import read_labelled
 from evals.judging.scoring import judge_answers, judge_pairs
 from evals.transcripts import Transcript, read_transcripts, write_transcripts
@@ -14,6 +16,7 @@ from rag.errors import InvalidInput, Misconfigured, Unavailable
 from service.judging import calibration
 from service.judging.calibration import Calibrations
 from service.judging.rubrics import load_rubric
+from service.settings import Settings
 from tests.evals.judging.judges import fond_of_the_first, halueval, judge_behind, perfect
 from tests.fakes.servers import JudgeServer, answering
 
@@ -66,6 +69,46 @@ async def test_two_files_are_compared_in_both_orders():
         [found] = await judge_pairs(judge, good, ANSWERS, NOBODY, concurrency=2)
     assert (found.score, found.position_bias) == (0.5, 1)
     assert "100% changed with the order" in found.to_row()
+
+
+async def test_two_answers_are_compared_by_the_passages_of_both():
+    server = perfect()
+    one = Transcript(id="1", question="Why?", passages=["Shared.", "Old."], answer="Said [1], old [2].")
+    other = Transcript(id="1", question="Why?", passages=["New.", "Shared."], answer="New [1], said [2], made up [7].")
+    async with judge_behind(server) as judge:
+        [found] = await judge_pairs(judge, [one], [other], NOBODY, concurrency=1)
+    asked = server.requests[0]["messages"][-1]["content"]
+    assert "[1] Shared.\n\n[2] Old.\n\n[3] New.\n" in asked
+    assert "Said [1], old [2]." in asked
+    # Its numbers are those of its own passages.
+    assert "New [3], said [1], made up [7]." in asked
+    assert found.answers == 1
+    with pytest.raises(InvalidInput, match="share no question"):
+        async with judge_behind(server) as judge:
+            await judge_pairs(judge, [one], [replace(other, question="How?")], NOBODY, concurrency=1)
+
+
+async def test_without_a_verdict_there_is_no_score():
+    judgement = await scored(JudgeServer(lambda _: "no verdict"))
+    assert (judgement.score, judgement.failures) == (None, 4)
+    assert "| 4 | 4 | - |" in judgement.to_row()
+    with pytest.raises(InvalidInput, match="no answer to judge"):
+        await scored(perfect(), [replace(ANSWERS[0], refused=True)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.jsonl", "b.jsonl", "c.jsonl"], "3 files of answers"),
+        (["a.jsonl", "b.jsonl", "--rubrics", "relevance"], "compared by preference alone"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(arguments, said):
+    parser = ArgumentParser()
+    add_commands(parser.add_subparsers())
+    parsed = parser.parse_args(["judge", *arguments])
+    with pytest.raises(InvalidInput, match=said):
+        parsed.run(parsed, Settings())
 
 
 async def test_an_interrupted_run_goes_on_where_it_stood(tmp_path):

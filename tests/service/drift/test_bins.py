@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from service.drift.bins import cut_bins, psi
 
-PAGE = Path(__file__).parents[3] / "docs" / "drift.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "drift.md"
+RULES = ROOT / "dashboards" / "rules" / "drift.yml"
 VALUES = st.lists(st.floats(-1, 1, width=32), min_size=20, max_size=200)
 
 
@@ -90,20 +92,22 @@ def test_prometheus_computes_the_same_psi_over_two_replicas_one_of_which_restart
         series.append({"series": _name(name, number, instance="a"), "values": f"0+0x9 {one}+0x50"})
         values = f"0+0x4 {two}+0x24 0+0x9 {again}+0x20"
         series.append({"series": _name(name, number, instance="b"), "values": values})
-    [expression] = re.findall(r"```promql\n# PSI of a day\n(.*?)```", PAGE.read_text(), re.DOTALL)
     expected = psi(sum(counts) / 140, bins.ratios)
-    wanted = {"labels": '{feature="similarity"}', "value": round(expected, 3)}
-    test = {
-        "expr": f"round({expression.replace('[1d]', '[1h]')}, 0.001)",
-        "eval_time": "1h",
-        "exp_samples": [wanted],
-    }
-    rules = {
-        "evaluation_interval": "1m",
-        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": [test]}],
-    }
+    wanted = {"labels": '{feature="similarity", reference="5f0c"}', "value": round(expected, 3)}
+    # An hour for a day: the test's series are as long.
+    rules = RULES.read_text().replace("[1d]", "[1h]").replace("interval: 5m", "interval: 1m")
+    (tmp_path / RULES.name).write_text(rules)
+    test = {"expr": "round(feature:rag_drift_psi:1d, 0.001)", "eval_time": "1h", "exp_samples": [wanted]}
     path = tmp_path / "psi.yaml"
-    path.write_text(yaml.safe_dump(json.loads(json.dumps(rules))))
+    path.write_text(
+        json.dumps(
+            {
+                "rule_files": [RULES.name],
+                "evaluation_interval": "1m",
+                "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": [test]}],
+            }
+        )
+    )
     run = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -112,3 +116,14 @@ def _name(metric: str, number: int, **labels: str) -> str:
     labels |= {"feature": "similarity", "bin": str(number), "reference": "5f0c"}
     inner = ",".join(f'{name}="{value}"' for name, value in labels.items())
     return f"{metric}{{{inner}}}"
+
+
+def test_the_rules_that_the_page_names_are_recorded():
+    recorded = {
+        rule["record"]
+        for group in yaml.safe_load(RULES.read_text())["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
+    named = set(re.findall(r"`([a-z_]+:rag_drift_\w+:\w+)`", PAGE.read_text()))
+    assert named == recorded

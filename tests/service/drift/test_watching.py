@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +148,7 @@ async def test_a_window_keeps_vectors_and_numbers_and_no_text(tmp_path):
         for vector in vectors(30, seed=12):
             watch.observe("secret", vector, [hit("pump", 0.5)], "secret", by_model=False)
     [path] = (tmp_path / "windows").iterdir()
-    window = read_window(path)
+    window = _window_in(tmp_path / "windows")
     assert (len(window.observations), window.seen, window.embedder) == (10, 30, EMBEDDER)
     assert window.observations[0].values["answer_words"] == 1
     assert b"secret" not in path.read_bytes()
@@ -157,13 +160,53 @@ async def test_nothing_is_kept_unless_it_was_asked_for(tmp_path):
     assert not (tmp_path / "windows").exists()
 
 
+@pytest.mark.parametrize("window", [0, 10])
+async def test_windows_and_abandoned_drafts_go_after_fifteen_days_also_where_none_are_kept_any_more(
+    tmp_path, monkeypatch, window
+):
+    monkeypatch.setattr("service.drift.watching._LOOK_SECONDS", 0.001)
+    days = [(datetime.now(UTC) - timedelta(days=age)).date().isoformat() for age in (1, 14, 17)]
+    windows = tmp_path / "windows"
+
+    def leave() -> None:
+        for day in days:
+            (windows / f"{day}-aa.npz").write_bytes(b"")
+            (windows / f"{day}-bb.npz.draft").write_bytes(b"")
+
+    def left() -> set[str]:
+        return {path.name[:10] for path in windows.iterdir()}
+
+    windows.mkdir()
+    leave()
+    async with open_drift_watch(tmp_path / "none", windows, EMBEDDER, window=window):
+        assert left() == set(days[:2])
+        # And while it runs: nobody starts a service because a day has passed.
+        leave()
+        deadline = time.monotonic() + 10
+        while len(left()) > 2 and time.monotonic() < deadline:  # noqa: ASYNC110 - a folder
+            await asyncio.sleep(0.01)
+        assert left() == set(days[:2])
+    assert len(list(windows.iterdir())) == 4
+
+
+def test_two_who_save_at_once_write_one_after_the_other(tmp_path):
+    recorder = Recorder(tmp_path, EMBEDDER, size=3000)
+    for observation in observations(3000):
+        recorder.add(observation)
+    with ThreadPoolExecutor(4) as threads:
+        for saved in [threads.submit(recorder.save) for _ in range(4)]:
+            saved.result()
+    assert len(_window_in(tmp_path).observations) == 3000
+
+
 def test_a_sample_holds_each_question_with_the_same_probability(tmp_path):
     kept = np.zeros(40)
-    for _ in range(600):
-        recorder = Recorder(tmp_path, EMBEDDER, size=10)
+    for run in range(600):
+        recorder = Recorder(tmp_path / str(run), EMBEDDER, size=10)
         for number in range(40):
             recorder.add(Observation(vector=np.array([number], dtype=np.float32), values={}))
-        for it in recorder._kept:
+        recorder.save()
+        for it in _window_in(tmp_path / str(run)).observations:
             kept[int(it.vector[0])] += 1
     # Binomial: 150 expected, five deviations are 53.
     assert np.abs(kept - 150).max() < 53
@@ -179,3 +222,8 @@ def test_windows_of_two_replicas_count_by_what_they_saw(tmp_path):
     assert len(read_window(tmp_path / "one.npz").observations) == 22
     with pytest.raises(InvalidInput, match="different embedders"):
         draw_together([busy, Window(observations=observations(20), seen=1, embedder=OTHER)])
+
+
+def _window_in(folder: Path) -> Window:
+    [path] = folder.iterdir()
+    return read_window(path)
