@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
@@ -17,6 +17,7 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_PATIENCE_MILLISECONDS = 30_000
 _REPORT_VIOLATIONS = """
     document.addEventListener("securitypolicyviolation", (event) =>
         console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
@@ -40,7 +41,8 @@ async def open_page(browser: Browser, url: str, **options) -> AsyncIterator[Page
     """Whatever is done on it: no script fails, nothing offends the policy, no request leaves the origin."""
     faults: list[str] = []
     context = await browser.new_context(locale="en-GB", **options)
-    context.set_default_timeout(5000)
+    context.set_default_timeout(_PATIENCE_MILLISECONDS)
+    expect.set_options(timeout=_PATIENCE_MILLISECONDS)
     page = await context.new_page()
     await page.add_init_script(_REPORT_VIOLATIONS)
     page.on("pageerror", lambda error: faults.append(str(error)))

@@ -75,7 +75,7 @@ class Service:
     def put(self, name: str, body: bytes, media_type: str = "text/markdown") -> httpx.Response:
         return self.http.put(f"/v1/documents/{name}", content=body, headers={"Content-Type": media_type})
 
-    def wait_for_state(self, name: str, state: str, *, seconds: float = 30) -> dict[str, Any]:
+    def wait_for_state(self, name: str, state: str, *, seconds: float = 90) -> dict[str, Any]:
         """Polls until the document is in the state and no update is under way; fails loudly when it never is."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -162,6 +162,9 @@ def test_every_series_that_a_rule_or_a_paper_reads_is_there(watch):
 def test_whatever_scales_or_judges_a_rollout_in_a_cluster_is_answered(watch):
     asked = {query for name in ("staging", "prod") for _, query in queries(overlay(name))}
     assert len(asked) == 5
+    # What divides by the requests of two minutes needs some, however long ago the load was.
+    assert watch.service.ask(QUESTION, mode="generate").status_code == 200
+    _wait_for(watch.prometheus, 'sum(increase(rag_requests_total{route="/v1/answers"}[15s])) > 0')
     for query in asked:
         # What the cluster's Prometheus adds to every series.
         here = re.sub(r'(?:,\s*)?\b(?:namespace|rollouts_pod_template_hash)="[^"]*"', "", query)

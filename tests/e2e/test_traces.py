@@ -181,18 +181,18 @@ def test_logs_carry_the_trace_and_the_span(traced):
 
 
 def test_a_stream_that_the_client_leaves_ends_its_spans(traced):
-    traced.model.gap, traced.model.pieces = 0.2, ["word "] * 50
+    traced.model.gap, traced.model.pieces = 0.2, ["word "] * 500
     headers = {"traceparent": f"00-{trace_number(6)}-{CALLER}-01"}
     body = {"question": QUESTION, "stream": True}
     try:
         with traced.service.http.stream("POST", "/v1/answers", json=body, headers=headers) as response:
             next(response.iter_lines())
+        for name in ("chat told", "invoke_workflow rag.answer"):
+            span = traced.span(name, trace_number(6))
+            assert (span.failed, span.attributes["error.type"]) == (True, "cancelled")
+            assert span.seconds < 30
     finally:
         traced.model.gap, traced.model.pieces = 0.0, SAID
-    for name in ("chat told", "invoke_workflow rag.answer"):
-        span = traced.span(name, trace_number(6))
-        assert (span.failed, span.attributes["error.type"]) == (True, "cancelled")
-        assert span.seconds < 5
 
 
 def test_a_model_that_breaks_off_fails_the_spans_with_the_errors_type(traced):
@@ -308,6 +308,7 @@ def test_a_collector_that_is_down_costs_a_counter_and_a_line_and_one_that_comes_
         for _ in range(5):
             assert running.ask(QUESTION).status_code == 200
         wait_until(lambda: spans_that_were(running, "failed") > 0)
+        wait_until(lambda: "collector_away" in running.log.read_text())
         assert running.log.read_text().count("collector_away") == 1
         with collector(port) as seen:
             running.ask(QUESTION)
@@ -318,7 +319,7 @@ def test_a_collector_that_is_down_costs_a_counter_and_a_line_and_one_that_comes_
         began = time.monotonic()
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(30)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25
         log = running.log.read_text()
         assert "opentelemetry" not in log
         assert "Traceback" not in log

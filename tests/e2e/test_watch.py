@@ -59,6 +59,13 @@ def folder(tmp_path) -> Path:
     return folder
 
 
+def put_whole(path: Path, text: str) -> None:
+    """At once, so that no look finds half of it."""
+    draft = path.parent.with_name("draft")
+    draft.write_text(text)
+    draft.rename(path)
+
+
 def documents(data_dir: Path) -> int:
     return json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"]
 
@@ -68,7 +75,7 @@ def test_additions_changes_and_deletions_come_in_and_what_was_rejected_waits_for
     with watching(data_dir, str(folder)) as watch:
         [first] = watch.wait_for("summaries", 1)
         assert (first["new"], len(first["rejected"])) == (2, 1)
-        (folder / "c.md").write_text("# c\n\nText of c.")
+        put_whole(folder / "c.md", "# c\n\nText of c.")
         assert watch.wait_for("summaries", 2)[-1]["new"] == 1
         (folder / "b.md").unlink()
         assert watch.wait_for("summaries", 3)[-1]["removed"] == 1
@@ -93,7 +100,7 @@ def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_d
         assert documents(data_dir) == 2
         folder.rmdir()
         elsewhere.rename(folder)
-        (folder / "c.md").write_text("# c\n\nText of c.")
+        put_whole(folder / "c.md", "# c\n\nText of c.")
         assert watch.wait_for("summaries", 2)[-1] | {"seconds": 0} == {
             "new": 1,
             "changed": 0,

@@ -144,7 +144,7 @@ def require_each_once(chunks: list[Chunk], documents: set[str]) -> None:
 async def test_what_a_killed_worker_had_in_hand_another_takes_in(data_dir, redis, variables):
     documents = {f"{number}.md" for number in range(30)}
     for name in documents:
-        await put(redis, name, text_of(name))
+        await put(redis, name, text_of(name, paragraphs=100))  # Work for longer than a busy machine looks away.
     with worker(data_dir, variables) as first:
         await wait_for(redis, lambda found: found[1] > 0)
         first.send_signal(signal.SIGKILL)

@@ -104,6 +104,7 @@ async def test_a_backup_while_a_writer_publishes_is_one_of_what_it_published(tmp
             for n in range(1_000):
                 await put(writer, OURS, [point(f"more {n}", document=f"more {n}")])
                 await writer.publish()
+                await asyncio.sleep(0.05)  # One publication after the other can overtake each copy.
 
         publishing = asyncio.create_task(publish_for_ever())
         try:

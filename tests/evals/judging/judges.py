@@ -42,8 +42,8 @@ def perfect() -> JudgeServer:
 
 
 def coin() -> JudgeServer:
-    toss = random.Random(4)
-    return JudgeServer(lambda asked: verdict(toss.choice(_labels(asked))))
+    """Tosses the same for the same question: which comes first is up to the machine."""
+    return JudgeServer(lambda asked: verdict(random.Random(asked).choice(_labels(asked))))
 
 
 def fond_of_the_first() -> JudgeServer:

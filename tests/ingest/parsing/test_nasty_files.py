@@ -24,7 +24,7 @@ _READ_AS: dict[str, list[MediaType]] = {
     "html": ["text/html"],
     "strings": ["text/plain", "text/markdown", "text/html", "text/x-rst", "text/csv", "text/x-code"],
 }
-_SECONDS = 10
+_SECONDS = 60
 
 _DOCX: MediaType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _PPTX: MediaType = "application/vnd.openxmlformats-officedocument.presentationml.presentation"

@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -33,7 +34,7 @@ async def endless(request: web.Request) -> web.StreamResponse:
 
 
 async def silent(_: web.Request) -> web.Response:
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
     return web.Response()
 
 
@@ -101,17 +102,17 @@ async def server() -> AsyncIterator[TestServer]:
         yield running
 
 
-def settings(**sources: object) -> Settings:
+def settings(*, read: float = 30, **sources: object) -> Settings:
     return Settings(
         max_document_bytes=100_000,
-        sources=SourceSettings(**({"allow_private": True, "timeout": 5} | sources)),
-        http=TimeoutSettings(read=0.3),
+        sources=SourceSettings(**({"allow_private": True, "timeout": 60} | sources)),
+        http=TimeoutSettings(read=read),
     )
 
 
-async def fetch(server: TestServer, path: str, validator: str = "", **sources: object):
+async def fetch(server: TestServer, path: str, validator: str = "", **more: Any):
     url = path if "//" in path else str(server.make_url(path))
-    async with open_fetcher(settings(**sources)) as fetcher:
+    async with open_fetcher(settings(**more)) as fetcher:
         [unit] = await fetched(WebSource(url, fetcher=fetcher, max_bytes=100_000), validator)
         return unit
 
@@ -122,8 +123,8 @@ async def accepted(server: TestServer, path: str) -> RawDocument:
     return unit
 
 
-async def reason(server: TestServer, path: str) -> str:
-    unit = await fetch(server, path)
+async def reason(server: TestServer, path: str, **more: Any) -> str:
+    unit = await fetch(server, path, **more)
     assert isinstance(unit, Rejection)
     assert "\n" not in unit.reason
     return unit.reason
@@ -173,13 +174,16 @@ async def test_places_on_a_page_are_one_document_and_credentials_are_not_stored(
         ("/broken", "503"),
         ("/endless", "larger than the limit of 100,000 bytes"),
         ("/bomb", "larger than the limit of 100,000 bytes"),
-        ("/silent", "took"),
         ("/dropped", ""),
         ("/loop", "the server redirected more than 5 times"),
     ],
 )
 async def test_what_cannot_be_fetched_is_rejected_with_the_reason(server, path, expected):
     assert expected in await reason(server, path)
+
+
+async def test_a_server_that_says_nothing_is_a_rejection_once_patience_ends(server):
+    assert "took" in await reason(server, "/silent", read=0.3)
 
 
 async def test_a_host_that_is_not_there_is_a_rejection(server):
