@@ -14,12 +14,14 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from locust import HttpUser, between, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.clients import ResponseContextManager
+from requests import RequestException
 
 from loadtests.arrivals import read_questions, zipf
 from loadtests.shapes import SHAPES, Shape
@@ -129,7 +131,7 @@ class Asker(_Person):
     @task
     def ask(self) -> None:
         with self.post("/v1/answers", "ask") as response:
-            if not _is_refused(response) and not response.json()["answer"]:
+            if not _is_refused(response) and not _field(response, "answer"):
                 response.failure("an answer without text")
 
 
@@ -141,7 +143,7 @@ class Searcher(_Person):
     @task
     def search(self) -> None:
         with self.post("/v1/search", "search") as response:
-            if not _is_refused(response) and not response.json()["results"]:
+            if not _is_refused(response) and not _field(response, "results"):
                 response.failure("nothing was found")
 
 
@@ -170,8 +172,8 @@ class Writer(_Person):
             if _is_refused(response):
                 return
         while time.perf_counter() - began < _READY_SECONDS:
-            state = self.client.get(name, name="ingest, state").json()
-            if state["state"] == "ready" and not state["update"]:
+            state = self.client.get(name, name="ingest, state")
+            if _field(state, "state") == "ready" and not _field(state, "update"):
                 self.say("READY", "ingest", time.perf_counter() - began)
                 return
             time.sleep(0.5)
@@ -181,7 +183,9 @@ def _is_refused(response: ResponseContextManager) -> bool:
     """A 429 is a failure with a name of its own, after which the user waits as long as it is told to."""
     if response.status_code == 429:
         response.failure("429 with Retry-After" if "Retry-After" in response.headers else "429 without Retry-After")
-        time.sleep(float(response.headers.get("Retry-After", 1)))
+        # A gateway may give a date.
+        seconds = response.headers.get("Retry-After", "")
+        time.sleep(float(seconds) if seconds.isdecimal() else 1.0)
         return True
     if not response.ok:
         response.failure(f"{response.status_code}: {response.text[:200]}")
@@ -189,15 +193,25 @@ def _is_refused(response: ResponseContextManager) -> bool:
     return False
 
 
+def _field(response: Any, name: str) -> Any:
+    """None where the body has no such field: it may be a gateway's page."""
+    try:
+        return response.json()[name]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
 def _events(response: ResponseContextManager) -> Iterator[str]:
     """Names of server-sent events as they come; `broken` afterwards tells whether the end was missing."""
     response.broken = True
     name = ""
-    for line in response.iter_lines(chunk_size=None):
-        if line.startswith(b"event: "):
-            name = line.removeprefix(b"event: ").decode()
-        elif line.startswith(b"data: "):
-            if name == "token" and not json.loads(line.removeprefix(b"data: "))["text"]:
-                continue
-            response.broken = name != "done"
-            yield name
+    # A connection or an event that was cut is a missing end: what is raised here, locust would not count as a request.
+    with suppress(RequestException, ValueError, LookupError, TypeError):
+        for line in response.iter_lines(chunk_size=None):
+            if line.startswith(b"event: "):
+                name = line.removeprefix(b"event: ").decode()
+            elif line.startswith(b"data: "):
+                if name == "token" and not json.loads(line.removeprefix(b"data: "))["text"]:
+                    continue
+                response.broken = name != "done"
+                yield name

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiohttp import web
 
 from evals.performance.programs import Service, ingest, service
 from loadtests.stand_in import Pace, open_stand_in
-from tests.fakes.servers import in_thread
+from tests.fakes.servers import in_thread, serve
+from tests.loadtests.fakes import answer, event
 from tests.redis_server import free_port
 
 _ROOT = Path(__file__).parents[2]
@@ -130,6 +132,20 @@ def test_a_full_waiting_room_is_a_failure_with_a_name(data_dir, documents, tmp_p
         errors = [row["Error"] for row in csv.DictReader(file)]
     assert errors
     assert all("429 with Retry-After" in error for error in errors)
+
+
+def test_what_a_gateway_answers_or_cuts_is_a_request_that_failed(documents, tmp_path):
+    async def gateway(request: web.Request) -> web.StreamResponse:
+        if not (await request.json()).get("stream"):
+            return web.Response(text="<h1>Please log in</h1>", content_type="text/html")
+        response = await answer(request, [(0.0, event("token", text="Half an ans"))])
+        request.transport.close()
+        return response
+
+    with in_thread(serve("/v1/answers", gateway)) as url:
+        rows = headless(url, documents, tmp_path, "-u", "4", "-r", "4", "-t", "6s", "Reader", "Asker")
+    for row in (("POST", "stream"), ("POST", "ask")):
+        assert int(rows[row]["Failure Count"]) == int(rows[row]["Request Count"]) > 0, row
 
 
 @contextmanager
