@@ -60,7 +60,9 @@ def parse_arguments() -> argparse.Namespace:
     anew = commands.add_parser("reindex", help="the collection anew for another embedder, while this one serves")
     anew.add_argument("--embedder", metavar="MODEL", help="a local one by name or directory; unset: as configured")
     anew.add_argument("--if-needed", action="store_true", help="nothing to do is no fault: for deployments")
-    anew.add_argument("--rollback", action="store_true", help="back to the collection from before the last switch")
+    anew.add_argument(
+        "--rollback", action="store_true", help="at once to the collection that is kept, without what came since"
+    )
     carry = commands.add_parser("promote", help="carry the embedded collection to a Qdrant server, without embedding")
     carry.add_argument("--to", required=True, metavar="URL", help="such as http://127.0.0.1:6333")
     carry.add_argument("--grpc-port", type=int, default=6334, help="(default: %(default)s)")

@@ -91,8 +91,8 @@ async def restore(settings: Settings, source: Path, say: Say, *, replace: bool) 
     say(f"checking {len(manifest.files):,} files, {manifest.mebibytes:,} MiB …")
     require_whole(source, manifest, say)
     say("copying back …")
-    open_it = partial(open_restoring, settings.store, source / "store", root=settings.store_dir)
-    async with in_turn(partial(open_it, embedder=manifest.embedder, replace=replace)) as restoring:
+    open_it = partial(open_restoring, settings.store, source / "store", root=settings.store_dir, replace=replace)
+    async with in_turn(open_it) as restoring:
         say("asking it …")
         same = await require_same(restoring.reader, manifest.contents)
         wanted = _files_to_restore(source, settings.data_dir, replace=replace)

@@ -130,11 +130,11 @@ async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
     from ingest.reindex import reindex
     from rag.store.succession import AlreadyFilled
 
+    if arguments.embedder:
+        settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
     if arguments.rollback:
         await _roll_back(settings)
         return
-    if arguments.embedder:
-        settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
     try:
         done = await reindex(settings, _say)
     except (AlreadyFilled, NotFound) as error:
@@ -149,16 +149,12 @@ async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 async def _roll_back(settings: Settings) -> None:
-    from rag.store.factory import embedder_of
-    from rag.store.succession import roll_back
+    from ingest.reindex import go_back
 
-    left = await embedder_of(settings.store, root=settings.store_dir)
-    await roll_back(settings.store, root=settings.store_dir)
-    current = await embedder_of(settings.store, root=settings.store_dir)
-    if current is None or current == left:
-        print("Rolled back. Service and workers go on with it by themselves.")
+    if await go_back(settings):
+        print("Rolled back: restart service and workers. What came in since the switch is not in it: run its sources.")
     else:
-        print(f"Rolled back. Configure the embedder of before, {current.model}, and restart service and workers.")
+        print("Rolled back. Service and workers go on with it by themselves.")
 
 
 async def _promote(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -12,10 +12,11 @@ from ingest.turns import in_turn
 from ingest.validation import require_valid
 from rag.embedding.base import Embedder
 from rag.embedding.factory import build_tokenizer, open_embedder
-from rag.errors import BadResponse
+from rag.errors import BadResponse, InvalidInput
 from rag.http import open_session
 from rag.store.base import StoreReader, VectorStore
-from rag.store.succession import open_succession
+from rag.store.factory import embedder_of
+from rag.store.succession import Succession, kept_embedder, open_succession, roll_back
 from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, Point, Query, Scope
 
 _SLICE_CHUNKS = 256
@@ -51,27 +52,47 @@ async def reindex(settings: Settings, say: Say) -> Reindexed:
         open_succession(settings.store, embedder.identity, root=settings.store_dir) as succession,
     ):
         await require_valid(embedder, build_tokenizer(settings.embedder))
-        current, successor = succession.current, succession.successor
         for number in range(1, _MOST_PASSES + 1):
             # What comes in meanwhile is brought over by the next pass, so each is shorter than the one before.
-            brought = await _bring_over(current, successor, batcher)
+            brought = await _bring_over(succession, batcher)
             say(f"pass {number}: {brought} documents brought over")
             if brought == 0:
                 break
         async with in_turn(succession.pause) as paused:
-            await _bring_over(current, successor, batcher)
-            result = await _verify(current, successor, embedder)
+            await _bring_over(succession, batcher)
+            result = await _verify(succession.current, succession.successor, embedder)
             switched = time.time()
             await succession.switch()
         if not paused:
-            await _bring_over(current, successor, batcher, switched=switched)
+            await _bring_over(succession, batcher, switched=switched)
         return result
 
 
-async def _bring_over(
-    current: StoreReader, successor: VectorStore, batcher: Batcher, *, switched: float = math.inf
-) -> int:
+async def go_back(settings: Settings) -> bool:
+    """At once to the collection from before the last switch, which lacks what came since; whether its embedder differs.
+
+    Raises `InvalidInput` where the configured embedder could not search it: that one's collection may be back already.
+    """
+    left = await embedder_of(settings.store, root=settings.store_dir)
+    kept = await kept_embedder(settings.store, root=settings.store_dir)
+    if kept != left:
+        async with (
+            open_session(settings.http) as session,
+            open_embedder(settings.embedder, session, models=settings.models_dir, known=kept) as embedder,
+        ):
+            if embedder.identity != kept:
+                raise InvalidInput(
+                    f"The collection that is kept is of {kept.model}, and {embedder.identity.model} is configured. "
+                    f"Configure {kept.model}, then run this again; or `python -m ingest reindex`, which also brings "
+                    "what came in since the switch."
+                )
+    await roll_back(settings.store, root=settings.store_dir)
+    return kept != left
+
+
+async def _bring_over(succession: Succession, batcher: Batcher, *, switched: float = math.inf) -> int:
     """How many documents differed; what came into the successor by itself since the switch is newer and stays."""
+    current, successor = succession.current, succession.successor
     tenants = {*(await current.survey(since=0)).tenants, *(await successor.survey(since=0)).tenants}
     published, brought = time.monotonic(), 0
     for tenant in tenants:
@@ -84,8 +105,9 @@ async def _bring_over(
             if found is not None and found.version == wanted.get(document_id):
                 continue
             if document_id in wanted:
-                await _embed_anew(scope, document_id, current, successor, batcher)
+                await _embed_anew(scope, document_id, succession, batcher)
             else:
+                await succession.require_unchanged()
                 await successor.delete(scope, document_id)
             brought += 1
             if time.monotonic() - published > _PUBLISH_SECONDS:  # So much is lost at most when this run is killed.
@@ -94,18 +116,17 @@ async def _bring_over(
     return brought
 
 
-async def _embed_anew(
-    scope: Scope, document_id: DocumentId, current: StoreReader, successor: VectorStore, batcher: Batcher
-) -> None:
+async def _embed_anew(scope: Scope, document_id: DocumentId, succession: Succession, batcher: Batcher) -> None:
     own = ChunkFilter(document_ids=(document_id,))
-    chunks = [chunk async for chunk in current.scroll(scope, own)]
+    chunks = [chunk async for chunk in succession.current.scroll(scope, own)]
     for start in range(0, len(chunks), _SLICE_CHUNKS):
         part = chunks[start : start + _SLICE_CHUNKS]
         vectors = await batcher.embed([chunk.passage for chunk in part])
         points = [Point(chunk=chunk, vector=vector) for chunk, vector in zip(part, vectors, strict=True)]
-        await successor.stage(scope, points)
+        await succession.successor.stage(scope, points)
+    await succession.require_unchanged()
     if chunks:  # It may have been removed meanwhile.
-        await successor.commit(scope, document_id, chunks[0].version)
+        await succession.successor.commit(scope, document_id, chunks[0].version)
 
 
 async def _verify(current: StoreReader, successor: VectorStore, embedder: Embedder) -> Reindexed:

@@ -63,14 +63,18 @@ class Collections:
         return current
 
     async def successor(self, embedder: EmbedderIdentity) -> str:
-        """The collection that a killed run had begun to fill by this embedder, else a name that none has yet."""
-        for name in reversed(await self._leftovers()):
-            if await self.embedder_of(name) == embedder:
+        """The fallback, or what a killed run had begun, where this embedder filled it; else a name that none has."""
+        for name in [await self.fallback(), *reversed(await self._leftovers())]:
+            if name and await self._filler_of(name) == embedder:
                 return name
+        return await self.unused()
+
+    async def unused(self) -> str:
+        """A name that no collection has yet."""
         return f"{self._name}-{max(await self._numbers(), default=0) + 1}"
 
     async def drop_leftovers(self) -> None:
-        """What killed runs began, and what was the fallback before the one of now."""
+        """What other runs began, killed or not, and what was the fallback before the one of now."""
         for name in await self._leftovers():
             await self.drop(name)
 
@@ -101,12 +105,13 @@ class Collections:
             targets[self._fallback] = before
         await self._move(targets)
 
+    async def kept_embedder(self) -> EmbedderIdentity:
+        """Who filled the fallback; raises `NotFound` without one."""
+        return await self.embedder_of(await self._require_fallback())
+
     async def roll_back(self) -> None:
         """Switches to the fallback, and makes what was current the fallback; raises `NotFound` without one."""
-        fallback = await self.fallback()
-        if fallback is None:
-            raise NotFound("There is no collection from before a change of embedder to go back to.")
-        await self.switch_to(fallback)
+        await self.switch_to(await self._require_fallback())
 
     async def _create(self, collection: str, embedder: EmbedderIdentity) -> None:
         try:
@@ -124,6 +129,12 @@ class Collections:
             if not await self._client.collection_exists(collection):
                 raise
 
+    async def _require_fallback(self) -> str:
+        fallback = await self.fallback()
+        if fallback is None:
+            raise NotFound("There is no collection from before a switch to go back to.")
+        return fallback
+
     @property
     def _fallback(self) -> str:
         return f"{self._name}-fallback"
@@ -138,14 +149,14 @@ class Collections:
         """Ours, and neither what readers see nor what is kept for going back."""
         kept = {await self.current(), await self.fallback()}
         names = [f"{self._name}-{number}" for number in await self._numbers()]
-        return [name for name in names if name not in kept and await self._is_ours(name)]
+        return [name for name in names if name not in kept and await self._filler_of(name)]
 
-    async def _is_ours(self, collection: str) -> bool:
+    async def _filler_of(self, collection: str) -> EmbedderIdentity | None:
+        """None where it is not ours."""
         try:
-            await self.embedder_of(collection)
+            return await self.embedder_of(collection)
         except IndexMismatch:
-            return False
-        return True
+            return None
 
     async def _aliases(self) -> dict[str, str]:
         with translated_errors():

@@ -128,13 +128,15 @@ class Revisions:
             self._point_to(added, before)
             self._drop_all_but(added, before)
 
+    def kept_embedder(self) -> EmbedderIdentity:
+        """Who filled the fallback; raises `NotFound` without one."""
+        return to_identity(_read_metadata(self._require_fallback()))
+
     def roll_back(self) -> None:
         """Switches to the fallback, and makes what was current the fallback; raises `NotFound` without one."""
-        current, fallback = self.current(), self.fallback()
-        if current is None or fallback is None or not fallback.is_dir():
-            raise NotFound("There is no collection from before a change of embedder to go back to.")
+        fallback = self._require_fallback()
         with _translated_errors():
-            self._point_to(fallback, current)
+            self._point_to(fallback, self.current())
 
     def copy_to(self, target: "Revisions") -> EmbedderIdentity:
         """The current revision, whole, as the first of an empty collection; `NotFound` where there is none.
@@ -160,6 +162,26 @@ class Revisions:
             f"{self._root} was published anew in less time than it takes to copy it, {_COPY_TRIES} times. "
             "Stop the worker for as long as the copy takes, or copy to a faster disk."
         )
+
+    def copy_fallback_to(self, target: "Revisions", embedder: EmbedderIdentity) -> None:
+        """As the first revision of a collection that is still empty, where there is one that this embedder filled."""
+        fallback, first = self.fallback(), target._revisions / "1"
+        if (
+            fallback is None
+            or target.current()
+            or not to_metadata(embedder).items() <= _read_metadata(fallback).items()
+        ):
+            return
+        with _translated_errors():
+            shutil.rmtree(first, ignore_errors=True)  # What a killed one left.
+            copy_folder(fallback, first, reserve=_RESERVE_BYTES)
+            target._point_to(first, None)
+
+    def _require_fallback(self) -> Path:
+        fallback = self.fallback()
+        if fallback is None or not fallback.is_dir():
+            raise NotFound("There is no collection from before a switch to go back to.")
+        return fallback
 
     @property
     def _revisions(self) -> Path:

@@ -19,6 +19,7 @@ from rag.inbox.base import Upload
 from rag.inbox.folder import FolderInbox
 from rag.inbox.folder_worklist import open_folder_worklist
 from rag.settings import ServerStoreSettings
+from rag.store.collections import Collections
 from rag.store.edge import open_edge_reader, open_edge_writer
 from rag.store.revisions import Revisions
 from rag.store.server import open_client, open_server_store
@@ -138,7 +139,7 @@ async def test_what_is_there_is_replaced_only_when_told_and_can_be_gone_back_to(
         assert "since then" in await texts(reader, OURS)
         await restore(filled, tmp_path / "backup", quietly, replace=True)
         assert "since then" not in await texts(reader, OURS)
-        await carry_out(Namespace(command="reindex", rollback=True), filled)
+        await carry_out(Namespace(command="reindex", rollback=True, embedder=None), filled)
         assert "since then" in await texts(reader, OURS)
     assert "Rolled back. Service and workers go on with it by themselves.\n" in capsys.readouterr().out
 
@@ -220,6 +221,18 @@ class ServerContract:
         assert (restored.manifest.contents.chunks, restored.same) == (6, 6)
         async with open_server_store(settings.store, EMBEDDER) as store:
             assert await texts(store, OURS) == {"our one", "our two", "our three"}
+
+    async def test_a_collection_that_another_process_fills_is_left_to_it_until_the_switch(self, tmp_path, settings):
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            await fill(store, "one")
+            await back_up(settings, tmp_path / "backup", quietly)
+        async with open_client(settings.store) as client:
+            collections = Collections(client, settings.store.collection)
+            being_filled = await collections.successor(EMBEDDER)
+            await collections.create(being_filled, EMBEDDER)
+            await restore(settings, tmp_path / "backup", quietly, replace=True)
+            assert await collections.current() not in {being_filled, None}
+            assert not await client.collection_exists(being_filled), "It is of a collection that serves no more"
 
     async def test_on_another_server_the_same_is_found(self, tmp_path, settings):
         async with open_server_store(settings.store, EMBEDDER) as store:

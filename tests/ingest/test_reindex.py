@@ -3,6 +3,7 @@
 import asyncio
 from argparse import Namespace
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from pydantic import HttpUrl
 
 from evals.performance.programs import ingest
 from ingest.commands import carry_out
-from ingest.reindex import reindex
+from ingest.reindex import go_back, reindex
 from ingest.settings import Settings
-from rag.errors import BadResponse, InvalidInput, NotFound
+from rag.errors import BadResponse, InvalidInput, NotFound, Unavailable
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.store.factory import embedder_of, open_writer
 from rag.store.revisions import Revisions
 from rag.store.server import open_server_store
 from rag.store.succession import roll_back
@@ -31,15 +33,24 @@ def hashed(text: str) -> list[float]:
     return np.random.default_rng(abs(hash(text))).standard_normal(16).tolist()
 
 
+async def at_once(_: list[str]) -> None:
+    pass
+
+
 @asynccontextmanager
-async def other_embedder(vector_of=hashed):
+async def other_embedder(vector_of=hashed, *, model="other", before=at_once):
     async def embed(request: web.Request) -> web.Response:
         texts_in = (await request.json())["input"]
+        await before(texts_in)
         data = [{"index": n, "embedding": vector_of(text)} for n, text in enumerate(texts_in)]
         return web.json_response({"data": data})
 
     async with serve("/v1/embeddings", embed) as url:
-        yield OpenAIEmbedderSettings(kind="openai", url=HttpUrl(f"{url}/v1"), model="other", dimension=16)
+        yield OpenAIEmbedderSettings(kind="openai", url=HttpUrl(f"{url}/v1"), model=model, dimension=16)
+
+
+def as_point(text: str, **where):
+    return replace(point(text, **where), vector=np.asarray(hashed(text), dtype=np.float32))
 
 
 async def fill(writer) -> None:
@@ -48,7 +59,7 @@ async def fill(writer) -> None:
     await writer.publish()
 
 
-async def test_the_embedded_collection_changes_its_embedder_and_back(tmp_path, capsys):
+async def test_the_embedded_collection_changes_its_embedder(tmp_path):
     async with other_embedder() as embedder:
         settings = Settings(data_dir=tmp_path, embedder=embedder)
         with pytest.raises(NotFound):
@@ -62,11 +73,95 @@ async def test_the_embedded_collection_changes_its_embedder_and_back(tmp_path, c
             assert await texts(reader, THEIRS) == {"three"}
         with pytest.raises(InvalidInput, match="already"):
             await reindex(settings, print)
-        capsys.readouterr()
-        await carry_out(Namespace(command="reindex", rollback=True), settings)
-        assert f"Configure the embedder of before, {EMBEDDER.model}, and restart" in capsys.readouterr().out
-        async with open_edge_reader(settings.store_dir, EMBEDDER) as reader:
-            assert await texts(reader, OURS) == {"one", "two"}
+        with pytest.raises(InvalidInput, match=f"kept is of {EMBEDDER.model}, and other is configured"):
+            await go_back(settings)
+
+
+FORMS = ["edge", "server"]
+
+
+@pytest.fixture
+async def settings(tmp_path, request):
+    """Of a collection that the embedder `first` has filled."""
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(other_embedder(model="first"))
+        settings = Settings(data_dir=tmp_path, embedder=first)
+        if request.param == "server":
+            port = await stack.enter_async_context(serve_qdrant())
+            store = ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1:1"), grpc_port=port)
+            settings = settings.model_copy(update={"store": store})
+        async with writer_of(settings) as writer:
+            await put(writer, OURS, [as_point("one"), as_point("two", document="b")])
+            await put(writer, THEIRS, [as_point("three")])
+            await writer.publish()
+        yield settings
+
+
+def writer_of(settings: Settings):
+    identity = EmbedderIdentity(model=settings.embedder.model, dimension=16)
+    return open_writer(settings.store, identity, root=settings.store_dir)
+
+
+async def change_to(settings: Settings, embedder: OpenAIEmbedderSettings) -> Settings:
+    changed = settings.model_copy(update={"embedder": embedder})
+    await reindex(changed, print)
+    return changed
+
+
+@pytest.mark.parametrize("settings", FORMS, indirect=True)
+async def test_the_way_back_takes_what_is_kept_and_brings_what_came_since(settings):
+    async with other_embedder() as embedder:
+        changed = await change_to(settings, embedder)
+        async with writer_of(changed) as writer:
+            await put(writer, OURS, [as_point("since then", document="c")])
+            await writer.delete(OURS, point("two", document="b").chunk.document_id)
+            await writer.publish()
+        said = []
+        await reindex(settings, said.append)
+        assert said[0] == "pass 1: 2 documents brought over"
+        async with writer_of(settings) as writer:
+            assert await texts(writer, OURS) == {"one", "since then"}
+            assert await texts(writer, THEIRS) == {"three"}
+        # And forward again: neither way embeds anew what both have.
+        await reindex(changed, said.append)
+        assert said[-1] == "pass 1: 0 documents brought over"
+
+
+@pytest.mark.parametrize("settings", FORMS, indirect=True)
+async def test_a_rollback_never_ends_on_a_collection_that_the_configured_embedder_cannot_search(settings, capsys):
+    async with other_embedder() as embedder:
+        changed = await change_to(settings, embedder)
+        with pytest.raises(InvalidInput, match="kept is of first, and other is configured"):
+            await go_back(changed)
+        assert await embedder_of(settings.store, root=settings.store_dir) == OTHER
+        await carry_out(Namespace(command="reindex", rollback=True, embedder=None), settings)
+        assert "Rolled back: restart" in capsys.readouterr().out
+        # Somebody else does the same, or a deployment has gone back already.
+        with pytest.raises(InvalidInput, match="kept is of other, and first is configured"):
+            await go_back(settings)
+        async with writer_of(settings) as writer:
+            assert await texts(writer, OURS) == {"one", "two"}
+
+
+@pytest.mark.parametrize("settings", ["server"], indirect=True)
+async def test_of_two_at_once_the_second_stops_when_the_first_has_switched(settings):
+    met, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(texts_in: list[str]) -> None:
+        if any(text.endswith("two") for text in texts_in):
+            met.set()
+            await go_on.wait()
+
+    async with other_embedder() as embedder, other_embedder(before=wait) as slow:
+        second = asyncio.create_task(change_to(settings, slow))
+        await asyncio.wait_for(met.wait(), 10)
+        changed = await change_to(settings, embedder)
+        async with writer_of(changed) as writer:
+            await put(writer, OURS, [as_point("since then", document="c")])
+            go_on.set()
+            with pytest.raises(Unavailable, match="switched nothing"):
+                await second
+            assert await texts(writer, OURS) == {"one", "two", "since then"}
 
 
 async def test_what_comes_in_while_it_is_filled_is_there_too(tmp_path):

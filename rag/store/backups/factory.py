@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rag.settings import EdgeStoreSettings, ServerStoreSettings, StoreSettings
 from rag.store.backups.base import Copying, Restoring
-from rag.types import EmbedderIdentity
 
 
 def open_copying(settings: StoreSettings, folder: Path, *, root: Path) -> AbstractAsyncContextManager[Copying]:
@@ -22,7 +21,7 @@ def open_copying(settings: StoreSettings, folder: Path, *, root: Path) -> Abstra
 
 
 def open_restoring(
-    settings: StoreSettings, folder: Path, *, root: Path, embedder: EmbedderIdentity, replace: bool
+    settings: StoreSettings, folder: Path, *, root: Path, replace: bool
 ) -> AbstractAsyncContextManager[Restoring]:
     """Reads the folder back in; what is not switched to is gone when this closes.
 
@@ -36,4 +35,4 @@ def open_restoring(
         case ServerStoreSettings():
             from rag.store.backups.server import open_restoring_server  # noqa: PLC0415
 
-            return open_restoring_server(settings, folder, embedder=embedder, replace=replace)
+            return open_restoring_server(settings, folder, replace=replace)

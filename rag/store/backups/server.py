@@ -51,20 +51,22 @@ async def open_copying_server(settings: ServerStoreSettings, folder: Path) -> As
 
 @asynccontextmanager
 async def open_restoring_server(
-    settings: ServerStoreSettings, folder: Path, *, embedder: EmbedderIdentity, replace: bool
+    settings: ServerStoreSettings, folder: Path, *, replace: bool
 ) -> AsyncIterator[Restoring]:
     """Reads the snapshot into a new collection, which the alias does not point to yet."""
     async with open_client(settings) as client, _open_rest(settings) as rest:
         collections = Collections(client, settings.collection)
         require_replaceable(await collections.current(), replace=replace)
         await rest.require_one_node()
-        following = await collections.successor(embedder)
+        # Never one that is there: it may be kept for going back, or another process may be filling it.
+        following = await collections.unused()
 
         class Server:
             reader: StoreReader = ServerReader(client, following)
 
             async def switch(self) -> None:
                 await collections.switch_to(following)
+                await collections.drop_leftovers()
 
         try:
             await rest.send_snapshot(following, folder / _NAME)
