@@ -13,9 +13,9 @@ from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, Scope
 
 
 async def promote(settings: Settings, target: ServerStoreSettings) -> tuple[int, int]:
-    """Documents and chunks that the server has afterwards; what is there already is not carried again.
+    """Documents and chunks that the server has afterwards; what is there already, or newer, is not carried again.
 
-    Raises `NotFound` without an embedded collection, `BadResponse` where the counts do not agree at the end.
+    Raises `NotFound` without an embedded collection, `BadResponse` where something is missing at the end.
     """
     embedder = Revisions(settings.store_dir).embedder()
     if embedder is None:
@@ -24,23 +24,22 @@ async def promote(settings: Settings, target: ServerStoreSettings) -> tuple[int,
         open_reader(EdgeStoreSettings(), embedder, root=settings.store_dir) as source,
         open_writer(target, embedder, root=settings.store_dir) as server,
     ):
-        wanted = await source.survey(since=0)
-        for tenant in wanted.tenants:
-            async for document in _missing(source, server, Scope(tenant=tenant)):
-                await _carry(source, server, Scope(tenant=tenant), document)
+        scopes = [Scope(tenant=tenant) for tenant in (await source.survey(since=0)).tenants]
+        for scope in scopes:
+            async for document in _missing(source, server, scope):
+                await _carry(source, server, scope, document)
+        missing = [document.document_id for scope in scopes async for document in _missing(source, server, scope)]
         found = await server.survey(since=0)
-    if found.documents < wanted.documents or found.chunks < wanted.chunks:
-        raise BadResponse(
-            f"The server has {found.documents} documents and {found.chunks} chunks, the embedded collection "
-            f"{wanted.documents} and {wanted.chunks}. Run it again."
-        )
+    if missing:
+        raise BadResponse(f"The server lacks {len(missing)} documents, such as {missing[0]}. Run it again.")
     return found.documents, found.chunks
 
 
 async def _missing(source: StoreReader, server: StoreReader, scope: Scope) -> AsyncIterator[Chunk]:
     async for document in source.scroll(scope, FIRST_CHUNKS):
         there = (await stored_documents(server, scope, [document.document_id]))[document.document_id]
-        if there is None or there.version != document.version:
+        # What the server's own workers have taken in since the last time is newer, and stays.
+        if there is None or (there.version != document.version and there.ingested_at <= document.ingested_at):
             yield document
 
 

@@ -10,18 +10,20 @@ import pytest
 
 from evals.performance.programs import environment
 from ingest.promote import promote
-from ingest.reindex import reindex
+from ingest.reindex import go_back, reindex
 from ingest.settings import Settings
-from rag.settings import ServerStoreSettings
+from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.collections import Collections
 from rag.store.edge import open_edge_reader, open_edge_writer
 from rag.store.revisions import Revisions
 from rag.store.server import open_client, open_server_store
+from rag.types import EmbedderIdentity
 from tests.contracts.store import EMBEDDER, OURS, point, put, texts
 from tests.fakes.qdrant import QdrantServer, open_qdrant
-from tests.ingest.test_reindex import OTHER, other_embedder
+from tests.ingest.test_reindex import OTHER, as_point, other_embedder
 
 REPLACE = f"{Path.replace.__code__.co_filename}:replace"
+FIRST = EmbedderIdentity(model="first", dimension=16)
 _TEXTS = {f"text {n}" for n in range(6)}
 
 
@@ -86,18 +88,40 @@ async def test_a_killed_change_of_embedder_in_the_embedded_store_is_ended_by_the
     assert len(list((tmp_path / "store" / "revisions").iterdir())) == 2
 
 
+async def test_a_killed_way_back_in_the_embedded_store_is_ended_by_the_next(tmp_path):
+    async with other_embedder(model="first") as first:
+        settings = await changed(tmp_path, first)
+        # What is kept was half copied to where it is to be filled up.
+        await killed(tmp_path, "rag/store/copying.py:_copy_sparse", 3, "reindex", **in_environment(first))
+        assert Revisions(settings.store_dir).embedder() == OTHER
+        said: list[str] = []
+        await reindex(settings, said.append)
+    assert said == ["pass 1: 0 documents brought over"]
+    async with open_edge_reader(settings.store_dir, FIRST) as reader:
+        assert await texts(reader, OURS) == _TEXTS
+
+
 async def test_a_killed_rollback_leaves_one_of_both_and_the_way_to_the_other(tmp_path):
-    async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
-        await fill(writer)
+    async with other_embedder(model="first") as first:
+        settings = await changed(tmp_path, first)
+        await killed(tmp_path, REPLACE, 1, "reindex", "--rollback", **in_environment(first))
+        revisions = Revisions(settings.store_dir)
+        assert revisions.embedder() == OTHER
+        await go_back(settings)
+        assert revisions.embedder() == FIRST
+        revisions.roll_back()
+        assert revisions.embedder() == OTHER
+
+
+async def changed(data_dir: Path, first: OpenAIEmbedderSettings) -> Settings:
+    """Of the embedder of before, for a collection that another one has taken over."""
+    settings = Settings(data_dir=data_dir, embedder=first)
+    async with open_edge_writer(settings.store_dir, FIRST) as writer:
+        await put(writer, OURS, [as_point(text, document=text) for text in sorted(_TEXTS)])
+        await writer.publish()
     async with other_embedder() as embedder:
-        await reindex(Settings(data_dir=tmp_path, embedder=embedder), print)
-    await killed(tmp_path, REPLACE, 1, "reindex", "--rollback")
-    revisions = Revisions(tmp_path / "store")
-    assert revisions.embedder() == OTHER
-    revisions.roll_back()
-    assert revisions.embedder() == EMBEDDER
-    revisions.roll_back()
-    assert revisions.embedder() == OTHER
+        await reindex(settings.model_copy(update={"embedder": embedder}), print)
+    return settings
 
 
 @pytest.mark.parametrize(

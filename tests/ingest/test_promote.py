@@ -33,6 +33,19 @@ async def test_every_tenants_documents_arrive_with_their_vectors_and_twice_is_on
             assert vectors["one"][3] == pytest.approx(1)
 
 
+async def test_what_the_server_has_taken_in_since_stays(tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("of then", version="1"), point("b", document="b")])
+        await writer.publish()
+    async with serve_qdrant() as port:
+        await promote(settings, server_at(port))
+        async with open_server_store(server_at(port), EMBEDDER) as server:
+            await put(server, OURS, [point("of now", version="2", ingested_at=2.5)])
+            await promote(settings, server_at(port))
+            assert await texts(server, OURS) == {"of now", "b"}
+
+
 async def test_without_a_collection_there_is_nothing_to_carry(tmp_path):
     with pytest.raises(NotFound, match="no embedded collection"):
         await promote(Settings(data_dir=tmp_path), server_at(1))
