@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from rag.settings import read_settings
 from rag.store.base import StoreReader
 from rag.store.edge import open_edge_reader
 from rag.store.revisions import Revisions
-from rag.types import Query, Scope, ScoredChunk
+from rag.types import Query, Scope, ScoredChunk, Vector
+from service.retrieval import Retriever
 from service.settings import Settings
+from service.stopwatch import Stopwatch
 
 ASKED = "asked.npz"
 RECALL_AT = 10
@@ -27,8 +30,9 @@ SEARCHING_HEADER = (
 )
 _WARM = 20
 _MIB = 1 << 20
-# Of BM25: by the vector alone, by the words alone, and as the product does.
-_SHARES = {"dense": 0.0, "bm25": 1.0, "hybrid": None}
+# Of BM25: by the vector alone, and by the words alone.
+_SHARES = {"dense": 0.0, "bm25": 1.0}
+_HYBRID = "hybrid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +73,10 @@ async def _search_all(folder: Path) -> list[Searched]:
     async with open_edge_reader(folder / "store", embedder) as reader:
         opening = time.perf_counter() - began
         chunks = (await reader.survey(since=0)).chunks
-        for mode in _SHARES:
+        for mode in (*_SHARES, _HYBRID):
             for tenant, nearest in zip(asked["tenants"], asked["nearest"], strict=True):
                 scope = Scope(tenant=str(tenant))
-                spent, found = await _search(reader, scope, mode, list(asked["questions"]), asked["vectors"])
+                spent, found = await search(reader, scope, mode, list(asked["questions"]), asked["vectors"])
                 memory = psutil.Process().memory_info()
                 p50, p95, p99 = (float(value) for value in np.percentile(spent[_WARM:], [50, 95, 99]))
                 rows.append(
@@ -91,23 +95,29 @@ async def _search_all(folder: Path) -> list[Searched]:
     return rows
 
 
-async def _search(
-    reader: StoreReader, scope: Scope, mode: str, questions: list[str], vectors: npt.NDArray[np.float32]
-) -> tuple[list[float], list[list[ScoredChunk]]]:
-    settings, share = read_settings(Settings).retrieval, _SHARES[mode]
-    spent, found = [], []
+async def search(
+    reader: StoreReader, scope: Scope, mode: str, questions: Sequence[str], vectors: npt.NDArray[np.float32]
+) -> tuple[list[float], list[Sequence[ScoredChunk]]]:
+    """Seconds and passages of each question; hybrid is all that the product does between a vector and its passages."""
+    settings = read_settings(Settings).retrieval
+    retriever = Retriever(reader, settings)
+
+    async def once(text: str, vector: Vector) -> Sequence[ScoredChunk]:
+        if mode == _HYBRID:
+            found = await retriever.retrieve(scope, text, vector, limit=settings.limit, watch=Stopwatch())
+            return found.hits
+        return await reader.search(scope, Query(text=text, vector=vector, words_share=_SHARES[mode]), limit=RECALL_AT)
+
+    spent: list[float] = []
+    found: list[Sequence[ScoredChunk]] = []
     for text, vector in zip(questions, vectors, strict=True):
-        query = Query(text=str(text), vector=vector, feedback=settings.feedback, smoothing=settings.smoothing)
-        if share is not None:
-            query = Query(text=str(text), vector=vector, words_share=share)
         began = time.perf_counter()
-        hits = await reader.search(scope, query, limit=RECALL_AT)
+        found.append(await once(str(text), vector))
         spent.append(time.perf_counter() - began)
-        found.append(hits)
     return spent, found
 
 
-def _recall(found: list[list[ScoredChunk]], nearest: npt.NDArray[np.str_]) -> float:
+def _recall(found: Sequence[Sequence[ScoredChunk]], nearest: npt.NDArray[np.str_]) -> float:
     shares = [
         len({hit.chunk.id for hit in hits} & set(best)) / RECALL_AT for hits, best in zip(found, nearest, strict=True)
     ]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from evals.performance.asking_scale import search
 from evals.performance.multiplied import (
     BLOCK,
     CHUNKS_PER_DOCUMENT,
@@ -14,7 +15,11 @@ from evals.performance.multiplied import (
     to_material,
 )
 from evals.performance.scale import Corpus, ask, build_graph, load
-from rag.types import EmbedderIdentity
+from rag.settings import read_settings
+from rag.types import EmbedderIdentity, Scope
+from service.retrieval import Retriever
+from service.settings import Settings
+from service.stopwatch import Stopwatch
 
 DIMENSION = 32
 
@@ -86,3 +91,23 @@ async def test_a_collection_is_loaded_searched_and_gone_on_with(material, tmp_pa
     assert built.builder > 0
     assert min(row.recall for row in ask(tmp_path)[:3]) > 0.9
     assert BLOCK % CHUNKS_PER_DOCUMENT == 0
+
+
+class Listening:
+    """A store that has nothing, and keeps what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def search(self, scope, query, *, limit, **where):
+        self.asked.append((scope, query.text, query.words_share, query.feedback, query.smoothing, limit, where))
+        return []
+
+
+@pytest.mark.parametrize("question", ["Which metal is it made of?", "What does `RAG_DATA_DIR` do?"])
+async def test_hybrid_asks_the_store_for_what_the_product_asks_for(question):
+    product, program, settings = Listening(), Listening(), read_settings(Settings).retrieval
+    vector, scope = clustered(1, seed=3)[0], Scope(tenant="few")
+    await Retriever(product, settings).retrieve(scope, question, vector, limit=settings.limit, watch=Stopwatch())
+    await search(program, scope, "hybrid", [question], vector[None])
+    assert program.asked == product.asked
