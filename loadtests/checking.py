@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from loadtests.arrivals import poisson, read_questions, zipf
 from loadtests.asking import Target, service_at
 from loadtests.drawing import open_figure, to_svg
+from loadtests.figures import Spread
 from loadtests.open_loop import Run, run_open_loop
 from loadtests.programs import Installation, installation
 from loadtests.queueing import Gate, Simulated, predict, simulate
@@ -54,8 +55,9 @@ class Alone:
     variation: float
     """Squared coefficient of variation of that."""
     cpu: float
-    """Of the service's process, for one answer."""
-    samples: Sequence[float]
+    """Of the service's process, for one answer; with its share of two looks a second at the metrics."""
+    held_each: Sequence[float]
+    ttft_each: Sequence[float]
 
     @property
     def gate(self) -> Gate:
@@ -155,8 +157,9 @@ async def _measure_alone(started: Installation, questions: Iterator[str], second
         first=first,
         held=statistics.fmean(held),
         variation=statistics.pvariance(held) / statistics.fmean(held) ** 2,
-        cpu=watched.cores["service"] * max(one.ended for one in seen) / len(seen),
-        samples=held,
+        cpu=watched.cores["service"] * seconds / len(seen),
+        held_each=held,
+        ttft_each=[one.ttft for one in seen],
     )
 
 
@@ -172,8 +175,10 @@ async def _check_once(
     # What really came: a Poisson stream of seconds has its own rate.
     rate = came / (seconds * (1 - _WARMING_SHARE))
     said, played = predict(alone.gate, rate), _simulate(alone, rate)
-    answered = sorted(one.ttft for one in run.steady if one.outcome == "ok")
-    bare = alone.before + alone.first
+    answered = Spread.of([one.ttft for one in run.steady if one.outcome == "ok"])
+    chance = random.Random(1)
+    # A percentile of a sum is none of its parts': each wait with a time without one, drawn as the waits were.
+    played_ttft = Spread.of([wait + chance.choice(alone.ttft_each) for wait in played.waits])
     return Checked(
         load=load,
         rate=rate,
@@ -184,10 +189,10 @@ async def _check_once(
         wait=seen[_WAITED] / seen[_ENTERED],
         predicted_wait=said.wait,
         simulated_wait=played.wait,
-        ttft=statistics.fmean(answered),
-        predicted_ttft=said.wait + bare,
-        ttft_p95=answered[int(len(answered) * 0.95)],
-        simulated_ttft_p95=bare + sorted(played.waits)[int(len(played.waits) * 0.95)],
+        ttft=answered.mean,
+        predicted_ttft=said.wait + alone.before + alone.first,
+        ttft_p95=answered.p95,
+        simulated_ttft_p95=played_ttft.p95,
         service_cores=watched.cores["service"],
         failed=sum(one.outcome == "failed" and one.retry_after is None for one in run.observations),
     )
@@ -197,7 +202,7 @@ async def _run(
     started: Installation, arrivals: Sequence[float], questions: Iterator[str], *, seconds: float
 ) -> tuple[Run, Watched]:
     target: Target = service_at(started.service)
-    async with watch(started.service, started.processes) as watched:
+    async with watch(started.service, started.processes, seconds=seconds) as watched:
         run = await run_open_loop(target, arrivals, questions, seconds=seconds)
     return run, watched
 
@@ -219,7 +224,7 @@ def _simulate(alone: Alone, rate: float) -> Simulated:
     """With the times that were measured, drawn again and again."""
 
     def draw(chance: random.Random) -> float:
-        return chance.choice(alone.samples)
+        return chance.choice(alone.held_each)
 
     return simulate(alone.gate, rate, requests=_SIMULATED, seed=1, service=draw)
 

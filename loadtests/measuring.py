@@ -41,7 +41,7 @@ class Bench:
     async def measure(self, rate: float, seconds: float) -> Result:
         seed = self.seed + next(self._runs)
         arrivals, questions = poisson(rate, seconds, seed=seed), zipf(self.questions, seed=seed)
-        async with watch(self.target.service, self.target.processes) as watched:
+        async with watch(self.target.service, self.target.processes, seconds=seconds) as watched:
             run = await run_open_loop(self._asked, arrivals, questions, seconds=seconds)
         figures = Figures.of(run, self.limits.objectives)
         return Result(

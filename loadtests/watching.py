@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ class Watched:
     """Most that was seen inside and in front of each gate."""
     capacity: dict[str, float] = field(default_factory=dict)
     cores: dict[str, float] = field(default_factory=dict)
-    """Seconds of the processor for each second, by program; the client is this process."""
+    """Seconds of the processor for each second of arrivals, by program; the client is this process."""
 
     def add(self, exposition: str) -> None:
         for family in text_string_to_metric_families(exposition):
@@ -41,19 +42,32 @@ class Watched:
 
 
 @asynccontextmanager
-async def watch(base: str, processes: Mapping[str, int]) -> AsyncIterator[Watched]:
-    """`processes`: process ids of other programs on this machine whose use is to be told, by name."""
+async def watch(base: str, processes: Mapping[str, int], *, seconds: float) -> AsyncIterator[Watched]:
+    """`processes`: process ids of other programs on this machine whose use is to be told, by name.
+
+    `seconds`: in which requests arrive. What comes after is waiting for the last answers, in which nobody is busy.
+    """
     watched = Watched()
     programs = {name: psutil.Process(pid) for name, pid in ({**processes, "client": os.getpid()}).items()}
-    began, before = asyncio.get_running_loop().time(), {name: _cpu(program) for name, program in programs.items()}
-    sampling = asyncio.create_task(_sample(base, watched))
+    tasks = [asyncio.create_task(_sample(base, watched)), asyncio.create_task(_clock(programs, watched, seconds))]
     try:
         yield watched
     finally:
-        sampling.cancel()
-        await asyncio.gather(sampling, return_exceptions=True)
-        seconds = asyncio.get_running_loop().time() - began
-        watched.cores = {name: (_cpu(program) - before[name]) / seconds for name, program in programs.items()}
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):  # Not that it was cancelled.
+            raise error
+
+
+async def _clock(programs: Mapping[str, psutil.Process], watched: Watched, seconds: float) -> None:
+    began, before = time.perf_counter(), {name: _cpu(program) for name, program in programs.items()}
+    try:
+        await asyncio.sleep(seconds)
+    finally:  # Also of a run that was broken off.
+        took = time.perf_counter() - began
+        watched.cores = {name: (_cpu(program) - before[name]) / took for name, program in programs.items()}
 
 
 async def _sample(base: str, watched: Watched) -> None:
