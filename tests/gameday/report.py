@@ -14,7 +14,10 @@ _CLOCK = (
     "Every window, wait and age in the rules was divided by {factor}, so that 5 minutes are {seconds} s (windows below "
     "4 s became 4 s); nothing else was changed. With the shipped windows an alert takes up to {factor} times as "
     "long. What looks at a whole day had a clock quicker by another {days}, and a reference of what these users ask. "
-    "The queries are those of the runbooks, asked while the thing was broken."
+    "The queries are those of the runbooks, asked while the thing was broken. "
+    "The last column is what Prometheus fired: Alertmanager, which is not on this stage, keeps quiet about what a "
+    "service or a worker that is gone explains. "
+    "`EventLoopBlocked` stands there where the machine was busy with something else."
 )
 
 
