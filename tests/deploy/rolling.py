@@ -55,11 +55,13 @@ class Rolled:
         return Counter(one.reason for one in self.streams if one.outcome != "ok")
 
 
-async def roll(models: Path, *, replacements: int, rate: float, delay: int = DELAY_SECONDS) -> Rolled:
+async def roll(
+    models: Path, *, replacements: int, rate: float, delay: int = DELAY_SECONDS, pace: Pace = PACE
+) -> Rolled:
     """Without a single retry in HAProxy: what fails is seen."""
     with tempfile.TemporaryDirectory(prefix="rolling-") as name:
         folder = Path(name)
-        async with open_stand_in(PACE) as model_url:
+        async with open_stand_in(pace) as model_url:
             settings = {"RAG_DRAIN_DELAY_SECONDS": str(delay)}
             with installation(folder, models, model_url, versions=replacements + 1, **settings) as installed:
                 await asyncio.gather(*(asyncio.to_thread(replica.start, 1) for replica in installed.replicas))
