@@ -58,7 +58,7 @@ def read_labelled(folder: Path) -> Labelled:
             lines = answers.read_text(encoding="utf-8").splitlines()
             return Labelled(name=folder.name, answers=[_to_answer(json.loads(line)) for line in lines])
         return Labelled(name=folder.name, pairs=_to_pairs(json.loads(pairs.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
             f"{folder} holds no labelled answers: neither HaluEval's general_data.json nor RAGChecker's "
             f"human_labeled_data.json can be read there ({error})."

@@ -83,15 +83,16 @@ def build_reference(
         if len(found) >= FEWEST_QUESTIONS:
             values[feature] = np.asarray(found, dtype=np.float64)
     bins = {feature: cut_bins(found) for feature, found in values.items()}
+    vocabulary = frozenset(vocabulary)
     return Reference(
-        id=_digest(vectors, bins),
+        id=_digest(vectors, bins, sorted(vocabulary)),
         embedder=embedder,
         made_at=time.time(),
         vectors=vectors,
         mean=mean,
         axes=axes,
         bins=bins,
-        vocabulary=frozenset(vocabulary),
+        vocabulary=vocabulary,
     )
 
 
@@ -161,6 +162,7 @@ def _principal_axes(centred: Vectors) -> Vectors:
     return turned
 
 
-def _digest(vectors: Vectors, bins: Mapping[Feature, Bins]) -> str:
-    content = vectors.astype(np.float16).tobytes() + json.dumps([asdict(it) for it in bins.values()]).encode()
+def _digest(vectors: Vectors, bins: Mapping[Feature, Bins], words: Sequence[int]) -> str:
+    described = json.dumps([{feature: asdict(it) for feature, it in bins.items()}, words])
+    content = vectors.astype(np.float16).tobytes() + described.encode()
     return hashlib.sha256(content).hexdigest()[:12]

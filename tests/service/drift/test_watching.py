@@ -83,6 +83,8 @@ def test_a_reference_is_read_as_it_was_written(tmp_path):
 def test_another_content_is_another_reference():
     assert build_reference(observations(60), EMBEDDER).id == build_reference(observations(60), EMBEDDER).id
     assert build_reference(observations(60), EMBEDDER).id != build_reference(observations(60, seed=2), EMBEDDER).id
+    # What is unknown is told by the vocabulary.
+    assert build_reference(observations(60), EMBEDDER).id != build_reference(observations(60), EMBEDDER, [7]).id
 
 
 def test_questions_in_some_order_are_no_drift_when_they_come_again():
