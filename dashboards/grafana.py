@@ -9,6 +9,9 @@ from itertools import count
 from typing import Any
 
 _ON = 'namespace=~"$namespace",job=~"$job",instance=~"$instance"'
+# What "All" stands for. Other programs have up and process_… too, so jobs are ours; outside a cluster nothing has a
+# namespace.
+EVERY = {"namespace": ".*", "job": "groundwork-(service|worker)", "instance": ".+"}
 _DATASOURCE = {"type": "prometheus", "uid": "$datasource"}
 _COLUMNS = 24
 _ROW_HEIGHT = 8
@@ -112,14 +115,13 @@ def heat(histogram: str, *, exemplars: bool = False) -> list[Query]:
 
 def _variables() -> list[dict[str, Any]]:
     datasource = {"name": "datasource", "label": "Data Source", "type": "datasource", "query": "prometheus"}
-    # Outside a cluster nothing has a namespace, so "All" takes what has none too.
-    namespaces = _label_variable("namespace", "Namespace", "", every=".*")
+    namespaces = _label_variable("namespace", "Namespace", "")
     jobs = _label_variable("job", "Job", '{namespace=~"$namespace"}')
     instances = _label_variable("instance", "Instance", '{namespace=~"$namespace",job=~"$job"}')
     return [datasource | {"refresh": 1, "hide": 0}, namespaces, jobs, instances]
 
 
-def _label_variable(name: str, label: str, matchers: str, *, every: str = ".+") -> dict[str, Any]:
+def _label_variable(name: str, label: str, matchers: str) -> dict[str, Any]:
     return {
         "name": name,
         "label": label,
@@ -129,7 +131,7 @@ def _label_variable(name: str, label: str, matchers: str, *, every: str = ".+") 
         "refresh": 2,
         "multi": True,
         "includeAll": True,
-        "allValue": every,
+        "allValue": EVERY[name],
         "current": {"text": "All", "value": "$__all"},
         "sort": 1,
     }

@@ -77,8 +77,9 @@ BOARD = Board(
                     queries=quantiles("rag_stage_duration_seconds", by="stage", of=(0.95,), exemplars=True),
                 ),
                 Panel(
-                    title="Stages, share of all time",
-                    description="Seconds that each stage takes in one second: how many answers are in it on average.",
+                    title="Requests in each stage",
+                    description="How many answers and searches are in it on average: the seconds that all of them "
+                    "spend in it, for each second.",
                     unit="none",
                     stacked=True,
                     queries=[

@@ -102,7 +102,7 @@ BOARD = Board(
                     "and its scores tell a change at most.",
                     unit="none",
                     width=8,
-                    queries=[Query("max by (rubric, data) (rag_judge_kappa{$on}) or vector(0)", "{{rubric}} {{data}}")],
+                    queries=[Query("max by (rubric, data) (rag_judge_kappa{$on})", "{{rubric}} {{data}}")],
                 ),
                 Panel(
                     title="Judgements that failed or were dropped",

@@ -78,7 +78,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Requests in flight",
-                    description="Not yet answered to the end.",
+                    description="Not yet answered to the end; probes and scrapes are not among them.",
                     unit="none",
                     width=8,
                     queries=[Query("sum by (instance) (rag_inflight_requests{$on})", "{{instance}}")],

@@ -5,11 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards.grafana import Panel, Query
+from dashboards.grafana import EVERY, Panel, Query
 from dashboards.report.prometheus import Prometheus, Series, Span
 
-# Outside a cluster nothing has a namespace.
-_EVERYTHING = {"$namespace": ".*", "$job": ".+", "$instance": ".+"}
 # As Grafana counts it: fewer samples make no rate.
 _SCRAPES_IN_A_RATE = 4
 _MOST_LINES = 12
@@ -59,8 +57,8 @@ def _filled(query: Query, span: Span, scrape_seconds: float) -> str:
     """With what Grafana would put in for its variables."""
     window = max(_SCRAPES_IN_A_RATE * scrape_seconds, span.step + scrape_seconds)
     text = query.text
-    for name, value in _EVERYTHING.items():
-        text = text.replace(name, value)
+    for name, value in EVERY.items():
+        text = text.replace(f"${name}", value)
     return text.replace("$__rate_interval", f"{math.ceil(window)}s")
 
 

@@ -3,13 +3,19 @@
 The rules of reading are dashboard-linter's, which is written in Go; `promtool` and Prometheus read the expressions.
 """
 
+import json
 import re
+import subprocess
 
 import pytest
+import yaml
 
 import ingest.metrics
 import service.metrics
 from dashboards.__main__ import files
+from dashboards.boards.overview import FIRST_TOKEN
+from dashboards.grafana import EVERY
+from dashboards.report.choice import chosen_panels
 from dashboards.slos import FIRST_TEXT_BOUNDARIES
 from tests.drift.expressions import (
     DASHBOARDS,
@@ -23,6 +29,7 @@ from tests.drift.expressions import (
     rules,
     runbook_expressions,
 )
+from tests.prometheus_server import PROMTOOL, needs_promtool
 
 _PANELS = dict(panels())
 _EXPRESSIONS = panel_expressions()
@@ -60,12 +67,54 @@ def test_any_promise_that_the_program_accepts_is_a_boundary_too():
         assert f'le="{seconds}"' in files(first_text_seconds=seconds)["rules/slo.yml"]
 
 
+def test_the_line_of_the_first_token_is_the_promise_that_was_written_in_graphs_and_report(tmp_path):
+    written = tmp_path / "overview.json"
+    written.write_text(files(first_text_seconds=1.0)["grafana/overview.json"])
+    (shown,) = [panel for panel in json.loads(written.read_text())["panels"] if panel["title"] == FIRST_TOKEN]
+    assert shown["fieldConfig"]["defaults"]["thresholds"]["steps"][1:] == [{"color": "red", "value": 1.0}]
+    (drawn,) = [panel for panel in chosen_panels(written) if panel.title == FIRST_TOKEN]
+    assert drawn.thresholds == ((1.0, "red"),)
+
+
+def test_prometheus_is_started_to_keep_what_the_longest_window_of_a_panel_reads():
+    longest = max(int(days) for it in _EXPRESSIONS for days in re.findall(r"\[(\d+)d\]", it.text))
+    for page in ("README.md", "compose.yaml"):
+        kept = re.findall(r"--storage\.tsdb\.retention\.time=(\d+)d", (DASHBOARDS.parent / page).read_text())
+        assert [int(days) >= longest for days in kept] == [True], page
+
+
+def test_all_jobs_are_those_that_prometheus_is_told_to_scrape():
+    told = yaml.safe_load((DASHBOARDS / "prometheus.yml").read_text())["scrape_configs"]
+    assert all(re.fullmatch(EVERY["job"], job["job_name"]) for job in told)
+
+
+@needs_promtool
+def test_no_panel_shows_programs_that_are_not_ours(tmp_path):
+    read = {metric for it in _EXPRESSIONS for metric in it.metrics if not re.search(r"rag_|:|ALERTS", metric)}
+    assert {"up", "process_resident_memory_bytes"} <= read
+    stranger = '{job="node-exporter",instance="node:9100",namespace="monitoring"}'
+    # Those that kube-prometheus-stack has; the first always fires.
+    alerts = ['alertname="Watchdog",severity="none"', 'alertname="KubeletDown",severity="critical",job="kubelet"']
+    series = [metric + stranger for metric in sorted(read)]
+    series += [f'ALERTS{{alertstate="firing",namespace="monitoring",{alert}}}' for alert in alerts]
+    zero = [{"labels": "{}", "value": 0}]
+    asked = [
+        {"expr": it.filled, "eval_time": "10m", "exp_samples": zero if "ALERTS" in it.text else []}
+        for it in _EXPRESSIONS
+    ]
+    case = {"interval": "15s", "input_series": [{"series": one, "values": "1+1x40"} for one in series]}
+    cases = tmp_path / "cases.yml"
+    cases.write_text(yaml.safe_dump({"rule_files": [], "tests": [case | {"promql_expr_test": asked}]}))
+    done = subprocess.run([str(PROMTOOL), "test", "rules", cases], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("board", boards().values(), ids=boards())
 def test_a_board_is_filtered_by_datasource_namespace_job_and_instance_and_edited_in_its_source(board):
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
     assert (variables["datasource"]["type"], variables["datasource"]["label"]) == ("datasource", "Data Source")
     # Nothing has a namespace outside a cluster.
-    for name, every in {"namespace": ".*", "job": ".+", "instance": ".+"}.items():
+    for name, every in {"namespace": ".*", "job": "groundwork-(service|worker)", "instance": ".+"}.items():
         variable = variables[name]
         assert variable["multi"]
         assert (variable["allValue"], variable["refresh"]) == (every, 2)

@@ -1,5 +1,6 @@
 """Every panel and every rule, evaluated by a real Prometheus that watches the real programs under a short load."""
 
+import asyncio
 import json
 import math
 import re
@@ -14,6 +15,8 @@ import pytest
 
 from dashboards.report.choice import chosen_panels
 from evals.performance.programs import Service, evals, ingest
+from service.judging.calibration import Agreement, Calibrations
+from service.judging.rubrics import load_rubric
 from tests.drift.expressions import (
     KUBERNETES,
     RULE_FILES,
@@ -71,10 +74,11 @@ def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
     (data_dir / "handbook.md").write_text(DOCUMENT)
     assert ingest("run", str(data_dir / "handbook.md"), data_dir=data_dir).returncode == 0
     _make_reference(data_dir)
+    judged = {"RAG_JUDGE__SAMPLE": "1", "RAG_JUDGE__CALIBRATION": _calibrate(data_dir)}
     worker_port = free_port()
     with (
         in_thread(serve("/v1/chat/completions", Critic([]))) as model,
-        installation(data_dir, worker_port, model, RAG_JUDGE__SAMPLE="1") as service,
+        installation(data_dir, worker_port, model, **judged) as service,
         watched(
             tmp_path_factory.mktemp("prometheus"),
             {
@@ -99,6 +103,15 @@ def _make_reference(data_dir: Path) -> None:
     questions.write_text("".join(json.dumps({"question": question}) + "\n" for question in asked))
     made = evals("reference", str(questions), data_dir=data_dir)
     assert made.returncode == 0, made.stderr
+
+
+def _calibrate(data_dir: Path) -> str:
+    """An agreement is shown of a judge that was held against people only."""
+    rubric = asyncio.run(load_rubric("faithfulness")).version
+    counted = {"cases": 20, "failures": 0, "agreement": 0.9, "kappa": 0.8, "interval": (0.6, 1.0), "confusion": {}}
+    known = Agreement(judge="stand-in", rubric=str(rubric), rubric_hash=rubric.hash, data="pumps", **counted)
+    Calibrations([known]).write(data_dir / "calibration.json")
+    return str(data_dir / "calibration.json")
 
 
 def _load(service: Service) -> None:
