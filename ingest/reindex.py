@@ -1,5 +1,6 @@
 """`python -m ingest reindex`: the collection anew for another embedder, from the stored text, while it serves."""
 
+import asyncio
 import math
 import random
 import time
@@ -14,7 +15,7 @@ from rag.embedding.base import Embedder
 from rag.embedding.factory import build_tokenizer, open_embedder
 from rag.errors import BadResponse, InvalidInput
 from rag.http import open_session
-from rag.store.base import StoreReader, VectorStore
+from rag.store.base import StoreReader
 from rag.store.factory import embedder_of
 from rag.store.succession import Succession, kept_embedder, open_succession, roll_back
 from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, Point, Query, Scope
@@ -24,6 +25,10 @@ _MOST_PASSES = 20
 _PUBLISH_SECONDS = 60
 _SAMPLE = 50
 _FOUND_AMONG = 5
+# Of the clocks of those who write meanwhile.
+_SKEW_SECONDS = 60
+# Writers look every other second whether their collection still is the one that serves.
+_NOTICED_SECONDS = 5
 # A passage asked for by its own words: below this share something is wrong with the vectors, not with the model.
 _LEAST_FOUND = 0.9
 
@@ -59,11 +64,13 @@ async def reindex(settings: Settings, say: Say) -> Reindexed:
             if brought == 0:
                 break
         async with in_turn(succession.pause) as paused:
+            began = time.time()
             await _bring_over(succession, batcher)
-            result = await _verify(succession.current, succession.successor, embedder)
+            result = await _verify(succession, embedder, since=None if paused else began - _SKEW_SECONDS)
             switched = time.time()
             await succession.switch()
         if not paused:
+            await asyncio.sleep(_NOTICED_SECONDS)
             await _bring_over(succession, batcher, switched=switched)
         return result
 
@@ -129,9 +136,15 @@ async def _embed_anew(scope: Scope, document_id: DocumentId, succession: Success
         await succession.successor.commit(scope, document_id, chunks[0].version)
 
 
-async def _verify(current: StoreReader, successor: VectorStore, embedder: Embedder) -> Reindexed:
-    old, new = await current.survey(since=0), await successor.survey(since=0)
-    if (old.documents, old.chunks) != (new.documents, new.chunks):
+async def _verify(succession: Succession, embedder: Embedder, *, since: float | None) -> Reindexed:
+    """Nothing may be missing; where writers go on, of what came in before `since`: the rest is brought over later."""
+    successor = succession.successor
+    old, new = await succession.current.survey(since=since or 0), await successor.survey(since=since or 0)
+    if since is None:
+        is_whole = (old.documents, old.chunks) == (new.documents, new.chunks)
+    else:
+        is_whole = new.chunks - new.recent_chunks >= old.chunks - old.recent_chunks
+    if not is_whole:
         raise BadResponse(
             f"The new collection has {new.documents} documents and {new.chunks} chunks, the current one "
             f"{old.documents} and {old.chunks}. Nothing was switched; run it again."

@@ -1,6 +1,7 @@
 """From one embedder to another: filled beside the first, verified, switched in one step, and back again."""
 
 import asyncio
+import time
 from argparse import Namespace
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -14,7 +15,7 @@ from evals.performance.programs import ingest
 from ingest.commands import carry_out
 from ingest.reindex import go_back, reindex
 from ingest.settings import Settings
-from rag.errors import BadResponse, InvalidInput, NotFound, Unavailable
+from rag.errors import BadResponse, IndexMismatch, InvalidInput, NotFound, Unavailable
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.edge import open_edge_reader, open_edge_writer
 from rag.store.factory import embedder_of, open_writer
@@ -141,6 +142,26 @@ async def test_a_rollback_never_ends_on_a_collection_that_the_configured_embedde
             await go_back(settings)
         async with writer_of(settings) as writer:
             assert await texts(writer, OURS) == {"one", "two"}
+
+
+@pytest.mark.parametrize("settings", ["server"], indirect=True)
+async def test_writers_that_never_rest_lose_nothing_by_the_switch(settings):
+    taken_in = {"one", "two"}
+
+    async def write() -> None:
+        async with writer_of(settings) as writer:
+            with pytest.raises(IndexMismatch):
+                for n in range(10_000):
+                    await put(writer, OURS, [as_point(f"text {n}", document=f"d{n}", ingested_at=time.time())])
+                    taken_in.add(f"text {n}")
+                    await asyncio.sleep(0.02)
+
+    writing = asyncio.create_task(write())
+    async with other_embedder() as embedder:
+        changed = await change_to(settings, embedder)
+        await writing
+        async with writer_of(changed) as writer:
+            assert await texts(writer, OURS) == taken_in
 
 
 @pytest.mark.parametrize("settings", ["server"], indirect=True)
