@@ -69,7 +69,10 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part.replace("_", "")) for part in text.split(","))
+    numbers = [part.replace("_", "") for part in text.split(",")]
+    if not all(number.isdecimal() and int(number) for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one or more whole numbers from 1 up, with commas between")
+    return tuple(map(int, numbers))
 
 
 if __name__ == "__main__":

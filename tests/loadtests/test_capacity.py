@@ -159,6 +159,14 @@ def test_inputs_of_another_form_are_refused_by_name(tmp_path, damage):
     assert "ours.toml" in run.stderr
 
 
+@pytest.mark.parametrize("number", ["0", "-5", "5k", "1,,2"])
+def test_a_number_that_nobody_can_plan_for_is_said_in_a_sentence(number):
+    command = [sys.executable, "-m", "loadtests.capacity", f"--users={number}"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert run.returncode == 2
+    assert f"argument --users: {number!r} is not one or more whole numbers from 1 up" in run.stderr
+
+
 def test_the_papers_table_is_the_programs():
     assert to_table(INPUTS) in (ROOT / "docs" / "capacity.md").read_text(), (
         "Print it anew: python -m loadtests.capacity"
