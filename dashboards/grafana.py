@@ -94,14 +94,15 @@ class Board:
 def quantiles(
     histogram: str, *, by: str = "", legend: str = "", of: Sequence[float] = (0.5, 0.95, 0.99), exemplars: bool = False
 ) -> list[Query]:
-    """Of a classic histogram; `histogram` may carry matchers: `rag_x_seconds{stage="embed"}`."""
+    """Of a classic histogram; `histogram` may carry matchers: `rag_x_seconds{stage="embed"}`; `by`: "job, gate"."""
     name, _, matchers = histogram.rstrip("}").partition("{")
     selector = f"{name}_bucket{{$on{',' if matchers else ''}{matchers}}}"
     labels = f"le, {by}" if by else "le"
+    told = legend or " ".join(f"{{{{{label}}}}}" for label in by.split(", ") if label)
     return [
         Query(
             f"histogram_quantile({q}, sum by ({labels}) (rate({selector}[$__rate_interval])))",
-            f"{legend or (f'{{{{{by}}}}}' if by else '')} p{q * 100:g}".strip(),
+            f"{told} p{q * 100:g}".strip(),
             exemplars,
         )
         for q in of

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from dashboards.grafana import Board, Panel, Query, Row, quantiles
-from dashboards.slos import RATIO, Slo
+from dashboards.slos import FAST, RATIO, Burn, Slo
 
 FIRST_TOKEN = "Time to first token, as users see it"
-_BURN_COLOURS = ((3.0, "yellow"), (14.4, "red"))
 
 
 def board(objectives: Sequence[Slo]) -> Board:
@@ -16,7 +15,7 @@ def board(objectives: Sequence[Slo]) -> Board:
         description="What is promised and what is left of it. From here: Request path, Retrieval and drift, "
         "Ingestion, Saturation.",
         rows=[
-            Row(title="What is promised", panels=[*map(_budget, objectives), _burn("1h"), _burn("6h")]),
+            Row(title="What is promised", panels=[*map(_budget, objectives), *map(_burn, FAST)]),
             Row(title="What users see", panels=[_REQUESTS, _first_token(objectives), _ANSWERS, _ERRORS]),
             Row(title="What is running", panels=[_ALERTS, _UP, _VERSION]),
         ],
@@ -24,6 +23,7 @@ def board(objectives: Sequence[Slo]) -> Board:
 
 
 def _budget(slo: Slo) -> Panel:
+    spent = f"1 - {slo.bad} / ({slo.total} > 0) / {slo.budget}"
     return Panel(
         title=f"Budget left: {slo.name.replace('_', ' ')}",
         description=f"{slo.promise}. 100 %: nothing of the last 30 days' budget is spent; below 0: the promise is "
@@ -31,23 +31,24 @@ def _budget(slo: Slo) -> Panel:
         unit="percentunit",
         kind="stat",
         width=6,
-        queries=[Query(f"1 - {slo.bad} / {slo.total} / {slo.budget}".replace("$w", "30d"), "{{job}}")],
+        queries=[Query(spent.replace("by (job)", "by (namespace, job)").replace("$w", "30d"), "{{namespace}} {{job}}")],
     )
 
 
-def _burn(window: str) -> Panel:
+def _burn(burn: Burn) -> Panel:
     return Panel(
-        title=f"Burn rate over {window}",
-        description="1: the budget lasts exactly 30 days. 14.4 over an hour pages, and so does 6 over six hours.",
+        title=f"Burn rate over {burn.long}",
+        description=f"1: the budget lasts exactly 30 days. Above {burn.factor:g}, the dashed line, here and over "
+        f"{burn.short}, availability and the first token page; the others are a ticket.",
         unit="none",
         queries=[
             Query(
-                f'{RATIO}{window}{{namespace=~"$namespace",job=~"$job"}}'
+                f'{RATIO}{burn.long}{{namespace=~"$namespace",job=~"$job"}}'
                 " / on (namespace, slo) group_left () (1 - slo:objective:ratio)",
-                "{{slo}}",
+                "{{namespace}} {{slo}}",
             ),
         ],
-        thresholds=_BURN_COLOURS,
+        thresholds=((burn.factor, "red"),),
     )
 
 

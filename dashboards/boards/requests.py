@@ -62,7 +62,8 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Users beside model",
-                    description="What the service adds to the model's own time to the first token.",
+                    description="What the service adds to the model's own time to the first token. Answers "
+                    "that only quote have no model: where they are many, users are the quicker.",
                     unit="s",
                     queries=[
                         *quantiles("rag_time_to_first_token_seconds", legend="users", of=(0.5, 0.95)),

@@ -124,7 +124,7 @@ BOARD = Board(
                     description="Population stability index by feature: below 0.1 is little, above 0.25 much. Nothing "
                     "where no reference was made (`python -m evals reference`).",
                     unit="none",
-                    queries=[Query('feature:rag_drift_psi:1d{namespace=~"$namespace"}', "{{feature}}")],
+                    queries=[Query('feature:rag_drift_psi:1d{namespace=~"$namespace"}', "{{feature}} {{reference}}")],
                     thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
                 Panel(
@@ -132,7 +132,10 @@ BOARD = Board(
                     description="The same index, against the same day a week ago: what is new, whatever the reference.",
                     unit="none",
                     queries=[
-                        Query('feature:rag_drift_psi_against_last_week:1d{namespace=~"$namespace"}', "{{feature}}")
+                        Query(
+                            'feature:rag_drift_psi_against_last_week:1d{namespace=~"$namespace"}',
+                            "{{feature}} {{reference}}",
+                        )
                     ],
                     thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
@@ -146,7 +149,7 @@ BOARD = Board(
                         Query(
                             "feature_bin:rag_drift_observations:share_1d"
                             '{namespace=~"$namespace",feature="nearest_questions"}',
-                            "bin {{bin}}",
+                            "bin {{bin}} {{reference}}",
                         )
                     ],
                 ),

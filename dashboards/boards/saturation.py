@@ -26,15 +26,18 @@ BOARD = Board(
                     description="Before a call ran.",
                     unit="s",
                     width=8,
-                    queries=quantiles("rag_gate_wait_seconds", by="gate", of=(0.95,)),
+                    queries=quantiles("rag_gate_wait_seconds", by="job, gate", of=(0.95,)),
                 ),
                 Panel(
                     title="Refused",
-                    description="Calls per second that a full gate turned away: users saw a 429.",
+                    description="Calls per second that a full gate turned away; of the service: users saw a 429.",
                     unit="reqps",
                     width=8,
                     queries=[
-                        Query("sum by (gate) (rate(rag_gate_refusals_total{$on}[$__rate_interval]))", "{{gate}}"),
+                        Query(
+                            "sum by (job, gate) (rate(rag_gate_refusals_total{$on}[$__rate_interval]))",
+                            "{{job}} {{gate}}",
+                        ),
                     ],
                 ),
             ],
@@ -47,7 +50,7 @@ BOARD = Board(
                     description="queue: others were before it; tokenize; inference: the model itself.",
                     unit="s",
                     width=8,
-                    queries=quantiles("rag_embed_duration_seconds", by="phase", of=(0.95,)),
+                    queries=quantiles("rag_embed_duration_seconds", by="job, phase", of=(0.95,)),
                 ),
                 Panel(
                     title="Texts in one call",

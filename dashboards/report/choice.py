@@ -14,7 +14,7 @@ _CHOSEN = {
     "requests": ("Stages, p95", "Requests in each stage", "Gaps between tokens"),
     "saturation": ("Requests in flight", "How full"),
     "retrieval": ("Refused", "Grounded", "A day's questions against the reference"),
-    "ingestion": ("Entries by state", "From the inbox to being found, p50 and p95"),
+    "ingestion": ("Entries by state", "From the inbox to being found, p50 and p99"),
 }
 
 

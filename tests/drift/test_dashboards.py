@@ -16,7 +16,7 @@ from dashboards.__main__ import files
 from dashboards.boards.overview import FIRST_TOKEN
 from dashboards.grafana import EVERY
 from dashboards.report.choice import chosen_panels
-from dashboards.slos import FIRST_TEXT_BOUNDARIES
+from dashboards.slos import FIRST_TEXT_BOUNDARIES, slos
 from tests.drift.expressions import (
     DASHBOARDS,
     boards,
@@ -74,6 +74,33 @@ def test_the_line_of_the_first_token_is_the_promise_that_was_written_in_graphs_a
     assert shown["fieldConfig"]["defaults"]["thresholds"]["steps"][1:] == [{"color": "red", "value": 1.0}]
     (drawn,) = [panel for panel in chosen_panels(written) if panel.title == FIRST_TOKEN]
     assert drawn.thresholds == ((1.0, "red"),)
+
+
+def test_budgets_and_burn_rates_of_two_environments_are_told_apart():
+    told = [
+        target
+        for place, panel in _PANELS.items()
+        if re.match(r"overview.json: (Budget|Burn)", place)
+        for target in panel["targets"]
+    ]
+    assert len(told) == 6
+    for target in told:
+        assert "{{namespace}}" in target["legendFormat"]
+        assert "by (job)" not in target["expr"]
+
+
+def test_gates_and_the_embedder_of_service_and_worker_are_told_apart():
+    # Both have one: a batch of documents in a question's p95 would say nothing of either.
+    shared = [it.text for it in _EXPRESSIONS if re.search(r"rag_(gate|embed)_", it.text)]
+    assert len(shared) > 5
+    assert [text for text in shared if not re.search(r"by \((le, )?job\b", text)] == []
+
+
+def test_the_line_of_freshness_stands_beside_the_quantile_that_is_promised():
+    (freshness,) = [slo for slo in slos() if slo.name == "freshness"]
+    (panel,) = [panel for panel in _PANELS.values() if panel["title"] == "From the inbox to being found, p50 and p99"]
+    assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] == freshness.seconds
+    assert f"histogram_quantile({freshness.objective}," in panel["targets"][-1]["expr"]
 
 
 def test_prometheus_is_started_to_keep_what_the_longest_window_of_a_panel_reads():
