@@ -142,7 +142,7 @@ def require_each_once(chunks: list[Chunk], documents: set[str]) -> None:
 
 
 async def test_what_a_killed_worker_had_in_hand_another_takes_in(data_dir, redis, variables):
-    documents = {f"{number}.md" for number in range(30)}
+    documents = {f"{number}.md" for number in range(12)}
     for name in documents:
         await put(redis, name, text_of(name, paragraphs=100))  # Work for longer than a busy machine looks away.
     with worker(data_dir, variables) as first:
