@@ -20,7 +20,7 @@ _CHOSEN = {
 
 def chosen_panels(written: Path = _WRITTEN) -> Sequence[Panel]:
     """In the order in which one looks at them; what is promised is what the dashboards were written with."""
-    objectives = slos(first_text_seconds=_promised(written))
+    objectives = slos(first_text_seconds=promised(written))
     boards = (overview.board(objectives), requests.BOARD, saturation.BOARD, retrieval.BOARD, ingestion.BOARD)
     return [panel for board in boards for panel in _of(board)]
 
@@ -30,7 +30,8 @@ def _of(board: Board) -> Sequence[Panel]:
     return [by_title[title] for title in _CHOSEN[board.name]]
 
 
-def _promised(written: Path) -> float:
+def promised(written: Path = _WRITTEN) -> float:
+    """Seconds to the first text that 95 % of answers keep."""
     panels = json.loads(written.read_text(encoding="utf-8"))["panels"]
     (panel,) = [panel for panel in panels if panel["title"] == overview.FIRST_TOKEN]
     seconds: float = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"]
