@@ -17,7 +17,7 @@ def copy_folder(source: Path, target: Path, *, reserve: int) -> None:
     require_free(target.parent, data_bytes(source) + reserve)
     try:
         shutil.copytree(source, target, copy_function=_copy_sparse)
-    except BaseException:
+    except BaseException:  # An interrupt, too, would leave half a copy; it goes on from here.
         shutil.rmtree(target, ignore_errors=True)
         raise
 

@@ -109,12 +109,14 @@ def selected(selector: Object, labels: dict[str, str]) -> bool:
 
 
 def _expressed(it: Object, labels: dict[str, str]) -> bool:
-    match it["operator"]:
-        case "In":
-            return labels.get(it["key"]) in it["values"]
-        case "DoesNotExist":
-            return it["key"] not in labels
-    raise NotImplementedError(it["operator"])
+    """By each of the four operators that Kubernetes has."""
+    value = labels.get(it["key"])
+    return {
+        "In": value in it.get("values", []),
+        "NotIn": value not in it.get("values", []),
+        "Exists": value is not None,
+        "DoesNotExist": value is None,
+    }[it["operator"]]
 
 
 def _template(it: Object) -> Object | None:

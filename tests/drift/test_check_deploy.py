@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.drift.manifests import ROOT
+from tests.prometheus_server import needs_promtool
 
 _TOOLS = ROOT / ".venv-deploy"
 pytestmark = pytest.mark.skipif(
@@ -81,6 +82,6 @@ def test_what_runs_on_node_finds_its_fault(said, tool, finding):
     assert finding in said
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@needs_promtool
 def test_a_rule_that_is_no_promql_is_found(said):
     assert "FAILED promtool" in said

@@ -29,7 +29,7 @@ from tests.drift.manifests import (
     workloads,
 )
 from tests.drift.settings import table
-from tests.prometheus_server import PROMTOOL
+from tests.prometheus_server import PROMTOOL, needs_promtool
 
 pytestmark = needs_kubectl
 
@@ -299,7 +299,7 @@ def test_whatever_scales_or_judges_reads_only_what_the_programs_emit(name):
 
 
 @in_a_cluster
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+@needs_promtool
 def test_whatever_scales_or_judges_is_promql(name, tmp_path):
     rules = [{"record": f"query:{number}", "expr": query} for number, (_, query) in enumerate(queries(overlay(name)))]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
-from shutil import which
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -15,6 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from evals.performance.programs import Service, ingest, service
 from tests.fakes.collector import Collector, collector
 from tests.fakes.servers import ModelServer, in_thread, serve
+from tests.prometheus_server import needs_promtool
 from tests.redis_server import needs_redis, redis_server
 
 QUESTION = "What does error E1234 mean?"
@@ -262,7 +262,7 @@ def test_whoever_does_not_ask_for_openmetrics_gets_the_text_format_without_exemp
     assert spans_that_were(traced.service, "dropped") == 0
 
 
-@pytest.mark.skipif(which("promtool") is None, reason="promtool is not installed")
+@needs_promtool
 def test_promtool_finds_nothing_to_say_of_the_metrics(traced):
     text = traced.service.http.get("/metrics").text
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
