@@ -52,6 +52,8 @@ class Status:
 
 async def read_status(settings: Settings, inbox: Inbox) -> Status:
     """Loads no model, and creates no collection."""
+    # In the order in which documents move, so that whoever waits for an empty queue finds in what came out of it.
+    waiting = await inbox.statistics()
     async with open_catalogue(settings.store, root=settings.store_dir) as catalogue:
         survey = await catalogue.survey(since=time.time() - _RATE_SECONDS) if catalogue else NOTHING
-    return Status(collection=survey, inbox=await inbox.statistics())
+    return Status(collection=survey, inbox=waiting)
