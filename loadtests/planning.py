@@ -148,33 +148,38 @@ def _cores_for(shards: int, chunks: int, rate: float, inputs: Inputs) -> float:
 def _plan_model(rate: float, inputs: Inputs) -> tuple[int, float, float]:
     """GPUs, seconds that an answer holds its slot, and seconds to its first token."""
     model, gpu = inputs.model, inputs.gpu
-    least, most = 0.0, 1 / _prefill(inputs)
+    least, most = 0.0, 1 / prefill_seconds(inputs)
     for _ in range(60):  # The rate at which all slots are taken, by halving.
         middle = (least + most) / 2
         least, most = (middle, most) if middle * _held(middle, inputs) < model.slots else (least, middle)
     gpus = math.ceil(rate / (least * gpu.utilization))
     each = rate / gpus
-    return gpus, _held(each, inputs), _prefill(inputs) / (1 - each * _prefill(inputs))
+    return gpus, _held(each, inputs), prefill_seconds(inputs) / (1 - each * prefill_seconds(inputs))
 
 
-def _prefill(inputs: Inputs) -> float:
+def prefill_seconds(inputs: Inputs) -> float:
     """Bound by arithmetic: two operations for each parameter and token."""
     model, gpu = inputs.model, inputs.gpu
     return 2 * model.parameters * model.prompt_tokens / (gpu.flops * gpu.compute_efficiency)
 
 
-def _held(rate: float, inputs: Inputs) -> float:
-    """Seconds of an answer on one GPU. Each token is bound by reading all weights and every sequence's keys and values;
-    the prompts of others take their share of the time (processor sharing).
-    """
+def token_seconds(sequences: int, inputs: Inputs) -> float:
+    """Bound by memory: all weights once, and each sequence's keys and values, in the middle of its answer."""
     model, gpu = inputs.model, inputs.gpu
-    weights = model.parameters * model.bytes_per_parameter
-    cache = model.kv_bytes_per_token * (model.prompt_tokens + model.answer_tokens / 2)
-    speed = gpu.bandwidth * gpu.bandwidth_efficiency * (1 - rate * _prefill(inputs))
-    # in flight = rate * held, and a token takes (weights + in flight * cache) / speed: solved for `held`.
-    spent = _prefill(inputs) / (1 - rate * _prefill(inputs)) + model.answer_tokens * weights / speed
-    grows = 1 - rate * model.answer_tokens * cache / speed
-    return spent / grows if grows > 0 else math.inf
+    cached = model.kv_bytes_per_token * (model.prompt_tokens + model.answer_tokens / 2)
+    read = model.parameters * model.bytes_per_parameter + sequences * cached
+    return read / (gpu.bandwidth * gpu.bandwidth_efficiency)
+
+
+def _held(rate: float, inputs: Inputs) -> float:
+    """Seconds of an answer on one GPU; the prompts of others take their share of the time (processor sharing)."""
+    prompt, tokens = prefill_seconds(inputs), inputs.model.answer_tokens
+    alone = token_seconds(0, inputs)
+    each = token_seconds(1, inputs) - alone
+    left = 1 - rate * prompt
+    # in flight = rate * held, and a token takes (alone + in flight * each) / left: solved for `held`.
+    grows = 1 - rate * tokens * each / left
+    return (prompt + tokens * alone) / left / grows if grows > 0 else math.inf
 
 
 def _queue(rate: float, servers: int, replicas: int, held: float, inputs: Inputs) -> tuple[float, float]:
