@@ -22,15 +22,14 @@ from rag.store.factory import open_reader
 from rag.store.revisions import Revisions
 from rag.store.shard import Shard, to_point
 from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
+from service.drift.archives import UNREADABLE, write_arrays
 from service.drift.bins import cut_bins, psi
 from service.drift.reference import (
     FEWEST_QUESTIONS,
     MOST_QUESTIONS,
-    UNREADABLE,
     Vectors,
     nearest_among,
     word_key,
-    write_arrays,
 )
 from service.quoting import matter_of
 from service.settings import Settings

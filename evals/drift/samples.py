@@ -14,8 +14,9 @@ from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.types import EmbedderIdentity
+from service.drift.archives import UNREADABLE
 from service.drift.base import Observation
-from service.drift.reference import MOST_QUESTIONS, UNREADABLE, Reference, Vectors, read_reference
+from service.drift.reference import MOST_QUESTIONS, Reference, Vectors, read_reference
 from service.drift.window import draw_together, read_window
 from service.settings import Settings
 

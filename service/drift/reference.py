@@ -3,12 +3,10 @@
 import hashlib
 import json
 import time
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
-from zipfile import BadZipFile
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +14,7 @@ import numpy.typing as npt
 
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity, Vector
+from service.drift.archives import UNREADABLE, write_arrays
 from service.drift.base import OF_THE_ANSWER, OF_THE_VECTOR, Feature, Observation
 from service.drift.bins import Bins, cut_bins
 
@@ -23,8 +22,6 @@ SCHEMA = 1
 MOST_QUESTIONS = 1000
 """More would cost every question time, and tell little more."""
 FEWEST_QUESTIONS = 20
-UNREADABLE = (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError)
-"""What numpy raises for an archive that is damaged, cut off, or something else."""
 _NEAREST = 5
 _AXES = 4
 _SEED = 28
@@ -112,15 +109,6 @@ def write_reference(reference: Reference, path: Path) -> None:
         axes=reference.axes,
         vocabulary=np.array(sorted(reference.vocabulary), dtype=np.uint32),
     )
-
-
-def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """As numpy's archive under exactly this name; whoever reads meanwhile sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    draft.replace(path)
 
 
 def read_reference(path: Path) -> Reference:

@@ -17,8 +17,8 @@ import numpy as np
 
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
+from service.drift.archives import UNREADABLE, write_arrays
 from service.drift.base import OF_THE_ANSWER, Feature, Observation
-from service.drift.reference import UNREADABLE, write_arrays
 
 SCHEMA = 1
 # Last week's day can be compared with today's, and a holiday may lie between.
