@@ -71,23 +71,27 @@ class FolderInbox:
     def _progress(self, scope: Scope, key: str | None) -> list[Progress]:
         """A document that is put again while it is processed, or after a rejection, counts as queued."""
         found: dict[str, Progress] = {}
-        # In the order in which entries move, so that one that moves meanwhile is met again, not missed.
-        for state, paths in (
-            ("queued", self._queued()),
-            ("processing", self._processing()),
-            ("rejected", self._dead()),
+        # Each listed only when the one before was read, in the order in which entries move, so that one that moves
+        # meanwhile is met again, not missed. The queue once more: what a worker gives back moves the other way.
+        for state, listed in (
+            ("queued", self._queued),
+            ("processing", self._processing),
+            ("rejected", self._dead),
+            ("queued", self._queued),
         ):
-            for path in paths:
+            for path in listed():
                 its_key = path.name.rpartition(".")[2]
-                if key not in (None, its_key):
+                if its_key in found or key not in (None, its_key):
                     continue
                 header = read_header(path)
                 if header and header["tenant"] == scope.tenant:
-                    found.setdefault(its_key, _to_progress(state, header))
+                    found[its_key] = _to_progress(state, header)
         return list(found.values())
 
     def _statistics(self) -> InboxStatistics:
         queued, processing = self._queued(), self._processing()
+        # Once more: what a worker gives back, or a dead one is relieved of, has moved the other way meanwhile.
+        queued = sorted({*queued, *self._queued()})
         oldest = min((Name.parse(path.name).put for path in (*queued, *processing)), default=None)
         return InboxStatistics(
             queued=len(queued),
