@@ -1,14 +1,15 @@
 """A real Arize Phoenix on loopback, from an environment of its own: it would bring 600 MB into this one."""
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+
+from tests.redis_server import free_port
 
 ROOT = Path(__file__).parents[1]
 PHOENIX = ROOT / ".venv-phoenix" / "bin" / "phoenix"
@@ -18,8 +19,7 @@ _START_SECONDS = 240
 @contextmanager
 def phoenix_server(folder: Path) -> Iterator[str]:
     """Yields its base URL, which takes OTLP too; everything it keeps lies in the folder."""
-    with ExitStack() as free:
-        port, grpc = (free.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2))
+    port, grpc = free_port(), free_port()
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "GRPC_PORT": str(grpc), "WORKING_DIR": str(folder)}
     environment = os.environ | {f"PHOENIX_{name}": value for name, value in settings.items()}
     log = folder / "phoenix.log"
@@ -30,14 +30,14 @@ def phoenix_server(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(f"{url}/healthz", timeout=2).is_success:
+            if httpx.get(f"{url}/healthz", timeout=30).is_success:
                 return
         except httpx.TransportError:
             pass

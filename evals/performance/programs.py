@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 
 _ROOT = Path(__file__).parents[2]
-_START_SECONDS = 60
-_RUN_SECONDS = 300
+_START_SECONDS = 180
+_RUN_SECONDS = 600
+_STOP_SECONDS = 120
 # A question at the end of the queue waits for the model to write all the answers before it.
 _PATIENCE_SECONDS = 300
 
@@ -111,7 +112,10 @@ def service(data_dir: Path, *arguments: str, program: str = "service", **setting
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(45)
+            try:
+                process.wait(_STOP_SECONDS)
+            finally:
+                process.kill()
 
 
 def failed_start(data_dir: Path, *arguments: str, **settings: str) -> str:
@@ -140,7 +144,7 @@ def _wait_for_url(process: subprocess.Popen[str], log: Path) -> str:
 
 def _wait_until_ready(running: Service, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and running.process.poll() is None:
         try:
             if running.http.get("/readyz").status_code == 200:
                 return

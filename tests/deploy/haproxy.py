@@ -15,7 +15,7 @@ from tests.redis_server import free_port
 
 BINARY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 needs_haproxy = pytest.mark.skipif(BINARY is None, reason="no haproxy is installed: apt-get install haproxy")
-_START_SECONDS = 20
+_START_SECONDS = 60
 _COUNTED = ("wretr", "wredis", "econ", "eresp", "hrsp_5xx")
 
 # `retries` is about connections that could not be opened, and about nothing else: `retry-on` is at its default,
@@ -67,7 +67,7 @@ class HAProxy:
         """Retries, redispatches, failed connections, broken answers and answers 5xx, of all replicas."""
         return {name: sum(int(row[name] or 0) for row in self._rows()) for name in _COUNTED}
 
-    def wait_until_up(self, name: str, *, seconds: float = 60) -> None:
+    def wait_until_up(self, name: str, *, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while name not in self.up():
             assert time.monotonic() < deadline, f"HAProxy does not see {name} ready after {seconds} s"
@@ -97,7 +97,7 @@ def haproxy(folder: Path, ports: Mapping[str, int], *, retries: int) -> Iterator
         yield HAProxy(folder, port)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait_for(path: Path, process: subprocess.Popen[bytes], log: Path) -> None:

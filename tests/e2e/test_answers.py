@@ -7,7 +7,9 @@ import pytest
 
 from evals.performance.serving import measure_streams
 from rag import __version__
+from tests.e2e.test_faults import wait_for_metric
 from tests.prometheus_server import faults_of, needs_promtool
+from tests.waiting import wait_until
 
 
 def test_an_answer_cites_the_passage_that_holds_it(running):
@@ -150,7 +152,7 @@ def test_the_metrics_tell_what_happened(running):
     ):
         assert re.search(rf"^{re.escape(name)} [\d.]+", metrics, re.MULTILINE), name
     # Nobody is being answered: the look at the metrics is not in flight itself.
-    assert re.search(r"^rag_inflight_requests 0(\.0)?$", metrics, re.MULTILINE)
+    wait_for_metric(running, "\nrag_inflight_requests 0.0\n")
 
 
 @needs_promtool
@@ -164,7 +166,8 @@ def test_the_log_has_the_request_and_none_of_its_content(running):
         "/v1/answers", json={"question": "Is the xylophone in Rotterdam?"}, headers={"X-Request-Id": "my-request-7"}
     )
     assert response.headers["x-request-id"] == "my-request-7"
+    # A request is logged when it is over, which is after its last byte was read.
+    wait_until(lambda: "my-request-7" in running.log.read_text())
     log = running.log.read_text()
-    assert "my-request-7" in log
     assert "xylophone" not in log
     assert "Rotterdam" not in log

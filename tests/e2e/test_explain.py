@@ -4,7 +4,7 @@ import httpx
 
 
 def explain(running, answer_id: str) -> httpx.Response:
-    return httpx.get(f"{running.url}/v1/answers/{answer_id}/explain")
+    return httpx.get(f"{running.url}/v1/answers/{answer_id}/explain", timeout=60)
 
 
 def test_a_quote_is_explained_by_its_candidates(running):

@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +11,7 @@ import httpx
 
 from evals.performance.programs import Service, ingest, service
 from tests.fakes.servers import Handler, ModelServer, answering, in_thread, serve
+from tests.waiting import wait_until
 
 QUESTION = "What does error E1234 mean?"
 
@@ -33,12 +33,13 @@ def service_with(handler: Handler, data_dir, handbook, **settings: str) -> Itera
         yield running
 
 
-def wait_for_metric(running: Service, line: str, *, seconds: float = 30) -> None:
+def wait_for_metric(running: Service, line: str) -> None:
     """A request is counted when it is over, which is after its last byte was read."""
-    deadline = time.monotonic() + seconds
-    while line not in (text := running.http.get("/metrics").text):
-        assert time.monotonic() < deadline, text
-        time.sleep(0.05)
+
+    def metrics() -> str:
+        return running.http.get("/metrics").text
+
+    wait_until(lambda: line in metrics(), seen=metrics)
 
 
 def test_a_model_server_that_is_down_is_a_503_with_a_sentence(data_dir, handbook):
@@ -70,7 +71,7 @@ def test_when_the_client_leaves_the_generation_stops_upstream(data_dir, handbook
         for _ in range(5):
             next(stream)
         stream.close()
-        _wait_for(model.left_by_client.is_set)
+        wait_until(model.left_by_client.is_set)
 
 
 def test_when_the_client_leaves_before_the_first_piece_the_work_stops_too(data_dir, handbook):
@@ -91,12 +92,12 @@ def test_when_the_client_leaves_before_the_first_piece_the_work_stops_too(data_d
         with service_with(model, folder, handbook) as running:
             with socket.create_connection(("127.0.0.1", httpx.URL(running.url).port)) as client:
                 client.sendall(_post("/v1/answers", {"question": QUESTION, "stream": stream}))
-                _wait_for(lambda model=model: model.requests)
-            _wait_for(model.left_by_client.is_set)
+                wait_until(lambda model=model: model.requests)
+            wait_until(model.left_by_client.is_set)
 
 
 def test_more_questions_than_fit_are_turned_away_and_livez_goes_on(data_dir, handbook):
-    model = ModelServer(["word "] * 100, gap=0.05)
+    model = ModelServer(["word "] * 10_000, gap=0.05)  # For minutes, or until its pieces are taken away.
     limits = {"RAG_GENERATOR__CONCURRENCY": "1", "RAG_ANSWERING__WAITING": "1"}
     with service_with(model, data_dir, handbook, **limits) as running:
         answers: list[httpx.Response] = []
@@ -104,6 +105,8 @@ def test_more_questions_than_fit_are_turned_away_and_livez_goes_on(data_dir, han
         for thread in threads:
             thread.start()
         assert running.http.get("/livez").status_code == 200
+        wait_until(lambda: len(answers) == 2)
+        del model.pieces[1:]
         for thread in threads:
             thread.join()
         assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429]
@@ -119,10 +122,3 @@ def _post(path: str, body: dict) -> bytes:
     content = json.dumps(body)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(content)}\r\n\r\n{content}".encode()
-
-
-def _wait_for(happened, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"It did not happen within {seconds} s."
-        time.sleep(0.02)

@@ -12,7 +12,7 @@ from tests.page.graphs import graph, now, quantile
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 QUESTION = "What does error E1234 mean?"
-_LOOK_MS = 15_000
+_LOOK_MS = 60_000
 
 
 async def test_what_was_asked_is_what_the_graphs_show(running: Service, browser: Browser) -> None:  # noqa: F811

@@ -75,7 +75,7 @@ def test_a_signal_during_the_start_ends_it(data_dir, signum, seconds):
     )
     time.sleep(seconds)
     process.send_signal(signum)
-    process.wait(15)
+    process.wait(60)
 
 
 def test_a_page_elsewhere_cannot_borrow_the_name_of_this_machine(data_dir):
@@ -88,7 +88,7 @@ def test_a_worker_ends_with_a_service_that_is_killed(data_dir):
     with service(data_dir) as running:
         [worker] = psutil.Process(running.process.pid).children()
         running.process.kill()
-        worker.wait(30)
+        worker.wait(60)
 
 
 def test_keys_are_made_listed_and_revoked_on_the_command_line(data_dir):

@@ -1,7 +1,6 @@
 """What a real worker shows of itself while it takes documents in."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from rag.inbox.base import Removal, Upload
 from rag.inbox.folder import FolderInbox
 from rag.types import DocumentId, Scope
 from tests.prometheus_server import faults_of, needs_promtool
+from tests.redis_server import free_port
+from tests.waiting import wait_until
 
 SCOPE = Scope(tenant="default")
 PAGE = "# Pumps\n\n## One\n\nThe first part is about pumps.\n\n## Two\n\nThe second part is about {topic}."
@@ -24,20 +25,20 @@ class Worker:
     """A worker with its inbox and its probes."""
 
     def __init__(self, data_dir, port: int) -> None:
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self._inbox = FolderInbox(data_dir / "inbox")
 
     def take(self, *jobs: Upload | Removal) -> None:
         """Puts them and waits until they are settled."""
         for job in jobs:
             asyncio.run(self._inbox.put(job))
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            found = asyncio.run(self._inbox.statistics())
-            if found.queued + found.processing == 0:
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"Not settled after a minute: {found}")
+        wait_until(self._is_idle)
+
+    def is_alive(self) -> bool:
+        try:
+            return self.http.get("/livez").status_code == 200
+        except httpx.TransportError:
+            return False
 
     def samples(self) -> dict[str, float]:
         """`name{label="value"}` to the value."""
@@ -48,6 +49,10 @@ class Worker:
                 found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
         return found
 
+    def _is_idle(self) -> bool:
+        found = asyncio.run(self._inbox.statistics())
+        return found.queued + found.processing == 0
+
 
 def document(name: str, text: str) -> Upload:
     return Upload(scope=SCOPE, document_id=DocumentId(name), uri=name, media_type="text/markdown", body=text.encode())
@@ -55,9 +60,7 @@ def document(name: str, text: str) -> Upload:
 
 @pytest.fixture
 def worker(data_dir):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "ingest", "worker"],
         env=environment(data_dir, RAG_WORKER_PORT=str(port)),
@@ -66,13 +69,7 @@ def worker(data_dir):
     )
     running = Worker(data_dir, port)
     try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                if running.http.get("/livez").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.05)
+        wait_until(running.is_alive)
         yield running
     finally:
         process.terminate()

@@ -11,6 +11,8 @@ from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 from qdrant_client.grpc.collections_service_pb2_grpc import CollectionsServicer, add_CollectionsServicer_to_server
 from qdrant_client.grpc.points_service_pb2_grpc import PointsServicer, add_PointsServicer_to_server
 
+from tests.redis_server import free_port
+
 _DONE = wire.PointsOperationResponse(result=wire.UpdateResult(operation_id=1, status=wire.UpdateStatus.Completed))
 
 
@@ -30,14 +32,14 @@ class QdrantServer:
         self._services = _Points(local, self), _Collections(local, self)
         self.delay = 0.0
         self._server = grpc.aio.server()
-        self.port = 0
+        self.port = free_port()
 
     async def start(self) -> None:
         points, collections = self._services
         self._server = grpc.aio.server()
         add_PointsServicer_to_server(points, self._server)
         add_CollectionsServicer_to_server(collections, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         await self._server.start()
 
     async def create(self, request: wire.CreateCollection) -> None:
