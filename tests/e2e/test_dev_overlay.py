@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,12 +14,13 @@ from tests.drift.manifests import K8S, named, needs_kubectl, overlay, settings, 
 from tests.fakes.qdrant import serve_qdrant
 from tests.fakes.servers import in_thread
 from tests.redis_server import free_port, needs_redis, redis_server
+from tests.waiting import wait_until
 
 pytestmark = [needs_kubectl, needs_redis]
 
 SMOKE = K8S / "components" / "analysis" / "smoke.py"
 DOCUMENT = "# Pumps\n\nThe Kestrel pump stands in hall three. Its impeller is replaced every 4,000 hours of operation."
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 @pytest.fixture
@@ -64,11 +64,8 @@ def _running(container, env, log: Path):
     with log.open("w") as output:
         process = subprocess.Popen(command, env=env, cwd=K8S.parents[1], stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + _START_SECONDS
-        while not _answers(url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+        wait_until(lambda: _answers(url) or process.poll() is not None, seconds=_START_SECONDS, seen=log.read_text)
+        assert process.poll() is None, log.read_text()
         yield
     finally:
         process.terminate()
@@ -83,7 +80,7 @@ def _answers(url: str) -> bool:
 
 
 def smoke(url: str, key: str, questions: Path) -> tuple[int, dict]:
-    env = os.environ | {"SMOKE_URL": url, "SMOKE_API_KEY": key, "SMOKE_FIRST_TEXT_SECONDS": "10"}
+    env = os.environ | {"SMOKE_URL": url, "SMOKE_API_KEY": key, "SMOKE_FIRST_TEXT_SECONDS": "60"}
     done = subprocess.run(
         [sys.executable, str(SMOKE), str(questions)], env=env, capture_output=True, text=True, check=False
     )
@@ -93,9 +90,9 @@ def smoke(url: str, key: str, questions: Path) -> tuple[int, dict]:
 
 def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_can_tell(cluster, tmp_path):
     url, key = cluster
-    http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
-    assert httpx.get(f"{url}/readyz").status_code == 200
-    assert httpx.get(f"{url}/v1/documents").status_code == 401
+    http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+    wait_until(lambda: _answers(f"{url}/readyz"))
+    assert httpx.get(f"{url}/v1/documents", timeout=60).status_code == 401
     questions = tmp_path / "questions.txt"
     questions.write_text("In which hall does the Kestrel pump stand?\n")
     # Nothing is there yet: a rollout must not be promoted on refusals.
@@ -103,10 +100,11 @@ def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_can_tell(cl
     assert (status, report["refused"], report["good"]) == (1, 1.0, False)
     put = http.put("/v1/documents/pumps.md", content=DOCUMENT, headers={"Content-Type": "text/markdown"})
     assert put.status_code == 202
-    deadline = time.monotonic() + 60
-    while http.get("/v1/documents/pumps.md").json().get("state") != "ready":
-        assert time.monotonic() < deadline, http.get("/v1/documents/pumps.md").text
-        time.sleep(0.2)
+
+    def state() -> str:
+        return http.get("/v1/documents/pumps.md").json().get("state")
+
+    wait_until(lambda: state() == "ready", seen=state)
     status, report = smoke(url, key, questions)
     assert report["faults"] == []
     assert (status, report["grounded"], report["refused"]) == (0, 1.0, 0.0)

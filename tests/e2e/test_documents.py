@@ -1,9 +1,8 @@
 """Documents through the front door: put, watched, answered from, deleted, and still there after a crash."""
 
-import time
-
 from evals.performance.programs import ingest, service
 from evals.performance.serving import measure_upload
+from tests.waiting import wait_until
 
 NOTE = b"# Canteen\n\nThe canteen serves pancakes every Thursday from noon to two o'clock."
 
@@ -20,10 +19,7 @@ def test_a_document_is_listed_and_gone_after_its_deletion(running):
     listed = {document["id"]: document for document in running.http.get("/v1/documents").json()["documents"]}
     assert listed["parking.md"]["state"] == "ready"
     assert running.http.delete("/v1/documents/parking.md").status_code == 202
-    deadline = time.monotonic() + 60
-    while running.http.get("/v1/documents/parking.md").status_code != 404:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: running.http.get("/v1/documents/parking.md").status_code == 404)
 
 
 def test_a_second_version_replaces_the_first(running):

@@ -1,14 +1,15 @@
 """`python -m ingest` as a person uses it."""
 
 import json
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from evals.performance.programs import environment, ingest
+from tests.waiting import wait_until
 
 PAGE = "# Page {n}\n\nThis page is about subject number {n}."
 
@@ -87,16 +88,18 @@ def test_what_is_enqueued_is_taken_in_by_a_worker_and_the_broken_become_dead_let
     assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0
     assert json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["queued"] == 4
     worker = subprocess.Popen([sys.executable, "-m", "ingest", "worker"], env=environment(data_dir))
+    seen: list[dict] = []
+
+    def is_taken_in() -> bool:
+        seen.append(json.loads(ingest("status", "--json", data_dir=data_dir).stdout))
+        return seen[-1]["queued"] + seen[-1]["processing"] == 0
+
     try:
-        for _ in range(100):
-            status = json.loads(ingest("status", "--json", data_dir=data_dir).stdout)
-            if status["queued"] + status["processing"] == 0:
-                break
-            time.sleep(0.2)
+        wait_until(is_taken_in, seen=lambda: str(seen[-1]))
     finally:
         worker.terminate()
-        worker.wait(30)
-    assert (status["documents"], status["dead"]) == (3, 1)
+        worker.wait(60)
+    assert (seen[-1]["documents"], seen[-1]["dead"]) == (3, 1)
     assert "torn.pdf" in ingest("dead-letter", "show", "all", data_dir=data_dir).stdout
     assert ingest("dead-letter", "replay", "all", data_dir=data_dir).stdout == "1 replayed\n"
     assert ingest("dead-letter", "list", data_dir=data_dir).stdout == "No dead letters.\n"
@@ -179,7 +182,7 @@ from pathlib import Path
 from rag.store.revisions import Revisions
 with Revisions(Path({str(data_dir / "store")!r})).write_lock():
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
     holder = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -224,10 +227,10 @@ def test_a_run_that_is_killed_leaves_a_whole_collection(tmp_path, data_dir):
     folder.mkdir()
     for n in range(300):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence number {n} about many things. " * 25)
-    command = [sys.executable, "-m", "ingest", "run", str(folder)]
-    process = subprocess.Popen(command, env=environment(data_dir), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    time.sleep(4)
-    process.kill()
-    process.wait()
+    killed_halfway = [sys.executable, "-m", "tests.fakes.mortal", "rag/store/edge.py:commit", "150"]
+    run = subprocess.run(
+        [*killed_halfway, "run", str(folder)], env=environment(data_dir), capture_output=True, check=False
+    )
+    assert run.returncode == -signal.SIGKILL
     assert summary(str(folder), data_dir=data_dir)["new"] == 300
     assert summary(str(folder), data_dir=data_dir)["unchanged"] == 300

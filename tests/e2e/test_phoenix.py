@@ -39,11 +39,11 @@ def told(tmp_path_factory, onnx_models, handbook):
 
 
 def spans_in(url: str) -> dict[str, dict]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     found: dict[str, dict] = {}
     while found.keys() < KINDS.keys() and time.monotonic() < deadline:
         time.sleep(0.5)
-        response = httpx.get(f"{url}/v1/projects/{PROJECT}/spans", params={"limit": 100}, timeout=10)
+        response = httpx.get(f"{url}/v1/projects/{PROJECT}/spans", params={"limit": 100}, timeout=60)
         found = {span["name"]: span for span in response.json()["data"]} if response.is_success else {}
     return found
 

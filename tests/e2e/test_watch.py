@@ -28,7 +28,10 @@ class Watch:
     def complaints(self) -> list[str]:
         return [line for line in self._err.read_text().splitlines() if line.startswith("ingest: ")]
 
-    def wait_for(self, what: str, number: int, seconds: float = 60) -> list:
+    def absences(self) -> list[str]:
+        return [line for line in self.complaints() if "There is no file or folder" in line]
+
+    def wait_for(self, what: str, number: int, seconds: float = 120) -> list:
         deadline = time.monotonic() + seconds
         while len(found := getattr(self, what)()) < number:
             assert time.monotonic() < deadline, f"{what} after {seconds} s: {found}\n{self._err.read_text()}"
@@ -76,16 +79,17 @@ def test_additions_changes_and_deletions_come_in_and_what_was_rejected_waits_for
         [first] = watch.wait_for("summaries", 1)
         assert (first["new"], len(first["rejected"])) == (2, 1)
         put_whole(folder / "c.md", "# c\n\nText of c.")
-        assert watch.wait_for("summaries", 2)[-1]["new"] == 1
+        assert watch.wait_for("summaries", 2)[1]["new"] == 1
         (folder / "b.md").unlink()
-        assert watch.wait_for("summaries", 3)[-1]["removed"] == 1
+        assert watch.wait_for("summaries", 3)[2]["removed"] == 1
         time.sleep(2)
         assert len(watch.summaries()) == 3
-        assert watch.complaints() == []
+        # What went away may have been looked at in that moment.
+        assert [line for line in watch.complaints() if "b.md" not in line] == []
         assert documents(data_dir) == 2
 
         watch.process.send_signal(signal.SIGTERM)
-        assert watch.process.wait(10) == 0
+        assert watch.process.wait(60) == 0
 
 
 def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_dir):
@@ -93,15 +97,16 @@ def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_d
     with watching(data_dir, str(folder)) as watch:
         watch.wait_for("summaries", 1)
         folder.rename(elsewhere)
-        [complaint] = watch.wait_for("complaints", 1)
-        assert "There is no file or folder" in complaint
+        [absence] = watch.wait_for("absences", 1)
+        time.sleep(1)
+        assert watch.absences() == [absence]
         folder.mkdir()
         time.sleep(1)
         assert documents(data_dir) == 2
         folder.rmdir()
         elsewhere.rename(folder)
         put_whole(folder / "c.md", "# c\n\nText of c.")
-        assert watch.wait_for("summaries", 2)[-1] | {"seconds": 0} == {
+        assert watch.wait_for("summaries", 2)[1] | {"seconds": 0} == {
             "new": 1,
             "changed": 0,
             "unchanged": 2,
@@ -111,10 +116,9 @@ def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_d
             "seconds": 0,
             "passed_over": 0,
         }
-        assert watch.complaints()[0] == complaint
 
         watch.process.send_signal(signal.SIGINT)
-        assert watch.process.wait(10) == 0
+        assert watch.process.wait(60) == 0
 
 
 def test_what_cannot_be_watched_is_said_at_once(folder, data_dir):
