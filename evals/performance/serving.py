@@ -20,6 +20,7 @@ _STREAMS = 16
 _PASSAGES = 5000
 _PROBE_SECONDS = 8
 _LONG_PROBE_SECONDS = 0.3
+_PROBE_PATIENCE_SECONDS = 60
 _QUESTION = "What must be checked before the pump is started?"
 _PAGE = "# Pump {n}\n\nBefore the pump {n} is started, the oil level and the inlet valve must be checked. " * 3
 _MIB = 1024 * 1024
@@ -121,7 +122,7 @@ def _probe(url: str, seconds: float) -> tuple[float, float]:
     """The slowest probe in seconds, and the share of the time that went into long ones."""
     waits: list[float] = []
     deadline = time.monotonic() + seconds
-    with httpx.Client(base_url=url) as probe:
+    with httpx.Client(base_url=url, timeout=_PROBE_PATIENCE_SECONDS) as probe:
         probe.get("/livez").raise_for_status()
         while time.monotonic() < deadline:
             began = time.perf_counter()

@@ -21,7 +21,7 @@ from tests.fakes.qdrant import open_qdrant, serve_qdrant
 
 def settings_for(url: str, grpc_port: int) -> ServerStoreSettings:
     collection = f"contract-{uuid.uuid4()}"
-    return ServerStoreSettings(kind="server", url=HttpUrl(url), grpc_port=grpc_port, collection=collection, timeout=5)
+    return ServerStoreSettings(kind="server", url=HttpUrl(url), grpc_port=grpc_port, collection=collection, timeout=30)
 
 
 REAL_SERVER = os.environ.get("RAG_TEST_QDRANT_URL")

@@ -227,10 +227,9 @@ def test_a_run_that_is_killed_leaves_a_whole_collection(tmp_path, data_dir):
     folder.mkdir()
     for n in range(300):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence number {n} about many things. " * 25)
-    killed_halfway = [sys.executable, "-m", "tests.fakes.mortal", "rag/store/edge.py:commit", "150"]
-    run = subprocess.run(
-        [*killed_halfway, "run", str(folder)], env=environment(data_dir), capture_output=True, check=False
-    )
-    assert run.returncode == -signal.SIGKILL
+    # With twenty documents written, and before the first publication.
+    command = [sys.executable, "-m", "tests.fakes.mortal", "rag/store/edge.py:commit", "20", "run", str(folder)]
+    killed = subprocess.run(command, env=environment(data_dir), capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert summary(str(folder), data_dir=data_dir)["new"] == 300
     assert summary(str(folder), data_dir=data_dir)["unchanged"] == 300

@@ -11,6 +11,7 @@ import pytest
 from evals.performance.programs import ingest
 from tests.faults.verdict import require_each_once, stored
 from tests.faults.workers import start_worker, wait_until_settled
+from tests.waiting import wait_until
 
 _DISK = "512m"
 
@@ -70,9 +71,7 @@ def test_a_worker_whose_disk_fills_up_waits_and_goes_on_when_there_is_room(small
     assert ingest("enqueue", str(folder), data_dir=small_disk).returncode == 0
     worker = start_worker(small_disk)
     try:
-        deadline = time.monotonic() + 60
-        while not stored(small_disk) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: stored(small_disk))
         ballast = fill(small_disk, but=4 << 20)
         time.sleep(3)
         assert worker.poll() is None

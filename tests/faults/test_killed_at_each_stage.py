@@ -81,7 +81,7 @@ def test_the_next_worker_heals_what_one_left_that_was_killed_when(library, place
     if place == _COPY_FILE:  # A writer begins with a copy of its own.
         nth += _files_of_the_current_revision(library.data_dir)
     worker = start_worker(library.data_dir, "tests.fakes.mortal", place, str(nth), "worker")
-    assert worker.wait(60) == -signal.SIGKILL
+    assert worker.wait(180) == -signal.SIGKILL
     assert library.visible_generation() in {library.generation - 1, library.generation}
     work_until_settled(library.data_dir)
     assert library.visible_generation() == library.generation

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
-import time
 from contextlib import suppress
 
 import psutil
 import pytest
+
+from tests.waiting import wait_until
 
 WRITER = """
 import asyncio, sys
@@ -36,32 +37,27 @@ def test_a_killed_writer_takes_the_builder_of_its_graph_along(tmp_path):
     )
     assert writer.stdout and writer.stdout.readline() == "filled\n"
     builder = _child_of(psutil.Process(writer.pid))
-    deadline = time.monotonic() + 60
-    while builder.cpu_times().user < 2:  # Its imports are behind it, and the graph of 20,000 points is not.
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    # Its imports are behind it, and the graph of 20,000 points is not.
+    wait_until(lambda: builder.cpu_times().user >= 2)
+    builder.suspend()  # Now it does not come to its end by itself, however late this test looks.
     writer.kill()
     rest = writer.stdout.read()
-    writer.wait(10)
+    writer.wait(60)
     assert rest == ""
-    assert _ends(builder, seconds=5)
+    try:
+        wait_until(lambda: _has_ended(builder))
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            builder.kill()
 
 
-def _ends(process: psutil.Process, *, seconds: float) -> bool:
-    """Within that time; one that does not is ended here."""
-    deadline = time.monotonic() + seconds
-    with suppress(psutil.NoSuchProcess):
-        while process.status() != psutil.STATUS_ZOMBIE:  # Not every first process reaps.
-            if time.monotonic() > deadline:
-                process.kill()
-                return False
-            time.sleep(0.02)
-    return True
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE  # Not every first process reaps.
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _child_of(process: psutil.Process) -> psutil.Process:
-    deadline = time.monotonic() + 30
-    while not (children := process.children()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return children[0]
+    wait_until(process.children)
+    return process.children()[0]

@@ -51,7 +51,7 @@ async def killed(data_dir: Path, place: str, nth: int, *command: str, **settings
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
+    assert await asyncio.wait_for(process.wait(), 180) == -signal.SIGKILL
 
 
 def in_environment(embedder, **more: str) -> dict[str, str]:

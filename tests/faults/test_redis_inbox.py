@@ -4,7 +4,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from rag.settings import KernelSettings, RedisInboxSettings, ServerStoreSettings
 from rag.store.factory import open_reader
 from rag.types import Chunk, DocumentId, Scope
 from tests.fakes.qdrant import serve_qdrant
+from tests.fakes.servers import in_thread
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
 pytestmark = needs_redis
@@ -50,22 +50,13 @@ def variables(redis) -> dict[str, str]:
 
 @pytest.fixture
 def qdrant() -> Iterator[dict[str, str]]:
-    """A store that several workers write at once, in a thread with an event loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    serving = serve_qdrant()
-    try:
-        port = asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
+    """A store that several workers write at once."""
+    with in_thread(serve_qdrant()) as port:
         yield {
             "RAG_STORE__KIND": "server",
             "RAG_STORE__URL": "http://127.0.0.1:1",
             "RAG_STORE__GRPC_PORT": str(port),
         }
-    finally:
-        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 @contextmanager
@@ -176,7 +167,7 @@ async def test_redis_may_be_killed_and_come_back_while_documents_go_in(data_dir,
 def test_the_service_says_503_while_redis_is_away_and_goes_on_when_it_is_back(data_dir, redis, variables):
     with service(data_dir, **variables) as running:
         assert running.put("before.md", b"# Before\n\nThe pump is blue.").status_code == 202
-        running.wait_for_state("before.md", "ready", seconds=60)
+        running.wait_for_state("before.md", "ready", seconds=PATIENCE_SECONDS)
         redis.kill()
         refused = running.put("during.md", b"# During\n\nThe pump is red.")
         assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
@@ -184,7 +175,7 @@ def test_the_service_says_503_while_redis_is_away_and_goes_on_when_it_is_back(da
         assert running.ask("Which colour has the pump?").status_code == 200
         redis.start()
         assert running.put("after.md", b"# After\n\nThe pump is green.").status_code == 202
-        running.wait_for_state("after.md", "ready", seconds=60)
+        running.wait_for_state("after.md", "ready", seconds=PATIENCE_SECONDS)
         assert running.http.get("/v1/documents/during.md").status_code == 404
     status = ingest("status", "--json", data_dir=data_dir, **variables)
     assert '"documents": 2' in status.stdout

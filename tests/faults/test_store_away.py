@@ -61,7 +61,7 @@ async def start_run(folder: Path, data_dir: Path, store: dict[str, str]) -> asyn
 
 
 async def summary_of(run: asyncio.subprocess.Process) -> dict[str, Any]:
-    output, said = await asyncio.wait_for(run.communicate(), 150)
+    output, said = await asyncio.wait_for(run.communicate(), 300)
     assert output, said.decode()
     return json.loads(output)
 
@@ -72,7 +72,7 @@ async def test_a_run_waits_for_a_store_that_is_away(server, tmp_path, data_dir):
     for n in range(_DOCUMENTS):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 80)
     process = await start_run(folder, data_dir, in_environment(server))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while (await points_of(server))[1] == 0:  # noqa: ASYNC110 - what is waited for is another process
             await asyncio.sleep(0.1)
     await server.stop()

@@ -21,7 +21,7 @@ def start_worker(data_dir: Path, *command: str, **settings: str) -> subprocess.P
     )
 
 
-def wait_until_settled(data_dir: Path, *, seconds: float = 120, meanwhile: Callable[[], None] = lambda: None) -> None:
+def wait_until_settled(data_dir: Path, *, seconds: float = 300, meanwhile: Callable[[], None] = lambda: None) -> None:
     inbox = FolderInbox(data_dir / "inbox")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -33,7 +33,7 @@ def wait_until_settled(data_dir: Path, *, seconds: float = 120, meanwhile: Calla
     raise AssertionError(f"Not settled after {seconds} s: {found}")
 
 
-def wait_until_at_work(data_dir: Path, *, seconds: float = 60) -> None:
+def wait_until_at_work(data_dir: Path, *, seconds: float = 180) -> None:
     """Until something is claimed, or nothing is left to claim."""
     inbox = FolderInbox(data_dir / "inbox")
     deadline = time.monotonic() + seconds
@@ -42,9 +42,10 @@ def wait_until_at_work(data_dir: Path, *, seconds: float = 60) -> None:
         if found.processing or not found.queued:
             return
         time.sleep(0.02)
+    raise AssertionError(f"Not at work after {seconds} s: {found}")
 
 
-def work_until_settled(data_dir: Path, *, seconds: float = 120) -> None:
+def work_until_settled(data_dir: Path, *, seconds: float = 300) -> None:
     """A worker of its own, which ends well."""
     worker = start_worker(data_dir)
     try:

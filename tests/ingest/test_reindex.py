@@ -178,7 +178,7 @@ async def test_of_two_at_once_the_second_stops_when_the_first_has_switched(setti
 
     async with other_embedder() as embedder, other_embedder(before=wait) as slow:
         second = asyncio.create_task(change_to(settings, slow))
-        await asyncio.wait_for(met.wait(), 10)
+        await asyncio.wait_for(met.wait(), 60)
         changed = await change_to(settings, embedder)
         async with writer_of(changed) as writer:
             await put(writer, OURS, [as_point("since then", document="c")])

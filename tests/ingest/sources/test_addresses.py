@@ -41,7 +41,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def fetch(url: str, names: Names, **options: object):
-    settings = Settings(sources=SourceSettings(timeout=5))
+    settings = Settings(sources=SourceSettings(timeout=60))
     async with open_fetcher(settings, resolver=names, **options) as fetcher:
         [found] = await fetched(WebSource(url, fetcher=fetcher, max_bytes=1_000))
         return found
