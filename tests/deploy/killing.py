@@ -127,10 +127,14 @@ async def kill_redis(models: Path, *, kills: int, rate: float) -> Series:
             await asyncio.sleep(1)
             redis.kill()
             await asyncio.sleep(_REDIS_AWAY_SECONDS)
+            async with asyncio.timeout(_READY_SECONDS):
+                while len(uploads.refused) == refused:  # noqa: ASYNC110 - a thread appends to it
+                    await asyncio.sleep(0.01)
             accepted, started = len(uploads.accepted), time.monotonic()
             await asyncio.to_thread(redis.start)
-            while len(uploads.accepted) == accepted:  # noqa: ASYNC110 - a thread appends to it
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(_READY_SECONDS):
+                while len(uploads.accepted) == accepted:  # noqa: ASYNC110 - a thread appends to it
+                    await asyncio.sleep(0.01)
             recovery = time.monotonic() - started
             await asyncio.sleep(_PAUSE_SECONDS)
             uploading.cancel()

@@ -19,7 +19,7 @@ PACE = Pace(ttft=0.2, tpot=0.05, tokens=80)
 DELAY_SECONDS = 3
 """HAProxy asks twice a second and believes the second answer."""
 _ANSWERS = 5
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 120
 _NEWS = "# Pump news\n\nError E5678 means that the inlet filter is blocked. Rinse the filter with clean water.\n"
 _NEWS_QUESTION = "What does error E5678 mean?"
 

@@ -151,7 +151,7 @@ async def take_documents(browser: Browser, plant: Service, picture: Path) -> Non
     options = {"viewport": {"width": 1080, "height": 640}, "device_scale_factor": 1.25}
     plant.put("scan-of-2019.pdf", b"not a PDF", media_type="application/pdf")
     plant.wait_for_state("scan-of-2019.pdf", "rejected")
-    plant.put("incident-log.md", "\n".join([*PLANT.values()] * 100).encode())
+    plant.put("incident-log.md", "\n".join([*PLANT.values()] * 300).encode())
     async with open_page(browser, plant.url, **options) as page:
         await expect(row(page, "incident-log.md")).to_contain_text("Processing")
         await page.screenshot(path=picture)

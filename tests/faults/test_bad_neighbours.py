@@ -10,7 +10,7 @@ from tests.faults.workers import start_worker, wait_until_settled
 
 _SLOW = "![a" * 600_000  # Minutes for any parser of Markdown that looks for the end of each link.
 _HUNGRY = "<p>too much for so little memory</p>\n" * 400_000
-_LIMIT_SECONDS = 20  # A good document and the start of its parser stay far below, on a busy machine too.
+_LIMIT_SECONDS = 30  # A good document and the start of its parser stay far below, on a busy machine too.
 
 
 def test_a_slow_and_a_poisonous_document_cost_themselves_and_nothing_else(tmp_path, data_dir):

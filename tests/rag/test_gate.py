@@ -1,6 +1,7 @@
 """The gate: so many inside, so many waiting, one more turned away."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -47,14 +48,22 @@ async def test_who_gives_up_waiting_frees_the_place():
     await asyncio.gather(first, third)
 
 
-async def pass_through(gate: Gate, seconds: float) -> None:
+@pytest.fixture
+def clock(monkeypatch) -> SimpleNamespace:
+    """What a call takes is told, not waited for: a machine that stands still is no slow call."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("rag.gate.time", SimpleNamespace(perf_counter=lambda: clock.now))
+    return clock
+
+
+async def pass_through(gate: Gate, clock: SimpleNamespace, seconds: float) -> None:
     async with gate.enter():
-        await asyncio.sleep(seconds)
+        clock.now += seconds
 
 
-async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_not():
+async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_not(clock):
     gate, leave = Gate("slow", running=1, waiting=100), asyncio.Event()
-    await pass_through(gate, 0.2)
+    await pass_through(gate, clock, 0.2)
     # Nobody is inside: however slow it was, nothing has to be waited for.
     async with gate.enter(patience=0.0):
         pass
@@ -70,9 +79,9 @@ async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_no
     await asyncio.gather(patient, *inside)
 
 
-async def test_a_burst_may_wait_however_slow_it_was():
+async def test_a_burst_may_wait_however_slow_it_was(clock):
     gate, leave = Gate("bursting", running=1, waiting=100), asyncio.Event()
-    await pass_through(gate, 0.2)
+    await pass_through(gate, clock, 0.2)
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(32)]
     await asyncio.sleep(0)
     impatient = asyncio.create_task(enter_with(gate, patience=0.0))
@@ -86,11 +95,11 @@ async def enter_with(gate: Gate, *, patience: float) -> None:
         pass
 
 
-async def test_a_gate_that_becomes_quick_again_lets_more_wait():
+async def test_a_gate_that_becomes_quick_again_lets_more_wait(clock):
     gate, leave = Gate("recovering", running=1, waiting=100), asyncio.Event()
-    await pass_through(gate, 0.3)
+    await pass_through(gate, clock, 0.3)
     for _ in range(60):
-        await pass_through(gate, 0.0)
+        await pass_through(gate, clock, 0.0)
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(50)]
     await asyncio.sleep(0)
     taken = asyncio.create_task(enter_with(gate, patience=0.5))

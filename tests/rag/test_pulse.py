@@ -19,11 +19,12 @@ async def test_a_blocked_loop_shows_as_the_time_it_was_blocked():
         time.sleep(0.7)  # noqa: ASYNC251 - the fault that is looked for
         await asyncio.sleep(0.05)
     late = {le: sampled()[le] - before[le] for le in ("0.5", "+Inf")}
-    assert late["+Inf"] - late["0.5"] == 1
+    # More than one where the machine stood still besides.
+    assert late["+Inf"] - late["0.5"] >= 1
 
 
 async def test_a_free_loop_hardly_lags():
     before = sampled()
-    async with open_pulse():
-        await asyncio.sleep(0.35)
-    assert sampled()["+Inf"] - before["+Inf"] >= 2
+    async with asyncio.timeout(60), open_pulse():
+        while sampled()["0.05"] - before["0.05"] < 2:  # noqa: ASYNC110 - a histogram tells nobody
+            await asyncio.sleep(0.05)
