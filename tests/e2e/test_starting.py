@@ -13,6 +13,7 @@ from evals.performance.programs import environment, failed_start, ingest, servic
 from rag.embedding.weights import PACKAGED_MODEL
 from service.keys import Keys
 from service.settings import Settings
+from tests.waiting import wait_until
 
 
 def test_a_taken_port_is_one_line_that_says_what_to_do(data_dir):
@@ -86,7 +87,10 @@ def test_a_page_elsewhere_cannot_borrow_the_name_of_this_machine(data_dir):
 
 def test_a_worker_ends_with_a_service_that_is_killed(data_dir):
     with service(data_dir) as running:
-        [worker] = psutil.Process(running.process.pid).children()
+        children = psutil.Process(running.process.pid).children
+        # It is started beside the service, which may be ready first.
+        wait_until(lambda: any("worker" in child.cmdline() for child in children()))
+        [worker] = children()
         running.process.kill()
         worker.wait(60)
 

@@ -115,7 +115,7 @@ def _terminate_at_work(data_dir: Path, documents: Path, *, drain_seconds: float)
     worker = start_worker(data_dir, RAG_WORKER_DRAIN_SECONDS=str(drain_seconds))
     wait_until_at_work(data_dir)
     worker.terminate()
-    assert worker.wait(drain_seconds + 60) == 0
+    assert worker.wait(drain_seconds + 180) == 0
     found = asyncio.run(FolderInbox(data_dir / "inbox").progress(SCOPE))
     assert {entry.state for entry in found} <= {"queued"}
     return {entry.document_id for entry in found}

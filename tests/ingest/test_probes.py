@@ -17,7 +17,7 @@ async def test_the_probes_answer_on_the_address_they_were_given_and_on_no_other(
     async with (
         open_inbox(FolderInboxSettings(), root=tmp_path) as inbox,
         open_probes("127.0.0.2", port, inbox),
-        httpx.AsyncClient() as http,
+        httpx.AsyncClient(timeout=60) as http,
     ):
         assert (await http.get(f"http://127.0.0.2:{port}/livez")).status_code == 200
         with pytest.raises(httpx.ConnectError):
