@@ -1,7 +1,7 @@
 """kill -9 of what an installation is made of, while streams run: whom does it fail, and for how long?
 
-Whatever is killed is started again at once, or, for Redis, after two seconds; so times are those of the software, and
-the patience of a supervisor comes on top.
+Whatever is killed is started again at once, or, for Redis, after two seconds and a refused upload; so times are those
+of the software, and the patience of a supervisor comes on top.
 """
 
 import asyncio
