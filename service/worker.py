@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 
@@ -35,7 +36,7 @@ async def _keep_running() -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ingest", "worker", "--exit-with-parent"),
             stdin=asyncio.subprocess.DEVNULL,
-            preexec_fn=_step_back,
+            preexec_fn=partial(_step_back, os.getpid()),
             # Ctrl-C in the terminal is for the service, which then stops its worker.
             start_new_session=True,
         )
@@ -48,7 +49,7 @@ async def _keep_running() -> None:
         await asyncio.sleep(_RESTART_SECONDS)
 
 
-def _step_back() -> None:
+def _step_back(parent: int) -> None:
     """On one machine answers come first: documents are embedded with the time that answering leaves.
 
     And where the kernel can do it, the worker ends at once with the service, in the middle of a document too: nothing
@@ -58,6 +59,9 @@ def _step_back() -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # One that was killed before this was said ends nobody any more.
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
