@@ -30,14 +30,14 @@ def phoenix_server(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(f"{url}/healthz", timeout=30).is_success:
+            if httpx.get(f"{url}/healthz", timeout=2).is_success:
                 return
         except httpx.TransportError:
             pass

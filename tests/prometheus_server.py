@@ -18,7 +18,7 @@ PROMETHEUS = shutil.which("prometheus")
 PROMTOOL = shutil.which("promtool")
 needs_prometheus = pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
-_START_SECONDS = 90
+_START_SECONDS = 120
 
 
 class PrometheusServer:
@@ -26,7 +26,7 @@ class PrometheusServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=60)
+        self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=120)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The samples of an instant query; raises with Prometheus's words where it is none."""
@@ -76,7 +76,7 @@ def prometheus_server(folder: Path, config: str) -> Iterator[PrometheusServer]:
         yield server
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
 
 
 def faults_of(metrics: str) -> list[str]:

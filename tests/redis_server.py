@@ -1,11 +1,12 @@
 """A real Redis (or Valkey) of a test's own, on a free loopback port, which can be killed and started again."""
 
+import random
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import redis
 
 BINARY = shutil.which("valkey-server") or shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(BINARY is None, reason="no redis-server or valkey-server is installed")
-_START_SECONDS = 60
-_HIGHEST_PORT = 65535 - 10_000  # a node of a cluster also listens on its port plus 10,000
-_reserved: list[socket.socket] = []
+_START_SECONDS = 120
+# Below those that the system gives to connections (from 32,768 on), and so with the 10,000 that a node of a cluster adds
+# for its own: whoever calls one on which nobody listens yet could otherwise be given it, and keep it from its server.
+_PORTS = iter(random.SystemRandom().sample(range(10_000, 22_000), k=12_000))
 
 
 class RedisServer:
@@ -42,7 +44,7 @@ class RedisServer:
                 try:
                     client.ping()
                     return
-                except redis.ConnectionError:
+                except (redis.ConnectionError, redis.TimeoutError):
                     running = self.process.poll() is None and time.monotonic() < deadline
                     assert running, f"Redis does not start: {log.read_text()}"
                     time.sleep(0.05)
@@ -53,7 +55,13 @@ class RedisServer:
             self.process.wait()
 
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, password=self._password, decode_responses=True)
+        return redis.Redis(
+            port=self.port,
+            password=self._password,
+            decode_responses=True,
+            socket_timeout=60,
+            socket_connect_timeout=60,
+        )
 
 
 @contextmanager
@@ -68,17 +76,9 @@ def redis_server(folder: Path, *options: str, password: str | None = None) -> It
 
 
 def free_port() -> int:
-    """One that stays free until a server of ours listens there, and between two of them.
-
-    A socket that listens to nothing keeps it: the kernel gives it to nobody who asks for any port, and lets those share
-    it who say SO_REUSEADDR, as servers do.
-    """
-    for _ in range(100):
-        reserving = socket.socket()
-        reserving.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserving.bind(("127.0.0.1", 0))
-        _reserved.append(reserving)
-        port: int = reserving.getsockname()[1]
-        if port <= _HIGHEST_PORT:
+    """Free a moment ago, and given to nobody else by this process or by the system."""
+    for port in _PORTS:
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
             return port
-    raise OSError(f"No free port up to {_HIGHEST_PORT} was found.")
+    raise OSError("Every port was given away.")

@@ -2,13 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
+
+from tests.redis_server import free_port
 
 ROOT = Path(__file__).parents[2]
 MLFLOW = ROOT / ".venv-mlflow" / "bin" / "mlflow"
@@ -18,8 +19,7 @@ _START_SECONDS = 180
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
     """Yields its base URL; everything it keeps lies in the folder."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     storage = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder)]
     log = folder / "mlflow.log"
@@ -32,7 +32,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # Its own child is the server.
-        process.wait(30)
+        process.wait(120)
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:

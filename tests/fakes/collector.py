@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-_PATIENCE_SECONDS = 90
+_PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def collector(port: int = 0) -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.paths.append(self.path)
             seen.headers.append({name.lower(): value for name, value in self.headers.items()})
-            # All at once: whoever sees a request has what is below it, too.
+            # All at once: whoever waits for one of them finds those beside it.
             seen.spans += list(_read(ExportTraceServiceRequest.FromString(body)))
             self.send_response(200)
             self.send_header("Content-Length", "0")

@@ -11,6 +11,8 @@ from aiohttp import web
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# A server that ends gives those that it still answers a minute.
+_SECONDS = 120
 
 
 @asynccontextmanager
@@ -40,9 +42,9 @@ def in_thread(serving: AbstractAsyncContextManager[T]) -> Iterator[T]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(60)
+        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(_SECONDS)
     finally:
-        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(60)
+        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
