@@ -15,8 +15,8 @@ import redis
 BINARY = shutil.which("valkey-server") or shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(BINARY is None, reason="no redis-server or valkey-server is installed")
 _START_SECONDS = 120
-# Below those that the system gives to connections (from 32,768 on), and so with the 10,000 that a node of a cluster adds
-# for its own: whoever calls one on which nobody listens yet could otherwise be given it, and keep it from its server.
+# Below those that the system gives to connections (from 32,768 on), also with the 10,000 that a node of a cluster adds:
+# whoever calls a port on which nobody listens yet could otherwise be given that port, and keep it from its server.
 _PORTS = iter(random.SystemRandom().sample(range(10_000, 22_000), k=12_000))
 
 

@@ -30,7 +30,7 @@ def url(tmp_path_factory):
 
 @asynccontextmanager
 async def mlflow_at(url: str):
-    async with open_session(TimeoutSettings(connect=2, read=60)) as session:
+    async with open_session(TimeoutSettings(connect=60, read=120)) as session:
         yield Mlflow(session, MlflowSettings(uri=HttpUrl(url)))
 
 

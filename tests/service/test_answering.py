@@ -11,6 +11,7 @@ from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
 from ingest.sources.base import Unit
 from rag.errors import BadResponse, Unavailable
+from rag.settings import TimeoutSettings
 from rag.types import DocumentId, RawDocument, Scope
 from service.answering import NOT_IN_THE_DOCUMENTS, Inquiry, Sources, Token
 from service.drafting import Answer
@@ -21,6 +22,8 @@ from tests.fakes.servers import ModelServer, answering, serve
 SCOPE = Scope(tenant="default")
 PAGE = b"# Bridge\n\nThe old bridge was opened to traffic in March 1932. It carries eight lanes and two tracks."
 QUESTION = "When was the bridge opened?"
+# However long this machine stands still, nobody is given up meanwhile.
+PATIENT = TimeoutSettings(connect=60, read=120)
 
 
 async def one_page(_: str) -> RawDocument:
@@ -42,7 +45,8 @@ async def filled(data_dir) -> Path:
 async def answerer(data_dir: Path, handler):
     async with serve("/v1/chat/completions", handler) as url:
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(f"{url}/v1"), model="told")
-        async with open_resources(Settings(data_dir=data_dir, generator=generator)) as resources:
+        settings = Settings(data_dir=data_dir, generator=generator, http=PATIENT)
+        async with open_resources(settings) as resources:
             yield resources.answerer
 
 

@@ -16,8 +16,8 @@ PROMPT = Prompt(system="Be brief.", user="Why?")
 
 
 @asynccontextmanager
-async def generator_at(url: str, *, running: int = 1, waiting: int = 0, read: float = 30):
-    timeout = aiohttp.ClientTimeout(total=None, connect=30, sock_read=read)
+async def generator_at(url: str, *, running: int = 1, waiting: int = 0, read: float = 120):
+    timeout = aiohttp.ClientTimeout(total=None, connect=60, sock_read=read)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         gate = Gate("test", running=running, waiting=waiting)
         yield OpenAIGenerator(session, url=f"{url}/v1", model="m", headers={}, gate=gate, max_tokens=9, temperature=0.0)
@@ -41,7 +41,7 @@ async def test_pieces_come_in_order_and_the_usage_last():
 
 
 async def test_pieces_come_as_they_are_written():
-    server = ModelServer(["one", "two", "three"], gap=20)
+    server = ModelServer(["one", "two", "three"], gap=60)
     async with serve("/v1/chat/completions", server) as url, generator_at(url) as generator:
         assert await anext(generator.generate(PROMPT)) == "one"
         assert server.sent == 1
@@ -53,7 +53,7 @@ async def test_closing_the_stream_stops_the_server():
         stream = generator.generate(PROMPT)
         await anext(stream)
         await stream.aclose()
-        await asyncio.wait_for(server.left_by_client.wait(), 30)
+        await asyncio.wait_for(server.left_by_client.wait(), 90)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_a_server_that_is_down_is_unavailable():
 
 async def test_a_server_that_falls_silent_times_out():
     with pytest.raises(TimedOut):
-        await pieces_from(ModelServer(["one", "two"], gap=5), read=0.2)
+        await pieces_from(ModelServer(["one", "two"], gap=60), read=0.2)
 
 
 async def test_more_callers_than_the_gate_holds_are_turned_away():

@@ -13,7 +13,7 @@ from service.app import create_app
 from service.resources import open_resources
 from service.settings import OpenAIGeneratorSettings, PromptSettings, Settings
 from tests.fakes.servers import ModelServer, answering, serve
-from tests.service.test_answering import QUESTION, filled
+from tests.service.test_answering import PATIENT, QUESTION, filled
 
 __all__ = ["filled"]  # A fixture.
 
@@ -22,7 +22,7 @@ __all__ = ["filled"]  # A fixture.
 async def client(data_dir, handler, **prompt):
     async with serve("/v1/chat/completions", handler) as url:
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(f"{url}/v1"), model="told")
-        settings = Settings(data_dir=data_dir, generator=generator, prompt=PromptSettings(**prompt))
+        settings = Settings(data_dir=data_dir, generator=generator, prompt=PromptSettings(**prompt), http=PATIENT)
         async with open_resources(settings) as resources:
             app = create_app(resources)
             async with app.router.lifespan_context(app) as state:

@@ -24,7 +24,7 @@ _FIRST = re.compile(r"-+ first answer\n(.*?)\n-+ second answer\n(.*?)\n-+\n", re
 async def judge_behind(handler: Handler, model: str = "fake") -> AsyncIterator[ModelJudge]:
     async with (
         serve("/v1/chat/completions", handler) as url,
-        open_session(TimeoutSettings(connect=1, read=5)) as session,
+        open_session(TimeoutSettings(connect=60, read=60)) as session,
     ):
         settings = JudgeSettings(url=HttpUrl(f"{url}/v1"), model=model, concurrency=4)
         yield build_judge(settings, Endpoint(url="", model="", concurrency=1), session)

@@ -142,14 +142,17 @@ async def test_the_model_is_held_to_the_rubrics_form_at_temperature_0():
 
 
 async def test_a_judge_that_is_away_for_a_moment_is_asked_again():
-    judge, times = perfect(), 0
+    judge, known = perfect(), set()
 
     async def moody(request):
-        nonlocal times
-        times += 1
-        return web.Response(status=503) if times % 2 else await judge(request)
+        asked = await request.text()
+        if asked in known:
+            return await judge(request)
+        known.add(asked)
+        return web.Response(status=503)
 
     assert (await scored(moody)).failures == 0
+    assert len(known) == len(judge.requests) == len({answer.question for answer in ANSWERS})
 
 
 async def test_a_judge_that_stays_away_ends_the_run():
