@@ -1,6 +1,13 @@
-"""Passages for tests that look at lists of them."""
+"""Passages for tests that look at lists of them, and the page that others answer from."""
 
-from rag.types import Chunk, DocumentId, ScoredChunk
+from rag.settings import TimeoutSettings
+from rag.types import Chunk, DocumentId, Scope, ScoredChunk
+
+SCOPE = Scope(tenant="default")
+PAGE = b"# Bridge\n\nThe old bridge was opened to traffic in March 1932. It carries eight lanes and two tracks."
+QUESTION = "When was the bridge opened?"
+# However long this machine stands still, nobody is given up meanwhile.
+PATIENT = TimeoutSettings(connect=60, read=120)
 
 
 def chunk(text: str, *, document: str = "doc", ordinal: int = 0, heading: str = "Guide", version: str = "v1") -> Chunk:

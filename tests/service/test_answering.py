@@ -6,39 +6,14 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from ingest.pipeline import Pipeline
-from ingest.resources import open_models, open_store
-from ingest.settings import Settings as IngestSettings
-from ingest.sources.base import Unit
 from rag.errors import BadResponse, Unavailable
-from rag.settings import TimeoutSettings
-from rag.types import DocumentId, RawDocument, Scope
+from rag.types import Scope
 from service.answering import NOT_IN_THE_DOCUMENTS, Inquiry, Sources, Token
 from service.drafting import Answer
 from service.resources import open_resources
 from service.settings import OpenAIGeneratorSettings, Settings
 from tests.fakes.servers import ModelServer, answering, serve
-
-SCOPE = Scope(tenant="default")
-PAGE = b"# Bridge\n\nThe old bridge was opened to traffic in March 1932. It carries eight lanes and two tracks."
-QUESTION = "When was the bridge opened?"
-# However long this machine stands still, nobody is given up meanwhile.
-PATIENT = TimeoutSettings(connect=60, read=120)
-
-
-async def one_page(_: str) -> RawDocument:
-    return RawDocument(id=DocumentId("page"), uri="file:///page.md", media_type="text/markdown", body=PAGE)
-
-
-@pytest.fixture
-async def filled(data_dir) -> Path:
-    settings = IngestSettings(data_dir=data_dir)
-    async with open_models(settings) as models, open_store(settings, models) as store:
-        unit = Unit(id=DocumentId("page"), uri="file:///page.md", fetch=one_page)
-        outcome = await Pipeline(store, models.batcher, models.cutters).take_in(SCOPE, unit, {})
-        assert outcome.result == "new"
-        await store.publish()
-    return data_dir
+from tests.service.passages import PATIENT, QUESTION, SCOPE
 
 
 @asynccontextmanager

@@ -13,9 +13,7 @@ from service.app import create_app
 from service.resources import open_resources
 from service.settings import OpenAIGeneratorSettings, PromptSettings, Settings
 from tests.fakes.servers import ModelServer, answering, serve
-from tests.service.test_answering import PATIENT, QUESTION, filled
-
-__all__ = ["filled"]  # A fixture.
+from tests.service.passages import PATIENT, QUESTION
 
 
 @asynccontextmanager

@@ -167,9 +167,8 @@ async def test_windows_and_abandoned_drafts_go_after_fifteen_days_also_where_non
     tmp_path, monkeypatch, window
 ):
     monkeypatch.setattr("service.drift.watching._LOOK_SECONDS", 0.001)
-    days = [
-        (datetime.now(UTC) - timedelta(days=age)).date().isoformat() for age in (1, 13, 17)
-    ]  # Also past a midnight.
+    # Past a midnight the second one is still kept.
+    days = [(datetime.now(UTC) - timedelta(days=age)).date().isoformat() for age in (1, 13, 17)]
     windows = tmp_path / "windows"
 
     def leave() -> None:

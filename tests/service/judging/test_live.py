@@ -15,9 +15,7 @@ from service.drafting import Answer
 from service.resources import open_resources
 from service.settings import JudgeSettings, OpenAIGeneratorSettings, Settings
 from tests.fakes.servers import JudgeServer, ModelServer, answering, serve, verdict
-from tests.service.test_answering import PATIENT, QUESTION, SCOPE, filled
-
-__all__ = ["filled"]  # A fixture.
+from tests.service.passages import PATIENT, QUESTION, SCOPE
 
 _FOR_EVER = 3600
 _PATIENT = PATIENT.model_copy(update={"read": _FOR_EVER})
