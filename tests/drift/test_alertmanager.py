@@ -18,7 +18,7 @@ CONFIG = DASHBOARDS / "alertmanager.yml"
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 AMTOOL = shutil.which("amtool")
 STAGING = yaml.safe_load((K8S / "overlays" / "staging" / "kustomization.yaml").read_text())["namespace"]
-_SECONDS = 30
+_SECONDS = 120
 _SERVICE, _WORKER = "groundwork-service", "groundwork-worker"
 
 needs_amtool = pytest.mark.skipif(AMTOOL is None, reason="amtool is missing: apt-get install prometheus-alertmanager")
@@ -61,12 +61,12 @@ def alertmanager(tmp_path_factory) -> Iterator[httpx.Client]:
             stderr=log,
         )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
             _wait_until_ready(http, process)
             yield http
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(_SECONDS)
 
 
 def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes]) -> None:

@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import not_
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -33,6 +35,7 @@ from tests.redis_server import free_port
 from tests.watched import installation, watched
 
 pytestmark = needs_prometheus
+T = TypeVar("T")
 
 DOCUMENT = """# Pump handbook
 
@@ -45,8 +48,10 @@ Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and
 The impeller of the Kestrel pump must be replaced every 4,000 hours of operation.
 """
 QUESTION = "What does error E1234 mean?"
-_ROUNDS = 6
-_SETTLE_SECONDS = 60
+# Of four answers: an error budget is called burning from thirty on, and a busy machine may really be slow.
+_ROUNDS = 5
+_SETTLE_SECONDS = 120
+_ASKINGS = 4
 _RENDER_SECONDS = 0.02
 
 
@@ -74,7 +79,7 @@ def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
     (data_dir / "handbook.md").write_text(DOCUMENT)
     assert ingest("run", str(data_dir / "handbook.md"), data_dir=data_dir).returncode == 0
     _make_reference(data_dir)
-    judged = {"RAG_JUDGE__SAMPLE": "1", "RAG_JUDGE__CALIBRATION": _calibrate(data_dir)}
+    judged = {"RAG_JUDGE__SAMPLE": "1", "RAG_JUDGE__CALIBRATION": _calibrate(data_dir), "RAG_HTTP__CONNECT": "60"}
     worker_port = free_port()
     with (
         in_thread(serve("/v1/chat/completions", Critic([]))) as model,
@@ -92,7 +97,7 @@ def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
         _wait_for(prometheus, "count(up == 1) == 2")
         _load(service)
         _wait_for(prometheus, 'job:slo_errors_per_request:ratio_rate5m{slo="freshness"}')
-        _wait_for(prometheus, "sum(rate(rag_judge_score_count[30s])) > 0")
+        _wait_for(prometheus, "sum(increase(rag_judge_score_count[15m])) > 0")
         yield Watch(service=service, prometheus=prometheus)
 
 
@@ -123,7 +128,7 @@ def _load(service: Service) -> None:
         assert service.ask("Who painted the Mona Lisa in Paris?").json()["refused"]
         service.http.post("/v1/search", json={"question": QUESTION})
         time.sleep(0.5)
-    service.wait_for_state(f"d{_ROUNDS - 1}.md", "ready", seconds=60)
+    service.wait_for_state(f"d{_ROUNDS - 1}.md", "ready", seconds=180)
 
 
 def needs_a_week(text: str) -> bool:
@@ -136,24 +141,38 @@ def _is_elsewhere(selector: str) -> bool:
     return needs_a_week(selector) or selector.partition("{")[0] in KUBERNETES
 
 
-def _wait_for(prometheus: PrometheusServer, expression: str) -> None:
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    while not prometheus.query(expression):
-        assert time.monotonic() < deadline, f"Not there after {_SETTLE_SECONDS} s: {expression}; {prometheus.targets()}"
+def _once(is_right: Callable[[T], Any], look: Callable[[], T], *, seconds: float = _SETTLE_SECONDS) -> T:
+    """What is seen then, or at last: after a scrape that came too late Prometheus shows nothing until the next."""
+    deadline = time.monotonic() + seconds
+    while not is_right(seen := look()) and time.monotonic() < deadline:
         time.sleep(0.2)
+    return seen
+
+
+def _wait_for(prometheus: PrometheusServer, expression: str) -> None:
+    found = _once(bool, lambda: prometheus.query(expression))
+    assert found, f"Not there after {_SETTLE_SECONDS} s: {expression}; {prometheus.targets()}"
 
 
 def test_every_panel_shows_something(watch):
     shown = [it for it in panel_expressions() if not needs_a_week(it.text)]
-    assert [it.place for it in shown if not watch.prometheus.query(it.filled)] == []
+    for _ in range(_ASKINGS):
+        # Some show only what was asked within half a minute, however long ago the load was.
+        assert watch.service.ask(QUESTION, mode="generate").status_code == 200
+        missing = _once(not_, lambda: [it.place for it in shown if not watch.prometheus.query(it.filled)], seconds=30)
+        if not missing:
+            break
+    assert missing == []
 
 
 def test_every_rule_is_healthy_and_every_recorded_series_is_there(watch):
-    assert {rule["name"]: rule.get("lastError") for rule in watch.prometheus.rules() if rule["health"] != "ok"} == {}
+    rules_now = watch.prometheus.rules
+    ill = _once(not_, lambda: {rule["name"]: rule.get("lastError") for rule in rules_now() if rule["health"] != "ok"})
+    assert ill == {}
     for _, rule in rules():
         if "record" in rule and not needs_a_week(rule["record"]):
             labels = ",".join(f'{name}="{value}"' for name, value in rule.get("labels", {}).items())
-            assert watch.prometheus.query(f"{rule['record']}{{{labels}}}"), rule["record"]
+            _wait_for(watch.prometheus, f"{rule['record']}{{{labels}}}")
 
 
 def test_every_query_that_the_papers_tell_to_ask_is_one(watch):
@@ -166,9 +185,8 @@ def test_every_series_that_a_rule_or_a_paper_reads_is_there(watch):
     shipped = [*rule_expressions(), *runbook_expressions(), *diagnosis_expressions()]
     read = {selector: it.place for it in shipped for selector in it.selectors if not _is_elsewhere(selector)}
     assert len(read) > 30
-    assert {
-        selector: place for selector, place in read.items() if not watch.prometheus.query(f"count({selector})")
-    } == {}
+    query = watch.prometheus.query
+    assert _once(not_, lambda: {it: place for it, place in read.items() if not query(f"count({it})")}) == {}
 
 
 @needs_kubectl
@@ -177,19 +195,20 @@ def test_whatever_scales_or_judges_a_rollout_in_a_cluster_is_answered(watch):
     assert len(asked) == 5
     # What divides by the requests of two minutes needs some, however long ago the load was.
     assert watch.service.ask(QUESTION, mode="generate").status_code == 200
-    _wait_for(watch.prometheus, 'sum(increase(rag_requests_total{route="/v1/answers"}[15s])) > 0')
+    _wait_for(watch.prometheus, 'sum(increase(rag_requests_total{route="/v1/answers"}[1m])) > 0')
     for query in asked:
         # What the cluster's Prometheus adds to every series.
         here = re.sub(r'(?:,\s*)?\b(?:namespace|rollouts_pod_template_hash)="[^"]*"', "", query)
-        (sample,) = watch.prometheus.query(here)
+        (sample,) = _once(bool, lambda here=here: watch.prometheus.query(here))
         assert math.isfinite(float(sample["value"][1])), query
 
 
 def test_lost_spans_are_counted_from_nought_in_both_processes_where_nothing_is_traced(watch):
     for result in ("failed", "dropped"):
-        counted = watch.prometheus.query(f'sum by (job) (rag_trace_spans_total{{result="{result}"}})')
-        found = {sample["metric"]["job"]: sample["value"][1] for sample in counted}
-        assert found == {"groundwork-service": "0", "groundwork-worker": "0"}
+        counted = f'sum by (job) (rag_trace_spans_total{{result="{result}"}})'
+        found = _once(lambda samples: len(samples) == 2, lambda counted=counted: watch.prometheus.query(counted))
+        values = {sample["metric"]["job"]: sample["value"][1] for sample in found}
+        assert values == {"groundwork-service": "0", "groundwork-worker": "0"}
 
 
 def test_nothing_fires_while_all_is_well(watch):
@@ -220,7 +239,7 @@ def test_no_label_grows_with_what_users_send(watch):
 
 
 def test_a_report_draws_what_prometheus_knows(watch, tmp_path):
-    command = [sys.executable, "-m", "dashboards.report", "--prometheus", watch.prometheus.url, "--since", "2m"]
+    command = [sys.executable, "-m", "dashboards.report", "--prometheus", watch.prometheus.url, "--since", "15m"]
     said = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
     html = (tmp_path / "report.html").read_text()

@@ -8,7 +8,11 @@ from tests.redis_server import free_port
 
 def report(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dashboards.report", *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "dashboards.report", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
