@@ -102,7 +102,7 @@ async def test_a_hundred_streams_are_written_side_by_side():
     async with open_stand_in(Pace(ttft=0.2, tpot=0.01, sigma=0, tokens=5)) as url, aiohttp.ClientSession() as session:
         began = time.perf_counter()
         streams = await asyncio.gather(*(stream(session, url) for _ in range(100)))
-        assert time.perf_counter() - began < 5  # One after the other: 24 s.
+        assert time.perf_counter() - began < 20  # One after the other: 24 s.
     assert all(events[-1][1] == "[DONE]" for events in streams)
 
 
