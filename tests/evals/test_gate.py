@@ -14,9 +14,15 @@ from evals.performance.programs import environment
 ROOT = Path(__file__).parents[2]
 
 
-def run_gate(broken: str, data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory) -> Path:
+    """Where they are kept from one run of the gate to the next."""
+    return tmp_path_factory.mktemp("vectors") / "kept"
+
+
+def run_gate(broken: str, data_dir: Path, vectors: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.fakes.broken_system", broken, *(arguments or ("gate",))],
+        [sys.executable, "-m", "tests.fakes.broken_system", broken, str(vectors), *(arguments or ("gate",))],
         env=environment(data_dir),
         cwd=ROOT,
         capture_output=True,
@@ -30,8 +36,8 @@ def fallen(table: str) -> set[str]:
     return set(re.findall(r"^\| ([^|]+) \|.*(?:fell|not measured) \|$", table, re.MULTILINE))
 
 
-def test_the_system_as_it_is_passes_and_the_table_is_written(data_dir, tmp_path):
-    run = run_gate("nothing", data_dir, "gate", "--markdown", str(tmp_path / "table.md"))
+def test_the_system_as_it_is_passes_and_the_table_is_written(data_dir, vectors, tmp_path):
+    run = run_gate("nothing", data_dir, vectors, "gate", "--markdown", str(tmp_path / "table.md"))
     assert run.returncode == 0, run.stdout + run.stderr
     table = (tmp_path / "table.md").read_text()
     assert table.startswith("### The gate is open")
@@ -48,8 +54,8 @@ def test_the_system_as_it_is_passes_and_the_table_is_written(data_dir, tmp_path)
         ("numbers", {"prompt: citation_recall"}),
     ],
 )
-def test_a_broken_system_closes_it(broken, falls, data_dir):
-    run = run_gate(broken, data_dir)
+def test_a_broken_system_closes_it(broken, falls, data_dir, vectors):
+    run = run_gate(broken, data_dir, vectors)
     assert run.returncode == RED, run.stdout + run.stderr
     assert falls <= fallen(run.stdout)
     if broken in {"prompt", "numbers"}:
@@ -70,9 +76,9 @@ def test_easy_questions_that_are_gone_are_no_loss_of_the_others():
     assert verdict.outcome == "missing"
 
 
-def test_a_baseline_is_not_changed_without_a_reason(data_dir):
+def test_a_baseline_is_not_changed_without_a_reason(data_dir, vectors):
     before = BASELINE.read_bytes()
-    run = run_gate("nothing", data_dir, "accept", "  ")
+    run = run_gate("nothing", data_dir, vectors, "accept", "  ")
     assert run.returncode == 1
     assert "Say why" in run.stderr
     assert BASELINE.read_bytes() == before
