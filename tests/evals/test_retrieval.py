@@ -1,15 +1,11 @@
 """Evaluation of retrieval: the product's own path, counted as trec_eval counts."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import environment
+from evals.performance.programs import evals
 
-ROOT = Path(__file__).parents[2]
 TEXTS = {
     "pump": "The Kestrel pump moves cooling water; its impeller lasts 4,000 hours.",
     "canteen": "The canteen serves pancakes every Thursday.",
@@ -33,16 +29,9 @@ def folder(tmp_path):
 @pytest.mark.parametrize("more", [(), ("--chunks",)])
 def test_every_mode_finds_what_is_there_and_says_so_in_a_table_and_in_json(folder, data_dir, more):
     target = folder / "out.json"
-    command = [sys.executable, "-m", "evals", "retrieval", str(folder), "--modes", "dense,bm25,hybrid"]
-    done = subprocess.run(
-        [*command, "--json", str(target), *more],
-        env=environment(data_dir),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    asked = ("--modes", "dense,bm25,hybrid", "--json", str(target), *more)
+    done = evals("retrieval", str(folder), *asked, data_dir=data_dir)
+    assert done.returncode == 0, done.stderr
     found = json.loads(target.read_text())
     assert list(found) == ["dense", "bm25", "hybrid"]
     for result in found.values():
@@ -54,14 +43,6 @@ def test_every_mode_finds_what_is_there_and_says_so_in_a_table_and_in_json(folde
 
 
 def test_what_is_no_data_set_is_said_in_one_line(tmp_path, data_dir):
-    done = subprocess.run(
-        [sys.executable, "-m", "evals", "retrieval", str(tmp_path)],
-        env=environment(data_dir),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = evals("retrieval", str(tmp_path), data_dir=data_dir)
     assert (done.returncode, done.stdout) == (1, "")
     assert "qrels/test.tsv" in done.stderr

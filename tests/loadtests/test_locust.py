@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def headless(service_url: str, documents: Path, out: Path, *more: str) -> dict[t
         cwd=_ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert (out / "it_stats.csv").exists(), run.stderr
@@ -69,6 +69,18 @@ def headless(service_url: str, documents: Path, out: Path, *more: str) -> dict[t
 def written(running: Service) -> list[str]:
     documents = running.http.get("/v1/documents").json()["documents"]
     return [document["id"] for document in documents if document["id"].startswith("load-")]
+
+
+def left(running: Service) -> float:
+    counted = re.search(r'rag_generations_total\{outcome="left"\} (\S+)', running.http.get("/metrics").text)
+    return float(counted[1])
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert condition()
 
 
 def test_every_kind_of_user_does_its_work(running, documents, tmp_path):
@@ -84,17 +96,13 @@ def test_every_kind_of_user_does_its_work(running, documents, tmp_path):
     assert float(rows["POST", "stream"]["Median Response Time"]) > float(rows["TTFT", "stream"]["Median Response Time"])
     assert int(rows["ITL", "stream"]["Request Count"]) == 15 * int(rows["TTFT", "stream"]["Request Count"])
     assert "TTFT" in (tmp_path / "it.html").read_text()
-    deadline = time.monotonic() + 20
-    while written(running) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert written(running) == []
+    wait_for(lambda: written(running) == [])
     # Those who left were seen to leave: nothing is written for nobody.
-    left = re.search(r'rag_generations_total\{outcome="left"\} (\S+)', running.http.get("/metrics").text)
-    assert float(left[1]) > 0
+    wait_for(lambda: left(running) > 0)
 
 
 def test_the_spike_goes_up_and_comes_down_again(running, documents, tmp_path):
-    headless(running.url, documents, tmp_path, "--shape", "spike", "-u", "20", "-r", "20", "-t", "20s", "Searcher")
+    headless(running.url, documents, tmp_path, "--shape", "spike", "-u", "20", "-r", "20", "-t", "30s", "Searcher")
     with (tmp_path / "it_stats_history.csv").open() as file:
         users = [int(row["User Count"]) for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
     assert max(users) == 20
@@ -103,22 +111,9 @@ def test_the_spike_goes_up_and_comes_down_again(running, documents, tmp_path):
 
 
 def test_the_collapse_ends_where_the_objective_is_missed(running, documents, tmp_path):
-    began = time.monotonic()
-    headless(
-        running.url,
-        documents,
-        tmp_path,
-        "--shape",
-        "collapse",
-        "--slo-ttft",
-        "0.001",
-        "-u",
-        "10",
-        "-t",
-        "90s",
-        "Reader",
-    )
-    assert time.monotonic() - began < 60
+    # Nobody waits for as long as it would go on else.
+    collapse = ("--shape", "collapse", "--slo-ttft", "0.001")
+    headless(running.url, documents, tmp_path, *collapse, "-u", "10", "-t", "1h", "Reader")
 
 
 def test_a_full_waiting_room_is_a_failure_with_a_name(data_dir, documents, tmp_path):
@@ -154,8 +149,8 @@ def page(service_url: str, documents: Path) -> Iterator[httpx.Client]:
     web = ["--web-host", "127.0.0.1", "--web-port", str(port)]
     process = subprocess.Popen(arguments(service_url, documents, *web), cwd=_ROOT, env=dict(os.environ))
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            deadline = time.monotonic() + 30
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            deadline = time.monotonic() + 120
             while time.monotonic() < deadline:
                 try:
                     client.get("/")
@@ -165,16 +160,16 @@ def page(service_url: str, documents: Path) -> Iterator[httpx.Client]:
             yield client
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def test_the_page_starts_a_shape_shows_its_numbers_and_gives_a_report(running, documents):
     with page(running.url, documents) as locust:
         assert "Locust" in locust.get("/").text
-        form = {"user_count": 6, "spawn_rate": 6, "host": running.url, "run_time": "30s", "shape": "spike"}
+        form = {"user_count": 6, "spawn_rate": 6, "host": running.url, "run_time": "60s", "shape": "spike"}
         started = locust.post("/swarm", data=form | {"questions": str(documents)})
         assert started.json()["success"], started.text
-        deadline = time.monotonic() + 25
+        deadline = time.monotonic() + 55
         most, names = 0, set()
         while time.monotonic() < deadline and not (most == 6 and "TTFT" in names):
             stats = locust.get("/stats/requests").json()
