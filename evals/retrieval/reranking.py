@@ -12,7 +12,6 @@ from rich.progress import track
 
 from evals.collection import SCOPE, open_collection
 from evals.datasets import Dataset
-from evals.retrieval.cross_encoder import to_lessons, train_cross_encoder
 from evals.retrieval.measuring import MEASURES, evaluate
 from evals.statistics import Difference, compare
 from rag.embedding.base import Embedder
@@ -93,6 +92,9 @@ async def _search_all(
 def _train(training: Dataset, found: Mapping[str, Sequence[ScoredChunk]], target: Path) -> RerankerSettings:
     texts = {document.id: f"{document.title}\n{document.text}" for document in training.documents}
     candidates = {question: [hit.chunk.document_id for hit in hits[:30]] for question, hits in found.items()}
+    # With it comes torch: five seconds that no other command of this program needs.
+    from evals.retrieval.cross_encoder import to_lessons, train_cross_encoder  # noqa: PLC0415
+
     train_cross_encoder(to_lessons(training.questions, training.relevant, candidates, texts), target)
     return LocalRerankerSettings(kind="local", model=str(target), runtime="torch")
 

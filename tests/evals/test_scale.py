@@ -73,7 +73,9 @@ def test_the_intrinsic_dimension_is_that_of_what_was_drawn():
         assert intrinsic_dimension(flat[:300], flat) == pytest.approx(dimension, rel=0.2)
 
 
-async def test_a_collection_is_loaded_searched_and_gone_on_with(material, tmp_path):
+async def test_a_collection_is_loaded_searched_and_gone_on_with(material, tmp_path, monkeypatch):
+    # The builder of so small a graph is there for half a second.
+    monkeypatch.setattr("evals.performance.watching._SAMPLE_SECONDS", 0.01)
     corpus = Corpus(
         material=material,
         questions=[f"Which metal is part {n} made of?" for n in range(60)],
