@@ -130,9 +130,9 @@ def test_an_answer_takes_of_the_processor_what_was_measured_of_its_length():
     measured = (ROOT / "docs" / "load.md").read_text()
     whole = float(re.search(r"in one piece takes (\d+) ms", measured)[1])
     [row] = re.findall(r"^\| 16 \|.* ([\d.]+) / ([\d.]+) / ([\d.]+) ms \|$", measured, re.MULTILINE)
-    for tokens, said in ((1, whole), (64, float(row[1]))):
+    for tokens, least, most in ((1, whole - 1, whole + 1), (64, float(row[0]), float(row[2]))):
         planned = replace(INPUTS, model=replace(INPUTS.model, answer_tokens=tokens))
-        assert answer_seconds(planned) * 1000 == pytest.approx(said, abs=1)
+        assert least <= answer_seconds(planned) * 1000 <= most
 
 
 def test_longer_answers_take_more_replicas():
