@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+import statistics
 import subprocess
 import sys
 from dataclasses import replace
@@ -125,14 +126,21 @@ def test_what_is_kept_in_memory_fits_and_cores_and_slots_suffice(users, chunks):
     assert made.slots * made.replicas >= made.gpus * INPUTS.model.slots
 
 
+def milliseconds_of(tokens: int) -> float:
+    return answer_seconds(replace(INPUTS, model=replace(INPUTS.model, answer_tokens=tokens))) * 1000
+
+
 def test_an_answer_takes_of_the_processor_what_was_measured_of_its_length():
-    """In one piece, and in 64 with 16 streams: docs/load.md."""
+    """In one piece, in 64 with 16 streams from the least to the most, and by length in turn: docs/load.md."""
     measured = (ROOT / "docs" / "load.md").read_text()
-    whole = float(re.search(r"in one piece takes (\d+) ms", measured)[1])
-    [row] = re.findall(r"^\| 16 \|.* ([\d.]+) / ([\d.]+) / ([\d.]+) ms \|$", measured, re.MULTILINE)
-    for tokens, least, most in ((1, whole - 1, whole + 1), (64, float(row[0]), float(row[2]))):
-        planned = replace(INPUTS, model=replace(INPUTS.model, answer_tokens=tokens))
-        assert least <= answer_seconds(planned) * 1000 <= most
+    assert milliseconds_of(1) == pytest.approx(float(re.search(r"in one piece takes (\d+) ms", measured)[1]), abs=1)
+    [(least, most)] = re.findall(r"^\| 16 \|.* ([\d.]+) / [\d.]+ / ([\d.]+) ms \|$", measured, re.MULTILINE)
+    assert float(least) <= milliseconds_of(64) <= float(most)
+    in_turn = re.findall(r"^\| (\d+) \| \d+ \| [\d, ]+ \| ([\d., ]+) ms \| ([\d.]+) ms \|$", measured, re.MULTILINE)
+    assert [int(tokens) for tokens, _, _ in in_turn] == [1, 8, 64, 200]
+    for tokens, rounds, planned in in_turn:
+        assert milliseconds_of(int(tokens)) == pytest.approx(float(planned), abs=0.1)
+        assert float(planned) == pytest.approx(statistics.mean(map(float, rounds.split(", "))), rel=0.15)
 
 
 def test_longer_answers_take_more_replicas():
