@@ -6,7 +6,7 @@ scheduler and its sampling, and has kernels of its own for attention, so it may 
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,16 +48,21 @@ class Row:
     what: str
     sequences: int
     predicted: float
-    """Seconds, as the median."""
-    median: float
-    least: float
-    most: float
-    reached: float
-    """Share of the data sheet's arithmetic, or of its bandwidth."""
+    """Seconds, as each of those that it took."""
+    took: Sequence[float]
     planned: float
+    """Share of the data sheet's arithmetic, or of its bandwidth."""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.took)
+
+    @property
+    def reached(self) -> float:
+        return self.planned * self.predicted / self.median
 
     def to_row(self) -> str:
-        low, middle, high = (f"{seconds * 1000:.1f}" for seconds in (self.least, self.median, self.most))
+        low, middle, high = (f"{seconds * 1000:.1f}" for seconds in (min(self.took), self.median, max(self.took)))
         return (
             f"| {self.what} | {self.sequences} | {self.predicted * 1000:.1f} ms | {middle} ms ({low} to {high}) "
             f"| {self.reached:.2f} | {self.planned:.2f} |"
@@ -117,32 +122,25 @@ def measure(inputs: Inputs, device: str, *, shape: Shape | None = None) -> Itera
         decoder = Decoder(shape).to(torch.bfloat16).eval()
         for sequences in (1, 4):
             tokens = torch.randint(shape.vocabulary, (sequences, model.prompt_tokens))
-            predicted = sequences * prefill_seconds(inputs)
-            what = f"prompts of {model.prompt_tokens:,} tokens"
-            took = _time(partial(decoder, tokens), device)
-            yield _to_row(what, sequences, predicted, took, gpu.compute_efficiency)
+            yield Row(
+                what=f"prompts of {model.prompt_tokens:,} tokens",
+                sequences=sequences,
+                predicted=sequences * prefill_seconds(inputs),
+                took=_time(partial(decoder, tokens), device),
+                planned=gpu.compute_efficiency,
+            )
         context = model.prompt_tokens + model.answer_tokens // 2
         for sequences in (1, 16, model.slots):
             tokens = torch.randint(shape.vocabulary, (sequences, 1))
             size = (2, sequences, shape.kv_heads, context, shape.head)
             caches = [torch.randn(size, dtype=torch.bfloat16) for _ in range(shape.layers)]
-            step = _captured(partial(decoder, tokens, caches), device)
-            what, predicted = f"one token after {context:,}", token_seconds(sequences, inputs)
-            yield _to_row(what, sequences, predicted, _time(step, device), gpu.bandwidth_efficiency)
-
-
-def _to_row(what: str, sequences: int, predicted: float, took: list[float], planned: float) -> Row:
-    median = statistics.median(took)
-    return Row(
-        what=what,
-        sequences=sequences,
-        predicted=predicted,
-        median=median,
-        least=min(took),
-        most=max(took),
-        reached=planned * predicted / median,
-        planned=planned,
-    )
+            yield Row(
+                what=f"one token after {context:,}",
+                sequences=sequences,
+                predicted=token_seconds(sequences, inputs),
+                took=_time(_captured(partial(decoder, tokens, caches), device), device),
+                planned=gpu.bandwidth_efficiency,
+            )
 
 
 def _captured(step: Callable[[], Tensor], device: str) -> Callable[[], object]:

@@ -35,7 +35,7 @@ DAMAGE: Final = (
     EOFError,
     ExpatError,
     LookupError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile: a compression that it does not know, as a byte that was written over may say.
     OSError,
     ParseError,
     TypeError,

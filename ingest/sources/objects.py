@@ -172,7 +172,8 @@ def _translated() -> Iterator[None]:
     except PermissionError as error:
         raise InvalidInput(f"access was refused: {one_line(error)}") from error
     except (TypeError, ValueError, NotImplementedError) as error:
-        # An address, an option or an operation that the driver does not know: no later try mends that.
+        # An address, an option or an operation that the driver does not know (it raises the last for those that it does
+        # not have): no later try mends that.
         raise InvalidInput(f"cannot be opened: {one_line(error)}") from error
     except Exception as error:
         # Each driver has its own errors (botocore, google, azure), and none of them need be installed to name them.

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from loadtests.stand_in import Pace, open_stand_in
 from tests.fakes.servers import in_thread, serve
 from tests.loadtests.fakes import answer, event
 from tests.redis_server import free_port
+from tests.waiting import wait_until
 
 _ROOT = Path(__file__).parents[2]
 _LOCUST = _ROOT / ".venv-locust" / "bin" / "locust"
@@ -76,13 +77,6 @@ def left(running: Service) -> float:
     return float(counted[1])
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert condition()
-
-
 def test_every_kind_of_user_does_its_work(running, documents, tmp_path):
     rows = headless(running.url, documents, tmp_path, "-u", "11", "-r", "11", "-t", "25s")
     for row in (("POST", "stream"), ("POST", "leave"), ("POST", "ask"), ("POST", "search"), ("PUT", "ingest")):
@@ -96,9 +90,9 @@ def test_every_kind_of_user_does_its_work(running, documents, tmp_path):
     assert float(rows["POST", "stream"]["Median Response Time"]) > float(rows["TTFT", "stream"]["Median Response Time"])
     assert int(rows["ITL", "stream"]["Request Count"]) == 15 * int(rows["TTFT", "stream"]["Request Count"])
     assert "TTFT" in (tmp_path / "it.html").read_text()
-    wait_for(lambda: written(running) == [])
+    wait_until(lambda: written(running) == [], seconds=120)
     # Those who left were seen to leave: nothing is written for nobody.
-    wait_for(lambda: left(running) > 0)
+    wait_until(lambda: left(running) > 0)
 
 
 def test_the_spike_goes_up_and_comes_down_again(running, documents, tmp_path):
