@@ -41,10 +41,10 @@ faults: setup-dev ## kill workers a hundred times over 500 documents (half an ho
 	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
 
 gameday: setup-dev ## break everything that has an alert and write what was seen (a quarter of an hour; needs prometheus)
-	@$(BIN)/python -m tests.gameday --report docs/game-day.md
+	@$(BIN)/python -m tests.drills.gameday --report docs/game-day.md
 
 rolling: setup-dev ## replace replicas under load, kill -9 what there is, and write what was seen (a quarter of an hour; needs haproxy, redis)
-	@$(BIN)/python -m tests.deploy --report docs/rolling.md
+	@$(BIN)/python -m tests.drills.rolling --report docs/rolling.md
 
 check: setup-dev check-deploy ## lint, format, types, import contracts, and what is deployed
 	$(BIN)/ruff check .
@@ -59,7 +59,7 @@ check-deploy: .venv-deploy/.checked ## the image, the manifests and the workflow
 	@touch $@
 
 contracts: setup-dev ## the contracts of stores and queues, and updates without downtime, on the Qdrant at RAG_TEST_QDRANT_URL
-	@$(BIN)/python -m pytest tests/contracts tests/deploy
+	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling
 
 scan: .venv/bin/uv ## known vulnerabilities of what is depended on, and secrets that were committed
 	@$(uv_settings) $(BIN)/uvx --quiet pip-audit@2.10.1 --requirement constraints.txt --no-deps --disable-pip
@@ -131,7 +131,7 @@ setup-dev: .venv/.ready-dev ## the same, and what the tests need
 setup-mlflow: .venv-mlflow/.ready ## install MLflow into an environment of its own (600 MB)
 
 test-mlflow: setup-dev setup-mlflow ## prompts and runs in a real MLflow server
-	@$(BIN)/python -m pytest tests/evals/test_mlflow.py
+	@$(BIN)/python -m pytest tests/e2e/test_mlflow.py
 
 # A server's packages pin many of ours, so they stay apart; nothing at run time needs them.
 .venv-mlflow/.ready: | .venv/bin/uv
@@ -174,7 +174,7 @@ locust: setup-locust ## locust's page on 127.0.0.1:8089, for a service that runs
 	@.venv-locust/bin/locust -f loadtests/locustfile.py --host $(LOCUST_HOST) --web-host 127.0.0.1
 
 test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes against the real service, bounded
-	@$(BIN)/python -m pytest tests/loadtests/test_locust.py
+	@$(BIN)/python -m pytest tests/e2e/test_locust.py
 
 # Its gevent replaces parts of Python wherever it is imported, so it stays apart.
 .venv-locust/.ready: | .venv/bin/uv

@@ -10,15 +10,15 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from evals.datasets import CorpusDocument
-from ingest.intake import Intake
-from ingest.pipeline import Cutter, Outcome, Pipeline
-from ingest.publishing import publish_now
+from ingest.pipeline.intake import Intake
+from ingest.pipeline.pipeline import Cutter, Outcome, Pipeline
+from ingest.pipeline.publishing import publish_now
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
 from ingest.sources.base import Unit
 from rag.settings import EdgeStoreSettings, ServerStoreSettings
-from rag.store.collections import Collections
-from rag.store.server import open_client
+from rag.store.server.collections import Collections
+from rag.store.server.store import open_client
 from rag.types import Chunk, DocumentId, RawDocument, Scope
 from service.resources import Resources, open_resources
 from service.settings import Settings

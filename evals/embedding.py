@@ -5,8 +5,8 @@ import asyncio
 from dataclasses import dataclass
 
 from evals.commands import Commands, add_json, print_table
-from ingest.golden import golden_texts, record
-from ingest.validation import validate
+from ingest.migration.embedder_checks import validate
+from ingest.migration.golden import golden_texts, record
 from rag.embedding.factory import build_tokenizer, open_embedder
 from rag.http import open_session
 from rag.settings import EmbedderSettings, KernelSettings, LocalEmbedderSettings

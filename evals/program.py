@@ -5,23 +5,26 @@ import sys
 
 from evals import embedding, everything
 from evals.answers import commands as answers
-from evals.chunking import commands as chunking
 from evals.drift import commands as drift
 from evals.gating import commands as gating
 from evals.judging import commands as judging
 from evals.performance import commands as performance
 from evals.retrieval import commands as retrieval
 from rag.errors import GroundworkError
-from rag.retrying import log_retries
+from rag.logs import configure_logging
+from rag.retries import log_retries
 from rag.settings import read_settings
-from rag.telemetry import configure_logging
 from service.settings import Settings
 
-_SUBJECTS = (answers, gating, retrieval, chunking, embedding, judging, drift, performance, everything)
+_SUBJECTS = (answers, gating, retrieval, embedding, judging, drift, performance, everything)
 
 
 def main() -> int:
-    arguments = _parse_arguments()
+    return carry_out("evals", _parse_arguments())
+
+
+def carry_out(program: str, arguments: argparse.Namespace) -> int:
+    """Run the command that `arguments` name and return the exit status."""
     try:
         settings = read_settings(Settings)
         # The service's own news (each answer, each revision) would drown the tables.
@@ -29,7 +32,7 @@ def main() -> int:
         log_retries()
         status: int | None = arguments.run(arguments, settings)
     except GroundworkError as error:
-        print(f"evals: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 1
     return status or 0
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from loadtests.stand_in import Pace, open_stand_in
-from service.quoting import coverage, split_sentences
+from service.sentences import coverage, split_sentences
 
 _PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 _ASKS_TO_CITE = re.compile(r"\bcit(?:e|ation|ing)|\[\d\]|\[n\]|square brackets", re.IGNORECASE)

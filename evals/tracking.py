@@ -7,8 +7,8 @@ from typing import Any
 
 from rag.errors import NotFound
 from rag.http import open_session
-from service.mlflow import Mlflow
 from service.prompting.base import PromptVersion
+from service.prompting.mlflow_client import Mlflow
 from service.settings import Settings
 
 # MLflow refuses other characters in the names of parameters and metrics.

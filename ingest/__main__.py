@@ -9,14 +9,14 @@ if __name__ == "__main__":
 
 import asyncio
 
-from ingest.arguments import parse_arguments
-from ingest.commands import carry_out
+from ingest.commands.arguments import parse_arguments
+from ingest.commands.dispatch import carry_out
 from ingest.settings import Settings
 from rag.errors import GroundworkError
-from rag.printing import reader_may_leave
-from rag.retrying import log_retries
-from rag.settings import read_settings, writing_settled
-from rag.telemetry import configure_logging
+from rag.logs import configure_logging
+from rag.program import exit_on_broken_pipe
+from rag.retries import log_retries
+from rag.settings import read_settings, report_unwritable_folder
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
         is_worker = arguments.command == "worker"
         configure_logging(settings if is_worker else settings.model_copy(update={"log_level": "warning"}))
         log_retries()
-        with writing_settled(), reader_may_leave():
+        with report_unwritable_folder(), exit_on_broken_pipe():
             return asyncio.run(carry_out(arguments, settings))
     except GroundworkError as error:
         print(f"ingest: {error}", file=sys.stderr)  # noqa: T201 - the one line a person should see

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from ingest.batching import Batcher, open_batcher
 from ingest.isolation.cutters import Cutters, open_cutters
+from ingest.pipeline.batching import Batcher, open_batcher
 from ingest.settings import Settings
 from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder

@@ -177,7 +177,7 @@ def read_settings(kind: type[S]) -> S:
 
 
 @contextmanager
-def writing_settled() -> Iterator[None]:
+def report_unwritable_folder() -> Iterator[None]:
     """A folder that this user may not write is `Misconfigured`, whoever finds out: as a volume's often is."""
     try:
         yield

@@ -20,14 +20,14 @@ import uvicorn
 import uvloop
 
 from rag.errors import GroundworkError, Misconfigured
-from rag.printing import reader_may_leave
-from rag.retrying import log_retries
-from rag.settings import read_settings, writing_settled
-from rag.telemetry import configure_logging
+from rag.logs import configure_logging
+from rag.program import exit_on_broken_pipe
+from rag.retries import log_retries
+from rag.settings import read_settings, report_unwritable_folder
 from rag.tracing.opening import open_tracing
 from service.app import create_app
-from service.draining import DrainingServer
-from service.keys import Keys
+from service.auth.keys import Keys
+from service.http.draining import DrainingServer
 from service.resources import open_resources
 from service.settings import Settings
 from service.worker import open_worker
@@ -53,7 +53,7 @@ def main() -> int:
         settings = settings.model_copy(update=given)
         configure_logging(settings)
         log_retries()
-        with writing_settled(), reader_may_leave():
+        with report_unwritable_folder(), exit_on_broken_pipe():
             if arguments.command == "keys":
                 _keys(arguments, Keys(settings.keys_file))
             else:

@@ -16,10 +16,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from rag import __version__
-from service.middleware import BodyLimit, RequestTelemetry, declare_routes
-from service.problems import add_problem_handlers
+from service.http.middleware import BodyLimit, RequestTelemetry, declare_routes
+from service.http.problems import add_problem_handlers
+from service.http.routes import answers, documents, explanations, operations
 from service.resources import Resources
-from service.routes import answers, documents, explanations, operations
 
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}

@@ -6,17 +6,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from rag.embedding.factory import open_embedder
+from rag.event_loop import open_pulse
 from rag.http import open_session
 from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
 from rag.inbox.traced import TracedInbox
-from rag.pulse import open_pulse
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
 from rag.store.traced import TracedReader
-from service.answering import Answerer
+from service.answering.answerer import Answerer
+from service.answering.explanations import Explanations
+from service.answering.traced import TracedAnswerer, TracedRetriever
+from service.auth.keys import Keys
 from service.drift.watching import DriftWatch, open_drift_watch
-from service.explaining import Explanations
 from service.generation.endpoint import open_endpoint
 from service.generation.factory import build_generator
 from service.judging import calibration
@@ -24,13 +26,11 @@ from service.judging.calibration import Calibrations
 from service.judging.factory import build_judge
 from service.judging.live import open_live_judge
 from service.judging.rubrics import load_rubrics
-from service.keys import Keys
 from service.prompting.choosing import AnswerPrompts
 from service.prompting.factory import build_registry
 from service.prompting.folder import PACKAGED, FolderPrompts
-from service.reranking.factory import open_reranker
+from service.retrieval.reranking.factory import open_reranker
 from service.settings import Settings
-from service.traced import TracedAnswerer, TracedRetriever
 from service.writing.factory import build_writers, default_mode
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ingest.export import export_onnx
+from ingest.migration.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
 
 # What an example takes says how busy the machine is; a test that means a time limit sets one.

@@ -14,15 +14,15 @@ from evals.answers.results import Conditions, Run
 from evals.answers.scoring import Scores, score
 from evals.collection import SCOPE, open_resources_over
 from evals.transcripts import Transcript
-from ingest.pipeline import version_of
+from ingest.pipeline.pipeline import version_of
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from rag.types import DocumentId, RawDocument
-from service.answering import Inquiry, Sources
-from service.drafting import Answer
+from service.answering.answerer import Inquiry, Sources
+from service.answering.drafts import Answer
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
-from service.retrieval import nearness
+from service.retrieval.retriever import nearness
 from service.settings import Mode, Settings
 from service.stopwatch import Stopwatch
 

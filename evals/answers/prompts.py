@@ -12,10 +12,10 @@ from evals.collection import open_resources_over
 from evals.tracking import params_of, track
 from rag.errors import InvalidInput
 from rag.http import open_session
-from service.mlflow import Mlflow
 from service.prompting.base import PromptVersion
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.prompting.mlflow import MlflowPrompts
+from service.prompting.mlflow_client import Mlflow
 from service.settings import Settings
 
 _PROMPT = re.compile(r"answer/([\w.-]+)")

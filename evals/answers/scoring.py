@@ -4,8 +4,8 @@ import re
 
 from evals.answers.gold import GoldQuestion
 from evals.answers.wording import contains_span, flat, is_exact, token_f1, without_markers
-from service.drafting import Answer
-from service.quoting import is_supported, split_sentences
+from service.answering.drafts import Answer
+from service.sentences import is_supported, split_sentences
 
 Scores = dict[str, float]
 """Measure to value. A measure that does not apply to a question is left out, and its mean is taken over the others."""

@@ -18,9 +18,9 @@ from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.settings import EdgeStoreSettings
+from rag.store.edge.revisions import Revisions
+from rag.store.edge.shard import Shard, to_point
 from rag.store.factory import open_reader
-from rag.store.revisions import Revisions
-from rag.store.shard import Shard, to_point
 from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
 from service.drift.archives import UNREADABLE, write_arrays
 from service.drift.bins import cut_bins, psi
@@ -31,7 +31,7 @@ from service.drift.reference import (
     nearest_among,
     word_key,
 )
-from service.quoting import matter_of
+from service.sentences import matter_of
 from service.settings import Settings
 
 _SEED = 28

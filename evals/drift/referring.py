@@ -10,12 +10,12 @@ from rag.errors import GroundworkError
 from rag.http import open_session
 from rag.store.base import StoreReader
 from rag.types import Scope
-from service.answering import Inquiry
+from service.answering.answerer import Inquiry
 from service.drift.base import Observation
 from service.drift.reference import Reference, build_reference, word_key
 from service.drift.watching import DriftWatch, unknown_share
-from service.quoting import matter_of
 from service.resources import open_resources
+from service.sentences import matter_of
 from service.settings import Settings
 
 

@@ -8,7 +8,7 @@ from service.judging.base import Verdict
 from service.prompting.base import PromptTemplate
 
 _CONTENT_WORD = re.compile(r"\d[\d.,]*|\w{4,}")
-# Chosen on every other pair of RAGChecker's meta-evaluation; its agreement is reported on the remaining ones.
+# Selection on every other pair of RAGChecker's meta-evaluation; its agreement is reported on the remaining ones.
 _MARGIN = 0.04
 _COMPLETE = 0.6
 _PARTLY = 0.2

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.intake import Intake
 from ingest.metrics import STAGE_DURATION
-from ingest.pipeline import Outcome, Pipeline, version_of
-from ingest.publishing import publish_now
+from ingest.pipeline.intake import Intake
+from ingest.pipeline.pipeline import Outcome, Pipeline, version_of
+from ingest.pipeline.publishing import publish_now
 from ingest.resources import Models, open_models, open_store
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.factory import build_source
-from ingest.sources.fetching import open_fetcher
+from ingest.sources.web.fetching import open_fetcher
 from rag.errors import InvalidInput
 from rag.metrics import EMBED_BATCH_SIZE, GATE_WAIT
 from rag.types import Scope

@@ -21,7 +21,7 @@ from rag.http import open_session
 from rag.settings import EdgeStoreSettings
 from rag.store.factory import open_reader, open_writer
 from rag.types import Chunk, DocumentId, EmbedderIdentity, Point, Scope
-from service.retrieval import Retriever
+from service.retrieval.retriever import Retriever
 from service.settings import Settings
 from service.stopwatch import Stopwatch
 

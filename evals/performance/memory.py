@@ -16,11 +16,11 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 
-from ingest.batching import open_batcher
-from ingest.intake import Intake
-from ingest.pipeline import Pipeline
-from ingest.publishing import publish_now
-from ingest.report import Summary
+from ingest.commands.report import Summary
+from ingest.pipeline.batching import open_batcher
+from ingest.pipeline.intake import Intake
+from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.publishing import publish_now
 from ingest.resources import Models, open_models, open_store
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from evals.performance.programs import Service, ingest, service
 from rag.errors import TimedOut, Unavailable
+from tests.support.programs import Service, ingest, service
 
 _STREAMS = 16
 _PASSAGES = 5000

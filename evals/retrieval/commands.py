@@ -1,4 +1,4 @@
-"""`python -m evals retrieval` and `reranking`."""
+"""`python -m evals retrieval`."""
 
 import argparse
 import asyncio
@@ -8,14 +8,12 @@ from typing import get_args
 
 from evals.commands import Commands, add_json, print_table, some_of
 from evals.datasets import NAMED, find_dataset, read_dataset
-from evals.retrieval import measuring, reranking
+from evals.retrieval import measuring
 from evals.retrieval.measuring import Ranking, Result, measure_retrieval
-from evals.retrieval.reranking import measure_reranking
 from evals.statistics import compare
 from service.settings import Settings
 
-EXAMPLES = """  python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json
-  python -m evals reranking scifact                                  what the configured reranker adds"""
+EXAMPLES = """  python -m evals retrieval scifact --modes dense,bm25,hybrid --json scifact.json"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -31,13 +29,9 @@ def add_commands(commands: Commands) -> None:
         "--chunks", action="store_true", help="cut documents as the product does; otherwise each is one passage"
     )
     found.set_defaults(run=_retrieval)
-    ordered = commands.add_parser("reranking", help="the configured reranker's gain on a data set in BEIR's form")
-    ordered.add_argument("--train", action="store_true", help="a small cross-encoder from its training questions")
-    ordered.set_defaults(run=_reranking)
-    for command in (found, ordered):
-        names = ", ".join(sorted(NAMED))
-        command.add_argument("dataset", metavar="FOLDER", help=f"a folder, or the name of one of {names}")
-        add_json(command)
+    names = ", ".join(sorted(NAMED))
+    found.add_argument("dataset", metavar="FOLDER", help=f"a folder, or the name of one of {names}")
+    add_json(found)
 
 
 def _retrieval(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -50,14 +44,6 @@ def _retrieval(arguments: argparse.Namespace, settings: Settings) -> None:
         print(f"\n{last.mode} against {other.mode}, nDCG@10: {difference}")
     if arguments.json:
         _write(results, arguments.json)
-
-
-def _reranking(arguments: argparse.Namespace, settings: Settings) -> None:
-    folder = _folder(arguments, settings)
-    training = read_dataset(folder, split="train") if arguments.train else None
-    found = asyncio.run(measure_reranking(read_dataset(folder), training, settings))
-    print_table(reranking.HEADER, found.results, arguments.json)
-    print(f"\n{found.model} over {found.candidates} candidates: {found.p50:.3f} s a question (median)")
 
 
 def _folder(arguments: argparse.Namespace, settings: Settings) -> Path:

@@ -22,7 +22,7 @@ from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.store.base import StoreReader
 from rag.store.factory import open_reader
-from service.retrieval import Retriever
+from service.retrieval.retriever import Retriever
 from service.settings import Settings
 
 Ranking = Literal["dense", "bm25", "hybrid"]

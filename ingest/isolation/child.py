@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter
 
-from ingest.chunking import Chunker
+from ingest.chunking.chunker import Chunker
 from ingest.isolation.frames import read_frame, write_frame
 from ingest.parsing.factory import parse
 from rag.embedding.factory import build_tokenizer

@@ -10,15 +10,15 @@ import fsspec
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
-from ingest.sources.crawl import CrawlSource
-from ingest.sources.fetching import Fetcher
 from ingest.sources.files import FileSource
 from ingest.sources.labelled import LabelledSource
 from ingest.sources.lines import LineSource
 from ingest.sources.objects import ObjectSource
-from ingest.sources.sitemap import SitemapSource
-from ingest.sources.urls import to_url
-from ingest.sources.web import WebSource
+from ingest.sources.web.crawl import CrawlSource
+from ingest.sources.web.fetching import Fetcher
+from ingest.sources.web.page import WebSource
+from ingest.sources.web.sitemap import SitemapSource
+from ingest.sources.web.urls import to_url
 from rag.errors import InvalidInput
 from rag.metadata import NOTHING
 

@@ -16,7 +16,7 @@ from ingest.sources.identity import document_id_of
 from ingest.sources.selection import Selection
 from ingest.sources.stepping import stepped
 from rag.errors import InvalidInput, Unavailable
-from rag.media import KINDS, media_type_of
+from rag.formats import KINDS, media_type_of
 from rag.types import RawDocument
 
 _IGNORE_FILE: Final = ".ragignore"

@@ -12,12 +12,12 @@ import fsspec
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.fetch_errors import one_line
 from ingest.sources.identity import document_id_of
 from ingest.sources.selection import Selection
 from ingest.sources.stepping import stepped
+from ingest.sources.web.fetch_errors import one_line
 from rag.errors import InvalidInput, Unavailable
-from rag.media import KINDS, media_type_of
+from rag.formats import KINDS, media_type_of
 from rag.types import RawDocument
 
 # Whose servers are named by the environment of whoever runs this, or by nobody; never by the URL.

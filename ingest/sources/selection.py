@@ -8,7 +8,7 @@ from typing import Final
 from pathspec import GitIgnoreSpec
 
 from rag.errors import InvalidInput
-from rag.media import media_type_of
+from rag.formats import media_type_of
 
 # What tools leave behind beside documents; hidden folders such as .git and .venv are never entered.
 _JUNK_FOLDERS: Final = {"node_modules", "__pycache__", "site-packages", "venv"}

@@ -12,11 +12,11 @@ def open_inbox(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextMa
     """For who puts and asks; `root` is the folder of the folder form."""
     match settings:
         case FolderInboxSettings():
-            from rag.inbox.folder import open_folder_inbox  # noqa: PLC0415
+            from rag.inbox.folder.inbox import open_folder_inbox  # noqa: PLC0415
 
             return open_folder_inbox(root)
         case RedisInboxSettings():
-            from rag.inbox.redis import open_redis_inbox  # noqa: PLC0415
+            from rag.inbox.redis.inbox import open_redis_inbox  # noqa: PLC0415
 
             return open_redis_inbox(settings)
 
@@ -25,11 +25,11 @@ def open_dead_letters(settings: InboxSettings, *, root: Path) -> AbstractAsyncCo
     """For who looks after what failed; `root` is the folder of the folder form."""
     match settings:
         case FolderInboxSettings():
-            from rag.inbox.folder import open_folder_inbox  # noqa: PLC0415
+            from rag.inbox.folder.inbox import open_folder_inbox  # noqa: PLC0415
 
             return open_folder_inbox(root)
         case RedisInboxSettings():
-            from rag.inbox.redis import open_redis_inbox  # noqa: PLC0415
+            from rag.inbox.redis.inbox import open_redis_inbox  # noqa: PLC0415
 
             return open_redis_inbox(settings)
 
@@ -40,14 +40,14 @@ def open_worklist(settings: InboxSettings, *, root: Path) -> AbstractAsyncContex
         case FolderInboxSettings():
             return _open_folder_worklist(root)
         case RedisInboxSettings():
-            from rag.inbox.redis_worklist import open_redis_worklist  # noqa: PLC0415
+            from rag.inbox.redis.worklist import open_redis_worklist  # noqa: PLC0415
 
             return open_redis_worklist(settings)
 
 
 @asynccontextmanager
 async def _open_folder_worklist(root: Path) -> AsyncIterator[Worklist]:
-    from rag.inbox.folder_worklist import open_folder_worklist  # noqa: PLC0415
+    from rag.inbox.folder.worklist import open_folder_worklist  # noqa: PLC0415
 
     with open_folder_worklist(root) as worklist:
         yield worklist

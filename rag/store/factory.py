@@ -14,11 +14,11 @@ def open_reader(
     """`root` is the folder of the embedded form."""
     match settings:
         case EdgeStoreSettings():
-            from rag.store.edge import open_edge_reader  # noqa: PLC0415
+            from rag.store.edge.store import open_edge_reader  # noqa: PLC0415
 
             return open_edge_reader(root, embedder)
         case ServerStoreSettings():
-            from rag.store.server import open_server_store  # noqa: PLC0415
+            from rag.store.server.store import open_server_store  # noqa: PLC0415
 
             return open_server_store(settings, embedder)
 
@@ -27,11 +27,11 @@ def open_catalogue(settings: StoreSettings, *, root: Path) -> AbstractAsyncConte
     """None where there is no collection yet: looking creates none. `root` is the folder of the embedded form."""
     match settings:
         case EdgeStoreSettings():
-            from rag.store.edge import open_edge_catalogue  # noqa: PLC0415
+            from rag.store.edge.store import open_edge_catalogue  # noqa: PLC0415
 
             return open_edge_catalogue(root)
         case ServerStoreSettings():
-            from rag.store.server import open_server_catalogue  # noqa: PLC0415
+            from rag.store.server.store import open_server_catalogue  # noqa: PLC0415
 
             return open_server_catalogue(settings)
 
@@ -42,11 +42,11 @@ def open_writer(
     """`root` is the folder of the embedded form."""
     match settings:
         case EdgeStoreSettings():
-            from rag.store.edge import open_edge_writer  # noqa: PLC0415
+            from rag.store.edge.store import open_edge_writer  # noqa: PLC0415
 
             return open_edge_writer(root, embedder)
         case ServerStoreSettings():
-            from rag.store.server import open_server_writer  # noqa: PLC0415
+            from rag.store.server.store import open_server_writer  # noqa: PLC0415
 
             return open_server_writer(settings, embedder)
 
@@ -55,12 +55,12 @@ async def embedder_of(settings: StoreSettings, *, root: Path) -> EmbedderIdentit
     """Who filled the collection, None where there is none yet; `root` is the folder of the embedded form."""
     match settings:
         case EdgeStoreSettings():
-            from rag.store.revisions import Revisions  # noqa: PLC0415
+            from rag.store.edge.revisions import Revisions  # noqa: PLC0415
 
             return Revisions(root).embedder()
         case ServerStoreSettings():
-            from rag.store.collections import Collections  # noqa: PLC0415
-            from rag.store.server import open_client  # noqa: PLC0415
+            from rag.store.server.collections import Collections  # noqa: PLC0415
+            from rag.store.server.store import open_client  # noqa: PLC0415
 
             async with open_client(settings) as client:
                 collections = Collections(client, settings.collection)

@@ -21,7 +21,7 @@ from service.metrics import (
     DRIFT_REFERENCE_RATIO,
     DRIFT_REFERENCE_TIMESTAMP,
 )
-from service.quoting import coverage, matter_of
+from service.sentences import coverage, matter_of
 
 log = structlog.get_logger()
 

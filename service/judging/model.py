@@ -8,7 +8,7 @@ from typing import Any
 
 import stamina
 
-from rag.retrying import may_pass
+from rag.retries import may_pass
 from service.generation.base import Generator
 from service.judging.base import Unreadable, Verdict
 from service.prompting.base import PromptTemplate

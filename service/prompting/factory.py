@@ -2,10 +2,10 @@
 
 import aiohttp
 
-from service.mlflow import Mlflow
 from service.prompting.base import PromptRegistry
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.prompting.mlflow import MlflowPrompts
+from service.prompting.mlflow_client import Mlflow
 from service.settings import Settings
 
 

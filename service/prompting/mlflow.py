@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 
 from rag.errors import Misconfigured, NotFound
-from service.mlflow import Mlflow
 from service.prompting.base import PromptTemplate
 from service.prompting.files import VARIABLES, build_template
+from service.prompting.mlflow_client import Mlflow
 
 log = structlog.get_logger()
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rag.types import ScoredChunk, Vector
-from service.diversity import Candidate
 from service.generation.base import Prompt, Usage
 from service.prompting.base import PromptTemplate, PromptVersion
-from service.reranking.budgeted import Extent
+from service.retrieval.reranking.budgeted import RerankExtent
+from service.retrieval.selection import Candidate
 from service.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
+class WritingInput:
     """What an answer is written from: passages are numbered from 1 in the order given."""
 
     question: str
@@ -21,7 +21,7 @@ class Material:
     hits: Sequence[ScoredChunk]
     candidates: Sequence[Candidate] = ()
     """What `hits` were chosen from, in the order of search and reranking."""
-    reranking: Extent | None = None
+    reranking: RerankExtent | None = None
     """How far the reranker came; None where there is none."""
     prompt: PromptTemplate | None = None
     """The version of the answer's prompt that was chosen for this question; None: the writer's own."""
@@ -57,7 +57,7 @@ class Writer(Protocol):
         """Who writes, as answers and metrics report it."""
         ...
 
-    def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
+    def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
         """Ends the stage "prompt" before it writes, and names the prompt first where it asks a model.
 
         Closing the generator ends the writing, upstream too.

@@ -5,9 +5,9 @@ from contextlib import aclosing
 
 from service.generation.base import Generator, Usage
 from service.prompting.base import PromptTemplate
-from service.quoting import Sentence, is_supported, split_sentences
+from service.sentences import Sentence, is_supported, split_sentences
 from service.stopwatch import Stopwatch
-from service.writing.base import Asked, Material, Piece
+from service.writing.base import Asked, Piece, WritingInput
 from service.writing.quote import Quoter, cite
 
 _SENTENCES = 3
@@ -25,7 +25,7 @@ class CheckedWriter:
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
+    async def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
         quotes = await self._quoter.pick(material)
         watch.lap("quote")
         passages = " ".join(quote.text for quote in quotes)

@@ -8,7 +8,7 @@ from rag.types import ScoredChunk
 from service.generation.base import Generator
 from service.prompting.base import PromptTemplate
 from service.stopwatch import Stopwatch
-from service.writing.base import Asked, Cited, Material, Piece
+from service.writing.base import Asked, Cited, Piece, WritingInput
 
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
@@ -24,7 +24,7 @@ class GenerateWriter:
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
+    async def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
         template = material.prompt or self._template
         passages = _numbered(material.hits)
         prompt = template.fill(passages=passages, question=material.question)

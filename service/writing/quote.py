@@ -7,9 +7,9 @@ import numpy as np
 
 from rag.embedding.base import Embedder
 from rag.types import ScoredChunk
-from service.quoting import Sentence, keeps_lines, select_quotes, shortlist, split_sentences
+from service.sentences import Sentence, keeps_lines, select_quotes, shortlist, split_sentences
 from service.stopwatch import Stopwatch
-from service.writing.base import Cited, Material, Piece
+from service.writing.base import Cited, Piece, WritingInput
 
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
@@ -24,7 +24,7 @@ class Quoter:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def pick(self, material: Material) -> list[Sentence]:
+    async def pick(self, material: WritingInput) -> list[Sentence]:
         """At most three sentences, the best first; never none."""
         candidates = _candidates(material.question, material.hits[:_PASSAGES])
         if not candidates:  # Passages of nothing but questions or headings: the best one speaks for itself.
@@ -42,7 +42,7 @@ class QuoteWriter:
     def __init__(self, quoter: Quoter) -> None:
         self._quoter = quoter
 
-    async def write(self, material: Material, watch: Stopwatch) -> AsyncGenerator[Piece]:
+    async def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
         quotes = await self._quoter.pick(material)
         watch.lap("quote")
         for quote in quotes:

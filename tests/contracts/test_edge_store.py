@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from rag.errors import IndexMismatch, Locked, Unavailable
-from rag.store.edge import EdgeReader, open_edge_reader, open_edge_writer
-from rag.store.revisions import Revisions
+from rag.store.edge.revisions import Revisions
+from rag.store.edge.store import EdgeReader, open_edge_reader, open_edge_writer
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
-from tests.contracts.store import DIMENSION, EMBEDDER, OURS, StoreContract, point, put, query, texts
+from tests.support.contracts.store import DIMENSION, EMBEDDER, OURS, StoreContract, point, put, query, texts
 
 
 class TestEdgeStore(StoreContract):
@@ -66,8 +66,8 @@ async def test_a_killed_writer_leaves_the_last_revision_and_frees_the_lock(tmp_p
     program = f"""
 import asyncio, os, signal
 from pathlib import Path
-from rag.store.edge import open_edge_writer
-from tests.contracts.store import EMBEDDER, OURS, point, put
+from rag.store.edge.store import open_edge_writer
+from tests.support.contracts.store import EMBEDDER, OURS, point, put
 async def main():
     async with open_edge_writer(Path({str(tmp_path)!r}), EMBEDDER) as writer:
         await put(writer, OURS, [point("kept")])

@@ -3,8 +3,8 @@
 import pytest
 
 from rag.errors import Unavailable
-from rag.inbox.folder import FolderInbox
-from tests.contracts.inbox import InboxContract, upload
+from rag.inbox.folder.inbox import FolderInbox
+from tests.support.contracts.inbox import InboxContract, upload
 
 
 class TestFolderInbox(InboxContract):

@@ -10,13 +10,13 @@ import redis
 
 from rag.errors import ClaimLost, Unavailable
 from rag.inbox.factory import open_inbox, open_worklist
-from rag.inbox.redis import RedisInbox
-from rag.inbox.redis_queue import open_queue
-from rag.inbox.redis_worklist import RedisWorklist
+from rag.inbox.redis.inbox import RedisInbox
+from rag.inbox.redis.queue import open_queue
+from rag.inbox.redis.worklist import RedisWorklist
 from rag.settings import RedisInboxSettings
 from rag.types import DocumentId
-from tests.contracts.inbox import INBOX_SETTINGS, OURS, InboxContract, upload
-from tests.redis_server import needs_redis, redis_server
+from tests.support.contracts.inbox import INBOX_SETTINGS, OURS, InboxContract, upload
+from tests.support.redis_server import needs_redis, redis_server
 
 CLAIM_SECONDS = 1.0
 # Two workers share an event loop here: a moment in which it stands still must not look like a death.

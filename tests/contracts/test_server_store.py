@@ -12,11 +12,11 @@ from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import IndexMismatch, Unavailable
 from rag.settings import ServerStoreSettings
-from rag.store.collections import Collections
-from rag.store.server import ServerStore, open_server_store
+from rag.store.server.collections import Collections
+from rag.store.server.store import ServerStore, open_server_store
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
-from tests.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
-from tests.fakes.qdrant import open_qdrant, serve_qdrant
+from tests.support.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
+from tests.support.fakes.qdrant import open_qdrant, serve_qdrant
 
 
 def settings_for(url: str, grpc_port: int) -> ServerStoreSettings:

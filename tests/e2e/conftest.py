@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import Service, ingest, service
+from tests.support.programs import Service, ingest, service
 
 HANDBOOK = """# Pump handbook
 

@@ -8,8 +8,8 @@ import pytest
 from evals.performance.serving import measure_streams
 from rag import __version__
 from tests.e2e.test_faults import wait_for_metric
-from tests.prometheus_server import faults_of, needs_promtool
-from tests.waiting import wait_until
+from tests.support.prometheus_server import faults_of, needs_promtool
+from tests.support.waiting import wait_until
 
 
 def test_an_answer_cites_the_passage_that_holds_it(running):

@@ -1,7 +1,7 @@
 """From a running installation to another one, by the programs' own commands."""
 
-from evals.performance.programs import Service, ingest, service
 from tests.e2e.test_search import search
+from tests.support.programs import Service, ingest, service
 
 _QUESTIONS = ("Which seals may be used?", "E1234", "Where was the pump designed?")
 

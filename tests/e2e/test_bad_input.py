@@ -13,7 +13,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from evals.performance.programs import environment
+from tests.support.programs import environment
 
 GIB = 1024**3
 MIB = 1024**2

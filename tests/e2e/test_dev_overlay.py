@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.drift.manifests import K8S, named, needs_kubectl, overlay, settings, workloads
-from tests.fakes.qdrant import serve_qdrant
-from tests.fakes.servers import in_thread
-from tests.redis_server import free_port, needs_redis, redis_server
-from tests.waiting import wait_until
+from tests.support.fakes.qdrant import serve_qdrant
+from tests.support.fakes.servers import in_thread
+from tests.support.manifests import K8S, named, needs_kubectl, overlay, settings, workloads
+from tests.support.redis_server import free_port, needs_redis, redis_server
+from tests.support.waiting import wait_until
 
 pytestmark = [needs_kubectl, needs_redis]
 

@@ -1,8 +1,8 @@
 """Documents through the front door: put, watched, answered from, deleted, and still there after a crash."""
 
-from evals.performance.programs import ingest, service
 from evals.performance.serving import measure_upload
-from tests.waiting import wait_until
+from tests.support.programs import ingest, service
+from tests.support.waiting import wait_until
 
 NOTE = b"# Canteen\n\nThe canteen serves pancakes every Thursday from noon to two o'clock."
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from evals.performance.programs import evals, ingest, service
+from tests.support.programs import evals, ingest, service
 
 PARTS = ("impeller", "seal", "inlet valve", "pressure gauge", "motor", "oil level", "controller", "history")
 ASKED = [

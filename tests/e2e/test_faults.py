@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import httpx
 
-from evals.performance.programs import Service, ingest, service
-from tests.fakes.servers import Handler, ModelServer, answering, in_thread, serve
-from tests.waiting import wait_until
+from tests.support.fakes.servers import Handler, ModelServer, answering, in_thread, serve
+from tests.support.programs import Service, ingest, service
+from tests.support.waiting import wait_until
 
 QUESTION = "What does error E1234 mean?"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import environment, ingest
-from tests.waiting import wait_until
+from tests.support.programs import environment, ingest
+from tests.support.waiting import wait_until
 
 PAGE = "# Page {n}\n\nThis page is about subject number {n}."
 
@@ -179,7 +179,7 @@ def test_a_second_writer_is_told_who_writes(folder, data_dir):
     program = f"""
 import time
 from pathlib import Path
-from rag.store.revisions import Revisions
+from rag.store.edge.revisions import Revisions
 with Revisions(Path({str(data_dir / "store")!r})).write_lock():
     print("held", flush=True)
     time.sleep(600)
@@ -228,7 +228,15 @@ def test_a_run_that_is_killed_leaves_a_whole_collection(tmp_path, data_dir):
     for n in range(300):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence number {n} about many things. " * 25)
     # With twenty documents written, and before the first publication.
-    command = [sys.executable, "-m", "tests.fakes.mortal", "rag/store/edge.py:commit", "20", "run", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.fakes.mortal",
+        "rag/store/edge/store.py:commit",
+        "20",
+        "run",
+        str(folder),
+    ]
     killed = subprocess.run(command, env=environment(data_dir), capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert summary(str(folder), data_dir=data_dir)["new"] == 300

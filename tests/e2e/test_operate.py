@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from evals.performance.programs import Service
-from tests.browser import browser, open_page  # noqa: F401
-from tests.page.graphs import graph, now, quantile
+from tests.support.browser import browser, open_page  # noqa: F401
+from tests.support.page.graphs import graph, now, quantile
+from tests.support.programs import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

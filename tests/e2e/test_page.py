@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
-from evals.performance.programs import Service, service
-from tests.browser import browser, open_page  # noqa: F401
-from tests.page.plant import GENERATOR, PLANT, QUESTION
+from tests.support.browser import browser, open_page  # noqa: F401
+from tests.support.page.plant import GENERATOR, PLANT, QUESTION
+from tests.support.programs import Service, service
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -9,11 +9,11 @@ import time
 import psutil
 import pytest
 
-from evals.performance.programs import environment, failed_start, ingest, service
 from rag.embedding.weights import PACKAGED_MODEL
-from service.keys import Keys
+from service.auth.keys import Keys
 from service.settings import Settings
-from tests.waiting import wait_until
+from tests.support.programs import environment, failed_start, ingest, service
+from tests.support.waiting import wait_until
 
 
 def test_a_taken_port_is_one_line_that_says_what_to_do(data_dir):

@@ -5,9 +5,9 @@ import signal
 import httpx
 import pytest
 
-from evals.performance.programs import Service, ingest, service
-from tests.fakes.servers import ModelServer, in_thread, serve
-from tests.waiting import wait_until
+from tests.support.fakes.servers import ModelServer, in_thread, serve
+from tests.support.programs import Service, ingest, service
+from tests.support.waiting import wait_until
 
 QUESTION = "What does error E1234 mean?"
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from evals.performance.programs import Service, ingest, service
-from tests.fakes.collector import Collector, collector
-from tests.fakes.servers import ModelServer, in_thread, serve
-from tests.prometheus_server import needs_promtool
-from tests.redis_server import free_port, needs_redis, redis_server
-from tests.waiting import wait_until
+from tests.support.fakes.collector import Collector, collector
+from tests.support.fakes.servers import ModelServer, in_thread, serve
+from tests.support.programs import Service, ingest, service
+from tests.support.prometheus_server import needs_promtool
+from tests.support.redis_server import free_port, needs_redis, redis_server
+from tests.support.waiting import wait_until
 
 QUESTION = "What does error E1234 mean?"
 SAID = ["The oil ", "level is ", "too low [1]."]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import environment, ingest
+from tests.support.programs import environment, ingest
 
 
 class Watch:

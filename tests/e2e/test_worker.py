@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 
-from evals.performance.programs import environment, ingest
-from tests.faults.workers import start_worker
+from tests.support.programs import environment, ingest
+from tests.support.workers import start_worker
 
 DOCUMENTS = 24
 AWAY = {"RAG_INBOX__KIND": "redis", "RAG_INBOX__URL": "redis://127.0.0.1:1/0", "RAG_LOG_FORMAT": "json"}

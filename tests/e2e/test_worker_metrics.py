@@ -9,13 +9,13 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from evals.performance.programs import environment
 from rag.inbox.base import Removal, Upload
-from rag.inbox.folder import FolderInbox
+from rag.inbox.folder.inbox import FolderInbox
 from rag.types import DocumentId, Scope
-from tests.prometheus_server import faults_of, needs_promtool
-from tests.redis_server import free_port
-from tests.waiting import wait_until
+from tests.support.programs import environment
+from tests.support.prometheus_server import faults_of, needs_promtool
+from tests.support.redis_server import free_port
+from tests.support.waiting import wait_until
 
 SCOPE = Scope(tenant="default")
 PAGE = "# Pumps\n\n## One\n\nThe first part is about pumps.\n\n## Two\n\nThe second part is about {topic}."

@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-from evals.performance.programs import ingest
-from rag.inbox.folder import FolderInbox
-from tests.faults.verdict import stored
-from tests.faults.workers import start_worker, wait_until_settled
+from rag.inbox.folder.inbox import FolderInbox
+from tests.support.programs import ingest
+from tests.support.verdict import stored
+from tests.support.workers import start_worker, wait_until_settled
 
 _SLOW = "![a" * 600_000  # Minutes for any parser of Markdown that looks for the end of each link.
 _HUNGRY = "<p>too much for so little memory</p>\n" * 400_000

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import ingest
-from tests.faults.verdict import require_each_once, stored
-from tests.faults.workers import start_worker, wait_until_settled
-from tests.waiting import wait_until
+from tests.support.programs import ingest
+from tests.support.verdict import require_each_once, stored
+from tests.support.waiting import wait_until
+from tests.support.workers import start_worker, wait_until_settled
 
 _DISK = "512m"
 

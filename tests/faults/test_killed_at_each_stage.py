@@ -7,30 +7,30 @@ from pathlib import Path
 import pytest
 
 from rag.inbox.base import Upload
-from rag.inbox.folder import FolderInbox
-from rag.store.revisions import Revisions
+from rag.inbox.folder.inbox import FolderInbox
+from rag.store.edge.revisions import Revisions
 from rag.types import DocumentId
-from tests.faults.verdict import SCOPE, require_each_once, stored
-from tests.faults.workers import start_worker, work_until_settled
+from tests.support.verdict import SCOPE, require_each_once, stored
+from tests.support.workers import start_worker, work_until_settled
 
 _REPLACE = f"{Path.replace.__code__.co_filename}:replace"
-_COPY_FILE = "rag/store/copying.py:_copy_sparse"
+_COPY_FILE = "rag/store/files.py:_copy_sparse"
 # The call that follows the stage, and which one of them: the worker dies in the moment when it would begin.
 _STAGES = [
-    ("claimed", "ingest/pipeline.py:prepare", 1),
-    ("parsed", "ingest/pipeline.py:_known_vectors", 1),
-    ("embedded", "rag/store/edge.py:stage", 1),
-    ("staged", "rag/store/edge.py:commit", 1),
-    ("staged, the other one committed", "rag/store/edge.py:commit", 2),
-    ("committed", "ingest/publishing.py:publish", 1),
+    ("claimed", "ingest/pipeline/pipeline.py:prepare", 1),
+    ("parsed", "ingest/pipeline/pipeline.py:_known_vectors", 1),
+    ("embedded", "rag/store/edge/store.py:stage", 1),
+    ("staged", "rag/store/edge/store.py:commit", 1),
+    ("staged, the other one committed", "rag/store/edge/store.py:commit", 2),
+    ("committed", "ingest/pipeline/publishing.py:publish", 1),
     ("half copied", _COPY_FILE, 5),
     ("copied", "rag/store/schema.py:to_metadata", 1),
-    ("the copy under its name", "rag/store/revisions.py:_point_to", 1),
+    ("the copy under its name", "rag/store/edge/revisions.py:_point_to", 1),
     # The first replaces the description of the revision.
     ("the pointer written and not in place", _REPLACE, 2),
-    ("published, the old revision not dropped", "rag/store/revisions.py:_drop_all_but", 2),
-    ("published, not settled", "rag/inbox/folder_worklist.py:settle", 1),
-    ("one settled, the other not", "rag/inbox/folder_worklist.py:settle", 2),
+    ("published, the old revision not dropped", "rag/store/edge/revisions.py:_drop_all_but", 2),
+    ("published, not settled", "rag/inbox/folder/worklist.py:settle", 1),
+    ("one settled, the other not", "rag/inbox/folder/worklist.py:settle", 2),
 ]
 
 
@@ -80,7 +80,7 @@ def test_the_next_worker_heals_what_one_left_that_was_killed_when(library, place
     library.write_next()
     if place == _COPY_FILE:  # A writer begins with a copy of its own.
         nth += _files_of_the_current_revision(library.data_dir)
-    worker = start_worker(library.data_dir, "tests.fakes.mortal", place, str(nth), "worker")
+    worker = start_worker(library.data_dir, "tests.support.fakes.mortal", place, str(nth), "worker")
     assert worker.wait(180) == -signal.SIGKILL
     assert library.visible_generation() in {library.generation - 1, library.generation}
     work_until_settled(library.data_dir)

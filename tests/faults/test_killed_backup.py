@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest.backup import back_up, restore
+from ingest.backup.backup import back_up, restore
 from ingest.settings import Settings
 from rag.errors import Unavailable
 from rag.inbox.base import Upload
-from rag.inbox.folder import FolderInbox
-from rag.store.edge import open_edge_reader, open_edge_writer
+from rag.inbox.folder.inbox import FolderInbox
+from rag.store.edge.store import open_edge_reader, open_edge_writer
 from rag.types import DocumentId
-from tests.contracts.store import EMBEDDER, OURS, point, put, texts
 from tests.faults.test_killed_migration import fill, killed
+from tests.support.contracts.store import EMBEDDER, OURS, point, put, texts
 
 _TEXTS = {f"text {n}" for n in range(6)}
 _OTHER_KEYS = '[{"since": "then"}]'
@@ -36,10 +36,10 @@ async def seen(data_dir: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("place", "nth"),
     [
-        ("rag/store/copying.py:_copy_sparse", 5),
-        ("ingest/contents.py:look_into", 1),
-        ("ingest/manifest.py:_seal", 20),
-        ("ingest/manifest.py:write_manifest", 1),
+        ("rag/store/files.py:_copy_sparse", 5),
+        ("ingest/backup/contents.py:look_into", 1),
+        ("ingest/backup/manifest.py:_seal", 20),
+        ("ingest/backup/manifest.py:write_manifest", 1),
     ],
     ids=["half copied", "copied", "half hashed", "all but the manifest"],
 )
@@ -56,11 +56,11 @@ async def test_a_killed_backup_is_not_there_and_the_next_is_whole(tmp_path, fill
 @pytest.mark.parametrize(
     ("place", "nth", "is_new"),
     [
-        ("rag/store/copying.py:_copy_sparse", 5, False),
-        ("ingest/contents.py:require_same", 1, True),
-        ("rag/inbox/keeping.py:entries_to_restore", 1, False),
-        ("rag/store/revisions.py:replace_by", 1, True),
-        ("rag/store/revisions.py:_point_to", 2, False),
+        ("rag/store/files.py:_copy_sparse", 5, False),
+        ("ingest/backup/contents.py:require_same", 1, True),
+        ("rag/inbox/folder/backup.py:entries_to_restore", 1, False),
+        ("rag/store/edge/revisions.py:replace_by", 1, True),
+        ("rag/store/edge/revisions.py:_point_to", 2, False),
     ],
     ids=["half copied", "copied", "files beside", "all beside", "not switched"],
 )
@@ -84,7 +84,7 @@ async def test_a_restore_killed_right_after_its_switch_is_ended_by_the_next(tmp_
     await fill_elsewhere(target)
     # The pointer has moved, and nothing was renamed yet.
     command = ("restore", str(tmp_path / "backup"), "--replace")
-    await killed(target.data_dir, "rag/store/revisions.py:_drop_all_but", 1, *command)
+    await killed(target.data_dir, "rag/store/edge/revisions.py:_drop_all_but", 1, *command)
     assert await everything(target) == (_TEXTS, _OTHER_KEYS, 0)
     await restore(target, tmp_path / "backup", print, replace=True)
     assert await everything(target) == (_TEXTS, "[]", 1)

@@ -7,14 +7,14 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
 import numpy as np
 import qdrant_edge as edge
-from rag.store.shard import Shard
+from rag.store.edge.shard import Shard
 
 path = Path(sys.argv[1])
 Shard.create(path, 384).close()

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import environment
-from ingest.promote import promote
-from ingest.reindex import go_back, reindex
+from ingest.migration.promote import promote
+from ingest.migration.reindex import go_back, reindex
 from ingest.settings import Settings
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
-from rag.store.collections import Collections
-from rag.store.edge import open_edge_reader, open_edge_writer
-from rag.store.revisions import Revisions
-from rag.store.server import open_client, open_server_store
+from rag.store.edge.revisions import Revisions
+from rag.store.edge.store import open_edge_reader, open_edge_writer
+from rag.store.server.collections import Collections
+from rag.store.server.store import open_client, open_server_store
 from rag.types import EmbedderIdentity
-from tests.contracts.store import EMBEDDER, OURS, point, put, texts
-from tests.fakes.qdrant import QdrantServer, open_qdrant
-from tests.ingest.test_reindex import OTHER, as_point, other_embedder
+from tests.support.contracts.store import EMBEDDER, OURS, point, put, texts
+from tests.support.fakes.qdrant import QdrantServer, open_qdrant
+from tests.support.programs import environment
+from tests.unit.ingest.migration.test_reindex import OTHER, as_point, other_embedder
 
 REPLACE = f"{Path.replace.__code__.co_filename}:replace"
 FIRST = EmbedderIdentity(model="first", dimension=16)
@@ -46,7 +46,7 @@ async def filled_server():
 
 async def killed(data_dir: Path, place: str, nth: int, *command: str, **settings: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fakes.mortal", place, str(nth), *command),
+        *(sys.executable, "-m", "tests.support.fakes.mortal", place, str(nth), *command),
         env=environment(data_dir, **settings),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
@@ -66,10 +66,10 @@ def in_environment(embedder, **more: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("place", "nth"),
     [
-        ("rag/store/edge.py:commit", 3),
-        ("rag/store/revisions.py:replace_by", 1),
-        ("rag/store/revisions.py:_point_to", 2),
-        ("rag/store/succession.py:_remove", 1),
+        ("rag/store/edge/store.py:commit", 3),
+        ("rag/store/edge/revisions.py:replace_by", 1),
+        ("rag/store/edge/revisions.py:_point_to", 2),
+        ("rag/store/switch.py:_remove", 1),
     ],
     ids=["half filled", "filled and published", "copied and not switched", "switched"],
 )
@@ -92,7 +92,7 @@ async def test_a_killed_way_back_in_the_embedded_store_is_ended_by_the_next(tmp_
     async with other_embedder(model="first") as first:
         settings = await changed(tmp_path, first)
         # What is kept was half copied to where it is to be filled up.
-        await killed(tmp_path, "rag/store/copying.py:_copy_sparse", 3, "reindex", **in_environment(first))
+        await killed(tmp_path, "rag/store/files.py:_copy_sparse", 3, "reindex", **in_environment(first))
         assert Revisions(settings.store_dir).embedder() == OTHER
         said: list[str] = []
         await reindex(settings, said.append)
@@ -126,7 +126,7 @@ async def changed(data_dir: Path, first: OpenAIEmbedderSettings) -> Settings:
 
 @pytest.mark.parametrize(
     ("place", "nth"),
-    [("rag/store/server.py:commit", 3), ("rag/store/collections.py:switch_to", 1)],
+    [("rag/store/server/store.py:commit", 3), ("rag/store/server/collections.py:switch_to", 1)],
     ids=["half filled", "filled and not switched"],
 )
 async def test_a_killed_change_of_embedder_on_a_server_goes_on_where_it_was(tmp_path, place, nth):
@@ -152,7 +152,7 @@ async def test_a_killed_promotion_is_ended_by_the_next(tmp_path):
         await fill(writer)
     async with open_qdrant() as server:
         target = ("--to", "http://127.0.0.1:1", "--grpc-port", str(server.port))
-        await killed(tmp_path, "rag/store/server.py:commit", 3, "promote", *target)
+        await killed(tmp_path, "rag/store/server/store.py:commit", 3, "promote", *target)
         async with open_server_store(settings_of(server), EMBEDDER) as reader:
             assert len(await texts(reader, OURS)) == 2
         assert await promote(Settings(data_dir=tmp_path), settings_of(server)) == (6, 6)

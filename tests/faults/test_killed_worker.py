@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import ingest
-from rag.inbox.folder import FolderInbox
-from tests.faults.verdict import SCOPE, require_each_once, stored
-from tests.faults.workers import start_worker, wait_until_at_work, wait_until_settled, work_until_settled
+from rag.inbox.folder.inbox import FolderInbox
+from tests.support.programs import ingest
+from tests.support.verdict import SCOPE, require_each_once, stored
+from tests.support.workers import start_worker, wait_until_at_work, wait_until_settled, work_until_settled
 
 # `make faults` kills a hundred times over 500 documents.
 _KILLS = int(os.environ.get("RAG_TEST_KILLS", "6"))

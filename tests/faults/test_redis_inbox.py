@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from evals.performance.programs import environment, ingest, service
 from rag.embedding.factory import open_embedder
 from rag.errors import Unavailable
 from rag.http import open_session
@@ -21,9 +20,10 @@ from rag.inbox.factory import open_inbox
 from rag.settings import KernelSettings, RedisInboxSettings, ServerStoreSettings
 from rag.store.factory import open_reader
 from rag.types import Chunk, DocumentId, Scope
-from tests.fakes.qdrant import serve_qdrant
-from tests.fakes.servers import in_thread
-from tests.redis_server import RedisServer, needs_redis, redis_server
+from tests.support.fakes.qdrant import serve_qdrant
+from tests.support.fakes.servers import in_thread
+from tests.support.programs import environment, ingest, service
+from tests.support.redis_server import RedisServer, needs_redis, redis_server
 
 pytestmark = needs_redis
 

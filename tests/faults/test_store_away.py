@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from evals.performance.programs import environment
 from rag.settings import ServerStoreSettings
-from rag.store.collections import Collections
-from rag.store.server import ServerStore, open_client
+from rag.store.server.collections import Collections
+from rag.store.server.store import ServerStore, open_client
 from rag.types import EVERYTHING
-from tests.fakes.qdrant import QdrantServer, open_qdrant
-from tests.faults.verdict import SCOPE, require_whole
+from tests.support.fakes.qdrant import QdrantServer, open_qdrant
+from tests.support.programs import environment
+from tests.support.verdict import SCOPE, require_whole
 
 # `make faults` stays away for longer; either way it is several retries.
 _AWAY_SECONDS = 30 if os.environ.get("RAG_TEST_KILLS") else 12

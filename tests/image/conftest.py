@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evals.performance.programs import Service
 from tests.e2e.conftest import HANDBOOK
-from tests.image.engine import HARDENED, docker, folder, serving, volume
+from tests.support.container_engine import HARDENED, docker, folder, serving, volume
+from tests.support.programs import Service
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tests.e2e.test_answers import (
     test_timings_name_every_stage_and_add_up,
     test_what_the_documents_do_not_say_is_refused_without_a_model,
 )
-from tests.image.engine import needs_images
+from tests.support.container_engine import needs_images
 
 __all__ = [
     "test_a_filter_that_matches_nothing_finds_nothing",

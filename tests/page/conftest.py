@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.browser import browser, open_page  # noqa: F401
-from tests.page.fake_service import FakeService
-from tests.page.script import LIBRARY
+from tests.support.browser import browser, open_page  # noqa: F401
+from tests.support.page.fake_service import FakeService
+from tests.support.page.script import LIBRARY
 
 
 @pytest_asyncio.fixture(loop_scope="package")

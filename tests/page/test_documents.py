@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from playwright.async_api import FilePayload, Locator, Page, Route, expect
 
-from tests.page.fake_service import FakeService
+from tests.support.page.fake_service import FakeService
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

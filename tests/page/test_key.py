@@ -1,7 +1,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.page.fake_service import FakeService
+from tests.support.page.fake_service import FakeService
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -9,9 +9,9 @@ from prometheus_client import generate_latest
 
 import rag.metrics
 from service import metrics
-from tests.page.fake_service import FakeService
-from tests.page.graphs import drawn, graph, now, quantile
-from tests.page.script import Problem, document
+from tests.support.page.fake_service import FakeService
+from tests.support.page.graphs import drawn, graph, now, quantile
+from tests.support.page.script import Problem, document
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.page.fake_service import FakeService
-from tests.page.script import Asked, Event
+from tests.support.page.fake_service import FakeService
+from tests.support.page.script import Asked, Event
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.page.fake_service import FakeService
-from tests.page.script import CITATIONS, Asked, Event, document, done
+from tests.support.page.fake_service import FakeService
+from tests.support.page.script import CITATIONS, Asked, Event, document, done
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

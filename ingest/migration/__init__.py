@@ -1,0 +1,1 @@
+"""Change the embedder or the store without downtime."""

@@ -1,0 +1,1 @@
+"""Take documents in: fetch, parse, embed, write and publish."""

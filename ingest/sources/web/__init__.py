@@ -1,0 +1,1 @@
+"""Documents from the web: single pages, sitemaps and crawls."""

@@ -1,0 +1,1 @@
+"""The long-running worker: claims entries of the inbox and answers probes."""

@@ -1,0 +1,1 @@
+"""The inbox as a folder: one file per entry."""

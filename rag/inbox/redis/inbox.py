@@ -1,0 +1,128 @@
+"""The inbox in Redis, or Valkey: a stream with a consumer group, and a hash for each entry.
+
+Whoever scales workers can read what waits from the group `workers` (`XINFO GROUPS`: lag). What lies where is said in
+`queue.lua`, which makes every change in one step.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from rag.errors import NotFound, Overloaded
+from rag.inbox.base import MOST_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
+from rag.inbox.folder.files import key_of, to_content
+from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
+from rag.settings import RedisInboxSettings
+from rag.types import DocumentId, Scope
+
+_PAGE = 500
+
+
+class RedisInbox:
+    """The half of who puts and asks, and of who looks after what failed."""
+
+    def __init__(self, queue: RedisQueue, *, max_entries: int = MOST_ENTRIES) -> None:
+        self._queue = queue
+        self._max_entries = max_entries
+
+    async def put(self, job: Upload | Removal) -> None:
+        header, _, body = to_content(job).partition(b"\n")
+        document = key_of(job.scope, job.document_id)
+        if not await self._queue.call("put", document, job.scope.tenant, header, body, self._max_entries):
+            raise self._full()
+
+    async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
+        if document_id is not None:
+            return await self._progress([key_of(scope, document_id)])
+        documents = await self._queue.documents("of", scope.tenant)
+        pages = [await self._progress(documents[start : start + _PAGE]) for start in range(0, len(documents), _PAGE)]
+        return [progress for page in pages for progress in page]
+
+    async def statistics(self) -> InboxStatistics:
+        async with self._queue.client.pipeline(transaction=True) as reading:
+            for state in ("queued", "processing", "dead"):
+                reading.zcard(self._queue.key(state))
+            for state in ("queued", "processing"):
+                reading.zrange(self._queue.key(state), 0, 0, withscores=True)
+            reading.time()
+            with translated_errors():
+                queued, processing, dead, first_queued, first_processing, (seconds, micros) = await reading.execute()
+        now = seconds * 1_000_000 + micros
+        oldest = min((score for _, score in (*first_queued, *first_processing)), default=now)
+        return InboxStatistics(
+            queued=queued, processing=processing, dead=dead, oldest_seconds=max(0.0, (now - oldest) / 1e6)
+        )
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        letters = [await self._letter(document) for document in await self._queue.documents("dead")]
+        return [letter for letter in letters if letter is not None]
+
+    async def replay(self, letter_id: str) -> None:
+        match await self._queue.call("replay", letter_id, self._max_entries):
+            case -1:
+                raise _no_letter(letter_id)
+            case 0:
+                raise self._full()
+
+    async def drop(self, letter_id: str) -> None:
+        if not await self._queue.call("drop", letter_id):
+            raise _no_letter(letter_id)
+
+    async def _progress(self, documents: list[str]) -> list[Progress]:
+        found = await self._queue.call("progress", *documents)
+        return [
+            _to_progress(state.decode(), fields, failure)
+            for state, header, failure in found
+            if (fields := _read_header(header)) is not None
+        ]
+
+    async def _letter(self, document: str) -> DeadLetter | None:
+        with translated_errors():
+            header, failure = await self._queue.client.hmget(self._queue.key("dead", document), ["header", "failure"])
+        return _to_letter(document, json.loads(header), json.loads(failure)) if header and failure else None
+
+    def _full(self) -> Overloaded:
+        return Overloaded(f"{self._max_entries} documents wait already. Try again when some are taken in.")
+
+
+@asynccontextmanager
+async def open_redis_inbox(settings: RedisInboxSettings) -> AsyncIterator[RedisInbox]:
+    async with open_queue(settings) as queue:
+        yield RedisInbox(queue)
+
+
+def _no_letter(letter_id: str) -> NotFound:
+    return NotFound(f"There is no dead letter {letter_id}; `python -m ingest dead-letter list` shows them.")
+
+
+def _read_header(header: bytes) -> dict[str, Any] | None:
+    """None where the entry is damaged."""
+    try:
+        fields: dict[str, Any] = json.loads(header)
+        return fields
+    except ValueError:
+        return None
+
+
+def _to_progress(state: str, header: dict[str, Any], failure: bytes) -> Progress:
+    return Progress(
+        document_id=header["document_id"],
+        uri=header["uri"],
+        state="rejected" if state == "dead" else state,  # type: ignore[arg-type]
+        reason=json.loads(failure)["reason"] if state == "dead" else None,
+    )
+
+
+def _to_letter(document: str, header: dict[str, Any], failure: dict[str, Any]) -> DeadLetter:
+    return DeadLetter(
+        id=document,
+        scope=Scope(tenant=header["tenant"]),
+        document_id=header["document_id"],
+        uri=header["uri"],
+        kind=header["kind"],
+        reason=failure["reason"],
+        trace=failure["trace"],
+        attempts=failure["attempts"],
+        failed_at=failure["failed_at"],
+    )

@@ -1,0 +1,84 @@
+"""The connection to Redis, and the one script through which the queue changes."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from rag.errors import BadResponse, Misconfigured, Overloaded, TimedOut, Unavailable
+from rag.settings import RedisInboxSettings
+
+_SCRIPT = Path(__file__).with_name("queue.lua")
+_CONNECTIONS = 32
+_CONNECT_SECONDS = 3.0
+_CALL_SECONDS = 15.0
+# Replies that pass by themselves: a server that starts, fails over, or has a full disk.
+_PASSING = ("CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNBLOCKED")
+
+
+class RedisQueue:
+    """Calls the script; what only reads may use the client."""
+
+    def __init__(self, client: Redis, prefix: str) -> None:
+        self.client = client
+        # In a cluster the braces keep all keys on one node, where one script may change them.
+        self.stream = f"{{{prefix}}}:inbox"
+        self._script = client.register_script(_SCRIPT.read_text())
+
+    def key(self, *parts: str) -> str:
+        return ":".join((self.stream, *parts))
+
+    async def call(self, change: str, *arguments: str | bytes | int | float) -> Any:
+        """Runs one change of the script; raises `Unavailable` or `Overloaded`."""
+        with translated_errors():
+            return await self._script(keys=[self.stream], args=[change, *arguments])
+
+    async def documents(self, *parts: str) -> list[str]:
+        """The members of one of the sets, in their order."""
+        with translated_errors():
+            members: list[Any] = await self.client.zrange(self.key(*parts), 0, -1)
+        return [member.decode() for member in members]
+
+
+@asynccontextmanager
+async def open_queue(settings: RedisInboxSettings) -> AsyncIterator[RedisQueue]:
+    """Does not connect yet: a server that is away is said by the first call."""
+    password = settings.password
+    pool = BlockingConnectionPool.from_url(
+        str(settings.url),
+        **({"password": password.get_secret_value()} if password else {}),
+        max_connections=_CONNECTIONS,
+        timeout=_CALL_SECONDS,
+        socket_timeout=_CALL_SECONDS,
+        socket_connect_timeout=_CONNECT_SECONDS,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+    )
+    client = Redis.from_pool(pool)
+    try:
+        yield RedisQueue(client, settings.prefix)
+    finally:
+        await client.aclose()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns redis-py's errors into ours."""
+    try:
+        yield
+    except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
+        raise Misconfigured(f"Redis lets this program not in: {error}. Look at RAG_INBOX__URL.") from error
+    except exceptions.TimeoutError as error:
+        raise TimedOut("Redis took longer than its time.") from error
+    except (exceptions.ConnectionError, exceptions.ReadOnlyError) as error:
+        raise Unavailable(f"Redis cannot be reached: {error} Is it running, and is RAG_INBOX__URL right?") from error
+    except exceptions.OutOfMemoryError as error:
+        raise Overloaded("Redis has no memory left for another document. Try again when some are taken in.") from error
+    except exceptions.RedisError as error:
+        if str(error).startswith(_PASSING):
+            raise Unavailable(f"Redis does not work now: {error}") from error
+        raise BadResponse(f"Redis refused the call: {error}") from error

@@ -1,0 +1,203 @@
+"""Qdrant's own engine in this process: readers see published revisions, one writer makes the next."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from rag.errors import GroundworkError, Unavailable
+from rag.store.base import NOTHING, Survey
+from rag.store.edge.revisions import Revisions
+from rag.store.edge.shard import Shard, to_point, to_stored_chunk
+from rag.store.schema import require_same_embedder
+from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
+
+log = structlog.get_logger()
+
+_WATCH_SECONDS = 0.2
+_REFUSED_SECONDS = 10.0
+# Of points without a graph: below this an exact search is quicker than building one, and exact besides.
+EXACT_UP_TO = 20_000
+
+
+class EdgeReader:
+    """Searches the current revision, and moves to the next one when there is one."""
+
+    def __init__(self, revisions: Revisions, embedder: EmbedderIdentity | None) -> None:
+        """Without an embedder for who does not search."""
+        self._revisions = revisions
+        self._embedder = embedder
+        self._shard: Shard | None = None
+        self._previous: Shard | None = None
+        self._open: tuple[int, int] | None = None
+        self.revision = ""
+
+    async def search(
+        self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
+    ) -> list[ScoredChunk]:
+        return self._shard.search(scope, query, limit, where) if self._shard else []
+
+    async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
+        self.refresh()
+        if self._shard:
+            async for record in self._shard.scroll(scope, where, with_vector=False):
+                yield to_stored_chunk(record)
+
+    async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
+        self.refresh()
+        if self._shard:
+            async for record in self._shard.scroll(scope, where, with_vector=True):
+                yield to_point(record)
+
+    async def survey(self, *, since: float) -> Survey:
+        self.refresh()
+        return self._shard.survey(since=since) if self._shard else NOTHING
+
+    def refresh(self) -> None:
+        """Loads a newer revision beside the old one, then lets the old one go."""
+        stamp, current = self._revisions.stamp(), self._revisions.current()
+        if stamp == self._open:
+            return
+        if current is None:  # The collection was removed.
+            self._shard, self._open, self.revision = None, None, ""
+            return
+        if self._embedder is not None:
+            require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
+        # The old shard is not closed but let go: a scroll that is under way reads it to its end. And not at once:
+        # loading and letting go each hold the GIL, and streams feel one pause after the other less than both together.
+        try:
+            loaded = Shard.load(current)
+        except Unavailable:
+            if self._revisions.stamp() == stamp:
+                raise
+            # Two publications since it was looked up, and it is gone: the newest is what is wanted anyway.
+            self.refresh()
+            return
+        self._previous, self._shard, self._open, self.revision = self._shard, loaded, stamp, current.name
+        log.info("revision_opened", revision=self.revision)
+
+    async def watch(self) -> None:
+        """Refreshes for ever; a revision that cannot be opened is reported, and the old one stays."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            self._previous = None
+            try:
+                self.refresh()
+            except GroundworkError as error:
+                log.error("revision_refused", reason=str(error))
+                await asyncio.sleep(_REFUSED_SECONDS)
+
+
+class EdgeWriter:
+    """Writes the working shard; readers see it when it is published."""
+
+    def __init__(
+        self, shard: Shard, revisions: Revisions, embedder: EmbedderIdentity, *, exact_up_to: int = EXACT_UP_TO
+    ) -> None:
+        self._shard = shard
+        self._revisions = revisions
+        self._embedder = embedder
+        self._exact_up_to = exact_up_to
+        self._unindexed = revisions.unindexed()
+        # Nothing may be written while the shard's files are copied.
+        self._writing = asyncio.Lock()
+
+    @property
+    def revision(self) -> str:
+        current = self._revisions.current()
+        return current.name if current else ""
+
+    async def search(
+        self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
+    ) -> list[ScoredChunk]:
+        return self._shard.search(scope, query, limit, where)
+
+    async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
+        async for record in self._shard.scroll(scope, where, with_vector=False):
+            yield to_stored_chunk(record)
+
+    async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
+        async for record in self._shard.scroll(scope, where, with_vector=True):
+            yield to_point(record)
+
+    async def survey(self, *, since: float) -> Survey:
+        return self._shard.survey(since=since)
+
+    async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
+        async with self._writing:
+            self._revisions.require_room()
+            self._shard.insert(scope, points, "staged")
+            self._unindexed += len(points)
+
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
+        async with self._writing:
+            self._shard.commit(scope, document_id, version, order=order)
+
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
+        async with self._writing:
+            self._shard.delete(scope, document_id, order=order)
+
+    async def publish(self) -> None:
+        async with self._writing:
+            self._revisions.require_room()
+            if self._unindexed > self._exact_up_to:
+                await _to_its_end(self._shard.optimize())
+                self._unindexed = 0
+            self._shard.flush()
+            copy = asyncio.to_thread(self._revisions.publish, self._embedder, unindexed=self._unindexed)
+            await _to_its_end(copy)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Whoever is cancelled meanwhile waits: a thread goes on, and nothing else may touch the files until it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+@asynccontextmanager
+async def open_edge_reader(root: Path, embedder: EmbedderIdentity) -> AsyncIterator[EdgeReader]:
+    """Raises `IndexMismatch` when another embedder filled the collection."""
+    reader = EdgeReader(Revisions(root), embedder)
+    reader.refresh()
+    watcher = asyncio.create_task(reader.watch())
+    try:
+        yield reader
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+
+
+@asynccontextmanager
+async def open_edge_catalogue(root: Path) -> AsyncIterator[EdgeReader | None]:
+    """None before the first publication."""
+    revisions = Revisions(root)
+    yield EdgeReader(revisions, None) if revisions.current() else None
+
+
+@asynccontextmanager
+async def open_edge_writer(
+    root: Path, embedder: EmbedderIdentity, *, exact_up_to: int = EXACT_UP_TO
+) -> AsyncIterator[EdgeWriter]:
+    """Raises `Locked` while another process writes, `IndexMismatch` when another embedder filled the collection."""
+    revisions = Revisions(root)
+    with revisions.write_lock():
+        require_same_embedder(revisions.embedder() or embedder, embedder)
+        revisions.require_room()
+        if revisions.check_out():
+            shard = Shard.load(revisions.working)
+            # There is no other writer, so nobody will commit what was published while it was half written.
+            shard.delete_staged()
+        else:
+            shard = Shard.create(revisions.working, embedder.dimension)
+        try:
+            yield EdgeWriter(shard, revisions, embedder, exact_up_to=exact_up_to)
+        finally:
+            shard.close()

@@ -1,0 +1,153 @@
+"""A Qdrant server or cluster, over gRPC."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from qdrant_client import AsyncQdrantClient, models
+
+from rag.settings import ServerStoreSettings
+from rag.store.schema import DENSE, SPARSE, require_same_embedder, to_payload, to_point_id
+from rag.store.server.collections import Collections, translated_errors
+from rag.store.server.reader import ServerReader
+from rag.types import DocumentId, EmbedderIdentity, Point, Scope
+
+_UPSERT_BATCH = 128
+_STAGED_AT = "staged_at"
+# Longer than any document takes from its first staged point to its commit.
+_STAGED_SECONDS = 24 * 3600.0
+
+
+class ServerStore(ServerReader):
+    """Writes it, too; what is committed is visible at once, so there is nothing to publish."""
+
+    async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
+        self._require_current()
+        structs = [self._to_struct(scope, point) for point in points]
+        for start in range(0, len(structs), _UPSERT_BATCH):
+            with translated_errors():
+                await self._client.upsert(
+                    self._collection,
+                    structs[start : start + _UPSERT_BATCH],
+                    wait=True,
+                    update_mode=models.UpdateMode.INSERT_ONLY,
+                )
+
+    async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
+        self._require_current()
+        owner, later = _to_owner(scope, document_id), _to_later(order)
+        own = models.FieldCondition(key="version", match=models.MatchValue(value=version))
+        ours = models.Filter(must=[*owner, own], must_not=[*later])
+        show = models.SetPayload(payload={"state": "live", "order": order or 0}, filter=ours)
+        # What is staged stays: another process may be at work on it, and must find it whole when it commits.
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        remove = models.FilterSelector(filter=models.Filter(must=[*owner, live], must_not=[own, *later]))
+        # In this order in one request: between the two a search may meet both, and keeps the newer; never neither.
+        with translated_errors():
+            await self._client.batch_update_points(
+                self._collection,
+                [models.SetPayloadOperation(set_payload=show), models.DeleteOperation(delete=remove)],
+                wait=True,
+            )
+        if later and await self._has_live([*owner, *later]):
+            with translated_errors():
+                await self._client.delete(self._collection, models.FilterSelector(filter=ours), wait=True)
+
+    async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
+        self._require_current()
+        wanted = models.Filter(must=[*_to_owner(scope, document_id)], must_not=[*_to_later(order)])
+        with translated_errors():
+            await self._client.delete(self._collection, models.FilterSelector(filter=wanted), wait=True)
+
+    async def publish(self) -> None:
+        """Every write waited for the server's confirmation already."""
+
+    async def sweep(self) -> None:
+        """Removes what killed writers staged and never committed: of long ago only, for others are at work."""
+        staged = models.FieldCondition(key="state", match=models.MatchValue(value="staged"))
+        old = models.FieldCondition(key=_STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
+        with translated_errors():
+            await self._client.delete(
+                self._collection, models.FilterSelector(filter=models.Filter(must=[staged, old])), wait=True
+            )
+
+    def _require_current(self) -> None:
+        """What is written to a collection that readers have left would be lost."""
+        if self._refusal:
+            raise self._refusal
+
+    async def _has_live(self, conditions: Sequence[models.FieldCondition]) -> bool:
+        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+        with translated_errors():
+            found = await self._client.count(self._collection, models.Filter(must=[*conditions, live]), exact=True)
+        return found.count > 0
+
+    def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
+        words = self._bm25.embed_document(point.chunk.passage)
+        sparse = models.SparseVector(indices=words.indices, values=words.values)
+        vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
+        payload = to_payload(scope, point, "staged") | {_STAGED_AT: time.time()}
+        return models.PointStruct(id=to_point_id(scope, point.chunk), vector=vectors, payload=payload)
+
+
+@asynccontextmanager
+async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
+    """Creates the collection where it is missing; raises `IndexMismatch` when another embedder filled it."""
+    async with open_client(settings) as client:
+        collections = Collections(client, settings.collection)
+        collection = await collections.open(embedder)
+        require_same_embedder(await collections.embedder_of(collection), embedder)
+        store = ServerStore(client, collection)
+        follower = asyncio.create_task(store.follow(collections, embedder))
+        try:
+            yield store
+        finally:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+
+
+@asynccontextmanager
+async def open_server_writer(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
+    """The same for who writes: what was staged long ago is swept away."""
+    async with open_server_store(settings, embedder) as store:
+        await store.sweep()
+        yield store
+
+
+@asynccontextmanager
+async def open_server_catalogue(settings: ServerStoreSettings) -> AsyncIterator[ServerReader | None]:
+    """None where the collection is missing."""
+    async with open_client(settings) as client:
+        collection = await Collections(client, settings.collection).current()
+        yield ServerReader(client, collection) if collection else None
+
+
+@asynccontextmanager
+async def open_client(settings: ServerStoreSettings) -> AsyncIterator[AsyncQdrantClient]:
+    key = settings.api_key
+    client = AsyncQdrantClient(
+        url=str(settings.url),
+        grpc_port=settings.grpc_port,
+        prefer_grpc=True,
+        api_key=key.get_secret_value() if key else None,
+        timeout=settings.timeout,
+        # Its warning goes to the screen; a server that cannot be reached is said in the error.
+        check_compatibility=False,
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:
+    return [
+        models.FieldCondition(key="tenant", match=models.MatchValue(value=scope.tenant)),
+        models.FieldCondition(key="document_id", match=models.MatchValue(value=document_id)),
+    ]
+
+
+def _to_later(order: int | None) -> list[models.FieldCondition]:
+    return [] if order is None else [models.FieldCondition(key="order", range=models.Range(gt=order))]

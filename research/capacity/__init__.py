@@ -1,0 +1,1 @@
+"""Measurements that check the capacity plan: queueing model and GPU roofline."""

@@ -1,0 +1,107 @@
+"""What was measured as a Markdown table and a plot; between its marks a committed report is written anew."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from evals.drawing import draw_curves
+from evals.statistics import compare
+from rag.errors import InvalidInput
+from research.chunkers.choosing import Choice, best_of_each
+from research.chunkers.measuring import Result
+
+PUBLISHED = {"TokenText 250/125": (82.4, 3.6, 3.5), "TokenText 250/0": (77.1, None, None)}
+"""Recall, precision and IoU in per cent with all-MiniLM-L6-v2, dense, five passages: Smith and Troynikov, 2024."""
+
+_LIMIT = 5
+_MARKED = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTALL)
+_COLUMNS = ("chunker", "chunks", "characters", "search", "passages", "recall", "precision", "IoU", "best precision")
+
+
+def to_table(results: Sequence[Result]) -> str:
+    """At the published five passages; per cent with 95 % intervals. The last column is what no mistake would give."""
+    rows = [_to_row(result) for result in results if result.limit == _LIMIT]
+    return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *rows])
+
+
+def to_reproduction(results: Sequence[Result]) -> str:
+    lines = [
+        "| as published | recall | measured | precision | measured | IoU | measured |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for chunker, published in PUBLISHED.items():
+        [result] = [
+            found for found in results if (found.chunker, found.mode, found.limit) == (chunker, "dense", _LIMIT)
+        ]
+        measured = (result.mean(measure) * 100 for measure in ("recall", "precision", "iou"))
+        cells = [f"{known or ''} | {value:.1f}" for known, value in zip(published, measured, strict=True)]
+        lines.append(f"| {chunker} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def to_best(results: Sequence[Result]) -> str:
+    """Each chunker's best number of passages that keeps the precision asked for, hybrid."""
+    rows = map(_to_row, best_of_each(results))
+    return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *rows])
+
+
+def to_differences(chosen: Result, results: Sequence[Result]) -> str:
+    """The chosen configuration minus the best of every other chunker, paired."""
+    lines = [f"| {chosen.name} minus | recall | precision |", "|---|---|---|"]
+    for other in best_of_each(results):
+        if other.chunker != chosen.chunker:
+            cells = [_difference(chosen, other, measure) for measure in ("recall", "precision")]
+            lines.append(f"| {other.name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def to_choice(choice: Choice) -> str:
+    lines = ["| left out | chosen on the others |", "|---|---|"]
+    lines += [f"| {corpus} | {name} |" for corpus, name in choice.chosen.items()]
+    recall = _per_cent(choice.recall, choice.recall_interval)
+    precision = _per_cent(choice.precision, choice.precision_interval)
+    return "\n".join([*lines, "", f"On the corpora left out: recall {recall}, precision {precision}."])
+
+
+def to_corpora(result: Result) -> str:
+    lines = [f"| {result.name} | questions | recall | precision | IoU |", "|---|---|---|---|---|"]
+    for corpus in sorted(set(result.corpora)):
+        values = (f"{result.mean(measure, [corpus]) * 100:.1f}" for measure in ("recall", "precision", "iou"))
+        lines.append(f"| {corpus} | {result.corpora.count(corpus)} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def draw(results: Sequence[Result], path: Path) -> None:
+    """Recall against precision: a curve for each chunker, a point for each number of passages, hybrid."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for result in results:
+        if result.mode == "hybrid":
+            curves.setdefault(result.chunker, []).append((result.mean("precision"), result.mean("recall")))
+    draw_curves(curves, path, labels=("precision", "recall"), title="Three to twenty passages, hybrid search")
+
+
+def write_report(figures: str, path: Path) -> None:
+    """Raises `InvalidInput` where the report has no marks to write between."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if not _MARKED.search(text):
+        raise InvalidInput(f"{path} has no <!-- figures --> and <!-- end of figures --> to write between.")
+    path.write_text(_MARKED.sub(lambda found: f"{found[1]}\n{figures}\n\n{found[2]}", text), encoding="utf-8")
+
+
+def _difference(chosen: Result, other: Result, measure: str) -> str:
+    difference = compare(chosen.values(measure), other.values(measure))
+    low, high = difference.interval
+    return f"{difference.mean * 100:+.1f} ({low * 100:+.1f} to {high * 100:+.1f})"
+
+
+def _to_row(result: Result) -> str:
+    values = (_per_cent(result.mean(measure), result.interval(measure)) for measure in ("recall", "precision", "iou"))
+    return (
+        f"| {result.chunker} | {result.chunks} | {result.characters:.0f} | {result.mode} | {result.limit} "
+        f"| {' | '.join(values)} | {result.omega * 100:.1f} |"
+    )
+
+
+def _per_cent(value: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{value * 100:.1f} ({low * 100:.1f} to {high * 100:.1f})"

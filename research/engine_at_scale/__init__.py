@@ -1,0 +1,1 @@
+"""The embedded engine with up to millions of points."""

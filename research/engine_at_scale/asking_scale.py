@@ -1,0 +1,128 @@
+"""`python -m research.engine_at_scale.asking_scale FOLDER`: searches in the collection that `scale` has loaded."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from rag.settings import read_settings
+from rag.store.base import StoreReader
+from rag.store.edge.revisions import Revisions
+from rag.store.edge.store import open_edge_reader
+from rag.types import Query, Scope, ScoredChunk, Vector
+from research.engine_at_scale.multiplied import TENANTS
+from service.retrieval.retriever import Retriever
+from service.settings import Settings
+from service.stopwatch import Stopwatch
+
+ASKED = "asked.npz"
+RECALL_AT = 10
+SEARCHING_HEADER = (
+    "| search | among | p50 | p95 | p99 | recall@10 | opened in | reader, RSS | of it anonymous |"
+    "\n|---|---|---|---|---|---|---|---|---|"
+)
+_WARM = 20
+_MIB = 1 << 20
+# Of BM25: by the vector alone, and by the words alone.
+_SHARES = {"dense": 0.0, "bm25": 1.0}
+_HYBRID = "hybrid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """Times in seconds, of one search after the other; memory in MiB, afterwards."""
+
+    mode: str
+    points: int
+    p50: float
+    p95: float
+    p99: float
+    recall: float | None
+    """Of the ten that are nearest by exact computation, how many are among the ten found; of the dense mode."""
+    opening: float
+    resident: float
+    anonymous: float
+
+    def to_row(self) -> str:
+        times = " | ".join(f"{time * 1000:.1f} ms" for time in (self.p50, self.p95, self.p99))
+        recall = "" if self.recall is None else f"{self.recall:.3f}"
+        return (
+            f"| {self.mode} | {self.points:,} | {times} | {recall} | {self.opening:.1f} s "
+            f"| {self.resident:,.0f} MiB | {self.anonymous:,.0f} MiB |"
+        )
+
+
+def read_searched(line: str) -> list[Searched]:
+    return [Searched(**row) for row in json.loads(line)]
+
+
+async def _search_all(folder: Path) -> list[Searched]:
+    embedder = Revisions(folder / "store").embedder()
+    if embedder is None:
+        raise SystemExit(f"There is no collection in {folder}.")
+    asked = np.load(folder / ASKED)
+    rows: list[Searched] = []
+    began = time.perf_counter()
+    async with open_edge_reader(folder / "store", embedder) as reader:
+        opening = time.perf_counter() - began
+        chunks = (await reader.survey(since=0)).chunks
+        for mode in (*_SHARES, _HYBRID):
+            for tenant, nearest in zip(asked["tenants"], asked["nearest"], strict=True):
+                scope = Scope(tenant=str(tenant))
+                spent, found = await search(reader, scope, mode, list(asked["questions"]), asked["vectors"])
+                memory = psutil.Process().memory_info()
+                p50, p95, p99 = (float(value) for value in np.percentile(spent[_WARM:], [50, 95, 99]))
+                rows.append(
+                    Searched(
+                        mode=mode,
+                        points=round(chunks * TENANTS[scope]),
+                        p50=p50,
+                        p95=p95,
+                        p99=p99,
+                        recall=_recall(found, nearest) if mode == "dense" else None,
+                        opening=opening,
+                        resident=memory.rss / _MIB,
+                        anonymous=(memory.rss - memory.shared) / _MIB,
+                    )
+                )
+    return rows
+
+
+async def search(
+    reader: StoreReader, scope: Scope, mode: str, questions: Sequence[str], vectors: npt.NDArray[np.float32]
+) -> tuple[list[float], list[Sequence[ScoredChunk]]]:
+    """Seconds and passages of each question; hybrid is all that the product does between a vector and its passages."""
+    settings = read_settings(Settings).retrieval
+    retriever = Retriever(reader, settings)
+
+    async def once(text: str, vector: Vector) -> Sequence[ScoredChunk]:
+        if mode == _HYBRID:
+            found = await retriever.retrieve(scope, text, vector, limit=settings.limit, watch=Stopwatch())
+            return found.hits
+        return await reader.search(scope, Query(text=text, vector=vector, words_share=_SHARES[mode]), limit=RECALL_AT)
+
+    spent: list[float] = []
+    found: list[Sequence[ScoredChunk]] = []
+    for text, vector in zip(questions, vectors, strict=True):
+        began = time.perf_counter()
+        found.append(await once(str(text), vector))
+        spent.append(time.perf_counter() - began)
+    return spent, found
+
+
+def _recall(found: Sequence[Sequence[ScoredChunk]], nearest: npt.NDArray[np.str_]) -> float:
+    shares = [
+        len({hit.chunk.id for hit in hits} & set(best)) / RECALL_AT for hits, best in zip(found, nearest, strict=True)
+    ]
+    return float(np.mean(shares))
+
+
+if __name__ == "__main__":
+    print(json.dumps([asdict(row) for row in asyncio.run(_search_all(Path(sys.argv[1])))]))

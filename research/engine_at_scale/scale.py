@@ -1,0 +1,205 @@
+"""The embedded engine with as many real-size points as wanted: loading, graph, disk, memory, and what searches cost.
+
+Everything is loaded and searched without a graph first, then with one. It goes on where it was: what is published
+stays in its folder, and a killed run loads only what came after.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.embedding.factory import open_embedder
+from rag.errors import BadResponse
+from rag.http import open_session
+from rag.store.edge.revisions import Revisions
+from rag.store.edge.store import EdgeWriter, open_edge_writer
+from rag.store.files import data_bytes
+from rag.types import EmbedderIdentity
+from research.engine_at_scale.asking_scale import ASKED, RECALL_AT, Searched, read_searched
+from research.engine_at_scale.multiplied import (
+    BLOCK,
+    CHUNKS_PER_DOCUMENT,
+    TENANTS,
+    SourceTexts,
+    Vectors,
+    chunk_id,
+    make_points,
+    make_vectors,
+    read_passages,
+    scope_of,
+    to_material,
+)
+from research.engine_at_scale.watching import Peak, watched
+from research.vectors import embed_once
+from service.settings import Settings
+
+LOADING_HEADER = (
+    "| points | step | took | points/s | collection on disk | writer, peak RSS | graph builder, peak RSS |"
+    "\n|---|---|---|---|---|---|---|"
+)
+_QUESTIONS = 200
+_SEED = 6
+_PUBLISH_EVERY = 100_000
+_MIB = 1 << 20
+_NEVER = sys.maxsize
+
+
+StepName = Literal["loaded", "published", "graph built and published"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What was done to the collection; seconds and MiB."""
+
+    points: int
+    step: StepName
+    seconds: float
+    rate: float | None
+    disk: float
+    writer: float
+    builder: float
+
+    def to_row(self) -> str:
+        rate = "" if self.rate is None else f"{self.rate:,.0f}"
+        return (
+            f"| {self.points:,} | {self.step} | {self.seconds:.1f} s | {rate} "
+            f"| {self.disk:,.0f} MiB | {self.writer:,.0f} MiB | {self.builder:,.0f} MiB |"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """What is loaded, and what is asked."""
+
+    material: SourceTexts
+    questions: Sequence[str]
+    vectors: Vectors
+    """Of the questions."""
+    embedder: EmbedderIdentity
+
+
+async def read_corpus(folders: Sequence[Path], settings: Settings) -> Corpus:
+    """Embeds the real passages and questions, once: minutes on a processor."""
+    passages, questions = read_passages(folders)
+    chosen = np.random.default_rng(_SEED).choice(len(questions), size=min(_QUESTIONS, len(questions)), replace=False)
+    cache = settings.data_dir / "vectors"
+    async with (
+        open_session(settings.http) as session,
+        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+    ):
+        vectors, asked = await embed_once(passages, embedder, cache), await embed_once(questions, embedder, cache)
+        return Corpus(
+            material=to_material(passages, vectors),
+            questions=[questions[at] for at in chosen],
+            vectors=asked[chosen],
+            embedder=embedder.identity,
+        )
+
+
+async def load(
+    corpus: Corpus, folder: Path, *, points: int, publish_every: int = _PUBLISH_EVERY
+) -> AsyncIterator[Step]:
+    """Without a graph; what is exact is kept in the folder, for `ask`."""
+    truth = _Truth(corpus)
+    async with open_edge_writer(folder / "store", corpus.embedder, exact_up_to=_NEVER) as store:
+        done = (await store.survey(since=0)).chunks
+        for block in range(done // BLOCK):
+            truth.add(block)
+        for until in range((done // publish_every + 1) * publish_every, points + 1, publish_every):
+            with watched() as peak:
+                began = time.monotonic()
+                for block in range(done // BLOCK, until // BLOCK):
+                    await _load_block(store, corpus.material, block)
+                    truth.add(block)
+                loaded = time.monotonic()
+                yield _to_step(folder, until, "loaded", loaded - began, peak, added=until - done)
+                await store.publish()
+                yield _to_step(folder, until, "published", time.monotonic() - loaded, peak)
+            done = until
+    truth.write(folder)
+
+
+async def build_graph(corpus: Corpus, folder: Path) -> AsyncIterator[Step]:
+    """Where there is none yet."""
+    if Revisions(folder / "store").unindexed() == 0:
+        return
+    async with open_edge_writer(folder / "store", corpus.embedder, exact_up_to=0) as store:
+        points = (await store.survey(since=0)).chunks
+        with watched() as peak:
+            began = time.monotonic()
+            await store.publish()
+            yield _to_step(folder, points, "graph built and published", time.monotonic() - began, peak)
+
+
+def ask(folder: Path) -> list[Searched]:
+    """In a process of its own, so that its memory is what a reader has."""
+    command = [sys.executable, "-m", "research.engine_at_scale.asking_scale", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise BadResponse(f"The asking process ended with status {done.returncode}.")
+    return read_searched(done.stdout.splitlines()[-1])
+
+
+async def _load_block(store: EdgeWriter, material: SourceTexts, block: int) -> None:
+    for scope, points in make_points(material, block):
+        await store.stage(scope, points)
+        await store.commit(scope, points[0].chunk.document_id, points[0].chunk.version)
+    print(f"{(block + 1) * BLOCK:,} points", file=sys.stderr, flush=True)
+
+
+def _to_step(folder: Path, points: int, step: StepName, seconds: float, peak: Peak, *, added: int = 0) -> Step:
+    current = Revisions(folder / "store").current()
+    return Step(
+        points=points,
+        step=step,
+        seconds=seconds,
+        rate=added / seconds if added else None,
+        disk=data_bytes(current) / _MIB if current else 0.0,
+        writer=peak.own,
+        builder=peak.children,
+    )
+
+
+class _Truth:
+    """The nearest points of each question, by computing every distance."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        shape = len(TENANTS), len(corpus.questions), RECALL_AT
+        self._best = np.full(shape, -2.0, dtype=np.float32)
+        self._rows = np.zeros(shape, dtype=np.int64)
+
+    def add(self, block: int) -> None:
+        similarities = self._corpus.vectors @ make_vectors(self._corpus.material, block).T
+        rows = np.arange(block * BLOCK, (block + 1) * BLOCK)
+        owners = np.array([scope_of(int(row) // CHUNKS_PER_DOCUMENT).tenant for row in rows])
+        for at, scope in enumerate(TENANTS):
+            own = owners == scope.tenant
+            self._merge(at, similarities[:, own], rows[own])
+
+    def write(self, folder: Path) -> None:
+        ids = [[[_id_of(int(row)) for row in best] for best in tenant] for tenant in self._rows]
+        np.savez(
+            folder / ASKED,
+            questions=np.array(self._corpus.questions),
+            vectors=self._corpus.vectors,
+            tenants=np.array([scope.tenant for scope in TENANTS]),
+            nearest=np.array(ids),
+        )
+
+    def _merge(self, at: int, similarities: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]) -> None:
+        every = np.concatenate([self._best[at], similarities], axis=1)
+        known = np.concatenate([self._rows[at], np.broadcast_to(rows, similarities.shape)], axis=1)
+        order = np.argsort(-every, axis=1)[:, :RECALL_AT]
+        self._best[at], self._rows[at] = np.take_along_axis(every, order, 1), np.take_along_axis(known, order, 1)
+
+
+def _id_of(row: int) -> str:
+    return chunk_id(row // CHUNKS_PER_DOCUMENT, row % CHUNKS_PER_DOCUMENT)

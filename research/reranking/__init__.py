@@ -1,0 +1,1 @@
+"""The effect of a reranker on retrieval quality and latency."""

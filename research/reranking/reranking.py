@@ -1,0 +1,139 @@
+"""What a reranker makes of the candidates: the same questions with it and without, and the time it takes."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from rich.progress import track
+
+from evals.collection import SCOPE, open_collection
+from evals.datasets import Dataset
+from evals.retrieval.measuring import MEASURES, evaluate
+from evals.statistics import Difference, compare
+from rag.embedding.base import Embedder
+from rag.embedding.factory import open_embedder
+from rag.errors import InvalidInput
+from rag.http import open_session
+from rag.store.base import StoreReader
+from rag.store.factory import open_reader
+from rag.types import ScoredChunk
+from service.retrieval.reranking.budgeted import BudgetedReranker
+from service.retrieval.reranking.factory import open_reranker
+from service.retrieval.retriever import Retriever
+from service.settings import LocalRerankerSettings, NoRerankerSettings, RerankerSettings, Settings
+
+_COLUMNS = ("measure", "search alone", "reranked", "difference, 95 % interval")
+HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
+_DOCUMENTS = 100
+_UNHURRIED = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One measure over all questions."""
+
+    measure: str
+    alone: float
+    reranked: float
+    difference: Difference
+
+    def to_row(self) -> str:
+        return f"| {self.measure} | {self.alone:.4f} | {self.reranked:.4f} | {self.difference} |"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All measures, and what the reranker costs."""
+
+    model: str
+    candidates: int
+    results: Sequence[Result]
+    p50: float
+    """Seconds of the reranker for one question."""
+
+
+async def measure_reranking(dataset: Dataset, training: Dataset | None, settings: Settings) -> Comparison:
+    """With the configured reranker; with `training` given, with a small one that is trained on it first.
+
+    Raises `InvalidInput` where neither is there.
+    """
+    if training is None and isinstance(settings.reranker, NoRerankerSettings):
+        raise InvalidInput("No reranker is configured: set RAG_RERANKER__KIND, or have a small one made with --train.")
+    async with (
+        open_collection(dataset.documents, settings, whole=True) as apart,
+        open_session(apart.http) as session,
+        open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
+        open_reader(apart.store, embedder.identity, root=apart.store_dir) as store,
+    ):
+        retriever = Retriever(store, apart.retrieval)
+        found = await _search_all(dataset, embedder, store, retriever)
+        lessons = await _search_all(training, embedder, store, retriever) if training else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        chosen = _train(training, lessons, Path(scratch) / "model") if training else settings.reranker
+        return await _compare(dataset, found, chosen)
+
+
+async def _search_all(
+    dataset: Dataset, embedder: Embedder, store: StoreReader, retriever: Retriever
+) -> dict[str, list[ScoredChunk]]:
+    found = {}
+    for question, text in track(dataset.questions.items(), f"searching ({dataset.split})"):
+        query = retriever.to_query(text, await embedder.embed_query(text))
+        hits = await store.search(SCOPE, query, limit=_DOCUMENTS)
+        # Asked with a document's own text, a data set does not count that document.
+        found[question] = [hit for hit in hits if hit.chunk.document_id != question]
+    return found
+
+
+def _train(training: Dataset, found: Mapping[str, Sequence[ScoredChunk]], target: Path) -> RerankerSettings:
+    texts = {document.id: f"{document.title}\n{document.text}" for document in training.documents}
+    candidates = {question: [hit.chunk.document_id for hit in hits[:30]] for question, hits in found.items()}
+    # With it comes torch: five seconds that no other command of this program needs.
+    from research.reranking.cross_encoder import to_lessons, train_cross_encoder  # noqa: PLC0415
+
+    train_cross_encoder(to_lessons(training.questions, training.relevant, candidates, texts), target)
+    return LocalRerankerSettings(kind="local", model=str(target), runtime="torch")
+
+
+async def _compare(
+    dataset: Dataset, found: Mapping[str, Sequence[ScoredChunk]], settings: RerankerSettings
+) -> Comparison:
+    async with aiohttp.ClientSession() as session, open_reranker(settings, session) as reranker:
+        assert reranker is not None
+        ordered, seconds = await _rerank_all(dataset, found, reranker)
+        alone, reranked = evaluate(dataset, _to_run(found)), evaluate(dataset, _to_run(ordered))
+        results = [
+            Result(
+                measure=measure,
+                alone=statistics.fmean(alone[measure]),
+                reranked=statistics.fmean(reranked[measure]),
+                difference=compare(reranked[measure], alone[measure]),
+            )
+            for measure in MEASURES
+        ]
+        return Comparison(
+            model=reranker.model, candidates=reranker.candidates, results=results, p50=statistics.median(seconds)
+        )
+
+
+async def _rerank_all(
+    dataset: Dataset, found: Mapping[str, Sequence[ScoredChunk]], reranker: BudgetedReranker
+) -> tuple[dict[str, Sequence[ScoredChunk]], list[float]]:
+    ordered: dict[str, Sequence[ScoredChunk]] = {}
+    seconds = []
+    for question, text in track(dataset.questions.items(), f"reranking by {reranker.model}"):
+        began = time.perf_counter()
+        ordered[question] = (await reranker.rerank(text, found[question], seconds=_UNHURRIED)).hits
+        seconds.append(time.perf_counter() - began)
+    return ordered, seconds
+
+
+def _to_run(found: Mapping[str, Sequence[ScoredChunk]]) -> dict[str, dict[str, float]]:
+    return {
+        question: {hit.chunk.document_id: float(-rank) for rank, hit in enumerate(hits)}
+        for question, hits in found.items()
+    }

@@ -1,0 +1,1 @@
+"""The time that the service adds to the sum of its parts."""

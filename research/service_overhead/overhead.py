@@ -1,0 +1,177 @@
+"""What the service adds to its parts: its time to first token against embedding, searching and the model, bare.
+
+Both are asked by as many clients at once, each of which goes on when its answer has ended (a closed loop), in turn,
+over copies of one collection and with one stand-in for the model, whose delays are always the same. The bare parts run
+in the client's own process: whatever the service does besides, HTTP, prompt, citations, events, metrics and logs, is
+overhead.
+"""
+
+import asyncio
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+import aiohttp
+import psutil
+
+from loadtests.arrivals import read_questions
+from loadtests.asking import Observation, ask, model_at, service_at
+from loadtests.programs import installation
+from loadtests.stand_in import Pace
+from rag.embedding.factory import open_embedder
+from rag.errors import Unavailable
+from rag.http import open_session
+from rag.settings import EdgeStoreSettings
+from rag.store.factory import open_reader
+from rag.types import Scope
+from service.retrieval.retriever import Retriever
+from service.settings import Settings
+from service.stopwatch import Stopwatch
+
+HEADER = (
+    "| streams | answers | parts, TTFT p50 | service, TTFT p50 | overhead of the p50 | of the p95 "
+    "| service, CPU ms an answer |\n|---|---|---|---|---|---|---|"
+)
+# Enough of a model that streams overlap, and nothing left to chance.
+_PACE = Pace(ttft=0.2, tpot=0.02, sigma=0.0, tokens=64)
+_ANSWER_SECONDS = _PACE.ttft + _PACE.tpot * _PACE.tokens
+_LEAST_ANSWERS = 6
+_PATIENCE_SECONDS = 60.0
+_SCOPE = Scope(tenant="default")
+Ask = Callable[[str], Awaitable[Observation]]
+Three = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overhead:
+    """Least, median and most of the rounds, in seconds."""
+
+    streams: int
+    answers: int
+    """Of each of the two, in all rounds."""
+    parts: Three
+    service: Three
+    added: Three
+    """p50 of the service less p50 of the parts, round by round."""
+    added_p95: Three
+    cpu: Three
+    """Of the processor's time for one answer, by the service."""
+
+    def to_row(self) -> str:
+        times = (self.parts, self.service, self.added, self.added_p95, self.cpu)
+        return f"| {self.streams} | {self.answers} | {' | '.join(map(_to_text, times))} |"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    p50: float
+    p95: float
+    cpu: float
+
+
+async def measure_overhead(
+    documents: Path, settings: Settings, *, streams: Sequence[int], rounds: int
+) -> AsyncIterator[Overhead]:
+    """For each number of streams, `rounds` times the parts and the service; which goes first alternates."""
+    questions = cycle(read_questions(documents))
+    # Kept, so that the second time nothing has to be embedded.
+    data_dir = settings.data_dir / "overhead"
+    with tempfile.TemporaryDirectory() as scratch, installation(documents, data_dir, _PACE) as running:
+        # A shard belongs to one process, so the parts have a collection of their own.
+        copy = Path(shutil.copytree(data_dir / "store", Path(scratch) / "store"))
+        process = psutil.Process(running.processes["service"])
+        async with _bare(copy, settings, running.model) as parts, _client() as session:
+
+            async def service(question: str) -> Observation:
+                target = service_at(running.service)
+                return await ask(session, target, question, due=_now(), clock=_now, patience=_PATIENCE_SECONDS)
+
+            for number in streams:
+                seen: dict[str, list[_Round]] = {"parts": [], "service": []}
+                answers = max(_LEAST_ANSWERS, 2 * number)
+                for turn in range(rounds + 1):
+                    order: list[tuple[str, Ask]] = [("parts", parts), ("service", service)]
+                    for name, one in order if turn % 2 else reversed(order):
+                        asked = list(islice(questions, answers))
+                        result = await _measure(one, asked, number, process)
+                        if turn:  # The first turn warms connections and caches.
+                            seen[name].append(result)
+                yield _to_overhead(number, answers * rounds, seen["parts"], seen["service"])
+
+
+@asynccontextmanager
+async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[Ask]:
+    """Embed, search, and the first token of the model: nothing else."""
+    async with (
+        open_session(settings.http) as session,
+        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_reader(EdgeStoreSettings(), embedder.identity, root=store) as reader,
+        _client() as client,
+    ):
+        retriever = Retriever(reader, settings.retrieval)
+
+        async def answer(question: str) -> Observation:
+            began = _now()
+            vector = await embedder.embed_query(question)
+            await retriever.retrieve(_SCOPE, question, vector, limit=settings.retrieval.limit, watch=Stopwatch())
+            return await ask(client, model_at(model), question, due=began, clock=_now, patience=_PATIENCE_SECONDS)
+
+        yield answer
+
+
+async def _measure(one: Ask, questions: Sequence[str], streams: int, process: psutil.Process) -> _Round:
+    """So many clients share the questions; they begin spread over the time of one answer, not all at once."""
+    left = iter(questions)
+    before = _cpu(process)
+
+    async def client(number: int) -> list[Observation]:
+        await asyncio.sleep(_ANSWER_SECONDS * number / streams)
+        return [await one(question) for question in left]
+
+    seen = [observation for each in await asyncio.gather(*map(client, range(streams))) for observation in each]
+    if failed := [observation.reason for observation in seen if observation.outcome != "ok"]:
+        raise Unavailable(f"{len(failed)} of {len(seen)} answers failed: {failed[0]}")
+    # A refusal for want of passages asks no model; it says nothing of what an answer takes.
+    times = sorted(observation.ttft for observation in seen if not observation.declined)
+    cpu = (_cpu(process) - before) / len(seen)
+    return _Round(p50=statistics.median(times), p95=times[int(0.95 * (len(times) - 1))], cpu=cpu)
+
+
+def _to_overhead(streams: int, answers: int, parts: Sequence[_Round], service: Sequence[_Round]) -> Overhead:
+    pairs = list(zip(service, parts, strict=True))
+    return Overhead(
+        streams=streams,
+        answers=answers,
+        parts=_three([one.p50 for one in parts]),
+        service=_three([one.p50 for one in service]),
+        added=_three([mine.p50 - bare.p50 for mine, bare in pairs]),
+        added_p95=_three([mine.p95 - bare.p95 for mine, bare in pairs]),
+        cpu=_three([one.cpu for one in service]),
+    )
+
+
+def _three(values: Sequence[float]) -> Three:
+    return min(values), statistics.median(values), max(values)
+
+
+def _to_text(three: Three) -> str:
+    return "{:.1f} / {:.1f} / {:.1f} ms".format(*(value * 1000 for value in three))
+
+
+def _client() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None))
+
+
+def _now() -> float:
+    return time.perf_counter()
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,26 @@
+"""`python -m research telemetry-overhead`."""
+
+import argparse
+
+from evals.commands import Commands, add_json, print_table
+from research.telemetry_overhead import telemetry
+from service.settings import Settings
+
+EXAMPLES = "  python -m research telemetry-overhead --rounds 40                  the cost of metrics, logs and traces"
+
+
+def add_commands(commands: Commands) -> None:
+    costs = commands.add_parser("telemetry-overhead", help="what metrics, logs and traces cost a request")
+    costs.add_argument("--rounds", type=int, default=40, help="how often (default: %(default)s)")
+    costs.add_argument("--requests", type=int, default=60, help="of each variant in a round (default: %(default)s)")
+    costs.set_defaults(run=_telemetry)
+    add_json(costs)
+
+
+def _telemetry(arguments: argparse.Namespace, settings: Settings) -> None:
+    costs, renderings = telemetry.measure_telemetry(
+        settings.models_dir, rounds=arguments.rounds, requests=arguments.requests
+    )
+    print_table(telemetry.HEADER, costs, arguments.json)
+    print()
+    print_table(telemetry.RENDERING_HEADER, renderings, None)

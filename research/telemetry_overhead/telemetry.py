@@ -1,0 +1,204 @@
+"""What telemetry costs: the same service without any, with metrics and logs, and with traces too.
+
+One process is switched between them, question after question, so that memory's layout and whatever else the machine
+does fall on each alike; several are started, for these differ. What is measured without any twice is chance. A stand-in
+writes the answers in no time: beside a model's seconds nothing of this could be seen.
+"""
+
+import asyncio
+import itertools
+import json
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from evals.stand_in import serve_stand_in
+from evals.statistics import Difference, compare
+from rag.errors import Unavailable
+from research.telemetry_overhead import switched
+from tests.support.programs import Service, ingest, service
+
+HEADER = (
+    "| telemetry | CPU ms a request | difference, ms (95 %) | throughput by CPU: min, median, max "
+    "| by wall time: min, median, max |\n|---|---|---|---|---|"
+)
+RENDERING_HEADER = "| /metrics | bytes | CPU ms | p50 | longest |\n|---|---|---|---|---|"
+_DOCUMENTS = Path(__file__).parents[2] / "docs" / "adr"
+_QUESTIONS = Path(__file__).parents[2] / "evals" / "answers" / "golden" / "questions.jsonl"
+_SWITCHED = "research.telemetry_overhead.switched"
+_NONE, _TRACED = "none", "and traces, 10 % sampled"
+_VARIANTS = {
+    _NONE: switched.NONE,
+    "none, once more": switched.NONE,
+    "metrics and logs": switched.SHIPPED,
+    _TRACED: switched.TRACED,
+}
+_STARTS = 5
+_WARM = 20
+_RENDERINGS = 30
+_FORMATS = {"text": "text/plain", "OpenMetrics": "application/openmetrics-text; version=1.0.0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Of one variant against the one without telemetry, over all rounds."""
+
+    telemetry: str
+    cpu_ms: float
+    added_ms: Difference
+    by_cpu: tuple[float, float, float]
+    """Throughput as a share of that without telemetry: least, median and greatest of the rounds."""
+    by_wall: tuple[float, float, float]
+
+    def to_row(self) -> str:
+        low, high = self.added_ms.interval
+        shares = (" ".join(f"{share:.3f}" for share in shares) for shares in (self.by_cpu, self.by_wall))
+        added = f"{self.added_ms.mean:+.2f} ({low:+.2f} to {high:+.2f})"
+        return f"| {self.telemetry} | {self.cpu_ms:.2f} | {added} | {' | '.join(shares)} |"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """How long `/metrics` takes to be answered, in seconds, and of the processor's time."""
+
+    format: str
+    size: int
+    cpu: float
+    p50: float
+    longest: float
+
+    def to_row(self) -> str:
+        times = (self.cpu, self.p50, self.longest)
+        return f"| {self.format} | {self.size} | {' | '.join(f'{time * 1000:.1f}' for time in times)} |"
+
+
+def measure_telemetry(models: Path, *, rounds: int, requests: int) -> tuple[list[Cost], list[Rendering]]:
+    """Streams so many answers of each variant in each round."""
+
+    async def measure() -> tuple[list[Cost], list[Rendering]]:
+        async with serve_stand_in() as model:
+            return await asyncio.to_thread(_measure, models, model.url, rounds=rounds, requests=requests)
+
+    return asyncio.run(measure())
+
+
+def _measure(models: Path, model: str, *, rounds: int, requests: int) -> tuple[list[Cost], list[Rendering]]:
+    questions = itertools.cycle([json.loads(line)["question"] for line in _QUESTIONS.read_text().splitlines()])
+    spent: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    renderings: list[Rendering] = []
+    with _collector() as url, _collection(models) as collection:
+        for start in track(range(_STARTS), "processes", console=Console(stderr=True)):
+            # Spans are sent when that is asked for, so that it falls on the variant that made them.
+            settings = {"RAG_TRACING__ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+            with _running(collection, model, **settings) as running:
+                _round(running, list(itertools.islice(questions, _WARM)))
+                for _ in range(start, rounds, _STARTS):
+                    for name, cost in _round(running, list(itertools.islice(questions, requests))).items():
+                        spent[name].append(cost)
+                renderings = renderings or [_render(running, name, accept) for name, accept in _FORMATS.items()]
+    return [_to_cost(name, spent[name], spent[_NONE]) for name in _VARIANTS], renderings
+
+
+@contextmanager
+def _collection(models: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as scratch:
+        data_dir = Path(scratch)
+        (data_dir / "models").symlink_to(models.absolute())
+        run = ingest("run", str(_DOCUMENTS), data_dir=data_dir)
+        if run.returncode != 0:
+            raise Unavailable(f"The sample could not be ingested: {run.stderr}")
+        yield data_dir
+
+
+@contextmanager
+def _running(collection: Path, model: str, **settings: str) -> Iterator[Service]:
+    with tempfile.TemporaryDirectory() as scratch:
+        data_dir = Path(shutil.copytree(collection, Path(scratch) / "data", symlinks=True))
+        generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": model, "RAG_GENERATOR__MODEL": "stand-in"}
+        with service(data_dir, program=_SWITCHED, RAG_WORKER="none", **generator, **settings) as running:
+            yield running
+
+
+def _round(running: Service, questions: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Seconds a request by variant, of the processor by the service and of the clock."""
+    cpu: dict[str, float] = defaultdict(float)
+    clock: dict[str, float] = defaultdict(float)
+    for number, question in enumerate(questions):
+        # Each variant goes first as often as the others.
+        for name in _rotated(list(_VARIANTS), number):
+            before, began = _switch(running, _VARIANTS[name]), time.perf_counter()
+            list(running.stream(question))
+            clock[name] += time.perf_counter() - began
+            cpu[name] += _switch(running, _VARIANTS[name]) - before
+    before, began = _switch(running, switched.TRACED), time.perf_counter()
+    cpu[_TRACED] += _switch(running, switched.SENT) - before
+    clock[_TRACED] += time.perf_counter() - began
+    return {name: (cpu[name] / len(questions), clock[name] / len(questions)) for name in _VARIANTS}
+
+
+def _switch(running: Service, variant: str) -> float:
+    """Seconds of the processor until now."""
+    return float(running.http.get(switched.PATH + variant).raise_for_status().text)
+
+
+def _rotated(names: list[str], by: int) -> list[str]:
+    by %= len(names)
+    return names[by:] + names[:by]
+
+
+def _to_cost(name: str, spent: Sequence[tuple[float, float]], bare: Sequence[tuple[float, float]]) -> Cost:
+    by_cpu, by_wall = (
+        sorted(theirs[which] / mine[which] for mine, theirs in zip(spent, bare, strict=True)) for which in (0, 1)
+    )
+    return Cost(
+        telemetry=name,
+        cpu_ms=statistics.mean(cpu for cpu, _ in spent) * 1000,
+        added_ms=compare([cpu * 1000 for cpu, _ in spent], [cpu * 1000 for cpu, _ in bare]),
+        by_cpu=(by_cpu[0], statistics.median(by_cpu), by_cpu[-1]),
+        by_wall=(by_wall[0], statistics.median(by_wall), by_wall[-1]),
+    )
+
+
+def _render(running: Service, name: str, accept: str) -> Rendering:
+    spent, size, before = [], 0, _switch(running, switched.TRACED)
+    for _ in range(_RENDERINGS):
+        began = time.perf_counter()
+        size = len(running.http.get("/metrics", headers={"Accept": accept}).content)
+        spent.append(time.perf_counter() - began)
+    cpu = (_switch(running, switched.TRACED) - before) / _RENDERINGS
+    return Rendering(format=name, size=size, cpu=cpu, p50=statistics.median(spent), longest=max(spent))
+
+
+@contextmanager
+def _collector() -> Iterator[str]:
+    """Takes everything and keeps nothing."""
+
+    class Sink(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Sink) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,1 @@
+"""The use case: question in, cited answer out."""

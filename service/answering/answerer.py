@@ -1,0 +1,185 @@
+"""What an answer is made of: embed the question, search, write from what was found, cite it."""
+
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+import structlog
+
+from rag.embedding.base import Embedder
+from rag.errors import BadResponse
+from rag.types import EVERYTHING, ChunkFilter, Scope
+from service.answering.drafts import Answer, Citation, Draft
+from service.drift.watching import DriftWatch
+from service.judging.base import Subject
+from service.judging.live import LiveJudge
+from service.metrics import ANSWERS_BY, TIME_TO_FIRST_TOKEN
+from service.prompting.base import PromptTemplate
+from service.retrieval.retriever import Retriever
+from service.settings import Mode
+from service.stopwatch import Stopwatch, counting_failure
+from service.writing.base import Piece, Writer, WritingInput
+
+log = structlog.get_logger()
+
+# How much the last answer counts in the estimate of how long the writer takes to its first text.
+_WEIGHT = 0.3
+NOT_IN_THE_DOCUMENTS = "The documents do not say anything about this."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """A question with everything that decides its answer."""
+
+    scope: Scope
+    question: str
+    limit: int
+    where: ChunkFilter = EVERYTHING
+    mode: Mode | None = None
+    """How to write the answer; None: the service's own way."""
+    prompt: PromptTemplate | None = None
+    """What the model is told where it writes the whole answer; None: the service's own version."""
+    arrived: float | None = None
+    """`perf_counter()` when the request came in, which is where the user's time to first token begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """First event: what was found. It comes when the first piece of the answer is there."""
+
+    citations: Sequence[Citation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+Event = Sources | Token | Answer
+"""`Sources`, then any number of `Token`, then the `Answer`."""
+
+
+class Answerer:
+    """The use case; it knows no HTTP, no database and no model by name."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        retriever: Retriever,
+        writers: Mapping[Mode, Writer],
+        default_mode: Mode,
+        live_judge: LiveJudge,
+        drift: DriftWatch,
+        *,
+        first_text_seconds: float,
+    ) -> None:
+        self._embedder = embedder
+        self._retriever = retriever
+        self._writers = writers
+        self._default_mode = default_mode
+        self._first_text_seconds = first_text_seconds
+        self._writing_seconds = dict.fromkeys(writers, 0.0)
+        self._live_judge = live_judge
+        self._drift = drift
+
+    async def search(self, inquiry: Inquiry, watch: Stopwatch) -> WritingInput:
+        """The first half of an answer: the passages it would be written from."""
+        return await self._search(inquiry, watch, until=watch.arrived + self._first_text_seconds)
+
+    async def _search(self, inquiry: Inquiry, watch: Stopwatch, *, until: float) -> WritingInput:
+        with counting_failure("embed"):
+            vector = await self._embedder.embed_query(inquiry.question)
+        watch.lap("embed")
+        with counting_failure("search"):
+            found = await self._retriever.retrieve(
+                inquiry.scope,
+                inquiry.question,
+                vector,
+                limit=inquiry.limit,
+                watch=watch,
+                where=inquiry.where,
+                until=until,
+            )
+        return WritingInput(
+            question=inquiry.question,
+            vector=vector,
+            hits=found.hits,
+            candidates=found.candidates,
+            reranking=found.reranking,
+            prompt=inquiry.prompt,
+        )
+
+    async def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
+        """Whatever fails before the first piece of text is there is raised before the first event."""
+        watch = Stopwatch(inquiry.arrived)
+        mode = inquiry.mode or self._default_mode
+        # What is found must leave the writer the time that it takes.
+        until = watch.arrived + self._first_text_seconds - self._writing_seconds[mode]
+        material = await self._search(inquiry, watch, until=until)
+        if self._retriever.is_relevant(material.question, material.hits):
+            if mode == "generate":  # Quotes are picked by sentence, and more sentences are more to mistake.
+                material = replace(material, hits=await self._retriever.expand(inquiry.scope, material.hits))
+            events = self._write(material, mode, watch)
+        else:
+            events = self._refuse(material, mode, watch)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _refuse(self, material: WritingInput, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
+        yield Sources(citations=[])
+        TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
+        yield Token(text=NOT_IN_THE_DOCUMENTS)
+        ANSWERS_BY["refused"].inc()
+        self._drift.observe(material.question, material.vector, material.hits, None, by_model=False)
+        yield Answer(
+            id=uuid.uuid4().hex,
+            text=NOT_IN_THE_DOCUMENTS,
+            refused=True,
+            citations=[],
+            usage=None,
+            timings=watch.timings(),
+            model="",
+            mode=mode,
+            material=material,
+        )
+
+    async def _write(self, material: WritingInput, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
+        writer = self._writers[mode]
+        draft = Draft(material)
+        began = watch.elapsed
+        async with aclosing(writer.write(material, watch)) as pieces:
+            with draft.counting_failure():
+                first = await _first_text(pieces, draft)
+            watch.lap("first_token")
+            self._learn(mode, watch.elapsed - began)
+            yield Sources(citations=draft.sources)
+            TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
+            yield Token(text=first)
+            with draft.counting_failure():
+                async for piece in pieces:
+                    draft.add(piece)
+                    if isinstance(piece, str):
+                        yield Token(text=piece)
+        watch.lap("generate")
+        answer = draft.to_answer(writer.model, mode, watch)
+        passages = [hit.chunk.text for hit in material.hits]
+        subject = Subject(question=material.question, passages=passages, answer=answer.text)
+        self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
+        self._drift.observe(material.question, material.vector, material.hits, answer.text, by_model=mode != "quote")
+        yield answer
+
+    def _learn(self, mode: Mode, seconds: float) -> None:
+        known = self._writing_seconds[mode] or seconds
+        self._writing_seconds[mode] = (1 - _WEIGHT) * known + _WEIGHT * seconds
+
+
+async def _first_text(pieces: AsyncIterator[Piece], draft: Draft) -> str:
+    async for piece in pieces:
+        draft.add(piece)
+        if isinstance(piece, str):
+            return piece
+    raise BadResponse("The model answered with nothing.")

@@ -1,0 +1,127 @@
+"""What an answer is, and how it grows."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import structlog
+
+from rag.errors import GroundworkError
+from rag.types import ScoredChunk
+from service.generation.base import Usage
+from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
+from service.prompting.base import PromptVersion
+from service.retrieval.reranking.budgeted import RerankExtent
+from service.settings import Mode
+from service.stopwatch import Stopwatch, counting_failure
+from service.writing.base import Asked, Cited, Piece, WritingInput
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A passage under the number that the answer's markers use."""
+
+    number: int
+    hit: ScoredChunk
+    quote: str | None = None
+    """The words of the passage that carry the answer, where they are known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The whole result."""
+
+    id: str
+    text: str
+    refused: bool
+    citations: Sequence[Citation]
+    usage: Usage | None
+    timings: dict[str, float]
+    model: str
+    mode: Mode
+    material: WritingInput
+    """What it was written from, or what was not enough to write from."""
+    asked: Asked | None = None
+    """What the model read; None: none was asked."""
+
+    @property
+    def prompt(self) -> PromptVersion | None:
+        """None: no model was asked."""
+        return self.asked.version if self.asked else None
+
+    @property
+    def reranking(self) -> RerankExtent | None:
+        """How far the reranker came in the time there was; None where there is none."""
+        return self.material.reranking
+
+
+class Draft:
+    """An answer as it grows."""
+
+    def __init__(self, material: WritingInput) -> None:
+        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
+        self._material = material
+        self._text: list[str] = []
+        self._quotes: dict[int, str | None] = {}
+        self._usage: Usage | None = None
+        self._asked: Asked | None = None
+
+    def add(self, piece: Piece) -> None:
+        match piece:
+            case str():
+                self._text.append(piece)
+            case Cited():
+                self._quotes.setdefault(piece.number, piece.quote)
+            case Usage():
+                self._usage = piece
+            case Asked():
+                self._asked = piece
+
+    @contextmanager
+    def counting_failure(self) -> Iterator[None]:
+        try:
+            with counting_failure("write"):
+                yield
+        except GroundworkError:
+            self._count("failed")
+            raise
+
+    def to_answer(self, model: str, mode: Mode, watch: Stopwatch) -> Answer:
+        if self._usage:
+            TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
+            TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
+        ANSWERS_BY[mode].inc()
+        citations = self._citations()
+        if citations:
+            CITED_ANSWERS_BY[mode].inc()
+        self._count("cited" if citations else "uncited")
+        answer_id = uuid.uuid4().hex
+        prompt = asdict(self._asked.version) if self._asked else None
+        log.info("question_answered", answer=answer_id, mode=mode, citations=len(citations), prompt=prompt)
+        return Answer(
+            id=answer_id,
+            text="".join(self._text).strip(),
+            refused=False,
+            citations=citations,
+            usage=self._usage,
+            timings=watch.timings(),
+            model=model,
+            mode=mode,
+            material=self._material,
+            asked=self._asked,
+        )
+
+    def _count(self, outcome: str) -> None:
+        if self._asked:
+            version = self._asked.version
+            PROMPT_ANSWERS.labels(version.name, version.version, outcome).inc()
+
+    def _citations(self) -> list[Citation]:
+        return [
+            Citation(number=source.number, hit=source.hit, quote=self._quotes[source.number])
+            for source in self.sources
+            if source.number in self._quotes
+        ]

@@ -1,0 +1,41 @@
+"""What routes ask for: the resources, and who is calling."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from rag.errors import Forbidden
+from rag.types import Scope
+from service.auth.keys import Caller
+from service.resources import Resources
+
+_bearer = HTTPBearer(auto_error=False, description="A key from `python -m service keys create`.")
+
+
+async def _resources(request: Request) -> Resources:
+    resources: Resources = request.state.resources
+    return resources
+
+
+ResourcesDep = Annotated[Resources, Depends(_resources)]
+
+
+async def _caller(
+    resources: ResourcesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    return resources.keys.authenticate(credentials.credentials if credentials else None)
+
+
+async def _reading_scope(caller: Annotated[Caller, Depends(_caller)]) -> Scope:
+    return caller.scope
+
+
+async def _writing_scope(caller: Annotated[Caller, Depends(_caller)]) -> Scope:
+    if caller.role != "writer":
+        raise Forbidden("This key may ask and list; uploading and deleting need one with the role writer.")
+    return caller.scope
+
+
+ReadingScope = Annotated[Scope, Depends(_reading_scope)]
+WritingScope = Annotated[Scope, Depends(_writing_scope)]

@@ -1,0 +1,138 @@
+"""Pure ASGI middleware: BaseHTTPMiddleware would cost 200 µs a request and break streaming."""
+
+import re
+import time
+import uuid
+from collections.abc import Iterable
+from contextlib import nullcontext
+from functools import cache
+
+import structlog
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rag.tracing.spans import exemplar
+from service.http.disconnect import CLIENT_GONE
+from service.metrics import INFLIGHT, OUTCOMES, REQUEST_DURATION, REQUESTS
+
+log = structlog.get_logger()
+
+_SAFE_REQUEST_ID = re.compile(r"[\w.-]{1,64}\Z")
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+_DOCUMENTS = "/v1/documents"
+_QUESTION_BYTES = 100_000
+_UNMATCHED = "unmatched"
+# A waiting room was full: the user got no answer, whoever sent too many.
+_OVERLOADED = 429
+# Who watches is no user, and must not find itself at work.
+_WATCHED_BY = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+def declare_routes(paths: Iterable[str]) -> None:
+    """Counters that start at 0, so that the first error is an increase and no series that appears."""
+    for path in [*paths, _UNMATCHED]:
+        _duration(path)
+        for outcome in OUTCOMES:
+            _requests(path, outcome)
+
+
+class RequestTelemetry:
+    """Gives each request an id and an arrival time, counts it, times it, and logs it without its content."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        arrived = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {}).update(arrived=arrived, request_id=request_id)
+        status = CLIENT_GONE  # Stays when the client leaves before the response begins.
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(_SECURITY_HEADERS)
+            await send(message)
+
+        inside = nullcontext() if scope["path"] in _WATCHED_BY else INFLIGHT.track_inprogress()
+        with structlog.contextvars.bound_contextvars(request_id=request_id), inside:
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                _record(scope, status, time.perf_counter() - arrived)
+
+
+class BodyLimit:
+    """Refuses a body that is too large as soon as that is known, by its declared length or while it arrives."""
+
+    def __init__(self, app: ASGIApp, *, document_bytes: int) -> None:
+        self._app = app
+        self._document_bytes = document_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._document_bytes if scope["path"].startswith(_DOCUMENTS) else _QUESTION_BYTES
+        declared = Headers(scope=scope).get("content-length", "")
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit or (declared.isdecimal() and int(declared) > limit):
+                # Raised where the body is read, inside the application, so that it becomes a problem like any other.
+                raise HTTPException(413, f"The body is larger than {limit:,} bytes.")
+            return message
+
+        await self._app(scope, receive_within_limit, send)
+
+
+def _record(scope: Scope, status: int, seconds: float) -> None:
+    # The route's template, not the path: document ids must not become label values.
+    route = getattr(scope.get("route"), "path", _UNMATCHED)
+    _requests(route, "error" if scope["state"].get("broken") else _outcome(status)).inc()
+    _duration(route).observe(seconds, exemplar())
+    if scope["path"] not in _WATCHED_BY:
+        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+@cache
+def _requests(route: str, outcome: str) -> Counter:
+    return REQUESTS.labels(route, outcome)
+
+
+@cache
+def _duration(route: str) -> Histogram:
+    return REQUEST_DURATION.labels(route)
+
+
+def _outcome(status: int) -> str:
+    match status:
+        case _ if status == CLIENT_GONE:
+            return "cancelled"
+        case _ if status >= 500 or status == _OVERLOADED:
+            return "error"
+        case _ if status >= 400:
+            return "refused"
+        case _:
+            return "ok"
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id where it is harmless, so that traces join; else a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _SAFE_REQUEST_ID.match(given) else uuid.uuid4().hex

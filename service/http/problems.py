@@ -1,0 +1,97 @@
+"""Errors as RFC 9457 problem details: the one place that knows which error is which status."""
+
+import http
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from rag import errors
+from service.http.disconnect import CLIENT_GONE, ClientGone
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: list[tuple[type[errors.GroundworkError], int]] = [
+    (errors.InvalidInput, 400),
+    (errors.Unauthorized, 401),
+    (errors.Forbidden, 403),
+    (errors.NotFound, 404),
+    (errors.BadResponse, 502),
+    # The others have room: a 5xx would have balancers take this process for broken, and send them what it refuses.
+    (errors.Overloaded, 429),
+    (errors.Unavailable, 503),
+]
+_RETRY_AFTER_SECONDS = "2"
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(errors.GroundworkError, _answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(ClientGone, _answer_nobody)
+    app.add_exception_handler(Exception, _answer_defect)
+
+
+def to_problem(error: errors.GroundworkError) -> dict[str, Any]:
+    """The body for an error, also as the `error` event of a stream that has begun."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    return _problem(status, str(error), retryable=error.retryable)
+
+
+def _problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
+    return {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail} | more
+
+
+def _respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _answer_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.GroundworkError)
+    problem = to_problem(error)
+    log.warning("request_failed", status=problem["status"], error=type(error).__name__)
+    match problem["status"]:
+        case 401:
+            return _respond(problem, {"WWW-Authenticate": "Bearer"})
+        case 429 | 503:
+            return _respond(problem, {"Retry-After": _RETRY_AFTER_SECONDS})
+        case _:
+            return _respond(problem)
+
+
+async def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = [{"field": _field_of(fault), "message": _said_of(fault)} for fault in error.errors()]
+    detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
+    return _respond(_problem(422, detail, retryable=False, errors=faults))
+
+
+async def _answer_http_exception(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _respond(_problem(error.status_code, error.detail, retryable=False), dict(error.headers or {}))
+
+
+async def _answer_nobody(_: Request, __: Exception) -> Response:
+    """For the metrics alone: nobody reads it."""
+    return Response(status_code=CLIENT_GONE)
+
+
+async def _answer_defect(_: Request, error: Exception) -> JSONResponse:
+    log.error("defect", exc_info=error)
+    return _respond(_problem(500, "Something went wrong here. The log has the request's id and the cause."))
+
+
+def _said_of(fault: dict[str, Any]) -> str:
+    message: str = fault["msg"]
+    return "There is no such field; /docs lists those there are" if fault["type"] == "extra_forbidden" else message
+
+
+def _field_of(fault: dict[str, Any]) -> str:
+    """The path within the request; a JSON error has only a position, which is no field."""
+    path = [str(part) for part in fault["loc"][1:] if isinstance(part, str) or fault["type"] != "json_invalid"]
+    return ".".join(path) or str(fault["loc"][0])

@@ -1,0 +1,1 @@
+"""Question to passages: search, selection, expansion and reranking."""

@@ -1,0 +1,37 @@
+"""Which questions are to be searched for by their words rather than by their meaning.
+
+An embedder has never seen an error code, a setting or a file name; BM25 finds it where it stands.
+"""
+
+import re
+from typing import Final
+
+BALANCED: Final = 0.4
+"""Selection on four public data sets (docs/adr/0017)."""
+WORDS_FIRST: Final = 0.8
+"""Selection on questions for identifiers in two projects' documentation (docs/adr/0018)."""
+
+_QUOTED: Final = re.compile(r"\"[^\"]{3,}\"|“[^”]{3,}”|`[^`]{2,}`")
+_IDENTIFIER: Final = re.compile(
+    r"""(?<![\w/.-])(?:
+      (?<!\S)--?[a-z][a-z0-9]*(?:-[a-z0-9]+)*      # an option of a command
+    | \w*[a-z0-9]_[\w_]*\w                         # snake_case
+    | [A-Z][A-Z0-9]*_[A-Z0-9_]+                    # A_CONSTANT
+    | [a-z]{2,}[A-Z][a-z]\w*                       # camelCase
+    | (?:[A-Z]+[a-z]{2,}){2,}                      # PascalCase
+    | [A-Z]{1,6}-?\d{4,}(?:-\d+)*                  # E1234, CVE-2024-1234
+    | 0x[0-9a-fA-F]+                               # a number in memory
+    | \d+\.\d+\.\d+(?:\.\d+)?                     # a version, an address
+    | https?://\S+
+    | [\w-]+(?:\.[\w-]+)*\.(?:py|js|ts|json|ya?ml|toml|md|rst|txt|html|css|sh|cfg|ini|env|conf|log|sql|csv|pdf|xml)\b
+    | /(?:[\w.-]+/)+[\w.-]* | (?:[A-Za-z_.][\w.-]*/){2,}[\w.-]*     # a path
+    | [A-Za-z_]\w*(?:\.[A-Za-z_]\w+)+(?:\(\))?     # module.function
+    | \w+\(\)                                      # a function
+    )(?![\w/])""",
+    re.VERBOSE,
+)
+
+
+def words_share_of(question: str) -> float:
+    """What BM25 counts for this question: more where it names a thing by the letters it is written with."""
+    return WORDS_FIRST if _QUOTED.search(question) or _IDENTIFIER.search(question) else BALANCED

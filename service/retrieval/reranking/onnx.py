@@ -1,0 +1,51 @@
+"""A cross-encoder's ONNX form on ONNX Runtime: the form for processors. Most of those on the hub carry one."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from rag.embedding.tokenizer import load_tokenizer
+from service.retrieval.reranking.local import Score
+
+# A tokenizer may claim a length that no model has.
+_MOST_TOKENS = 512
+
+
+def find_onnx(directory: Path) -> Path | None:
+    """The ONNX form in a model's directory, where it has one."""
+    places = (directory / "onnx" / "model.onnx", directory / "model.onnx")
+    return next((place for place in places if place.is_file()), None)
+
+
+def load_onnx(model: Path, directory: Path, *, threads: int) -> Score:
+    """Loads the form; its tokenizer lies in `directory`."""
+    tokenizer = load_tokenizer(directory)
+    tokenizer.enable_truncation(_read_max_tokens(directory))
+    tokenizer.enable_padding()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # Models of the RoBERTa family take no token types.
+    wanted = {node.name for node in session.get_inputs()}
+
+    def score(pairs: Sequence[tuple[str, str]]) -> list[float]:
+        encodings = tokenizer.encode_batch(list(pairs))
+        inputs = {
+            "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),
+            "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),
+            "token_type_ids": np.array([encoding.type_ids for encoding in encodings], dtype=np.int64),
+        }
+        [logits] = session.run(None, {name: value for name, value in inputs.items() if name in wanted})
+        scores: list[float] = logits[:, 0].tolist()
+        return scores
+
+    return score
+
+
+def _read_max_tokens(directory: Path) -> int:
+    config = json.loads((directory / "tokenizer_config.json").read_text())
+    return min(int(config.get("model_max_length", _MOST_TOKENS)), _MOST_TOKENS)

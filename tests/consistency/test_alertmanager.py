@@ -1,0 +1,138 @@
+"""Who is called, and what is kept quiet about because something else explains it: asked of Alertmanager itself."""
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import yaml
+
+from tests.support.expressions import DASHBOARDS
+from tests.support.manifests import K8S
+from tests.support.redis_server import free_port
+
+CONFIG = DASHBOARDS / "alertmanager.yml"
+ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+AMTOOL = shutil.which("amtool")
+STAGING = yaml.safe_load((K8S / "overlays" / "staging" / "kustomization.yaml").read_text())["namespace"]
+_SECONDS = 120
+_SERVICE, _WORKER = "groundwork-service", "groundwork-worker"
+
+needs_amtool = pytest.mark.skipif(AMTOOL is None, reason="amtool is missing: apt-get install prometheus-alertmanager")
+needs_alertmanager = pytest.mark.skipif(
+    ALERTMANAGER is None, reason="Alertmanager is missing: apt-get install prometheus-alertmanager"
+)
+
+
+@needs_amtool
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (["severity=page"], "pager"),
+        (["severity=ticket"], "tickets"),
+        (["severity=page", "namespace=groundwork"], "pager"),
+        (["severity=page", f"namespace={STAGING}"], "tickets"),
+    ],
+)
+def test_who_is_called_is_decided_by_the_severity_and_staging_wakes_nobody(labels, receiver):
+    subprocess.run([str(AMTOOL), "check-config", str(CONFIG)], capture_output=True, check=True)
+    asked = [str(AMTOOL), "config", "routes", "test", f"--config.file={CONFIG}", *labels]
+    routed = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"\w+", routed) == [receiver]
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory) -> Iterator[httpx.Client]:
+    """With the shipped routes and silences; nobody listens where its receivers are."""
+    folder, port = tmp_path_factory.mktemp("alertmanager"), free_port()
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                str(ALERTMANAGER),
+                f"--config.file={CONFIG}",
+                f"--storage.path={folder}",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--cluster.listen-address=",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+            _wait_until_ready(http, process)
+            yield http
+    finally:
+        process.terminate()
+        process.wait(_SECONDS)
+
+
+def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if http.get("/-/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("Alertmanager does not start.")
+
+
+@needs_alertmanager
+@pytest.mark.parametrize(
+    ("firing", "quiet"),
+    [
+        pytest.param(
+            {
+                "ServiceDown": _SERVICE,
+                "ReplicaDown": _SERVICE,
+                "LanguageModelDown": _SERVICE,
+                "AvailabilityBudgetBurning": _SERVICE,
+                "QueueStalled": _WORKER,
+            },
+            {"ReplicaDown", "LanguageModelDown", "AvailabilityBudgetBurning"},
+            id="no service explains all of the service",
+        ),
+        pytest.param(
+            {
+                "ReplicaDown": _SERVICE,
+                "LanguageModelDown": _SERVICE,
+                "SearchFailing": _SERVICE,
+                "GateRefusing": _SERVICE,
+            },
+            set(),
+            id="one replica explains nothing",
+        ),
+        pytest.param(
+            {"WorkerDown": _WORKER, "ReplicaDown": _WORKER, "QueueStalled": _WORKER, "DeadLetters": _WORKER},
+            {"ReplicaDown", "QueueStalled"},
+            id="no worker explains what waits",
+        ),
+        pytest.param(
+            {"SearchFailing": _SERVICE, "AvailabilityBudgetBurning": _SERVICE, "GroundednessBudgetBurning": _SERVICE},
+            {"AvailabilityBudgetBurning"},
+            id="a cause explains the budget that it burns",
+        ),
+    ],
+)
+def test_what_is_explained_is_kept_quiet_about_in_its_own_namespace_alone(alertmanager, request, firing, quiet):
+    # One server for all cases: each is an environment of its own, beside those of the others.
+    namespace = request.node.callspec.id
+    sent = [
+        {"labels": {"alertname": alert, "job": job, "namespace": namespace, "severity": "page"}}
+        for alert, job in firing.items()
+    ]
+    alertmanager.post("/api/v2/alerts", json=sent).raise_for_status()
+    expected = {alert: "suppressed" if alert in quiet else "active" for alert in firing}
+    deadline = time.monotonic() + _SECONDS
+    while (found := _states(alertmanager, namespace)) != expected and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert found == expected
+
+
+def _states(alertmanager: httpx.Client, namespace: str) -> dict[str, str]:
+    found = alertmanager.get("/api/v2/alerts", params={"filter": f'namespace="{namespace}"'}).json()
+    return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in found}

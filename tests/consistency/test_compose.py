@@ -1,0 +1,197 @@
+"""What the image, compose.yaml and .env.example are told is what the programs know."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import ingest.settings
+import service.settings
+from ingest.settings import ParsingSettings
+from rag.settings import KernelSettings, read_settings
+from tests.support.settings import table
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+PARTS = sorted(set(SERVICES) - {"service", "ingest"})
+PROGRAMS: dict[str, type[KernelSettings]] = {"service": service.settings.Settings, "ingest": ingest.settings.Settings}
+REQUIREMENTS = ROOT / "deploy" / "image"
+_PIN = re.compile(r"^([a-z0-9.-]+)==([^\s;+]+)", re.MULTILINE)
+
+
+def stage(name: str) -> str:
+    """A stage of the Dockerfile and those that it is built on."""
+    base, text = re.search(rf"^FROM (\S+) AS {name}$(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL).groups()
+    return text if ":" in base else stage(base) + text
+
+
+def pins(path: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for package, version in _PIN.findall(path.read_text()):
+        found.setdefault(package, set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", ".env.example"])
+def test_every_variable_is_a_setting(name):
+    known = set(re.findall(r"`(RAG_\w+)`", table()))
+    named = set(re.findall(r"RAG_[A-Z0-9_]+", (ROOT / name).read_text()))
+    assert len(named) > 3
+    assert named <= known
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_accepts_what_image_and_compose_tell_it(program, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # where no .env of a developer lies
+    for name, value in re.findall(r"(RAG_\w+)=(\S+)", stage(program)):
+        monkeypatch.setenv(name, value)
+    for name, value in SERVICES[program]["environment"].items():
+        monkeypatch.setenv(name, value)
+    read = read_settings(PROGRAMS[program])
+    assert (read.store.kind, read.inbox.kind) == ("server", "redis")
+    host, port = re.match(r"\w+://(\w+):(\d+)", str(read.store.url)).groups()
+    assert host in SERVICES
+    # The port that its health is asked on is the port that it listens on.
+    assert f"/127.0.0.1/{port} " in str(SERVICES[host]["healthcheck"]["test"])
+    assert re.match(r"redis://(\w+):6379/", str(read.inbox.url))[1] in SERVICES
+
+
+@pytest.mark.parametrize(
+    ("target", "port", "address"),
+    [("service", "port", "host"), ("service-light", "port", "host"), ("ingest", "worker_port", "worker_host")],
+)
+def test_an_image_listens_where_it_says_and_asks_there_for_its_health(target, port, address):
+    program = PROGRAMS[target.removesuffix("-light")]
+    number = program.model_fields[port].default
+    assert f"EXPOSE {number}\n" in stage(target)
+    assert f"http://127.0.0.1:{number}/livez'" in stage(target)
+    assert f"RAG_{address.upper()}=0.0.0.0" in stage(target)
+
+
+def test_what_the_image_copies_is_there_and_let_through():
+    let_through = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert [name for name in let_through if not (ROOT / name).exists()] == []
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    for path in " ".join(copied).replace("${TORCH}", "cuda").split():
+        assert (ROOT / path).exists(), path
+        assert any(path == name or path.startswith(f"{name}/") for name in let_through), path
+
+
+def test_what_compose_mounts_is_there():
+    mounted = re.findall(r"^ +- (\./[^:]+):", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
+    assert len(mounted) > 4
+    assert [path for path in mounted if not (ROOT / path).exists()] == []
+    targets = {name: [it.split(":") for it in SERVICES[name]["volumes"]] for name in SERVICES}
+    named = {it[0] for mounts in targets.values() for it in mounts if not it[0].startswith(".")}
+    assert named == set(COMPOSE["volumes"])
+
+
+def test_grafana_finds_its_dashboards_and_its_prometheus():
+    grafana = ROOT / "dashboards" / "grafana"
+    mounts = dict(it.split(":")[:2] for it in SERVICES["grafana"]["volumes"])
+    [provider] = yaml.safe_load((grafana / "provisioning/dashboards/groundwork.yml").read_text())["providers"]
+    assert mounts["./dashboards/grafana"] == provider["options"]["path"]
+    [source] = yaml.safe_load((grafana / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    assert source["url"].strip("${}") in SERVICES["grafana"]["environment"]
+
+
+def test_prometheus_is_configured_as_on_one_machine_but_for_its_targets():
+    def without_targets(name: str) -> dict[str, Any]:
+        config: dict[str, Any] = yaml.safe_load((ROOT / "dashboards" / name).read_text())
+        del config["alerting"]["alertmanagers"][0]["static_configs"]
+        for job in config["scrape_configs"]:
+            job.pop("static_configs", None)
+            job.pop("dns_sd_configs", None)
+        return config
+
+    assert without_targets("prometheus.compose.yml") == without_targets("prometheus.yml")
+    config = yaml.safe_load((ROOT / "dashboards" / "prometheus.compose.yml").read_text())
+    found = {(*it["names"], it["port"]) for job in config["scrape_configs"] for it in job["dns_sd_configs"]}
+    ports = {
+        (name, int(SERVICES[name]["environment"][variable]))
+        for name, variable in (("service", "RAG_PORT"), ("ingest", "RAG_WORKER_PORT"))
+    }
+    assert found == ports
+
+
+def test_alertmanager_is_configured_as_on_one_machine_but_for_its_receivers():
+    by_hand, compose = (
+        (ROOT / "dashboards" / name).read_text() for name in ("alertmanager.yml", "alertmanager.compose.yml")
+    )
+    # 127.0.0.1 would be Alertmanager's own container.
+    moved = by_hand.replace("//127.0.0.1:", "//host.docker.internal:")
+    assert yaml.safe_load(compose) == yaml.safe_load(moved) != yaml.safe_load(by_hand)
+    assert "host.docker.internal:host-gateway" in SERVICES["alertmanager"]["extra_hosts"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_has_a_limit_of_memory_and_starts_again(name):
+    assert SERVICES[name]["deploy"]["resources"]["limits"]["memory"]
+    assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_image_of_others_is_pinned_to_a_version(name):
+    assert re.search(r":v?(version-)?\d+\.\d+", SERVICES[name]["image"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_whatever_is_waited_for_can_say_that_it_is_healthy(name):
+    for part, wait in SERVICES[name].get("depends_on", {}).items():
+        assert wait["condition"] == "service_healthy"
+        assert "healthcheck" in SERVICES[part]
+
+
+def test_nothing_is_reachable_from_other_machines():
+    ports = [port for it in SERVICES.values() for port in it.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_worker_has_the_memory_of_its_parsers_and_of_itself():
+    parsing = ParsingSettings()
+    limit = int(SERVICES["ingest"]["deploy"]["resources"]["limits"]["memory"].removesuffix("G")) * 1024
+    measured = int(re.search(r"memory of the worker: peak, idle \| (\d+) MiB", (ROOT / "README.md").read_text())[1])
+    assert limit >= parsing.processes * parsing.memory_mib + measured
+
+
+def test_a_container_is_given_the_time_to_drain():
+    graces = {name: int(SERVICES[name]["stop_grace_period"].removesuffix("s")) for name in PROGRAMS}
+    defaults = service.settings.Settings.model_fields
+    assert graces["service"] > defaults["drain_delay_seconds"].default + defaults["drain_seconds"].default
+    assert graces["ingest"] > ingest.settings.Settings.model_fields["worker_drain_seconds"].default
+
+
+def test_phoenix_is_the_one_that_its_test_runs_against():
+    version = re.search(r"arize-phoenix==(\S+)", (ROOT / "Makefile").read_text())[1]
+    assert f"version-{version}-" in SERVICES["phoenix"]["image"]
+
+
+def test_the_images_packages_are_those_of_the_constraints():
+    known = pins(ROOT / "constraints.txt")
+    for name in ("service", "torch", "torch-cpu"):
+        for package, versions in pins(REQUIREMENTS / f"{name}.txt").items():
+            assert versions <= known[package], f"{package} in {name}.txt: make image-requirements"
+    assert pins(REQUIREMENTS / "torch-cuda.txt")["torch"] == known["torch"]
+
+
+def test_the_image_has_every_package_that_the_programs_ask_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    asked = {"service": project["project"]["dependencies"], "torch": groups["torch"], "weights": groups["weights"]}
+    there = {name: pins(REQUIREMENTS / f"{name}.txt").keys() for name in asked}
+    there["torch"] |= pins(REQUIREMENTS / "torch-cpu.txt").keys()
+    for name, packages in asked.items():
+        names = {re.match(r"[\w.-]+", package)[0].lower() for package in packages}
+        assert names <= set(there[name]), "make image-requirements"
+
+
+@pytest.mark.parametrize("path", sorted(REQUIREMENTS.glob("*.txt")), ids=lambda path: path.name)
+def test_every_package_of_the_image_is_known_by_its_hash(path):
+    text = path.read_text()
+    assert len(re.findall(r"^[a-z0-9.-]+==\S+.*\\\n    --hash=sha256:", text, re.MULTILINE)) == len(_PIN.findall(text))

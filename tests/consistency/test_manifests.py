@@ -1,0 +1,403 @@
+"""What a cluster is told is what the programs know: variables, ports, paths, metrics, memory and times."""
+
+import os
+import re
+import subprocess
+
+import pytest
+import yaml
+
+import ingest.settings
+import ingest.worker.worker
+import service.settings
+from rag.settings import KernelSettings, RedisInboxSettings, read_settings
+from service.http.routes import operations
+from tests.support.expressions import Expression, emitted, labels_of
+from tests.support.manifests import (
+    K8S,
+    KUBECTL,
+    OVERLAYS,
+    ROOT,
+    Workload,
+    mebibytes,
+    named,
+    needs_kubectl,
+    overlay,
+    queries,
+    selected,
+    settings,
+    workloads,
+)
+from tests.support.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.settings import table
+
+pytestmark = needs_kubectl
+
+MEASURED = (ROOT / "docs" / "measured.md").read_text()
+_PROGRAMS = {"groundwork-service": service.settings.Settings, "groundwork-worker": ingest.settings.Settings}
+# The slowest model that the time to drain must suffice for, in tokens a second.
+_SLOWEST_MODEL = 5
+_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "projected", "secret", "csi", "persistentVolumeClaim", "ephemeral"}
+_HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
+# Pods of other namespaces and of charts: what a selector may name that no overlay has.
+_ELSEWHERE = {"prometheus", "kube-dns", "keda-operator", "qdrant"}
+_RENDERED = OVERLAYS if KUBECTL else []
+_PODS = [pytest.param(it, id=f"{name}: {it}") for name in _RENDERED for it in workloads(overlay(name))]
+
+every_overlay = pytest.mark.parametrize("name", OVERLAYS)
+# Those with operators: what scales, judges and watches.
+in_a_cluster = pytest.mark.parametrize("name", [it for it in OVERLAYS if it != "dev"])
+every_pod = pytest.mark.parametrize("workload", _PODS)
+
+
+def known() -> set[str]:
+    return set(re.findall(r"`(RAG_\w+)`", table()))
+
+
+def worded(pattern: str, text: str) -> list[str]:
+    found = re.findall(pattern, text)
+    assert found, f"{pattern} is not there any more."
+    return found
+
+
+def test_every_variable_that_is_written_below_deploy_is_a_setting():
+    texts = {path: path.read_text() for path in K8S.rglob("*") if path.is_file()}
+    named_there = {(name, path.name) for path, text in texts.items() for name in re.findall(r"RAG_[A-Z0-9_]+", text)}
+    assert len(named_there) > 15
+    assert {(name, file) for name, file in named_there if name not in known()} == set()
+
+
+@every_overlay
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_a_program_accepts_the_settings_and_secrets_that_it_would_get(name, program, monkeypatch):
+    secrets = named(overlay(name), "ExternalSecret").get("groundwork-credentials", {"spec": {"data": []}})
+    for secret in secrets["spec"]["data"]:
+        monkeypatch.setenv(secret["secretKey"], "secret")
+    for variable, value in settings(overlay(name)).items():
+        monkeypatch.setenv(variable, value)
+    assert read_settings(_PROGRAMS[program]).store.kind == "server"
+
+
+def test_every_component_is_used():
+    written = "".join(path.read_text() for path in K8S.rglob("kustomization.yaml"))
+    assert {path.name for path in (K8S / "components").iterdir() if f"/{path.name}" not in written} == set()
+
+
+@every_overlay
+def test_the_programs_listen_on_the_ports_that_the_manifests_name(name):
+    values = settings(overlay(name))
+    ports = {it.name: it.ports for it in workloads(overlay(name))}
+    assert ports["groundwork-service"] == {"http": int(values["RAG_PORT"])}
+    assert ports["groundwork-worker"] == {"metrics": int(values["RAG_WORKER_PORT"])}
+    assert values["RAG_HOST"] == values["RAG_WORKER_HOST"] == "0.0.0.0"
+
+
+@every_pod
+def test_every_probe_asks_a_port_of_its_pod_and_a_path_of_its_program(workload):
+    probes = [it[kind] for it in workload.containers for kind in _probes(it)]
+    paths = {
+        "groundwork-service": {route.path for route in operations.router.routes},
+        "groundwork-worker": set(worded(r'add_get\("([^"]+)"', (ROOT / "ingest" / "probes.py").read_text())),
+    }
+    for probe in probes:
+        for check in ("httpGet", "tcpSocket"):
+            assert "host" not in probe.get(check, {})
+            assert probe.get(check, {}).get("port", next(iter(workload.ports))) in workload.ports
+        if workload.name in paths:
+            assert probe["httpGet"]["path"] in paths[workload.name]
+
+
+def _probes(container):
+    return [kind for kind in ("startupProbe", "readinessProbe", "livenessProbe") if kind in container]
+
+
+@every_pod
+def test_whatever_goes_on_running_has_three_probes_and_liveness_asks_no_dependency(workload):
+    if workload.kind not in {"Deployment", "StatefulSet"}:
+        return
+    for container in workload.pod["containers"]:
+        assert len(_probes(container)) == 3
+        assert container["livenessProbe"].get("httpGet", {}).get("path") not in {"/readyz"}
+
+
+@every_overlay
+def test_every_selector_takes_something_and_every_port_is_one_of_its_pods(name):
+    objects = overlay(name)
+    pods = list(workloads(objects))
+    for it in named(objects, "Service").values():
+        taken = [pod for pod in pods if selected({"matchLabels": it["spec"]["selector"]}, pod.labels)]
+        assert taken, it["metadata"]["name"]
+        assert {port["targetPort"] for port in it["spec"]["ports"]} <= set(taken[0].ports)
+    for kind in ("PodDisruptionBudget", "NetworkPolicy"):
+        for it in named(objects, kind).values():
+            selector = it["spec"].get("selector", it["spec"].get("podSelector"))
+            assert any(selected(selector, pod.labels) for pod in pods) or _elsewhere(selector), it["metadata"]["name"]
+
+
+@every_overlay
+def test_a_budget_for_disruptions_counts_no_pod_of_a_job(name):
+    """Which has no scale, so that the budget would allow none, and no node could be emptied."""
+    objects = overlay(name)
+    jobs = [pod for pod in workloads(objects) if pod.kind not in {"Deployment", "StatefulSet"}]
+    for it in named(objects, "PodDisruptionBudget").values():
+        assert [str(pod) for pod in jobs if selected(it["spec"]["selector"], pod.labels)] == []
+
+
+def _elsewhere(selector) -> bool:
+    return set(selector.get("matchLabels", {}).values()) & _ELSEWHERE != set()
+
+
+@every_overlay
+def test_nothing_is_let_through_that_no_policy_names(name):
+    policies = named(overlay(name), "NetworkPolicy")
+    closed = policies.pop("default-deny")["spec"]
+    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for policy in policies.values():
+        rules = [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]
+        assert rules
+        for rule in rules:
+            assert rule["ports"], policy["metadata"]["name"]
+            assert rule.get("from") or rule.get("to"), policy["metadata"]["name"]
+
+
+@every_overlay
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_every_server_that_the_settings_name_may_be_called_by_who_calls_it_and_lets_them_in(name, program, monkeypatch):
+    objects = overlay(name)
+    for variable, value in settings(objects).items():
+        monkeypatch.setenv(variable, value)
+    caller = {"app.kubernetes.io/name": program}
+    for host, port in _servers(read_settings(_PROGRAMS[program])):
+        target = {"app.kubernetes.io/name": host}
+        assert _allowed(objects, "egress", caller, target, port), f"{program} may not call {host}:{port}"
+        assert _allowed(objects, "ingress", target, caller, port), f"{host} does not let {program} in"
+
+
+def _servers(values: KernelSettings) -> set[tuple[str, int]]:
+    """Host and port of every server in this namespace that a program calls."""
+    urls = [values.store.url, values.inbox.url, getattr(values.embedder, "url", None)]
+    urls += [getattr(getattr(values, "generator", None), "url", None)]
+    inside = {(url.host, url.port) for url in urls if url is not None and "." not in url.host}
+    return inside | {(values.store.url.host, values.store.grpc_port)}
+
+
+def _allowed(objects, direction, pod, peer, port) -> bool:
+    rules = [
+        rule
+        for policy in named(objects, "NetworkPolicy").values()
+        if selected(policy["spec"]["podSelector"], pod)
+        for rule in policy["spec"].get(direction, [])
+    ]
+    side = "to" if direction == "egress" else "from"
+    return any(
+        port in {it["port"] for it in rule["ports"]}
+        and any(selected(it["podSelector"], peer) for it in rule[side] if set(it) == {"podSelector"})
+        for rule in rules
+    )
+
+
+@every_pod
+def test_every_pod_passes_the_restricted_standard_and_what_is_beyond_it(workload):
+    pod = workload.pod
+    assert _HOST_FIELDS & set(pod) == set()
+    context = pod["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert context["runAsUser"] > 0
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    for volume in pod.get("volumes", []):
+        assert set(volume) - {"name"} <= _VOLUMES
+    for container in workload.containers:
+        own = container["securityContext"]
+        assert own["allowPrivilegeEscalation"] is False
+        assert own["capabilities"] == {"drop": ["ALL"]}
+        assert own["readOnlyRootFilesystem"] is True
+        assert not own.get("privileged")
+        assert not [port for port in container.get("ports", []) if "hostPort" in port]
+    assert pod["automountServiceAccountToken"] is False
+    if workload.name in _PROGRAMS:
+        assert context["runAsUser"] == 10001
+
+
+@every_overlay
+def test_the_namespace_enforces_the_restricted_standard_and_no_account_has_a_token(name):
+    (namespace,) = named(overlay(name), "Namespace").values()
+    labels = namespace["metadata"]["labels"]
+    for mode in ("enforce", "audit", "warn"):
+        assert labels[f"pod-security.kubernetes.io/{mode}"] == "restricted"
+    accounts = named(overlay(name), "ServiceAccount")
+    assert {it for it, account in accounts.items() if account.get("automountServiceAccountToken") is not False} == set()
+    assert {it.pod["serviceAccountName"] for it in workloads(overlay(name))} <= set(accounts)
+
+
+@every_pod
+def test_every_container_says_what_it_needs_and_what_it_may_have(workload):
+    for container in workload.containers:
+        resources = container["resources"]
+        assert set(resources["requests"]) >= {"cpu", "memory"}
+        assert set(resources["limits"]) >= {"cpu", "memory"}
+        assert mebibytes(resources["requests"]["memory"]) <= mebibytes(resources["limits"]["memory"])
+
+
+@every_overlay
+def test_memory_limits_cover_what_was_measured(name):
+    limits = {it.name: _limit(it) for it in workloads(overlay(name)) if it.name in _PROGRAMS}
+    parsing = ingest.settings.ParsingSettings()
+    assert limits["groundwork-service"] >= _peak("the service")
+    assert limits["groundwork-worker"] >= _peak("its worker") + parsing.processes * parsing.memory_mib
+
+
+def _limit(workload: Workload) -> int:
+    return mebibytes(workload.containers[0]["resources"]["limits"]["memory"])
+
+
+def _peak(of: str) -> int:
+    (row,) = worded(rf"(?m)^\| peak memory of {of}.*$", MEASURED)
+    *runs, _target = worded(r"([\d,]+) MiB", row)
+    in_image = worded(r"In the images .* at most (\d+) MiB for the service and (\d+) MiB for the worker", MEASURED)[0]
+    return max(*(int(run.replace(",", "")) for run in runs), int(in_image[of == "its worker"]))
+
+
+@every_overlay
+def test_a_pod_is_given_longer_than_its_longest_stream(name, monkeypatch):
+    objects = overlay(name)
+    for variable, value in settings(objects).items():
+        monkeypatch.setenv(variable, value)
+    values = read_settings(service.settings.Settings)
+    (pod,) = [it for it in workloads(objects) if it.name == "groundwork-service"]
+    (container,) = pod.pod["containers"]
+    waits = container["lifecycle"]["preStop"]["sleep"]["seconds"] + getattr(values, "drain_delay_seconds", 0)
+    longest_stream = values.http.read + values.answering.max_tokens / _SLOWEST_MODEL
+    assert values.drain_seconds >= longest_stream
+    assert pod.pod["terminationGracePeriodSeconds"] > waits + values.drain_seconds
+
+
+@every_overlay
+def test_a_worker_is_given_longer_than_it_takes_to_give_its_work_back(name):
+    (pod,) = [it for it in workloads(overlay(name)) if it.name == "groundwork-worker"]
+    given_back = ingest.settings.Settings().worker_drain_seconds + ingest.worker.worker._SETTLE_SECONDS
+    assert pod.pod["terminationGracePeriodSeconds"] > given_back
+
+
+@every_pod
+def test_every_image_has_a_version(workload):
+    for container in workload.containers:
+        _, separator, version = container["image"].rpartition("/")[2].partition(":")
+        assert separator or "@sha256:" in container["image"]
+        assert version != "latest"
+
+
+@in_a_cluster
+def test_whatever_scales_or_judges_reads_only_what_the_programs_emit(name):
+    asked = [Expression(place=who, text=query) for who, query in queries(overlay(name))]
+    assert {it.place for it in asked} == {"groundwork-service", "error-ratio", "first-token-p95", "groundedness"}
+    # The operator adds the first, and `podTargetLabels` the second.
+    added = {"job", "instance", "namespace", "rollouts_pod_template_hash"}
+    for it in asked:
+        assert it.metrics, it.place
+        assert it.metrics <= emitted()
+        assert it.labels <= added.union(*map(labels_of, it.metrics))
+
+
+@in_a_cluster
+@needs_promtool
+def test_whatever_scales_or_judges_is_promql(name, tmp_path):
+    rules = [{"record": f"query:{number}", "expr": query} for number, (_, query) in enumerate(queries(overlay(name)))]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    done = subprocess.run(
+        [str(PROMTOOL), "check", "rules", str(tmp_path / "rules.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@in_a_cluster
+def test_what_scales_looks_into_its_own_namespace_and_does_not_take_silence_for_nought(name):
+    objects = overlay(name)
+    (namespace,) = named(objects, "Namespace")
+    scaled = named(objects, "ScaledObject")
+    (service_trigger,) = scaled["groundwork-service"]["spec"]["triggers"]
+    assert f'namespace="{namespace}"' in service_trigger["metadata"]["query"]
+    assert service_trigger["metadata"]["ignoreNullValues"] == "false"
+    (worker_trigger,) = scaled["groundwork-worker"]["spec"]["triggers"]
+    inbox = RedisInboxSettings(kind="redis", url=settings(objects)["RAG_INBOX__URL"])
+    assert worker_trigger["metadata"]["address"] == f"{inbox.url.host}.{namespace}.svc:{inbox.url.port}"
+    assert worker_trigger["metadata"]["stream"] == f"{{{inbox.prefix}}}:inbox"
+    assert f"'{worker_trigger['metadata']['consumerGroup']}'" in (ROOT / "rag/inbox/redis/queue.lua").read_text()
+    for it in scaled.values():
+        target = it["spec"]["scaleTargetRef"]
+        assert target["name"] in named(objects, target["kind"])
+
+
+@in_a_cluster
+def test_prometheus_finds_each_program_once_under_the_name_that_the_rules_know(name):
+    objects = overlay(name)
+    for job, monitor in named(objects, "ServiceMonitor").items():
+        chosen = [
+            it
+            for it in named(objects, "Service").values()
+            if selected(monitor["spec"]["selector"], it["metadata"]["labels"])
+        ]
+        assert [it["metadata"]["labels"][monitor["spec"]["jobLabel"]] for it in chosen] == [job]
+        (endpoint,) = monitor["spec"]["endpoints"]
+        assert endpoint["port"] in {port["name"] for port in chosen[0]["spec"]["ports"]}
+
+
+@in_a_cluster
+def test_the_gateway_lets_a_stream_live_and_shows_no_metrics(name):
+    (route,) = named(overlay(name), "HTTPRoute").values()
+    for rule in route["spec"]["rules"]:
+        assert int(rule["timeouts"]["request"].removesuffix("s")) > int(settings(overlay(name))["RAG_DRAIN_SECONDS"])
+        open_to_all = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
+        assert open_to_all == {("PathPrefix", "/v1"), ("PathPrefix", "/page"), ("Exact", "/")}
+
+
+def test_the_chart_of_qdrant_is_given_what_the_namespace_demands_and_keeps_two_copies():
+    values = yaml.safe_load((K8S / "components" / "qdrant-cluster" / "values.yaml").read_text())
+    context = values["containerSecurityContext"]
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert values["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert values["image"]["useUnprivilegedImage"] is True
+    assert values["updateVolumeFsOwnership"] is False
+    collection = values["config"]["storage"]["collection"]
+    assert values["replicaCount"] >= 3
+    assert collection["replication_factor"] == collection["write_consistency_factor"] == 2
+    assert collection["shard_number"] % values["replicaCount"] == 0
+    # The chart would look the Secret up while it is rendered, and find none.
+    assert "apiKey" not in values
+    keys = {it["name"]: it["valueFrom"]["secretKeyRef"]["key"] for it in values["env"] if "valueFrom" in it}
+    assert keys["QDRANT__SERVICE__API_KEY"] in known()
+
+
+def test_every_environment_keeps_its_snapshots_in_a_bucket_of_its_own():
+    buckets = []
+    for name in ("staging", "prod"):
+        values = yaml.safe_load((K8S / "overlays" / name / "qdrant.yaml").read_text())
+        buckets.append(values["config"]["storage"]["snapshots_config"]["s3_config"]["bucket"])
+        chart = next(yaml.safe_load_all((K8S / "argocd" / f"{name}.yaml").read_text()))
+        files = chart["spec"]["sources"][0]["helm"]["valueFiles"]
+        assert files[-1] == f"$values/deploy/k8s/overlays/{name}/qdrant.yaml"
+        assert all((ROOT / file.removeprefix("$values/")).exists() for file in files)
+    assert len(set(buckets)) == 2
+
+
+def test_the_page_on_kubernetes_names_files_objects_and_commands_that_exist():
+    page = (K8S / "README.md").read_text()
+    for link in re.findall(r"\]\(([^)#:]+)\)", page):
+        assert (K8S / link).exists(), link
+    for path in re.findall(r"`((?:components|argocd|overlays|base)/[\w./-]*)`", page):
+        assert (K8S / path).exists(), path
+    objects = [it for name in _RENDERED for it in overlay(name)]
+    for kind, prefix in (("CronJob", "cronjob/"), ("Deployment", "deployment/")):
+        found = set(re.findall(rf"{prefix}([\w-]+)", page))
+        assert found
+        assert found <= {it["metadata"]["name"] for it in objects if it["kind"] == kind}
+    assert set(re.findall(r"`make ([\w-]+)", page)) <= set(worded(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
+
+
+@pytest.mark.parametrize("patch", worded(r"(?s)```yaml\n(.*?)```", (K8S / "README.md").read_text()))
+def test_what_the_page_on_kubernetes_patches_is_there(patch, tmp_path):
+    base = {"resources": [os.path.relpath(K8S / "overlays" / "prod", tmp_path)]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(base | yaml.safe_load(patch)))
+    done = subprocess.run([str(KUBECTL), "kustomize", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert tuple(yaml.safe_load_all(done.stdout)) != overlay("prod")

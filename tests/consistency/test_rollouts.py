@@ -1,0 +1,97 @@
+"""A new version in a cluster: what starts it, what judges it, and that nobody gives it up while it is judged."""
+
+import re
+
+import pytest
+import yaml
+
+import service.settings
+from dashboards.slos import slos
+from tests.support.manifests import OVERLAYS, ROOT, named, needs_kubectl, overlay
+
+pytestmark = needs_kubectl
+
+every_overlay = pytest.mark.parametrize("name", OVERLAYS)
+in_a_cluster = pytest.mark.parametrize("name", [it for it in OVERLAYS if it != "dev"])
+
+
+@in_a_cluster
+def test_a_rollout_starts_the_pods_of_its_deployment_behind_services_that_exist(name):
+    objects = overlay(name)
+    (rollout,) = named(objects, "Rollout").values()
+    assert named(objects, "Deployment")[rollout["spec"]["workloadRef"]["name"]]["spec"]["replicas"] == 0
+    strategy = rollout["spec"]["strategy"]
+    (way,) = strategy.values()
+    asked = {way[key] for key in way if key.endswith("Service")}
+    assert len(asked) == 2
+    assert asked <= set(named(objects, "Service"))
+    templates = set(re.findall(r"'templateName': '([\w-]+)'", str(strategy)))
+    assert templates == set(named(objects, "AnalysisTemplate"))
+    for plugin in way.get("trafficRouting", {}).get("plugins", {}).values():
+        assert plugin == {"httpRoute": "groundwork", "namespace": next(iter(named(objects, "Namespace")))}
+
+
+@in_a_cluster
+def test_nothing_is_scaled_before_it_is_there(name):
+    """To Argo CD a ScaledObject without a target is degraded, and after a degraded wave comes no other."""
+    objects = overlay(name)
+    for it in named(objects, "ScaledObject").values():
+        target = it["spec"]["scaleTargetRef"]
+        assert _wave(it) >= _wave(named(objects, target["kind"])[target["name"]])
+
+
+def _wave(it) -> int:
+    return int(it["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", 0))
+
+
+@every_overlay
+def test_each_version_of_the_service_is_spread_by_itself(name):
+    objects = overlay(name)
+    label = "rollouts-pod-template-hash" if named(objects, "Rollout") else "pod-template-hash"
+    spec = named(objects, "Deployment")["groundwork-service"]["spec"]["template"]["spec"]
+    assert [it["matchLabelKeys"] for it in spec["topologySpreadConstraints"]] == [[label]] * 2
+
+
+@in_a_cluster
+def test_a_rollout_is_not_given_up_while_it_is_asked(name):
+    """Only a canary's steps stop its clock; blue-green's analyses do not."""
+    objects = overlay(name)
+    (rollout,) = named(objects, "Rollout").values()
+    starting = named(objects, "Deployment")["groundwork-service"]["spec"]["progressDeadlineSeconds"]
+    asking = 0 if "canary" in rollout["spec"]["strategy"] else _smoke(objects)["activeDeadlineSeconds"]
+    assert rollout["spec"]["progressDeadlineSeconds"] >= starting + asking
+
+
+def _smoke(objects):
+    return named(objects, "AnalysisTemplate")["groundwork-smoke"]["spec"]["metrics"][0]["provider"]["job"]["spec"]
+
+
+def test_a_canary_is_judged_at_every_weight():
+    steps = named(overlay("staging"), "Rollout")["groundwork-service"]["spec"]["strategy"]["canary"]["steps"]
+    weights = [number for number, step in enumerate(steps) if "setWeight" in step]
+    assert weights
+    for number in weights:
+        assert steps[number + 1]["analysis"]["templates"] == [{"templateName": "groundwork-live"}]
+
+
+def test_a_delivery_waits_for_as_long_as_a_rollout_may_take():
+    objects = overlay("staging")
+    steps = named(objects, "Rollout")["groundwork-service"]["spec"]["strategy"]["canary"]["steps"]
+    live = named(objects, "AnalysisTemplate")["groundwork-live"]["spec"]["metrics"]
+    judging = max(int(it["initialDelay"][:-1]) + it["count"] * int(it["interval"][:-1]) for it in live)
+    starting = named(objects, "Deployment")["groundwork-service"]["spec"]["progressDeadlineSeconds"] / 60
+    longest = starting + _smoke(objects)["activeDeadlineSeconds"] / 60 + judging * str(steps).count("groundwork-live")
+    smoke = yaml.safe_load((ROOT / ".github" / "workflows" / "delivery.yml").read_text())["jobs"]["smoke"]
+    (waiting,) = [step["timeout-minutes"] for step in smoke["steps"] if "timeout-minutes" in step]
+    # Argo CD looks every three minutes, and nodes fetch the image.
+    assert waiting >= longest + 8
+    assert smoke["timeout-minutes"] >= waiting + 10
+
+
+@in_a_cluster
+def test_a_rollout_is_judged_by_what_users_are_promised(name):
+    live = named(overlay(name), "AnalysisTemplate")["groundwork-live"]["spec"]["metrics"]
+    bounds = {it["name"]: float(re.findall(r"[<>]=? ([\d.]+)$", it["successCondition"])[0]) for it in live}
+    objectives = {slo.name: slo.objective for slo in slos()}
+    assert bounds["first-token-p95"] == service.settings.AnsweringSettings().first_text_seconds
+    assert bounds["groundedness"] == objectives["groundedness"]

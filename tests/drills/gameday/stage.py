@@ -1,0 +1,201 @@
+"""What is broken: the real service and worker, a stand-in model, a Qdrant server's wire, a collector, and who asks."""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from ingest.migration.export import export_onnx
+from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from tests.drills.gameday.parts import Model, TraceCollector, Worker
+from tests.drills.gameday.shortening import shortened
+from tests.support.fakes.qdrant import QdrantServer, open_qdrant
+from tests.support.fakes.servers import serve
+from tests.support.programs import Service, evals
+from tests.support.prometheus_server import PrometheusServer
+from tests.support.watched import installation, watched, writes_with
+
+_TOPICS = ("pumps", "valves", "seals", "motors", "gauges", "filters")
+_USERS = 4
+_PAUSE_SECONDS = 0.25
+_REFERENCE = 300
+
+
+class Users:
+    """Ask one question after another, of their topics, in their mode; as many at once as there are."""
+
+    def __init__(self, url: str) -> None:
+        self.count = _USERS
+        self.off_topic = False
+        self._url = f"{url}/v1/answers"
+        self._numbers = itertools.count()
+
+    async def run(self) -> None:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+            asyncio.TaskGroup() as all_,
+        ):
+            for number in range(_USERS * 4):
+                all_.create_task(self._ask_for_ever(session, number))
+
+    async def _ask_for_ever(self, session: aiohttp.ClientSession, number: int) -> None:
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            if number >= self.count:
+                continue
+            try:
+                async with session.post(self._url, json=self._question()) as response:
+                    await response.read()
+            except (aiohttp.ClientError, TimeoutError):
+                pass  # What users see is in the metrics.
+
+    def _question(self) -> dict[str, Any]:
+        number = next(self._numbers)
+        if self.off_topic:
+            return {
+                "question": f"Which painter of the Renaissance was born {number} years before Raphael died in Rome?"
+            }
+        return {"question": _usual(number)}
+
+
+class Stage:
+    """Everything that runs, with a handle for each thing that can break."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        service: Service,
+        prometheus: PrometheusServer,
+        model: Model,
+        store: QdrantServer,
+        collector: TraceCollector,
+        worker: Worker,
+        more_workers: Path,
+    ) -> None:
+        self.data_dir = data_dir
+        self.service = service
+        self.prometheus = prometheus
+        self.model = model
+        self.store = store
+        self.collector = collector
+        self.worker = worker
+        self.users = Users(service.url)
+        self._more_workers = more_workers
+
+    @asynccontextmanager
+    async def second_worker(self) -> AsyncIterator[Worker]:
+        """Beside the first, at work and scraped; when the block ends it is no target any more."""
+        second = self.worker.another()
+        try:
+            second.start()
+            self._more_workers.write_text(json.dumps([{"targets": [second.address]}]))
+            await self.wait_for('count(up{job="groundwork-worker"} == 1) == 2')
+            yield second
+        finally:
+            self._more_workers.write_text("[]")
+            await asyncio.to_thread(second.end, signal.SIGTERM)
+
+    async def wait_for(self, expression: str) -> None:
+        """Until Prometheus finds something; raises TimeoutError after a minute."""
+        async with asyncio.timeout(60):
+            while not await asyncio.to_thread(self.prometheus.query, expression):  # noqa: ASYNC110
+                await asyncio.sleep(0.5)
+
+    async def upload(self, count: int) -> list[str]:
+        """Documents that nobody has seen before, by name."""
+        names = [f"{os.urandom(4).hex()}-{number}.md" for number in range(count)]
+        for number, name in enumerate(names):
+            await asyncio.to_thread(self.service.put, name, _document(_TOPICS[number % len(_TOPICS)], name).encode())
+        return names
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, *, factor: int, with_reference: bool = False) -> AsyncIterator[Stage]:
+    """Ready, with some documents in it, users at work and every target scraped."""
+    data_dir, model = folder / "data", Model()
+    await asyncio.to_thread(_prepare, data_dir)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_qdrant())
+        model_url = await stack.enter_async_context(serve("/v1/chat/completions", model))
+        traces = TraceCollector()
+        traces.start()
+        stack.callback(traces.stop)
+        settings = {
+            "RAG_STORE__KIND": "server",
+            "RAG_STORE__URL": "http://127.0.0.1:1",
+            "RAG_STORE__GRPC_PORT": str(store.port),
+            "RAG_TRACING__ENDPOINT": traces.url,
+            # Batches as often as the quicker clock looks.
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+        }
+        # One death in the middle of a document is enough for a dead letter here.
+        worker = Worker(data_dir, settings | {"RAG_WORKER_ATTEMPTS": "1"})
+        limits = {"RAG_GENERATOR__CONCURRENCY": "4", "RAG_ANSWERING__WAITING": "4", "RAG_WORKER": "none"}
+        service = await _enter(stack, installation(data_dir, 0, model_url, **settings, **limits))
+        await _enter(stack, _running(worker))
+        targets = {
+            "groundwork-service": service.url.removeprefix("http://"),
+            "groundwork-worker": worker.address,
+        }
+        watching = folder / "prometheus"
+        prometheus = await _enter(stack, watched(watching, targets, shortened(factor)))
+        more_workers = watching / "groundwork-worker.json"
+        stage = Stage(data_dir, service, prometheus, model, store, traces, worker, more_workers)
+        for name in await stage.upload(len(_TOPICS)):
+            await asyncio.to_thread(service.wait_for_state, name, "ready")
+        if with_reference:
+            await asyncio.to_thread(_refer, data_dir, settings | writes_with(model_url))
+        users = asyncio.create_task(stage.users.run())
+        await stage.wait_for(f"count(up == 1) == {len(targets)}")
+        try:
+            yield stage
+        finally:
+            users.cancel()
+            await asyncio.gather(users, return_exceptions=True)
+
+
+def _prepare(data_dir: Path) -> None:
+    weights = find_weights(PACKAGED_MODEL)
+    (data_dir / "models").mkdir(parents=True)
+    export_onnx(weights, data_dir / "models" / weights.onnx_name)
+
+
+def _refer(data_dir: Path, settings: dict[str, str]) -> None:
+    """What users usually ask becomes what they are compared with; the service takes it up by itself."""
+    questions = data_dir / "questions.jsonl"
+    usual = [json.dumps({"question": _usual(number)}) for number in range(_REFERENCE)]
+    questions.write_text("\n".join(usual))
+    made = evals("reference", str(questions), data_dir=data_dir, **settings)
+    if made.returncode != 0:
+        raise RuntimeError(f"No reference of {questions}: {made.stderr}")
+
+
+def _usual(number: int) -> str:
+    return f"After how many hours must the {_TOPICS[number % len(_TOPICS)]} be replaced?"
+
+
+def _document(topic: str, name: str) -> str:
+    return f"# {topic.title()}\n\nThe {topic} must be replaced every 4,000 hours of operation. Sheet {name}."
+
+
+@contextmanager
+def _running(worker: Worker) -> Iterator[Worker]:
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.end(signal.SIGTERM)
+
+
+async def _enter(stack: AsyncExitStack, context: AbstractContextManager[Any]) -> Any:
+    """In a thread: what starts there asks servers that run in this loop."""
+    value = await asyncio.to_thread(context.__enter__)
+    stack.push_async_callback(asyncio.to_thread, context.__exit__, None, None, None)
+    return value

@@ -1,0 +1,61 @@
+"""`python -m tests.drills.rolling`: replaces and kills what an installation is made of, and writes what it saw."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from ingest.migration.export import export_onnx
+from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from tests import redis_server
+from tests.drills.rolling import haproxy
+from tests.drills.rolling.killing import kill_redis, kill_replicas, kill_workers
+from tests.drills.rolling.report import to_markdown
+from tests.drills.rolling.rolling import DELAY_SECONDS, roll
+
+_CLAIM_SECONDS = 30.0
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    for program, binary in (("haproxy", haproxy.BINARY), ("redis-server", redis_server.BINARY)):
+        if binary is None:
+            sys.stderr.write(f"This needs {program}, such as Debian's package: apt-get install {program}\n")
+            return 1
+    with tempfile.TemporaryDirectory(prefix="models-") as folder:
+        weights = find_weights(PACKAGED_MODEL)
+        export_onnx(weights, Path(folder) / weights.onnx_name)
+        page, failed = asyncio.run(_measure(Path(folder), arguments))
+    if arguments.report:
+        arguments.report.write_text(page, encoding="utf-8")
+    else:
+        sys.stdout.write(page)
+    return 1 if failed else 0
+
+
+async def _measure(models: Path, given: argparse.Namespace) -> tuple[str, int]:
+    """The page, and how many streams failed where none should."""
+    rolled = {
+        delay: await roll(models, replacements=given.replacements, rate=given.rate, delay=delay)
+        for delay in (DELAY_SECONDS, 0)
+    }
+    killed = {
+        "a replica of two": await kill_replicas(models, kills=given.kills, rate=given.rate),
+        "Redis": await kill_redis(models, kills=given.kills, rate=given.rate),
+        "the worker": await kill_workers(models, kills=given.kills, rate=given.rate, claim_seconds=_CLAIM_SECONDS),
+    }
+    return to_markdown(rolled, killed), rolled[DELAY_SECONDS].reasons.total()
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.drills.rolling", description=__doc__)
+    parser.add_argument("--report", type=Path, help="Markdown file to write; without it the page goes to the terminal")
+    parser.add_argument("--replacements", type=int, default=10, help="of replicas (%(default)s)")
+    parser.add_argument("--kills", type=int, default=5, help="of each kind (%(default)s)")
+    parser.add_argument("--rate", type=float, default=4, help="streams asked for in a second (%(default)s)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

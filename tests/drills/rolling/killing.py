@@ -1,0 +1,206 @@
+"""kill -9 of what an installation is made of, while streams run: whom does it fail, and for how long?
+
+Whatever is killed is started again at once, or, for Redis, after two seconds and a refused upload; so times are those
+of the software, and the patience of a supervisor comes on top.
+"""
+
+import asyncio
+import itertools
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from loadtests.stand_in import open_stand_in
+from tests.drills.rolling.haproxy import HAProxy, haproxy
+from tests.drills.rolling.load import Load, open_load
+from tests.drills.rolling.replicas import Replica, installation
+from tests.drills.rolling.rolling import PACE
+from tests.support.programs import Service
+from tests.support.redis_server import RedisServer, redis_server
+from tests.support.workers import start_worker
+
+_REDIS_AWAY_SECONDS = 2.0
+_PAUSE_SECONDS = 6.0
+"""Between two kills: longer than a stream takes."""
+_UPLOADS_PAUSE_SECONDS = 0.25
+_BURST = 20
+_READY_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """What one of them did."""
+
+    cut: int
+    """Streams that were under way and did not end with `done`."""
+    refused: int
+    """Streams that were asked for afterwards, and failed."""
+    uploads_refused: int = 0
+    recovery_seconds: float
+    """Until what was killed does its work again."""
+    next_seconds: float | None = None
+    """Until a document that was uploaded after a worker's death was in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """All of one kind; `uploads` were accepted, and each was in the collection at the end."""
+
+    kills: list[Kill]
+    streams: int
+    uploads: int = 0
+
+
+@dataclass(slots=True)
+class Uploads:
+    """Documents that are put, one after the other; `Service` says when they are in."""
+
+    service: Service
+    accepted: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def put(self) -> bool:
+        name = f"sheet-{next(self._numbers)}.md"
+        text = f"# Sheet {name}\n\nThe seal of pump {name} is of the type S-17 and lasts 4,000 hours.\n"
+        taken = self.service.put(name, text.encode()).status_code == 202
+        (self.accepted if taken else self.refused).append(name)
+        return taken
+
+    def wait_until_in(self, names: list[str]) -> None:
+        for name in names:
+            self.service.wait_for_state(name, "ready", seconds=_READY_SECONDS)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.to_thread(self.put)
+            await asyncio.sleep(_UPLOADS_PAUSE_SECONDS)
+
+
+async def kill_replicas(models: Path, *, kills: int, rate: float) -> Series:
+    """One of two, in turn; HAProxy tries another replica where a connection cannot be opened."""
+    with tempfile.TemporaryDirectory(prefix="killing-") as name:
+        folder = Path(name)
+        async with open_stand_in(PACE) as model_url:
+            with installation(folder, models, model_url, versions=1) as installed:
+                await asyncio.gather(*(asyncio.to_thread(replica.start, 1) for replica in installed.replicas))
+                ports = {replica.name: replica.port for replica in installed.replicas}
+                with haproxy(folder / "haproxy", ports, retries=3) as balancer:
+                    for replica in installed.replicas:
+                        await asyncio.to_thread(balancer.wait_until_up, replica.name)
+                    async with open_load(balancer.url, rate=rate) as load:
+                        done = []
+                        for number in range(kills):
+                            await asyncio.sleep(_PAUSE_SECONDS)
+                            replica = installed.replicas[number % len(installed.replicas)]
+                            done.append(await _kill_replica(replica, balancer, load))
+                    return Series(kills=done, streams=len(load.seen))
+
+
+async def _kill_replica(replica: Replica, balancer: HAProxy, load: Load) -> Kill:
+    before, began = len(load.failed), time.monotonic()
+    replica.kill()
+    await asyncio.to_thread(replica.start, 1)
+    await asyncio.to_thread(balancer.wait_until_up, replica.name)
+    recovery = time.monotonic() - began
+    await asyncio.sleep(_PAUSE_SECONDS)
+    return _kill(load, before, began, recovery)
+
+
+def _kill(load: Load, before: int, began: float, recovery: float, uploads_refused: int = 0) -> Kill:
+    failed = load.failed[before:]
+    cut = sum(one.sent < began for one in failed)
+    return Kill(cut=cut, refused=len(failed) - cut, uploads_refused=uploads_refused, recovery_seconds=recovery)
+
+
+async def kill_redis(models: Path, *, kills: int, rate: float) -> Series:
+    """While documents are uploaded; recovered when an upload is accepted again."""
+    async with _with_worker(models, rate) as (load, uploads, redis, _):
+        done = []
+        for _ in range(kills):
+            refused, failed, began = len(uploads.refused), len(load.failed), time.monotonic()
+            uploading = asyncio.create_task(uploads.run())
+            await asyncio.sleep(1)
+            redis.kill()
+            await asyncio.sleep(_REDIS_AWAY_SECONDS)
+            async with asyncio.timeout(_READY_SECONDS):
+                while len(uploads.refused) == refused:  # noqa: ASYNC110 - a thread appends to it
+                    await asyncio.sleep(0.01)
+            accepted, started = len(uploads.accepted), time.monotonic()
+            await asyncio.to_thread(redis.start)
+            async with asyncio.timeout(_READY_SECONDS):
+                while len(uploads.accepted) == accepted:  # noqa: ASYNC110 - a thread appends to it
+                    await asyncio.sleep(0.01)
+            recovery = time.monotonic() - started
+            await asyncio.sleep(_PAUSE_SECONDS)
+            uploading.cancel()
+            await asyncio.gather(uploading, return_exceptions=True)
+            done.append(_kill(load, failed, began, recovery, len(uploads.refused) - refused))
+        await asyncio.to_thread(uploads.wait_until_in, uploads.accepted)
+    return Series(kills=done, streams=len(load.seen), uploads=len(uploads.accepted))
+
+
+async def kill_workers(models: Path, *, kills: int, rate: float, claim_seconds: float) -> Series:
+    """In the middle of a batch; recovered when all of the batch is in."""
+    settings = {"RAG_INBOX__CLAIM_SECONDS": str(claim_seconds)}
+    async with _with_worker(models, rate, **settings) as (load, uploads, _, worker):
+        done = []
+        for _ in range(kills):
+            failed = len(load.failed)
+            batch = [await asyncio.to_thread(uploads.put) for _ in range(_BURST)]
+            await asyncio.to_thread(uploads.wait_until_in, uploads.accepted[-len(batch) :][:1])
+            began = time.monotonic()
+            worker.kill()
+            worker.start()
+            await asyncio.to_thread(uploads.put)
+            await asyncio.to_thread(uploads.wait_until_in, uploads.accepted[-1:])
+            next_seconds = time.monotonic() - began
+            await asyncio.to_thread(uploads.wait_until_in, uploads.accepted)
+            kill = _kill(load, failed, began, time.monotonic() - began, batch.count(False))
+            done.append(replace(kill, next_seconds=next_seconds))
+    return Series(kills=done, streams=len(load.seen), uploads=len(uploads.accepted))
+
+
+class _Worker:
+    def __init__(self, data_dir: Path, settings: dict[str, str]) -> None:
+        self.start = lambda: self._begin(data_dir, settings)
+
+    def _begin(self, data_dir: Path, settings: dict[str, str]) -> None:
+        self._process = start_worker(data_dir, **settings)
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+
+@asynccontextmanager
+async def _with_worker(
+    models: Path, rate: float, **settings: str
+) -> AsyncIterator[tuple[Load, Uploads, RedisServer, _Worker]]:
+    """A service and a worker with a queue in Redis between them."""
+    with tempfile.TemporaryDirectory(prefix="killing-") as name, redis_server(Path(name) / "redis") as redis:
+        folder = Path(name)
+        queue = {"RAG_INBOX__KIND": "redis", "RAG_INBOX__URL": redis.url} | settings
+        async with open_stand_in(PACE) as model_url:
+            with installation(folder, models, model_url, versions=1, **queue) as installed:
+                replica = installed.replicas[0]
+                await asyncio.to_thread(replica.start, 1)
+                uploads = Uploads(replica.service)
+                with _running(_Worker(replica.data_dir, installed.settings | queue)) as worker:
+                    async with open_load(replica.service.url, rate=rate) as load:
+                        await asyncio.to_thread(uploads.put)
+                        await asyncio.to_thread(uploads.wait_until_in, uploads.accepted)
+                        yield load, uploads, redis, worker
+
+
+@contextmanager
+def _running(worker: _Worker) -> Iterator[_Worker]:
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.kill()

@@ -1,0 +1,147 @@
+"""Replicas of the real service: each a process at a port of its own, which can be replaced and killed."""
+
+import os
+import shutil
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from qdrant_client import QdrantClient
+
+from service.prompting.folder import PACKAGED
+from tests.support.programs import Service, ingest, service
+from tests.support.redis_server import free_port
+
+HANDBOOK = """# Pump handbook
+
+The impeller of the Kestrel pump must be replaced every 4,000 hours of operation. Use only seals of the type S-17.
+
+Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and restart the controller.
+"""
+QUESTION = "What does error E1234 mean?"
+QDRANT_URL = os.environ.get("RAG_TEST_QDRANT_URL")
+
+
+class Replica:
+    """One at a time runs behind this name; each is of a version, which its answers name."""
+
+    def __init__(self, name: str, data_dir: Path, settings: dict[str, str]) -> None:
+        self.name = name
+        self.data_dir = data_dir
+        self.port = free_port()
+        self._settings = settings
+        self._running = ExitStack()
+        self._service: Service | None = None
+
+    @property
+    def service(self) -> Service:
+        assert self._service is not None, f"{self.name} does not run"
+        return self._service
+
+    def start(self, version: int) -> None:
+        """Returns when it is ready."""
+        settings = self._settings | {"RAG_PROMPT__VERSION": f"v{version}"}
+        self._service = self._running.enter_context(service(self.data_dir, "--port", str(self.port), **settings))
+
+    def stop(self) -> None:
+        """SIGTERM, and the end."""
+        self._running.close()
+        assert self.service.process.returncode == 0, self.service.log.read_text()
+
+    def kill(self) -> None:
+        """SIGKILL, in the middle of whatever it does."""
+        self.service.process.send_signal(signal.SIGKILL)
+        self.service.process.wait()
+        self._running.close()
+
+    def close(self) -> None:
+        """However it is."""
+        self._running.close()
+
+    def answered(self) -> int:
+        """Answers that this process has given in full, as it counts them itself."""
+        families = text_string_to_metric_families(self.service.http.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples if sample.name == "rag_requests_total"]
+        labels = {"route": "/v1/answers", "outcome": "ok"}
+        return int(next(sample.value for sample in samples if sample.labels == labels))
+
+    def finds(self, title: str, question: str) -> bool:
+        results = self.service.http.post("/v1/search", json={"question": question}).json()["results"]
+        return any(result["title"] == title for result in results)
+
+    def version(self) -> str:
+        version: str = self.service.ask(QUESTION).json()["prompt"]["version"]
+        return version
+
+
+class Installation:
+    """Replicas over the same documents: each with a copy of an embedded collection, or all with one in Qdrant."""
+
+    def __init__(self, replicas: list[Replica], settings: dict[str, str]) -> None:
+        self.replicas = replicas
+        self.settings = settings
+        """Where the collection is, for whoever writes it."""
+
+    def publish(self, document: Path) -> None:
+        """The next revision of the collection, while it is read."""
+        for replica in self.replicas[:1] if QDRANT_URL else self.replicas:
+            done = ingest("run", str(document), data_dir=replica.data_dir, **self.settings)
+            assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def installation(folder: Path, models: Path, model_url: str, *, versions: int, **more: str) -> Iterator[Installation]:
+    """Two replicas that do not run yet. `model_url`: of an OpenAI-compatible server."""
+    settings = _on_qdrant(QDRANT_URL) if QDRANT_URL else {}
+    first = folder / "a"
+    first.mkdir()
+    (first / "models").symlink_to(models)
+    (folder / "handbook.md").write_text(HANDBOOK)
+    done = ingest("run", str(folder / "handbook.md"), data_dir=first, **settings)
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(first, folder / "b", symlinks=True)
+    online = settings | {
+        "RAG_WORKER": "none",
+        "RAG_LOG_LEVEL": "warning",
+        "RAG_GENERATOR__KIND": "openai",
+        "RAG_GENERATOR__URL": f"{model_url}/v1",
+        "RAG_GENERATOR__MODEL": "stand-in",
+        "RAG_PROMPT__FOLDER": str(_prompts(folder / "prompts", versions)),
+        **more,
+    }
+    replicas = [Replica(name, folder / name, online) for name in ("a", "b")]
+    try:
+        yield Installation(replicas, settings)
+    finally:
+        for replica in replicas:
+            replica.close()
+        if QDRANT_URL:
+            _drop(settings)
+
+
+def _on_qdrant(url: str) -> dict[str, str]:
+    return {
+        "RAG_STORE__KIND": "server",
+        "RAG_STORE__URL": url,
+        "RAG_STORE__GRPC_PORT": os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334"),
+        "RAG_STORE__COLLECTION": f"rolling-{uuid.uuid4()}",
+    }
+
+
+def _drop(store: dict[str, str]) -> None:
+    """The name is an alias; what it points to is the collection."""
+    client = QdrantClient(store["RAG_STORE__URL"], grpc_port=int(store["RAG_STORE__GRPC_PORT"]), prefer_grpc=True)
+    for alias in client.get_aliases().aliases:
+        if alias.alias_name == store["RAG_STORE__COLLECTION"]:
+            client.delete_collection(alias.collection_name)
+    client.close()
+
+
+def _prompts(folder: Path, versions: int) -> Path:
+    (folder / "answer").mkdir(parents=True)
+    for version in range(1, versions + 1):
+        shutil.copy(PACKAGED / "answer" / "v1.md", folder / "answer" / f"v{version}.md")
+    return folder

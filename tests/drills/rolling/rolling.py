@@ -1,0 +1,119 @@
+"""One replica after the other is replaced, and once the collection, while streams run: who was failed?"""
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.asking import Observation
+from loadtests.stand_in import Pace, open_stand_in
+from tests.drills.rolling.haproxy import HAProxy, haproxy
+from tests.drills.rolling.load import open_load
+from tests.drills.rolling.replicas import Installation, Replica, installation
+
+PACE = Pace(ttft=0.2, tpot=0.05, tokens=80)
+"""A stream takes about four seconds: longer than the delay, so that many are under way when a replica takes no more."""
+DELAY_SECONDS = 3
+"""HAProxy asks twice a second and believes the second answer."""
+_ANSWERS = 5
+_PATIENCE_SECONDS = 120
+_NEWS = "# Pump news\n\nError E5678 means that the inlet filter is blocked. Rinse the filter with clean water.\n"
+_NEWS_QUESTION = "What does error E5678 mean?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """One process that gave way to the next version."""
+
+    replica: str
+    version: str
+    answered: int
+    """Answers that it gave in full, as it counted them itself before it was told to stop."""
+    draining_seconds: float
+    """From SIGTERM to its end."""
+    starting_seconds: float
+    """From its successor's start until HAProxy sends it requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rolled:
+    """What was seen."""
+
+    seconds: float
+    rate: float
+    streams: list[Observation]
+    replacements: list[Replacement]
+    served: Mapping[str, int]
+    troubles: Mapping[str, int]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why streams failed; empty where none did."""
+        return Counter(one.reason for one in self.streams if one.outcome != "ok")
+
+
+async def roll(
+    models: Path, *, replacements: int, rate: float, delay: int = DELAY_SECONDS, pace: Pace = PACE
+) -> Rolled:
+    """Without a single retry in HAProxy: what fails is seen."""
+    with tempfile.TemporaryDirectory(prefix="rolling-") as name:
+        folder = Path(name)
+        async with open_stand_in(pace) as model_url:
+            settings = {"RAG_DRAIN_DELAY_SECONDS": str(delay)}
+            with installation(folder, models, model_url, versions=replacements + 1, **settings) as installed:
+                await asyncio.gather(*(asyncio.to_thread(replica.start, 1) for replica in installed.replicas))
+                ports = {replica.name: replica.port for replica in installed.replicas}
+                with haproxy(folder / "haproxy", ports, retries=0) as balancer:
+                    return await _roll(installed, balancer, folder, replacements, rate)
+
+
+async def _roll(installed: Installation, balancer: HAProxy, folder: Path, count: int, rate: float) -> Rolled:
+    for replica in installed.replicas:
+        await asyncio.to_thread(balancer.wait_until_up, replica.name)
+    (folder / "news.md").write_text(_NEWS)
+    done, began = [], time.monotonic()
+    async with open_load(balancer.url, rate=rate) as load:
+        for number in range(count):
+            if number == count // 2:
+                await asyncio.to_thread(installed.publish, folder / "news.md")
+            replica = installed.replicas[number % len(installed.replicas)]
+            done.append(await asyncio.to_thread(_replace, replica, number + 2, balancer))
+        seconds = time.monotonic() - began
+    for replica in installed.replicas:
+        assert await asyncio.to_thread(replica.finds, "Pump news", _NEWS_QUESTION), "the new revision is not read"
+    return Rolled(
+        seconds=seconds,
+        rate=rate,
+        streams=load.seen,
+        replacements=done,
+        served=balancer.served(),
+        troubles=balancer.troubles(),
+    )
+
+
+def _replace(replica: Replica, version: int, balancer: HAProxy) -> Replacement:
+    answered = _wait_until_it_has_answered(replica)
+    before = replica.version()
+    began = time.monotonic()
+    replica.stop()
+    stopped = time.monotonic()
+    replica.start(version)
+    balancer.wait_until_up(replica.name)
+    return Replacement(
+        replica=replica.name,
+        version=before,
+        answered=answered,
+        draining_seconds=stopped - began,
+        starting_seconds=time.monotonic() - stopped,
+    )
+
+
+def _wait_until_it_has_answered(replica: Replica) -> int:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (answered := replica.answered()) < _ANSWERS:
+        assert time.monotonic() < deadline, f"{replica.name} has answered {answered} after {_PATIENCE_SECONDS} s"
+        time.sleep(0.1)
+    return answered

@@ -1,0 +1,258 @@
+"""What every inbox must do; each form's test file collects this suite.
+
+Durable, in order, shared by workers that may die, and honest about each document's state.
+"""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from pydantic import TypeAdapter
+
+from rag.errors import NotFound, Overloaded
+from rag.inbox.base import Removal, Upload
+from rag.inbox.factory import open_dead_letters, open_inbox, open_worklist
+from rag.settings import InboxSettings
+from rag.types import DocumentId, Scope
+
+OURS = Scope(tenant="ours")
+INBOX_SETTINGS: TypeAdapter[InboxSettings] = TypeAdapter(InboxSettings)
+
+
+def upload(name: str, *, scope: Scope = OURS, body: bytes = b"# Hello\nline two") -> Upload:
+    return Upload(
+        scope=scope,
+        document_id=DocumentId(name),
+        uri=f"upload:{name}",
+        media_type="text/markdown",
+        body=body,
+        metadata={"team": "ops"},
+    )
+
+
+class InboxContract:
+    """A subclass gives the fixtures `values`, the settings of an empty inbox; `damage`, which spoils what waits there;
+    and `small`, an inbox with room for one entry.
+    """
+
+    @pytest.fixture
+    def claim_seconds(self) -> float:
+        """After which a worker unheard of loses what it holds: one that a busy machine stops for a moment does not."""
+        return 6.0
+
+    @pytest.fixture
+    def settings(self, values) -> InboxSettings:
+        return INBOX_SETTINGS.validate_python(values)
+
+    @pytest.fixture
+    async def inbox(self, settings, tmp_path):
+        async with open_inbox(settings, root=tmp_path) as opened:
+            yield opened
+
+    @pytest.fixture
+    async def letters(self, settings, tmp_path):
+        async with open_dead_letters(settings, root=tmp_path) as opened:
+            yield opened
+
+    @pytest.fixture
+    async def worklist(self, settings, tmp_path):
+        async with open_worklist(settings, root=tmp_path) as opened:
+            yield opened
+
+    async def test_entries_come_out_whole_and_in_the_order_they_went_in(self, inbox, worklist):
+        jobs = [upload("a", body=bytes(range(256))), Removal(scope=OURS, document_id=DocumentId("b")), upload("c")]
+        for job in jobs:
+            await inbox.put(job)
+        assert [(await worklist.claim()).job for _ in jobs] == jobs
+        assert await worklist.claim() is None
+
+    async def test_a_document_is_queued_then_processing_then_gone(self, inbox, worklist):
+        await inbox.put(upload("a"))
+        [queued] = await inbox.progress(OURS, DocumentId("a"))
+        entry = await worklist.claim()
+        [processing] = await inbox.progress(OURS, DocumentId("a"))
+        await worklist.settle(entry)
+        assert (queued.state, processing.state) == ("queued", "processing")
+        assert await inbox.progress(OURS, DocumentId("a")) == []
+
+    async def test_a_dead_letter_keeps_its_reason_until_the_document_is_taken_in(self, inbox, worklist, letters):
+        await inbox.put(upload("a"))
+        await worklist.bury(await worklist.claim(), reason="It is encrypted.", trace="a trace")
+        [rejected] = await inbox.progress(OURS)
+        [letter] = await letters.dead_letters()
+        assert (rejected.state, rejected.reason) == ("rejected", "It is encrypted.")
+        assert (letter.document_id, letter.reason, letter.trace, letter.attempts) == (
+            "a",
+            "It is encrypted.",
+            "a trace",
+            1,
+        )
+        await inbox.put(upload("a"))
+        assert [progress.state for progress in await inbox.progress(OURS)] == ["queued"]
+        await worklist.settle(await worklist.claim())
+        assert await inbox.progress(OURS) == []
+        assert await letters.dead_letters() == []
+
+    async def test_a_dead_letter_can_be_replayed_with_its_bytes_or_dropped(self, inbox, worklist, letters):
+        for name in ("a", "b"):
+            await inbox.put(upload(name))
+            await worklist.bury(await worklist.claim(), reason="no")
+        first, second = await letters.dead_letters()
+        await letters.replay(first.id)
+        await letters.drop(second.id)
+        entry = await worklist.claim()
+        assert (entry.job, entry.attempt) == (upload("a"), 1)
+        assert await letters.dead_letters() == []
+        with pytest.raises(NotFound):
+            await letters.drop("nowhere")
+
+    async def test_progress_shows_nothing_of_other_tenants(self, inbox):
+        await inbox.put(upload("a", scope=Scope(tenant="theirs")))
+        assert await inbox.progress(OURS) == []
+
+    async def test_of_several_states_of_a_document_the_newest_is_taken(self, inbox, worklist):
+        for text in (b"one", b"two", b"three"):
+            await inbox.put(upload("a", body=text))
+        assert (await worklist.claim()).job.body == b"three"
+        assert await worklist.claim() is None
+
+    async def test_two_entries_of_one_document_are_never_claimed_at_once(self, inbox, worklist, settings, tmp_path):
+        await inbox.put(upload("a", body=b"one"))
+        first = await worklist.claim()
+        await inbox.put(upload("a", body=b"two"))
+        async with open_worklist(settings, root=tmp_path) as other:
+            assert await other.claim() is None
+            await worklist.settle(first)
+            assert (await other.claim()).job.body == b"two"
+
+    async def test_a_later_state_supersedes_one_that_is_to_be_tried_again(self, inbox, worklist):
+        await inbox.put(upload("a", body=b"one"))
+        first = await worklist.claim()
+        await inbox.put(upload("a", body=b"two"))
+        await worklist.retry(first, after=0)
+        assert (await worklist.claim()).job.body == b"two"
+        assert await worklist.claim() is None
+
+    async def test_what_is_tried_again_waits_and_counts(self, inbox, worklist):
+        await inbox.put(upload("later"))
+        await worklist.retry(await worklist.claim(), after=600)
+        await inbox.put(upload("a"))
+        began = time.monotonic()
+        await worklist.retry(await worklist.claim(), after=2)
+        assert await worklist.wait(60)
+        assert time.monotonic() - began > 1.9
+        entry = await worklist.claim()
+        assert (entry.job, entry.attempt) == (upload("a"), 2)
+        assert await worklist.claim() is None
+        await worklist.retry(entry, after=0, counts=False)
+        assert (await worklist.claim()).attempt == 2
+
+    @pytest.mark.parametrize("claim_seconds", [1.0])
+    async def test_what_a_killed_worker_had_claimed_comes_back_and_counts(
+        self, inbox, values, settings, tmp_path, claim_seconds
+    ):
+        await inbox.put(upload("a"))
+        program = f"""
+import asyncio, os, signal
+from pathlib import Path
+from rag.inbox.factory import open_worklist
+from tests.support.contracts.inbox import INBOX_SETTINGS
+async def main():
+    async with open_worklist(INBOX_SETTINGS.validate_python({values!r}), root=Path({str(tmp_path)!r})) as worklist:
+        assert await worklist.claim()
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+        run = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False)
+        assert run.returncode == -signal.SIGKILL
+        async with open_worklist(settings, root=tmp_path) as worklist:
+            assert await worklist.wait(60 * claim_seconds)
+            entry = await worklist.claim()
+        assert (entry.job, entry.attempt) == (upload("a"), 2)
+
+    async def test_what_a_living_worker_has_claimed_stays_its_own(
+        self, inbox, worklist, settings, tmp_path, claim_seconds
+    ):
+        await inbox.put(upload("a"))
+        await worklist.claim()
+        async with open_worklist(settings, root=tmp_path) as other:
+            assert not await other.wait(1.5 * claim_seconds)
+
+    async def test_a_worker_that_leaves_gives_back_what_it_holds(self, inbox, worklist, settings, tmp_path):
+        await inbox.put(upload("a"))
+        async with open_worklist(settings, root=tmp_path) as other:
+            await other.claim()
+        assert (await worklist.claim()).attempt == 1
+
+    async def test_a_damaged_entry_becomes_a_dead_letter(self, inbox, worklist, letters, damage):
+        await inbox.put(upload("a"))
+        damage()
+        assert await worklist.claim() is None
+        [letter] = await letters.dead_letters()
+        assert "damaged" in letter.reason
+
+    async def test_statistics_count_states_and_tell_the_oldest(self, inbox, worklist):
+        for name in ("a", "b", "c"):
+            await inbox.put(upload(name))
+        await worklist.bury(await worklist.claim(), reason="no")
+        await worklist.claim()
+        await asyncio.sleep(0.1)
+        found = await inbox.statistics()
+        assert (found.queued, found.processing, found.dead) == (1, 1, 1)
+        assert 0.1 <= found.oldest_seconds < 60
+
+    async def test_a_full_inbox_turns_away(self, small):
+        await small.put(upload("a"))
+        with pytest.raises(Overloaded):
+            await small.put(upload("b"))
+
+    async def test_the_order_of_a_document_grows_with_each_state(self, inbox, worklist):
+        orders = []
+        for text in (b"one", b"two"):
+            await inbox.put(upload("a", body=text))
+            entry = await worklist.claim()
+            orders.append(entry.order)
+            await worklist.retry(entry, after=0)
+            entry = await worklist.claim()
+            orders.append(entry.order)
+            await entry.confirm()
+            await worklist.settle(entry)
+        assert orders[0] == orders[1] < orders[2] == orders[3]
+
+    async def test_tenants_with_a_document_of_one_name_do_not_disturb_each_other(self, inbox, worklist):
+        theirs = Scope(tenant="theirs")
+        await inbox.put(upload("a", body=b"ours"))
+        await inbox.put(upload("a", scope=theirs, body=b"theirs"))
+        entries = [await worklist.claim(), await worklist.claim()]
+        assert [entry.job.body for entry in entries] == [b"ours", b"theirs"]
+        await worklist.settle(entries[0])
+        assert await inbox.progress(OURS) == []
+        assert [progress.state for progress in await inbox.progress(theirs)] == ["processing"]
+
+    @pytest.mark.parametrize("is_claimed", [False, True])
+    async def test_a_replayed_dead_letter_does_not_take_the_place_of_a_newer_state(
+        self, inbox, worklist, letters, is_claimed
+    ):
+        await inbox.put(upload("a", body=b"old"))
+        await worklist.bury(await worklist.claim(), reason="no")
+        [letter] = await letters.dead_letters()
+        await inbox.put(upload("a", body=b"new"))
+        entry = await worklist.claim() if is_claimed else None
+        await letters.replay(letter.id)
+        entry = entry or await worklist.claim()
+        assert entry.job.body == b"new"
+        await worklist.settle(entry)
+        assert await worklist.claim() is None
+        assert await letters.dead_letters() == []
+
+    async def test_a_replayed_dead_letter_is_queued_and_no_longer_dead(self, inbox, worklist, letters):
+        await inbox.put(upload("a"))
+        await worklist.bury(await worklist.claim(), reason="no")
+        [letter] = await letters.dead_letters()
+        await letters.replay(letter.id)
+        [progress] = await inbox.progress(OURS)
+        assert (progress.state, progress.reason) == ("queued", None)
+        assert await letters.dead_letters() == []

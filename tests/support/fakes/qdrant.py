@@ -1,0 +1,204 @@
+"""A Qdrant server's gRPC interface over qdrant-client's local mode: the wire is real, the engine behind it is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import grpc as wire
+from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
+from qdrant_client.grpc.collections_service_pb2_grpc import CollectionsServicer, add_CollectionsServicer_to_server
+from qdrant_client.grpc.points_service_pb2_grpc import PointsServicer, add_PointsServicer_to_server
+
+from tests.support.redis_server import free_port
+
+_DONE = wire.PointsOperationResponse(result=wire.UpdateResult(operation_id=1, status=wire.UpdateStatus.Completed))
+
+
+@asynccontextmanager
+async def serve_qdrant() -> AsyncIterator[int]:
+    """Yields the port."""
+    async with open_qdrant() as server:
+        yield server.port
+
+
+class QdrantServer:
+    """Stops, and starts again on the same port with everything that it had; searches take `delay` seconds longer."""
+
+    def __init__(self, local: AsyncQdrantClient) -> None:
+        self.local = local
+        self.created: dict[str, wire.CreateCollection] = {}
+        self._services = _Points(local, self), _Collections(local, self)
+        self.delay = 0.0
+        self._server = grpc.aio.server()
+        self.port = free_port()
+
+    async def start(self) -> None:
+        points, collections = self._services
+        self._server = grpc.aio.server()
+        add_PointsServicer_to_server(points, self._server)
+        add_CollectionsServicer_to_server(collections, self._server)
+        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await self._server.start()
+
+    async def create(self, request: wire.CreateCollection) -> None:
+        self.created[request.collection_name] = request
+        await self.local.create_collection(
+            request.collection_name,
+            vectors_config=GrpcToRest.convert_vectors_config(request.vectors_config),
+            sparse_vectors_config=GrpcToRest.convert_sparse_vector_config(request.sparse_vectors_config),
+        )
+
+    async def stop(self) -> None:
+        """At once: calls under way fail."""
+        await self._server.stop(None)
+
+
+@asynccontextmanager
+async def open_qdrant() -> AsyncIterator[QdrantServer]:
+    local = AsyncQdrantClient(":memory:")
+    server = QdrantServer(local)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+        await local.close()
+
+
+class _Points(PointsServicer):
+    def __init__(self, local: AsyncQdrantClient, server: QdrantServer) -> None:
+        self._local = local
+        self._server = server
+
+    async def QueryBatch(self, request, _):  # noqa: N802 - the protocol's name
+        await asyncio.sleep(self._server.delay)
+        answers = [
+            await self._local.query_points(
+                query.collection_name,
+                query=GrpcToRest.convert_query(query.query),
+                using=query.using,
+                query_filter=GrpcToRest.convert_filter(query.filter),
+                limit=query.limit,
+                with_payload=query.with_payload.enable,
+            )
+            for query in request.query_points
+        ]
+        batches = [
+            wire.BatchResult(result=[RestToGrpc.convert_scored_point(point) for point in answer.points])
+            for answer in answers
+        ]
+        return wire.QueryBatchResponse(result=batches)
+
+    async def Get(self, request, _):  # noqa: N802
+        records = await self._local.retrieve(
+            request.collection_name,
+            [GrpcToRest.convert_point_id(point_id) for point_id in request.ids],
+            with_payload=True,
+            with_vectors=list(request.with_vectors.include.names),
+        )
+        return wire.GetResponse(result=[RestToGrpc.convert_record(record) for record in records])
+
+    async def Upsert(self, request, _):  # noqa: N802
+        points = [GrpcToRest.convert_point_struct(point) for point in request.points]
+        mode = models.UpdateMode.INSERT_ONLY if request.update_mode == wire.UpdateMode.InsertOnly else None
+        await self._local.upsert(request.collection_name, points, update_mode=mode)
+        return _DONE
+
+    async def UpdateBatch(self, request, _):  # noqa: N802
+        operations = [GrpcToRest.convert_points_update_operation(operation) for operation in request.operations]
+        await self._local.batch_update_points(request.collection_name, operations)
+        return wire.UpdateBatchResponse(result=[_DONE.result] * len(operations))
+
+    async def Count(self, request, _):  # noqa: N802
+        counted = await self._local.count(request.collection_name, GrpcToRest.convert_filter(request.filter))
+        return wire.CountResponse(result=wire.CountResult(count=counted.count))
+
+    async def Facet(self, request, _):  # noqa: N802
+        wanted = GrpcToRest.convert_filter(request.filter)
+        found = await self._local.facet(request.collection_name, request.key, facet_filter=wanted, exact=True)
+        return wire.FacetResponse(hits=[RestToGrpc.convert_facet_value_hit(hit) for hit in found.hits])
+
+    async def Delete(self, request, _):  # noqa: N802
+        await self._local.delete(request.collection_name, GrpcToRest.convert_points_selector(request.points))
+        return _DONE
+
+    async def Scroll(self, request, _):  # noqa: N802
+        offset = GrpcToRest.convert_point_id(request.offset) if request.HasField("offset") else None
+        records, following = await self._local.scroll(
+            request.collection_name,
+            scroll_filter=GrpcToRest.convert_filter(request.filter),
+            offset=offset,
+            limit=request.limit,
+            with_payload=True,
+            with_vectors=list(request.with_vectors.include.names) or False,
+            order_by=GrpcToRest.convert_order_by(request.order_by) if request.HasField("order_by") else None,
+        )
+        return wire.ScrollResponse(
+            result=[RestToGrpc.convert_record(record) for record in records],
+            next_page_offset=RestToGrpc.convert_extended_point_id(following) if following else None,
+        )
+
+    async def CreateFieldIndex(self, *_):  # noqa: N802
+        return _DONE
+
+
+class _Collections(CollectionsServicer):
+    def __init__(self, local: AsyncQdrantClient, server: QdrantServer) -> None:
+        self._local = local
+        self._server = server
+        self._created = server.created
+        self._aliases: dict[str, str] = {}
+
+    async def List(self, *_):  # noqa: N802
+        names = [wire.CollectionDescription(name=name) for name in self._created]
+        return wire.ListCollectionsResponse(collections=names)
+
+    async def ListAliases(self, *_):  # noqa: N802
+        known = self._aliases.items()
+        described = [wire.AliasDescription(alias_name=alias, collection_name=name) for alias, name in known]
+        return wire.ListAliasesResponse(aliases=described)
+
+    async def UpdateAliases(self, request, _):  # noqa: N802
+        for action in request.actions:
+            if action.HasField("delete_alias"):
+                del self._aliases[action.delete_alias.alias_name]
+            else:
+                self._aliases[action.create_alias.alias_name] = action.create_alias.collection_name
+        return wire.CollectionOperationResponse(result=True)
+
+    async def Delete(self, request, _):  # noqa: N802
+        del self._created[request.collection_name]
+        await self._local.delete_collection(request.collection_name)
+        return wire.CollectionOperationResponse(result=True)
+
+    async def CollectionExists(self, request, _):  # noqa: N802
+        exists = request.collection_name in self._created
+        return wire.CollectionExistsResponse(result=wire.CollectionExists(exists=exists))
+
+    async def Create(self, request, context):  # noqa: N802
+        if request.collection_name in self._created:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Wrong input: Collection already exists!")
+        await self._server.create(request)
+        return wire.CollectionOperationResponse(result=True)
+
+    async def Get(self, request, _):  # noqa: N802
+        created = self._created[request.collection_name]
+        config = wire.CollectionConfig(
+            params=wire.CollectionParams(shard_number=1, vectors_config=created.vectors_config),
+            hnsw_config=wire.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10_000),
+            optimizer_config=wire.OptimizersConfigDiff(
+                deleted_threshold=0.2, vacuum_min_vector_number=1000, default_segment_number=0, flush_interval_sec=5
+            ),
+            wal_config=wire.WalConfigDiff(wal_capacity_mb=32, wal_segments_ahead=0),
+            metadata=created.metadata,
+        )
+        return wire.GetCollectionInfoResponse(
+            result=wire.CollectionInfo(
+                status=wire.CollectionStatus.Green,
+                optimizer_status=wire.OptimizerStatus(ok=True),
+                segments_count=1,
+                config=config,
+            )
+        )

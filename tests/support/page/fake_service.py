@@ -1,0 +1,206 @@
+"""A stand-in for the service, with the real page: `python -m tests.support.page.fake_service` serves it for a look.
+
+Its answers are scripted. A question that contains "busy" is a 429, "break" fails in mid-stream, "nothing" is refused.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import json
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from prometheus_client import generate_latest
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.support.page.script import LIBRARY, Asked, Event, Problem, document, scripted_answer
+
+PAGE = Path(__file__).parents[3] / "service" / "page"
+CSP = b"default-src 'self'"
+
+
+@dataclass
+class FakeService:
+    """A test changes its attributes, and reads what it was asked."""
+
+    answer: Callable[[Asked], AsyncIterator[Event]] = scripted_answer
+    key: str | None = None
+    seconds_per_state: float = 0.1
+    step: asyncio.Semaphore | None = None
+    """Where there is one, a state lasts until it is released: a test that must see each lets no time pass one by."""
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    metrics: Callable[[], str] = lambda: generate_latest().decode()
+    """Raises a Problem where they are not to be had."""
+    looks: int = 0
+    """How often the metrics were asked for."""
+    abandoned: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a client leaves a stream before its end."""
+    url: str = ""
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @contextlib.asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator["FakeService"]:
+        with socket.create_server(("127.0.0.1", port)) as listening:
+            config = uvicorn.Config(self._app(), log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+            server = uvicorn.Server(config)
+            # Signals belong to whoever runs the tests.
+            server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            try:
+                yield self
+            finally:
+                server.should_exit = True
+                await serving
+
+    def _app(self) -> ASGIApp:
+        app = Starlette(
+            routes=[
+                Route("/", lambda _: FileResponse(PAGE / "index.html")),
+                Mount("/page", StaticFiles(directory=PAGE)),
+                Route("/metrics", self._get_metrics),
+                Route("/v1/answers", self._post_answer, methods=["POST"]),
+                Route("/v1/documents", self._list_documents),
+                Route("/v1/documents/{id}", self._put_document, methods=["PUT"]),
+                Route("/v1/documents/{id}", self._get_document),
+                Route("/v1/documents/{id}", self._delete_document, methods=["DELETE"]),
+            ],
+            exception_handlers={Problem: lambda _, problem: problem_response(problem)},
+        )
+        return strictly_secured(self._guarded(app))
+
+    def _guarded(self, app: ASGIApp) -> ASGIApp:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            is_protected = self.key is not None and scope["path"].startswith("/v1")
+            if is_protected and Headers(scope=scope).get("authorization") != f"Bearer {self.key}":
+                missing = Problem(401, "Unauthorized", "This service needs an API key.")
+                await problem_response(missing)(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return guarded
+
+    async def _post_answer(self, request: Request) -> Response:
+        self.asked.append(await request.json())
+        events = self.answer(self.asked[-1])
+        # As the service does it: what fails before the first event is a problem, not a broken stream.
+        first = await anext(events)
+
+        async def stream() -> AsyncIterator[str]:
+            try:
+                yield to_sse(first)
+                async for event in events:
+                    yield to_sse(event)
+            except asyncio.CancelledError:
+                self.abandoned.set()
+                raise
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async def _get_metrics(self, _: Request) -> Response:
+        self.looks += 1
+        return PlainTextResponse(self.metrics())
+
+    async def _list_documents(self, _: Request) -> Response:
+        return JSONResponse({"documents": list(self.documents.values())})
+
+    async def _get_document(self, request: Request) -> Response:
+        if (found := self.documents.get(request.path_params["id"])) is None:
+            raise Problem(404, "Not found", "There is no such document.")
+        return JSONResponse(found)
+
+    async def _put_document(self, request: Request) -> Response:
+        document_id = request.path_params["id"]
+        if not re.fullmatch(r"[\w.-]{1,200}", document_id):
+            raise Problem(422, "Invalid input", "id: letters, digits, '.', '_' and '-' only")
+        self._later(self._process(document_id, await request.body()))
+        return JSONResponse({"id": document_id, "state": "queued"}, status_code=202)
+
+    async def _delete_document(self, request: Request) -> Response:
+        document_id = request.path_params["id"]
+        self._later(self._delete(document_id))
+        return JSONResponse({"id": document_id, "state": "queued"}, status_code=202)
+
+    async def _process(self, document_id: str, body: bytes) -> None:
+        before = self.documents.get(document_id, {})
+        is_ready = before.get("state") == "ready"
+
+        def show(progress: dict) -> None:
+            self.documents[document_id] = before | {"update": progress} if is_ready else {"id": document_id, **progress}
+
+        for state in ("queued", "processing"):
+            show({"state": state, "reason": None})
+            await self._stay()
+        if b"\0" in body:
+            show({"state": "rejected", "reason": "The file is binary, not text."})
+        else:
+            title = body.decode().partition("\n")[0].removeprefix("# ")
+            self.documents[document_id] = document(document_id, title=title)
+
+    async def _delete(self, document_id: str) -> None:
+        await self._stay()
+        del self.documents[document_id]
+
+    async def _stay(self) -> None:
+        await (self.step.acquire() if self.step else asyncio.sleep(self.seconds_per_state))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        # The loop holds its tasks weakly.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def to_sse(event: Event) -> str:
+    name, data = event
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def problem_response(problem: Problem) -> Response:
+    return JSONResponse(problem.body, problem.body["status"], media_type="application/problem+json")
+
+
+def strictly_secured(app: ASGIApp) -> ASGIApp:
+    async def secured(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += [(b"content-security-policy", CSP), (b"cache-control", b"no-store")]
+            await send(message)
+
+        await app(scope, receive, send_secured)
+
+    return secured
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8010)
+    parser.add_argument("--key", help="answer 401 without this key")
+    parser.add_argument("--empty", action="store_true", help="begin without documents")
+    options = parser.parse_args()
+    library = {} if options.empty else {one["id"]: one for one in LIBRARY}
+    answer = functools.partial(scripted_answer, seconds_per_token=0.02)
+    service = FakeService(answer=answer, key=options.key, documents=library, seconds_per_state=1.5)
+    async with service.serve(options.port):
+        sys.stdout.write(f"The page is at {service.url}/\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

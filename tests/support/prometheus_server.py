@@ -1,0 +1,100 @@
+"""Prometheus's own programs, for tests that hold what this project ships against them."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.redis_server import free_port
+
+PROMETHEUS = shutil.which("prometheus")
+PROMTOOL = shutil.which("promtool")
+needs_prometheus = pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed")
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+_START_SECONDS = 120
+
+
+class PrometheusServer:
+    """A running server and its HTTP interface."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=120)
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The samples of an instant query; raises with Prometheus's words where it is none."""
+        body = self._http.post("/query", data={"query": expression}).json()
+        assert body["status"] == "success", f"{expression}: {body.get('error')}"
+        result = body["data"]["result"]
+        return [{"value": result}] if body["data"]["resultType"] == "scalar" else result
+
+    def firing(self) -> set[str]:
+        """Names of the alerts that fire now."""
+        alerts = self._http.get("/alerts").json()["data"]["alerts"]
+        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule with its health and its last error."""
+        groups = self._http.get("/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def targets(self) -> dict[str, str]:
+        """Job to the health of its target."""
+        active = self._http.get("/targets").json()["data"]["activeTargets"]
+        return {target["labels"]["job"]: target["health"] for target in active}
+
+
+@contextmanager
+def prometheus_server(folder: Path, config: str) -> Iterator[PrometheusServer]:
+    """Keeps its data under `folder`, where the files that `config` names lie too."""
+    port = free_port()
+    (folder / "prometheus.yml").write_text(config)
+    log = folder / "prometheus.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                str(PROMETHEUS),
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'tsdb'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--enable-feature=exemplar-storage",
+            ],
+            env=os.environ | {"GOMAXPROCS": "1"},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        server = PrometheusServer(f"http://127.0.0.1:{port}")
+        _wait_until_ready(server, process, log)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(120)
+
+
+def faults_of(metrics: str) -> list[str]:
+    """What `promtool check metrics` says of our own metrics; those of Python's process are not ours to name."""
+    checked = subprocess.run(
+        [str(PROMTOOL), "check", "metrics"], input=metrics, capture_output=True, text=True, check=False
+    )
+    lines = (checked.stdout + checked.stderr).splitlines()
+    return [line for line in lines if not line.startswith(("python_", "process_"))]
+
+
+def _wait_until_ready(server: PrometheusServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/-/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"Prometheus does not start:\n{log.read_text()}")

@@ -1,0 +1,48 @@
+"""Evaluation of retrieval: the product's own path, counted as trec_eval counts."""
+
+import json
+
+import pytest
+
+from tests.support.programs import evals
+
+TEXTS = {
+    "pump": "The Kestrel pump moves cooling water; its impeller lasts 4,000 hours.",
+    "canteen": "The canteen serves pancakes every Thursday.",
+    "gate": "Visitors park behind hall 7, and the gate closes at ten.",
+}
+QUESTIONS = {"q1": ("How long does the impeller of the pump last?", "pump"), "q2": ("pancakes", "canteen")}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "qrels").mkdir()
+    corpus = [{"_id": name, "title": name.title(), "text": text} for name, text in TEXTS.items()]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
+    queries = [{"_id": name, "text": text} for name, (text, _) in QUESTIONS.items()]
+    (tmp_path / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    judged = "".join(f"{name}\t{document}\t1\n" for name, (_, document) in QUESTIONS.items())
+    (tmp_path / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
+    return tmp_path
+
+
+@pytest.mark.parametrize("more", [(), ("--chunks",)])
+def test_every_mode_finds_what_is_there_and_says_so_in_a_table_and_in_json(folder, data_dir, more):
+    target = folder / "out.json"
+    asked = ("--modes", "dense,bm25,hybrid", "--json", str(target), *more)
+    done = evals("retrieval", str(folder), *asked, data_dir=data_dir)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(target.read_text())
+    assert list(found) == ["dense", "bm25", "hybrid"]
+    for result in found.values():
+        assert (result["nDCG@10"], result["R@100"], result["MRR@10"], result["questions"]) == (1, 1, 1, 2)
+        assert result["intervals"]["nDCG@10"] == [1, 1]
+        assert result["latency_p50"] > 0
+    assert "| hybrid | 2 | 1.0000 |" in done.stdout
+    assert "hybrid against bm25, nDCG@10: +0.0000" in done.stdout
+
+
+def test_what_is_no_data_set_is_said_in_one_line(tmp_path, data_dir):
+    done = evals("retrieval", str(tmp_path), data_dir=data_dir)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "qrels/test.tsv" in done.stderr

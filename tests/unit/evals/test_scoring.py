@@ -1,0 +1,139 @@
+"""What an answer is worth, on answers that a person can check at a glance."""
+
+import numpy as np
+import pytest
+
+from evals.answers.gold import GoldQuestion, Place
+from evals.answers.scoring import groundedness, score
+from rag.types import Chunk, DocumentId, ScoredChunk
+from service.answering.answerer import NOT_IN_THE_DOCUMENTS
+from service.answering.drafts import Answer, Citation
+from service.writing.base import WritingInput
+
+PASSAGES = {
+    "mill": "The mill was built in 1820 by Anna Berg. It burnt down in 1902.",
+    "bridge": "The bridge carries **eight** lanes.",
+}
+QUESTION = GoldQuestion(
+    id="q",
+    text="When was the mill built?",
+    kind="span",
+    needs=[[Place(document="mill", quote="1820", is_span=True)]],
+    spans=["1820"],
+)
+UNANSWERABLE = GoldQuestion(id="u", text="Who owns the mill?", kind="unanswerable")
+
+
+def answer(text: str, *cited: str, refused: bool = False) -> Answer:
+    return Answer(
+        id="a",
+        text=text,
+        refused=refused,
+        citations=[Citation(number=number, hit=hit(name)) for number, name in enumerate(cited, start=1)],
+        usage=None,
+        timings={"embed": 0.01, "search": 0.02, "prompt": 0.03, "first_token": 0.04, "total": 0.2},
+        model="m",
+        mode="quote",
+        material=WritingInput(
+            question=QUESTION.text, vector=np.zeros(4, np.float32), hits=[hit(name) for name in cited]
+        ),
+    )
+
+
+def hit(name: str) -> ScoredChunk:
+    chunk = Chunk(
+        id=name,
+        document_id=DocumentId(name),
+        uri=name,
+        media_type="text/markdown",
+        title=name,
+        heading_path=(),
+        text=PASSAGES[name],
+        ordinal=0,
+        version="1",
+        ingested_at=0.0,
+        chunk_count=1,
+    )
+    return ScoredChunk(chunk=chunk, score=1.0, similarity=0.5)
+
+
+def test_a_right_and_cited_answer_has_everything():
+    scores = score(QUESTION, answer("The mill was built in 1820. [1]", "mill"))
+    assert (scores["containment"], scores["exact_match"], scores["answered"], scores["cited"]) == (1, 0, 1, 1)
+    assert (scores["citation_precision"], scores["citation_recall"], scores["groundedness"]) == (1, 1, 1)
+    # Of "mill was built in 1820" one token in five is gold, and it is all of the gold: 2 · (1/5 · 1) / (1/5 + 1).
+    assert scores["f1"] == pytest.approx(1 / 3)
+    assert (scores["first_text_seconds"], scores["total_seconds"]) == (pytest.approx(0.1), 0.2)
+
+
+def test_the_span_alone_is_an_exact_match_whatever_its_articles_and_punctuation():
+    scores = score(QUESTION, answer("The 1820! [1]", "mill"))
+    assert (scores["exact_match"], scores["f1"]) == (1, 1)
+
+
+def test_a_citation_of_a_passage_without_the_gold_is_a_wrong_one():
+    scores = score(QUESTION, answer("It was built in 1820. [1] [2]", "mill", "bridge"))
+    assert (scores["citation_precision"], scores["citation_recall"]) == (0.5, 1)
+    assert score(QUESTION, answer("Eight lanes. [1]", "bridge"))["citation_recall"] == 0
+
+
+def test_the_span_in_another_document_does_not_count():
+    elsewhere = GoldQuestion(
+        id="q", text="?", kind="span", needs=[[Place(document="other", quote="1820", is_span=True)]]
+    )
+    assert score(elsewhere, answer("In 1820. [1]", "mill"))["citation_precision"] == 0
+
+
+def test_an_answer_without_citations_has_no_precision_and_no_recall():
+    scores = score(QUESTION, answer("The mill was built in 1820."))
+    assert "citation_precision" not in scores
+    assert (scores["citation_recall"], scores["cited"], scores["groundedness"]) == (0, 0, 0)
+
+
+def test_a_question_with_two_needs_is_half_met_by_one():
+    both = GoldQuestion(
+        id="q",
+        text="?",
+        kind="multi-document",
+        needs=[
+            [Place(document="mill", quote="It burnt down")],
+            [Place(document="bridge", quote="carries eight lanes"), Place(document="other", quote="the same")],
+        ],
+    )
+    assert score(both, answer("It carries eight lanes. [1]", "bridge"))["citation_recall"] == 0.5
+
+
+def test_refusals_are_right_where_there_is_no_answer():
+    refusal = answer(NOT_IN_THE_DOCUMENTS, refused=True)
+    rightly, wrongly = score(UNANSWERABLE, refusal), score(QUESTION, refusal)
+    assert (rightly["refusal_precision"], rightly["refusal_recall"]) == (1, 1)
+    assert (wrongly["refusal_precision"], wrongly["answered"], wrongly["citation_recall"]) == (0, 0, 0)
+    assert score(UNANSWERABLE, answer("Anna Berg owns it. [1]", "mill"))["refusal_recall"] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The passages do not say who owns it.",
+        "The documents don't contain that.",
+        "No source says. The text does not mention it.",
+    ],
+)
+def test_a_model_that_says_that_the_passages_do_not_answer_refuses(text):
+    assert score(UNANSWERABLE, answer(text))["refusal_recall"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("The mill was built in 1820 by Anna Berg. [1]", 1),
+        ("It burnt down in 1902 [1].", 1),
+        ("It burnt down in 1903 [1].", 0),
+        ("It burnt down in 1902. It was built by Anna Berg. [1]", 0.5),
+        ("The mill was built in 1820. [1] The bridge carries eight lanes. [2]", 1),
+        ("The mill was built in 1820. [1] Nobody was hurt when it burnt down.", 0.5),
+        ("The mill was built in 1820.", 0),
+    ],
+)
+def test_groundedness_is_the_share_of_sentences_that_their_own_passages_support(text, share):
+    assert groundedness(answer(text, "mill", "bridge")) == share

@@ -1,0 +1,279 @@
+"""A backup and back: of what it is made, what is refused, and what is there afterwards."""
+
+import asyncio
+import json
+import os
+import shutil
+import uuid
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from pydantic import HttpUrl
+
+from ingest.backup.backup import back_up, restore
+from ingest.commands.dispatch import carry_out
+from ingest.settings import Settings
+from rag.errors import BadResponse, InvalidInput, NotFound, Unavailable
+from rag.inbox.base import Upload
+from rag.inbox.folder.inbox import FolderInbox
+from rag.inbox.folder.worklist import open_folder_worklist
+from rag.settings import ServerStoreSettings
+from rag.store.edge.revisions import Revisions
+from rag.store.edge.store import open_edge_reader, open_edge_writer
+from rag.store.server.collections import Collections
+from rag.store.server.store import open_client, open_server_store
+from rag.types import DocumentId
+from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, query, texts
+from tests.support.fakes.qdrant import open_qdrant
+from tests.support.fakes.qdrant_snapshots import serve_snapshots
+
+REAL_SERVER = os.environ.get("RAG_TEST_QDRANT_URL")
+
+
+def quietly(_: str) -> None:
+    pass
+
+
+async def fill(store, *names: str) -> None:
+    await put(store, OURS, [point(f"our {name}", document=name, axis=at) for at, name in enumerate(names)])
+    await put(store, THEIRS, [point(f"their {name}", document=name) for name in names])
+    await store.publish()
+
+
+@pytest.fixture
+async def filled(tmp_path) -> Settings:
+    settings = Settings(data_dir=tmp_path / "data")
+    async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
+        await fill(writer, "one", "two", "three")
+    return settings
+
+
+async def found(settings: Settings):
+    async with open_edge_reader(settings.store_dir, EMBEDDER) as reader:
+        return [(hit.chunk.id, hit.score) for hit in await reader.search(OURS, query("our two", axis=1), limit=5)]
+
+
+def upload(name: str, body: bytes = b"body") -> Upload:
+    return Upload(scope=OURS, document_id=DocumentId(name), uri=f"upload:{name}", media_type="text/plain", body=body)
+
+
+async def test_in_a_new_place_the_same_is_found_with_the_same_scores(tmp_path, filled):
+    await back_up(filled, tmp_path / "backup", quietly)
+    elsewhere = Settings(data_dir=tmp_path / "elsewhere")
+    restored = await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+    assert (restored.manifest.contents.documents, restored.manifest.contents.chunks, restored.same) == (6, 6, 6)
+    assert await found(elsewhere) == await found(filled) != []
+    async with open_edge_writer(elsewhere.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("it goes on", document="four")])
+        await writer.publish()
+        assert await texts(writer, OURS) == {"our one", "our two", "our three", "it goes on"}
+
+
+async def test_the_backup_is_a_data_directory_that_can_be_served_as_it_is(tmp_path, filled):
+    await back_up(filled, tmp_path / "backup", quietly)
+    assert await found(Settings(data_dir=tmp_path / "backup")) == await found(filled)
+
+
+async def test_keys_references_and_everything_that_waits_come_back(tmp_path, filled):
+    (filled.data_dir / "keys.json").write_text("[]")
+    (filled.data_dir / "keys.json").chmod(0o600)
+    (filled.data_dir / "drift").mkdir()
+    (filled.data_dir / "drift" / "reference.npz").write_bytes(b"reference")
+    inbox = FolderInbox(filled.inbox_dir)
+    for name in ("given up", "in hand", "waiting"):
+        await inbox.put(upload(name, name.encode()))
+    with open_folder_worklist(filled.inbox_dir) as worklist:
+        await worklist.bury(await worklist.claim(), reason="odd", trace="trace")
+        await worklist.claim()
+        await back_up(filled, tmp_path / "backup", quietly)
+    elsewhere = Settings(data_dir=tmp_path / "elsewhere")
+    await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+    assert (elsewhere.data_dir / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert (elsewhere.data_dir / "drift" / "reference.npz").read_bytes() == b"reference"
+    with open_folder_worklist(elsewhere.inbox_dir) as worklist:
+        jobs = [(await worklist.claim()).job for _ in range(2)]
+    assert {(job.document_id, job.body) for job in jobs} == {("in hand", b"in hand"), ("waiting", b"waiting")}
+    [letter] = await FolderInbox(elsewhere.inbox_dir).dead_letters()
+    assert (letter.document_id, letter.reason, letter.trace) == ("given up", "odd", "trace")
+
+
+async def test_a_backup_while_a_writer_publishes_is_one_of_what_it_published(tmp_path, filled):
+    async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
+
+        async def publish_for_ever() -> None:
+            for n in range(1_000):
+                await put(writer, OURS, [point(f"more {n}", document=f"more {n}")])
+                await writer.publish()
+                await asyncio.sleep(0.05)  # One publication after the other can overtake each copy.
+
+        publishing = asyncio.create_task(publish_for_ever())
+        try:
+            for n in range(3):
+                await back_up(filled, tmp_path / f"backup {n}", quietly)
+        finally:
+            publishing.cancel()
+            await asyncio.wait([publishing])
+    for n in range(3):
+        elsewhere = Settings(data_dir=tmp_path / f"elsewhere {n}")
+        restored = await restore(elsewhere, tmp_path / f"backup {n}", quietly, replace=False)
+        assert restored.same == len(restored.manifest.contents.asked) > 0
+        async with open_edge_reader(elsewhere.store_dir, EMBEDDER) as reader:
+            more = await texts(reader, OURS) - {"our one", "our two", "our three"}
+            assert more == {f"more {k}" for k in range(len(more))}
+
+
+async def test_a_folder_that_may_not_be_written_is_said_to_be_one(filled):
+    with pytest.raises(Unavailable, match=rf"/sys/.*user {os.getuid()} may write"):
+        await back_up(filled, Path("/sys/backup"), quietly)  # not even root may
+
+
+async def test_what_is_there_is_replaced_only_when_told_and_can_be_gone_back_to(tmp_path, filled, capsys):
+    await back_up(filled, tmp_path / "backup", quietly)
+    async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("since then", document="four")])
+        await writer.publish()
+    with pytest.raises(InvalidInput, match="--replace"):
+        await restore(filled, tmp_path / "backup", quietly, replace=False)
+    async with open_edge_reader(filled.store_dir, EMBEDDER) as reader:
+        assert "since then" in await texts(reader, OURS)
+        await restore(filled, tmp_path / "backup", quietly, replace=True)
+        assert "since then" not in await texts(reader, OURS)
+        await carry_out(Namespace(command="reindex", rollback=True, embedder=None), filled)
+        assert "since then" in await texts(reader, OURS)
+    assert "Rolled back. Service and workers go on with it by themselves.\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda backup: (backup / "manifest.json").unlink(), "no backup"),
+        (lambda backup: (backup / "manifest.json").write_text("{}"), "damaged, or of another program"),
+        (lambda backup: flip_a_byte(next(backup.rglob("chunk_0.mmap"))), "chunk_0.mmap is not what was backed up"),
+        (lambda backup: (backup / "store" / "current").unlink(), "store/current: No such file"),
+        (shutil.rmtree, "no backup"),
+        (lambda backup: change(backup / "manifest.json", schema=1), "version 0.1.0, whose collections"),
+        (lambda backup: change(backup / "manifest.json", store="server"), "kind server, and edge is configured"),
+    ],
+    ids=["no manifest", "another file", "a flipped bit", "a file less", "nothing", "another generation", "a server's"],
+)
+async def test_what_is_no_whole_backup_of_this_store_is_refused_and_nothing_is_left(tmp_path, filled, damage, said):
+    await back_up(filled, tmp_path / "backup", quietly)
+    damage(tmp_path / "backup")
+    elsewhere = Settings(data_dir=tmp_path / "elsewhere")
+    with pytest.raises(InvalidInput, match=said):
+        await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+    assert not elsewhere.data_dir.exists()
+
+
+async def test_a_collection_that_is_another_one_than_the_manifest_says_is_not_switched_to(tmp_path, filled):
+    await back_up(filled, tmp_path / "backup", quietly)
+    contents = json.loads((tmp_path / "backup" / "manifest.json").read_text())["contents"]
+    change(tmp_path / "backup" / "manifest.json", contents=contents | {"chunks": 7})
+    elsewhere = Settings(data_dir=tmp_path / "elsewhere")
+    with pytest.raises(BadResponse, match="6 chunks came back"):
+        await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+    asked = [one | {"found": one["found"][::-1][:1]} for one in contents["asked"]]
+    change(tmp_path / "backup" / "manifest.json", contents=contents | {"asked": asked})
+    with pytest.raises(BadResponse, match="Of 6 questions"):
+        await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+    assert Revisions(elsewhere.store_dir).current() is None
+    assert not (elsewhere.store_dir / "restoring").exists()
+
+
+async def test_a_folder_that_holds_something_is_left_alone(tmp_path, filled):
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "mine").touch()
+    with pytest.raises(InvalidInput, match="exists already"):
+        await back_up(filled, tmp_path / "backup", quietly)
+    assert [path.name for path in (tmp_path / "backup").iterdir()] == ["mine"]
+
+
+async def test_without_a_collection_there_is_nothing_to_back_up(tmp_path):
+    with pytest.raises(NotFound, match="no collection"):
+        await back_up(Settings(data_dir=tmp_path / "data"), tmp_path / "backup", quietly)
+    assert not (tmp_path / "backup").exists()
+
+
+def flip_a_byte(path) -> None:
+    with path.open("r+b") as file:
+        file.seek(100)
+        [byte] = file.read(1)
+        file.seek(100)
+        file.write(bytes([byte ^ 1]))
+
+
+def change(manifest, **fields) -> None:
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
+
+
+class ServerContract:
+    """A subclass gives the fixture `settings`: of a server whose collection is not there yet."""
+
+    async def test_a_snapshot_comes_back_under_another_name_and_then_takes_the_place(self, tmp_path, settings):
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            await fill(store, "one", "two", "three")
+            await back_up(settings, tmp_path / "backup", quietly)
+            await put(store, OURS, [point("since then", document="four")])
+        with pytest.raises(InvalidInput, match="--replace"):
+            await restore(settings, tmp_path / "backup", quietly, replace=False)
+        restored = await restore(settings, tmp_path / "backup", quietly, replace=True)
+        assert (restored.manifest.contents.chunks, restored.same) == (6, 6)
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            assert await texts(store, OURS) == {"our one", "our two", "our three"}
+
+    async def test_a_collection_that_another_process_fills_is_left_to_it_until_the_switch(self, tmp_path, settings):
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            await fill(store, "one")
+            await back_up(settings, tmp_path / "backup", quietly)
+        async with open_client(settings.store) as client:
+            collections = Collections(client, settings.store.collection)
+            being_filled = await collections.successor(EMBEDDER)
+            await collections.create(being_filled, EMBEDDER)
+            await restore(settings, tmp_path / "backup", quietly, replace=True)
+            assert await collections.current() not in {being_filled, None}
+            assert not await client.collection_exists(being_filled), "It is of a collection that serves no more"
+
+    async def test_on_another_server_the_same_is_found(self, tmp_path, settings):
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            await fill(store, "one", "two", "three")
+            before = await store.search(OURS, query("our two", axis=1), limit=5)
+            await back_up(settings, tmp_path / "backup", quietly)
+        other = settings.store.model_copy(update={"collection": f"{settings.store.collection}-elsewhere"})
+        elsewhere = settings.model_copy(update={"store": other, "data_dir": tmp_path / "elsewhere"})
+        await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+        async with open_server_store(other, EMBEDDER) as store:
+            assert await store.search(OURS, query("our two", axis=1), limit=5) == before
+
+
+class TestServerOverTheWire(ServerContract):
+    @pytest.fixture
+    async def settings(self, tmp_path):
+        async with open_qdrant() as server, serve_snapshots(server) as snapshots:
+            store = ServerStoreSettings(kind="server", url=HttpUrl(snapshots.url), grpc_port=server.port)
+            yield Settings(data_dir=tmp_path / "data", store=store)
+            assert snapshots.kept == {}, "The server keeps no snapshot that was fetched"
+
+
+@pytest.mark.skipif(not REAL_SERVER, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
+class TestARealServer(ServerContract):
+    @pytest.fixture
+    async def settings(self, tmp_path):
+        port = int(os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334"))
+        name = f"backup-{uuid.uuid4()}"
+        store = ServerStoreSettings(kind="server", url=HttpUrl(REAL_SERVER), grpc_port=port, collection=name)
+        yield Settings(data_dir=tmp_path / "data", store=store)
+        async with open_client(store) as client:
+            for described in (await client.get_collections()).collections:
+                if described.name.startswith(name):
+                    await client.delete_collection(described.name)
+
+
+async def test_a_cluster_is_told_where_to_look(tmp_path):
+    async with open_qdrant() as server, serve_snapshots(server) as snapshots:
+        snapshots.nodes = 3
+        store = ServerStoreSettings(kind="server", url=HttpUrl(snapshots.url), grpc_port=server.port)
+        async with open_server_store(store, EMBEDDER) as filled:
+            await fill(filled, "one")
+        with pytest.raises(InvalidInput, match=r"docs/runbooks/restore\.md"):
+            await back_up(Settings(data_dir=tmp_path / "data", store=store), tmp_path / "backup", quietly)

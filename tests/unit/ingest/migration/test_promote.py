@@ -1,0 +1,51 @@
+"""From the embedded collection to a server, over the wire."""
+
+import pytest
+from pydantic import HttpUrl
+
+from ingest.migration.promote import promote
+from ingest.settings import Settings
+from rag.errors import NotFound
+from rag.settings import ServerStoreSettings
+from rag.store.edge.store import open_edge_writer
+from rag.store.server.store import open_server_store
+from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, texts
+from tests.support.fakes.qdrant import serve_qdrant
+
+
+def server_at(port: int) -> ServerStoreSettings:
+    return ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1:1"), grpc_port=port, collection="c")
+
+
+async def test_every_tenants_documents_arrive_with_their_vectors_and_twice_is_once(tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("one", axis=3), point("two", document="b")])
+        await put(writer, THEIRS, [point("three")])
+        await writer.publish()
+    async with serve_qdrant() as port:
+        assert await promote(settings, server_at(port)) == (3, 3)
+        assert await promote(settings, server_at(port)) == (3, 3)
+        async with open_server_store(server_at(port), EMBEDDER) as server:
+            assert await texts(server, OURS) == {"one", "two"}
+            assert await texts(server, THEIRS) == {"three"}
+            vectors = {found.chunk.text: found.vector async for found in server.scroll_points(OURS)}
+            assert vectors["one"][3] == pytest.approx(1)
+
+
+async def test_what_the_server_has_taken_in_since_stays(tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("of then", version="1"), point("b", document="b")])
+        await writer.publish()
+    async with serve_qdrant() as port:
+        await promote(settings, server_at(port))
+        async with open_server_store(server_at(port), EMBEDDER) as server:
+            await put(server, OURS, [point("of now", version="2", ingested_at=2.5)])
+            await promote(settings, server_at(port))
+            assert await texts(server, OURS) == {"of now", "b"}
+
+
+async def test_without_a_collection_there_is_nothing_to_carry(tmp_path):
+    with pytest.raises(NotFound, match="no embedded collection"):
+        await promote(Settings(data_dir=tmp_path), server_at(1))

@@ -1,0 +1,194 @@
+"""The real parsing processes against files that were collected, or are made here, because they break parsers."""
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from ingest.isolation.cutters import BrokeParser, Cutters, open_cutters
+from ingest.settings import ParsingSettings
+from rag.errors import InvalidInput
+from rag.formats import media_type_of
+from rag.settings import LocalEmbedderSettings
+from rag.types import Chunk, DocumentId, MediaType, RawDocument
+from tests.support.office_writer import docx_of, paragraph, pptx_of, shape, xlsx_of
+
+_DATA = os.environ.get("RAG_TEST_DATA", "")
+_NASTY = Path(_DATA) / "nasty"
+# What their names do not tell, or what they are read as besides.
+_READ_AS: dict[str, list[MediaType]] = {
+    "pdf": ["application/pdf"],
+    "html": ["text/html"],
+    "strings": ["text/plain", "text/markdown", "text/html", "text/x-rst", "text/csv", "text/x-code"],
+}
+_SECONDS = 60
+
+_DOCX: MediaType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_PPTX: MediaType = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_XLSX: MediaType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_ENCRYPTED = {"protectedFile.xlsx", "protected_normal_case.docx", "testEXCEL_protected_passtika.xlsx"}
+_DAMAGED = {"testWORD_truncated.docx"}
+# Pictures, charts and other files within, and no text beside them.
+_WITHOUT_TEXT = {
+    *("testAltChunkHTML.docx", "testWORD_charts.docx", "testWORD_phonetic.docx", "testWPSAttachment.docx"),
+    *("testEXCEL_diagramData.xlsx", "testEXCEL_embeddedPDF_windows.xlsx", "testEXCEL_poi-61034.xlsx"),
+    *("testExcel_embeddedPDF.xlsx", "testWPSAttachment.xlsx", "testPPT_EmbeddedPDF.pptx", "testPPT_charts.pptx"),
+    *("testPPT_embeddedMP3.pptx", "testPPT_masterText.pptx"),
+}
+
+_LAUGHS = '<!DOCTYPE w [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+def _files(folder: str) -> list[Path]:
+    return sorted(path for path in (_NASTY / folder).rglob("*") if path.is_file()) if _DATA else []
+
+
+def _kinds(path: Path, folder: str) -> set[MediaType]:
+    own = media_type_of(path.name)
+    return {*_READ_AS.get(folder, []), *([own] if own else [])} or {"text/plain"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cutters():
+    settings = ParsingSettings(processes=1, seconds=_SECONDS, memory_mib=512)
+    async with open_cutters(settings, LocalEmbedderSettings()) as opened:
+        yield opened
+
+
+async def cut(cutters: Cutters, body: bytes, media_type: MediaType, name: str = "a.py") -> list[Chunk]:
+    raw = RawDocument(id=DocumentId("a"), uri=f"file:///{name}", media_type=media_type, body=body)
+    return await cutters.cut(raw, version="v1")
+
+
+async def reason_for(cutters: Cutters, body: bytes, media_type: MediaType, name: str = "a.py") -> str:
+    """Why it is refused, in one line that blames no parser; empty where it is taken in."""
+    began = time.perf_counter()
+    try:
+        assert await cut(cutters, body, media_type, name)
+    except InvalidInput as error:
+        assert not isinstance(error, BrokeParser), error.trace
+        assert str(error)
+        assert "\n" not in str(error)
+        return str(error)
+    finally:
+        assert time.perf_counter() - began < _SECONDS + 30
+    return ""
+
+
+needs_files = pytest.mark.skipif(
+    not (_DATA and _NASTY.is_dir()), reason="RAG_TEST_DATA names no folder with nasty/ in it"
+)
+
+
+@needs_files
+@pytest.mark.parametrize("folder", ["pdf", "html", "strings", "office"])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_nasty_file_is_taken_in_or_refused_with_a_line_and_the_process_lives(cutters, folder):
+    processes = set()
+    for path in _files(folder):
+        for media_type in _kinds(path, folder):
+            await reason_for(cutters, path.read_bytes(), media_type, path.name)
+            processes.add(tuple(child.pid for child in psutil.Process().children()))
+    assert len(processes) == 1
+
+
+@needs_files
+@pytest.mark.asyncio(loop_scope="module")
+async def test_office_files_are_refused_for_the_true_reason_and_for_no_other(cutters):
+    for path in _files("office"):
+        reason = await reason_for(cutters, path.read_bytes(), media_type_of(path.name) or _DOCX, path.name)
+        if path.name in _ENCRYPTED:
+            assert reason.startswith("encrypted"), path.name
+        elif path.name in _DAMAGED:
+            assert reason == "broken DOCX: it is cut off or damaged"
+        elif path.name in _WITHOUT_TEXT:
+            assert reason == "empty: it has no text", path.name
+        elif path.suffix == ".zip":
+            assert reason == "not a DOCX file: an archive without word/"
+        else:
+            assert not reason, path.name
+
+
+def sheet(rows: str) -> bytes:
+    start = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    return xlsx_of({"A": []}, **{"xl/worksheets/sheet1.xml": f"{start}{rows}</sheetData></worksheet>"})
+
+
+MADE = {
+    "zip bomb": (lambda: docx_of(f"<w:p><w:r><w:t>{'x' * 100_000_000}</w:t></w:r></w:p>"), _DOCX, "a ZIP bomb"),
+    "zip bomb in another part": (lambda: pptx_of([shape("x")], **{"a.xml": " " * 300_000_000}), _PPTX, "256 MiB"),
+    "billion laughs": (lambda: docx_of("", **{"word/document.xml": f"{_LAUGHS}<w>&b;</w>"}), _DOCX, "document type"),
+    "laughs in UTF-16": (
+        lambda: xlsx_of({"A": [["x"]]}, **{"xl/styles.xml": f"{_LAUGHS}<w>&b;</w>".encode("utf-16")}),
+        _XLSX,
+        "document type",
+    ),
+    "a sheet that reaches far": (
+        lambda: sheet('<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
+        _XLSX,
+        "rows and 16,384 columns",
+    ),
+    "a sheet of a million rows": (
+        lambda: sheet("".join(f'<row r="{n}"><c r="J{n}"><v>{n}</v></c></row>' for n in range(1, 1_000_001))),
+        _XLSX,
+        "cells. Save it in parts",
+    ),
+    "cells that do not say their place": (
+        lambda: sheet(f'<row r="1">{"<c><v>1</v></c>" * 16_384}</row><row r="1048576"><c><v>1</v></c></row>'),
+        _XLSX,
+        "1,048,576 rows and 16,384 columns",
+    ),
+    "a cell that says its place late": (
+        lambda: sheet(f'<row r="1"><c r="A1"/></row><row r="1048576"><c s="{"0" * 500}" r="XFD1048576"/></row>'),
+        _XLSX,
+        "1,048,576 rows and 16,384 columns",
+    ),
+    "a tag without an end": (lambda: sheet(f'<row r="1"><c s="{"0" * 3_000_000}"/></row>'), _XLSX, "damaged"),
+    "elements that are opened again in each paragraph": (
+        lambda: b"".join(b"<b id=%d><p>x" % number for number in range(15_000)),
+        "text/html",
+        "HTML that unfolds",
+    ),
+    "lists in lists": (lambda: b"<ul><li>x" * 15_000, "text/html", ""),
+    "deep document": (
+        lambda: docx_of("<w:sdt><w:sdtContent>" * 5_000 + paragraph("x") + "</w:sdtContent></w:sdt>" * 5_000),
+        _DOCX,
+        "nested too deep",
+    ),
+    "deep slide": (lambda: pptx_of(["<p:grpSp>" * 50_000 + shape("x") + "</p:grpSp>" * 50_000]), _PPTX, ""),
+    "deep JSON": (lambda: b"[" * 1_000_000, "application/json", "nested too deep"),
+    "JSON in one line": (lambda: b"[" + b'{"a": 1, "b": "x"},' * 3_000_000 + b"1]", "application/json", "needs more"),
+    "a row of many fields": (lambda: b"1," * 50_000 + b"\n2,3", "text/csv", ""),
+    "a quote without an end": (lambda: b'a,b\n"' + b"x," * 1_000_000, "text/csv", "broken CSV"),
+    "parentheses": (lambda: b"(" * 20_000, "text/x-code", ""),
+    "PDF under the name of DOCX": (lambda: b"%PDF-1.7\n", _DOCX, "it begins as PDF files do"),
+    "DOCX under the name of XLSX": (lambda: docx_of(paragraph("x")), _XLSX, "an archive without xl/"),
+    "DOCX under the name of text": (lambda: docx_of(paragraph("x")), "text/markdown", "it begins as ZIP files do"),
+    "text under the name of DOCX": (lambda: b"Only text.", _DOCX, "no ZIP archive"),
+    "an old document": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2_000), _DOCX, "Office 97 to 2003"),
+    "many parts": (lambda: docx_of("", **{f"word/{n}.xml": "<a/>" for n in range(11_000)}), _DOCX, "10,000 parts"),
+    "cut off": (lambda: xlsx_of({"A": [["x"]]})[:-30], _XLSX, "cut off or damaged"),
+}
+
+
+STRINGS = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" uniqueCount="4294967295"/>'
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_ends_its_parser_all_the_same_is_refused_with_a_reason_that_a_person_understands(cutters):
+    with pytest.raises(BrokeParser, match="it is damaged, or needs more than 512 MiB to read"):
+        await cut(cutters, xlsx_of({"A": [["x"]]}, **{"xl/sharedStrings.xml": STRINGS}), _XLSX)
+    assert await cut(cutters, b"Good.", "text/plain")
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_trap_costs_one_document_with_a_reason_that_a_person_understands(cutters, name):
+    made, media_type, expected = MADE[name]
+    reason = await reason_for(cutters, made(), media_type)
+    assert expected in reason if expected else not reason
+    assert await cut(cutters, b"Good.", "text/plain")

@@ -1,0 +1,89 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rag.errors import InvalidInput
+from tests.support.documents import parsed, section
+from tests.support.pdf_writer import pdf_of
+
+
+def pdf(body: bytes):
+    return parsed(body, "application/pdf", name="report.pdf")
+
+
+def test_each_page_with_text_is_a_section():
+    document = pdf(pdf_of([["First."], [], ["Third."]]))
+
+    assert document.sections == (section("First.", "page 1"), section("Third.", "page 3"))
+
+
+def test_the_title_is_that_of_the_metadata_else_the_file_name():
+    assert pdf(pdf_of([["x"]], title="Annual report")).title == "Annual report"
+    assert pdf(pdf_of([["x"]])).title == "report.pdf"
+
+
+def test_the_lines_of_a_paragraph_are_joined_and_divided_words_made_whole():
+    lines = [
+        "This paragraph is wider than its page, so it is conti-",
+        "nued on the line below and it goes on upon the third",
+        "and ends here.",
+        "The next paragraph starts on a line of its own, with",
+        "two items:",
+        "- the first one, which is as wide as the others are,",
+        "- the second",
+    ]
+
+    [only] = pdf(pdf_of([lines])).sections
+
+    assert only.text == (
+        "This paragraph is wider than its page, so it is continued on the line below and it goes on upon the third "
+        "and ends here.\n\n"
+        "The next paragraph starts on a line of its own, with two items:\n\n"
+        "- the first one, which is as wide as the others are,\n"
+        "- the second"
+    )
+
+
+def test_a_page_of_short_lines_keeps_them():
+    [only] = pdf(pdf_of([["Contents", "1 Foo", "2 Bar"]])).sections
+
+    assert only.text == "Contents\n1 Foo\n2 Bar"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (pdf_of([[]]), "PDF without text: a scan"),
+        (b"%PDF-1.7 and nothing more", "broken PDF"),
+        (b"no PDF at all", "broken PDF"),
+        (
+            pdf_of([["x"]]).replace(
+                b"/Info",
+                b"/Encrypt << /Filter /Standard /V 1 /R 2 /O (%s) /U (%s) /P 0 >> /ID [(a) (a)] /Info"
+                % (b"o" * 32, b"u" * 32),
+            ),
+            "encrypted PDF",
+        ),
+    ],
+)
+def test_a_pdf_that_gives_no_text_is_refused_with_the_reason(body, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        pdf(body)
+
+
+def test_a_pdf_cut_off_anywhere_is_parsed_or_refused():
+    whole = pdf_of([["Some text."]] * 3)
+    for length in range(1, len(whole), 37):
+        try:
+            pdf(whole[:length])
+        except InvalidInput:
+            continue
+
+
+def test_several_threads_may_parse_at_once():
+    bodies = [pdf_of([[f"document {n} page {page}"] for page in range(5)]) for n in range(40)]
+
+    with ThreadPoolExecutor(8) as threads:
+        documents = list(threads.map(pdf, bodies))
+
+    assert [document.sections[4].text for document in documents] == [f"document {n} page 4" for n in range(40)]

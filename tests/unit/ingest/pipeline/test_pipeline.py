@@ -1,0 +1,175 @@
+"""What is left when the store fails in the middle of a document: nothing that the next run would not mend."""
+
+from dataclasses import replace
+
+import pytest
+from qdrant_client import AsyncQdrantClient
+from qdrant_client import models as qdrant
+
+from ingest.metrics import CHUNKS
+from ingest.pipeline.pipeline import Pipeline
+from ingest.resources import open_models
+from ingest.settings import ChunkingSettings, Settings
+from ingest.sources.base import Unit, Unmodified
+from rag.errors import BadResponse, Unavailable
+from rag.store.server.collections import Collections
+from rag.store.server.store import ServerStore
+from rag.types import EVERYTHING, ChunkFilter, DocumentId, RawDocument, Scope
+
+SCOPE = Scope(tenant="default")
+
+
+def page(*paragraphs: str) -> RawDocument:
+    body = "\n\n".join(f"## Part {number}\n\n{text}" for number, text in enumerate(paragraphs))
+    return RawDocument(id=DocumentId("page"), uri="u", media_type="text/markdown", body=body.encode())
+
+
+class FailingStore(ServerStore):
+    """The real adapter, whose n-th write fails for good."""
+
+    writes_left = 10**9
+    outages = 0
+    half_commits = 0
+    readings_lost = 0
+
+    async def scroll_points(self, scope, where=EVERYTHING):
+        if self.readings_lost > 0:
+            self.readings_lost -= 1
+            raise Unavailable("The store is away.")
+        async for found in super().scroll_points(scope, where):
+            yield found
+
+    async def stage(self, scope, points):
+        self._count()
+        await super().stage(scope, points)
+
+    async def commit(self, scope, document_id, version, *, order=None):
+        self._count()
+        if self.half_commits > 0:
+            self.half_commits -= 1
+            own = qdrant.FieldCondition(key="version", match=qdrant.MatchValue(value=version))
+            await self._client.set_payload(self._collection, {"state": "live"}, qdrant.Filter(must=[own]))
+            raise BadResponse("The server died between the two steps of a commit.")
+        await super().commit(scope, document_id, version, order=order)
+
+    def _count(self):
+        if self.outages > 0:
+            self.outages -= 1
+            raise Unavailable("The store is away.")
+        self.writes_left -= 1
+        if self.writes_left < 0:
+            raise BadResponse("The store refuses.")
+
+
+@pytest.fixture
+async def models(data_dir):
+    async with open_models(Settings(data_dir=data_dir)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def store(models):
+    client = AsyncQdrantClient(":memory:")
+    yield FailingStore(client, await Collections(client, "c").open(models.embedder.identity))
+    await client.close()
+
+
+async def ingest(store, models, document: RawDocument) -> str:
+    async def fetch(_: str) -> RawDocument:
+        return document
+
+    pipeline = Pipeline(store, models.batcher, models.cutters)
+    return (await pipeline.take_in(SCOPE, Unit(id=document.id, uri=document.uri, fetch=fetch), {})).result
+
+
+async def stored(store) -> list[str]:
+    where = ChunkFilter(document_ids=(DocumentId("page"),))
+    chunks = [chunk async for chunk in store.scroll(SCOPE, where)]
+    return [chunk.text for chunk in sorted(chunks, key=lambda chunk: chunk.ordinal)]
+
+
+async def test_documents_are_cut_anew_when_the_length_of_passages_changes_and_only_then(store, models, data_dir):
+    long = page("Water boils at one hundred degrees. " * 12)
+    assert await ingest(store, models, long) == "new"
+    assert await ingest(store, models, long) == "unchanged"
+    before = await stored(store)
+    shorter = Settings(data_dir=data_dir, chunking=ChunkingSettings(target_tokens=40))
+    async with open_models(shorter) as other:
+        assert await ingest(store, other, long) == "changed"
+        assert len(await stored(store)) > len(before)
+        assert await ingest(store, other, long) == "unchanged"
+
+
+async def test_what_another_recipe_made_is_fetched_even_where_its_source_says_that_nothing_changed(
+    store, models, data_dir
+):
+    asked = []
+
+    async def fetch(validator: str) -> RawDocument | Unmodified:
+        asked.append(validator)
+        return Unmodified() if validator else replace(page("one"), validator="etag")
+
+    unit = Unit(id=DocumentId("page"), uri="u", fetch=fetch)
+    shorter = Settings(data_dir=data_dir, chunking=ChunkingSettings(target_tokens=40))
+    results = [
+        (await Pipeline(store, models.batcher, models.cutters).take_in(SCOPE, unit, {})).result for _ in range(2)
+    ]
+    async with open_models(shorter) as other:
+        results.append((await Pipeline(store, other.batcher, other.cutters).take_in(SCOPE, unit, {})).result)
+    assert results == ["new", "unchanged", "changed"]
+    assert asked == ["", "etag", ""]
+
+
+@pytest.mark.parametrize("write", [0, 1])
+async def test_a_new_document_that_broke_off_is_taken_in_whole_by_the_next_run(store, models, write):
+    store.writes_left = write
+    with pytest.raises(BadResponse):
+        await ingest(store, models, page("one", "two", "three"))
+    assert await stored(store) == []
+    store.writes_left = 10**9
+    assert await ingest(store, models, page("one", "two", "three")) == "new"
+    assert await stored(store) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("write", [0, 1])
+async def test_until_a_change_is_whole_readers_see_the_version_before(store, models, write):
+    await ingest(store, models, page("one", "two", "three"))
+    store.writes_left = write
+    with pytest.raises(BadResponse):
+        await ingest(store, models, page("one", "zwei"))
+    assert await stored(store) == ["one", "two", "three"]
+    store.writes_left = 10**9
+    assert await ingest(store, models, page("one", "zwei")) == "changed"
+    assert await stored(store) == ["one", "zwei"]
+    assert await ingest(store, models, page("one", "zwei")) == "unchanged"
+
+
+async def test_only_the_chunks_that_changed_are_embedded_again(store, models):
+    await ingest(store, models, page("one", "two", "three"))
+    before = CHUNKS.labels("embedded")._value.get()
+    await ingest(store, models, page("one", "zwei", "three"))
+    assert CHUNKS.labels("embedded")._value.get() - before == 1
+
+
+async def test_a_store_that_is_away_for_a_while_is_waited_for(store, models):
+    store.outages = 3
+    assert await ingest(store, models, page("one", "two")) == "new"
+    assert await stored(store) == ["one", "two"]
+
+
+async def test_a_store_that_is_away_while_a_changed_document_is_compared_is_waited_for(store, models):
+    await ingest(store, models, page("one", "two"))
+    store.readings_lost = 2
+    assert await ingest(store, models, page("one", "2")) == "changed"
+    assert await stored(store) == ["one", "2"]
+
+
+@pytest.mark.parametrize("state", [("one", "two"), ("one", "2")])
+async def test_a_commit_that_left_two_versions_is_mended_whichever_of_them_the_document_is_now(store, models, state):
+    await ingest(store, models, page("one", "two"))
+    store.half_commits = 1
+    with pytest.raises(BadResponse):
+        await ingest(store, models, page("one", "2"))
+    assert len(await stored(store)) == 4
+    assert await ingest(store, models, page(*state)) == "changed"
+    assert await stored(store) == list(state)

@@ -1,0 +1,227 @@
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from ingest.settings import Settings, SourceSettings
+from ingest.sources.base import Rejection, Unmodified
+from ingest.sources.web.crawl import CrawlSource
+from ingest.sources.web.fetching import open_fetcher
+from ingest.sources.web.page import WebSource
+from ingest.sources.web.sitemap import SitemapSource
+from rag.errors import InvalidInput
+from rag.settings import TimeoutSettings
+from rag.types import RawDocument
+from tests.support.fetching import fetched
+
+
+def answer(body: bytes = b"text", status: int = 200, **headers: str):
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(body=body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    return handle
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+    await response.prepare(request)
+    while True:
+        await response.write(b"x" * 10_000)
+
+
+async def silent(_: web.Request) -> web.Response:
+    await asyncio.sleep(600)
+    return web.Response()
+
+
+async def dropped(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def to_itself(request: web.Request) -> web.Response:
+    raise web.HTTPFound(request.path)
+
+
+async def to_page(_: web.Request) -> web.Response:
+    raise web.HTTPFound("/page")
+
+
+async def tagged(request: web.Request) -> web.Response:
+    if request.headers.get("If-None-Match") == '"1"':
+        return web.Response(status=304)
+    return web.Response(text="text", headers={"ETag": '"1"'})
+
+
+async def sitemap(request: web.Request) -> web.Response:
+    folder = request.url.parent
+    pages = "".join(f"<url><loc>{folder}/{name}</loc></url>" for name in ("a.html", "b.html"))
+    body = f'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{pages}</urlset>'
+    return web.Response(text=body, content_type="application/xml")
+
+
+def html(body: str):
+    return answer(f"<html><body><p>{body}</p></body></html>".encode(), Content_Type="text/html; charset=utf-8")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TestServer]:
+    app = web.Application()
+    pages = {
+        "/page": answer(b"<p>hello", Content_Type="text/html; charset=utf-8"),
+        "/latin": answer("<p>café".encode("latin-1"), Content_Type="text/html; charset=iso-8859-1"),
+        "/wrong-charset": answer("<p>café".encode(), Content_Type="text/html; charset=klingon"),
+        "/raw/README.md": answer(b"# hi", Content_Type="text/plain"),
+        "/paper.pdf": answer(b"%PDF", Content_Type="application/octet-stream"),
+        "/plain": answer(b"hi", Content_Type="text/plain"),
+        "/photo": answer(b"jpeg", Content_Type="image/jpeg"),
+        "/missing": answer(status=404),
+        "/broken": answer(status=503),
+        "/bomb": answer(gzip.compress(b"x" * 1_000_000), Content_Type="text/plain", Content_Encoding="gzip"),
+        "/endless": endless,
+        "/silent": silent,
+        "/dropped": dropped,
+        "/loop": to_itself,
+        "/moved": to_page,
+        "/tagged": tagged,
+        "/robots.txt": answer(b"User-agent: *\nDisallow: /docs/secret.html\n", Content_Type="text/plain"),
+        "/docs/": html('<a href="a.html">a</a> <a href="/page">out</a> <a href="secret.html">s</a> <a href="#x">x</a>'),
+        "/docs/a.html": html('<a href="b.html">b</a> <a href="../docs/">up</a>'),
+        "/docs/b.html": html("the end"),
+        "/docs/secret.html": html("not for robots"),
+        "/docs/sitemap.xml": sitemap,
+    }
+    for path, handler in pages.items():
+        app.router.add_get(path, handler)
+    async with TestServer(app) as running:
+        yield running
+
+
+def settings(*, read: float = 30, **sources: object) -> Settings:
+    return Settings(
+        max_document_bytes=100_000,
+        sources=SourceSettings(**({"allow_private": True, "timeout": 60} | sources)),
+        http=TimeoutSettings(read=read),
+    )
+
+
+async def fetch(server: TestServer, path: str, validator: str = "", **more: Any):
+    url = path if "//" in path else str(server.make_url(path))
+    async with open_fetcher(settings(**more)) as fetcher:
+        [unit] = await fetched(WebSource(url, fetcher=fetcher, max_bytes=100_000), validator)
+        return unit
+
+
+async def accepted(server: TestServer, path: str) -> RawDocument:
+    unit = await fetch(server, path)
+    assert isinstance(unit, RawDocument)
+    return unit
+
+
+async def reason(server: TestServer, path: str, **more: Any) -> str:
+    unit = await fetch(server, path, **more)
+    assert isinstance(unit, Rejection)
+    assert "\n" not in unit.reason
+    return unit.reason
+
+
+async def test_a_page_comes_with_its_bytes_its_url_and_its_media_type(server):
+    page = await accepted(server, "/page")
+
+    assert (page.body, page.media_type) == (b"<p>hello", "text/html")
+    assert page.uri == str(server.make_url("/page"))
+
+
+async def test_the_suffix_decides_where_the_content_type_says_little(server):
+    assert (await accepted(server, "/raw/README.md")).media_type == "text/markdown"
+    assert (await accepted(server, "/paper.pdf")).media_type == "application/pdf"
+    assert (await accepted(server, "/plain")).media_type == "text/plain"
+
+
+async def test_a_kind_that_cannot_be_taken_in_is_rejected_by_name(server):
+    assert "image/jpeg" in await reason(server, "/photo")
+
+
+async def test_the_charset_of_the_header_reaches_the_parser(server):
+    assert (await accepted(server, "/latin")).body == "<p>café".encode("utf-8-sig")
+
+
+async def test_an_unknown_charset_leaves_the_bytes_as_they_are(server):
+    assert (await accepted(server, "/wrong-charset")).body == "<p>café".encode()
+
+
+async def test_a_redirect_is_followed_and_the_document_keeps_the_address_that_was_asked(server):
+    assert (await accepted(server, "/moved")).uri == str(server.make_url("/moved"))
+
+
+async def test_places_on_a_page_are_one_document_and_credentials_are_not_stored(server):
+    address = str(server.make_url("/page"))
+    written = address.replace("http://", "http://user:secret@") + "#install"  # pragma: allowlist secret
+    with_secrets = await accepted(server, written)
+
+    assert with_secrets.uri == address
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/missing", "404"),
+        ("/broken", "503"),
+        ("/endless", "larger than the limit of 100,000 bytes"),
+        ("/bomb", "larger than the limit of 100,000 bytes"),
+        ("/dropped", ""),
+        ("/loop", "the server redirected more than 5 times"),
+    ],
+)
+async def test_what_cannot_be_fetched_is_rejected_with_the_reason(server, path, expected):
+    assert expected in await reason(server, path)
+
+
+async def test_a_server_that_says_nothing_is_a_rejection_once_patience_ends(server):
+    assert "took" in await reason(server, "/silent", read=0.3)
+
+
+async def test_a_host_that_is_not_there_is_a_rejection(server):
+    assert await reason(server, "http://127.0.0.1:1/")
+
+
+async def test_a_url_without_a_host_is_refused_at_once():
+    async with open_fetcher(settings()) as fetcher:
+        with pytest.raises(InvalidInput, match="names no host"):
+            WebSource("http:///page", fetcher=fetcher, max_bytes=1)
+
+
+async def test_a_page_that_has_not_changed_is_not_sent_again(server):
+    page = await accepted(server, "/tagged")
+    assert page.validator
+    assert isinstance(await fetch(server, "/tagged", page.validator), Unmodified)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
+async def test_an_address_of_this_machines_own_network_is_refused_however_it_is_spelt(server, host):
+    unit = await fetch(server, f"http://{host}:{server.port}/page", allow_private=False)
+    assert isinstance(unit, Rejection)
+    assert "RAG_SOURCES__ALLOW_PRIVATE" in unit.reason or "not a canonical IPv4 address" in unit.reason
+
+
+async def uris_of(source) -> set[str]:
+    return {unit.uri.rpartition("/")[2] for unit in await fetched(source) if isinstance(unit, RawDocument)}
+
+
+async def test_a_crawl_takes_what_is_linked_below_its_folder_and_allowed(server):
+    async with open_fetcher(settings()) as fetcher:
+        source = CrawlSource(str(server.make_url("/docs/")), fetcher=fetcher, settings=settings())
+        assert await uris_of(source) == {"", "a.html", "b.html"}
+        assert source.covers(str(server.make_url("/docs/gone.html")))
+        assert not source.covers(str(server.make_url("/page")))
+
+
+async def test_a_sitemap_names_its_pages(server):
+    async with open_fetcher(settings()) as fetcher:
+        source = SitemapSource(str(server.make_url("/docs/sitemap.xml")), fetcher=fetcher, settings=settings())
+        assert await uris_of(source) == {"a.html", "b.html"}

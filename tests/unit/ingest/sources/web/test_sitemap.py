@@ -1,0 +1,81 @@
+import gzip
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.settings import Settings, SourceSettings
+from ingest.sources.base import Rejection
+from ingest.sources.web.fetching import open_fetcher
+from ingest.sources.web.sitemap import SitemapSource
+from tests.support.fakes.site import Page, open_site, page
+from tests.support.fetching import fetched
+
+_NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
+
+
+def xml(kind: str, *locations: str) -> bytes:
+    child = "url" if kind == "urlset" else "sitemap"
+    entries = "".join(f"<{child}><loc>{location}</loc></{child}>" for location in locations)
+    return f'<?xml version="1.0"?><{kind} xmlns="{_NAMESPACE}">{entries}</{kind}>'.encode()
+
+
+def served(body: bytes, media_type: str = "application/xml") -> Page:
+    return Page(body=body, headers={"Content-Type": media_type})
+
+
+async def read(pages: Mapping[str, Page], path: str = "/sitemap.xml", **sources: Any) -> tuple[list[str], list[str]]:
+    """The paths of the pages that came, and the reasons of the rejections."""
+    settings = Settings(sources=SourceSettings(allow_private=True, **sources))
+    async with open_site(pages) as site, open_fetcher(settings) as fetcher:
+        found = await fetched(SitemapSource(site.url(path), fetcher=fetcher, settings=settings))
+        root = site.url("/").rstrip("/")
+    taken = [unit.uri.removeprefix(root) for unit in found if not isinstance(unit, Rejection)]
+    return taken, [unit.reason for unit in found if isinstance(unit, Rejection)]
+
+
+async def test_an_index_leads_to_its_sitemaps_packed_or_not():
+    pages = {
+        "/sitemap.xml": served(xml("sitemapindex", "/one.xml", "/two.xml.gz", "/sitemap.xml")),
+        "/one.xml": served(xml("urlset", "/a.html")),
+        "/two.xml.gz": served(gzip.compress(xml("urlset", "/b.html", "/a.html")), "application/gzip"),
+        "/a.html": page("a"),
+        "/b.html": page("b"),
+    }
+    assert await read(pages) == (["/a.html", "/b.html"], [])
+
+
+async def test_a_gzip_bomb_is_stopped_where_a_sitemap_may_not_be_larger():
+    bomb = gzip.compress(b"<urlset>" + b" " * 60_000_000)
+    taken, [reason] = await read({"/sitemap.xml.gz": served(bomb, "application/gzip")}, "/sitemap.xml.gz")
+    assert taken == []
+    assert reason == "larger than the 52,428,800 bytes of a sitemap"
+
+
+async def test_private_addresses_and_other_hosts_are_left_out_and_said():
+    private = ("http://169.254.169.254/latest/", "http://10.0.0.1/a.html", "file:///etc/passwd")
+    pages = {"/sitemap.xml": served(xml("urlset", "/a.html", *private)), "/a.html": page("a")}
+    taken, reasons = await read(pages)
+    assert taken == ["/a.html"]
+    assert any("which is no web address" in reason for reason in reasons)
+    assert any("such as http://169.254.169.254/latest/" in reason for reason in reasons)
+
+
+async def test_what_is_no_sitemap_is_one_rejection():
+    for body in (b"<html><body><p>hello</p></body></html>", b"no xml", b'<!DOCTYPE x [<!ENTITY a "b">]><urlset/>', b""):
+        taken, [reason] = await read({"/sitemap.xml": served(body)})
+        assert taken == []
+        assert reason.startswith("not the XML of a sitemap")
+
+
+async def test_more_pages_than_the_bound_are_cut_and_said_to_be():
+    pages = {f"/{number}.html": page("x") for number in range(5)}
+    pages["/sitemap.xml"] = served(xml("urlset", *pages))
+    taken, [reason] = await read(pages, max_pages=3)
+    assert len(taken) == 3
+    assert "names more than 3 pages" in reason
+
+
+async def test_robots_txt_that_cannot_be_had_is_asked_for_once_and_keeps_every_page_away():
+    pages = {"/robots.txt": Page(status=500), "/sitemap.xml": served(xml("urlset", *(f"/{n}.html" for n in range(9))))}
+    taken, reasons = await read(pages)
+    assert taken == []
+    assert set(reasons) == {"robots.txt cannot be had: the server answered 500 Internal Server Error"}

@@ -1,0 +1,98 @@
+"""Fusion of two rankings: what it promises whatever the scores."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
+from tests.support.contracts.store import direction
+
+SCORES = st.floats(min_value=0, max_value=100, allow_nan=False).map(lambda score: round(score, 3))
+RANKINGS = st.dictionaries(st.sampled_from("abcdefgh"), SCORES).map(
+    lambda scores: [Ranked(id=key, score=score) for key, score in sorted(scores.items(), key=lambda it: -it[1])]
+)
+SHARES = st.floats(min_value=0, max_value=1)
+
+
+def ids(fused) -> list[str]:
+    return [point.id for point in fused]
+
+
+@given(RANKINGS, RANKINGS, SHARES)
+def test_every_point_of_both_rankings_comes_out_once_with_its_own_scores(dense, bm25, share):
+    fused = fuse(dense, bm25, words_share=share)
+    assert sorted(ids(fused)) == sorted({point.id for point in [*dense, *bm25]})
+    assert {point.id: point.dense for point in fused if point.dense is not None} == {it.id: it.score for it in dense}
+    assert {point.id: point.bm25 for point in fused if point.bm25 is not None} == {it.id: it.score for it in bm25}
+
+
+@given(RANKINGS, RANKINGS, SHARES)
+def test_scores_lie_between_0_and_1_and_fall(dense, bm25, share):
+    scores = [point.score for point in fuse(dense, bm25, words_share=share)]
+    assert scores == sorted(scores, reverse=True)
+    assert all(-1e-9 <= score <= 1 + 1e-9 for score in scores)
+
+
+@given(RANKINGS, RANKINGS, SHARES)
+def test_the_order_in_which_rankings_come_does_not_matter_and_ties_fall_the_same_way(dense, bm25, share):
+    assert fuse(dense, bm25, words_share=share) == fuse(dense[::-1], bm25[::-1], words_share=share)
+
+
+@given(RANKINGS, RANKINGS, SHARES)
+def test_who_is_ahead_in_both_rankings_stays_ahead(dense, bm25, share):
+    place = {point.id: index for index, point in enumerate(fuse(dense, bm25, words_share=share))}
+    score = {point.id: point.score for point in fuse(dense, bm25, words_share=share)}
+    by_vector, by_words = ({point.id: point.score for point in ranking} for ranking in (dense, bm25))
+    both = by_vector.keys() & by_words.keys()
+    for first in both:
+        for second in both:
+            if by_vector[first] >= by_vector[second] and by_words[first] >= by_words[second]:
+                assert score[first] >= score[second] - 1e-9 or place[first] < place[second]
+
+
+@given(RANKINGS, st.sampled_from([0.0, 0.3, 0.5]))
+def test_without_one_ranking_the_other_one_decides(ranking, share):
+    scores = [point.dense for point in fuse(ranking, [], words_share=share)]
+    assert scores == sorted((point.score for point in ranking), reverse=True)
+
+
+def test_vectors_that_all_point_away_keep_their_order():
+    dense = [Ranked(id="less", score=-0.1), Ranked(id="more", score=-0.9)]
+    assert ids(fuse(dense, [], words_share=0.0)) == ["less", "more"]
+
+
+def test_nothing_fused_is_nothing():
+    assert fuse([], [], words_share=0.5) == []
+
+
+def test_the_share_moves_the_first_place_from_one_ranking_to_the_other():
+    dense = [Ranked(id="meant", score=0.9), Ranked(id="said", score=0.1)]
+    bm25 = [Ranked(id="said", score=12.0), Ranked(id="meant", score=1.0)]
+    assert [fuse(dense, bm25, words_share=share)[0].id for share in (0.0, 0.4, 0.6, 1.0)] == [
+        "meant",
+        "meant",
+        "said",
+        "said",
+    ]
+
+
+def found(*scores: float, axes: tuple[int, ...]):
+    fused = [Fused(id=f"{n:02}", score=score, dense=None, bm25=None) for n, score in enumerate(scores)]
+    return fused, {it.id: direction(axis) for it, axis in zip(fused, axes, strict=True)}
+
+
+def test_a_passage_among_good_ones_passes_one_among_bad_ones():
+    fused, vectors = found(1.0, 0.9, 0.5, 0.49, 0.2, 0.1, axes=(0, 0, 1, 0, 1, 1))
+    assert ids(smooth(fused, vectors, share=0.2)) == ["00", "01", "03", "02", "04", "05"]
+
+
+def test_a_passage_without_neighbours_keeps_its_score():
+    fused, vectors = found(1.0, 0.6, 0.3, axes=(0, 1, 2))
+    assert smooth(fused, vectors, share=0.5) == fused
+
+
+def test_what_is_not_smoothed_stays_behind_what_is():
+    scores = [1 - n / 1000 for n in range(SMOOTHED + 5)]
+    fused, vectors = found(*scores, axes=tuple(n % 3 for n in range(len(scores))))
+    smoothed = smooth(fused, vectors, share=0.9)
+    assert smoothed[SMOOTHED:] == fused[SMOOTHED:]
+    assert [it.score for it in smoothed] == sorted((it.score for it in smoothed), reverse=True)

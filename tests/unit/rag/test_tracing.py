@@ -1,0 +1,163 @@
+"""Spans and their way to the collector, where the running service cannot show it."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import INVALID_SPAN, SpanKind
+from pydantic import HttpUrl
+
+from rag.metrics import SPANS_DROPPED
+from rag.settings import TracingSettings
+from rag.tracing import semconv
+from rag.tracing.attributes import documents
+from rag.tracing.export import Intake, Outlet, Provider
+from rag.tracing.openinference import translated
+from rag.tracing.spans import exemplar, ids, inside, links_to, span, traceparent
+from rag.types import Chunk, DocumentId, ScoredChunk
+
+SETTINGS = TracingSettings(endpoint=HttpUrl("http://127.0.0.1:9"), sample=1)
+MOST = 2048
+CAUSE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0{}"
+
+
+class Stuck(SpanExporter):
+    """A collector that answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def export(self, _) -> SpanExportResult:
+        self.let_go.wait(20)
+        return SpanExportResult.SUCCESS
+
+
+def hit(number: int) -> ScoredChunk:
+    chunk = Chunk(
+        id=str(number),
+        document_id=DocumentId("d"),
+        uri="file:///d",
+        media_type="text/plain",
+        title="",
+        heading_path=(),
+        text="The text.",
+        ordinal=number,
+        version="1",
+        ingested_at=0.0,
+        chunk_count=30,
+    )
+    return ScoredChunk(chunk=chunk, score=0.5, similarity=0.5)
+
+
+def in_a_process(program: str) -> str:
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    return run.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["service.__main__", "ingest.worker.worker"])
+def test_without_a_collector_the_sdk_is_not_even_imported(module):
+    program = f"""
+import asyncio, sys, {module}
+from rag.settings import TracingSettings
+from rag.tracing.opening import open_tracing
+async def main():
+    async with open_tracing(TracingSettings(), service="x"):
+        print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))])
+asyncio.run(main())"""
+    assert in_a_process(program) == "[]"
+
+
+def test_a_collector_that_takes_and_never_answers_does_not_hold_up_the_end():
+    program = """
+import asyncio, sys, time
+from opentelemetry.trace import SpanKind
+from rag.settings import TracingSettings
+from rag.tracing.opening import open_tracing
+from rag.tracing.spans import root
+async def main():
+    async with open_tracing(TracingSettings(endpoint=sys.argv[1], sample=1), service="x"):
+        for _ in range(2000):
+            with root("work", {}, kind=SpanKind.INTERNAL, links=[]):
+                pass
+        ending = time.monotonic()
+    return time.monotonic() - ending
+print(asyncio.run(main()))"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        run = [sys.executable, "-c", program, url]
+        ended = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True)
+    *said, seconds = ended.stdout.splitlines()
+    assert float(seconds) < 18  # Four batches that are each waited for take longer.
+    assert len(said) == 1  # That the collector is away.
+
+
+def test_what_waits_for_the_collector_has_a_bound_and_the_rest_is_counted():
+    collector = Stuck()
+    provider = Provider(SETTINGS, service="test")
+    provider.add_span_processor(Intake(Outlet(collector, SETTINGS)))
+    tracer = provider.get_tracer("test")
+    before, began = SPANS_DROPPED._value.get(), time.monotonic()
+    for _ in range(MOST + 500):
+        tracer.start_span("work").end()
+    assert time.monotonic() - began < 15
+    assert SPANS_DROPPED._value.get() - before == 500
+    collector.let_go.set()
+    provider.shutdown()
+    assert SPANS_DROPPED._value.get() - before == 500
+
+
+@pytest.mark.parametrize(("flag", "share", "recorded"), [(1, 0, True), (0, 1, False)])
+def test_work_from_the_queue_is_recorded_where_its_cause_was(flag, share, recorded):
+    provider = Provider(SETTINGS.model_copy(update={"sample": share}), service="test")
+    work = provider.get_tracer("test").start_span("work", links=links_to(CAUSE.format(flag)))
+    assert work.is_recording() == recorded
+
+
+@pytest.mark.parametrize("kept", ["", "nonsense", "00-0-0-01", "00-" + "0" * 32 + "-b7ad6b7169203331-01"])
+def test_what_is_no_traceparent_links_to_nothing(kept):
+    assert links_to(kept) == []
+
+
+async def test_a_stream_has_its_span_while_it_works_and_whoever_asks_for_pieces_has_it_not():
+    work = TracerProvider().get_tracer("test").start_span("work")
+    seen = []
+
+    async def pieces():
+        for number in range(3):
+            seen.append(trace.get_current_span())
+            yield number
+
+    stream = inside(work, pieces())
+    for number in range(3):
+        assert await asyncio.create_task(anext(stream)) == number
+        assert trace.get_current_span() is INVALID_SPAN
+    assert work.is_recording()
+    await stream.aclose()
+    assert seen == [work] * 3
+    assert not work.is_recording()
+    assert work.attributes[semconv.ERROR_TYPE] == "cancelled"
+
+
+def test_outside_of_a_trace_nothing_is_made():
+    with span("work", kind=SpanKind.CLIENT) as nothing:
+        assert nothing is INVALID_SPAN
+    assert (exemplar(), ids(), traceparent()) == (None, {}, "")
+
+
+def test_a_span_names_ten_passages_at_most_and_keeps_under_128_attributes():
+    attributes = {
+        semconv.OPERATION: semconv.RETRIEVAL,
+        **documents(semconv.RETRIEVAL_DOCUMENTS, list(map(hit, range(30)))),
+    }
+    flat = translated(attributes)
+    assert flat["retrieval.documents.9.document.id"] == "9"
+    assert "retrieval.documents.10.document.id" not in flat
+    assert len(attributes | flat) < 128
+    assert "The text." not in str(flat)

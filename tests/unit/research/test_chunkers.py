@@ -1,0 +1,187 @@
+"""The chunking benchmark counts as published, finds what it should, and sees a chunker that loses text."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rag.embedding.factory import build_tokenizer
+from rag.errors import InvalidInput
+from rag.settings import LocalEmbedderSettings
+from rag.types import EmbedderIdentity
+from research.chunkers.benchmark import Question, read_benchmark
+from research.chunkers.choosing import choose, leave_one_out
+from research.chunkers.chunkers import build_chunkers
+from research.chunkers.commands import to_figures
+from research.chunkers.measuring import Result, hand_on, measure_chunking
+from research.chunkers.reporting import write_report
+from research.chunkers.scores import Retrieved, Scores, precision_omega, score
+
+CHUNKERS = build_chunkers(build_tokenizer(LocalEmbedderSettings()))
+SENTENCES = [
+    f"Fact {n}: the {animal} sleeps in the {place}."
+    for n, (animal, place) in enumerate(
+        [
+            ("otter", "reeds"),
+            ("badger", "sett"),
+            ("heron", "alder"),
+            ("adder", "heather"),
+            ("vole", "bank"),
+            ("owl", "barn"),
+        ]
+    )
+]
+TEXT = "\n\n".join(" ".join([sentence, *["Nothing else is known of it."] * 12]) for sentence in SENTENCES)
+
+
+class Words:
+    """One dimension for each of a few hundred hashed words: near is what shares words."""
+
+    identity = EmbedderIdentity(model="words", dimension=256)
+    batch_size = 8
+    concurrency = 1
+    embedded = 0
+
+    async def embed_query(self, text):
+        [vector] = await self.embed_passages([text])
+        return vector
+
+    async def embed_passages(self, texts):
+        self.embedded += len(texts)
+        vectors = []
+        for text in texts:
+            vector = np.full(256, 1e-3, dtype=np.float32)
+            for word in text.lower().split():
+                vector[sum(word.encode()) % 256] += 1
+            vectors.append(vector / np.linalg.norm(vector))
+        return vectors
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "animals.md").write_text(TEXT)
+    lines = ["question,references,corpus_id"]
+    for sentence in SENTENCES:
+        start = TEXT.index(sentence)
+        references = [{"content": sentence, "start_index": start, "end_index": start + len(sentence)}]
+        quoted = json.dumps(references).replace('"', '""')
+        lines.append(f'{sentence.replace("Fact", "Where")},"{quoted}",animals')
+    (tmp_path / "questions_df.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def asked(*references):
+    return Question(text="?", corpus="a", references=references)
+
+
+def parts(*spans, corpus="a"):
+    return [Retrieved(corpus=corpus, span=span) for span in spans]
+
+
+def test_what_is_retrieved_twice_is_found_once_and_paid_for_twice():
+    assert score(asked((10, 20)), parts((0, 20), (10, 30))) == Scores(recall=1.0, precision=10 / 40, iou=10 / 40)
+
+
+def test_what_is_missed_counts_in_the_recall_and_in_the_union():
+    assert score(asked((10, 20), (50, 60)), parts((0, 15))) == Scores(recall=0.25, precision=5 / 15, iou=5 / 30)
+
+
+def test_another_corpus_is_paid_for_and_finds_nothing():
+    assert score(asked((10, 20)), parts((10, 20), corpus="b")) == Scores(recall=0.0, precision=0.0, iou=0.0)
+    assert score(asked((10, 20)), [*parts((0, 20)), *parts((0, 20), corpus="b")]).precision == 10 / 40
+
+
+def test_nothing_retrieved_is_nothing_found():
+    assert score(asked((10, 20)), []) == Scores(recall=0.0, precision=0.0, iou=0.0)
+
+
+def test_the_best_precision_is_that_of_the_chunks_that_touch_a_reference():
+    chunks = {"a": [(0, 20), (20, 40), (40, 60)], "b": [(0, 100)]}
+    assert precision_omega(asked((10, 30)), chunks) == 20 / 40
+
+
+def test_windows_around_sentences_are_stitched_and_overlapping_chunks_are_not():
+    found = [*parts((0, 20), (10, 30)), *parts((5, 9), corpus="b")]
+    assert hand_on("sentence ±1", found) == [*parts((0, 30)), *parts((5, 9), corpus="b")]
+    assert hand_on("TokenText 250/125", found) == found
+
+
+@pytest.mark.parametrize("name", CHUNKERS)
+def test_every_chunker_keeps_every_word_in_its_place(name):
+    pieces = CHUNKERS[name](TEXT)
+    assert all(piece.passage in TEXT for piece in pieces)
+    covered = {at for piece in pieces for at in range(*piece.span)}
+    assert all(at in covered for at, character in enumerate(TEXT) if not character.isspace())
+
+
+def test_tokens_that_cut_a_character_in_two_give_it_to_both():
+    text = "漢字と🧪👩‍🔬 " * 200
+    pieces = CHUNKERS["TokenText 250/0"](text)
+    assert len(pieces) > 1
+    assert all(text[slice(*piece.span)] == piece.passage for piece in pieces)
+
+
+async def test_the_benchmark_is_searched_as_the_product_searches_and_embedded_once(folder, tmp_path):
+    benchmark, embedder = read_benchmark(folder), Words()
+    wanted = {"structure 64": CHUNKERS["structure 64"]}
+    results = await measure_chunking(benchmark, wanted, embedder, cache=tmp_path / "vectors")
+    five = {result.mode: result for result in results if result.limit == 5}
+    assert five["hybrid"].mean("recall") == 1.0
+    assert 0 < five["hybrid"].mean("precision") < five["hybrid"].omega
+    embedded = embedder.embedded
+    again = await measure_chunking(benchmark, wanted, embedder, cache=tmp_path / "vectors")
+    assert embedder.embedded == embedded
+    assert [result.to_json() for result in again] == [result.to_json() for result in results]
+    assert "structure 64, hybrid" in to_figures(results)
+
+
+async def test_a_chunker_that_loses_half_the_text_loses_half_the_recall(folder, tmp_path):
+    def lossy(text):
+        pieces = CHUNKERS["structure 64"](text)
+        return pieces[: len(pieces) // 2]
+
+    both = {"structure 64": CHUNKERS["structure 64"], "lossy": lossy}
+    results = await measure_chunking(read_benchmark(folder), both, Words(), cache=tmp_path / "vectors")
+    recall = {
+        result.chunker: result.mean("recall") for result in results if (result.mode, result.limit) == ("hybrid", 5)
+    }
+    assert recall["lossy"] < recall["structure 64"] - 0.2
+
+
+def test_a_reference_that_is_not_where_it_says_is_named(folder):
+    (folder / "corpora" / "animals.md").write_text("x" + TEXT)
+    with pytest.raises(InvalidInput, match="not where it says"):
+        read_benchmark(folder)
+
+
+def test_a_folder_of_another_form_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="no chunking benchmark"):
+        read_benchmark(tmp_path)
+
+
+def result(name, recall, precision):
+    """One question for each of two corpora."""
+    scores = [Scores(recall=r, precision=p, iou=p) for r, p in zip(recall, precision, strict=True)]
+    return Result(
+        chunker=name, mode="hybrid", limit=5, scores=scores, corpora=["a", "b"], chunks=1, characters=1.0, omega=1.0
+    )
+
+
+def test_the_choice_keeps_the_precision_and_is_judged_where_it_was_not_made():
+    greedy = result("greedy", (1.0, 1.0), (0.01, 0.01))
+    at_a = result("at a", (0.9, 0.2), (0.1, 0.1))
+    at_b = result("at b", (0.3, 0.8), (0.1, 0.1))
+    assert choose([greedy, at_a, at_b], ["a"]) is at_a
+    choice = leave_one_out([greedy, at_a, at_b])
+    assert choice.chosen == {"a": "at b, hybrid, 5", "b": "at a, hybrid, 5"}
+    assert choice.recall == pytest.approx((0.3 + 0.2) / 2)
+
+
+def test_a_report_is_written_between_its_marks_and_only_there(tmp_path):
+    report = tmp_path / "report.md"
+    report.write_text("before\n<!-- figures -->\nold\n<!-- end of figures -->\nafter\n")
+    write_report("| new \\1 |", report)
+    assert report.read_text() == "before\n<!-- figures -->\n\n| new \\1 |\n\n<!-- end of figures -->\nafter\n"
+    with pytest.raises(InvalidInput, match="end of figures"):
+        write_report("new", tmp_path / "nothing.md")

@@ -1,0 +1,121 @@
+"""The use case with real search and quoting, and a model that does as it is told."""
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import HttpUrl
+
+from rag.errors import BadResponse, Unavailable
+from rag.types import Scope
+from service.answering.answerer import NOT_IN_THE_DOCUMENTS, Inquiry, Sources, Token
+from service.answering.drafts import Answer
+from service.resources import open_resources
+from service.settings import OpenAIGeneratorSettings, Settings
+from tests.support.fakes.servers import ModelServer, answering, serve
+from tests.support.passages import PATIENT, QUESTION, SCOPE
+
+
+@asynccontextmanager
+async def answerer(data_dir: Path, handler):
+    async with serve("/v1/chat/completions", handler) as url:
+        generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(f"{url}/v1"), model="told")
+        settings = Settings(data_dir=data_dir, generator=generator, http=PATIENT)
+        async with open_resources(settings) as resources:
+            yield resources.answerer
+
+
+async def events_of(answering_with, mode, question=QUESTION) -> list:
+    return [event async for event in answering_with.answer(Inquiry(scope=SCOPE, question=question, limit=3, mode=mode))]
+
+
+async def test_a_capable_model_is_trusted_to_write_and_to_cite(filled):
+    model = ModelServer(["In March", " 1932 [1", "]. And [7]."])
+    async with answerer(filled, model) as answering_with:
+        *_, answer = await events_of(answering_with, None)
+    assert (answer.mode, answer.model) == ("generate", "told")
+    assert answer.text == "In March 1932 [1]. And [7]."
+    assert [citation.number for citation in answer.citations] == [1]
+    assert answer.usage.completion_tokens == 3
+    assert (answer.prompt.name, answer.prompt.version) == ("answer", "v1")
+
+
+async def test_quoting_asks_no_model_and_marks_the_words(filled):
+    model = ModelServer(["never asked"])
+    async with answerer(filled, model) as answering_with:
+        events = await events_of(answering_with, "quote")
+    answer = events[-1]
+    assert isinstance(events[0], Sources)
+    assert "".join(event.text for event in events if isinstance(event, Token)).strip() == answer.text
+    assert answer.text.startswith("The old bridge was opened to traffic in March 1932. [1]")
+    assert answer.citations[0].quote == "The old bridge was opened to traffic in March 1932."
+    assert model.requests == []
+    assert answer.prompt is None
+
+
+@pytest.mark.parametrize(("mode", "around"), [("generate", "\n\nQuestion: "), ("checked", "Text: \nQuestion: ")])
+async def test_it_is_known_how_much_of_the_prompt_is_passages_or_quotes(filled, mode, around):
+    async with answerer(filled, ModelServer(["In March 1932 [1]."])) as answering_with:
+        *_, answer = await events_of(answering_with, mode)
+    assert answer.asked.passages > len("The old bridge was opened to traffic in March 1932.") - 1
+    assert len(answer.asked.prompt.user) - answer.asked.passages == len(around + QUESTION)
+
+
+async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):
+    question = "The old bridge was opened to traffic in March 1932"
+    async with answerer(filled, ModelServer([])) as answering_with:
+        *_, answer = await events_of(answering_with, "quote", question + "?")
+    assert question not in answer.text
+    assert "eight lanes" in answer.text
+
+
+async def test_a_checked_sentence_stands_where_a_quote_supports_it(filled):
+    async with answerer(filled, ModelServer(["It was opened ", "in March 1932."])) as answering_with:
+        *_, answer = await events_of(answering_with, "checked")
+    assert answer.text.startswith("It was opened in March 1932. [1]")
+
+
+async def test_a_sentence_without_support_gives_way_to_the_quote(filled):
+    async with answerer(filled, ModelServer(["It was opened by Queen Mary in 1875."])) as answering_with:
+        *_, answer = await events_of(answering_with, "checked")
+    assert "Mary" not in answer.text
+    assert answer.text.startswith("The old bridge was opened to traffic in March 1932. [1]")
+
+
+async def test_what_is_not_in_the_documents_is_said_without_a_model(filled):
+    model = ModelServer(["never asked"])
+    async with answerer(filled, model) as answering_with:
+        answer = (await events_of(answering_with, "generate", "How do I bake sourdough bread?"))[-1]
+    assert isinstance(answer, Answer)
+    assert (answer.text, answer.refused, answer.citations) == (NOT_IN_THE_DOCUMENTS, True, [])
+    assert model.requests == []
+
+
+async def test_another_tenant_is_told_nothing(filled):
+    async with answerer(filled, ModelServer(["never asked"])) as answering_with:
+        inquiry = Inquiry(scope=Scope(tenant="another"), question=QUESTION, limit=3)
+        *_, answer = [event async for event in answering_with.answer(inquiry)]
+    assert answer.refused
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (answering(500, "down"), Unavailable),
+        (answering(200, "no stream"), BadResponse),
+        (ModelServer([]), BadResponse),
+    ],
+)
+async def test_what_fails_before_the_first_piece_is_raised_before_the_first_event(filled, handler, error):
+    async with answerer(filled, handler) as answering_with:
+        with pytest.raises(error):
+            await anext(answering_with.answer(Inquiry(scope=SCOPE, question=QUESTION, limit=3, mode="generate")))
+
+
+async def test_what_fails_later_is_raised_after_the_pieces_that_came(filled):
+    async with answerer(filled, ModelServer(["fine"], ending=b"data: {garbage\n\n")) as answering_with:
+        events = answering_with.answer(Inquiry(scope=SCOPE, question=QUESTION, limit=3, mode="generate"))
+        assert isinstance(await anext(events), Sources)
+        assert (await anext(events)).text == "fine"
+        with pytest.raises(BadResponse):
+            await anext(events)

@@ -1,0 +1,101 @@
+"""What is kept about answers: for whom, for how long, and how many."""
+
+from dataclasses import replace
+
+import pytest
+
+from rag.errors import NotFound
+from rag.types import EmbedderIdentity, Scope
+from service.answering.answerer import Inquiry
+from service.answering.drafts import Answer
+from service.answering.explanations import Explanations
+from service.generation.base import Prompt, Usage
+from service.prompting.base import PromptVersion
+from service.retrieval.retriever import nearness
+from service.retrieval.selection import Candidate
+from service.settings import ExplanationSettings
+from service.writing.base import Asked, WritingInput
+from tests.support.contracts.store import direction
+from tests.support.passages import hit
+
+OURS, THEIRS = Scope(tenant="ours"), Scope(tenant="theirs")
+VERSION = PromptVersion(name="answer", version="v1", hash="0" * 12)
+
+
+def answer(identifier: str, *, usage: Usage | None = None, asked: Asked | None = None) -> Answer:
+    return Answer(
+        id=identifier,
+        text="In 1932 [1].",
+        refused=False,
+        citations=[],
+        usage=usage,
+        timings={"total": 1.0},
+        model="told",
+        mode="generate",
+        material=WritingInput(question="When?", vector=direction(0), hits=[hit("In 1932.")]),
+        asked=asked,
+    )
+
+
+class Store:
+    """Has one revision."""
+
+    revision = "7"
+
+
+async def kept(*answers: Answer, scope: Scope = OURS, **settings: int) -> Explanations:
+    explanations = Explanations(ExplanationSettings(**settings), EmbedderIdentity(model="m", dimension=4), Store())
+
+    async def events():
+        for given in answers:
+            yield given
+
+    inquiry = Inquiry(scope=scope, question="When?", limit=3)
+    assert [event async for event in explanations.keeping(inquiry, events())] == list(answers)
+    return explanations
+
+
+async def test_an_answer_is_explained_to_its_tenant_only():
+    explanations = await kept(answer("a"))
+    assert explanations.explain(OURS, "a").answer.id == "a"
+    assert explanations.explain(OURS, "a").revision == "7"
+    with pytest.raises(NotFound, match="Nothing is kept"):
+        explanations.explain(THEIRS, "a")
+
+
+async def test_the_oldest_go_first():
+    explanations = await kept(answer("a"), answer("b"), answer("c"), answers=2)
+    assert [explanations.explain(OURS, name).answer.id for name in "bc"] == ["b", "c"]
+    with pytest.raises(NotFound):
+        explanations.explain(OURS, "a")
+
+
+@pytest.mark.parametrize("settings", [{"answers": 0}, {"seconds": 0}])
+async def test_nothing_is_kept_where_nothing_shall_be(settings):
+    explanations = await kept(answer("a"), **settings)
+    with pytest.raises(NotFound, match="RAG_EXPLANATIONS__ANSWERS"):
+        explanations.explain(OURS, "a")
+
+
+async def test_the_tokens_of_a_prompt_are_shared_out_by_length():
+    asked = Asked(version=VERSION, prompt=Prompt(system="x" * 40, user="y" * 60), passages=20)
+    usage = Usage(prompt_tokens=50, completion_tokens=4)
+    explanations = await kept(answer("a", usage=usage, asked=asked), answer("b", asked=asked), answer("c"))
+    parts = explanations.explain(OURS, "a").prompt_parts
+    assert [(part.name, part.characters, part.tokens) for part in parts] == [
+        ("system", 40, 20),
+        ("passages", 20, 10),
+        ("question", 40, 20),
+    ]
+    assert [part.tokens for part in explanations.explain(OURS, "b").prompt_parts] == [None] * 3
+    assert explanations.explain(OURS, "c").prompt_parts == ()
+
+
+async def test_the_nearness_is_that_of_the_passages_as_they_were_found():
+    found, read = hit("The pump.", similarity=0.4), hit("The pump needs oil. Which one is on its lid.", similarity=0.4)
+    passed_over = hit("Which oil does the pump need?", similarity=0.9)
+    candidates = [Candidate(hit=found, fate="taken"), Candidate(hit=passed_over, fate="beyond_limit")]
+    question = "Which oil does the pump need?"
+    material = WritingInput(question=question, vector=direction(0), hits=[read], candidates=candidates)
+    explanations = await kept(replace(answer("a"), material=material))
+    assert explanations.explain(OURS, "a").nearness == nearness(question, [found]) != nearness(question, [read])

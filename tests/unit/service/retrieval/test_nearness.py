@@ -1,0 +1,55 @@
+"""When a question is near enough to answer."""
+
+import pytest
+
+from rag.types import Chunk, DocumentId, ScoredChunk
+from service.retrieval.retriever import nearness
+from service.sentences import coverage
+
+
+def hit(text: str, similarity: float) -> ScoredChunk:
+    chunk = Chunk(
+        id=text,
+        document_id=DocumentId("d"),
+        uri="d",
+        media_type="text/plain",
+        title="",
+        heading_path=(),
+        text=text,
+        ordinal=0,
+        version="1",
+        ingested_at=0.0,
+        chunk_count=1,
+    )
+    return ScoredChunk(chunk=chunk, score=1.0, similarity=similarity)
+
+
+@pytest.mark.parametrize(
+    ("question", "share"),
+    [
+        ("What does RAG_DRAIN_SECONDS do?", 1.0),
+        ("When do the streams get time?", 1.0),
+        ("Which streams bake bread?", 1 / 3),
+        ("How is the weather?", 0.0),
+        ("What is that?", 0.5),
+    ],
+)
+def test_what_a_question_is_asked_with_does_not_count_as_shared(question, share):
+    passage = "RAG_DRAIN_SECONDS: the time that running streams get when the service stops."
+    assert coverage(question, passage) == pytest.approx(share)
+
+
+def test_the_same_cosine_is_nearer_with_the_questions_words():
+    with_words, without = hit("The pump needs oil.", 0.3), hit("Lubrication is a must.", 0.3)
+    assert nearness("Which oil does the pump need?", [with_words]) > nearness(
+        "Which oil does the pump need?", [without]
+    )
+
+
+def test_the_nearest_passage_counts_wherever_it_stands():
+    near, far = hit("The pump needs oil.", 0.6), hit("Canteen hours.", 0.1)
+    assert nearness("pump oil", [far, near]) == nearness("pump oil", [near]) == pytest.approx(0.7)
+
+
+def test_nothing_is_near_where_nothing_was_found():
+    assert nearness("pump oil", []) == -1.0

@@ -1,0 +1,211 @@
+"""Reranking: two runtimes of one cross-encoder, two shapes of endpoint, and never a late answer."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import aiohttp
+import numpy as np
+import pytest
+from aiohttp import web
+from prometheus_client import REGISTRY
+from pydantic import HttpUrl
+from sentence_transformers import CrossEncoder
+
+from rag.errors import BadResponse, Misconfigured, Overloaded, Unavailable
+from rag.types import Chunk, DocumentId, ScoredChunk
+from service.retrieval.reranking.budgeted import BudgetedReranker
+from service.retrieval.reranking.endpoint import EndpointReranker
+from service.retrieval.reranking.factory import open_reranker
+from service.settings import EndpointRerankerSettings, LocalRerankerSettings, NoRerankerSettings
+from tests.support.fakes.cross_encoder import make_cross_encoder
+from tests.support.fakes.servers import answering, serve
+
+QUESTION = "Who repairs pumps?"
+PASSAGES = ["Pumps are repaired by fitters.", "Bread is baked.", "A long passage about valves. " * 80, "Zürich, 東京"]
+
+
+def hit(text: str, score: float = 0.0) -> ScoredChunk:
+    chunk = Chunk(
+        id=text,
+        document_id=DocumentId(text),
+        uri=f"file:///{text}",
+        media_type="text/plain",
+        title="",
+        heading_path=(),
+        text=text,
+        ordinal=0,
+        version="1",
+        ingested_at=0.0,
+        chunk_count=1,
+    )
+    return ScoredChunk(chunk=chunk, score=score, similarity=0.5)
+
+
+def texts_of(reranked) -> list[str]:
+    return [hit.chunk.text for hit in reranked.hits]
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory):
+    return make_cross_encoder(tmp_path_factory.mktemp("reranker"))
+
+
+@asynccontextmanager
+async def reranker(settings):
+    async with aiohttp.ClientSession() as session, open_reranker(settings, session) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+async def test_each_runtime_orders_as_the_cross_encoder_itself_scores(cross_encoder, runtime):
+    expected = CrossEncoder(str(cross_encoder), device="cpu").predict([(QUESTION, text) for text in PASSAGES])
+    settings = LocalRerankerSettings(kind="local", model=str(cross_encoder), runtime=runtime)
+    async with reranker(settings) as opened:
+        found = await opened.rerank(QUESTION, [hit(text) for text in PASSAGES], seconds=60)
+    assert found.extent == "full"
+    assert texts_of(found) == [PASSAGES[index] for index in np.argsort(-expected)]
+    # Its own activation is a sigmoid, ours are the logits.
+    scores = [hit.rerank_score for hit in found.hits]
+    assert np.allclose(1 / (1 + np.exp(-np.array(scores))), np.sort(expected)[::-1], atol=1e-4)
+
+
+async def test_a_model_directory_without_weights_is_named(tmp_path):
+    for runtime in ("auto", "onnx"):
+        with pytest.raises(Misconfigured, match="holds no"):
+            async with reranker(LocalRerankerSettings(kind="local", model=str(tmp_path), runtime=runtime)):
+                pass
+
+
+async def test_without_a_reranker_there_is_none():
+    async with reranker(NoRerankerSettings()) as opened:
+        assert opened is None
+
+
+def endpoint(url: str, **settings) -> EndpointRerankerSettings:
+    return EndpointRerankerSettings(kind="endpoint", url=HttpUrl(url), model="m", **settings)
+
+
+@pytest.mark.parametrize("shape", ["cohere", "tei"])
+async def test_an_endpoint_is_asked_in_its_shape_and_its_scores_find_their_passages(shape):
+    asked = []
+
+    async def handler(request: web.Request) -> web.Response:
+        body = await request.json()
+        asked.append(body)
+        passages = body["documents" if shape == "cohere" else "texts"]
+        name = "relevance_score" if shape == "cohere" else "score"
+        items = [{"index": index, name: float(len(text))} for index, text in enumerate(passages)]
+        items.sort(key=lambda item: -item[name])
+        return web.json_response({"results": items} if shape == "cohere" else items)
+
+    async with serve("/rerank", handler) as url, reranker(endpoint(url, shape=shape)) as opened:
+        found = await opened.rerank(QUESTION, [hit(text) for text in ("bb", "a", "ccc")], seconds=60)
+    assert texts_of(found) == ["ccc", "bb", "a"]
+    assert asked[0]["query"] == QUESTION
+    assert asked[0].get("top_n", 3) == 3
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (answering(500, "down"), Unavailable),
+        (answering(429, "full"), Overloaded),
+        (answering(200, "{}"), BadResponse),
+        (answering(200, '{"results": [{"index": 0, "relevance_score": 1}]}'), BadResponse),
+        (answering(200, '[{"index": 0, "score": NaN}, {"index": 1, "score": 1}]'), BadResponse),
+        (answering(200, '{"results": "none"}'), BadResponse),
+    ],
+)
+async def test_an_endpoint_that_fails_says_how_and_the_order_stays(handler, error):
+    async with serve("/rerank", handler) as url, aiohttp.ClientSession() as session:
+        port = EndpointReranker(session, endpoint(url))
+        with pytest.raises(error):
+            await port.score(QUESTION, ["a", "b"])
+        found = await BudgetedReranker(port, candidates=10).rerank(QUESTION, [hit("a"), hit("b")], seconds=60)
+    assert (texts_of(found), found.extent) == (["a", "b"], "failed")
+
+
+class Told:
+    """Scores longer texts higher, and takes its time for each batch."""
+
+    model = "told"
+    batch_size = 2
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.seen: list[str] = []
+
+    async def score(self, _: str, passages) -> list[float]:
+        self.seen += passages
+        await asyncio.sleep(self.seconds)
+        return [float(len(passage)) for passage in passages]
+
+
+HITS = [hit("a"), hit("bb"), hit("ccc"), hit("dddd"), hit("eeeee")]
+
+
+def counted(extent: str) -> float:
+    return REGISTRY.get_sample_value("rag_reranks_total", {"extent": extent})
+
+
+async def test_only_so_many_candidates_are_read_and_the_rest_follows():
+    told = Told()
+    found = await BudgetedReranker(told, candidates=3).rerank(QUESTION, HITS, seconds=60)
+    assert (texts_of(found), told.seen) == (["ccc", "bb", "a", "dddd", "eeeee"], ["a", "bb", "ccc"])
+
+
+class Clock:
+    """Stands still unless a test moves it."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("service.retrieval.reranking.budgeted.time", clock)
+    return clock
+
+
+async def test_what_the_time_does_not_suffice_for_is_not_asked_and_keeps_its_order(clock):
+    class Slow(Told):
+        async def score(self, *asked):
+            clock.now += 50
+            return await super().score(*asked)
+
+    told, before = Slow(), counted("partial")
+    found = await BudgetedReranker(told, candidates=5).rerank(QUESTION, HITS, seconds=90)
+    assert (texts_of(found), found.extent) == (["bb", "a", "ccc", "dddd", "eeeee"], "partial")
+    assert told.seen == ["a", "bb"]
+    assert counted("partial") == before + 1
+
+
+async def test_without_time_nothing_is_asked():
+    told, before = Told(), counted("skipped")
+    found = await BudgetedReranker(told, candidates=5).rerank(QUESTION, HITS, seconds=-0.1)
+    assert (texts_of(found), found.extent, told.seen) == (["a", "bb", "ccc", "dddd", "eeeee"], "skipped", [])
+    assert counted("skipped") == before + 1
+
+
+@pytest.mark.usefixtures("clock")
+async def test_one_that_was_too_slow_is_not_waited_for_again_until_some_questions_later():
+    told = Told(600)
+    reranker = BudgetedReranker(told, candidates=2)
+    await reranker.rerank(QUESTION, HITS, seconds=0.5)
+    told.seconds = 0.0
+    assert (await reranker.rerank(QUESTION, HITS, seconds=0.4)).extent == "skipped"
+    assert told.seen == ["a", "bb"]
+    extents = [(await reranker.rerank(QUESTION, HITS, seconds=0.4)).extent for _ in range(20)]
+    assert extents[-1] == "full"
+
+
+async def test_equal_scores_keep_the_order_of_the_search():
+    twins = [hit("xx"), hit("yy"), hit("zz")]
+    assert texts_of(await BudgetedReranker(Told(), candidates=3).rerank(QUESTION, twins, seconds=60)) == [
+        "xx",
+        "yy",
+        "zz",
+    ]

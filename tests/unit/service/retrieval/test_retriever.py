@@ -1,0 +1,65 @@
+"""The retriever over the real engine: what a question brings back, and what stands around it."""
+
+import pytest
+
+from rag.store.edge.store import open_edge_writer
+from rag.types import ScoredChunk
+from service.retrieval.retriever import Retriever
+from service.settings import RetrievalSettings
+from service.stopwatch import Stopwatch
+from tests.support.contracts.store import EMBEDDER, OURS, direction, point, put
+from tests.support.passages import texts
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as opened:
+        yield opened
+
+
+def retriever(store, **settings) -> Retriever:
+    return Retriever(store, RetrievalSettings(**settings))
+
+
+async def ask(store, question: str, *, axis: int = 0, limit: int, **settings) -> list[ScoredChunk]:
+    vector = direction(axis)
+    found = await retriever(store, **settings).retrieve(OURS, question, vector, limit=limit, watch=Stopwatch())
+    return list(found.hits)
+
+
+async def test_an_error_code_wins_over_what_only_means_the_same(store):
+    near = [point(f"the oil of pump {n} is low", document=f"d{n}", axis=0) for n in range(30)]
+    await put(store, OURS, [*near, point("E1234: fill up oil", document="codes", axis=1)])
+    found = await ask(store, "what is E1234", axis=0, limit=3)
+    assert found[0].chunk.text == "E1234: fill up oil"
+
+
+async def test_a_copy_of_a_passage_leaves_its_place_to_another(store):
+    text = "close the valve and wait until the gauge shows zero"
+    await put(store, OURS, [point(text, document=name) for name in ("a", "b", "c")])
+    await put(store, OURS, [point("the valve is made of brass", document="d", axis=1)])
+    found = await ask(store, "close the valve", axis=0, limit=2)
+    assert texts(found) == [text, "the valve is made of brass"]
+
+
+async def test_one_document_leaves_room_for_others_and_fills_up_the_rest(store):
+    own = [point(f"the valve, {word}", ordinal=n) for n, word in enumerate(("first", "second", "third"))]
+    await put(store, OURS, [*own, point("a valve elsewhere", document="other", axis=1)])
+    found = await ask(store, "the valve", axis=0, limit=4, per_document=1)
+    assert [hit.chunk.document_id for hit in found] == ["doc", "other", "doc", "doc"]
+
+
+async def test_a_passage_is_expanded_from_its_own_document_and_tenant(store):
+    parts = [point(f"Step {n} of the work.", ordinal=n, chunk_count=4, axis=n) for n in range(4)]
+    await put(store, OURS, [*parts, point("Elsewhere.", document="other", ordinal=1)])
+    found = await ask(store, "step", axis=1, limit=1, feedback=0)
+    [expanded] = await retriever(store).expand(OURS, found)
+    assert texts(found) == ["Step 1 of the work."]
+    assert expanded.chunk.text == "\n\n".join(f"Step {n} of the work." for n in range(4))
+    assert await retriever(store, expand_to_tokens=0).expand(OURS, found) == found
+
+
+async def test_nothing_found_is_nothing_expanded_and_nothing_relevant(store):
+    found = await ask(store, "anything", axis=0, limit=5)
+    assert (found, await retriever(store).expand(OURS, found)) == ([], [])
+    assert not retriever(store).is_relevant("anything", found)

@@ -1,0 +1,52 @@
+"""Duplicates give way, and one document leaves room for others."""
+
+from service.retrieval.selection import choose, spread, without_duplicates
+from tests.support.passages import hit, texts
+
+LONG = (
+    "Before any work on the pump close the inlet valve and wait until the pressure gauge shows zero bar for {} minutes"
+)
+
+
+def test_the_same_words_are_the_same_passage_whatever_their_case_and_marks():
+    hits = [hit("Close the inlet valve."), hit("close  the INLET valve", document="copy"), hit("Open it.")]
+    assert texts(without_duplicates(hits, overlap=0.9)) == ["Close the inlet valve.", "Open it."]
+
+
+def test_of_two_passages_that_nearly_agree_the_better_one_stays():
+    first, second = " ".join(f"word{n}" for n in range(100)), " ".join(f"word{n}" for n in range(101))
+    assert texts(without_duplicates([hit(first), hit(second)], overlap=0.9)) == [first]
+    assert len(list(without_duplicates([hit(first), hit(second)], overlap=1.0))) == 2
+
+
+def test_passages_that_differ_in_a_number_are_two():
+    hits = [hit(LONG.format(10)), hit(LONG.format(20))]
+    assert len(list(without_duplicates(hits, overlap=0.5))) == 2
+
+
+def test_a_passage_that_holds_another_and_more_stays():
+    short = "The canteen serves pancakes every Thursday from noon on."
+    assert len(list(without_duplicates([hit(short), hit(f"{short} {LONG}")], overlap=0.9))) == 2
+
+
+def test_passages_without_words_are_kept_apart_only_once():
+    assert len(list(without_duplicates([hit("---"), hit("***"), hit("a word")], overlap=0.9))) == 2
+
+
+def test_one_document_has_its_share_first_and_the_rest_when_nothing_else_is_left():
+    hits = [hit(f"a{n}", document="a") for n in range(4)] + [hit("b", document="b")]
+    assert texts(spread(hits, per_document=2)) == ["a0", "a1", "b", "a2", "a3"]
+
+
+def test_every_candidate_is_told_what_became_of_it():
+    hits = [
+        hit("first of a", document="a"),
+        hit("First of a.", document="copy"),
+        hit("second of a", document="a"),
+        hit("of b", document="b"),
+        hit("of c", document="c"),
+    ]
+    chosen = choose(hits, limit=2, overlap=0.9, per_document=1)
+    assert texts(chosen.hits) == ["first of a", "of b"]
+    fates = ["taken", "repeats", "document_has_its_share", "taken", "beyond_limit"]
+    assert [(it.hit, it.fate) for it in chosen.candidates] == list(zip(hits, fates, strict=True))

@@ -1,0 +1,93 @@
+"""Sentences of a passage, the best of them, and what they support."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.sentences import Sentence, is_supported, keeps_lines, select_quotes, shortlist, split_sentences
+
+MARKDOWN = """The pump has two modes. Choose one of these:
+
+- quiet mode for the night
+- full mode for the day
+
+```sh
+pump --mode quiet
+```
+
+# Faults
+
+Is it broken? Call Dr. Smith at 5.30 p.m. tomorrow."""
+
+
+def sentences(*texts: str) -> list[Sentence]:
+    return [Sentence(text=text, passage=rank) for rank, text in enumerate(texts)]
+
+
+def test_sentences_list_items_and_code_blocks_stand_alone():
+    assert split_sentences(MARKDOWN) == [
+        "The pump has two modes.",
+        "Choose one of these:\n\n- quiet mode for the night",
+        "- full mode for the day",
+        "```sh\npump --mode quiet\n```",
+        "Call Dr. Smith at 5.30 p.m. tomorrow.",
+    ]
+
+
+def test_what_announces_something_keeps_it():
+    assert split_sentences("Run this command:\n\n```sh\nmake run now\n```") == [
+        "Run this command:\n\n```sh\nmake run now\n```"
+    ]
+
+
+@given(st.text(alphabet=st.sampled_from("ab .?!:\n-#`*|1é"), max_size=200))
+def test_every_sentence_is_a_substring_so_that_it_can_be_highlighted(passage):
+    position = 0
+    for sentence in split_sentences(passage):
+        position = passage.index(sentence, position) + len(sentence)
+
+
+def test_the_rows_of_a_table_stand_alone():
+    assert split_sentences(
+        "part | default | other\nmodel | SmolLM2 | any file\nstore | embedded engine | a server"
+    ) == [
+        "part | default | other",
+        "model | SmolLM2 | any file",
+        "store | embedded engine | a server",
+    ]
+
+
+def test_line_breaks_mean_something_in_lists_and_code_only():
+    assert keeps_lines("Do this:\n\n- first")
+    assert keeps_lines("```\nx = 1\n```")
+    assert not keeps_lines("A sentence that is\nwrapped at the margin.")
+
+
+def test_a_shortlist_keeps_what_repeats_the_question_in_its_old_order():
+    given_sentences = sentences("Cats sleep.", "The pump needs oil.", "Dogs bark.", "Oil the pump weekly.")
+    kept = shortlist("When does the pump need oil?", given_sentences, limit=2)
+    assert [sentence.text for sentence in kept] == ["The pump needs oil.", "Oil the pump weekly."]
+
+
+def test_only_sentences_near_the_best_one_are_quoted():
+    given_sentences = sentences("The pump needs oil.", "The pump is blue.", "Cats sleep.")
+    quotes = select_quotes("What does the pump need?", given_sentences, np.array([0.9, 0.8, 0.0], np.float32), limit=3)
+    assert [quote.text for quote in quotes] == ["The pump needs oil.", "The pump is blue."]
+
+
+def test_a_sentence_far_from_the_question_is_not_added_to_a_better_one():
+    given_sentences = sentences("The pump needs oil.", "The pump is blue.")
+    quotes = select_quotes("What does the pump need?", given_sentences, np.array([0.4, 0.2], np.float32), limit=3)
+    assert [quote.text for quote in quotes] == ["The pump needs oil."]
+
+
+def test_a_claim_is_supported_by_a_quote_that_has_its_facts():
+    quote = "The bridge was opened to traffic in March 1932."
+    assert is_supported("It opened in March 1932.", quote, "When did the bridge open?")
+    assert not is_supported("It opened in March 1933.", quote, "When did the bridge open?")
+    assert not is_supported("It was opened by Queen Mary.", quote, "When did the bridge open?")
+    assert not is_supported("It never opened in March 1932.", quote, "When did the bridge open?")
+
+
+def test_a_claim_that_only_repeats_the_question_is_not_supported():
+    assert not is_supported("The bridge did open.", "The bridge was opened in 1932.", "When did the bridge open?")
