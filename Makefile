@@ -41,10 +41,10 @@ faults: setup-dev ## kill workers a hundred times over 500 documents (half an ho
 	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
 
 gameday: setup-dev ## break everything that has an alert and write what was seen (a quarter of an hour; needs prometheus)
-	@$(BIN)/python -m tests.drills.gameday --report docs/game-day.md
+	@$(BIN)/python -m tests.drills.gameday --report docs/measurements/game-day.md
 
 rolling: setup-dev ## replace replicas under load, kill -9 what there is, and write what was seen (a quarter of an hour; needs haproxy, redis)
-	@$(BIN)/python -m tests.drills.rolling --report docs/rolling.md
+	@$(BIN)/python -m tests.drills.rolling --report docs/measurements/rolling-updates.md
 
 check: setup-dev check-deploy ## lint, format, types, import contracts, and what is deployed
 	$(BIN)/ruff check .

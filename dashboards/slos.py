@@ -7,7 +7,7 @@ from typing import Any
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 FIRST_TEXT_BOUNDARIES = (0.25, 0.5, 0.75, 1.0, 2.0, 2.5, 5.0, 7.5, 10.0)
 RATIO = "job:slo_errors_per_request:ratio_rate"
-RUNBOOKS = "docs/runbooks"
+RUNBOOKS = "docs/operations/runbooks"
 # Two failures among ten questions of a quiet night are no outage.
 _LEAST_EVENTS = 30
 

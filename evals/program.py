@@ -46,7 +46,7 @@ def _parse_arguments() -> argparse.Namespace:
 {examples}
 
 FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
-or CLAPNQ's *answerable.jsonl. docs/evaluation.md says what is measured.""",
+or CLAPNQ's *answerable.jsonl. docs/guides/evaluation.md says what is measured.""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)

@@ -1,4 +1,4 @@
-"""`python -m loadtests.capacity`: what it takes for how many users and chunks; docs/capacity.md explains it."""
+"""`python -m loadtests.capacity`: what it takes for how many users and chunks; docs/measurements/capacity.md explains it."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ USERS = (1, 100, 10_000)
 CHUNKS = (500_000, 10_000_000, 1_000_000_000)
 
 _EXAMPLES = """examples:
-  python -m loadtests.capacity                                   the table of docs/capacity.md
+  python -m loadtests.capacity                                   the table of docs/measurements/capacity.md
   python -m loadtests.capacity --users 300 --chunks 2000000      one row
   python -m loadtests.capacity --inputs ours.toml                with other figures and prices"""
 

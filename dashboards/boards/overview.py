@@ -27,7 +27,7 @@ def _budget(slo: Slo) -> Panel:
     return Panel(
         title=f"Budget left: {slo.name.replace('_', ' ')}",
         description=f"{slo.promise}. 100 %: nothing of the last 30 days' budget is spent; below 0: the promise is "
-        f"broken. Runbook: docs/runbooks/{slo.alert}.md.",
+        f"broken. Runbook: docs/operations/runbooks/{slo.alert}.md.",
         unit="percentunit",
         kind="stat",
         width=6,
@@ -91,7 +91,7 @@ _ERRORS = Panel(
 )
 _ALERTS = Panel(
     title="Alerts that fire",
-    description="Of this project's rules; each has a runbook in docs/runbooks.",
+    description="Of this project's rules; each has a runbook in docs/operations/runbooks.",
     unit="none",
     kind="stat",
     width=8,

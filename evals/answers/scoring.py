@@ -1,4 +1,4 @@
-"""What one answer is worth; docs/evaluation.md has the formulas and their limits."""
+"""What one answer is worth; docs/guides/evaluation.md has the formulas and their limits."""
 
 import re
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rag.embedding.local import Encode
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_BATCH_TOKENS, EMBED_INFERENCE
 
-# Of what batches of 256 reach on a GPU, 83 to 88 % (docs/measured.md).
+# Of what batches of 256 reach on a GPU, 83 to 88 % (docs/measurements/overview.md).
 BATCH_SIZE = 64
 
 

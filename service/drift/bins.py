@@ -10,7 +10,7 @@ import numpy.typing as npt
 _DECILES = np.arange(0.1, 1.0, 0.1)
 # The same question asked twice differs: the reference keeps halves of floats, and batches round otherwise.
 _SAME = 1e-3
-# Of a bin that one side lacks. Smaller and a single empty bin would decide; PromQL uses the same (docs/drift.md).
+# Of a bin that one side lacks. Smaller and a single empty bin would decide; PromQL uses the same (docs/guides/drift.md).
 FLOOR = 0.001
 
 

@@ -62,5 +62,5 @@ def test_it_watches_cronjobs_that_are_there_and_leads_to_a_page():
         assert f'cronjob="{name}"' in rule["expr"]
         assert name in named(overlay("prod"), "CronJob")
     assert rule["labels"]["severity"] == "ticket"
-    assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
-    assert (ROOT / "docs" / "runbooks" / f"{rule['alert']}.md").exists()
+    assert rule["annotations"]["runbook_url"] == f"docs/operations/runbooks/{rule['alert']}.md"
+    assert (ROOT / "docs" / "operations" / "runbooks" / f"{rule['alert']}.md").exists()

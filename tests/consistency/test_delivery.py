@@ -1,4 +1,4 @@
-"""The scripts of delivery.yml and the commands of docs/delivery.md, run against a real git: what staging and production
+"""The scripts of delivery.yml and the commands of docs/deploy/delivery.md, run against a real git: what staging and production
 follow, and the way back."""
 
 import os
@@ -79,8 +79,8 @@ def test_production_gets_the_commit_that_is_chosen_and_goes_back_without_what_ma
 
 
 def follow(section: str, checkout: Path, **placeholders: str) -> None:
-    """What a section of docs/delivery.md tells a person to type, but for what needs a registry or GitHub."""
-    page = (ROOT / "docs" / "delivery.md").read_text()
+    """What a section of docs/deploy/delivery.md tells a person to type, but for what needs a registry or GitHub."""
+    page = (ROOT / "docs" / "deploy" / "delivery.md").read_text()
     text = re.split(r"(?m)^## ", page.partition(f"\n## {section}\n")[2])[0]
     commands = re.findall(r"(?m)^\$ ((?:git|make) .*)$", text)
     assert any(it.startswith("git push origin production") for it in commands)

@@ -33,7 +33,7 @@ from tests.support.settings import table
 
 pytestmark = needs_kubectl
 
-MEASURED = (ROOT / "docs" / "measured.md").read_text()
+MEASURED = (ROOT / "docs" / "measurements" / "overview.md").read_text()
 _PROGRAMS = {"groundwork-service": service.settings.Settings, "groundwork-worker": ingest.settings.Settings}
 # The slowest model that the time to drain must suffice for, in tokens a second.
 _SLOWEST_MODEL = 5

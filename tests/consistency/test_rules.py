@@ -69,7 +69,7 @@ def test_every_alert_says_what_happened_and_has_a_runbook(rule):
     assert notes["summary"]
     assert notes["description"].endswith(".")
     assert rule["labels"]["severity"] in {"page", "ticket"}
-    assert notes["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
+    assert notes["runbook_url"] == f"docs/operations/runbooks/{rule['alert']}.md"
     page = (ROOT / notes["runbook_url"]).read_text()
     assert [part for part in _PARTS if part not in page] == []
 
@@ -80,6 +80,6 @@ def test_every_alert_is_broken_on_a_game_day():
 
 
 def test_every_runbook_is_an_alerts():
-    pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+    pages = {path.stem for path in (ROOT / "docs" / "operations" / "runbooks").glob("*.md")}
     # Nothing alerts whoever has lost a disk: they come to that page by themselves. BackupLate is a cluster's.
     assert pages - {"README", "restore", "BackupLate"} == set(NAMES)

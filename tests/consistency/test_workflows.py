@@ -68,7 +68,7 @@ def _needed(jobs: dict[str, Any], name: str) -> set[str]:
 
 
 def test_the_page_on_delivery_requires_every_job_that_a_change_starts():
-    page = (ROOT / "docs" / "delivery.md").read_text()
+    page = (ROOT / "docs" / "deploy" / "delivery.md").read_text()
     (required,) = re.findall(r"required checks: ([^;]*);", page)
     named = set(re.findall(r"`([^`]+)`", required))
     jobs = set(WORKFLOWS["checks.yml"]["jobs"]) - {"test"} | {"measure"}

@@ -16,7 +16,7 @@ import service.metrics  # noqa: F401
 from dashboards.grafana import EVERY
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
-DIAGNOSIS = DASHBOARDS.parent / "docs" / "diagnose.md"
+DIAGNOSIS = DASHBOARDS.parent / "docs" / "operations" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # What Grafana would put in; the range is short enough for a test's Prometheus.
 _VARIABLES = EVERY | {"__rate_interval": "30s"}
@@ -111,7 +111,7 @@ def rule_expressions() -> list[Expression]:
 
 def runbook_expressions() -> list[Expression]:
     """What the runbooks tell to look at."""
-    pages = sorted((DASHBOARDS.parent / "docs" / "runbooks").glob("*.md"))
+    pages = sorted((DASHBOARDS.parent / "docs" / "operations" / "runbooks").glob("*.md"))
     return [
         Expression(place=page.name, text=block)
         for page in pages

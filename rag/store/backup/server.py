@@ -88,7 +88,7 @@ class _Rest:
         if len(cluster.get("peers") or {}) > 1:
             raise InvalidInput(
                 "A snapshot holds what one node has, and this Qdrant is a cluster. Back up its volumes or its object "
-                "storage as docs/runbooks/restore.md says."
+                "storage as docs/operations/runbooks/restore.md says."
             )
 
     async def fetch_snapshot(self, collection: str, target: Path) -> None:

@@ -11,7 +11,7 @@ from tests.drills.gameday.shortening import runbook_query
 from tests.drills.gameday.stage import Stage
 from tests.support.expressions import DASHBOARDS
 
-RUNBOOKS = DASHBOARDS.parent / "docs" / "runbooks"
+RUNBOOKS = DASHBOARDS.parent / "docs" / "operations" / "runbooks"
 # Slow burns go on for as long as their window is: that is what they are for.
 _FIRING = 'ALERTS{alertstate="firing",burn!="slow"}'
 _FIRE_SECONDS = 240

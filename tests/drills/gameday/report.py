@@ -8,7 +8,7 @@ HOURS_OF_A_DAY = 24
 _WHAT = (
     "Everything that has an alert was broken once, unattended: the real service and worker, a stand-in language model, "
     "a Qdrant server's interface on the wire, users who ask, and a real Prometheus with the shipped rules. "
-    "`python -m tests.drills.gameday --report docs/game-day.md` wrote this page."
+    "`python -m tests.drills.gameday --report docs/measurements/game-day.md` wrote this page."
 )
 _CLOCK = (
     "Every window, wait and age in the rules was divided by {factor}, so that 5 minutes are {seconds} s (windows below "

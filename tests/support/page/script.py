@@ -40,7 +40,7 @@ CITATIONS: list[dict[str, Any]] = [
         "document_id": "capacity.md",
         "title": "Capacity planning",
         "heading_path": ["Memory"],
-        "uri": "docs/capacity.md",
+        "uri": "docs/measurements/capacity.md",
         "score": 0.0154,
         "similarity": 0.4126,
         "text": "Two revisions are open for the length of a swap: plan for twice the size of the index.",

@@ -131,8 +131,8 @@ def milliseconds_of(tokens: int) -> float:
 
 
 def test_an_answer_takes_of_the_processor_what_was_measured_of_its_length():
-    """In one piece, in 64 with 16 streams from the least to the most, and by length in turn: docs/load.md."""
-    measured = (ROOT / "docs" / "load.md").read_text()
+    """In one piece, in 64 with 16 streams from the least to the most, and by length in turn: docs/measurements/load.md."""
+    measured = (ROOT / "docs" / "measurements" / "load.md").read_text()
     assert milliseconds_of(1) == pytest.approx(float(re.search(r"in one piece takes (\d+) ms", measured)[1]), abs=1)
     [(least, most)] = re.findall(r"^\| 16 \|.* ([\d.]+) / [\d.]+ / ([\d.]+) ms \|$", measured, re.MULTILINE)
     assert float(least) <= milliseconds_of(64) <= float(most)
@@ -176,7 +176,7 @@ def test_a_number_that_nobody_can_plan_for_is_said_in_a_sentence(number):
 
 
 def test_the_papers_table_is_the_programs():
-    assert to_table(INPUTS) in (ROOT / "docs" / "capacity.md").read_text(), (
+    assert to_table(INPUTS) in (ROOT / "docs" / "measurements" / "capacity.md").read_text(), (
         "Print it anew: python -m loadtests.capacity"
     )
 

@@ -275,5 +275,5 @@ async def test_a_cluster_is_told_where_to_look(tmp_path):
         store = ServerStoreSettings(kind="server", url=HttpUrl(snapshots.url), grpc_port=server.port)
         async with open_server_store(store, EMBEDDER) as filled:
             await fill(filled, "one")
-        with pytest.raises(InvalidInput, match=r"docs/runbooks/restore\.md"):
+        with pytest.raises(InvalidInput, match=r"docs/operations/runbooks/restore\.md"):
             await back_up(Settings(data_dir=tmp_path / "data", store=store), tmp_path / "backup", quietly)

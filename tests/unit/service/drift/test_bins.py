@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.drift.bins import cut_bins, psi
 
 ROOT = Path(__file__).parents[4]
-PAGE = ROOT / "docs" / "drift.md"
+PAGE = ROOT / "docs" / "guides" / "drift.md"
 RULES = ROOT / "dashboards" / "rules" / "drift.yml"
 VALUES = st.lists(st.floats(-1, 1, width=32), min_size=20, max_size=200)
 
