@@ -20,7 +20,7 @@ _SUBJECTS = (answers, gating, retrieval, embedding, judging, drift, performance,
 
 
 def main() -> int:
-    return carry_out("evals", _parse_arguments())
+    return carry_out("evals", build_parser().parse_args())
 
 
 def carry_out(program: str, arguments: argparse.Namespace) -> int:
@@ -37,7 +37,8 @@ def carry_out(program: str, arguments: argparse.Namespace) -> int:
     return status or 0
 
 
-def _parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this program, from which docs/reference/cli.md is generated."""
     examples = "\n".join(subject.EXAMPLES for subject in _SUBJECTS)
     parser = argparse.ArgumentParser(
         prog="python -m evals",
@@ -52,4 +53,4 @@ or CLAPNQ's *answerable.jsonl. docs/guides/evaluation.md says what is measured."
     commands = parser.add_subparsers(dest="command", required=True)
     for subject in _SUBJECTS:
         subject.add_commands(commands)
-    return parser.parse_args()
+    return parser

@@ -9,7 +9,7 @@ if __name__ == "__main__":
 
 import asyncio
 
-from ingest.commands.arguments import parse_arguments
+from ingest.commands.arguments import build_parser
 from ingest.commands.dispatch import carry_out
 from ingest.settings import Settings
 from rag.errors import GroundworkError
@@ -20,7 +20,7 @@ from rag.settings import read_settings, report_unwritable_folder
 
 
 def main() -> int:
-    arguments = parse_arguments()
+    arguments = build_parser().parse_args()
     try:
         settings = read_settings(Settings)
         # A person reads what a command prints; only a worker's news are for a log.

@@ -17,7 +17,7 @@ _EXAMPLES = """examples:
 
 
 def main() -> int:
-    arguments = _parse_arguments()
+    arguments = build_parser().parse_args()
     try:
         print(to_table(Inputs.read(arguments.inputs), users=arguments.users, chunks=arguments.chunks))
     except (ValueError, OSError) as error:
@@ -31,7 +31,8 @@ def to_table(inputs: Inputs, *, users: tuple[int, ...] = USERS, chunks: tuple[in
     return "\n".join([HEADER, *rows])
 
 
-def _parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this program, from which docs/reference/cli.md is generated."""
     parser = argparse.ArgumentParser(
         prog="python -m loadtests.capacity",
         description="Replicas, nodes, GPUs and cost, from measured times.",
@@ -41,7 +42,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--users", type=_numbers, default=USERS, metavar="N,…", help="who ask at the same time")
     parser.add_argument("--chunks", type=_numbers, default=CHUNKS, metavar="N,…", help="in the collection")
     parser.add_argument("--inputs", type=Path, default=SHIPPED, help="figures and prices (default: %(default)s)")
-    return parser.parse_args()
+    return parser
 
 
 def _numbers(text: str) -> tuple[int, ...]:

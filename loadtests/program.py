@@ -28,7 +28,7 @@ _EXAMPLES = """examples:
 
 
 def main() -> int:
-    arguments = _parse_arguments()
+    arguments = build_parser().parse_args()
     try:
         good = uvloop.run(arguments.measure(arguments))
     except (NotStarted, ValueError, OSError) as error:
@@ -39,7 +39,8 @@ def main() -> int:
     return 0 if good else 1
 
 
-def _parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this program, from which docs/reference/cli.md is generated."""
     parser = argparse.ArgumentParser(
         prog="python -m loadtests",
         description="Load on the service from an open loop.",
@@ -58,7 +59,7 @@ def _parse_arguments() -> argparse.Namespace:
     knee.set_defaults(measure=_find_knee)
     for command in (run, knee):
         _add_common(command)
-    return parser.parse_args()
+    return parser
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:

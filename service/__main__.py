@@ -46,7 +46,7 @@ settings: environment variables RAG_…, or .env; the README lists them"""
 
 
 def main() -> int:
-    arguments = _parse_arguments()
+    arguments = build_parser().parse_args()
     try:
         settings = read_settings(Settings)
         given = {name: getattr(arguments, name) for name in ("host", "port") if getattr(arguments, name) is not None}
@@ -66,7 +66,8 @@ def main() -> int:
     return 0
 
 
-def _parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this program, from which docs/reference/cli.md is generated."""
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Answers questions from the collection, with citations.",
@@ -85,7 +86,7 @@ def _parse_arguments() -> argparse.Namespace:
     keys.add_parser("list", help="every key with its tenant and role, never the secret")
     revoke = keys.add_parser("revoke", help="take a key out of force at once")
     revoke.add_argument("id", help="as `keys list` shows it")
-    return parser.parse_args()
+    return parser
 
 
 def _port(text: str) -> int:

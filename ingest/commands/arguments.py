@@ -29,7 +29,8 @@ exit status: 0 all is in, 1 nothing could be done, 3 something was rejected and 
 settings: environment variables RAG_…, or .env; the README lists them"""
 
 
-def parse_arguments() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of this program, from which docs/reference/cli.md is generated."""
     parser = argparse.ArgumentParser(
         prog="python -m ingest",
         description="Takes documents into the collection.",
@@ -82,4 +83,4 @@ def parse_arguments() -> argparse.Namespace:
     )
     letters.add_argument("--json", action="store_true", help="as JSON")
     commands.add_parser("export", help="write the ONNX form of the configured embedder")
-    return parser.parse_args()
+    return parser
