@@ -1,5 +1,6 @@
 """The real embedder: both runtimes give the same vectors, and only the right weights are loaded."""
 
+import shutil
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from rag.embedding.factory import build_tokenizer, open_embedder
-from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from rag.embedding.weights import PACKAGED_MODEL, find_weights, require_packaged_files
 from rag.errors import Misconfigured
 from rag.metrics import EMBED_BATCH_TOKENS
 from rag.settings import LocalEmbedderSettings
@@ -87,6 +88,21 @@ def test_weights_with_another_hash_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"something else")
     with pytest.raises(Misconfigured, match="sha256"):
         find_weights(str(tmp_path), weights.sha256)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "1_Pooling/config.json", "modules.json"])
+def test_each_file_of_the_packaged_model_is_checked(tmp_path, name):
+    copy = tmp_path / "model"
+    shutil.copytree(find_weights(PACKAGED_MODEL).directory, copy)
+    require_packaged_files(copy)
+    with (copy / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(Misconfigured, match=f"{name} has sha256"):
+        require_packaged_files(copy)
+    (copy / name).unlink()
+    with pytest.raises(Misconfigured, match=f"{name} is missing"):
+        require_packaged_files(copy)
+    require_packaged_files(copy, optional=frozenset({name}))
 
 
 def test_a_directory_without_weights_is_named(tmp_path):
