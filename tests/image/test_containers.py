@@ -20,13 +20,12 @@ from tests.support.container_engine import (
 
 pytestmark = needs_images
 
-SERVICES = ["groundwork-service", "groundwork-service:light"]
-IMAGES = [*SERVICES, "groundwork-ingest"]
-# What the Dockerfile adds to its base, in bytes; the official base has 130 MB.
+IMAGES = ["groundwork", "groundwork-service", "groundwork-ingest"]
+# Bytes that the Dockerfile adds to its base; the official base has 130 MB.
 _MOST_BYTES = {
-    "groundwork-service": 2_050_000_000,
-    "groundwork-ingest": 2_050_000_000,
-    "groundwork-service:light": 700_000_000,
+    "groundwork": 2_050_000_000,
+    "groundwork-service": 550_000_000,
+    "groundwork-ingest": 550_000_000,
 }
 _BASE = "python:3.11-slim-bookworm"
 _QUESTION = "What does error E1234 mean?"
@@ -37,9 +36,8 @@ def shell(image: str, command: str, *options: str) -> str:
     return docker("run", "--rm", *HARDENED, *options, "--entrypoint", "sh", image, "-c", command)
 
 
-@pytest.mark.parametrize("image", SERVICES)
-def test_a_document_goes_in_and_its_answer_comes_out_with_a_citation(image):
-    with volume() as data, serving(image, data) as (service, started):
+def test_one_container_ingests_a_document_and_answers_with_a_citation():
+    with volume() as data, serving("groundwork", data) as (service, started):
         service.put("faults.md", _DOCUMENT)
         service.wait_for_state("faults.md", "ready", seconds=60)
         answer = service.ask(_QUESTION).json()
@@ -51,9 +49,21 @@ def test_a_document_goes_in_and_its_answer_comes_out_with_a_citation(image):
         assert seconds < 15
 
 
-@pytest.mark.parametrize("image", SERVICES)
-def test_a_stream_that_runs_when_the_service_is_stopped_is_not_cut(image):
-    with volume() as data, serving(image, data) as (service, started):
+def test_the_lean_images_ingest_and_answer_together():
+    with volume() as data, serving("groundwork-service", data) as (service, started):
+        service.put("faults.md", _DOCUMENT)
+        with container("groundwork-ingest", options=("--volume", f"{data}:/data")):
+            service.wait_for_state("faults.md", "ready", seconds=60)
+        assert "oil level is too low" in service.ask(_QUESTION).json()["answer"]
+        refused = service.ask(_QUESTION, mode="generate")
+        assert refused.status_code == 503
+        assert "no language model" in refused.json()["detail"]
+        assert "no language model" in started.read_text()
+        assert "no worker" in started.read_text()
+
+
+def test_a_stream_that_runs_when_the_service_is_stopped_is_not_cut():
+    with volume() as data, serving("groundwork", data) as (service, started):
         service.put("faults.md", _DOCUMENT)
         service.wait_for_state("faults.md", "ready", seconds=60)
         stream = service.stream(_QUESTION, mode="generate")
@@ -64,18 +74,17 @@ def test_a_stream_that_runs_when_the_service_is_stopped_is_not_cut(image):
         assert docker("wait", started.name) == "0"
 
 
-@pytest.mark.parametrize("image", SERVICES)
-def test_what_was_taken_in_outlives_the_container(image):
+def test_ingested_documents_outlive_the_container():
     with volume() as data:
-        with serving(image, data) as (service, started):
+        with serving("groundwork", data) as (service, started):
             service.put("faults.md", _DOCUMENT)
             service.wait_for_state("faults.md", "ready", seconds=60)
             started.stop()
-        with serving(image, data) as (service, _):
+        with serving("groundwork-service", data) as (service, _):
             assert "oil" in service.ask(_QUESTION).json()["answer"]
 
 
-@pytest.mark.parametrize(("image", "arguments"), [("groundwork-service:light", ()), ("groundwork-ingest", ("worker",))])
+@pytest.mark.parametrize(("image", "arguments"), [("groundwork-service", ()), ("groundwork-ingest", ("worker",))])
 def test_a_process_that_is_still_starting_ends_on_sigterm_too(image, arguments):
     options = ("--env", "RAG_HOST=127.0.0.1", "--tmpfs", "/data:uid=10001")
     with container(image, *arguments, options=options) as started:
@@ -87,7 +96,7 @@ def test_a_process_that_is_still_starting_ends_on_sigterm_too(image, arguments):
 
 
 def test_without_a_key_the_service_says_how_to_make_one():
-    with container("groundwork-service:light") as started:
+    with container("groundwork-service") as started:
         assert docker("wait", started.name) == "1"
         assert "keys create" in started.read_text()
 
@@ -133,7 +142,7 @@ def test_what_builds_is_left_behind(image):
 def test_there_is_no_cuda_unless_asked_for(image):
     packages = shell(image, "ls /opt/venv/lib/python3*/site-packages")
     assert "nvidia" not in packages
-    assert ("torch\n" in packages) == (not image.endswith(":light"))
+    assert ("torch\n" in packages) == (image == "groundwork")
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -161,8 +170,8 @@ def test_without_torch_a_model_that_needs_it_is_refused_with_a_way_out():
     said = docker(
         *("run", "--rm", *HARDENED, "--tmpfs", "/data:uid=10001"),
         *("--env", "RAG_HOST=127.0.0.1", "--env", "RAG_EMBEDDER__RUNTIME=torch"),
-        *("--entrypoint", "sh", "groundwork-service:light", "-c", "python -m service 2>&1"),
+        *("--entrypoint", "sh", "groundwork-service", "-c", "python -m service 2>&1"),
         check=False,
     )
-    assert "groundwork-service" in said
+    assert "Use the image groundwork" in said
     assert "Traceback" not in said
