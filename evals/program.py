@@ -1,7 +1,6 @@
 """The command `python -m evals` and its parts."""
 
 import argparse
-import sys
 
 from evals import embedding, everything
 from evals.answers import commands as answers
@@ -10,31 +9,20 @@ from evals.gating import commands as gating
 from evals.judging import commands as judging
 from evals.performance import commands as performance
 from evals.retrieval import commands as retrieval
-from rag.errors import GroundworkError
-from rag.logs import configure_logging
-from rag.retries import log_retries
-from rag.settings import read_settings
+from rag.program import run_program
 from service.settings import Settings
 
 _SUBJECTS = (answers, gating, retrieval, embedding, judging, drift, performance, everything)
 
 
 def main() -> int:
-    return carry_out("evals", build_parser().parse_args())
+    return run("evals", build_parser().parse_args())
 
 
-def carry_out(program: str, arguments: argparse.Namespace) -> int:
+def run(program: str, arguments: argparse.Namespace) -> int:
     """Run the command that `arguments` name and return the exit status."""
-    try:
-        settings = read_settings(Settings)
-        # The service's own news (each answer, each revision) would drown the tables.
-        configure_logging(settings.model_copy(update={"log_level": "warning"}))
-        log_retries()
-        status: int | None = arguments.run(arguments, settings)
-    except GroundworkError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
-    return status or 0
+    # The service logs each answer and each revision, which would bury the tables.
+    return run_program(program, Settings, lambda settings: arguments.run(arguments, settings), log_level="warning")
 
 
 def build_parser() -> argparse.ArgumentParser:

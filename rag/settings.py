@@ -3,10 +3,6 @@
 Environment variables with the prefix `RAG_`, nested with `__`, or the same names in `.env`.
 """
 
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -174,20 +170,6 @@ def read_settings(kind: type[S]) -> S:
     except ValidationError as error:
         faults = "; ".join(f"{variable_of(fault['loc'])}: {fault['msg']}" for fault in error.errors())
         raise Misconfigured(f"These settings do not fit: {faults}") from error
-
-
-@contextmanager
-def report_unwritable_folder() -> Iterator[None]:
-    """A folder that this user may not write is `Misconfigured`, whoever finds out: as a volume's often is."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in {errno.EACCES, errno.EROFS}:
-            raise
-        raise Misconfigured(
-            f"{error.filename} cannot be written: {error.strerror}. What RAG_DATA_DIR names must be writable for user "
-            f"{os.getuid()}; in a container mount a volume there, or a folder that belongs to that user."
-        ) from error
 
 
 def variable_of(location: tuple[int | str, ...]) -> str:

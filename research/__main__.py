@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from evals.program import carry_out
+from evals.program import run
 from research.capacity import commands as capacity
 from research.chunkers import commands as chunkers
 from research.drift_power import commands as drift_power
@@ -26,7 +26,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for study in _STUDIES:
         study.add_commands(commands)
-    return carry_out("research", parser.parse_args())
+    return run("research", parser.parse_args())
 
 
 if __name__ == "__main__":

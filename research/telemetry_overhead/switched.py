@@ -18,7 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service import __main__ as program
+from service import program
 from service.app import create_app
 
 NONE, SHIPPED, TRACED = "none", "shipped", "traced"

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 def test_a_taken_port_is_one_line_that_says_what_to_do(data_dir):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = failed_start(data_dir, "--port", str(taken.getsockname()[1]))
-    assert "is taken" in said
+    assert "is in use" in said
     assert "--port" in said
     assert "Traceback" not in said
 

@@ -1,7 +1,17 @@
+"""How a program ends: errors, interrupts, signals and broken pipes."""
+
+import errno
+import logging
+import os
 import subprocess
 import sys
 
 import pytest
+import structlog
+
+from rag.errors import NotFound
+from rag.program import run_program
+from rag.settings import KernelSettings
 
 _PROGRAM = """
 import sys
@@ -13,21 +23,32 @@ with exit_on_broken_pipe():
 """
 
 
+@pytest.fixture
+def logging_restored():
+    """Undo what `run_program` configures for the whole process."""
+    configuration, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.configure(**configuration)
+    root.handlers = handlers
+    root.setLevel(level)
+
+
 @pytest.mark.parametrize("then", ["print('second')", "print('second', flush=True)", "print('x' * 1_000_000)"])
 @pytest.mark.parametrize("buffered", [[], ["-u"]])
-def test_a_reader_who_has_had_enough_ends_it_without_a_word(then, buffered):
+def test_a_reader_that_closes_the_pipe_ends_the_program_silently(then, buffered):
     program, said = run_and_leave(then, *buffered)
     assert (program.returncode, said) == (141, "")
 
 
-def test_a_pipe_to_somebody_else_that_breaks_is_an_error():
+def test_a_broken_connection_to_a_server_is_an_error():
     program, said = run_and_leave("raise BrokenPipeError('the server went away')", leave=False)
     assert program.returncode == 1
     assert "the server went away" in said
 
 
 def run_and_leave(then: str, *flags: str, leave: bool = True) -> tuple[subprocess.Popen[str], str]:
-    """Reads one line, closes the pipe where it leaves, and lets the program go on."""
+    """Read one line, close the pipe if `leave` is set, and let the program continue."""
     program = subprocess.Popen(
         [sys.executable, *flags, "-c", _PROGRAM.format(then=then)],
         stdin=subprocess.PIPE,
@@ -41,3 +62,50 @@ def run_and_leave(then: str, *flags: str, leave: bool = True) -> tuple[subproces
             program.stdout.close()
         program.stdin.close()
         return program, program.stderr.read()
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_an_error_of_this_project_becomes_one_line_and_status_1(capsys):
+    assert run_program("demo", KernelSettings, fail_with(NotFound("There is no collection yet."))) == 1
+    assert capsys.readouterr().err == "demo: There is no collection yet.\n"
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_the_status_of_the_command_is_the_status_of_the_program():
+    assert run_program("demo", KernelSettings, lambda _: 3) == 3
+    assert run_program("demo", KernelSettings, lambda _: None) == 0
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_an_unwritable_data_directory_names_the_setting_and_the_user(capsys):
+    assert run_program("demo", KernelSettings, fail_with(PermissionError(errno.EACCES, "Denied", "/data/store"))) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"demo: /data/store cannot be written by user {os.getuid()}: Denied.")
+    assert "RAG_DATA_DIR" in said
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_an_interrupt_exits_with_130(capsys):
+    assert run_program("demo", KernelSettings, fail_with(KeyboardInterrupt()), when_interrupted="stopped") == 130
+    assert capsys.readouterr().err == "demo: stopped\n"
+
+
+@pytest.mark.parametrize("program", ["service", "ingest"])
+def test_sigterm_during_the_imports_ends_the_program_with_143(program):
+    code = f"""
+import os, signal, sys
+class Terminate:
+    def find_spec(self, name, *_):
+        if name == "rag.errors":  # The first heavy import.
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Terminate())
+import {program}.__main__
+sys.exit({program}.__main__.main())"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 143
+
+
+def fail_with(error: BaseException):
+    def command(_: KernelSettings) -> int:
+        raise error
+
+    return command

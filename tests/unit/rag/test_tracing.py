@@ -61,7 +61,7 @@ def in_a_process(program: str) -> str:
     return run.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["service.__main__", "ingest.worker.worker"])
+@pytest.mark.parametrize("module", ["service.program", "ingest.worker.worker"])
 def test_without_a_collector_the_sdk_is_not_even_imported(module):
     program = f"""
 import asyncio, sys, {module}
