@@ -6,9 +6,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 DOCS ?= README.md docs
 EVAL ?= .eval
-PROMETHEUS ?= http://127.0.0.1:9090
-SINCE ?= 1h
-REPORT ?= .report
 IMAGE := deploy/image
 DOCKER ?= docker
 LOCUST_HOST ?= http://127.0.0.1:8000
@@ -24,7 +21,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday rolling check contracts scan deliver eval gate eval-accept bench report load image image-requirements constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday rolling check contracts scan deliver eval gate eval-accept bench load image image-requirements constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,13 +43,13 @@ gameday: setup-dev ## break everything that has an alert and write what was seen
 rolling: setup-dev ## replace replicas under load, kill -9 what there is, and write what was seen (a quarter of an hour; needs haproxy, redis)
 	@$(BIN)/python -m tests.drills.rolling --report docs/measurements/rolling-updates.md
 
-check: setup-dev check-deploy ## lint, format, types, import contracts, and what is deployed
+check: setup-dev ## lint, format, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check-deploy: .venv-deploy/.checked ## the image, the manifests and the workflows, where they have changed
+check-deploy: .venv-deploy/.checked ## check the image, the manifests and the workflows if they have changed
 
 .venv-deploy/.checked: .venv-deploy/.ready $(shell find deploy dashboards .github .ci Dockerfile compose*.yaml -not -path '*__pycache__*' 2>/dev/null)
 	@.venv-deploy/bin/python deploy/check/check.py
@@ -94,8 +91,6 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 load: setup-dev ## a minute of load on the service, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
 	@$(BIN)/python -m loadtests run $(LOAD)
 
-report: setup-dev ## graphs from a Prometheus as pictures and one HTML file: PROMETHEUS=URL SINCE=1h REPORT=.report
-	@$(BIN)/python -m dashboards.report --prometheus $(PROMETHEUS) --since $(SINCE) --out $(REPORT)
 
 # What is built is told by the commit alone: its time, not the clock's. DOCKER and DOCKER_BUILD are for engines that need more words.
 image: ## build the images groundwork (everything), groundwork-service and groundwork-ingest (DOCKER_BUILD="--build-arg …")

@@ -1,1 +1,1 @@
-"""What Grafana, Prometheus and Alertmanager are given: `python -m dashboards` writes what is generated."""
+"""Configuration for Grafana, Prometheus and Alertmanager. `python -m dashboards` writes the generated part."""

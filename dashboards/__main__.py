@@ -1,4 +1,4 @@
-"""`python -m dashboards`: writes the dashboards and the rules, and what a cluster gets of them, beside this file."""
+"""`python -m dashboards`: write the generated dashboards, rules and Kubernetes objects into this folder."""
 
 import argparse
 import json
@@ -12,8 +12,8 @@ from dashboards.boards import ingestion, overview, requests, retrieval, saturati
 from dashboards.slos import FIRST_TEXT_BOUNDARIES, rules, slos
 
 _HERE = Path(__file__).parent
-_HEADER = "# Written by `python -m dashboards` from dashboards/slos.py: change it there.\n"
-_CLUSTER_HEADER = "# Written by `python -m dashboards` from dashboards/{source}: change it there.\n"
+_HEADER = "# Generated from dashboards/slos.py by `python -m dashboards`. Do not edit.\n"
+_CLUSTER_HEADER = "# Generated from dashboards/{source} by `python -m dashboards`. Do not edit.\n"
 
 
 def main() -> int:
@@ -24,17 +24,17 @@ def main() -> int:
 
 
 def files(*, first_text_seconds: float = 2.0) -> dict[str, str]:
-    """Path below this folder to text."""
+    """Return the generated files: path below this folder to text."""
     objectives = slos(first_text_seconds=first_text_seconds)
     boards = (overview.board(objectives), requests.BOARD, retrieval.BOARD, ingestion.BOARD, saturation.BOARD)
     generated = {f"grafana/{board.name}.json": json.dumps(board.to_json(), indent=1) + "\n" for board in boards}
-    written_rules = _dump(rules(objectives))
-    return {**generated, "rules/slo.yml": _HEADER + written_rules, **_cluster_files(written_rules)}
+    slo_rules = _dump(rules(objectives))
+    return {**generated, "rules/slo.yml": _HEADER + slo_rules, **_cluster_files(slo_rules)}
 
 
 def _cluster_files(slo_rules: str) -> dict[str, str]:
-    by_hand = [(_HERE / "rules" / name).read_text(encoding="utf-8") for name in ("alerts.yml", "drift.yml")]
-    rule = cluster.prometheus_rule([yaml.safe_load(text) for text in (*by_hand, slo_rules)])
+    handwritten = [(_HERE / "rules" / name).read_text(encoding="utf-8") for name in ("alerts.yml", "drift.yml")]
+    rule = cluster.prometheus_rule([yaml.safe_load(text) for text in (*handwritten, slo_rules)])
     monitors = cluster.service_monitors(yaml.safe_load((_HERE / "prometheus.yml").read_text(encoding="utf-8")))
     return {
         "kubernetes/rules.yaml": _CLUSTER_HEADER.format(source="rules/") + _dump(rule),
@@ -55,8 +55,9 @@ def _parse_arguments() -> argparse.Namespace:
         default=2.0,
         choices=FIRST_TEXT_BOUNDARIES,
         metavar="SECONDS",
-        help="what 95 %% of the first tokens must keep, best RAG_ANSWERING__FIRST_TEXT_SECONDS (default: %(default)s); "
-        "one of the histogram's boundaries",
+        help="latency objective: 95 %% of answers send their first token within SECONDS (default: %(default)s). "
+        "Must be a bucket boundary of rag_time_to_first_token_seconds. "
+        "Use the value of RAG_ANSWERING__FIRST_TEXT_SECONDS.",
     )
     return parser.parse_args()
 

@@ -1,15 +1,15 @@
-"""The same rules and the same jobs for the Prometheus operator, which reads them as objects of a cluster."""
+"""Rules and scrape jobs as Kubernetes objects for the Prometheus operator."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 _API = "monitoring.coreos.com/v1"
-# The label that says which program a Service's pods run; rules and dashboards know it as `job`.
+# The operator copies this label of the Service to `job`, which the rules and dashboards select by.
 _NAME = "app.kubernetes.io/name"
 
 
 def prometheus_rule(files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One object with the groups of all files of rules."""
+    """Return one PrometheusRule with the groups of all rule files."""
     return {
         "apiVersion": _API,
         "kind": "PrometheusRule",
@@ -19,7 +19,7 @@ def prometheus_rule(files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def service_monitors(prometheus: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One for each job of a configuration of Prometheus, with its interval and its limits."""
+    """Return one ServiceMonitor for each scrape job of a Prometheus configuration, with its interval and limits."""
     interval = prometheus["global"]["scrape_interval"]
     return [_monitor(job, interval) for job in prometheus["scrape_configs"]]
 
@@ -32,7 +32,7 @@ def _monitor(job: Mapping[str, Any], interval: str) -> dict[str, Any]:
         "spec": {
             "jobLabel": _NAME,
             "selector": {"matchLabels": {_NAME: job["job_name"], "app.kubernetes.io/component": "metrics"}},
-            # Tells the versions of a rollout apart; absent where there is no rollout.
+            # A rollout's analysis selects the new pods by this label. Pods without a rollout do not have it.
             "podTargetLabels": ["rollouts-pod-template-hash"],
             "sampleLimit": job["sample_limit"],
             "endpoints": [{"port": "metrics", "path": "/metrics", "interval": interval, "scrapeTimeout": "10s"}],

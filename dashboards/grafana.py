@@ -1,6 +1,6 @@
-"""Dashboards as values, and the JSON that Grafana makes of them.
+"""Dashboards as Python values, and their conversion to Grafana's JSON.
 
-In expressions `$on` stands for the matchers that every selector of ours carries.
+In an expression `$on` stands for the label matchers that every selector carries.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from itertools import count
 from typing import Any
 
 _ON = 'namespace=~"$namespace",job=~"$job",instance=~"$instance"'
-# What "All" stands for. Other programs have up and process_… too, so jobs are ours; outside a cluster nothing has a
-# namespace.
-EVERY = {"namespace": ".*", "job": "groundwork-(service|worker)", "instance": ".+"}
+# The value of "All" for each variable. Other programs export `up` and `process_…` too, so "All" jobs means only ours.
+# Outside a cluster series have no namespace, so its pattern must match the empty string.
+ALL_VALUES = {"namespace": ".*", "job": "groundwork-(service|worker)", "instance": ".+"}
 _DATASOURCE = {"type": "prometheus", "uid": "$datasource"}
 _COLUMNS = 24
 _ROW_HEIGHT = 8
@@ -20,7 +20,7 @@ _STAT_HEIGHT = 5
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One expression, and what its series are called."""
+    """A PromQL expression and the legend of its series."""
 
     expression: str
     legend: str = ""
@@ -28,13 +28,13 @@ class Query:
 
     @property
     def text(self) -> str:
-        """With the matchers of every selector; Grafana's variables are still in it."""
+        """The expression with label matchers filled in. Grafana's variables remain."""
         return self.expression.replace("$on", _ON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One picture, with what it means to who looks at it at night."""
+    """One graph with a description for the operator on call."""
 
     title: str
     description: str
@@ -44,7 +44,7 @@ class Panel:
     width: int = 12
     stacked: bool = False
     thresholds: Sequence[tuple[float, str]] = ()
-    """From which value on it has which colour; it begins green."""
+    """Pairs of lowest value and colour. Below the first value the panel is green."""
 
     @property
     def height(self) -> int:
@@ -53,7 +53,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Panels under a heading, from left to right."""
+    """A heading and its panels from left to right."""
 
     title: str
     panels: Sequence[Panel]
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """A dashboard; its name is that of its file and of its address."""
+    """A dashboard. Its name is used for the file and in the URL."""
 
     name: str
     title: str
@@ -69,7 +69,7 @@ class Board:
     rows: Sequence[Row] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """As Grafana 9 and newer provision it."""
+        """Return the model that Grafana 9 and newer provision."""
         return {
             "uid": f"groundwork-{self.name}",
             "title": f"Groundwork / {self.title}",
@@ -87,22 +87,25 @@ class Board:
             ],
             "templating": {"list": _variables()},
             "annotations": {"list": []},
-            "panels": _laid_out(self.rows),
+            "panels": _lay_out(self.rows),
         }
 
 
 def quantiles(
     histogram: str, *, by: str = "", legend: str = "", of: Sequence[float] = (0.5, 0.95, 0.99), exemplars: bool = False
 ) -> list[Query]:
-    """Of a classic histogram; `histogram` may carry matchers: `rag_x_seconds{stage="embed"}`; `by`: "job, gate"."""
+    """Return one query for each quantile of a classic histogram.
+
+    `histogram` may carry matchers: `rag_x_seconds{stage="embed"}`. `by` lists labels: "job, gate".
+    """
     name, _, matchers = histogram.rstrip("}").partition("{")
     selector = f"{name}_bucket{{$on{',' if matchers else ''}{matchers}}}"
     labels = f"le, {by}" if by else "le"
-    told = legend or " ".join(f"{{{{{label}}}}}" for label in by.split(", ") if label)
+    series = legend or " ".join(f"{{{{{label}}}}}" for label in by.split(", ") if label)
     return [
         Query(
             f"histogram_quantile({q}, sum by ({labels}) (rate({selector}[$__rate_interval])))",
-            f"{told} p{q * 100:g}".strip(),
+            f"{series} p{q * 100:g}".strip(),
             exemplars,
         )
         for q in of
@@ -110,7 +113,7 @@ def quantiles(
 
 
 def heat(histogram: str, *, exemplars: bool = False) -> list[Query]:
-    """How many observations fell into each bucket."""
+    """Return the query for a heatmap: observations per bucket."""
     return [Query(f"sum by (le) (increase({histogram}_bucket{{$on}}[$__rate_interval]))", "{{le}}", exemplars)]
 
 
@@ -132,19 +135,19 @@ def _label_variable(name: str, label: str, matchers: str) -> dict[str, Any]:
         "refresh": 2,
         "multi": True,
         "includeAll": True,
-        "allValue": EVERY[name],
+        "allValue": ALL_VALUES[name],
         "current": {"text": "All", "value": "$__all"},
         "sort": 1,
     }
 
 
-def _laid_out(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Panels flow from left to right; a row's heading begins a line of its own."""
+def _lay_out(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return headings and panels with positions: panels flow from left to right, each heading starts a new line."""
     ids = count(1)
-    laid: list[dict[str, Any]] = []
+    placed: list[dict[str, Any]] = []
     y = 0
     for row in rows:
-        laid.append(
+        placed.append(
             {"id": next(ids), "type": "row", "title": row.title, "collapsed": False, "panels": []}
             | {"gridPos": {"x": 0, "y": y, "w": _COLUMNS, "h": 1}}
         )
@@ -152,20 +155,20 @@ def _laid_out(rows: Sequence[Row]) -> list[dict[str, Any]]:
         for panel in row.panels:
             if x + panel.width > _COLUMNS:
                 x, y, height = 0, y + height, 0
-            laid.append(_panel(next(ids), panel, {"x": x, "y": y, "w": panel.width, "h": panel.height}))
+            placed.append(_panel(next(ids), panel, {"x": x, "y": y, "w": panel.width, "h": panel.height}))
             x, height = x + panel.width, max(height, panel.height)
         y += height
-    return laid
+    return placed
 
 
-def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
+def _panel(panel_id: int, panel: Panel, position: dict[str, int]) -> dict[str, Any]:
     return {
-        "id": number,
+        "id": panel_id,
         "type": panel.kind,
         "title": panel.title,
         "description": panel.description,
         "datasource": _DATASOURCE,
-        "gridPos": place,
+        "gridPos": position,
         "targets": [_target(letter, panel, query) for letter, query in zip("ABCDEFGH", panel.queries, strict=False)],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _options(panel),

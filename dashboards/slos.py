@@ -1,4 +1,7 @@
-"""The objectives, and the rules that follow from them: multi-window, multi-burn-rate, as the SRE workbook has it."""
+"""Service level objectives and the multi-window, multi-burn-rate rules derived from them.
+
+The method and the burn rates are those of Google's SRE workbook, chapter "Alerting on SLOs".
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +11,15 @@ WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 FIRST_TEXT_BOUNDARIES = (0.25, 0.5, 0.75, 1.0, 2.0, 2.5, 5.0, 7.5, 10.0)
 RATIO = "job:slo_errors_per_request:ratio_rate"
 RUNBOOKS = "docs/operations/runbooks"
-# Two failures among ten questions of a quiet night are no outage.
-_LEAST_EVENTS = 30
+# Below this number of events an error ratio says little: two failures in a quiet night's ten questions would page.
+_MIN_EVENTS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
-    """A share of good events; `bad` and `total` are PromQL, summed by job, with `$w` for the window and `$on` for more
-    matchers: those of a dashboard.
+    """A service level objective: the ratio of good events that the service promises.
+
+    `bad` and `total` are PromQL, summed by job. `$w` stands for the window and `$on` for a dashboard's label matchers.
     """
 
     name: str
@@ -24,25 +28,25 @@ class Slo:
     bad: str
     total: str
     promise: str
-    """What a person is promised, as a sentence."""
+    """The objective as a sentence without a full stop."""
     seconds: float | None = None
-    """Within which an event is good, where that is a matter of time."""
+    """The latency threshold of a good event. None if the objective is not about latency."""
     pages: bool = True
-    """Whether anybody is woken; otherwise a fast burn is a ticket too."""
+    """True if a fast burn pages. If false, it raises a ticket."""
 
     def ratio(self, window: str) -> str:
-        """The share of bad events; nothing where there were none at all."""
+        """Return the expression for the ratio of bad events. It yields no sample if there were no events."""
         return _over(window, f"{self.bad} / ({self.total} > 0)")
 
     @property
     def budget(self) -> float:
-        """The share of events that may be bad."""
+        """The error budget: the ratio of events that may be bad."""
         return round(1 - self.objective, 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burn:
-    """A pace at which the budget of 30 days is spent: over the long window, and still over the short one."""
+    """A burn rate that must be exceeded over the long window and, to show that it still lasts, over the short one."""
 
     factor: float
     long: str
@@ -54,7 +58,7 @@ SLOW = (Burn(factor=3, long="1d", short="2h"), Burn(factor=1, long="3d", short="
 
 
 def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
-    """What is promised; the threshold of the first text must be one of the histogram's boundaries."""
+    """Return the objectives. `first_text_seconds` must be one of `FIRST_TEXT_BOUNDARIES`."""
     return (
         Slo(
             name="availability",
@@ -70,7 +74,7 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             objective=0.95,
             bad=_slower("rag_time_to_first_token_seconds", first_text_seconds),
             total=_all("rag_time_to_first_token_seconds"),
-            promise=f"95 % of answers begin within {first_text_seconds:g} s",
+            promise=f"95 % of answers send their first token within {first_text_seconds:g} s",
             seconds=first_text_seconds,
         ),
         Slo(
@@ -79,7 +83,7 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             objective=0.99,
             bad=_slower("rag_ingest_freshness_seconds", 300.0),
             total=_all("rag_ingest_freshness_seconds"),
-            promise="99 % of documents can be found 5 minutes after they were put into the inbox",
+            promise="99 % of documents are searchable within 5 minutes of their arrival in the inbox",
             seconds=300.0,
             pages=False,
         ),
@@ -91,14 +95,14 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             'sum by (job) (rate(rag_answers_total{$on,mode!="refused"}[$w]))'
             " - sum by (job) (rate(rag_cited_answers_total{$on}[$w])))",
             total='sum by (job) (rate(rag_answers_total{$on,mode!="refused"}[$w]))',
-            promise="95 % of answers that are no refusal cite a passage",
+            promise="95 % of answers, refusals excluded, cite a passage",
             pages=False,
         ),
     )
 
 
 def rules(objectives: Sequence[Slo]) -> dict[str, Any]:
-    """A file of rules: for each objective its error ratio over every window, and its alerts."""
+    """Return the content of a rule file: for each objective its error ratios, its target and its alerts."""
     return {"groups": [_group(slo) for slo in objectives]}
 
 
@@ -120,17 +124,17 @@ def _group(slo: Slo) -> dict[str, Any]:
 
 
 def _alert(slo: Slo, burns: Sequence[Burn], severity: str, pace: str) -> dict[str, Any]:
-    days = {"fast": "within days", "slow": "before the month is over"}[pace]
+    exhausted = {"fast": "within five days", "slow": "before the end of the month"}[pace]
     return {
         "alert": slo.alert,
         "expr": " or ".join(f"({_burning(slo, burn)})" for burn in burns),
-        # An alert that comes and goes with every dip wakes people more than once for one thing.
+        # Without this the alert resolves at every dip of the ratio and pages again for the same incident.
         "keep_firing_for": "5m",
         "labels": {"severity": severity, "slo": slo.name, "burn": pace},
         "annotations": {
-            "summary": f"The error budget of {slo.name.replace('_', ' ')} is being spent {days}",
-            "description": f"Promised: {slo.promise}. Missed now: {{{{ $value | humanizePercentage }}}}; "
-            f"{slo.budget:.1%} of 30 days is the budget.",
+            "summary": f"The error budget for {slo.name.replace('_', ' ')} will be exhausted {exhausted}",
+            "description": f"Objective: {slo.promise}. Currently {{{{ $value | humanizePercentage }}}} of events miss "
+            f"it. The error budget is {slo.budget:.1%} over 30 days.",
             "runbook_url": f"{RUNBOOKS}/{slo.alert}.md",
         },
     }
@@ -138,7 +142,7 @@ def _alert(slo: Slo, burns: Sequence[Burn], severity: str, pace: str) -> dict[st
 
 def _burning(slo: Slo, burn: Burn) -> str:
     threshold = f"{burn.factor * slo.budget:.6g}"
-    events = _over(burn.long, f"{slo.total} >= {_LEAST_EVENTS}").replace("rate(", "increase(")
+    events = _over(burn.long, f"{slo.total} >= {_MIN_EVENTS}").replace("rate(", "increase(")
     return (
         f'{RATIO}{burn.long}{{slo="{slo.name}"}} > {threshold}'
         f' and {RATIO}{burn.short}{{slo="{slo.name}"}} > {threshold}'

@@ -1,1 +1,1 @@
-"""The dashboards, from what is promised down to what is running full."""
+"""The five dashboards, from the service level objectives down to the utilisation of each part."""

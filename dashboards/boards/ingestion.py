@@ -1,33 +1,35 @@
-"""Documents on their way in: how fresh searches are, what waits, what failed."""
+"""The path of a document: freshness, the queue and failures."""
 
 from dashboards.grafana import Board, Panel, Query, Row, heat, quantiles
 
 BOARD = Board(
     name="ingestion",
     title="Ingestion",
-    description="From the inbox to the published collection.",
+    description="Documents from their arrival in the inbox to the published collection.",
     rows=[
         Row(
             title="Freshness",
             panels=[
                 Panel(
-                    title="From the inbox to being found",
-                    description="Each document, from its arrival in the inbox to the publication that shows it.",
+                    title="Freshness",
+                    description="The time from a document's arrival in the inbox to the publication that makes it "
+                    "searchable.",
                     unit="s",
                     kind="heatmap",
                     queries=heat("rag_ingest_freshness_seconds"),
                 ),
                 Panel(
-                    title="From the inbox to being found, p50 and p99",
-                    description="99 % are promised within 5 minutes: the dashed line is where the p99 must stay below.",
+                    title="Freshness, p50 and p99",
+                    description="Objective: 99 % of documents are searchable within 5 minutes. The p99 must stay below "
+                    "the dashed line.",
                     unit="s",
                     queries=quantiles("rag_ingest_freshness_seconds", of=(0.5, 0.99)),
                     thresholds=((300.0, "red"),),
                 ),
                 Panel(
-                    title="Since the last publication",
-                    description="It grows while nobody uploads; beside a growing queue it is a stuck worker. "
-                    "Nothing where no worker has published since it began.",
+                    title="Time since the last publication",
+                    description="This grows while there are no uploads. If the queue grows too, the worker is stuck. "
+                    "Empty until a worker has published for the first time since its start.",
                     unit="s",
                     width=8,
                     queries=[
@@ -39,7 +41,8 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Age of the oldest entry",
-                    description="Of those that wait or are being processed; 0: the inbox is empty.",
+                    description="The age of the oldest entry that is queued or being processed. 0: the inbox is empty. "
+                    "The alert QueueStalled fires above the dashed line.",
                     unit="s",
                     width=8,
                     queries=[Query("max(rag_ingest_queue_lag_seconds{$on})", "oldest")],
@@ -47,10 +50,11 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Entries by state",
-                    description="dead: given up, with a reason that `python -m ingest dead-letter list` shows.",
+                    description="The number of inbox entries. dead: dead letters; `python -m ingest dead-letter list` "
+                    "shows the reason of each.",
                     unit="none",
                     width=8,
-                    # Every worker reports the whole inbox.
+                    # Every worker reports the whole inbox, so a sum would count each entry several times.
                     queries=[Query("max by (state) (rag_ingest_queue_depth{$on})", "{{state}}")],
                 ),
             ],
@@ -59,8 +63,8 @@ BOARD = Board(
             title="Work",
             panels=[
                 Panel(
-                    title="Documents by what became of them",
-                    description="Per second.",
+                    title="Documents by result",
+                    description="Processed documents per second.",
                     unit="none",
                     width=8,
                     stacked=True,
@@ -70,7 +74,8 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Passages written",
-                    description="Per second, by where their vector is from; kept: the paragraph did not change.",
+                    description="Passages per second by the origin of their vector. kept: the text did not change, so "
+                    "the stored vector is used again.",
                     unit="none",
                     width=8,
                     stacked=True,
@@ -80,29 +85,29 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Stages, p95",
-                    description="fetch and parse for each document, embed and upsert for each batch, publish for each "
-                    "publication.",
+                    description="The duration of each stage. fetch and parse: per document. embed and upsert: per "
+                    "batch. publish: per publication.",
                     unit="s",
                     width=8,
                     queries=quantiles("rag_ingest_stage_duration_seconds", by="stage", of=(0.95,)),
                 ),
                 Panel(
-                    title="Documents under way",
-                    description="Between fetched and written.",
+                    title="Documents in progress",
+                    description="The number of documents that are fetched and not yet written.",
                     unit="none",
                     width=8,
                     queries=[Query("sum by (instance) (rag_ingest_inflight_documents{$on})", "{{instance}}")],
                 ),
                 Panel(
-                    title="Passages that wait for the embedder",
-                    description="A room that is always full: the embedder is what limits ingestion.",
+                    title="Passages waiting for the embedder",
+                    description="If this never falls, the embedder limits the ingest rate.",
                     unit="none",
                     width=8,
                     queries=[Query("sum by (instance) (rag_ingest_waiting_passages{$on})", "{{instance}}")],
                 ),
                 Panel(
                     title="Retries and dead letters",
-                    description="In five minutes: what was tried again by stage, what was given up by whose fault.",
+                    description="Retries by stage and dead letters by fault, over five minutes.",
                     unit="none",
                     width=8,
                     queries=[

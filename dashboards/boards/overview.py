@@ -1,23 +1,23 @@
-"""The first look: is what was promised being kept, and how fast is the budget going?"""
+"""The first dashboard to open: are the objectives met, and how fast are the error budgets spent?"""
 
 from collections.abc import Sequence
 
 from dashboards.grafana import Board, Panel, Query, Row, quantiles
 from dashboards.slos import FAST, RATIO, Burn, Slo
 
-FIRST_TOKEN = "Time to first token, as users see it"
+FIRST_TOKEN = "User time to first token"
 
 
 def board(objectives: Sequence[Slo]) -> Board:
     return Board(
         name="overview",
         title="Overview",
-        description="What is promised and what is left of it. From here: Request path, Retrieval and drift, "
-        "Ingestion, Saturation.",
+        description="Service level objectives, error budgets and the state of the processes. Details: Request path, "
+        "Retrieval and drift, Ingestion, Saturation.",
         rows=[
-            Row(title="What is promised", panels=[*map(_budget, objectives), *map(_burn, FAST)]),
-            Row(title="What users see", panels=[_REQUESTS, _first_token(objectives), _ANSWERS, _ERRORS]),
-            Row(title="What is running", panels=[_ALERTS, _UP, _VERSION]),
+            Row(title="Service level objectives", panels=[*map(_budget, objectives), *map(_burn, FAST)]),
+            Row(title="User experience", panels=[_REQUESTS, _first_token(objectives), _ANSWERS, _ERRORS]),
+            Row(title="Processes", panels=[_ALERTS, _UP, _VERSION]),
         ],
     )
 
@@ -25,9 +25,9 @@ def board(objectives: Sequence[Slo]) -> Board:
 def _budget(slo: Slo) -> Panel:
     spent = f"1 - {slo.bad} / ({slo.total} > 0) / {slo.budget}"
     return Panel(
-        title=f"Budget left: {slo.name.replace('_', ' ')}",
-        description=f"{slo.promise}. 100 %: nothing of the last 30 days' budget is spent; below 0: the promise is "
-        f"broken. Runbook: docs/operations/runbooks/{slo.alert}.md.",
+        title=f"Error budget left: {slo.name.replace('_', ' ')}",
+        description=f"Objective: {slo.promise}. 100 % means that no budget of the last 30 days is spent. Below 0 % the "
+        f"objective is missed. Runbook: docs/operations/runbooks/{slo.alert}.md.",
         unit="percentunit",
         kind="stat",
         width=6,
@@ -38,8 +38,9 @@ def _budget(slo: Slo) -> Panel:
 def _burn(burn: Burn) -> Panel:
     return Panel(
         title=f"Burn rate over {burn.long}",
-        description=f"1: the budget lasts exactly 30 days. Above {burn.factor:g}, the dashed line, here and over "
-        f"{burn.short}, availability and the first token page; the others are a ticket.",
+        description=f"At a burn rate of 1 the error budget lasts exactly 30 days. The alert fires when the rate is "
+        f"above {burn.factor:g} (dashed line) over both {burn.long} and {burn.short}: a page for availability and "
+        "first token, a ticket for the other objectives.",
         unit="none",
         queries=[
             Query(
@@ -56,8 +57,8 @@ def _first_token(objectives: Sequence[Slo]) -> Panel:
     (promised,) = [slo.seconds for slo in objectives if slo.name == "first_token" and slo.seconds]
     return Panel(
         title=FIRST_TOKEN,
-        description="From the request's arrival to the first byte of answer text, all stages included. The dashed line "
-        "is what 95 % must keep. Where it goes: Request path.",
+        description="From the arrival of the request to the first byte of answer text, all stages included. The p95 "
+        "must stay below the dashed line. The dashboard Request path shows the time of each stage.",
         unit="s",
         queries=quantiles("rag_time_to_first_token_seconds", exemplars=True),
         thresholds=((promised, "red"),),
@@ -66,7 +67,7 @@ def _first_token(objectives: Sequence[Slo]) -> Panel:
 
 _REQUESTS = Panel(
     title="Requests by outcome",
-    description="Per second, of the API's routes. error: a 5xx, a 429 or a stream that broke; refused: another 4xx.",
+    description="Requests per second to the API under /v1. error: 5xx, 429 or a broken stream. refused: any other 4xx.",
     unit="reqps",
     stacked=True,
     queries=[
@@ -77,25 +78,26 @@ _REQUESTS = Panel(
     ],
 )
 _ANSWERS = Panel(
-    title="Answers by how they were written",
-    description="Per second. refused: the documents do not say anything about it.",
+    title="Answers by mode",
+    description="Answers per second by mode. refused: no passage was similar enough to the question.",
     unit="reqps",
     stacked=True,
     queries=[Query("sum by (mode) (rate(rag_answers_total{$on}[$__rate_interval]))", "{{mode}}")],
 )
 _ERRORS = Panel(
-    title="What made answers fail",
-    description="Failures per second by stage; write: the quotes or the language model.",
+    title="Failed requests by stage",
+    description="Failures per second. embed: the embedder. search: the vector store. write: quoting or the language "
+    "model.",
     unit="reqps",
     queries=[Query("sum by (stage) (rate(rag_stage_failures_total{$on}[$__rate_interval]))", "{{stage}}")],
 )
 _ALERTS = Panel(
-    title="Alerts that fire",
-    description="Of this project's rules; each has a runbook in docs/operations/runbooks.",
+    title="Firing alerts",
+    description="The number of firing alerts of this project. Each alert has a runbook in docs/operations/runbooks.",
     unit="none",
     kind="stat",
     width=8,
-    # What is true of no job alone has none; ours are told by their severities from what others call critical or none.
+    # Alerts on drift have no job, so the empty job is allowed. The severities exclude alerts of other projects.
     queries=[
         Query(
             'count(ALERTS{alertstate="firing",severity=~"page|ticket",namespace=~"$namespace",job=~"$job|"})'
@@ -106,8 +108,8 @@ _ALERTS = Panel(
     thresholds=((1.0, "red"),),
 )
 _UP = Panel(
-    title="Processes that answer",
-    description="Of those that Prometheus knows, by job.",
+    title="Processes up",
+    description="The number of processes that answered the last scrape, by job.",
     unit="none",
     kind="stat",
     width=8,
@@ -115,7 +117,7 @@ _UP = Panel(
 )
 _VERSION = Panel(
     title="Versions",
-    description="How many processes run which version on which Python: two during a rollout.",
+    description="The number of processes by version and Python version. Two versions are normal during a rollout.",
     unit="none",
     kind="stat",
     width=8,

@@ -1,18 +1,18 @@
-"""One request from its arrival to its last token: where its time goes, and whose fault a failure is."""
+"""The path of a request from its arrival to the last token: the time and the failures of each stage."""
 
 from dashboards.grafana import Board, Panel, Query, Row, heat, quantiles
 
 BOARD = Board(
     name="requests",
     title="Request path",
-    description="Routes, the time to the first token as users and as the model see it, the stages between, the model.",
+    description="Requests by route, time to first token, the stages of an answer, and the language model.",
     rows=[
         Row(
             title="Routes",
             panels=[
                 Panel(
                     title="Requests by route",
-                    description="Per second.",
+                    description="Requests per second.",
                     unit="reqps",
                     width=8,
                     queries=[
@@ -20,8 +20,8 @@ BOARD = Board(
                     ],
                 ),
                 Panel(
-                    title="Failed, by route",
-                    description="Share of requests that ended with a 5xx, a 429 or a broken stream.",
+                    title="Error ratio by route",
+                    description="The ratio of requests that ended with a 5xx, a 429 or a broken stream.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -34,7 +34,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Duration by route",
-                    description="To the last byte, p95: of a stream, as long as the answer takes to be written.",
+                    description="The p95 of the time to the last byte. For a stream this includes writing the answer.",
                     unit="s",
                     width=8,
                     queries=quantiles("rag_request_duration_seconds", by="route", of=(0.95,)),
@@ -45,25 +45,25 @@ BOARD = Board(
             title="First token",
             panels=[
                 Panel(
-                    title="Users' time to first token",
-                    description="From arrival to the first byte of text, every stage included. Points are exemplars: "
-                    "each leads to the trace of one answer.",
+                    title="User time to first token",
+                    description="From the arrival of the request to the first byte of answer text, all stages "
+                    "included. Each point is an exemplar that links to the trace of one answer.",
                     unit="s",
                     kind="heatmap",
                     queries=heat("rag_time_to_first_token_seconds", exemplars=True),
                 ),
                 Panel(
-                    title="The model's time to first token",
-                    description="From the call of the model to its first piece. Where this is slow the model server "
-                    "is; where only the users' is, the stages before it are.",
+                    title="Model time to first token",
+                    description="From the call to the model to its first token. If this is slow, the model server is "
+                    "slow. If only the user time is slow, the cause is an earlier stage.",
                     unit="s",
                     kind="heatmap",
                     queries=heat("rag_generator_time_to_first_token_seconds", exemplars=True),
                 ),
                 Panel(
-                    title="Users beside model",
-                    description="What the service adds to the model's own time to the first token. Answers "
-                    "that only quote have no model: where they are many, users are the quicker.",
+                    title="Time to first token: user and model",
+                    description="The difference between the two is what the service adds. Mode quote does not use the "
+                    "model, so with many such answers the user time can be the lower one.",
                     unit="s",
                     queries=[
                         *quantiles("rag_time_to_first_token_seconds", legend="users", of=(0.5, 0.95)),
@@ -72,15 +72,15 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Stages, p95",
-                    description="embed, search, rerank, quote, prompt, then first_token (the writer's first text) and "
-                    "generate (the rest). The tallest before first_token is what to look into.",
+                    description="The duration of each stage in order: embed, search, rerank, quote, prompt, "
+                    "first_token (the first text of the writer), generate (the rest of the answer). Start with the "
+                    "slowest one.",
                     unit="s",
                     queries=quantiles("rag_stage_duration_seconds", by="stage", of=(0.95,), exemplars=True),
                 ),
                 Panel(
                     title="Requests in each stage",
-                    description="How many answers and searches are in it on average: the seconds that all of them "
-                    "spend in it, for each second.",
+                    description="The average number of answers and searches in each stage at the same time.",
                     unit="none",
                     stacked=True,
                     queries=[
@@ -92,7 +92,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Failures by stage",
-                    description="Answers and searches per second that a stage made fail.",
+                    description="Failed answers and searches per second, by the stage that failed.",
                     unit="reqps",
                     queries=[
                         Query(
@@ -108,20 +108,22 @@ BOARD = Board(
             panels=[
                 Panel(
                     title="Time per output token",
-                    description="One answer's mean gap between pieces after the first.",
+                    description="The mean time between two tokens of one answer, after the first token.",
                     unit="s",
                     kind="heatmap",
                     queries=heat("rag_time_per_output_token_seconds", exemplars=True),
                 ),
                 Panel(
                     title="Gaps between tokens",
-                    description="All gaps of all answers: a p99 far above the p50 is what readers feel as stutter.",
+                    description="The time between two tokens over all answers. If the p99 is far above the p50, users "
+                    "see the text stutter.",
                     unit="s",
                     queries=quantiles("rag_inter_token_latency_seconds"),
                 ),
                 Panel(
                     title="Calls by outcome",
-                    description="Per second. refused: the gate or the server was full; left: the client went away.",
+                    description="Model calls per second. refused: the gate or the model server was full. left: the "
+                    "client disconnected.",
                     unit="reqps",
                     stacked=True,
                     queries=[
@@ -133,7 +135,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Tokens",
-                    description="Per second, as the model server counts them.",
+                    description="Tokens per second as counted by the model server.",
                     unit="none",
                     queries=[
                         Query(

@@ -1,4 +1,4 @@
-"""What answers stand on: passages found, answers that cite, what a judge thinks, and whether questions moved."""
+"""The quality of answers in production: retrieval, citations, judge scores and drift."""
 
 from dashboards.grafana import Board, Panel, Query, Row, quantiles
 
@@ -6,37 +6,37 @@ _JUDGED = "sum by (rubric) (rate(rag_judge_score_{}{{$on}}[$__rate_interval]))"
 BOARD = Board(
     name="retrieval",
     title="Retrieval and drift",
-    description="Quality of what is found and written, live; and whether questions are still those of the reference.",
+    description="The quality of retrieval and answers in production, and how far questions differ from a reference.",
     rows=[
         Row(
-            title="Found",
+            title="Retrieval",
             panels=[
                 Panel(
-                    title="Passages for a question",
-                    description="Median and tenth percentile; a fall to 0 is an empty collection or a filter that "
-                    "lets nothing through.",
+                    title="Passages per question",
+                    description="The median and the 10th percentile. 0 means an empty collection or a filter that "
+                    "matches nothing.",
                     unit="none",
                     width=8,
                     queries=quantiles("rag_retrieved_chunks", of=(0.1, 0.5)),
                 ),
                 Panel(
-                    title="Passages that gave way",
-                    description="Per question: repeated a better passage, or their document had its share. "
-                    "A rise means duplicates were ingested.",
+                    title="Passages dropped in selection",
+                    description="The mean number per question. A passage is dropped if it repeats a better one or if "
+                    "its document has reached its limit. A rise means that duplicates were ingested.",
                     unit="none",
                     width=8,
                     queries=[
                         Query(
                             "sum(rate(rag_passed_over_chunks_total{$on}[$__rate_interval]))"
                             " / sum(rate(rag_retrieved_chunks_count{$on}[$__rate_interval]))",
-                            "passed over",
+                            "dropped",
                         ),
                     ],
                 ),
                 Panel(
-                    title="Reranking by how far it came",
-                    description="Questions per second. partial and skipped: the time for the first text ran out; "
-                    "all 0: no reranker is configured.",
+                    title="Reranking by extent",
+                    description="Questions per second. partial and skipped: the time limit for the first token was "
+                    "reached. All 0: no reranker is configured.",
                     unit="reqps",
                     width=8,
                     stacked=True,
@@ -47,12 +47,12 @@ BOARD = Board(
             ],
         ),
         Row(
-            title="Written",
+            title="Answers",
             panels=[
                 Panel(
-                    title="Refused",
-                    description="Share of questions that the documents say nothing about. A rise: questions went off "
-                    "the topic, or documents are missing.",
+                    title="Refusal ratio",
+                    description="The ratio of questions without a similar enough passage. A rise means that users ask "
+                    "about other topics or that documents are missing.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -64,8 +64,8 @@ BOARD = Board(
                     ],
                 ),
                 Panel(
-                    title="Grounded",
-                    description="Share of answers, refusals apart, that cite a passage.",
+                    title="Groundedness",
+                    description="The ratio of answers, refusals excluded, that cite a passage.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -77,8 +77,8 @@ BOARD = Board(
                     ],
                 ),
                 Panel(
-                    title="By version of the prompt",
-                    description="The model's answers per second: cited, uncited or failed.",
+                    title="Answers by prompt version",
+                    description="Answers of the model per second by prompt and outcome: cited, uncited or failed.",
                     unit="reqps",
                     width=8,
                     queries=[
@@ -89,24 +89,24 @@ BOARD = Board(
                     ],
                 ),
                 Panel(
-                    title="The judge's scores",
-                    description="Mean of the sampled answers by rubric (RAG_JUDGE__SAMPLE; nothing where it is 0). "
-                    "How far this judge agrees with people: the panel beside it.",
+                    title="Judge scores",
+                    description="The mean score of the sampled answers by rubric. Empty if RAG_JUDGE__SAMPLE is 0. "
+                    "The next panel shows how far this judge can be trusted.",
                     unit="percentunit",
                     width=8,
                     queries=[Query(f"{_JUDGED.format('sum')} / {_JUDGED.format('count')}", "{{rubric}}")],
                 ),
                 Panel(
-                    title="Agreement of the judge with people",
-                    description="Cohen's kappa as calibrated; 0 is chance. No line: nobody calibrated this judge, "
-                    "and its scores tell a change at most.",
+                    title="Judge agreement with people",
+                    description="Cohen's kappa from the calibration; 0 is chance. Empty if this judge is not "
+                    "calibrated: then a change of its scores has a meaning, and their level has none.",
                     unit="none",
                     width=8,
                     queries=[Query("max by (rubric, data) (rag_judge_kappa{$on})", "{{rubric}} {{data}}")],
                 ),
                 Panel(
-                    title="Judgements that failed or were dropped",
-                    description="Per second. full: more answers were sampled than the judge could read.",
+                    title="Failed and dropped judgements",
+                    description="Judgements per second. full: the judge could not keep up with the sampled answers.",
                     unit="reqps",
                     width=8,
                     queries=[
@@ -120,16 +120,17 @@ BOARD = Board(
             title="Drift",
             panels=[
                 Panel(
-                    title="A day's questions against the reference",
-                    description="Population stability index by feature: below 0.1 is little, above 0.25 much. Nothing "
-                    "where no reference was made (`python -m evals reference`).",
+                    title="Drift from the reference",
+                    description="The population stability index of the last 24 hours by feature. Below 0.1 is a small "
+                    "shift, above 0.25 a large one. Empty without a reference (`python -m evals reference`).",
                     unit="none",
                     queries=[Query('feature:rag_drift_psi:1d{namespace=~"$namespace"}', "{{feature}} {{reference}}")],
                     thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
                 Panel(
-                    title="A day's questions against last week's",
-                    description="The same index, against the same day a week ago: what is new, whatever the reference.",
+                    title="Drift from last week",
+                    description="The same index compared with the same day of the previous week. It shows recent "
+                    "changes, also if the reference is old.",
                     unit="none",
                     queries=[
                         Query(
@@ -140,9 +141,9 @@ BOARD = Board(
                     thresholds=((0.1, "yellow"), (0.25, "red")),
                 ),
                 Panel(
-                    title="Where questions fall",
-                    description="Share of a day's questions in each bin of the reference, for the mean nearness to its "
-                    "nearest questions: bin 0 are strangers. In the reference each bin has a tenth.",
+                    title="Questions by similarity to the reference",
+                    description="The ratio of the last 24 hours' questions in each bin of similarity to the "
+                    "reference's nearest questions. Bin 0 is the least similar. In the reference each bin has a tenth.",
                     unit="percentunit",
                     stacked=True,
                     queries=[
@@ -155,7 +156,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Age of the reference",
-                    description="Make it anew after a change that is wanted: `python -m evals reference`.",
+                    description="Create a new reference after an intended change: `python -m evals reference`.",
                     unit="s",
                     queries=[
                         Query(

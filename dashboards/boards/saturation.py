@@ -1,19 +1,19 @@
-"""What is running full: gates, the embedder, the event loop, the process."""
+"""The utilisation of every bounded part: gates, the embedder, the event loop, the process."""
 
 from dashboards.grafana import Board, Panel, Query, Row, quantiles
 
 BOARD = Board(
     name="saturation",
     title="Saturation",
-    description="Of every bounded thing: how full it is, how long one waits for it, what it refused.",
+    description="How full each bounded part is, how long calls wait for it, and how many calls it refuses.",
     rows=[
         Row(
             title="Gates",
             panels=[
                 Panel(
-                    title="How full",
-                    description="Calls inside or waiting, as a share of what the gate holds; at 100 % the next is "
-                    "refused.",
+                    title="Gate utilisation",
+                    description="Running and waiting calls as a ratio of the gate's capacity. At 100 % the gate "
+                    "refuses the next call.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -22,15 +22,15 @@ BOARD = Board(
                     thresholds=((0.8, "yellow"), (1.0, "red")),
                 ),
                 Panel(
-                    title="Wait, p95",
-                    description="Before a call ran.",
+                    title="Gate wait, p95",
+                    description="The time that a call waited before it ran.",
                     unit="s",
                     width=8,
                     queries=quantiles("rag_gate_wait_seconds", by="job, gate", of=(0.95,)),
                 ),
                 Panel(
-                    title="Refused",
-                    description="Calls per second that a full gate turned away; of the service: users saw a 429.",
+                    title="Refused calls",
+                    description="Calls per second that a full gate refused. For the service, clients got a 429.",
                     unit="reqps",
                     width=8,
                     queries=[
@@ -46,22 +46,22 @@ BOARD = Board(
             title="Embedder",
             panels=[
                 Panel(
-                    title="Phases, p95",
-                    description="queue: others were before it; tokenize; inference: the model itself.",
+                    title="Embedding phases, p95",
+                    description="queue: waiting for earlier calls. tokenize: the tokenizer. inference: the model.",
                     unit="s",
                     width=8,
                     queries=quantiles("rag_embed_duration_seconds", by="job, phase", of=(0.95,)),
                 ),
                 Panel(
-                    title="Texts in one call",
-                    description="1 for a question; full batches while documents are taken in.",
+                    title="Texts per call",
+                    description="1 for a question, full batches for documents.",
                     unit="none",
                     width=8,
                     queries=quantiles("rag_embed_batch_size", by="job", of=(0.5, 0.95)),
                 ),
                 Panel(
-                    title="Tokens in one call",
-                    description="Padding included: what a call costs. Local models only.",
+                    title="Tokens per call",
+                    description="Tokens including padding, which determine the cost of a call. Local models only.",
                     unit="none",
                     width=8,
                     queries=quantiles("rag_embed_batch_tokens", by="job", of=(0.5, 0.95)),
@@ -73,22 +73,22 @@ BOARD = Board(
             panels=[
                 Panel(
                     title="Event loop lag, p99",
-                    description="How much later than due a timer runs: what every request waits in addition. Something "
-                    "computes on the loop where this is high.",
+                    description="The delay of a timer, which every request suffers too. A high value means that code "
+                    "computes on the event loop or that the process lacks CPU.",
                     unit="s",
                     width=8,
                     queries=quantiles("rag_event_loop_lag_seconds", by="instance", of=(0.99,)),
                 ),
                 Panel(
                     title="Requests in flight",
-                    description="Not yet answered to the end; probes and scrapes are not among them.",
+                    description="Requests without a complete response. Probes and scrapes are excluded.",
                     unit="none",
                     width=8,
                     queries=[Query("sum by (instance) (rag_inflight_requests{$on})", "{{instance}}")],
                 ),
                 Panel(
                     title="CPU",
-                    description="Cores that the process uses.",
+                    description="The number of cores that the process uses.",
                     unit="none",
                     width=8,
                     queries=[
@@ -100,23 +100,24 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Memory",
-                    description="Resident: models, stores and requests.",
+                    description="Resident memory: models, embedded stores and requests.",
                     unit="bytes",
                     width=8,
                     queries=[Query("process_resident_memory_bytes{$on}", "{{job}} {{instance}}")],
                 ),
                 Panel(
                     title="Open files",
-                    description="As a share of what the process may open: connections and revisions.",
+                    description="Open file descriptors as a ratio of the process limit. Connections and revisions use "
+                    "them.",
                     unit="percentunit",
                     width=8,
                     queries=[Query("process_open_fds{$on} / process_max_fds{$on}", "{{job}} {{instance}}")],
                     thresholds=((0.8, "red"),),
                 ),
                 Panel(
-                    title="Spans by what became of them",
-                    description="Per second. failed: the collector did not take them; dropped: too many waited for it; "
-                    "all 0: no collector is configured.",
+                    title="Trace spans by result",
+                    description="Spans per second. failed: the collector did not accept them. dropped: the export "
+                    "queue was full. All 0: no collector is configured.",
                     unit="none",
                     width=8,
                     queries=[
@@ -128,7 +129,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Uptime",
-                    description="A saw's teeth are restarts.",
+                    description="The time since the process started. Each drop to 0 is a restart.",
                     unit="s",
                     width=8,
                     queries=[Query("time() - process_start_time_seconds{$on}", "{{job}} {{instance}}")],

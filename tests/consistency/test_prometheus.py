@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-
 from dashboards.report.choice import chosen_panels
+
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import load_rubric
 from tests.support.expressions import (

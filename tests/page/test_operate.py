@@ -170,7 +170,7 @@ async def test_where_the_metrics_are_kept_elsewhere_it_says_what_to_do(page: Pag
     await page.get_by_role("link", name="Operate").click()
     failure = page.get_by_role("main").get_by_role("alert")
     await expect(failure).to_contain_text("There is nothing at this address.")
-    await expect(failure).to_contain_text("“make report” draws them from Prometheus")
+    await expect(failure).to_contain_text("The Grafana dashboards have the same graphs.")
 
     service.metrics = lambda: "<html>a page of somebody else's</html>"
     await expect(failure).to_contain_text("What answers at /metrics is not this service.")

@@ -13,13 +13,13 @@ from prometheus_client import REGISTRY
 # Both declare what `emitted` lists.
 import ingest.metrics  # noqa: F401
 import service.metrics  # noqa: F401
-from dashboards.grafana import EVERY
+from dashboards.grafana import ALL_VALUES
 
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 DIAGNOSIS = DASHBOARDS.parent / "docs" / "operations" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # What Grafana would put in; the range is short enough for a test's Prometheus.
-_VARIABLES = EVERY | {"__rate_interval": "30s"}
+_VARIABLES = ALL_VALUES | {"__rate_interval": "30s"}
 # What runbooks read of kube-state-metrics, which only a cluster has: series to its labels.
 KUBERNETES = {"kube_cronjob_status_last_successful_time": {"cronjob"}}
 _SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")

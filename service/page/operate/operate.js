@@ -15,8 +15,8 @@ const MOST_POINTS = 300;
 const START = "process_start_time_seconds";
 const ELSEWHERE = new Set([403, 404]);
 const WHAT_TO_DO =
-  "The metrics are not to be had here: a proxy in front may keep /metrics to itself. Grafana has the same graphs, and “make report” draws them from Prometheus.";
-const WHO_ELSE = "It was restarted, or there are several: Grafana and “make report” show all of them.";
+  "The metrics are not available here: a proxy in front of the service may block /metrics. The Grafana dashboards have the same graphs.";
+const WHO_ELSE = "The service was restarted, or there are several replicas. The Grafana dashboards show all of them.";
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 /** @param {HTMLElement} view */
