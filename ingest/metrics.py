@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from rag.stages import StageMetrics
+
 DOCUMENTS = Counter("rag_ingest_documents_total", "Documents by what became of them.", ["result"])
 CHUNKS = Counter("rag_ingest_chunks_total", "Chunks written, by where their vector is from.", ["vector"])
 STAGE_DURATION = Histogram(
@@ -28,8 +30,9 @@ for result in ("new", "changed", "unchanged", "removed", "rejected"):
     DOCUMENTS.labels(result)
 for vector in ("embedded", "kept"):
     CHUNKS.labels(vector)
-for stage in ("fetch", "parse", "embed", "upsert", "publish"):
-    STAGE_DURATION.labels(stage)
+STAGES = StageMetrics(
+    durations={stage: STAGE_DURATION.labels(stage) for stage in ("fetch", "parse", "embed", "upsert", "publish")}
+)
 for stage in ("fetch", "embed", "upsert", "publish", "entry"):
     RETRIES.labels(stage)
 for fault in ("document", "program", "unavailable"):

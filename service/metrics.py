@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from rag.stages import StageMetrics
+
 _STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10)
 # vLLM's buckets, so that the user's and the model server's view lie on the same grid.
 _TTFT_BUCKETS = (
@@ -87,13 +89,15 @@ JUDGE_KAPPA = Gauge(
 )
 TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
 
-STAGES = ("embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
-STAGE_SECONDS = {stage: STAGE_DURATION.labels(stage) for stage in STAGES}
+_STAGES = ("embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
+_FAILURE_LABELS = {"embed": "embed", "search": "search", "first_token": "write", "generate": "write"}
+ANSWER_STAGES = StageMetrics(
+    durations={stage: STAGE_DURATION.labels(stage) for stage in _STAGES},
+    failures={stage: STAGE_FAILURES.labels(label) for stage, label in _FAILURE_LABELS.items()},
+)
 OUTCOMES = ("ok", "refused", "error", "cancelled")
 RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "refused", "left")}
-for stage in ("embed", "search", "write"):
-    STAGE_FAILURES.labels(stage)
 _MODES = ("quote", "checked", "generate")
 ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "refused")}
 CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}

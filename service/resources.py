@@ -16,7 +16,6 @@ from rag.store.factory import open_reader
 from rag.store.traced import TracedReader
 from service.answering.answerer import Answerer
 from service.answering.explanations import Explanations
-from service.answering.traced import TracedAnswerer, TracedRetriever
 from service.auth.keys import Keys
 from service.drift.watching import DriftWatch, open_drift_watch
 from service.generation.endpoint import open_endpoint
@@ -30,6 +29,7 @@ from service.prompting.choosing import AnswerPrompts
 from service.prompting.factory import build_registry
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.retrieval.reranking.factory import open_reranker
+from service.retrieval.retriever import Retriever
 from service.settings import Settings
 from service.writing.factory import build_writers, default_mode
 
@@ -85,9 +85,9 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
             store=store,
             inbox=TracedInbox(inbox, settings.inbox),
-            answerer=TracedAnswerer(
+            answerer=Answerer(
                 embedder,
-                TracedRetriever(
+                Retriever(
                     TracedReader(store, settings.store),
                     settings.retrieval,
                     reranker,

@@ -20,11 +20,11 @@ from rag.settings import read_settings
 from rag.types import DocumentId, RawDocument
 from service.answering.answerer import Inquiry, Sources
 from service.answering.drafts import Answer
+from service.metrics import ANSWER_STAGES
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
 from service.retrieval.retriever import nearness
 from service.settings import Mode, Settings
-from service.stopwatch import Stopwatch
 
 _SEED = 20
 
@@ -118,5 +118,5 @@ async def _ask(
 async def _nearness(question: GoldQuestion, resources: Resources) -> float:
     """By which the service decides whether to refuse; a refusal does not tell it."""
     inquiry = Inquiry(scope=SCOPE, question=question.text, limit=resources.settings.retrieval.limit)
-    material = await resources.answerer.search(inquiry, Stopwatch())
+    material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
     return nearness(question.text, material.hits)

@@ -10,8 +10,8 @@ from evals.answers.scoring import Scores
 from evals.collection import SCOPE
 from rag.types import ScoredChunk
 from service.answering.answerer import Inquiry
+from service.metrics import ANSWER_STAGES
 from service.resources import Resources
-from service.stopwatch import Stopwatch
 
 _DEPTH = 10
 _MEASURES = [nDCG @ 10, R @ 5, RR @ 10]
@@ -24,7 +24,7 @@ async def rank_all(questions: Sequence[GoldQuestion], resources: Resources) -> d
     for question in questions:
         if question.needs:
             inquiry = Inquiry(scope=SCOPE, question=question.text, limit=_DEPTH)
-            material = await resources.answerer.search(inquiry, Stopwatch())
+            material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
             needed[question.id] = {_name(need): 1 for need in range(len(question.needs))}
             found[question.id] = _ranked(question, material.hits)
     return _calculate(needed, found)

@@ -21,9 +21,9 @@ from rag.http import open_session
 from rag.settings import EdgeStoreSettings
 from rag.store.factory import open_reader, open_writer
 from rag.types import Chunk, DocumentId, EmbedderIdentity, Point, Scope
+from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
-from service.stopwatch import Stopwatch
 
 HEADER = "| questions | passages | embed p50 | search p50 | together p50 | p95 | p99 |\n|---|---|---|---|---|---|---|"
 _SCOPE = Scope(tenant="evaluation")
@@ -69,7 +69,7 @@ async def measure_latency(folder: Path, settings: Settings, *, passages: int, qu
                     vector = await embedder.embed_query(question)
                     embedded = time.perf_counter()
                     await retriever.retrieve(
-                        _SCOPE, question, vector, limit=settings.retrieval.limit, watch=Stopwatch()
+                        _SCOPE, question, vector, limit=settings.retrieval.limit, watch=ANSWER_STAGES.start()
                     )
                     spent.append((embedded - began, time.perf_counter() - embedded))
     return [_to_latency(np.array(spent[_WARM:]), passages)]

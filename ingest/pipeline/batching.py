@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ingest.metrics import STAGE_DURATION, WAITING_PASSAGES
-from ingest.pipeline.stages import embedding
+from ingest.metrics import STAGES, WAITING_PASSAGES
 from ingest.retries import retry
 from rag.embedding.base import Embedder
 from rag.errors import GroundworkError
+from rag.tracing import semconv
+from rag.tracing.spans import Attributes, span
 from rag.types import Vector
 
 
@@ -38,7 +39,14 @@ class Batcher:
             self._waiting.update(dict.fromkeys(passages))
             self._arrived.notify_all()
         try:
-            with embedding(self._embedder.identity.model, len(texts)):
+            model = self._embedder.identity.model
+            attributes: Attributes = {
+                semconv.OPERATION: semconv.EMBEDDINGS,
+                semconv.REQUEST_MODEL: model,
+                semconv.EMBEDDED_TEXTS: len(texts),
+            }
+            # The span lasts until all passages of this document have vectors; the stage "embed" times batches.
+            with span(f"{semconv.EMBEDDINGS} {model}", attributes):
                 return list(await asyncio.gather(*(passage.vector for passage in passages)))
         finally:
             # Whoever gave up, or failed with one of them, does not want the rest.
@@ -67,7 +75,7 @@ class Batcher:
 
     async def _embed(self, batch: Sequence[_Passage]) -> None:
         texts = [passage.text for passage in batch]
-        with STAGE_DURATION.labels("embed").time():
+        with STAGES.stage("embed"):
             # Whatever goes wrong belongs to the documents that wait for it, not to this loop.
             [result] = await asyncio.gather(
                 retry("embed", lambda: self._embedder.embed_passages(texts)), return_exceptions=True

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
-from ingest.metrics import CHUNKS, DOCUMENTS
+from ingest.metrics import CHUNKS, DOCUMENTS, STAGES
 from ingest.pipeline.batching import Batcher
 from ingest.pipeline.locks import Locks
-from ingest.pipeline.stages import stage
 from ingest.retries import retry
 from ingest.sources.base import Unit, Unmodified
 from rag.errors import InvalidInput, Unavailable
@@ -152,7 +151,7 @@ class Pipeline:
         order = turn.order or 0
         points = [Point(chunk=chunk, vector=vectors[chunk.passage], order=order) for chunk in chunks]
         await retry("upsert", turn.confirm)
-        with stage("upsert"):
+        with STAGES.stage("upsert", span_name="upsert"):
             await retry("upsert", lambda: self._store.stage(scope, points))
         CHUNKS.labels("embedded").inc(len(missing))
         CHUNKS.labels("kept").inc(len(chunks) - len(missing))
@@ -169,12 +168,12 @@ async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome |
     """Decides what a document needs, without writing anything; an `Outcome` where nothing is left to do."""
     version = ""
     try:
-        with stage("fetch"):
+        with STAGES.stage("fetch", span_name="fetch"):
             raw = await fetch_if_changed(unit, stored, cutter.recipe)
         if raw is None:
             return Outcome(uri=unit.uri, result="unchanged")
         version = version_of(raw, cutter.recipe)
-        with stage("parse"):
+        with STAGES.stage("parse", span_name="parse"):
             chunks = await cutter.cut(raw, version=version)
     except (InvalidInput, Unavailable) as error:
         trace = getattr(error, "trace", "")

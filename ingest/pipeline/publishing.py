@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ingest.metrics import LAST_SUCCESS, STAGE_DURATION
+from ingest.metrics import LAST_SUCCESS, STAGES
 from ingest.retries import retry
 from rag.store.base import VectorStore
 
@@ -48,7 +48,7 @@ class Publisher:
 
 
 async def publish_now(store: VectorStore) -> None:
-    with STAGE_DURATION.labels("publish").time():
+    with STAGES.stage("publish"):
         await retry("publish", store.publish)
     LAST_SUCCESS.set_to_current_time()
 

@@ -18,9 +18,9 @@ from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader
 from rag.types import Query, Scope, ScoredChunk, Vector
 from research.engine_at_scale.multiplied import TENANTS
+from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
-from service.stopwatch import Stopwatch
 
 ASKED = "asked.npz"
 RECALL_AT = 10
@@ -104,7 +104,7 @@ async def search(
 
     async def once(text: str, vector: Vector) -> Sequence[ScoredChunk]:
         if mode == _HYBRID:
-            found = await retriever.retrieve(scope, text, vector, limit=settings.limit, watch=Stopwatch())
+            found = await retriever.retrieve(scope, text, vector, limit=settings.limit, watch=ANSWER_STAGES.start())
             return found.hits
         return await reader.search(scope, Query(text=text, vector=vector, words_share=_SHARES[mode]), limit=RECALL_AT)
 

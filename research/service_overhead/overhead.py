@@ -30,9 +30,9 @@ from rag.http import open_session
 from rag.settings import EdgeStoreSettings
 from rag.store.factory import open_reader
 from rag.types import Scope
+from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
-from service.stopwatch import Stopwatch
 
 HEADER = (
     "| streams | answers | parts, TTFT p50 | service, TTFT p50 | overhead of the p50 | of the p95 "
@@ -119,7 +119,9 @@ async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[As
         async def answer(question: str) -> Observation:
             began = _now()
             vector = await embedder.embed_query(question)
-            await retriever.retrieve(_SCOPE, question, vector, limit=settings.retrieval.limit, watch=Stopwatch())
+            await retriever.retrieve(
+                _SCOPE, question, vector, limit=settings.retrieval.limit, watch=ANSWER_STAGES.start()
+            )
             return await ask(client, model_at(model), question, due=began, clock=_now, patience=_PATIENCE_SECONDS)
 
         yield answer

@@ -9,16 +9,17 @@ import structlog
 
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse
+from rag.stages import StageTimer
 from rag.types import EVERYTHING, ChunkFilter, Scope
 from service.answering.drafts import Answer, Citation, Draft
+from service.answering.traced import search_span, trace_answer
 from service.drift.watching import DriftWatch
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
-from service.metrics import ANSWERS_BY, TIME_TO_FIRST_TOKEN
+from service.metrics import ANSWER_STAGES, ANSWERS_BY, TIME_TO_FIRST_TOKEN
 from service.prompting.base import PromptTemplate
 from service.retrieval.retriever import Retriever
 from service.settings import Mode
-from service.stopwatch import Stopwatch, counting_failure
 from service.writing.base import Piece, Writer, WritingInput
 
 log = structlog.get_logger()
@@ -85,24 +86,23 @@ class Answerer:
         self._live_judge = live_judge
         self._drift = drift
 
-    async def search(self, inquiry: Inquiry, watch: Stopwatch) -> WritingInput:
+    async def search(self, inquiry: Inquiry, watch: StageTimer) -> WritingInput:
         """The first half of an answer: the passages it would be written from."""
-        return await self._search(inquiry, watch, until=watch.arrived + self._first_text_seconds)
+        with search_span(inquiry.scope, inquiry.question):
+            return await self._search(inquiry, watch, until=watch.arrived + self._first_text_seconds)
 
-    async def _search(self, inquiry: Inquiry, watch: Stopwatch, *, until: float) -> WritingInput:
-        with counting_failure("embed"):
+    async def _search(self, inquiry: Inquiry, watch: StageTimer, *, until: float) -> WritingInput:
+        with watch.stage("embed"):
             vector = await self._embedder.embed_query(inquiry.question)
-        watch.lap("embed")
-        with counting_failure("search"):
-            found = await self._retriever.retrieve(
-                inquiry.scope,
-                inquiry.question,
-                vector,
-                limit=inquiry.limit,
-                watch=watch,
-                where=inquiry.where,
-                until=until,
-            )
+        found = await self._retriever.retrieve(
+            inquiry.scope,
+            inquiry.question,
+            vector,
+            limit=inquiry.limit,
+            watch=watch,
+            where=inquiry.where,
+            until=until,
+        )
         return WritingInput(
             question=inquiry.question,
             vector=vector,
@@ -112,9 +112,12 @@ class Answerer:
             prompt=inquiry.prompt,
         )
 
-    async def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
-        """Whatever fails before the first piece of text is there is raised before the first event."""
-        watch = Stopwatch(inquiry.arrived)
+    def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
+        """Return the events of an answer. An error before the first piece of text is raised before the first event."""
+        return trace_answer(inquiry.scope, inquiry.question, self._answer(inquiry))
+
+    async def _answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
+        watch = ANSWER_STAGES.start(inquiry.arrived)
         mode = inquiry.mode or self._default_mode
         # What is found must leave the writer the time that it takes.
         until = watch.arrived + self._first_text_seconds - self._writing_seconds[mode]
@@ -129,7 +132,7 @@ class Answerer:
             async for event in events:
                 yield event
 
-    async def _refuse(self, material: WritingInput, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
+    async def _refuse(self, material: WritingInput, mode: Mode, watch: StageTimer) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
         TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
         yield Token(text=NOT_IN_THE_DOCUMENTS)
@@ -147,24 +150,22 @@ class Answerer:
             material=material,
         )
 
-    async def _write(self, material: WritingInput, mode: Mode, watch: Stopwatch) -> AsyncGenerator[Event]:
+    async def _write(self, material: WritingInput, mode: Mode, watch: StageTimer) -> AsyncGenerator[Event]:
         writer = self._writers[mode]
         draft = Draft(material)
         began = watch.elapsed
         async with aclosing(writer.write(material, watch)) as pieces:
-            with draft.counting_failure():
+            with draft.counting_failure(), watch.stage("first_token"):
                 first = await _first_text(pieces, draft)
-            watch.lap("first_token")
             self._learn(mode, watch.elapsed - began)
             yield Sources(citations=draft.sources)
             TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
             yield Token(text=first)
-            with draft.counting_failure():
+            with draft.counting_failure(), watch.stage("generate"):
                 async for piece in pieces:
                     draft.add(piece)
                     if isinstance(piece, str):
                         yield Token(text=piece)
-        watch.lap("generate")
         answer = draft.to_answer(writer.model, mode, watch)
         passages = [hit.chunk.text for hit in material.hits]
         subject = Subject(question=material.question, passages=passages, answer=answer.text)

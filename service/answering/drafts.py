@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 import structlog
 
 from rag.errors import GroundworkError
+from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.generation.base import Usage
 from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
 from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
-from service.stopwatch import Stopwatch, counting_failure
 from service.writing.base import Asked, Cited, Piece, WritingInput
 
 log = structlog.get_logger()
@@ -82,14 +82,14 @@ class Draft:
 
     @contextmanager
     def counting_failure(self) -> Iterator[None]:
+        """Count a failed answer for the version of its prompt."""
         try:
-            with counting_failure("write"):
-                yield
+            yield
         except GroundworkError:
             self._count("failed")
             raise
 
-    def to_answer(self, model: str, mode: Mode, watch: Stopwatch) -> Answer:
+    def to_answer(self, model: str, mode: Mode, watch: StageTimer) -> Answer:
         if self._usage:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)

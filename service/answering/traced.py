@@ -1,97 +1,48 @@
-"""Answering and retrieving as spans: the use cases themselves know nothing of traces."""
+"""Spans of the use cases: an answer, and a search without an answer."""
 
-import math
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, aclosing
+from typing import TypeVar
 
 from opentelemetry.trace import Span
 
-from rag.store.base import StoreReader
 from rag.tracing import semconv
-from rag.tracing.attributes import content, documents, message
+from rag.tracing.attributes import message
 from rag.tracing.spans import Attributes, inside, is_traced, span, start
-from rag.types import EVERYTHING, ChunkFilter, Scope, ScoredChunk, Vector
-from service.answering.answerer import Answerer, Event, Inquiry
+from rag.types import Scope
 from service.answering.drafts import Answer
-from service.retrieval.reranking.budgeted import BudgetedReranker
-from service.retrieval.retriever import RetrievalResult, Retriever
-from service.settings import RetrievalSettings
-from service.stopwatch import Stopwatch
-from service.writing.base import WritingInput
+
+Event = TypeVar("Event")
 
 _ANSWER = "rag.answer"
 _SEARCH = "rag.search"
 
 
-class TracedAnswerer(Answerer):
-    """An answer is a workflow, from the first stage to the last piece of text that somebody takes."""
-
-    def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
-        events = super().answer(inquiry)
-        return _watched(inquiry, events) if is_traced() else events
-
-    async def search(self, inquiry: Inquiry, watch: Stopwatch) -> WritingInput:
-        with span(f"{semconv.WORKFLOWS} {_SEARCH}", _describe(_SEARCH, inquiry)):
-            return await super().search(inquiry, watch)
+def trace_answer(scope: Scope, question: str, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    """Return the same events; the span of the answer lasts until the client has read the last one."""
+    return _trace(scope, question, events) if is_traced() else events
 
 
-class TracedRetriever(Retriever):
-    """A search with everything that follows it, reranking too, up to the passages that are used."""
-
-    def __init__(
-        self,
-        store: StoreReader,
-        settings: RetrievalSettings,
-        reranker: BudgetedReranker | None = None,
-        *,
-        collection: str,
-    ) -> None:
-        super().__init__(store, settings, reranker)
-        self._collection = collection
-
-    async def retrieve(
-        self,
-        scope: Scope,
-        question: str,
-        vector: Vector,
-        *,
-        limit: int,
-        watch: Stopwatch,
-        where: ChunkFilter = EVERYTHING,
-        until: float = math.inf,
-    ) -> RetrievalResult:
-        attributes: Attributes = {
-            semconv.OPERATION: semconv.RETRIEVAL,
-            semconv.DATA_SOURCE: self._collection,
-            semconv.RETRIEVAL_TOP_K: limit,
-        }
-        with span(f"{semconv.RETRIEVAL} {self._collection}", attributes) as search:
-            found = await super().retrieve(scope, question, vector, limit=limit, watch=watch, where=where, until=until)
-            if search.is_recording():
-                search.set_attributes(content(semconv.RETRIEVAL_QUERY, question))
-                search.set_attributes(documents(semconv.RETRIEVAL_DOCUMENTS, found.hits))
-            return found
-
-    async def expand(self, scope: Scope, hits: Sequence[ScoredChunk]) -> list[ScoredChunk]:
-        with span("expand"):
-            return await super().expand(scope, hits)
+def search_span(scope: Scope, question: str) -> AbstractContextManager[Span]:
+    """Open the span of a search without an answer."""
+    return span(f"{semconv.WORKFLOWS} {_SEARCH}", _describe(_SEARCH, scope, question))
 
 
-async def _watched(inquiry: Inquiry, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-    workflow = start(f"{semconv.WORKFLOWS} {_ANSWER}", _describe(_ANSWER, inquiry))
-    async with aclosing(inside(workflow, events)) as passing:
-        async for event in passing:
+async def _trace(scope: Scope, question: str, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    workflow = start(f"{semconv.WORKFLOWS} {_ANSWER}", _describe(_ANSWER, scope, question))
+    async with aclosing(inside(workflow, events)) as traced:
+        async for event in traced:
             if isinstance(event, Answer):
                 _conclude(workflow, event)
             yield event
 
 
-def _describe(workflow: str, inquiry: Inquiry) -> Attributes:
+def _describe(workflow: str, scope: Scope, question: str) -> Attributes:
     return {
         semconv.OPERATION: semconv.WORKFLOWS,
         semconv.WORKFLOW: workflow,
-        semconv.TENANT: inquiry.scope.tenant,
-        **message(semconv.INPUT_MESSAGES, "user", inquiry.question),
+        semconv.TENANT: scope.tenant,
+        **message(semconv.INPUT_MESSAGES, "user", question),
     }
 
 

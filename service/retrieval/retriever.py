@@ -5,7 +5,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.stages import StageTimer
 from rag.store.base import StoreReader
+from rag.tracing import semconv
+from rag.tracing.attributes import content, documents
+from rag.tracing.spans import Attributes, span
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk, Vector
 from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
 from service.retrieval.expansion import around, expand
@@ -14,7 +18,6 @@ from service.retrieval.reranking.budgeted import BudgetedReranker, RerankExtent
 from service.retrieval.selection import Candidate, choose
 from service.sentences import coverage
 from service.settings import RetrievalSettings
-from service.stopwatch import Stopwatch
 
 # How much shared words count beside the cosine: chosen on one half of CLAPNQ, measured on the other (docs/adr/0004).
 _COVERAGE_WEIGHT = 0.2
@@ -37,9 +40,16 @@ class Retriever:
     """Hybrid search, reranked where there is a reranker and time; and whether what it found is about the question."""
 
     def __init__(
-        self, store: StoreReader, settings: RetrievalSettings, reranker: BudgetedReranker | None = None
+        self,
+        store: StoreReader,
+        settings: RetrievalSettings,
+        reranker: BudgetedReranker | None = None,
+        *,
+        collection: str = "groundwork",
     ) -> None:
+        """`collection` is the name of the collection in traces."""
         self._store = store
+        self._collection = collection
         self._settings = settings
         self._reranker = reranker
 
@@ -50,21 +60,43 @@ class Retriever:
         vector: Vector,
         *,
         limit: int,
-        watch: Stopwatch,
+        watch: StageTimer,
         where: ChunkFilter = EVERYTHING,
         until: float = math.inf,
     ) -> RetrievalResult:
         """Ends the stages "search" and "rerank"; the latter is over by `until`, a time of `perf_counter()`."""
-        query = self.to_query(question, vector)
-        candidates: Sequence[ScoredChunk] = await self._store.search(
-            scope, query, limit=self._candidates_for(limit), where=where
-        )
-        watch.lap("search")
+        attributes: Attributes = {
+            semconv.OPERATION: semconv.RETRIEVAL,
+            semconv.DATA_SOURCE: self._collection,
+            semconv.RETRIEVAL_TOP_K: limit,
+        }
+        with span(f"{semconv.RETRIEVAL} {self._collection}", attributes) as retrieval:
+            found = await self._retrieve(scope, question, vector, limit=limit, watch=watch, where=where, until=until)
+            if retrieval.is_recording():
+                retrieval.set_attributes(content(semconv.RETRIEVAL_QUERY, question))
+                retrieval.set_attributes(documents(semconv.RETRIEVAL_DOCUMENTS, found.hits))
+            return found
+
+    async def _retrieve(
+        self,
+        scope: Scope,
+        question: str,
+        vector: Vector,
+        *,
+        limit: int,
+        watch: StageTimer,
+        where: ChunkFilter,
+        until: float,
+    ) -> RetrievalResult:
+        candidates: Sequence[ScoredChunk]
+        with watch.stage("search"):
+            query = self.to_query(question, vector)
+            candidates = await self._store.search(scope, query, limit=self._candidates_for(limit), where=where)
         extent = None
         if self._reranker is not None:
-            reranked = await self._reranker.rerank(question, candidates, seconds=until - time.perf_counter())
-            candidates, extent = reranked.hits, reranked.extent
-            watch.lap("rerank")
+            with watch.stage("rerank"):
+                reranked = await self._reranker.rerank(question, candidates, seconds=until - time.perf_counter())
+                candidates, extent = reranked.hits, reranked.extent
         chosen = choose(
             candidates,
             limit=limit,
@@ -87,10 +119,11 @@ class Retriever:
 
     async def expand(self, scope: Scope, hits: Sequence[ScoredChunk]) -> list[ScoredChunk]:
         """The same passages, longer: for whoever reads them as a whole."""
-        tokens = self._settings.expand_to_tokens
-        if not hits or not tokens:
-            return list(hits)
-        return expand(hits, [chunk async for chunk in self._store.scroll(scope, around(hits))], tokens=tokens)
+        with span("expand"):
+            tokens = self._settings.expand_to_tokens
+            if not hits or not tokens:
+                return list(hits)
+            return expand(hits, [chunk async for chunk in self._store.scroll(scope, around(hits))], tokens=tokens)
 
     def is_relevant(self, question: str, hits: Sequence[ScoredChunk]) -> bool:
         """Whether the nearest passage is near enough to answer from."""

@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rag.stages import StageTimer
 from rag.types import ScoredChunk, Vector
 from service.generation.base import Prompt, Usage
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.retrieval.selection import Candidate
-from service.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Writer(Protocol):
         """Who writes, as answers and metrics report it."""
         ...
 
-    def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
+    def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
         """Ends the stage "prompt" before it writes, and names the prompt first where it asks a model.
 
         Closing the generator ends the writing, upstream too.

@@ -3,10 +3,10 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from rag.stages import StageTimer
 from service.generation.base import Generator, Usage
 from service.prompting.base import PromptTemplate
 from service.sentences import Sentence, is_supported, split_sentences
-from service.stopwatch import Stopwatch
 from service.writing.base import Asked, Piece, WritingInput
 from service.writing.quote import Quoter, cite
 
@@ -25,12 +25,12 @@ class CheckedWriter:
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
-        quotes = await self._quoter.pick(material)
-        watch.lap("quote")
-        passages = " ".join(quote.text for quote in quotes)
-        prompt = self._template.fill(text=passages, question=material.question)
-        watch.lap("prompt")
+    async def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
+        with watch.stage("quote"):
+            quotes = await self._quoter.pick(material)
+        with watch.stage("prompt"):
+            passages = " ".join(quote.text for quote in quotes)
+            prompt = self._template.fill(text=passages, question=material.question)
         yield Asked(version=self._template.version, prompt=prompt, passages=len(passages))
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:

@@ -4,10 +4,10 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.generation.base import Generator
 from service.prompting.base import PromptTemplate
-from service.stopwatch import Stopwatch
 from service.writing.base import Asked, Cited, Piece, WritingInput
 
 _MARKER = re.compile(r"\[(\d{1,2})\]")
@@ -24,11 +24,11 @@ class GenerateWriter:
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
-        template = material.prompt or self._template
-        passages = _numbered(material.hits)
-        prompt = template.fill(passages=passages, question=material.question)
-        watch.lap("prompt")
+    async def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
+        with watch.stage("prompt"):
+            template = material.prompt or self._template
+            passages = _numbered(material.hits)
+            prompt = template.fill(passages=passages, question=material.question)
         yield Asked(version=template.version, prompt=prompt, passages=len(passages))
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 import numpy as np
 
 from rag.embedding.base import Embedder
+from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.sentences import Sentence, keeps_lines, select_quotes, shortlist, split_sentences
-from service.stopwatch import Stopwatch
 from service.writing.base import Cited, Piece, WritingInput
 
 _WORD = re.compile(r"\S+\s*")
@@ -42,9 +42,9 @@ class QuoteWriter:
     def __init__(self, quoter: Quoter) -> None:
         self._quoter = quoter
 
-    async def write(self, material: WritingInput, watch: Stopwatch) -> AsyncGenerator[Piece]:
-        quotes = await self._quoter.pick(material)
-        watch.lap("quote")
+    async def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
+        with watch.stage("quote"):
+            quotes = await self._quoter.pick(material)
         for quote in quotes:
             for piece in cite(quote.text, quote):
                 yield piece

@@ -82,8 +82,8 @@ async def test_stages_outcomes_gates_refusals_and_documents_are_told(page: Page,
     rag.metrics.GATE_CAPACITY.labels("generator").set(68)
     rag.metrics.GATE_DEPTH.labels("generator").set(17)
     await open_operate(page)
-    metrics.STAGE_SECONDS["embed"].observe(0.3)
-    metrics.STAGE_SECONDS["generate"].observe(1.2)
+    metrics.STAGE_DURATION.labels("embed").observe(0.3)
+    metrics.STAGE_DURATION.labels("generate").observe(1.2)
     for outcome, count in {"ok": 6, "error": 3}.items():
         metrics.REQUESTS.labels("/v1/answers", outcome).inc(count)
     metrics.REQUESTS.labels("/metrics", "ok").inc(100)

@@ -18,9 +18,9 @@ from service.http import schemas
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected
 from service.http.problems import to_problem
+from service.metrics import ANSWER_STAGES
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
-from service.stopwatch import Stopwatch
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
@@ -71,7 +71,7 @@ async def search(
 ) -> schemas.SearchResponse:
     """The passages that an answer would be written from."""
     inquiry = _to_inquiry(body, request, resources, scope)
-    watch = Stopwatch(inquiry.arrived)
+    watch = ANSWER_STAGES.start(inquiry.arrived)
     material = await resources.answerer.search(inquiry, watch)
     found = [drafts.Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
     results = [schemas.Citation.from_citation(citation) for citation in found]

@@ -17,9 +17,9 @@ from research.engine_at_scale.multiplied import (
     to_material,
 )
 from research.engine_at_scale.scale import Corpus, ask, build_graph, load
+from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
-from service.stopwatch import Stopwatch
 
 DIMENSION = 32
 
@@ -110,6 +110,8 @@ class Listening:
 async def test_hybrid_asks_the_store_for_what_the_product_asks_for(question):
     product, program, settings = Listening(), Listening(), read_settings(Settings).retrieval
     vector, scope = clustered(1, seed=3)[0], Scope(tenant="few")
-    await Retriever(product, settings).retrieve(scope, question, vector, limit=settings.limit, watch=Stopwatch())
+    await Retriever(product, settings).retrieve(
+        scope, question, vector, limit=settings.limit, watch=ANSWER_STAGES.start()
+    )
     await search(program, scope, "hybrid", [question], vector[None])
     assert program.asked == product.asked

@@ -4,9 +4,9 @@ import pytest
 
 from rag.store.edge.store import open_edge_writer
 from rag.types import ScoredChunk
+from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import RetrievalSettings
-from service.stopwatch import Stopwatch
 from tests.support.contracts.store import EMBEDDER, OURS, direction, point, put
 from tests.support.passages import texts
 
@@ -23,7 +23,9 @@ def retriever(store, **settings) -> Retriever:
 
 async def ask(store, question: str, *, axis: int = 0, limit: int, **settings) -> list[ScoredChunk]:
     vector = direction(axis)
-    found = await retriever(store, **settings).retrieve(OURS, question, vector, limit=limit, watch=Stopwatch())
+    found = await retriever(store, **settings).retrieve(
+        OURS, question, vector, limit=limit, watch=ANSWER_STAGES.start()
+    )
     return list(found.hits)
 
 
