@@ -1,31 +1,59 @@
-"""What many tests share: the exported model, and a data directory that has it."""
+"""Fixtures and settings that every kind of test shares."""
 
+import fcntl
+import hashlib
+import importlib.metadata
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ingest.migration.export import export_onnx
-from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from rag.embedding.weights import PACKAGED_MODEL, Weights, find_weights
 
-# What an example takes says how busy the machine is; a test that means a time limit sets one.
+_EXPORT = Path(__file__).parents[1] / "ingest" / "migration" / "export.py"
+_EXPORTERS = ("torch", "onnx", "onnxscript", "sentence-transformers")
+
+# A busy machine makes examples slow, so no example has a time limit unless its test sets one.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
-def onnx_models(tmp_path_factory) -> Path:
-    """A folder with the ONNX form of the packaged embedder, exported once."""
-    folder = tmp_path_factory.mktemp("models")
+def onnx_models(tmp_path_factory, pytestconfig) -> Path:
+    """Return a folder with the ONNX form of the packaged embedder.
+
+    The export takes half a minute, so pytest's cache keeps it until the weights, the exporter or its libraries change.
+    `pytest --cache-clear` exports again.
+    """
     weights = find_weights(PACKAGED_MODEL)
-    export_onnx(weights, folder / weights.onnx_name)
+    cached = pytestconfig.cache.mkdir(f"onnx-{_export_key(weights)}") / weights.onnx_name
+    with cached.with_suffix(".lock").open("w") as lock:
+        # Two xdist workers would otherwise export side by side.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not cached.exists():
+            _export(weights, cached)
+    folder = tmp_path_factory.mktemp("models")
+    # Tests may replace or remove what is in their folder. The 90 MB stay in the cache.
+    (folder / cached.name).symlink_to(cached)
     return folder
 
 
 @pytest.fixture
 def data_dir(tmp_path, onnx_models) -> Path:
-    """An empty data directory whose embedder starts quickly."""
+    """Return an empty data directory that has the ONNX form, so programs need not export it."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "models").symlink_to(onnx_models)
     return folder
+
+
+def _export_key(weights: Weights) -> str:
+    versions = [importlib.metadata.version(name) for name in _EXPORTERS]
+    return hashlib.sha256(f"{weights.sha256} {_EXPORT.read_text()} {versions}".encode()).hexdigest()[:16]
+
+
+def _export(weights: Weights, target: Path) -> None:
+    # Here, because importing torch takes longer than most test files.
+    from ingest.migration.export import export_onnx  # noqa: PLC0415
+
+    export_onnx(weights, target)

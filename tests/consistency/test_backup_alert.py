@@ -44,7 +44,10 @@ def suspended(cronjob: str) -> dict[str, str]:
 )
 def test_it_fires_when_the_last_success_is_too_long_ago(seen, fires, tmp_path):
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules()))
-    asked = {"expr": f'count(ALERTS{{alertname="{_ALERT}",alertstate="firing"}})', "eval_time": f"{_NOW}h"}
+    asked: dict[str, object] = {
+        "expr": f'count(ALERTS{{alertname="{_ALERT}",alertstate="firing"}})',
+        "eval_time": f"{_NOW}h",
+    }
     asked["exp_samples"] = [{"labels": "{}", "value": 1}] if fires else []
     case = {"interval": "1h", "input_series": seen, "promql_expr_test": [asked]}
     (tmp_path / "cases.yml").write_text(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from operator import not_
 from pathlib import Path
 from typing import Any, TypeVar
@@ -199,14 +200,14 @@ def test_whatever_scales_or_judges_a_rollout_in_a_cluster_is_answered(watch):
     for query in asked:
         # What the cluster's Prometheus adds to every series.
         here = re.sub(r'(?:,\s*)?\b(?:namespace|rollouts_pod_template_hash)="[^"]*"', "", query)
-        (sample,) = _once(bool, lambda here=here: watch.prometheus.query(here))
+        (sample,) = _once(bool, partial(watch.prometheus.query, here))
         assert math.isfinite(float(sample["value"][1])), query
 
 
 def test_lost_spans_are_counted_from_nought_in_both_processes_where_nothing_is_traced(watch):
     for result in ("failed", "dropped"):
         counted = f'sum by (job) (rag_trace_spans_total{{result="{result}"}})'
-        found = _once(lambda samples: len(samples) == 2, lambda counted=counted: watch.prometheus.query(counted))
+        found = _once(lambda samples: len(samples) == 2, partial(watch.prometheus.query, counted))
         values = {sample["metric"]["job"]: sample["value"][1] for sample in found}
         assert values == {"groundwork-service": "0", "groundwork-worker": "0"}
 

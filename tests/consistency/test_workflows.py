@@ -53,7 +53,10 @@ def test_every_make_target_that_they_name_exists():
 def test_an_image_is_built_of_what_has_passed_every_check():
     jobs = WORKFLOWS["delivery.yml"]["jobs"]
     (checks,) = [name for name, job in jobs.items() if job.get("uses") == "./.github/workflows/checks.yml"]
-    assert "workflow_call" in WORKFLOWS["checks.yml"][True]  # YAML reads `on` so.
+    triggers = next(
+        value for name, value in WORKFLOWS["checks.yml"].items() if name is True
+    )  # YAML reads `on` as true.
+    assert "workflow_call" in triggers
     for name, job in jobs.items():
         assert checks in _needed(jobs, name) or job is jobs[checks], name
     # `always()` goes on over a failure: only what takes back may.

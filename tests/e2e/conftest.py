@@ -1,5 +1,6 @@
 """One running service with a small collection of its own, for the tests that only ask."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def handbook(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory, onnx_models, handbook) -> Service:
+def running(tmp_path_factory, onnx_models, handbook) -> Iterator[Service]:
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "models").symlink_to(onnx_models)
     assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import httpx
 
@@ -92,7 +93,7 @@ def test_when_the_client_leaves_before_the_first_piece_the_work_stops_too(data_d
         with service_with(model, folder, handbook) as running:
             with socket.create_connection(("127.0.0.1", httpx.URL(running.url).port)) as client:
                 client.sendall(_post("/v1/answers", {"question": QUESTION, "stream": stream}))
-                wait_until(lambda model=model: model.requests)
+                wait_until(partial(bool, model.requests))
             wait_until(model.left_by_client.is_set)
 
 

@@ -21,7 +21,7 @@ def test_the_status_can_be_read_while_a_worker_is_at_work(tmp_path, data_dir):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 600)
     assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0
     worker = start_worker(data_dir)
-    seen = []
+    seen: list[dict] = []
     try:
         deadline = time.monotonic() + 300
         while not seen or (seen[-1]["documents"] < DOCUMENTS and time.monotonic() < deadline):

@@ -65,7 +65,7 @@ def running(project) -> Service:
     except AssertionError as error:
         error.add_note(project("logs", "--tail", "20"))
         raise
-    service = Service(None, project.url("service", 8000), ROOT)  # type: ignore[arg-type]  # it has no process here
+    service = Service(None, project.url("service", 8000), ROOT)  # It has no process here.
     service.http.headers["Authorization"] = f"Bearer {key}"
     return service
 

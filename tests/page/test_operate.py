@@ -40,7 +40,7 @@ async def open_operate(page: Page) -> None:
     await expect(page.get_by_text("Last look")).to_be_visible()
 
 
-async def look_again(page: Page, seconds: float = _LOOK_SECONDS) -> None:
+async def look_again(page: Page, seconds: int = _LOOK_SECONDS) -> None:
     """Returns once the view has seen what is there after so many seconds."""
     before = await page.get_by_text("Last look").inner_text()
     await page.clock.run_for(seconds * 1000)
@@ -115,13 +115,13 @@ async def test_without_a_reference_the_panel_of_drift_says_how_to_make_one(page:
 
 async def test_psi_is_that_of_the_counters_and_beyond_chance_it_is_called_moved(page: Page) -> None:
     counts = {"similarity": [55, 15, 15, 15], "margin": [27, 23, 26, 24], "answer_words": [1, 0, 0, 0]}
-    for feature, found in counts.items():
-        metrics.DRIFT_REFERENCE_QUESTIONS.labels(feature, "r2").set(500)
+    for name, found in counts.items():
+        metrics.DRIFT_REFERENCE_QUESTIONS.labels(name, "r2").set(500)
         # What was counted against an earlier reference is no longer of interest.
-        metrics.DRIFT_OBSERVATIONS.labels(feature, "0", "r1").inc(500)
+        metrics.DRIFT_OBSERVATIONS.labels(name, "0", "r1").inc(500)
         for number, (ratio, count) in enumerate(zip(_NEAR_BINS, found, strict=True)):
-            metrics.DRIFT_REFERENCE_RATIO.labels(feature, str(number), "r2").set(ratio)
-            metrics.DRIFT_OBSERVATIONS.labels(feature, str(number), "r2").inc(count)
+            metrics.DRIFT_REFERENCE_RATIO.labels(name, str(number), "r2").set(ratio)
+            metrics.DRIFT_OBSERVATIONS.labels(name, str(number), "r2").inc(count)
     await open_operate(page)
 
     def feature(name: str) -> Locator:

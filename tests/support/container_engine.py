@@ -79,7 +79,7 @@ def serving(image: str, data: str, *options: str) -> Iterator[tuple[Service, Con
     key = docker("run", "--rm", *HARDENED, *mount, image, "keys", "create", "--role", "writer")
     with container(image, options=(*mount, "--publish", "127.0.0.1::8000", *options)) as started:
         wait_for(f"{started.url(8000)}/readyz", started)
-        running = Service(None, started.url(8000), started)  # type: ignore[arg-type]  # neither a process nor a file
+        running = Service(None, started.url(8000), started)  # Neither a process nor a file.
         running.http.headers["Authorization"] = f"Bearer {key}"
         yield running, started
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Service:
     def ask(self, question: str, **more: Any) -> httpx.Response:
         return self.http.post("/v1/answers", json={"question": question} | more)
 
-    def stream(self, question: str, **more: Any) -> Iterator[tuple[float, str, dict[str, Any]]]:
+    def stream(self, question: str, **more: Any) -> Generator[tuple[float, str, dict[str, Any]]]:
         """(seconds since the request, event, data) of each server-sent event."""
         began = time.perf_counter()
         body = {"question": question, "stream": True} | more

@@ -1,12 +1,11 @@
 """A small, valid document of each media type."""
 
-from rag.types import MediaType
 from tests.support.office_writer import docx_of, paragraph, pptx_of, shape, slide_table, word_table, xlsx_of
 from tests.support.pdf_writer import pdf_of
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 
-SAMPLES: dict[MediaType, bytes] = {
+SAMPLES: dict[str, bytes] = {
     "text/markdown": b"# Title\n\nText with *emphasis*.\n\n- one\n\n| a | b |\n| - | - |\n| 1 | 2 |\n```sh\nls\n```\n",
     "text/plain": "Some words. Une phrase à part.\n".encode(),
     "text/html": b"<html><body><h1>Title</h1><p>Text</p><table><tr><td>1<td>2</table></body></html>",

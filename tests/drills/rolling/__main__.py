@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ingest.migration.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
-from tests import redis_server
 from tests.drills.rolling import haproxy
 from tests.drills.rolling.killing import kill_redis, kill_replicas, kill_workers
 from tests.drills.rolling.report import to_markdown
 from tests.drills.rolling.rolling import DELAY_SECONDS, roll
+from tests.support import redis_server
 
 _CLAIM_SECONDS = 30.0
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag.store.base import Survey, VectorStore
+from rag.store.base import StoreReader, Survey, VectorStore
 from rag.types import EVERYTHING, FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope
 
 DIMENSION = 8
@@ -23,7 +23,7 @@ def direction(axis: int) -> np.ndarray:
 
 
 def diagonal(*axes: int) -> np.ndarray:
-    vector = sum(direction(axis) for axis in axes)
+    vector = np.sum([direction(axis) for axis in axes], axis=0)
     return vector / np.linalg.norm(vector)
 
 
@@ -57,7 +57,7 @@ async def put(store: VectorStore, scope: Scope, points: Sequence[Point]) -> None
         await store.commit(scope, document_id, version)
 
 
-async def texts(store: VectorStore, scope: Scope, where: ChunkFilter = FIRST_CHUNKS) -> set[str]:
+async def texts(store: StoreReader, scope: Scope, where: ChunkFilter = FIRST_CHUNKS) -> set[str]:
     return {chunk.text async for chunk in store.scroll(scope, where)}
 
 

@@ -30,7 +30,7 @@ def shuffle_ranks() -> None:
         found = await whole(self, *arguments, **options)
         return replace(found, hits=dice.sample(found.hits, len(found.hits)))
 
-    Retriever.retrieve = retrieve
+    Retriever.retrieve = retrieve  # type: ignore[method-assign]
 
 
 def lose_half_of_the_text() -> None:
@@ -40,7 +40,7 @@ def lose_half_of_the_text() -> None:
         chunks = await whole(self, *arguments, **options)
         return [replace(chunk, text=chunk.text[: len(chunk.text) // 2] or chunk.text) for chunk in chunks]
 
-    Cutters.cut = cut
+    Cutters.cut = cut  # type: ignore[method-assign]
 
 
 def ask_for_no_citations() -> None:
@@ -53,7 +53,7 @@ def ask_for_no_citations() -> None:
         sentences = re.split(r"(?<=\.)\s+", rules)
         return " ".join(sentence for sentence in sentences if "[" not in sentence and "bracket" not in sentence)
 
-    OpenAIGenerator.generate = generate
+    OpenAIGenerator.generate = generate  # type: ignore[method-assign]
 
 
 def shift_numbers() -> None:
@@ -65,7 +65,7 @@ def shift_numbers() -> None:
         user = re.sub(r"^\[\d+\] ", lambda _: f"[{next(numbers)}] ", prompt.user, flags=re.MULTILINE)
         return whole(self, replace(prompt, user=user))
 
-    OpenAIGenerator.generate = generate
+    OpenAIGenerator.generate = generate  # type: ignore[method-assign]
 
 
 BREAKS: dict[str, Callable[[], None]] = {

@@ -22,7 +22,7 @@ def make_cross_encoder(folder: Path) -> Path:
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,
-        num_labels=1,
+        num_labels=1,  # type: ignore[call-arg]  # The class passes unnamed arguments on.
         initializer_range=0.5,
     )
     bare = folder / "bare"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import INVALID_SPAN, SpanKind
 from pydantic import HttpUrl
@@ -127,6 +127,7 @@ def test_what_is_no_traceparent_links_to_nothing(kept):
 
 async def test_a_stream_has_its_span_while_it_works_and_whoever_asks_for_pieces_has_it_not():
     work = TracerProvider().get_tracer("test").start_span("work")
+    assert isinstance(work, ReadableSpan)
     seen = []
 
     async def pieces():

@@ -120,7 +120,7 @@ async def test_the_way_back_takes_what_is_kept_and_brings_what_came_since(settin
             await put(writer, OURS, [as_point("since then", document="c")])
             await writer.delete(OURS, point("two", document="b").chunk.document_id)
             await writer.publish()
-        said = []
+        said: list[str] = []
         await reindex(settings, said.append)
         assert said[0] == "pass 1: 2 documents brought over"
         async with writer_of(settings) as writer:

@@ -11,7 +11,7 @@ from rag.types import RawDocument
 from tests.support.fetching import fetched
 
 
-async def read(path: Path, max_bytes: int = 1_000) -> list[RawDocument | Rejection]:
+async def read(path: Path, max_bytes: int = 1_000) -> list[RawDocument | Unmodified | Rejection]:
     return await fetched(FileSource(path, max_bytes=max_bytes))
 
 

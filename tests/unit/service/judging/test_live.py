@@ -27,13 +27,13 @@ def agreeable(*, gap: float = 0.0) -> JudgeServer:
 
 
 @asynccontextmanager
-async def judged(data_dir, judge, **settings):
+async def judged(data_dir, judge, **options):
     async with (
         serve("/v1/chat/completions", ModelServer(["In March 1932 [1]."])) as model_url,
         serve("/v1/chat/completions", judge) as judge_url,
     ):
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(f"{model_url}/v1"), model="told")
-        judging = JudgeSettings(**{"url": HttpUrl(f"{judge_url}/v1"), "model": "fake", "sample": 1} | settings)
+        judging = JudgeSettings(**{"url": HttpUrl(f"{judge_url}/v1"), "model": "fake", "sample": 1} | options)
         settings = Settings(data_dir=data_dir, generator=generator, judge=judging, http=_PATIENT)
         async with open_resources(settings) as resources:
             yield resources.answerer

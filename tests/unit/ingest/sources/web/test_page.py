@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection, Unmodified
@@ -70,7 +70,7 @@ def html(body: str):
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[TestServer]:
+async def server() -> AsyncIterator[BaseTestServer]:
     app = web.Application()
     pages = {
         "/page": answer(b"<p>hello", Content_Type="text/html; charset=utf-8"),
@@ -110,20 +110,20 @@ def settings(*, read: float = 30, **sources: object) -> Settings:
     )
 
 
-async def fetch(server: TestServer, path: str, validator: str = "", **more: Any):
+async def fetch(server: BaseTestServer, path: str, validator: str = "", **more: Any):
     url = path if "//" in path else str(server.make_url(path))
     async with open_fetcher(settings(**more)) as fetcher:
         [unit] = await fetched(WebSource(url, fetcher=fetcher, max_bytes=100_000), validator)
         return unit
 
 
-async def accepted(server: TestServer, path: str) -> RawDocument:
+async def accepted(server: BaseTestServer, path: str) -> RawDocument:
     unit = await fetch(server, path)
     assert isinstance(unit, RawDocument)
     return unit
 
 
-async def reason(server: TestServer, path: str, **more: Any) -> str:
+async def reason(server: BaseTestServer, path: str, **more: Any) -> str:
     unit = await fetch(server, path, **more)
     assert isinstance(unit, Rejection)
     assert "\n" not in unit.reason

@@ -11,7 +11,7 @@ from evals.gating.baseline import BASELINE, judge, update
 from evals.gating.gate import RED
 from tests.support.programs import environment
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
