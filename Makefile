@@ -21,7 +21,7 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday rolling check contracts scan deliver eval gate eval-accept bench load image image-requirements constraints clean
+.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday rolling check contracts scan deliver eval gate eval-accept bench load reference image image-requirements constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -91,6 +91,9 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 load: setup-dev ## a minute of load on the service, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
 	@$(BIN)/python -m loadtests run $(LOAD)
 
+
+reference: setup-dev ## write docs/reference from the code
+	@$(BIN)/python -m tests.support.reference
 
 # What is built is told by the commit alone: its time, not the clock's. DOCKER and DOCKER_BUILD are for engines that need more words.
 image: ## build the images groundwork (everything), groundwork-service and groundwork-ingest (DOCKER_BUILD="--build-arg …")

@@ -34,7 +34,7 @@ _EXAMPLES = """examples:
   curl -N localhost:8000/v1/answers -H 'Content-Type: application/json' \\
        -d '{"question": "How do I run it?", "stream": true}'
 
-settings: environment variables RAG_… or the file .env; the README lists them"""
+settings: environment variables RAG_… or the file .env; docs/reference/settings.md lists them"""
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ _EXAMPLES = """examples:
   python -m ingest export                         the embedder's ONNX form, checked against the original
 
 exit status: 0 all is in, 1 nothing could be done, 3 something was rejected and the rest is in
-settings: environment variables RAG_…, or .env; the README lists them"""
+settings: environment variables RAG_…, or .env; docs/reference/settings.md lists them"""
 
 
 def build_parser() -> argparse.ArgumentParser:

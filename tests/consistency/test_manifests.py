@@ -29,7 +29,7 @@ from tests.support.manifests import (
     workloads,
 )
 from tests.support.prometheus_server import PROMTOOL, needs_promtool
-from tests.support.settings import table
+from tests.support.reference.settings import known_variables
 
 pytestmark = needs_kubectl
 
@@ -51,7 +51,7 @@ every_pod = pytest.mark.parametrize("workload", _PODS)
 
 
 def known() -> set[str]:
-    return set(re.findall(r"`(RAG_\w+)`", table()))
+    return set(known_variables())
 
 
 def worded(pattern: str, text: str) -> list[str]:

@@ -1,0 +1,19 @@
+"""The generated pages of docs/reference say what the code says."""
+
+import pytest
+
+from tests.support.reference.pages import FOLDER, render_pages
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, str]:
+    return render_pages()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("*.md")))
+def test_a_reference_page_is_what_the_code_says(rendered, name):
+    assert (FOLDER / name).read_text() == rendered[name], "The page is stale. Run: make reference"
+
+
+def test_every_generated_page_is_in_the_repository(rendered):
+    assert set(rendered) == {path.name for path in FOLDER.glob("*.md")}

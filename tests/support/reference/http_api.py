@@ -1,0 +1,168 @@
+"""The page of the HTTP API, read off the OpenAPI document and the error classes."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+from rag import errors
+from service.app import create_app
+from service.http.problems import to_problem
+from service.resources import Resources
+from service.settings import Settings
+from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, to_table
+
+_INTRODUCTION = """\
+The service serves this API, an interactive form of it at `/docs`, and the OpenAPI document at `/openapi.json`.
+Request and response bodies are JSON, except the bytes of an uploaded document.
+A request body with an unknown field is rejected with status 422.
+
+If API keys exist, each route under `/v1` needs `Authorization: Bearer KEY`.
+A key sees the documents of its tenant only.
+See [keys and tenants](../guides/keys-and-tenants.md)."""
+_EVENTS = """\
+With `"stream": true`, `POST /v1/answers` responds with `text/event-stream`.
+The response starts when the first event is ready, so an error before it is a normal error response.
+
+| event | data | sent |
+|---|---|---|
+| `sources` | `{"sources": […]}`: a list of [Citation](#citation) | once, first; `[n]` in the text names one of them |
+| `token` | `{"text": "…"}` | for each piece of the answer's text |
+| `done` | an [Answer](#answer) | once, last |
+| `error` | a problem, as under [errors](#errors) | instead of `done`, if the answer fails after it started |"""
+_ERRORS = """\
+An error response has the media type `application/problem+json` (RFC 9457) with these fields:
+
+| field | meaning |
+|---|---|
+| `type`, `title`, `status` | the kind of problem and the HTTP status |
+| `detail` | what failed and what to do |
+| `retryable` | true if the same request can succeed later |
+| `errors` | with status 422: the rejected fields, each with `field` and `message` |
+
+Statuses 429 and 503 have the header `Retry-After`."""
+_ANSWERED_BY_FASTAPI = frozenset({"HTTPValidationError", "ValidationError"})
+
+
+def render_page() -> str:
+    api = _describe_api()
+    schemas = api["components"]["schemas"]
+    return join_blocks(
+        [
+            "# HTTP API",
+            NOTICE,
+            _INTRODUCTION,
+            "## Routes",
+            *_routes(api),
+            "## Event stream",
+            _EVENTS,
+            "## Errors",
+            _ERRORS,
+            to_table(("status", "error", "retryable", "meaning"), sorted(_problems())),
+            "## Schemas",
+            *(block for name in sorted(schemas) for block in _schema(name, schemas[name])),
+        ]
+    )
+
+
+def _describe_api() -> dict[str, Any]:
+    # The application's description needs the settings only; nothing is opened for it.
+    resources = cast(Resources, SimpleNamespace(settings=Settings.model_construct()))
+    return create_app(resources).openapi()
+
+
+def _routes(api: dict[str, Any]) -> Iterator[str]:
+    operations = [(path, method, route) for path, item in api["paths"].items() for method, route in item.items()]
+    yield to_table(
+        ("route", "summary"),
+        [
+            (
+                f"[`{method.upper()} {path}`](#{_anchor(method, path)})",
+                to_sentences(route["description"]).split("\n")[0],
+            )
+            for path, method, route in operations
+        ],
+    )
+    for path, method, route in operations:
+        yield f"### {method.upper()} {path}"
+        yield to_sentences(route["description"])
+        yield "\n".join([*_body_of(route), *_responses_of(route)])
+        yield to_table(("parameter", "in", "type", "description"), map(_parameter, route.get("parameters", [])))
+
+
+def _body_of(route: dict[str, Any]) -> Iterator[str]:
+    for media_type, content in route.get("requestBody", {}).get("content", {}).items():
+        yield f"Request body: {_type_of(content['schema'])} as `{media_type}`."
+
+
+def _responses_of(route: dict[str, Any]) -> Iterator[str]:
+    for status, response in route["responses"].items():
+        for content in response.get("content", {}).values():
+            if status.startswith("2") and (body := _type_of(content.get("schema", {}))):
+                yield f"Response {status}: {body}."
+    if route.get("security"):
+        yield "Needs an API key, if keys exist."
+
+
+def _parameter(parameter: dict[str, Any]) -> tuple[str, str, str, str]:
+    schema = parameter["schema"]
+    return f"`{parameter['name']}`", parameter["in"], _type_of(schema), parameter.get("description", "")
+
+
+def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    if name in _ANSWERED_BY_FASTAPI:
+        return
+    yield f"### {name}"
+    yield to_sentences(schema.get("description", ""))
+    required = schema.get("required", [])
+    rows = [
+        (f"`{field}`", _type_of(part), _default_of(part, field in required), part.get("description", ""))
+        for field, part in schema.get("properties", {}).items()
+    ]
+    yield to_table(("field", "type", "default", "description"), rows)
+
+
+def _type_of(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_type_of(part) for part in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {_type_of(schema['items'])}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"map of {_type_of(schema['additionalProperties'])}"
+    return " ".join(part for part in (schema.get("format") or schema.get("type", ""), _bounds_of(schema)) if part)
+
+
+def _bounds_of(schema: dict[str, Any]) -> str:
+    signs = {"minimum": "≥", "maximum": "≤", "minLength": "of length ≥", "maxLength": "of length ≤"}
+    return ", ".join(f"{sign} {schema[name]:g}" for name, sign in signs.items() if name in schema)
+
+
+def _default_of(schema: dict[str, Any], is_required: bool) -> str:
+    if is_required:
+        return "required"
+    default = schema.get("default")
+    return (
+        f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        if isinstance(default, bool | str) and default != ""
+        else ""
+    )
+
+
+def _problems() -> Iterator[tuple[str, str, str, str]]:
+    for kind in vars(errors).values():
+        if not (isinstance(kind, type) and issubclass(kind, errors.GroundworkError)):
+            continue
+        problem = to_problem(kind(""))
+        if problem["status"] != 500:
+            meaning = (kind.__doc__ or "").strip().split("\n\n")[0]
+            yield str(problem["status"]), f"`{kind.__name__}`", "yes" if problem["retryable"] else "no", meaning
+    yield "422", "", "no", "The request body or a parameter does not match the schema."
+    yield "500", "", "no", "A defect of the service. Its log has one line with the request id and the cause."
+
+
+def _anchor(method: str, path: str) -> str:
+    return "".join(letter for letter in f"{method}-{path}".lower() if letter.isalnum() or letter in "-_")
