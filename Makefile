@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-DOCS ?= README.md docs
+DOCS ?= docs
 EVAL ?= .eval
 IMAGE := deploy/image
 DOCKER ?= docker
@@ -90,7 +90,6 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 
 load: setup-dev ## a minute of load on the service, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
 	@$(BIN)/python -m loadtests run $(LOAD)
-
 
 reference: setup-dev ## write docs/reference from the code
 	@$(BIN)/python -m tests.support.reference

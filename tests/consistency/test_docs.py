@@ -1,0 +1,86 @@
+"""The documentation names only what exists: links, settings, commands and make targets."""
+
+import argparse
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import evals.program
+import ingest.commands.arguments
+import loadtests.program
+import service.program
+from rag import __version__
+from tests.support.markdown import anchors_of, links_of
+from tests.support.prose import ROOT, project_files
+from tests.support.reference.cli import commands_of
+from tests.support.reference.settings import known_variables
+
+PAGES = [path for path in project_files() if path.suffix == ".md"]
+GUIDES = [path for path in PAGES if path.parts[0] != "evals"]
+PARSERS = {
+    "service": service.program.build_parser,
+    "ingest": ingest.commands.arguments.build_parser,
+    "evals": evals.program.build_parser,
+    "loadtests": loadtests.program.build_parser,
+}
+
+
+@cache
+def text_of(path: Path) -> str:
+    return (ROOT / path).read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_relative_link_and_anchor_resolves(page):
+    for link in links_of(text_of(page)):
+        target, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        path = ((ROOT / page.parent / target) if target else ROOT / page).resolve()
+        assert path.exists(), link
+        if anchor and path.suffix == ".md":
+            assert anchor in anchors_of(path.read_text()), link
+
+
+def test_every_page_of_docs_can_be_reached_from_the_index():
+    reached, waiting = set(), [ROOT / "README.md", ROOT / "docs" / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        targets = [(page.parent / link.partition("#")[0]).resolve() for link in links_of(page.read_text())]
+        waiting += [target for target in targets if target.suffix == ".md" and target.is_file()]
+    docs = {ROOT / page for page in PAGES if page.parts[0] == "docs"}
+    assert docs <= reached, docs - reached
+
+
+def test_every_variable_that_the_documentation_names_is_a_setting():
+    named = {name.rstrip("_") for page in GUIDES for name in re.findall(r"RAG_[A-Z0-9_]+", text_of(page))}
+    groups = {variable.rpartition("__")[0] for variable in known_variables()}
+    assert {name for name in named if not name.startswith("RAG_TEST")} <= known_variables() | groups
+
+
+@pytest.mark.parametrize("program", PARSERS)
+def test_every_command_that_the_documentation_names_exists(program):
+    known = commands_of(parser_of(program))
+    named = {name for page in GUIDES for name in re.findall(rf"-m {program} ([a-z][a-z-]*)", text_of(page))}
+    assert named
+    assert named <= set(known)
+
+
+def test_every_make_target_that_the_documentation_names_exists():
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for page in GUIDES for name in re.findall(r"(?:`|\$ )make ([a-z][a-z-]*)", text_of(page))}
+    assert named <= targets
+
+
+def test_the_version_that_runs_is_the_packaged_one():
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
+
+
+def parser_of(program: str) -> argparse.ArgumentParser:
+    return PARSERS[program]()
