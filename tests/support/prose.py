@@ -34,7 +34,7 @@ _EXCEPTED = (
 # Words that hide the actor or the thing, and the verdicts "is none" and "is no". "There is no" is plain English.
 _WORDS = re.compile(
     r"\b(?:who(?:so)?ever|whom(?:so)?ever|whose(?:so)?ever|nobody|somebody|anybody|everybody|anew|whence|thereof|wherein"
-    r"|is none|are none|was none|were none|be none"
+    r"|(?-i:is none|are none|was none|were none|be none)"  # `is None` is Python.
     r"|(?<!there )(?:is|are|was|were) no(?= )"
     r"|what is (?:staged|gone|left|kept|there|new|old|stored|published|waiting)"
     r"|what (?:came|comes|went) (?:in|since|before|after)|who (?:comes|asks|watches|puts|writes|reads))\b",
