@@ -97,7 +97,7 @@ def test_every_probe_asks_a_port_of_its_pod_and_a_path_of_its_program(workload):
     probes = [it[kind] for it in workload.containers for kind in _probes(it)]
     paths = {
         "groundwork-service": {getattr(route, "path", "") for route in operations.router.routes},
-        "groundwork-worker": set(worded(r'add_get\("([^"]+)"', (ROOT / "ingest" / "probes.py").read_text())),
+        "groundwork-worker": set(worded(r'add_get\("([^"]+)"', (ROOT / "ingest" / "worker" / "probes.py").read_text())),
     }
     for probe in probes:
         for check in ("httpGet", "tcpSocket"):
@@ -253,7 +253,9 @@ def _limit(workload: Workload) -> int:
 def _peak(of: str) -> int:
     (row,) = worded(rf"(?m)^\| peak memory of {of}.*$", MEASURED)
     *runs, _target = worded(r"([\d,]+) MiB", row)
-    in_image = worded(r"In the images .* at most (\d+) MiB for the service and (\d+) MiB for the worker", MEASURED)[0]
+    in_image = worded(
+        r"In container images.* at most (\d+) MiB for the service and (\d+) MiB for the worker", MEASURED
+    )[0]
     return max(*(int(run.replace(",", "")) for run in runs), int(in_image[of == "its worker"]))
 
 
