@@ -254,7 +254,7 @@ def _peak(of: str) -> int:
     (row,) = worded(rf"(?m)^\| peak memory of {of}.*$", MEASURED)
     *runs, _target = worded(r"([\d,]+) MiB", row)
     in_image = worded(
-        r"In container images.* at most (\d+) MiB for the service and (\d+) MiB for the worker", MEASURED
+        r"(?s)In container images.*?at most (\d+) MiB for the service and (\d+) MiB for the worker", MEASURED
     )[0]
     return max(*(int(run.replace(",", "")) for run in runs), int(in_image[of == "its worker"]))
 
