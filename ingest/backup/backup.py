@@ -29,9 +29,8 @@ from rag import __version__
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.folder.backup import ToRestore, copy_entries, entries_to_restore
 from rag.settings import FolderInboxSettings
-from rag.store.backup.base import require_replaceable
-from rag.store.backup.factory import open_copying, open_restoring
-from rag.store.factory import embedder_of
+from rag.store.backend import require_replaceable
+from rag.store.factory import build_backend
 from rag.store.files import copy_file, sync_folder
 from rag.store.schema import SCHEMA
 from rag.types import EmbedderIdentity
@@ -87,12 +86,12 @@ async def restore(settings: Settings, source: Path, say: Say, *, replace: bool) 
             "it as it was; `python -m ingest promote` then carries an embedded collection to a server."
         )
     # Also asked when the lock is held; here, so that nobody waits for a refusal.
-    require_replaceable(await embedder_of(settings.store, root=settings.store_dir), replace=replace)
+    backend = build_backend(settings.store, root=settings.store_dir)
+    require_replaceable(await backend.embedder(), replace=replace)
     say(f"checking {len(manifest.files):,} files, {manifest.mebibytes:,} MiB …")
     require_whole(source, manifest, say)
     say("copying back …")
-    open_it = partial(open_restoring, settings.store, source / "store", root=settings.store_dir, replace=replace)
-    async with in_turn(open_it) as restoring:
+    async with in_turn(partial(backend.open_restore, source / "store", replace=replace)) as restoring:
         say("asking it …")
         same = await require_same(restoring.reader, manifest.contents)
         wanted = _files_to_restore(source, settings.data_dir, replace=replace)
@@ -110,9 +109,9 @@ async def restore(settings: Settings, source: Path, say: Say, *, replace: bool) 
 
 
 async def _copy_collection(settings: Settings, target: Path) -> tuple[EmbedderIdentity, Contents]:
-    async with open_copying(settings.store, target, root=settings.store_dir) as copying:
+    async with build_backend(settings.store, root=settings.store_dir).open_backup(target) as copying:
         for _ in range(_LOOKS):
-            before = None if copying.stands_still else await look_into(copying.reader)
+            before = None if copying.reads_the_copy else await look_into(copying.reader)
             embedder = await copying.copy()
             contents = await look_into(copying.reader)
             if before in {None, contents}:

@@ -128,7 +128,7 @@ async def _look_after_dead_letters(arguments: argparse.Namespace, settings: Sett
 
 async def _reindex(arguments: argparse.Namespace, settings: Settings) -> None:
     from ingest.migration.reindex import reindex
-    from rag.store.switch import AlreadyFilled
+    from rag.store.backend import AlreadyFilled
 
     if arguments.embedder:
         settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})

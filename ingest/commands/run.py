@@ -16,7 +16,7 @@ from ingest.sources.factory import build_sources
 from ingest.sources.web.fetching import open_fetcher
 from rag.metadata import NOTHING
 from rag.store.base import StoreReader, VectorStore
-from rag.store.factory import embedder_of
+from rag.store.factory import build_backend
 from rag.types import FIRST_CHUNKS, DocumentId, Scope
 
 Report = Callable[[Outcome], None]
@@ -120,7 +120,7 @@ async def _take_in(
 @asynccontextmanager
 async def _open_models_when_needed(settings: Settings) -> AsyncIterator[Models]:
     """A run over documents that have not changed embeds nothing."""
-    known = await embedder_of(settings.store, root=settings.store_dir)
+    known = await build_backend(settings.store, root=settings.store_dir).embedder()
     async with open_models(settings, known=known) as models:
         yield models
 

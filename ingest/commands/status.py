@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ingest.settings import Settings
 from rag.inbox.base import Inbox, InboxStatistics
 from rag.store.base import NOTHING, Survey
-from rag.store.factory import open_catalogue
+from rag.store.factory import build_backend
 
 _RATE_SECONDS = 60.0
 
@@ -54,6 +54,6 @@ async def read_status(settings: Settings, inbox: Inbox) -> Status:
     """Loads no model, and creates no collection."""
     # In the order in which documents move, so that whoever waits for an empty queue finds in what came out of it.
     waiting = await inbox.statistics()
-    async with open_catalogue(settings.store, root=settings.store_dir) as catalogue:
+    async with build_backend(settings.store, root=settings.store_dir).open_catalogue() as catalogue:
         survey = await catalogue.survey(since=time.time() - _RATE_SECONDS) if catalogue else NOTHING
     return Status(collection=survey, inbox=waiting)

@@ -15,7 +15,7 @@ from ingest.sources.factory import build_source
 from ingest.sources.web.fetching import open_fetcher
 from rag.errors import InvalidInput, Locked, Unavailable
 from rag.store.base import Catalogue
-from rag.store.factory import open_catalogue
+from rag.store.factory import build_backend
 from rag.types import FIRST_CHUNKS, Chunk, DocumentId, Scope
 
 _LOOKED_AT_ONCE: Final = 64
@@ -108,7 +108,7 @@ class _Watch:
         found = []
         async with (
             open_fetcher(self._settings) as fetcher,
-            open_catalogue(self._settings.store, root=self._settings.store_dir) as catalogue,
+            build_backend(self._settings.store, root=self._settings.store_dir).open_catalogue() as catalogue,
         ):
             for text in self._watched.sources:
                 try:

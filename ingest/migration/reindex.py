@@ -15,9 +15,9 @@ from rag.embedding.base import Embedder
 from rag.embedding.factory import build_tokenizer, open_embedder
 from rag.errors import BadResponse, InvalidInput
 from rag.http import open_session
+from rag.store.backend import Migration
 from rag.store.base import StoreReader
-from rag.store.factory import embedder_of
-from rag.store.switch import Succession, kept_embedder, open_succession, roll_back
+from rag.store.factory import build_backend
 from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, Point, Query, Scope
 
 _SLICE_CHUNKS = 256
@@ -54,24 +54,24 @@ async def reindex(settings: Settings, say: Say) -> Reindexed:
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
         open_batcher(embedder) as batcher,
-        open_succession(settings.store, embedder.identity, root=settings.store_dir) as succession,
+        build_backend(settings.store, root=settings.store_dir).open_migration(embedder.identity) as migration,
     ):
         await require_valid(embedder, build_tokenizer(settings.embedder))
         for number in range(1, _MOST_PASSES + 1):
             # What comes in meanwhile is brought over by the next pass, so each is shorter than the one before.
-            brought = await _bring_over(succession, batcher)
+            brought = await _bring_over(migration, batcher)
             say(f"pass {number}: {brought} documents brought over")
             if brought == 0:
                 break
-        async with in_turn(succession.pause) as paused:
+        async with in_turn(migration.pause) as paused:
             began = time.time()
-            await _bring_over(succession, batcher)
-            result = await _verify(succession, embedder, since=None if paused else began - _SKEW_SECONDS)
+            await _bring_over(migration, batcher)
+            result = await _verify(migration, embedder, since=None if paused else began - _SKEW_SECONDS)
             switched = time.time()
-            await succession.switch()
+            await migration.switch()
         if not paused:
             await asyncio.sleep(_NOTICED_SECONDS)
-            await _bring_over(succession, batcher, switched=switched)
+            await _bring_over(migration, batcher, switched=switched)
         return result
 
 
@@ -80,8 +80,8 @@ async def go_back(settings: Settings) -> bool:
 
     Raises `InvalidInput` where the configured embedder could not search it: that one's collection may be back already.
     """
-    left = await embedder_of(settings.store, root=settings.store_dir)
-    kept = await kept_embedder(settings.store, root=settings.store_dir)
+    backend = build_backend(settings.store, root=settings.store_dir)
+    left, kept = await backend.embedder(), await backend.fallback_embedder()
     if kept != left:
         async with (
             open_session(settings.http) as session,
@@ -93,13 +93,13 @@ async def go_back(settings: Settings) -> bool:
                     f"Configure {kept.model}, then run this again; or `python -m ingest reindex`, which also brings "
                     "what came in since the switch."
                 )
-    await roll_back(settings.store, root=settings.store_dir)
+    await backend.roll_back()
     return kept != left
 
 
-async def _bring_over(succession: Succession, batcher: Batcher, *, switched: float = math.inf) -> int:
+async def _bring_over(migration: Migration, batcher: Batcher, *, switched: float = math.inf) -> int:
     """How many documents differed; what came into the successor by itself since the switch is newer and stays."""
-    current, successor = succession.current, succession.successor
+    current, successor = migration.current, migration.successor
     tenants = {*(await current.survey(since=0)).tenants, *(await successor.survey(since=0)).tenants}
     published, brought = time.monotonic(), 0
     for tenant in tenants:
@@ -112,9 +112,9 @@ async def _bring_over(succession: Succession, batcher: Batcher, *, switched: flo
             if found is not None and found.version == wanted.get(document_id):
                 continue
             if document_id in wanted:
-                await _embed_anew(scope, document_id, succession, batcher)
+                await _embed_anew(scope, document_id, migration, batcher)
             else:
-                await succession.require_unchanged()
+                await migration.require_unchanged()
                 await successor.delete(scope, document_id)
             brought += 1
             if time.monotonic() - published > _PUBLISH_SECONDS:  # So much is lost at most when this run is killed.
@@ -123,23 +123,23 @@ async def _bring_over(succession: Succession, batcher: Batcher, *, switched: flo
     return brought
 
 
-async def _embed_anew(scope: Scope, document_id: DocumentId, succession: Succession, batcher: Batcher) -> None:
+async def _embed_anew(scope: Scope, document_id: DocumentId, migration: Migration, batcher: Batcher) -> None:
     own = ChunkFilter(document_ids=(document_id,))
-    chunks = [chunk async for chunk in succession.current.scroll(scope, own)]
+    chunks = [chunk async for chunk in migration.current.scroll(scope, own)]
     for start in range(0, len(chunks), _SLICE_CHUNKS):
         part = chunks[start : start + _SLICE_CHUNKS]
         vectors = await batcher.embed([chunk.passage for chunk in part])
         points = [Point(chunk=chunk, vector=vector) for chunk, vector in zip(part, vectors, strict=True)]
-        await succession.successor.stage(scope, points)
-    await succession.require_unchanged()
+        await migration.successor.stage(scope, points)
+    await migration.require_unchanged()
     if chunks:  # It may have been removed meanwhile.
-        await succession.successor.commit(scope, document_id, chunks[0].version)
+        await migration.successor.commit(scope, document_id, chunks[0].version)
 
 
-async def _verify(succession: Succession, embedder: Embedder, *, since: float | None) -> Reindexed:
+async def _verify(migration: Migration, embedder: Embedder, *, since: float | None) -> Reindexed:
     """Nothing may be missing; where writers go on, of what came in before `since`: the rest is brought over later."""
-    successor = succession.successor
-    old, new = await succession.current.survey(since=since or 0), await successor.survey(since=since or 0)
+    successor = migration.successor
+    old, new = await migration.current.survey(since=since or 0), await successor.survey(since=since or 0)
     if since is None:
         is_whole = (old.documents, old.chunks) == (new.documents, new.chunks)
     else:

@@ -69,7 +69,7 @@ def in_environment(embedder, **more: str) -> dict[str, str]:
         ("rag/store/edge/store.py:commit", 3),
         ("rag/store/edge/revisions.py:replace_by", 1),
         ("rag/store/edge/revisions.py:_point_to", 2),
-        ("rag/store/switch.py:_remove", 1),
+        ("rag/store/edge/backend.py:_remove", 1),
     ],
     ids=["half filled", "filled and published", "copied and not switched", "switched"],
 )

@@ -128,7 +128,7 @@ class Revisions:
             self._point_to(added, before)
             self._drop_all_but(added, before)
 
-    def kept_embedder(self) -> EmbedderIdentity:
+    def fallback_embedder(self) -> EmbedderIdentity:
         """Who filled the fallback; raises `NotFound` without one."""
         return to_identity(_read_metadata(self._require_fallback()))
 

@@ -105,7 +105,7 @@ class Collections:
             targets[self._fallback] = before
         await self._move(targets)
 
-    async def kept_embedder(self) -> EmbedderIdentity:
+    async def fallback_embedder(self) -> EmbedderIdentity:
         """Who filled the fallback; raises `NotFound` without one."""
         return await self.embedder_of(await self._require_fallback())
 

@@ -19,9 +19,8 @@ from rag.errors import BadResponse, IndexMismatch, InvalidInput, NotFound, Unava
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
-from rag.store.factory import embedder_of, open_writer
+from rag.store.factory import build_backend, open_writer
 from rag.store.server.store import open_server_store
-from rag.store.switch import roll_back
 from rag.types import EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, texts
 from tests.support.fakes.qdrant import serve_qdrant
@@ -137,7 +136,7 @@ async def test_a_rollback_never_ends_on_a_collection_that_the_configured_embedde
         changed = await change_to(settings, embedder)
         with pytest.raises(InvalidInput, match="kept is of first, and other is configured"):
             await go_back(changed)
-        assert await embedder_of(settings.store, root=settings.store_dir) == OTHER
+        assert await build_backend(settings.store, root=settings.store_dir).embedder() == OTHER
         await carry_out(Namespace(command="reindex", rollback=True, embedder=None), settings)
         assert "Rolled back: restart" in capsys.readouterr().out
         # Somebody else does the same, or a deployment has gone back already.
@@ -249,7 +248,7 @@ async def test_the_alias_of_a_server_moves_and_readers_of_before_stay_where_they
             assert await texts(before, OURS) == {"one", "two"}
         async with open_server_store(store, OTHER) as after:
             assert await texts(after, OURS) == {"one", "two"}
-        await roll_back(store, root=tmp_path)
+        await build_backend(store, root=tmp_path).roll_back()
         async with open_server_store(store, EMBEDDER) as again:
             assert await texts(again, OURS) == {"one", "two"}
 

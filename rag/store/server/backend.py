@@ -1,0 +1,151 @@
+"""Everything that can be done with a collection on a Qdrant server or cluster."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from qdrant_client import AsyncQdrantClient
+
+from rag.errors import NotFound
+from rag.settings import ServerStoreSettings
+from rag.store.backend import (
+    CollectionBackup,
+    CollectionRestore,
+    Migration,
+    require_another_embedder,
+    require_replaceable,
+    require_same_collection,
+)
+from rag.store.base import Catalogue, StoreReader, VectorStore
+from rag.store.server.collections import Collections
+from rag.store.server.reader import ServerReader
+from rag.store.server.snapshots import Snapshots, open_snapshots
+from rag.store.server.store import (
+    ServerStore,
+    open_client,
+    open_server_catalogue,
+    open_server_store,
+    open_server_writer,
+)
+from rag.types import EmbedderIdentity
+
+_SNAPSHOT = "collection.snapshot"
+
+
+class ServerBackend:
+    """The collection that an alias on a Qdrant server points to."""
+
+    def __init__(self, settings: ServerStoreSettings) -> None:
+        self._settings = settings
+
+    def open_reader(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[StoreReader]:
+        return open_server_store(self._settings, embedder)
+
+    def open_writer(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[VectorStore]:
+        return open_server_writer(self._settings, embedder)
+
+    def open_catalogue(self) -> AbstractAsyncContextManager[Catalogue | None]:
+        return open_server_catalogue(self._settings)
+
+    async def embedder(self) -> EmbedderIdentity | None:
+        async with self._open_collections() as (_, collections):
+            current = await collections.current()
+            return await collections.embedder_of(current) if current else None
+
+    @asynccontextmanager
+    async def open_migration(self, embedder: EmbedderIdentity) -> AsyncIterator[Migration]:
+        async with self._open_collections() as (client, collections):
+            current = await collections.current()
+            require_another_embedder(await collections.embedder_of(current) if current else None, embedder)
+            successor = await collections.successor(embedder)
+            await collections.create(successor, embedder)
+            yield _ServerMigration(client, collections, current or "", successor)
+
+    async def fallback_embedder(self) -> EmbedderIdentity:
+        async with self._open_collections() as (_, collections):
+            return await collections.fallback_embedder()
+
+    async def roll_back(self) -> None:
+        async with self._open_collections() as (_, collections):
+            await collections.roll_back()
+
+    @asynccontextmanager
+    async def open_backup(self, folder: Path) -> AsyncIterator[CollectionBackup]:
+        """Raises `InvalidInput` for a cluster, because a snapshot holds the points of one node only."""
+        settings = self._settings
+        async with self._open_collections() as (client, collections), open_snapshots(settings) as snapshots:
+            current = await collections.current()
+            if current is None:
+                raise NotFound(f"There is no collection {settings.collection} on {settings.url} yet.")
+            await snapshots.require_one_node()
+            yield _ServerBackup(client, collections, snapshots, current, folder / _SNAPSHOT)
+
+    @asynccontextmanager
+    async def open_restore(self, folder: Path, *, replace: bool) -> AsyncIterator[CollectionRestore]:
+        async with self._open_collections() as (client, collections), open_snapshots(self._settings) as snapshots:
+            require_replaceable(await collections.current(), replace=replace)
+            await snapshots.require_one_node()
+            # A new name, because an existing collection may be the fallback, or another process may be filling it.
+            restored = await collections.unused()
+            try:
+                await snapshots.send(restored, folder / _SNAPSHOT)
+                yield _ServerRestore(client, collections, restored)
+            finally:
+                if await collections.current() != restored:
+                    await collections.drop(restored)
+
+    @asynccontextmanager
+    async def _open_collections(self) -> AsyncIterator[tuple[AsyncQdrantClient, Collections]]:
+        async with open_client(self._settings) as client:
+            yield client, Collections(client, self._settings.collection)
+
+
+class _ServerMigration:
+    def __init__(self, client: AsyncQdrantClient, collections: Collections, current: str, successor: str) -> None:
+        self._collections = collections
+        self._served = current
+        self._successor = successor
+        self.current: StoreReader = ServerReader(client, current)
+        self.successor: VectorStore = ServerStore(client, successor)
+
+    @asynccontextmanager
+    async def pause(self) -> AsyncIterator[bool]:
+        # A server cannot lock writers out. What they write meanwhile is migrated after the switch.
+        yield False
+
+    async def require_unchanged(self) -> None:
+        require_same_collection(self._served, await self._collections.current())
+
+    async def switch(self) -> None:
+        await self.require_unchanged()
+        await self._collections.switch_to(self._successor)
+        self._served = self._successor
+        await self._collections.drop_leftovers()
+
+
+class _ServerBackup:
+    reads_the_copy = False
+
+    def __init__(
+        self, client: AsyncQdrantClient, collections: Collections, snapshots: Snapshots, collection: str, target: Path
+    ) -> None:
+        self._collections = collections
+        self._snapshots = snapshots
+        self._collection = collection
+        self._target = target
+        self.reader: StoreReader = ServerReader(client, collection)
+
+    async def copy(self) -> EmbedderIdentity:
+        await self._snapshots.fetch(self._collection, self._target)
+        return await self._collections.embedder_of(self._collection)
+
+
+class _ServerRestore:
+    def __init__(self, client: AsyncQdrantClient, collections: Collections, restored: str) -> None:
+        self._collections = collections
+        self._restored = restored
+        self.reader: StoreReader = ServerReader(client, restored)
+
+    async def switch(self) -> None:
+        await self._collections.switch_to(self._restored)
+        await self._collections.drop_leftovers()
