@@ -37,7 +37,7 @@ _WORDS = re.compile(
     r"|(?-i:is none|are none|was none|were none|be none)"  # `is None` is Python.
     r"|(?<!there )(?:is|are|was|were) no(?= )"
     r"|what is (?:staged|gone|left|kept|there|new|old|stored|published|waiting)"
-    r"|what (?:came|comes|went) (?:in|since|before|after)|who (?:comes|asks|watches|puts|writes|reads))\b",
+    r"|what (?:came|comes|went) (?:in|since|before|after))\b",
     re.IGNORECASE,
 )
 _COMMENT_SIGN = re.compile(r"^\s*(?:#+|//+|\*|--|>)")
