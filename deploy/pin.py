@@ -1,6 +1,6 @@
-"""`python deploy/pin.py staging service=REGISTRY/NAME@sha256:… ingest=…`: the images that an overlay runs, by digest.
+"""`python deploy/pin.py staging service=REGISTRY/NAME@sha256:… ingest=…`: set the images of an overlay by digest.
 
-Only these lines change: what ArgoCD then sees, and what a rollback takes back, is the one commit of them.
+Only the image lines change, so reverting the one commit is a complete rollback.
 """
 
 import re
@@ -26,19 +26,22 @@ def main() -> int:
 
 
 def pinned(kustomization: str, images: list[str]) -> str:
-    """Raises `ValueError` for an image whose name or digest is none, and for one that the overlay does not have."""
+    """Return the kustomization with the images pinned.
+
+    Raises `ValueError` if an image has no valid name or digest, or if the overlay does not list it exactly once.
+    """
     for image in images:
-        found = _IMAGE.fullmatch(image)
-        if found is None:
-            raise ValueError(f"{image} is not service=REPOSITORY@sha256:… or ingest=REPOSITORY@sha256:….")
-        if found["repository"] != found["repository"].lower():
-            raise ValueError(f"{found['repository']} is no repository of images: their names are in lower case.")
-        name = f"groundwork-{found['name']}"
-        entry = f"  - name: {name}\n    newName: {found['repository']}\n    digest: {found['digest']}"
+        match = _IMAGE.fullmatch(image)
+        if match is None:
+            raise ValueError(f"{image} must have the form service=REPOSITORY@sha256:… or ingest=REPOSITORY@sha256:….")
+        if match["repository"] != match["repository"].lower():
+            raise ValueError(f"{match['repository']} is not a valid image repository. Write it in lower case.")
+        name = f"groundwork-{match['name']}"
+        entry = f"  - name: {name}\n    newName: {match['repository']}\n    digest: {match['digest']}"
         before = rf"^  - (?:{{name: {name},.*}}|name: {name}\n    newName: .*\n    (?:newTag|digest): .*)$"
         kustomization, count = re.subn(before, entry, kustomization, flags=re.MULTILINE)
         if count != 1:
-            raise ValueError(f"The overlay names {name} {count} times under `images`, and should do so once.")
+            raise ValueError(f"The overlay lists {name} {count} times under `images`. List it once.")
     return kustomization
 
 

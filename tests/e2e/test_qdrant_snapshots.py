@@ -133,7 +133,7 @@ async def test_the_latest_of_each_node_comes_back_is_counted_and_leaves_nothing(
     status, said = await run(cluster, "drill")
     for node, peer in enumerate(_PEERS, start=1):
         assert f"restoring groundwork-1-{peer}-2026-05-04-02-17-{node:02}.snapshot into groundwork-drill" in said
-    assert (status, re.findall(r"(\d+) points came back, (\d+) are there", said)) == (0, [("100", "100")])
+    assert (status, re.findall(r"(\d+) points restored, (\d+) points in the live", said)) == (0, [("100", "100")])
     assert set(cluster.shares) == {"groundwork-1"}
 
 
@@ -142,7 +142,7 @@ async def test_a_restore_that_loses_points_fails_the_drill():
     await run(cluster, "make")
     cluster.lost = 10
     status, said = await run(cluster, "drill")
-    assert (status, "70 points came back" in said) == (1, True)
+    assert (status, "70 points restored" in said) == (1, True)
     assert set(cluster.shares) == {"groundwork-1"}
 
 

@@ -1,7 +1,8 @@
-"""Asks a service the questions of a file, and fails where answers are missing, late or without a citation.
+"""Ask a service the questions of a file and fail if answers are missing, late or without a citation.
 
-smoke.py QUESTIONS; SMOKE_URL, SMOKE_API_KEY and the bounds below come from the environment. Put questions that your
-own documents answer into questions.txt. Only Python's standard library: it runs in the image of the service.
+Usage: smoke.py QUESTIONS. The environment sets SMOKE_URL, SMOKE_API_KEY and the limits below. questions.txt must
+contain questions that your own documents answer. The script is mounted into the service's image, so it uses only
+Python's standard library.
 """
 
 import json
@@ -16,16 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MOST_SECONDS = float(os.environ.get("SMOKE_FIRST_TEXT_SECONDS", "2"))
-LEAST_GROUNDED = float(os.environ.get("SMOKE_GROUNDED", "0.95"))
-MOST_REFUSED = float(os.environ.get("SMOKE_REFUSED", "0.2"))
+MAX_FIRST_TEXT_SECONDS = float(os.environ.get("SMOKE_FIRST_TEXT_SECONDS", "2"))
+MIN_GROUNDED = float(os.environ.get("SMOKE_GROUNDED", "0.95"))
+MAX_REFUSED = float(os.environ.get("SMOKE_REFUSED", "0.2"))
+# Several rounds, because the p95 of a handful of answers is the slowest of them.
 _ROUNDS = 4
-_PATIENCE_SECONDS = 120
+_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """One answer as a user sees it."""
+class Result:
+    """The result of one question as a user sees it."""
 
     first_text: float = math.inf
     refused: bool = False
@@ -34,23 +36,22 @@ class Seen:
 
 
 def main(questions: Path) -> int:
-    asked = [line.strip() for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
-    seen = [_ask(question) for _ in range(_ROUNDS) for question in asked]
-    report = _report(seen)
+    lines = [line.strip() for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
+    report = _report([_ask(question) for _ in range(_ROUNDS) for question in lines])
     sys.stdout.write(json.dumps(report) + "\n")
     return 0 if not report["faults"] and report["good"] else 1
 
 
-def _report(seen: list[Seen]) -> dict[str, Any]:
-    answers = [it for it in seen if not it.fault]
+def _report(results: list[Result]) -> dict[str, Any]:
+    answers = [it for it in results if not it.fault]
     written = [it for it in answers if not it.refused]
     p95 = sorted(it.first_text for it in answers)[math.ceil(0.95 * len(answers)) - 1] if answers else None
     refused = (len(answers) - len(written)) / len(answers) if answers else 1.0
     grounded = sum(it.cited for it in written) / len(written) if written else 0.0
-    good = p95 is not None and p95 <= MOST_SECONDS and grounded >= LEAST_GROUNDED and refused <= MOST_REFUSED
-    faults = sorted({it.fault for it in seen if it.fault})
+    good = p95 is not None and p95 <= MAX_FIRST_TEXT_SECONDS and grounded >= MIN_GROUNDED and refused <= MAX_REFUSED
+    faults = sorted({it.fault for it in results if it.fault})
     return {
-        "asked": len(seen),
+        "asked": len(results),
         "faults": faults,
         "first_text_p95_seconds": p95 and round(p95, 3),
         "refused": round(refused, 3),
@@ -59,7 +60,7 @@ def _report(seen: list[Seen]) -> dict[str, Any]:
     }
 
 
-def _ask(question: str) -> Seen:
+def _ask(question: str) -> Result:
     body = json.dumps({"question": question, "stream": True}).encode()
     request = urllib.request.Request(f"{os.environ['SMOKE_URL']}/v1/answers", data=body, method="POST")
     request.add_header("Content-Type", "application/json")
@@ -67,20 +68,20 @@ def _ask(question: str) -> Seen:
         request.add_header("Authorization", f"Bearer {key}")
     began, first = time.monotonic(), math.inf
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             for event, data in _events(answer):
                 if event == "token":
                     first = min(first, time.monotonic() - began)
                 elif event == "error":
-                    return Seen(fault=f"broken off: {data.get('title', 'no reason given')}")
+                    return Result(fault=f"the stream ended with an error: {data.get('title', 'no reason given')}")
                 elif event == "done":
                     first = min(first, time.monotonic() - began)
-                    return Seen(first_text=first, refused=data["refused"], cited=bool(data["citations"]))
+                    return Result(first_text=first, refused=data["refused"], cited=bool(data["citations"]))
     except urllib.error.HTTPError as error:
-        return Seen(fault=f"status {error.code}")
+        return Result(fault=f"status {error.code}")
     except OSError as error:
-        return Seen(fault=f"not reached: {error}")
-    return Seen(fault="the stream ended without `done`")
+        return Result(fault=f"not reachable: {error}")
+    return Result(fault="the stream ended without `done`")
 
 
 def _events(lines: Any) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,8 +1,8 @@
-"""`snapshots.py make | drill`: snapshots of every node of a Qdrant cluster, and the proof that they can be restored.
+"""`snapshots.py make | drill`: create snapshots of all nodes of a Qdrant cluster, or test that they can be restored.
 
-A snapshot holds what one node has, so there is one for each node, and each goes back to the node that it is from. In a
-bucket all of them lie together: its name, COLLECTION-PEER-TIME.snapshot, says whose one is and how old.
-Only Python's standard library: the file is mounted into the image of the ingest worker.
+A snapshot covers one node, so each node has its own and gets it back. All snapshots are in one bucket. Their names have
+the form COLLECTION-PEER-TIME.snapshot, which gives the node and the age.
+The script is mounted into the ingest image, so it uses only Python's standard library.
 """
 
 import json
@@ -34,7 +34,7 @@ def main(action: str) -> int:
 
 
 def _make() -> None:
-    """One of each node, kept where Qdrant keeps them (an object store); the oldest beyond `SNAPSHOTS_KEPT` go."""
+    """Create a snapshot on each node and delete all but the latest `SNAPSHOTS_KEPT`."""
     collection = _collection()
     for node in NODES:
         made = _ask("POST", f"{node}/collections/{collection}/snapshots")
@@ -44,7 +44,7 @@ def _make() -> None:
 
 
 def _drill() -> int:
-    """The latest of each node into a second collection, counted, and removed again."""
+    """Restore each node's latest snapshot into a second collection, count its points and delete it again."""
     collection = _collection()
     before = _points(collection)
     _remove(DRILL)
@@ -55,9 +55,9 @@ def _drill() -> int:
     finally:
         _remove(DRILL)
     now = _points(collection)
-    # The snapshot is of last night, and documents have come and gone since.
+    # The snapshot is from last night, and documents have changed since, so the counts may differ by a tenth.
     allowed = max(abs(now - before), before // 10)
-    _say(f"{restored:,} points came back, {now:,} are there now; up to {allowed:,} may differ")
+    _say(f"{restored:,} points restored, {now:,} points in the live collection; a difference of {allowed:,} is allowed")
     return 0 if restored and abs(restored - now) <= allowed else 1
 
 
@@ -75,14 +75,14 @@ def _restore(node: str, collection: str) -> str:
 
 
 def _snapshots(node: str, collection: str) -> list[str]:
-    """The node's own, the oldest first: asked for a bucket, every node lists those of all."""
+    """Return the node's own snapshots, oldest first. With a shared bucket a node lists those of all nodes."""
     own = f"{collection}-{_ask('GET', f'{node}/cluster')['peer_id']}-"
     listed = _ask("GET", f"{node}/collections/{collection}/snapshots")
     return sorted(it["name"] for it in listed if it["name"].startswith(own))
 
 
 def _upload(url: str, file: Path) -> None:
-    """As a form with one file, which is streamed from the disk."""
+    """Upload the file as a multipart form that is streamed from disk, because it does not fit into memory."""
     edge = os.urandom(16).hex()
     head = f'--{edge}\r\nContent-Disposition: form-data; name="snapshot"; filename="{file.name}"\r\n\r\n'.encode()
     tail = f"\r\n--{edge}--\r\n".encode()
@@ -99,11 +99,11 @@ def _upload(url: str, file: Path) -> None:
 
 
 def _collection() -> str:
-    """The one that the alias points to."""
+    """Return the collection that the alias points to."""
     aliases = _ask("GET", f"{NODES[0]}/aliases")["aliases"]
     found = [it["collection_name"] for it in aliases if it["alias_name"] == ALIAS]
     if not found:
-        sys.exit(f"There is no collection {ALIAS} yet.")
+        sys.exit(f"The alias {ALIAS} does not exist: ingest a document first.")
     return str(found[0])
 
 
