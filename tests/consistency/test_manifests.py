@@ -1,4 +1,4 @@
-"""What a cluster is told is what the programs know: variables, ports, paths, metrics, memory and times."""
+"""The Kubernetes manifests match the programs: settings, ports, paths, metrics, memory and timeouts."""
 
 import os
 import re
@@ -33,19 +33,20 @@ from tests.support.reference.settings import known_variables
 
 pytestmark = needs_kubectl
 
+GUIDE = ROOT / "docs" / "deploy" / "kubernetes.md"
 MEASURED = (ROOT / "docs" / "measurements" / "overview.md").read_text()
 _PROGRAMS = {"groundwork-service": service.settings.Settings, "groundwork-worker": ingest.settings.Settings}
-# The slowest model that the time to drain must suffice for, in tokens a second.
-_SLOWEST_MODEL = 5
+# Tokens per second of the slowest model that the drain time must cover.
+_MIN_TOKENS_PER_SECOND = 5
 _VOLUMES = {"configMap", "downwardAPI", "emptyDir", "projected", "secret", "csi", "persistentVolumeClaim", "ephemeral"}
 _HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
-# Pods of other namespaces and of charts: what a selector may name that no overlay has.
-_ELSEWHERE = {"prometheus", "kube-dns", "keda-operator", "qdrant"}
+# Pods of other namespaces and of Helm charts, which selectors may name although no overlay contains them.
+_EXTERNAL_PODS = {"prometheus", "kube-dns", "keda-operator", "qdrant"}
 _RENDERED = OVERLAYS if KUBECTL else []
 _PODS = [pytest.param(it, id=f"{name}: {it}") for name in _RENDERED for it in workloads(overlay(name))]
 
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
-# Those with operators: what scales, judges and watches.
+# The overlays that need operators for autoscaling, rollouts and monitoring.
 in_a_cluster = pytest.mark.parametrize("name", [it for it in OVERLAYS if it != "dev"])
 every_pod = pytest.mark.parametrize("workload", _PODS)
 
@@ -55,21 +56,21 @@ def known() -> set[str]:
 
 
 def worded(pattern: str, text: str) -> list[str]:
-    found = re.findall(pattern, text)
-    assert found, f"{pattern} is not there any more."
-    return found
+    matches = re.findall(pattern, text)
+    assert matches, f"The text no longer contains {pattern}."
+    return matches
 
 
-def test_every_variable_that_is_written_below_deploy_is_a_setting():
+def test_every_variable_in_the_manifests_is_a_setting():
     texts = {path: path.read_text() for path in K8S.rglob("*") if path.is_file()}
-    named_there = {(name, path.name) for path, text in texts.items() for name in re.findall(r"RAG_[A-Z0-9_]+", text)}
-    assert len(named_there) > 15
-    assert {(name, file) for name, file in named_there if name not in known()} == set()
+    variables = {(name, path.name) for path, text in texts.items() for name in re.findall(r"RAG_[A-Z0-9_]+", text)}
+    assert len(variables) > 15
+    assert {(name, file) for name, file in variables if name not in known()} == set()
 
 
 @every_overlay
 @pytest.mark.parametrize("program", _PROGRAMS)
-def test_a_program_accepts_the_settings_and_secrets_that_it_would_get(name, program, monkeypatch):
+def test_a_program_accepts_its_settings_and_secrets(name, program, monkeypatch):
     secrets = named(overlay(name), "ExternalSecret").get("groundwork-credentials", {"spec": {"data": []}})
     for secret in secrets["spec"]["data"]:
         monkeypatch.setenv(secret["secretKey"], "secret")
@@ -78,7 +79,7 @@ def test_a_program_accepts_the_settings_and_secrets_that_it_would_get(name, prog
     assert read_settings(_PROGRAMS[program]).store.kind == "server"
 
 
-def test_every_component_is_used():
+def test_every_component_is_used_by_an_overlay():
     written = "".join(path.read_text() for path in K8S.rglob("kustomization.yaml"))
     assert {path.name for path in (K8S / "components").iterdir() if f"/{path.name}" not in written} == set()
 
@@ -93,7 +94,7 @@ def test_the_programs_listen_on_the_ports_that_the_manifests_name(name):
 
 
 @every_pod
-def test_every_probe_asks_a_port_of_its_pod_and_a_path_of_its_program(workload):
+def test_every_probe_uses_a_port_of_its_pod_and_a_path_of_its_program(workload):
     probes = [it[kind] for it in workload.containers for kind in _probes(it)]
     paths = {
         "groundwork-service": {getattr(route, "path", "") for route in operations.router.routes},
@@ -112,7 +113,7 @@ def _probes(container):
 
 
 @every_pod
-def test_whatever_goes_on_running_has_three_probes_and_liveness_asks_no_dependency(workload):
+def test_every_server_has_three_probes_and_its_liveness_probe_checks_no_dependency(workload):
     if workload.kind not in {"Deployment", "StatefulSet"}:
         return
     for container in workload.pod["containers"]:
@@ -121,37 +122,37 @@ def test_whatever_goes_on_running_has_three_probes_and_liveness_asks_no_dependen
 
 
 @every_overlay
-def test_every_selector_takes_something_and_every_port_is_one_of_its_pods(name):
+def test_every_selector_matches_a_pod_and_every_target_port_exists(name):
     objects = overlay(name)
     pods = list(workloads(objects))
     for it in named(objects, "Service").values():
-        taken = [pod for pod in pods if selected({"matchLabels": it["spec"]["selector"]}, pod.labels)]
-        assert taken, it["metadata"]["name"]
-        assert {port["targetPort"] for port in it["spec"]["ports"]} <= set(taken[0].ports)
+        matching = [pod for pod in pods if selected({"matchLabels": it["spec"]["selector"]}, pod.labels)]
+        assert matching, it["metadata"]["name"]
+        assert {port["targetPort"] for port in it["spec"]["ports"]} <= set(matching[0].ports)
     for kind in ("PodDisruptionBudget", "NetworkPolicy"):
         for it in named(objects, kind).values():
             selector = it["spec"].get("selector", it["spec"].get("podSelector"))
-            assert any(selected(selector, pod.labels) for pod in pods) or _elsewhere(selector), it["metadata"]["name"]
+            assert any(selected(selector, pod.labels) for pod in pods) or _is_external(selector), it["metadata"]["name"]
 
 
 @every_overlay
-def test_a_budget_for_disruptions_counts_no_pod_of_a_job(name):
-    """Which has no scale, so that the budget would allow none, and no node could be emptied."""
+def test_no_disruption_budget_selects_a_pod_of_a_job(name):
+    """A Job has no scale, so the budget would allow no disruption and no node could be drained."""
     objects = overlay(name)
     jobs = [pod for pod in workloads(objects) if pod.kind not in {"Deployment", "StatefulSet"}]
     for it in named(objects, "PodDisruptionBudget").values():
         assert [str(pod) for pod in jobs if selected(it["spec"]["selector"], pod.labels)] == []
 
 
-def _elsewhere(selector) -> bool:
-    return set(selector.get("matchLabels", {}).values()) & _ELSEWHERE != set()
+def _is_external(selector) -> bool:
+    return set(selector.get("matchLabels", {}).values()) & _EXTERNAL_PODS != set()
 
 
 @every_overlay
-def test_nothing_is_let_through_that_no_policy_names(name):
+def test_all_traffic_is_denied_except_named_connections(name):
     policies = named(overlay(name), "NetworkPolicy")
-    closed = policies.pop("default-deny")["spec"]
-    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    deny_all = policies.pop("default-deny")["spec"]
+    assert deny_all == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for policy in policies.values():
         rules = [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]
         assert rules
@@ -162,7 +163,7 @@ def test_nothing_is_let_through_that_no_policy_names(name):
 
 @every_overlay
 @pytest.mark.parametrize("program", _PROGRAMS)
-def test_every_server_that_the_settings_name_may_be_called_by_who_calls_it_and_lets_them_in(name, program, monkeypatch):
+def test_network_policies_allow_each_program_to_reach_the_servers_of_its_settings(name, program, monkeypatch):
     objects = overlay(name)
     for variable, value in settings(objects).items():
         monkeypatch.setenv(variable, value)
@@ -170,11 +171,11 @@ def test_every_server_that_the_settings_name_may_be_called_by_who_calls_it_and_l
     for host, port in _servers(read_settings(_PROGRAMS[program])):
         target = {"app.kubernetes.io/name": host}
         assert _allowed(objects, "egress", caller, target, port), f"{program} may not call {host}:{port}"
-        assert _allowed(objects, "ingress", target, caller, port), f"{host} does not let {program} in"
+        assert _allowed(objects, "ingress", target, caller, port), f"{host} does not accept {program}"
 
 
 def _servers(values: KernelSettings) -> set[tuple[str, int]]:
-    """Host and port of every server in this namespace that a program calls."""
+    """Return host and port of every server in this namespace that a program calls."""
     urls = [values.store.url, values.inbox.url, getattr(values.embedder, "url", None)]
     urls += [getattr(getattr(values, "generator", None), "url", None)]
     inside = {(url.host, url.port) for url in urls if url is not None and "." not in url.host}
@@ -197,7 +198,7 @@ def _allowed(objects, direction, pod, peer, port) -> bool:
 
 
 @every_pod
-def test_every_pod_passes_the_restricted_standard_and_what_is_beyond_it(workload):
+def test_every_pod_meets_the_restricted_standard_and_has_a_read_only_root(workload):
     pod = workload.pod
     assert _HOST_FIELDS & set(pod) == set()
     context = pod["securityContext"]
@@ -207,11 +208,11 @@ def test_every_pod_passes_the_restricted_standard_and_what_is_beyond_it(workload
     for volume in pod.get("volumes", []):
         assert set(volume) - {"name"} <= _VOLUMES
     for container in workload.containers:
-        own = container["securityContext"]
-        assert own["allowPrivilegeEscalation"] is False
-        assert own["capabilities"] == {"drop": ["ALL"]}
-        assert own["readOnlyRootFilesystem"] is True
-        assert not own.get("privileged")
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert security["readOnlyRootFilesystem"] is True
+        assert not security.get("privileged")
         assert not [port for port in container.get("ports", []) if "hostPort" in port]
     assert pod["automountServiceAccountToken"] is False
     if workload.name in _PROGRAMS:
@@ -230,7 +231,7 @@ def test_the_namespace_enforces_the_restricted_standard_and_no_account_has_a_tok
 
 
 @every_pod
-def test_every_container_says_what_it_needs_and_what_it_may_have(workload):
+def test_every_container_has_requests_and_limits(workload):
     for container in workload.containers:
         resources = container["resources"]
         assert set(resources["requests"]) >= {"cpu", "memory"}
@@ -239,7 +240,7 @@ def test_every_container_says_what_it_needs_and_what_it_may_have(workload):
 
 
 @every_overlay
-def test_memory_limits_cover_what_was_measured(name):
+def test_memory_limits_cover_the_measured_memory(name):
     limits = {it.name: _limit(it) for it in workloads(overlay(name)) if it.name in _PROGRAMS}
     parsing = ingest.settings.ParsingSettings()
     assert limits["groundwork-service"] >= _peak("the service")
@@ -260,7 +261,7 @@ def _peak(of: str) -> int:
 
 
 @every_overlay
-def test_a_pod_is_given_longer_than_its_longest_stream(name, monkeypatch):
+def test_a_pod_may_run_longer_than_its_longest_stream(name, monkeypatch):
     objects = overlay(name)
     for variable, value in settings(objects).items():
         monkeypatch.setenv(variable, value)
@@ -268,20 +269,20 @@ def test_a_pod_is_given_longer_than_its_longest_stream(name, monkeypatch):
     (pod,) = [it for it in workloads(objects) if it.name == "groundwork-service"]
     (container,) = pod.pod["containers"]
     waits = container["lifecycle"]["preStop"]["sleep"]["seconds"] + getattr(values, "drain_delay_seconds", 0)
-    longest_stream = values.http.read + values.answering.max_tokens / _SLOWEST_MODEL
+    longest_stream = values.http.read + values.answering.max_tokens / _MIN_TOKENS_PER_SECOND
     assert values.drain_seconds >= longest_stream
     assert pod.pod["terminationGracePeriodSeconds"] > waits + values.drain_seconds
 
 
 @every_overlay
-def test_a_worker_is_given_longer_than_it_takes_to_give_its_work_back(name):
+def test_a_worker_has_enough_time_to_return_its_entries(name):
     (pod,) = [it for it in workloads(overlay(name)) if it.name == "groundwork-worker"]
-    given_back = ingest.settings.Settings().worker_drain_seconds + ingest.worker.worker._SETTLE_SECONDS
-    assert pod.pod["terminationGracePeriodSeconds"] > given_back
+    needed = ingest.settings.Settings().worker_drain_seconds + ingest.worker.worker._SETTLE_SECONDS
+    assert pod.pod["terminationGracePeriodSeconds"] > needed
 
 
 @every_pod
-def test_every_image_has_a_version(workload):
+def test_every_image_has_a_version_other_than_latest(workload):
     for container in workload.containers:
         _, separator, version = container["image"].rpartition("/")[2].partition(":")
         assert separator or "@sha256:" in container["image"]
@@ -289,20 +290,21 @@ def test_every_image_has_a_version(workload):
 
 
 @in_a_cluster
-def test_whatever_scales_or_judges_reads_only_what_the_programs_emit(name):
-    asked = [Expression(place=who, text=query) for who, query in queries(overlay(name))]
-    assert {it.place for it in asked} == {"groundwork-service", "error-ratio", "first-token-p95", "groundedness"}
-    # The operator adds the first, and `podTargetLabels` the second.
-    added = {"job", "instance", "namespace", "rollouts_pod_template_hash"}
-    for it in asked:
+def test_queries_of_autoscaling_and_analysis_read_only_existing_series(name):
+    expressions = [Expression(place=reader, text=query) for reader, query in queries(overlay(name))]
+    places = {it.place for it in expressions}
+    assert places == {"groundwork-service", "error-ratio", "first-token-p95", "groundedness"}
+    # The operator adds the first three labels, and `podTargetLabels` adds the last one.
+    target_labels = {"job", "instance", "namespace", "rollouts_pod_template_hash"}
+    for it in expressions:
         assert it.metrics, it.place
         assert it.metrics <= emitted()
-        assert it.labels <= added.union(*map(labels_of, it.metrics))
+        assert it.labels <= target_labels.union(*map(labels_of, it.metrics))
 
 
 @in_a_cluster
 @needs_promtool
-def test_whatever_scales_or_judges_is_promql(name, tmp_path):
+def test_queries_of_autoscaling_and_analysis_are_valid_promql(name, tmp_path):
     rules = [{"record": f"query:{number}", "expr": query} for number, (_, query) in enumerate(queries(overlay(name)))]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
     done = subprocess.run(
@@ -312,7 +314,7 @@ def test_whatever_scales_or_judges_is_promql(name, tmp_path):
 
 
 @in_a_cluster
-def test_what_scales_looks_into_its_own_namespace_and_does_not_take_silence_for_nought(name):
+def test_autoscaling_reads_its_own_namespace_and_treats_missing_metrics_as_an_error(name):
     objects = overlay(name)
     (namespace,) = named(objects, "Namespace")
     scaled = named(objects, "ScaledObject")
@@ -330,29 +332,29 @@ def test_what_scales_looks_into_its_own_namespace_and_does_not_take_silence_for_
 
 
 @in_a_cluster
-def test_prometheus_finds_each_program_once_under_the_name_that_the_rules_know(name):
+def test_each_program_is_scraped_once_under_the_job_name_of_the_rules(name):
     objects = overlay(name)
     for job, monitor in named(objects, "ServiceMonitor").items():
-        chosen = [
+        services = [
             it
             for it in named(objects, "Service").values()
             if selected(monitor["spec"]["selector"], it["metadata"]["labels"])
         ]
-        assert [it["metadata"]["labels"][monitor["spec"]["jobLabel"]] for it in chosen] == [job]
+        assert [it["metadata"]["labels"][monitor["spec"]["jobLabel"]] for it in services] == [job]
         (endpoint,) = monitor["spec"]["endpoints"]
-        assert endpoint["port"] in {port["name"] for port in chosen[0]["spec"]["ports"]}
+        assert endpoint["port"] in {port["name"] for port in services[0]["spec"]["ports"]}
 
 
 @in_a_cluster
-def test_the_gateway_lets_a_stream_live_and_shows_no_metrics(name):
+def test_the_gateway_does_not_cut_streams_and_does_not_expose_metrics(name):
     (route,) = named(overlay(name), "HTTPRoute").values()
     for rule in route["spec"]["rules"]:
         assert int(rule["timeouts"]["request"].removesuffix("s")) > int(settings(overlay(name))["RAG_DRAIN_SECONDS"])
-        open_to_all = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
-        assert open_to_all == {("PathPrefix", "/v1"), ("PathPrefix", "/page"), ("Exact", "/")}
+        public = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
+        assert public == {("PathPrefix", "/v1"), ("PathPrefix", "/page"), ("Exact", "/")}
 
 
-def test_the_chart_of_qdrant_is_given_what_the_namespace_demands_and_keeps_two_copies():
+def test_qdrants_chart_meets_the_restricted_standard_and_keeps_two_replicas():
     values = yaml.safe_load((K8S / "components" / "qdrant-cluster" / "values.yaml").read_text())
     context = values["containerSecurityContext"]
     assert context["allowPrivilegeEscalation"] is False
@@ -364,13 +366,13 @@ def test_the_chart_of_qdrant_is_given_what_the_namespace_demands_and_keeps_two_c
     assert values["replicaCount"] >= 3
     assert collection["replication_factor"] == collection["write_consistency_factor"] == 2
     assert collection["shard_number"] % values["replicaCount"] == 0
-    # The chart would look the Secret up while it is rendered, and find none.
+    # The chart reads the Secret during rendering, when it does not exist.
     assert "apiKey" not in values
     keys = {it["name"]: it["valueFrom"]["secretKeyRef"]["key"] for it in values["env"] if "valueFrom" in it}
     assert keys["QDRANT__SERVICE__API_KEY"] in known()
 
 
-def test_every_environment_keeps_its_snapshots_in_a_bucket_of_its_own():
+def test_every_environment_has_its_own_bucket_for_snapshots():
     buckets = []
     for name in ("staging", "prod"):
         values = yaml.safe_load((K8S / "overlays" / name / "qdrant.yaml").read_text())
@@ -382,22 +384,32 @@ def test_every_environment_keeps_its_snapshots_in_a_bucket_of_its_own():
     assert len(set(buckets)) == 2
 
 
-def test_the_page_on_kubernetes_names_files_objects_and_commands_that_exist():
-    page = (K8S / "README.md").read_text()
-    for link in re.findall(r"\]\(([^)#:]+)\)", page):
-        assert (K8S / link).exists(), link
+def test_the_kubernetes_guide_names_existing_files_objects_and_commands():
+    page = GUIDE.read_text()
     for path in re.findall(r"`((?:components|argocd|overlays|base)/[\w./-]*)`", page):
         assert (K8S / path).exists(), path
     objects = [it for name in _RENDERED for it in overlay(name)]
     for kind, prefix in (("CronJob", "cronjob/"), ("Deployment", "deployment/")):
-        found = set(re.findall(rf"{prefix}([\w-]+)", page))
-        assert found
-        assert found <= {it["metadata"]["name"] for it in objects if it["kind"] == kind}
+        mentioned = set(re.findall(rf"{prefix}([\w-]+)", page))
+        assert mentioned
+        assert mentioned <= {it["metadata"]["name"] for it in objects if it["kind"] == kind}
     assert set(re.findall(r"`make ([\w-]+)", page)) <= set(worded(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
 
 
-@pytest.mark.parametrize("patch", worded(r"(?s)```yaml\n(.*?)```", (K8S / "README.md").read_text()))
-def test_what_the_page_on_kubernetes_patches_is_there(patch, tmp_path):
+def test_the_list_of_components_is_complete():
+    page = (K8S / "README.md").read_text()
+    for link in re.findall(r"\]\(([^)#:]+)\)", page):
+        assert (K8S / link).exists(), link
+    listed = dict(re.findall(r"(?m)^\| `([\w-]+)` \|[^|]*\|(.*)\|$", page))
+    assert set(listed) == {path.name for path in (K8S / "components").iterdir()}
+    for environment, column in (("dev", 0), ("staging", 1), ("prod", 2)):
+        kustomization = (K8S / "overlays" / environment / "kustomization.yaml").read_text()
+        marked = {name for name, cells in listed.items() if cells.split("|")[column].strip()} - {"analysis"}
+        assert marked == set(re.findall(r"\.\./components/([\w-]+)", kustomization))
+
+
+@pytest.mark.parametrize("patch", worded(r"(?s)```yaml\n(.*?)```", GUIDE.read_text()))
+def test_every_patch_of_the_kubernetes_guide_applies(patch, tmp_path):
     base = {"resources": [os.path.relpath(K8S / "overlays" / "prod", tmp_path)]}
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(base | yaml.safe_load(patch)))
     done = subprocess.run([str(KUBECTL), "kustomize", str(tmp_path)], capture_output=True, text=True, check=False)

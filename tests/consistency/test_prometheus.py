@@ -46,7 +46,7 @@ Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and
 The impeller of the Kestrel pump must be replaced every 4,000 hours of operation.
 """
 QUESTION = "What does error E1234 mean?"
-# Four answers each. Fewer than the 30 events that a burn-rate alert needs, because a busy machine may miss an objective.
+# Four answers each: fewer than the 30 events of a burn-rate alert, because a busy machine may miss an objective.
 _ROUNDS = 5
 _SETTLE_SECONDS = 120
 _ATTEMPTS = 4

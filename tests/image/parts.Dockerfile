@@ -1,4 +1,4 @@
-# Redis, Prometheus and Alertmanager from Debian, where the images that compose.yaml names cannot be had.
+# Redis, Prometheus and Alertmanager from Debian, so that the test needs none of the images that compose.yaml names.
 FROM debian:bookworm-slim
 # hadolint ignore=DL3008
 RUN apt-get update -q \
