@@ -1,118 +1,172 @@
-"""Which media types can be taken in, and how a name or a content type tells them."""
+"""The document formats that Groundwork ingests: one registry for every part that depends on a format.
 
+To add a format:
+
+1. Add its media type to `MediaType` and a `DocumentFormat` to `FORMATS` in this file.
+2. Write its parser in `ingest/parsing/` and add it to the table in `ingest/parsing/factory.py`.
+3. Add a sample to `tests/support/samples.py` and tests of the parser.
+
+Uploads, sources, error messages and the web page follow. `tests/consistency/test_formats.py` fails if the registry, the
+parser table and the `accept` list of `service/page/index.html` differ.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, Literal
 
-from rag.types import MediaType
-
-_DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_PPTX: Final = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-_DOCUMENTS: Final[dict[str, MediaType]] = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".txt": "text/plain",
-    ".rst": "text/x-rst",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".pdf": "application/pdf",
-    ".docx": _DOCX,
-    ".pptx": _PPTX,
-    ".xlsx": _XLSX,
-    ".csv": "text/csv",
-    ".tsv": "text/csv",
-    ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-}
-# What people write and ask about; neither what tools write (lock files, maps) nor what only browsers read (styles).
-_CODE: Final = (
-    *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".svelte", ".java", ".kt", ".scala", ".go"),
-    *(".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".swift", ".rb", ".php", ".pl", ".lua", ".r", ".jl", ".ex"),
-    *(".exs", ".erl", ".hs", ".clj", ".dart", ".sh", ".bash", ".ps1", ".sql", ".proto", ".graphql", ".tf"),
-    *(".yaml", ".yml", ".toml", ".ini", ".cfg"),
-)
-_BY_SUFFIX: Final[dict[str, MediaType]] = _DOCUMENTS | dict.fromkeys(_CODE, "text/x-code")
-
-_BY_CONTENT_TYPE: Final[dict[str, MediaType]] = {
-    "text/markdown": "text/markdown",
-    "text/x-markdown": "text/markdown",
-    "text/html": "text/html",
-    "application/xhtml+xml": "text/html",
-    "text/x-rst": "text/x-rst",
-    "text/prs.fallenstein.rst": "text/x-rst",
-    "application/pdf": "application/pdf",
-    "application/x-pdf": "application/pdf",
-    _DOCX: _DOCX,
-    _PPTX: _PPTX,
-    _XLSX: _XLSX,
-    "text/csv": "text/csv",
-    "application/csv": "text/csv",
-    "text/tab-separated-values": "text/csv",
-    "application/json": "application/json",
-    "application/ld+json": "application/json",
-    "application/geo+json": "application/json",
-    "application/x-ndjson": "application/x-ndjson",
-    "application/ndjson": "application/x-ndjson",
-    "application/jsonl": "application/x-ndjson",
-    "application/x-jsonlines": "application/x-ndjson",
-    "text/x-code": "text/x-code",
-    "text/javascript": "text/x-code",
-    "application/javascript": "text/x-code",
-    "application/x-javascript": "text/x-code",
-    "application/typescript": "text/x-code",
-    "text/x-python": "text/x-code",
-    "text/x-script.python": "text/x-code",
-    "application/x-python-code": "text/x-code",
-    "text/x-java-source": "text/x-code",
-    "text/x-java": "text/x-code",
-    "text/x-c": "text/x-code",
-    "text/x-csrc": "text/x-code",
-    "text/x-chdr": "text/x-code",
-    "text/x-c++": "text/x-code",
-    "text/x-c++src": "text/x-code",
-    "text/x-go": "text/x-code",
-    "text/rust": "text/x-code",
-    "text/x-ruby": "text/x-code",
-    "application/x-php": "text/x-code",
-    "application/x-sh": "text/x-code",
-    "text/x-sh": "text/x-code",
-    "application/sql": "text/x-code",
-    "application/yaml": "text/x-code",
-    "application/x-yaml": "text/x-code",
-    "text/yaml": "text/x-code",
-    "text/x-yaml": "text/x-code",
-    "application/toml": "text/x-code",
-}
-
-# Servers say these of anything they do not know better (GitHub serves Markdown as text/plain), curl sends the form type
-# with whatever it is told to send, Windows calls CSV Excel's, many call Office files ZIP, and TypeScript is a film.
-_VAGUE: Final = {
-    "",
+MediaType = Literal[
+    "text/markdown",
     "text/plain",
-    "application/octet-stream",
-    "binary/octet-stream",
-    "application/x-www-form-urlencoded",
-    "application/vnd.ms-excel",
-    "application/zip",
-    "application/x-zip-compressed",
-    "video/mp2t",
-    "video/vnd.dlna.mpeg-tts",
+    "text/html",
+    "text/x-rst",
+    "text/csv",
+    "text/x-code",
+    "application/json",
+    "application/x-ndjson",
+    "application/pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFormat:
+    """A document format and the ways in which files and servers declare it."""
+
+    name: str
+    """The name in messages and documentation."""
+    media_type: MediaType
+    suffixes: tuple[str, ...]
+    """Lower-case file name suffixes, each with its dot."""
+    content_types: tuple[str, ...] = ()
+    """Other lower-case content types that servers use for this format."""
+    is_text: bool = True
+    """True if the bytes are encoded text, so that a charset applies to them."""
+
+
+FORMATS: Final[tuple[DocumentFormat, ...]] = (
+    DocumentFormat(
+        name="Markdown",
+        media_type="text/markdown",
+        suffixes=(".md", ".markdown"),
+        content_types=("text/x-markdown",),
+    ),
+    DocumentFormat(name="text", media_type="text/plain", suffixes=(".txt",)),
+    DocumentFormat(
+        name="reStructuredText",
+        media_type="text/x-rst",
+        suffixes=(".rst",),
+        content_types=("text/prs.fallenstein.rst",),
+    ),
+    DocumentFormat(
+        name="HTML",
+        media_type="text/html",
+        suffixes=(".html", ".htm"),
+        content_types=("application/xhtml+xml",),
+    ),
+    DocumentFormat(
+        name="PDF",
+        media_type="application/pdf",
+        suffixes=(".pdf",),
+        content_types=("application/x-pdf",),
+        is_text=False,
+    ),
+    DocumentFormat(
+        name="DOCX",
+        media_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        suffixes=(".docx",),
+        is_text=False,
+    ),
+    DocumentFormat(
+        name="PPTX",
+        media_type="application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        suffixes=(".pptx",),
+        is_text=False,
+    ),
+    DocumentFormat(
+        name="XLSX",
+        media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        suffixes=(".xlsx",),
+        is_text=False,
+    ),
+    DocumentFormat(
+        name="CSV",
+        media_type="text/csv",
+        suffixes=(".csv", ".tsv"),
+        content_types=("application/csv", "text/tab-separated-values"),
+    ),
+    DocumentFormat(
+        name="JSON",
+        media_type="application/json",
+        suffixes=(".json",),
+        content_types=("application/ld+json", "application/geo+json"),
+    ),
+    DocumentFormat(
+        name="JSON lines",
+        media_type="application/x-ndjson",
+        suffixes=(".jsonl", ".ndjson"),
+        content_types=("application/ndjson", "application/jsonl", "application/x-jsonlines"),
+    ),
+    DocumentFormat(
+        name="source code",
+        media_type="text/x-code",
+        # Files that people write and ask about. Lock files and source maps are generated; style sheets hold no prose.
+        suffixes=(
+            *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".svelte", ".java", ".kt", ".scala"),
+            *(".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".swift", ".rb", ".php", ".pl", ".lua", ".r"),
+            *(".jl", ".ex", ".exs", ".erl", ".hs", ".clj", ".dart", ".sh", ".bash", ".ps1", ".sql", ".proto"),
+            *(".graphql", ".tf", ".yaml", ".yml", ".toml", ".ini", ".cfg"),
+        ),
+        content_types=(
+            *("text/javascript", "application/javascript", "application/x-javascript", "application/typescript"),
+            *("text/x-python", "text/x-script.python", "application/x-python-code"),
+            *("text/x-java-source", "text/x-java", "text/x-c", "text/x-csrc", "text/x-chdr", "text/x-c++"),
+            *("text/x-c++src", "text/x-go", "text/rust", "text/x-ruby", "application/x-php"),
+            *("application/x-sh", "text/x-sh", "application/sql", "application/toml"),
+            *("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"),
+        ),
+    ),
+)
+
+FORMAT_NAMES: Final = ", ".join(known.name for known in FORMATS)
+"""All formats, for messages."""
+SUFFIXES: Final = tuple(suffix for known in FORMATS for suffix in known.suffixes)
+TEXT_MEDIA_TYPES: Final = tuple(known.media_type for known in FORMATS if known.is_text)
+
+_BY_SUFFIX: Final[Mapping[str, MediaType]] = {
+    suffix: known.media_type for known in FORMATS for suffix in known.suffixes
+}
+_BY_CONTENT_TYPE: Final[Mapping[str, MediaType]] = {
+    content_type: known.media_type for known in FORMATS for content_type in (known.media_type, *known.content_types)
 }
 
-KNOWN_SUFFIXES: Final = tuple(_BY_SUFFIX)
-KINDS: Final = "Markdown, text, reStructuredText, HTML, PDF, DOCX, PPTX, XLSX, CSV, JSON, JSON lines, source code"
-"""For people."""
+# Content types that say less than the suffix: GitHub serves Markdown as text/plain, curl sends the form type by
+# default, Windows registers CSV for Excel, some servers call Office files ZIP, and .ts is also a video suffix.
+_UNSPECIFIC: Final = frozenset(
+    {
+        "",
+        "text/plain",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/x-www-form-urlencoded",
+        "application/vnd.ms-excel",
+        "application/zip",
+        "application/x-zip-compressed",
+        "video/mp2t",
+        "video/vnd.dlna.mpeg-tts",
+    }
+)
 
 
 def media_type_of(name: str, content_type: str = "") -> MediaType | None:
-    """The media type of something called `name` (a path or file name), None if it cannot be taken in.
+    """Return the media type of a file or path called `name`, or None if its format is not supported.
 
-    A content type that says something outranks the suffix; its parameters do not matter.
+    A specific content type outranks the suffix. Its parameters, such as the charset, are ignored.
     """
     declared = content_type.partition(";")[0].strip().lower()
-    if declared not in _VAGUE:
+    if declared not in _UNSPECIFIC:
         return _BY_CONTENT_TYPE.get(declared)
     by_suffix = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower())
     if by_suffix is None and declared == "text/plain":

@@ -1,4 +1,4 @@
-"""What a document carries beside its text: a few short facts, by which searches can be narrowed."""
+"""Document metadata: a few short key-value pairs that searches can filter by."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,35 +7,38 @@ from typing import Any, Final
 
 from rag.errors import InvalidInput
 
-# No dot and no "=": a key stands in paths, in parameters and before its value.
+# No dot and no "=": a key appears in `?metadata.KEY=VALUE` and in `--metadata KEY=VALUE`.
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MOST_PAIRS: Final = 32
-_MOST_CHARACTERS: Final = 500
+_MAX_PAIRS: Final = 32
+_MAX_VALUE_CHARACTERS: Final = 500
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def to_metadata(found: Mapping[str, Any]) -> dict[str, str]:
-    """Numbers and truth values as JSON writes them. Raises `InvalidInput` for what is not flat, or too much."""
-    if len(found) > _MOST_PAIRS:
-        raise InvalidInput(f"metadata: more than {_MOST_PAIRS} keys")
-    return {_checked_key(key): _checked_value(key, value) for key, value in found.items() if value is not None}
+def to_metadata(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values as text: numbers and booleans as JSON writes them, None dropped.
+
+    Raises `InvalidInput` if a value is nested, or if a limit is exceeded.
+    """
+    if len(values) > _MAX_PAIRS:
+        raise InvalidInput(f"metadata: more than {_MAX_PAIRS} keys")
+    return {_checked_key(key): _checked_value(key, value) for key, value in values.items() if value is not None}
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """`KEY=VALUE` each; raises `InvalidInput`."""
-    found = {}
+    """Parse `KEY=VALUE` strings; raises `InvalidInput` if one has another form."""
+    values = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise InvalidInput(f"metadata: {pair} is not KEY=VALUE")
-        found[key] = value
-    return to_metadata(found)
+            raise InvalidInput(f"metadata: {pair} does not have the form KEY=VALUE")
+        values[key] = value
+    return to_metadata(values)
 
 
 def _checked_key(key: str) -> str:
     if not _KEY.fullmatch(key):
-        raise InvalidInput(f"metadata: {key[:100]!r} is no key; letters, digits, '_' and '-', at most 64")
+        raise InvalidInput(f"metadata: {key[:100]!r} is not a valid key; use at most 64 letters, digits, '_' and '-'")
     return key
 
 
@@ -46,7 +49,7 @@ def _checked_value(key: str, value: Any) -> str:
         case str() | int() | float():
             text = str(value)
         case _:
-            raise InvalidInput(f"metadata: {key} is neither a text nor a number")
-    if len(text) > _MOST_CHARACTERS:
-        raise InvalidInput(f"metadata: {key} is longer than {_MOST_CHARACTERS} characters")
+            raise InvalidInput(f"metadata: {key} must be a string, a number or a boolean")
+    if len(text) > _MAX_VALUE_CHARACTERS:
+        raise InvalidInput(f"metadata: {key} is longer than {_MAX_VALUE_CHARACTERS} characters")
     return text

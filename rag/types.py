@@ -2,31 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NewType
+from typing import NewType
 
 import numpy as np
 import numpy.typing as npt
+
+from rag.formats import MediaType
 
 Vector = npt.NDArray[np.float32]
 """A dense embedding: shape (dimension,), L2 norm 1."""
 
 DocumentId = NewType("DocumentId", str)
 """Unique within a tenant: chosen by whoever uploads, or derived from the URI."""
-
-MediaType = Literal[
-    "text/markdown",
-    "text/plain",
-    "text/html",
-    "text/x-rst",
-    "text/csv",
-    "text/x-code",
-    "application/json",
-    "application/x-ndjson",
-    "application/pdf",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

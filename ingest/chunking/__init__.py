@@ -1,1 +1,1 @@
-"""Cut documents into chunks."""
+"""Chunkers, which split documents into passages that fit the embedder."""

@@ -1,4 +1,4 @@
-"""Cuts documents into chunks that fit the embedder: by structure first, by its tokens where structure is too coarse."""
+"""Split documents into chunks that fit the embedder: at section boundaries first, then at the best cut in the text."""
 
 import re
 from bisect import bisect_left
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import UUID, uuid5
 
-from ingest.chunking.fences import fence_marks, with_whole_fences
+from ingest.chunking.fences import fence_pairs, with_complete_fences
 from rag.embedding.base import Tokenizer
 from rag.types import Chunk, Document, Section, passage_of
 
-# Where to cut, the best place first: after a paragraph, a list item or table row, a sentence, a line, a word.
+# Where to cut, best first: after a paragraph, a list item or table row, a sentence, a line, a word.
 _CUTS: Final = tuple(
     re.compile(pattern)
     for pattern in (
@@ -22,32 +22,32 @@ _CUTS: Final = tuple(
         r"\s+",
     )
 )
-# Never change it: it would change the id of every chunk.
+# Never change it: every chunk would get another id and be embedded again.
 _NAMESPACE: Final = UUID("0d9f7c1e-5a54-5b0c-8a8e-3c1d2b7f6e90")
-# Bounds what tokenizing a section holds in memory at once.
+# Bounds the memory for tokenizing a long section.
 _SLAB_CHARACTERS: Final = 50_000
-# A word that the model does not know is one token however long it is; cut in two, it is more.
+# The tokenizer maps an unknown word to one token, however long it is. Its parts can be several tokens.
 _LONG_WORD_CHARACTERS: Final = 64
-_PIECE_OF_LONG_WORD: Final = 4
-# A text with more than this for each token has such words in it.
-_CHARACTERS_PER_TOKEN: Final = 16
-# Of a passage, the largest part that may be its headings.
-_HEADING_SHARE: Final = 1 / 3
-# Likewise the marks of a code block that is cut.
-_FENCE_SHARE: Final = 1 / 8
+_LONG_WORD_STEP: Final = 4
+# Text with more characters per token contains such long words.
+_MAX_CHARACTERS_PER_TOKEN: Final = 16
+# The largest share of a passage for its headings, so that most of it stays text.
+_MAX_HEADING_SHARE: Final = 1 / 3
+# The largest share of a passage for repeating the fences of a code block.
+_MAX_FENCE_SHARE: Final = 1 / 8
 
 
 class Chunker:
-    """Turns a document into chunks whose passages the embedder reads to their end."""
+    """A chunker whose passages never exceed the embedder's input limit, so that no text is cut off."""
 
     def __init__(self, tokenizer: Tokenizer, *, target_tokens: int | None = None) -> None:
-        """`target_tokens` bounds a passage, heading path included; the tokenizer's own limit is the default."""
+        """`target_tokens` limits a passage with its heading path; the default is the tokenizer's own limit."""
         self._tokenizer = tokenizer
         self._max_tokens = min(target_tokens or tokenizer.max_tokens, tokenizer.max_tokens)
 
     def chunk(self, document: Document, *, ingested_at: float) -> list[Chunk]:
-        """In reading order; the same document gives the same chunks, ids included."""
-        pieces = [piece for section in document.sections for piece in self._cut(section)]
+        """Return the chunks in reading order; the same document always gives the same chunks and ids."""
+        pieces = [piece for section in document.sections for piece in self._split(section)]
         seen: Counter[str] = Counter()
         chunks: list[Chunk] = []
         for ordinal, piece in enumerate(pieces):
@@ -70,24 +70,24 @@ class Chunker:
             seen[piece.text] += 1
         return chunks
 
-    def _cut(self, section: Section) -> Iterator[Section]:
+    def _split(self, section: Section) -> Iterator[Section]:
         heading_path = self._shorten(section.heading_path)
-        reserve = 0 if self._fits(heading_path, section.text) else self._tokens_of_fences(section.text)
-        pieces = (piece for slab in _slabs(section.text) for piece in self._cut_slab(heading_path, slab, reserve))
-        # What stands in front of the first line is its indentation, and code needs it.
-        tidy = (piece.rstrip().lstrip("\n") for piece in pieces)
-        for text in with_whole_fences(tidy) if reserve else tidy:
+        reserve = 0 if self._fits(heading_path, section.text) else self._fence_tokens(section.text)
+        pieces = (piece for slab in _slabs(section.text) for piece in self._split_slab(heading_path, slab, reserve))
+        # Leading spaces stay, because they are the indentation of code.
+        stripped = (piece.rstrip().lstrip("\n") for piece in pieces)
+        for text in with_complete_fences(stripped) if reserve else stripped:
             if text:
                 yield Section(heading_path=heading_path, text=text)
 
-    def _tokens_of_fences(self, text: str) -> int:
-        """What a code block that is cut costs each of its pieces; 0 where there is none, or no room for it."""
-        needed = max((self._count(marks) for marks in fence_marks(text)), default=0)
-        return needed if needed < self._max_tokens * _FENCE_SHARE else 0
+    def _fence_tokens(self, text: str) -> int:
+        """Return the tokens to reserve for repeated fences; 0 without code blocks or if they take too much room."""
+        needed = max((self._count(fences) for fences in fence_pairs(text)), default=0)
+        return needed if needed < self._max_tokens * _MAX_FENCE_SHARE else 0
 
     def _shorten(self, heading_path: tuple[str, ...]) -> tuple[str, ...]:
-        """Drops the outermost headings, and at last the end of the innermost, until enough room is left for text."""
-        room = int(self._max_tokens * _HEADING_SHARE)
+        """Drop the outermost headings, then the end of the innermost one, until enough room remains for text."""
+        room = int(self._max_tokens * _MAX_HEADING_SHARE)
         while len(heading_path) > 1 and self._count(" > ".join(heading_path)) > room:
             heading_path = heading_path[1:]
         spans = self._tokenizer.spans(heading_path[0]) if len(heading_path) == 1 else []
@@ -96,7 +96,7 @@ class Chunker:
         innermost = heading_path[0][: spans[room][0]].rstrip()
         return (innermost,) if innermost else ()
 
-    def _cut_slab(self, heading_path: tuple[str, ...], text: str, reserve: int) -> Iterator[str]:
+    def _split_slab(self, heading_path: tuple[str, ...], text: str, reserve: int) -> Iterator[str]:
         if not reserve and self._fits(heading_path, text):
             yield text
             return
@@ -111,7 +111,10 @@ class Chunker:
     def _end_of_piece(
         self, heading_path: tuple[str, ...], text: str, position: int, starts: Sequence[int], room: int, reserve: int
     ) -> int:
-        """The tokens of a part need not be those of the whole: it is counted, and made smaller until it fits."""
+        """Return the end of the next piece.
+
+        A part can have more tokens than the same text inside the whole, so it shrinks until it fits.
+        """
         while True:
             end = _best_cut(text, position, starts, room)
             excess = self._count(passage_of(heading_path, text[position:end])) + reserve - self._max_tokens
@@ -120,7 +123,7 @@ class Chunker:
             room = max(1, room - excess)
 
     def _fits(self, heading_path: tuple[str, ...], text: str) -> bool:
-        return len(text) <= self._max_tokens * _CHARACTERS_PER_TOKEN and (
+        return len(text) <= self._max_tokens * _MAX_CHARACTERS_PER_TOKEN and (
             self._count(passage_of(heading_path, text)) <= self._max_tokens
         )
 
@@ -143,16 +146,16 @@ def _slabs(text: str) -> Iterator[str]:
 
 
 def _cut_points(spans: Sequence[tuple[int, int]]) -> list[int]:
-    """Where a token starts, and the inside of words that count as one token but would not if they were cut."""
+    """Return the start of each token and further positions inside long unknown words."""
     return [
         point
         for start, end in spans
-        for point in ((start,) if end - start <= _LONG_WORD_CHARACTERS else range(start, end, _PIECE_OF_LONG_WORD))
+        for point in ((start,) if end - start <= _LONG_WORD_CHARACTERS else range(start, end, _LONG_WORD_STEP))
     ]
 
 
 def _best_cut(text: str, position: int, starts: Sequence[int], room: int) -> int:
-    """The end of a piece of at most `room` tokens; the rest is divided evenly, so that no crumb is left over."""
+    """Return the end of a piece of at most `room` tokens; pieces get even lengths, so that the last is not tiny."""
     first = bisect_left(starts, position)
     remaining = len(starts) - first
     if remaining <= room:
@@ -164,9 +167,9 @@ def _best_cut(text: str, position: int, starts: Sequence[int], room: int) -> int
 
 
 def _nearest_cut(text: str, lowest: int, limit: int, *, target: int) -> int:
-    """Between `lowest` and `limit` the best kind of cut that there is, the one nearest to `target`; 0 without any."""
+    """Return the cut of the best kind between `lowest` and `limit` that is nearest to `target`; 0 without any."""
     for cut in _CUTS:
-        ends = [found.end() for found in cut.finditer(text, lowest, limit) if found.end() > lowest]
+        ends = [match.end() for match in cut.finditer(text, lowest, limit) if match.end() > lowest]
         if ends:
             return min(ends, key=lambda end: abs(end - target))
     return 0

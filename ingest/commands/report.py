@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ingest.pipeline.pipeline import Outcome
-from rag.formats import KINDS
+from rag.formats import FORMAT_NAMES
 
 _LINE_EVERY_SECONDS = 5.0
 _REASONS_SHOWN = 20
-_ADVICE = f"no {KINDS}. Give a path that has some; what is hidden or ignored (.ragignore, --ignore) does not count."
+_ADVICE = (
+    f"no {FORMAT_NAMES}. Give a path that has some; what is hidden or ignored (.ragignore, --ignore) does not count."
+)
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""Bytes to documents."""
+"""Parsers, which convert the bytes of each format to a document."""

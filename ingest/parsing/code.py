@@ -1,4 +1,4 @@
-"""Source code: a section for each definition, its text as it stands, comments above it included."""
+"""Parse source code into one section per definition, with the comments above it."""
 
 import ast
 import re
@@ -11,8 +11,8 @@ from typing import Final
 from ingest.parsing.outline import Outline, OutlineBuilder
 
 _PYTHON: Final = {".py", ".pyi", ".pyw"}
-_KEYED: Final = {".toml", ".yaml", ".yml", ".ini", ".cfg"}
-# A longer class is cut into its methods.
+_CONFIGURATION: Final = {".toml", ".yaml", ".yml", ".ini", ".cfg"}
+# A longer class becomes one section per method, or its passages would mix unrelated methods.
 _MAX_CLASS_LINES: Final = 60
 
 _MODIFIERS: Final = (
@@ -24,31 +24,33 @@ _KEYWORDS: Final = (
     r"|object|protocol|extension|mod|macro_rules!|sub|proc|create|alter)\b[^=]*"
 )
 _ASSIGNED_FUNCTION: Final = r"(?:const|let|var) +[\w$]+ *(?::[^=]+)?= *(?:async *)?(?:function\b|\(|[\w$]+ *=>).*"
-_NO_FUNCTION: Final = r"(?!(?:if|for|while|switch|else|return|do|try|catch|foreach|elif)\b)"
-_C_FUNCTION: Final = rf"{_NO_FUNCTION}[A-Za-z_][^=;#\"']*\)[^=;()]*\{{?"
+_NOT_A_STATEMENT: Final = r"(?!(?:if|for|while|switch|else|return|do|try|catch|foreach|elif)\b)"
+_C_FUNCTION: Final = rf"{_NOT_A_STATEMENT}[A-Za-z_][^=;#\"']*\)[^=;()]*\{{?"
 _DEFINITION: Final = re.compile(f"{_MODIFIERS}(?:{_KEYWORDS}|{_ASSIGNED_FUNCTION}|{_C_FUNCTION})", re.IGNORECASE)
 _KEY: Final = re.compile(r"\[{1,2}[^\[\]]+\]{1,2}|[\w.\"'-]+:")
 _COMMENT: Final = re.compile(r"(?://|/\*|\*|#(?!\s*(?:define|include|if|endif|else)\b)|--|@|\[|\"\"\"|;;)|\s+\*")
-# Of a minified file, one line is all.
-_LONGEST_LINE: Final = 300
-_MAX_HEADING: Final = 120
+# Longer lines come from minified files and define nothing that a reader would look for.
+_MAX_DEFINITION_CHARACTERS: Final = 300
+_MAX_HEADING_CHARACTERS: Final = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
-    """Lines under the names of what they define; the lines of a file that define nothing have no names."""
+    """A run of lines, up to the first line of the next piece."""
 
     first: int
+    """Index of its first line."""
     names: tuple[str, ...] = ()
+    """The definition and the class around it; empty for code outside definitions."""
 
 
 def parse_code(text: str, name: str) -> Outline:
-    """`name` is the file's, which tells the language and is the outermost heading."""
+    """Parse `text` as the content of the file `name`, whose suffix selects the language."""
     suffix = PurePosixPath(name).suffix.lower()
     lines = re.split(r"\r\n?|\n", text)
     pieces = _python_pieces(lines) if suffix in _PYTHON else None
     if pieces is None:
-        pieces = list(_pieces(lines, _KEY if suffix in _KEYED else _DEFINITION))
+        pieces = list(_pieces_by_pattern(lines, _KEY if suffix in _CONFIGURATION else _DEFINITION))
     builder = OutlineBuilder()
     for piece, end in zip(pieces, [piece.first for piece in pieces[1:]] + [len(lines)], strict=True):
         code = "\n".join(lines[piece.first : end]).strip("\n")
@@ -60,18 +62,19 @@ def parse_code(text: str, name: str) -> Outline:
 
 
 def _fenced(code: str, language: str) -> str:
-    """As in Markdown: it tells whoever quotes or shows the passage that line breaks matter here."""
+    """Return the code in Markdown fences, so that a client that shows the passage keeps its line breaks."""
+    # A fence inside the code must be shorter than the fence around it, or it would end the block.
     longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{code}\n{fence}"
 
 
 def _python_pieces(lines: Sequence[str]) -> list[_Piece] | None:
-    """None where it is not Python of this interpreter's version."""
+    """Return the pieces of a Python file, or None if this interpreter's version cannot parse it."""
     try:
         tree = ast.parse("\n".join(lines))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # The parser's own stack is what is out of memory there.
+        # The parser raises MemoryError if its own stack overflows. The process has memory left.
         return None
     return [_Piece(first=0), *_definitions(tree.body, lines, (), len(lines))]
 
@@ -91,17 +94,17 @@ def _definitions(body: Sequence[ast.stmt], lines: Sequence[str], outer: tuple[st
             yield _Piece(first=last, names=outer)
 
 
-def _pieces(lines: Sequence[str], definition: re.Pattern[str]) -> Iterator[_Piece]:
-    """In any language: what stands at the beginning of a line and looks as definitions look."""
+def _pieces_by_pattern(lines: Sequence[str], definition: re.Pattern[str]) -> Iterator[_Piece]:
+    """Yield a piece for each line without indentation that matches `definition`."""
     yield _Piece(first=0)
     for index, line in enumerate(lines):
-        if line[:1].strip() and len(line) <= _LONGEST_LINE and definition.fullmatch(line.rstrip()):
-            heading = line.strip().rstrip("{(:; ").strip("[]")[:_MAX_HEADING]
+        if line[:1].strip() and len(line) <= _MAX_DEFINITION_CHARACTERS and definition.fullmatch(line.rstrip()):
+            heading = line.strip().rstrip("{(:; ").strip("[]")[:_MAX_HEADING_CHARACTERS]
             yield _Piece(first=_with_comments(lines, index), names=(heading,))
 
 
 def _with_comments(lines: Sequence[str], index: int) -> int:
-    """The line from which on comments and decorators belong to what begins at `index`."""
+    """Return the index of the first comment or decorator line directly above `index`."""
     while index > 0 and _COMMENT.match(lines[index - 1]):
         index -= 1
     return index

@@ -1,4 +1,4 @@
-"""CSV: a row a paragraph, each value behind its column's name."""
+"""Parse CSV into one paragraph per row, each value behind the name of its column."""
 
 import csv
 import io
@@ -12,31 +12,32 @@ from rag.errors import InvalidInput
 _DELIMITERS: Final = ",;\t|"
 _PROBE_CHARACTERS: Final = 64_000
 _PROBED_ROWS: Final = 50
-_LONGEST_FIELD: Final = 1_000_000
-# Excel writes it as a first line of its own.
-_ANNOUNCED: Final = "sep="
+_MAX_FIELD_CHARACTERS: Final = 1_000_000
+# Excel can write a first line that declares the delimiter.
+_DECLARATION: Final = "sep="
 
 
 def parse_csv(text: str) -> Outline:
-    """The delimiter is the one that cuts the first rows into the same number of fields."""
-    delimiter = _delimiter_of(text)
-    if text[:4].lower() == _ANNOUNCED:
+    """Parse CSV; the delimiter is declared, or else the one that gives the first rows equally many fields."""
+    delimiter = _guess_delimiter(text)
+    if text[:4].lower() == _DECLARATION:
         delimiter, text = text[4:5] or ",", text.partition("\n")[2]
-    csv.field_size_limit(_LONGEST_FIELD)
+    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     builder = OutlineBuilder()
     try:
         add_table(rows, builder)
     except (csv.Error, TypeError) as error:
-        raise InvalidInput(f"broken CSV: line {rows.line_num}: {error}") from error
+        raise InvalidInput(f"invalid CSV in line {rows.line_num}: {error}") from error
     return builder.build()
 
 
-def _delimiter_of(text: str) -> str:
-    return max(_DELIMITERS, key=lambda delimiter: _evenness(text[:_PROBE_CHARACTERS], delimiter))
+def _guess_delimiter(text: str) -> str:
+    return max(_DELIMITERS, key=lambda delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter))
 
 
-def _evenness(probe: str, delimiter: str) -> tuple[float, int]:
+def _regularity(probe: str, delimiter: str) -> tuple[float, int]:
+    """Return the share of rows with the most common number of fields, and that number."""
     widths: Counter[int] = Counter()
     try:
         for row in csv.reader(io.StringIO(probe, newline=""), delimiter=delimiter):

@@ -1,4 +1,4 @@
-"""DOCX: mammoth makes HTML of it, with headings, lists, tables, notes and text boxes; that is read like any page."""
+"""Parse DOCX: mammoth converts it to HTML, which the HTML parser reads."""
 
 import re
 from io import BytesIO
@@ -13,9 +13,9 @@ from ingest.parsing.outline import Outline, OutlineBuilder
 
 _HAS_TITLE: Final = re.compile(rb"""<w:pStyle w:val=["']Title["']""")
 _CELL: Final = re.compile(r"<t[dh][^>]*>.*?</t[dh]>", re.DOTALL)
-# From a note back to its mark.
+# The link from a footnote back to its reference in the text.
 _BACK_LINK: Final = re.compile(r'<a href="#(?:foot|end)note-ref-[^"]*">↑</a>')
-_LOWEST: Final = 6
+_LOWEST_HEADING: Final = 6
 
 
 def parse_docx(body: bytes) -> Outline:
@@ -30,12 +30,12 @@ def parse_docx(body: bytes) -> Outline:
 
 
 def _styles(archive: ZipFile) -> str:
-    """Headings stand below the title where there is one."""
-    texts = (name for name in archive.namelist() if name.startswith("word/document"))
-    below = any(_HAS_TITLE.search(archive.read(name)) for name in texts)
+    """Return mammoth's style map, which places headings one level below the title if there is a title."""
+    parts = (name for name in archive.namelist() if name.startswith("word/document"))
+    has_title = any(_HAS_TITLE.search(archive.read(name)) for name in parts)
     lines = ["p[style-name='Title'] => h1:fresh"]
     for level in range(1, 10):
-        target = f"h{min(level + below, _LOWEST)}:fresh"
+        target = f"h{min(level + has_title, _LOWEST_HEADING)}:fresh"
         names = (f"p.Heading{level}", f"p[style-name='heading {level}']", f"p[style-name='Heading {level}']")
         lines += [f"{name} => {target}" for name in names]
     return "\n".join(lines)
@@ -43,11 +43,11 @@ def _styles(archive: ZipFile) -> str:
 
 def _to_html(body: bytes, styles: str) -> str:
     converted = mammoth.convert_to_html(
-        BytesIO(body), style_map=styles, include_embedded_style_map=False, convert_image=_no_image
+        BytesIO(body), style_map=styles, include_embedded_style_map=False, convert_image=_drop_image
     )
-    # Paragraphs in a cell are lines of one value.
+    # The paragraphs of a table cell are lines of one value. As paragraphs they would break the row.
     return _CELL.sub(lambda cell: cell[0].replace("</p><p>", "<br />"), _BACK_LINK.sub("", converted.value))
 
 
-def _no_image(_image: object) -> list[object]:
+def _drop_image(_image: object) -> list[object]:
     return []

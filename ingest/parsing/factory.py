@@ -1,7 +1,8 @@
-"""The door of parsing: raw bytes in, a document out."""
+"""The entry point of parsing: raw bytes in, a document out."""
 
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ingest.parsing.code import parse_code
@@ -18,23 +19,40 @@ from ingest.parsing.rst import parse_rst
 from ingest.parsing.text import decode, one_line
 from ingest.parsing.xlsx import parse_xlsx
 from rag.errors import InvalidInput
+from rag.formats import MediaType
 from rag.types import Document, RawDocument
 
-_Textual = Literal[
-    "text/markdown", "text/x-rst", "text/csv", "application/json", "application/x-ndjson", "text/x-code", "text/plain"
-]
+PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
+    "text/markdown": lambda raw: parse_markdown(decode(raw.body)),
+    "text/plain": lambda raw: parse_plain(decode(raw.body)),
+    "text/x-rst": lambda raw: parse_rst(decode(raw.body)),
+    # HTML can declare its own encoding, so its parser decodes the bytes.
+    "text/html": lambda raw: parse_html(raw.body),
+    "application/pdf": lambda raw: parse_pdf(raw.body),
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": lambda raw: parse_docx(raw.body),
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": lambda raw: parse_pptx(raw.body),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": lambda raw: parse_xlsx(raw.body),
+    "text/csv": lambda raw: parse_csv(decode(raw.body)),
+    "application/json": lambda raw: parse_json(decode(raw.body)),
+    "application/x-ndjson": lambda raw: parse_json_lines(decode(raw.body)),
+    "text/x-code": lambda raw: parse_code(decode(raw.body), _file_name(raw.uri)),
+}
+"""The parser of each format in `rag.formats.FORMATS`."""
 
 
 def parse(raw: RawDocument, *, version: str) -> Document:
-    """Raises InvalidInput with a one-line reason where no text can be had; takes CPU time, so keep it off the loop."""
+    """Parse a document; this takes CPU time, so do not call it on the event loop.
+
+    Raises `InvalidInput` with a one-line reason if no text can be extracted.
+    """
     if not raw.body.strip():
-        raise InvalidInput("empty")
+        raise InvalidInput("empty file")
     try:
-        outline = _outline_of(raw)
+        outline = PARSERS[raw.media_type](raw)
     except RecursionError as error:
-        raise InvalidInput("nested too deep to read") from error
+        raise InvalidInput("nested too deeply to be parsed") from error
     if not outline.sections:
-        raise InvalidInput("empty: it has no text")
+        raise InvalidInput("empty document: it contains no text")
     return Document(
         id=raw.id,
         uri=raw.uri,
@@ -44,41 +62,6 @@ def parse(raw: RawDocument, *, version: str) -> Document:
         version=version,
         validator=raw.validator,
     )
-
-
-def _outline_of(raw: RawDocument) -> Outline:
-    match raw.media_type:
-        case "text/html":
-            return parse_html(raw.body)
-        case "application/pdf":
-            return parse_pdf(raw.body)
-        case "application/vnd.openxmlformats-officedocument.wordprocessingml.document":
-            return parse_docx(raw.body)
-        case "application/vnd.openxmlformats-officedocument.presentationml.presentation":
-            return parse_pptx(raw.body)
-        case "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":
-            return parse_xlsx(raw.body)
-        case media_type:
-            return _outline_of_text(media_type, decode(raw.body), _file_name(raw.uri))
-
-
-def _outline_of_text(media_type: _Textual, text: str, name: str) -> Outline:
-    match media_type:
-        case "text/markdown":
-            outline = parse_markdown(text)
-        case "text/x-rst":
-            outline = parse_rst(text)
-        case "text/csv":
-            outline = parse_csv(text)
-        case "application/json":
-            outline = parse_json(text)
-        case "application/x-ndjson":
-            outline = parse_json_lines(text)
-        case "text/x-code":
-            outline = parse_code(text, name)
-        case "text/plain":
-            outline = parse_plain(text)
-    return outline
 
 
 def _file_name(uri: str) -> str:

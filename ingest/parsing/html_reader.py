@@ -1,4 +1,4 @@
-"""Reads a tree of HTML in its order and writes blocks of text: paragraphs, lists, tables, code."""
+"""Convert an HTML tree to blocks of text: paragraphs, lists, tables, code."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,11 +8,11 @@ from selectolax.lexbor import LexborNode
 from ingest.parsing.outline import OutlineBuilder
 
 _TEXT: Final = "-text"
-_CODE: Final = {"head", "script", "noscript", "style", "template", "object", "embed", "iframe"}
+_NOT_RENDERED: Final = {"head", "script", "noscript", "style", "template", "object", "embed", "iframe"}
 _CONTROLS: Final = {"nav", "button", "select", "textarea", "datalist"}
 _PICTURES: Final = {"svg", "canvas", "audio", "video"}
-_SKIPPED: Final = _CODE | _CONTROLS | _PICTURES
-# Documentation tools put a sign after each heading that links to itself.
+_SKIPPED: Final = _NOT_RENDERED | _CONTROLS | _PICTURES
+# Documentation tools append a link such as ¶ to each heading. It is not part of the heading's text.
 _SELF_LINKS: Final = {"headerlink", "header-anchor", "hash-link", "anchor-link"}
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _LISTS: Final = {"ul", "ol", "menu"}
@@ -33,27 +33,27 @@ _PARAGRAPHS: Final = {
 }
 _FORM_PARTS: Final = {"fieldset", "legend"}
 _BLOCKS: Final = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FORM_PARTS
-_DEEPEST_INDENT: Final = 20
-# Tables were once used to place things on a page; the cells of such a table hold parts of the page, not values.
+_MAX_INDENT_LEVELS: Final = 20
+# A table whose cells contain blocks is used for page layout. Its cells are read as parts of the page, not as values.
 _LAYOUT: Final = ", ".join(f"td {inner}" for inner in ("table", "p + p", "ul", "ol", "pre", *_HEADINGS))
 
 
 class HtmlReader:
-    """Writes to an outline what stands below a node."""
+    """A converter that adds the text below an HTML node to an outline."""
 
     def __init__(self, builder: OutlineBuilder) -> None:
         self._builder = builder
         self._parts: list[str] = []
-        """Of the line, heading or preformatted text that is open."""
+        """Pieces of the current line, heading or preformatted text."""
         self._lines: list[str] = []
-        """Of the block that is open."""
+        """Lines of the current block."""
         self._heading_level = 0
         self._is_preformatted = False
         self._lists: list[int | None] = []
-        """Of each open list its last number, None where it has bullets."""
+        """For each open list the last item's number, or None for a bulleted list."""
         self._marker = ""
         self._tables: list[bool] = []
-        """Of each open table whether its cells hold values."""
+        """For each open table, True if its cells hold values."""
         self._is_first_cell = True
 
     def read(self, root: LexborNode | None) -> None:
@@ -135,7 +135,7 @@ class HtmlReader:
         return f"{self._lists[-1]}. "
 
     def _divide(self) -> None:
-        """Ends a paragraph, which is less within a list, and next to nothing within a row of values."""
+        """End a paragraph: with a space in a table row, a line break in a list, a blank line elsewhere."""
         if self._is_in_row():
             self._parts.append(" ")
         elif self._lists:
@@ -163,7 +163,7 @@ class HtmlReader:
         if not self._lists:
             return ""
         marker, self._marker = self._marker or "  ", ""
-        return "  " * min(len(self._lists) - 1, _DEEPEST_INDENT) + marker
+        return "  " * min(len(self._lists) - 1, _MAX_INDENT_LEVELS) + marker
 
     def _end_block(self) -> None:
         self._end_line()
@@ -172,7 +172,10 @@ class HtmlReader:
 
 
 def _walk(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
-    """Each node as it is entered, and each element as it is left, with a stack of its own: pages can be deep."""
+    """Yield each node with True on entry, and each element again with False on exit.
+
+    An explicit stack avoids Python's recursion limit on deeply nested pages.
+    """
     waiting = [(root, True)] if root is not None else []
     while waiting:
         node, is_entered = waiting.pop()

@@ -1,4 +1,4 @@
-"""JSON and JSON lines: each value behind the path that leads to it."""
+"""Parse JSON and JSON lines into lines of text, each value behind its path."""
 
 import json
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from typing import Any, Final
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
 
-# So many lines a block, since a block is made in memory.
+# The builder cleans a block as one string in memory.
 _LINES_PER_BLOCK: Final = 200
 _TITLE: Final = "title"
 
 
 def parse_json(text: str) -> Outline:
-    """A section for each part of the outermost object, a block for each record of a list."""
+    """Return a section per nested value of the outermost object and a block per record of a list."""
     try:
         data = _loads(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and text[: error.pos].count("\n") <= 1:
-            # JSON lines under the name of JSON.
+            # JSON lines are often stored with the suffix .json.
             return parse_json_lines(text)
-        raise InvalidInput(f"broken JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
+        raise InvalidInput(f"invalid JSON in line {error.lineno}, column {error.colno}: {error.msg}") from error
     builder = OutlineBuilder()
     if not isinstance(data, dict):
         _add(data, builder)
@@ -29,7 +29,7 @@ def parse_json(text: str) -> Outline:
     _add({key: value for key, value in data.items() if not _is_nested(value)}, builder)
     for key, value in data.items():
         if _is_nested(value):
-            # Below level 1, which would be the title.
+            # A heading of level 1 would become the title.
             builder.add_heading(2, key)
             _add(value, builder)
     title = data.get(_TITLE)
@@ -37,20 +37,20 @@ def parse_json(text: str) -> Outline:
 
 
 def parse_json_lines(text: str) -> Outline:
-    """A line for each record."""
+    """Return one block per record."""
     builder = OutlineBuilder()
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 record = _loads(line)
             except json.JSONDecodeError as error:
-                raise InvalidInput(f"broken JSON lines: line {number}, column {error.colno}: {error.msg}") from error
+                raise InvalidInput(f"invalid JSON in line {number}, column {error.colno}: {error.msg}") from error
             builder.add_block(" | ".join(_lines(record)))
     return builder.build()
 
 
 def _loads(text: str) -> Any:
-    """Numbers stay as they are written: there is nothing to compute."""
+    """Parse JSON with numbers as text, so that 1.10 stays 1.10 and long integers are not limited."""
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
 
 
@@ -70,7 +70,10 @@ def _add(value: Any, builder: OutlineBuilder) -> None:
 
 
 def _lines(record: Any) -> Iterator[str]:
-    """Such as `address.city: Rome`, in order and with a stack of its own; what is empty is left out."""
+    """Yield lines such as `address.city: Rome` in order, without empty values.
+
+    An explicit stack avoids Python's recursion limit on deeply nested data.
+    """
     waiting: list[tuple[str, Any]] = [("", record)]
     while waiting:
         path, value = waiting.pop()

@@ -1,4 +1,4 @@
-"""Markdown: CommonMark with tables, read as text that can be quoted."""
+"""Parse Markdown (CommonMark with tables) into text without markup."""
 
 import re
 from typing import Final
@@ -10,7 +10,7 @@ from ingest.parsing.html import add_html
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.plain import parse_plain
 
-# markdown-it drops what is nested deeper, and its stack grows with each level.
+# markdown-it drops blocks that are nested deeper, and its call stack grows with each level.
 _MAX_NESTING: Final = 40
 _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
 
@@ -19,7 +19,7 @@ _FRONT_MATTER: Final = re.compile(
     re.DOTALL,
 )
 _FRONT_MATTER_TITLE: Final = re.compile(r"^title[ \t]*[:=][ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
-# As MkDocs, Hugo and Pandoc write after a heading: { #install .wide }
+# MkDocs, Hugo and Pandoc allow attributes after a heading: { #install .wide }
 _HEADING_ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\s*$")
 _SEPARATORS: Final = {"tr": " | ", "blockquote": "\n\n"}
 _LINE_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -31,6 +31,7 @@ def parse_markdown(text: str) -> Outline:
     content = text[front_matter.end() :] if front_matter else text
     tokens = _MARKDOWN.parse(content)
     if any(token.level >= _MAX_NESTING - 1 for token in tokens):
+        # Plain text keeps the blocks that markdown-it has dropped.
         return parse_plain(content)
     builder = OutlineBuilder()
     for node in SyntaxTreeNode(tokens).children:
@@ -39,8 +40,8 @@ def parse_markdown(text: str) -> Outline:
 
 
 def _title_of(front_matter: str) -> str:
-    found = _FRONT_MATTER_TITLE.search(front_matter)
-    return found[1].strip().strip("\"'") if found else ""
+    title = _FRONT_MATTER_TITLE.search(front_matter)
+    return title[1].strip().strip("\"'") if title else ""
 
 
 def _add(node: SyntaxTreeNode, builder: OutlineBuilder) -> None:
@@ -50,14 +51,14 @@ def _add(node: SyntaxTreeNode, builder: OutlineBuilder) -> None:
         case "html_block":
             add_html(node.content, builder)
         case "fence":
-            # The fences stay: they tell whoever quotes or shows the passage that line breaks matter here.
+            # The fences stay, so that a client that shows the passage keeps its line breaks.
             builder.add_block(f"```{node.info}\n{_block(node)}\n```")
         case _:
             builder.add_block(_block(node))
 
 
 def _block(node: SyntaxTreeNode) -> str:
-    """A block as text, without the marks that only a renderer needs."""
+    """Return a block as text without markup."""
     match node.type:
         case "inline":
             return _inline(node)

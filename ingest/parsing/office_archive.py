@@ -1,4 +1,4 @@
-"""Office files are ZIP archives of XML, and both can unfold to any size: they are checked before they are read."""
+"""Check Office files before they are read: both ZIP and XML can expand to any size."""
 
 import zlib
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from rag.errors import InvalidInput
 
 _MIB: Final = 1024 * 1024
 _MAX_PARTS: Final = 10_000
-# Of XML, which is what we read; pictures and films are never unpacked.
+# Only XML parts count, because pictures and films are never decompressed.
 _MAX_XML_BYTES: Final = 256 * _MIB
-# Sheets of equal rows reach 100; a bomb has a thousand and more. Small parts may be as empty as they like.
+# Compression ratio: sheets of equal rows reach 100, ZIP bombs exceed 1,000. Parts below 10 MiB do no harm.
 _MAX_RATIO: Final = 400
 _SMALL_PART_BYTES: Final = 10 * _MIB
 _PIECE_BYTES: Final = _MIB
 _ENCRYPTED_FLAG: Final = 1
-# Entities are declared there, and Office writes none; in either of the encodings that XML may have unannounced.
+# Entities can expand to gigabytes, and Office never declares any. XML without a declared encoding is UTF-8 or UTF-16.
 _DECLARATIONS: Final = tuple(
     word.encode(encoding) for word in ("<!DOCTYPE", "<!ENTITY") for encoding in ("utf-8", "utf-16-le", "utf-16-be")
 )
 _ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
 
-# What zipfile, expat and readers of Office files raise where a file is cut off or has been written over.
+# The exceptions that zipfile, expat and the Office readers raise for truncated or corrupted files.
 DAMAGE: Final = (
     ArithmeticError,
     AssertionError,
@@ -35,7 +35,7 @@ DAMAGE: Final = (
     EOFError,
     ExpatError,
     LookupError,
-    NotImplementedError,  # zipfile: a compression that it does not know, as a byte that was written over may say.
+    NotImplementedError,  # zipfile: an unknown compression method, for example after one corrupted byte.
     OSError,
     ParseError,
     TypeError,
@@ -45,15 +45,15 @@ DAMAGE: Final = (
 
 
 def open_office(body: bytes, *, kind: str, folder: str) -> ZipFile:
-    """The archive, when all that will be read of it is within bounds; raises InvalidInput with the reason otherwise.
+    """Open an Office file; raises `InvalidInput` with the reason if a part is damaged or exceeds a limit.
 
-    `kind` is its name for people, such as DOCX, and `folder` the one in which such a file keeps its content.
+    `kind` is the format's name for messages, such as DOCX. `folder` is the folder that such a file must contain.
     """
     _require_archive(body, kind)
     try:
         archive = ZipFile(BytesIO(body))
         if not any(name.startswith(folder) for name in archive.namelist()):
-            raise InvalidInput(f"not a {kind} file: an archive without {folder}")
+            raise InvalidInput(f"not a {kind} file: the ZIP archive has no folder {folder}")
         _require_bounds(archive.infolist(), kind)
         for part in archive.infolist():
             if _is_xml(part.filename):
@@ -70,7 +70,11 @@ def pieces_of(archive: ZipFile, part: ZipInfo | str) -> Iterator[bytes]:
 
 
 def damaged(kind: str) -> InvalidInput:
-    return InvalidInput(f"broken {kind}: it is cut off or damaged")
+    return InvalidInput(f"damaged {kind}: the file is truncated or corrupted")
+
+
+def encrypted(kind: str) -> InvalidInput:
+    return InvalidInput(f"encrypted {kind}: remove the password and ingest it again")
 
 
 def _require_archive(body: bytes, kind: str) -> None:
@@ -78,35 +82,39 @@ def _require_archive(body: bytes, kind: str) -> None:
         case "ZIP":
             return
         case "OLE" if _ENCRYPTED_PACKAGE in body:
-            raise InvalidInput(f"encrypted {kind}: it opens with a password only")
+            raise encrypted(kind)
         case "OLE":
-            raise InvalidInput(f"not a {kind} file but one of Office 97 to 2003; save it as {kind}")
+            raise InvalidInput(f"not a {kind} file but an Office 97-2003 file; save it as {kind}")
         case "":
-            raise InvalidInput(f"not a {kind} file: it is no ZIP archive, as that would be")
+            raise InvalidInput(f"not a {kind} file: it is not a ZIP archive")
         case other:
-            raise InvalidInput(f"not a {kind} file: it begins as {other} files do")
+            raise InvalidInput(f"not a {kind} file: it starts like a {other} file")
 
 
 def _require_bounds(parts: list[ZipInfo], kind: str) -> None:
     if len(parts) > _MAX_PARTS:
-        raise InvalidInput(f"{kind} with more than {_MAX_PARTS:,} parts")
+        raise InvalidInput(f"{kind} with more than {_MAX_PARTS:,} parts; split the document")
     if any(part.flag_bits & _ENCRYPTED_FLAG for part in parts):
-        raise InvalidInput(f"encrypted {kind}: it opens with a password only")
+        raise encrypted(kind)
     xml = [part for part in parts if _is_xml(part.filename)]
     if sum(part.file_size for part in xml) > _MAX_XML_BYTES:
-        raise InvalidInput(f"{kind} that unfolds to more than {_MAX_XML_BYTES // _MIB} MiB")
+        raise InvalidInput(f"{kind} that expands to more than {_MAX_XML_BYTES // _MIB} MiB; split the document")
     for part in xml:
         if part.file_size > _SMALL_PART_BYTES and part.file_size > _MAX_RATIO * part.compress_size:
-            raise InvalidInput(f"{kind} that unfolds to more than {_MAX_RATIO} times its size: a ZIP bomb")
+            raise InvalidInput(f"{kind} that expands to more than {_MAX_RATIO} times its size: a ZIP bomb")
 
 
 def _require_plain_xml(archive: ZipFile, part: ZipInfo, kind: str) -> None:
-    """Reads all of it, which also finds what is damaged; no more comes out than the archive declares."""
+    """Raise `InvalidInput` if the part declares a document type; reading it all also detects damage.
+
+    zipfile returns at most the size that the archive declares, so the limits hold.
+    """
     tail = b""
     for piece in pieces_of(archive, part):
         window = tail + piece
         if any(declaration in window for declaration in _DECLARATIONS):
-            raise InvalidInput(f"{kind} with a document type declaration, which may hide a bomb")
+            raise InvalidInput(f"{kind} with a document type declaration, which can hide an XML bomb")
+        # A declaration may span two pieces; the longest is 20 bytes.
         tail = window[-32:]
 
 

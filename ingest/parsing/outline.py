@@ -1,4 +1,4 @@
-"""What every parser makes of its format: a title, and text under headings."""
+"""The common result of all parsers: a title, and text under headings."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,22 +7,23 @@ from ingest.parsing.text import clean, one_line
 from rag.errors import InvalidInput
 from rag.types import Section
 
-# Longer, and it is a paragraph with a wrong tag, such as the rest of a page after an unclosed <h1>.
+# A longer heading is a paragraph with a wrong tag, for example the rest of a page after an unclosed <h1>.
 _MAX_HEADING_CHARACTERS: Final = 200
-# More takes longer to chunk than a document may take; whatever unfolds when it is read ends here.
+# Chunking more text exceeds the time limit of a document. This also stops formats that expand when they are read.
 _MAX_CHARACTERS: Final = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A document without its origin; the title is empty where the text gives none."""
+    """The title and the sections of a document."""
 
     title: str
+    """Empty if the document has no title."""
     sections: tuple[Section, ...]
 
 
 class OutlineBuilder:
-    """Takes headings and blocks in reading order and groups the blocks by heading path."""
+    """A builder that takes headings and blocks in reading order and groups the blocks by heading path."""
 
     def __init__(self) -> None:
         self._path: list[tuple[int, str]] = []
@@ -32,7 +33,7 @@ class OutlineBuilder:
         self._characters = 0
 
     def add_heading(self, level: int, text: str) -> None:
-        """Opens a section; `level` is 1 for the outermost."""
+        """Open a section; `level` is 1 for the outermost."""
         heading = one_line(text)
         if not heading:
             return
@@ -46,16 +47,19 @@ class OutlineBuilder:
             self._first_h1 = heading
 
     def add_block(self, text: str) -> None:
-        """Appends a paragraph, list, table or code block to the open section; raises InvalidInput for too much."""
+        """Append a paragraph, list, table or code block to the open section.
+
+        Raises `InvalidInput` if the document has too much text.
+        """
         self._characters += len(text)
         if self._characters > _MAX_CHARACTERS:
-            raise InvalidInput(f"more than {_MAX_CHARACTERS:,} characters of text; cut it into parts")
+            raise InvalidInput(f"more than {_MAX_CHARACTERS:,} characters of text; split the document")
         block = clean(text)
         if block.strip():
             self._blocks.append(block)
 
     def build(self, *, title: str = "", fallback_title: str = "") -> Outline:
-        """The title is the given one, else the first heading of level 1, else the fallback."""
+        """Return the outline; its title is `title`, else the first heading of level 1, else `fallback_title`."""
         self._close_section(next_level=0)
         return Outline(
             title=one_line(title) or self._first_h1 or one_line(fallback_title),
@@ -67,6 +71,6 @@ class OutlineBuilder:
         if self._blocks:
             self._sections.append(Section(heading_path=path, text="\n\n".join(self._blocks)))
         elif self._path and next_level <= self._path[-1][0]:
-            # A heading with nothing under it is itself the text; one with sections below lives in their paths.
+            # A heading without text becomes text itself. If sections follow below it, their paths contain it.
             self._sections.append(Section(heading_path=path[:-1], text=path[-1]))
         self._blocks = []

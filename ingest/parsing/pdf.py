@@ -1,4 +1,4 @@
-"""PDF: one section for each page, its lines joined to paragraphs."""
+"""Parse PDF into one section per page, with lines joined to paragraphs."""
 
 import re
 import threading
@@ -12,14 +12,14 @@ from pypdfium2.raw import FPDF_ERR_PASSWORD
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
 
-# PDFium keeps state for the whole process and is not safe to enter twice.
+# PDFium has process-wide state and is not thread-safe.
 _PDFIUM: Final = threading.Lock()
 
-# What PDFium writes for a hyphen that only divides a word at the end of a line, and how others write it.
-_DIVIDED: Final = "\ufffe"
-_DIVIDED_WORD: Final = re.compile(r"[\ufffe\x02](?:\r?\n)?|(?<=[a-z])-\r?\n(?=[a-z])")
+# PDFium writes U+FFFE for a hyphen that divides a word at the end of a line. Some PDFs contain a real hyphen instead.
+_HYPHEN: Final = "\ufffe"
+_HYPHENATED: Final = re.compile(r"[\ufffe\x02](?:\r?\n)?|(?<=[a-z])-\r?\n(?=[a-z])")
 _LIST_ITEM: Final = re.compile(r"[-*•‣▪]\s|\(?(?:\d{1,3}|[a-z])[.)]\s")
-# On a page of short lines only, such as a table of contents, none is divided.
+# Below this width a page has only short lines, as in a table of contents, and no line continues in the next.
 _NARROWEST_FULL_LINE: Final = 25
 _SENTENCE_ENDS: Final = tuple(".!?:")
 
@@ -30,7 +30,7 @@ def parse_pdf(body: bytes) -> Outline:
         try:
             return _read(document)
         except pdfium.PdfiumError as error:
-            raise InvalidInput(f"broken PDF: {error}") from error
+            raise InvalidInput(f"damaged PDF: {error}") from error
         finally:
             document.close()
 
@@ -40,8 +40,8 @@ def _open(body: bytes) -> pdfium.PdfDocument:
         return pdfium.PdfDocument(body)
     except pdfium.PdfiumError as error:
         if error.err_code == FPDF_ERR_PASSWORD:
-            raise InvalidInput("encrypted PDF: it opens with a password only") from error
-        raise InvalidInput("broken PDF: it cannot be opened") from error
+            raise InvalidInput("encrypted PDF: remove the password and ingest it again") from error
+        raise InvalidInput("damaged PDF: the file is truncated or corrupted") from error
 
 
 def _read(document: pdfium.PdfDocument) -> Outline:
@@ -49,12 +49,12 @@ def _read(document: pdfium.PdfDocument) -> Outline:
     for number in range(1, len(document) + 1):
         text = _paragraphs(_text_of_page(document, number - 1))
         if text:
-            # Below level 1, which would be the title.
+            # A heading of level 1 would become the title.
             builder.add_heading(2, f"page {number}")
             builder.add_block(text)
     outline = builder.build(title=document.get_metadata_value("Title"))
     if not outline.sections:
-        raise InvalidInput("PDF without text: a scan, which needs text recognition first")
+        raise InvalidInput("PDF without text: it is probably a scan; run text recognition (OCR) on it first")
     return outline
 
 
@@ -67,23 +67,23 @@ def _text_of_page(document: pdfium.PdfDocument, index: int) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    """Joins the lines that the width of the page has divided: a line well short of it ends by itself."""
-    lines = [line.strip() for line in _DIVIDED_WORD.sub(f"{_DIVIDED}\n", text).splitlines()]
+    """Join wrapped lines: a line of at least 75 % of the page's width continues in the next line."""
+    lines = [line.strip() for line in _HYPHENATED.sub(f"{_HYPHEN}\n", text).splitlines()]
     full = max(_NARROWEST_FULL_LINE, 0.75 * _width_of(lines))
     pieces: list[str] = []
     for line, following in pairwise([*lines, ""]):
-        pieces += [line.rstrip(_DIVIDED), _gap(line, following, full)]
+        pieces += [line.rstrip(_HYPHEN), _gap(line, following, full)]
     return "".join(pieces).strip()
 
 
 def _width_of(lines: Sequence[str]) -> int:
-    # Not the widest: what runs across columns is no measure for them.
+    # The 90th percentile instead of the maximum: a heading across two columns is wider than each column.
     lengths = sorted(map(len, lines))
     return lengths[len(lengths) * 9 // 10] if lengths else 0
 
 
 def _gap(line: str, following: str, full: float) -> str:
-    if line.endswith(_DIVIDED):
+    if line.endswith(_HYPHEN):
         return ""
     if len(line) < full:
         return "\n\n" if line.endswith(_SENTENCE_ENDS) else "\n"

@@ -1,4 +1,4 @@
-"""Plain text: one section, paragraphs divided by blank lines."""
+"""Parse plain text into one section."""
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 

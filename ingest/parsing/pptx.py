@@ -1,4 +1,4 @@
-"""PPTX: a section for each slide with its text, tables and notes, in the order of the show."""
+"""Parse PPTX into one section per slide, with its text, tables and notes, in presentation order."""
 
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
@@ -12,8 +12,8 @@ from ingest.parsing.outline import Outline, OutlineBuilder
 
 _PRESENTATION: Final = "ppt/presentation.xml"
 _TITLES: Final = {"title", "ctrTitle"}
-# The same on every slide.
-_FURNITURE: Final = {"dt", "ftr", "hdr", "sldNum", "sldImg"}
+# Dates, footers, headers and numbers repeat on every slide and would repeat in every passage.
+_REPEATED: Final = {"dt", "ftr", "hdr", "sldNum", "sldImg"}
 
 
 def parse_pptx(body: bytes) -> Outline:
@@ -38,7 +38,7 @@ def _read_slide(archive: ZipFile, name: str, number: int, builder: OutlineBuilde
     title, blocks = "", []
     for element in _shapes(_tree(archive, name)):
         placeholder = _placeholder_of(element)
-        if placeholder in _FURNITURE:
+        if placeholder in _REPEATED:
             continue
         text = _table(element) if _name(element) == "tbl" else "\n".join(_paragraphs(element))
         if placeholder in _TITLES and not title:
@@ -47,7 +47,7 @@ def _read_slide(archive: ZipFile, name: str, number: int, builder: OutlineBuilde
             blocks.append(text)
     blocks.extend(_notes(archive, name))
     if title or any(blocks):
-        # Below level 1, which would be the title of the whole.
+        # A heading of level 1 would become the title of the presentation.
         builder.add_heading(2, f"slide {number}: {title}" if title else f"slide {number}")
         for block in blocks:
             builder.add_block(block)
@@ -56,13 +56,13 @@ def _read_slide(archive: ZipFile, name: str, number: int, builder: OutlineBuilde
 def _notes(archive: ZipFile, slide: str) -> Iterator[str]:
     for _, target in _related(archive, slide):
         if "/notesSlides/" in target and target in archive.namelist():
-            shapes = [shape for shape in _shapes(_tree(archive, target)) if _placeholder_of(shape) not in _FURNITURE]
+            shapes = [shape for shape in _shapes(_tree(archive, target)) if _placeholder_of(shape) not in _REPEATED]
             if text := "\n".join(line for shape in shapes for line in _paragraphs(shape)).strip():
                 yield f"Notes: {text}"
 
 
 def _shapes(root: Element) -> Iterator[Element]:
-    """Shapes with text and tables, those in groups included; of two forms of the same shape the first."""
+    """Yield shapes with text and tables, also inside groups. Fallback forms of a shape are skipped."""
     waiting = [root]
     while waiting:
         element = waiting.pop()
@@ -94,7 +94,7 @@ def _paragraphs(element: Element) -> Iterator[str]:
 
 
 def _level_of(paragraph: Element) -> int:
-    """How deep the item stands below those of the first level, which have no mark."""
+    """Return the list level of a paragraph: 0 for the first level, 8 at most."""
     levels = (_attribute(child, "lvl") for child in paragraph if _name(child) == "pPr")
     return min(int(next(levels, "") or 0), 8)
 
@@ -109,7 +109,7 @@ def _pieces(paragraph: Element) -> Iterator[str]:
 
 
 def _related(archive: ZipFile, name: str) -> Iterator[tuple[str, str]]:
-    """What a part refers to: the reference and the part that it means."""
+    """Yield the relations of a part as pairs of relation id and path of the target part."""
     folder, _, file = name.rpartition("/")
     relations = f"{folder}/_rels/{file}.rels"
     if relations in archive.namelist():
@@ -124,7 +124,7 @@ def _tree(archive: ZipFile, name: str) -> Element:
 
 
 def _name(element: Element) -> str:
-    """Without its namespace, which is another in the strict form of the standard."""
+    """Return the tag without its namespace, which differs between strict and transitional Office files."""
     return element.tag.rpartition("}")[2]
 
 

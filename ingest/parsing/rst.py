@@ -1,4 +1,4 @@
-"""reStructuredText: sections by their underlines, text without the marks of roles, targets and directives."""
+"""Parse reStructuredText into sections, without the markup of roles, targets and directives."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,20 +16,20 @@ _FIELD: Final = re.compile(r"[A-Z][\w-]{0,30}: \S")
 _TITLE_FIELD: Final = re.compile(r"^:?Title: *(.+)$", re.MULTILINE)
 
 _CODE: Final = {"code", "code-block", "sourcecode", "parsed-literal", "doctest", "testcode", "productionlist"}
-_SILENT: Final = {
+_DROPPED: Final = {
     *("toctree", "contents", "index", "image", "include", "literalinclude", "raw", "meta", "replace", "module"),
     *("currentmodule", "py:currentmodule", "sectionauthor", "moduleauthor", "highlight"),
 }
-_SPOKEN: Final = {"note", "warning", "tip", "hint", "important", "caution", "danger", "attention", "seealso", "error"}
+_LABELLED: Final = {"note", "warning", "tip", "hint", "important", "caution", "danger", "attention", "seealso", "error"}
 
 _ITEM: Final = re.compile(r"\s*(?:[-*+•]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+|\s*(?::[^:\n]+:|\|)\s+")
 _TABLE: Final = re.compile(r"\s*(?:=+(?: +=+)+\s*$|\+[-=+]+\+)")
 
-# Each bounded in length, so that none looks far for its end.
+# Each pattern is bounded in length, or hostile input would make the search quadratic.
 _STANDARD: Final = re.compile(r":(pep|rfc):`(?=\d+`)")
 _NOTE_MARK: Final = re.compile(r"(\[[#*\w-]{1,60}\])_")
 _ROLE: Final = re.compile(r":[\w:+.-]{1,40}:`([^`\n]{1,300}(?:\n[^`\n]{1,300})?)`")
-_TARGETED: Final = re.compile(r"^[!~]|\s*<[^<>]*>$")
+_LINK_TARGET: Final = re.compile(r"^[!~]|\s*<[^<>]*>$")
 _LITERAL: Final = re.compile(r"``([^\n]{1,300}?)``")
 _REFERENCE: Final = re.compile(r"`([^`\n]{1,300}(?:\n[^`\n]{1,300})?)`(?:__?)?")
 _EMPHASIS: Final = re.compile(r"(?<![\w*\\])(\*\*?)(?=\S)([^*\n]{1,300}?)(?<=\S)\1(?![\w*])")
@@ -56,16 +56,19 @@ def parse_rst(text: str) -> Outline:
 
 
 def _header_of(lines: Sequence[str]) -> tuple[int, str]:
-    """How many lines of `Name: value` a document such as a PEP begins with, and its title among them."""
+    """Return the number of `Name: value` lines at the start of a document such as a PEP, and its title."""
     if not lines or not _FIELD.match(lines[0]):
         return 0, ""
     end = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
-    found = _TITLE_FIELD.search("\n".join(lines[:end]))
-    return (end, found[1]) if found else (0, "")
+    title = _TITLE_FIELD.search("\n".join(lines[:end]))
+    return (end, title[1]) if title else (0, "")
 
 
 def _sections(lines: Sequence[str]) -> Iterator[str | tuple[str, str]]:
-    """Text, and headings with the style that tells their level: the sign and whether it stands above too."""
+    """Yield blocks as strings and headings as pairs of style and text.
+
+    The style is the adornment character, doubled if the heading also has an overline. It determines the level.
+    """
     index = start = 0
     while index < len(lines):
         style, length = _heading_at(lines, index)
@@ -79,7 +82,7 @@ def _sections(lines: Sequence[str]) -> Iterator[str | tuple[str, str]]:
 
 
 def _heading_at(lines: Sequence[str], index: int) -> tuple[str, int]:
-    """The style and how many lines it has; 0 where there is none."""
+    """Return the style of the heading at `index` and its number of lines, which is 0 without a heading."""
     one, two, three = (*lines[index : index + 3], "", "", "")[:3]
     if index > 0 and lines[index - 1].strip() and not _EXPLICIT.match(lines[index - 1]):
         return "", 0
@@ -92,7 +95,7 @@ def _heading_at(lines: Sequence[str], index: int) -> tuple[str, int]:
 
 
 def _blocks(lines: Sequence[str], depth: int = 0) -> Iterator[str]:
-    """Paragraphs, with what is indented below directives and `::` as they mean it."""
+    """Yield paragraphs, directives and literal blocks as text."""
     index = 0
     while index < len(lines):
         if not lines[index].strip():
@@ -119,7 +122,7 @@ def _end_of_paragraph(lines: Sequence[str], index: int) -> int:
 
 
 def _end_of_indented(lines: Sequence[str], index: int, indent: int) -> int:
-    """Where something stands again that is not further in than `indent`."""
+    """Return the end of the lines from `index` on that are indented deeper than `indent`."""
     end = index
     while index < len(lines) and (not lines[index].strip() or _indent_of(lines[index]) > indent):
         index += 1
@@ -129,28 +132,28 @@ def _end_of_indented(lines: Sequence[str], index: int, indent: int) -> int:
 
 
 def _explicit(first: str, content: Sequence[str], depth: int) -> Iterator[str]:
-    """What a line that begins with two dots, and all that is indented below it, says to a reader."""
+    """Yield the text of an explicit markup block: a footnote, a citation or a directive."""
     if note := _NOTE.match(first):
         yield _plain("\n".join([f"{note['label']} {note['text']}", *content]))
         return
     directive = _DIRECTIVE.match(first)
     if directive is None:
-        # A comment, or the target of a link.
+        # A comment or a link target.
         return
     name, argument = directive["name"].lower(), directive["argument"] or ""
     body = _without_options(content)
-    if name in _SILENT:
+    if name in _DROPPED:
         return
     if name == "figure":
         yield from _blocks(body, depth + 1)
     elif name in _CODE:
         yield _code(body, argument)
     else:
-        yield from _spoken(name, argument, body, depth)
+        yield from _directive(name, argument, body, depth)
 
 
-def _spoken(name: str, argument: str, body: Sequence[str], depth: int) -> Iterator[str]:
-    label = f"{name.capitalize()}:" if name in _SPOKEN else ""
+def _directive(name: str, argument: str, body: Sequence[str], depth: int) -> Iterator[str]:
+    label = f"{name.capitalize()}:" if name in _LABELLED else ""
     blocks = _blocks(body, depth + 1) if depth < _MAX_DEPTH else iter(["\n".join(body)])
     head = " ".join(filter(None, [label or _label_of(name), _plain(argument)]))
     if label and not argument:
@@ -160,7 +163,7 @@ def _spoken(name: str, argument: str, body: Sequence[str], depth: int) -> Iterat
 
 
 def _label_of(name: str) -> str:
-    """What a reader must know of a directive: that a thing is new, changed or gone."""
+    """Return the words for directives that mark a thing as new, changed or deprecated."""
     match name:
         case "versionadded":
             return "New in version"
@@ -181,12 +184,12 @@ def _without_options(content: Sequence[str]) -> Sequence[str]:
 
 def _code(lines: Sequence[str], language: str = "") -> str:
     code = dedent("\n".join(lines)).strip("\n")
-    # The fences tell whoever quotes or shows the passage that line breaks matter here.
+    # With fences, a client that shows the passage keeps its line breaks.
     return f"```{language}\n{code}\n```" if code.strip() else ""
 
 
 def _prose(lines: Sequence[str]) -> str:
-    """Lines that only the width of the page divides are joined; those of lists, tables and line blocks stand alone."""
+    """Join wrapped lines; the items of lists, the rows of tables and line blocks keep their lines."""
     text = dedent("\n".join(lines))
     if any(map(_TABLE.match, lines)):
         return _plain(text)
@@ -203,20 +206,20 @@ def _prose(lines: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without the marks that only a renderer needs."""
-    kept: list[str] = []
+    """Return the text without inline markup; the content of ``literals`` is not touched."""
+    literals: list[str] = []
 
-    def keep(found: re.Match[str]) -> str:
-        kept.append(found[1])
-        return f"\0{len(kept) - 1}\0"
+    def to_placeholder(literal: re.Match[str]) -> str:
+        literals.append(literal[1])
+        return f"\0{len(literals) - 1}\0"
 
-    text = _LITERAL.sub(keep, text.replace("\0", ""))
-    text = _STANDARD.sub(lambda found: f"{found[1].upper()} `", _NOTE_MARK.sub(r"\1", text))
-    text = _ROLE.sub(lambda found: _TARGETED.sub("", found[1]), text)
-    text = _REFERENCE.sub(lambda found: _TARGETED.sub("", found[1]), text)
+    text = _LITERAL.sub(to_placeholder, text.replace("\0", ""))
+    text = _STANDARD.sub(lambda role: f"{role[1].upper()} `", _NOTE_MARK.sub(r"\1", text))
+    text = _ROLE.sub(lambda role: _LINK_TARGET.sub("", role[1]), text)
+    text = _REFERENCE.sub(lambda reference: _LINK_TARGET.sub("", reference[1]), text)
     text = _EMPHASIS.sub(r"\2", text)
-    text = _ESCAPE.sub(lambda found: found[1] or "", _BARE_REFERENCE.sub(r"\1", text))
-    return re.sub(r"\0(\d+)\0", lambda found: kept[int(found[1])], text)
+    text = _ESCAPE.sub(lambda escape: escape[1] or "", _BARE_REFERENCE.sub(r"\1", text))
+    return re.sub(r"\0(\d+)\0", lambda placeholder: literals[int(placeholder[1])], text)
 
 
 def _indent_of(line: str) -> int:

@@ -1,4 +1,4 @@
-"""What bytes are by their beginning, whatever their name says."""
+"""Recognise binary files by their first bytes, whatever their name says."""
 
 from typing import Final
 
@@ -22,5 +22,5 @@ _SIGNATURES: Final = (
 
 
 def kind_of(body: bytes) -> str:
-    """The name of a well-known kind of binary file; empty for anything else, such as text."""
+    """Return the name of a well-known binary format, or "" for anything else, such as text."""
     return next((kind for signature, kind in _SIGNATURES if body.startswith(signature)), "")

@@ -1,4 +1,4 @@
-"""Rows of values as text: each row says of each value in which column it stands, and so is understood alone."""
+"""Convert table rows to text: each value follows its column's name, so that a row is clear on its own."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,17 +7,17 @@ from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
 
-# Titles and notes may stand above the header, not a page of them.
+# A few title and note rows may precede the header.
 _PROBED_ROWS: Final = 10
 _MAX_LABEL_CHARACTERS: Final = 80
-# A longer row is one value a line, so that it can be cut between two of them.
+# A longer row has one value per line, so that the chunker can split it between values.
 _MAX_LINE_CHARACTERS: Final = 400
 _VALUE: Final = re.compile(r"[-+(]?[$€£]?[-+]?[\d.,]*\d[\d.,:/T-]*\)?\s*%?")
 _YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
 
 
 def add_table(rows: Iterable[Sequence[str]], builder: OutlineBuilder) -> None:
-    """A block for each row that holds something; the header is the first row that looks like one, if any does."""
+    """Add a block for each row with a value; the header is the first row that looks like column names, if any."""
     filled = (row for row in (_tidy(row) for row in rows) if any(row))
     head = list(islice(filled, _PROBED_ROWS))
     header = _header_of(head)
@@ -28,7 +28,7 @@ def add_table(rows: Iterable[Sequence[str]], builder: OutlineBuilder) -> None:
         for row in head[:header]:
             builder.add_block(_bare(row))
         if header == len(head) - 1:
-            # Nothing stands below it.
+            # Without rows below it the header is the only content.
             builder.add_block(_bare(head[header]))
     for row in body:
         builder.add_block(_labelled(labels, row))

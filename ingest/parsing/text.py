@@ -1,4 +1,4 @@
-"""Bytes to text, and text to text that is safe to store, embed and show."""
+"""Decode bytes, and clean text so that it is safe to store, embed and show."""
 
 import codecs
 import re
@@ -10,7 +10,7 @@ from charset_normalizer import from_bytes
 from ingest.parsing.signatures import kind_of
 from rag.errors import InvalidInput
 
-# The longest first: the mark of UTF-16 is the beginning of that of UTF-32.
+# UTF-32 before UTF-16, whose little-endian mark is a prefix of UTF-32's.
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -25,9 +25,9 @@ _GUESS_PROBE: Final = 64_000
 
 _LINE_ENDS: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES: Final = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-# Control characters, lone surrogates, non-characters, and what a reader cannot see but a model reads: zero-width
-# marks, direction overrides, tags. The zero-width joiners stay, as Persian, Hindi and emoji are spelt with them.
-_UNSEEN: Final = re.compile(
+# Control characters, lone surrogates, non-characters, and characters that a reader cannot see but a model reads:
+# zero-width marks, direction overrides, tags. Zero-width joiners stay: Persian, Hindi and emoji need them.
+_INVISIBLE: Final = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
@@ -36,12 +36,15 @@ _BLANK_LINES: Final = re.compile(r"\n{3,}")
 
 
 def decode(body: bytes, declared: str = "") -> str:
-    """Text by byte order mark, else the `declared` encoding, else UTF-8, else the likeliest; or InvalidInput."""
+    """Decode by the byte order mark, else as `declared`, else as UTF-8, else as the most likely encoding.
+
+    Raises `InvalidInput` for binary data and for text in an unknown encoding.
+    """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return _without_nuls(body.removeprefix(mark).decode(encoding, "replace"))
     if kind := kind_of(body):
-        raise InvalidInput(f"binary data, not text: it begins as {kind} files do")
+        raise InvalidInput(f"binary data, not text: it starts like a {kind} file")
     if encoding := _unmarked_utf16(body[:_BINARY_PROBE]):
         return _without_nuls(body.decode(encoding, "replace"))
     if b"\0" in body[:_BINARY_PROBE]:
@@ -53,9 +56,9 @@ def decode(body: bytes, declared: str = "") -> str:
 
 
 def clean(text: str) -> str:
-    """The same text in Unicode form NFC with \\n line ends, without invisible characters and surplus blank space."""
-    text = _UNSEEN.sub("", _SPACES.sub(" ", _LINE_ENDS.sub("\n", text)))
-    # Composing thousands of accents on one letter takes quadratic time.
+    """Return the text in Unicode form NFC with \\n line ends, without invisible characters and extra blank space."""
+    text = _INVISIBLE.sub("", _SPACES.sub(" ", _LINE_ENDS.sub("\n", text)))
+    # NFC takes quadratic time for thousands of accents on one letter.
     text = unicodedata.normalize("NFC", _SYMBOL_RUN.sub(_without_accents, text))
     lines = "\n".join(line.rstrip() for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n", lines).strip("\n")
@@ -70,7 +73,7 @@ def _without_nuls(text: str) -> str:
 
 
 def _unmarked_utf16(probe: bytes) -> str:
-    """The encoding where every other byte of many is zero, as in Latin text in UTF-16."""
+    """Return the UTF-16 variant if about every other byte is zero, as in Latin text; "" otherwise."""
     first, second = probe[::2].count(0), probe[1::2].count(0)
     if max(first, second) * 4 < len(probe) or min(first, second) * 20 > max(first, second):
         return ""
@@ -78,7 +81,7 @@ def _unmarked_utf16(probe: bytes) -> str:
 
 
 def _decode_as(encoding: str, body: bytes) -> str:
-    """Empty where the encoding is unknown or does not fit."""
+    """Decode as `encoding`, or return "" if it is unknown or does not fit."""
     if not encoding:
         return ""
     try:
@@ -88,21 +91,21 @@ def _decode_as(encoding: str, body: bytes) -> str:
 
 
 def _decode_damaged(body: bytes) -> str:
-    """UTF-8 in which few bytes are broken; empty where there are too many for that."""
+    """Decode UTF-8 with a few damaged bytes, or return "" if more than 10 % of the non-ASCII text is damaged."""
     text = body.decode("utf-8", "replace")
-    foreign = len(text) - len(text.encode("ascii", "ignore"))
-    return text if text.count("\ufffd") * 10 < foreign else ""
+    non_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    return text if text.count("\ufffd") * 10 < non_ascii else ""
 
 
 def _guess(body: bytes) -> str:
-    # Its time grows with the length, its certainty hardly does.
+    # The detector's time grows with the length, but its accuracy hardly does.
     candidates = from_bytes(body[:_GUESS_PROBE])
-    # It takes French for Central European; where Western European is possible, it is the likeliest by far.
+    # The detector confuses French with Central European. If cp1252 is possible, it is by far the most likely.
     best = next((candidate for candidate in candidates if candidate.encoding == "cp1252"), candidates.best())
     if best is None:
-        raise InvalidInput("text in an encoding that cannot be told; save it as UTF-8")
+        raise InvalidInput("text in an unknown encoding; save it as UTF-8")
     return body.decode(best.encoding, "replace")
 
 
-def _without_accents(run: re.Match[str]) -> str:
-    return "".join(character for character in run[0] if not unicodedata.combining(character))
+def _without_accents(symbols: re.Match[str]) -> str:
+    return "".join(character for character in symbols[0] if not unicodedata.combining(character))

@@ -1,4 +1,4 @@
-"""XLSX: a section for each sheet, its rows as those of any table."""
+"""Parse XLSX into one section per sheet."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,17 +9,17 @@ from zipfile import ZipFile
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-from ingest.parsing.office_archive import DAMAGE, damaged, open_office, pieces_of
+from ingest.parsing.office_archive import DAMAGE, damaged, encrypted, open_office, pieces_of
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.table import add_table
 from rag.errors import InvalidInput
 
-# The reader holds the whole rectangle between the first cell and the last, also where it is empty.
+# calamine allocates the whole rectangle between the first and the last cell, empty cells included.
 _MAX_CELLS: Final = 5_000_000
 _SHEETS: Final = "xl/worksheets/"
-_PLACE: Final = re.compile(rb"<(?:[\w.-]+:)?(row|c)(?=[\s/>])([^<]*)")
+_ROW_OR_CELL: Final = re.compile(rb"<(?:[\w.-]+:)?(row|c)(?=[\s/>])([^<]*)")
 _REFERENCE: Final = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})(\d{1,7})["']""")
-_LONGEST_ELEMENT: Final = 1024 * 1024
+_MAX_TAG_BYTES: Final = 1024 * 1024
 
 
 def parse_xlsx(body: bytes) -> Outline:
@@ -32,7 +32,7 @@ def parse_xlsx(body: bytes) -> Outline:
         with CalamineWorkbook.from_filelike(BytesIO(body)) as workbook:
             _read(workbook, builder)
     except PasswordError as error:
-        raise InvalidInput("encrypted XLSX: it opens with a password only") from error
+        raise encrypted("XLSX") from error
     except (CalamineError, *DAMAGE) as error:
         raise damaged("XLSX") from error
     return builder.build()
@@ -40,9 +40,9 @@ def parse_xlsx(body: bytes) -> Outline:
 
 def _require_bounds(archive: ZipFile, name: str) -> None:
     row = column = last_row = last_column = 0
-    for text in _whole_elements(archive, name):
-        for kind, attributes in _PLACE.findall(text):
-            # Where a row or a cell does not say its place, it is the next one.
+    for text in _pieces_between_tags(archive, name):
+        for kind, attributes in _ROW_OR_CELL.findall(text):
+            # A row or cell without a reference follows the previous one.
             reference = _REFERENCE.search(attributes)
             if kind == b"row":
                 row, column = int(reference[2]) if reference else row + 1, 0
@@ -53,18 +53,18 @@ def _require_bounds(archive: ZipFile, name: str) -> None:
             last_row, last_column = max(last_row, row), max(last_column, column)
         if last_row * last_column > _MAX_CELLS:
             raise InvalidInput(
-                f"XLSX with a sheet of {last_row:,} rows and {last_column:,} columns or more; "
-                f"the limit is {_MAX_CELLS:,} cells. Save it in parts."
+                f"XLSX with a sheet of at least {last_row:,} rows and {last_column:,} columns, "
+                f"which exceeds the limit of {_MAX_CELLS:,} cells; split the sheet"
             )
 
 
-def _whole_elements(archive: ZipFile, name: str) -> Iterator[bytes]:
-    """The part in pieces, none of which ends within a tag."""
+def _pieces_between_tags(archive: ZipFile, name: str) -> Iterator[bytes]:
+    """Yield the part in pieces that never end inside a tag."""
     rest = b""
     for piece in pieces_of(archive, name):
         text, opened, rest = (rest + piece).rpartition(b"<")
         rest = opened + rest
-        if len(rest) > _LONGEST_ELEMENT:
+        if len(rest) > _MAX_TAG_BYTES:
             raise damaged("XLSX")
         yield text
     yield rest
@@ -81,7 +81,7 @@ def _read(workbook: CalamineWorkbook, builder: OutlineBuilder) -> None:
     for name in workbook.sheet_names:
         sheet = workbook.get_sheet_by_name(name)
         if sheet.height:
-            # Below level 1, which would be the title.
+            # A heading of level 1 would become the title.
             builder.add_heading(2, name)
             add_table(_rows(sheet.iter_rows()), builder)
 
@@ -92,7 +92,7 @@ def _rows(rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
 
 
 def _text_of(value: object) -> str:
-    """As the sheet shows it, more or less: whole numbers without a fraction, days without a time."""
+    """Return a value roughly as the sheet shows it: integers without a fraction, dates without a time."""
     match value:
         case bool():
             return "yes" if value else "no"

@@ -1,1 +1,1 @@
-"""Where raw bytes come from: files, object stores, streams of lines, the web."""
+"""Where raw bytes come from: files, object stores, JSON lines and the web."""

@@ -1,4 +1,4 @@
-"""The port of a source: it finds units, and each unit can be fetched."""
+"""The port of a source: it lists units, and each unit can be fetched."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ from rag.types import DocumentId, RawDocument
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """Something that could not be listed, and why: one line for a person."""
+    """A file, page or record that cannot be ingested, with a one-line reason for the operator."""
 
     uri: str
     reason: str
 
 
 class Unmodified:
-    """What a fetch gives when the source says that nothing has changed since the validator."""
+    """The result of a fetch if the unit has not changed since its validator."""
 
 
 Fetch = Callable[[str], Awaitable[RawDocument | Unmodified]]
-"""Takes the validator of the stored version, "" where there is none.
+"""A function that takes the validator of the stored version, or "" without one, and fetches the unit.
 
-Raises `InvalidInput` with a one-line reason for this unit alone, `Unavailable` where a later try may succeed.
+Raises `InvalidInput` with a one-line reason if this unit cannot be ingested, `Unavailable` if a retry may succeed.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """One document of a source, found and not fetched yet: units are fetched side by side."""
+    """A listed document of a source; the pipeline fetches several units concurrently."""
 
     id: DocumentId
     uri: str
@@ -36,21 +36,21 @@ class Unit:
 
 
 class Source(Protocol):
-    """Finds its units one at a time, so that a large source never stands in memory."""
+    """A source of documents, which yields its units one at a time so that a large source does not fill memory."""
 
     @property
     def passed_over(self) -> int:
-        """How many files of other kinds `find` has come across so far, which nobody asked for by name."""
+        """Number of files of unsupported formats that `find` has skipped so far, without those named explicitly."""
         ...
 
     def count(self) -> int | None:
-        """How many units `find` will yield, for the time left; None where only finding them tells."""
+        """Return the number of units that `find` will yield, or None if only listing them tells."""
         ...
 
     def find(self) -> AsyncIterator[Unit | Rejection]:
-        """The units in a stable order; what cannot be listed comes as a `Rejection`, and the rest goes on."""
+        """Yield the units in a stable order, and a `Rejection` for each one that cannot be listed."""
         ...
 
     def covers(self, uri: str) -> bool:
-        """Whether a stored document with this URI would be found here if it still existed."""
+        """Return True if `find` would yield a document with this URI if it existed; `--prune` relies on it."""
         ...

@@ -1,4 +1,4 @@
-"""Picks the source by what its name looks like."""
+"""Choose the source by the form of its name: a path, a URL or a prefix such as `crawl:`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from ingest.settings import Settings
+from ingest.sources.added_metadata import SourceWithMetadata
 from ingest.sources.base import Rejection, Source
 from ingest.sources.files import FileSource
-from ingest.sources.labelled import LabelledSource
-from ingest.sources.lines import LineSource
-from ingest.sources.objects import ObjectSource
+from ingest.sources.json_lines import JsonLinesSource
+from ingest.sources.object_store import ObjectStoreSource
 from ingest.sources.web.crawl import CrawlSource
 from ingest.sources.web.fetching import Fetcher
-from ingest.sources.web.page import WebSource
+from ingest.sources.web.page import PageSource
 from ingest.sources.web.sitemap import SitemapSource
 from ingest.sources.web.urls import to_url
 from rag.errors import InvalidInput
@@ -25,7 +25,7 @@ from rag.metadata import NOTHING
 _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
 _PREFIX: Final = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
 _SITEMAP: Final = re.compile(r"sitemap[^/]*\.xml(\.gz)?")
-_LINES: Final = {".jsonl", ".ndjson"}
+_JSON_LINES_SUFFIXES: Final = {".jsonl", ".ndjson"}
 
 
 def build_sources(
@@ -36,7 +36,7 @@ def build_sources(
     ignore: Sequence[str] = (),
     metadata: Mapping[str, str] = NOTHING,
 ) -> tuple[dict[str, Source], list[Rejection]]:
-    """Those that can be opened, and why others cannot; raises `InvalidInput` where none can."""
+    """Return the valid sources and a rejection for each invalid one; raises `InvalidInput` if none is valid."""
     sources, rejected = {}, []
     for text in texts:
         try:
@@ -56,12 +56,15 @@ def build_source(
     ignore: Sequence[str] = (),
     metadata: Mapping[str, str] = NOTHING,
 ) -> Source:
-    """Raises `InvalidInput` for what is no source; `ignore` is in gitignore's syntax."""
-    source = _source_of(text, fetcher, settings, ignore)
-    return LabelledSource(source, metadata) if metadata else source
+    """Return the source that `text` names; raises `InvalidInput` if it names none.
+
+    `ignore` holds patterns in gitignore syntax.
+    """
+    source = _build(text, fetcher, settings, ignore)
+    return SourceWithMetadata(source, metadata) if metadata else source
 
 
-def _source_of(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence[str]) -> Source:
+def _build(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence[str]) -> Source:
     max_bytes = settings.max_document_bytes
     match _kind_of(text):
         case "sitemap", url:
@@ -69,20 +72,20 @@ def _source_of(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence
         case "crawl", url:
             return CrawlSource(url, fetcher=fetcher, settings=settings, ignore=ignore)
         case "page", url:
-            return WebSource(url, fetcher=fetcher, max_bytes=max_bytes)
+            return PageSource(url, fetcher=fetcher, max_bytes=max_bytes)
         case "objects", url:
-            return ObjectSource(url, settings=settings, ignore=ignore)
+            return ObjectStoreSource(url, settings=settings, ignore=ignore)
         case "jsonl", path:
-            return LineSource(_expanded(path) if path != "-" else None, max_bytes=max_bytes)
+            return JsonLinesSource(_expanded(path) if path != "-" else None, max_bytes=max_bytes)
         case _, path:
             return FileSource(_expanded(path), max_bytes=max_bytes, ignore=ignore)
 
 
 def _kind_of(text: str) -> tuple[str, str]:
-    """How to open it, and what: its path or its URL."""
+    """Return the kind of source and its path or URL."""
     if not text.strip():
-        # As an unset variable in a script gives it; as a path it would mean everything here.
-        raise InvalidInput("A source has no name; write . for the folder you are in.")
+        # An unset variable in a script expands to "", which as a path would ingest the current folder.
+        raise InvalidInput("The name of a source is empty; write . for the current folder.")
     if prefixed := _PREFIX.fullmatch(text):
         return prefixed[1], prefixed[2]
     match _scheme_of(text):
@@ -92,30 +95,30 @@ def _kind_of(text: str) -> tuple[str, str]:
         case "file":
             return _kind_of(str(_path_of(text)))
         case "":
-            is_lines = text == "-" or (PurePosixPath(text).suffix.lower() in _LINES and _expanded(text).is_file())
-            return ("jsonl" if is_lines else "path"), text
+            has_suffix = PurePosixPath(text).suffix.lower() in _JSON_LINES_SUFFIXES
+            return ("jsonl" if text == "-" or (has_suffix and _expanded(text).is_file()) else "path"), text
         case scheme if scheme in fsspec.available_protocols():
             return "objects", text
         case unknown:
             raise InvalidInput(
-                f"{unknown}: is no known kind of source; give a path, a glob, a file:, http: or https: URL, "
+                f"{unknown}: is not a known kind of source; give a path, a glob, a file:, http: or https: URL, "
                 "sitemap:URL, crawl:URL, jsonl:PATH, an object store's URL such as s3://bucket/folder, "
                 "or - for JSON lines on standard input."
             )
 
 
 def _scheme_of(text: str) -> str:
-    found = _SCHEME.match(text)
-    return found[1].lower() if found else ""
+    scheme = _SCHEME.match(text)
+    return scheme[1].lower() if scheme else ""
 
 
 def _path_of(file_url: str) -> Path:
     try:
         parts = urlsplit(file_url)
     except ValueError as error:
-        raise InvalidInput(f"{file_url} is not a URL: {error}; write file:///absolute/path.") from error
+        raise InvalidInput(f"{file_url} is not a valid URL: {error}; write file:///absolute/path.") from error
     if not parts.path:
-        raise InvalidInput(f"{file_url} names no file; write file:///absolute/path.")
+        raise InvalidInput(f"{file_url} has no path; write file:///absolute/path.")
     if parts.netloc not in {"", "localhost"}:
         raise InvalidInput(f"{file_url} names another machine; write file:///absolute/path.")
     return Path(unquote(parts.path))
@@ -125,4 +128,4 @@ def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise InvalidInput(f"{path} begins with the home folder of nobody on this machine.") from error
+        raise InvalidInput(f"{path} names the home folder of an unknown user; give the absolute path.") from error

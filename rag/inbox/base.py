@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from rag.types import DocumentId, MediaType, Scope
+from rag.formats import MediaType
+from rag.types import DocumentId, Scope
 
 MOST_ENTRIES = 100_000
 """More are not let in: whoever puts should wait."""

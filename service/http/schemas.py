@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from rag.formats import MediaType
 from rag.inbox.base import Progress
-from rag.types import Chunk, ChunkFilter, DocumentId, MediaType
+from rag.types import Chunk, ChunkFilter, DocumentId
 from service.answering import drafts
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode

@@ -1,10 +1,11 @@
-"""Documents as the tests hand them to the parser."""
+"""Short ways to parse a document and to write an expected section."""
 
 from ingest.parsing.factory import parse
-from rag.types import Document, DocumentId, MediaType, RawDocument, Section
+from rag.formats import MediaType
+from rag.types import Document, DocumentId, RawDocument, Section
 
 
-def parsed(body: str | bytes, media_type: MediaType, name: str = "folder/notes.md") -> Document:
+def parse_document(body: str | bytes, media_type: MediaType, name: str = "folder/notes.md") -> Document:
     raw = body.encode() if isinstance(body, str) else body
     return parse(RawDocument(id=DocumentId("a"), uri=f"file:///{name}", media_type=media_type, body=raw), version="v1")
 

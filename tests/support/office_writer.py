@@ -1,4 +1,4 @@
-"""Writes the simplest office files: archives of the XML parts that readers look for."""
+"""Write minimal Office files: ZIP archives with the XML parts that readers require."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,7 +16,7 @@ _FORMAT = "application/vnd.openxmlformats-officedocument"
 
 
 def docx_of(body: str, **more: str) -> bytes:
-    """`body` is the XML within `w:body`, as `paragraph` and `word_table` write it."""
+    """Return a DOCX file; `body` is the XML inside `w:body`, written with `paragraph` and `word_table`."""
     document = f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
     styles = "".join(
         f'<w:style w:type="paragraph" w:styleId="{name.replace(" ", "")}"><w:name w:val="{name}"/></w:style>'
@@ -61,7 +61,7 @@ def xlsx_of(sheets: Mapping[str, Sequence[Sequence[object]]], **more: str) -> by
 
 
 def pptx_of(slides: Sequence[str], *, notes: Mapping[int, str] | None = None, **more: str) -> bytes:
-    """Each slide is the XML of its shapes, as `shape` and `slide_table` write it."""
+    """Return a PPTX file; each slide is the XML of its shapes, written with `shape` and `slide_table`."""
     parts = {f"ppt/slides/slide{number}.xml": _slide(shapes) for number, shapes in enumerate(slides, 1)}
     for number, text in (notes or {}).items():
         parts[f"ppt/notesSlides/notes{number}.xml"] = _slide(shape(text))

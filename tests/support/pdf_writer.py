@@ -1,10 +1,10 @@
-"""Writes the simplest PDF that shows lines of text."""
+"""Write minimal PDF files with lines of text."""
 
 from collections.abc import Sequence
 
 
 def pdf_of(pages: Sequence[Sequence[str]], title: str = "") -> bytes:
-    """One page for each sequence of lines (ASCII), in Helvetica."""
+    """Return a PDF with one page per sequence of ASCII lines, in Helvetica."""
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",

@@ -1,4 +1,4 @@
-"""What can go wrong with a fetch, in this project's words: is it this page, or is it a matter of time?"""
+"""Convert the errors of a fetch to `InvalidInput`, which is permanent, or `Unavailable`, which a retry may resolve."""
 
 import socket
 from collections.abc import Iterator
@@ -10,28 +10,28 @@ import aiohttp
 
 from rag.errors import InvalidInput, TimedOut, Unavailable
 
-_LATER: Final = {408, 425, 429}
+_RETRYABLE_STATUSES: Final = {408, 425, 429}
 _NO_SUCH_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-_EXCERPT: Final = 200
+_MAX_CHARACTERS: Final = 200
 
 
-class LeadsAway(InvalidInput):
-    """A redirect goes where the source does not follow."""
+class RedirectRefused(InvalidInput):
+    """A redirect to a URL outside the source."""
 
 
-class RefusedAddress(OSError):
-    """The address is not one to connect to; always the same words, so that several in a row come out as one."""
+class AddressRefused(OSError):
+    """A forbidden address; the message is constant, so that the errors of several addresses are reported once."""
 
     def __init__(self) -> None:
         super().__init__(
             "its address is private to this machine, its network or its cloud; "
-            "RAG_SOURCES__ALLOW_PRIVATE=true allows private ones"
+            "set RAG_SOURCES__ALLOW_PRIVATE=true to allow private addresses"
         )
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turns what aiohttp raises into `InvalidInput` or `Unavailable`, with one line for a person."""
+def http_errors() -> Iterator[None]:
+    """Convert aiohttp's exceptions to `InvalidInput` or `Unavailable` with a one-line reason."""
     try:
         yield
     except TimeoutError as error:
@@ -39,44 +39,44 @@ def translated() -> Iterator[None]:
     except aiohttp.ClientConnectorCertificateError as error:
         raise InvalidInput(f"its certificate is not valid: {one_line(error.certificate_error)}") from error
     except aiohttp.ClientConnectorError as error:
-        raise _unconnected(error) from error
+        raise _connection_error(error) from error
     except aiohttp.ClientPayloadError as error:
-        raise Unavailable("the server broke its answer off") from error
+        raise Unavailable("the server closed the connection before the end of the response") from error
     except aiohttp.InvalidURL as error:
-        raise InvalidInput(f"not a URL that can be fetched: {one_line(error)}") from error
+        raise InvalidInput(f"not a valid URL: {one_line(error)}") from error
     except aiohttp.ClientResponseError as error:
-        raise InvalidInput("the server answered with something that is not HTTP") from error
+        raise InvalidInput("the response of the server is not valid HTTP") from error
     except aiohttp.ClientError as error:
         raise Unavailable(f"cannot be fetched: {one_line(error)}") from error
 
 
 def require_success(status: int) -> None:
-    """Raises `Unavailable` where the same request may be answered later, `InvalidInput` for any other failure."""
+    """Raise `Unavailable` if a retry may succeed, and `InvalidInput` for any other failure."""
     if 200 <= status < 300:
         return
-    sentence = f"the server answered {status} {_phrase_of(status)}".rstrip()
-    if status >= 500 or status in _LATER:
-        raise Unavailable(sentence)
-    raise InvalidInput(sentence)
+    reason = f"the server answered {status} {_phrase_of(status)}".rstrip()
+    if status >= 500 or status in _RETRYABLE_STATUSES:
+        raise Unavailable(reason)
+    raise InvalidInput(reason)
 
 
 def one_line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:_EXCERPT]
+    return (" ".join(str(error).split()) or type(error).__name__)[:_MAX_CHARACTERS]
 
 
-def _unconnected(error: aiohttp.ClientConnectorError) -> InvalidInput | Unavailable:
+def _connection_error(error: aiohttp.ClientConnectorError) -> InvalidInput | Unavailable:
     cause = error.os_error
-    if isinstance(cause, RefusedAddress):
+    if isinstance(cause, AddressRefused):
         return InvalidInput(str(cause))
     if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return InvalidInput(f"no secure connection comes about: {one_line(cause)}")
-    # aiohttp's resolver passes the number on in one place and the error in another.
-    if isinstance(error, aiohttp.ClientConnectorDNSError) and _number_of(cause) in _NO_SUCH_HOST:
-        return InvalidInput(f"there is no host {error.host}")
+        return InvalidInput(f"no TLS connection could be established: {one_line(cause)}")
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and _errno_of(cause) in _NO_SUCH_HOST:
+        return InvalidInput(f"the host {error.host} does not exist; check the spelling")
     return Unavailable(f"cannot be reached: {one_line(error)}")
 
 
-def _number_of(error: BaseException) -> int | None:
+def _errno_of(error: BaseException) -> int | None:
+    # Depending on the resolver, aiohttp keeps the original error as the cause, as the context, or itself.
     origin = error.__cause__ or error.__context__ or error
     return origin.errno if isinstance(origin, OSError) else None
 

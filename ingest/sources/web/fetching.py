@@ -1,4 +1,4 @@
-"""Fetching from the web: the one door through which a source asks a foreign server."""
+"""The HTTP client of all web sources: limits, redirects, conditional requests and forbidden addresses."""
 
 import asyncio
 import socket
@@ -12,52 +12,53 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from ingest.settings import Settings
-from ingest.sources.web.addresses import MayConnect, is_anything_but_metadata, is_public
-from ingest.sources.web.fetch_errors import LeadsAway, RefusedAddress, require_success, translated
-from ingest.sources.web.inflating import inflated
-from ingest.sources.web.pacing import Pace
-from ingest.sources.web.urls import to_redirected
+from ingest.sources.web.addresses import MayConnect, is_not_metadata, is_public
+from ingest.sources.web.decompression import decompress
+from ingest.sources.web.fetch_errors import AddressRefused, RedirectRefused, http_errors, require_success
+from ingest.sources.web.rate_limits import RateLimits
+from ingest.sources.web.urls import redirect_target
 from ingest.sources.web.validators import to_conditions, validator_of
 from rag.errors import InvalidInput, Unavailable
 from rag.gate import Gate
 
 _MAX_REDIRECTS: Final = 5
 _PIECE_BYTES: Final = 64 * 1024
-_WAITING: Final = 10_000
-_PAUSES: Final = (0.5, 2.0)
+# The pipeline bounds how many fetches exist. This bound only has to exceed that number.
+_MAX_WAITING: Final = 10_000
+_RETRY_DELAYS_SECONDS: Final = (0.5, 2.0)
 
 MayFollow = Callable[[URL], Awaitable[bool]]
 T = TypeVar("T")
 
 
-async def anywhere(_: URL) -> bool:
-    """What a person may be led to from a page that they named."""
+async def follow_any(_: URL) -> bool:
+    """Follow every redirect, for a page that the operator named explicitly."""
     return True
 
 
 class Answer:
-    """What a server answered: the head at once, the body as it is asked for."""
+    """A response whose head has arrived; the body is read on demand."""
 
     def __init__(self, response: aiohttp.ClientResponse, *, is_unmodified: bool) -> None:
         self._response = response
         self.url = response.url
-        """Where it came from, after redirects."""
+        """The URL after redirects."""
         self.status = response.status
         self.is_unmodified = is_unmodified
-        """The server says that nothing has changed since the validator that was sent."""
+        """True if the page has not changed since the validator in the request."""
         self.content_type = response.headers.get("Content-Type", "")
         self.charset = response.charset
         self.validator = validator_of(response.headers)
         self.robots = ",".join(response.headers.getall("X-Robots-Tag", []))
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """The body, unpacked, as it comes."""
+        """Yield the decompressed body as it arrives."""
         encoding = self._response.headers.get("Content-Encoding", "")
-        async for piece in inflated(self._response.content.iter_chunked(_PIECE_BYTES), encoding):
+        async for piece in decompress(self._response.content.iter_chunked(_PIECE_BYTES), encoding):
             yield piece
 
     async def read(self, max_bytes: int) -> bytes:
-        """The whole body; raises `InvalidInput` where it is larger, before reading it if the server says so."""
+        """Return the body; raises `InvalidInput` if it is larger, without reading it if its length is declared."""
         if (self._response.content_length or 0) > max_bytes:
             raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
         body = bytearray()
@@ -69,17 +70,20 @@ class Answer:
 
 
 class Fetcher:
-    """Asks web servers, politely and never those of this machine's own network."""
+    """An HTTP client with limits per host and in total."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
         self._session = session
         self._timeout = settings.sources.timeout
-        self._gate = Gate("fetch", running=settings.sources.concurrency, waiting=_WAITING)
-        self.pace = Pace(settings.sources)
+        self._gate = Gate("fetch", running=settings.sources.concurrency, waiting=_MAX_WAITING)
+        self.rate_limits = RateLimits(settings.sources)
 
     @asynccontextmanager
-    async def get(self, url: URL, *, validator: str = "", may_follow: MayFollow = anywhere) -> AsyncIterator[Answer]:
-        """The answer, after redirects that `may_follow` lets pass; raises `InvalidInput` or `Unavailable` by status."""
+    async def get(self, url: URL, *, validator: str = "", may_follow: MayFollow = follow_any) -> AsyncIterator[Answer]:
+        """Request `url`, follow the redirects that `may_follow` allows, and yield the answer.
+
+        Raises `InvalidInput` or `Unavailable` if the status is not a success.
+        """
         async with self.get_any(url, validator=validator, may_follow=may_follow) as answer:
             if not answer.is_unmodified:
                 require_success(answer.status)
@@ -87,45 +91,48 @@ class Fetcher:
 
     @asynccontextmanager
     async def get_any(
-        self, url: URL, *, validator: str = "", may_follow: MayFollow = anywhere
+        self, url: URL, *, validator: str = "", may_follow: MayFollow = follow_any
     ) -> AsyncIterator[Answer]:
-        """Likewise, whatever the status is."""
-        # Credentials go to the server that they were given for, and to no other that it sends us to.
+        """Request `url` like `get`, and accept every status."""
+        # A redirect to another origin must not receive the credentials.
         auth = {"Authorization": aiohttp.encode_basic_auth(url.user, url.password or "")} if url.user else {}
         url = url.with_user(None)
         for _ in range(_MAX_REDIRECTS + 1):
-            async with self._ask(url, auth, validator) as response:
-                target = to_redirected(url, response)
+            async with self._request(url, auth, validator) as response:
+                target = redirect_target(url, response)
                 if target is None:
                     yield Answer(response, is_unmodified=bool(validator) and response.status == 304)
                     return
             if not await may_follow(target):
-                raise LeadsAway(f"it redirects to {target}, which does not belong to this source")
+                raise RedirectRefused(f"it redirects to {target}, which does not belong to this source")
             auth = auth if target.origin() == url.origin() else {}
             url = target
         raise InvalidInput(f"the server redirected more than {_MAX_REDIRECTS} times")
 
     @asynccontextmanager
-    async def _ask(self, url: URL, auth: dict[str, str], validator: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _request(self, url: URL, auth: dict[str, str], validator: str) -> AsyncIterator[aiohttp.ClientResponse]:
         host = url.host or ""
-        async with self.pace.turn(host), self._gate.enter():
-            with translated():
+        async with self.rate_limits.slot(host), self._gate.enter():
+            with http_errors():
                 async with (
                     asyncio.timeout(self._timeout),
-                    self._session.get(url, headers=to_conditions(validator) | auth, allow_redirects=False) as found,
+                    self._session.get(url, headers=to_conditions(validator) | auth, allow_redirects=False) as response,
                 ):
-                    if found.status in {429, 503} and found.headers.get("Retry-After", "").isdecimal():
-                        self.pace.pause(host, float(found.headers["Retry-After"]))
-                    yield found
+                    if response.status in {429, 503} and response.headers.get("Retry-After", "").isdecimal():
+                        self.rate_limits.pause(host, float(response.headers["Retry-After"]))
+                    yield response
 
 
 @asynccontextmanager
 async def open_fetcher(
     settings: Settings, *, resolver: AbstractResolver | None = None, may_connect: MayConnect | None = None
 ) -> AsyncIterator[Fetcher]:
-    """A session of its own: without cookies or proxies, and with an eye on every address that it connects to."""
+    """Open a fetcher with its own session, without cookies and proxies.
+
+    `may_connect` decides about each address; by default it follows RAG_SOURCES__ALLOW_PRIVATE.
+    """
     if may_connect is None:
-        may_connect = is_anything_but_metadata if settings.sources.allow_private else is_public
+        may_connect = is_not_metadata if settings.sources.allow_private else is_public
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(resolver=resolver, socket_factory=_sockets_for(may_connect), limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -140,22 +147,22 @@ async def open_fetcher(
 
 
 async def retry(call: Callable[[], Awaitable[T]]) -> T:
-    """Tries what is `Unavailable` again, for what is fetched while a source is listed."""
-    for pause in _PAUSES:
+    """Call again after `Unavailable`, for requests that list a source; the pipeline retries the others."""
+    for delay in _RETRY_DELAYS_SECONDS:
         try:
             return await call()
         except Unavailable:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(delay)
     return await call()
 
 
 def _sockets_for(may_connect: MayConnect) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
-    # Here stands the address that is connected to in the next moment, whichever name, spelling or answer of a name
-    # server led to it; a check before that could be deceived by a second answer.
+    # The address is checked when the socket opens. An earlier check could be bypassed: the name server may return
+    # another address for the second query (DNS rebinding).
     def open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, where = info
-        if not may_connect(ip_address(str(where[0]).partition("%")[0])):
-            raise RefusedAddress
+        family, kind, protocol, _, socket_address = info
+        if not may_connect(ip_address(str(socket_address[0]).partition("%")[0])):
+            raise AddressRefused
         return socket.socket(family, kind, protocol)
 
     return open_socket

@@ -1,29 +1,26 @@
-"""One page or file from a web server."""
+"""A source of one page or file on a web server."""
 
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Final
 
 from yarl import URL
 
 from ingest.sources.base import Unit, Unmodified
-from ingest.sources.identity import document_id_of
-from ingest.sources.web.fetching import Answer, Fetcher, MayFollow, anywhere
+from ingest.sources.document_ids import document_id_of
+from ingest.sources.web.fetching import Answer, Fetcher, MayFollow, follow_any
 from ingest.sources.web.urls import to_url, uri_of
 from rag.errors import InvalidInput
-from rag.formats import media_type_of
-from rag.types import MediaType, RawDocument
-
-_TEXT: Final = {"application/json", "application/x-ndjson"}
+from rag.formats import FORMAT_NAMES, TEXT_MEDIA_TYPES, media_type_of
+from rag.types import RawDocument
 
 
-class WebSource:
-    """Finds what one http(s) URL answers; `robots.txt` does not bind a person who names a page."""
+class PageSource:
+    """A source of one http(s) URL; it ignores `robots.txt`, because the operator named this page explicitly."""
 
     passed_over = 0
 
     def __init__(self, url: str, *, fetcher: Fetcher, max_bytes: int) -> None:
-        """Raises InvalidInput where `url` names no host."""
+        """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL."""
         self._url = to_url(url)
         self._uri = uri_of(self._url)
         self._fetcher = fetcher
@@ -37,41 +34,40 @@ class WebSource:
         yield Unit(id=document_id_of(self._uri), uri=self._uri, fetch=fetch)
 
     def covers(self, uri: str) -> bool:
-        """The page itself."""
         return uri == self._uri
 
 
 async def fetch_page(
-    fetcher: Fetcher, url: URL, validator: str, *, max_bytes: int, may_follow: MayFollow = anywhere
+    fetcher: Fetcher, url: URL, validator: str, *, max_bytes: int, may_follow: MayFollow = follow_any
 ) -> RawDocument | Unmodified:
-    """Keeps the address that was asked for, wherever redirects lead."""
+    """Fetch a page; the document's URI is the requested URL even after redirects."""
     async with fetcher.get(url, validator=validator, may_follow=may_follow) as answer:
         if answer.is_unmodified:
             return Unmodified()
-        return await to_document(answer, uri_of(url), max_bytes)
+        return await read_document(answer, uri_of(url), max_bytes)
 
 
-async def to_document(answer: Answer, uri: str, max_bytes: int) -> RawDocument:
-    """Reads the body; raises `InvalidInput` before that where it is of a kind that cannot be taken in."""
+async def read_document(answer: Answer, uri: str, max_bytes: int) -> RawDocument:
+    """Read the body of an answer; raises `InvalidInput` without reading it if its format is not supported."""
     media_type = media_type_of(answer.url.path, answer.content_type)
     if media_type is None:
-        raise InvalidInput(f"of a kind that cannot be taken in: {answer.content_type[:100] or 'unknown'}")
+        declared = answer.content_type[:100] or "unknown"
+        raise InvalidInput(f"unsupported content type {declared}; supported are {FORMAT_NAMES}")
     body = await answer.read(max_bytes)
-    if _is_text(media_type):
+    if media_type in TEXT_MEDIA_TYPES:
         body = _to_utf8(body, answer.charset)
     return RawDocument(id=document_id_of(uri), uri=uri, media_type=media_type, body=body, validator=answer.validator)
 
 
-def _is_text(media_type: MediaType) -> bool:
-    return media_type.startswith("text/") or media_type in _TEXT
-
-
 def _to_utf8(body: bytes, charset: str | None) -> bytes:
-    """The header's charset outranks the page's own; it reaches the parser as a UTF-8 byte order mark, as that does."""
+    """Convert the body from the charset of the HTTP header to UTF-8.
+
+    The byte order mark tells the parser that this outranks the charset that the page declares.
+    """
     if charset is None or charset.lower() in {"utf-8", "utf8"}:
         return body
     try:
         return body.decode(charset).encode("utf-8-sig")
     except (LookupError, UnicodeError):
-        # The header is wrong; the parser finds out by itself.
+        # The header is wrong, so the parser detects the encoding.
         return body

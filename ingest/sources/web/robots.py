@@ -1,4 +1,4 @@
-"""robots.txt, as RFC 9309 has it read."""
+"""Obey robots.txt according to RFC 9309."""
 
 from typing import Final
 
@@ -9,21 +9,24 @@ from ingest.sources.web.fetch_errors import require_success
 from ingest.sources.web.fetching import Fetcher, retry
 from rag.errors import InvalidInput, Unavailable
 
-# What the RFC has a crawler read at least; the rest is left unread.
+# The RFC requires crawlers to read at least 500 KiB.
 _MAX_BYTES: Final = 512 * 1024
 
 
 class Robots:
-    """What the owner of a host asks of us there; read once a host, before anything else is asked of it."""
+    """The robots.txt rules of all hosts; each file is fetched once, before any other request to its host."""
 
     def __init__(self, fetcher: Fetcher, user_agent: str) -> None:
         self._fetcher = fetcher
         self.name = user_agent.partition("/")[0].strip()
-        """By which pages address us, without the version."""
+        """The crawler's name in robots.txt and meta tags: the user agent without its version."""
         self._rules: dict[URL, Protego | InvalidInput | Unavailable] = {}
 
     async def allow(self, url: URL) -> bool:
-        """Raises `InvalidInput` or `Unavailable` where the rules cannot be had: then nothing may be fetched."""
+        """Return True if the rules allow the page.
+
+        Raises `InvalidInput` or `Unavailable` if the rules cannot be fetched: then the RFC forbids every page.
+        """
         rules = self._rules.get(url.origin())
         if rules is None:
             rules = self._rules[url.origin()] = await self._load(url)
@@ -31,20 +34,20 @@ class Robots:
             return rules.can_fetch(str(url.with_user(None)), self.name)
         raise rules
 
-    async def objection_to(self, url: URL) -> str:
-        """Why the page may not be fetched, in one line; nothing where it may."""
+    async def rejection_reason(self, url: URL) -> str:
+        """Return why the page may not be fetched, or "" if it may."""
         try:
-            return "" if await self.allow(url) else "robots.txt asks not to fetch it"
+            return "" if await self.allow(url) else "robots.txt disallows it"
         except (InvalidInput, Unavailable) as error:
             return str(error)
 
     async def _load(self, url: URL) -> Protego | InvalidInput | Unavailable:
-        # What cannot be had is not asked for again with every page.
+        # The error is kept, or every page would request robots.txt again.
         try:
             rules = Protego.parse(await retry(lambda: self._read(url)))
         except (InvalidInput, Unavailable) as error:
-            return type(error)(f"robots.txt cannot be had: {error}")
-        self._fetcher.pace.slow_down(url.host or "", rules.crawl_delay(self.name) or 0)
+            return type(error)(f"robots.txt cannot be fetched: {error}")
+        self._fetcher.rate_limits.slow_down(url.host or "", rules.crawl_delay(self.name) or 0)
         return rules
 
     async def _read(self, url: URL) -> str:

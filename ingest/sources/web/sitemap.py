@@ -1,4 +1,4 @@
-"""The pages that a sitemap names, and the sitemaps that it names in turn."""
+"""A source of the pages that a sitemap and its nested sitemaps list."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +11,7 @@ from yarl import URL
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.identity import document_id_of
+from ingest.sources.document_ids import document_id_of
 from ingest.sources.selection import to_rules
 from ingest.sources.web.fetching import Fetcher, retry
 from ingest.sources.web.page import fetch_page
@@ -24,8 +24,8 @@ from rag.types import RawDocument
 _MAX_DEPTH: Final = 3
 _MAX_SITEMAPS: Final = 1_000
 _LASTMOD: Final = "lastmod:"
-# A date without a time may mean any time of that day, anywhere.
-_SETTLED: Final = timedelta(days=2)
+# A lastmod date has no time and no time zone, so a page may change again under the same date.
+_MIN_LASTMOD_AGE: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +35,15 @@ class _Page:
 
 
 class SitemapSource:
-    """Finds the pages below the sitemap's own folder on its host, as the protocol has it; `robots.txt` is heeded."""
+    """A source of the listed pages below the sitemap's folder, as the protocol requires; it obeys `robots.txt`."""
 
     passed_over = 0
 
     def __init__(self, url: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> None:
-        """`ignore` sees paths relative to the sitemap's folder; raises InvalidInput where `url` names no host."""
+        """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL.
+
+        `ignore` patterns match paths relative to the sitemap's folder.
+        """
         self._url = to_url(url)
         self._folder = Folder(self._url)
         self._ignored = to_rules(ignore)
@@ -66,18 +69,18 @@ class SitemapSource:
             elif len(known) == self._max_pages:
                 yield Rejection(
                     uri=uri_of(self._url),
-                    reason=f"names more than {self._max_pages:,} pages; RAG_SOURCES__MAX_PAGES takes more in",
+                    reason=f"lists more than {self._max_pages:,} pages; raise RAG_SOURCES__MAX_PAGES for more",
                 )
                 return
             else:
                 known.add(page.url)
                 yield await self._to_unit(page)
         if outside:
-            reason = f"names pages outside {self._folder.path}, which were left out, such as {outside}"
+            reason = f"lists pages outside {self._folder.path}, which are skipped, such as {outside}"
             yield Rejection(uri=uri_of(self._url), reason=reason)
 
     def covers(self, uri: str) -> bool:
-        """Pages below the sitemap's folder on its host that no ignore rule leaves out."""
+        """Return True for pages below the sitemap's folder that no ignore rule excludes."""
         url = link_to(self._url, uri)
         return url is not None and url in self._folder and not self._ignores(url)
 
@@ -85,7 +88,7 @@ class SitemapSource:
         return self._ignored.match_file(self._folder.path_of(url))
 
     async def _pages(self) -> AsyncIterator[_Page | Rejection]:
-        """What the sitemap and those below it name, each read when its turn comes."""
+        """Yield the pages of the sitemap and of nested sitemaps, reading one sitemap at a time."""
         waiting = deque([(self._url, 0)])
         known = {self._url}
         while waiting:
@@ -99,20 +102,24 @@ class SitemapSource:
                 url = link_to(sitemap, entry.location)
                 if url is None:
                     yield Rejection(
-                        uri=uri_of(sitemap), reason=f"names {entry.location[:100]}, which is no web address"
+                        uri=uri_of(sitemap), reason=f"lists {entry.location[:100]}, which is not an http(s) URL"
                     )
                 elif entry.kind == "page":
                     yield _Page(url=url, lastmod=entry.lastmod)
                 elif url in known:
                     continue
                 elif url not in self._folder or depth == _MAX_DEPTH or len(known) == _MAX_SITEMAPS:
-                    yield Rejection(uri=uri_of(url), reason=f"a sitemap beyond the bounds of {uri_of(self._url)}")
+                    reason = (
+                        f"a nested sitemap that {uri_of(self._url)} may not include: it is in another folder, "
+                        f"nested more than {_MAX_DEPTH} levels deep, or beyond the first {_MAX_SITEMAPS:,}"
+                    )
+                    yield Rejection(uri=uri_of(url), reason=reason)
                 else:
                     known.add(url)
                     waiting.append((url, depth + 1))
 
     async def _read(self, sitemap: URL) -> list[Entry]:
-        """All that one sitemap names, so that no connection stays open for as long as its pages take."""
+        """Return all entries of one sitemap, so that its connection closes before its pages are fetched."""
         reader = SitemapReader()
         entries: list[Entry] = []
         url = with_credentials_of(self._url, sitemap)
@@ -125,12 +132,12 @@ class SitemapSource:
 
     async def _to_unit(self, page: _Page) -> Unit | Rejection:
         uri = uri_of(page.url)
-        if objection := await self._robots.objection_to(page.url):
-            return Rejection(uri=uri, reason=objection)
+        if reason := await self._robots.rejection_reason(page.url):
+            return Rejection(uri=uri, reason=reason)
         return Unit(id=document_id_of(uri), uri=uri, fetch=partial(self._fetch, page))
 
     async def _fetch(self, page: _Page, validator: str) -> RawDocument | Unmodified:
-        lastmod, validator = _split(validator)
+        lastmod, validator = _split_validator(validator)
         if self._trust_lastmod and lastmod and lastmod == page.lastmod:
             return Unmodified()
         fetched = await fetch_page(
@@ -140,7 +147,7 @@ class SitemapSource:
             max_bytes=self._max_bytes,
             may_follow=self._may_follow,
         )
-        if isinstance(fetched, RawDocument) and _is_settled(page.lastmod):
+        if isinstance(fetched, RawDocument) and _is_old_enough(page.lastmod):
             return replace(fetched, validator=f"{_LASTMOD}{page.lastmod} {fetched.validator}".rstrip())
         return fetched
 
@@ -148,18 +155,18 @@ class SitemapSource:
         return url in self._folder and await self._robots.allow(url)
 
 
-def _split(validator: str) -> tuple[str, str]:
-    """The sitemap's date, and the server's own validator behind it."""
+def _split_validator(validator: str) -> tuple[str, str]:
+    """Return the sitemap's date and the server's validator."""
     if not validator.startswith(_LASTMOD):
         return "", validator
     lastmod, _, rest = validator.removeprefix(_LASTMOD).partition(" ")
     return lastmod, rest
 
 
-def _is_settled(lastmod: str) -> bool:
-    """Whether the date is one, and so long ago that another change since would show another date."""
+def _is_old_enough(lastmod: str) -> bool:
+    """Return True if a change from now on would get another date; False if `lastmod` is not a date."""
     try:
         changed = datetime.fromisoformat(lastmod)
     except ValueError:
         return False
-    return (changed if changed.tzinfo else changed.replace(tzinfo=UTC)) < datetime.now(UTC) - _SETTLED
+    return (changed if changed.tzinfo else changed.replace(tzinfo=UTC)) < datetime.now(UTC) - _MIN_LASTMOD_AGE

@@ -1,4 +1,4 @@
-"""URLs as they are asked for, stored and compared."""
+"""Parse, resolve and compare URLs."""
 
 from typing import Final
 
@@ -10,35 +10,35 @@ from rag.errors import InvalidInput
 
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _SCHEMES: Final = {"http", "https"}
-_MAX_LENGTH: Final = 2_000
+_MAX_URL_CHARACTERS: Final = 2_000
 
 
 def to_url(text: str) -> URL:
-    """Raises `InvalidInput` where `text` is no http(s) URL with a host."""
+    """Parse an http(s) URL; raises `InvalidInput` if it is not valid or has no host."""
     try:
         url = URL(text)
     except ValueError as error:
-        raise InvalidInput(f"{text} is not a URL that can be fetched: {one_line(error)}") from error
+        raise InvalidInput(f"{text} is not a valid URL: {one_line(error)}") from error
     if url.scheme not in _SCHEMES or not url.host:
-        raise InvalidInput(f"{text} names no host; write it like https://example.org/page.html.")
+        raise InvalidInput(f"{text} has no host; write it like https://example.org/page.html.")
     return url
 
 
 def uri_of(url: URL) -> str:
-    """What is stored and shown: it names the page, not who may read it nor a place on it."""
+    """Return the document's URI: the URL without credentials and fragment."""
     return str(url.with_user(None).with_fragment(None))
 
 
-def with_credentials_of(giver: URL, url: URL) -> URL:
-    """The same URL with the user and password that the source was given, where it lies on the same server."""
-    if url.origin() != giver.origin():
+def with_credentials_of(source: URL, url: URL) -> URL:
+    """Return `url` with the credentials in the source's URL, if both have the same origin."""
+    if url.origin() != source.origin():
         return url
-    return url.with_user(giver.user).with_password(giver.password)
+    return url.with_user(source.user).with_password(source.password)
 
 
 def link_to(base: URL, target: str) -> URL | None:
-    """The http(s) URL that a link on a page means, without fragment; None where it means none."""
-    if len(target) > _MAX_LENGTH:
+    """Resolve a link to an http(s) URL without fragment; returns None if it is not one."""
+    if len(target) > _MAX_URL_CHARACTERS:
         return None
     try:
         url = base.join(URL(target.strip()))
@@ -47,29 +47,29 @@ def link_to(base: URL, target: str) -> URL | None:
     return url.with_user(None).with_fragment(None) if url.scheme in _SCHEMES and url.host else None
 
 
-def to_redirected(url: URL, response: aiohttp.ClientResponse) -> URL | None:
-    """Where the server sends us, None where it does not; raises `InvalidInput` for what is not on the web."""
+def redirect_target(url: URL, response: aiohttp.ClientResponse) -> URL | None:
+    """Return the target of a redirect, or None without one; raises `InvalidInput` if it is not an http(s) URL."""
     location = response.headers.get("Location", "")
     if response.status not in _REDIRECTS or not location:
         return None
     target = link_to(url, location)
     if target is None:
-        raise InvalidInput(f"it redirects to {location[:100]}, which cannot be fetched")
+        raise InvalidInput(f"it redirects to {location[:100]}, which is not an http(s) URL")
     return target
 
 
 class Folder:
-    """The part of a host that lies below a URL's own folder."""
+    """The pages of a host below the folder of a URL."""
 
     def __init__(self, url: URL) -> None:
         self._host = (url.host, url.port if not url.is_default_port() else None)
         self.path = url.raw_path[: url.raw_path.rindex("/") + 1]
 
     def __contains__(self, url: URL) -> bool:
-        # Over http or https: sites that moved to https still name their old addresses.
+        # The scheme may differ, because sites that moved to https still link to their http URLs.
         host = (url.host, url.port if not url.is_default_port() else None)
         return host == self._host and url.raw_path.startswith(self.path)
 
     def path_of(self, url: URL) -> str:
-        """The URL's path, relative to this folder and decoded, as ignore rules see it."""
+        """Return the URL's decoded path relative to this folder, for ignore rules."""
         return url.path.removeprefix(URL.build(path=self.path, encoded=True).path)

@@ -1,4 +1,4 @@
-"""What a server says of the state of a page, and how it is asked whether that has changed."""
+"""Convert between HTTP headers and validators, which detect whether a page has changed."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,7 +8,7 @@ _MODIFIED: Final = "modified:"
 
 
 def validator_of(headers: Mapping[str, str]) -> str:
-    """`etag:"abc"`, else `modified:<date>`, else nothing."""
+    """Return `etag:"abc"`, else `modified:<date>`, else ""."""
     if etag := headers.get("ETag", "").strip():
         return _ETAG + etag
     modified = headers.get("Last-Modified", "").strip()
@@ -16,7 +16,7 @@ def validator_of(headers: Mapping[str, str]) -> str:
 
 
 def to_conditions(validator: str) -> dict[str, str]:
-    """The headers of a conditional request."""
+    """Return the headers of a conditional request."""
     if validator.startswith(_ETAG):
         return {"If-None-Match": validator.removeprefix(_ETAG)}
     if validator.startswith(_MODIFIED):

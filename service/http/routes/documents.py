@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from rag.errors import InvalidInput, NotFound
-from rag.formats import KINDS, media_type_of
+from rag.formats import FORMAT_NAMES, media_type_of
 from rag.inbox.base import Removal, Upload
 from rag.metadata import to_metadata
 from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, Scope
@@ -47,7 +47,7 @@ async def put_document(
     """
     media_type = media_type_of(document_id, request.headers.get("content-type", ""))
     if media_type is None:
-        raise InvalidInput(f"The Content-Type, or the suffix of the id, must say one of {KINDS}.")
+        raise InvalidInput(f"The Content-Type, or the suffix of the id, must say one of {FORMAT_NAMES}.")
     body = await request.body()
     if not body:
         raise InvalidInput("The document is empty.")

@@ -13,7 +13,7 @@ from rag.types import Chunk, Document, DocumentId, Section
 
 
 class WordPieces:
-    """The tokenizer of all-MiniLM-L6-v2, as the reference embedder uses it."""
+    """The tokenizer of all-MiniLM-L6-v2 as the local embedder uses it."""
 
     def __init__(self, max_tokens: int = 254) -> None:
         self.max_tokens = max_tokens
@@ -24,7 +24,7 @@ class WordPieces:
 
 
 class Words:
-    """Every word is a token, however long."""
+    """A tokenizer for which every word is one token."""
 
     def __init__(self, max_tokens: int) -> None:
         self.max_tokens = max_tokens
@@ -80,20 +80,20 @@ def test_small_paragraphs_share_a_chunk_up_to_the_limit():
     assert texts(((), "\n\n".join(paragraphs))) == ["a b c d\n\ne f g h", "i j k l\n\nm n o p"]
 
 
-def test_a_long_paragraph_is_cut_between_sentences():
+def test_a_long_paragraph_is_split_between_sentences():
     assert texts(((), "One two three four. Five six seven. Eight nine ten eleven."), words=8) == [
         "One two three four. Five six seven.",
         "Eight nine ten eleven.",
     ]
 
 
-def test_a_long_list_is_cut_between_items():
+def test_a_long_list_is_split_between_items():
     items = [f"- item number {n}" for n in range(5)]
 
     assert all(text.startswith("- item") for text in texts(((), "\n".join(items))))
 
 
-def test_a_long_code_block_is_cut_between_lines_and_keeps_its_indentation():
+def test_a_long_code_block_is_split_between_lines_and_keeps_its_indentation():
     code = "def f():\n" + "\n".join(f"    x = {n}" for n in range(9))
 
     pieces = texts(((), code))
@@ -101,7 +101,7 @@ def test_a_long_code_block_is_cut_between_lines_and_keeps_its_indentation():
     assert "\n".join(pieces) == code
 
 
-def test_a_code_block_that_is_cut_is_a_code_block_in_each_piece():
+def test_each_piece_of_a_split_code_block_is_a_code_block():
     code = "\n".join(f"    x = {n}" for n in range(40))
 
     pieces = texts(((), f"Before.\n\n```py\n{code}\n```\n\nAfter."), words=30)
@@ -113,7 +113,7 @@ def test_a_code_block_that_is_cut_is_a_code_block_in_each_piece():
     assert max(len(piece.split()) for piece in pieces) <= 30
 
 
-def test_no_crumb_is_left_over_at_the_end():
+def test_the_last_piece_is_about_as_long_as_the_others():
     lengths = [len(text.split()) for text in texts(((), " ".join("w" * 11)))]
 
     assert lengths == [6, 5]
@@ -131,13 +131,13 @@ def test_a_heading_path_that_is_too_long_keeps_its_innermost_heading():
     assert only.heading_path == ("middle", "inner")
 
 
-def test_a_single_heading_that_is_too_long_is_cut_short():
+def test_a_single_heading_that_is_too_long_is_truncated():
     [only] = chunk((("one two three four five",), "text"))
 
     assert only.heading_path == ("one two three",)
 
 
-def test_chunks_know_their_place_in_the_document():
+def test_chunks_carry_their_position_and_the_chunk_count():
     pieces = chunk(((), "a"), (("B",), "b"), (("C",), "c"))
 
     assert [(piece.ordinal, piece.chunk_count) for piece in pieces] == [(0, 3), (1, 3), (2, 3)]
@@ -165,14 +165,14 @@ def test_text_before_a_chunk_does_not_change_its_id():
     assert alone.id == moved.id
 
 
-def test_a_word_that_the_model_does_not_know_is_cut_to_size():
+def test_a_long_unknown_word_is_split():
     pieces = Chunker(WordPieces()).chunk(document(((), "x" * 50_000)), ingested_at=1.0)
 
     assert "".join(piece.text for piece in pieces) == "x" * 50_000
     assert max(len(piece.text) for piece in pieces) < 5_000
 
 
-def test_text_of_many_pages_without_a_heading_is_cut_whole():
+def test_no_text_of_a_very_long_section_is_lost():
     text = "\n\n".join(f"Paragraph {n} tells of nothing. It has two sentences." for n in range(5_000))
 
     pieces = Chunker(WordPieces()).chunk(document(((), text)), ingested_at=1.0)
@@ -207,5 +207,5 @@ def test_a_document_without_sections_has_no_chunks():
 
 
 @pytest.mark.parametrize("max_tokens", [1, 2, 3])
-def test_a_tiny_limit_still_ends(max_tokens):
+def test_splitting_with_a_tiny_limit_terminates(max_tokens):
     assert len(texts((("heading",), "a b c d"), words=max_tokens)) >= 2

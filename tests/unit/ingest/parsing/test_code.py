@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.documents import parsed, section
+from tests.support.documents import parse_document, section
 
 PYTHON = '''"""Shapes."""
 
@@ -21,10 +21,10 @@ print(area(2))
 
 
 def sections(body: str, name: str):
-    return parsed(body, "text/x-code", name=name).sections
+    return parse_document(body, "text/x-code", name=name).sections
 
 
-def test_python_is_cut_at_its_definitions_with_their_comments_and_decorators():
+def test_python_is_split_at_definitions_with_their_comments_and_decorators():
     assert sections(PYTHON, "shapes.py") == (
         section('```py\n"""Shapes."""\n\nimport math\n```', "shapes.py"),
         section(
@@ -37,7 +37,7 @@ def test_python_is_cut_at_its_definitions_with_their_comments_and_decorators():
     )
 
 
-def test_a_long_class_is_cut_into_its_methods():
+def test_a_long_class_is_split_into_methods():
     methods = "".join(f"    def m{n}(self):\n" + "        pass\n" * 20 for n in range(4))
 
     paths = [part.heading_path for part in sections(f"class Big:\n    x = 1\n{methods}", "big.py")]
@@ -66,18 +66,18 @@ def test_no_line_is_lost_or_moved():
         ("a.py", "print 'of another age'\ndef f():\n    pass\n", ["def f()"]),
     ],
 )
-def test_other_languages_are_cut_where_definitions_seem_to_begin(name, code, headings):
+def test_other_languages_are_split_at_lines_that_look_like_definitions(name, code, headings):
     found = [part.heading_path[1] for part in sections(code, name) if len(part.heading_path) > 1]
 
     assert found == (headings or ["export const f = (a) =>", "export class B"])
 
 
-def test_a_fence_within_the_code_does_not_end_it():
+def test_a_fence_inside_the_code_does_not_end_the_block():
     [only] = sections('x = """\n```sh\nls\n```\n"""\n', "a.py")
 
     assert only.text.startswith("````py\n")
 
 
 @pytest.mark.parametrize("code", ["(" * 5_000, "-" * 500_000 + "1", "1" + "+1" * 200_000, "a" * 1_000_000])
-def test_what_breaks_parsers_of_python_is_still_text(code):
+def test_code_that_crashes_the_python_parser_is_still_parsed_as_text(code):
     assert sections(code, "a.py")

@@ -1,11 +1,11 @@
 import pytest
 
 from rag.errors import InvalidInput
-from tests.support.documents import parsed, section
+from tests.support.documents import parse_document, section
 
 
 def html(body: str | bytes):
-    return parsed(body, "text/html", name="page.html")
+    return parse_document(body, "text/html", name="page.html")
 
 
 def only_text(body: str) -> str:
@@ -32,19 +32,19 @@ def test_the_first_heading_is_the_title_else_the_title_element_else_the_file_nam
     assert html("<p>x").title == "page.html"
 
 
-def test_what_no_reader_reads_is_dropped():
+def test_elements_without_visible_text_are_dropped():
     body = "<nav>n</nav><script>s</script><style>c</style><noscript>j</noscript><template>t</template><p hidden>h</p>"
     extras = '<!-- c --><svg><title>v</title></svg><button>Copy</button><h1>A<a class="headerlink" href="#a">¶</a></h1>'
 
     assert html(body + extras + "text").sections == (section("text", "A"),)
 
 
-def test_the_main_element_is_the_page_where_there_is_one():
+def test_only_the_main_element_is_read_if_there_is_one():
     assert only_text("<header>menu</header><main><p>text</p></main><footer>imprint</footer>") == "text"
     assert only_text("<header>menu</header><main></main>") == "menu"
 
 
-def test_paragraphs_are_divided_and_inline_marks_are_not():
+def test_paragraphs_are_separated_and_inline_elements_are_not():
     assert only_text("<p>a <b>b</b>\n  c<br>d</p><div>e<span>f</span></div>") == "a b c\nd\n\nef"
 
 
@@ -54,13 +54,13 @@ def test_lists_stay_lists():
     assert only_text(body) == "- a\n- b\n  1. c\n  2. d\n\nend"
 
 
-def test_tables_stay_rows_whatever_stands_in_the_cells():
+def test_table_rows_stay_on_one_line_whatever_their_cells_contain():
     body = "<table><tr><th>a<th>b</tr><tr><td><p>1</p></td><td>2<br>3</td></tr></table>after"
 
     assert only_text(body) == "a | b\n1 | 2 3\n\nafter"
 
 
-def test_a_table_that_places_the_parts_of_a_page_is_no_table():
+def test_a_layout_table_is_read_as_blocks():
     body = "<table><tr><td><h2>Left</h2><p>a</p></td><td><ul><li>b</ul></td></tr></table>"
 
     assert html(body).sections == (section("a\n\n- b", "Left"),)
@@ -88,11 +88,11 @@ def test_a_heading_that_is_never_closed_does_not_swallow_the_page():
         b"<meta charset=unicode_escape><p>caf\xc3\xa9",
     ],
 )
-def test_the_encoding_is_that_of_the_byte_order_mark_else_of_the_page_else_utf_8(body):
+def test_the_encoding_comes_from_the_byte_order_mark_or_the_page_or_is_utf_8(body):
     assert html(body).sections[0].text.startswith("café")
 
 
-def test_elements_nested_very_deep_are_read():
+def test_very_deeply_nested_elements_are_read():
     assert only_text("<div>" * 10_000 + "deep" + "</div>" * 10_000) == "deep"
     assert only_text("<ul><li>" * 5_000 + "deep").endswith("deep")
 
@@ -100,11 +100,11 @@ def test_elements_nested_very_deep_are_read():
 @pytest.mark.parametrize(
     "trap", ["<div>" * 100_000, "<a " + " ".join(f"a{n}=1" for n in range(50_000)) + ">x", "<i><table><td>" * 50_000]
 )
-def test_pages_made_to_keep_a_parser_busy_are_refused_at_once(trap):
+def test_pages_that_would_take_quadratic_time_are_rejected(trap):
     with pytest.raises(InvalidInput, match="HTML element"):
         html(trap)
 
 
-def test_a_page_without_text_is_empty():
+def test_a_page_without_text_is_rejected_as_empty():
     with pytest.raises(InvalidInput, match="empty"):
         html("<html><body><script>render()</script></body></html>")

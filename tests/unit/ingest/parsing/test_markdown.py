@@ -1,10 +1,10 @@
 import pytest
 
-from tests.support.documents import parsed, section
+from tests.support.documents import parse_document, section
 
 
 def markdown(text: str):
-    return parsed(text, "text/markdown")
+    return parse_document(text, "text/markdown")
 
 
 def only_text(text: str) -> str:
@@ -12,7 +12,7 @@ def only_text(text: str) -> str:
     return only.text
 
 
-def test_headings_of_both_kinds_make_the_heading_path():
+def test_headings_of_both_styles_make_the_heading_path():
     document = markdown("preamble\n\nGuide\n=====\nintro\n\n## Install\n### Linux\nmake\n## Use\nrun\n")
 
     assert document.sections == (
@@ -23,11 +23,11 @@ def test_headings_of_both_kinds_make_the_heading_path():
     )
 
 
-def test_a_heading_with_nothing_under_it_is_kept_as_text():
+def test_a_heading_without_text_is_kept_as_text():
     assert markdown("# A\n## B\n## C\nc").sections == (section("B", "A"), section("c", "A", "C"))
 
 
-def test_marks_inside_a_heading_are_not_part_of_it():
+def test_markup_inside_a_heading_is_removed():
     assert markdown("# Use `make` & *go* [on](x.md) { #use .wide }\ntext").title == "Use make & go on"
 
 
@@ -35,7 +35,7 @@ def test_a_heading_in_a_code_block_is_code():
     assert markdown("# A\n```sh\n# install\nmake\n```").sections == (section("```sh\n# install\nmake\n```", "A"),)
 
 
-def test_a_paragraph_reads_as_a_sentence():
+def test_inline_markup_is_removed_from_a_paragraph():
     source = "Read **the** [guide](https://a.b), `x < 1`,\nor <kbd>F1</kbd>&nbsp;<https://a.b>.\\\nEnd ![of it](a.png)"
 
     assert only_text(source) == "Read the guide, x < 1, or F1 https://a.b.\nEnd of it"
@@ -54,7 +54,7 @@ def test_code_keeps_its_lines_and_its_indentation():
     assert only_text("```python\ndef f():\n    return 1\n```") == "```python\ndef f():\n    return 1\n```"
 
 
-def test_comments_and_the_marks_of_html_are_dropped_and_its_text_is_kept():
+def test_html_comments_and_tags_are_dropped_and_the_text_is_kept():
     source = (
         "<!-- secret -->\n\na <!-- b --> c<br>d\n\n<details><summary>More</summary>text</details>\n\n> <p>quoted</p>"
     )
@@ -77,25 +77,25 @@ def test_a_heading_in_html_is_a_heading():
         '+++\ntitle = "My notes"\n+++\n',
     ],
 )
-def test_front_matter_gives_the_title_and_is_not_text(front_matter):
+def test_front_matter_sets_the_title_and_is_not_text(front_matter):
     document = markdown(front_matter + "# Heading\ntext")
 
     assert document.title == "My notes"
     assert document.sections == (section("text", "Heading"),)
 
 
-def test_a_rule_at_the_beginning_is_no_front_matter():
+def test_a_horizontal_rule_at_the_start_is_not_front_matter():
     assert only_text("---\nJust text\n\n---\nmore") == "Just text\n\nmore"
 
 
-def test_without_a_title_the_document_is_called_as_its_file():
+def test_without_a_title_the_file_name_is_the_title():
     assert markdown("text").title == "notes.md"
 
 
 @pytest.mark.parametrize(
     "source", ["> " * 3_000 + "deep", "".join("  " * n + "- deep\n" for n in range(300)), "[" * 20_000]
 )
-def test_what_is_nested_too_deep_keeps_its_text(source):
+def test_text_that_is_nested_too_deeply_is_kept(source):
     text = "".join(part.text for part in markdown(source).sections)
 
     assert "deep" in text or text.count("[") == 20_000

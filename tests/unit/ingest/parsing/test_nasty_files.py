@@ -1,4 +1,4 @@
-"""The real parsing processes against files that were collected, or are made here, because they break parsers."""
+"""Real parsing processes against collected and generated files that break parsers."""
 
 import os
 import time
@@ -11,15 +11,15 @@ import pytest_asyncio
 from ingest.isolation.cutters import BrokeParser, Cutters, open_cutters
 from ingest.settings import ParsingSettings
 from rag.errors import InvalidInput
-from rag.formats import media_type_of
+from rag.formats import MediaType, media_type_of
 from rag.settings import LocalEmbedderSettings
-from rag.types import Chunk, DocumentId, MediaType, RawDocument
+from rag.types import Chunk, DocumentId, RawDocument
 from tests.support.office_writer import docx_of, paragraph, pptx_of, shape, xlsx_of
 
 _DATA = os.environ.get("RAG_TEST_DATA", "")
 _NASTY = Path(_DATA) / "nasty"
-# What their names do not tell, or what they are read as besides.
-_READ_AS: dict[str, list[MediaType]] = {
+# Media types per folder, in addition to the one that the file name gives.
+_MORE_MEDIA_TYPES: dict[str, list[MediaType]] = {
     "pdf": ["application/pdf"],
     "html": ["text/html"],
     "strings": ["text/plain", "text/markdown", "text/html", "text/x-rst", "text/csv", "text/x-code"],
@@ -32,7 +32,7 @@ _XLSX: MediaType = "application/vnd.openxmlformats-officedocument.spreadsheetml.
 
 _ENCRYPTED = {"protectedFile.xlsx", "protected_normal_case.docx", "testEXCEL_protected_passtika.xlsx"}
 _DAMAGED = {"testWORD_truncated.docx"}
-# Pictures, charts and other files within, and no text beside them.
+# Files that contain only pictures, charts and other files.
 _WITHOUT_TEXT = {
     *("testAltChunkHTML.docx", "testWORD_charts.docx", "testWORD_phonetic.docx", "testWPSAttachment.docx"),
     *("testEXCEL_diagramData.xlsx", "testEXCEL_embeddedPDF_windows.xlsx", "testEXCEL_poi-61034.xlsx"),
@@ -47,9 +47,9 @@ def _files(folder: str) -> list[Path]:
     return sorted(path for path in (_NASTY / folder).rglob("*") if path.is_file()) if _DATA else []
 
 
-def _kinds(path: Path, folder: str) -> set[MediaType]:
-    own = media_type_of(path.name)
-    return {*_READ_AS.get(folder, []), *([own] if own else [])} or {"text/plain"}
+def _media_types(path: Path, folder: str) -> set[MediaType]:
+    by_name = media_type_of(path.name)
+    return {*_MORE_MEDIA_TYPES.get(folder, []), *([by_name] if by_name else [])} or {"text/plain"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -65,7 +65,7 @@ async def cut(cutters: Cutters, body: bytes, media_type: MediaType, name: str = 
 
 
 async def reason_for(cutters: Cutters, body: bytes, media_type: MediaType, name: str = "a.py") -> str:
-    """Why it is refused, in one line that blames no parser; empty where it is taken in."""
+    """Return the one-line rejection reason, or "" if the document is accepted; the parser must survive."""
     began = time.perf_counter()
     try:
         assert await cut(cutters, body, media_type, name)
@@ -87,10 +87,10 @@ needs_files = pytest.mark.skipif(
 @needs_files
 @pytest.mark.parametrize("folder", ["pdf", "html", "strings", "office"])
 @pytest.mark.asyncio(loop_scope="module")
-async def test_every_nasty_file_is_taken_in_or_refused_with_a_line_and_the_process_lives(cutters, folder):
+async def test_every_nasty_file_is_parsed_or_rejected_and_the_process_survives(cutters, folder):
     processes = set()
     for path in _files(folder):
-        for media_type in _kinds(path, folder):
+        for media_type in _media_types(path, folder):
             await reason_for(cutters, path.read_bytes(), media_type, path.name)
             processes.add(tuple(child.pid for child in psutil.Process().children()))
     assert len(processes) == 1
@@ -98,17 +98,17 @@ async def test_every_nasty_file_is_taken_in_or_refused_with_a_line_and_the_proce
 
 @needs_files
 @pytest.mark.asyncio(loop_scope="module")
-async def test_office_files_are_refused_for_the_true_reason_and_for_no_other(cutters):
+async def test_office_files_are_rejected_only_for_their_true_reason(cutters):
     for path in _files("office"):
         reason = await reason_for(cutters, path.read_bytes(), media_type_of(path.name) or _DOCX, path.name)
         if path.name in _ENCRYPTED:
             assert reason.startswith("encrypted"), path.name
         elif path.name in _DAMAGED:
-            assert reason == "broken DOCX: it is cut off or damaged"
+            assert reason == "damaged DOCX: the file is truncated or corrupted"
         elif path.name in _WITHOUT_TEXT:
-            assert reason == "empty: it has no text", path.name
+            assert reason == "empty document: it contains no text", path.name
         elif path.suffix == ".zip":
-            assert reason == "not a DOCX file: an archive without word/"
+            assert reason == "not a DOCX file: the ZIP archive has no folder word/"
         else:
             assert not reason, path.name
 
@@ -118,7 +118,7 @@ def sheet(rows: str) -> bytes:
     return xlsx_of({"A": []}, **{"xl/worksheets/sheet1.xml": f"{start}{rows}</sheetData></worksheet>"})
 
 
-MADE = {
+HOSTILE_FILES = {
     "zip bomb": (lambda: docx_of(f"<w:p><w:r><w:t>{'x' * 100_000_000}</w:t></w:r></w:p>"), _DOCX, "a ZIP bomb"),
     "zip bomb in another part": (lambda: pptx_of([shape("x")], **{"a.xml": " " * 300_000_000}), _PPTX, "256 MiB"),
     "billion laughs": (lambda: docx_of("", **{"word/document.xml": f"{_LAUGHS}<w>&b;</w>"}), _DOCX, "document type"),
@@ -135,43 +135,43 @@ MADE = {
     "a sheet of a million rows": (
         lambda: sheet("".join(f'<row r="{n}"><c r="J{n}"><v>{n}</v></c></row>' for n in range(1, 1_000_001))),
         _XLSX,
-        "cells. Save it in parts",
+        "cells; split the sheet",
     ),
-    "cells that do not say their place": (
+    "cells without references": (
         lambda: sheet(f'<row r="1">{"<c><v>1</v></c>" * 16_384}</row><row r="1048576"><c><v>1</v></c></row>'),
         _XLSX,
         "1,048,576 rows and 16,384 columns",
     ),
-    "a cell that says its place late": (
+    "a cell whose reference follows a long attribute": (
         lambda: sheet(f'<row r="1"><c r="A1"/></row><row r="1048576"><c s="{"0" * 500}" r="XFD1048576"/></row>'),
         _XLSX,
         "1,048,576 rows and 16,384 columns",
     ),
-    "a tag without an end": (lambda: sheet(f'<row r="1"><c s="{"0" * 3_000_000}"/></row>'), _XLSX, "damaged"),
-    "elements that are opened again in each paragraph": (
+    "a tag of 3 MB": (lambda: sheet(f'<row r="1"><c s="{"0" * 3_000_000}"/></row>'), _XLSX, "damaged"),
+    "formatting elements that the parser reopens in each paragraph": (
         lambda: b"".join(b"<b id=%d><p>x" % number for number in range(15_000)),
         "text/html",
-        "HTML that unfolds",
+        "HTML that expands",
     ),
     "lists in lists": (lambda: b"<ul><li>x" * 15_000, "text/html", ""),
     "deep document": (
         lambda: docx_of("<w:sdt><w:sdtContent>" * 5_000 + paragraph("x") + "</w:sdtContent></w:sdt>" * 5_000),
         _DOCX,
-        "nested too deep",
+        "nested too deeply",
     ),
     "deep slide": (lambda: pptx_of(["<p:grpSp>" * 50_000 + shape("x") + "</p:grpSp>" * 50_000]), _PPTX, ""),
-    "deep JSON": (lambda: b"[" * 1_000_000, "application/json", "nested too deep"),
+    "deep JSON": (lambda: b"[" * 1_000_000, "application/json", "nested too deeply"),
     "JSON in one line": (lambda: b"[" + b'{"a": 1, "b": "x"},' * 3_000_000 + b"1]", "application/json", "needs more"),
     "a row of many fields": (lambda: b"1," * 50_000 + b"\n2,3", "text/csv", ""),
-    "a quote without an end": (lambda: b'a,b\n"' + b"x," * 1_000_000, "text/csv", "broken CSV"),
+    "an unclosed quote": (lambda: b'a,b\n"' + b"x," * 1_000_000, "text/csv", "invalid CSV"),
     "parentheses": (lambda: b"(" * 20_000, "text/x-code", ""),
-    "PDF under the name of DOCX": (lambda: b"%PDF-1.7\n", _DOCX, "it begins as PDF files do"),
-    "DOCX under the name of XLSX": (lambda: docx_of(paragraph("x")), _XLSX, "an archive without xl/"),
-    "DOCX under the name of text": (lambda: docx_of(paragraph("x")), "text/markdown", "it begins as ZIP files do"),
-    "text under the name of DOCX": (lambda: b"Only text.", _DOCX, "no ZIP archive"),
-    "an old document": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2_000), _DOCX, "Office 97 to 2003"),
+    "PDF declared as DOCX": (lambda: b"%PDF-1.7\n", _DOCX, "it starts like a PDF file"),
+    "DOCX declared as XLSX": (lambda: docx_of(paragraph("x")), _XLSX, "the ZIP archive has no folder xl/"),
+    "DOCX declared as text": (lambda: docx_of(paragraph("x")), "text/markdown", "it starts like a ZIP file"),
+    "text declared as DOCX": (lambda: b"Only text.", _DOCX, "it is not a ZIP archive"),
+    "an old document": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2_000), _DOCX, "Office 97-2003"),
     "many parts": (lambda: docx_of("", **{f"word/{n}.xml": "<a/>" for n in range(11_000)}), _DOCX, "10,000 parts"),
-    "cut off": (lambda: xlsx_of({"A": [["x"]]})[:-30], _XLSX, "cut off or damaged"),
+    "truncated": (lambda: xlsx_of({"A": [["x"]]})[:-30], _XLSX, "truncated or corrupted"),
 }
 
 
@@ -179,16 +179,16 @@ STRINGS = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_ends_its_parser_all_the_same_is_refused_with_a_reason_that_a_person_understands(cutters):
+async def test_a_file_that_kills_its_parser_is_rejected_with_a_clear_reason(cutters):
     with pytest.raises(BrokeParser, match="it is damaged, or needs more than 512 MiB to read"):
         await cut(cutters, xlsx_of({"A": [["x"]]}, **{"xl/sharedStrings.xml": STRINGS}), _XLSX)
     assert await cut(cutters, b"Good.", "text/plain")
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", HOSTILE_FILES)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_trap_costs_one_document_with_a_reason_that_a_person_understands(cutters, name):
-    made, media_type, expected = MADE[name]
-    reason = await reason_for(cutters, made(), media_type)
+async def test_a_hostile_file_is_rejected_with_a_clear_reason_and_the_parser_survives(cutters, name):
+    build, media_type, expected = HOSTILE_FILES[name]
+    reason = await reason_for(cutters, build(), media_type)
     assert expected in reason if expected else not reason
     assert await cut(cutters, b"Good.", "text/plain")

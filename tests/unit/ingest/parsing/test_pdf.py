@@ -3,12 +3,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rag.errors import InvalidInput
-from tests.support.documents import parsed, section
+from tests.support.documents import parse_document, section
 from tests.support.pdf_writer import pdf_of
 
 
 def pdf(body: bytes):
-    return parsed(body, "application/pdf", name="report.pdf")
+    return parse_document(body, "application/pdf", name="report.pdf")
 
 
 def test_each_page_with_text_is_a_section():
@@ -17,12 +17,12 @@ def test_each_page_with_text_is_a_section():
     assert document.sections == (section("First.", "page 1"), section("Third.", "page 3"))
 
 
-def test_the_title_is_that_of_the_metadata_else_the_file_name():
+def test_the_title_comes_from_the_metadata_or_the_file_name():
     assert pdf(pdf_of([["x"]], title="Annual report")).title == "Annual report"
     assert pdf(pdf_of([["x"]])).title == "report.pdf"
 
 
-def test_the_lines_of_a_paragraph_are_joined_and_divided_words_made_whole():
+def test_wrapped_lines_are_joined_and_hyphenated_words_are_restored():
     lines = [
         "This paragraph is wider than its page, so it is conti-",
         "nued on the line below and it goes on upon the third",
@@ -44,7 +44,7 @@ def test_the_lines_of_a_paragraph_are_joined_and_divided_words_made_whole():
     )
 
 
-def test_a_page_of_short_lines_keeps_them():
+def test_a_page_of_short_lines_keeps_its_lines():
     [only] = pdf(pdf_of([["Contents", "1 Foo", "2 Bar"]])).sections
 
     assert only.text == "Contents\n1 Foo\n2 Bar"
@@ -53,9 +53,9 @@ def test_a_page_of_short_lines_keeps_them():
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (pdf_of([[]]), "PDF without text: a scan"),
-        (b"%PDF-1.7 and nothing more", "broken PDF"),
-        (b"no PDF at all", "broken PDF"),
+        (pdf_of([[]]), "PDF without text: it is probably a scan"),
+        (b"%PDF-1.7 and nothing more", "damaged PDF"),
+        (b"not a PDF", "damaged PDF"),
         (
             pdf_of([["x"]]).replace(
                 b"/Info",
@@ -66,12 +66,12 @@ def test_a_page_of_short_lines_keeps_them():
         ),
     ],
 )
-def test_a_pdf_that_gives_no_text_is_refused_with_the_reason(body, reason):
+def test_a_pdf_without_readable_text_is_rejected_with_the_reason(body, reason):
     with pytest.raises(InvalidInput, match=reason):
         pdf(body)
 
 
-def test_a_pdf_cut_off_anywhere_is_parsed_or_refused():
+def test_a_truncated_pdf_is_parsed_or_rejected():
     whole = pdf_of([["Some text."]] * 3)
     for length in range(1, len(whole), 37):
         try:
@@ -80,7 +80,7 @@ def test_a_pdf_cut_off_anywhere_is_parsed_or_refused():
             continue
 
 
-def test_several_threads_may_parse_at_once():
+def test_several_threads_can_parse_concurrently():
     bodies = [pdf_of([[f"document {n} page {page}"] for page in range(5)]) for n in range(40)]
 
     with ThreadPoolExecutor(8) as threads:

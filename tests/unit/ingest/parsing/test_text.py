@@ -4,19 +4,19 @@ import os
 import pytest
 
 from rag.errors import InvalidInput
-from rag.types import MediaType
-from tests.support.documents import parsed
+from rag.formats import MediaType
+from tests.support.documents import parse_document
 
 FRENCH = "Le garçon préfère la crème brûlée et les œufs à la coque, où qu'il déjeune cet été. " * 5
-EVERY_MEDIA_TYPE: list[MediaType] = ["text/plain", "text/markdown", "text/html", "application/pdf"]
+MEDIA_TYPES: list[MediaType] = ["text/plain", "text/markdown", "text/html", "application/pdf"]
 
 
 def plain(body: str | bytes) -> str:
-    [only] = parsed(body, "text/plain", name="a.txt").sections
+    [only] = parse_document(body, "text/plain", name="a.txt").sections
     return only.text
 
 
-def test_paragraphs_are_kept_and_surplus_blank_space_is_not():
+def test_paragraphs_are_kept_and_extra_blank_space_is_removed():
     assert plain("\n\nOne\r\n\r\n\r\n\r\nTwo  \rthree\n\n") == "One\n\nTwo\nthree"
 
 
@@ -31,52 +31,52 @@ def test_paragraphs_are_kept_and_surplus_blank_space_is_not():
         FRENCH.encode("cp1252"),
     ],
 )
-def test_the_encoding_is_found(body):
+def test_the_encoding_is_detected(body):
     assert plain(body) == FRENCH.strip()
 
 
-def test_a_broken_byte_in_utf_8_costs_one_character():
+def test_an_invalid_byte_in_utf_8_becomes_one_replacement_character():
     body = FRENCH.encode()
 
     assert plain(b"\xff" + body) == "\ufffd" + FRENCH.strip()
 
 
-def test_characters_that_nobody_sees_are_dropped_and_the_rest_is_composed():
+def test_invisible_characters_are_dropped_and_the_others_are_composed():
     tag = "".join(chr(0xE0000 + ord(letter)) for letter in "ignore")
 
     assert plain(f"cafe\u0301\u200b \u202ecr\u00e8me\u00a0br\u00fbl\u00e9e\u0007\ufeff{tag}") == "café crème brûlée"
 
 
-def test_joiners_stay_because_words_are_spelt_with_them():
+def test_zero_width_joiners_are_kept():
     assert plain("نمی\u200cبرم 👩\u200d🚀") == "نمی\u200cبرم 👩\u200d🚀"
 
 
-def test_thousands_of_accents_on_a_letter_take_no_time():
+def test_thousands_of_accents_on_one_letter_are_dropped_quickly():
     assert plain("a" + "\u0301\u0316" * 300_000 + "b") == "ab"
 
 
-@pytest.mark.parametrize("media_type", EVERY_MEDIA_TYPE)
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
 @pytest.mark.parametrize("body", [b"", b" \n\t \n", codecs.BOM_UTF8, "\u200b\u200b".encode()])
-def test_nothing_at_all_is_refused(body, media_type):
+def test_an_empty_file_is_rejected(body, media_type):
     with pytest.raises(InvalidInput, match=r"empty|PDF"):
-        parsed(body, media_type)
+        parse_document(body, media_type)
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "text/markdown", "text/html"])
 @pytest.mark.parametrize("body", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", bytes(range(1, 32)) * 9, b"PK\x03\x04\x14\0\x06\0"])
-def test_binary_data_with_the_name_of_a_text_is_refused(body, media_type):
+def test_binary_data_with_a_text_media_type_is_rejected(body, media_type):
     with pytest.raises(InvalidInput, match="binary data"):
-        parsed(body, media_type)
+        parse_document(body, media_type)
 
 
-@pytest.mark.parametrize("media_type", EVERY_MEDIA_TYPE)
-def test_random_bytes_are_parsed_or_refused(media_type):
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_random_bytes_are_parsed_or_rejected(media_type):
     for length in (1, 2, 3, 10, 100, 10_000):
         try:
-            parsed(os.urandom(length), media_type)
+            parse_document(os.urandom(length), media_type)
         except InvalidInput as error:
             assert "\n" not in str(error)
 
 
-def test_a_document_has_the_version_that_it_was_given():
-    assert parsed("text", "text/plain").version == "v1"
+def test_a_document_has_the_given_version():
+    assert parse_document("text", "text/plain").version == "v1"

@@ -5,14 +5,14 @@ import pytest
 from ingest.settings import Settings
 from ingest.sources.factory import build_source
 from ingest.sources.files import FileSource
-from ingest.sources.lines import LineSource
+from ingest.sources.json_lines import JsonLinesSource
 from ingest.sources.web.crawl import CrawlSource
 from ingest.sources.web.fetching import Fetcher, open_fetcher
-from ingest.sources.web.page import WebSource
+from ingest.sources.web.page import PageSource
 from ingest.sources.web.sitemap import SitemapSource
 from rag.errors import InvalidInput
 from rag.formats import media_type_of
-from tests.support.fetching import fetched
+from tests.support.fetching import fetch_all
 
 
 @pytest.fixture
@@ -26,18 +26,18 @@ async def test_a_path_and_its_file_url_name_the_same_documents(fetcher, tmp_path
     path.write_text("text")
 
     sources = [build_source(text, fetcher=fetcher, settings=Settings()) for text in (str(path), path.as_uri())]
-    [[by_path], [by_url]] = [await fetched(source) for source in sources]
+    [[by_path], [by_url]] = [await fetch_all(source) for source in sources]
 
     assert by_path == by_url
 
 
-async def test_an_http_url_is_fetched(fetcher):
-    assert isinstance(build_source("https://example.org/a", fetcher=fetcher, settings=Settings()), WebSource)
-    assert isinstance(build_source("HTTP://example.org/a", fetcher=fetcher, settings=Settings()), WebSource)
+async def test_an_http_url_is_a_page_source(fetcher):
+    assert isinstance(build_source("https://example.org/a", fetcher=fetcher, settings=Settings()), PageSource)
+    assert isinstance(build_source("HTTP://example.org/a", fetcher=fetcher, settings=Settings()), PageSource)
 
 
-async def test_an_unknown_scheme_is_refused_and_the_known_ones_are_named(fetcher):
-    with pytest.raises(InvalidInput, match="gopher: is no known kind of source; give a path"):
+async def test_an_unknown_scheme_is_rejected_with_a_list_of_the_known_ones(fetcher):
+    with pytest.raises(InvalidInput, match="gopher: is not a known kind of source; give a path"):
         build_source("gopher://host/key", fetcher=fetcher, settings=Settings())
 
 
@@ -48,10 +48,10 @@ async def test_an_unknown_scheme_is_refused_and_the_known_ones_are_named(fetcher
         ("sitemap:https://example.org/map", SitemapSource),
         ("https://example.org/sitemap.xml", SitemapSource),
         ("https://example.org/sitemap-2.xml.gz", SitemapSource),
-        ("-", LineSource),
+        ("-", JsonLinesSource),
     ],
 )
-async def test_other_kinds_are_told_by_their_names(fetcher, text, kind):
+async def test_the_form_of_the_name_selects_the_kind_of_source(fetcher, text, kind):
     assert isinstance(build_source(text, fetcher=fetcher, settings=Settings()), kind)
 
 
@@ -59,7 +59,7 @@ async def test_a_file_of_json_lines_is_a_source_of_many_documents(fetcher, tmp_p
     lines = ['{"_id": "1", "title": "One", "text": "first"}', "", "no json", '{"id": "2", "text": "second"}']
     (tmp_path / "records.jsonl").write_text("\n".join(lines))
 
-    one, broken, two = await fetched(
+    one, broken, two = await fetch_all(
         build_source(str(tmp_path / "records.jsonl"), fetcher=fetcher, settings=Settings())
     )
 
@@ -67,7 +67,7 @@ async def test_a_file_of_json_lines_is_a_source_of_many_documents(fetcher, tmp_p
     assert "3" in broken.uri + broken.reason
 
 
-async def test_a_file_url_on_another_machine_is_refused(fetcher):
+async def test_a_file_url_on_another_machine_is_rejected(fetcher):
     with pytest.raises(InvalidInput, match="another machine"):
         build_source("file://server/share/a.md", fetcher=fetcher, settings=Settings())
 
@@ -75,19 +75,19 @@ async def test_a_file_url_on_another_machine_is_refused(fetcher):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no name"),
-        (" ", "no name"),
-        ("file://", "names no file"),
-        ("file://[::1", "not a URL"),
-        ("http://[::1", "not a URL that can be fetched"),
-        ("http://", "names no host"),
+        ("", "is empty"),
+        (" ", "is empty"),
+        ("file://", "has no path"),
+        ("file://[::1", "not a valid URL"),
+        ("http://[::1", "not a valid URL"),
+        ("http://", "has no host"),
         ("jsonl:/nowhere.jsonl", "no file /nowhere.jsonl"),
-        ("~nobody-of-this-name/docs", "the home folder of nobody"),
+        ("~no-such-user/docs", "the home folder of an unknown user"),
         ("a" * 5_000, "File name too long"),
         ("no\0where", "check the spelling"),
     ],
 )
-async def test_what_names_nothing_is_refused_with_a_reason(fetcher, text, reason):
+async def test_an_invalid_name_is_rejected_with_a_reason(fetcher, text, reason):
     with pytest.raises(InvalidInput, match=reason):
         build_source(text, fetcher=fetcher, settings=Settings())
 
@@ -124,5 +124,5 @@ _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document
         ("a.md", "image/png", None),
     ],
 )
-def test_a_content_type_that_says_something_outranks_the_suffix(name, content_type, expected):
+def test_a_specific_content_type_outranks_the_suffix(name, content_type, expected):
     assert media_type_of(name, content_type) == expected

@@ -8,11 +8,11 @@ from ingest.sources.base import Rejection, Unmodified
 from ingest.sources.files import FileSource
 from rag.errors import InvalidInput
 from rag.types import RawDocument
-from tests.support.fetching import fetched
+from tests.support.fetching import fetch_all
 
 
 async def read(path: Path, max_bytes: int = 1_000) -> list[RawDocument | Unmodified | Rejection]:
-    return await fetched(FileSource(path, max_bytes=max_bytes))
+    return await fetch_all(FileSource(path, max_bytes=max_bytes))
 
 
 async def names_in(folder: Path) -> list[str]:
@@ -25,7 +25,7 @@ def write(path: Path, text: str = "text") -> Path:
     return path
 
 
-async def test_a_file_comes_with_its_bytes_its_media_type_and_an_absolute_uri(tmp_path):
+async def test_a_file_is_returned_with_its_bytes_media_type_and_absolute_uri(tmp_path):
     path = write(tmp_path / "Ein Café.md", "# Tür")
 
     [unit] = await read(path)
@@ -43,27 +43,27 @@ async def test_the_same_file_has_the_same_id_in_every_run(tmp_path):
     assert first.id == second.id
 
 
-async def test_a_folder_gives_the_known_files_below_it_ordered_by_path(tmp_path):
+async def test_a_folder_yields_the_supported_files_below_it_ordered_by_path(tmp_path):
     for name in ("b.txt", "a/z.md", "a/b.HTML", "c.pdf", "photo.jpg", "Makefile"):
         write(tmp_path / name)
 
     assert await names_in(tmp_path) == ["a/b.HTML", "a/z.md", "b.txt", "c.pdf"]
 
 
-async def test_hidden_files_and_what_tools_leave_behind_are_not_taken(tmp_path):
+async def test_hidden_files_and_generated_folders_are_skipped(tmp_path):
     for name in (".hidden.md", ".git/a.md", ".venv/a.md", "node_modules/a.md", "__pycache__/a.md", "kept.md"):
         write(tmp_path / name)
 
     assert await names_in(tmp_path) == ["kept.md"]
 
 
-async def test_a_folder_that_is_hidden_is_taken_when_it_is_named(tmp_path):
+async def test_a_hidden_folder_is_read_if_it_is_named_explicitly(tmp_path):
     write(tmp_path / ".notes" / "a.md")
 
     assert len(await read(tmp_path / ".notes")) == 1
 
 
-async def test_links_that_form_a_loop_end(tmp_path):
+async def test_symbolic_links_that_form_a_loop_are_followed_once(tmp_path):
     write(tmp_path / "folder" / "a.md")
     (tmp_path / "folder" / "up").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "folder" / "self.md").symlink_to("self.md")
@@ -71,7 +71,7 @@ async def test_links_that_form_a_loop_end(tmp_path):
     assert await names_in(tmp_path) == ["folder/a.md", "folder/self.md"]
 
 
-async def test_a_file_that_cannot_be_read_is_rejected_and_the_rest_is_taken(tmp_path):
+async def test_an_unreadable_file_is_rejected_and_the_others_are_returned(tmp_path):
     (tmp_path / "broken.md").symlink_to(tmp_path / "gone.md")
     write(tmp_path / "good.md")
 
@@ -82,7 +82,7 @@ async def test_a_file_that_cannot_be_read_is_rejected_and_the_rest_is_taken(tmp_
     assert isinstance(good, RawDocument)
 
 
-async def test_a_file_of_unknown_kind_is_rejected_when_it_is_named(tmp_path):
+async def test_a_file_of_an_unsupported_format_is_rejected_if_it_is_named_explicitly(tmp_path):
     [rejection] = await read(write(tmp_path / "song.mp3"))
 
     assert isinstance(rejection, Rejection)
@@ -99,7 +99,7 @@ async def test_a_file_over_the_limit_is_rejected(tmp_path):
     assert rejection.reason == "larger than the limit of 1,000 bytes"
 
 
-async def test_a_named_pipe_is_rejected_instead_of_waited_for(tmp_path):
+async def test_a_named_pipe_is_rejected_without_blocking(tmp_path):
     os.mkfifo(tmp_path / "pipe.md")
 
     [rejection] = await read(tmp_path / "pipe.md")
@@ -108,7 +108,7 @@ async def test_a_named_pipe_is_rejected_instead_of_waited_for(tmp_path):
     assert rejection.reason == "not a regular file"
 
 
-async def test_what_is_no_file_within_a_folder_is_rejected_and_the_rest_is_taken(tmp_path):
+async def test_pipes_and_devices_in_a_folder_are_rejected_and_the_files_are_returned(tmp_path):
     os.mkfifo(tmp_path / "a.md")
     (tmp_path / "b.md").symlink_to("/dev/zero")
     write(tmp_path / "c.md")
@@ -119,14 +119,14 @@ async def test_what_is_no_file_within_a_folder_is_rejected_and_the_rest_is_taken
     assert isinstance(good, RawDocument)
 
 
-async def test_ignore_rules_in_a_named_pipe_are_refused_instead_of_waited_for(tmp_path):
+async def test_an_ignore_file_that_is_a_named_pipe_is_rejected_without_blocking(tmp_path):
     os.mkfifo(tmp_path / ".ragignore")
 
     with pytest.raises(InvalidInput, match="not a regular file"):
         FileSource(tmp_path, max_bytes=1_000)
 
 
-async def test_a_file_that_is_gone_or_another_thing_by_the_time_it_is_read_is_rejected(tmp_path):
+async def test_a_file_that_is_deleted_or_replaced_after_the_listing_is_rejected(tmp_path):
     for name in ("a.md", "b.md", "c.md"):
         write(tmp_path / name)
     units = [unit async for unit in FileSource(tmp_path, max_bytes=1_000).find()]
@@ -142,12 +142,12 @@ async def test_a_file_that_is_gone_or_another_thing_by_the_time_it_is_read_is_re
 
 
 @pytest.mark.parametrize("name", [b"two\nlines.md", b"\xff\xfe.md", b"q?#%20.md", "\u202edm.md".encode()])
-async def test_a_file_is_taken_whatever_its_name_is_and_prune_knows_it_again(tmp_path, name):
+async def test_a_file_with_an_unusual_name_is_read_and_recognised_by_prune(tmp_path, name):
     with open(os.path.join(os.fsencode(tmp_path), name), "w") as file:  # noqa: ASYNC230, PTH118, PTH123 - a path of bytes
         file.write("text")
     source = FileSource(tmp_path, max_bytes=1_000)
 
-    [unit] = await fetched(source)
+    [unit] = await fetch_all(source)
 
     assert unit.body == b"text"
     assert unit.uri.isascii()
@@ -155,19 +155,19 @@ async def test_a_file_is_taken_whatever_its_name_is_and_prune_knows_it_again(tmp
     assert source.covers(unit.uri)
 
 
-def test_a_missing_path_is_refused_at_once_and_the_error_says_what_to_do(tmp_path):
+def test_a_missing_path_is_rejected_and_the_error_says_what_to_do(tmp_path):
     with pytest.raises(InvalidInput, match="check the spelling"):
         FileSource(tmp_path / "nowhere", max_bytes=1)
 
 
-async def test_count_tells_how_many_units_will_come(tmp_path):
+async def test_count_returns_the_number_of_units(tmp_path):
     for name in ("a.md", "b/c.txt", "d.jpg"):
         write(tmp_path / name)
 
     assert FileSource(tmp_path, max_bytes=1).count() == 2
 
 
-async def test_a_glob_takes_what_it_matches_and_nothing_else(tmp_path):
+async def test_a_glob_selects_only_the_files_that_it_matches(tmp_path):
     for name in ("a.md", "b.txt", "deep/er/c.md"):
         write(tmp_path / name)
 
@@ -180,7 +180,7 @@ async def test_ignore_rules_come_from_the_caller_and_from_the_folder(tmp_path):
     write(tmp_path / ".ragignore", "drafts/")
     source = FileSource(tmp_path, max_bytes=1_000, ignore=["*.txt"])
 
-    assert [Path(unit.uri).name for unit in await fetched(source)] == ["kept.md"]
+    assert [Path(unit.uri).name for unit in await fetch_all(source)] == ["kept.md"]
     assert source.covers((tmp_path / "gone.md").as_uri())
     assert not source.covers((tmp_path / "drafts" / "gone.md").as_uri())
 
@@ -191,9 +191,9 @@ async def test_a_file_that_has_not_changed_is_not_read_again(tmp_path):
     await asyncio.sleep(2.1)
     source = FileSource(path, max_bytes=1_000)
 
-    [first] = await fetched(source)
+    [first] = await fetch_all(source)
 
     assert isinstance(first, RawDocument)
-    assert isinstance((await fetched(source, first.validator))[0], Unmodified)
+    assert isinstance((await fetch_all(source, first.validator))[0], Unmodified)
     path.write_text("changed")
-    assert isinstance((await fetched(source, first.validator))[0], RawDocument)
+    assert isinstance((await fetch_all(source, first.validator))[0], RawDocument)

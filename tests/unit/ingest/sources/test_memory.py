@@ -1,4 +1,4 @@
-"""What a source keeps in memory does not grow with what it lists."""
+"""The memory of a source does not grow with the number of its units."""
 
 import gc
 import json
@@ -11,52 +11,52 @@ import pytest
 
 from ingest.sources.base import Source, Unit
 from ingest.sources.files import FileSource
-from ingest.sources.lines import LineSource
+from ingest.sources.json_lines import JsonLinesSource
 
 FEW, MANY = 1_000, 10_000
 PER_FOLDER = 50
-# The interpreter's own noise; a list of all entries would need many times as much.
-MOST_MORE_BYTES = 200_000
+# Allows for noise of the interpreter. A list of all entries would need many times as much.
+MAX_GROWTH_BYTES = 200_000
 
 
-def folder_of(entries: int, place: Path) -> FileSource:
-    """Some per folder, and folders in folders."""
+def build_file_source(entries: int, folder: Path) -> FileSource:
+    """Write `entries` files into nested folders."""
     for number in range(entries):
         if number % PER_FOLDER == 0:
-            below = place / f"{number // 1_000}" / f"{number}"
-            below.mkdir(parents=True)
-        os.mknod(below / f"{number % PER_FOLDER}.md")
-    return FileSource(place, max_bytes=1_000)
+            nested = folder / f"{number // 1_000}" / f"{number}"
+            nested.mkdir(parents=True)
+        os.mknod(nested / f"{number % PER_FOLDER}.md")
+    return FileSource(folder, max_bytes=1_000)
 
 
-def lines_of(entries: int, place: Path) -> LineSource:
-    with (place / "all.jsonl").open("w") as file:
+def build_json_lines_source(entries: int, folder: Path) -> JsonLinesSource:
+    with (folder / "all.jsonl").open("w") as file:
         file.writelines(json.dumps({"id": f"{n}", "text": f"Number {n}. " * 20}) + "\n" for n in range(entries))
-    return LineSource(place / "all.jsonl", max_bytes=100_000)
+    return JsonLinesSource(folder / "all.jsonl", max_bytes=100_000)
 
 
-async def most_held_by(source: Source, entries: int) -> int:
-    """Bytes more than before, at ten moments while it is gone through; what only waits to be collected is not held."""
+async def measure_peak_bytes(source: Source, entries: int) -> int:
+    """Return the highest of ten samples of the allocated memory, each taken after a garbage collection."""
     tracemalloc.start()
     try:
-        found, held = 0, 0
+        listed, peak = 0, 0
         async for unit in source.find():
             assert isinstance(unit, Unit)
-            if found % (entries // 10) == 0:
+            if listed % (entries // 10) == 0:
                 gc.collect()
-                held = max(held, tracemalloc.get_traced_memory()[0])
-            found += 1
-        assert found == entries
-        return held
+                peak = max(peak, tracemalloc.get_traced_memory()[0])
+            listed += 1
+        assert listed == entries
+        return peak
     finally:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("source_of", [folder_of, lines_of])
-async def test_ten_times_as_many_entries_need_no_more_memory(tmp_path, source_of: Callable[[int, Path], Source]):
-    held = []
+@pytest.mark.parametrize("build", [build_file_source, build_json_lines_source])
+async def test_ten_times_as_many_entries_need_no_more_memory(tmp_path, build: Callable[[int, Path], Source]):
+    peaks = []
     for entries in (FEW, MANY):
-        place = tmp_path / str(entries)
-        place.mkdir()
-        held.append(await most_held_by(source_of(entries, place), entries))
-    assert held[1] < held[0] + MOST_MORE_BYTES
+        folder = tmp_path / str(entries)
+        folder.mkdir()
+        peaks.append(await measure_peak_bytes(build(entries, folder), entries))
+    assert peaks[1] < peaks[0] + MAX_GROWTH_BYTES

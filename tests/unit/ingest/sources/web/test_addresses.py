@@ -7,17 +7,17 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection
-from ingest.sources.web.addresses import is_anything_but_metadata, is_public
+from ingest.sources.web.addresses import is_not_metadata, is_public
 from ingest.sources.web.fetching import open_fetcher
-from ingest.sources.web.page import WebSource
+from ingest.sources.web.page import PageSource
 from tests.support.fakes.site import Page, Site, open_site, page
-from tests.support.fetching import fetched
+from tests.support.fetching import fetch_all
 
 OUTSIDE, INSIDE = "127.0.0.1", "127.0.0.2"
 
 
-class Names(AbstractResolver):
-    """A name server that gives its answers in turn; the last one from then on."""
+class ScriptedResolver(AbstractResolver):
+    """A resolver that returns the given addresses one after the other, and then repeats the last one."""
 
     def __init__(self, *answers: str) -> None:
         self._answers = list(answers)
@@ -40,46 +40,46 @@ async def site() -> AsyncIterator[Site]:
         yield opened
 
 
-async def fetch(url: str, names: Names, **options: object):
+async def fetch(url: str, resolver: ScriptedResolver, **options: object):
     settings = Settings(sources=SourceSettings(timeout=60))
-    async with open_fetcher(settings, resolver=names, **options) as fetcher:
-        [found] = await fetched(WebSource(url, fetcher=fetcher, max_bytes=1_000))
-        return found
+    async with open_fetcher(settings, resolver=resolver, **options) as fetcher:
+        [result] = await fetch_all(PageSource(url, fetcher=fetcher, max_bytes=1_000))
+        return result
 
 
-def named(site: Site, host: str, path: str = "/a.html") -> str:
+def url_with_host(site: Site, host: str, path: str = "/a.html") -> str:
     return site.url(path).replace("127.0.0.1", host)
 
 
-async def test_a_name_that_leads_to_this_machine_is_refused(site):
-    found = await fetch(named(site, "innocent.example"), Names("127.0.0.1"))
+async def test_a_host_that_resolves_to_this_machine_is_rejected(site):
+    result = await fetch(url_with_host(site, "innocent.example"), ScriptedResolver("127.0.0.1"))
 
-    assert isinstance(found, Rejection)
-    assert "RAG_SOURCES__ALLOW_PRIVATE" in found.reason
+    assert isinstance(result, Rejection)
+    assert "RAG_SOURCES__ALLOW_PRIVATE" in result.reason
     assert site.asked == []
 
 
-async def test_a_name_that_answers_another_address_the_second_time_is_refused_the_second_time(site):
-    names = Names(OUTSIDE, INSIDE)
-    url = named(site, "rebound.example")
+async def test_dns_rebinding_to_a_private_address_is_rejected(site):
+    resolver = ScriptedResolver(OUTSIDE, INSIDE)
+    url = url_with_host(site, "rebound.example")
     options = {"may_connect": lambda address: str(address) == OUTSIDE}
 
-    assert not isinstance(await fetch(url, names, **options), Rejection)
-    assert "its address is private" in (await fetch(url, names, **options)).reason
+    assert not isinstance(await fetch(url, resolver, **options), Rejection)
+    assert "its address is private" in (await fetch(url, resolver, **options)).reason
     assert site.asked == ["/a.html"]
 
 
-async def test_a_redirect_to_a_private_address_is_refused():
+async def test_a_redirect_to_a_private_address_is_rejected():
     async with open_site({"/a.html": page("a")}) as inside:
-        moved = Page(status=302, headers={"Location": named(inside, INSIDE)})
+        moved = Page(status=302, headers={"Location": url_with_host(inside, INSIDE)})
         async with open_site({"/moved": moved}) as outside:
-            found = await fetch(
-                named(outside, "outside.example", "/moved"),
-                Names(OUTSIDE),
+            result = await fetch(
+                url_with_host(outside, "outside.example", "/moved"),
+                ScriptedResolver(OUTSIDE),
                 may_connect=lambda address: str(address) == OUTSIDE,
             )
 
-        assert "its address is private" in found.reason
+        assert "its address is private" in result.reason
         assert inside.asked == []
 
 
@@ -91,16 +91,16 @@ async def test_a_redirect_to_a_private_address_is_refused():
         "64:ff9b::a00:1", "2002:a00:1::", "2001:0:a00:1::",
     ],
 )  # fmt: skip
-def test_an_address_of_a_machine_or_its_network_is_not_public(address):
+def test_private_and_special_addresses_are_not_public(address):
     assert not is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700:4700::1111", "::ffff:93.184.215.14"])
-def test_everybodys_addresses_are_public(address):
+def test_internet_addresses_are_public(address):
     assert is_public(ip_address(address))
 
 
-def test_metadata_services_stay_out_of_reach_where_private_addresses_are_allowed():
-    assert is_anything_but_metadata(ip_address("10.0.0.1"))
+def test_metadata_services_stay_forbidden_if_private_addresses_are_allowed():
+    assert is_not_metadata(ip_address("10.0.0.1"))
     for address in ("169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "168.63.129.16"):
-        assert not is_anything_but_metadata(ip_address(address))
+        assert not is_not_metadata(ip_address(address))

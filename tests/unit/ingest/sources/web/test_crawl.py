@@ -8,23 +8,24 @@ from ingest.sources.base import Rejection
 from ingest.sources.web.crawl import CrawlSource
 from ingest.sources.web.fetching import open_fetcher
 from tests.support.fakes.site import Page, Site, open_site, page
-from tests.support.fetching import fetched
+from tests.support.fetching import fetch_all
 
 
 async def crawl(site: Site, path: str = "/docs/", **sources: Any) -> tuple[list[str], list[Rejection]]:
-    """The paths of the pages that came, and what was rejected."""
+    """Return the paths of the fetched pages and the rejections."""
     settings = Settings(sources=SourceSettings(allow_private=True, **sources))
     async with open_fetcher(settings) as fetcher:
-        found = await fetched(CrawlSource(site.url(path), fetcher=fetcher, settings=settings))
-    taken = [unit.uri.removeprefix(site.url("/").rstrip("/")) for unit in found if not isinstance(unit, Rejection)]
-    return taken, [unit for unit in found if isinstance(unit, Rejection)]
+        results = await fetch_all(CrawlSource(site.url(path), fetcher=fetcher, settings=settings))
+    root = site.url("/").rstrip("/")
+    paths = [result.uri.removeprefix(root) for result in results if not isinstance(result, Rejection)]
+    return paths, [result for result in results if isinstance(result, Rejection)]
 
 
 def robots(text: str) -> Page:
     return Page(body=text.encode(), headers={"Content-Type": "text/plain"})
 
 
-async def test_a_cycle_ends_and_each_page_is_asked_for_once():
+async def test_each_page_of_a_link_cycle_is_requested_once():
     pages = {
         "/docs/": page("a", "b.html"),
         "/docs/b.html": page("b", "c.html"),
@@ -37,26 +38,26 @@ async def test_a_cycle_ends_and_each_page_is_asked_for_once():
         assert sorted(site.asked) == ["/docs/", "/docs/b.html", "/docs/c.html", "/robots.txt"]
 
 
-async def test_a_calendar_without_end_is_bounded_and_said_to_be_cut():
+async def test_an_endless_site_is_truncated_at_the_limit_and_reported():
     endless = Page(body=b"<p>a day</p><a href='{path}1/'>next</a><a href='{path}2/'>other</a>")
     async with open_site({}, missing=endless) as site:
         taken, [rejection] = await crawl(site, max_pages=20, max_depth=50)
 
         assert len(taken) == 20
-        assert "leads to more than 20 pages" in rejection.reason
+        assert "links to more than 20 pages" in rejection.reason
         assert len(site.asked) == 21
 
 
-async def test_a_page_of_very_many_links_costs_no_more_than_the_bound():
+async def test_a_page_with_very_many_links_is_truncated_at_the_limit():
     many = page("many", *(f"{number}.html" for number in range(30_000)))
     async with open_site({"/docs/": many}, missing=page("one")) as site:
         taken, [rejection] = await crawl(site, max_pages=5)
 
         assert len(taken) == 5
-        assert "leads to more than 5 pages" in rejection.reason
+        assert "links to more than 5 pages" in rejection.reason
 
 
-async def test_what_robots_txt_asks_not_to_fetch_is_not_asked_for():
+async def test_pages_that_robots_txt_disallows_are_not_requested():
     pages = {
         "/robots.txt": robots("User-agent: *\nDisallow: /docs/private/\n"),
         "/docs/": page("a", "b.html", "private/c.html"),
@@ -67,7 +68,7 @@ async def test_what_robots_txt_asks_not_to_fetch_is_not_asked_for():
         assert "/docs/private/c.html" not in site.asked
 
 
-async def test_a_crawl_delay_is_kept():
+async def test_a_crawl_delay_in_robots_txt_is_obeyed():
     pages = {
         "/robots.txt": robots("User-agent: *\nCrawl-delay: 0.3\n"),
         "/docs/": page("a", "b.html", "c.html"),
@@ -82,16 +83,16 @@ async def test_a_crawl_delay_is_kept():
         assert time.monotonic() - began >= 0.6
 
 
-async def test_where_robots_txt_cannot_be_had_nothing_is_fetched():
+async def test_nothing_is_fetched_if_robots_txt_is_unavailable():
     async with open_site({"/robots.txt": Page(status=503), "/docs/": page("a")}) as site:
         taken, [rejection] = await crawl(site)
 
         assert taken == []
-        assert rejection.reason == "robots.txt cannot be had: the server answered 503 Service Unavailable"
+        assert rejection.reason == "robots.txt cannot be fetched: the server answered 503 Service Unavailable"
         assert set(site.asked) == {"/robots.txt"}
 
 
-async def test_pictures_and_archives_are_not_asked_for_and_unknown_suffixes_are():
+async def test_pictures_and_archives_are_not_requested_but_unknown_suffixes_are():
     pages = {"/docs/": page("a", "b.png", "c.zip", "d.tar.gz", "e.php"), "/docs/e.php": page("e")}
     async with open_site(pages) as site:
         assert await crawl(site) == (["/docs/", "/docs/e.php"], [])
@@ -99,7 +100,7 @@ async def test_pictures_and_archives_are_not_asked_for_and_unknown_suffixes_are(
 
 
 @pytest.mark.parametrize("status", [500, 403])
-async def test_a_page_that_fails_is_a_rejection_and_the_rest_goes_on(status):
+async def test_a_failed_page_is_a_rejection_and_the_crawl_continues(status):
     pages = {"/docs/": page("a", "b.html", "c.html"), "/docs/b.html": Page(status=status), "/docs/c.html": page("c")}
     async with open_site(pages) as site:
         taken, [rejection] = await crawl(site)

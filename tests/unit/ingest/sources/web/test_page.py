@@ -11,12 +11,12 @@ from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection, Unmodified
 from ingest.sources.web.crawl import CrawlSource
 from ingest.sources.web.fetching import open_fetcher
-from ingest.sources.web.page import WebSource
+from ingest.sources.web.page import PageSource
 from ingest.sources.web.sitemap import SitemapSource
 from rag.errors import InvalidInput
 from rag.settings import TimeoutSettings
 from rag.types import RawDocument
-from tests.support.fetching import fetched
+from tests.support.fetching import fetch_all
 
 
 def answer(body: bytes = b"text", status: int = 200, **headers: str):
@@ -113,7 +113,7 @@ def settings(*, read: float = 30, **sources: object) -> Settings:
 async def fetch(server: BaseTestServer, path: str, validator: str = "", **more: Any):
     url = path if "//" in path else str(server.make_url(path))
     async with open_fetcher(settings(**more)) as fetcher:
-        [unit] = await fetched(WebSource(url, fetcher=fetcher, max_bytes=100_000), validator)
+        [unit] = await fetch_all(PageSource(url, fetcher=fetcher, max_bytes=100_000), validator)
         return unit
 
 
@@ -130,20 +130,20 @@ async def reason(server: BaseTestServer, path: str, **more: Any) -> str:
     return unit.reason
 
 
-async def test_a_page_comes_with_its_bytes_its_url_and_its_media_type(server):
+async def test_a_page_is_returned_with_its_bytes_url_and_media_type(server):
     page = await accepted(server, "/page")
 
     assert (page.body, page.media_type) == (b"<p>hello", "text/html")
     assert page.uri == str(server.make_url("/page"))
 
 
-async def test_the_suffix_decides_where_the_content_type_says_little(server):
+async def test_the_suffix_decides_if_the_content_type_is_unspecific(server):
     assert (await accepted(server, "/raw/README.md")).media_type == "text/markdown"
     assert (await accepted(server, "/paper.pdf")).media_type == "application/pdf"
     assert (await accepted(server, "/plain")).media_type == "text/plain"
 
 
-async def test_a_kind_that_cannot_be_taken_in_is_rejected_by_name(server):
+async def test_the_rejection_of_an_unsupported_format_names_its_content_type(server):
     assert "image/jpeg" in await reason(server, "/photo")
 
 
@@ -151,15 +151,15 @@ async def test_the_charset_of_the_header_reaches_the_parser(server):
     assert (await accepted(server, "/latin")).body == "<p>café".encode("utf-8-sig")
 
 
-async def test_an_unknown_charset_leaves_the_bytes_as_they_are(server):
+async def test_an_unknown_charset_leaves_the_bytes_unchanged(server):
     assert (await accepted(server, "/wrong-charset")).body == "<p>café".encode()
 
 
-async def test_a_redirect_is_followed_and_the_document_keeps_the_address_that_was_asked(server):
+async def test_a_redirect_is_followed_and_the_document_keeps_the_requested_url(server):
     assert (await accepted(server, "/moved")).uri == str(server.make_url("/moved"))
 
 
-async def test_places_on_a_page_are_one_document_and_credentials_are_not_stored(server):
+async def test_fragments_and_credentials_are_not_part_of_the_uri(server):
     address = str(server.make_url("/page"))
     written = address.replace("http://", "http://user:secret@") + "#install"  # pragma: allowlist secret
     with_secrets = await accepted(server, written)
@@ -178,42 +178,42 @@ async def test_places_on_a_page_are_one_document_and_credentials_are_not_stored(
         ("/loop", "the server redirected more than 5 times"),
     ],
 )
-async def test_what_cannot_be_fetched_is_rejected_with_the_reason(server, path, expected):
+async def test_a_failed_fetch_is_a_rejection_with_the_reason(server, path, expected):
     assert expected in await reason(server, path)
 
 
-async def test_a_server_that_says_nothing_is_a_rejection_once_patience_ends(server):
+async def test_a_silent_server_is_a_rejection_after_the_timeout(server):
     assert "took" in await reason(server, "/silent", read=0.3)
 
 
-async def test_a_host_that_is_not_there_is_a_rejection(server):
+async def test_an_unreachable_host_is_a_rejection(server):
     assert await reason(server, "http://127.0.0.1:1/")
 
 
-async def test_a_url_without_a_host_is_refused_at_once():
+async def test_a_url_without_a_host_is_invalid_input():
     async with open_fetcher(settings()) as fetcher:
-        with pytest.raises(InvalidInput, match="names no host"):
-            WebSource("http:///page", fetcher=fetcher, max_bytes=1)
+        with pytest.raises(InvalidInput, match="has no host"):
+            PageSource("http:///page", fetcher=fetcher, max_bytes=1)
 
 
-async def test_a_page_that_has_not_changed_is_not_sent_again(server):
+async def test_an_unchanged_page_is_not_downloaded_again(server):
     page = await accepted(server, "/tagged")
     assert page.validator
     assert isinstance(await fetch(server, "/tagged", page.validator), Unmodified)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
-async def test_an_address_of_this_machines_own_network_is_refused_however_it_is_spelt(server, host):
+async def test_a_private_address_is_rejected_in_every_spelling(server, host):
     unit = await fetch(server, f"http://{host}:{server.port}/page", allow_private=False)
     assert isinstance(unit, Rejection)
     assert "RAG_SOURCES__ALLOW_PRIVATE" in unit.reason or "not a canonical IPv4 address" in unit.reason
 
 
 async def uris_of(source) -> set[str]:
-    return {unit.uri.rpartition("/")[2] for unit in await fetched(source) if isinstance(unit, RawDocument)}
+    return {unit.uri.rpartition("/")[2] for unit in await fetch_all(source) if isinstance(unit, RawDocument)}
 
 
-async def test_a_crawl_takes_what_is_linked_below_its_folder_and_allowed(server):
+async def test_a_crawl_returns_the_allowed_linked_pages_below_its_folder(server):
     async with open_fetcher(settings()) as fetcher:
         source = CrawlSource(str(server.make_url("/docs/")), fetcher=fetcher, settings=settings())
         assert await uris_of(source) == {"", "a.html", "b.html"}
@@ -221,7 +221,7 @@ async def test_a_crawl_takes_what_is_linked_below_its_folder_and_allowed(server)
         assert not source.covers(str(server.make_url("/page")))
 
 
-async def test_a_sitemap_names_its_pages(server):
+async def test_a_sitemap_returns_its_pages(server):
     async with open_fetcher(settings()) as fetcher:
         source = SitemapSource(str(server.make_url("/docs/sitemap.xml")), fetcher=fetcher, settings=settings())
         assert await uris_of(source) == {"a.html", "b.html"}

@@ -7,7 +7,7 @@ from ingest.sources.base import Rejection
 from ingest.sources.web.fetching import open_fetcher
 from ingest.sources.web.sitemap import SitemapSource
 from tests.support.fakes.site import Page, open_site, page
-from tests.support.fetching import fetched
+from tests.support.fetching import fetch_all
 
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
@@ -23,16 +23,16 @@ def served(body: bytes, media_type: str = "application/xml") -> Page:
 
 
 async def read(pages: Mapping[str, Page], path: str = "/sitemap.xml", **sources: Any) -> tuple[list[str], list[str]]:
-    """The paths of the pages that came, and the reasons of the rejections."""
+    """Return the paths of the fetched pages and the reasons of the rejections."""
     settings = Settings(sources=SourceSettings(allow_private=True, **sources))
     async with open_site(pages) as site, open_fetcher(settings) as fetcher:
-        found = await fetched(SitemapSource(site.url(path), fetcher=fetcher, settings=settings))
+        results = await fetch_all(SitemapSource(site.url(path), fetcher=fetcher, settings=settings))
         root = site.url("/").rstrip("/")
-    taken = [unit.uri.removeprefix(root) for unit in found if not isinstance(unit, Rejection)]
-    return taken, [unit.reason for unit in found if isinstance(unit, Rejection)]
+    paths = [result.uri.removeprefix(root) for result in results if not isinstance(result, Rejection)]
+    return paths, [result.reason for result in results if isinstance(result, Rejection)]
 
 
-async def test_an_index_leads_to_its_sitemaps_packed_or_not():
+async def test_a_sitemap_index_includes_its_sitemaps_gzipped_or_not():
     pages = {
         "/sitemap.xml": served(xml("sitemapindex", "/one.xml", "/two.xml.gz", "/sitemap.xml")),
         "/one.xml": served(xml("urlset", "/a.html")),
@@ -43,39 +43,39 @@ async def test_an_index_leads_to_its_sitemaps_packed_or_not():
     assert await read(pages) == (["/a.html", "/b.html"], [])
 
 
-async def test_a_gzip_bomb_is_stopped_where_a_sitemap_may_not_be_larger():
+async def test_a_gzip_bomb_stops_at_the_size_limit_of_sitemaps():
     bomb = gzip.compress(b"<urlset>" + b" " * 60_000_000)
     taken, [reason] = await read({"/sitemap.xml.gz": served(bomb, "application/gzip")}, "/sitemap.xml.gz")
     assert taken == []
-    assert reason == "larger than the 52,428,800 bytes of a sitemap"
+    assert reason == "larger than the limit of 52,428,800 bytes for a sitemap"
 
 
-async def test_private_addresses_and_other_hosts_are_left_out_and_said():
+async def test_private_addresses_and_other_hosts_are_skipped_and_reported():
     private = ("http://169.254.169.254/latest/", "http://10.0.0.1/a.html", "file:///etc/passwd")
     pages = {"/sitemap.xml": served(xml("urlset", "/a.html", *private)), "/a.html": page("a")}
     taken, reasons = await read(pages)
     assert taken == ["/a.html"]
-    assert any("which is no web address" in reason for reason in reasons)
+    assert any("which is not an http(s) URL" in reason for reason in reasons)
     assert any("such as http://169.254.169.254/latest/" in reason for reason in reasons)
 
 
-async def test_what_is_no_sitemap_is_one_rejection():
+async def test_a_response_that_is_not_a_sitemap_is_one_rejection():
     for body in (b"<html><body><p>hello</p></body></html>", b"no xml", b'<!DOCTYPE x [<!ENTITY a "b">]><urlset/>', b""):
         taken, [reason] = await read({"/sitemap.xml": served(body)})
         assert taken == []
-        assert reason.startswith("not the XML of a sitemap")
+        assert reason.startswith("not a sitemap")
 
 
-async def test_more_pages_than_the_bound_are_cut_and_said_to_be():
+async def test_a_sitemap_with_too_many_pages_is_truncated_and_reported():
     pages = {f"/{number}.html": page("x") for number in range(5)}
     pages["/sitemap.xml"] = served(xml("urlset", *pages))
     taken, [reason] = await read(pages, max_pages=3)
     assert len(taken) == 3
-    assert "names more than 3 pages" in reason
+    assert "lists more than 3 pages" in reason
 
 
-async def test_robots_txt_that_cannot_be_had_is_asked_for_once_and_keeps_every_page_away():
+async def test_an_unavailable_robots_txt_is_requested_once_and_forbids_every_page():
     pages = {"/robots.txt": Page(status=500), "/sitemap.xml": served(xml("urlset", *(f"/{n}.html" for n in range(9))))}
     taken, reasons = await read(pages)
     assert taken == []
-    assert set(reasons) == {"robots.txt cannot be had: the server answered 500 Internal Server Error"}
+    assert set(reasons) == {"robots.txt cannot be fetched: the server answered 500 Internal Server Error"}

@@ -1,4 +1,4 @@
-"""A source whose documents carry metadata that whoever named it has given."""
+"""Add the operator's metadata to the documents of a source."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
@@ -9,15 +9,15 @@ from ingest.sources.base import Rejection, Source, Unit, Unmodified
 from rag.types import RawDocument
 
 
-class LabelledSource:
-    """The units of another source; what a document says of itself gives way."""
+class SourceWithMetadata:
+    """A source that adds metadata to the documents of another source and overrides their own values."""
 
     def __init__(self, source: Source, metadata: Mapping[str, str]) -> None:
         self._source = source
         self._metadata = metadata
-        told = "\n".join(f"{key}={value}" for key, value in sorted(metadata.items()))
-        # In front of the source's own validator: given other metadata, an unchanged document is a changed one.
-        self._mark = f"metadata:{hashlib.sha256(told.encode()).hexdigest()[:16]} "
+        pairs = "\n".join(f"{key}={value}" for key, value in sorted(metadata.items()))
+        # Part of the validator, or an unchanged document would keep its old metadata.
+        self._prefix = f"metadata:{hashlib.sha256(pairs.encode()).hexdigest()[:16]} "
 
     @property
     def passed_over(self) -> int:
@@ -34,8 +34,8 @@ class LabelledSource:
         return self._source.covers(uri)
 
     async def _fetch(self, unit: Unit, validator: str) -> RawDocument | Unmodified:
-        raw = await unit.fetch(validator.removeprefix(self._mark) if validator.startswith(self._mark) else "")
+        raw = await unit.fetch(validator.removeprefix(self._prefix) if validator.startswith(self._prefix) else "")
         if isinstance(raw, Unmodified):
             return raw
-        marked = f"{self._mark}{raw.validator}" if raw.validator else ""
-        return replace(raw, metadata={**raw.metadata, **self._metadata}, validator=marked)
+        prefixed = f"{self._prefix}{raw.validator}" if raw.validator else ""
+        return replace(raw, metadata={**raw.metadata, **self._metadata}, validator=prefixed)

@@ -11,15 +11,15 @@ from moto.server import ThreadedMotoServer
 
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.objects import ObjectSource
+from ingest.sources.object_store import ObjectStoreSource
 from rag.errors import InvalidInput, Unavailable
 from rag.types import RawDocument
-from tests.support.fetching import fetched
+from tests.support.fetching import fetch_all
 from tests.support.programs import ingest
 
 
 def s3(url: str) -> dict[str, str]:
-    """The environment that leads S3's driver to a server."""
+    """Return the environment variables that direct the S3 driver to a server."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "key",
@@ -40,7 +40,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(server, monkeypatch) -> Iterator[Any]:
-    """An empty bucket called `library`, as the driver sees it."""
+    """Create an empty bucket called `library`."""
     for name, value in s3(server).items():
         monkeypatch.setenv(name, value)
     store = fsspec.filesystem("s3", skip_instance_cache=True)
@@ -49,21 +49,21 @@ def bucket(server, monkeypatch) -> Iterator[Any]:
     store.rm("library", recursive=True)
 
 
-def source(url: str, **options: Any) -> ObjectSource:
-    return ObjectSource(url, settings=Settings(max_document_bytes=1_000), **options)
+def source(url: str, **options: Any) -> ObjectStoreSource:
+    return ObjectStoreSource(url, settings=Settings(max_document_bytes=1_000), **options)
 
 
 async def uris(url: str, **options: Any) -> list[str]:
-    return [found.uri for found in await fetched(source(url, **options))]
+    return [result.uri for result in await fetch_all(source(url, **options))]
 
 
 async def test_the_objects_below_a_prefix_are_documents_in_the_order_of_their_keys(bucket):
     bucket.pipe({f"library/{key}": b"# Text" for key in ("docs/b.md", "docs/a b/c.md", "docs/photo.jpg", "other.md")})
 
-    found = await fetched(source("s3://library/docs"))
+    documents = await fetch_all(source("s3://library/docs"))
 
-    assert [document.uri for document in found] == ["s3://library/docs/a b/c.md", "s3://library/docs/b.md"]
-    assert all(isinstance(document, RawDocument) and document.body == b"# Text" for document in found)
+    assert [document.uri for document in documents] == ["s3://library/docs/a b/c.md", "s3://library/docs/b.md"]
+    assert all(isinstance(document, RawDocument) and document.body == b"# Text" for document in documents)
 
 
 async def test_a_bucket_and_a_single_object_are_sources_too(bucket):
@@ -91,20 +91,20 @@ async def test_globs_and_ignore_rules_see_the_path_below_the_prefix_and_prune_ob
 
 async def test_an_object_that_has_not_changed_is_not_downloaded_again(bucket):
     bucket.pipe({"library/a.md": b"one"})
-    [first] = await fetched(source("s3://library"))
+    [first] = await fetch_all(source("s3://library"))
 
     assert isinstance(first, RawDocument)
     [unit] = [unit async for unit in source("s3://library").find()]
     bucket.rm("library/a.md")
     assert isinstance(unit, Unit)
     assert isinstance(await unit.fetch(first.validator), Unmodified)
-    with pytest.raises(InvalidInput, match="no such object"):
+    with pytest.raises(InvalidInput, match="the object, prefix or bucket does not exist"):
         await unit.fetch("")
     bucket.pipe({"library/a.md": b"two"})
-    assert isinstance((await fetched(source("s3://library"), first.validator))[0], RawDocument)
+    assert isinstance((await fetch_all(source("s3://library"), first.validator))[0], RawDocument)
 
 
-def test_a_bucket_is_taken_in_from_the_command_line_and_what_is_gone_from_it_is_pruned(bucket, server, data_dir):
+def test_the_command_line_ingests_a_bucket_and_prunes_deleted_objects(bucket, server, data_dir):
     bucket.pipe({"library/a.md": b"# A\n\nFirst.", "library/b.md": b"# B\n\nSecond.", "library/old/c.md": b"# C"})
     command = ("run", "s3://library", "--ignore", "old/", "--prune", "--json")
     first = json.loads(ingest(*command, data_dir=data_dir, **s3(server)).stdout)
@@ -116,10 +116,10 @@ def test_a_bucket_is_taken_in_from_the_command_line_and_what_is_gone_from_it_is_
 
 
 @pytest.mark.usefixtures("bucket")
-async def test_a_listing_of_several_pages_is_whole():
-    shelf = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+async def test_a_listing_of_several_pages_is_complete():
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for number in range(1_001):
-        shelf.put_object("library", f"{number:04}.md", b"x")
+        backend.put_object("library", f"{number:04}.md", b"x")
 
     assert len([unit async for unit in source("s3://library").find()]) == 1_001
 
@@ -127,7 +127,7 @@ async def test_a_listing_of_several_pages_is_whole():
 async def test_objects_that_are_too_large_or_empty_do_not_stop_the_others(bucket):
     bucket.pipe({"library/a.md": b"x" * 1_001, "library/b.md": b"", "library/c.md": b"x" * 1_000})
 
-    large, empty, exact = await fetched(source("s3://library"))
+    large, empty, exact = await fetch_all(source("s3://library"))
 
     assert large == Rejection(uri="s3://library/a.md", reason="larger than the limit of 1,000 bytes")
     assert (empty.body, len(exact.body)) == (b"", 1_000)
@@ -135,25 +135,25 @@ async def test_objects_that_are_too_large_or_empty_do_not_stop_the_others(bucket
 
 @pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("url", ["s3://library/nothing", "s3://no-such-bucket/docs"])
-async def test_a_prefix_that_is_not_there_is_one_rejection(url):
-    [rejection] = await fetched(source(url))
+async def test_a_missing_prefix_is_one_rejection(url):
+    [rejection] = await fetch_all(source(url))
 
-    assert rejection == Rejection(uri=url, reason="there is no such object, prefix or bucket")
+    assert rejection == Rejection(uri=url, reason="the object, prefix or bucket does not exist")
 
 
-async def test_a_store_that_does_not_answer_is_one_rejection_of_one_line(monkeypatch):
+async def test_an_unreachable_store_is_one_rejection_of_one_line(monkeypatch):
     for name, value in s3("http://127.0.0.1:1").items():
         monkeypatch.setenv(name, value)
     began = time.monotonic()
 
-    [rejection] = await fetched(source("s3://library/docs"))
+    [rejection] = await fetch_all(source("s3://library/docs"))
 
     assert rejection.reason.startswith("cannot be reached: Could not connect to the endpoint URL")
     assert "\n" not in rejection.reason
     assert time.monotonic() - began < 60
 
 
-async def test_a_store_that_goes_away_between_listing_and_fetching_may_come_back(bucket, monkeypatch):
+async def test_a_store_that_becomes_unreachable_after_the_listing_raises_unavailable(bucket, monkeypatch):
     bucket.pipe({"library/a.md": b"one"})
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
@@ -167,7 +167,7 @@ async def test_a_store_that_goes_away_between_listing_and_fetching_may_come_back
         await unit.fetch("")
 
 
-async def test_any_other_store_that_fsspec_knows_is_listed_folder_by_folder():
+async def test_any_other_fsspec_store_is_listed_folder_by_folder():
     store = fsspec.filesystem("memory")
     store.pipe({f"/shelf/{key}": b"x" for key in ("b.md", "a/c.md", "node_modules/d.md")})
 
@@ -175,20 +175,20 @@ async def test_any_other_store_that_fsspec_knows_is_listed_folder_by_folder():
     assert await uris("memory://shelf", ignore=["a/"]) == ["memory://shelf/b.md"]
 
 
-def test_a_driver_that_is_not_installed_is_named():
-    with pytest.raises(InvalidInput, match=r"gs: needs a driver that is not installed\. .*gcsfs"):
+def test_the_error_for_a_missing_driver_names_it():
+    with pytest.raises(InvalidInput, match=r"gs: needs a driver that is not installed: .*gcsfs"):
         source("gs://bucket/docs")
 
 
 @pytest.mark.parametrize("url", ["ftp://10.0.0.1/docs", "sftp://host/docs", "webhdfs://host/docs", "local:///etc"])
-def test_a_url_that_names_its_own_server_is_refused_unless_private_addresses_are_allowed(url):
+def test_a_url_that_names_its_own_server_is_rejected_unless_private_addresses_are_allowed(url):
     with pytest.raises(InvalidInput, match="RAG_SOURCES__ALLOW_PRIVATE"):
         source(url)
     allowed = Settings(sources=SourceSettings(allow_private=True))
-    assert ObjectSource("ftp://10.0.0.1/docs", settings=allowed)
+    assert ObjectStoreSource("ftp://10.0.0.1/docs", settings=allowed)
 
 
 @pytest.mark.parametrize("url", ["simplecache::http://169.254.169.254/latest", "zip://a.md::s3://library/a.zip"])
-def test_a_chain_of_urls_cannot_lead_around_the_refusal(url):
+def test_a_chain_of_urls_cannot_bypass_the_rejection(url):
     with pytest.raises(InvalidInput, match="chain of URLs"):
-        ObjectSource(url, settings=Settings(sources=SourceSettings(allow_private=True)))
+        ObjectStoreSource(url, settings=Settings(sources=SourceSettings(allow_private=True)))

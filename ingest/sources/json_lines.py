@@ -1,4 +1,4 @@
-"""Documents as lines of JSON, from a file or from standard input."""
+"""A source of JSON lines, from a file or from standard input."""
 
 import hashlib
 import json
@@ -7,33 +7,34 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final, get_args
+from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.identity import document_id_of
-from ingest.sources.stepping import as_they_come, stepped
+from ingest.sources.document_ids import document_id_of
+from ingest.sources.threaded_iteration import iterate_in_daemon_threads, iterate_in_threads
 from rag.errors import InvalidInput
+from rag.formats import TEXT_MEDIA_TYPES, MediaType
 from rag.metadata import to_metadata
-from rag.types import DocumentId, MediaType, RawDocument
+from rag.types import DocumentId, RawDocument
 
 _STDIN: Final = "stdin:"
 _STDIN_DESCRIPTOR: Final = 0
-# As the service takes it in its paths, so that each document can be asked for and deleted there.
-_PLAIN_ID: Final = re.compile(r"[\w.-]{1,200}")
+# The ids that the service accepts in its paths, so that clients can request and delete these documents.
+_PATH_SAFE_ID: Final = re.compile(r"[\w.-]{1,200}")
 
 
-class LineSource:
-    """Finds one document a line: `text` (or `body`), and optionally `id`, `uri` (or `url`), `title`, `media_type`,
-    `metadata`.
+class JsonLinesSource:
+    """A source of one document per line.
 
-    A line's id is its document's id; without one its `uri` names the document, and without that the text itself does.
+    Fields: `text` (or `body`), and optionally `id`, `uri` (or `url`), `title`, `media_type` and `metadata`.
+    A line without an id gets one from its `uri`, and without a `uri` from its content.
     """
 
     passed_over = 0
 
     def __init__(self, path: Path | None, *, max_bytes: int) -> None:
-        """None is standard input; raises `InvalidInput` where there is no file at `path`."""
+        """Open a file, or standard input if `path` is None; raises `InvalidInput` if the file does not exist."""
         if path is not None and not path.is_file():
             raise InvalidInput(f"There is no file {path}; check the spelling, or give its absolute path.")
         self._path = path.resolve() if path else None
@@ -44,13 +45,13 @@ class LineSource:
         return None
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
-        # One at a time: a line may be long, and whoever writes slowly is answered as each line comes.
-        units = stepped(self._units(), step=1) if self._path else as_they_come(self._units())
-        async for found in units:
-            yield found
+        # One line at a time: a line may be long, and a slow writer's lines must not wait for a full batch.
+        units = iterate_in_threads(self._units(), batch=1) if self._path else iterate_in_daemon_threads(self._units())
+        async for unit in units:
+            yield unit
 
     def covers(self, uri: str) -> bool:
-        """The file's own lines, unless they bring URIs of their own; nothing of standard input, which does not last."""
+        """Return True for lines of the file without a `uri` of their own, and for no line of standard input."""
         return self._path is not None and uri.startswith(f"{self._base}#")
 
     def _units(self) -> Iterator[Unit | Rejection]:
@@ -63,7 +64,7 @@ class LineSource:
             yield Rejection(uri=self._base, reason=f"cannot be read: {error.strerror}")
 
     def _open(self) -> BinaryIO:
-        # Not Python's own standard input: the interpreter cannot end while another thread waits for that.
+        # Not sys.stdin: the interpreter cannot exit while another thread holds its lock.
         return self._path.open("rb") if self._path else os.fdopen(os.dup(_STDIN_DESCRIPTOR), "rb")
 
     def _to_unit(self, number: int, line: bytes) -> Unit | Rejection:
@@ -81,7 +82,7 @@ async def _fetch(document: RawDocument, validator: str) -> RawDocument | Unmodif
 
 
 def _lines_of(file: BinaryIO, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Each line with its number; of one that is too long no more than its beginning."""
+    """Yield each line with its number, and of a line that is too long only the beginning."""
     number = 0
     while line := file.readline(max_bytes + 2):
         number += 1
@@ -94,7 +95,7 @@ def _to_fields(line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"not JSON: {_one_line(error)}") from error
+        raise InvalidInput(f"not valid JSON: {_one_line(error)}") from error
     if not isinstance(fields, dict):
         raise InvalidInput("not a JSON object")
     return fields
@@ -104,17 +105,17 @@ def _to_document(fields: dict[str, Any], base: str) -> RawDocument:
     text, title = _text_in(fields, "text", "body"), _text_in(fields, "title")
     key, uri = _text_in(fields, "id", "_id"), _text_in(fields, "uri", "url")
     if text is None:
-        raise InvalidInput("it has no text")
+        raise InvalidInput("it has no field text")
     media_type = _media_type_of(_text_in(fields, "media_type"))
     metadata = _metadata_in(fields)
-    told = [media_type, title or "", text, *(f"{key}={value}" for key, value in sorted(metadata.items()))]
-    digest = hashlib.sha256("\0".join(told).encode("utf-8", "replace")).hexdigest()
+    content = [media_type, title or "", text, *(f"{key}={value}" for key, value in sorted(metadata.items()))]
+    digest = hashlib.sha256("\0".join(content).encode("utf-8", "replace")).hexdigest()
     uri = uri or f"{base}#{quote(key or digest[:32], safe='')}"
     return RawDocument(
-        id=DocumentId(key) if key and _PLAIN_ID.fullmatch(key) else document_id_of(uri),
+        id=DocumentId(key) if key and _PATH_SAFE_ID.fullmatch(key) else document_id_of(uri),
         uri=uri,
         media_type=media_type,
-        # JSON can spell half a character, which UTF-8 cannot.
+        # JSON can contain lone surrogates, which UTF-8 cannot encode.
         body=text.encode("utf-8", "replace"),
         title=title or "",
         validator=f"sha256:{digest}",
@@ -123,7 +124,7 @@ def _to_document(fields: dict[str, Any], base: str) -> RawDocument:
 
 
 def _text_in(fields: dict[str, Any], *names: str) -> str | None:
-    """The first of these that is there; numbers are taken as they are written."""
+    """Return the first of these fields that is set; integers are converted to text."""
     for name in names:
         match fields.get(name):
             case None:
@@ -133,28 +134,25 @@ def _text_in(fields: dict[str, Any], *names: str) -> str | None:
             case int(value) if not isinstance(value, bool):
                 return str(value)
             case _:
-                raise InvalidInput(f"its {name} is not a string")
+                raise InvalidInput(f"its field {name} is not a string")
     return None
 
 
 def _metadata_in(fields: dict[str, Any]) -> dict[str, str]:
-    found = fields.get("metadata") or {}
-    if not isinstance(found, dict):
-        raise InvalidInput("its metadata is not an object")
-    return to_metadata(found)
+    metadata = fields.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise InvalidInput("its field metadata is not an object")
+    return to_metadata(metadata)
 
 
 def _media_type_of(declared: str | None) -> MediaType:
-    known: dict[str, MediaType] = {name: name for name in get_args(MediaType) if _is_textual(name)}
     if declared is None:
         return "text/plain"
-    if declared not in known:
-        raise InvalidInput(f"its media_type is {declared[:100]}; known are {', '.join(known)}")
-    return known[declared]
-
-
-def _is_textual(name: str) -> bool:
-    return name.startswith("text/") or name == "application/json"
+    # A line holds text, so formats of bytes such as PDF are excluded.
+    media_type = next((known for known in TEXT_MEDIA_TYPES if known == declared), None)
+    if media_type is None:
+        raise InvalidInput(f"its media_type is {declared[:100]}; supported are {', '.join(TEXT_MEDIA_TYPES)}")
+    return media_type
 
 
 def _one_line(error: Exception) -> str:

@@ -1,0 +1,28 @@
+"""The registry of document formats, the parser table and the samples agree."""
+
+from typing import get_args
+
+from ingest.parsing.factory import PARSERS
+from rag.formats import FORMATS, SUFFIXES, MediaType, media_type_of
+from tests.support.samples import SAMPLES
+
+
+def test_every_format_of_the_registry_has_a_parser_and_a_sample():
+    registered = {known.media_type for known in FORMATS}
+
+    assert registered == set(get_args(MediaType))
+    assert registered == PARSERS.keys()
+    assert registered == SAMPLES.keys()
+
+
+def test_no_two_formats_share_a_suffix_or_a_content_type():
+    content_types = [name for known in FORMATS for name in (known.media_type, *known.content_types)]
+
+    assert len(set(SUFFIXES)) == len(SUFFIXES)
+    assert len(set(content_types)) == len(content_types)
+
+
+def test_suffixes_and_content_types_give_the_media_type_of_their_format():
+    for known in FORMATS:
+        assert {media_type_of(f"name{suffix}") for suffix in known.suffixes} <= {known.media_type}
+        assert {media_type_of("name", content_type) for content_type in known.content_types} <= {known.media_type}
