@@ -1,20 +1,51 @@
-"""What is said when something is tried again."""
+"""Retries of calls that may succeed later: a store that restarts, a server that is overloaded."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import stamina
 import structlog
+from prometheus_client import Counter
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from rag.errors import GroundworkError
 
 log = structlog.get_logger()
 
+# Long enough for a server to restart.
+_SECONDS = 90.0
 
-def may_pass(error: Exception) -> bool:
-    """Whether the same call may succeed later."""
+T = TypeVar("T")
+
+
+async def retry(counter: Counter, call: Callable[[], Awaitable[T]], *, seconds: float = _SECONDS) -> T:
+    """Call until it succeeds, fails for good, or `seconds` have passed; `counter` counts the retries.
+
+    Calls back off from 0.2 s to 10 s, with jitter.
+    """
+
+    def is_retried(error: Exception) -> bool:
+        if not is_retryable(error):
+            return False
+        counter.inc()
+        return True
+
+    caller = stamina.AsyncRetryingCaller(
+        attempts=None, timeout=seconds, wait_initial=0.2, wait_max=10.0, wait_jitter=1.0
+    )
+    return await caller(is_retried, call)
+
+
+def is_retryable(error: Exception) -> bool:
+    """Return True if the same call may succeed later."""
     return isinstance(error, GroundworkError) and error.retryable
 
 
 def log_retries() -> None:
-    """Replaces stamina's own hook, which would log the arguments: questions and texts of documents."""
+    """Log each retry without the call's arguments, which hold questions and texts.
+
+    This replaces stamina's own hook, which logs them.
+    """
     set_on_retry_hooks([_log_retry])
 
 

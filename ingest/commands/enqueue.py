@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ingest.retries import retry
+from ingest.metrics import RETRIES
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.factory import build_sources
@@ -10,6 +10,7 @@ from ingest.sources.web.fetching import open_fetcher
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.base import Inbox, Upload
 from rag.metadata import NOTHING
+from rag.retries import retry
 from rag.types import Scope
 
 
@@ -38,7 +39,7 @@ async def enqueue(
 
 async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:
     try:
-        raw = await retry("fetch", lambda: unit.fetch(""), seconds=20)
+        raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(""), seconds=20)
     except (InvalidInput, Unavailable) as error:
         return Rejection(uri=unit.uri, reason=str(error))
     if isinstance(raw, Unmodified):
@@ -54,5 +55,5 @@ async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:
         metadata=raw.metadata,
     )
     # A full inbox is waited for.
-    await retry("entry", lambda: inbox.put(upload), seconds=3600)
+    await retry(RETRIES.labels("entry"), lambda: inbox.put(upload), seconds=3600)
     return None

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ingest.metrics import STAGES, WAITING_PASSAGES
-from ingest.retries import retry
+from ingest.metrics import RETRIES, STAGES, WAITING_PASSAGES
 from rag.embedding.base import Embedder
 from rag.errors import GroundworkError
+from rag.retries import retry
 from rag.tracing import semconv
 from rag.tracing.spans import Attributes, span
 from rag.types import Vector
@@ -78,7 +78,7 @@ class Batcher:
         with STAGES.stage("embed"):
             # Whatever goes wrong belongs to the documents that wait for it, not to this loop.
             [result] = await asyncio.gather(
-                retry("embed", lambda: self._embedder.embed_passages(texts)), return_exceptions=True
+                retry(RETRIES.labels("embed"), lambda: self._embedder.embed_passages(texts)), return_exceptions=True
             )
         if isinstance(result, BaseException):
             await self._fail(batch, result)

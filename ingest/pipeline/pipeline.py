@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
-from ingest.metrics import CHUNKS, DOCUMENTS, STAGES
+from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES
 from ingest.pipeline.batching import Batcher
 from ingest.pipeline.locks import Locks
-from ingest.retries import retry
 from ingest.sources.base import Unit, Unmodified
 from rag.errors import InvalidInput, Unavailable
+from rag.retries import retry
 from rag.store.base import Catalogue, VectorStore
+from rag.store.retrying import RetryingStore
 from rag.tracing.spans import span
 from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, Vector
 
@@ -120,48 +121,45 @@ class Pipeline:
     async def remove(self, scope: Scope, document_id: DocumentId, uri: str, turn: Turn = _ALWAYS) -> Outcome:
         """Takes a document out; visible when it is published."""
         async with self._locks.hold((scope, document_id)):
-            await retry("upsert", lambda: self._delete(scope, document_id, turn))
+            await self._retrying(turn).delete(scope, document_id, order=turn.order)
             return _counted(Outcome(uri=uri, result="removed"))
 
     async def _take_in(self, scope: Scope, unit: Unit, stored: Chunk | None, turn: Turn) -> Outcome:
         prepared = await prepare(unit, stored, self._cutter)
         if isinstance(prepared, Outcome):
             return prepared
-        known = await retry("upsert", lambda: self._known_vectors(scope, stored))
+        store = self._retrying(turn)
+        known = await _known_vectors(store, scope, stored)
         for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
-            await self._stage(scope, prepared.chunks[start : start + _SLICE_CHUNKS], known, turn)
+            await self._stage(store, scope, prepared.chunks[start : start + _SLICE_CHUNKS], known, turn.order or 0)
         with span("commit"):
-            await retry("upsert", lambda: self._commit(scope, prepared.chunks[0], turn))
+            await store.commit(scope, unit.id, prepared.chunks[0].version, order=turn.order)
         return prepared.outcome
 
-    async def _commit(self, scope: Scope, first: Chunk, turn: Turn) -> None:
-        await turn.confirm()
-        await self._store.commit(scope, first.document_id, first.version, order=turn.order)
-
-    async def _delete(self, scope: Scope, document_id: DocumentId, turn: Turn) -> None:
-        await turn.confirm()
-        await self._store.delete(scope, document_id, order=turn.order)
+    def _retrying(self, turn: Turn) -> RetryingStore:
+        return RetryingStore(self._store, RETRIES.labels("upsert"), confirm=turn.confirm)
 
     async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
-        return await retry("upsert", lambda: stored_documents(self._store, scope, document_ids))
+        return await stored_documents(self._retrying(_ALWAYS), scope, document_ids)
 
-    async def _stage(self, scope: Scope, chunks: Sequence[Chunk], known: dict[str, Vector], turn: Turn) -> None:
+    async def _stage(
+        self, store: VectorStore, scope: Scope, chunks: Sequence[Chunk], known: dict[str, Vector], order: int
+    ) -> None:
         missing = list({chunk.passage: None for chunk in chunks if chunk.passage not in known})
         vectors = ChainMap(dict(zip(missing, await self._batcher.embed(missing), strict=True)), known)
-        order = turn.order or 0
         points = [Point(chunk=chunk, vector=vectors[chunk.passage], order=order) for chunk in chunks]
-        await retry("upsert", turn.confirm)
         with STAGES.stage("upsert", span_name="upsert"):
-            await retry("upsert", lambda: self._store.stage(scope, points))
+            await store.stage(scope, points)
         CHUNKS.labels("embedded").inc(len(missing))
         CHUNKS.labels("kept").inc(len(chunks) - len(missing))
 
-    async def _known_vectors(self, scope: Scope, stored: Chunk | None) -> dict[str, Vector]:
-        """A paragraph that did not change keeps its vector."""
-        if stored is None:
-            return {}
-        own = ChunkFilter(document_ids=(stored.document_id,))
-        return {point.chunk.passage: point.vector async for point in self._store.scroll_points(scope, own)}
+
+async def _known_vectors(store: VectorStore, scope: Scope, stored: Chunk | None) -> dict[str, Vector]:
+    """Return the vectors of the stored version by passage: a passage that did not change is not embedded again."""
+    if stored is None:
+        return {}
+    own = ChunkFilter(document_ids=(stored.document_id,))
+    return {point.chunk.passage: point.vector async for point in store.scroll_points(scope, own)}
 
 
 async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome | Prepared:
@@ -187,7 +185,7 @@ async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> Raw
     """None where the stored version is that of the source; raises `InvalidInput` or `Unavailable`."""
     # What was made by another recipe is fetched, whatever its source says.
     validator = stored.validator if stored and stored.version.startswith(_recipe_of(recipe)) else ""
-    raw = await retry("fetch", lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
+    raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
     return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw, recipe)) else raw
 
 

@@ -5,9 +5,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ingest.metrics import LAST_SUCCESS, STAGES
-from ingest.retries import retry
+from ingest.metrics import LAST_SUCCESS, RETRIES, STAGES
 from rag.store.base import VectorStore
+from rag.store.retrying import RetryingStore
 
 # Of all time, the share that may go into publishing.
 _SHARE = 0.1
@@ -49,7 +49,7 @@ class Publisher:
 
 async def publish_now(store: VectorStore) -> None:
     with STAGES.stage("publish"):
-        await retry("publish", store.publish)
+        await RetryingStore(store, RETRIES.labels("publish")).publish()
     LAST_SUCCESS.set_to_current_time()
 
 

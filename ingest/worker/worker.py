@@ -17,7 +17,6 @@ from ingest.metrics import DEAD_LETTERS, FRESHNESS, IN_FLIGHT, RETRIES
 from ingest.pipeline.pipeline import Outcome, Pipeline
 from ingest.pipeline.publishing import Publisher, open_publisher
 from ingest.resources import Models, open_models, open_store
-from ingest.retries import retry
 from ingest.settings import Settings
 from ingest.sources.base import Unit
 from ingest.worker.probes import open_probes
@@ -26,6 +25,7 @@ from rag.event_loop import open_pulse
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.inbox.traced import processing
+from rag.retries import retry
 from rag.tracing import semconv
 from rag.tracing.opening import open_tracing
 from rag.tracing.spans import annotate, fail, span
@@ -192,7 +192,7 @@ class _Shift:
             # `order` is when it was put; what is unchanged was searchable all the time.
             if outcome.changes_collection:
                 FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
-            await retry("entry", lambda: self._worklist.settle(entry), seconds=_SETTLE_SECONDS)
+            await retry(RETRIES.labels("entry"), lambda: self._worklist.settle(entry), seconds=_SETTLE_SECONDS)
         log.info("entry_settled", document=entry.job.document_id, result=outcome.result, attempt=entry.attempt)
 
     async def _fail(self, entry: Entry, error: GroundworkError) -> None:
@@ -208,7 +208,11 @@ class _Shift:
     async def _bury(self, entry: Entry, reason: str, trace: str, *, fault: str) -> None:
         DEAD_LETTERS.labels(fault).inc()
         log.warning("entry_given_up", document=entry.job.document_id, reason=reason, attempt=entry.attempt)
-        await retry("entry", lambda: self._worklist.bury(entry, reason=reason, trace=trace), seconds=_SETTLE_SECONDS)
+        await retry(
+            RETRIES.labels("entry"),
+            lambda: self._worklist.bury(entry, reason=reason, trace=trace),
+            seconds=_SETTLE_SECONDS,
+        )
 
 
 async def _apply(entry: Entry, pipeline: Pipeline) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 
 import stamina
 
-from rag.retries import may_pass
+from rag.retries import is_retryable
 from service.generation.base import Generator
 from service.judging.base import Unreadable, Verdict
 from service.prompting.base import PromptTemplate
@@ -29,7 +29,7 @@ class ModelJudge:
         return self._generator.model
 
     async def judge(self, rubric: PromptTemplate, values: Mapping[str, str]) -> Verdict:
-        return read_verdict(await self._caller(may_pass, self._ask, rubric, values), rubric)
+        return read_verdict(await self._caller(is_retryable, self._ask, rubric, values), rubric)
 
     async def _ask(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
         prompt = replace(rubric.fill(**values), schema=_schema_of(rubric))
