@@ -14,6 +14,8 @@ from tests.support.expressions import DASHBOARDS
 from tests.support.manifests import K8S
 from tests.support.redis_server import free_port
 
+pytestmark = pytest.mark.slow
+
 CONFIG = DASHBOARDS / "alertmanager.yml"
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 AMTOOL = shutil.which("amtool")

@@ -10,9 +10,12 @@ from tests.support.manifests import ROOT
 from tests.support.prometheus_server import needs_promtool
 
 _TOOLS = ROOT / ".venv-deploy"
-pytestmark = pytest.mark.skipif(
-    not (_TOOLS / ".ready").exists(), reason="the tools are not installed; `make setup-deploy` does"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (_TOOLS / ".ready").exists(), reason="the tools are not installed; `make setup-deploy` does"
+    ),
+]
 
 WORKFLOW = """name: bad
 on:

@@ -32,7 +32,7 @@ from tests.support.prometheus_server import PrometheusServer, needs_prometheus
 from tests.support.redis_server import free_port
 from tests.support.watched import installation, watched
 
-pytestmark = needs_prometheus
+pytestmark = [pytest.mark.slow, needs_prometheus]
 T = TypeVar("T")
 
 DOCUMENT = """# Pump handbook

@@ -11,6 +11,8 @@ from tests.drills.gameday.scenarios import SCENARIOS
 from tests.support.expressions import DASHBOARDS, RULE_FILES, rules
 from tests.support.prometheus_server import PROMTOOL, needs_promtool
 
+pytestmark = pytest.mark.slow
+
 ROOT = DASHBOARDS.parent
 CASES = sorted((DASHBOARDS / "rules" / "tests").glob("*.yml"))
 ALERTS = [rule for _, rule in rules() if "alert" in rule]

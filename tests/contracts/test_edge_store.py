@@ -62,6 +62,7 @@ async def test_what_was_published_is_there_after_the_writer_is_gone(tmp_path):
         assert await texts(writer, OURS) == {"kept"}
 
 
+@pytest.mark.slow
 async def test_a_killed_writer_leaves_the_last_revision_and_frees_the_lock(tmp_path):
     program = f"""
 import asyncio, os, signal

@@ -18,6 +18,8 @@ from rag.types import DocumentId
 from tests.support.contracts.inbox import INBOX_SETTINGS, OURS, InboxContract, upload
 from tests.support.redis_server import needs_redis, redis_server
 
+pytestmark = pytest.mark.slow
+
 CLAIM_SECONDS = 1.0
 # Two workers share an event loop here: a moment in which it stands still must not look like a death.
 PATIENT_SECONDS = 6.0

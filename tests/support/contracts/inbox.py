@@ -151,6 +151,7 @@ class InboxContract:
         assert (await worklist.claim()).attempt == 2
 
     @pytest.mark.parametrize("claim_seconds", [1.0])
+    @pytest.mark.slow
     async def test_what_a_killed_worker_had_claimed_comes_back_and_counts(
         self, inbox, values, settings, tmp_path, claim_seconds
     ):

@@ -53,6 +53,7 @@ async def compared(data_dir, prompts, *names):
         return await compare_prompts(names, QUESTIONS, settings)
 
 
+@pytest.mark.slow
 async def test_a_prompt_that_asks_for_no_citations_is_shown_to_be_worse(data_dir, prompts, tmp_path):
     bare, usual = await compared(data_dir, prompts, "answer/bare", "answer/v1")
     difference = bare.run.minus(usual.run, "cited")
@@ -65,12 +66,14 @@ async def test_a_prompt_that_asks_for_no_citations_is_shown_to_be_worse(data_dir
     assert FACTS[first.id] in " ".join(first.passages)
 
 
+@pytest.mark.slow
 async def test_a_prompt_beside_itself_shows_no_difference(data_dir, prompts):
     one, same = await compared(data_dir, prompts, "answer/v1", "answer/v1")
     assert not one.run.minus(same.run, "cited").is_real
     assert not one.run.minus(same.run, "groundedness").is_real
 
 
+@pytest.mark.slow
 async def test_a_version_that_is_not_there_is_named(data_dir, prompts):
     with pytest.raises(InvalidInput, match="bare, v1"):
         await compared(data_dir, prompts, "answer/v1", "answer/v9")

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.programs import evals
 
+pytestmark = pytest.mark.slow
+
 TEXTS = {
     "pump": "The Kestrel pump moves cooling water; its impeller lasts 4,000 hours.",
     "canteen": "The canteen serves pancakes every Thursday.",

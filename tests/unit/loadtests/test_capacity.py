@@ -154,6 +154,7 @@ def test_prices_are_inputs():
 
 
 @pytest.mark.parametrize("damage", [("[prices]", "[costs]"), ("core = ", "kernel = "), ("[gpu]", "[gpu")])
+@pytest.mark.slow
 def test_inputs_of_another_form_are_refused_by_name(tmp_path, damage):
     (tmp_path / "ours.toml").write_text(SHIPPED.read_text().replace(*damage))
     run = subprocess.run(
@@ -168,6 +169,7 @@ def test_inputs_of_another_form_are_refused_by_name(tmp_path, damage):
 
 
 @pytest.mark.parametrize("number", ["0", "-5", "5k", "1,,2"])
+@pytest.mark.slow
 def test_a_number_that_nobody_can_plan_for_is_said_in_a_sentence(number):
     command = [sys.executable, "-m", "loadtests.capacity", f"--users={number}"]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -181,6 +183,7 @@ def test_the_papers_table_is_the_programs():
     )
 
 
+@pytest.mark.slow
 async def test_a_check_sees_ample_and_overload_of_the_real_service(tmp_path, onnx_models):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "models").symlink_to(onnx_models)

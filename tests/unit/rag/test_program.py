@@ -36,11 +36,13 @@ def logging_restored():
 
 @pytest.mark.parametrize("then", ["print('second')", "print('second', flush=True)", "print('x' * 1_000_000)"])
 @pytest.mark.parametrize("buffered", [[], ["-u"]])
+@pytest.mark.slow
 def test_a_reader_that_closes_the_pipe_ends_the_program_silently(then, buffered):
     program, said = run_and_leave(then, *buffered)
     assert (program.returncode, said) == (141, "")
 
 
+@pytest.mark.slow
 def test_a_broken_connection_to_a_server_is_an_error():
     program, said = run_and_leave("raise BrokenPipeError('the server went away')", leave=False)
     assert program.returncode == 1

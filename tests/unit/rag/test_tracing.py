@@ -62,6 +62,7 @@ def in_a_process(program: str) -> str:
 
 
 @pytest.mark.parametrize("module", ["service.program", "ingest.worker.worker"])
+@pytest.mark.slow
 def test_without_a_collector_the_sdk_is_not_even_imported(module):
     program = f"""
 import asyncio, sys, {module}
@@ -74,6 +75,7 @@ asyncio.run(main())"""
     assert in_a_process(program) == "[]"
 
 
+@pytest.mark.slow
 def test_a_collector_that_takes_and_never_answers_does_not_hold_up_the_end():
     program = """
 import asyncio, sys, time

@@ -9,6 +9,8 @@ import pytest
 
 from service.worker import _step_back
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
 def test_a_worker_whose_service_was_killed_before_it_could_be_told_of_it_does_not_begin():

@@ -101,6 +101,7 @@ async def take_in(data_dir, documents: Mapping[str, str]) -> None:
         await store.publish()
 
 
+@pytest.mark.slow
 def test_new_documents_of_another_kind_are_named(data_dir, tmp_path):
     settings = Settings(data_dir=data_dir)
     asyncio.run(take_in(data_dir, PUMPS))

@@ -13,6 +13,8 @@ from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 from rag.types import DocumentId, RawDocument
 
+pytestmark = pytest.mark.slow
+
 _POISONED = (sys.executable, "-m", "tests.support.fakes.poisoned_parser")
 # Far more seconds than a good document takes where others keep the machine busy.
 _LIMITS = ParsingSettings(processes=2, seconds=60, memory_mib=256)

@@ -253,6 +253,7 @@ async def test_the_alias_of_a_server_moves_and_readers_of_before_stay_where_they
             assert await texts(again, OURS) == {"one", "two"}
 
 
+@pytest.mark.slow
 def test_a_deployment_may_ask_for_it_each_time(tmp_path, onnx_models):
     (tmp_path / "models").symlink_to(onnx_models)
     (tmp_path / "a.md").write_text("The pump is in hall three.")

@@ -13,6 +13,8 @@ from ingest.sources.base import Source, Unit
 from ingest.sources.files import FileSource
 from ingest.sources.json_lines import JsonLinesSource
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 1_000, 10_000
 PER_FOLDER = 50
 # Allows for noise of the interpreter. A list of all entries would need many times as much.

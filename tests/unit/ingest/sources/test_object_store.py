@@ -17,6 +17,8 @@ from rag.types import RawDocument
 from tests.support.fetching import fetch_all
 from tests.support.programs import ingest
 
+pytestmark = pytest.mark.slow
+
 
 def s3(url: str) -> dict[str, str]:
     """Return the environment variables that direct the S3 driver to a server."""

@@ -76,6 +76,7 @@ def test_where_nothing_changed_psi_is_as_large_as_its_formula_says():
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.slow
 def test_prometheus_computes_the_same_psi_over_two_replicas_one_of_which_restarts(tmp_path):
     random = np.random.default_rng(8)
     bins = cut_bins(random.normal(size=300))

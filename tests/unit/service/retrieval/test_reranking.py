@@ -20,6 +20,8 @@ from service.settings import EndpointRerankerSettings, LocalRerankerSettings, No
 from tests.support.fakes.cross_encoder import make_cross_encoder
 from tests.support.fakes.servers import answering, serve
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "Who repairs pumps?"
 PASSAGES = ["Pumps are repaired by fitters.", "Bread is baked.", "A long passage about valves. " * 80, "Zürich, 東京"]
 
