@@ -29,7 +29,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawDocument:
-    """Bytes as a source gave them, before parsing."""
+    """A document as its source delivered it, before parsing.
+
+    A new field touches four places: this class, the source or route that fills it, `Chunk` if searches return it, and
+    `ingest.isolation`, which copies it to the chunks. Both inboxes and both stores write every field by its name.
+    """
 
     id: DocumentId
     uri: str

@@ -44,16 +44,7 @@ async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:
         return Rejection(uri=unit.uri, reason=str(error))
     if isinstance(raw, Unmodified):
         return None
-    upload = Upload(
-        scope=scope,
-        document_id=raw.id,
-        uri=raw.uri,
-        media_type=raw.media_type,
-        body=raw.body,
-        title=raw.title,
-        validator=raw.validator,
-        metadata=raw.metadata,
-    )
+    upload = Upload(scope=scope, document=raw)
     # A full inbox is waited for.
     await retry(RETRIES.labels("entry"), lambda: inbox.put(upload), seconds=3600)
     return None

@@ -130,7 +130,7 @@ class _Shift:
                     task.result()
 
     def _has_room(self) -> bool:
-        held = sum(len(entry.job.body) for entry in self._running.values() if isinstance(entry.job, Upload))
+        held = sum(len(entry.job.document.body) for entry in self._running.values() if isinstance(entry.job, Upload))
         return len(self._running) < _ENTRIES and held < _MOST_BYTES
 
     async def _drain(self) -> None:
@@ -219,20 +219,12 @@ async def _apply(entry: Entry, pipeline: Pipeline) -> Outcome:
     job = entry.job
     if isinstance(job, Removal):
         return await pipeline.remove(job.scope, job.document_id, "", entry)
-    raw = RawDocument(
-        id=job.document_id,
-        uri=job.uri,
-        media_type=job.media_type,
-        body=job.body,
-        title=job.title,
-        validator=job.validator,
-        metadata=job.metadata,
-    )
+    document = job.document
 
     async def fetch(_: str) -> RawDocument:
-        return raw
+        return document
 
-    return await pipeline.take_in(job.scope, Unit(id=raw.id, uri=raw.uri, fetch=fetch), {}, entry)
+    return await pipeline.take_in(job.scope, Unit(id=document.id, uri=document.uri, fetch=fetch), {}, entry)
 
 
 def _give_memory_back() -> None:

@@ -3,12 +3,11 @@
 Three halves for three callers: the service puts and asks, a worker takes and settles, a person looks after what failed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from rag.formats import MediaType
-from rag.types import DocumentId, Scope
+from rag.types import DocumentId, RawDocument, Scope
 
 MOST_ENTRIES = 100_000
 """More are not let in: whoever puts should wait."""
@@ -16,18 +15,16 @@ MOST_ENTRIES = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A document that somebody wants in the collection."""
+    """A job to ingest a document."""
 
     scope: Scope
-    document_id: DocumentId
-    uri: str
-    media_type: MediaType
-    body: bytes
-    title: str = ""
-    validator: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    document: RawDocument
     traceparent: str = ""
-    """The span that put it, in W3C's form; empty where there is none."""
+    """The span that enqueued the job, in the W3C format. Empty without a trace."""
+
+    @property
+    def document_id(self) -> DocumentId:
+        return self.document.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

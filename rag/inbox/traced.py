@@ -45,7 +45,7 @@ def processing(entry: Entry, settings: InboxSettings) -> Iterator[None]:
 
 
 def _describe(settings: InboxSettings, job: Upload | Removal, operation: str) -> Attributes:
-    size = {semconv.MESSAGING_BODY_SIZE: len(job.body)} if isinstance(job, Upload) else {}
+    size = {semconv.MESSAGING_BODY_SIZE: len(job.document.body)} if isinstance(job, Upload) else {}
     return {
         semconv.MESSAGING_SYSTEM: settings.kind,
         semconv.MESSAGING_DESTINATION: _destination(settings),

@@ -212,7 +212,7 @@ async def test_what_a_dead_worker_held_gives_way_to_a_newer_state(inbox, setting
         async with open_worklist(settings, root=tmp_path) as other:
             assert await other.wait(60)
             entry = await other.claim()
-            assert (entry.job.body, entry.attempt) == (b"two", 1)
+            assert (entry.job.document.body, entry.attempt) == (b"two", 1)
             await other.settle(entry)
             assert await other.claim() is None
 

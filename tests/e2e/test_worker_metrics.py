@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rag.inbox.base import Removal, Upload
 from rag.inbox.folder.inbox import FolderInbox
-from rag.types import DocumentId, Scope
+from rag.types import DocumentId, RawDocument, Scope
 from tests.support.programs import environment
 from tests.support.prometheus_server import faults_of, needs_promtool
 from tests.support.redis_server import free_port
@@ -55,7 +55,8 @@ class Worker:
 
 
 def document(name: str, text: str) -> Upload:
-    return Upload(scope=SCOPE, document_id=DocumentId(name), uri=name, media_type="text/markdown", body=text.encode())
+    document = RawDocument(id=DocumentId(name), uri=name, media_type="text/markdown", body=text.encode())
+    return Upload(scope=SCOPE, document=document)
 
 
 @pytest.fixture

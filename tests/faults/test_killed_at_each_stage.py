@@ -9,7 +9,7 @@ import pytest
 from rag.inbox.base import Upload
 from rag.inbox.folder.inbox import FolderInbox
 from rag.store.edge.revisions import Revisions
-from rag.types import DocumentId
+from rag.types import DocumentId, RawDocument
 from tests.support.verdict import SCOPE, require_each_once, stored
 from tests.support.workers import start_worker, work_until_settled
 
@@ -56,7 +56,8 @@ class Library:
 
     def _put(self, name: str, text: str) -> None:
         document_id = DocumentId(name)
-        upload = Upload(scope=SCOPE, document_id=document_id, uri=name, media_type="text/markdown", body=text.encode())
+        document = RawDocument(id=document_id, uri=name, media_type="text/markdown", body=text.encode())
+        upload = Upload(scope=SCOPE, document=document)
         asyncio.run(FolderInbox(self.data_dir / "inbox").put(upload))
 
     @property

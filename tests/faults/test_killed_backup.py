@@ -10,7 +10,7 @@ from rag.errors import Unavailable
 from rag.inbox.base import Upload
 from rag.inbox.folder.inbox import FolderInbox
 from rag.store.edge.store import open_edge_reader, open_edge_writer
-from rag.types import DocumentId
+from rag.types import DocumentId, RawDocument
 from tests.faults.test_killed_migration import fill, killed
 from tests.support.contracts.store import EMBEDDER, OURS, point, put, texts
 
@@ -23,7 +23,8 @@ async def filled(tmp_path) -> Path:
     async with open_edge_writer(tmp_path / "data" / "store", EMBEDDER) as writer:
         await fill(writer)
     (tmp_path / "data" / "keys.json").write_text("[]")
-    job = Upload(scope=OURS, document_id=DocumentId("d"), uri="upload:d", media_type="text/plain", body=b"waits")
+    document = RawDocument(id=DocumentId("d"), uri="upload:d", media_type="text/plain", body=b"waits")
+    job = Upload(scope=OURS, document=document)
     await FolderInbox(tmp_path / "data" / "inbox").put(job)
     return tmp_path / "data"
 

@@ -19,7 +19,7 @@ from rag.inbox.base import Upload
 from rag.inbox.factory import open_inbox
 from rag.settings import KernelSettings, RedisInboxSettings, ServerStoreSettings
 from rag.store.factory import open_reader
-from rag.types import Chunk, DocumentId, Scope
+from rag.types import Chunk, DocumentId, RawDocument, Scope
 from tests.support.fakes.qdrant import serve_qdrant
 from tests.support.fakes.servers import in_thread
 from tests.support.programs import environment, ingest, service
@@ -73,13 +73,8 @@ def worker(data_dir: Path, variables: dict[str, str]) -> Iterator[subprocess.Pop
 
 
 async def put(redis: RedisServer, name: str, text: str) -> None:
-    job = Upload(
-        scope=SCOPE,
-        document_id=DocumentId(name),
-        uri=f"upload:{name}",
-        media_type="text/markdown",
-        body=text.encode(),
-    )
+    document = RawDocument(id=DocumentId(name), uri=f"upload:{name}", media_type="text/markdown", body=text.encode())
+    job = Upload(scope=SCOPE, document=document)
     async with open_inbox(RedisInboxSettings(kind="redis", url=redis.url), root=Path()) as inbox:
         await inbox.put(job)
 

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from rag.errors import Unavailable
 from rag.inbox.base import Removal, Upload
-from rag.types import DocumentId, Scope
+from rag.types import DocumentId, RawDocument, Scope
+
+_HEADER_FIELDS = tuple(it for it in fields(RawDocument) if it.name not in {"id", "body"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +42,18 @@ def key_of(scope: Scope, document_id: DocumentId) -> str:
 
 
 def to_content(job: Upload | Removal, **more: Any) -> bytes:
-    header: dict[str, Any] = {"tenant": job.scope.tenant, "document_id": job.document_id, "uri": ""}
-    body = b""
+    header: dict[str, Any] = {"tenant": job.scope.tenant, "document_id": job.document_id}
     match job:
         case Upload():
-            header |= {"kind": "upload", "uri": job.uri, "media_type": job.media_type}
-            header |= {"title": job.title, "validator": job.validator, "metadata": dict(job.metadata)}
-            body = job.body
+            body = job.document.body
+            header |= {"kind": "upload"} | {it.name: getattr(job.document, it.name) for it in _HEADER_FIELDS}
         case Removal():
-            header |= {"kind": "removal"}
+            body = b""
+            header |= {"kind": "removal", "uri": ""}
     if job.traceparent:
         header["traceparent"] = job.traceparent
-    return json.dumps(header | more).encode() + b"\n" + body
+    # `default=dict` writes any other kind of mapping.
+    return json.dumps(header | more, default=dict).encode() + b"\n" + body
 
 
 def to_job(content: bytes) -> Upload | Removal:
@@ -62,18 +64,14 @@ def to_job(content: bytes) -> Upload | Removal:
     traceparent = header.get("traceparent", "")
     if header["kind"] == "removal":
         return Removal(scope=scope, document_id=document_id, traceparent=traceparent)
-    return Upload(
-        scope=scope,
-        document_id=document_id,
-        uri=header["uri"],
-        media_type=header["media_type"],
-        body=body,
-        title=header["title"],
-        validator=header["validator"],
-        # Entries from before there was any have none.
-        metadata=header.get("metadata", {}),
-        traceparent=traceparent,
-    )
+    # An entry of an older version lacks newer fields, which then have their defaults.
+    values = {it.name: header[it.name] for it in _HEADER_FIELDS if it.name in header or _is_required(it)}
+    document = RawDocument(id=document_id, body=body, **values)
+    return Upload(scope=scope, document=document, traceparent=traceparent)
+
+
+def _is_required(document_field: Field[Any]) -> bool:
+    return document_field.default is MISSING and document_field.default_factory is MISSING
 
 
 def read_header(path: Path) -> dict[str, Any] | None:

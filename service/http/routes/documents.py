@@ -8,7 +8,7 @@ from rag.errors import InvalidInput, NotFound
 from rag.formats import FORMAT_NAMES, media_type_of
 from rag.inbox.base import Removal, Upload
 from rag.metadata import to_metadata
-from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, Scope
+from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, RawDocument, Scope
 from service.http.dependencies import ReadingScope, ResourcesDep, WritingScope
 from service.http.schemas import Accepted, DocumentList, DocumentState
 from service.resources import Resources
@@ -51,16 +51,14 @@ async def put_document(
     body = await request.body()
     if not body:
         raise InvalidInput("The document is empty.")
-    await resources.inbox.put(
-        Upload(
-            scope=scope,
-            document_id=DocumentId(document_id),
-            uri=f"upload:{document_id}",
-            media_type=media_type,
-            body=body,
-            metadata=_metadata_in(request),
-        )
+    document = RawDocument(
+        id=DocumentId(document_id),
+        uri=f"upload:{document_id}",
+        media_type=media_type,
+        body=body,
+        metadata=_metadata_in(request),
     )
+    await resources.inbox.put(Upload(scope=scope, document=document))
     response.headers["Location"] = f"/v1/documents/{document_id}"
     return Accepted(id=document_id)
 

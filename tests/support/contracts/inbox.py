@@ -16,21 +16,17 @@ from rag.errors import NotFound, Overloaded
 from rag.inbox.base import Removal, Upload
 from rag.inbox.factory import open_dead_letters, open_inbox, open_worklist
 from rag.settings import InboxSettings
-from rag.types import DocumentId, Scope
+from rag.types import DocumentId, RawDocument, Scope
 
 OURS = Scope(tenant="ours")
 INBOX_SETTINGS: TypeAdapter[InboxSettings] = TypeAdapter(InboxSettings)
 
 
 def upload(name: str, *, scope: Scope = OURS, body: bytes = b"# Hello\nline two") -> Upload:
-    return Upload(
-        scope=scope,
-        document_id=DocumentId(name),
-        uri=f"upload:{name}",
-        media_type="text/markdown",
-        body=body,
-        metadata={"team": "ops"},
+    document = RawDocument(
+        id=DocumentId(name), uri=f"upload:{name}", media_type="text/markdown", body=body, metadata={"team": "ops"}
     )
+    return Upload(scope=scope, document=document)
 
 
 class InboxContract:
@@ -116,7 +112,7 @@ class InboxContract:
     async def test_of_several_states_of_a_document_the_newest_is_taken(self, inbox, worklist):
         for text in (b"one", b"two", b"three"):
             await inbox.put(upload("a", body=text))
-        assert (await worklist.claim()).job.body == b"three"
+        assert (await worklist.claim()).job.document.body == b"three"
         assert await worklist.claim() is None
 
     async def test_two_entries_of_one_document_are_never_claimed_at_once(self, inbox, worklist, settings, tmp_path):
@@ -126,14 +122,14 @@ class InboxContract:
         async with open_worklist(settings, root=tmp_path) as other:
             assert await other.claim() is None
             await worklist.settle(first)
-            assert (await other.claim()).job.body == b"two"
+            assert (await other.claim()).job.document.body == b"two"
 
     async def test_a_later_state_supersedes_one_that_is_to_be_tried_again(self, inbox, worklist):
         await inbox.put(upload("a", body=b"one"))
         first = await worklist.claim()
         await inbox.put(upload("a", body=b"two"))
         await worklist.retry(first, after=0)
-        assert (await worklist.claim()).job.body == b"two"
+        assert (await worklist.claim()).job.document.body == b"two"
         assert await worklist.claim() is None
 
     async def test_what_is_tried_again_waits_and_counts(self, inbox, worklist):
@@ -228,7 +224,7 @@ asyncio.run(main())
         await inbox.put(upload("a", body=b"ours"))
         await inbox.put(upload("a", scope=theirs, body=b"theirs"))
         entries = [await worklist.claim(), await worklist.claim()]
-        assert [entry.job.body for entry in entries] == [b"ours", b"theirs"]
+        assert [entry.job.document.body for entry in entries] == [b"ours", b"theirs"]
         await worklist.settle(entries[0])
         assert await inbox.progress(OURS) == []
         assert [progress.state for progress in await inbox.progress(theirs)] == ["processing"]
@@ -244,7 +240,7 @@ asyncio.run(main())
         entry = await worklist.claim() if is_claimed else None
         await letters.replay(letter.id)
         entry = entry or await worklist.claim()
-        assert entry.job.body == b"new"
+        assert entry.job.document.body == b"new"
         await worklist.settle(entry)
         assert await worklist.claim() is None
         assert await letters.dead_letters() == []

@@ -23,7 +23,7 @@ from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
 from rag.store.server.collections import Collections
 from rag.store.server.store import open_client, open_server_store
-from rag.types import DocumentId
+from rag.types import DocumentId, RawDocument
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant
 from tests.support.fakes.qdrant_snapshots import serve_snapshots
@@ -55,7 +55,8 @@ async def found(settings: Settings):
 
 
 def upload(name: str, body: bytes = b"body") -> Upload:
-    return Upload(scope=OURS, document_id=DocumentId(name), uri=f"upload:{name}", media_type="text/plain", body=body)
+    document = RawDocument(id=DocumentId(name), uri=f"upload:{name}", media_type="text/plain", body=body)
+    return Upload(scope=OURS, document=document)
 
 
 async def test_in_a_new_place_the_same_is_found_with_the_same_scores(tmp_path, filled):
@@ -93,7 +94,7 @@ async def test_keys_references_and_everything_that_waits_come_back(tmp_path, fil
     assert (elsewhere.data_dir / "drift" / "reference.npz").read_bytes() == b"reference"
     with open_folder_worklist(elsewhere.inbox_dir) as worklist:
         jobs = [(await worklist.claim()).job for _ in range(2)]
-    assert {(job.document_id, job.body) for job in jobs} == {("in hand", b"in hand"), ("waiting", b"waiting")}
+    assert {(job.document_id, job.document.body) for job in jobs} == {("in hand", b"in hand"), ("waiting", b"waiting")}
     [letter] = await FolderInbox(elsewhere.inbox_dir).dead_letters()
     assert (letter.document_id, letter.reason, letter.trace) == ("given up", "odd", "trace")
 
