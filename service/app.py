@@ -1,4 +1,4 @@
-"""The application: routes, error bodies, the page, and what lives as long as the process."""
+"""The ASGI application: middleware, error handlers, routes and the web page."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ _DESCRIPTION = "Documents in, cited answers streaming out."
 
 
 def create_app(resources: Resources) -> FastAPI:
-    """Whoever opened the resources closes them, after the application has stopped."""
+    """Create the application. The caller opens the resources and closes them after the application has stopped."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -46,11 +46,11 @@ def create_app(resources: Resources) -> FastAPI:
             operation_spans=False, metrics=False, logs=False, exclude=lambda scope: not scope["path"].startswith(_API)
         ),
     )
-    # Swagger UI from a package instead of a CDN: the documentation works offline too.
+    # Serves Swagger UI from a package instead of a CDN, so that /docs works offline.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     app.add_middleware(BodyLimit, document_bytes=resources.settings.max_document_bytes)
     if resources.settings.is_loopback:
-        # A page elsewhere that has its name resolve to this machine must not read what is served here without keys.
+        # On loopback no key is needed. Without this check a foreign web page could read the API by DNS rebinding.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
     app.add_middleware(RequestTelemetry)
     add_problem_handlers(app)
@@ -68,7 +68,7 @@ def create_app(resources: Resources) -> FastAPI:
 
 
 class _PageFiles(StaticFiles):
-    """Scripts and styles are asked for anew each time (an ETag makes that cheap), so that versions never mix."""
+    """Static files that the browser revalidates by ETag, so that it never mixes the files of two versions."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)

@@ -1,11 +1,11 @@
-"""Every metric of the online path; `rag/metrics.py` has those of both processes."""
+"""Metrics of the service only; `rag/metrics.py` has the metrics that service and worker share."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from rag.stages import StageMetrics
 
 _STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10)
-# vLLM's buckets, so that the user's and the model server's view lie on the same grid.
+# vLLM's buckets, so that one query can compare the user's view with the model server's.
 _TTFT_BUCKETS = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2, 2.5, 5, 7.5, 10, 20, 40, 80, 160,
 )  # fmt: skip
@@ -13,81 +13,85 @@ _TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75,
 
 REQUESTS = Counter(
     "rag_requests_total",
-    "Requests by route and outcome; error: a 5xx, a 429, or a stream that broke after it had begun.",
+    "Requests by route and outcome. The outcome error covers 5xx, 429 and streams that broke after the first event.",
     ["route", "outcome"],
 )
 REQUEST_DURATION = Histogram(
     "rag_request_duration_seconds",
-    "From the request's arrival to the last byte of its response.",
+    "Time from the arrival of a request to the last byte of its response.",
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 40),
 )
-INFLIGHT = Gauge(
-    "rag_inflight_requests", "Requests that have not been answered to the end; those for probes and metrics are none."
-)
+INFLIGHT = Gauge("rag_inflight_requests", "Requests in progress. Probes and scrapes of /metrics are excluded.")
 TIME_TO_FIRST_TOKEN = Histogram(
     "rag_time_to_first_token_seconds",
-    "From the request's arrival to the first byte of answer text: what the user waits, every stage included.",
+    "Time from the arrival of a request to the first answer text, all stages included.",
     buckets=_TTFT_BUCKETS,
 )
 GENERATOR_TIME_TO_FIRST_TOKEN = Histogram(
     "rag_generator_time_to_first_token_seconds",
-    "From the call of the model to its first piece.",
+    "Time from the call of the model to its first chunk.",
     buckets=_TTFT_BUCKETS,
 )
 TIME_PER_OUTPUT_TOKEN = Histogram(
     "rag_time_per_output_token_seconds",
-    "(last piece - first piece) / (pieces - 1) of one answer of the model; a piece is one streamed chunk.",
+    "Mean time between the streamed chunks of one model answer: (last - first) / (chunks - 1).",
     buckets=_TOKEN_BUCKETS,
 )
 INTER_TOKEN_LATENCY = Histogram(
     "rag_inter_token_latency_seconds",
-    "Time between two pieces of the model, all answers together; a piece is one streamed chunk.",
+    "Time between two consecutive streamed chunks of the model.",
     buckets=_TOKEN_BUCKETS,
 )
 GENERATIONS = Counter(
-    "rag_generations_total", "Calls of the model by outcome; left: nobody waited for the rest.", ["outcome"]
+    "rag_generations_total",
+    "Calls of the model by outcome. The outcome left means that the client disconnected.",
+    ["outcome"],
 )
 STAGE_DURATION = Histogram(
-    "rag_stage_duration_seconds", "Time of one stage of an answer.", ["stage"], buckets=_STAGE_BUCKETS
+    "rag_stage_duration_seconds", "Duration of one stage of an answer.", ["stage"], buckets=_STAGE_BUCKETS
 )
-STAGE_FAILURES = Counter("rag_stage_failures_total", "Answers and searches that a stage made fail.", ["stage"])
+STAGE_FAILURES = Counter(
+    "rag_stage_failures_total", "Answers and searches that failed, by the stage that failed.", ["stage"]
+)
 RETRIEVED_CHUNKS = Histogram(
-    "rag_retrieved_chunks", "Passages found for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
+    "rag_retrieved_chunks", "Passages selected for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
 )
-RERANKS = Counter("rag_reranks_total", "Rerankings by how far the time reached.", ["extent"])
+RERANKS = Counter("rag_reranks_total", "Reranker runs by extent: full, partial, skipped or failed.", ["extent"])
 PASSED_OVER = Counter(
     "rag_passed_over_chunks_total",
-    "Passages that gave way to a worse one: they repeat a better one, or their document had its share.",
+    "Passages replaced by a lower-ranked one, because they are duplicates or their document has enough passages.",
 )
 ANSWERS = Counter(
-    "rag_answers_total", "Answers by how they were written; refused: the documents do not hold it.", ["mode"]
+    "rag_answers_total",
+    "Answers by writing mode. The mode refused means that no passage was relevant enough.",
+    ["mode"],
 )
-CITED_ANSWERS = Counter(
-    "rag_cited_answers_total", "Answers that cite a passage, by how they were written: the grounded ones.", ["mode"]
-)
-PROMPT_INFO = Gauge("rag_prompt_info", "1 for each version of a prompt that is loaded.", ["name", "version", "hash"])
+CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one citation, by writing mode.", ["mode"])
+PROMPT_INFO = Gauge("rag_prompt_info", "1 for each loaded prompt version.", ["name", "version", "hash"])
 PROMPT_ANSWERS = Counter(
     "rag_prompt_answers_total",
-    "Answers of the model by the version of its prompt; outcome: cited, uncited or failed.",
+    "Model answers by prompt version and outcome: cited, uncited or failed.",
     ["name", "version", "outcome"],
 )
 JUDGE_VERDICTS = Counter(
-    "rag_judge_verdicts_total", "Live answers by the judge's verdict.", ["rubric", "verdict", "prompt"]
+    "rag_judge_verdicts_total", "Verdicts of the judge on live answers.", ["rubric", "verdict", "prompt"]
 )
 JUDGE_SCORE = Histogram(
-    "rag_judge_score", "The judge's scores of live answers.", ["rubric"], buckets=(0, 0.25, 0.5, 0.75, 1)
+    "rag_judge_score", "Scores of the judge for live answers.", ["rubric"], buckets=(0, 0.25, 0.5, 0.75, 1)
 )
 JUDGE_FAILURES = Counter(
-    "rag_judge_failures_total", "Judgements that gave no verdict: unreadable or failed.", ["rubric", "reason"]
+    "rag_judge_failures_total", "Judgements without a verdict, by reason: unreadable or failed.", ["rubric", "reason"]
 )
-JUDGE_DROPPED = Counter("rag_judge_dropped_total", "Sampled answers that were not judged: full or stopped.", ["reason"])
+JUDGE_DROPPED = Counter(
+    "rag_judge_dropped_total", "Sampled answers that were not judged, by reason: full or stopped.", ["reason"]
+)
 JUDGE_KAPPA = Gauge(
     "rag_judge_kappa",
-    "Cohen's kappa of the live judge with people, as calibrated; absent: not calibrated.",
+    "Cohen's kappa of the live judge with people, from its calibration. Absent if the judge is not calibrated.",
     ["rubric", "data"],
 )
-TOKENS = Counter("rag_tokens_total", "Tokens as the model server counts them.", ["kind", "model"])
+TOKENS = Counter("rag_tokens_total", "Tokens counted by the model server.", ["kind", "model"])
 
 _STAGES = ("embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
 _FAILURE_LABELS = {"embed": "embed", "search": "search", "first_token": "write", "generate": "write"}
@@ -104,18 +108,20 @@ CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}
 for reason in ("full", "stopped"):
     JUDGE_DROPPED.labels(reason)
 
-# Drift (docs/adr/0028): bins are the deciles of the reference, so PSI over any window and all replicas is one query.
+# Drift (ADR 28): the bins are the deciles of the reference. One query can therefore compute PSI over any period.
 DRIFT_OBSERVATIONS = Counter(
     "rag_drift_observations_total",
-    "Questions by the bin that a feature of theirs fell into; the bins are the reference's.",
+    "Questions by feature and by the reference bin of the feature's value.",
     ["feature", "bin", "reference"],
 )
 DRIFT_REFERENCE_RATIO = Gauge(
-    "rag_drift_reference_ratio", "Share of the reference in this bin.", ["feature", "bin", "reference"]
+    "rag_drift_reference_ratio", "Share of the reference's questions in this bin.", ["feature", "bin", "reference"]
 )
 DRIFT_REFERENCE_QUESTIONS = Gauge(
-    "rag_drift_reference_questions", "Questions of the reference that have this feature.", ["feature", "reference"]
+    "rag_drift_reference_questions",
+    "Questions of the reference that have a value of this feature.",
+    ["feature", "reference"],
 )
 DRIFT_REFERENCE_TIMESTAMP = Gauge(
-    "rag_drift_reference_timestamp_seconds", "When the reference was made.", ["reference"]
+    "rag_drift_reference_timestamp_seconds", "Unix time at which the reference was built.", ["reference"]
 )

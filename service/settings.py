@@ -1,4 +1,4 @@
-"""The settings of the online path."""
+"""Settings of `python -m service`, in addition to those that it shares with the ingest worker."""
 
 import ipaddress
 from pathlib import Path
@@ -12,13 +12,21 @@ PACKAGED_MODEL = "SmolLM2-135M-Instruct"
 
 
 class EmbeddedGeneratorSettings(Part):
-    """llama.cpp in this process, behind its OpenAI-compatible server on loopback."""
+    """llama.cpp in this process; the service calls its OpenAI-compatible server over loopback."""
 
     kind: Literal["embedded"] = "embedded"
-    model: str = Field(PACKAGED_MODEL, description="The packaged model, or the path of a .gguf file.")
-    slots: int = Field(4, ge=1, description="Answers written at once; more wait.")
-    context_tokens: int = Field(2048, ge=256, description="Prompt and answer of one slot.")
-    threads: int | None = Field(None, ge=1, description="Threads of llama.cpp; unset: half the cores.")
+    model: str = Field(PACKAGED_MODEL, description="Name of the packaged model, or the path of a .gguf file.")
+    slots: int = Field(
+        4, ge=1, description="Answers generated in parallel. Each slot needs its own memory; further answers queue."
+    )
+    context_tokens: int = Field(
+        2048,
+        ge=256,
+        description="Context of one slot in tokens: prompt plus answer. A higher value needs more memory.",
+    )
+    threads: int | None = Field(
+        None, ge=1, description="Threads that llama.cpp computes with. Unset: half of the processor cores."
+    )
 
 
 class OpenAIGeneratorSettings(Part):
@@ -26,9 +34,9 @@ class OpenAIGeneratorSettings(Part):
 
     kind: Literal["openai"]
     url: HttpUrl = Field(description="Base URL, such as http://127.0.0.1:8080/v1.")
-    model: str = Field(description="The model's name at that server.")
-    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
-    concurrency: int = Field(64, ge=1, description="Answers asked for at once; more wait.")
+    model: str = Field(description="Model name that the server expects.")
+    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no authentication.")
+    concurrency: int = Field(64, ge=1, description="Parallel requests to the server. Further answers queue.")
 
 
 GeneratorSettings = Annotated[
@@ -38,34 +46,62 @@ GeneratorSettings = Annotated[
 
 
 class RetrievalSettings(Part):
-    """How many passages an answer may draw on, and how near they must be."""
+    """How many passages an answer uses and how close to the question they must be."""
 
-    limit: int = Field(5, ge=1, le=50, description="Passages for one answer; quotes come from the best three.")
+    limit: int = Field(
+        5, ge=1, le=50, description="Passages for one answer. The mode quote reads only the three best of them."
+    )
     min_similarity: float = Field(
-        0.28, ge=-1, le=1, description="No passage this near (cosine, ±0.1 by shared words): not in the documents."
+        0.28,
+        ge=-1,
+        le=1,
+        description="Lowest relevance of the best passage: cosine ±0.1 for shared words. "
+        "Below it the answer is a refusal. A higher value refuses more questions; -1 disables refusals.",
     )
     feedback: float = Field(
-        0.2, ge=0, le=1, description="How far the best passage found draws a second search to itself; 0: one search."
+        0.2,
+        ge=0,
+        le=1,
+        description="Rocchio feedback weight: how far the query vector moves towards the top hit "
+        "before a second dense search. 0 disables the second search.",
     )
     smoothing: float = Field(
-        0.2, ge=0, lt=1, description="What of a passage's score comes from the two found that are nearest to it."
+        0.2,
+        ge=0,
+        lt=1,
+        description="Share of a passage's score that is averaged from its two most similar candidates. "
+        "A higher value favours passages that agree with others; 0 disables smoothing.",
     )
     per_document: int | None = Field(
-        None, ge=1, description="Passages of one document, while others have something; unset: no matter how many."
+        None,
+        ge=1,
+        description="Passages from one document before passages from other documents are preferred. Unset: no limit.",
     )
     duplicate_overlap: float = Field(
-        0.9, gt=0, le=1, description="Passages that agree to this share are one (1: only the same words)."
+        0.9,
+        gt=0,
+        le=1,
+        description="Jaccard overlap of five-word runs from which two passages are duplicates. "
+        "A lower value removes more passages; 1 removes only identical wording.",
     )
     expand_to_tokens: int = Field(
-        1500, ge=0, description="What a model reads: passages with what stands around them, up to this; 0: as found."
+        1500,
+        ge=0,
+        description="Tokens up to which the mode generate adds neighbouring passages to the hits. "
+        "A higher value gives the model more context and a longer prompt; 0 disables expansion.",
     )
 
 
-_CANDIDATES = Field(30, ge=1, le=200, description="Passages that it reads; the best of them make the answer.")
+_CANDIDATES = Field(
+    30,
+    ge=1,
+    le=200,
+    description="Candidates that the reranker scores for one question. A higher value finds more and takes longer.",
+)
 
 
 class NoRerankerSettings(Part):
-    """Candidates keep the order that search gave them."""
+    """No reranking: candidates keep the order of the search."""
 
     kind: Literal["none"] = "none"
 
@@ -74,8 +110,10 @@ class LocalRerankerSettings(Part):
     """A cross-encoder in this process."""
 
     kind: Literal["local"]
-    model: str = Field(description="A model directory or hub id, such as cross-encoder/ms-marco-MiniLM-L6-v2.")
-    runtime: Literal["auto", "onnx", "torch"] = Field("auto", description="auto: its ONNX form where it has one.")
+    model: str = Field(description="A model directory or a hub id, such as cross-encoder/ms-marco-MiniLM-L6-v2.")
+    runtime: Literal["auto", "onnx", "torch"] = Field(
+        "auto", description="Inference runtime. auto uses ONNX Runtime if the model has an ONNX form, otherwise torch."
+    )
     threads: int = Field(1, ge=1, description="Inference threads.")
     candidates: int = _CANDIDATES
 
@@ -84,11 +122,13 @@ class EndpointRerankerSettings(Part):
     """Any server with a `/rerank` endpoint: TEI, Infinity, vLLM, Cohere."""
 
     kind: Literal["endpoint"]
-    url: HttpUrl = Field(description="Base URL, to which /rerank is added, such as http://127.0.0.1:7997.")
-    model: str = Field(description="The model's name at that server.")
-    shape: Literal["cohere", "tei"] = Field("cohere", description="cohere: Infinity, vLLM and Jina speak it too.")
-    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
-    concurrency: int = Field(16, ge=1, description="Questions reranked at once; more wait.")
+    url: HttpUrl = Field(description="Base URL without /rerank, such as http://127.0.0.1:7997.")
+    model: str = Field(description="Model name that the server expects.")
+    shape: Literal["cohere", "tei"] = Field(
+        "cohere", description="Request format. Infinity, vLLM and Jina use the format of Cohere."
+    )
+    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no authentication.")
+    concurrency: int = Field(16, ge=1, description="Parallel requests to the server. Further questions queue.")
     candidates: int = _CANDIDATES
 
 
@@ -100,103 +140,142 @@ RerankerSettings = Annotated[
 ]
 
 Mode = Literal["quote", "checked", "generate"]
-"""quote: the best sentences of the passages. checked: the model's, where those support it. generate: the model's."""
+"""How an answer is written.
+
+quote      the best sentences of the passages, word for word
+checked    sentences of the model that a quote supports, then the quotes
+generate   the text of the model
+"""
 
 
 class AnsweringSettings(Part):
-    """How an answer is made."""
+    """How answers are written and how long they may take."""
 
     mode: Mode | Literal["auto"] = Field(
-        "auto", description="quote, checked or generate; auto: quote with the packaged model, generate with any other."
+        "auto",
+        description="quote, checked or generate. auto selects quote for the packaged model, generate for other models.",
     )
-    max_tokens: int = Field(384, ge=1, description="Longest answer of the model.")
-    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer twice.")
+    max_tokens: int = Field(
+        384, ge=1, description="Longest answer of the model in tokens. A higher value allows longer and slower answers."
+    )
+    temperature: float = Field(
+        0.0, ge=0, le=2, description="Sampling temperature. 0 repeats the same answer; a higher value varies more."
+    )
     first_text_seconds: float = Field(
-        2.0, gt=0, description="Time to the first text that is aimed at; the reranker gets what is left of it."
+        2.0,
+        gt=0,
+        description="Target time in seconds from the request to the first text. "
+        "The reranker uses what search and writer leave of it; a higher value lets it score more candidates.",
     )
-    waiting: int = Field(64, ge=0, description="Questions that may wait for the model; one more gets 429.")
+    waiting: int = Field(
+        64, ge=0, description="Questions that may queue for the model. Further questions are answered with 429."
+    )
 
 
 class PromptSettings(Part):
-    """Which prompts the model gets, and which share of the questions tries another version."""
+    """Which prompt version the model receives, and how many questions try an alternative."""
 
-    registry: Literal["folder", "mlflow"] = Field("folder", description="Where prompts are kept: folder or mlflow.")
-    folder: Path | None = Field(None, description="A folder of prompts of your own; unset: `service/prompts`.")
-    version: str = Field("v1", description="Version of the prompt `answer`; with mlflow a number.")
-    alternative: str | None = Field(None, description="Another version of it, to compare.")
-    percent: float = Field(0.0, ge=0, le=100, description="Percentage of questions that get the alternative.")
+    registry: Literal["folder", "mlflow"] = Field("folder", description="Where prompts are stored: folder or mlflow.")
+    folder: Path | None = Field(None, description="Folder with your own prompts. Unset: `service/prompts`.")
+    version: str = Field("v1", description="Version of the prompt `answer`. With mlflow: the version number.")
+    alternative: str | None = Field(
+        None, description="Second version of the prompt `answer`, for comparison. Unset: no alternative."
+    )
+    percent: float = Field(
+        0.0, ge=0, le=100, description="Percentage of questions that use the alternative. 0 disables the comparison."
+    )
 
 
 class ExplanationSettings(Part):
-    """How long `GET /v1/answers/{id}/explain` can say why: questions and passages are kept in memory for it."""
+    """How long `GET /v1/answers/{id}/explain` works. The questions and passages stay in memory for it."""
 
-    answers: int = Field(200, ge=0, description="Answers that can be explained, the latest ones; 0: none.")
-    seconds: int = Field(900, ge=0, description="How long an answer can be explained.")
+    answers: int = Field(
+        200, ge=0, description="Latest answers that can be explained. More need more memory; 0 disables explanations."
+    )
+    seconds: int = Field(900, ge=0, description="Seconds after an answer in which it can be explained.")
 
 
 class JudgeSettings(Part):
-    """A language model that judges answers, in evaluations and on a sample of live ones."""
+    """A language model that judges answers in evaluations, and a sample of live answers."""
 
-    url: HttpUrl | None = Field(None, description="Base URL of an OpenAI-compatible server; unset: the generator's.")
-    model: str | None = Field(None, description="The judge's name at that server.")
-    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
-    sample: float = Field(0.0, ge=0, le=1, description="Share of live answers that the judge reads; 0: none.")
-    concurrency: int = Field(2, ge=1, description="Answers judged at once.")
+    url: HttpUrl | None = Field(
+        None, description="Base URL of an OpenAI-compatible server for the judge. Unset: the generator is the judge."
+    )
+    model: str | None = Field(None, description="Model name that the server expects. Required with RAG_JUDGE__URL.")
+    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no authentication.")
+    sample: float = Field(
+        0.0, ge=0, le=1, description="Share of live answers that the judge reads. 0 disables live judging."
+    )
+    concurrency: int = Field(2, ge=1, description="Answers judged in parallel. A higher value adds load to the model.")
     calibration: Path | None = Field(
-        None, description="File of measured agreement with people; unset: the one in `service/rubrics`."
+        None, description="File with the judge's measured agreement with people. Unset: the one in `service/rubrics`."
     )
 
 
 class DriftSettings(Part):
-    """What questions are compared with, and whether a sample of them is kept to compare later."""
+    """What live questions are compared with, and whether a sample of them is stored."""
 
     reference: Path | None = Field(
-        None, description="File of `python -m evals reference`; unset: drift/reference.npz in the data directory."
+        None,
+        description="File from `python -m evals reference`. Unset: drift/reference.npz in the data directory.",
     )
     window: int = Field(
-        0, ge=0, description="Question vectors kept of each day, a random sample without texts; 0: none."
+        0,
+        ge=0,
+        description="Question vectors stored per day and process, as a random sample without texts. "
+        "0 disables the sample.",
     )
 
 
 class MlflowSettings(Part):
-    """An MLflow server that keeps prompts and the runs of evaluations."""
+    """An MLflow server that stores prompts and the results of evaluations."""
 
-    uri: HttpUrl | None = Field(None, description="An MLflow server, such as http://127.0.0.1:5000; unset: none.")
-    token: SecretStr | None = Field(None, description="Sent as a bearer token.")
-    experiment: str = Field("groundwork", description="The experiment under which evaluations are kept.")
+    uri: HttpUrl | None = Field(
+        None, description="URL of an MLflow server, such as http://127.0.0.1:5000. Unset: MLflow is not used."
+    )
+    token: SecretStr | None = Field(None, description="Access token, sent as a bearer token. Unset: no authentication.")
+    experiment: str = Field("groundwork", description="MLflow experiment that receives the results of evaluations.")
 
 
 class Settings(KernelSettings):
-    """What `python -m service` reads."""
+    """Settings of `python -m service`."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs API keys.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
-    worker: Literal["child", "none"] = Field("child", description="child: start an ingest worker beside the service.")
-    generator: GeneratorSettings = Field(EmbeddedGeneratorSettings(), description="Who writes answers.")
-    reranker: RerankerSettings = Field(NoRerankerSettings(), description="Who puts candidates into order.")
-    retrieval: RetrievalSettings = Field(RetrievalSettings(), description="What answers draw on.")
-    answering: AnsweringSettings = Field(AnsweringSettings(), description="How answers are made.")
-    prompt: PromptSettings = Field(PromptSettings(), description="What the model is told.")
-    explanations: ExplanationSettings = Field(ExplanationSettings(), description="What is kept to explain answers.")
-    judge: JudgeSettings = Field(JudgeSettings(), description="Who judges answers.")
-    drift: DriftSettings = Field(DriftSettings(), description="What questions are compared with.")
-    mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and runs.")
-    max_question_chars: int = Field(2000, ge=1, description="Longer questions are refused.")
-    keys_path: Path | None = Field(None, description="The file of API keys; unset: keys.json in the data directory.")
+    host: str = Field("127.0.0.1", description="Address to listen on. Any address other than loopback needs API keys.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on. 0 lets the system choose a free port.")
+    worker: Literal["child", "none"] = Field(
+        "child", description="child starts an ingest worker as a child process; none expects a worker elsewhere."
+    )
+    generator: GeneratorSettings = Field(EmbeddedGeneratorSettings(), description="The model that writes answers.")
+    reranker: RerankerSettings = Field(NoRerankerSettings(), description="The model that reorders candidates.")
+    retrieval: RetrievalSettings = Field(RetrievalSettings(), description="Selection of passages.")
+    answering: AnsweringSettings = Field(AnsweringSettings(), description="Writing of answers.")
+    prompt: PromptSettings = Field(PromptSettings(), description="Prompts of the model.")
+    explanations: ExplanationSettings = Field(ExplanationSettings(), description="Explanations of answers.")
+    judge: JudgeSettings = Field(JudgeSettings(), description="The model that judges answers.")
+    drift: DriftSettings = Field(DriftSettings(), description="Comparison of live questions with a reference.")
+    mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and of evaluation results.")
+    max_question_chars: int = Field(
+        2000, ge=1, description="Longest question in characters. Longer questions are rejected with 400."
+    )
+    keys_path: Path | None = Field(None, description="File with the API keys. Unset: keys.json in the data directory.")
     keep_alive_seconds: int = Field(
-        75, ge=1, description="How long an idle connection stays open: longer than a load balancer in front keeps it."
+        75,
+        ge=1,
+        description="Seconds before an idle connection is closed. Keep it above the load balancer's idle timeout.",
     )
     drain_delay_seconds: int = Field(
         0,
         ge=0,
-        description="Time after SIGTERM in which it says on /readyz that it stops, and answers all the same: "
-        "longer than a load balancer in front needs to notice.",
+        description="Seconds after SIGTERM in which /readyz fails while requests are still answered. "
+        "Keep it longer than the load balancer needs to notice. 0 disables the delay.",
     )
-    drain_seconds: int = Field(30, ge=0, description="Time that running streams get when the service stops.")
+    drain_seconds: int = Field(
+        30, ge=0, description="Seconds that running requests get to finish before the service stops."
+    )
 
     @property
     def is_loopback(self) -> bool:
-        """Whether nobody but this machine can reach the service."""
+        """True if only programs on this machine can reach the service."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -204,15 +283,15 @@ class Settings(KernelSettings):
 
     @property
     def keys_file(self) -> Path:
-        """Where the API keys are kept."""
+        """The file with the API keys."""
         return self.keys_path or self.data_dir / "keys.json"
 
     @property
     def drift_reference(self) -> Path:
-        """What questions are compared with; it belongs to the collection's embedder."""
+        """The drift reference. It is valid only for the embedder that made its vectors."""
         return self.drift.reference or self.data_dir / "drift" / "reference.npz"
 
     @property
     def drift_windows(self) -> Path:
-        """Where samples of question vectors are kept, a file for each day and process."""
+        """The folder with samples of question vectors: one file for each day and process."""
         return self.data_dir / "drift" / "windows"

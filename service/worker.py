@@ -1,4 +1,4 @@
-"""The ingest worker as a child process, for installations where nobody else starts one."""
+"""The ingest worker as a child process of the service (`RAG_WORKER=child`)."""
 
 import asyncio
 import ctypes
@@ -13,6 +13,7 @@ import structlog
 
 log = structlog.get_logger()
 
+# Long enough that a worker which fails at once does not take a core from the service.
 _RESTART_SECONDS = 2.0
 _STOP_SECONDS = 3.0
 _PR_SET_PDEATHSIG = 1
@@ -21,14 +22,14 @@ _NICENESS = 15
 
 @asynccontextmanager
 async def open_worker() -> AsyncIterator[None]:
-    """Keeps one worker running; it ends with this process even when this process is killed."""
-    keeper = asyncio.create_task(_keep_running())
+    """Run one worker and restart it when it ends. On Linux the worker also ends if this process is killed."""
+    supervisor = asyncio.create_task(_keep_running())
     try:
         yield
     finally:
-        keeper.cancel()
+        supervisor.cancel()
         with suppress(asyncio.CancelledError):
-            await keeper
+            await supervisor
 
 
 async def _keep_running() -> None:
@@ -36,8 +37,8 @@ async def _keep_running() -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ingest", "worker", "--exit-with-parent"),
             stdin=asyncio.subprocess.DEVNULL,
-            preexec_fn=partial(_step_back, os.getpid()),
-            # Ctrl-C in the terminal is for the service, which then stops its worker.
+            preexec_fn=partial(_prepare_child, os.getpid()),
+            # Otherwise Ctrl-C in the terminal would also interrupt the worker, which the service stops by itself.
             start_new_session=True,
         )
         try:
@@ -49,17 +50,16 @@ async def _keep_running() -> None:
         await asyncio.sleep(_RESTART_SECONDS)
 
 
-def _step_back(parent: int) -> None:
-    """On one machine answers come first: documents are embedded with the time that answering leaves.
+def _prepare_child(parent: int) -> None:
+    """Lower the worker's priority, so that answers come before ingestion, and tie its life to the service.
 
-    And where the kernel can do it, the worker ends at once with the service, in the middle of a document too: nothing
-    is acknowledged before it is published.
+    Killing the worker in the middle of a document is safe: it acknowledges an entry only after publishing it.
     """
     os.nice(_NICENESS)
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # One that was killed before this was said ends nobody any more.
+        # If the service died before prctl, the kernel sends no signal any more.
         if os.getppid() != parent:
             os._exit(1)
 

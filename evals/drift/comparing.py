@@ -12,7 +12,7 @@ from evals.drift.testing import PERMUTATIONS, Separation, Shift, measure_shift, 
 from rag.errors import InvalidInput
 from service.drift.base import OF_THE_ANSWER, OF_THE_VECTOR, Feature
 from service.drift.bins import Bins, psi
-from service.drift.reference import FEWEST_QUESTIONS, Reference, build_reference, nearest_among
+from service.drift.reference import MIN_QUESTIONS, Reference, build_reference, nearest_among
 
 FALSE_ALARMS = 0.01
 """Of a day on which nothing changed."""
@@ -70,8 +70,8 @@ def compare_samples(reference: Sample, current: Sample, *, looks: int = LOOKS) -
     if not 1 <= looks <= _MOST_LOOKS:
         raise InvalidInput(f"{looks} looks a day: there may be 1 to {_MOST_LOOKS}, as p is never below 1 in 10,000.")
     for sample in (reference, current):
-        if len(sample.observations) < FEWEST_QUESTIONS:
-            raise InvalidInput(f"{len(sample.observations)} questions are too few: {FEWEST_QUESTIONS} on either side.")
+        if len(sample.observations) < MIN_QUESTIONS:
+            raise InvalidInput(f"{len(sample.observations)} questions are too few: {MIN_QUESTIONS} on either side.")
     separation = separate(reference.vectors, current.vectors)
     moved = _moved(reference, current, separation)
     return Comparison(

@@ -25,18 +25,18 @@ from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
 from service.drift.archives import UNREADABLE, write_arrays
 from service.drift.bins import cut_bins, psi
 from service.drift.reference import (
-    FEWEST_QUESTIONS,
-    MOST_QUESTIONS,
+    MAX_QUESTIONS,
+    MIN_QUESTIONS,
     Vectors,
     nearest_among,
     word_key,
 )
-from service.sentences import matter_of
+from service.sentences import content_stems
 from service.settings import Settings
 
 _SEED = 28
 _SHOWN = 10
-_FEWEST_OLD = FEWEST_QUESTIONS
+_FEWEST_OLD = MIN_QUESTIONS
 # Chance puts these last among 25 once in 53,130 permutations: enough to be sure of something.
 _FEWEST_NEW = 5
 
@@ -191,7 +191,7 @@ async def _collect(embedder: EmbedderIdentity, points: Mapping[str, AsyncIterato
     for tenant, of_tenant in points.items():
         async for point in of_tenant:
             vectors[f"{tenant}\n{point.chunk.uri}\n{point.chunk.id}"] = point.vector
-            words |= matter_of(point.chunk.passage)
+            words |= content_stems(point.chunk.passage)
     return Snapshot(embedder=embedder, vectors=vectors, words=frozenset(word_key(word) for word in words))
 
 
@@ -209,8 +209,8 @@ def _by_document(snapshot: Snapshot) -> dict[str, Vector]:
 
 
 def _some(documents: dict[str, Vector]) -> dict[str, Vector]:
-    if len(documents) <= MOST_QUESTIONS:
+    if len(documents) <= MAX_QUESTIONS:
         return documents
     names = list(documents)
-    chosen = np.random.default_rng(_SEED).choice(len(names), MOST_QUESTIONS, replace=False)
+    chosen = np.random.default_rng(_SEED).choice(len(names), MAX_QUESTIONS, replace=False)
     return {names[index]: documents[names[index]] for index in chosen}

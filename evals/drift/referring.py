@@ -15,7 +15,7 @@ from service.drift.base import Observation
 from service.drift.reference import Reference, build_reference, word_key
 from service.drift.watching import DriftWatch, unknown_share
 from service.resources import open_resources
-from service.sentences import matter_of
+from service.sentences import content_stems
 from service.settings import Settings
 
 
@@ -72,5 +72,5 @@ async def read_vocabulary(store: StoreReader) -> frozenset[int]:
     words: set[str] = set()
     for tenant in tenants:
         async for chunk in store.scroll(Scope(tenant=tenant)):
-            words |= matter_of(chunk.passage)
+            words |= content_stems(chunk.passage)
     return frozenset(word_key(word) for word in words)

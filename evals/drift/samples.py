@@ -16,7 +16,7 @@ from rag.http import open_session
 from rag.types import EmbedderIdentity
 from service.drift.archives import UNREADABLE
 from service.drift.base import Observation
-from service.drift.reference import MOST_QUESTIONS, Reference, Vectors, read_reference
+from service.drift.reference import MAX_QUESTIONS, Reference, Vectors, read_reference
 from service.drift.window import draw_together, read_window
 from service.settings import Settings
 
@@ -87,9 +87,9 @@ def _question(line: str, where: str) -> str:
 
 
 def _bounded(texts: list[str]) -> list[str]:
-    if len(texts) <= MOST_QUESTIONS:
+    if len(texts) <= MAX_QUESTIONS:
         return texts
-    chosen = np.random.default_rng(_SEED).choice(len(texts), MOST_QUESTIONS, replace=False)
+    chosen = np.random.default_rng(_SEED).choice(len(texts), MAX_QUESTIONS, replace=False)
     return [texts[index] for index in sorted(chosen)]
 
 
@@ -115,8 +115,8 @@ def _read_kept(source: str) -> Sample:
         return Sample(observations=observations, embedder=reference.embedder, reference=reference)
     window = draw_together([read_window(path) for path in paths])
     chosen = list(window.observations)
-    if len(chosen) > MOST_QUESTIONS:
-        picked = np.random.default_rng(_SEED).choice(len(chosen), MOST_QUESTIONS, replace=False)
+    if len(chosen) > MAX_QUESTIONS:
+        picked = np.random.default_rng(_SEED).choice(len(chosen), MAX_QUESTIONS, replace=False)
         chosen = [chosen[index] for index in picked]
     return Sample(observations=chosen, embedder=window.embedder)
 

@@ -69,7 +69,7 @@ async def measure_latency(folder: Path, settings: Settings, *, passages: int, qu
                     vector = await embedder.embed_query(question)
                     embedded = time.perf_counter()
                     await retriever.retrieve(
-                        _SCOPE, question, vector, limit=settings.retrieval.limit, watch=ANSWER_STAGES.start()
+                        _SCOPE, question, vector, limit=settings.retrieval.limit, timer=ANSWER_STAGES.start()
                     )
                     spent.append((embedded - began, time.perf_counter() - embedded))
     return [_to_latency(np.array(spent[_WARM:]), passages)]

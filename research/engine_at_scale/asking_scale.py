@@ -104,7 +104,7 @@ async def search(
 
     async def once(text: str, vector: Vector) -> Sequence[ScoredChunk]:
         if mode == _HYBRID:
-            found = await retriever.retrieve(scope, text, vector, limit=settings.limit, watch=ANSWER_STAGES.start())
+            found = await retriever.retrieve(scope, text, vector, limit=settings.limit, timer=ANSWER_STAGES.start())
             return found.hits
         return await reader.search(scope, Query(text=text, vector=vector, words_share=_SHARES[mode]), limit=RECALL_AT)
 

@@ -120,7 +120,7 @@ async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[As
             began = _now()
             vector = await embedder.embed_query(question)
             await retriever.retrieve(
-                _SCOPE, question, vector, limit=settings.retrieval.limit, watch=ANSWER_STAGES.start()
+                _SCOPE, question, vector, limit=settings.retrieval.limit, timer=ANSWER_STAGES.start()
             )
             return await ask(client, model_at(model), question, due=began, clock=_now, patience=_PATIENCE_SECONDS)
 

@@ -86,20 +86,20 @@ class Answerer:
         self._live_judge = live_judge
         self._drift = drift
 
-    async def search(self, inquiry: Inquiry, watch: StageTimer) -> WritingInput:
+    async def search(self, inquiry: Inquiry, timer: StageTimer) -> WritingInput:
         """The first half of an answer: the passages it would be written from."""
         with search_span(inquiry.scope, inquiry.question):
-            return await self._search(inquiry, watch, until=watch.arrived + self._first_text_seconds)
+            return await self._search(inquiry, timer, until=timer.arrived + self._first_text_seconds)
 
-    async def _search(self, inquiry: Inquiry, watch: StageTimer, *, until: float) -> WritingInput:
-        with watch.stage("embed"):
+    async def _search(self, inquiry: Inquiry, timer: StageTimer, *, until: float) -> WritingInput:
+        with timer.stage("embed"):
             vector = await self._embedder.embed_query(inquiry.question)
         found = await self._retriever.retrieve(
             inquiry.scope,
             inquiry.question,
             vector,
             limit=inquiry.limit,
-            watch=watch,
+            timer=timer,
             where=inquiry.where,
             until=until,
         )
@@ -117,60 +117,64 @@ class Answerer:
         return trace_answer(inquiry.scope, inquiry.question, self._answer(inquiry))
 
     async def _answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
-        watch = ANSWER_STAGES.start(inquiry.arrived)
+        timer = ANSWER_STAGES.start(inquiry.arrived)
         mode = inquiry.mode or self._default_mode
         # What is found must leave the writer the time that it takes.
-        until = watch.arrived + self._first_text_seconds - self._writing_seconds[mode]
-        material = await self._search(inquiry, watch, until=until)
-        if self._retriever.is_relevant(material.question, material.hits):
+        until = timer.arrived + self._first_text_seconds - self._writing_seconds[mode]
+        writing_input = await self._search(inquiry, timer, until=until)
+        if self._retriever.is_relevant(writing_input.question, writing_input.hits):
             if mode == "generate":  # Quotes are picked by sentence, and more sentences are more to mistake.
-                material = replace(material, hits=await self._retriever.expand(inquiry.scope, material.hits))
-            events = self._write(material, mode, watch)
+                writing_input = replace(
+                    writing_input, hits=await self._retriever.expand(inquiry.scope, writing_input.hits)
+                )
+            events = self._write(writing_input, mode, timer)
         else:
-            events = self._refuse(material, mode, watch)
+            events = self._refuse(writing_input, mode, timer)
         async with aclosing(events):
             async for event in events:
                 yield event
 
-    async def _refuse(self, material: WritingInput, mode: Mode, watch: StageTimer) -> AsyncGenerator[Event]:
+    async def _refuse(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
-        TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
+        TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
         yield Token(text=NOT_IN_THE_DOCUMENTS)
         ANSWERS_BY["refused"].inc()
-        self._drift.observe(material.question, material.vector, material.hits, None, by_model=False)
+        self._drift.observe(writing_input.question, writing_input.vector, writing_input.hits, None, by_model=False)
         yield Answer(
             id=uuid.uuid4().hex,
             text=NOT_IN_THE_DOCUMENTS,
             refused=True,
             citations=[],
             usage=None,
-            timings=watch.timings(),
+            timings=timer.timings(),
             model="",
             mode=mode,
-            material=material,
+            writing_input=writing_input,
         )
 
-    async def _write(self, material: WritingInput, mode: Mode, watch: StageTimer) -> AsyncGenerator[Event]:
+    async def _write(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         writer = self._writers[mode]
-        draft = Draft(material)
-        began = watch.elapsed
-        async with aclosing(writer.write(material, watch)) as pieces:
-            with draft.counting_failure(), watch.stage("first_token"):
+        draft = Draft(writing_input)
+        began = timer.elapsed
+        async with aclosing(writer.write(writing_input, timer)) as pieces:
+            with draft.counting_failure(), timer.stage("first_token"):
                 first = await _first_text(pieces, draft)
-            self._learn(mode, watch.elapsed - began)
+            self._learn(mode, timer.elapsed - began)
             yield Sources(citations=draft.sources)
-            TIME_TO_FIRST_TOKEN.observe(watch.elapsed, watch.exemplar)
+            TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
             yield Token(text=first)
-            with draft.counting_failure(), watch.stage("generate"):
+            with draft.counting_failure(), timer.stage("generate"):
                 async for piece in pieces:
                     draft.add(piece)
                     if isinstance(piece, str):
                         yield Token(text=piece)
-        answer = draft.to_answer(writer.model, mode, watch)
-        passages = [hit.chunk.text for hit in material.hits]
-        subject = Subject(question=material.question, passages=passages, answer=answer.text)
+        answer = draft.to_answer(writer.model, mode, timer)
+        passages = [hit.chunk.text for hit in writing_input.hits]
+        subject = Subject(question=writing_input.question, passages=passages, answer=answer.text)
         self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
-        self._drift.observe(material.question, material.vector, material.hits, answer.text, by_model=mode != "quote")
+        self._drift.observe(
+            writing_input.question, writing_input.vector, writing_input.hits, answer.text, by_model=mode != "quote"
+        )
         yield answer
 
     def _learn(self, mode: Mode, seconds: float) -> None:

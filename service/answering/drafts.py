@@ -15,7 +15,7 @@ from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
 from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
-from service.writing.base import Asked, Cited, Piece, WritingInput
+from service.writing.base import CitedPassage, Piece, SentPrompt, WritingInput
 
 log = structlog.get_logger()
 
@@ -42,43 +42,43 @@ class Answer:
     timings: dict[str, float]
     model: str
     mode: Mode
-    material: WritingInput
+    writing_input: WritingInput
     """What it was written from, or what was not enough to write from."""
-    asked: Asked | None = None
+    sent_prompt: SentPrompt | None = None
     """What the model read; None: none was asked."""
 
     @property
     def prompt(self) -> PromptVersion | None:
         """None: no model was asked."""
-        return self.asked.version if self.asked else None
+        return self.sent_prompt.version if self.sent_prompt else None
 
     @property
     def reranking(self) -> RerankExtent | None:
         """How far the reranker came in the time there was; None where there is none."""
-        return self.material.reranking
+        return self.writing_input.reranking
 
 
 class Draft:
     """An answer as it grows."""
 
-    def __init__(self, material: WritingInput) -> None:
-        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
-        self._material = material
+    def __init__(self, writing_input: WritingInput) -> None:
+        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(writing_input.hits, start=1)]
+        self._writing_input = writing_input
         self._text: list[str] = []
         self._quotes: dict[int, str | None] = {}
         self._usage: Usage | None = None
-        self._asked: Asked | None = None
+        self._sent_prompt: SentPrompt | None = None
 
     def add(self, piece: Piece) -> None:
         match piece:
             case str():
                 self._text.append(piece)
-            case Cited():
+            case CitedPassage():
                 self._quotes.setdefault(piece.number, piece.quote)
             case Usage():
                 self._usage = piece
-            case Asked():
-                self._asked = piece
+            case SentPrompt():
+                self._sent_prompt = piece
 
     @contextmanager
     def counting_failure(self) -> Iterator[None]:
@@ -89,7 +89,7 @@ class Draft:
             self._count("failed")
             raise
 
-    def to_answer(self, model: str, mode: Mode, watch: StageTimer) -> Answer:
+    def to_answer(self, model: str, mode: Mode, timer: StageTimer) -> Answer:
         if self._usage:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
@@ -99,7 +99,7 @@ class Draft:
             CITED_ANSWERS_BY[mode].inc()
         self._count("cited" if citations else "uncited")
         answer_id = uuid.uuid4().hex
-        prompt = asdict(self._asked.version) if self._asked else None
+        prompt = asdict(self._sent_prompt.version) if self._sent_prompt else None
         log.info("question_answered", answer=answer_id, mode=mode, citations=len(citations), prompt=prompt)
         return Answer(
             id=answer_id,
@@ -107,16 +107,16 @@ class Draft:
             refused=False,
             citations=citations,
             usage=self._usage,
-            timings=watch.timings(),
+            timings=timer.timings(),
             model=model,
             mode=mode,
-            material=self._material,
-            asked=self._asked,
+            writing_input=self._writing_input,
+            sent_prompt=self._sent_prompt,
         )
 
     def _count(self, outcome: str) -> None:
-        if self._asked:
-            version = self._asked.version
+        if self._sent_prompt:
+            version = self._sent_prompt.version
             PROMPT_ANSWERS.labels(version.name, version.version, outcome).inc()
 
     def _citations(self) -> list[Citation]:

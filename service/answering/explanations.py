@@ -39,11 +39,11 @@ class Explanation:
     @property
     def prompt_parts(self) -> Sequence[PromptPart]:
         """The system's message, the passages or quotes, and what else the user's message says."""
-        if self.answer.asked is None:
+        if self.answer.sent_prompt is None:
             return ()
-        prompt = self.answer.asked.prompt
+        prompt = self.answer.sent_prompt.prompt
         # A version of the prompt may leave them out.
-        passages = min(self.answer.asked.passages, len(prompt.user))
+        passages = min(self.answer.sent_prompt.passages, len(prompt.user))
         lengths = {"system": len(prompt.system), "passages": passages, "question": len(prompt.user) - passages}
         counted, whole = self.answer.usage, sum(lengths.values()) or 1
         return [
@@ -65,7 +65,7 @@ class Explanations:
         self._store = store
         self._kept: OrderedDict[tuple[str, str], tuple[float, Explanation]] = OrderedDict()
 
-    async def keeping(self, inquiry: Inquiry, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    async def record(self, inquiry: Inquiry, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
         """The same events; the answer among them can be explained from then on."""
         async with aclosing(events):
             async for event in events:
@@ -85,8 +85,8 @@ class Explanations:
 
     def _keep(self, scope: Scope, answer: Answer) -> None:
         # As they were found: what the model reads may have its neighbours around it.
-        found = [candidate.hit for candidate in answer.material.candidates if candidate.fate == "taken"]
-        near = nearness(answer.material.question, found)
+        found = [candidate.hit for candidate in answer.writing_input.candidates if candidate.reason == "taken"]
+        near = nearness(answer.writing_input.question, found)
         explanation = Explanation(answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=near)
         self._kept[scope.tenant, answer.id] = (time.monotonic(), explanation)
         self._forget_old()

@@ -1,7 +1,7 @@
-"""API keys: who may call, for which tenant, and what they may do.
+"""API keys: each one has a tenant and a role.
 
-A key is `gw_<id>_<secret>`. The file holds id, tenant, role, salt and hash; the secret is shown once and kept nowhere.
-The secret has 256 random bits, so one salted SHA-256 is enough: there is nothing to guess that stretching would slow.
+A key has the form `gw_<id>_<secret>`. The file holds id, tenant, role, salt and hash, never the secret.
+One salted SHA-256 is enough: key stretching slows down guessing, but 256 random bits cannot be guessed at any speed.
 """
 
 import fcntl
@@ -19,14 +19,14 @@ from rag.errors import InvalidInput, Misconfigured, NotFound, Unauthorized
 from rag.types import Scope
 
 Role = Literal["reader", "writer"]
-"""A reader asks and lists; a writer also uploads and deletes."""
+"""A reader may ask questions and list documents. A writer may also upload and delete documents."""
 
 _PREFIX = "gw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key as it is stored."""
+    """An API key as stored in the file."""
 
     id: str
     tenant: str
@@ -38,24 +38,24 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks."""
+    """The authenticated client of a request."""
 
     scope: Scope
     role: Role
 
 
-NOBODY_IN_PARTICULAR = Caller(scope=Scope(tenant="default"), role="writer")
-"""Whoever calls a service without keys, which listens on loopback only."""
+ANONYMOUS = Caller(scope=Scope(tenant="default"), role="writer")
+"""The caller if there are no keys. The service then listens on loopback only."""
 
 
 class Keys:
-    """The keys of one installation, in one file; a change takes effect without a restart."""
+    """The keys of an installation, stored in one file. Changes take effect without a restart."""
 
     def __init__(self, path: Path, *, allow_anonymous: bool = False) -> None:
-        """`allow_anonymous`: while there is no key file, everybody is let in. Only for loopback."""
+        """`allow_anonymous` admits every caller as long as the key file does not exist. Use it on loopback only."""
         self._path = path
         self._allow_anonymous = allow_anonymous
-        self._read_at: tuple[int, int] | None = None
+        self._file_stamp: tuple[int, int] | None = None
         self._keys: dict[str, Key] = {}
 
     def list(self) -> list[Key]:
@@ -63,9 +63,9 @@ class Keys:
         return list(self._keys.values())
 
     def create(self, *, tenant: str, role: Role) -> str:
-        """Returns the key itself; nobody can read it again."""
+        """Create a key and return it. The secret cannot be read again later."""
         if not tenant:
-            raise InvalidInput("A key needs a tenant.")
+            raise InvalidInput("A key needs a tenant. Pass `--tenant`.")
         identifier, secret, salt = secrets.token_hex(4), secrets.token_hex(32), secrets.token_hex(16)
         key = Key(id=identifier, tenant=tenant, role=role, salt=salt, hash=_hash(salt, secret), created_at=time.time())
         with self._changing():
@@ -75,42 +75,47 @@ class Keys:
     def revoke(self, identifier: str) -> None:
         with self._changing():
             if self._keys.pop(identifier, None) is None:
-                raise NotFound(f"There is no key {identifier}. `python -m service keys list` shows them.")
+                raise NotFound(f"There is no key {identifier}. Run `python -m service keys list` to see all keys.")
 
     def authenticate(self, presented: str | None) -> Caller:
-        """Raises `Unauthorized` without saying which part of the key was wrong."""
+        """Return the caller of this key.
+
+        Raises `Unauthorized` without naming the wrong part, which would tell an attacker which ids exist.
+        """
         self._refresh()
         if self._allow_anonymous and not self._path.exists():
-            return NOBODY_IN_PARTICULAR
+            return ANONYMOUS
         prefix, _, rest = (presented or "").partition("_")
         identifier, _, secret = rest.partition("_")
         key = self._keys.get(identifier)
         if prefix != _PREFIX or key is None or not secrets.compare_digest(key.hash, _hash(key.salt, secret)):
-            raise Unauthorized("Send a valid key: `Authorization: Bearer gw_…`.")
+            raise Unauthorized("The API key is missing or not valid. Send `Authorization: Bearer gw_…`.")
         return Caller(scope=Scope(tenant=key.tenant), role=key.role)
 
     def exist(self) -> bool:
-        """Whether keys are in force. Revoking the last one locks everybody out rather than letting everybody in."""
+        """Return whether keys are required. Revoking the last key keeps them required, so no caller gets in."""
         return self._path.exists()
 
     def _refresh(self) -> None:
         try:
             stat = self._path.stat()
         except FileNotFoundError:
-            self._keys, self._read_at = {}, None
+            self._keys, self._file_stamp = {}, None
             return
-        if self._read_at == (stat.st_mtime_ns, stat.st_ino):
+        if self._file_stamp == (stat.st_mtime_ns, stat.st_ino):
             return
         try:
             keys = [Key(**entry) for entry in json.loads(self._path.read_text())]
         except (ValueError, TypeError) as error:
-            raise Misconfigured(f"{self._path} is damaged. Restore it from a backup.") from error
+            raise Misconfigured(
+                f"The key file {self._path} cannot be read: {error}. Restore it from a backup, or set RAG_KEYS_PATH."
+            ) from error
         self._keys = {key.id: key for key in keys}
-        self._read_at = (stat.st_mtime_ns, stat.st_ino)
+        self._file_stamp = (stat.st_mtime_ns, stat.st_ino)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """One change at a time, each on top of the one before, whichever process makes it."""
+        """Lock the file across processes, read the latest keys, and save them after the block."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

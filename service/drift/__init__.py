@@ -1,1 +1,1 @@
-"""Whether questions and answers are still of the kind that the collection was made for (docs/adr/0028)."""
+"""Comparison of live questions and answers with a reference, to detect drift (ADR 28)."""

@@ -1,4 +1,4 @@
-"""Arrays in one file of numpy's: references, windows, and the passages of a revision."""
+"""Reading and writing numpy archives: references, windows, and the passages of a revision."""
 
 import zlib
 from pathlib import Path
@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 UNREADABLE = (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError)
-"""What numpy raises for an archive that is damaged, cut off, or something else."""
+"""The errors that numpy raises for an archive that is damaged, truncated or of another format."""
 
 
 def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """As numpy's archive under exactly this name; whoever reads meanwhile sees the old one or the new one."""
+    """Write a compressed archive and replace `path` atomically: readers see either the old or the new file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.draft")
     with draft.open("wb") as file:

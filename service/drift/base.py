@@ -1,4 +1,4 @@
-"""What is observed of a question and its answer."""
+"""Features that the drift watch observes for each question and its answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ Feature = Literal[
     "refused",
 ]
 """
-projection_1 to 4   the question's vector along the reference's principal axes
-nearest_questions   mean cosine of the question and the five nearest ones of the reference: low for a stranger
+projection_1 to 4   the question vector along the principal axes of the reference
+nearest_questions   mean cosine of the question and the five nearest reference questions; low for unusual questions
 similarity          cosine of the question and the best passage
-margin              by how much the best passage is nearer than the second
-unknown_words       share of the question's words that the collection does not have
-answer_words        length of the answer
-grounded            share of the answer's words that stand in its passages; where a model wrote it
-refused             1 where the documents do not hold it
+margin              difference of the cosines of the best and the second passage
+unknown_words       share of the question's words that do not occur in the collection
+answer_words        length of the answer in words
+grounded            share of the answer's words that occur in its passages; only if a model wrote the answer
+refused             1 for a refusal, otherwise 0
 """
 
 OF_THE_VECTOR: tuple[Feature, ...] = (
@@ -42,8 +42,8 @@ OF_THE_ANSWER: tuple[Feature, ...] = ("similarity", "margin", "unknown_words", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One question; what does not apply to it is missing from `values`."""
+    """The features of one question. `values` omits features that do not apply to it."""
 
     vector: Vector
     values: Mapping[Feature, float]
-    """Of the features that the vector alone does not tell."""
+    """Features that cannot be computed from the vector alone."""

@@ -1,4 +1,4 @@
-"""A feature's values in the bins of its reference, and how far two distributions over them are apart."""
+"""Binning of a feature by the deciles of its reference, and the distance of two binned distributions."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -8,57 +8,63 @@ import numpy as np
 import numpy.typing as npt
 
 _DECILES = np.arange(0.1, 1.0, 0.1)
-# The same question asked twice differs: the reference keeps halves of floats, and batches round otherwise.
-_SAME = 1e-3
-# Of a bin that one side lacks. Smaller and a single empty bin would decide; PromQL uses the same (docs/guides/drift.md).
+# The same question gives slightly different values, because the reference stores half-precision floats
+# and the embedder's rounding depends on the batch.
+_TOLERANCE = 1e-3
+# Smallest share of a bin in PSI. With a lower floor one empty bin would dominate the sum.
+# The PromQL queries use the same value.
 FLOOR = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bins:
-    """The deciles of the reference, as far as its values differ."""
+    """Bins at the deciles of the reference. Deciles with the same value form one bin."""
 
     edges: Sequence[float]
-    """Ascending; a value belongs to the first bin whose edge is not below it, or to the last one, which has none."""
+    """Upper edges, ascending and inclusive. The last bin has no upper edge."""
     ratios: Sequence[float]
     """Share of the reference in each bin."""
     count: int
-    """Values of the reference."""
+    """Number of values in the reference."""
 
     def index(self, value: float) -> int:
         return bisect_left(self.edges, value)
 
     def shares(self, values: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Share of these values in each bin."""
-        found = np.searchsorted(self.edges, values, side="left")
-        return np.bincount(found, minlength=len(self.ratios)) / max(len(values), 1)
+        """Return the share of these values in each bin."""
+        indices = np.searchsorted(self.edges, values, side="left")
+        return np.bincount(indices, minlength=len(self.ratios)) / max(len(values), 1)
 
 
 def cut_bins(values: Sequence[float] | npt.NDArray[np.float64]) -> Bins:
-    """At least two bins, so that something new shows even where the reference is all the same, or nearly."""
-    found = np.sort(np.asarray(values, dtype=np.float64))
-    top = found[-1]
-    inner = [decile for decile in np.quantile(found, _DECILES) if decile < top - _SAME]
-    edges = np.unique([_beyond(decile, found) for decile in inner])
+    """Return at least two bins, so that a new value is visible even if all reference values are equal."""
+    ascending = np.sort(np.asarray(values, dtype=np.float64))
+    top = ascending[-1]
+    inner = [decile for decile in np.quantile(ascending, _DECILES) if decile < top - _TOLERANCE]
+    edges = np.unique([_edge_above(decile, ascending) for decile in inner])
     if not edges.size:
-        others = found[found < top - _SAME]
-        edges = np.array([_beyond(others[-1], found)] if others.size else [top - _SAME, top + _SAME])
-    indices = np.searchsorted(edges, found, side="left")
-    ratios = np.bincount(indices, minlength=len(edges) + 1) / len(found)
-    return Bins(edges=edges.tolist(), ratios=ratios.tolist(), count=len(found))
+        others = ascending[ascending < top - _TOLERANCE]
+        edges = np.array([_edge_above(others[-1], ascending)] if others.size else [top - _TOLERANCE, top + _TOLERANCE])
+    indices = np.searchsorted(edges, ascending, side="left")
+    ratios = np.bincount(indices, minlength=len(edges) + 1) / len(ascending)
+    return Bins(edges=edges.tolist(), ratios=ratios.tolist(), count=len(ascending))
 
 
-def _beyond(value: float, ascending: npt.NDArray[np.float64]) -> float:
-    """Midway to the next value that is another one: an edge at a value that comes often would part equals by chance."""
-    others = ascending[np.searchsorted(ascending, value + _SAME, side="right") :]
+def _edge_above(value: float, ascending: npt.NDArray[np.float64]) -> float:
+    """Return an edge midway to the next distinct value.
+
+    An edge exactly at a frequent value would split equal values by their rounding errors.
+    """
+    others = ascending[np.searchsorted(ascending, value + _TOLERANCE, side="right") :]
     below = ascending[np.searchsorted(ascending, others[0], side="left") - 1]
     return float(below + others[0]) / 2
 
 
 def psi(actual: Sequence[float] | npt.NDArray[np.float64], expected: Sequence[float]) -> float:
-    """Population stability index: the sum over bins of (a - e) ln(a / e); 0.1 is little, 0.25 is much.
+    """Return the population stability index: the sum over bins of (a - e) ln(a / e).
 
-    Times n m / (n + m), for n values against m, it is nearly chi-squared with bins - 1 degrees where nothing changed.
+    By convention 0.1 is a small change and 0.25 a large one.
+    Without a change, PSI times n m / (n + m) for samples of n and m values is nearly chi-squared with bins - 1 degrees.
     """
     a, e = np.maximum(actual, FLOOR), np.maximum(expected, FLOOR)
     return float(np.sum((a - e) * np.log(a / e)))

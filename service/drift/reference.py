@@ -1,4 +1,4 @@
-"""What questions and answers were like: kept with the collection, and good for the embedder that made its vectors."""
+"""The drift reference: questions from a normal period. It is valid only for the embedder that made its vectors."""
 
 import hashlib
 import json
@@ -19,23 +19,24 @@ from service.drift.base import OF_THE_ANSWER, OF_THE_VECTOR, Feature, Observatio
 from service.drift.bins import Bins, cut_bins
 
 SCHEMA = 1
-MOST_QUESTIONS = 1000
-"""More would cost every question time, and tell little more."""
-FEWEST_QUESTIONS = 20
+MAX_QUESTIONS = 1000
+"""More questions would slow down every answer and add little precision."""
+MIN_QUESTIONS = 20
+"""Deciles of fewer values are noise."""
 _NEAREST = 5
 _AXES = 4
 _SEED = 28
 
 Vectors = npt.NDArray[np.float32]
-"""Shape (questions, dimension), each row of norm 1."""
+"""Shape (questions, dimension); each row has norm 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """The questions of a time when all was well, as vectors, and the bins of every feature."""
+    """Question vectors of a normal period, and the bins of every feature."""
 
     id: str
-    """Changes with its content: what was counted for one reference is never compared with another."""
+    """Hash of the content. It labels the counters, so that counts of different references are never mixed."""
     embedder: EmbedderIdentity
     made_at: float
     """Unix time in seconds."""
@@ -44,42 +45,45 @@ class Reference:
     axes: Vectors
     bins: Mapping[Feature, Bins]
     vocabulary: frozenset[int]
-    """Of the collection, as `word_key`; empty where it is not known."""
+    """Words of the collection as `word_key`. Empty if they are not known."""
 
     def of_vector(self, vector: Vector) -> list[float]:
-        """The values of `OF_THE_VECTOR`, in that order."""
+        """Return the values of the features in `OF_THE_VECTOR`, in that order."""
         nearest = float(np.partition(self.vectors @ vector, -_NEAREST)[-_NEAREST:].mean())
         projected: list[float] = (self.axes @ (vector - self.mean)).tolist()
         return [*projected, nearest]
 
 
 def word_key(stem: str) -> int:
-    """A stem as 32 bits: a vocabulary of hashes is small, and says no word."""
+    """Return a stem as 32 bits. A vocabulary of hashes is small and reveals no words."""
     return crc32(stem.encode())
 
 
 def build_reference(
     observations: Sequence[Observation], embedder: EmbedderIdentity, vocabulary: Iterable[int] = ()
 ) -> Reference:
-    """Raises `InvalidInput` for too few; of too many a random sample counts."""
-    if len(observations) < FEWEST_QUESTIONS:
-        raise InvalidInput(f"{len(observations)} questions are too few to compare with: {FEWEST_QUESTIONS} at least.")
-    # Shuffled, for the halves below: a file often has its questions in some order.
-    chosen = np.random.default_rng(_SEED).permutation(len(observations))[:MOST_QUESTIONS]
-    observations = [observations[index] for index in chosen]
-    # As they are kept, so that what is counted now and what is read later agree.
+    """Build a reference, from a random sample if there are more than `MAX_QUESTIONS`.
+
+    Raises `InvalidInput` for fewer than `MIN_QUESTIONS`.
+    """
+    if len(observations) < MIN_QUESTIONS:
+        raise InvalidInput(f"A reference needs at least {MIN_QUESTIONS} questions; there are {len(observations)}.")
+    # Shuffled, because the file may be ordered and the code below splits the questions into halves.
+    order = np.random.default_rng(_SEED).permutation(len(observations))[:MAX_QUESTIONS]
+    observations = [observations[index] for index in order]
+    # Rounded as in the file, so that a reference behaves the same before and after it is written.
     vectors = np.stack([it.vector for it in observations]).astype(np.float16).astype(np.float32)
-    # Axes of one half, deciles of the other: along its own axes a sample is wider than anything that comes after it.
+    # Axes from one half, deciles from the other: a sample spreads more along axes fitted to it than new questions do.
     fitted, others = vectors[::2], vectors[1::2]
     mean = fitted.mean(axis=0)
     axes = _principal_axes(fitted - mean)
     of_vectors = [*((others - mean) @ axes.T).T.astype(np.float64), nearest_among(vectors, vectors, same=True)]
     values: dict[Feature, npt.NDArray[np.float64]] = dict(zip(OF_THE_VECTOR, of_vectors, strict=True))
     for feature in OF_THE_ANSWER:
-        found = [it.values[feature] for it in observations if feature in it.values]
-        if len(found) >= FEWEST_QUESTIONS:
-            values[feature] = np.asarray(found, dtype=np.float64)
-    bins = {feature: cut_bins(found) for feature, found in values.items()}
+        observed = [it.values[feature] for it in observations if feature in it.values]
+        if len(observed) >= MIN_QUESTIONS:
+            values[feature] = np.asarray(observed, dtype=np.float64)
+    bins = {feature: cut_bins(observed) for feature, observed in values.items()}
     vocabulary = frozenset(vocabulary)
     return Reference(
         id=_digest(vectors, bins, sorted(vocabulary)),
@@ -112,12 +116,14 @@ def write_reference(reference: Reference, path: Path) -> None:
 
 
 def read_reference(path: Path) -> Reference:
-    """Raises `InvalidInput` where it cannot be read."""
+    """Read a reference. Raises `InvalidInput` if the file is not a valid one."""
     try:
         with np.load(path, allow_pickle=False) as file:
             header: dict[str, Any] = json.loads(str(file["header"]))
             if header["schema"] != SCHEMA:
-                raise InvalidInput(f"{path} was written by another version of this program: make the reference anew.")
+                raise InvalidInput(
+                    f"{path} was written by another version of Groundwork. Build it again: `python -m evals reference`."
+                )
             return Reference(
                 id=header["id"],
                 embedder=EmbedderIdentity(**header["embedder"]),
@@ -129,11 +135,16 @@ def read_reference(path: Path) -> Reference:
                 vocabulary=frozenset(file["vocabulary"].tolist()),
             )
     except UNREADABLE as error:
-        raise InvalidInput(f"{path} is no reference of drift: {error}") from error
+        raise InvalidInput(
+            f"{path} is not a valid drift reference. Build it again: `python -m evals reference`."
+        ) from error
 
 
 def nearest_among(vectors: Vectors, others: Vectors, *, same: bool) -> npt.NDArray[np.float64]:
-    """Mean cosine of each vector and its five nearest of the others; `same`: they are the same, so not with itself."""
+    """Return the mean cosine of each vector and its five nearest neighbours among `others`.
+
+    `same` means that both arguments are the same vectors; each vector is then no neighbour of itself.
+    """
     cosines = vectors @ others.T
     if same:
         np.fill_diagonal(cosines, -1.0)
@@ -144,7 +155,7 @@ def nearest_among(vectors: Vectors, others: Vectors, *, same: bool) -> npt.NDArr
 def _principal_axes(centred: Vectors) -> Vectors:
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     first: Vectors = axes[:_AXES]
-    # Their signs are the solver's whim.
+    # The signs of singular vectors are arbitrary. Fixing them makes the reference reproducible.
     signs = np.sign(first[np.arange(len(first)), np.abs(first).argmax(axis=1)])
     turned: Vectors = (first * signs[:, None]).astype(np.float32)
     return turned

@@ -1,4 +1,4 @@
-"""Counts each question into the bins of the reference, and keeps a sample of them where that is wanted."""
+"""Counting of each question in the bins of the reference, and an optional sample of questions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,31 +21,32 @@ from service.metrics import (
     DRIFT_REFERENCE_RATIO,
     DRIFT_REFERENCE_TIMESTAMP,
 )
-from service.sentences import coverage, matter_of
+from service.sentences import content_stems, coverage
 
 log = structlog.get_logger()
 
-_LOOK_SECONDS = 5.0
-_TEND_EVERY = 12
-_BY_SIMILARITY = 2
+_POLL_SECONDS = 5.0
+# Saves the sample once a minute: a killed process loses at most that.
+_SAVE_EVERY_POLLS = 12
+_MARGIN_HITS = 2
 
 
-class Keeper(Protocol):
-    """Who keeps observations."""
+class ObservationSink(Protocol):
+    """The port that stores observations."""
 
     def add(self, observation: Observation) -> None: ...
 
 
 class DriftWatch:
-    """Observes answers; without a reference and without a recorder it does nothing."""
+    """Observes answers. Without a reference and a recorder it does nothing."""
 
-    def __init__(self, recorder: Keeper | None = None) -> None:
+    def __init__(self, recorder: ObservationSink | None = None) -> None:
         self._recorder = recorder
         self._reference: Reference | None = None
         self._counters: Mapping[Feature, tuple[Bins, Sequence[Counter]]] = {}
 
     def compare_with(self, reference: Reference | None) -> None:
-        """From now on; what was counted for another reference stays in the counters under its own label."""
+        """Replace the reference. Counts of the previous reference remain under its own label."""
         DRIFT_REFERENCE_RATIO.clear()
         DRIFT_REFERENCE_QUESTIONS.clear()
         DRIFT_REFERENCE_TIMESTAMP.clear()
@@ -57,7 +58,7 @@ class DriftWatch:
     def observe(
         self, question: str, vector: Vector, hits: Sequence[ScoredChunk], answer: str | None, *, by_model: bool
     ) -> None:
-        """`answer` is None where the documents do not hold one; a tenth of a millisecond, and less without a model."""
+        """Observe one question; `answer` is None for a refusal. It takes about 0.1 ms."""
         if self._reference is None and self._recorder is None:
             return
         values = _of_answer(hits, answer)
@@ -80,8 +81,8 @@ class DriftWatch:
 
 
 def unknown_share(question: str, vocabulary: frozenset[int]) -> float:
-    """Of the question's words, how many the vocabulary does not have."""
-    words = matter_of(question)
+    """Return the share of the question's content words that the vocabulary does not contain."""
+    words = content_stems(question)
     return sum(word_key(word) not in vocabulary for word in words) / len(words) if words else 0.0
 
 
@@ -89,26 +90,26 @@ def unknown_share(question: str, vocabulary: frozenset[int]) -> float:
 async def open_drift_watch(
     path: Path, windows: Path, embedder: EmbedderIdentity, *, window: int
 ) -> AsyncIterator[DriftWatch]:
-    """Reads the reference, and reads it again whenever it is made anew; a sample of `window` questions is kept."""
+    """Read the reference, reload it when its file changes, and sample `window` questions per day (0: none)."""
     recorder = Recorder(windows, embedder, size=window) if window else None
     watch = DriftWatch(recorder)
     file = _ReferenceFile(path, embedder)
     if file.has_changed():
         watch.compare_with(file.read())
-    # Also where none are kept any more: those of before are to go in time.
-    await asyncio.to_thread(_tend, windows, recorder)
-    task = asyncio.create_task(_keep_up(file, watch, windows, recorder))
+    # Also without a recorder: the files of an earlier configuration must still expire.
+    await asyncio.to_thread(_save_and_clean, windows, recorder)
+    task = asyncio.create_task(_reload_and_save(file, watch, windows, recorder))
     try:
         yield watch
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        _tend(windows, recorder)
+        _save_and_clean(windows, recorder)
 
 
 class _ReferenceFile:
-    """A reference that does not fit is no reason not to answer: it is reported, and nothing is compared."""
+    """The file of the reference. An unusable reference is logged and ignored, so that answering goes on."""
 
     def __init__(self, path: Path, embedder: EmbedderIdentity) -> None:
         self._path = path
@@ -128,23 +129,26 @@ class _ReferenceFile:
             log.warning("drift_reference_refused", reason=str(error))
             return None
         if reference.embedder != self._embedder:
-            log.warning("drift_reference_refused", reason=f"made with {reference.embedder.model}: make it anew")
+            log.warning(
+                "drift_reference_refused",
+                reason=f"it was built for the embedder {reference.embedder.model}; build it again",
+            )
             return None
         return reference
 
 
-async def _keep_up(file: _ReferenceFile, watch: DriftWatch, windows: Path, recorder: Recorder | None) -> None:
-    looks = 0
+async def _reload_and_save(file: _ReferenceFile, watch: DriftWatch, windows: Path, recorder: Recorder | None) -> None:
+    polls = 0
     while True:
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         if file.has_changed():
             watch.compare_with(await asyncio.to_thread(file.read))
-        looks += 1
-        if looks % _TEND_EVERY == 0:
-            await asyncio.to_thread(_tend, windows, recorder)
+        polls += 1
+        if polls % _SAVE_EVERY_POLLS == 0:
+            await asyncio.to_thread(_save_and_clean, windows, recorder)
 
 
-def _tend(windows: Path, recorder: Recorder | None) -> None:
+def _save_and_clean(windows: Path, recorder: Recorder | None) -> None:
     try:
         remove_old(windows)
         if recorder is not None:
@@ -162,7 +166,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _bind(reference: Reference) -> dict[Feature, tuple[Bins, Sequence[Counter]]]:
-    """Every bin from the start, so that an empty one is a zero and not a gap."""
+    """Create the counter of every bin at 0. A missing series would be a gap in PromQL, not an empty bin."""
     DRIFT_REFERENCE_TIMESTAMP.labels(reference.id).set(reference.made_at)
     bound: dict[Feature, tuple[Bins, Sequence[Counter]]] = {}
     for feature, bins in reference.bins.items():
@@ -176,10 +180,10 @@ def _bind(reference: Reference) -> dict[Feature, tuple[Bins, Sequence[Counter]]]
 
 def _of_answer(hits: Sequence[ScoredChunk], answer: str | None) -> dict[Feature, float]:
     values: dict[Feature, float] = {"refused": float(answer is None)}
-    nearest = sorted((hit.similarity for hit in hits), reverse=True)[:_BY_SIMILARITY]
+    nearest = sorted((hit.similarity for hit in hits), reverse=True)[:_MARGIN_HITS]
     if nearest:
         values["similarity"] = nearest[0]
-    if len(nearest) == _BY_SIMILARITY:
+    if len(nearest) == _MARGIN_HITS:
         values["margin"] = nearest[0] - nearest[1]
     if answer is not None:
         values["answer_words"] = float(len(answer.split()))

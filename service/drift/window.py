@@ -1,6 +1,6 @@
-"""A bounded random sample of each day's questions: vectors and numbers, no texts.
+"""A bounded random sample of each day's questions, with vectors and numbers but without texts.
 
-drift/windows/2026-11-24-5f0c….npz   one process's sample of one day; those of several processes are drawn together
+Each process writes one file per day, such as drift/windows/2026-11-24-5f0c….npz. `draw_together` merges them.
 """
 
 import json
@@ -21,16 +21,16 @@ from service.drift.archives import UNREADABLE, write_arrays
 from service.drift.base import OF_THE_ANSWER, Feature, Observation
 
 SCHEMA = 1
-# Last week's day can be compared with today's, and a holiday may lie between.
+# Two weeks: the same weekday of the previous week is available, even if that was a holiday.
 _KEPT_DAYS = 15
 _SEED = 28
-# Which words were unknown depends on the reference of that day: with those of another day it does not compare.
+# unknown_words depends on the reference that was active on that day, so it cannot be compared between days.
 _FEATURES: tuple[Feature, ...] = tuple(feature for feature in OF_THE_ANSWER if feature != "unknown_words")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A sample and how many it was drawn from."""
+    """A sample of questions and the number of questions that it was drawn from."""
 
     observations: Sequence[Observation]
     seen: int
@@ -38,7 +38,7 @@ class Window:
 
 
 class Recorder:
-    """A reservoir (Vitter's algorithm R, 1985): each question of the day is in it with the same probability."""
+    """A reservoir sample (Vitter's algorithm R, 1985). Each question of the day has the same probability."""
 
     def __init__(self, folder: Path, embedder: EmbedderIdentity, *, size: int) -> None:
         self._folder = folder
@@ -50,10 +50,13 @@ class Recorder:
         self._saving = threading.Lock()
 
     def add(self, observation: Observation) -> None:
-        """Takes a microsecond; what was not yet saved of the day before is lost at midnight, a minute at most."""
+        """Add a question, which takes about a microsecond.
+
+        The first question after midnight discards what was not saved, which is at most one minute of the old day.
+        """
         sample, today = self._sample, _today()
         if today != sample.day:
-            # Another object: a save that runs just now has the old day's whole.
+            # A new object, because a save may be reading the old one in another thread.
             sample = self._sample = _Sample(today)
         if len(sample.kept) < self._size:
             sample.kept.append(observation)
@@ -62,10 +65,10 @@ class Recorder:
         sample.seen += 1
 
     def save(self) -> None:
-        """Writes the day's sample, if there is more of it than last time; waits for a save that runs already."""
+        """Write the sample of the day if it has grown. Waits for a save that is already running."""
         with self._saving:
             sample = self._sample
-            # In this order: what is added in between is saved next time.
+            # `seen` first: a question added in between then makes the next save write again.
             seen, kept = sample.seen, list(sample.kept)
             if seen == sample.written:
                 return
@@ -76,7 +79,7 @@ class Recorder:
 
 @dataclass(slots=True)
 class _Sample:
-    """Of one day."""
+    """The reservoir of one day."""
 
     day: date
     kept: list[Observation] = field(default_factory=list)
@@ -85,7 +88,7 @@ class _Sample:
 
 
 def remove_old(folder: Path) -> None:
-    """Windows, and drafts whose process was killed, of more than fifteen days ago."""
+    """Remove windows older than fifteen days, and drafts that killed processes left."""
     oldest = (_today() - timedelta(days=_KEPT_DAYS)).isoformat()
     for path in folder.glob("????-??-??-*"):
         if path.name < oldest:
@@ -105,7 +108,7 @@ def write_window(window: Window, path: Path) -> None:
 
 
 def read_window(path: Path) -> Window:
-    """Raises `InvalidInput` where it cannot be read."""
+    """Read a window. Raises `InvalidInput` if the file is not a valid one."""
     try:
         with np.load(path, allow_pickle=False) as file:
             header: dict[str, Any] = json.loads(str(file["header"]))
@@ -127,17 +130,19 @@ def read_window(path: Path) -> Window:
                 embedder=EmbedderIdentity(**header["embedder"]),
             )
     except UNREADABLE as error:
-        raise InvalidInput(f"{path} is no window of questions: {error}") from error
+        raise InvalidInput(f"{path} is not a valid window of questions: {error}") from error
 
 
 def draw_together(windows: Sequence[Window]) -> Window:
-    """One sample of all: from each as many as its share of the questions seen, however large its own sample.
+    """Merge windows into one sample, in which each window has its share of the questions seen.
 
-    Raises `InvalidInput` where their embedders differ.
+    Raises `InvalidInput` if the embedders differ.
     """
     embedders = {window.embedder for window in windows}
     if len(embedders) != 1:
-        raise InvalidInput("These windows hold no questions, or were made with different embedders.")
+        raise InvalidInput(
+            "The windows contain no questions or come from different embedders. Choose days with one embedder."
+        )
     seen = sum(window.seen for window in windows)
     most = min(len(window.observations) * seen / window.seen for window in windows if window.seen)
     draw = random.Random(_SEED)

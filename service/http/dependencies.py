@@ -1,4 +1,4 @@
-"""What routes ask for: the resources, and who is calling."""
+"""Dependencies of routes: the resources and the scope of the caller."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from rag.types import Scope
 from service.auth.keys import Caller
 from service.resources import Resources
 
-_bearer = HTTPBearer(auto_error=False, description="A key from `python -m service keys create`.")
+_bearer = HTTPBearer(auto_error=False, description="API key from `python -m service keys create`.")
 
 
 async def _resources(request: Request) -> Resources:
@@ -33,7 +33,7 @@ async def _reading_scope(caller: Annotated[Caller, Depends(_caller)]) -> Scope:
 
 async def _writing_scope(caller: Annotated[Caller, Depends(_caller)]) -> Scope:
     if caller.role != "writer":
-        raise Forbidden("This key may ask and list; uploading and deleting need one with the role writer.")
+        raise Forbidden("This key has the role reader. To upload or delete, use a key with the role writer.")
     return caller.scope
 
 

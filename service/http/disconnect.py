@@ -1,4 +1,4 @@
-"""Work that nobody waits for any more is stopped."""
+"""Cancellation of work whose client has disconnected."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,15 +10,19 @@ T = TypeVar("T")
 
 
 CLIENT_GONE = 499
-"""nginx's status for a client that closed the connection."""
+"""The status that nginx logs if the client closed the connection."""
 
 
 class ClientGone(Exception):
-    """The client closed the connection before there was anything to send."""
+    """The client closed the connection before the response started."""
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Awaits the work and cancels it when the client leaves; the body must have been read before."""
+    """Await the work, and cancel it if the client disconnects.
+
+    The request body must have been read before: this function consumes the remaining ASGI messages.
+    Raises `ClientGone`.
+    """
     task = asyncio.create_task(work)
     watcher = asyncio.create_task(_disconnection(request))
     try:

@@ -1,4 +1,4 @@
-"""How the server stops: first it is no longer ready, then it takes no more, and what runs may end."""
+"""Shutdown in three steps: fail readiness, stop accepting connections, finish running requests."""
 
 import asyncio
 import signal
@@ -10,28 +10,31 @@ import uvicorn
 
 from service.resources import Resources
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's, which on SIGTERM goes on answering for a while, so that a load balancer can notice first."""
+    """A uvicorn server that keeps answering for a while after SIGTERM, until load balancers have noticed."""
 
     def __init__(self, config: uvicorn.Config, resources: Resources) -> None:
         super().__init__(config)
         self._stopping = resources.stopping
         self._delay = resources.settings.drain_delay_seconds
-        self._hurried = False
+        self._skip_delay = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Ctrl-C comes from a person who waits; a second signal of any kind from somebody who has waited enough.
-        self._hurried = self.should_exit or sig == signal.SIGINT
+        # Ctrl-C and a second signal come from a person at a terminal. No load balancer has to notice then.
+        self._skip_delay = self.should_exit or sig == signal.SIGINT
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """`/readyz` says no from now on; each answer closes its connection, so that none is idle when the end comes."""
+        """Fail `/readyz`, wait for the configured delay, then shut down.
+
+        Responses carry `Connection: close` meanwhile. A client would otherwise reuse a connection that is about to end.
+        """
         self._stopping.set()
         self.server_state.default_headers.append((b"connection", b"close"))
         end = time.monotonic() + self._delay
-        while not self._hurried and time.monotonic() < end:  # noqa: ASYNC110 - a signal's handler wakes no loop
-            await asyncio.sleep(_LOOK_SECONDS)
+        while not self._skip_delay and time.monotonic() < end:  # noqa: ASYNC110 - a signal handler cannot set an asyncio.Event safely
+            await asyncio.sleep(_POLL_SECONDS)
         await super().shutdown(sockets)

@@ -1,4 +1,7 @@
-"""Pure ASGI middleware: BaseHTTPMiddleware would cost 200 µs a request and break streaming."""
+"""Telemetry and body limits as pure ASGI middleware.
+
+Starlette's BaseHTTPMiddleware would cost 200 µs per request and break streaming.
+"""
 
 import re
 import time
@@ -28,14 +31,17 @@ _SECURITY_HEADERS = {
 _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
 _UNMATCHED = "unmatched"
-# A waiting room was full: the user got no answer, whoever sent too many.
+# 429 counts as an error, not as a refused request: the user got no answer although the request was valid.
 _OVERLOADED = 429
-# Who watches is no user, and must not find itself at work.
-_WATCHED_BY = frozenset({"/livez", "/readyz", "/metrics"})
+# Probes and scrapes are excluded, or monitoring would count itself as load.
+_MONITORING_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def declare_routes(paths: Iterable[str]) -> None:
-    """Counters that start at 0, so that the first error is an increase and no series that appears."""
+    """Create the counters of these routes at 0.
+
+    A counter that first appears with the value 1 shows no increase in PromQL, so the first error would be invisible.
+    """
     for path in [*paths, _UNMATCHED]:
         _duration(path)
         for outcome in OUTCOMES:
@@ -43,7 +49,7 @@ def declare_routes(paths: Iterable[str]) -> None:
 
 
 class RequestTelemetry:
-    """Gives each request an id and an arrival time, counts it, times it, and logs it without its content."""
+    """Assigns each request an id and an arrival time, then counts, times and logs it without its content."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -55,7 +61,7 @@ class RequestTelemetry:
         arrived = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {}).update(arrived=arrived, request_id=request_id)
-        status = CLIENT_GONE  # Stays when the client leaves before the response begins.
+        status = CLIENT_GONE  # Remains if the client disconnects before the response starts.
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -66,8 +72,8 @@ class RequestTelemetry:
                 headers.update(_SECURITY_HEADERS)
             await send(message)
 
-        inside = nullcontext() if scope["path"] in _WATCHED_BY else INFLIGHT.track_inprogress()
-        with structlog.contextvars.bound_contextvars(request_id=request_id), inside:
+        in_flight = nullcontext() if scope["path"] in _MONITORING_PATHS else INFLIGHT.track_inprogress()
+        with structlog.contextvars.bound_contextvars(request_id=request_id), in_flight:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
@@ -75,7 +81,7 @@ class RequestTelemetry:
 
 
 class BodyLimit:
-    """Refuses a body that is too large as soon as that is known, by its declared length or while it arrives."""
+    """Rejects a body that is too large, by its declared length or as soon as too many bytes have arrived."""
 
     def __init__(self, app: ASGIApp, *, document_bytes: int) -> None:
         self._app = app
@@ -94,19 +100,19 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit or (declared.isdecimal() and int(declared) > limit):
-                # Raised where the body is read, inside the application, so that it becomes a problem like any other.
-                raise HTTPException(413, f"The body is larger than {limit:,} bytes.")
+                # Raised inside the application, which reads the body there. The error handlers can then answer it.
+                raise HTTPException(413, f"The request body is larger than {limit:,} bytes.")
             return message
 
         await self._app(scope, receive_within_limit, send)
 
 
 def _record(scope: Scope, status: int, seconds: float) -> None:
-    # The route's template, not the path: document ids must not become label values.
+    # The route's template, not the path: otherwise each document id would create its own time series.
     route = getattr(scope.get("route"), "path", _UNMATCHED)
     _requests(route, "error" if scope["state"].get("broken") else _outcome(status)).inc()
     _duration(route).observe(seconds, exemplar())
-    if scope["path"] not in _WATCHED_BY:
+    if scope["path"] not in _MONITORING_PATHS:
         log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 
@@ -133,6 +139,6 @@ def _outcome(status: int) -> str:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id where it is harmless, so that traces join; else a new one."""
+    """Return the caller's request id if it is safe to log, otherwise a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _SAFE_REQUEST_ID.match(given) else uuid.uuid4().hex

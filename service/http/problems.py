@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: the one place that knows which error is which status."""
+"""Error responses as RFC 9457 problem details. Only this module maps errors to HTTP statuses."""
 
 import http
 from typing import Any
@@ -22,7 +22,7 @@ _STATUS: list[tuple[type[errors.GroundworkError], int]] = [
     (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (errors.BadResponse, 502),
-    # The others have room: a 5xx would have balancers take this process for broken, and send them what it refuses.
+    # Not a 5xx: a load balancer would treat this process as broken and move its load to the other replicas.
     (errors.Overloaded, 429),
     (errors.Unavailable, 503),
 ]
@@ -30,15 +30,15 @@ _RETRY_AFTER_SECONDS = "2"
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(errors.GroundworkError, _answer_error)
-    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
-    app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(ClientGone, _answer_nobody)
-    app.add_exception_handler(Exception, _answer_defect)
+    app.add_exception_handler(errors.GroundworkError, _respond_to_error)
+    app.add_exception_handler(RequestValidationError, _respond_to_invalid_request)
+    app.add_exception_handler(HTTPException, _respond_to_http_exception)
+    app.add_exception_handler(ClientGone, _respond_to_disconnect)
+    app.add_exception_handler(Exception, _respond_to_defect)
 
 
 def to_problem(error: errors.GroundworkError) -> dict[str, Any]:
-    """The body for an error, also as the `error` event of a stream that has begun."""
+    """Return the problem details of an error, for a response body or for the `error` event of a stream."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     return _problem(status, str(error), retryable=error.retryable)
 
@@ -51,7 +51,7 @@ def _respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> 
     return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
 
 
-async def _answer_error(_: Request, error: Exception) -> JSONResponse:
+async def _respond_to_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.GroundworkError)
     problem = to_problem(error)
     log.warning("request_failed", status=problem["status"], error=type(error).__name__)
@@ -64,34 +64,34 @@ async def _answer_error(_: Request, error: Exception) -> JSONResponse:
             return _respond(problem)
 
 
-async def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
+async def _respond_to_invalid_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [{"field": _field_of(fault), "message": _said_of(fault)} for fault in error.errors()]
+    faults = [{"field": _field_of(fault), "message": _message_of(fault)} for fault in error.errors()]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
     return _respond(_problem(422, detail, retryable=False, errors=faults))
 
 
-async def _answer_http_exception(_: Request, error: Exception) -> JSONResponse:
+async def _respond_to_http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return _respond(_problem(error.status_code, error.detail, retryable=False), dict(error.headers or {}))
 
 
-async def _answer_nobody(_: Request, __: Exception) -> Response:
-    """For the metrics alone: nobody reads it."""
+async def _respond_to_disconnect(_: Request, __: Exception) -> Response:
+    """Return the status for the metrics. The client does not receive it."""
     return Response(status_code=CLIENT_GONE)
 
 
-async def _answer_defect(_: Request, error: Exception) -> JSONResponse:
+async def _respond_to_defect(_: Request, error: Exception) -> JSONResponse:
     log.error("defect", exc_info=error)
-    return _respond(_problem(500, "Something went wrong here. The log has the request's id and the cause."))
+    return _respond(_problem(500, "Internal error. The service's log has the cause under this X-Request-Id."))
 
 
-def _said_of(fault: dict[str, Any]) -> str:
+def _message_of(fault: dict[str, Any]) -> str:
     message: str = fault["msg"]
-    return "There is no such field; /docs lists those there are" if fault["type"] == "extra_forbidden" else message
+    return "This field does not exist. /docs lists the fields" if fault["type"] == "extra_forbidden" else message
 
 
 def _field_of(fault: dict[str, Any]) -> str:
-    """The path within the request; a JSON error has only a position, which is no field."""
+    """Return the path of the field in the request, or `body` for malformed JSON, which has a position instead."""
     path = [str(part) for part in fault["loc"][1:] if isinstance(part, str) or fault["type"] != "json_invalid"]
     return ".".join(path) or str(fault["loc"][0])

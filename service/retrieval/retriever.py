@@ -60,7 +60,7 @@ class Retriever:
         vector: Vector,
         *,
         limit: int,
-        watch: StageTimer,
+        timer: StageTimer,
         where: ChunkFilter = EVERYTHING,
         until: float = math.inf,
     ) -> RetrievalResult:
@@ -71,7 +71,7 @@ class Retriever:
             semconv.RETRIEVAL_TOP_K: limit,
         }
         with span(f"{semconv.RETRIEVAL} {self._collection}", attributes) as retrieval:
-            found = await self._retrieve(scope, question, vector, limit=limit, watch=watch, where=where, until=until)
+            found = await self._retrieve(scope, question, vector, limit=limit, timer=timer, where=where, until=until)
             if retrieval.is_recording():
                 retrieval.set_attributes(content(semconv.RETRIEVAL_QUERY, question))
                 retrieval.set_attributes(documents(semconv.RETRIEVAL_DOCUMENTS, found.hits))
@@ -84,17 +84,17 @@ class Retriever:
         vector: Vector,
         *,
         limit: int,
-        watch: StageTimer,
+        timer: StageTimer,
         where: ChunkFilter,
         until: float,
     ) -> RetrievalResult:
         candidates: Sequence[ScoredChunk]
-        with watch.stage("search"):
+        with timer.stage("search"):
             query = self.to_query(question, vector)
             candidates = await self._store.search(scope, query, limit=self._candidates_for(limit), where=where)
         extent = None
         if self._reranker is not None:
-            with watch.stage("rerank"):
+            with timer.stage("rerank"):
                 reranked = await self._reranker.rerank(question, candidates, seconds=until - time.perf_counter())
                 candidates, extent = reranked.hits, reranked.extent
         chosen = choose(
@@ -104,7 +104,7 @@ class Retriever:
             per_document=self._settings.per_document,
         )
         RETRIEVED_CHUNKS.observe(len(chosen.hits))
-        PASSED_OVER.inc(sum(candidate.fate != "taken" for candidate in chosen.candidates[:limit]))
+        PASSED_OVER.inc(sum(candidate.reason != "taken" for candidate in chosen.candidates[:limit]))
         return RetrievalResult(hits=chosen.hits, candidates=chosen.candidates, reranking=extent)
 
     def to_query(self, question: str, vector: Vector) -> Query:

@@ -23,7 +23,7 @@ class Candidate:
     """A passage that came into question, and what became of it."""
 
     hit: ScoredChunk
-    fate: SelectionReason
+    reason: SelectionReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,14 @@ def choose(candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per
     # By identity: each list holds the very candidates, and to compare passages is to compare their texts.
     taken, kept, best = ({id(hit) for hit in some} for some in (hits, distinct, distinct[:limit]))
 
-    def fate_of(hit: ScoredChunk) -> SelectionReason:
+    def reason_for(hit: ScoredChunk) -> SelectionReason:
         if id(hit) in taken:
             return "taken"
         if id(hit) not in kept:
             return "repeats"
         return "document_has_its_share" if id(hit) in best else "beyond_limit"
 
-    return Selection(hits=hits, candidates=[Candidate(hit=hit, fate=fate_of(hit)) for hit in candidates])
+    return Selection(hits=hits, candidates=[Candidate(hit=hit, reason=reason_for(hit)) for hit in candidates])
 
 
 def without_duplicates(hits: Iterable[ScoredChunk], *, overlap: float) -> Iterator[ScoredChunk]:

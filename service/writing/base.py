@@ -28,7 +28,7 @@ class WritingInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cited:
+class CitedPassage:
     """Says that the text so far rests on passage `number`, on the words of `quote` where these are known."""
 
     number: int
@@ -36,7 +36,7 @@ class Cited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SentPrompt:
     """Says what the model is given to read."""
 
     version: PromptVersion
@@ -45,7 +45,7 @@ class Asked:
     """Characters of the user's message that are passages or quotes."""
 
 
-Piece = str | Cited | Usage | Asked
+Piece = str | CitedPassage | Usage | SentPrompt
 """Text as it grows, what it rests on, what it cost, and what asked for it."""
 
 
@@ -57,7 +57,7 @@ class Writer(Protocol):
         """Who writes, as answers and metrics report it."""
         ...
 
-    def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
+    def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
         """Ends the stage "prompt" before it writes, and names the prompt first where it asks a model.
 
         Closing the generator ends the writing, upstream too.

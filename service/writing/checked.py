@@ -7,7 +7,7 @@ from rag.stages import StageTimer
 from service.generation.base import Generator, Usage
 from service.prompting.base import PromptTemplate
 from service.sentences import Sentence, is_supported, split_sentences
-from service.writing.base import Asked, Piece, WritingInput
+from service.writing.base import Piece, SentPrompt, WritingInput
 from service.writing.quote import Quoter, cite
 
 _SENTENCES = 3
@@ -25,13 +25,13 @@ class CheckedWriter:
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
-        with watch.stage("quote"):
-            quotes = await self._quoter.pick(material)
-        with watch.stage("prompt"):
+    async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
+        with timer.stage("quote"):
+            quotes = await self._quoter.pick(writing_input)
+        with timer.stage("prompt"):
             passages = " ".join(quote.text for quote in quotes)
-            prompt = self._template.fill(text=passages, question=material.question)
-        yield Asked(version=self._template.version, prompt=prompt, passages=len(passages))
+            prompt = self._template.fill(text=passages, question=writing_input.question)
+        yield SentPrompt(version=self._template.version, prompt=prompt, passages=len(passages))
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:
@@ -39,7 +39,9 @@ class CheckedWriter:
                     yield piece
                 else:
                     text += piece
-        kept = [found for claim in split_sentences(text) if (found := _supported(claim, quotes, material.question))]
+        kept = [
+            found for claim in split_sentences(text) if (found := _supported(claim, quotes, writing_input.question))
+        ]
         for claim, source in [*kept, *((quote.text, quote) for quote in quotes)][:_SENTENCES]:
             for cited in cite(claim, source):
                 yield cited

@@ -8,7 +8,7 @@ from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.generation.base import Generator
 from service.prompting.base import PromptTemplate
-from service.writing.base import Asked, Cited, Piece, WritingInput
+from service.writing.base import CitedPassage, Piece, SentPrompt, WritingInput
 
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
@@ -24,12 +24,12 @@ class GenerateWriter:
     def model(self) -> str:
         return self._generator.model
 
-    async def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
-        with watch.stage("prompt"):
-            template = material.prompt or self._template
-            passages = _numbered(material.hits)
-            prompt = template.fill(passages=passages, question=material.question)
-        yield Asked(version=template.version, prompt=prompt, passages=len(passages))
+    async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
+        with timer.stage("prompt"):
+            template = writing_input.prompt or self._template
+            passages = _numbered(writing_input.hits)
+            prompt = template.fill(passages=passages, question=writing_input.question)
+        yield SentPrompt(version=template.version, prompt=prompt, passages=len(passages))
         text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:
@@ -37,8 +37,8 @@ class GenerateWriter:
                     text += piece
                 yield piece
         for number in sorted({int(found) for found in _MARKER.findall(text)}):
-            if 1 <= number <= len(material.hits):
-                yield Cited(number=number)
+            if 1 <= number <= len(writing_input.hits):
+                yield CitedPassage(number=number)
 
 
 def _numbered(hits: Sequence[ScoredChunk]) -> str:

@@ -9,7 +9,7 @@ from rag.embedding.base import Embedder
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.sentences import Sentence, keeps_lines, select_quotes, shortlist, split_sentences
-from service.writing.base import Cited, Piece, WritingInput
+from service.writing.base import CitedPassage, Piece, WritingInput
 
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
@@ -24,14 +24,14 @@ class Quoter:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def pick(self, material: WritingInput) -> list[Sentence]:
+    async def pick(self, writing_input: WritingInput) -> list[Sentence]:
         """At most three sentences, the best first; never none."""
-        candidates = _candidates(material.question, material.hits[:_PASSAGES])
+        candidates = _candidates(writing_input.question, writing_input.hits[:_PASSAGES])
         if not candidates:  # Passages of nothing but questions or headings: the best one speaks for itself.
-            return [Sentence(text=material.hits[0].chunk.text, passage=0)]
-        sentences = shortlist(material.question, candidates, limit=_EMBEDDED_SENTENCES)
+            return [Sentence(text=writing_input.hits[0].chunk.text, passage=0)]
+        sentences = shortlist(writing_input.question, candidates, limit=_EMBEDDED_SENTENCES)
         vectors = await self._embedder.embed_passages([sentence.text for sentence in sentences])
-        return select_quotes(material.question, sentences, np.stack(vectors) @ material.vector, limit=_QUOTES)
+        return select_quotes(writing_input.question, sentences, np.stack(vectors) @ writing_input.vector, limit=_QUOTES)
 
 
 class QuoteWriter:
@@ -42,15 +42,15 @@ class QuoteWriter:
     def __init__(self, quoter: Quoter) -> None:
         self._quoter = quoter
 
-    async def write(self, material: WritingInput, watch: StageTimer) -> AsyncGenerator[Piece]:
-        with watch.stage("quote"):
-            quotes = await self._quoter.pick(material)
+    async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
+        with timer.stage("quote"):
+            quotes = await self._quoter.pick(writing_input)
         for quote in quotes:
             for piece in cite(quote.text, quote):
                 yield piece
 
 
-def cite(text: str, source: Sentence) -> Iterator[str | Cited]:
+def cite(text: str, source: Sentence) -> Iterator[str | CitedPassage]:
     """The text word by word, and the marker of the passage that its source stands in."""
     number = source.passage + 1
     if keeps_lines(text):
@@ -58,7 +58,7 @@ def cite(text: str, source: Sentence) -> Iterator[str | Cited]:
     else:
         flat = " ".join(_BULLET.sub("", text).split())
         yield from _WORD.findall(f"{flat} [{number}] ")
-    yield Cited(number=number, quote=source.text)
+    yield CitedPassage(number=number, quote=source.text)
 
 
 def _candidates(question: str, hits: Sequence[ScoredChunk]) -> list[Sentence]:

@@ -99,7 +99,7 @@ def test_a_filter_that_matches_nothing_finds_nothing(running):
         ({"question": "x", "stream": "yes"}, "stream"),
         ({"question": "x", "limit": 0}, "limit"),
         ({"question": "x", "colour": "red"}, "colour"),
-        ({"question": "x", "filter": {"page": ["1"]}}, "filter.page: There is no such field; /docs lists"),
+        ({"question": "x", "filter": {"page": ["1"]}}, "filter.page: This field does not exist. /docs lists"),
     ],
 )
 def test_a_bad_question_is_a_problem_that_names_the_field(running, body, field):

@@ -1,1 +1,1 @@
-"""The HTTP surface."""
+"""One module for each group of routes."""

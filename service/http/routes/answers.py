@@ -8,16 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
 
 from rag.errors import GroundworkError, InvalidInput
 from rag.types import Scope
-from service.answering import answerer, drafts
-from service.answering.answerer import Inquiry, Token
-from service.http import schemas
+from service.answering.answerer import Event, Inquiry, Sources, Token
+from service.answering.drafts import Answer, Citation
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected
 from service.http.problems import to_problem
+from service.http.schemas.answers import AnswerRequest, AnswerResponse, CitationOut, SearchRequest, SearchResponse
 from service.metrics import ANSWER_STAGES
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
@@ -27,61 +26,62 @@ router = APIRouter(prefix="/v1", tags=["answers"])
 PromptVersionHeader = Annotated[
     str | None,
     Header(
-        max_length=100, description="The prompt's version to use in mode `generate`; unset: as the service is set up."
+        max_length=100, description="Prompt version for the mode `generate`. Unset: the service chooses the version."
     ),
 ]
 PromptKeyHeader = Annotated[
     str | None,
     Header(
         max_length=200,
-        description="Whoever should always get the same version while two are compared, such as a conversation's id; "
-        "unset: the question itself.",
+        description="Key that always gets the same prompt version during a comparison, such as a conversation id. "
+        "Unset: the question is the key.",
     ),
 ]
 
 _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-@router.post("/answers", response_model=schemas.Answer)
+@router.post("/answers", response_model=AnswerResponse)
 async def answer(
-    body: schemas.AnswerRequest,
+    body: AnswerRequest,
     request: Request,
     resources: ResourcesDep,
     scope: ReadingScope,
     x_prompt_version: PromptVersionHeader = None,
     x_prompt_key: PromptKeyHeader = None,
 ) -> Any:
-    """Answers from the documents, with citations: as JSON, or as server-sent events with `"stream": true`."""
+    """Answer a question from the documents, as JSON or, with `"stream": true`, as server-sent events."""
     inquiry = _to_inquiry(body, request, resources, scope)
     prompt = _choose_prompt(resources, x_prompt_version, key=f"{scope.tenant}\n{x_prompt_key or body.question}")
     inquiry = replace(inquiry, mode=body.mode, prompt=prompt)
-    events = resources.explanations.keeping(inquiry, resources.answerer.answer(inquiry))
-    # The first event waits for the first piece: what fails before it is a status, not a broken stream.
+    events = resources.explanations.record(inquiry, resources.answerer.answer(inquiry))
+    # The first event waits for the first text of the model. A failure up to then still gets an HTTP status.
     first = await while_connected(request, anext(events))
     if body.stream:
         return StreamingResponse(
-            _to_stream(request, first, events), media_type="text/event-stream", headers=_STREAM_HEADERS
+            _stream(request, first, events), media_type="text/event-stream", headers=_STREAM_HEADERS
         )
     return await while_connected(request, _last(events))
 
 
 @router.post("/search")
-async def search(
-    body: schemas.SearchRequest, request: Request, resources: ResourcesDep, scope: ReadingScope
-) -> schemas.SearchResponse:
-    """The passages that an answer would be written from."""
+async def search(body: SearchRequest, request: Request, resources: ResourcesDep, scope: ReadingScope) -> SearchResponse:
+    """Return the passages that an answer would be written from."""
     inquiry = _to_inquiry(body, request, resources, scope)
-    watch = ANSWER_STAGES.start(inquiry.arrived)
-    material = await resources.answerer.search(inquiry, watch)
-    found = [drafts.Citation(number=number, hit=hit) for number, hit in enumerate(material.hits, start=1)]
-    results = [schemas.Citation.from_citation(citation) for citation in found]
-    return schemas.SearchResponse(results=results, timings=watch.timings(), reranking=material.reranking)
+    timer = ANSWER_STAGES.start(inquiry.arrived)
+    passages = await resources.answerer.search(inquiry, timer)
+    citations = [Citation(number=number, hit=hit) for number, hit in enumerate(passages.hits, start=1)]
+    results = [CitationOut.from_citation(citation) for citation in citations]
+    return SearchResponse(results=results, timings=timer.timings(), reranking=passages.reranking)
 
 
-def _to_inquiry(body: schemas.SearchRequest, request: Request, resources: Resources, scope: Scope) -> Inquiry:
+def _to_inquiry(body: SearchRequest, request: Request, resources: Resources, scope: Scope) -> Inquiry:
     settings = resources.settings
     if len(body.question) > settings.max_question_chars:
-        raise InvalidInput(f"question: longer than {settings.max_question_chars} characters.")
+        raise InvalidInput(
+            f"question: {len(body.question)} characters are too many. "
+            f"RAG_MAX_QUESTION_CHARS allows {settings.max_question_chars}."
+        )
     return Inquiry(
         scope=scope,
         question=body.question,
@@ -101,40 +101,34 @@ def _choose_prompt(resources: Resources, version: str | None, *, key: str) -> Pr
         raise RequestValidationError([fault]) from error
 
 
-async def _last(events: AsyncIterator[answerer.Event]) -> schemas.Answer:
-    [answer] = [event async for event in events if isinstance(event, drafts.Answer)]
-    return schemas.Answer.from_answer(answer)
+async def _last(events: AsyncIterator[Event]) -> AnswerResponse:
+    [answer] = [event async for event in events if isinstance(event, Answer)]
+    return AnswerResponse.from_answer(answer)
 
 
-async def _to_stream(
-    request: Request, first: answerer.Event, rest: AsyncGenerator[answerer.Event]
-) -> AsyncIterator[str]:
+async def _stream(request: Request, first: Event, rest: AsyncGenerator[Event]) -> AsyncIterator[str]:
     try:
         yield _to_sse(first)
         async for event in rest:
             yield _to_sse(event)
     except GroundworkError as error:
-        # The status has been sent: only the metrics can still tell.
+        # The status 200 has been sent already. The middleware reads this flag to count the request as an error.
         request.state.broken = True
         yield _sse("error", json.dumps(to_problem(error)))
     finally:
-        # Reached also when the client leaves: closing the events ends the generation upstream.
+        # Also reached when the client disconnects. Closing the events stops the generation at the model server.
         await rest.aclose()
 
 
-def _to_sse(event: answerer.Event) -> str:
+def _to_sse(event: Event) -> str:
     match event:
-        case answerer.Sources():
-            sources = [schemas.Citation.from_citation(citation).model_dump() for citation in event.citations]
+        case Sources():
+            sources = [CitationOut.from_citation(citation).model_dump() for citation in event.citations]
             return _sse("sources", json.dumps({"sources": sources}))
         case Token():
             return _sse("token", json.dumps({"text": event.text}))
-        case drafts.Answer():
-            return _sse("done", _to_json(schemas.Answer.from_answer(event)))
-
-
-def _to_json(model: BaseModel) -> str:
-    return model.model_dump_json()
+        case Answer():
+            return _sse("done", AnswerResponse.from_answer(event).model_dump_json())
 
 
 def _sse(event: str, data: str) -> str:

@@ -1,4 +1,4 @@
-"""What operators and orchestrators ask: alive, ready, metrics."""
+"""Probes and metrics for operators and orchestrators."""
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import REGISTRY
@@ -7,7 +7,7 @@ from prometheus_client.exposition import choose_encoder
 from rag.errors import Unavailable
 from rag.types import FIRST_CHUNKS, Scope
 from service.http.dependencies import ResourcesDep
-from service.http.schemas import Status
+from service.http.schemas.operations import StatusResponse
 
 router = APIRouter(tags=["operations"])
 
@@ -15,28 +15,28 @@ _NO_TENANT = Scope(tenant="")
 
 
 @router.get("/livez")
-async def livez() -> Status:
-    """The process answers. It asks nothing else: a restart mends no dependency."""
-    return Status(status="ok")
+async def livez() -> StatusResponse:
+    """Report that the process answers. It checks no dependency, because a restart would not repair one."""
+    return StatusResponse(status="ok")
 
 
 @router.get("/readyz")
-async def readyz(resources: ResourcesDep, response: Response) -> Status:
-    """The models are loaded (the service does not start without them), the store answers, and nobody stops it."""
+async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
+    """Report whether the store answers and the service is not stopping. The models are loaded before the start."""
     if resources.stopping.is_set():
         response.status_code = 503
-        return Status(status="stopping")
+        return StatusResponse(status="stopping")
     try:
         async for _ in resources.store.scroll(_NO_TENANT, FIRST_CHUNKS):
             break
     except Unavailable as error:
         response.status_code = 503
-        return Status(status="unavailable", detail={"store": str(error)})
-    return Status(status="ok")
+        return StatusResponse(status="unavailable", detail={"store": str(error)})
+    return StatusResponse(status="ok")
 
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Prometheus's text format, or OpenMetrics, which has exemplars, for whoever asks for it."""
+    """Return the metrics in Prometheus's text format, or in OpenMetrics with exemplars if the client accepts it."""
     render, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(render(REGISTRY), headers={"Content-Type": content_type})

@@ -34,7 +34,7 @@ def answer(text: str, *cited: str, refused: bool = False) -> Answer:
         timings={"embed": 0.01, "search": 0.02, "prompt": 0.03, "first_token": 0.04, "total": 0.2},
         model="m",
         mode="quote",
-        material=WritingInput(
+        writing_input=WritingInput(
             question=QUESTION.text, vector=np.zeros(4, np.float32), hits=[hit(name) for name in cited]
         ),
     )

@@ -111,7 +111,7 @@ async def test_hybrid_asks_the_store_for_what_the_product_asks_for(question):
     product, program, settings = Listening(), Listening(), read_settings(Settings).retrieval
     vector, scope = clustered(1, seed=3)[0], Scope(tenant="few")
     await Retriever(product, settings).retrieve(
-        scope, question, vector, limit=settings.limit, watch=ANSWER_STAGES.start()
+        scope, question, vector, limit=settings.limit, timer=ANSWER_STAGES.start()
     )
     await search(program, scope, "hybrid", [question], vector[None])
     assert program.asked == product.asked

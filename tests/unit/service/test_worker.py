@@ -1,4 +1,4 @@
-"""The worker that the service starts: how it begins."""
+"""The start of the ingest worker as a child process."""
 
 import os
 import subprocess
@@ -7,15 +7,15 @@ from functools import partial
 
 import pytest
 
-from service.worker import _step_back
+from service.worker import _prepare_child
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
-def test_a_worker_whose_service_was_killed_before_it_could_be_told_of_it_does_not_begin():
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals a process when its parent dies")
+def test_a_worker_does_not_start_if_its_service_was_killed_before_prctl():
     def status(parent: int) -> int:
-        return subprocess.run(["true"], preexec_fn=partial(_step_back, parent), check=False).returncode
+        return subprocess.run(["true"], preexec_fn=partial(_prepare_child, parent), check=False).returncode
 
     assert status(os.getpid()) == 0
     assert status(os.getppid()) == 1

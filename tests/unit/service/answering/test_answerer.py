@@ -57,8 +57,8 @@ async def test_quoting_asks_no_model_and_marks_the_words(filled):
 async def test_it_is_known_how_much_of_the_prompt_is_passages_or_quotes(filled, mode, around):
     async with answerer(filled, ModelServer(["In March 1932 [1]."])) as answering_with:
         *_, answer = await events_of(answering_with, mode)
-    assert answer.asked.passages > len("The old bridge was opened to traffic in March 1932.") - 1
-    assert len(answer.asked.prompt.user) - answer.asked.passages == len(around + QUESTION)
+    assert answer.sent_prompt.passages > len("The old bridge was opened to traffic in March 1932.") - 1
+    assert len(answer.sent_prompt.prompt.user) - answer.sent_prompt.passages == len(around + QUESTION)
 
 
 async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):

@@ -14,7 +14,7 @@ from service.prompting.base import PromptVersion
 from service.retrieval.retriever import nearness
 from service.retrieval.selection import Candidate
 from service.settings import ExplanationSettings
-from service.writing.base import Asked, WritingInput
+from service.writing.base import SentPrompt, WritingInput
 from tests.support.contracts.store import direction
 from tests.support.passages import hit
 
@@ -22,7 +22,7 @@ OURS, THEIRS = Scope(tenant="ours"), Scope(tenant="theirs")
 VERSION = PromptVersion(name="answer", version="v1", hash="0" * 12)
 
 
-def answer(identifier: str, *, usage: Usage | None = None, asked: Asked | None = None) -> Answer:
+def answer(identifier: str, *, usage: Usage | None = None, sent_prompt: SentPrompt | None = None) -> Answer:
     return Answer(
         id=identifier,
         text="In 1932 [1].",
@@ -32,8 +32,8 @@ def answer(identifier: str, *, usage: Usage | None = None, asked: Asked | None =
         timings={"total": 1.0},
         model="told",
         mode="generate",
-        material=WritingInput(question="When?", vector=direction(0), hits=[hit("In 1932.")]),
-        asked=asked,
+        writing_input=WritingInput(question="When?", vector=direction(0), hits=[hit("In 1932.")]),
+        sent_prompt=sent_prompt,
     )
 
 
@@ -51,7 +51,7 @@ async def kept(*answers: Answer, scope: Scope = OURS, **settings: int) -> Explan
             yield given
 
     inquiry = Inquiry(scope=scope, question="When?", limit=3)
-    assert [event async for event in explanations.keeping(inquiry, events())] == list(answers)
+    assert [event async for event in explanations.record(inquiry, events())] == list(answers)
     return explanations
 
 
@@ -78,9 +78,11 @@ async def test_nothing_is_kept_where_nothing_shall_be(settings):
 
 
 async def test_the_tokens_of_a_prompt_are_shared_out_by_length():
-    asked = Asked(version=VERSION, prompt=Prompt(system="x" * 40, user="y" * 60), passages=20)
+    sent_prompt = SentPrompt(version=VERSION, prompt=Prompt(system="x" * 40, user="y" * 60), passages=20)
     usage = Usage(prompt_tokens=50, completion_tokens=4)
-    explanations = await kept(answer("a", usage=usage, asked=asked), answer("b", asked=asked), answer("c"))
+    explanations = await kept(
+        answer("a", usage=usage, sent_prompt=sent_prompt), answer("b", sent_prompt=sent_prompt), answer("c")
+    )
     parts = explanations.explain(OURS, "a").prompt_parts
     assert [(part.name, part.characters, part.tokens) for part in parts] == [
         ("system", 40, 20),
@@ -94,8 +96,8 @@ async def test_the_tokens_of_a_prompt_are_shared_out_by_length():
 async def test_the_nearness_is_that_of_the_passages_as_they_were_found():
     found, read = hit("The pump.", similarity=0.4), hit("The pump needs oil. Which one is on its lid.", similarity=0.4)
     passed_over = hit("Which oil does the pump need?", similarity=0.9)
-    candidates = [Candidate(hit=found, fate="taken"), Candidate(hit=passed_over, fate="beyond_limit")]
+    candidates = [Candidate(hit=found, reason="taken"), Candidate(hit=passed_over, reason="beyond_limit")]
     question = "Which oil does the pump need?"
-    material = WritingInput(question=question, vector=direction(0), hits=[read], candidates=candidates)
-    explanations = await kept(replace(answer("a"), material=material))
+    writing_input = WritingInput(question=question, vector=direction(0), hits=[read], candidates=candidates)
+    explanations = await kept(replace(answer("a"), writing_input=writing_input))
     assert explanations.explain(OURS, "a").nearness == nearness(question, [found]) != nearness(question, [read])

@@ -97,9 +97,9 @@ def test_questions_in_some_order_are_no_drift_when_they_come_again():
 
 
 @pytest.mark.parametrize("body", [b"", b"no", b"PK\x03\x04 cut off"])
-def test_what_is_no_reference_says_so(tmp_path, body):
+def test_a_file_that_is_not_a_reference_is_rejected(tmp_path, body):
     (tmp_path / "reference.npz").write_bytes(body)
-    with pytest.raises(InvalidInput, match="no reference"):
+    with pytest.raises(InvalidInput, match="not a valid drift reference"):
         read_reference(tmp_path / "reference.npz")
     with pytest.raises(InvalidInput, match="too few"):
         build_reference(observations(3), EMBEDDER)
@@ -121,7 +121,7 @@ def test_each_answer_falls_into_one_bin_of_every_feature():
 
 
 async def test_a_reference_made_anew_is_taken_up_while_the_service_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr("service.drift.watching._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("service.drift.watching._POLL_SECONDS", 0.01)
     path = tmp_path / "reference.npz"
     first, second = (build_reference(observations(60, seed=seed), EMBEDDER) for seed in (6, 7))
     write_reference(first, path)
@@ -166,7 +166,7 @@ async def test_nothing_is_kept_unless_it_was_asked_for(tmp_path):
 async def test_windows_and_abandoned_drafts_go_after_fifteen_days_also_where_none_are_kept_any_more(
     tmp_path, monkeypatch, window
 ):
-    monkeypatch.setattr("service.drift.watching._LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("service.drift.watching._POLL_SECONDS", 0.001)
     # Past a midnight the second one is still kept.
     days = [(datetime.now(UTC) - timedelta(days=age)).date().isoformat() for age in (1, 13, 17)]
     windows = tmp_path / "windows"

@@ -24,7 +24,7 @@ def retriever(store, **settings) -> Retriever:
 async def ask(store, question: str, *, axis: int = 0, limit: int, **settings) -> list[ScoredChunk]:
     vector = direction(axis)
     found = await retriever(store, **settings).retrieve(
-        OURS, question, vector, limit=limit, watch=ANSWER_STAGES.start()
+        OURS, question, vector, limit=limit, timer=ANSWER_STAGES.start()
     )
     return list(found.hits)
 

@@ -48,5 +48,5 @@ def test_every_candidate_is_told_what_became_of_it():
     ]
     chosen = choose(hits, limit=2, overlap=0.9, per_document=1)
     assert texts(chosen.hits) == ["first of a", "of b"]
-    fates = ["taken", "repeats", "document_has_its_share", "taken", "beyond_limit"]
-    assert [(it.hit, it.fate) for it in chosen.candidates] == list(zip(hits, fates, strict=True))
+    reasons = ["taken", "repeats", "document_has_its_share", "taken", "beyond_limit"]
+    assert [(it.hit, it.reason) for it in chosen.candidates] == list(zip(hits, reasons, strict=True))

@@ -1,0 +1,163 @@
+"""Bodies of `/v1/answers` and `/v1/search`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from rag.formats import MediaType
+from rag.types import ChunkFilter, DocumentId
+from service.answering.drafts import Answer, Citation
+from service.retrieval.reranking.budgeted import RerankExtent
+from service.settings import Mode
+
+# A filter becomes a query of the store. Without bounds a single request could make that query arbitrarily expensive.
+_MAX_FILTER_VALUES = 100
+_MAX_FILTER_KEYS = 32
+_FilterValues = Annotated[list[str], Field(max_length=_MAX_FILTER_VALUES)]
+
+
+class FilterRequest(BaseModel):
+    """Conditions on passages: any value of one field may match, and all fields must match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document_id: _FilterValues = Field([], examples=[["handbook"]])
+    uri: _FilterValues = []
+    uri_prefix: _FilterValues = Field([], description="Prefixes of URIs, such as a folder or a site.")
+    media_type: list[MediaType] = []
+    ingested_since: AwareDatetime | None = Field(None, description="Earliest time of ingestion, with a time zone.")
+    ingested_before: AwareDatetime | None = Field(
+        None, description="Time before which the document was ingested, with a time zone."
+    )
+    metadata: Annotated[dict[str, _FilterValues], Field(max_length=_MAX_FILTER_KEYS)] = Field(
+        {}, description="Accepted values for each metadata key of the document.", examples=[{"team": ["ops"]}]
+    )
+
+    def to_chunk_filter(self) -> ChunkFilter:
+        return ChunkFilter(
+            document_ids=tuple(DocumentId(value) for value in self.document_id),
+            uris=tuple(self.uri),
+            uri_prefixes=tuple(self.uri_prefix),
+            media_types=tuple(self.media_type),
+            ingested_since=self.ingested_since.timestamp() if self.ingested_since else None,
+            ingested_before=self.ingested_before.timestamp() if self.ingested_before else None,
+            metadata={key: tuple(values) for key, values in self.metadata.items()},
+        )
+
+
+class SearchRequest(BaseModel):
+    """A question and the passages to search."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
+        examples=["How do I run it?"]
+    )
+    limit: int | None = Field(
+        None, ge=1, le=50, description="Number of passages to use. Unset: RAG_RETRIEVAL__LIMIT of the service."
+    )
+    filter: FilterRequest = FilterRequest()
+
+
+class AnswerRequest(SearchRequest):
+    """A question to answer."""
+
+    mode: Mode | None = Field(
+        None, description="How to write the answer. Unset: the mode that the service is configured with."
+    )
+    stream: bool = Field(
+        False, description="True: server-sent events `sources`, then `token` events, then `done` or `error`."
+    )
+
+
+class CitationOut(BaseModel):
+    """A passage with the number that the answer's markers refer to."""
+
+    n: int
+    document_id: str
+    title: str
+    heading_path: list[str]
+    uri: str
+    metadata: dict[str, str]
+    score: float = Field(description="Fused score of dense search and BM25. Comparable only within one search.")
+    similarity: float = Field(description="Cosine similarity of question and passage.")
+    rerank_score: float | None = Field(description="Score of the reranker. Null if it did not score this passage.")
+    bm25: float | None = Field(description="BM25 score. Null if the passage is not among the best BM25 hits.")
+    text: str
+    quote: str | None = Field(description="Part of `text` that supports the answer. Null if it is not known.")
+
+    @classmethod
+    def from_citation(cls, citation: Citation) -> "CitationOut":
+        hit, chunk = citation.hit, citation.hit.chunk
+        return cls(
+            n=citation.number,
+            document_id=chunk.document_id,
+            title=chunk.title,
+            heading_path=list(chunk.heading_path),
+            uri=chunk.uri,
+            metadata=dict(chunk.metadata),
+            score=round(hit.score, 6),
+            similarity=round(hit.similarity, 6),
+            rerank_score=hit.rerank_score,
+            bm25=None if hit.bm25 is None else round(hit.bm25, 6),
+            text=chunk.text,
+            quote=citation.quote,
+        )
+
+
+class UsageOut(BaseModel):
+    """Tokens counted by the model server. Null without a model or if the server does not report them."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class PromptVersionOut(BaseModel):
+    """The prompt version that the model received."""
+
+    name: str
+    version: str
+    hash: str = Field(description="First 12 hex digits of the SHA-256 of the template text.")
+
+
+class AnswerResponse(BaseModel):
+    """An answer with its citations."""
+
+    id: str
+    answer: str
+    refused: bool = Field(description="True if no passage was relevant enough. The model is not called then.")
+    citations: list[CitationOut]
+    usage: UsageOut
+    timings: dict[str, float] = Field(description="Seconds by stage, and in total since the request arrived.")
+    model: str
+    mode: Mode
+    prompt: PromptVersionOut | None = Field(description="Null if no model was called.")
+    reranking: RerankExtent | None = Field(
+        description="How many candidates the reranker scored in time. Null without a reranker."
+    )
+
+    @classmethod
+    def from_answer(cls, answer: Answer) -> "AnswerResponse":
+        return cls(
+            id=answer.id,
+            answer=answer.text,
+            refused=answer.refused,
+            citations=[CitationOut.from_citation(citation) for citation in answer.citations],
+            usage=UsageOut(**asdict(answer.usage)) if answer.usage else UsageOut(),
+            timings=answer.timings,
+            model=answer.model,
+            mode=answer.mode,
+            prompt=PromptVersionOut(**asdict(answer.prompt)) if answer.prompt else None,
+            reranking=answer.reranking,
+        )
+
+
+class SearchResponse(BaseModel):
+    """The passages, best first."""
+
+    results: list[CitationOut]
+    timings: dict[str, float] = Field(description="Seconds by stage, and in total since the request arrived.")
+    reranking: RerankExtent | None = Field(
+        None, description="How many candidates the reranker scored in time. Null without a reranker."
+    )
