@@ -25,9 +25,9 @@ The response starts when the first event is ready, so an error before it is a no
 
 | event | data | sent |
 |---|---|---|
-| `sources` | `{"sources": […]}`: a list of [Citation](#citation) | once, first; `[n]` in the text names one of them |
+| `sources` | `{"sources": […]}`: a list of [CitationOut](#citationout) | once, first; `[n]` in the text names one of them |
 | `token` | `{"text": "…"}` | for each piece of the answer's text |
-| `done` | an [Answer](#answer) | once, last |
+| `done` | an [AnswerResponse](#answerresponse) | once, last |
 | `error` | a problem, as under [errors](#errors) | instead of `done`, if the answer fails after it started |"""
 _ERRORS = """\
 An error response has the media type `application/problem+json` (RFC 9457) with these fields:
