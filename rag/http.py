@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from pydantic import SecretStr
 
 from rag.errors import BadResponse, Overloaded, TimedOut, Unavailable
 from rag.settings import TimeoutSettings
@@ -35,6 +36,11 @@ def translated_errors(part: str) -> Iterator[None]:
         raise Unavailable(f"The {part} cannot be reached: {error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadResponse(f"The {part} answered with something that is not JSON.") from error
+
+
+def bearer_header(key: SecretStr | None) -> dict[str, str]:
+    """Return the header that carries an API key, or no header without a key."""
+    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
 
 async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:

@@ -18,8 +18,7 @@ from service.answering.answerer import Answerer
 from service.answering.explanations import Explanations
 from service.auth.keys import Keys
 from service.drift.watching import DriftWatch, open_drift_watch
-from service.generation.endpoint import open_endpoint
-from service.generation.factory import build_generator
+from service.generation.factory import build_generator, open_endpoint
 from service.judging import calibration
 from service.judging.calibration import Calibrations
 from service.judging.factory import build_judge
@@ -68,7 +67,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         generator = build_generator(endpoint, settings.answering, session)
         live_judge = await stack.enter_async_context(
             open_live_judge(
-                build_judge(settings.judge, endpoint, session),
+                build_judge(settings.judge, session, generator=endpoint),
                 await load_rubrics(),
                 settings.judge,
                 Calibrations.read(settings.judge.calibration or calibration.PACKAGED),

@@ -9,7 +9,7 @@ import structlog
 from evals.judging.cache import CachedJudge
 from evals.judging.lexical import LexicalJudge
 from rag.http import open_session
-from service.generation.endpoint import Endpoint, open_endpoint
+from service.generation.factory import open_endpoint
 from service.judging.base import Judge
 from service.judging.factory import build_judge
 from service.settings import EmbeddedGeneratorSettings, Settings
@@ -21,23 +21,17 @@ Kind = Literal["model", "lexical"]
 
 @asynccontextmanager
 async def open_judge(kind: Kind, settings: Settings) -> AsyncIterator[Judge]:
-    """Without a server for judging the generator's is asked; the embedded model is no judge, and that is said."""
+    """Open the judge. Without a server of its own it uses the generator, and warns if that is the embedded model."""
     if kind == "lexical":
         yield LexicalJudge()
         return
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(settings.http))
-        endpoint = await stack.enter_async_context(_open_endpoint(settings))
-        judge = build_judge(settings.judge, endpoint, session)
+        generator = None
+        if settings.judge.url is None:  # Otherwise an embedded model would be loaded for nothing.
+            if isinstance(settings.generator, EmbeddedGeneratorSettings):
+                alternative = "RAG_JUDGE__URL and RAG_JUDGE__MODEL"
+                log.warning("judge_is_the_embedded_model", believable=False, instead=alternative)
+            generator = await stack.enter_async_context(open_endpoint(settings.generator))
+        judge = build_judge(settings.judge, session, generator=generator)
         yield CachedJudge(judge, settings.data_dir / "judgements.jsonl")
-
-
-@asynccontextmanager
-async def _open_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
-    if settings.judge.url is not None:  # No second model is loaded that nobody asks.
-        yield Endpoint(url=str(settings.judge.url), model=settings.judge.model or "", concurrency=1)
-        return
-    if isinstance(settings.generator, EmbeddedGeneratorSettings):
-        log.warning("judge_is_the_embedded_model", believable=False, instead="RAG_JUDGE__URL and RAG_JUDGE__MODEL")
-    async with open_endpoint(settings.generator) as endpoint:
-        yield endpoint

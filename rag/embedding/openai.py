@@ -7,7 +7,7 @@ import aiohttp
 import numpy as np
 
 from rag.errors import BadResponse
-from rag.http import require_success, translated_errors
+from rag.http import bearer_header, require_success, translated_errors
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_INFERENCE
 from rag.settings import OpenAIEmbedderSettings
 from rag.types import EmbedderIdentity, Vector
@@ -22,8 +22,7 @@ class OpenAIEmbedder:
         self._session = session
         self._settings = settings
         self._url = f"{str(settings.url).rstrip('/')}/embeddings"
-        key = settings.api_key
-        self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        self._headers = bearer_header(settings.api_key)
 
     @property
     def identity(self) -> EmbedderIdentity:

@@ -1,1 +1,1 @@
-"""Prompt to a stream of pieces."""
+"""Text generation: a prompt becomes a stream of text."""

@@ -7,36 +7,40 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What the model reads."""
+    """The messages that a model receives."""
 
     system: str
     user: str
     schema: Mapping[str, Any] | None = None
-    """JSON schema that the answer must follow, where the server can hold the model to it."""
+    """JSON schema for the answer. Servers that support structured output enforce it."""
     name: str = field(default="", compare=False)
     version: str = field(default="", compare=False)
-    """Whence the text is, for whoever watches; empty where it is from no template."""
+    """Prompt name and version for traces. Empty if the prompt does not come from a template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the model server counted them."""
+    """Tokens counted by the model server."""
 
     prompt_tokens: int
     completion_tokens: int
 
 
 class Generator(Protocol):
-    """A language model behind an HTTP server."""
+    """A language model.
+
+    Implemented by `OpenAIGenerator`, and wrapped by `MeasuredGenerator` and `TracedGenerator`.
+    """
 
     @property
     def model(self) -> str:
-        """Its name, as answers and metrics report it."""
+        """Model name for answers and metrics."""
         ...
 
     def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
-        """Pieces of text as they are written, then the usage where the server tells it.
+        """Yield text as the model writes it, then the usage if the server reports it.
 
-        Closing the iterator ends the generation upstream. Raises `Unavailable` or `BadResponse`, also mid-stream.
+        Closing the iterator stops the generation at the server.
+        Raises `Unavailable`, `Overloaded`, `TimedOut` or `BadResponse`, also after the first text.
         """
         ...

@@ -1,4 +1,4 @@
-"""llama.cpp in this process: an OpenAI-compatible server on a free loopback port, as long as the service lives."""
+"""llama.cpp in this process, as an OpenAI-compatible server on a free loopback port."""
 
 import asyncio
 import hashlib
@@ -20,12 +20,15 @@ _PACKAGED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110
 
 @asynccontextmanager
 async def open_llama_server(settings: EmbeddedGeneratorSettings) -> AsyncIterator[str]:
-    """Yields the server's base URL."""
+    """Start the server and yield its base URL.
+
+    Raises `Misconfigured` if the model is missing, damaged or cannot be loaded.
+    """
     server = await asyncio.to_thread(_start, _find_model(settings.model), settings)
     try:
         yield f"{server.listening_address}/v1"
     finally:
-        del server  # Its destructor stops it; there is no other way.
+        del server  # Only its destructor stops it.
 
 
 def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server:
@@ -33,12 +36,12 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
     params.model.path = str(model)
     params.n_parallel = settings.slots
     params.n_ctx = settings.slots * settings.context_tokens
-    # Its threads spin while they wait for each other: with one for each core, a neighbour that takes a core away
-    # makes tokens up to thirty times slower (docs/adr/0005).
+    # llama.cpp's threads spin while they wait for each other. With one thread per core, another program that takes
+    # one core makes tokens up to thirty times slower (ADR 5).
     threads = settings.threads or max(1, (os.cpu_count() or 1) // 2)
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
-    # Old prompts are not kept in memory (up to 8 GB by default): questions seldom share more than the system prompt.
+    # The prompt cache may take 8 GB by default. It is of little use: questions share only the system prompt.
     params.cache_ram_mib = 0
     params.port = 0
     params.verbosity = 0
@@ -46,29 +49,31 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
-        raise Misconfigured(f"llama.cpp cannot load {model}: {error}") from error
+        raise Misconfigured(
+            f"llama.cpp cannot load {model}: {error}. Set RAG_GENERATOR__MODEL to another .gguf file."
+        ) from error
 
 
 def _find_model(model: str) -> Path:
     if model != PACKAGED_MODEL:
         path = Path(model)
         if not path.is_file():
-            raise Misconfigured(f"{model} is no .gguf file. Is RAG_GENERATOR__MODEL right?")
+            raise Misconfigured(f"The model file {model} does not exist. Set RAG_GENERATOR__MODEL to a .gguf file.")
         return path
-    # Found without being imported: the package's own code would load another copy of llama.cpp.
+    # The package is located but not imported, because its code would load a second copy of llama.cpp.
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise Misconfigured("The language model's weights are not installed. Run `make setup`.")
-    return _checked(Path(spec.origin).with_name(_PACKAGED_FILE))
+        raise Misconfigured("The weights of the packaged language model are not installed. Run `make setup`.")
+    return _verified(Path(spec.origin).with_name(_PACKAGED_FILE))
 
 
-def _checked(path: Path) -> Path:
+def _verified(path: Path) -> Path:
     if not path.is_file():
-        raise Misconfigured(f"{path} is missing. Reinstall the weights: `make setup`.")
+        raise Misconfigured(f"The model file {path} is missing. Reinstall it: `make setup`.")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != _PACKAGED_SHA256:
         raise Misconfigured(
-            f"{path} has sha256 {digest[:12]}…, expected {_PACKAGED_SHA256[:12]}…. Reinstall the weights: `make setup`."
+            f"{path} has the SHA-256 {digest[:12]}… instead of {_PACKAGED_SHA256[:12]}…. Reinstall it: `make setup`."
         )
     return path

@@ -1,28 +1,63 @@
-"""Builds the generator: the same HTTP client for every endpoint."""
+"""Selection of the generator by the settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 
 from rag.gate import Gate
+from rag.http import bearer_header
 from service.generation.base import Generator
-from service.generation.endpoint import Endpoint
 from service.generation.measured import MeasuredGenerator
-from service.generation.openai import OpenAIGenerator
+from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from service.generation.traced import TracedGenerator
-from service.settings import AnsweringSettings
+from service.settings import (
+    AnsweringSettings,
+    EmbeddedGeneratorSettings,
+    GeneratorSettings,
+    OpenAIGeneratorSettings,
+)
 
 
-def build_generator(endpoint: Endpoint, answering: AnsweringSettings, session: aiohttp.ClientSession) -> Generator:
-    gate = Gate("generator", running=endpoint.concurrency, waiting=answering.waiting)
+@asynccontextmanager
+async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[ModelEndpoint]:
+    """Open the server of the generator. The embedded server runs until the block ends.
+
+    Both alternatives speak OpenAI's API, so one adapter serves them.
+    """
+    match settings:
+        case EmbeddedGeneratorSettings():
+            from service.generation.embedded import open_llama_server  # noqa: PLC0415 - 60 MB only this form needs
+
+            async with open_llama_server(settings) as url:
+                yield ModelEndpoint(
+                    url=url,
+                    model=Path(settings.model).stem,
+                    concurrency=settings.slots,
+                    provider="llama.cpp",
+                    # llama.cpp closes connections that it announced as keep-alive.
+                    headers={"Connection": "close"},
+                )
+        case OpenAIGeneratorSettings():
+            yield ModelEndpoint(
+                url=str(settings.url),
+                model=settings.model,
+                concurrency=settings.concurrency,
+                headers=bearer_header(settings.api_key),
+            )
+
+
+def build_generator(endpoint: ModelEndpoint, answering: AnsweringSettings, session: aiohttp.ClientSession) -> Generator:
+    """Build the generator that writes answers, with metrics and traces."""
     generator = OpenAIGenerator(
         session,
-        url=endpoint.url,
-        model=endpoint.model,
-        headers=endpoint.headers,
-        gate=gate,
+        endpoint,
+        gate=Gate("generator", running=endpoint.concurrency, waiting=answering.waiting),
         max_tokens=answering.max_tokens,
         temperature=answering.temperature,
     )
-    # The span outside: what is measured inside finds it, and leads to it.
+    # The span must be the outer wrapper: the metrics inside attach its trace id as their exemplar.
     return TracedGenerator(
         MeasuredGenerator(generator), endpoint, max_tokens=answering.max_tokens, temperature=answering.temperature
     )

@@ -1,4 +1,4 @@
-"""Measures any generator: the model server's share of what the user waits."""
+"""Metrics of any generator: the model server's share of the user's waiting time."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ from service.metrics import (
 
 
 class MeasuredGenerator:
-    """The wrapped generator, with its times observed; a stream that fails or is left is no measurement of pace."""
+    """A generator that measures the wrapped one. Failed and abandoned streams do not count in time per token."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
@@ -40,17 +40,17 @@ class MeasuredGenerator:
 
     async def _timed(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         began = time.perf_counter()
-        pieces_seen, first, last = 0, began, began
+        count, first, last = 0, began, began
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, str):
                     now = time.perf_counter()
-                    if pieces_seen == 0:
+                    if count == 0:
                         first = now
                         GENERATOR_TIME_TO_FIRST_TOKEN.observe(first - began, exemplar())
                     else:
                         INTER_TOKEN_LATENCY.observe(now - last)
-                    pieces_seen, last = pieces_seen + 1, now
+                    count, last = count + 1, now
                 yield piece
-        if pieces_seen > 1:
-            TIME_PER_OUTPUT_TOKEN.observe((last - first) / (pieces_seen - 1))
+        if count > 1:
+            TIME_PER_OUTPUT_TOKEN.observe((last - first) / (count - 1))

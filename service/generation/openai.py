@@ -1,8 +1,9 @@
-"""Any server with OpenAI's `/v1/chat/completions`, streamed."""
+"""A generator on any server with OpenAI's `/v1/chat/completions`."""
 
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -15,27 +16,38 @@ from rag.tracing.spans import Attributes, annotate
 from service.generation.base import Prompt, Usage
 
 _PART = "model server"
+_ADVICE = "Check that its URL ends in /v1, and look into its log."
 _DONE = "[DONE]"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEndpoint:
+    """A model at an OpenAI-compatible server."""
+
+    url: str
+    model: str
+    concurrency: int
+    provider: str = "openai"
+    """Provider name in traces. The semantic conventions use openai for every server with that API."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
 class OpenAIGenerator:
-    """Streams one completion for each call, as many at once as the gate lets in."""
+    """Streams one completion per call. The gate bounds the parallel calls."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
+        endpoint: ModelEndpoint,
         *,
-        url: str,
-        model: str,
-        headers: Mapping[str, str],
         gate: Gate,
         max_tokens: int,
         temperature: float,
     ) -> None:
         self._session = session
-        self._url = f"{url.rstrip('/')}/chat/completions"
-        self._model = model
-        self._headers = headers
+        self._url = f"{endpoint.url.rstrip('/')}/chat/completions"
+        self._model = endpoint.model
+        self._headers = endpoint.headers
         self._gate = gate
         self._options = {"max_tokens": max_tokens, "temperature": temperature}
 
@@ -56,7 +68,7 @@ class OpenAIGenerator:
             request["response_format"] = {"type": "json_schema", "json_schema": schema}
         async with self._gate.enter():
             with translated_errors(_PART):
-                # Leaving this block closes the connection, which is how the server learns that nobody listens.
+                # Leaving this block closes the connection. That tells the server to stop generating.
                 async with self._session.post(self._url, json=request, headers=self._headers) as response:
                     await require_success(_PART, response)
                     async with aclosing(_read_events(response.content)) as events:
@@ -66,7 +78,10 @@ class OpenAIGenerator:
 
 
 async def _read_events(stream: aiohttp.StreamReader) -> AsyncGenerator[dict[str, Any]]:
-    """The JSON of each `data:` line, up to `[DONE]`; a stream that ends without it was broken off."""
+    """Yield the JSON of each `data:` line up to `[DONE]`.
+
+    Raises `BadResponse` if the stream ends without `[DONE]`, because the answer is incomplete then.
+    """
     try:
         async for line in stream:
             field, _, value = line.decode().strip().partition(":")
@@ -75,9 +90,9 @@ async def _read_events(stream: aiohttp.StreamReader) -> AsyncGenerator[dict[str,
             if value.strip() == _DONE:
                 return
             yield json.loads(value)
-    except ValueError as error:  # No JSON, no UTF-8, or a line without end.
-        raise BadResponse(f"The {_PART} streamed something that is not JSON.") from error
-    raise BadResponse(f"The {_PART} broke its answer off.")
+    except ValueError as error:  # Not JSON, not UTF-8, or an endless line.
+        raise BadResponse(f"The {_PART} streamed a line that is not JSON. {_ADVICE}") from error
+    raise BadResponse(f"The {_PART} ended its stream without [DONE]. {_ADVICE}")
 
 
 def _to_pieces(event: dict[str, Any]) -> list[str | Usage]:
@@ -89,14 +104,14 @@ def _to_pieces(event: dict[str, Any]) -> list[str | Usage]:
             if text := choice["delta"].get("content"):
                 pieces.append(text)
             if reason := choice.get("finish_reason"):
-                annotate(_response(event, reason))
+                annotate(_response_attributes(event, reason))
         if usage := event.get("usage"):
             pieces.append(Usage(prompt_tokens=usage["prompt_tokens"], completion_tokens=usage["completion_tokens"]))
     except (KeyError, TypeError, AttributeError) as error:
-        raise BadResponse(f"The {_PART} streamed JSON that is no completion.") from error
+        raise BadResponse(f"The {_PART} streamed JSON that is not a chat completion. {_ADVICE}") from error
     return pieces
 
 
-def _response(event: dict[str, Any], finish_reason: str) -> Attributes:
+def _response_attributes(event: dict[str, Any], finish_reason: str) -> Attributes:
     known = {semconv.RESPONSE_ID: event.get("id"), semconv.RESPONSE_MODEL: event.get("model")}
     return {semconv.FINISH_REASONS: [finish_reason], **{name: value for name, value in known.items() if value}}

@@ -1,4 +1,4 @@
-"""Traces any generator: a span for each call, from the prompt to the last piece, or to the moment it broke off."""
+"""Tracing of any generator: one span per call, from the prompt to the end of the stream."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -10,13 +10,13 @@ from rag.tracing import semconv
 from rag.tracing.attributes import instructions, message, server_at
 from rag.tracing.spans import Attributes, inside, is_traced, start
 from service.generation.base import Generator, Prompt, Usage
-from service.generation.endpoint import Endpoint
+from service.generation.openai import ModelEndpoint
 
 
 class TracedGenerator:
-    """The wrapped generator, with its calls as spans."""
+    """A generator that records each call of the wrapped one as a span."""
 
-    def __init__(self, generator: Generator, endpoint: Endpoint, *, max_tokens: int, temperature: float) -> None:
+    def __init__(self, generator: Generator, endpoint: ModelEndpoint, *, max_tokens: int, temperature: float) -> None:
         self._generator = generator
         self._attributes: Attributes = {
             semconv.OPERATION: semconv.CHAT,
@@ -37,11 +37,11 @@ class TracedGenerator:
             return self._generator.generate(prompt)
         attributes = {**self._attributes, **_describe(prompt)}
         call = start(f"{semconv.CHAT} {self.model}", attributes, kind=SpanKind.CLIENT)
-        return inside(call, self._watched(prompt, call))
+        return inside(call, self._recorded(prompt, call))
 
-    async def _watched(self, prompt: Prompt, call: Span) -> AsyncGenerator[str | Usage]:
+    async def _recorded(self, prompt: Prompt, call: Span) -> AsyncGenerator[str | Usage]:
         began = time.perf_counter()
-        said: list[str] = []
+        texts: list[str] = []
         try:
             async with aclosing(self._generator.generate(prompt)) as pieces:
                 async for piece in pieces:
@@ -49,12 +49,12 @@ class TracedGenerator:
                         call.set_attribute(semconv.INPUT_TOKENS, piece.prompt_tokens)
                         call.set_attribute(semconv.OUTPUT_TOKENS, piece.completion_tokens)
                     else:
-                        if not said:
+                        if not texts:
                             call.set_attribute(semconv.TIME_TO_FIRST_CHUNK, time.perf_counter() - began)
-                        said.append(piece)
+                        texts.append(piece)
                     yield piece
         finally:
-            call.set_attributes(message(semconv.OUTPUT_MESSAGES, "assistant", "".join(said)))
+            call.set_attributes(message(semconv.OUTPUT_MESSAGES, "assistant", "".join(texts)))
 
 
 def _describe(prompt: Prompt) -> Attributes:

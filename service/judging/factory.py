@@ -1,27 +1,32 @@
-"""Builds the judge by the settings; without a server of its own it asks the generator's."""
+"""Selection of the judge by the settings."""
 
 import aiohttp
 
 from rag.errors import Misconfigured
 from rag.gate import Gate
-from service.generation.endpoint import Endpoint, bearer
-from service.generation.openai import OpenAIGenerator
+from rag.http import bearer_header
+from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from service.generation.traced import TracedGenerator
 from service.judging.model import ModelJudge
 from service.settings import JudgeSettings
 
+# A verdict with its reason in JSON. A rambling model is cut off here and counts as unreadable.
 _MAX_TOKENS = 256
+# Judging the same answer twice must give the same verdict.
 _TEMPERATURE = 0.0
 
 
-def build_judge(settings: JudgeSettings, generator: Endpoint, session: aiohttp.ClientSession) -> ModelJudge:
-    """Raises `Misconfigured` for a server without a model's name."""
-    endpoint = _endpoint_of(settings, generator)
+def build_judge(
+    settings: JudgeSettings, session: aiohttp.ClientSession, *, generator: ModelEndpoint | None = None
+) -> ModelJudge:
+    """Build the judge on its own server, or on the generator's if the settings name none.
+
+    Raises `Misconfigured` if the server or its model is missing.
+    """
+    endpoint = _select_endpoint(settings, generator)
     model = OpenAIGenerator(
         session,
-        url=endpoint.url,
-        model=endpoint.model,
-        headers=endpoint.headers,
+        endpoint,
         gate=Gate("judge", running=settings.concurrency, waiting=settings.concurrency),
         max_tokens=_MAX_TOKENS,
         temperature=_TEMPERATURE,
@@ -29,14 +34,18 @@ def build_judge(settings: JudgeSettings, generator: Endpoint, session: aiohttp.C
     return ModelJudge(TracedGenerator(model, endpoint, max_tokens=_MAX_TOKENS, temperature=_TEMPERATURE))
 
 
-def _endpoint_of(settings: JudgeSettings, generator: Endpoint) -> Endpoint:
-    if settings.url is None:
-        return generator
-    if settings.model is None:
-        raise Misconfigured("RAG_JUDGE__URL names a server; say its model too: RAG_JUDGE__MODEL.")
-    return Endpoint(
-        url=str(settings.url),
-        model=settings.model,
-        headers=bearer(settings.api_key),
-        concurrency=settings.concurrency,
-    )
+def _select_endpoint(settings: JudgeSettings, generator: ModelEndpoint | None) -> ModelEndpoint:
+    match settings:
+        case JudgeSettings(url=None) if generator is not None:
+            return generator
+        case JudgeSettings(url=None):
+            raise Misconfigured("The judge has no model server. Set RAG_JUDGE__URL and RAG_JUDGE__MODEL.")
+        case JudgeSettings(model=None):
+            raise Misconfigured("RAG_JUDGE__URL is set without a model. Set RAG_JUDGE__MODEL.")
+        case JudgeSettings(url=url, model=model):
+            return ModelEndpoint(
+                url=str(url),
+                model=str(model),
+                concurrency=settings.concurrency,
+                headers=bearer_header(settings.api_key),
+            )

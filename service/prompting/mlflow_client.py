@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from rag.errors import BadResponse, Misconfigured, NotFound
-from rag.http import require_success, translated_errors
+from rag.http import bearer_header, require_success, translated_errors
 from service.settings import MlflowSettings
 
 _PART = "MLflow server"
@@ -21,8 +21,7 @@ class Mlflow:
             raise Misconfigured("Say where MLflow is: RAG_MLFLOW__URI.")
         self._session = session
         self._base = f"{str(settings.uri).rstrip('/')}/api/2.0/mlflow"
-        key = settings.token
-        self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        self._headers = bearer_header(settings.token)
 
     async def get(self, path: str, **query: str) -> Mapping[str, Any]:
         return await self._call("GET", path, params=query)

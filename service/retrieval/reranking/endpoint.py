@@ -8,7 +8,7 @@ import numpy as np
 
 from rag.errors import BadResponse
 from rag.gate import Gate
-from rag.http import require_success, translated_errors
+from rag.http import bearer_header, require_success, translated_errors
 from service.settings import EndpointRerankerSettings
 
 _PART = "reranking server"
@@ -22,8 +22,7 @@ class EndpointReranker:
         self._session = session
         self._settings = settings
         self._url = f"{str(settings.url).rstrip('/')}/rerank"
-        key = settings.api_key
-        self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        self._headers = bearer_header(settings.api_key)
         self._gate = Gate("reranker", running=settings.concurrency, waiting=_WAITING)
 
     @property

@@ -11,7 +11,6 @@ from pydantic import HttpUrl
 
 from rag.http import open_session
 from rag.settings import TimeoutSettings
-from service.generation.endpoint import Endpoint
 from service.judging.factory import build_judge
 from service.judging.model import ModelJudge
 from service.settings import JudgeSettings
@@ -27,7 +26,7 @@ async def judge_behind(handler: Handler, model: str = "fake") -> AsyncIterator[M
         open_session(TimeoutSettings(connect=60, read=60)) as session,
     ):
         settings = JudgeSettings(url=HttpUrl(f"{url}/v1"), model=model, concurrency=4)
-        yield build_judge(settings, Endpoint(url="", model="", concurrency=1), session)
+        yield build_judge(settings, session)
 
 
 def perfect() -> JudgeServer:

@@ -9,7 +9,7 @@ import pytest
 from rag.errors import BadResponse, Overloaded, TimedOut, Unavailable
 from rag.gate import Gate
 from service.generation.base import Prompt, Usage
-from service.generation.openai import OpenAIGenerator
+from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from tests.support.fakes.servers import ModelServer, answering, serve
 
 PROMPT = Prompt(system="Be brief.", user="Why?")
@@ -20,7 +20,8 @@ async def generator_at(url: str, *, running: int = 1, waiting: int = 0, read: fl
     timeout = aiohttp.ClientTimeout(total=None, connect=60, sock_read=read)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         gate = Gate("test", running=running, waiting=waiting)
-        yield OpenAIGenerator(session, url=f"{url}/v1", model="m", headers={}, gate=gate, max_tokens=9, temperature=0.0)
+        endpoint = ModelEndpoint(url=f"{url}/v1", model="m", concurrency=running)
+        yield OpenAIGenerator(session, endpoint, gate=gate, max_tokens=9, temperature=0.0)
 
 
 async def pieces_from(handler, **options) -> list:
