@@ -11,7 +11,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What `add_subparsers` gives; argparse has no public name for it."""
 
 
-class Row(Protocol):
+class TableRow(Protocol):
     """A dataclass that is a row of a Markdown table."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -38,7 +38,7 @@ def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
 
 
-def print_table(header: str, rows: Iterable[Row], target: Path | None = None) -> None:
+def print_table(header: str, rows: Iterable[TableRow], target: Path | None = None) -> None:
     """Each row as soon as it is there."""
     print(header, flush=True)
     printed = []
@@ -48,6 +48,6 @@ def print_table(header: str, rows: Iterable[Row], target: Path | None = None) ->
     write_rows(printed, target)
 
 
-def write_rows(rows: Sequence[Row], target: Path | None) -> None:
+def write_rows(rows: Sequence[TableRow], target: Path | None) -> None:
     if target:
         target.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")

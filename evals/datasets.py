@@ -53,11 +53,11 @@ class Dataset:
     questions: Mapping[str, str]
     """Id to text, in the order of the file: those that have a relevant document."""
     relevant: Mapping[str, Mapping[str, int]]
-    """Question id to document id to grade; 1 and more."""
+    """SpanQuestion id to document id to grade; 1 and more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class SpanQuestion:
     """A question with its gold spans, any of which is a right answer."""
 
     id: str
@@ -101,14 +101,14 @@ def read_texts(folder: Path) -> dict[str, str]:
     return {str(row["_id"]): str(row["text"]) for row in _read_lines(folder / "queries.jsonl")}
 
 
-def read_answers(folder: Path) -> list[Question]:
+def read_answers(folder: Path) -> list[SpanQuestion]:
     """Questions with SQuAD's gold spans, from `answers.json`: question id to spans. Raises `InvalidInput`."""
     try:
         gold: dict[str, list[str]] = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{folder} is no data set with answers: {error}") from error
     rows = _read_lines(folder / "queries.jsonl")
-    return [Question(id=row["_id"], text=row["text"], gold=gold[row["_id"]]) for row in rows if row["_id"] in gold]
+    return [SpanQuestion(id=row["_id"], text=row["text"], gold=gold[row["_id"]]) for row in rows if row["_id"] in gold]
 
 
 def find_dataset(name_or_folder: str, *, cache: Path, home: str = _HOME, known: Mapping[str, str] = NAMED) -> Path:

@@ -17,7 +17,7 @@ _FORMS = ("torch", "onnx")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class EmbedderCheck:
     """One promise of one form of the embedder."""
 
     form: str
@@ -48,7 +48,7 @@ def _embedding(arguments: argparse.Namespace, settings: KernelSettings) -> int:
     return 0 if all(check.holds for check in checks) else 1
 
 
-async def measure_embedding(settings: KernelSettings) -> list[Check]:
+async def measure_embedding(settings: KernelSettings) -> list[EmbedderCheck]:
     """Every form of a local embedder, where the ONNX one has been exported; a server as it is."""
     checks = []
     for form, embedder_settings in _forms(settings):
@@ -58,7 +58,7 @@ async def measure_embedding(settings: KernelSettings) -> list[Check]:
         ):
             findings = await validate(embedder, build_tokenizer(embedder_settings))
         checks += [
-            Check(form=form, check=finding.check, holds=finding.holds, measured=finding.measured)
+            EmbedderCheck(form=form, check=finding.check, holds=finding.holds, measured=finding.measured)
             for finding in findings
         ]
     return checks

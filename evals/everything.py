@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 from evals.answers.gold import GOLDEN, has_questions, read_question_set
-from evals.answers.measuring import measure_answers
+from evals.answers.measurement import measure_answers
 from evals.answers.report import report_answers, write_report
 from evals.commands import Commands, some_of
 from evals.datasets import read_dataset
-from evals.retrieval.measuring import HEADER, Ranking, measure_retrieval
+from evals.retrieval.measurement import HEADER, Ranking, measure_retrieval
 from rag.errors import InvalidInput
 from service.settings import Mode, Settings
 

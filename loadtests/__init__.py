@@ -1,1 +1,1 @@
-"""Load on a running service, measured from outside: nothing of it is imported here."""
+"""Load tests of a running service. They see it from outside only and import nothing of it."""

@@ -1,4 +1,4 @@
-"""When requests arrive, and what they ask: both drawn from a seed, so that a run can be repeated."""
+"""Arrival times and questions of a run. Both are drawn from a seed, so a run can be repeated."""
 
 import itertools
 import json
@@ -13,23 +13,27 @@ _MARKUP = re.compile(r"[`*_]|\[([^\]]*)\]\([^)]*\)")
 
 
 def poisson(rate: float, seconds: float, *, seed: int) -> list[float]:
-    """Seconds at which requests arrive: gaps are exponential with mean 1/rate, whatever became of those before."""
-    chosen = random.Random(f"arrivals:{seed}")
-    times = itertools.accumulate(iter(lambda: chosen.expovariate(rate), None))
+    """Return the arrival times of a Poisson process: exponential gaps with mean 1/rate, up to `seconds`."""
+    random_source = random.Random(f"arrivals:{seed}")
+    times = itertools.accumulate(iter(lambda: random_source.expovariate(rate), None))
     return list(itertools.takewhile(lambda time: time < seconds, times))
 
 
 def zipf(questions: Sequence[str], *, seed: int, exponent: float = 1.0) -> Iterator[str]:
-    """Question of rank k as often as 1/k**exponent; the seed decides who is popular, too."""
-    chosen = random.Random(f"questions:{seed}")
-    ranked = chosen.sample(questions, len(questions))
-    cumulated = list(itertools.accumulate(1 / rank**exponent for rank in range(1, len(ranked) + 1)))
+    """Yield questions for ever; the one of rank k has weight 1/k**exponent. The seed also decides the ranks."""
+    random_source = random.Random(f"questions:{seed}")
+    ranked = random_source.sample(questions, len(questions))
+    weights = list(itertools.accumulate(1 / rank**exponent for rank in range(1, len(ranked) + 1)))
     while True:
-        yield chosen.choices(ranked, cum_weights=cumulated)[0]
+        yield random_source.choices(ranked, cum_weights=weights)[0]
 
 
 def read_questions(path: Path) -> list[str]:
-    """Of a file one to a line, as text or as JSON with `question`; of a folder one to each heading of its Markdown."""
+    """Return the questions of a file or a folder.
+
+    A file has one question per line: plain text, or a JSON object with `question`.
+    A folder gives one question per heading of its Markdown files.
+    """
     if path.is_dir():
         pages = sorted(path.rglob("*.md"))
         return list(dict.fromkeys(question for page in pages for question in questions_about(page.read_text())))
@@ -38,8 +42,8 @@ def read_questions(path: Path) -> list[str]:
 
 
 def questions_about(markdown: str) -> list[str]:
-    """A question to each heading, with the page's title where the heading alone would be too little."""
-    headings = [_MARKUP.sub(r"\1", found[2]) for found in _HEADING.finditer(_FENCED.sub("", markdown))]
+    """Return one question per heading. The page's title is part of each, because "Notes" alone finds nothing."""
+    headings = [_MARKUP.sub(r"\1", match[2]) for match in _HEADING.finditer(_FENCED.sub("", markdown))]
     if not headings:
         return []
     title, *parts = headings

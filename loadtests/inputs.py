@@ -1,20 +1,20 @@
-"""The figures that the plan computes with, from `capacity.toml` or a copy of it."""
+"""The measured values and prices of the capacity plan, read from `capacity.toml` or a copy of it."""
 
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-SHIPPED = Path(__file__).with_name("capacity.toml")
+DEFAULT_FILE = Path(__file__).with_name("capacity.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Users:
+class UserInputs:
     seconds_between_questions: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class ServiceInputs:
     cpu_seconds: float
     cpu_seconds_per_token: float
     utilization: float
@@ -22,7 +22,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Embedding:
+class EmbeddingInputs:
     passages_per_core_second: float
     gpu_tokens_per_second: float
     tokens_per_chunk: int
@@ -30,7 +30,7 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class StoreInputs:
     dense: int
     graph: int
     sparse: int
@@ -47,7 +47,7 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class ModelInputs:
     parameters: float
     bytes_per_parameter: int
     kv_bytes_per_token: int
@@ -58,7 +58,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gpu:
+class GpuInputs:
     flops: float
     bandwidth: float
     compute_efficiency: float
@@ -67,29 +67,29 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class PriceInputs:
     core: float
     gpu: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """The file's own comments say what each of them is."""
+class CapacityInputs:
+    """All inputs of the plan. The comments in `capacity.toml` explain each value."""
 
-    users: Users
-    service: Service
-    embedding: Embedding
-    store: Store
-    model: Model
-    gpu: Gpu
-    prices: Prices
+    users: UserInputs
+    service: ServiceInputs
+    embedding: EmbeddingInputs
+    store: StoreInputs
+    model: ModelInputs
+    gpu: GpuInputs
+    prices: PriceInputs
 
     @classmethod
-    def read(cls, path: Path = SHIPPED) -> "Inputs":
-        """Raises `ValueError` where the file is none of this form."""
+    def read(cls, path: Path = DEFAULT_FILE) -> "CapacityInputs":
+        """Read the file. Raise `ValueError` if a table or a value is missing, unknown or malformed."""
         try:
-            read: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-            kinds: dict[str, Any] = {field.name: field.type for field in fields(cls)}
-            return cls(**{name: kind(**read.pop(name)) for name, kind in kinds.items()}, **read)
+            tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+            types: dict[str, Any] = {field.name: field.type for field in fields(cls)}
+            return cls(**{name: type_(**tables.pop(name)) for name, type_ in types.items()}, **tables)
         except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
             raise ValueError(f"{path}: {error}") from error

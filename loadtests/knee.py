@@ -1,36 +1,38 @@
-"""The knee: the highest rate at which what is offered is still served well; and what happens far beyond it.
+"""The knee: the highest rate that the service still serves well, and its behaviour far beyond that rate.
 
-A step holds when goodput is at least 95 % of what was offered and the p95 of TTFT is within its objective. Rates grow
-by steps until one does not hold, then the gap is halved.
+A step holds if goodput is at least 95 % of the offered rate and the p95 of TTFT meets its objective (ADR 0032). The
+search raises the rate step by step until one does not hold, and then bisects the gap.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtests.figures import Objectives
-from loadtests.report import Result
+from loadtests.metrics import Objectives
+from loadtests.report import LoadResult
 
-BEYOND = 4
-_LEAST_GOODPUT = 0.95
+OVERLOAD_FACTOR = 4
+_MIN_GOODPUT_SHARE = 0.95
 _GROWTH = 1.5
-_HALVINGS = 2
-Measure = Callable[[float], Awaitable[Result]]
-"""One step at that many requests a second."""
+# Two bisections locate the knee within an eighth of its value; each costs one more step.
+_BISECTIONS = 2
+Measure = Callable[[float], Awaitable[LoadResult]]
+"""Measures one step at the given requests per second."""
 _HEADER = (
-    "| offered/s | goodput/s | share | TTFT p50 | p95 | latency p95 | TPOT p95 | refused | failed | heard of it p95 "
+    "| offered/s | goodput/s | share | TTFT p50 | p95 | latency p95 | TPOT p95 | refused | failed | refused after p95 "
     "| in flight | Little's law | late p95 | cores: service | client | holds |\n|" + "---|" * 16
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knee:
-    """`rate` is 0 where not even the first step held; then there is nothing beyond."""
+    """The result of a search. `rate` is 0 and `overload` is None if not even the first step held."""
 
     rate: float
-    steps: Sequence[Result]
-    """In ascending order of their rate."""
-    beyond: Result | None
+    steps: Sequence[LoadResult]
+    """Sorted by their rate."""
+    overload: LoadResult | None
+    """The step at `OVERLOAD_FACTOR` times the knee."""
     objectives: Objectives
 
     @property
@@ -39,61 +41,62 @@ class Knee:
 
     @property
     def faults(self) -> list[str]:
-        """What a service must not do when far more is offered than it can serve, or holding nothing at all."""
-        if not self.beyond:
+        """What the service did wrong under overload, or that it held no step at all."""
+        if not self.overload:
             return ["not even the first step held"]
-        return [f"at {BEYOND} x the knee: {fault}" for fault in faults_of(self.beyond)]
+        return [f"at {OVERLOAD_FACTOR} x the knee: {fault}" for fault in find_faults(self.overload)]
 
     @property
-    def doubts(self) -> list[str]:
-        """Why a step says nothing of the service; as each of them led the search, neither does the knee."""
+    def invalid_because(self) -> list[str]:
+        """Why a step does not measure the service. One invalid step misleads the search, so the knee is invalid."""
         return [
             f"at {step.configuration['rate']:.1f}/s: {reason}"
-            for step in (*self.steps, *([self.beyond] if self.beyond else []))
+            for step in (*self.steps, *([self.overload] if self.overload else []))
             for reason in step.invalid
         ]
 
     @property
     def is_good(self) -> bool:
-        return not self.faults and not self.doubts
+        return not self.faults and not self.invalid_because
 
     @property
     def verdict(self) -> str:
-        found = f"The knee: {self.rate:.1f} requests a second."
+        summary = f"The knee: {self.rate:.1f} requests per second."
         if self.rate and all(holds(step, self.objectives) for step in self.steps):
-            found = f"The knee is beyond {self.rate:.1f} requests a second, the last step that --most allows."
-        doubts, faults = [f"INVALID {doubt}" for doubt in self.doubts], [f"FAULT: {fault}" for fault in self.faults]
-        return "\n".join([found, *doubts, *faults])
+            summary = f"The knee is above {self.rate:.1f} requests per second, the last step that --most allows."
+        invalid = [f"INVALID {reason}" for reason in self.invalid_because]
+        return "\n".join([summary, *invalid, *(f"FAULT: {fault}" for fault in self.faults)])
 
     def to_table(self) -> str:
-        rows = [self._to_row(step) for step in self.steps]
-        beyond = [f"\n{BEYOND} x the knee:\n\n{_HEADER}", self._to_row(self.beyond)] if self.beyond else []
-        detail = [f"\n{self.beyond.to_table()}"] if self.beyond else []
-        return "\n".join([_HEADER, *rows, *beyond, *detail])
+        lines = [_HEADER, *(self._to_row(step) for step in self.steps)]
+        if self.overload:
+            lines += [f"\n{OVERLOAD_FACTOR} x the knee:\n\n{_HEADER}", self._to_row(self.overload)]
+            lines.append(f"\n{self.overload.to_table()}")
+        return "\n".join(lines)
 
     def to_json(self) -> Any:
         return {
             "knee": self.rate,
             "steps": [step.to_json() for step in self.steps],
-            "beyond": self.beyond.to_json() if self.beyond else None,
-            "valid": not self.doubts,
+            "beyond": self.overload.to_json() if self.overload else None,
+            "valid": not self.invalid_because,
             "faults": self.faults,
         }
 
-    def _to_row(self, step: Result) -> str:
-        figures, law, cores = step.figures, step.figures.in_flight, step.watched.cores
-        times = (figures.ttft.p50, figures.ttft.p95, figures.latency.p95, figures.tpot.p95)
+    def _to_row(self, step: LoadResult) -> str:
+        metrics, law, cores = step.metrics, step.metrics.in_flight, step.samples.cores
+        times = (metrics.ttft.p50, metrics.ttft.p95, metrics.latency.p95, metrics.tpot.p95)
         cells = [
-            f"{figures.rate:.1f}",
-            f"{figures.goodput:.1f}",
-            f"{figures.goodput_share:.1%}",
+            f"{metrics.rate:.1f}",
+            f"{metrics.goodput:.1f}",
+            f"{metrics.goodput_share:.1%}",
             *(f"{time:.3f}" for time in times),
-            f"{figures.refused}",
-            f"{figures.failed}",
-            f"{figures.refusal.p95:.3f}" if figures.refused else "-",
+            f"{metrics.refused}",
+            f"{metrics.failed}",
+            f"{metrics.refusal.p95:.3f}" if metrics.refused else "-",
             f"{law.in_flight:.1f}",
             f"{law.error:+.1%}",
-            f"{figures.late.p95:.3f}",
+            f"{metrics.late.p95:.3f}",
             f"{cores['service']:.2f}" if "service" in cores else "-",
             f"{cores['client']:.2f}",
             "yes" if holds(step, self.objectives) else "no",
@@ -102,10 +105,10 @@ class Knee:
 
 
 async def find_knee(measure: Measure, objectives: Objectives, *, start: float, most: float) -> Knee:
-    """Stops at `most` requests a second even where all is well; raises `ValueError` where it may not even start."""
+    """Search between `start` and `most` requests per second. Raise `ValueError` if `start` is above `most`."""
     if start > most:
         raise ValueError(f"the first rate (--start {start:g}) is above the last (--most {most:g})")
-    steps: list[Result] = []
+    steps: list[LoadResult] = []
 
     async def holds_at(rate: float) -> bool:
         steps.append(await measure(rate))
@@ -114,29 +117,30 @@ async def find_knee(measure: Measure, objectives: Objectives, *, start: float, m
     good, bad = 0.0, start
     while bad <= most and await holds_at(bad):
         good, bad = bad, bad * _GROWTH
-    for _ in range(_HALVINGS if good and bad <= most else 0):
+    for _ in range(_BISECTIONS if good and bad <= most else 0):
         middle = (good + bad) / 2
         good, bad = (middle, bad) if await holds_at(middle) else (good, middle)
-    beyond = await measure(BEYOND * good) if good else None
+    overload = await measure(OVERLOAD_FACTOR * good) if good else None
     ascending = sorted(steps, key=lambda step: float(step.configuration["rate"]))
-    return Knee(rate=good, steps=ascending, beyond=beyond, objectives=objectives)
+    return Knee(rate=good, steps=ascending, overload=overload, objectives=objectives)
 
 
-def holds(step: Result, objectives: Objectives) -> bool:
-    """NaN, where nothing was answered, does not hold."""
-    return step.figures.goodput_share >= _LEAST_GOODPUT and step.figures.ttft.p95 <= objectives.ttft
+def holds(step: LoadResult, objectives: Objectives) -> bool:
+    """Return whether the step was served well. If nothing was answered, TTFT is NaN and the step does not hold."""
+    return step.metrics.goodput_share >= _MIN_GOODPUT_SHARE and step.metrics.ttft.p95 <= objectives.ttft
 
 
-def faults_of(beyond: Result) -> list[str]:
-    figures, watched = beyond.figures, beyond.watched
+def find_faults(overload: LoadResult) -> list[str]:
+    """Return what a service must not do under overload. To refuse requests with Retry-After is correct."""
+    metrics, samples = overload.metrics, overload.samples
     faults = []
-    if figures.refused_without_retry_after:
-        faults.append(f"{figures.refused_without_retry_after} requests were refused without Retry-After")
-    if figures.failed:
-        faults.append(f"{figures.failed} requests failed instead of being refused")
+    if metrics.refused_without_retry_after:
+        faults.append(f"{metrics.refused_without_retry_after} requests were refused without Retry-After")
+    if metrics.failed:
+        faults.append(f"{metrics.failed} requests failed instead of being refused")
     faults += [
-        f"{deepest:.0f} calls were seen at the gate {gate}, which holds {watched.capacity[gate]:.0f}"
-        for gate, deepest in watched.deepest.items()
-        if deepest > watched.capacity[gate]
+        f"{deepest:.0f} calls were seen at the gate {gate}, whose capacity is {samples.capacity[gate]:.0f}"
+        for gate, deepest in samples.deepest.items()
+        if deepest > samples.capacity[gate]
     ]
     return faults

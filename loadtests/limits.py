@@ -1,70 +1,74 @@
-"""What a good answer keeps to, and what a run must keep to: read from a small file."""
+"""The objectives of a good answer and the thresholds of a run, read from a TOML file."""
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.figures import Figures, Objectives
+from loadtests.metrics import Objectives, RunMetrics
 
-SHIPPED = Path(__file__).with_name("limits.toml")
-# A late client measures itself; both bounds are generous to a machine with other work, and small beside any objective.
-_LATE_SECONDS = 0.02
-_LATE_SHARE_OF_TTFT = 0.1
-_CLIENT_CORES = 0.8
+DEFAULT_FILE = Path(__file__).with_name("limits.toml")
+# A client that sends late measures its own delay. Both bounds tolerate other work on the machine, and are small beside
+# every objective (ADR 0032).
+_MAX_LATE_SECONDS = 0.02
+_MAX_LATE_SHARE_OF_TTFT = 0.1
+# The client is one event loop, so one core is its limit.
+_MAX_CLIENT_CORES = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """See `limits.toml`."""
+    """The content of a file such as `limits.toml`."""
 
     objectives: Objectives
     thresholds: Mapping[str, float]
 
     @classmethod
     def read(cls, path: Path) -> "Limits":
-        """Raises ValueError with a sentence where a threshold has a name that no figure has."""
-        found = tomllib.loads(path.read_text())
-        if unknown := set(found["thresholds"]) - set(_MEASURED):
-            known = ", ".join(_MEASURED)
-            raise ValueError(f"{path}: nothing is measured for the threshold {', '.join(unknown)}. Known: {known}.")
-        return cls(objectives=Objectives(**found["objectives"]), thresholds=found["thresholds"])
+        """Raise `ValueError` if a threshold has an unknown name."""
+        content = tomllib.loads(path.read_text())
+        if unknown := set(content["thresholds"]) - set(_METRICS):
+            known = ", ".join(_METRICS)
+            raise ValueError(f"{path}: {', '.join(unknown)} is not a known threshold. Use one of: {known}.")
+        return cls(objectives=Objectives(**content["objectives"]), thresholds=content["thresholds"])
 
-    def missed_by(self, figures: Figures) -> list[str]:
-        """A sentence for each threshold that the run does not keep to; a figure that could not be measured misses."""
+    def missed_by(self, metrics: RunMetrics) -> list[str]:
+        """Return a sentence for each threshold that the run misses. A value that could not be measured misses."""
         return [
-            f"{name} is {_MEASURED[name](figures):.4g}, the threshold is {limit:g}"
+            f"{name} is {_METRICS[name](metrics):.4g}, the threshold is {limit:g}"
             for name, limit in self.thresholds.items()
-            if not _keeps(name, _MEASURED[name](figures), limit)
+            if not _is_within(name, _METRICS[name](metrics), limit)
         ]
 
 
-_MEASURED = {
-    "ttft_p95": lambda figures: figures.ttft.p95,
-    "tpot_p95": lambda figures: figures.tpot.p95,
-    "latency_p95": lambda figures: figures.latency.p95,
-    "goodput_share": lambda figures: figures.goodput_share,
-    "declined_share": lambda figures: figures.declined_share,
-    "refused": lambda figures: figures.refused,
-    "failed": lambda figures: figures.failed,
-    "littles_law_error": lambda figures: abs(figures.in_flight.error),
+_METRICS = {
+    "ttft_p95": lambda metrics: metrics.ttft.p95,
+    "tpot_p95": lambda metrics: metrics.tpot.p95,
+    "latency_p95": lambda metrics: metrics.latency.p95,
+    "goodput_share": lambda metrics: metrics.goodput_share,
+    "declined_share": lambda metrics: metrics.declined_share,
+    "refused": lambda metrics: metrics.refused,
+    "failed": lambda metrics: metrics.failed,
+    "littles_law_error": lambda metrics: abs(metrics.in_flight.error),
 }
-_AT_LEAST = {"goodput_share"}
+_MINIMUMS = {"goodput_share"}
 
 
-def _keeps(name: str, measured: float, limit: float) -> bool:
-    # NaN keeps to nothing.
-    return measured >= limit if name in _AT_LEAST else measured <= limit
+def _is_within(name: str, value: float, limit: float) -> bool:
+    # Both comparisons are false for NaN.
+    return value >= limit if name in _MINIMUMS else value <= limit
 
 
-def why_invalid(figures: Figures, client_cores: float) -> list[str]:
-    """Empty unless the client was the bottleneck: then the run says nothing of the service."""
+def why_invalid(metrics: RunMetrics, client_cores: float) -> list[str]:
+    """Return why the client was the bottleneck, in which case the run does not measure the service."""
     reasons = []
-    bound = max(_LATE_SECONDS, _LATE_SHARE_OF_TTFT * figures.ttft.p50) if figures.answered else _LATE_SECONDS
-    if figures.late.p95 > bound:
-        reasons.append(f"requests were sent late: p95 {figures.late.p95:.3f} s, at most {bound:.3f} s is taken")
-    if figures.unsent:
-        reasons.append(f"{figures.unsent} requests were not sent: too many were in flight already")
-    if client_cores > _CLIENT_CORES:
-        reasons.append(f"the client used {client_cores:.2f} cores, and one is all it has")
+    bound = _MAX_LATE_SECONDS
+    if metrics.answered:
+        bound = max(bound, _MAX_LATE_SHARE_OF_TTFT * metrics.ttft.p50)
+    if metrics.late.p95 > bound:
+        reasons.append(f"requests were sent late: p95 is {metrics.late.p95:.3f} s, the limit is {bound:.3f} s")
+    if metrics.unsent:
+        reasons.append(f"{metrics.unsent} requests were not sent because too many were in flight")
+    if client_cores > _MAX_CLIENT_CORES:
+        reasons.append(f"the client used {client_cores:.2f} cores, and it can use only one")
     return reasons

@@ -1,7 +1,7 @@
-"""Requests sent when they are due, whatever became of those before: an open loop.
+"""An open loop: each request is sent when it is due, no matter whether the requests before it have ended.
 
-Each is measured from the moment it was due. A server that stalls is therefore seen by every request that arrived
-meanwhile, and not only by those that a waiting client still found the time to send (coordinated omission).
+Every duration is measured from the time at which the request was due. All requests that arrive while a server stalls
+therefore record the stall. A closed loop would record it once per waiting client (coordinated omission, ADR 0032).
 """
 
 import asyncio
@@ -11,23 +11,26 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from loadtests.asking import Observation, Target, ask
+from loadtests.client import RequestRecord, Target, ask
 
-# More than this is a queue that grows in the client; what comes then is not sent, and the run is no measurement.
-_MOST_IN_FLIGHT = 4096
-# What a run has that began with nothing in flight, left out where its steady state is meant.
-_WARMING_SHARE = 0.25
-_UNLIMITED = aiohttp.ClientTimeout(total=None)
+# Beyond this the queue grows inside the client. Further requests are not sent, and the run is reported as invalid.
+_MAX_IN_FLIGHT = 4096
+# A run starts with nothing in flight, so steady-state figures leave out its first quarter.
+_WARMUP_SHARE = 0.25
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
 
 @dataclass(slots=True, kw_only=True)
 class Concurrency:
-    """How many are in flight, integrated over a window while it happens: independent of what is observed of each."""
+    """The number of requests in flight, integrated over a time window.
+
+    It is counted independently of the request records, so Little's law can check one against the other.
+    """
 
     begin: float
     end: float
     count: int = 0
-    most: int = 0
+    peak: int = 0
     _area: float = 0.0
     _since: float = 0.0
 
@@ -35,7 +38,7 @@ class Concurrency:
         self._area += self.count * max(0.0, min(now, self.end) - max(self._since, self.begin))
         self._since = now
         self.count += by
-        self.most = max(self.most, self.count)
+        self.peak = max(self.peak, self.count)
 
     @property
     def mean(self) -> float:
@@ -43,50 +46,58 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What was seen of every request; `seconds` is the time in which they arrived."""
+class LoadRun:
+    """The records of all requests that arrived within `seconds`."""
 
     seconds: float
-    observations: list[Observation] = field(default_factory=list)
+    records: list[RequestRecord] = field(default_factory=list)
     unsent: int = 0
     concurrency: Concurrency
 
     @property
-    def steady(self) -> list[Observation]:
-        """Those that arrived in the window over which concurrency was integrated."""
+    def steady(self) -> list[RequestRecord]:
+        """The requests that were due within the window over which concurrency was integrated."""
         window = self.concurrency
-        return [seen for seen in self.observations if window.begin <= seen.due < window.end]
+        return [record for record in self.records if window.begin <= record.due < window.end]
 
 
 async def run_open_loop(
-    target: Target, arrivals: Sequence[float], questions: Iterator[str], *, seconds: float, patience: float = 60.0
-) -> Run:
-    """`arrivals`: seconds from now, ascending, within `seconds`. Ends when the last answer has."""
-    # Not the loop's own time: it stands still while the loop is busy, which is what must be seen.
-    began = time.perf_counter()
-    concurrency = Concurrency(begin=seconds * _WARMING_SHARE, end=seconds)
-    tasks: list[asyncio.Task[Observation]] = []
+    target: Target,
+    arrivals: Sequence[float],
+    questions: Iterator[str],
+    *,
+    seconds: float,
+    timeout_seconds: float = 60.0,
+) -> LoadRun:
+    """Send one question at each arrival time and return when all requests have ended.
+
+    `arrivals` are seconds from now, ascending, all below `seconds`. `timeout_seconds` limits each request.
+    """
+    # The event loop's own clock would hide a busy loop, and lateness of the client must be seen.
+    started = time.perf_counter()
+    concurrency = Concurrency(begin=seconds * _WARMUP_SHARE, end=seconds)
+    tasks: list[asyncio.Task[RequestRecord]] = []
     unsent = 0
 
     def clock() -> float:
-        return time.perf_counter() - began
+        return time.perf_counter() - started
 
-    async def observe(session: aiohttp.ClientSession, question: str, due: float) -> Observation:
+    async def send(session: aiohttp.ClientSession, question: str, due: float) -> RequestRecord:
         try:
-            return await ask(session, target, question, due=due, clock=clock, patience=patience)
+            return await ask(session, target, question, due=due, clock=clock, timeout_seconds=timeout_seconds)
         finally:
             concurrency.change(-1, clock())
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=_UNLIMITED) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=_NO_TIMEOUT) as session:
         for due in arrivals:
             await asyncio.sleep(max(0.0, due - clock()))
             question = next(questions)
-            if concurrency.count >= _MOST_IN_FLIGHT:
+            if concurrency.count >= _MAX_IN_FLIGHT:
                 unsent += 1
                 continue
             concurrency.change(+1, clock())
-            tasks.append(asyncio.create_task(observe(session, question, due)))
+            tasks.append(asyncio.create_task(send(session, question, due)))
         await asyncio.sleep(max(0.0, seconds - clock()))
-        observations = await asyncio.gather(*tasks)
+        records = await asyncio.gather(*tasks)
     concurrency.change(0, clock())
-    return Run(seconds=seconds, observations=observations, unsent=unsent, concurrency=concurrency)
+    return LoadRun(seconds=seconds, records=records, unsent=unsent, concurrency=concurrency)

@@ -1,4 +1,4 @@
-"""What a run was and came to: as a table for the terminal, and as JSON for programs."""
+"""The result of a run: as a table for the terminal, and as JSON for programs."""
 
 import math
 import os
@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from loadtests.figures import DEFINITIONS, Figures, Spread
-from loadtests.open_loop import Run
-from loadtests.watching import Watched
+from loadtests.metrics import DEFINITIONS, Distribution, RunMetrics
+from loadtests.open_loop import LoadRun
+from loadtests.sampling import ServiceSamples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """A run with what it was and what is thought of it."""
+class LoadResult:
+    """A run with its configuration, its metrics and their assessment."""
 
     configuration: Mapping[str, Any]
-    figures: Figures
-    watched: Watched
+    metrics: RunMetrics
+    samples: ServiceSamples
     invalid: Sequence[str] = ()
-    """Why this is no measurement of the service."""
+    """Why the run does not measure the service."""
     missed: Sequence[str] = ()
-    """Thresholds that the run did not keep to."""
-    run: Run = field(repr=False)
+    """The thresholds that the run misses."""
+    run: LoadRun = field(repr=False)
 
     @property
     def is_good(self) -> bool:
@@ -32,63 +32,69 @@ class Result:
     @property
     def verdict(self) -> str:
         lines = [f"INVALID: {reason}" for reason in self.invalid] + [f"MISSED: {miss}" for miss in self.missed]
-        return "\n".join(lines) or "Every threshold is kept."
+        return "\n".join(lines) or "The run meets every threshold."
 
     def to_json(self) -> Any:
-        whole = {
+        report = {
             "definitions": DEFINITIONS,
             "machine": {"cores": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
             "configuration": self.configuration,
-            "figures": self.figures.to_json(),
-            "service": asdict(self.watched),
+            "figures": self.metrics.to_json(),
+            "service": asdict(self.samples),
             "valid": not self.invalid,
             "invalid_because": list(self.invalid),
             "missed": list(self.missed),
         }
-        return _without_nan(whole)
+        return _replace_nan(report)
 
     def to_table(self) -> str:
-        figures = self.figures
-        spreads = {"TTFT": figures.ttft, "TPOT": figures.tpot, "ITL": figures.itl, "latency": figures.latency}
-        rows = [_row(name, spread) for name, spread in (spreads | {"late": figures.late}).items()]
-        names = ("min", "mean", "p50", "p90", "p95", "p99", "max")
-        head = "".join(f"{text:>9}" for text in ("n", *names))
-        return "\n".join([f"{'seconds':9}{head}", *rows, "", *_sentences(figures, self.watched)])
+        metrics = self.metrics
+        distributions = {
+            "TTFT": metrics.ttft,
+            "TPOT": metrics.tpot,
+            "ITL": metrics.itl,
+            "latency": metrics.latency,
+            "late": metrics.late,
+        }
+        rows = [_to_row(name, distribution) for name, distribution in distributions.items()]
+        columns = ("n", "min", "mean", "p50", "p90", "p95", "p99", "max")
+        head = "".join(f"{column:>9}" for column in columns)
+        return "\n".join([f"{'seconds':9}{head}", *rows, "", *_to_sentences(metrics, self.samples)])
 
 
-def _row(name: str, spread: Spread) -> str:
-    times = (spread.min, spread.mean, spread.p50, spread.p90, spread.p95, spread.p99, spread.max)
-    return f"{name:9}{spread.count:>9}" + "".join(f"{time:>9.3f}" for time in times)
+def _to_row(name: str, of: Distribution) -> str:
+    times = (of.min, of.mean, of.p50, of.p90, of.p95, of.p99, of.max)
+    return f"{name:9}{of.count:>9}" + "".join(f"{time:>9.3f}" for time in times)
 
 
-def _sentences(figures: Figures, watched: Watched) -> list[str]:
-    law = figures.in_flight
-    own = sum(watched.in_flight) / len(watched.in_flight) if watched.in_flight else math.nan
+def _to_sentences(metrics: RunMetrics, samples: ServiceSamples) -> list[str]:
+    law = metrics.in_flight
+    counted_by_service = sum(samples.in_flight) / len(samples.in_flight) if samples.in_flight else math.nan
     gates = ", ".join(
-        f"{gate} {deepest:.0f} of {watched.capacity.get(gate, math.nan):.0f}"
-        for gate, deepest in watched.deepest.items()
+        f"{gate} {deepest:.0f} of {samples.capacity.get(gate, math.nan):.0f}"
+        for gate, deepest in samples.deepest.items()
     )
     return [
-        f"{figures.requests} requests in {figures.seconds:.0f} s ({figures.rate:.2f}/s): {figures.answered} answered "
-        f"({figures.declined} declined, {figures.declined_share:.1%}), {figures.refused} refused "
-        f"({figures.refused_without_retry_after} without Retry-After), {figures.failed} failed",
-        *(f"  {count} x {reason}" for reason, count in figures.reasons.items()),
-        f"goodput {figures.goodput:.2f}/s, {figures.goodput_share:.1%} of all requests",
+        f"{metrics.requests} requests in {metrics.seconds:.0f} s ({metrics.rate:.2f}/s): {metrics.answered} answered "
+        f"({metrics.declined} declined, {metrics.declined_share:.1%}), {metrics.refused} refused "
+        f"({metrics.refused_without_retry_after} without Retry-After), {metrics.failed} failed",
+        *(f"  {count} x {reason}" for reason, count in metrics.reasons.items()),
+        f"goodput {metrics.goodput:.2f}/s, {metrics.goodput_share:.1%} of all requests",
         f"Little's law: {law.in_flight:.2f} in flight, {law.rate:.2f}/s x {law.mean_time:.3f} s = "
-        f"{law.rate * law.mean_time:.2f}: error {law.error:+.1%}; the service counted {own:.2f}",
-        f"deepest gates: {gates or 'none seen'}",
-        "cores used: " + ", ".join(f"{name} {cores:.2f}" for name, cores in watched.cores.items()),
+        f"{law.rate * law.mean_time:.2f}: error {law.error:+.1%}; the service counted {counted_by_service:.2f}",
+        f"largest gate depth: {gates or 'not reported'}",
+        "cores used: " + ", ".join(f"{name} {cores:.2f}" for name, cores in samples.cores.items()),
     ]
 
 
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: what was not measured is null."""
+def _replace_nan(value: Any) -> Any:
+    """Replace NaN, which JSON does not have, by null."""
     match value:
         case float() if math.isnan(value):
             return None
         case dict():
-            return {key: _without_nan(inner) for key, inner in value.items()}
+            return {key: _replace_nan(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_without_nan(inner) for inner in value]
+            return [_replace_nan(inner) for inner in value]
         case _:
             return value

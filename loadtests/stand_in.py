@@ -1,7 +1,7 @@
-"""A stand-in for a model server: OpenAI's `/v1/chat/completions` with the delays that it is told.
+"""A stand-in for a model server: OpenAI's `/v1/chat/completions` with configured delays.
 
-`python -m loadtests.stand_in --ttft 0.2 --tpot 0.02` says nothing of interest, at the pace of a model, for next to
-nothing of the processor: so what a load test measures is the service in front of it. It keeps nothing of a request.
+`python -m loadtests.stand_in --ttft 0.2 --tpot 0.02` sends meaningless text at the speed of a model and uses almost no
+CPU time. A load test therefore measures the service in front of it. It stores nothing of a request.
 """
 
 import argparse
@@ -21,75 +21,75 @@ from aiohttp import web
 
 _MODEL = "stand-in"
 _TEXT = "The documents say so in the first passage [1] and in the second one as well [2] ."
-_LARGEST_PROMPT = 8 * 2**20
-_MOST_TOKENS = 100_000
-Write = Callable[[Sequence[str]], Sequence[str]]
-"""The contents of the messages to the pieces of an answer; each piece comes after a delay of its own."""
+_MAX_REQUEST_BYTES = 8 * 2**20
+_MAX_TOKENS = 100_000
+WriteAnswer = Callable[[Sequence[str]], Sequence[str]]
+"""Turns the contents of the messages into the pieces of an answer. Each piece is sent after its own delay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """Medians of two log-normal delays in seconds, and the standard deviation of their logarithms."""
+class Delays:
+    """Log-normal delays: medians in seconds, and the standard deviation of their logarithms."""
 
     ttft: float = 0.2
-    """From the request to the first token."""
+    """Median time from the request to the first token."""
     tpot: float = 0.02
-    """From each token to the next."""
+    """Median time from one token to the next."""
     sigma: float = 0.3
-    """0: each delay is the median."""
+    """With 0, every delay equals its median."""
     tokens: int = 64
-    """Of an answer, where the request allows as many and nothing else writes it."""
+    """Length of an answer, unless the request asks for fewer tokens or `write` decides."""
     seed: int = 1
 
-    def delays(self, number: int, tokens: int) -> Iterator[float]:
-        """What passes before each token of the answer with this number: the same for the same seed."""
-        chosen = random.Random(f"{self.seed}:{number}")
+    def draw(self, number: int, tokens: int) -> Iterator[float]:
+        """Yield the delay before each token of the answer with this number. The same seed gives the same delays."""
+        random_source = random.Random(f"{self.seed}:{number}")
         for position in range(tokens):
             median = self.tpot if position else self.ttft
-            yield chosen.lognormvariate(math.log(median), self.sigma) if median else 0.0
+            yield random_source.lognormvariate(math.log(median), self.sigma) if median else 0.0
 
 
-class StandIn:
-    """The application; requests are numbered as they come."""
+class StandInServer:
+    """The web application. It numbers requests in the order of their arrival."""
 
-    def __init__(self, pace: Pace, write: Write | None = None) -> None:
-        self._pace = pace
-        self._write = write or partial(_say_nothing, pace.tokens)
+    def __init__(self, delays: Delays, write: WriteAnswer | None = None) -> None:
+        self._delays = delays
+        self._write = write or partial(_write_filler, delays.tokens)
         self._numbers = itertools.count()
 
     def build_app(self) -> web.Application:
-        app = web.Application(client_max_size=_LARGEST_PROMPT)
+        app = web.Application(client_max_size=_MAX_REQUEST_BYTES)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", _list_models)
-        app.router.add_get("/health", _say_healthy)
+        app.router.add_get("/health", _report_health)
         return app
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         number = next(self._numbers)
         try:
-            asked = await request.json()
-            contents = [str(message["content"]) for message in asked["messages"]]
-            limit = int(asked.get("max_completion_tokens") or asked.get("max_tokens") or _MOST_TOKENS)
+            body = await request.json()
+            contents = [str(message["content"]) for message in body["messages"]]
+            limit = int(body.get("max_completion_tokens") or body.get("max_tokens") or _MAX_TOKENS)
         except (ValueError, KeyError, TypeError) as error:
-            return _refuse(f"This is no chat completion request: {error!r}")
+            return _bad_request(f"This is not a chat completion request: {error!r}")
         pieces = self._write(contents)
-        answer = _Answer(
+        completion = _Completion(
             id=f"chatcmpl-{number}",
-            model=str(asked.get("model", _MODEL)),
+            model=str(body.get("model", _MODEL)),
             pieces=pieces[:limit],
             finish_reason="stop" if len(pieces) <= limit else "length",
-            prompt_tokens=_count(contents),
+            prompt_tokens=_count_tokens(contents),
         )
-        delays = self._pace.delays(number, len(answer.pieces))
-        if asked.get("stream"):
-            counts = bool((asked.get("stream_options") or {}).get("include_usage"))
-            return await _stream(request, answer, delays, counts=counts)
+        delays = self._delays.draw(number, len(completion.pieces))
+        if body.get("stream"):
+            include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+            return await _stream(request, completion, delays, include_usage=include_usage)
         await asyncio.sleep(sum(delays))
-        return web.json_response(answer.whole())
+        return web.json_response(completion.to_json())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class _Completion:
     id: str
     model: str
     pieces: Sequence[str]
@@ -98,64 +98,62 @@ class _Answer:
 
     @property
     def usage(self) -> dict[str, int]:
-        written = _count(self.pieces)
+        written = _count_tokens(self.pieces)
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": written,
             "total_tokens": self.prompt_tokens + written,
         }
 
-    def whole(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": "".join(self.pieces).strip()}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
-        return self._with_head("chat.completion", choices=[choice], usage=self.usage)
+        return self._envelope("chat.completion", choices=[choice], usage=self.usage)
 
-    def chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    def to_chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        return self._with_head("chat.completion.chunk", choices=[choice])
+        return self._envelope("chat.completion.chunk", choices=[choice])
 
-    def counted(self) -> dict[str, Any]:
-        return self._with_head("chat.completion.chunk", choices=[], usage=self.usage)
+    def to_usage_chunk(self) -> dict[str, Any]:
+        return self._envelope("chat.completion.chunk", choices=[], usage=self.usage)
 
-    def _with_head(self, kind: str, **rest: Any) -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": 0, "model": self.model, **rest}
+    def _envelope(self, kind: str, **fields: Any) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": 0, "model": self.model, **fields}
 
 
-def _say_nothing(tokens: int, _: Sequence[str]) -> list[str]:
+def _write_filler(tokens: int, _: Sequence[str]) -> list[str]:
     return [f"{word} " for word in itertools.islice(itertools.cycle(_TEXT.split()), tokens)]
 
 
-def _count(texts: Sequence[str]) -> int:
-    """Words stand for tokens."""
+def _count_tokens(texts: Sequence[str]) -> int:
+    """Return the number of words, which stand for tokens here."""
     return sum(len(text.split()) for text in texts)
 
 
 async def _stream(
-    request: web.Request, answer: _Answer, delays: Iterator[float], *, counts: bool
+    request: web.Request, completion: _Completion, delays: Iterator[float], *, include_usage: bool
 ) -> web.StreamResponse:
     due = asyncio.get_running_loop().time()
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
-    await response.write(_event(answer.chunk({"role": "assistant", "content": ""})))
-    for piece, delay in zip(answer.pieces, delays, strict=True):
+    await response.write(_event(completion.to_chunk({"role": "assistant", "content": ""})))
+    for piece, delay in zip(completion.pieces, delays, strict=True):
+        # Due times are absolute, so a late token does not delay the tokens after it.
         due += delay
-        await _sleep_until(due)
-        await response.write(_event(answer.chunk({"content": piece})))
-    ending = [answer.chunk({}, answer.finish_reason)] + ([answer.counted()] if counts else [])
+        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await response.write(_event(completion.to_chunk({"content": piece})))
+    ending = [completion.to_chunk({}, completion.finish_reason)]
+    if include_usage:
+        ending.append(completion.to_usage_chunk())
     await response.write(b"".join(_event(chunk) for chunk in ending) + b"data: [DONE]\n\n")
     return response
-
-
-async def _sleep_until(due: float) -> None:
-    # The clock runs on: a token that comes late does not put off those after it.
-    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
 
 
 def _event(body: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
-def _refuse(message: str) -> web.Response:
+def _bad_request(message: str) -> web.Response:
     return web.json_response({"error": {"message": message, "type": "invalid_request_error"}}, status=400)
 
 
@@ -164,19 +162,19 @@ async def _list_models(_: web.Request) -> web.Response:
     return web.json_response({"object": "list", "data": [model]})
 
 
-async def _say_healthy(_: web.Request) -> web.Response:
+async def _report_health(_: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
 @asynccontextmanager
 async def open_stand_in(
-    pace: Pace, *, write: Write | None = None, host: str = "127.0.0.1", port: int = 0
+    delays: Delays, *, write: WriteAnswer | None = None, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
-    """Yields the base URL, `/v1` left out. Whoever leaves a stream ends it.
+    """Run the stand-in and yield its base URL without `/v1`. It stops writing a stream that the client leaves.
 
-    `write` says something of interest, where pace alone is not what is wanted.
+    `write` decides the text of the answers; without it they are filler text.
     """
-    runner = web.AppRunner(StandIn(pace, write).build_app(), handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(StandInServer(delays, write).build_app(), handler_cancellation=True, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
@@ -185,18 +183,29 @@ async def open_stand_in(
         await runner.cleanup()
 
 
-def add_pace(parser: argparse._ActionsContainer) -> None:
-    """The flags of `Pace`, for every program that starts one."""
-    usual = Pace()
-    parser.add_argument("--ttft", type=float, default=usual.ttft, help="median, seconds (default: %(default)s)")
-    parser.add_argument("--tpot", type=float, default=usual.tpot, help="median, seconds (default: %(default)s)")
-    parser.add_argument("--sigma", type=float, default=usual.sigma, help="of the logarithms (default: %(default)s)")
-    parser.add_argument("--tokens", type=int, default=usual.tokens, help="of an answer (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=usual.seed, help="of all that is drawn (default: %(default)s)")
+def add_delay_flags(parser: argparse._ActionsContainer) -> None:
+    """Add one flag per field of `Delays`."""
+    default = Delays()
+    parser.add_argument(
+        "--ttft", type=float, default=default.ttft, help="median seconds to the first token (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--tpot", type=float, default=default.tpot, help="median seconds between tokens (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sigma",
+        type=float,
+        default=default.sigma,
+        help="standard deviation of the delays' logarithms; 0 makes them constant (default: %(default)s)",
+    )
+    parser.add_argument("--tokens", type=int, default=default.tokens, help="tokens of an answer (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=default.seed, help="seed of everything random (default: %(default)s)"
+    )
 
 
-def to_pace(arguments: argparse.Namespace) -> Pace:
-    return Pace(
+def read_delays(arguments: argparse.Namespace) -> Delays:
+    return Delays(
         ttft=arguments.ttft,
         tpot=arguments.tpot,
         sigma=arguments.sigma,
@@ -207,11 +216,14 @@ def to_pace(arguments: argparse.Namespace) -> Pace:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m loadtests.stand_in", description="An OpenAI-compatible model server with set delays."
+        prog="python -m loadtests.stand_in",
+        description="Runs an OpenAI-compatible model server with configured delays and meaningless text.",
+        epilog="example:\n  python -m loadtests.stand_in --ttft 1 --tpot 0.05        a slow model",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_pace(parser)
+    add_delay_flags(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8081, help="0: a free one (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8081, help="port; 0 takes a free one (default: %(default)s)")
     arguments = parser.parse_args()
     try:
         uvloop.run(_serve(arguments))
@@ -220,7 +232,7 @@ def main() -> None:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    async with open_stand_in(to_pace(arguments), host=arguments.host, port=arguments.port) as url:
+    async with open_stand_in(read_delays(arguments), host=arguments.host, port=arguments.port) as url:
         print(f"The stand-in answers on {url}/v1", flush=True)
         await asyncio.Event().wait()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from evals.answers.gold import GOLDEN, read_question_set
-from evals.answers.measuring import measure_answers
+from evals.answers.measurement import measure_answers
 from evals.answers.prompts import are_prompts, compare_prompts, register, track_prompts
 from evals.answers.report import compare_files, report_answers, to_differences, to_table, write_report
 from evals.answers.results import track_runs, write_runs, write_texts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evals.answers.wording import flat, normalise
+from evals.answers.matching import flatten, normalise
 from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset
 from rag.errors import InvalidInput
 
@@ -19,7 +19,7 @@ _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class GoldPassage:
     """Words of a document that answer; where they are given as a span, punctuation and articles do not count."""
 
     document: str
@@ -32,7 +32,7 @@ class Place:
             return False
         if self.is_span:
             return f" {normalise(self.quote)} " in f" {normalise(passage)} "
-        return flat(self.quote) in flat(passage)
+        return flatten(self.quote) in flatten(passage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class GoldQuestion:
     id: str
     text: str
     kind: str
-    needs: Sequence[Sequence[Place]] = ()
+    needs: Sequence[Sequence[GoldPassage]] = ()
     """What an answer rests on: any one place of each."""
     spans: Sequence[str] = ()
     """Gold spans, any of which is a right answer."""
@@ -103,8 +103,8 @@ def _read_golden() -> Iterator[GoldQuestion]:
         )
 
 
-def _place(row: Mapping[str, str]) -> Place:
-    return Place(document=row["document"], quote=row["quote"])
+def _place(row: Mapping[str, str]) -> GoldPassage:
+    return GoldPassage(document=row["document"], quote=row["quote"])
 
 
 def _read_squad(folder: Path) -> Iterator[GoldQuestion]:
@@ -112,7 +112,7 @@ def _read_squad(folder: Path) -> Iterator[GoldQuestion]:
     for question in read_answers(folder):
         documents = relevant.get(question.id, {})
         places = [
-            Place(document=document, quote=span, is_span=True) for document in documents for span in question.gold
+            GoldPassage(document=document, quote=span, is_span=True) for document in documents for span in question.gold
         ]
         yield GoldQuestion(id=question.id, text=question.text, kind="span", needs=[places], spans=question.gold)
 
@@ -124,7 +124,7 @@ def _read_clapnq(folder: Path, file: Path) -> Iterator[GoldQuestion]:
         outputs = [output for output in row["output"] if output["answer"].strip(string.whitespace)]
         sentences = dict.fromkeys(sentence for output in outputs for sentence in output["selected_sentences"])
         places = [
-            Place(document=document, quote=sentence, is_span=True)
+            GoldPassage(document=document, quote=sentence, is_span=True)
             for document in relevant.get(row["id"], {})
             for sentence in sentences
         ]

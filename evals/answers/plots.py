@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.answers.refusing import Tradeoff
-from evals.answers.results import Run
-from evals.drawing import open_figure
+from evals.answers.refusals import Tradeoff
+from evals.answers.results import AnswerRun
+from evals.plots import open_figure
 
 # Of these, the first that a run has is its quality.
 _QUALITY = ("containment", "citation_recall", "f1")
@@ -34,7 +34,7 @@ def draw_tradeoff(tradeoff: Tradeoff, path: Path, *, title: str) -> None:
         )
 
 
-def draw_quality_against_time(runs: Sequence[Run], path: Path, *, title: str) -> None:
+def draw_quality_against_time(runs: Sequence[AnswerRun], path: Path, *, title: str) -> None:
     """Each run at the median time to its first text, with the interval of its quality."""
     measure = next(name for name in _QUALITY if all(name in run.measures for run in runs))
     with open_figure(path) as axes:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.answers.gold import QuestionSet
-from evals.answers.measuring import choose, conditions_of, run_over
-from evals.answers.results import Run, means_of
+from evals.answers.measurement import choose, conditions_of, run_over
+from evals.answers.results import AnswerRun, means_of
 from evals.collection import open_resources_over
 from evals.tracking import params_of, track
 from rag.errors import InvalidInput
@@ -26,7 +26,7 @@ class PromptRun:
     """The answers that one version of the prompt gave."""
 
     prompt: PromptVersion
-    run: Run
+    run: AnswerRun
 
 
 def are_prompts(*names: str) -> bool:

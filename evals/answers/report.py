@@ -6,8 +6,8 @@ from pathlib import Path
 
 from evals.answers.gold import QuestionSet
 from evals.answers.plots import draw_quality_against_time, draw_tradeoff
-from evals.answers.refusing import Tradeoff, weigh_refusals
-from evals.answers.results import Run, read_runs, write_runs
+from evals.answers.refusals import Tradeoff, weigh_refusals
+from evals.answers.results import AnswerRun, read_runs, write_runs
 from rag.errors import InvalidInput
 
 # In the order of the table; what no run has is left out.
@@ -35,7 +35,7 @@ _MEASURES = {
 _HIDDEN = frozenset({"nearness", "refused"})
 
 
-def report_answers(questions: QuestionSet, runs: Sequence[Run], *, threshold: float) -> str:
+def report_answers(questions: QuestionSet, runs: Sequence[AnswerRun], *, threshold: float) -> str:
     """What was measured, how the modes differ, and what refusing costs."""
     tables = [to_table(runs)]
     tables += [to_differences(run, runs[0]) for run in runs[1:]]
@@ -44,7 +44,7 @@ def report_answers(questions: QuestionSet, runs: Sequence[Run], *, threshold: fl
     return "\n\n".join(tables)
 
 
-def write_report(questions: QuestionSet, runs: Sequence[Run], folder: Path, *, threshold: float) -> None:
+def write_report(questions: QuestionSet, runs: Sequence[AnswerRun], folder: Path, *, threshold: float) -> None:
     """`<set>.json`, `<set>.md` and the plots, named after the set of questions."""
     folder.mkdir(parents=True, exist_ok=True)
     name = questions.name
@@ -65,7 +65,7 @@ def compare_files(new: Path, old: Path) -> str:
     return "\n\n".join(to_differences(after, before) for after, before in _pairs(read_runs(new), read_runs(old)))
 
 
-def to_table(runs: Sequence[Run]) -> str:
+def to_table(runs: Sequence[AnswerRun]) -> str:
     """A row for each measure, a column for each run: mean (95 % interval), questions where they are not all."""
     names = [run.name for run in runs]
     # Where every question has an answer, every refusal is wrong: "answerable questions answered" says it.
@@ -78,7 +78,7 @@ def to_table(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
-def to_differences(new: Run, old: Run) -> str:
+def to_differences(new: AnswerRun, old: AnswerRun) -> str:
     """New minus old by question; what lies within its noise is called so."""
     lines = [
         f"| {new.name} minus {old.name}, paired | difference | 95 % interval | |",
@@ -108,7 +108,7 @@ def to_refusals(tradeoff: Tradeoff) -> str:
     return "\n".join(lines)
 
 
-def _cell(run: Run, measure: str) -> str:
+def _cell(run: AnswerRun, measure: str) -> str:
     estimate = run.estimate(measure)
     if estimate is None:
         return ""
@@ -118,12 +118,12 @@ def _cell(run: Run, measure: str) -> str:
     return f"{estimate}{asked}"
 
 
-def _median(run: Run, measure: str) -> float:
+def _median(run: AnswerRun, measure: str) -> float:
     values = sorted(run.values(measure).values())
     return values[len(values) // 2]
 
 
-def _pairs(new: Sequence[Run], old: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
+def _pairs(new: Sequence[AnswerRun], old: Sequence[AnswerRun]) -> Iterator[tuple[AnswerRun, AnswerRun]]:
     pairs = [(after, before) for after, before in itertools.product(new, old) if after.name == before.name]
     if not pairs and len(new) == len(old) == 1:
         pairs = [(new[0], old[0])]

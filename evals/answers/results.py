@@ -30,7 +30,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class AnswerRun:
     """One way to answer, over one set of questions."""
 
     name: str
@@ -56,7 +56,7 @@ class Run:
             return None
         return Estimate(value=sum(values) / len(values), interval=bootstrap(values), questions=len(values))
 
-    def minus(self, other: "Run", measure: str) -> Difference | None:
+    def minus(self, other: "AnswerRun", measure: str) -> Difference | None:
         """Paired by question; None where the measure applies to none of the questions that both were asked."""
         shared = [question for question in self.scores if question in other.scores]
         new = [self.scores[question].get(measure) for question in shared]
@@ -64,34 +64,35 @@ class Run:
         return compare_means(new, old)
 
 
-def write_texts(runs: Sequence[Run], folder: Path) -> None:
+def write_texts(runs: Sequence[AnswerRun], folder: Path) -> None:
     """`<run>.jsonl` each: what was asked, found and answered, for `python -m evals judge`."""
     folder.mkdir(parents=True, exist_ok=True)
     for run in runs:
         write_transcripts(run.transcripts, folder / f"{run.name.replace('/', '-')}.jsonl")
 
 
-def write_runs(runs: Sequence[Run], path: Path) -> None:
+def write_runs(runs: Sequence[AnswerRun], path: Path) -> None:
     """`{run: {measure: mean, …, "intervals": …, "conditions": …, "scores": {question: {measure: value}}}}`."""
     path.write_text(json.dumps({run.name: _to_json(run) for run in runs}, indent=1), encoding="utf-8")
 
 
-async def track_runs(runs: Sequence[Run], settings: Settings) -> None:
+async def track_runs(runs: Sequence[AnswerRun], settings: Settings) -> None:
     """A run in MLflow for each, with its conditions and the means of its measures."""
     for run in runs:
         await track(settings, run.name, params=params_of(settings) | {**run.conditions}, metrics=means_of(run))
 
 
-def means_of(run: Run) -> dict[str, float]:
+def means_of(run: AnswerRun) -> dict[str, float]:
     return {measure: estimate.value for measure in run.measures if (estimate := run.estimate(measure))}
 
 
-def read_runs(path: Path) -> list[Run]:
+def read_runs(path: Path) -> list[AnswerRun]:
     """Raises `InvalidInput` for a file without the scores of single questions: nothing could be paired."""
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         return [
-            Run(name=name, scores=run["scores"], conditions=run.get("conditions", {})) for name, run in written.items()
+            AnswerRun(name=name, scores=run["scores"], conditions=run.get("conditions", {}))
+            for name, run in written.items()
         ]
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
@@ -102,7 +103,7 @@ def read_runs(path: Path) -> list[Run]:
         ) from error
 
 
-def _to_json(run: Run) -> dict[str, Any]:
+def _to_json(run: AnswerRun) -> dict[str, Any]:
     estimates = {measure: estimate for measure in run.measures if (estimate := run.estimate(measure))}
     return {
         "questions": len(run.scores),

@@ -3,7 +3,7 @@
 import re
 
 from evals.answers.gold import GoldQuestion
-from evals.answers.wording import contains_span, flat, is_exact, token_f1, without_markers
+from evals.answers.matching import contains_span, flatten, is_exact, token_f1, without_markers
 from service.answering.drafts import Answer
 from service.sentences import is_supported, split_sentences
 
@@ -51,7 +51,7 @@ def groundedness(answer: Answer) -> float:
     held: list[bool] = []
     for said, markers in _CITED_TEXT.findall(answer.text):
         cited = " ".join(passages.get(int(number), "") for number in _NUMBER.findall(markers))
-        if cited.strip() and flat(said) in flat(cited):
+        if cited.strip() and flatten(said) in flatten(cited):
             held += [True] if said.strip() else []
             continue
         # Of several sentences before one marker, the last has it.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from evals.commands import Commands, add_json
-from evals.drift.comparing import LOOKS, Comparison, compare_samples
+from evals.drift.comparison import LOOKS, DriftComparison, compare_samples
 from evals.drift.documents import (
     compare_snapshots,
     read_current,
@@ -14,7 +14,7 @@ from evals.drift.documents import (
     read_snapshot,
     write_snapshot,
 )
-from evals.drift.referring import refer_to
+from evals.drift.reference import refer_to
 from evals.drift.report import Nearest, describe, draw, find_nearest
 from evals.drift.samples import Sample, read_samples
 from rag.errors import IndexMismatch, Unavailable
@@ -66,7 +66,9 @@ def _drift(arguments: argparse.Namespace, settings: Settings) -> None:
     print(f"\n{plot} shows them.")
 
 
-async def _find_nearest(current: Sample, comparison: Comparison, settings: Settings, *, tenant: str) -> list[Nearest]:
+async def _find_nearest(
+    current: Sample, comparison: DriftComparison, settings: Settings, *, tenant: str
+) -> list[Nearest]:
     """Nothing where there is no collection, or one of another embedder: the change is told without it too."""
     try:
         async with open_reader(settings.store, current.embedder, root=settings.store_dir) as store:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from evals.drift.comparing import FALSE_ALARMS, psi_by_chance
-from evals.drift.testing import Separation, Shift, measure_shift, separate
+from evals.drift.comparison import FALSE_ALARMS, psi_by_chance
+from evals.drift.two_sample_test import Separation, Shift, measure_shift, separate
 from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
@@ -53,7 +53,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
+class CollectionChange:
     """What came in against what was there."""
 
     documents: int
@@ -93,7 +93,7 @@ class Growth:
         }
 
 
-def compare_snapshots(before: Snapshot, now: Snapshot) -> Growth:
+def compare_snapshots(before: Snapshot, now: Snapshot) -> CollectionChange:
     """Raises `InvalidInput` where too little came in to say anything, or where the embedder is another one."""
     if before.embedder != now.embedder:
         raise InvalidInput("Another embedder has filled the collection since: its vectors do not compare.")
@@ -111,7 +111,7 @@ def compare_snapshots(before: Snapshot, now: Snapshot) -> Growth:
     nearness = nearest_among(new_vectors, old_vectors, same=False)
     bins = cut_bins(nearest_among(old_vectors, old_vectors, same=True))
     names = list(new)
-    return Growth(
+    return CollectionChange(
         documents=len(came),
         added=len(added),
         removed=sum(name not in now.vectors for name in before.vectors),

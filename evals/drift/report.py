@@ -7,9 +7,9 @@ from textwrap import shorten
 
 import numpy as np
 
-from evals.drawing import open_figure
-from evals.drift.comparing import Comparison
+from evals.drift.comparison import DriftComparison
 from evals.drift.samples import Sample
+from evals.plots import open_figure
 from rag.store.base import StoreReader
 from rag.types import Query, Scope
 
@@ -44,7 +44,7 @@ async def find_nearest(
     return found
 
 
-def describe(comparison: Comparison, current: Sample, nearest: Sequence[Nearest], *, relevant: float) -> str:
+def describe(comparison: DriftComparison, current: Sample, nearest: Sequence[Nearest], *, relevant: float) -> str:
     """`relevant` is the cosine under which the service says that the documents do not hold it."""
     shift, low_high = comparison.shift, comparison.separation.interval
     lines = [
@@ -63,7 +63,9 @@ def describe(comparison: Comparison, current: Sample, nearest: Sequence[Nearest]
     return "\n".join([*lines, *_moved_lines(comparison, current, nearest, relevant)])
 
 
-def _moved_lines(comparison: Comparison, current: Sample, nearest: Sequence[Nearest], relevant: float) -> Iterator[str]:
+def _moved_lines(
+    comparison: DriftComparison, current: Sample, nearest: Sequence[Nearest], relevant: float
+) -> Iterator[str]:
     if not nearest:
         for question in comparison.moved[:_SHOWN] if current.texts else ():
             yield f"- {_name(current, int(question))}"
@@ -77,7 +79,7 @@ def _moved_lines(comparison: Comparison, current: Sample, nearest: Sequence[Near
         yield f"| {_name(current, it.question)} | {it.title or it.uri} | {it.similarity:.2f} |"
 
 
-def draw(comparison: Comparison, reference: Sample, current: Sample, path: Path) -> None:
+def draw(comparison: DriftComparison, reference: Sample, current: Sample, path: Path) -> None:
     """Across: from the reference towards what moved; up: the widest direction that is left."""
     before, now = reference.vectors, current.vectors
     is_moved = np.isin(np.arange(len(now)), comparison.moved)

@@ -42,7 +42,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class MetricVerdict:
     """What became of one metric."""
 
     metric: str
@@ -57,7 +57,7 @@ class Verdict:
         return self.outcome in {"fell", "missing"}
 
 
-def judge(accepted: Baseline, now: Mapping[str, Scores]) -> list[Verdict]:
+def judge(accepted: Baseline, now: Mapping[str, Scores]) -> list[MetricVerdict]:
     """Every metric of either side, over the questions that were asked on both."""
     shared = _asked(now) & _asked({name: metric.scores for name, metric in accepted.metrics.items()})
     before = {name: _over(shared, metric) for name, metric in accepted.metrics.items()}
@@ -107,11 +107,11 @@ def _over(shared: frozenset[str], metric: Metric) -> Metric:
     return metric if scores in ({}, metric.scores) else _accepted(scores, metric.reason, metric.date)
 
 
-def _judge(name: str, before: Metric | None, scores: Scores, shared: frozenset[str]) -> Verdict:
+def _judge(name: str, before: Metric | None, scores: Scores, shared: frozenset[str]) -> MetricVerdict:
     values = [value for question, value in scores.items() if before is None or question in shared]
     mean = sum(values) / len(values) if values else None
     difference = _difference(before, scores, shared) if before else None
-    return Verdict(
+    return MetricVerdict(
         metric=name, outcome=_outcome(before, mean, difference), before=before, now=mean, difference=difference
     )
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from pydantic import HttpUrl
 
 from evals.answers.gold import GOLDEN, QuestionSet, read_question_set
-from evals.answers.measuring import ask_all, conditions_of
+from evals.answers.measurement import ask_all, conditions_of
 from evals.answers.ranking import rank_all
 from evals.answers.results import Conditions
+from evals.citing_model import serve_citing_model
 from evals.collection import open_resources_over
-from evals.gating.baseline import BASELINE, Baseline, Verdict, judge, read_baseline, update, write_baseline
-from evals.stand_in import serve_stand_in
+from evals.gating.baseline import BASELINE, Baseline, MetricVerdict, judge, read_baseline, update, write_baseline
 from rag.errors import InvalidInput
 from service.settings import OpenAIGeneratorSettings, Settings
 
@@ -48,7 +48,7 @@ _MARKS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class GateMeasurement:
     """Scores of the golden set as things are now."""
 
     scores: Mapping[str, Mapping[str, float]]
@@ -80,12 +80,12 @@ def accept(settings: Settings, reason: str, *, baseline: Path = BASELINE) -> Non
     print(f"{baseline} is written: commit it together with what changed the metrics.", file=sys.stderr)
 
 
-async def measure_gate(settings: Settings) -> Measured:
+async def measure_gate(settings: Settings) -> GateMeasurement:
     """Search and quotes of the product as it is, and its prompt with a stand-in that cites where it is asked to."""
     began = time.monotonic()
     golden = read_question_set(GOLDEN)
     answerable = [question for question in golden.questions if question.is_answerable]
-    async with serve_stand_in() as stand_in:
+    async with serve_citing_model() as stand_in:
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(stand_in.url), model="stand-in")
         async with open_resources_over(
             golden.documents, settings.model_copy(update={"generator": generator})
@@ -95,7 +95,7 @@ async def measure_gate(settings: Settings) -> Measured:
                 "quote": await ask_all(golden.questions, "quote", system, label="quote"),
                 "prompt": await ask_all(answerable, "generate", system, label="prompt"),
             }
-    return Measured(
+    return GateMeasurement(
         scores=_by_measure(found),
         conditions=_conditions(golden, settings, stand_in.rules),
         seconds=time.monotonic() - began,
@@ -117,7 +117,7 @@ def _conditions(golden: QuestionSet, settings: Settings, rules: Sequence[str]) -
     return {**conditions_of(golden, settings), "prompt": prompt}
 
 
-def _to_markdown(verdicts: Sequence[Verdict], accepted: Baseline, measured: Measured) -> str:
+def _to_markdown(verdicts: Sequence[MetricVerdict], accepted: Baseline, measured: GateMeasurement) -> str:
     red = [verdict for verdict in verdicts if verdict.is_red]
     title = f"The gate is closed: {len(red)} of {len(verdicts)} metrics fell" if red else "The gate is open"
     lines = [
@@ -136,7 +136,7 @@ def _to_markdown(verdicts: Sequence[Verdict], accepted: Baseline, measured: Meas
     return "\n".join(lines)
 
 
-def _to_row(verdict: Verdict) -> str:
+def _to_row(verdict: MetricVerdict) -> str:
     before = "-" if verdict.before is None else f"{verdict.before.value:.3f}, noise to {verdict.before.floor:.3f}"
     now = "-" if verdict.now is None else f"{verdict.now:.3f}"
     difference = "-"

@@ -14,7 +14,7 @@ Counts = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class LabelComparison:
     """A judge beside people on the same cases."""
 
     cases: int
@@ -27,12 +27,12 @@ class Comparison:
     """Human label to the judge's label to labels given; a case that two people read counts twice."""
 
 
-def compare(human: Sequence[Sequence[str]], judged: Sequence[str | None], labels: Sequence[str]) -> Comparison:
+def compare(human: Sequence[Sequence[str]], judged: Sequence[str | None], labels: Sequence[str]) -> LabelComparison:
     """`human` has the labels of everybody who read a case; `judged` has one label a case, None without a verdict."""
     read = [(given, said) for given, said in zip(human, judged, strict=True) if said is not None]
     tables = np.array([_table(given, said, labels) for given, said in read]).reshape(-1, len(labels), len(labels))
     total = tables.sum(axis=0)
-    return Comparison(
+    return LabelComparison(
         cases=len(read),
         failures=len(judged) - len(read),
         agreement=float(np.trace(total) / max(total.sum(), 1)),

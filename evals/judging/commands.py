@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evals.commands import Commands, some_of
 from evals.judging import scoring
-from evals.judging.calibrating import CALIBRATED, agreement_of_people, calibrate
-from evals.judging.labelled import Labelled, read_labelled
-from evals.judging.opening import open_judge
+from evals.judging.calibration import CALIBRATED, agreement_of_people, calibrate
+from evals.judging.factory import open_judge
+from evals.judging.labelled import LabelledData, read_labelled
 from evals.judging.scoring import Judgement, judge_answers, judge_pairs
 from evals.tracking import track
 from evals.transcripts import read_transcripts
@@ -89,7 +89,7 @@ async def _calibrate(arguments: argparse.Namespace, settings: Settings) -> None:
                 Calibrations.read(path).with_(agreement).write(path)
 
 
-def _select(data: Labelled, arguments: argparse.Namespace) -> Labelled:
+def _select(data: LabelledData, arguments: argparse.Namespace) -> LabelledData:
     return (data.held_out() if arguments.held_out else data).sample(arguments.sample)
 
 
@@ -107,7 +107,7 @@ def _row(agreement: Agreement) -> str:
     )
 
 
-def _people_row(data: Labelled) -> str:
+def _people_row(data: LabelledData) -> str:
     found = agreement_of_people(data.pairs)
     low, high = found.interval
     return (

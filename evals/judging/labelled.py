@@ -34,30 +34,30 @@ class LabelledPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class LabelledData:
     """A data set; one of the two kinds of cases is empty."""
 
     name: str
     answers: Sequence[LabelledAnswer] = ()
     pairs: Sequence[LabelledPair] = ()
 
-    def sample(self, count: int | None) -> "Labelled":
+    def sample(self, count: int | None) -> "LabelledData":
         """All, or always the same of them."""
         return replace(self, answers=_choose(self.answers, count), pairs=_choose(self.pairs, count))
 
-    def held_out(self) -> "Labelled":
+    def held_out(self) -> "LabelledData":
         """Every second case: those on which nothing was chosen."""
         return replace(self, name=f"{self.name} (second half)", answers=self.answers[1::2], pairs=self.pairs[1::2])
 
 
-def read_labelled(folder: Path) -> Labelled:
+def read_labelled(folder: Path) -> LabelledData:
     """By the file in it: `general_data.json` or `human_labeled_data.json`, as published."""
     answers, pairs = folder / "general_data.json", folder / "human_labeled_data.json"
     try:
         if answers.exists():
             lines = answers.read_text(encoding="utf-8").splitlines()
-            return Labelled(name=folder.name, answers=[_to_answer(json.loads(line)) for line in lines])
-        return Labelled(name=folder.name, pairs=_to_pairs(json.loads(pairs.read_text(encoding="utf-8"))))
+            return LabelledData(name=folder.name, answers=[_to_answer(json.loads(line)) for line in lines])
+        return LabelledData(name=folder.name, pairs=_to_pairs(json.loads(pairs.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
             f"{folder} holds no labelled answers: neither HaluEval's general_data.json nor RAGChecker's "

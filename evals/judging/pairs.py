@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evals.judging.asking import judge_all
+from evals.judging.batch import judge_all
 from service.judging.base import NO_PASSAGES, Judge, Verdict
 from service.prompting.base import PromptTemplate
 

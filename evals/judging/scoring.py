@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.judging.asking import judge_all
+from evals.judging.batch import judge_all
 from evals.judging.pairs import PREFERENCES, Pair, prefer
 from evals.statistics import Interval, bootstrap
 from evals.transcripts import Transcript

@@ -27,7 +27,7 @@ def add_commands(commands: Commands) -> None:
     taken_in.set_defaults(run=_ingestion)
     kept = commands.add_parser("memory", help="resident memory of ingestion as the corpus grows")
     kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
-    kinds, places = get_args(memory.Kind), get_args(memory.Place)
+    kinds, places = get_args(memory.EmbedderKind), get_args(memory.StoreKind)
     kept.add_argument("--embedder", type=some_of(kinds), default=["fake"], help="model, fake (costs no time), or both")
     kept.add_argument("--store", type=some_of(places), default=["edge", "none"], help="edge, none (forgets), or both")
     kept.set_defaults(run=_memory)
@@ -48,7 +48,7 @@ def _ingestion(arguments: argparse.Namespace, _: Settings) -> None:
     print(ingestion.to_summary(rounds))
 
 
-async def _print_rounds(arguments: argparse.Namespace) -> list[ingestion.Round]:
+async def _print_rounds(arguments: argparse.Namespace) -> list[ingestion.IngestionRound]:
     rounds = []
     print(ingestion.HEADER, flush=True)
     async for one in ingestion.measure_ingestion(

@@ -33,7 +33,7 @@ HEADER = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class IngestionRound:
     """One of each, one after the other; times in seconds, those of stages without waiting for their turn."""
 
     number: int
@@ -63,7 +63,7 @@ class Round:
         )
 
 
-def to_summary(rounds: Sequence[Round]) -> str:
+def to_summary(rounds: Sequence[IngestionRound]) -> str:
     """Least, median and most of the ratios."""
     ratios, faster = [one.ratio for one in rounds], [one.times_faster for one in rounds]
     return (
@@ -73,7 +73,9 @@ def to_summary(rounds: Sequence[Round]) -> str:
     )
 
 
-async def measure_ingestion(folder: str, settings: Settings, *, rounds: int, documents: int) -> AsyncIterator[Round]:
+async def measure_ingestion(
+    folder: str, settings: Settings, *, rounds: int, documents: int
+) -> AsyncIterator[IngestionRound]:
     """The same documents each time, the models open already: what is compared is the work, not the start.
 
     A folder with fewer documents than wanted is cut into pieces, each a document.
@@ -97,7 +99,7 @@ async def measure_ingestion(folder: str, settings: Settings, *, rounds: int, doc
 
 async def _measure_round(
     number: int, units: list[Unit], passages: list[str], settings: Settings, models: Models
-) -> Round:
+) -> IngestionRound:
     bare = await _time_bare(passages, models)
     with tempfile.TemporaryDirectory() as scratch:
         apart = settings.model_copy(update={"data_dir": Path(scratch)})
@@ -105,7 +107,7 @@ async def _measure_round(
         first = await _time_intake(units, apart, models)
         between, embedded = _stage_seconds(), _embedded()
         again = await _time_intake(units, apart, models)
-    return Round(
+    return IngestionRound(
         number=number,
         documents=len(units),
         chunks=len(passages),

@@ -29,9 +29,9 @@ from rag.settings import read_settings
 from rag.store.base import Survey, VectorStore
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, RawDocument, Scope, ScoredChunk, Vector
 
-Kind = Literal["model", "fake"]
+EmbedderKind = Literal["model", "fake"]
 """The real embedder, or one that costs nothing, behind the same port."""
-Place = Literal["edge", "none"]
+StoreKind = Literal["edge", "none"]
 """The embedded store, or one that forgets, behind the same port: what grows beside it is the pipeline's."""
 
 HEADER = (
@@ -45,12 +45,12 @@ _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peak:
+class MemoryPeak:
     """The most that each part had at any moment, in MiB of resident memory."""
 
     documents: int
-    embedder: Kind
-    store: Place
+    embedder: EmbedderKind
+    store: StoreKind
     chunks: int
     seconds: float
     process: float
@@ -69,7 +69,9 @@ class Peak:
         )
 
 
-def measure_memory(sizes: Sequence[int], kinds: Sequence[Kind], places: Sequence[Place]) -> Iterator[Peak]:
+def measure_memory(
+    sizes: Sequence[int], kinds: Sequence[EmbedderKind], places: Sequence[StoreKind]
+) -> Iterator[MemoryPeak]:
     """Each in a process of its own, and on documents that are written as they are asked for."""
     for kind in kinds:
         for place in places:
@@ -77,11 +79,11 @@ def measure_memory(sizes: Sequence[int], kinds: Sequence[Kind], places: Sequence
                 yield _measure(size, kind, place)
 
 
-def _measure(documents: int, kind: Kind, place: Place) -> Peak:
+def _measure(documents: int, kind: EmbedderKind, place: StoreKind) -> MemoryPeak:
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "evals.performance.memory", str(documents), kind, place, scratch]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        watch = _Watch(process.pid)
+        watch = _PeakSampler(process.pid)
         thread = threading.Thread(target=watch.run)
         thread.start()
         output, _ = process.communicate()
@@ -90,10 +92,10 @@ def _measure(documents: int, kind: Kind, place: Place) -> Peak:
     if process.returncode != 0:
         raise BadResponse(f"The ingesting process ended with status {process.returncode}.")
     done: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return Peak(documents=documents, embedder=kind, store=place, **(done | watch.peak))
+    return MemoryPeak(documents=documents, embedder=kind, store=place, **(done | watch.peak))
 
 
-class _Watch:
+class _PeakSampler:
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self.peak: dict[str, float] = defaultdict(float)
@@ -117,7 +119,7 @@ class _Watch:
             self.peak[part] = max(self.peak[part], round(size / _MIB, 1))
 
 
-async def _ingest(documents: int, kind: Kind, place: Place, settings: Settings) -> dict[str, Any]:
+async def _ingest(documents: int, kind: EmbedderKind, place: StoreKind, settings: Settings) -> dict[str, Any]:
     summary = Summary()
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(open_models(settings))

@@ -29,7 +29,7 @@ _UPLOAD_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class ServingFigure:
     """One measured number beside what it should be."""
 
     name: str
@@ -44,7 +44,7 @@ class Figure:
 HEADER = "| figure | measured | target |\n|---|---|---|"
 
 
-def measure_serving(models: Path, *, passages: int = _PASSAGES) -> list[Figure]:
+def measure_serving(models: Path, *, passages: int = _PASSAGES) -> list[ServingFigure]:
     """Runs the two programs with their defaults in a data directory of their own."""
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = Path(scratch)
@@ -54,7 +54,9 @@ def measure_serving(models: Path, *, passages: int = _PASSAGES) -> list[Figure]:
             first.ask(_QUESTION)  # The first start after installing reads everything from disk.
         began = time.monotonic()
         with service(data_dir) as running, _memory_of(running) as memory:
-            figures = [Figure(name="warm start to /readyz", value=time.monotonic() - began, unit="s", target="≤ 15 s")]
+            figures = [
+                ServingFigure(name="warm start to /readyz", value=time.monotonic() - began, unit="s", target="≤ 15 s")
+            ]
             figures += _measure_uploads(running)
             figures += measure_streams(running)
             figures += _measure_gaps(running, passages)
@@ -71,12 +73,12 @@ def _fill(data_dir: Path) -> None:
             raise Unavailable(f"The sample could not be ingested: {run.stderr}")
 
 
-def _measure_uploads(running: Service) -> list[Figure]:
+def _measure_uploads(running: Service) -> list[ServingFigure]:
     seconds = []
     for number in range(3):
         time.sleep(12)  # The worker has let its model go by then.
         seconds.append(measure_upload(running, number))
-    return [Figure(name="upload to answer, slowest of 3", value=max(seconds), unit="s", target="≤ 3 s")]
+    return [ServingFigure(name="upload to answer, slowest of 3", value=max(seconds), unit="s", target="≤ 3 s")]
 
 
 def measure_upload(running: Service, number: int) -> float:
@@ -90,7 +92,7 @@ def measure_upload(running: Service, number: int) -> float:
     return time.monotonic() - began
 
 
-def measure_streams(running: Service) -> list[Figure]:
+def measure_streams(running: Service) -> list[ServingFigure]:
     """Concurrent streams of the model, and how long probes took meanwhile."""
     ended: list[str] = []
 
@@ -107,14 +109,16 @@ def measure_streams(running: Service) -> list[Figure]:
             thread.join()
     slowest, share = probing.result()
     return [
-        Figure(
+        ServingFigure(
             name=f"{_STREAMS} streams at once that did not end well",
             value=_STREAMS - ended.count("done"),
             unit="",
             target="0",
         ),
-        Figure(name="slowest /livez meanwhile", value=slowest * 1000, unit="ms", target="≤ 100 ms"),
-        Figure(name=f"share of that time in probes over {_LONG_PROBE_SECONDS} s", value=share, unit="", target="0"),
+        ServingFigure(name="slowest /livez meanwhile", value=slowest * 1000, unit="ms", target="≤ 100 ms"),
+        ServingFigure(
+            name=f"share of that time in probes over {_LONG_PROBE_SECONDS} s", value=share, unit="", target="0"
+        ),
     ]
 
 
@@ -132,7 +136,7 @@ def _probe(url: str, seconds: float) -> tuple[float, float]:
     return max(waits), sum(wait for wait in waits if wait > _LONG_PROBE_SECONDS) / seconds
 
 
-def _measure_gaps(running: Service, passages: int) -> list[Figure]:
+def _measure_gaps(running: Service, passages: int) -> list[ServingFigure]:
     """Gaps between the model's tokens: quiet, and while a document of many passages is taken in and published."""
     quiet = _gaps(running, lambda count: count >= 8)
     body = "\n\n".join(f"## Part {n}\n\nItem {n * 7} lies in room {n % 97}." for n in range(passages))
@@ -145,13 +149,13 @@ def _measure_gaps(running: Service, passages: int) -> list[Figure]:
     busy = _gaps(running, taken_in)
     seconds = time.monotonic() - began
     running.wait_for_state("inventory.md", "ready")
-    figures = [Figure(name=f"{passages} passages taken in beside a stream", value=seconds, unit="s")]
+    figures = [ServingFigure(name=f"{passages} passages taken in beside a stream", value=seconds, unit="s")]
     for name, share in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)):
         before, during = _quantile(quiet, share), _quantile(busy, share)
         figures += [
-            Figure(name=f"gap between tokens, quiet, {name}", value=before * 1000, unit="ms"),
-            Figure(name=f"gap between tokens, while taking in, {name}", value=during * 1000, unit="ms"),
-            Figure(name=f"ratio of the two, {name}", value=during / before, unit="", target="≤ 2"),
+            ServingFigure(name=f"gap between tokens, quiet, {name}", value=before * 1000, unit="ms"),
+            ServingFigure(name=f"gap between tokens, while taking in, {name}", value=during * 1000, unit="ms"),
+            ServingFigure(name=f"ratio of the two, {name}", value=during / before, unit="", target="≤ 2"),
         ]
     return figures
 
@@ -185,18 +189,18 @@ class _Memory:
             self.service = max(self.service, process.memory_info().rss / _MIB)
             self.worker = max(self.worker, _worker_memory(process))
 
-    def figures(self, running: Service) -> list[Figure]:
+    def figures(self, running: Service) -> list[ServingFigure]:
         time.sleep(15)
         idle = _worker_memory(psutil.Process(running.process.pid))
         return [
-            Figure(
+            ServingFigure(
                 name="peak memory of the service, both models in it",
                 value=self.service,
                 unit="MiB",
                 target="≤ 1536 MiB",
             ),
-            Figure(name="peak memory of its worker", value=self.worker, unit="MiB", target="≤ 1024 MiB"),
-            Figure(name="memory of the worker when idle", value=idle, unit="MiB", target="next to nothing"),
+            ServingFigure(name="peak memory of its worker", value=self.worker, unit="MiB", target="≤ 1024 MiB"),
+            ServingFigure(name="memory of the worker when idle", value=idle, unit="MiB", target="next to nothing"),
         ]
 
 

@@ -8,8 +8,8 @@ from typing import get_args
 
 from evals.commands import Commands, add_json, print_table, some_of
 from evals.datasets import NAMED, find_dataset, read_dataset
-from evals.retrieval import measuring
-from evals.retrieval.measuring import Ranking, Result, measure_retrieval
+from evals.retrieval import measurement
+from evals.retrieval.measurement import Ranking, RetrievalResult, measure_retrieval
 from evals.statistics import compare
 from service.settings import Settings
 
@@ -37,7 +37,7 @@ def add_commands(commands: Commands) -> None:
 def _retrieval(arguments: argparse.Namespace, settings: Settings) -> None:
     dataset = read_dataset(_folder(arguments, settings), split=arguments.split)
     results = asyncio.run(measure_retrieval(dataset, arguments.modes, settings, whole=not arguments.chunks))
-    print_table(measuring.HEADER, results)
+    print_table(measurement.HEADER, results)
     *others, last = results
     for other in others:
         difference = compare(last.values["nDCG@10"], other.values["nDCG@10"])
@@ -50,5 +50,5 @@ def _folder(arguments: argparse.Namespace, settings: Settings) -> Path:
     return find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
 
 
-def _write(results: list[Result], target: Path) -> None:
+def _write(results: list[RetrievalResult], target: Path) -> None:
     target.write_text(json.dumps({result.mode: result.to_json() for result in results}, indent=1))

@@ -1,7 +1,8 @@
-"""The plan's model on this machine's GPU: how near a prompt comes to its arithmetic, and a token to its memory.
+"""Compares the GPU model of the capacity plan with this machine's GPU (ADR 0033).
 
-A decoder of that size with random weights, in plain PyTorch: its times depend on shapes alone. A model server adds its
-scheduler and its sampling, and has kernels of its own for attention, so it may do a little better or worse.
+The plan assumes that arithmetic limits a prompt and memory bandwidth limits a token. This runs a decoder of the planned
+size with random weights in plain PyTorch, because its times depend on shapes only. A model server adds scheduling and
+sampling and has its own attention kernels, so it may be a little faster or slower.
 """
 
 import statistics
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loadtests.inputs import Inputs
+from loadtests.inputs import CapacityInputs
 from loadtests.planning import prefill_seconds, token_seconds
 
 HEADER = (
@@ -22,12 +23,12 @@ HEADER = (
     "|---|---|---|---|---|---|"
 )
 _REPETITIONS = 30
-_WARMING = 3
+_WARMUPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Of Llama 3.1 8B, as its config.json says."""
+class DecoderShape:
+    """The dimensions of a decoder. The defaults are those of Llama 3.1 8B's config.json."""
 
     hidden: int = 4096
     layers: int = 32
@@ -42,27 +43,29 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One measurement beside what the plan takes it for."""
+class RooflineRow:
+    """One measurement beside the plan's prediction."""
 
     what: str
     sequences: int
     predicted: float
-    """Seconds, as each of those that it took."""
-    took: Sequence[float]
+    """Seconds."""
+    seconds: Sequence[float]
+    """One measured value per repetition."""
     planned: float
-    """Share of the data sheet's arithmetic, or of its bandwidth."""
+    """The efficiency that the plan assumes: share of the data sheet's arithmetic or bandwidth."""
 
     @property
     def median(self) -> float:
-        return statistics.median(self.took)
+        return statistics.median(self.seconds)
 
     @property
     def reached(self) -> float:
+        """The efficiency that was measured."""
         return self.planned * self.predicted / self.median
 
     def to_row(self) -> str:
-        low, middle, high = (f"{seconds * 1000:.1f}" for seconds in (min(self.took), self.median, max(self.took)))
+        low, middle, high = (f"{value * 1000:.1f}" for value in (min(self.seconds), self.median, max(self.seconds)))
         return (
             f"| {self.what} | {self.sequences} | {self.predicted * 1000:.1f} ms | {middle} ms ({low} to {high}) "
             f"| {self.reached:.2f} | {self.planned:.2f} |"
@@ -70,7 +73,7 @@ class Row:
 
 
 class _Layer(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
         self._shape = shape
         self._before_attention, self._before_mlp = nn.RMSNorm(shape.hidden), nn.RMSNorm(shape.hidden)
@@ -80,24 +83,27 @@ class _Layer(nn.Module):
         self._down = nn.Linear(shape.mlp, shape.hidden, bias=False)
 
     def forward(self, states: Tensor, cache: Tensor | None) -> Tensor:
-        """`cache`: keys and values (2, sequences, kv heads, context, head), the last of them still to be written."""
+        """Return the new states.
+
+        `cache` has keys and values, shape (2, sequences, kv heads, context, head). Its last position is written here.
+        """
         shape = self._shape
         parts = self._qkv(self._before_attention(states)).unflatten(-1, (-1, shape.head)).transpose(1, 2)
         query, keys, values = parts.split([shape.heads, shape.kv_heads, shape.kv_heads], dim=1)
         if cache is not None:
             cache[0, :, :, -1:], cache[1, :, :, -1:] = keys, values
             keys, values = cache[0], cache[1]
-        seen = functional.scaled_dot_product_attention(query, keys, values, is_causal=cache is None, enable_gqa=True)
-        states = states + self._out(seen.transpose(1, 2).flatten(2))
+        heads = functional.scaled_dot_product_attention(query, keys, values, is_causal=cache is None, enable_gqa=True)
+        states = states + self._out(heads.transpose(1, 2).flatten(2))
         gate, up = self._up(self._before_mlp(states)).chunk(2, dim=-1)
-        added: Tensor = states + self._down(functional.silu(gate) * up)
-        return added
+        output: Tensor = states + self._down(functional.silu(gate) * up)
+        return output
 
 
 class Decoder(nn.Module):
-    """Without the rotation of positions, which is no matrix and reads nothing."""
+    """A decoder without rotary position embeddings, which have no weights and cost almost nothing."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
         self._embedding = nn.Embedding(shape.vocabulary, shape.hidden)
         self._layers = nn.ModuleList(_Layer(shape) for _ in range(shape.layers))
@@ -105,7 +111,7 @@ class Decoder(nn.Module):
         self._head = nn.Linear(shape.hidden, shape.vocabulary, bias=False)
 
     def forward(self, tokens: Tensor, caches: list[Tensor] | None = None) -> Tensor:
-        """Tokens (sequences, length) to the next token's scores (sequences, vocabulary)."""
+        """Return the next token's scores, shape (sequences, vocabulary), for tokens of shape (sequences, length)."""
         states = self._embedding(tokens)
         for index, layer in enumerate(self._layers):
             states = layer(states, caches[index] if caches else None)
@@ -114,19 +120,21 @@ class Decoder(nn.Module):
 
 
 @torch.inference_mode()
-def measure(inputs: Inputs, device: str, *, shape: Shape | None = None) -> Iterator[Row]:
-    """Prompts alone and a few at once, then tokens of one sequence up to as many as the plan has slots."""
-    shape, model, gpu = shape or Shape(), inputs.model, inputs.gpu
+def measure_roofline(
+    inputs: CapacityInputs, device: str, *, shape: DecoderShape | None = None
+) -> Iterator[RooflineRow]:
+    """Time one and four prompts, then one token for 1, 16 and all slots of the plan."""
+    shape, model, gpu = shape or DecoderShape(), inputs.model, inputs.gpu
     torch.manual_seed(0)
     with torch.device(device):
         decoder = Decoder(shape).to(torch.bfloat16).eval()
         for sequences in (1, 4):
             tokens = torch.randint(shape.vocabulary, (sequences, model.prompt_tokens))
-            yield Row(
+            yield RooflineRow(
                 what=f"prompts of {model.prompt_tokens:,} tokens",
                 sequences=sequences,
                 predicted=sequences * prefill_seconds(inputs),
-                took=_time(partial(decoder, tokens), device),
+                seconds=_time(partial(decoder, tokens), device),
                 planned=gpu.compute_efficiency,
             )
         context = model.prompt_tokens + model.answer_tokens // 2
@@ -134,22 +142,22 @@ def measure(inputs: Inputs, device: str, *, shape: Shape | None = None) -> Itera
             tokens = torch.randint(shape.vocabulary, (sequences, 1))
             size = (2, sequences, shape.kv_heads, context, shape.head)
             caches = [torch.randn(size, dtype=torch.bfloat16) for _ in range(shape.layers)]
-            yield Row(
+            yield RooflineRow(
                 what=f"one token after {context:,}",
                 sequences=sequences,
                 predicted=token_seconds(sequences, inputs),
-                took=_time(_captured(partial(decoder, tokens, caches), device), device),
+                seconds=_time(_as_cuda_graph(partial(decoder, tokens, caches), device), device),
                 planned=gpu.bandwidth_efficiency,
             )
 
 
-def _captured(step: Callable[[], Tensor], device: str) -> Callable[[], object]:
-    """As model servers do it: hundreds of small kernels are started as one, or starting them is what is measured."""
+def _as_cuda_graph(step: Callable[[], Tensor], device: str) -> Callable[[], object]:
+    """Return the step as a CUDA graph, as model servers run it. Otherwise launching hundreds of kernels dominates."""
     if device == "cpu":
         return step
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch left its type out
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch has no type for it
     with torch.cuda.stream(stream):
-        for _ in range(_WARMING):
+        for _ in range(_WARMUPS):
             step()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
@@ -159,11 +167,11 @@ def _captured(step: Callable[[], Tensor], device: str) -> Callable[[], object]:
 
 
 def _time(step: Callable[[], object], device: str) -> list[float]:
-    took = []
-    for _ in range(_WARMING + _REPETITIONS):
+    durations = []
+    for _ in range(_WARMUPS + _REPETITIONS):
         started = time.perf_counter()
         step()
         if device != "cpu":
             torch.cuda.synchronize()
-        took.append(time.perf_counter() - started)
-    return took[_WARMING:]
+        durations.append(time.perf_counter() - started)
+    return durations[_WARMUPS:]

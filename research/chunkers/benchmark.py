@@ -17,7 +17,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ReferenceQuestion:
     """What is asked of one corpus, and where the answer stands in it."""
 
     text: str
@@ -30,7 +30,7 @@ class Benchmark:
     """All corpora are searched together; each question is about one of them."""
 
     corpora: Mapping[str, str]
-    questions: Sequence[Question]
+    questions: Sequence[ReferenceQuestion]
 
 
 def read_benchmark(folder: Path) -> Benchmark:
@@ -44,12 +44,12 @@ def read_benchmark(folder: Path) -> Benchmark:
     return Benchmark(corpora=corpora, questions=questions)
 
 
-def _to_question(row: Mapping[str, str], corpora: Mapping[str, str]) -> Question:
+def _to_question(row: Mapping[str, str], corpora: Mapping[str, str]) -> ReferenceQuestion:
     references = json.loads(row["references"])
     for reference in references:
         if corpora[row["corpus_id"]][reference["start_index"] : reference["end_index"]] != reference["content"]:
             raise ValueError(f"a reference of {row['question']!r} is not where it says")
-    return Question(
+    return ReferenceQuestion(
         text=row["question"],
         corpus=row["corpus_id"],
         references=tuple((reference["start_index"], reference["end_index"]) for reference in references),

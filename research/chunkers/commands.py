@@ -12,10 +12,9 @@ from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.settings import KernelSettings
 from research.chunkers.benchmark import read_benchmark
-from research.chunkers.choosing import choose, leave_one_out
 from research.chunkers.chunkers import build_chunkers
-from research.chunkers.measuring import Result, measure_chunking
-from research.chunkers.reporting import (
+from research.chunkers.measurement import ChunkingResult, measure_chunking
+from research.chunkers.report import (
     PUBLISHED,
     draw,
     to_best,
@@ -26,6 +25,7 @@ from research.chunkers.reporting import (
     to_table,
     write_report,
 )
+from research.chunkers.selection import choose, leave_one_out
 
 EXAMPLES = """  python -m research chunkers chunking --json chunking.json             chunkers; minutes for each the first time"""
 
@@ -50,7 +50,7 @@ def _chunking(arguments: argparse.Namespace, settings: KernelSettings) -> None:
         draw(results, arguments.report.parent / "images" / f"{arguments.report.stem}.svg")
 
 
-async def _measure(folder: Path, settings: KernelSettings, only: Sequence[str] | None) -> list[Result]:
+async def _measure(folder: Path, settings: KernelSettings, only: Sequence[str] | None) -> list[ChunkingResult]:
     chunkers = build_chunkers(build_tokenizer(settings.embedder))
     if unknown := set(only or ()) - chunkers.keys():
         raise InvalidInput(f"There is no chunker {', '.join(sorted(unknown))}; there are {', '.join(chunkers)}.")
@@ -63,7 +63,7 @@ async def _measure(folder: Path, settings: KernelSettings, only: Sequence[str] |
         return await measure_chunking(benchmark, wanted, embedder, cache=settings.data_dir / "vectors")
 
 
-def to_figures(results: Sequence[Result]) -> str:
+def to_figures(results: Sequence[ChunkingResult]) -> str:
     hybrid = [result for result in results if result.mode == "hybrid"]
     # What a query stitches is measured beside the product's chunkers and not chosen: they cut what is stored.
     own = [result for result in hybrid if result.chunker.startswith("structure")] or hybrid

@@ -7,7 +7,7 @@ The report speaks of tokens; its code, and with it every number that it gives, c
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from research.chunkers.benchmark import Question, Span
+from research.chunkers.benchmark import ReferenceQuestion, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Scores:
     """The same / (characters retrieved + characters of the references that were not)."""
 
 
-def score(question: Question, retrieved: Sequence[Retrieved]) -> Scores:
+def score(question: ReferenceQuestion, retrieved: Sequence[Retrieved]) -> Scores:
     own = [part.span for part in retrieved if part.corpus == question.corpus]
     hit = total(union(_intersections(own, question.references)))
     missed = total(union(question.references)) - hit
@@ -42,7 +42,7 @@ def score(question: Question, retrieved: Sequence[Retrieved]) -> Scores:
     )
 
 
-def precision_omega(question: Question, chunks: Mapping[str, Sequence[Span]]) -> float:
+def precision_omega(question: ReferenceQuestion, chunks: Mapping[str, Sequence[Span]]) -> float:
     """The IoU of a retrieval that takes every chunk which holds a part of a reference and no other one."""
     touching = [
         chunk

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evals.drawing import open_figure
+from evals.plots import open_figure
 from research.drift_power.power import FALSE_ALARMS, ONLINE, OURS, Scores, looks_of
 from research.drift_power.streams import Mix
 
@@ -20,7 +20,7 @@ _MOST_FALSE_ALARMS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class DetectorResult:
     """One detector on one mix."""
 
     detector: str
@@ -43,14 +43,14 @@ class Result:
         return f"| {self.mix} | {self.share:.0%} | {self.detector} | {days} | {rates} | {delay} |"
 
 
-def judge_shipped(mix: Mix, share: float, unchanged: Scores, changed: Scores) -> Iterator[Result]:
+def judge_shipped(mix: Mix, share: float, unchanged: Scores, changed: Scores) -> Iterator[DetectorResult]:
     """Our detectors at the thresholds that they ship with, over all days."""
     for name in (OURS, ONLINE):
         without, having = unchanged[f"{name}{_SHIPPED}"], changed[f"{name}{_SHIPPED}"]
         yield _judge(mix, share, f"{name}, as shipped", without > 0.5, having > 0.5)
 
 
-def judge_alike(mix: Mix, share: float, unchanged: Scores, changed: Scores) -> Iterator[Result]:
+def judge_alike(mix: Mix, share: float, unchanged: Scores, changed: Scores) -> Iterator[DetectorResult]:
     """Every detector over the same days, at the threshold that lets 1 % of the unchanged ones give an alarm.
 
     Each look's score is put into deviations of that look's scores on unchanged days first: one threshold then suits all
@@ -110,10 +110,10 @@ def _draw(across: Array, curves: Mapping[str, Array], path: Path, title: str) ->
 
 def _judge(
     mix: Mix, share: float, detector: str, without: npt.NDArray[np.bool_], having: npt.NDArray[np.bool_]
-) -> Result:
+) -> DetectorResult:
     looks = np.array(looks_of(mix))
     first = np.where(having.any(axis=1), looks[having.argmax(axis=1)], np.inf)
-    return Result(
+    return DetectorResult(
         detector=detector,
         mix=str(mix),
         share=share,

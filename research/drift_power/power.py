@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from evals.drift.testing import measure_shift
+from evals.drift.two_sample_test import measure_shift
 from rag.errors import BadResponse
 from rag.types import EmbedderIdentity
 from research.drift_power.streams import CHOSEN_ON, LENGTH, REPORTED, Mix, Pools, Streams
@@ -41,25 +41,25 @@ BURSTS = "xquad-en"
 """Its questions come by five for each paragraph."""
 _BESIDE_UNCHANGED = 80
 _BESIDE_CHANGED = 30
-_PROGRAM = Path(__file__).with_name("beside_evidently.py")
+_PROGRAM = Path(__file__).with_name("evidently_scores.py")
 
 Scores = Mapping[str, npt.NDArray[np.float64]]
 """Detector to scores, shape (streams, looks); of ours also `alarms`, at the threshold that is shipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class EvidentlyRun:
     """evidently, for the first of the streams: it takes three times as long."""
 
     python: Path
     streams: int
 
 
-def beside(python: Path, mix: Mix, share: float) -> Beside | None:
+def beside(python: Path, mix: Mix, share: float) -> EvidentlyRun | None:
     """Only over the mixes that are reported."""
     if mix.base not in {it.base for it in REPORTED}:
         return None
-    return Beside(python=python, streams=_BESIDE_CHANGED if share else _BESIDE_UNCHANGED)
+    return EvidentlyRun(python=python, streams=_BESIDE_CHANGED if share else _BESIDE_UNCHANGED)
 
 
 def looks_of(mix: Mix) -> list[int]:
@@ -80,7 +80,7 @@ def name_of(mix: Mix, share: float) -> str:
     return f"{mix.base if share == 0 else mix}@{share:g}".replace(":", "-")
 
 
-def score(streams: Streams, looks: Sequence[int], *, beside: Beside | None, title: str) -> Scores:
+def score(streams: Streams, looks: Sequence[int], *, beside: EvidentlyRun | None, title: str) -> Scores:
     """Runs every detector over every stream; a third of a second for each, and more than a second with evidently."""
     found: dict[str, npt.NDArray[np.float64]] = {}
     shape = (len(streams.questions), len(looks))
@@ -108,7 +108,7 @@ def load(path: Path) -> Scores:
     return {name: np.array(values) for name, values in json.loads(path.read_text()).items()}
 
 
-def measure(pools: Pools, mix: Mix, share: float, *, streams: int, beside: Beside | None, folder: Path) -> Scores:
+def measure(pools: Pools, mix: Mix, share: float, *, streams: int, beside: EvidentlyRun | None, folder: Path) -> Scores:
     """What is in the folder already is not measured again."""
     path = folder / f"{name_of(mix, share)}.json"
     if not path.exists():
@@ -146,7 +146,7 @@ def _online(
     return scores, alarms
 
 
-def _score_by_evidently(streams: Streams, looks: Sequence[int], beside: Beside) -> Scores:
+def _score_by_evidently(streams: Streams, looks: Sequence[int], beside: EvidentlyRun) -> Scores:
     with tempfile.TemporaryDirectory() as scratch:
         given, taken = Path(scratch) / "streams.npz", Path(scratch) / "scores.npz"
         np.savez(

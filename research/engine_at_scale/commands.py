@@ -4,9 +4,9 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from evals.commands import Commands, Row, add_json, write_rows
+from evals.commands import Commands, TableRow, add_json, write_rows
 from research.engine_at_scale import scale
-from research.engine_at_scale.asking_scale import SEARCHING_HEADER
+from research.engine_at_scale.search import SEARCHING_HEADER
 from service.settings import Settings
 
 EXAMPLES = (
@@ -30,10 +30,10 @@ def _scale(arguments: argparse.Namespace, settings: Settings) -> None:
     write_rows(rows, arguments.json)
 
 
-async def _print_scale(arguments: argparse.Namespace, settings: Settings) -> list[Row]:
+async def _print_scale(arguments: argparse.Namespace, settings: Settings) -> list[TableRow]:
     arguments.kept.mkdir(parents=True, exist_ok=True)
     corpus = await scale.read_corpus(arguments.folders, settings)
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for steps in (
         scale.load(corpus, arguments.kept, points=arguments.points),
         scale.build_graph(corpus, arguments.kept),

@@ -22,8 +22,9 @@ from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeWriter, open_edge_writer
 from rag.store.files import data_bytes
 from rag.types import EmbedderIdentity
-from research.engine_at_scale.asking_scale import ASKED, RECALL_AT, Searched, read_searched
-from research.engine_at_scale.multiplied import (
+from research.engine_at_scale.peak_memory import PeakMemory, watched
+from research.engine_at_scale.search import ASKED, RECALL_AT, SearchTimes, read_searched
+from research.engine_at_scale.synthetic import (
     BLOCK,
     CHUNKS_PER_DOCUMENT,
     TENANTS,
@@ -36,7 +37,6 @@ from research.engine_at_scale.multiplied import (
     scope_of,
     to_material,
 )
-from research.engine_at_scale.watching import Peak, watched
 from research.vectors import embed_once
 from service.settings import Settings
 
@@ -138,9 +138,9 @@ async def build_graph(corpus: Corpus, folder: Path) -> AsyncIterator[Step]:
             yield _to_step(folder, points, "graph built and published", time.monotonic() - began, peak)
 
 
-def ask(folder: Path) -> list[Searched]:
+def ask(folder: Path) -> list[SearchTimes]:
     """In a process of its own, so that its memory is what a reader has."""
-    command = [sys.executable, "-m", "research.engine_at_scale.asking_scale", str(folder)]
+    command = [sys.executable, "-m", "research.engine_at_scale.search", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise BadResponse(f"The asking process ended with status {done.returncode}.")
@@ -154,7 +154,7 @@ async def _load_block(store: EdgeWriter, material: SourceTexts, block: int) -> N
     print(f"{(block + 1) * BLOCK:,} points", file=sys.stderr, flush=True)
 
 
-def _to_step(folder: Path, points: int, step: StepName, seconds: float, peak: Peak, *, added: int = 0) -> Step:
+def _to_step(folder: Path, points: int, step: StepName, seconds: float, peak: PeakMemory, *, added: int = 0) -> Step:
     current = Revisions(folder / "store").current()
     return Step(
         points=points,

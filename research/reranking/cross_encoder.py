@@ -24,11 +24,11 @@ _EPOCHS = 2
 _LEARNING_RATE = 1e-4
 _SEED = 20
 
-Lesson = tuple[str, Sequence[str]]
+TrainingExample = tuple[str, Sequence[str]]
 """A question, and passages of which the first one answers it."""
 
 
-def train_cross_encoder(lessons: Sequence[Lesson], target: Path) -> None:
+def train_cross_encoder(examples: Sequence[TrainingExample], target: Path) -> None:
     """Writes a model's directory; takes CPU time for minutes."""
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # The layers left out are left out on purpose.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -41,7 +41,7 @@ def train_cross_encoder(lessons: Sequence[Lesson], target: Path) -> None:
         max_length=_MAX_TOKENS,
         config_kwargs={"num_hidden_layers": _LAYERS},
     )
-    steps = list(_steps(lessons))
+    steps = list(_steps(examples))
     optimizer = torch.optim.AdamW(model.parameters(), lr=_LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=_LEARNING_RATE, total_steps=len(steps))
     model.train()
@@ -60,28 +60,28 @@ def train_cross_encoder(lessons: Sequence[Lesson], target: Path) -> None:
     model.save_pretrained(str(target))
 
 
-def to_lessons(
+def build_examples(
     questions: Mapping[str, str],
     relevant: Mapping[str, Mapping[str, int]],
     candidates: Mapping[str, Sequence[str]],
     texts: Mapping[str, str],
-) -> list[Lesson]:
+) -> list[TrainingExample]:
     """Each right document beside some that the search took for right."""
     choose = random.Random(_SEED)
-    lessons: list[Lesson] = []
+    examples: list[TrainingExample] = []
     for question, text in questions.items():
         wrong = [document for document in candidates[question] if document not in relevant[question]]
         for right in relevant[question]:
             if right in texts and len(wrong) >= _NEGATIVES:
                 shown = [right, *choose.sample(wrong, _NEGATIVES)]
-                lessons.append((text, [texts[document] for document in shown]))
-    return lessons
+                examples.append((text, [texts[document] for document in shown]))
+    return examples
 
 
-def _steps(lessons: Sequence[Lesson]) -> Iterator[Sequence[Lesson]]:
+def _steps(examples: Sequence[TrainingExample]) -> Iterator[Sequence[TrainingExample]]:
     shuffle = random.Random(_SEED)
     for _ in range(_EPOCHS):
-        order = list(lessons)
+        order = list(examples)
         shuffle.shuffle(order)
         for start in range(0, len(order) - _QUESTIONS_PER_STEP + 1, _QUESTIONS_PER_STEP):
             yield order[start : start + _QUESTIONS_PER_STEP]

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from evals.collection import SCOPE, open_collection
 from evals.datasets import Dataset
-from evals.retrieval.measuring import MEASURES, evaluate
+from evals.retrieval.measurement import MEASURES, evaluate
 from evals.statistics import Difference, compare
 from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
@@ -33,7 +33,7 @@ _UNHURRIED = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class RerankingMeasure:
     """One measure over all questions."""
 
     measure: str
@@ -46,17 +46,17 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class RerankingComparison:
     """All measures, and what the reranker costs."""
 
     model: str
     candidates: int
-    results: Sequence[Result]
+    results: Sequence[RerankingMeasure]
     p50: float
     """Seconds of the reranker for one question."""
 
 
-async def measure_reranking(dataset: Dataset, training: Dataset | None, settings: Settings) -> Comparison:
+async def measure_reranking(dataset: Dataset, training: Dataset | None, settings: Settings) -> RerankingComparison:
     """With the configured reranker; with `training` given, with a small one that is trained on it first.
 
     Raises `InvalidInput` where neither is there.
@@ -71,9 +71,9 @@ async def measure_reranking(dataset: Dataset, training: Dataset | None, settings
     ):
         retriever = Retriever(store, apart.retrieval)
         found = await _search_all(dataset, embedder, store, retriever)
-        lessons = await _search_all(training, embedder, store, retriever) if training else {}
+        examples = await _search_all(training, embedder, store, retriever) if training else {}
     with tempfile.TemporaryDirectory() as scratch:
-        chosen = _train(training, lessons, Path(scratch) / "model") if training else settings.reranker
+        chosen = _train(training, examples, Path(scratch) / "model") if training else settings.reranker
         return await _compare(dataset, found, chosen)
 
 
@@ -93,21 +93,21 @@ def _train(training: Dataset, found: Mapping[str, Sequence[ScoredChunk]], target
     texts = {document.id: f"{document.title}\n{document.text}" for document in training.documents}
     candidates = {question: [hit.chunk.document_id for hit in hits[:30]] for question, hits in found.items()}
     # With it comes torch: five seconds that no other command of this program needs.
-    from research.reranking.cross_encoder import to_lessons, train_cross_encoder  # noqa: PLC0415
+    from research.reranking.cross_encoder import build_examples, train_cross_encoder  # noqa: PLC0415
 
-    train_cross_encoder(to_lessons(training.questions, training.relevant, candidates, texts), target)
+    train_cross_encoder(build_examples(training.questions, training.relevant, candidates, texts), target)
     return LocalRerankerSettings(kind="local", model=str(target), runtime="torch")
 
 
 async def _compare(
     dataset: Dataset, found: Mapping[str, Sequence[ScoredChunk]], settings: RerankerSettings
-) -> Comparison:
+) -> RerankingComparison:
     async with aiohttp.ClientSession() as session, open_reranker(settings, session) as reranker:
         assert reranker is not None
         ordered, seconds = await _rerank_all(dataset, found, reranker)
         alone, reranked = evaluate(dataset, _to_run(found)), evaluate(dataset, _to_run(ordered))
         results = [
-            Result(
+            RerankingMeasure(
                 measure=measure,
                 alone=statistics.fmean(alone[measure]),
                 reranked=statistics.fmean(reranked[measure]),
@@ -115,7 +115,7 @@ async def _compare(
             )
             for measure in MEASURES
         ]
-        return Comparison(
+        return RerankingComparison(
             model=reranker.model, candidates=reranker.candidates, results=results, p50=statistics.median(seconds)
         )
 

@@ -21,9 +21,9 @@ import aiohttp
 import psutil
 
 from loadtests.arrivals import read_questions
-from loadtests.asking import Observation, ask, model_at, service_at
-from loadtests.programs import installation
-from loadtests.stand_in import Pace
+from loadtests.client import RequestRecord, ask, model_at, service_at
+from loadtests.stand_in import Delays
+from loadtests.target import open_local_target
 from rag.embedding.factory import open_embedder
 from rag.errors import Unavailable
 from rag.http import open_session
@@ -39,13 +39,13 @@ HEADER = (
     "| service, CPU ms an answer |\n|---|---|---|---|---|---|---|"
 )
 # Enough of a model that streams overlap, and nothing left to chance.
-_PACE = Pace(ttft=0.2, tpot=0.02, sigma=0.0, tokens=64)
+_PACE = Delays(ttft=0.2, tpot=0.02, sigma=0.0, tokens=64)
 _ANSWER_SECONDS = _PACE.ttft + _PACE.tpot * _PACE.tokens
 _LEAST_ANSWERS = 6
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _SCOPE = Scope(tenant="default")
-Ask = Callable[[str], Awaitable[Observation]]
-Three = tuple[float, float, float]
+Ask = Callable[[str], Awaitable[RequestRecord]]
+MinMedianMax = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +55,12 @@ class Overhead:
     streams: int
     answers: int
     """Of each of the two, in all rounds."""
-    parts: Three
-    service: Three
-    added: Three
+    parts: MinMedianMax
+    service: MinMedianMax
+    added: MinMedianMax
     """p50 of the service less p50 of the parts, round by round."""
-    added_p95: Three
-    cpu: Three
+    added_p95: MinMedianMax
+    cpu: MinMedianMax
     """Of the processor's time for one answer, by the service."""
 
     def to_row(self) -> str:
@@ -82,15 +82,15 @@ async def measure_overhead(
     questions = cycle(read_questions(documents))
     # Kept, so that the second time nothing has to be embedded.
     data_dir = settings.data_dir / "overhead"
-    with tempfile.TemporaryDirectory() as scratch, installation(documents, data_dir, _PACE) as running:
+    with tempfile.TemporaryDirectory() as scratch, open_local_target(documents, data_dir, _PACE) as running:
         # A shard belongs to one process, so the parts have a collection of their own.
         copy = Path(shutil.copytree(data_dir / "store", Path(scratch) / "store"))
         process = psutil.Process(running.processes["service"])
         async with _bare(copy, settings, running.model) as parts, _client() as session:
 
-            async def service(question: str) -> Observation:
+            async def service(question: str) -> RequestRecord:
                 target = service_at(running.service)
-                return await ask(session, target, question, due=_now(), clock=_now, patience=_PATIENCE_SECONDS)
+                return await ask(session, target, question, due=_now(), clock=_now, timeout_seconds=_TIMEOUT_SECONDS)
 
             for number in streams:
                 seen: dict[str, list[_Round]] = {"parts": [], "service": []}
@@ -116,13 +116,13 @@ async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[As
     ):
         retriever = Retriever(reader, settings.retrieval)
 
-        async def answer(question: str) -> Observation:
+        async def answer(question: str) -> RequestRecord:
             began = _now()
             vector = await embedder.embed_query(question)
             await retriever.retrieve(
                 _SCOPE, question, vector, limit=settings.retrieval.limit, timer=ANSWER_STAGES.start()
             )
-            return await ask(client, model_at(model), question, due=began, clock=_now, patience=_PATIENCE_SECONDS)
+            return await ask(client, model_at(model), question, due=began, clock=_now, timeout_seconds=_TIMEOUT_SECONDS)
 
         yield answer
 
@@ -132,7 +132,7 @@ async def _measure(one: Ask, questions: Sequence[str], streams: int, process: ps
     left = iter(questions)
     before = _cpu(process)
 
-    async def client(number: int) -> list[Observation]:
+    async def client(number: int) -> list[RequestRecord]:
         await asyncio.sleep(_ANSWER_SECONDS * number / streams)
         return [await one(question) for question in left]
 
@@ -150,19 +150,19 @@ def _to_overhead(streams: int, answers: int, parts: Sequence[_Round], service: S
     return Overhead(
         streams=streams,
         answers=answers,
-        parts=_three([one.p50 for one in parts]),
-        service=_three([one.p50 for one in service]),
-        added=_three([mine.p50 - bare.p50 for mine, bare in pairs]),
-        added_p95=_three([mine.p95 - bare.p95 for mine, bare in pairs]),
-        cpu=_three([one.cpu for one in service]),
+        parts=_min_median_max([one.p50 for one in parts]),
+        service=_min_median_max([one.p50 for one in service]),
+        added=_min_median_max([mine.p50 - bare.p50 for mine, bare in pairs]),
+        added_p95=_min_median_max([mine.p95 - bare.p95 for mine, bare in pairs]),
+        cpu=_min_median_max([one.cpu for one in service]),
     )
 
 
-def _three(values: Sequence[float]) -> Three:
+def _min_median_max(values: Sequence[float]) -> MinMedianMax:
     return min(values), statistics.median(values), max(values)
 
 
-def _to_text(three: Three) -> str:
+def _to_text(three: MinMedianMax) -> str:
     return "{:.1f} / {:.1f} / {:.1f} ms".format(*(value * 1000 for value in three))
 
 

@@ -1,6 +1,6 @@
 """What telemetry costs: the same service without any, with metrics and logs, and with traces too.
 
-One process is switched between them, question after question, so that memory's layout and whatever else the machine
+One process is switchable_service between them, question after question, so that memory's layout and whatever else the machine
 does fall on each alike; several are started, for these differ. What is measured without any twice is chance. A stand-in
 writes the answers in no time: beside a model's seconds nothing of this could be seen.
 """
@@ -23,10 +23,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from evals.stand_in import serve_stand_in
+from evals.citing_model import serve_citing_model
 from evals.statistics import Difference, compare
 from rag.errors import Unavailable
-from research.telemetry_overhead import switched
+from research.telemetry_overhead import switchable_service
 from tests.support.programs import Service, ingest, service
 
 HEADER = (
@@ -36,13 +36,13 @@ HEADER = (
 RENDERING_HEADER = "| /metrics | bytes | CPU ms | p50 | longest |\n|---|---|---|---|---|"
 _DOCUMENTS = Path(__file__).parents[2] / "docs" / "adr"
 _QUESTIONS = Path(__file__).parents[2] / "evals" / "answers" / "golden" / "questions.jsonl"
-_SWITCHED = "research.telemetry_overhead.switched"
+_SERVICE_PROGRAM = "research.telemetry_overhead.switchable_service"
 _NONE, _TRACED = "none", "and traces, 10 % sampled"
 _VARIANTS = {
-    _NONE: switched.NONE,
-    "none, once more": switched.NONE,
-    "metrics and logs": switched.SHIPPED,
-    _TRACED: switched.TRACED,
+    _NONE: switchable_service.NONE,
+    "none, once more": switchable_service.NONE,
+    "metrics and logs": switchable_service.SHIPPED,
+    _TRACED: switchable_service.TRACED,
 }
 _STARTS = 5
 _WARM = 20
@@ -87,7 +87,7 @@ def measure_telemetry(models: Path, *, rounds: int, requests: int) -> tuple[list
     """Streams so many answers of each variant in each round."""
 
     async def measure() -> tuple[list[Cost], list[Rendering]]:
-        async with serve_stand_in() as model:
+        async with serve_citing_model() as model:
             return await asyncio.to_thread(_measure, models, model.url, rounds=rounds, requests=requests)
 
     return asyncio.run(measure())
@@ -126,7 +126,7 @@ def _running(collection: Path, model: str, **settings: str) -> Iterator[Service]
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = Path(shutil.copytree(collection, Path(scratch) / "data", symlinks=True))
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": model, "RAG_GENERATOR__MODEL": "stand-in"}
-        with service(data_dir, program=_SWITCHED, RAG_WORKER="none", **generator, **settings) as running:
+        with service(data_dir, program=_SERVICE_PROGRAM, RAG_WORKER="none", **generator, **settings) as running:
             yield running
 
 
@@ -141,15 +141,15 @@ def _round(running: Service, questions: Sequence[str]) -> dict[str, tuple[float,
             list(running.stream(question))
             clock[name] += time.perf_counter() - began
             cpu[name] += _switch(running, _VARIANTS[name]) - before
-    before, began = _switch(running, switched.TRACED), time.perf_counter()
-    cpu[_TRACED] += _switch(running, switched.SENT) - before
+    before, began = _switch(running, switchable_service.TRACED), time.perf_counter()
+    cpu[_TRACED] += _switch(running, switchable_service.SENT) - before
     clock[_TRACED] += time.perf_counter() - began
     return {name: (cpu[name] / len(questions), clock[name] / len(questions)) for name in _VARIANTS}
 
 
 def _switch(running: Service, variant: str) -> float:
     """Seconds of the processor until now."""
-    return float(running.http.get(switched.PATH + variant).raise_for_status().text)
+    return float(running.http.get(switchable_service.PATH + variant).raise_for_status().text)
 
 
 def _rotated(names: list[str], by: int) -> list[str]:
@@ -171,12 +171,12 @@ def _to_cost(name: str, spent: Sequence[tuple[float, float]], bare: Sequence[tup
 
 
 def _render(running: Service, name: str, accept: str) -> Rendering:
-    spent, size, before = [], 0, _switch(running, switched.TRACED)
+    spent, size, before = [], 0, _switch(running, switchable_service.TRACED)
     for _ in range(_RENDERINGS):
         began = time.perf_counter()
         size = len(running.http.get("/metrics", headers={"Accept": accept}).content)
         spent.append(time.perf_counter() - began)
-    cpu = (_switch(running, switched.TRACED) - before) / _RENDERINGS
+    cpu = (_switch(running, switchable_service.TRACED) - before) / _RENDERINGS
     return Rendering(format=name, size=size, cpu=cpu, p50=statistics.median(spent), longest=max(spent))
 
 

@@ -22,7 +22,7 @@ def vectors(tmp_path_factory) -> Path:
 
 def run_gate(broken: str, data_dir: Path, vectors: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.support.fakes.broken_system", broken, str(vectors), *(arguments or ("gate",))],
+        [sys.executable, "-m", "tests.unit.evals.broken_system", broken, str(vectors), *(arguments or ("gate",))],
         env=environment(data_dir),
         cwd=ROOT,
         capture_output=True,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.knee import BEYOND
-from loadtests.stand_in import Pace, open_stand_in
+from loadtests.knee import OVERLOAD_FACTOR
+from loadtests.stand_in import Delays, open_stand_in
 from tests.support.fakes.servers import in_thread
 from tests.support.programs import ingest, service
 
@@ -81,7 +81,7 @@ def test_staging_that_has_lost_its_documents_does_not_pass(emptied, data_dir, tm
     """As delivery.yml asks, over the documents that the questions as shipped are about."""
     if not emptied:
         assert ingest("run", "README.md", "docs/adr", data_dir=data_dir).returncode == 0
-    with in_thread(open_stand_in(Pace(ttft=0.1, tpot=0.01, sigma=0, tokens=8))) as model:
+    with in_thread(open_stand_in(Delays(ttft=0.1, tpot=0.01, sigma=0, tokens=8))) as model:
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
         with service(data_dir, RAG_GENERATOR__MODEL="stand-in", RAG_WORKER="none", **generator) as running:
             asked = ("--questions", "deploy/k8s/components/analysis/questions.txt", "--limits", "deploy/staging.toml")
@@ -106,7 +106,7 @@ def test_beyond_the_knee_the_rest_is_refused_and_what_is_taken_is_not_slower(dat
     limits.write_text("[objectives]\nttft = 8\ntpot = 2\nlatency = 20\n[thresholds]\n")
     assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
     places = {"RAG_GENERATOR__CONCURRENCY": "2", "RAG_ANSWERING__WAITING": "2", "RAG_WORKER": "none"}
-    with in_thread(open_stand_in(Pace(ttft=0.1, tpot=0.015, sigma=0, tokens=11))) as model:
+    with in_thread(open_stand_in(Delays(ttft=0.1, tpot=0.015, sigma=0, tokens=11))) as model:
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
         with service(data_dir, RAG_GENERATOR__MODEL="stand-in", **generator, **places) as running:
             target = ("--url", running.url, "--questions", str(documents), "--limits", str(limits))
@@ -119,7 +119,7 @@ def test_beyond_the_knee_the_rest_is_refused_and_what_is_taken_is_not_slower(dat
     assert run.returncode == (0 if found["valid"] else 1)
     beyond = found["beyond"]
     # Where the machine stood still during a step, the knee is lower than it is, and four times that may fit.
-    if BEYOND * found["knee"] * 3 > 8 * 3 + 4:
+    if OVERLOAD_FACTOR * found["knee"] * 3 > 8 * 3 + 4:
         assert beyond["figures"]["refused"] > 0
     assert beyond["figures"]["refused_without_retry_after"] == 0
     assert beyond["service"]["deepest"]["generator"] <= beyond["service"]["capacity"]["generator"] == 4

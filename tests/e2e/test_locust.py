@@ -14,7 +14,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from loadtests.stand_in import Pace, open_stand_in
+from loadtests.stand_in import Delays, open_stand_in
 from tests.support.fakes.servers import in_thread, serve
 from tests.support.loadtests import answer, event
 from tests.support.programs import Service, ingest, service
@@ -39,7 +39,7 @@ def running(tmp_path_factory, onnx_models, documents) -> Iterator[Service]:
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "models").symlink_to(onnx_models)
     assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
-    with in_thread(open_stand_in(Pace(ttft=0.05, tpot=0.01, tokens=16))) as model:
+    with in_thread(open_stand_in(Delays(ttft=0.05, tpot=0.01, tokens=16))) as model:
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
         with service(data_dir, RAG_GENERATOR__MODEL="stand-in", **generator) as started:
             yield started
@@ -112,7 +112,7 @@ def test_the_collapse_ends_where_the_objective_is_missed(running, documents, tmp
 
 def test_a_full_waiting_room_is_a_failure_with_a_name(data_dir, documents, tmp_path):
     assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
-    with in_thread(open_stand_in(Pace(ttft=1.0, tpot=0.1, tokens=16))) as model:
+    with in_thread(open_stand_in(Delays(ttft=1.0, tpot=0.1, tokens=16))) as model:
         limits = {"RAG_GENERATOR__CONCURRENCY": "1", "RAG_ANSWERING__WAITING": "0"}
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
         with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__MODEL="stand-in", **generator, **limits) as running:

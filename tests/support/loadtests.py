@@ -1,4 +1,4 @@
-"""Small services for the runner: what they do is set to the millisecond."""
+"""Small services with exact timing, as targets of load tests."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ def event(name: str, **data) -> bytes:
 
 
 async def answer(request: web.Request, script: Sequence[tuple[float, bytes]]) -> web.StreamResponse:
-    """`script`: seconds to wait, and what is sent then."""
+    """Stream the script: pairs of the seconds to wait and the bytes to send after them."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     for seconds, sent in script:
@@ -26,13 +26,13 @@ async def answer(request: web.Request, script: Sequence[tuple[float, bytes]]) ->
 
 @asynccontextmanager
 async def scripted(*script: tuple[float, bytes]) -> AsyncIterator[str]:
-    """A service that streams the same answer to everyone."""
+    """Run a service that streams the same answer to every request. Yield its base URL."""
     async with serve("/v1/answers", lambda request: answer(request, script)) as url:
         yield url
 
 
-async def unhurried(attempt: Callable[[], Awaitable[None]], *, tries: int = 5) -> None:
-    """A machine that stood still spoils one try, a fault all of them."""
+async def retry_if_slow(attempt: Callable[[], Awaitable[None]], *, tries: int = 5) -> None:
+    """Repeat a timing test that failed. A stall of the machine spoils one attempt, a defect spoils all."""
     for _ in range(tries - 1):
         with suppress(AssertionError):
             return await attempt()

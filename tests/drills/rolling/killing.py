@@ -18,7 +18,7 @@ from loadtests.stand_in import open_stand_in
 from tests.drills.rolling.haproxy import HAProxy, haproxy
 from tests.drills.rolling.load import Load, open_load
 from tests.drills.rolling.replicas import Replica, installation
-from tests.drills.rolling.rolling import PACE
+from tests.drills.rolling.rolling import DELAYS
 from tests.support.programs import Service
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.workers import start_worker
@@ -85,7 +85,7 @@ async def kill_replicas(models: Path, *, kills: int, rate: float) -> Series:
     """One of two, in turn; HAProxy tries another replica where a connection cannot be opened."""
     with tempfile.TemporaryDirectory(prefix="killing-") as name:
         folder = Path(name)
-        async with open_stand_in(PACE) as model_url:
+        async with open_stand_in(DELAYS) as model_url:
             with installation(folder, models, model_url, versions=1) as installed:
                 await asyncio.gather(*(asyncio.to_thread(replica.start, 1) for replica in installed.replicas))
                 ports = {replica.name: replica.port for replica in installed.replicas}
@@ -185,7 +185,7 @@ async def _with_worker(
     with tempfile.TemporaryDirectory(prefix="killing-") as name, redis_server(Path(name) / "redis") as redis:
         folder = Path(name)
         queue = {"RAG_INBOX__KIND": "redis", "RAG_INBOX__URL": redis.url} | settings
-        async with open_stand_in(PACE) as model_url:
+        async with open_stand_in(DELAYS) as model_url:
             with installation(folder, models, model_url, versions=1, **queue) as installed:
                 replica = installed.replicas[0]
                 await asyncio.to_thread(replica.start, 1)

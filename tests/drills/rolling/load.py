@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from loadtests.arrivals import poisson
-from loadtests.asking import Observation, ask, service_at
+from loadtests.client import RequestRecord, ask, service_at
 from tests.drills.rolling.replicas import QUESTION
 
 _LONGEST_SECONDS = 3600
-_PATIENCE_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 
 
 @dataclass(slots=True)
 class Load:
     """What was seen so far; times are seconds of the event loop's clock."""
 
-    seen: list[Observation] = field(default_factory=list)
+    seen: list[RequestRecord] = field(default_factory=list)
 
     @property
-    def failed(self) -> list[Observation]:
+    def failed(self) -> list[RequestRecord]:
         return [one for one in self.seen if one.outcome != "ok"]
 
 
@@ -47,7 +47,7 @@ async def _send(
     began = clock()
 
     async def observe(due: float) -> None:
-        load.seen.append(await ask(session, target, QUESTION, due=due, clock=clock, patience=_PATIENCE_SECONDS))
+        load.seen.append(await ask(session, target, QUESTION, due=due, clock=clock, timeout_seconds=_TIMEOUT_SECONDS))
 
     for arrival in poisson(rate, _LONGEST_SECONDS, seed=seed):
         await asyncio.sleep(max(0.0, began + arrival - clock()))

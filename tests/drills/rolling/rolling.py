@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.asking import Observation
-from loadtests.stand_in import Pace, open_stand_in
+from loadtests.client import RequestRecord
+from loadtests.stand_in import Delays, open_stand_in
 from tests.drills.rolling.haproxy import HAProxy, haproxy
 from tests.drills.rolling.load import open_load
 from tests.drills.rolling.replicas import Installation, Replica, installation
 
-PACE = Pace(ttft=0.2, tpot=0.05, tokens=80)
+DELAYS = Delays(ttft=0.2, tpot=0.05, tokens=80)
 """A stream takes about four seconds: longer than the delay, so that many are under way when a replica takes no more."""
 DELAY_SECONDS = 3
 """HAProxy asks twice a second and believes the second answer."""
@@ -44,7 +44,7 @@ class Rolled:
 
     seconds: float
     rate: float
-    streams: list[Observation]
+    streams: list[RequestRecord]
     replacements: list[Replacement]
     served: Mapping[str, int]
     troubles: Mapping[str, int]
@@ -56,7 +56,7 @@ class Rolled:
 
 
 async def roll(
-    models: Path, *, replacements: int, rate: float, delay: int = DELAY_SECONDS, pace: Pace = PACE
+    models: Path, *, replacements: int, rate: float, delay: int = DELAY_SECONDS, pace: Delays = DELAYS
 ) -> Rolled:
     """Without a single retry in HAProxy: what fails is seen."""
     with tempfile.TemporaryDirectory(prefix="rolling-") as name:

@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import replace
 
 from tests.drills.rolling.haproxy import needs_haproxy
-from tests.drills.rolling.rolling import PACE, roll
+from tests.drills.rolling.rolling import DELAYS, roll
 
 
 @needs_haproxy
 def test_replacing_replicas_and_the_collection_fails_nobody(onnx_models):
     # Both longer than where it is measured: HAProxy may see a second or two late on a busy machine that a replica ends.
-    pace = replace(PACE, tpot=0.08)
+    pace = replace(DELAYS, tpot=0.08)
     rolled = asyncio.run(roll(onnx_models, replacements=2, rate=3, delay=5, pace=pace))
     assert len(rolled.streams) > 20
     assert not rolled.reasons

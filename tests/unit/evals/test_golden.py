@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evals.answers.gold import GOLDEN, read_question_set
-from evals.answers.wording import flat
+from evals.answers.matching import flatten
 
 ROOT = Path(__file__).parents[3]
 GOLDEN_SET = read_question_set(GOLDEN)
@@ -19,7 +19,7 @@ def test_every_quote_stands_in_its_document(question):
         for place in need:
             remedy = "put the words of the document into questions.jsonl, or take the question out"
             assert place.document in TEXTS, f"There is no {place.document} under golden/documents: {remedy}"
-            assert flat(place.quote) in flat(TEXTS[place.document]), (
+            assert flatten(place.quote) in flatten(TEXTS[place.document]), (
                 f"{place.document} does not say {place.quote!r}: {remedy}"
             )
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from evals.answers.gold import GoldQuestion, Place, QuestionSet
+from evals.answers.gold import GoldPassage, GoldQuestion, QuestionSet
 from evals.answers.prompts import are_prompts, compare_prompts
 from evals.answers.report import to_differences
 from evals.answers.results import write_texts
+from evals.citing_model import serve_citing_model
 from evals.datasets import CorpusDocument
-from evals.stand_in import serve_stand_in
 from evals.transcripts import read_transcripts
 from rag.errors import InvalidInput
 from service.prompting.folder import PACKAGED
@@ -26,7 +26,7 @@ QUESTIONS = QuestionSet(
             id=town,
             text=f"When was the bridge of {town} opened?",
             kind="direct",
-            needs=[[Place(document=town, quote=fact)]],
+            needs=[[GoldPassage(document=town, quote=fact)]],
         )
         for town, fact in FACTS.items()
     ],
@@ -47,7 +47,7 @@ def prompts(tmp_path) -> Path:
 
 
 async def compared(data_dir, prompts, *names):
-    async with serve_stand_in() as stand_in:
+    async with serve_citing_model() as stand_in:
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(stand_in.url), model="stand-in")
         settings = Settings(data_dir=data_dir, generator=generator, prompt=PromptSettings(folder=prompts))
         return await compare_prompts(names, QUESTIONS, settings)

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from evals.answers.gold import GoldQuestion, QuestionSet
-from evals.answers.refusing import weigh_refusals
+from evals.answers.refusals import weigh_refusals
 from evals.answers.report import compare_files, write_report
-from evals.answers.results import Run, read_runs, write_runs
+from evals.answers.results import AnswerRun, read_runs, write_runs
 from evals.gating.baseline import Baseline, judge, read_baseline, update, write_baseline
 from evals.statistics import compare_means
 from rag.errors import InvalidInput
@@ -81,7 +81,7 @@ def test_means_are_compared_where_a_measure_does_not_apply_to_every_question():
 def test_two_files_are_compared_question_by_question(tmp_path):
     for name, right in (("new", 40), ("old", 25)):
         scores = {question: {"f1": value, "nearness": 0.5} for question, value in half(right).items()}
-        write_runs([Run(name="quote", scores=scores)], tmp_path / f"{name}.json")
+        write_runs([AnswerRun(name="quote", scores=scores)], tmp_path / f"{name}.json")
     table = compare_files(tmp_path / "new.json", tmp_path / "old.json")
     assert "| F1 | +0.300 |" in table
     assert "nearness" not in table
@@ -89,10 +89,10 @@ def test_two_files_are_compared_question_by_question(tmp_path):
 
 
 def test_what_is_written_has_each_mode_with_its_measures(tmp_path):
-    write_runs([Run(name="quote", scores={"q": {"f1": 0.5}})], tmp_path / "runs.json")
+    write_runs([AnswerRun(name="quote", scores={"q": {"f1": 0.5}})], tmp_path / "runs.json")
     written = json.loads((tmp_path / "runs.json").read_text())
     assert (written["quote"]["f1"], written["quote"]["intervals"]["f1"]) == (0.5, [0.5, 0.5])
-    assert read_runs(tmp_path / "runs.json") == [Run(name="quote", scores={"q": {"f1": 0.5}})]
+    assert read_runs(tmp_path / "runs.json") == [AnswerRun(name="quote", scores={"q": {"f1": 0.5}})]
 
 
 def test_means_without_the_scores_of_single_questions_are_not_compared(tmp_path):
@@ -105,7 +105,7 @@ def test_a_threshold_is_measured_on_the_half_that_did_not_choose_it():
     asked = [GoldQuestion(id=question, text="?", kind="single") for question in IDS]
     asked += [GoldQuestion(id=f"un{number}", text="?", kind="unanswerable") for number in range(50)]
     nearness = {question.id: {"nearness": 0.6 if question.is_answerable else 0.2} for question in asked}
-    configured, *chosen = weigh_refusals(asked, Run(name="quote", scores=nearness), threshold=0.3).points
+    configured, *chosen = weigh_refusals(asked, AnswerRun(name="quote", scores=nearness), threshold=0.3).points
     assert (configured.recall.value, configured.wrongly_refused.value, configured.recall.questions) == (1, 0, 50)
     assert all(point.threshold == 0.6 and point.recall.questions < 50 for point in chosen)
 
@@ -114,7 +114,7 @@ def test_a_report_has_the_tables_and_the_plots(tmp_path):
     asked = [GoldQuestion(id=question, text="?", kind="single") for question in IDS]
     asked += [GoldQuestion(id=f"un{number}", text="?", kind="unanswerable") for number in range(50)]
     runs = [
-        Run(
+        AnswerRun(
             name=mode,
             conditions={"embedder": "e"},
             scores={

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evals.answers.gold import GoldQuestion, Place
+from evals.answers.gold import GoldPassage, GoldQuestion
 from evals.answers.scoring import groundedness, score
 from rag.types import Chunk, DocumentId, ScoredChunk
 from service.answering.answerer import NOT_IN_THE_DOCUMENTS
@@ -18,7 +18,7 @@ QUESTION = GoldQuestion(
     id="q",
     text="When was the mill built?",
     kind="span",
-    needs=[[Place(document="mill", quote="1820", is_span=True)]],
+    needs=[[GoldPassage(document="mill", quote="1820", is_span=True)]],
     spans=["1820"],
 )
 UNANSWERABLE = GoldQuestion(id="u", text="Who owns the mill?", kind="unanswerable")
@@ -79,7 +79,7 @@ def test_a_citation_of_a_passage_without_the_gold_is_a_wrong_one():
 
 def test_the_span_in_another_document_does_not_count():
     elsewhere = GoldQuestion(
-        id="q", text="?", kind="span", needs=[[Place(document="other", quote="1820", is_span=True)]]
+        id="q", text="?", kind="span", needs=[[GoldPassage(document="other", quote="1820", is_span=True)]]
     )
     assert score(elsewhere, answer("In 1820. [1]", "mill"))["citation_precision"] == 0
 
@@ -96,8 +96,11 @@ def test_a_question_with_two_needs_is_half_met_by_one():
         text="?",
         kind="multi-document",
         needs=[
-            [Place(document="mill", quote="It burnt down")],
-            [Place(document="bridge", quote="carries eight lanes"), Place(document="other", quote="the same")],
+            [GoldPassage(document="mill", quote="It burnt down")],
+            [
+                GoldPassage(document="bridge", quote="carries eight lanes"),
+                GoldPassage(document="other", quote="the same"),
+            ],
         ],
     )
     assert score(both, answer("It carries eight lanes. [1]", "bridge"))["citation_recall"] == 0.5

@@ -6,11 +6,11 @@ import pytest
 from aiohttp import web
 
 from loadtests.arrivals import poisson
-from loadtests.asking import service_at
-from loadtests.figures import Figures, Objectives
+from loadtests.client import service_at
+from loadtests.metrics import Objectives, RunMetrics
 from loadtests.open_loop import Concurrency, run_open_loop
 from tests.support.fakes.servers import serve
-from tests.support.loadtests import answer, event, scripted, unhurried
+from tests.support.loadtests import answer, event, retry_if_slow, scripted
 
 OBJECTIVES = Objectives(ttft=0.2, tpot=0.1, latency=1.0)
 QUICK = ((0.0, event("token", text="Yes.")), (0.0, event("done", refused=False, usage={})))
@@ -20,7 +20,7 @@ async def run(url: str, arrivals: list[float], seconds: float = 1.0, **more):
     return await run_open_loop(service_at(url), arrivals, itertools.repeat("What?"), seconds=seconds, **more)
 
 
-async def test_first_text_counts_and_what_comes_before_it_does_not():
+async def test_ttft_is_measured_to_the_first_event_with_text():
     done = event("done", refused=False, usage={"completion_tokens": 4})
     async with scripted(
         (0.05, event("sources", sources=[])),
@@ -29,55 +29,55 @@ async def test_first_text_counts_and_what_comes_before_it_does_not():
         (0.1, event("token", text="two.")),
         (0.0, done),
     ) as url:
-        [seen] = (await run(url, [0.0])).observations
-    assert seen.outcome == "ok"
-    assert 0.195 <= seen.ttft < seen.latency
-    assert seen.tokens == 4
-    assert seen.tpot == pytest.approx((seen.latency - seen.ttft) / 3)
+        [record] = (await run(url, [0.0])).records
+    assert record.outcome == "ok"
+    assert 0.195 <= record.ttft < record.latency
+    assert record.tokens == 4
+    assert record.tpot == pytest.approx((record.latency - record.ttft) / 3)
 
 
-async def test_a_server_that_stalls_is_seen_by_everyone_who_arrived_meanwhile():
-    """A closed loop would send one request during the stall, and report one bad time in a hundred."""
+async def test_a_stall_is_recorded_by_every_request_that_arrives_during_it():
+    """A closed loop would send one request during the stall and record one bad time in a hundred."""
 
     async def attempt() -> None:
         stalled = asyncio.Event()
-        asked = 0
+        received = 0
 
         async def stalls_once(request: web.Request) -> web.StreamResponse:
-            nonlocal asked
-            asked += 1
-            if asked == 20:
+            nonlocal received
+            received += 1
+            if received == 20:
                 asyncio.get_running_loop().call_later(1.0, stalled.set)
-            if asked >= 20:
+            if received >= 20:
                 await stalled.wait()
             return await answer(request, QUICK)
 
         arrivals = [n * 0.02 for n in range(100)]
         async with serve("/v1/answers", stalls_once) as url:
-            figures = Figures.of(await run(url, arrivals, seconds=2.0), OBJECTIVES)
-        assert figures.answered == 100
-        # Half of the two seconds stood still: half of the requests waited for what was left of it.
-        assert figures.ttft.p50 < 0.2
-        assert figures.ttft.p90 > 0.7
-        assert figures.ttft.max == pytest.approx(1.0, abs=0.2)
-        assert 0.45 < figures.goodput_share < 0.75
+            metrics = RunMetrics.of(await run(url, arrivals, seconds=2.0), OBJECTIVES)
+        assert metrics.answered == 100
+        # The server stalls for one of the two seconds, so half of the requests wait for the rest of the stall.
+        assert metrics.ttft.p50 < 0.2
+        assert metrics.ttft.p90 > 0.7
+        assert metrics.ttft.max == pytest.approx(1.0, abs=0.2)
+        assert 0.45 < metrics.goodput_share < 0.75
 
-    await unhurried(attempt)
+    await retry_if_slow(attempt)
 
 
-async def test_times_count_from_when_a_request_was_due_even_if_the_client_was_late():
+async def test_times_are_measured_from_the_due_time_even_if_the_client_is_late():
     async with scripted(*QUICK) as url:
         running = asyncio.create_task(run(url, [0.2, 0.3, 0.4]))
         await asyncio.sleep(0.1)
-        # The client itself stands still: nothing of that may be lost.
-        time.sleep(0.6)  # noqa: ASYNC251 - that is the point
-        figures = Figures.of(await running, OBJECTIVES)
-    assert figures.late.min > 0.2
-    assert figures.ttft.min > 0.2
-    assert figures.latency.max > 0.45
+        # The client itself stalls, and the metrics must contain this time.
+        time.sleep(0.6)  # noqa: ASYNC251 - the test blocks the event loop on purpose
+        metrics = RunMetrics.of(await running, OBJECTIVES)
+    assert metrics.late.min > 0.2
+    assert metrics.ttft.min > 0.2
+    assert metrics.latency.max > 0.45
 
 
-async def test_refusals_and_failures_stand_apart_and_have_no_share_in_the_percentiles():
+async def test_refusals_and_failures_are_counted_apart_and_excluded_from_percentiles():
     number = itertools.count()
 
     async def mixed(request: web.Request) -> web.StreamResponse:
@@ -94,82 +94,82 @@ async def test_refusals_and_failures_stand_apart_and_have_no_share_in_the_percen
                 return await answer(request, QUICK)
 
     async with serve("/v1/answers", mixed) as url:
-        seen = await run(url, [n * 0.02 for n in range(25)])
-    # Nothing is too slow here: a share is lost to refusals and failures only.
-    figures = Figures.of(seen, Objectives(ttft=30, tpot=30, latency=60))
-    assert (figures.answered, figures.refused, figures.failed) == (5, 10, 10)
-    assert figures.refused_without_retry_after == 5
-    assert figures.ttft.count == figures.latency.count == 5
-    assert figures.goodput_share == 0.2
-    assert figures.reasons["503: down"] == 5
-    assert figures.reasons["the stream ended before the answer did"] == 5
+        load_run = await run(url, [n * 0.02 for n in range(25)])
+    # No answer misses these objectives, so only refusals and failures reduce the goodput.
+    metrics = RunMetrics.of(load_run, Objectives(ttft=30, tpot=30, latency=60))
+    assert (metrics.answered, metrics.refused, metrics.failed) == (5, 10, 10)
+    assert metrics.refused_without_retry_after == 5
+    assert metrics.ttft.count == metrics.latency.count == 5
+    assert metrics.goodput_share == 0.2
+    assert metrics.reasons["503: down"] == 5
+    assert metrics.reasons["the stream ended before the answer did"] == 5
 
 
-async def test_a_broken_stream_and_one_without_end_have_failed():
+async def test_a_broken_stream_and_an_endless_stream_have_failed():
     async with scripted((0.0, event("token", text="A")), (0.0, event("error", status=502, detail="gone"))) as url:
-        [broken] = (await run(url, [0.0])).observations
+        [broken] = (await run(url, [0.0])).records
     async with scripted((0.0, event("token", text="A")), (30.0, b"")) as url:
-        [endless] = (await run(url, [0.0], patience=0.3)).observations
+        [endless] = (await run(url, [0.0], timeout_seconds=0.3)).records
     assert (broken.outcome, endless.outcome) == ("failed", "failed")
     assert "gone" in broken.reason
     assert "0.3 s" in endless.reason
 
 
-async def test_what_keeps_a_connection_alive_is_no_event():
+async def test_keep_alive_messages_are_ignored():
     said = (event("token", text="Yes."), event("done", refused=False, usage={"completion_tokens": 1}))
     alive = (b": ping\n\n", b"event: ping\n\n", b"data:\n\n", b"retry: 3000\n\n", b"\n\n")
     plain = [(0.0, sent) for pair in zip(alive, (*said, *alive), strict=False) for sent in pair]
     async with scripted(*plain) as url:
-        [seen] = (await run(url, [0.0])).observations
-    assert (seen.outcome, seen.reason, seen.tokens) == ("ok", "", 1)
+        [record] = (await run(url, [0.0])).records
+    assert (record.outcome, record.reason, record.tokens) == ("ok", "", 1)
 
 
-async def test_a_gateway_may_end_lines_and_cut_pieces_where_it_likes():
+async def test_a_stream_may_have_other_line_ends_and_arrive_byte_by_byte():
     whole = (event("token", text="Yes.") + event("done", refused=False)).replace(b"\n", b"\r\n").replace(b": ", b":")
     async with scripted(*((0.002, bytes([byte])) for byte in whole)) as url:
-        [seen] = (await run(url, [0.0])).observations
-    assert (seen.outcome, len(seen.contents)) == ("ok", 1)
+        [record] = (await run(url, [0.0])).records
+    assert (record.outcome, len(record.content_times)) == ("ok", 1)
 
 
 @pytest.mark.parametrize(
     "sent",
     [b"<html>", b'{"text": "half', b'{"text"}', b"[]", b"3", b'{"choices": null}', b'{"choices": [{}]}', b"\xff"],
 )
-async def test_events_that_are_none_of_an_answer_are_failures_with_a_reason(sent):
+async def test_an_event_of_unknown_shape_is_a_failure_with_a_reason(sent):
     broken = b"data: " + sent + b"\n\n"
     async with scripted((0.0, event("token", text="Half an ans")), (0.0, broken)) as url:
         run_over = await run(url, [0.0, 0.1])
-    assert [seen.outcome for seen in run_over.observations] == ["failed", "failed"]
-    assert run_over.observations[0].reason == f"no event of an answer: {sent.decode(errors='replace')}"
+    assert [record.outcome for record in run_over.records] == ["failed", "failed"]
+    assert run_over.records[0].reason == f"not an event of an answer: {sent.decode(errors='replace')}"
 
 
-async def test_a_page_in_the_place_of_a_stream_is_a_failure_with_its_first_words():
+async def test_an_html_page_instead_of_a_stream_is_a_failure_with_an_excerpt():
     async def page(_: web.Request) -> web.Response:
         return web.Response(text="<h1>Please log in</h1>\n\n", content_type="text/html")
 
     async with serve("/v1/answers", page) as url:
-        [seen] = (await run(url, [0.0])).observations
-    assert (seen.outcome, seen.reason[:33]) == ("failed", "text/html: <h1>Please log in</h1>")
+        [record] = (await run(url, [0.0])).records
+    assert (record.outcome, record.reason[:33]) == ("failed", "text/html: <h1>Please log in</h1>")
 
 
-async def test_a_service_that_is_not_there_is_a_failure():
-    [seen] = (await run("http://127.0.0.1:9", [0.0])).observations
-    assert seen.outcome == "failed"
-    assert "Connect" in seen.reason
+async def test_an_unreachable_service_is_a_failure():
+    [record] = (await run("http://127.0.0.1:9", [0.0])).records
+    assert record.outcome == "failed"
+    assert "Connect" in record.reason
 
 
-async def test_littles_law_holds_for_a_steady_service():
+async def test_littles_law_holds_for_a_service_in_steady_state():
     script = ((0.2, event("token", text="Yes.")), (0.1, event("done", refused=False, usage={})))
 
     async def attempt() -> None:
         async with scripted(*script) as url:
-            figures = Figures.of(await run(url, poisson(40, 6.0, seed=4), seconds=6.0), OBJECTIVES)
-        law = figures.in_flight
+            metrics = RunMetrics.of(await run(url, poisson(40, 6.0, seed=4), seconds=6.0), OBJECTIVES)
+        law = metrics.in_flight
         assert law.mean_time == pytest.approx(0.3, abs=0.1)
         assert law.in_flight == pytest.approx(law.rate * 0.3, rel=0.35)
         assert abs(law.error) < 0.1
 
-    await unhurried(attempt)
+    await retry_if_slow(attempt)
 
 
 def test_concurrency_is_integrated_over_its_window_only():
@@ -177,6 +177,6 @@ def test_concurrency_is_integrated_over_its_window_only():
     counted.change(+1, 0.5)
     counted.change(+1, 2.0)
     counted.change(-2, 5.0)
-    # One from 1 to 2, two from 2 to 3.
+    # One request from 1 to 2, two requests from 2 to 3.
     assert counted.mean == pytest.approx(1.5)
-    assert counted.most == 2
+    assert counted.peak == 2

@@ -9,13 +9,13 @@ from rag.embedding.factory import build_tokenizer
 from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 from rag.types import EmbedderIdentity
-from research.chunkers.benchmark import Question, read_benchmark
-from research.chunkers.choosing import choose, leave_one_out
+from research.chunkers.benchmark import ReferenceQuestion, read_benchmark
 from research.chunkers.chunkers import build_chunkers
 from research.chunkers.commands import to_figures
-from research.chunkers.measuring import Result, hand_on, measure_chunking
-from research.chunkers.reporting import write_report
+from research.chunkers.measurement import ChunkingResult, hand_on, measure_chunking
+from research.chunkers.report import write_report
 from research.chunkers.scores import Retrieved, Scores, precision_omega, score
+from research.chunkers.selection import choose, leave_one_out
 
 CHUNKERS = build_chunkers(build_tokenizer(LocalEmbedderSettings()))
 SENTENCES = [
@@ -34,7 +34,7 @@ SENTENCES = [
 TEXT = "\n\n".join(" ".join([sentence, *["Nothing else is known of it."] * 12]) for sentence in SENTENCES)
 
 
-class Words:
+class HashedWordsEmbedder:
     """One dimension for each of a few hundred hashed words: near is what shares words."""
 
     identity = EmbedderIdentity(model="words", dimension=256)
@@ -72,7 +72,7 @@ def folder(tmp_path):
 
 
 def asked(*references):
-    return Question(text="?", corpus="a", references=references)
+    return ReferenceQuestion(text="?", corpus="a", references=references)
 
 
 def parts(*spans, corpus="a"):
@@ -123,7 +123,7 @@ def test_tokens_that_cut_a_character_in_two_give_it_to_both():
 
 
 async def test_the_benchmark_is_searched_as_the_product_searches_and_embedded_once(folder, tmp_path):
-    benchmark, embedder = read_benchmark(folder), Words()
+    benchmark, embedder = read_benchmark(folder), HashedWordsEmbedder()
     wanted = {"structure 64": CHUNKERS["structure 64"]}
     results = await measure_chunking(benchmark, wanted, embedder, cache=tmp_path / "vectors")
     five = {result.mode: result for result in results if result.limit == 5}
@@ -142,7 +142,7 @@ async def test_a_chunker_that_loses_half_the_text_loses_half_the_recall(folder, 
         return pieces[: len(pieces) // 2]
 
     both = {"structure 64": CHUNKERS["structure 64"], "lossy": lossy}
-    results = await measure_chunking(read_benchmark(folder), both, Words(), cache=tmp_path / "vectors")
+    results = await measure_chunking(read_benchmark(folder), both, HashedWordsEmbedder(), cache=tmp_path / "vectors")
     recall = {
         result.chunker: result.mean("recall") for result in results if (result.mode, result.limit) == ("hybrid", 5)
     }
@@ -163,7 +163,7 @@ def test_a_folder_of_another_form_is_refused(tmp_path):
 def result(name, recall, precision):
     """One question for each of two corpora."""
     scores = [Scores(recall=r, precision=p, iou=p) for r, p in zip(recall, precision, strict=True)]
-    return Result(
+    return ChunkingResult(
         chunker=name, mode="hybrid", limit=5, scores=scores, corpora=["a", "b"], chunks=1, characters=1.0, omega=1.0
     )
 

@@ -5,8 +5,9 @@ import pytest
 
 from rag.settings import read_settings
 from rag.types import EmbedderIdentity, Scope
-from research.engine_at_scale.asking_scale import search
-from research.engine_at_scale.multiplied import (
+from research.engine_at_scale.scale import Corpus, ask, build_graph, load
+from research.engine_at_scale.search import search
+from research.engine_at_scale.synthetic import (
     BLOCK,
     CHUNKS_PER_DOCUMENT,
     TENANTS,
@@ -16,7 +17,6 @@ from research.engine_at_scale.multiplied import (
     scope_of,
     to_material,
 )
-from research.engine_at_scale.scale import Corpus, ask, build_graph, load
 from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
@@ -75,7 +75,7 @@ def test_the_intrinsic_dimension_is_that_of_what_was_drawn():
 
 async def test_a_collection_is_loaded_searched_and_gone_on_with(material, tmp_path, monkeypatch):
     # The builder of so small a graph is there for half a second.
-    monkeypatch.setattr("research.engine_at_scale.watching._SAMPLE_SECONDS", 0.01)
+    monkeypatch.setattr("research.engine_at_scale.peak_memory._SAMPLE_SECONDS", 0.01)
     corpus = Corpus(
         material=material,
         questions=[f"Which metal is part {n} made of?" for n in range(60)],
@@ -95,7 +95,7 @@ async def test_a_collection_is_loaded_searched_and_gone_on_with(material, tmp_pa
     assert BLOCK % CHUNKS_PER_DOCUMENT == 0
 
 
-class Listening:
+class RecordingStore:
     """A store that has nothing, and keeps what it was asked for."""
 
     def __init__(self):
@@ -108,7 +108,7 @@ class Listening:
 
 @pytest.mark.parametrize("question", ["Which metal is it made of?", "What does `RAG_DATA_DIR` do?"])
 async def test_hybrid_asks_the_store_for_what_the_product_asks_for(question):
-    product, program, settings = Listening(), Listening(), read_settings(Settings).retrieval
+    product, program, settings = RecordingStore(), RecordingStore(), read_settings(Settings).retrieval
     vector, scope = clustered(1, seed=3)[0], Scope(tenant="few")
     await Retriever(product, settings).retrieve(
         scope, question, vector, limit=settings.limit, timer=ANSWER_STAGES.start()

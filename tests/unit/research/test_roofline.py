@@ -1,5 +1,6 @@
-"""The plan's model as PyTorch computes it: of the size that the plan says, and slower where there is more to do."""
+"""The decoder of the GPU study: it has the planned size, and its times are compared with the roofline."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,17 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from loadtests.inputs import Inputs
+from loadtests.inputs import CapacityInputs
 from loadtests.planning import prefill_seconds, token_seconds
-from research.capacity.roofline import Decoder, Shape, measure
+from research.capacity.roofline import Decoder, DecoderShape, measure_roofline
 
 ROOT = Path(__file__).parents[3]
-INPUTS = Inputs.read()
-SMALL = Shape(hidden=64, layers=2, heads=4, kv_heads=2, mlp=128, vocabulary=100)
+INPUTS = CapacityInputs.read()
+SMALL = DecoderShape(hidden=64, layers=2, heads=4, kv_heads=2, mlp=128, vocabulary=100)
 
 
-def test_it_has_the_parameters_and_the_cache_of_the_plan():
-    shape = Shape()
+def test_the_decoder_has_the_planned_parameters_and_cache():
+    shape = DecoderShape()
     with torch.device("meta"):
         parameters = sum(each.numel() for each in Decoder(shape).parameters())
     assert parameters == pytest.approx(INPUTS.model.parameters, rel=0.01)
@@ -27,34 +28,38 @@ def test_it_has_the_parameters_and_the_cache_of_the_plan():
 
 
 @torch.inference_mode()
-def test_a_token_sees_those_before_it_and_none_after():
+def test_a_token_attends_to_earlier_tokens_only():
     torch.manual_seed(0)
     decoder = Decoder(SMALL)
     tokens = torch.tensor([[1, 2, 3], [1, 5, 3]])
     first, second = decoder(tokens)
     assert not torch.allclose(first, second)
-    [alone] = decoder(tokens[:1, :2])
+    [without_third_token] = decoder(tokens[:1, :2])
     caches = [torch.zeros(2, 1, SMALL.kv_heads, 2, SMALL.head) for _ in range(SMALL.layers)]
     decoder(tokens[:1, :1], [cache[:, :, :, :1] for cache in caches])
     [stepwise] = decoder(tokens[:1, 1:2], caches)
-    assert torch.allclose(alone, stepwise, atol=1e-5)
+    assert torch.allclose(without_third_token, stepwise, atol=1e-5)
 
 
-def test_what_was_reached_is_what_was_planned_with_by_how_much_faster_it_was():
+def test_the_reached_efficiency_is_the_planned_one_times_the_speedup():
     inputs = replace(INPUTS, model=replace(INPUTS.model, prompt_tokens=64, answer_tokens=8, slots=32))
-    rows = list(measure(inputs, "cpu", shape=SMALL))
+    rows = list(measure_roofline(inputs, "cpu", shape=SMALL))
     assert [row.sequences for row in rows] == [1, 4, 1, 16, 32]
     for row in rows:
-        assert 0 < min(row.took) <= row.median <= max(row.took)
+        assert 0 < min(row.seconds) <= row.median <= max(row.seconds)
         assert row.reached / row.planned == pytest.approx(row.predicted / row.median)
     assert rows[1].predicted == 4 * prefill_seconds(inputs)
     assert rows[-1].predicted == token_seconds(32, inputs) > token_seconds(1, inputs)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, so nothing is refused")
-def test_without_a_gpu_it_says_what_it_takes():
+def test_without_a_gpu_the_command_says_what_it_needs():
     run = subprocess.run(
-        [sys.executable, "-m", "loadtests.capacity", "gpu"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "research", "gpu-roofline"],
+        cwd=ROOT,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert run.returncode == 2
-    assert "sees no GPU" in run.stderr
+    assert run.returncode == 1
+    assert "finds no GPU" in run.stderr

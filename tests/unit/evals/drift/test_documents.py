@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evals.drift.documents import (
-    Growth,
+    CollectionChange,
     Snapshot,
     compare_snapshots,
     read_current,
@@ -39,7 +39,7 @@ EMBEDDER = EmbedderIdentity(model="round", dimension=24)
 PASSAGES = 12
 
 
-def growth_of(random, new: int, *, away: float = 0.0, old: int = 40) -> Growth:
+def growth_of(random, new: int, *, away: float = 0.0, old: int = 40) -> CollectionChange:
     """Documents of many passages that are alike, of which the new ones lie elsewhere, or do not."""
 
     def vectors(names: range, centre: float) -> dict[str, np.ndarray]:

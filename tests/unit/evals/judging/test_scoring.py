@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from evals.judging.cache import CachedJudge
-from evals.judging.calibrating import calibrate
+from evals.judging.calibration import calibrate
 from evals.judging.commands import add_commands
 from evals.judging.labelled import read_labelled
 from evals.judging.scoring import judge_answers, judge_pairs

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from evals.judging.agreement import Comparison, compare
-from evals.judging.asking import judge_all
-from evals.judging.labelled import Labelled, LabelledPair
+from evals.judging.agreement import LabelComparison, compare
+from evals.judging.batch import judge_all
+from evals.judging.labelled import LabelledData, LabelledPair
 from evals.judging.pairs import PREFERENCES, prefer
 from rag.errors import InvalidInput
 from service.judging.base import Judge, Subject, Verdict
@@ -17,7 +17,7 @@ _SAME_SCORE = 0.04
 
 
 async def calibrate(
-    judge: Judge, data: Labelled, rubrics: Sequence[str] | None = None, *, concurrency: int
+    judge: Judge, data: LabelledData, rubrics: Sequence[str] | None = None, *, concurrency: int
 ) -> list[Agreement]:
     """Answers: faithfulness. Pairs: preference in both orders, and completeness from the scores of each answer.
 
@@ -32,12 +32,12 @@ async def calibrate(
     return [await measure(judge, data, concurrency) for measure in wanted]
 
 
-def agreement_of_people(pairs: Sequence[LabelledPair]) -> Comparison:
+def agreement_of_people(pairs: Sequence[LabelledPair]) -> LabelComparison:
     """The two readers of each pair beside each other: no judge can be asked for more."""
     return compare([[pair.overall[0]] for pair in pairs], [pair.overall[1] for pair in pairs], PREFERENCES)
 
 
-async def _faithfulness(judge: Judge, data: Labelled, concurrency: int) -> Agreement:
+async def _faithfulness(judge: Judge, data: LabelledData, concurrency: int) -> Agreement:
     rubric = await load_rubric("faithfulness")
     subjects = [Subject(question=case.question, passages=[], answer=case.answer) for case in data.answers]
     inputs = [subject.to_values() for subject in subjects]
@@ -47,7 +47,7 @@ async def _faithfulness(judge: Judge, data: Labelled, concurrency: int) -> Agree
     return _to_agreement(judge, rubric, data.name, compare(human, judged, list(rubric.verdicts)))
 
 
-async def _preference(judge: Judge, data: Labelled, concurrency: int) -> Agreement:
+async def _preference(judge: Judge, data: LabelledData, concurrency: int) -> Agreement:
     rubric = await load_rubric(PAIRWISE)
     preferences = await prefer(judge, rubric, [case.pair for case in data.pairs], concurrency=concurrency)
     comparison = compare([case.overall for case in data.pairs], preferences.of, PREFERENCES)
@@ -56,7 +56,7 @@ async def _preference(judge: Judge, data: Labelled, concurrency: int) -> Agreeme
     )
 
 
-async def _completeness(judge: Judge, data: Labelled, concurrency: int) -> Agreement:
+async def _completeness(judge: Judge, data: LabelledData, concurrency: int) -> Agreement:
     rubric = await load_rubric("completeness")
     subjects = [
         Subject(question=case.pair.question, passages=[case.pair.passages], answer=answer)
@@ -78,7 +78,7 @@ def _better(one: Verdict | None, other: Verdict | None) -> str | None:
 
 
 def _to_agreement(
-    judge: Judge, rubric: PromptTemplate, data: str, comparison: Comparison, *, position_bias: float | None = None
+    judge: Judge, rubric: PromptTemplate, data: str, comparison: LabelComparison, *, position_bias: float | None = None
 ) -> Agreement:
     low, high = comparison.interval
     return Agreement(

@@ -12,7 +12,7 @@ _MIB = 1 << 20
 
 
 @dataclass(slots=True)
-class Peak:
+class PeakMemory:
     """Resident memory in MiB."""
 
     own: float = 0.0
@@ -25,9 +25,9 @@ class Peak:
 
 
 @contextmanager
-def watched() -> Iterator[Peak]:
+def watched() -> Iterator[PeakMemory]:
     """Filled while the block runs."""
-    peak, process, ended = Peak(), psutil.Process(), threading.Event()
+    peak, process, ended = PeakMemory(), psutil.Process(), threading.Event()
 
     def watch() -> None:
         while not ended.wait(_SAMPLE_SECONDS):

@@ -3,7 +3,7 @@
 import pytest
 
 from evals.judging.agreement import compare
-from evals.judging.calibrating import agreement_of_people, calibrate
+from evals.judging.calibration import agreement_of_people, calibrate
 from evals.judging.labelled import read_labelled
 from evals.judging.lexical import LexicalJudge
 from rag.errors import InvalidInput

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evals.statistics import Interval, bootstrap
-from research.chunkers.measuring import Result
+from research.chunkers.measurement import ChunkingResult
 
 LEAST_PRECISION = 0.06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class CrossValidation:
     """Selection for each corpus on the four others, and measured on it: no question had a say in what it is asked of."""
 
     chosen: dict[str, str]
@@ -21,13 +21,13 @@ class Choice:
     precision_interval: Interval
 
 
-def choose(results: Sequence[Result], corpora: Sequence[str]) -> Result:
+def choose(results: Sequence[ChunkingResult], corpora: Sequence[str]) -> ChunkingResult:
     """The highest recall on these corpora among those of at least 6 % precision there."""
     precise = [result for result in results if result.mean("precision", corpora) >= LEAST_PRECISION]
     return max(precise or results, key=lambda result: result.mean("recall", corpora))
 
 
-def best_of_each(results: Sequence[Result]) -> list[Result]:
+def best_of_each(results: Sequence[ChunkingResult]) -> list[ChunkingResult]:
     """Each chunker's choice over all corpora, with hybrid search."""
     hybrid = [result for result in results if result.mode == "hybrid"]
     corpora = sorted(set(results[0].corpora))
@@ -35,13 +35,13 @@ def best_of_each(results: Sequence[Result]) -> list[Result]:
     return [choose([result for result in hybrid if result.chunker == name], corpora) for name in names]
 
 
-def leave_one_out(results: Sequence[Result]) -> Choice:
+def leave_one_out(results: Sequence[ChunkingResult]) -> CrossValidation:
     """Over all questions of all corpora, each measured by the choice that was made without its corpus."""
     corpora = sorted(set(results[0].corpora))
     chosen = {left: choose(results, [name for name in corpora if name != left]) for left in corpora}
     recall = [value for left, result in chosen.items() for value in result.values("recall", [left])]
     precision = [value for left, result in chosen.items() for value in result.values("precision", [left])]
-    return Choice(
+    return CrossValidation(
         chosen={left: result.name for left, result in chosen.items()},
         recall=sum(recall) / len(recall),
         recall_interval=bootstrap(recall),

@@ -19,7 +19,7 @@ from service.sentences import content_stems
 from service.settings import Settings
 
 
-class Kept:
+class ObservationList:
     """Every observation, in order."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ async def refer_to(source: str, settings: Settings, *, tenant: str) -> Reference
 
 async def refer_to_questions(questions: list[str], settings: Settings, *, tenant: str) -> Reference:
     """Asks each as a user would, in the service's own mode; a question that fails counts for nothing."""
-    kept = Kept()
+    kept = ObservationList()
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from loadtests.stand_in import Pace, open_stand_in
+from loadtests.stand_in import Delays, open_stand_in
 from service.sentences import coverage, split_sentences
 
 _PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
@@ -22,7 +22,7 @@ _NOTHING = "The passages do not hold the answer."
 
 
 @dataclass
-class StandIn:
+class CitingModel:
     """Where it listens, and the rules of the prompts that it was given, passages and questions left out."""
 
     url: str
@@ -30,9 +30,9 @@ class StandIn:
 
 
 @asynccontextmanager
-async def serve_stand_in() -> AsyncIterator[StandIn]:
+async def serve_citing_model() -> AsyncIterator[CitingModel]:
     """OpenAI's `/v1/chat/completions` on loopback, in no time."""
-    stand_in = StandIn(url="")
+    stand_in = CitingModel(url="")
 
     def write(contents: Sequence[str]) -> list[str]:
         system, user = contents
@@ -40,7 +40,7 @@ async def serve_stand_in() -> AsyncIterator[StandIn]:
         stand_in.rules.append(f"{system}\n{rules.replace(_question(rules), '')}")
         return [write_answer(system, user)]
 
-    async with open_stand_in(Pace(ttft=0, tpot=0), write=write) as url:
+    async with open_stand_in(Delays(ttft=0, tpot=0), write=write) as url:
         stand_in.url = f"{url}/v1"
         yield stand_in
 

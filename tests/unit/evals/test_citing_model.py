@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.stand_in import write_answer
+from evals.citing_model import write_answer
 
 PASSAGES = "[1] The mill was built in 1820.\n\nIt has two floors.\n\n[2] The bridge carries eight lanes."
 QUESTION = "Question: When was the mill built?"

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evals.answers.gold import GoldQuestion
-from evals.answers.results import Estimate, Run
+from evals.answers.results import AnswerRun, Estimate
 from evals.statistics import bootstrap
 
 _ACCEPTED = (0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class ThresholdPoint:
     """A threshold on nearness, and what it does to the half on which it was not chosen."""
 
     threshold: float
@@ -29,10 +29,10 @@ class Tradeoff:
 
     answerable: Mapping[str, float]
     unanswerable: Mapping[str, float]
-    points: Sequence[Point]
+    points: Sequence[ThresholdPoint]
 
 
-def weigh_refusals(questions: Sequence[GoldQuestion], run: Run, *, threshold: float) -> Tradeoff | None:
+def weigh_refusals(questions: Sequence[GoldQuestion], run: AnswerRun, *, threshold: float) -> Tradeoff | None:
     """The configured threshold on all questions, and others chosen on one half; None without unanswerable questions."""
     nearness = run.values("nearness")
     asked = [question for question in questions if question.id in nearness]
@@ -61,11 +61,11 @@ def _reported(nearness: Mapping[str, float]) -> dict[str, float]:
 
 def _measure(
     threshold: float, chosen: str, answerable: Mapping[str, float], unanswerable: Mapping[str, float]
-) -> Point:
+) -> ThresholdPoint:
     wrongly = [float(near < threshold) for near in answerable.values()]
     rightly = [float(near < threshold) for near in unanswerable.values()]
     refused = [0.0] * int(sum(wrongly)) + [1.0] * int(sum(rightly))
-    return Point(
+    return ThresholdPoint(
         threshold=threshold,
         chosen=chosen,
         recall=_estimate(rightly),

@@ -36,7 +36,7 @@ _PASSAGES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class RetrievalResult:
     """One mode on one data set."""
 
     mode: Ranking
@@ -65,7 +65,7 @@ class Result:
 
 async def measure_retrieval(
     dataset: Dataset, modes: Sequence[Ranking], settings: Settings, *, whole: bool
-) -> list[Result]:
+) -> list[RetrievalResult]:
     """Ingests the corpus into a collection of its own and asks every question in each mode."""
     async with (
         open_collection(dataset.documents, settings, whole=whole) as apart,
@@ -84,7 +84,7 @@ class _Search:
     retriever: Retriever
 
 
-async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Result:
+async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> RetrievalResult:
     run: dict[str, dict[str, float]] = {}
     seconds = []
     for question, text in track(dataset.questions.items(), mode):
@@ -94,7 +94,7 @@ async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Result:
         # Asked with a document's own text, a data set does not count that document.
         documents = [document for document in found if document != question][:_DOCUMENTS]
         run[question] = {document: float(-rank) for rank, document in enumerate(documents)}
-    return Result(mode=mode, values=evaluate(dataset, run), p50=statistics.median(seconds))
+    return RetrievalResult(mode=mode, values=evaluate(dataset, run), p50=statistics.median(seconds))
 
 
 async def _ask(text: str, mode: Ranking, search: _Search) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m research.engine_at_scale.asking_scale FOLDER`: searches in the collection that `scale` has loaded."""
+"""`python -m research.engine_at_scale.search FOLDER`: searches in the collection that `scale` has loaded."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from rag.store.base import StoreReader
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader
 from rag.types import Query, Scope, ScoredChunk, Vector
-from research.engine_at_scale.multiplied import TENANTS
+from research.engine_at_scale.synthetic import TENANTS
 from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
@@ -36,7 +36,7 @@ _HYBRID = "hybrid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Searched:
+class SearchTimes:
     """Times in seconds, of one search after the other; memory in MiB, afterwards."""
 
     mode: str
@@ -59,16 +59,16 @@ class Searched:
         )
 
 
-def read_searched(line: str) -> list[Searched]:
-    return [Searched(**row) for row in json.loads(line)]
+def read_searched(line: str) -> list[SearchTimes]:
+    return [SearchTimes(**row) for row in json.loads(line)]
 
 
-async def _search_all(folder: Path) -> list[Searched]:
+async def _search_all(folder: Path) -> list[SearchTimes]:
     embedder = Revisions(folder / "store").embedder()
     if embedder is None:
         raise SystemExit(f"There is no collection in {folder}.")
     asked = np.load(folder / ASKED)
-    rows: list[Searched] = []
+    rows: list[SearchTimes] = []
     began = time.perf_counter()
     async with open_edge_reader(folder / "store", embedder) as reader:
         opening = time.perf_counter() - began
@@ -80,7 +80,7 @@ async def _search_all(folder: Path) -> list[Searched]:
                 memory = psutil.Process().memory_info()
                 p50, p95, p99 = (float(value) for value in np.percentile(spent[_WARM:], [50, 95, 99]))
                 rows.append(
-                    Searched(
+                    SearchTimes(
                         mode=mode,
                         points=round(chunks * TENANTS[scope]),
                         p50=p50,

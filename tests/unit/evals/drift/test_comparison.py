@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from evals.drift.comparing import compare_samples
-from evals.drift.referring import refer_to
+from evals.drift.comparison import compare_samples
+from evals.drift.reference import refer_to
 from evals.drift.samples import Sample, read_questions, read_samples
-from evals.drift.testing import measure_shift, separate
+from evals.drift.two_sample_test import measure_shift, separate
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
 from research.drift_power.curves import in_deviations, roc, threshold_for

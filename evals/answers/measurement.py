@@ -10,7 +10,7 @@ from rich.progress import track
 
 from evals.answers.gold import GoldQuestion, QuestionSet
 from evals.answers.ranking import rank_all
-from evals.answers.results import Conditions, Run
+from evals.answers.results import AnswerRun, Conditions
 from evals.answers.scoring import Scores, score
 from evals.collection import SCOPE, open_resources_over
 from evals.transcripts import Transcript
@@ -31,7 +31,7 @@ _SEED = 20
 
 async def measure_answers(
     questions: QuestionSet, modes: Sequence[Mode], settings: Settings, *, sample: int | None = None
-) -> list[Run]:
+) -> list[AnswerRun]:
     """Ingests the documents into a collection of its own and asks every question, or always the same sample of them."""
     chosen = choose(questions.questions, sample)
     conditions = conditions_of(questions, settings)
@@ -49,7 +49,7 @@ async def run_over(
     name: str,
     conditions: Conditions,
     prompt: PromptTemplate | None = None,
-) -> Run:
+) -> AnswerRun:
     """Every question, one after the other, so that times are those of a quiet service."""
     scores: dict[str, Scores] = {}
     transcripts: list[Transcript] = []
@@ -65,7 +65,7 @@ async def run_over(
             )
         )
     told = {"prompt": ", ".join(sorted(prompts))} if prompts else {}
-    return Run(name=name, conditions={**conditions, **told}, scores=scores, transcripts=transcripts)
+    return AnswerRun(name=name, conditions={**conditions, **told}, scores=scores, transcripts=transcripts)
 
 
 async def ask_all(

@@ -13,14 +13,14 @@ from rag.embedding.base import Embedder
 from research.chunkers.benchmark import Benchmark
 from research.chunkers.chunkers import Cut
 from research.chunkers.scores import Retrieved, Scores, precision_omega, score, union
-from research.chunkers.searching import Mode, Rankings, search_all
+from research.chunkers.search import Mode, Rankings, search_all
 
 LIMITS = (3, 5, 6, 7, 8, 10, 12, 16, 20)
 MEASURES = ("recall", "precision", "iou")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class ChunkingResult:
     """One chunker, searched in one way, so many passages handed on."""
 
     chunker: str
@@ -71,7 +71,7 @@ class Result:
 
 async def measure_chunking(
     benchmark: Benchmark, chunkers: Mapping[str, Cut], embedder: Embedder, *, cache: Path
-) -> list[Result]:
+) -> list[ChunkingResult]:
     """Embeds every chunker's passages, unless `cache` has their vectors; minutes for each on a processor."""
     results = []
     for name, cut in track(chunkers.items(), "chunkers"):
@@ -80,12 +80,12 @@ async def measure_chunking(
     return results
 
 
-def _score(chunker: str, benchmark: Benchmark, found: Rankings) -> list[Result]:
+def _score(chunker: str, benchmark: Benchmark, found: Rankings) -> list[ChunkingResult]:
     corpora = [question.corpus for question in benchmark.questions]
     spans = [span for own in found.chunks.values() for span in own]
     omega = [precision_omega(question, found.chunks) for question in benchmark.questions]
     return [
-        Result(
+        ChunkingResult(
             chunker=chunker,
             mode=mode,
             limit=limit,

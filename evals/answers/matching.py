@@ -21,7 +21,7 @@ def normalise(text: str) -> str:
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-def flat(text: str) -> str:
+def flatten(text: str) -> str:
     """Without line breaks and Markdown's marks, so that a quote of the source is found in what a parser made of it."""
     return " ".join(_LINK.sub(r"\1", text).translate(_MARKUP).lower().split())
 

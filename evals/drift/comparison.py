@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.drift.samples import Sample
-from evals.drift.testing import PERMUTATIONS, Separation, Shift, measure_shift, separate
+from evals.drift.two_sample_test import PERMUTATIONS, Separation, Shift, measure_shift, separate
 from rag.errors import InvalidInput
 from service.drift.base import OF_THE_ANSWER, OF_THE_VECTOR, Feature
 from service.drift.bins import Bins, psi
@@ -36,7 +36,7 @@ class FeatureShift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class DriftComparison:
     """Everything that is known of the change."""
 
     shift: Shift
@@ -65,7 +65,7 @@ class Comparison:
         }
 
 
-def compare_samples(reference: Sample, current: Sample, *, looks: int = LOOKS) -> Comparison:
+def compare_samples(reference: Sample, current: Sample, *, looks: int = LOOKS) -> DriftComparison:
     """With more looks a day each must be surer, so that one day's false alarms stay 1 %. Raises `InvalidInput`."""
     if not 1 <= looks <= _MOST_LOOKS:
         raise InvalidInput(f"{looks} looks a day: there may be 1 to {_MOST_LOOKS}, as p is never below 1 in 10,000.")
@@ -74,7 +74,7 @@ def compare_samples(reference: Sample, current: Sample, *, looks: int = LOOKS) -
             raise InvalidInput(f"{len(sample.observations)} questions are too few: {MIN_QUESTIONS} on either side.")
     separation = separate(reference.vectors, current.vectors)
     moved = _moved(reference, current, separation)
-    return Comparison(
+    return DriftComparison(
         shift=measure_shift(reference.vectors, current.vectors),
         separation=separation,
         features=_features(reference, current),

@@ -1,6 +1,6 @@
 """evidently's scores of the same streams, by its own code at its defaults; runs in the environment of evidently.
 
-.venv-evidently/bin/python research/drift_power/beside_evidently.py STREAMS.npz SCORES.npz
+.venv-evidently/bin/python research/drift_power/evidently_scores.py STREAMS.npz SCORES.npz
 """
 
 import sys

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.drawing import draw_curves
+from evals.plots import draw_curves
 from evals.statistics import compare
 from rag.errors import InvalidInput
-from research.chunkers.choosing import Choice, best_of_each
-from research.chunkers.measuring import Result
+from research.chunkers.measurement import ChunkingResult
+from research.chunkers.selection import CrossValidation, best_of_each
 
 PUBLISHED = {"TokenText 250/125": (82.4, 3.6, 3.5), "TokenText 250/0": (77.1, None, None)}
 """Recall, precision and IoU in per cent with all-MiniLM-L6-v2, dense, five passages: Smith and Troynikov, 2024."""
@@ -18,13 +18,13 @@ _MARKED = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTA
 _COLUMNS = ("chunker", "chunks", "characters", "search", "passages", "recall", "precision", "IoU", "best precision")
 
 
-def to_table(results: Sequence[Result]) -> str:
+def to_table(results: Sequence[ChunkingResult]) -> str:
     """At the published five passages; per cent with 95 % intervals. The last column is what no mistake would give."""
     rows = [_to_row(result) for result in results if result.limit == _LIMIT]
     return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *rows])
 
 
-def to_reproduction(results: Sequence[Result]) -> str:
+def to_reproduction(results: Sequence[ChunkingResult]) -> str:
     lines = [
         "| as published | recall | measured | precision | measured | IoU | measured |",
         "|---|---|---|---|---|---|---|",
@@ -39,13 +39,13 @@ def to_reproduction(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def to_best(results: Sequence[Result]) -> str:
+def to_best(results: Sequence[ChunkingResult]) -> str:
     """Each chunker's best number of passages that keeps the precision asked for, hybrid."""
     rows = map(_to_row, best_of_each(results))
     return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *rows])
 
 
-def to_differences(chosen: Result, results: Sequence[Result]) -> str:
+def to_differences(chosen: ChunkingResult, results: Sequence[ChunkingResult]) -> str:
     """The chosen configuration minus the best of every other chunker, paired."""
     lines = [f"| {chosen.name} minus | recall | precision |", "|---|---|---|"]
     for other in best_of_each(results):
@@ -55,7 +55,7 @@ def to_differences(chosen: Result, results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def to_choice(choice: Choice) -> str:
+def to_choice(choice: CrossValidation) -> str:
     lines = ["| left out | chosen on the others |", "|---|---|"]
     lines += [f"| {corpus} | {name} |" for corpus, name in choice.chosen.items()]
     recall = _per_cent(choice.recall, choice.recall_interval)
@@ -63,7 +63,7 @@ def to_choice(choice: Choice) -> str:
     return "\n".join([*lines, "", f"On the corpora left out: recall {recall}, precision {precision}."])
 
 
-def to_corpora(result: Result) -> str:
+def to_corpora(result: ChunkingResult) -> str:
     lines = [f"| {result.name} | questions | recall | precision | IoU |", "|---|---|---|---|---|"]
     for corpus in sorted(set(result.corpora)):
         values = (f"{result.mean(measure, [corpus]) * 100:.1f}" for measure in ("recall", "precision", "iou"))
@@ -71,7 +71,7 @@ def to_corpora(result: Result) -> str:
     return "\n".join(lines)
 
 
-def draw(results: Sequence[Result], path: Path) -> None:
+def draw(results: Sequence[ChunkingResult], path: Path) -> None:
     """Recall against precision: a curve for each chunker, a point for each number of passages, hybrid."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for result in results:
@@ -88,13 +88,13 @@ def write_report(figures: str, path: Path) -> None:
     path.write_text(_MARKED.sub(lambda found: f"{found[1]}\n{figures}\n\n{found[2]}", text), encoding="utf-8")
 
 
-def _difference(chosen: Result, other: Result, measure: str) -> str:
+def _difference(chosen: ChunkingResult, other: ChunkingResult, measure: str) -> str:
     difference = compare(chosen.values(measure), other.values(measure))
     low, high = difference.interval
     return f"{difference.mean * 100:+.1f} ({low * 100:+.1f} to {high * 100:+.1f})"
 
 
-def _to_row(result: Result) -> str:
+def _to_row(result: ChunkingResult) -> str:
     values = (_per_cent(result.mean(measure), result.interval(measure)) for measure in ("recall", "precision", "iou"))
     return (
         f"| {result.chunker} | {result.chunks} | {result.characters:.0f} | {result.mode} | {result.limit} "
