@@ -27,7 +27,7 @@ from research.chunkers.report import (
 )
 from research.chunkers.selection import choose, leave_one_out
 
-EXAMPLES = """  python -m research chunkers chunking --json chunking.json             chunkers; minutes for each the first time"""
+EXAMPLES = """  python -m research chunkers chunking --json chunking.json             compares chunkers"""
 
 
 def add_commands(commands: Commands) -> None:

@@ -11,7 +11,7 @@ LEAST_PRECISION = 0.06
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossValidation:
-    """Selection for each corpus on the four others, and measured on it: no question had a say in what it is asked of."""
+    """Leave-one-out selection: each corpus is measured with the configuration chosen on the four others."""
 
     chosen: dict[str, str]
     """Corpus to the configuration chosen without it."""

@@ -6,13 +6,13 @@ from evals.commands import Commands, add_json, print_table
 from research.telemetry_overhead import telemetry
 from service.settings import Settings
 
-EXAMPLES = "  python -m research telemetry-overhead --rounds 40                  the cost of metrics, logs and traces"
+EXAMPLES = "  python -m research telemetry-overhead --rounds 40                  measures the cost of telemetry"
 
 
 def add_commands(commands: Commands) -> None:
-    costs = commands.add_parser("telemetry-overhead", help="what metrics, logs and traces cost a request")
-    costs.add_argument("--rounds", type=int, default=40, help="how often (default: %(default)s)")
-    costs.add_argument("--requests", type=int, default=60, help="of each variant in a round (default: %(default)s)")
+    costs = commands.add_parser("telemetry-overhead", help="measure the cost of metrics, logs and traces per request")
+    costs.add_argument("--rounds", type=int, default=40, help="number of rounds (default: %(default)s)")
+    costs.add_argument("--requests", type=int, default=60, help="requests per variant and round (default: %(default)s)")
     costs.set_defaults(run=_telemetry)
     add_json(costs)
 

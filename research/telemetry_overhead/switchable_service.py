@@ -1,8 +1,8 @@
-"""`python -m service` with telemetry that can be switched off and on between requests, to measure what it costs.
+"""`python -m service` with telemetry that can be switched off and on between requests, to measure its cost.
 
-`GET /switch/<variant>` answers with the seconds of the processor that the process has had so far; `/switch/sent` sends
-the spans that wait, too. All variants run in one process: two processes of the same settings differ by more than is
-looked for. What only asks whether there is something to tell (for the current trace, say) runs in each of them.
+`GET /switch/<variant>` selects a variant and returns the CPU seconds of the process so far; `/switch/export` exports
+the waiting spans. All variants run in one process, because two processes with equal settings differ by more than the
+cost of telemetry. Code that only checks for telemetry, such as for a current trace, runs in every variant.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from service import program
 from service.app import create_app
 
 NONE, SHIPPED, TRACED = "none", "shipped", "traced"
-SENT = "sent"
+EXPORT = "export"
 PATH = "/switch/"
 _METRICS = ((Counter, "inc"), (Gauge, "set"), (Gauge, "inc"), (Gauge, "dec"), (Histogram, "observe"))
 _LOGGED = ("debug", "info", "warning")
 
 
 class Switch:
-    """In front of the application."""
+    """Middleware that selects the variant, and the patches that make telemetry depend on it."""
 
     def __init__(self) -> None:
         self.variant = TRACED
@@ -41,30 +41,30 @@ class Switch:
             self._make_conditional(kind, method)
         for method in _LOGGED:
             self._make_conditional(structlog.make_filtering_bound_logger(log_level), method)
-        # What the framework asks before each request; without its span none of ours is made.
+        # The framework asks for the provider before each request. Without its span, the service creates none.
         trace.get_tracer_provider = lambda: self._provider() if self.variant == TRACED else self._untraced
 
-    def before(self, application: ASGIApp) -> ASGIApp:
+    def wrap(self, application: ASGIApp) -> ASGIApp:
         async def switched(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http" or not scope["path"].startswith(PATH):
                 await application(scope, receive, send)
                 return
-            wanted = scope["path"].removeprefix(PATH)
-            if wanted == SENT:
+            variant = scope["path"].removeprefix(PATH)
+            if variant == EXPORT:
                 provider = self._provider()
                 assert isinstance(provider, TracerProvider)
                 await asyncio.to_thread(provider.force_flush)
             else:
-                self.variant = wanted
+                self.variant = variant
             await PlainTextResponse(str(time.process_time()))(scope, receive, send)
 
         return switched
 
     def _make_conditional(self, kind: type[Any], method: str) -> None:
-        real: Callable[..., Any] = getattr(kind, method)
+        original: Callable[..., Any] = getattr(kind, method)
 
-        def conditional(*given: Any, **named: Any) -> Any:
-            return None if self.variant == NONE else real(*given, **named)
+        def conditional(*args: Any, **kwargs: Any) -> Any:
+            return None if self.variant == NONE else original(*args, **kwargs)
 
         setattr(kind, method, conditional)
 
@@ -72,7 +72,7 @@ class Switch:
 def _main() -> int:
     switch = Switch()
     switch.install("info")
-    vars(program)["create_app"] = lambda resources: switch.before(create_app(resources))
+    vars(program)["create_app"] = lambda resources: switch.wrap(create_app(resources))
     return program.main()
 
 

@@ -1,8 +1,8 @@
-"""What telemetry costs: the same service without any, with metrics and logs, and with traces too.
+"""The cost of telemetry: the same service without telemetry, with metrics and logs, and with traces (ADR 0027).
 
-One process is switchable_service between them, question after question, so that memory's layout and whatever else the machine
-does fall on each alike; several are started, for these differ. What is measured without any twice is chance. A stand-in
-writes the answers in no time: beside a model's seconds nothing of this could be seen.
+One process switches between the variants from question to question, so memory layout and other work on the machine
+affect all variants alike. Several processes are measured, because they differ. The variant without telemetry runs
+twice: the difference shows the noise. A stand-in model answers at once, because a real model would hide the cost.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ HEADER = (
     "| telemetry | CPU ms a request | difference, ms (95 %) | throughput by CPU: min, median, max "
     "| by wall time: min, median, max |\n|---|---|---|---|---|"
 )
-RENDERING_HEADER = "| /metrics | bytes | CPU ms | p50 | longest |\n|---|---|---|---|---|"
+RENDERING_HEADER = "| /metrics | bytes | CPU ms | p50 | max |\n|---|---|---|---|---|"
 _DOCUMENTS = Path(__file__).parents[2] / "docs" / "adr"
 _QUESTIONS = Path(__file__).parents[2] / "evals" / "answers" / "golden" / "questions.jsonl"
 _SERVICE_PROGRAM = "research.telemetry_overhead.switchable_service"
 _NONE, _TRACED = "none", "and traces, 10 % sampled"
 _VARIANTS = {
     _NONE: switchable_service.NONE,
-    "none, once more": switchable_service.NONE,
+    "none, repeated": switchable_service.NONE,
     "metrics and logs": switchable_service.SHIPPED,
     _TRACED: switchable_service.TRACED,
 }
@@ -52,13 +52,13 @@ _FORMATS = {"text": "text/plain", "OpenMetrics": "application/openmetrics-text; 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one variant against the one without telemetry, over all rounds."""
+    """The cost of one variant relative to the one without telemetry, over all rounds."""
 
     telemetry: str
     cpu_ms: float
     added_ms: Difference
     by_cpu: tuple[float, float, float]
-    """Throughput as a share of that without telemetry: least, median and greatest of the rounds."""
+    """Throughput relative to the one without telemetry: minimum, median and maximum of the rounds."""
     by_wall: tuple[float, float, float]
 
     def to_row(self) -> str:
@@ -70,7 +70,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """How long `/metrics` takes to be answered, in seconds, and of the processor's time."""
+    """The cost of a request to `/metrics` in one format. Times are seconds."""
 
     format: str
     size: int
@@ -84,7 +84,7 @@ class Rendering:
 
 
 def measure_telemetry(models: Path, *, rounds: int, requests: int) -> tuple[list[Cost], list[Rendering]]:
-    """Streams so many answers of each variant in each round."""
+    """Measure all variants. Each round streams `requests` answers per variant."""
 
     async def measure() -> tuple[list[Cost], list[Rendering]]:
         async with serve_citing_model() as model:
@@ -95,19 +95,19 @@ def measure_telemetry(models: Path, *, rounds: int, requests: int) -> tuple[list
 
 def _measure(models: Path, model: str, *, rounds: int, requests: int) -> tuple[list[Cost], list[Rendering]]:
     questions = itertools.cycle([json.loads(line)["question"] for line in _QUESTIONS.read_text().splitlines()])
-    spent: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    costs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     renderings: list[Rendering] = []
     with _collector() as url, _collection(models) as collection:
         for start in track(range(_STARTS), "processes", console=Console(stderr=True)):
-            # Spans are sent when that is asked for, so that it falls on the variant that made them.
+            # Spans are exported on request only, so that their cost is attributed to the variant that made them.
             settings = {"RAG_TRACING__ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "3600000"}
             with _running(collection, model, **settings) as running:
                 _round(running, list(itertools.islice(questions, _WARM)))
                 for _ in range(start, rounds, _STARTS):
                     for name, cost in _round(running, list(itertools.islice(questions, requests))).items():
-                        spent[name].append(cost)
+                        costs[name].append(cost)
                 renderings = renderings or [_render(running, name, accept) for name, accept in _FORMATS.items()]
-    return [_to_cost(name, spent[name], spent[_NONE]) for name in _VARIANTS], renderings
+    return [_to_cost(name, costs[name], costs[_NONE]) for name in _VARIANTS], renderings
 
 
 @contextmanager
@@ -131,24 +131,24 @@ def _running(collection: Path, model: str, **settings: str) -> Iterator[Service]
 
 
 def _round(running: Service, questions: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Seconds a request by variant, of the processor by the service and of the clock."""
+    """Return (CPU seconds of the service, wall-clock seconds) per request, by variant."""
     cpu: dict[str, float] = defaultdict(float)
-    clock: dict[str, float] = defaultdict(float)
+    wall: dict[str, float] = defaultdict(float)
     for number, question in enumerate(questions):
-        # Each variant goes first as often as the others.
+        # Each variant goes first equally often.
         for name in _rotated(list(_VARIANTS), number):
-            before, began = _switch(running, _VARIANTS[name]), time.perf_counter()
+            before, started = _switch(running, _VARIANTS[name]), time.perf_counter()
             list(running.stream(question))
-            clock[name] += time.perf_counter() - began
+            wall[name] += time.perf_counter() - started
             cpu[name] += _switch(running, _VARIANTS[name]) - before
-    before, began = _switch(running, switchable_service.TRACED), time.perf_counter()
-    cpu[_TRACED] += _switch(running, switchable_service.SENT) - before
-    clock[_TRACED] += time.perf_counter() - began
-    return {name: (cpu[name] / len(questions), clock[name] / len(questions)) for name in _VARIANTS}
+    before, started = _switch(running, switchable_service.TRACED), time.perf_counter()
+    cpu[_TRACED] += _switch(running, switchable_service.EXPORT) - before
+    wall[_TRACED] += time.perf_counter() - started
+    return {name: (cpu[name] / len(questions), wall[name] / len(questions)) for name in _VARIANTS}
 
 
 def _switch(running: Service, variant: str) -> float:
-    """Seconds of the processor until now."""
+    """Switch to the variant and return the service's CPU seconds so far."""
     return float(running.http.get(switchable_service.PATH + variant).raise_for_status().text)
 
 
@@ -157,32 +157,32 @@ def _rotated(names: list[str], by: int) -> list[str]:
     return names[by:] + names[:by]
 
 
-def _to_cost(name: str, spent: Sequence[tuple[float, float]], bare: Sequence[tuple[float, float]]) -> Cost:
+def _to_cost(name: str, costs: Sequence[tuple[float, float]], baseline: Sequence[tuple[float, float]]) -> Cost:
     by_cpu, by_wall = (
-        sorted(theirs[which] / mine[which] for mine, theirs in zip(spent, bare, strict=True)) for which in (0, 1)
+        sorted(before[which] / cost[which] for cost, before in zip(costs, baseline, strict=True)) for which in (0, 1)
     )
     return Cost(
         telemetry=name,
-        cpu_ms=statistics.mean(cpu for cpu, _ in spent) * 1000,
-        added_ms=compare([cpu * 1000 for cpu, _ in spent], [cpu * 1000 for cpu, _ in bare]),
+        cpu_ms=statistics.mean(cpu for cpu, _ in costs) * 1000,
+        added_ms=compare([cpu * 1000 for cpu, _ in costs], [cpu * 1000 for cpu, _ in baseline]),
         by_cpu=(by_cpu[0], statistics.median(by_cpu), by_cpu[-1]),
         by_wall=(by_wall[0], statistics.median(by_wall), by_wall[-1]),
     )
 
 
 def _render(running: Service, name: str, accept: str) -> Rendering:
-    spent, size, before = [], 0, _switch(running, switchable_service.TRACED)
+    seconds, size, before = [], 0, _switch(running, switchable_service.TRACED)
     for _ in range(_RENDERINGS):
-        began = time.perf_counter()
+        started = time.perf_counter()
         size = len(running.http.get("/metrics", headers={"Accept": accept}).content)
-        spent.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - started)
     cpu = (_switch(running, switchable_service.TRACED) - before) / _RENDERINGS
-    return Rendering(format=name, size=size, cpu=cpu, p50=statistics.median(spent), longest=max(spent))
+    return Rendering(format=name, size=size, cpu=cpu, p50=statistics.median(seconds), longest=max(seconds))
 
 
 @contextmanager
 def _collector() -> Iterator[str]:
-    """Takes everything and keeps nothing."""
+    """Run a trace collector that discards everything. Yield its URL."""
 
     class Sink(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,7 +1,7 @@
 """Documents through the front door: put, watched, answered from, deleted, and still there after a crash."""
 
-from evals.performance.serving import measure_upload
 from tests.support.programs import ingest, service
+from tests.support.timing import time_upload
 from tests.support.waiting import wait_until
 
 NOTE = b"# Canteen\n\nThe canteen serves pancakes every Thursday from noon to two o'clock."
@@ -9,7 +9,7 @@ NOTE = b"# Canteen\n\nThe canteen serves pancakes every Thursday from noon to tw
 
 def test_an_upload_is_answerable_within_seconds(running):
     # The quickest of three, and thrice the time that is promised: neighbours slow a machine, and stop it for moments.
-    assert min(measure_upload(running, number) for number in range(3)) < 10
+    assert min(time_upload(running, number) for number in range(3)) < 10
 
 
 def test_a_document_is_listed_and_gone_after_its_deletion(running):

@@ -1,4 +1,4 @@
-"""Locust as a person uses it, against the real service; it lives in an environment of its own."""
+"""Locust against the real service. It is installed in its own environment."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ def arguments(service_url: str, documents: Path, *more: str) -> list[str]:
 
 
 def headless(service_url: str, documents: Path, out: Path, *more: str) -> dict[tuple[str, str], dict[str, str]]:
-    """Rows of locust's own statistics by (type, name)."""
+    """Run locust and return the rows of its statistics by (type, name)."""
     run = subprocess.run(
         arguments(
             service_url, documents, "--headless", "--csv", str(out / "it"), "--html", str(out / "it.html"), *more
@@ -67,35 +67,35 @@ def headless(service_url: str, documents: Path, out: Path, *more: str) -> dict[t
         return {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
 
 
-def written(running: Service) -> list[str]:
+def uploaded_ids(running: Service) -> list[str]:
     documents = running.http.get("/v1/documents").json()["documents"]
     return [document["id"] for document in documents if document["id"].startswith("load-")]
 
 
-def left(running: Service) -> float:
+def abandoned_generations(running: Service) -> float:
     counted = re.search(r'rag_generations_total\{outcome="left"\} (\S+)', running.http.get("/metrics").text)
     return float(counted[1])
 
 
-def test_every_kind_of_user_does_its_work(running, documents, tmp_path):
+def test_every_kind_of_user_completes_its_task(running, documents, tmp_path):
     rows = headless(running.url, documents, tmp_path, "-u", "11", "-r", "11", "-t", "25s")
     for row in (("POST", "stream"), ("POST", "leave"), ("POST", "ask"), ("POST", "search"), ("PUT", "ingest")):
         assert int(rows[row]["Request Count"]) > 0, row
         assert int(rows[row]["Failure Count"]) == 0, row
-    for measure in ("TTFT", "TPOT", "ITL", "GOOD"):
-        assert int(rows[measure, "stream"]["Request Count"]) > 0, measure
+    for metric in ("TTFT", "TPOT", "ITL", "GOOD"):
+        assert int(rows[metric, "stream"]["Request Count"]) > 0, metric
     assert int(rows["READY", "ingest"]["Request Count"]) > 0
-    # The model takes 0.05 s to its first token and 0.01 s to each of 15 more.
+    # The model needs 0.05 s to its first token and 0.01 s for each of 15 more.
     assert float(rows["TTFT", "stream"]["Median Response Time"]) > 40
     assert float(rows["POST", "stream"]["Median Response Time"]) > float(rows["TTFT", "stream"]["Median Response Time"])
     assert int(rows["ITL", "stream"]["Request Count"]) == 15 * int(rows["TTFT", "stream"]["Request Count"])
     assert "TTFT" in (tmp_path / "it.html").read_text()
-    wait_until(lambda: written(running) == [], seconds=120)
-    # Those who left were seen to leave: nothing is written for nobody.
-    wait_until(lambda: left(running) > 0)
+    wait_until(lambda: uploaded_ids(running) == [], seconds=120)
+    # The service noticed the disconnects and stopped those generations.
+    wait_until(lambda: abandoned_generations(running) > 0)
 
 
-def test_the_spike_goes_up_and_comes_down_again(running, documents, tmp_path):
+def test_the_spike_shape_raises_and_lowers_the_number_of_users(running, documents, tmp_path):
     headless(running.url, documents, tmp_path, "--shape", "spike", "-u", "20", "-r", "20", "-t", "30s", "Searcher")
     with (tmp_path / "it_stats_history.csv").open() as file:
         users = [int(row["User Count"]) for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
@@ -104,13 +104,13 @@ def test_the_spike_goes_up_and_comes_down_again(running, documents, tmp_path):
     assert 2 in users[users.index(20) :]
 
 
-def test_the_collapse_ends_where_the_objective_is_missed(running, documents, tmp_path):
-    # Nobody waits for as long as it would go on else.
+def test_the_collapse_shape_ends_the_test_when_the_objective_is_missed(running, documents, tmp_path):
+    # Otherwise it would run for an hour, and the time limit of the subprocess would fail the test.
     collapse = ("--shape", "collapse", "--slo-ttft", "0.001")
     headless(running.url, documents, tmp_path, *collapse, "-u", "10", "-t", "1h", "Reader")
 
 
-def test_a_full_waiting_room_is_a_failure_with_a_name(data_dir, documents, tmp_path):
+def test_refusals_of_a_full_gate_are_reported_under_their_own_name(data_dir, documents, tmp_path):
     assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
     with in_thread(open_stand_in(Delays(ttft=1.0, tpot=0.1, tokens=16))) as model:
         limits = {"RAG_GENERATOR__CONCURRENCY": "1", "RAG_ANSWERING__WAITING": "0"}
@@ -123,7 +123,7 @@ def test_a_full_waiting_room_is_a_failure_with_a_name(data_dir, documents, tmp_p
     assert all("429 with Retry-After" in error for error in errors)
 
 
-def test_what_a_gateway_answers_or_cuts_is_a_request_that_failed(documents, tmp_path):
+def test_a_gateways_page_and_a_cut_stream_are_failed_requests(documents, tmp_path):
     async def gateway(request: web.Request) -> web.StreamResponse:
         if not (await request.json()).get("stream"):
             return web.Response(text="<h1>Please log in</h1>", content_type="text/html")
@@ -140,8 +140,8 @@ def test_what_a_gateway_answers_or_cuts_is_a_request_that_failed(documents, tmp_
 @contextmanager
 def page(service_url: str, documents: Path) -> Iterator[httpx.Client]:
     port = free_port()
-    web = ["--web-host", "127.0.0.1", "--web-port", str(port)]
-    process = subprocess.Popen(arguments(service_url, documents, *web), cwd=_ROOT, env=dict(os.environ))
+    flags = ["--web-host", "127.0.0.1", "--web-port", str(port)]
+    process = subprocess.Popen(arguments(service_url, documents, *flags), cwd=_ROOT, env=dict(os.environ))
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             deadline = time.monotonic() + 120
@@ -157,20 +157,20 @@ def page(service_url: str, documents: Path) -> Iterator[httpx.Client]:
         process.wait(120)
 
 
-def test_the_page_starts_a_shape_shows_its_numbers_and_gives_a_report(running, documents):
+def test_the_page_starts_a_shape_and_offers_statistics_and_a_report(running, documents):
     with page(running.url, documents) as locust:
         assert "Locust" in locust.get("/").text
         form = {"user_count": 6, "spawn_rate": 6, "host": running.url, "run_time": "60s", "shape": "spike"}
         started = locust.post("/swarm", data=form | {"questions": str(documents)})
         assert started.json()["success"], started.text
         deadline = time.monotonic() + 55
-        most, names = 0, set()
-        while time.monotonic() < deadline and not (most == 6 and "TTFT" in names):
+        peak, names = 0, set()
+        while time.monotonic() < deadline and not (peak == 6 and "TTFT" in names):
             stats = locust.get("/stats/requests").json()
-            most = max(most, stats["user_count"])
+            peak = max(peak, stats["user_count"])
             names = {row["method"] for row in stats["stats"]}
             time.sleep(0.5)
-        assert most == 6
+        assert peak == 6
         assert "TTFT" in names, json.dumps(stats["stats"])[:500]
         locust.get("/stop")
         report = locust.get("/stats/report?download=1")

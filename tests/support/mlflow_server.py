@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback, from an environment of its own: it would bring 600 MB into this one."""
+"""A real MLflow server on loopback, from its own environment because it would add 600 MB to this one."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ _START_SECONDS = 180
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
-    """Yields its base URL; everything it keeps lies in the folder."""
+    """Run the server and yield its base URL. It stores everything in the folder."""
     port = free_port()
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     storage = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder)]
@@ -31,7 +31,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         _wait_for(f"http://127.0.0.1:{port}", process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # Its own child is the server.
+        os.killpg(process.pid, signal.SIGTERM)  # The server is a child of this process.
         process.wait(120)
 
 

@@ -12,7 +12,7 @@ _HEAD = f"""# Zero downtime, as it was measured
 
 - the real service as two replicas, each with its own copy of an embedded collection;
 - before them a real HAProxy that asks `/readyz` twice a second and believes the second answer;
-- a stand-in for the model: {DELAYS.ttft:g} s (median) to the first of {DELAYS.tokens} tokens, {DELAYS.tpot:g} s between two;
+- a stand-in for the model: {DELAYS.tokens} tokens, {DELAYS.ttft:g} s to the first, {DELAYS.tpot:g} s between two;
 - streams asked for by a Poisson process, whatever became of those before, over connections that are kept alive.
 
 A stream failed where its status was not 200, where it broke, or where it did not end with `done`.

@@ -1,0 +1,28 @@
+"""The command `python -m research`: runs one study and prints its tables."""
+
+import argparse
+
+from evals.program import run
+from research.capacity import commands as capacity
+from research.chunkers import commands as chunkers
+from research.drift_power import commands as drift_power
+from research.engine_at_scale import commands as engine_at_scale
+from research.reranking import commands as reranking
+from research.service_overhead import commands as service_overhead
+from research.telemetry_overhead import commands as telemetry_overhead
+
+_STUDIES = (chunkers, reranking, drift_power, engine_at_scale, telemetry_overhead, service_overhead, capacity)
+
+
+def main() -> int:
+    examples = "\n".join(study.EXAMPLES for study in _STUDIES)
+    parser = argparse.ArgumentParser(
+        prog="python -m research",
+        description="Runs the studies that back the architecture decisions in docs/adr.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for study in _STUDIES:
+        study.add_commands(commands)
+    return run("research", parser.parse_args())
