@@ -161,7 +161,7 @@ setup-mlflow: .venv-mlflow/.ready ## install MLflow into an environment of its o
 ##@ Tests with other servers
 
 test-mlflow: setup-dev setup-mlflow ## prompts and runs in a real MLflow server
-	@$(BIN)/python -m pytest tests/e2e/test_mlflow.py
+	@$(BIN)/python -m pytest tests/e2e/test_mlflow.py tests/e2e/evals/test_tracking.py
 
 # A server's packages pin many of ours, so they stay apart; nothing at run time needs them.
 .venv-mlflow/.ready: | .venv/bin/uv

@@ -1,4 +1,4 @@
-"""Evaluation of retrieval: the product's own path, counted as trec_eval counts."""
+"""The evaluation of retrieval over the product's own ingestion and search."""
 
 import json
 
@@ -29,14 +29,14 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("more", [(), ("--chunks",)])
-def test_every_mode_finds_what_is_there_and_says_so_in_a_table_and_in_json(folder, data_dir, more):
+def test_every_mode_reports_perfect_results_in_a_table_and_in_json(folder, data_dir, more):
     target = folder / "out.json"
-    asked = ("--modes", "dense,bm25,hybrid", "--json", str(target), *more)
-    done = evals("retrieval", str(folder), *asked, data_dir=data_dir)
+    flags = ("--modes", "dense,bm25,hybrid", "--json", str(target), *more)
+    done = evals("retrieval", str(folder), *flags, data_dir=data_dir)
     assert done.returncode == 0, done.stderr
-    found = json.loads(target.read_text())
-    assert list(found) == ["dense", "bm25", "hybrid"]
-    for result in found.values():
+    results = json.loads(target.read_text())
+    assert list(results) == ["dense", "bm25", "hybrid"]
+    for result in results.values():
         assert (result["nDCG@10"], result["R@100"], result["MRR@10"], result["questions"]) == (1, 1, 1, 2)
         assert result["intervals"]["nDCG@10"] == [1, 1]
         assert result["latency_p50"] > 0
@@ -44,7 +44,7 @@ def test_every_mode_finds_what_is_there_and_says_so_in_a_table_and_in_json(folde
     assert "hybrid against bm25, nDCG@10: +0.0000" in done.stdout
 
 
-def test_what_is_no_data_set_is_said_in_one_line(tmp_path, data_dir):
+def test_a_folder_that_is_not_a_data_set_is_reported_in_one_line(tmp_path, data_dir):
     done = evals("retrieval", str(tmp_path), data_dir=data_dir)
     assert (done.returncode, done.stdout) == (1, "")
     assert "qrels/test.tsv" in done.stderr

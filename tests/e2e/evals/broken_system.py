@@ -1,6 +1,6 @@
-"""`python -m evals` over a system that somebody broke: the first argument says how.
+"""`python -m evals` over a system with one deliberate defect, which the first argument names.
 
-The second is a file in which vectors are kept from one run to the next: they are what takes the time.
+The second argument is a file that caches vectors between runs, because embedding takes most of the time.
 """
 
 import itertools
@@ -23,31 +23,31 @@ from service.retrieval.retriever import Retriever
 
 
 def shuffle_ranks() -> None:
-    whole = Retriever.retrieve
-    dice = random.Random(5)
+    original = Retriever.retrieve
+    random_source = random.Random(5)
 
     async def retrieve(self, *arguments, **options):
-        found = await whole(self, *arguments, **options)
-        return replace(found, hits=dice.sample(found.hits, len(found.hits)))
+        retrieved = await original(self, *arguments, **options)
+        return replace(retrieved, hits=random_source.sample(retrieved.hits, len(retrieved.hits)))
 
     Retriever.retrieve = retrieve  # type: ignore[method-assign]
 
 
 def lose_half_of_the_text() -> None:
-    whole = Cutters.cut
+    original = Cutters.cut
 
     async def cut(self, *arguments, **options):
-        chunks = await whole(self, *arguments, **options)
+        chunks = await original(self, *arguments, **options)
         return [replace(chunk, text=chunk.text[: len(chunk.text) // 2] or chunk.text) for chunk in chunks]
 
     Cutters.cut = cut  # type: ignore[method-assign]
 
 
 def ask_for_no_citations() -> None:
-    whole = OpenAIGenerator.generate
+    original = OpenAIGenerator.generate
 
     def generate(self, prompt):
-        return whole(self, replace(prompt, system=without_brackets(prompt.system), user=prompt.user))
+        return original(self, replace(prompt, system=without_brackets(prompt.system), user=prompt.user))
 
     def without_brackets(rules: str) -> str:
         sentences = re.split(r"(?<=\.)\s+", rules)
@@ -57,18 +57,18 @@ def ask_for_no_citations() -> None:
 
 
 def shift_numbers() -> None:
-    """The prompt counts passages from 0, the answer's citations from 1."""
-    whole = OpenAIGenerator.generate
+    """Number the passages in the prompt from 0, although citations in the answer count from 1."""
+    original = OpenAIGenerator.generate
 
     def generate(self, prompt):
         numbers = itertools.count()
         user = re.sub(r"^\[\d+\] ", lambda _: f"[{next(numbers)}] ", prompt.user, flags=re.MULTILINE)
-        return whole(self, replace(prompt, user=user))
+        return original(self, replace(prompt, user=user))
 
     OpenAIGenerator.generate = generate  # type: ignore[method-assign]
 
 
-BREAKS: dict[str, Callable[[], None]] = {
+DEFECTS: dict[str, Callable[[], None]] = {
     "nothing": lambda: None,
     "ranks": shuffle_ranks,
     "chunks": lose_half_of_the_text,
@@ -78,28 +78,28 @@ BREAKS: dict[str, Callable[[], None]] = {
 
 
 @contextmanager
-def keeping_vectors(path: Path) -> Iterator[None]:
-    """Nothing is broken in them: of a text that a run before has embedded they are the same."""
-    whole = onnx.load_onnx
-    kept = pickle.loads(path.read_bytes()) if path.exists() else {}
+def cached_vectors(path: Path) -> Iterator[None]:
+    """Reuse the vectors of texts that an earlier run embedded. This changes no result."""
+    original = onnx.load_onnx
+    cache = pickle.loads(path.read_bytes()) if path.exists() else {}
 
     def load(*arguments, **options):
-        encode = whole(*arguments, **options)
+        encode = original(*arguments, **options)
 
         def recall(texts):
-            if new := [text for text in texts if text not in kept]:
-                kept.update(zip(new, encode(new), strict=True))
-            return np.stack([kept[text] for text in texts])
+            if new := [text for text in texts if text not in cache]:
+                cache.update(zip(new, encode(new), strict=True))
+            return np.stack([cache[text] for text in texts])
 
         return recall
 
     onnx.load_onnx = load
     yield
-    path.write_bytes(pickle.dumps(kept))
+    path.write_bytes(pickle.dumps(cache))
 
 
 if __name__ == "__main__":
-    BREAKS[sys.argv.pop(1)]()
-    with keeping_vectors(Path(sys.argv.pop(1))):
+    DEFECTS[sys.argv.pop(1)]()
+    with cached_vectors(Path(sys.argv.pop(1))):
         status = main()
     sys.exit(status)
