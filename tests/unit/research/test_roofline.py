@@ -52,6 +52,7 @@ def test_the_reached_efficiency_is_the_planned_one_times_the_speedup():
     assert rows[-1].predicted == token_seconds(32, inputs) > token_seconds(1, inputs)
 
 
+@pytest.mark.slow
 def test_without_a_gpu_the_command_says_what_it_needs():
     run = subprocess.run(
         [sys.executable, "-m", "research", "gpu-roofline"],
