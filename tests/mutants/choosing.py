@@ -1,0 +1,71 @@
+"""Which tests run the line that a mutant changes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coverage import CoverageData
+
+_TESTS = ("tests/unit/rag", "tests/unit/ingest", "tests/unit/service", "tests/contracts")
+# More tests of the same line seldom find what these do not, and 300 mutants must fit into an hour.
+_SECONDS_PER_MUTANT = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Tests by the line that they run, and the seconds that each takes."""
+
+    root: Path
+    coverage: CoverageData
+    seconds: Mapping[str, float]
+
+    def tests_for(self, module: str, line: int) -> list[str]:
+        """Return the quickest tests of the line, or of the module if the line runs at import."""
+        by_line = self.coverage.contexts_by_lineno(str(self.root / module))
+        # The first line of a statement stands for all of them.
+        nearest = max((covered for covered in by_line if covered <= line), default=None)
+        found = _names(by_line.get(nearest, [])) if nearest else set()
+        if not found and nearest and "" in by_line[nearest]:
+            found = {name for contexts in by_line.values() for name in _names(contexts)}
+        return self._quickest(found)
+
+    def _quickest(self, names: set[str]) -> list[str]:
+        chosen: list[str] = []
+        left = float(_SECONDS_PER_MUTANT)
+        for name in sorted(names, key=lambda name: (self.seconds.get(name, 0.0), name)):
+            left -= self.seconds.get(name, 0.0)
+            if chosen and left < 0:
+                break
+            chosen.append(name)
+        return chosen
+
+
+def measure(root: Path, folder: Path) -> Choice:
+    """Run the tests once without a change; exit if one fails, because it would find every mutant."""
+    data, durations = folder / "coverage", folder / "durations.json"
+    command = [sys.executable, "-m", "pytest", *_TESTS, "-q", "-n", "auto", "--cov", "--cov-context=test"]
+    done = subprocess.run(
+        [*command, "--cov-report=", "-p", "tests.mutants.durations"],
+        cwd=root,
+        env=os.environ | {"COVERAGE_FILE": str(data), "MUTANTS_DURATIONS": str(durations)},
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit("The tests fail without a change. Fix them first.")
+    return read(root, folder)
+
+
+def read(root: Path, folder: Path) -> Choice:
+    coverage = CoverageData(str(folder / "coverage"))
+    coverage.read()
+    return Choice(root=root, coverage=coverage, seconds=json.loads((folder / "durations.json").read_text()))
+
+
+def _names(contexts: Sequence[str]) -> set[str]:
+    """Read test names out of contexts, which are `test|phase`, or empty for an import."""
+    parts = (context.rpartition("|") for context in contexts)
+    return {name for name, _, phase in parts if name and phase != "teardown"}

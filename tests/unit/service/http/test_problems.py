@@ -1,0 +1,129 @@
+"""Every error as a problem: its status, its headers and its body."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel, ConfigDict
+from structlog.testing import capture_logs
+
+from rag import errors
+from service.http.disconnect import ClientGone
+from service.http.problems import MEDIA_TYPE, add_problem_handlers, to_problem
+
+STATUSES = [
+    (errors.InvalidInput, 400, False),
+    (errors.Unauthorized, 401, False),
+    (errors.Forbidden, 403, False),
+    (errors.NotFound, 404, False),
+    (errors.Overloaded, 429, True),
+    (errors.BadResponse, 502, False),
+    (errors.Unavailable, 503, True),
+    (errors.TimedOut, 503, True),
+    (errors.Misconfigured, 500, False),
+]
+
+
+class Filter(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    page: int = 1
+
+
+class Question(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    text: str
+    filter: Filter = Filter()
+
+
+@pytest.fixture
+def raised() -> list[Exception]:
+    """The error that `/raise` raises."""
+    return []
+
+
+@pytest.fixture
+async def client(raised) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    add_problem_handlers(app)
+
+    @app.get("/raise")
+    async def raise_it() -> None:
+        raise raised[0]
+
+    @app.post("/ask")
+    async def ask(question: Question) -> str:
+        return question.text
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("kind", "status", "retryable"), STATUSES)
+async def test_each_error_has_its_status_and_says_whether_to_try_again(client, raised, kind, status, retryable):
+    raised.append(kind("The reason."))
+    with capture_logs() as lines:
+        response = await client.get("/raise")
+    assert response.status_code == status
+    assert response.headers["content-type"] == MEDIA_TYPE
+    body = response.json()
+    assert (body["status"], body["detail"], body["retryable"]) == (status, "The reason.", retryable)
+    assert body["title"]
+    assert ("retry-after" in response.headers) == (status in {429, 503})
+    assert ("www-authenticate" in response.headers) == (status == 401)
+    [line] = [line for line in lines if line["event"] == "request_failed"]
+    assert (line["status"], line["error"]) == (status, kind.__name__)
+
+
+def test_the_error_event_of_a_stream_has_the_same_body():
+    problem = to_problem(errors.Overloaded("Full."))
+    assert (problem["status"], problem["detail"], problem["retryable"]) == (429, "Full.", True)
+
+
+async def test_an_invalid_request_names_each_field(client):
+    response = await client.post("/ask", json={"filter": {"page": "one"}})
+    assert response.status_code == 422
+    body = response.json()
+    assert {fault["field"] for fault in body["errors"]} == {"text", "filter.page"}
+    assert "text: " in body["detail"]
+    assert "filter.page: " in body["detail"]
+    assert body["retryable"] is False
+
+
+async def test_an_unknown_field_is_told_from_a_wrong_one(client):
+    unknown = (await client.post("/ask", json={"text": "x", "colour": "red"})).json()["errors"]
+    wrong = (await client.post("/ask", json={"text": 5})).json()["errors"]
+    assert [fault["field"] for fault in unknown] == ["colour"]
+    assert "/docs" in unknown[0]["message"]
+    assert [fault["field"] for fault in wrong] == ["text"]
+    assert "/docs" not in wrong[0]["message"]
+
+
+async def test_a_body_that_is_not_json_is_a_fault_of_the_body(client):
+    response = await client.post("/ask", content=b'{"text": ', headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert [fault["field"] for fault in response.json()["errors"]] == ["body"]
+
+
+async def test_an_http_exception_keeps_its_status_text_and_headers(client, raised):
+    raised.append(HTTPException(405, "Use GET.", headers={"Allow": "GET"}))
+    response = await client.get("/raise")
+    assert (response.status_code, response.json()["detail"], response.headers["allow"]) == (405, "Use GET.", "GET")
+    assert response.headers["content-type"] == MEDIA_TYPE
+    assert response.json()["retryable"] is False
+
+
+async def test_a_client_that_has_gone_is_answered_with_an_empty_499(client, raised):
+    raised.append(ClientGone())
+    response = await client.get("/raise")
+    assert (response.status_code, response.content) == (499, b"")
+
+
+async def test_a_defect_is_logged_with_its_cause_and_tells_the_client_nothing(client, raised):
+    raised.append(ZeroDivisionError("secret detail"))
+    with capture_logs() as lines:
+        response = await client.get("/raise")
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    assert [line["exc_info"] for line in lines if line["event"] == "defect"] == raised
