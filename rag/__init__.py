@@ -1,3 +1,3 @@
-"""The kernel: what the process that writes the collection and the process that reads it must agree on."""
+"""The kernel: everything that service and ingest worker must agree on."""
 
 __version__ = "0.1.0"

@@ -1,57 +1,58 @@
-"""What can go wrong, said by what the caller may do about it. None of these knows HTTP."""
+"""Errors, named by what the caller can do about them. None of them knows HTTP."""
 
 
 class GroundworkError(Exception):
-    """Base of every error that this project raises on purpose; its text is fit for a user's screen."""
+    """Base of the errors that this project raises on purpose. The text is written for users."""
 
     retryable = False
+    """True if the same call may succeed later."""
 
 
 class InvalidInput(GroundworkError):
-    """The caller can mend the request."""
+    """The request is invalid, and the caller can fix it."""
 
 
 class NotFound(GroundworkError):
-    """What was asked for is not there."""
+    """The requested object does not exist."""
 
 
 class Unauthorized(GroundworkError):
-    """No key, an unknown key, or a revoked one."""
+    """The API key is missing, unknown or revoked."""
 
 
 class Forbidden(GroundworkError):
-    """The key is good, its role does not allow this."""
+    """The role of the API key does not allow the call."""
 
 
 class Unavailable(GroundworkError):
-    """A part that is needed does not answer now; the same call may succeed later."""
+    """A required part does not answer now."""
 
     retryable = True
 
 
 class Overloaded(Unavailable):
-    """The waiting room is full."""
+    """Too many calls are running or waiting."""
 
 
 class TimedOut(Unavailable):
-    """A part took longer than its time."""
+    """A part exceeded its time limit."""
 
 
 class BadResponse(GroundworkError):
-    """A part answered with something that does not fit its protocol."""
+    """A part sent a response that violates its protocol."""
 
 
 class IndexMismatch(GroundworkError):
-    """The collection was filled by another embedder than the one that is configured."""
+    """The collection was filled by another embedder than the configured one."""
 
 
 class Misconfigured(GroundworkError):
-    """The settings, the weights or the files of this installation do not fit together."""
+    """Settings, weights or files of this installation are missing or do not fit together."""
 
 
 class Locked(GroundworkError):
-    """Another process writes to this collection."""
+    """Another process is writing to the collection."""
 
 
 class ClaimLost(GroundworkError):
-    """Another worker has the entry by now, because this one was not heard of for too long."""
+    """The lease of the entry expired, and another worker may have claimed it."""

@@ -1,4 +1,4 @@
-"""Feels the event loop's pulse: whether timers run when they are due."""
+"""Measures the lag of the event loop: how late its timers run."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,8 +10,8 @@ _INTERVAL_SECONDS = 0.1
 
 
 @asynccontextmanager
-async def open_pulse() -> AsyncIterator[None]:
-    """Samples the running loop's lag for as long as the block runs."""
+async def open_lag_monitor() -> AsyncIterator[None]:
+    """Sample the lag of the running event loop while the block runs."""
     task = asyncio.create_task(_sample())
     try:
         yield

@@ -1,4 +1,4 @@
-"""Bounded concurrency with a name: n running, m waiting, then `Overloaded`."""
+"""Bounded concurrency with a name: n calls run, m wait, one more raises `Overloaded`."""
 
 import asyncio
 import math
@@ -10,38 +10,40 @@ from typing import NoReturn
 from rag.errors import Overloaded
 from rag.metrics import GATE_CAPACITY, GATE_DEPTH, GATE_REFUSALS, GATE_WAIT
 
-# How much the last call counts in the estimate of how long one takes.
+# Weight of the last call in the moving average of durations. About ten calls decide the estimate.
 _WEIGHT = 0.1
-# So many may always wait: a burst of questions is no overload, however slow the machine is just now.
+# A burst of this many calls is not an overload, even while the machine is slow.
 _BURST = 32
 
 
 class Gate:
-    """At most `running` calls inside at once and `waiting` more in front; one more raises `Overloaded`."""
+    """A limit of `running` concurrent calls and `waiting` queued ones. One more raises `Overloaded`."""
 
     def __init__(self, name: str, *, running: int, waiting: int) -> None:
         self._name = name
         self._running = running
         self._capacity = running + waiting
-        self._inside_seconds = 0.0
+        self._mean_seconds = 0.0
         self._slots = asyncio.Semaphore(running)
         self._depth = 0
         self._wait = GATE_WAIT.labels(name)
         self._refusals = GATE_REFUSALS.labels(name)
-        # Asked for when metrics are, instead of being told with each call.
+        # Read at each scrape, which is cheaper than setting the gauge at each call.
         GATE_DEPTH.labels(name).set_function(lambda: self._depth)
         GATE_CAPACITY.labels(name).set(self._capacity)
 
     @asynccontextmanager
-    async def enter(self, *, patience: float = math.inf) -> AsyncIterator[None]:
-        """Holds one place for as long as the block runs; whoever would wait longer than `patience` is refused at once.
+    async def enter(self, *, max_wait: float = math.inf) -> AsyncIterator[None]:
+        """Hold one place while the block runs.
 
-        Seconds, by the calls ahead and how long the last ones took: a queue in which all are late helps nobody.
+        Raises `Overloaded` at once if the gate is full, or if the expected wait exceeds `max_wait` seconds.
+        The expected wait comes from the calls ahead and the duration of recent calls. Without this limit, all calls of
+        a long queue would be late.
         """
         if self._depth >= self._capacity:
             self._refuse(f"at its limit of {self._capacity} calls")
-        if self._depth >= self._running + _BURST and self._expected_wait() > patience:
-            self._refuse(f"busy for more than {patience:g} s with what came before")
+        if self._depth >= self._running + _BURST and self._expected_wait() > max_wait:
+            self._refuse(f"busy with earlier calls for more than {max_wait:g} s")
         self._depth += 1
         arrived = time.perf_counter()
         try:
@@ -57,11 +59,11 @@ class Gate:
 
     def _expected_wait(self) -> float:
         ahead = max(0, self._depth - self._running + 1)
-        return ahead / self._running * self._inside_seconds
+        return ahead / self._running * self._mean_seconds
 
     def _learn(self, seconds: float) -> None:
-        known = self._inside_seconds or seconds
-        self._inside_seconds = (1 - _WEIGHT) * known + _WEIGHT * seconds
+        known = self._mean_seconds or seconds
+        self._mean_seconds = (1 - _WEIGHT) * known + _WEIGHT * seconds
 
     def _refuse(self, reason: str) -> NoReturn:
         self._refusals.inc()

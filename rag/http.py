@@ -1,4 +1,4 @@
-"""Outgoing HTTP: one session for a process, and its failures in this project's words."""
+"""Outgoing HTTP: one session per process, and the translation of its errors."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +17,7 @@ _EXCERPT = 200
 
 @asynccontextmanager
 async def open_session(timeouts: TimeoutSettings) -> AsyncIterator[aiohttp.ClientSession]:
-    """No total limit: a long stream is healthy for as long as its pieces keep coming."""
+    """Open a session. It has no total time limit, because a long stream is healthy while data keeps coming."""
     phases = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.read)
     async with aiohttp.ClientSession(timeout=phases, middlewares=(_traced,)) as session:
         yield session
@@ -25,17 +25,17 @@ async def open_session(timeouts: TimeoutSettings) -> AsyncIterator[aiohttp.Clien
 
 @contextmanager
 def translated_errors(part: str) -> Iterator[None]:
-    """Turns aiohttp's errors into ours; `part` is the name a person knows, such as "generator"."""
+    """Translate aiohttp's errors into `GroundworkError`s. `part` names the server, such as "generator"."""
     try:
         yield
     except TimeoutError as error:
-        raise TimedOut(f"The {part} took longer than its time.") from error
+        raise TimedOut(f"The {part} did not answer in time.") from error
     except aiohttp.ClientPayloadError as error:
-        raise BadResponse(f"The {part} broke its answer off.") from error
+        raise BadResponse(f"The {part} closed the connection before the end of its response.") from error
     except aiohttp.ClientError as error:
         raise Unavailable(f"The {part} cannot be reached: {error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadResponse(f"The {part} answered with something that is not JSON.") from error
+        raise BadResponse(f"The {part} sent a response that is not valid JSON.") from error
 
 
 def bearer_header(key: SecretStr | None) -> dict[str, str]:
@@ -44,21 +44,21 @@ def bearer_header(key: SecretStr | None) -> dict[str, str]:
 
 
 async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Whoever is called may join the trace."""
+    """Send the trace context, so that the server can join the trace."""
     propagate(request.headers)
     return await handler(request)
 
 
 async def require_success(part: str, response: aiohttp.ClientResponse) -> None:
-    """Raises by status: 429 `Overloaded`, 408 and 5xx `Unavailable`, anything else `BadResponse`."""
+    """Raise `Overloaded` for 429, `Unavailable` for 408 and 5xx, `BadResponse` for any other error status."""
     if response.ok:
         return
-    said = (await response.text(errors="replace"))[:_EXCERPT].strip()
-    sentence = f"The {part} answered {response.status}: {said}"
+    excerpt = (await response.text(errors="replace"))[:_EXCERPT].strip()
+    message = f"The {part} answered {response.status}: {excerpt}"
     match response.status:
         case 429:
-            raise Overloaded(sentence)
+            raise Overloaded(message)
         case status if status == 408 or status >= 500:
-            raise Unavailable(sentence)
+            raise Unavailable(message)
         case _:
-            raise BadResponse(sentence)
+            raise BadResponse(message)

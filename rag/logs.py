@@ -1,4 +1,4 @@
-"""Logs: structured, to standard error, with fields and never content."""
+"""Structured logs to standard error. They have fields and never content."""
 
 import logging
 import sys
@@ -10,12 +10,12 @@ import structlog
 from rag.settings import KernelSettings
 from rag.tracing import spans
 
-# Variables hold questions and passages.
+# Local variables hold questions and passages, which must not reach the log.
 _WITHOUT_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def configure_logging(settings: KernelSettings) -> None:
-    """One line an event: coloured on a terminal, JSON elsewhere; a library's own records look the same."""
+    """Log one line per event: coloured on a terminal, otherwise JSON. Records of libraries have the same format."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -24,7 +24,7 @@ def configure_logging(settings: KernelSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendering = _render(as_json)
-    # Straight to the stream: by way of the standard library a line costs a request twice as much.
+    # Written directly to the stream: through the standard library, a log line takes twice as long.
     structlog.configure(
         processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
@@ -36,12 +36,12 @@ def configure_logging(settings: KernelSettings) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[drop, *rendering]))
     root = logging.getLogger()
     root.handlers = [handler]
-    # Libraries speak up when something is wrong; what they do otherwise is not this program's news.
+    # Only warnings of libraries are logged; their informational records would bury those of this program.
     root.setLevel(logging.WARNING)
 
 
 class _Logger(structlog.WriteLogger):
-    """Where nobody reads any more, or the disk is full, what is said is lost and work goes on."""
+    """A logger that drops the line if the pipe is closed or the disk is full, so that the program continues."""
 
     def msg(self, message: str) -> None:
         with suppress(OSError):
@@ -51,7 +51,7 @@ class _Logger(structlog.WriteLogger):
 
 
 def _add_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Which trace and span the event belongs to, where there is one."""
+    """Add the ids of the current trace and span."""
     event.update(spans.ids())
     return event
 
@@ -59,5 +59,5 @@ def _add_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.
 def _render(as_json: bool) -> list[structlog.typing.Processor]:
     if as_json:
         return [structlog.processors.ExceptionRenderer(_WITHOUT_LOCALS), structlog.processors.JSONRenderer()]
-    formatter = structlog.dev.plain_traceback  # The rich one would print variables.
+    formatter = structlog.dev.plain_traceback  # The default formatter, rich, prints local variables.
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=formatter)]

@@ -1,6 +1,6 @@
-"""The settings that both applications read; each application adds its own to `KernelSettings`.
+"""Settings that service and worker share. Each program adds its own to `KernelSettings`.
 
-Environment variables with the prefix `RAG_`, nested with `__`, or the same names in `.env`.
+They come from environment variables with the prefix `RAG_`, nested with `__`, or from the same names in `.env`.
 """
 
 from pathlib import Path
@@ -13,47 +13,69 @@ from rag.errors import Misconfigured
 
 
 class Part(BaseModel):
-    """One nested group of settings: frozen, and a name that does not exist is an error."""
+    """A frozen group of settings that rejects unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class LocalEmbedderSettings(Part):
-    """A sentence-transformers model in this process."""
+    """A sentence-transformers model that runs in this process."""
 
     kind: Literal["local"] = "local"
-    model: str = Field("all-MiniLM-L6-v2", description="The packaged model, a model directory, or a hub id.")
-    sha256: str | None = Field(None, description="Expected hash of model.safetensors; the packaged model has its own.")
-    runtime: Literal["auto", "onnx", "torch"] = Field(
-        "auto", description="auto: the ONNX form where `python -m ingest export` has made it, else torch."
+    model: str = Field(
+        "all-MiniLM-L6-v2",
+        description="Name of the packaged model, path of a model directory, or id of a model on the Hugging Face Hub.",
     )
-    threads: int = Field(1, ge=1, description="Inference threads; a second one slows single questions down.")
+    sha256: str | None = Field(
+        None, description="SHA-256 that model.safetensors must have. Unset: not checked, except for the packaged model."
+    )
+    runtime: Literal["auto", "onnx", "torch"] = Field(
+        "auto",
+        description="Library that runs the model. auto: ONNX Runtime if `python -m ingest export` has written the ONNX "
+        "file, otherwise torch.",
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        description="Threads per inference. More threads embed long batches faster and single questions more slowly.",
+    )
 
 
 class OpenAIEmbedderSettings(Part):
-    """Any server with OpenAI's `/v1/embeddings`: TEI, Infinity, vLLM."""
+    """A server with OpenAI's `/v1/embeddings`, such as TEI, Infinity or vLLM."""
 
     kind: Literal["openai"]
-    url: HttpUrl = Field(description="Base URL, such as http://127.0.0.1:8080/v1.")
-    model: str = Field(description="The model's name at that server.")
-    api_key: SecretStr | None = Field(None, description="Sent as a bearer token.")
-    dimension: int = Field(ge=1, description="Length of its vectors.")
-    max_tokens: int = Field(256, ge=16, description="Its longest text, special tokens included.")
-    tokenizer: str = Field(
-        "all-MiniLM-L6-v2", description="Model whose tokenizer.json measures chunks: best the server's own."
+    url: HttpUrl = Field(description="Base URL of the server, such as http://127.0.0.1:8080/v1.")
+    model: str = Field(description="Name of the model on the server.")
+    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no key is sent.")
+    dimension: int = Field(
+        ge=1, description="Length of the model's vectors. It must be the length that the server returns."
     )
-    batch_size: int = Field(32, ge=1, description="Texts in one request.")
-    concurrency: int = Field(4, ge=1, description="Requests at once while documents are taken in.")
+    max_tokens: int = Field(
+        256,
+        ge=16,
+        description="Longest text of the model in tokens, with special tokens. A higher value gives longer passages.",
+    )
+    tokenizer: str = Field(
+        "all-MiniLM-L6-v2",
+        description="Model whose tokenizer.json measures passages. It should be the tokenizer of the server's model.",
+    )
+    batch_size: int = Field(
+        32, ge=1, description="Texts in one request. A higher value needs fewer requests and more memory on the server."
+    )
+    concurrency: int = Field(
+        4, ge=1, description="Concurrent requests during ingestion. A higher value keeps a larger server busy."
+    )
 
 
 class EdgeStoreSettings(Part):
-    """Qdrant's engine in this process."""
+    """Qdrant's engine, which runs in this process."""
 
     kind: Literal["edge"] = "edge"
 
     @property
     def collection(self) -> str:
-        """What traces call it: there is only one."""
+        """Name of the only collection in traces."""
         return "groundwork"
 
 
@@ -61,53 +83,83 @@ class ServerStoreSettings(Part):
     """A Qdrant server or cluster."""
 
     kind: Literal["server"]
-    url: HttpUrl = Field(description="Base URL, such as http://127.0.0.1:6333.")
-    grpc_port: int = Field(6334, description="Port of its gRPC interface.")
-    api_key: SecretStr | None = Field(None, description="Its API key.")
-    collection: str = Field("groundwork", description="Name of the collection.")
-    timeout: int = Field(10, ge=1, description="Seconds for one call.")
+    url: HttpUrl = Field(description="Base URL of the Qdrant server, such as http://127.0.0.1:6333.")
+    grpc_port: int = Field(6334, description="Port of the server's gRPC interface.")
+    api_key: SecretStr | None = Field(None, description="API key of the Qdrant server. Unset: no key is sent.")
+    collection: str = Field("groundwork", description="Name of the alias that points to the current collection.")
+    timeout: int = Field(
+        10,
+        ge=1,
+        description="Seconds before a call to the Qdrant server fails. A higher value tolerates a slower server.",
+    )
 
 
 class FolderInboxSettings(Part):
-    """A folder in the data directory: one machine."""
+    """A folder in the data directory, for one machine."""
 
     kind: Literal["folder"] = "folder"
 
 
 class RedisInboxSettings(Part):
-    """Redis or Valkey, 7 or newer, with its append-only file on."""
+    """Redis or Valkey, 7 or newer, with the append-only file enabled."""
 
     kind: Literal["redis"]
-    url: RedisDsn = Field(description="Such as redis://127.0.0.1:6379/0, or rediss:// for TLS.")
-    password: SecretStr | None = Field(None, description="Its password, where the URL should not hold it.")
-    prefix: str = Field("groundwork", pattern=r"^[\w.-]+$", description="Of its keys: one for each installation.")
-    claim_seconds: float = Field(30.0, gt=0, description="A worker unheard of for so long loses its entries to others.")
+    url: RedisDsn = Field(description="URL of the server, such as redis://127.0.0.1:6379/0, or rediss:// for TLS.")
+    password: SecretStr | None = Field(
+        None, description="Password of the server. Unset: the password in the URL, if any."
+    )
+    prefix: str = Field(
+        "groundwork",
+        pattern=r"^[\w.-]+$",
+        description="Prefix of all Redis keys. Installations that share a server need different prefixes.",
+    )
+    claim_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds without a heartbeat after which a worker loses its entries to other workers. "
+        "A higher value tolerates longer pauses and recovers later from a crash.",
+    )
 
 
 class TimeoutSettings(Part):
-    """Phases of every outgoing HTTP call, in seconds."""
+    """Time limits of every outgoing HTTP call."""
 
-    connect: float = Field(3.0, gt=0, description="Seconds to open a connection.")
-    read: float = Field(30.0, gt=0, description="Seconds between two pieces of an answer.")
+    connect: float = Field(
+        3.0, gt=0, description="Seconds to open a connection. A higher value tolerates a slower network."
+    )
+    read: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds without new data before a response fails. A higher value tolerates a slower server.",
+    )
 
 
 class TracingSettings(Part):
-    """Traces, to an OpenTelemetry collector; its own `OTEL_…` variables say headers, certificates and resources."""
+    """Export of traces to an OpenTelemetry collector.
+
+    The `OTEL_…` variables of OpenTelemetry set headers, certificates and resource attributes.
+    """
 
     endpoint: HttpUrl | None = Field(
-        None, description="Base URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318; unset: no traces."
+        None,
+        description="Base URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318. Unset: traces are disabled.",
     )
-    sample: float = Field(0.1, ge=0, le=1, description="Share of traces recorded, where no caller has decided.")
-    content: bool = Field(False, description="Questions, passages, prompts and answers in spans.")
-    openinference: bool = Field(False, description="OpenInference's attributes too, for Phoenix and the like.")
+    sample: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of traces to record, 0 to 1, if the caller has not decided. 0 records only on request.",
+    )
+    content: bool = Field(False, description="Record questions, passages, prompts and answers in spans.")
+    openinference: bool = Field(False, description="Add OpenInference attributes to spans, for tools such as Phoenix.")
 
 
 def kind_or(default: str) -> Discriminator:
-    """Alternatives are told apart by `kind`; whoever sets another field of the default need not repeat it."""
+    """Return a discriminator on `kind`, which may be omitted for the default alternative."""
 
     def kind(value: Any) -> str:
-        found: str = value.get("kind", default) if isinstance(value, dict) else value.kind
-        return found
+        chosen: str = value.get("kind", default) if isinstance(value, dict) else value.kind
+        return chosen
 
     return Discriminator(kind)
 
@@ -125,38 +177,49 @@ InboxSettings = Annotated[
 
 
 class KernelSettings(BaseSettings):
-    """What writer and reader must agree on."""
+    """Settings that service and worker must agree on."""
 
     model_config = SettingsConfigDict(
         env_prefix="RAG_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
     )
 
-    data_dir: Path = Field(Path(".data"), description="Everything this installation keeps.")
-    models_path: Path | None = Field(
-        None, description="Where exported models lie; unset: models in the data directory."
+    data_dir: Path = Field(
+        Path(".data"),
+        description="Folder of everything that is stored: the embedded collection, the inbox, keys, models.",
     )
-    embedder: EmbedderSettings = Field(LocalEmbedderSettings(), description="Text to vectors.")
-    store: StoreSettings = Field(EdgeStoreSettings(), description="Where chunks live.")
-    inbox: InboxSettings = Field(FolderInboxSettings(), description="The queue between service and workers.")
-    http: TimeoutSettings = Field(TimeoutSettings(), description="Outgoing calls.")
-    tracing: TracingSettings = Field(TracingSettings(), description="Traces.")
-    max_document_bytes: int = Field(50_000_000, gt=0, description="Larger documents are rejected.")
-    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+    models_path: Path | None = Field(
+        None, description="Folder of exported models. Unset: the folder models in RAG_DATA_DIR."
+    )
+    embedder: EmbedderSettings = Field(
+        LocalEmbedderSettings(), description="Embedder: the model that turns text into vectors."
+    )
+    store: StoreSettings = Field(EdgeStoreSettings(), description="Vector store that holds the collection.")
+    inbox: InboxSettings = Field(FolderInboxSettings(), description="Queue of documents between service and workers.")
+    http: TimeoutSettings = Field(TimeoutSettings(), description="Time limits of outgoing HTTP calls.")
+    tracing: TracingSettings = Field(TracingSettings(), description="Export of traces.")
+    max_document_bytes: int = Field(
+        50_000_000, gt=0, description="Largest document in bytes. Larger documents are rejected."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="Format of log lines. auto: console on a terminal, otherwise json."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lowest level that is logged. A higher level logs less."
+    )
 
     @property
     def store_dir(self) -> Path:
-        """Where the embedded store keeps its revisions."""
+        """Folder of the embedded collection."""
         return self.data_dir / "store"
 
     @property
     def inbox_dir(self) -> Path:
-        """Where the folder inbox keeps its entries."""
+        """Folder of the folder inbox."""
         return self.data_dir / "inbox"
 
     @property
     def models_dir(self) -> Path:
-        """Where exported models lie."""
+        """Folder of exported models."""
         return self.models_path or self.data_dir / "models"
 
 
@@ -164,15 +227,18 @@ S = TypeVar("S", bound=KernelSettings)
 
 
 def read_settings(kind: type[S]) -> S:
-    """Reads the environment once; `Misconfigured` names each variable that does not fit and why."""
+    """Read the environment; raises `Misconfigured` with the reason for each invalid variable."""
     try:
         return kind()
     except ValidationError as error:
         faults = "; ".join(f"{variable_of(fault['loc'])}: {fault['msg']}" for fault in error.errors())
-        raise Misconfigured(f"These settings do not fit: {faults}") from error
+        raise Misconfigured(f"Invalid settings: {faults}. Change these variables.") from error
 
 
 def variable_of(location: tuple[int | str, ...]) -> str:
-    """The environment variable for a place in the settings; the kind that pydantic puts in second place is left out."""
+    """Return the environment variable of a pydantic error location.
+
+    Pydantic puts the `kind` of an alternative second, which no variable name contains.
+    """
     path = location if len(location) < 3 else (location[0], *location[2:])
     return "RAG_" + "__".join(str(part).upper() for part in path)

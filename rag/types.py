@@ -1,4 +1,4 @@
-"""The values that pass between the parts, named as the rest of the code names them."""
+"""Values that pass between the parts: documents, chunks, queries and their identities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,14 @@ Vector = npt.NDArray[np.float32]
 """A dense embedding: shape (dimension,), L2 norm 1."""
 
 DocumentId = NewType("DocumentId", str)
-"""Unique within a tenant: chosen by whoever uploads, or derived from the URI."""
+"""Unique within a tenant: chosen by the client that uploads, or derived from the URI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose documents an operation may touch.
+    """The documents that an operation may touch.
 
-    Every operation of a store takes one, so a search that forgets the tenant does not type-check.
-    Access labels within a tenant belong here when they come.
+    Every operation of a store takes a scope, so a search that forgets the tenant fails type checking.
     """
 
     tenant: str
@@ -40,16 +39,16 @@ class RawDocument:
     media_type: MediaType
     body: bytes
     title: str = ""
-    """Where the source knows it better than the bytes do."""
+    """Set if the source knows a better title than the bytes contain."""
     validator: str = ""
-    """What the source says of this state, to ask it next time whether it has changed: an ETag, a date; or nothing."""
+    """Identifies this state for the source, such as an ETag or a date. The next fetch sends it. May be empty."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """A few short facts that searches can be narrowed by (`rag.metadata`)."""
+    """Key-value pairs that searches can filter by (`rag.metadata`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Text under one heading path, such as ("Install", "From source"); the path of a preamble is empty."""
+    """Text under one heading path, such as ("Install", "From source"). The path of a preamble is empty."""
 
     heading_path: tuple[str, ...]
     text: str
@@ -57,7 +56,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One source unit as text, cut into sections where its own structure cuts it."""
+    """A parsed document: text in sections that follow its own structure."""
 
     id: DocumentId
     uri: str
@@ -65,16 +64,16 @@ class Document:
     title: str
     sections: tuple[Section, ...]
     version: str
-    """Tells one state of the document from another: the same version needs no second embedding."""
+    """Identifies the state of the document. An unchanged version is not embedded again."""
     validator: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A passage of a document: what is embedded, stored and cited."""
+    """A passage of a document. It is embedded, stored and cited."""
 
     id: str
-    """A UUID, the same for the same text in the same document."""
+    """A UUID. The same text in the same document has the same id."""
     document_id: DocumentId
     uri: str
     media_type: MediaType
@@ -82,20 +81,20 @@ class Chunk:
     heading_path: tuple[str, ...]
     text: str
     ordinal: int
-    """Position in its document, from 0."""
+    """Position in the document, from 0."""
     version: str
-    """The state of the document that it belongs to."""
+    """The version of the document that the chunk belongs to."""
     ingested_at: float
     """Unix time in seconds."""
     chunk_count: int
-    """How many chunks its document has in this version."""
+    """Number of chunks of the document in this version."""
     validator: str = ""
-    """As its `RawDocument` had it."""
+    """The validator of the `RawDocument`."""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passage(self) -> str:
-        """The text as it is embedded: the heading path in front, so that a chunk knows where it stands."""
+        """The text that is embedded: the heading path, which gives context, and the chunk's text."""
         return passage_of(self.heading_path, self.text)
 
 
@@ -105,31 +104,31 @@ def passage_of(heading_path: Sequence[str], text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A chunk with its dense vector, as the store takes it."""
+    """A chunk with its dense vector."""
 
     chunk: Chunk
     vector: Vector
     order: int = 0
-    """Of two states of a document the later has the greater; 0 for one that came past the inbox."""
+    """Grows with each state of a document that the inbox received. 0 without an inbox."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A question as the store searches for it: its words for BM25, its dense vector, and what each of them counts."""
+    """A hybrid search: words for BM25, a dense vector for similarity, and their weights."""
 
     text: str
     vector: Vector
     words_share: float = 0.4
-    """Of the fused score, what BM25 gives: 0 searches by the vector alone, 1 by the words alone."""
+    """Weight of BM25 in the fused score: 0 uses only the vector, 1 only the words."""
     feedback: float = 0.0
-    """How far the vector moves towards the best passage, to search once more with it (Rocchio, 1971); 0: once only."""
+    """Rocchio feedback weight: how far the vector moves towards the top hit for a second search. 0 disables it."""
     smoothing: float = 0.0
-    """What of a passage's score comes from the passages found that are nearest to it; 0: each stands alone."""
+    """Share of a hit's score that comes from its nearest neighbours among the hits. 0 disables smoothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkFilter:
-    """Which chunks qualify; an empty tuple does not restrict, several values are alternatives."""
+    """Conditions that a chunk must meet. An empty tuple does not restrict; several values are alternatives."""
 
     document_ids: tuple[DocumentId, ...] = ()
     uris: tuple[str, ...] = ()
@@ -137,37 +136,38 @@ class ChunkFilter:
     media_types: tuple[MediaType, ...] = ()
     ordinals: tuple[int, ...] = ()
     ingested_since: float | None = None
-    """Unix time in seconds; it counts itself."""
+    """Unix time in seconds, inclusive."""
     ingested_before: float | None = None
+    """Unix time in seconds, exclusive."""
     metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Key to values."""
+    """Accepted values by key."""
 
 
 EVERYTHING = ChunkFilter()
 FIRST_CHUNKS = ChunkFilter(ordinals=(0,))
-"""One chunk for each document: the way to list documents."""
+"""Matches one chunk of each document, which lists the documents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredChunk:
-    """A candidate; `score` orders candidates of one search, `similarity` compares across searches."""
+    """A search hit. `score` orders the hits of one search; `similarity` is comparable between searches."""
 
     chunk: Chunk
     score: float
-    """Both rankings' scores, fused: at most 1."""
+    """Fused score of both rankings, at most 1."""
     similarity: float
-    """Cosine of question and passage, -1 to 1."""
+    """Cosine of query and passage, -1 to 1."""
     bm25: float | None = None
-    """Score by words; None where the passage is not among the best by words."""
+    """BM25 score. None if the passage is not among the best by words."""
     rerank_score: float | None = None
-    """The reranker's, where it had the time; it compares within one search only."""
+    """Score of the reranker, comparable within one search. None if it was not reranked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderIdentity:
-    """What a collection remembers of the embedder that filled it."""
+    """The embedder of a collection. Vectors of different embedders must not be mixed."""
 
     model: str
     dimension: int
     digest: str = ""
-    """sha256 of the weights where they are known, else empty."""
+    """SHA-256 of the weights, or empty if they are not known."""

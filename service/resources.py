@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from rag.embedding.factory import open_embedder
-from rag.event_loop import open_pulse
+from rag.event_loop import open_lag_monitor
 from rag.http import open_session
 from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
@@ -54,7 +54,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
     Whoever wants to see what is observed of answers gives a `drift` of their own.
     """
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(open_pulse())
+        await stack.enter_async_context(open_lag_monitor())
         session = await stack.enter_async_context(open_session(settings.http))
         prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
         rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]

@@ -21,7 +21,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Unit
 from ingest.worker.probes import open_probes
 from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Locked, Unavailable
-from rag.event_loop import open_pulse
+from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.inbox.traced import processing
@@ -54,7 +54,7 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
     root = settings.inbox_dir
     async with (
         open_tracing(settings.tracing, service="groundwork-worker"),
-        open_pulse(),
+        open_lag_monitor(),
         open_inbox(settings.inbox, root=root) as inbox,
         open_probes(settings.worker_host, settings.worker_port, inbox),
         open_worklist(settings.inbox, root=root) as worklist,

@@ -1,1 +1,1 @@
-"""Text to vectors: the port, its adapters, and the weights they load."""
+"""Embedding: the port, its adapters, and the weights that they load."""

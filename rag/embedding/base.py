@@ -1,4 +1,4 @@
-"""The ports of embedding: vectors for texts, and the tokenizer that says how much text fits."""
+"""The ports of embedding: vectors for texts, and the tokenizer that measures texts."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,40 +7,43 @@ from rag.types import EmbedderIdentity, Vector
 
 
 class Embedder(Protocol):
-    """Text to vectors of shape (dimension,) and norm 1."""
+    """A model that turns text into vectors of shape (dimension,) and norm 1.
+
+    Every call may raise `Unavailable` or `BadResponse`.
+    """
 
     @property
     def identity(self) -> EmbedderIdentity:
-        """What a collection must remember of the embedder that fills it."""
+        """The identity that a collection stores with its vectors."""
         ...
 
     @property
     def batch_size(self) -> int:
-        """How many passages one call computes best."""
+        """Number of passages per call with the best throughput."""
         ...
 
     @property
     def concurrency(self) -> int:
-        """How many calls at once keep it busy."""
+        """Number of concurrent calls that keep the embedder busy."""
         ...
 
     async def embed_query(self, text: str) -> Vector:
-        """Embeds one question."""
+        """Embed one question."""
         ...
 
     async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
-        """Embeds passages, in their order; a text over the model's length loses its tail."""
+        """Embed passages and return their vectors in the same order. A text beyond the model's length is truncated."""
         ...
 
 
 class Tokenizer(Protocol):
-    """The embedder's own view of a text's length."""
+    """The tokenizer of the embedder's model."""
 
     @property
     def max_tokens(self) -> int:
-        """Tokens that one text may have, special tokens not counted."""
+        """Most tokens of a text, without special tokens."""
         ...
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Start and end (characters) of each token, special tokens left out."""
+        """Return start and end of each token in characters, without special tokens."""
         ...

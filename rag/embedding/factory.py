@@ -22,9 +22,10 @@ from rag.types import EmbedderIdentity
 async def open_embedder(
     settings: EmbedderSettings, session: aiohttp.ClientSession, *, models: Path, known: EmbedderIdentity | None = None
 ) -> AsyncIterator[Embedder]:
-    """Opens the configured embedder; `models` is the folder that holds exported ONNX forms.
+    """Open the configured embedder. `models` is the folder of exported ONNX files.
 
-    One that is `known`, as from the collection that it has filled, loads its model with the first text only.
+    If a collection tells the `known` identity, a local model is loaded with the first text and not before.
+    Raises `Misconfigured` if weights are missing or differ from their hash.
     """
     match settings:
         case LocalEmbedderSettings():
@@ -40,7 +41,7 @@ async def open_embedder(
 
 
 def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:
-    """The tokenizer of the configured embedder, which needs no model in memory."""
+    """Return the tokenizer of the configured embedder, without loading the model."""
     match settings:
         case LocalEmbedderSettings():
             directory = find_weights(settings.model, settings.sha256).directory
@@ -50,20 +51,20 @@ def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:
 
 
 def _choose_runtime(
-    settings: LocalEmbedderSettings, weights: Weights, onnx_form: Path
+    settings: LocalEmbedderSettings, weights: Weights, onnx_file: Path
 ) -> tuple[Callable[[], Encode], int]:
-    """How to load the model, and the batch size that suits it; only the chosen runtime is imported."""
-    if settings.runtime == "torch" or (settings.runtime == "auto" and not onnx_form.is_file()):
-        require_torch(f"{weights.name} without its ONNX form")
+    """Return how to load the model, and its batch size. Only the chosen runtime is imported."""
+    if settings.runtime == "torch" or (settings.runtime == "auto" and not onnx_file.is_file()):
+        require_torch(f"{weights.name} without its ONNX file")
         from rag.embedding import torch  # noqa: PLC0415
 
         return partial(torch.load_torch, weights.directory, threads=settings.threads), torch.BATCH_SIZE
-    if not onnx_form.is_file():
+    if not onnx_file.is_file():
         raise Misconfigured(
-            f"{onnx_form} is missing. Run `python -m ingest export`, or set RAG_EMBEDDER__RUNTIME=torch."
+            f"The ONNX file {onnx_file} is missing. Run `python -m ingest export`, or set RAG_EMBEDDER__RUNTIME=torch."
         )
     from rag.embedding import onnx  # noqa: PLC0415
 
     max_tokens = read_max_tokens(weights.directory)
-    load = partial(onnx.load_onnx, onnx_form, weights.directory, max_tokens=max_tokens, threads=settings.threads)
+    load = partial(onnx.load_onnx, onnx_file, weights.directory, max_tokens=max_tokens, threads=settings.threads)
     return load, onnx.BATCH_SIZE

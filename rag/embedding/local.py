@@ -1,4 +1,4 @@
-"""A sentence-transformers model in this process, whichever runtime computes it."""
+"""A sentence-transformers model in this process, for either runtime."""
 
 import asyncio
 import math
@@ -16,18 +16,18 @@ from rag.metrics import EMBED_QUEUE
 from rag.types import EmbedderIdentity, Vector
 
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
-"""Texts to an array of shape (texts, dimension), each row of norm 1. Not thread-safe."""
+"""A function from texts to an array of shape (texts, dimension) with rows of norm 1. Not thread-safe."""
 
-_WAITING = 128
-# What a question may spend of the two seconds to its first text: under the load that makes it wait, all that follows
-# takes long too. Passages wait as long as it takes.
-_PATIENCE_SECONDS = 0.5
-# One computes and one waits at its door, so that the model never waits for the event loop.
+_MAX_WAITING = 128
+# A question has two seconds until its first text, and under load the later stages are slow too.
+# Passages of documents wait without a limit.
+_MAX_QUESTION_WAIT_SECONDS = 0.5
+# One call computes and the next one waits at the gate, so the model never waits for the event loop.
 _CALLS = 2
 
 
 class LocalEmbedder:
-    """One model and one thread: tokenizers are not thread-safe, and a second thread would not be faster."""
+    """One model in one thread: tokenizers are not thread-safe, and a second thread would not be faster."""
 
     def __init__(
         self, identity: EmbedderIdentity, encode: Encode, thread: ThreadPoolExecutor, *, batch_size: int
@@ -36,7 +36,7 @@ class LocalEmbedder:
         self._encode = encode
         self._thread = thread
         self._batch_size = batch_size
-        self._gate = Gate("embedder", running=1, waiting=_WAITING)
+        self._gate = Gate("embedder", running=1, waiting=_MAX_WAITING)
 
     @property
     def identity(self) -> EmbedderIdentity:
@@ -51,11 +51,11 @@ class LocalEmbedder:
         return _CALLS
 
     async def embed_query(self, text: str) -> Vector:
-        [vector] = await self._embed([text], patience=_PATIENCE_SECONDS)
+        [vector] = await self._embed([text], max_wait=_MAX_QUESTION_WAIT_SECONDS)
         return vector
 
     async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
-        # Texts of like length share a batch, so that little is padded.
+        # Texts of similar length share a batch, because each text is padded to the longest one.
         by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors: dict[int, Vector] = {}
         for start in range(0, len(by_length), self._batch_size):
@@ -63,10 +63,10 @@ class LocalEmbedder:
             vectors.update(zip(batch, await self._embed([texts[index] for index in batch]), strict=True))
         return [vectors[index] for index in range(len(texts))]
 
-    async def _embed(self, texts: Sequence[str], *, patience: float = math.inf) -> list[Vector]:
-        asked = time.perf_counter()
-        async with self._gate.enter(patience=patience):
-            EMBED_QUEUE.observe(time.perf_counter() - asked)
+    async def _embed(self, texts: Sequence[str], *, max_wait: float = math.inf) -> list[Vector]:
+        arrived = time.perf_counter()
+        async with self._gate.enter(max_wait=max_wait):
+            EMBED_QUEUE.observe(time.perf_counter() - arrived)
             return list(await asyncio.get_running_loop().run_in_executor(self._thread, self._encode, texts))
 
 
@@ -74,12 +74,12 @@ class LocalEmbedder:
 async def open_local_embedder(
     model: str, digest: str, load: Callable[[], Encode], *, batch_size: int, dimension: int | None = None
 ) -> AsyncIterator[LocalEmbedder]:
-    """Loads the model in its own thread, warms it up and reads its dimension off the first vector.
+    """Load the model in its own thread and embed one text, whose vector tells the dimension.
 
-    Where the dimension is known, the model is loaded with the first text, or never.
+    If the dimension is known, the model is loaded with the first text instead.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder") as thread:
-        encode = _loaded_with_the_first_text(load)
+        encode = _load_with_first_text(load)
         if dimension is None:
             warm = await asyncio.get_running_loop().run_in_executor(thread, encode, ["warm"])
             dimension = warm.shape[1]
@@ -87,7 +87,7 @@ async def open_local_embedder(
         yield LocalEmbedder(identity, encode, thread, batch_size=batch_size)
 
 
-def _loaded_with_the_first_text(load: Callable[[], Encode]) -> Encode:
+def _load_with_first_text(load: Callable[[], Encode]) -> Encode:
     loaded = cache(load)
 
     def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:

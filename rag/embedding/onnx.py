@@ -1,4 +1,4 @@
-"""ONNX Runtime: the form for processors. It starts in 0.4 s, where importing torch and its kin takes 6 s."""
+"""ONNX Runtime, the runtime for CPUs. It starts in 0.4 s; importing torch takes 6 s."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from rag.embedding.local import Encode
 from rag.embedding.tokenizer import load_tokenizer
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_BATCH_TOKENS, EMBED_INFERENCE, EMBED_TOKENIZE
 
-# Memory grows with the batch (8: 355 MB in all, 16: 540 MB) and speed does not, on a processor.
+# On a CPU, memory grows with the batch (355 MB in total at 8, 540 MB at 16) and throughput does not.
 BATCH_SIZE = 8
 
 
 def load_onnx(model: Path, tokenizer_directory: Path, *, max_tokens: int, threads: int) -> Encode:
-    """Loads the exported model; it pools and normalises inside the graph."""
+    """Load an exported model, whose graph includes pooling and normalisation."""
     tokenizer = load_tokenizer(tokenizer_directory)
     tokenizer.enable_truncation(max_tokens)
     tokenizer.enable_padding()

@@ -1,4 +1,4 @@
-"""Any server with OpenAI's `/v1/embeddings`."""
+"""An embedding server with OpenAI's `/v1/embeddings`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ _PART = "embedding server"
 
 
 class OpenAIEmbedder:
-    """Vectors from a server; they are brought to norm 1 here, because not every server does."""
+    """Requests vectors from a server and normalises them, because not every server does."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: OpenAIEmbedderSettings) -> None:
         self._session = session
@@ -59,8 +59,11 @@ class OpenAIEmbedder:
             items = sorted(body["data"], key=lambda item: item["index"])
             vectors = np.array([item["embedding"] for item in items], dtype=np.float32)
         except (KeyError, TypeError, ValueError) as error:
-            raise BadResponse(f"The {_PART} answered with something that is no list of embeddings.") from error
+            raise BadResponse(f"The {_PART} sent a response that is not a list of embeddings.") from error
         expected = (count, self._settings.dimension)
         if vectors.shape != expected or not np.isfinite(vectors).all():
-            raise BadResponse(f"The {_PART} gave vectors of shape {vectors.shape}; expected {expected}.")
+            raise BadResponse(
+                f"The {_PART} sent vectors of shape {vectors.shape}, but {expected} was expected. "
+                "Check RAG_EMBEDDER__DIMENSION and RAG_EMBEDDER__MODEL."
+            )
         return list(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))

@@ -1,4 +1,4 @@
-"""The embedder's tokenizer, without the embedder: chunking needs no model in memory."""
+"""The embedder's tokenizer without its model: chunking needs no weights in memory."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _SPECIAL_TOKENS = 2  # [CLS] and [SEP]
 
 
 class ModelTokenizer:
-    """Measures text as the model of one directory would read it."""
+    """The tokenizer of one model directory."""
 
     def __init__(self, directory: Path, max_tokens: int) -> None:
         self._tokenizer = load_tokenizer(directory)
@@ -24,7 +24,7 @@ class ModelTokenizer:
 
 
 def load_tokenizer(directory: Path) -> tokenizers.Tokenizer:
-    """Loads tokenizer.json without the truncation and padding that it may ship with."""
+    """Load tokenizer.json and disable the truncation and padding that it may configure."""
     tokenizer = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()

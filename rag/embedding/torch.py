@@ -1,4 +1,4 @@
-"""sentence-transformers on torch: the reference, and the form for GPUs."""
+"""sentence-transformers on torch: the reference runtime, and the one for GPUs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ import numpy.typing as npt
 from rag.embedding.local import Encode
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_BATCH_TOKENS, EMBED_INFERENCE
 
-# Of what batches of 256 reach on a GPU, 83 to 88 % (docs/measurements/overview.md).
+# Batches of 64 reach 83 to 88 % of the throughput of 256 on a GPU (docs/measurements/overview.md).
 BATCH_SIZE = 64
 
 
 def load_torch(directory: Path, *, threads: int) -> Encode:
-    """Loads the model on the GPU where there is one."""
-    # Imported here because it takes seconds, which only whoever chooses this runtime should wait for.
+    """Load the model, on a GPU if there is one."""
+    # Imported here because the imports take seconds, and only this runtime needs them.
     import torch  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
     from transformers.utils import logging  # noqa: PLC0415
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers left its type out
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not annotate it
     torch.set_num_threads(threads)
     model = SentenceTransformer(str(directory))
     model[0].register_forward_pre_hook(_count_tokens)
@@ -38,5 +38,5 @@ def load_torch(directory: Path, *, threads: int) -> Encode:
 
 
 def _count_tokens(_: Any, inputs: tuple[Any, ...]) -> None:
-    """What the first of the model's modules is given: the tokens, padded to the longest text."""
+    """Observe the padded tokens, which are the input of the model's first module."""
     EMBED_BATCH_TOKENS.observe(inputs[0]["input_ids"].numel())

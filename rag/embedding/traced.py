@@ -1,4 +1,4 @@
-"""Traces any embedder: a span for each call that belongs to a trace."""
+"""Traces any embedder with a span per call."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from rag.types import EmbedderIdentity, Vector
 
 
 class TracedEmbedder:
-    """The wrapped embedder, with its calls as spans."""
+    """The wrapped embedder, with a span for each call."""
 
     def __init__(self, embedder: Embedder, settings: EmbedderSettings) -> None:
         self._embedder = embedder

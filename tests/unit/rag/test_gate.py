@@ -1,4 +1,4 @@
-"""The gate: so many inside, so many waiting, one more turned away."""
+"""The gate: calls run, wait, or are refused."""
 
 import asyncio
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ async def hold(gate: Gate, leave: asyncio.Event) -> None:
         await leave.wait()
 
 
-async def test_one_more_than_fits_is_turned_away_and_a_place_comes_free_again():
+async def test_a_full_gate_refuses_one_more_call_until_a_place_is_free():
     gate, leave = Gate("small", running=1, waiting=1), asyncio.Event()
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(2)]
     await asyncio.sleep(0)
@@ -36,8 +36,8 @@ async def test_one_more_than_fits_is_turned_away_and_a_place_comes_free_again():
     assert depth_of("small") == 0
 
 
-async def test_who_gives_up_waiting_frees_the_place():
-    gate, leave = Gate("patient", running=1, waiting=1), asyncio.Event()
+async def test_a_cancelled_call_frees_its_place():
+    gate, leave = Gate("cancelled", running=1, waiting=1), asyncio.Event()
     first, second = (asyncio.create_task(hold(gate, leave)) for _ in range(2))
     await asyncio.sleep(0)
     second.cancel()
@@ -50,7 +50,7 @@ async def test_who_gives_up_waiting_frees_the_place():
 
 @pytest.fixture
 def clock(monkeypatch) -> SimpleNamespace:
-    """What a call takes is told, not waited for: a machine that stands still is no slow call."""
+    """A clock that the test sets, because a busy machine must not look like a slow call."""
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr("rag.gate.time", SimpleNamespace(perf_counter=lambda: clock.now))
     return clock
@@ -61,48 +61,48 @@ async def pass_through(gate: Gate, clock: SimpleNamespace, seconds: float) -> No
         clock.now += seconds
 
 
-async def test_who_would_wait_too_long_is_refused_at_once_and_the_patient_are_not(clock):
+async def test_a_call_that_would_wait_longer_than_its_limit_is_refused_at_once(clock):
     gate, leave = Gate("slow", running=1, waiting=100), asyncio.Event()
     await pass_through(gate, clock, 0.2)
-    # Nobody is inside: however slow it was, nothing has to be waited for.
-    async with gate.enter(patience=0.0):
+    # No call runs, so there is nothing to wait for, even after a slow call.
+    async with gate.enter(max_wait=0.0):
         pass
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(33)]
     await asyncio.sleep(0)
     refused = GATE_REFUSALS.labels("slow")._value.get()
     with pytest.raises(Overloaded, match=r"busy for more than 0\.5 s"):
-        async with gate.enter(patience=0.5):
+        async with gate.enter(max_wait=0.5):
             pass
     assert GATE_REFUSALS.labels("slow")._value.get() == refused + 1
-    patient = asyncio.create_task(hold(gate, leave))
+    unlimited = asyncio.create_task(hold(gate, leave))
     leave.set()
-    await asyncio.gather(patient, *inside)
+    await asyncio.gather(unlimited, *inside)
 
 
-async def test_a_burst_may_wait_however_slow_it_was(clock):
+async def test_a_burst_may_wait_even_after_slow_calls(clock):
     gate, leave = Gate("bursting", running=1, waiting=100), asyncio.Event()
     await pass_through(gate, clock, 0.2)
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(32)]
     await asyncio.sleep(0)
-    impatient = asyncio.create_task(enter_with(gate, patience=0.0))
+    limited = asyncio.create_task(enter_with(gate, max_wait=0.0))
     await asyncio.sleep(0)
     leave.set()
-    await asyncio.gather(impatient, *inside)
+    await asyncio.gather(limited, *inside)
 
 
-async def enter_with(gate: Gate, *, patience: float) -> None:
-    async with gate.enter(patience=patience):
+async def enter_with(gate: Gate, *, max_wait: float) -> None:
+    async with gate.enter(max_wait=max_wait):
         pass
 
 
-async def test_a_gate_that_becomes_quick_again_lets_more_wait(clock):
+async def test_a_gate_that_becomes_fast_again_lets_more_calls_wait(clock):
     gate, leave = Gate("recovering", running=1, waiting=100), asyncio.Event()
     await pass_through(gate, clock, 0.3)
     for _ in range(60):
         await pass_through(gate, clock, 0.0)
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(50)]
     await asyncio.sleep(0)
-    taken = asyncio.create_task(enter_with(gate, patience=0.5))
+    admitted = asyncio.create_task(enter_with(gate, max_wait=0.5))
     await asyncio.sleep(0)
     leave.set()
-    await asyncio.gather(taken, *inside)
+    await asyncio.gather(admitted, *inside)

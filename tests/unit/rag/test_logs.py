@@ -1,4 +1,4 @@
-"""What a log says when something breaks: where, and nothing of what was asked or found."""
+"""Logs of an error tell its place and never its content."""
 
 import logging
 import os
@@ -35,21 +35,21 @@ def test_a_traceback_has_no_variables(form, capsys):
         breaks(SECRET)
     except RuntimeError as error:
         structlog.get_logger("service").error("defect", exc_info=error)
-    said = capsys.readouterr().err
-    assert "23 characters are too many" in said
-    assert "in breaks" in said or '"name": "breaks"' in said
-    assert SECRET not in said
+    output = capsys.readouterr().err
+    assert "23 characters are too many" in output
+    assert "in breaks" in output or '"name": "breaks"' in output
+    assert SECRET not in output
 
 
 @pytest.mark.usefixtures("_restored")
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_work_goes_on_where_nobody_reads_the_log(form, monkeypatch):
+def test_the_program_continues_when_the_log_has_no_reader(form, monkeypatch):
     reading, writing = os.pipe()
     os.close(reading)
     broken = os.fdopen(writing, "w")
     monkeypatch.setattr(sys, "stderr", broken)
     configure_logging(KernelSettings(log_format=form))
     for number in range(1000):
-        structlog.get_logger().warning("said", number=number)
+        structlog.get_logger().warning("event", number=number)
     with suppress(BrokenPipeError):
         broken.close()

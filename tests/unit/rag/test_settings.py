@@ -1,4 +1,4 @@
-"""Settings from the environment, and what is said when they do not fit."""
+"""Settings from the environment, and the errors for invalid ones."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from service.settings import Settings
 
 @pytest.fixture
 def given(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)  # No .env of the developer's.
+    monkeypatch.chdir(tmp_path)  # The .env of the developer must not be read.
 
     def give(**variables: str) -> Settings:
         for name, value in variables.items():
@@ -19,7 +19,7 @@ def given(monkeypatch, tmp_path):
     return give
 
 
-def test_nothing_given_is_everything_embedded(given):
+def test_the_defaults_are_the_embedded_parts(given):
     settings = given()
     assert (settings.store, settings.embedder) == (EdgeStoreSettings(), LocalEmbedderSettings())
 
@@ -44,11 +44,11 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
         ({"RAG_RETRIEVAL__LIMIT": "many"}, "RAG_RETRIEVAL__LIMIT"),
     ],
 )
-def test_what_does_not_fit_is_named_by_its_variable(given, variables, named):
+def test_an_invalid_value_is_reported_with_its_variable(given, variables, named):
     with pytest.raises(Misconfigured, match=named):
         given(**variables)
 
 
-def test_secrets_do_not_show(given):
+def test_secrets_are_not_printed(given):
     settings = given(RAG_STORE__KIND="server", RAG_STORE__URL="http://qdrant:6333", RAG_STORE__API_KEY="hidden-value")
     assert "hidden-value" not in repr(settings)
