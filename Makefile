@@ -9,6 +9,7 @@ EVAL ?= .eval
 IMAGE := deploy/image
 DOCKER ?= docker
 LOCUST_HOST ?= http://127.0.0.1:8000
+TEST_WORKERS ?= 3
 export RAG_DATA_DIR ?= .data
 
 # uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
@@ -48,8 +49,10 @@ unit: setup-dev ## tests that start no program, with coverage (a minute and a ha
 	@$(BIN)/python -m pytest tests/unit tests/contracts tests/consistency -m "not slow" -n auto --dist worksteal --cov --cov-report=
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of lines. Lines that no test runs: .venv/bin/coverage report --show-missing"
 
+# A worker gets whole files, because their fixtures start programs. The third worker uses what two leave of two cores:
+# many tests wait for a program.
 test: setup-dev ## every test that this machine can run (twelve minutes)
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at RAG_TEST_QDRANT_URL
 	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling
