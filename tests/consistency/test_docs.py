@@ -26,6 +26,8 @@ PARSERS = {
     "evals": evals.program.build_parser,
     "loadtests": loadtests.program.build_parser,
 }
+# A path of the project in backticks; a word in capitals stands for a name that the reader chooses.
+_PATH = re.compile(r"`((?:rag|service|ingest|evals|loadtests|research|dashboards|deploy|docs|tests)/[a-z\d_./*-]*)`")
 
 
 @cache
@@ -43,6 +45,12 @@ def test_every_relative_link_and_anchor_resolves(page):
         assert path.exists(), link
         if anchor and path.suffix == ".md":
             assert anchor in anchors_of(path.read_text()), link
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=str)
+def test_every_path_that_a_page_names_exists(page):
+    for path in _PATH.findall(text_of(page)):
+        assert any(ROOT.glob(path)), path
 
 
 def test_every_page_of_docs_can_be_reached_from_the_index():

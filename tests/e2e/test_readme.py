@@ -88,7 +88,7 @@ def test_the_question_of_the_readme_streams_the_answer_that_it_shows(running, tm
     assert json.loads(received[1].removeprefix("data: "))["sources"][0]["title"] == title
 
 
-def test_the_second_command_ingests_a_folder_that_the_service_then_answers_from(running, handbook, tmp_path):
+def test_the_second_command_ingests_a_folder_that_the_service_then_answers_from(running, handbook):
     data_dir = running.log.parent
     done = run(command_with("~/my/folder").line.replace("~/my/folder", shlex.quote(str(handbook))), data_dir)
     assert done.returncode == 0, done.stderr
