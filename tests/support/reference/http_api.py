@@ -16,8 +16,7 @@ The service serves this API, an interactive form of it at `/docs`, and the OpenA
 Request and response bodies are JSON, except the bytes of an uploaded document.
 A request body with an unknown field is rejected with status 422.
 
-If API keys exist, each route under `/v1` needs `Authorization: Bearer KEY`.
-A key sees the documents of its tenant only.
+Routes under `/v1` expect the header `Authorization: Bearer KEY` once the first key was created.
 See [keys and tenants](../guides/keys-and-tenants.md)."""
 _EVENTS = """\
 With `"stream": true`, `POST /v1/answers` responds with `text/event-stream`.
@@ -100,7 +99,7 @@ def _responses_of(route: dict[str, Any]) -> Iterator[str]:
             if status.startswith("2") and (body := _type_of(content.get("schema", {}))):
                 yield f"Response {status}: {body}."
     if route.get("security"):
-        yield "Needs an API key, if keys exist."
+        yield "Authorization: a bearer token, once the first key was created."
 
 
 def _parameter(parameter: dict[str, Any]) -> tuple[str, str, str, str]:
