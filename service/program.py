@@ -169,7 +169,7 @@ def _welcome(settings: Settings, port: int) -> str:
         f"  the page       {base}/\n"
         f"  the API        {base}/docs\n"
         f"  in a terminal  curl -N {base}/v1/answers -H 'Content-Type: application/json' "
-        """-d '{"question": "What does a reader see while a revision is published?", "stream": true}'\n"""
+        """-d '{"question": "What happens to a document that crashes the parser?", "stream": true}'\n"""
         f"  your documents {_python()} -m ingest run ~/my/folder\n"
     )
 
