@@ -6,7 +6,6 @@ import re
 import pytest
 
 from rag import __version__
-from tests.e2e.test_faults import wait_for_metric
 from tests.support.prometheus_server import faults_of, needs_promtool
 from tests.support.timing import probe_while_streaming
 from tests.support.waiting import wait_until
@@ -152,7 +151,7 @@ def test_the_metrics_tell_what_happened(running):
     ):
         assert re.search(rf"^{re.escape(name)} [\d.]+", metrics, re.MULTILINE), name
     # Nobody is being answered: the look at the metrics is not in flight itself.
-    wait_for_metric(running, "\nrag_inflight_requests 0.0\n")
+    wait_until(lambda: "\nrag_inflight_requests 0.0\n" in running.http.get("/metrics").text)
 
 
 @needs_promtool

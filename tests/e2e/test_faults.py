@@ -1,14 +1,17 @@
-"""The service with a model server that fails: statuses before the first byte, an error event after it."""
+"""The service with a failing model server: a status before the first byte, an error event after it."""
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import httpx
+import pytest
+from aiohttp import web
 
 from tests.support.fakes.servers import Handler, ModelServer, answering, in_thread, serve
 from tests.support.programs import Service, ingest, service
@@ -17,109 +20,130 @@ from tests.support.waiting import wait_until
 QUESTION = "What does error E1234 mean?"
 
 
-@contextmanager
-def service_with(handler: Handler, data_dir, handbook, **settings: str) -> Iterator[Service]:
+class SwitchedModel:
+    """A model server whose behaviour each test sets."""
+
+    def __init__(self) -> None:
+        self.handler: Handler = answering(500, "not set")
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        return await self.handler(request)
+
+
+class SilentModel(ModelServer):
+    """A model server that accepts a request and sends nothing."""
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(await request.json())
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            self.left_by_client.set()
+            raise
+        raise AssertionError("nothing has stopped the request")
+
+
+@pytest.fixture(scope="module")
+def model() -> SwitchedModel:
+    return SwitchedModel()
+
+
+@pytest.fixture(scope="module")
+def model_settings(model) -> Iterator[dict[str, str]]:
+    with in_thread(serve("/v1/chat/completions", model)) as url:
+        yield {
+            "RAG_GENERATOR__KIND": "openai",
+            "RAG_GENERATOR__URL": f"{url}/v1",
+            "RAG_GENERATOR__MODEL": "fake",
+            "RAG_WORKER": "none",
+        }
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory, onnx_models, handbook) -> Path:
+    data_dir = tmp_path_factory.mktemp("faults")
+    (data_dir / "models").symlink_to(onnx_models)
     assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
-    with (
-        in_thread(serve("/v1/chat/completions", handler)) as url,
-        service(
-            data_dir,
-            RAG_GENERATOR__KIND="openai",
-            RAG_GENERATOR__URL=f"{url}/v1",
-            RAG_GENERATOR__MODEL="fake",
-            RAG_WORKER="none",
-            **settings,
-        ) as running,
-    ):
+    return data_dir
+
+
+@pytest.fixture(scope="module")
+def served(filled, model_settings) -> Iterator[Service]:
+    """One service for all tests that need no settings of their own."""
+    with service(filled, **model_settings) as running:
         yield running
 
 
-def wait_for_metric(running: Service, line: str) -> None:
-    """A request is counted when it is over, which is after its last byte was read."""
-
-    def metrics() -> str:
-        return running.http.get("/metrics").text
-
-    wait_until(lambda: line in metrics(), seen=metrics)
+def errors_of(running: Service) -> float:
+    metrics = running.http.get("/metrics").text
+    return float(
+        re.search(r'^rag_requests_total\{outcome="error",route="/v1/answers"\} (\S+)$', metrics, re.MULTILINE)[1]
+    )
 
 
-def test_a_model_server_that_is_down_is_a_503_with_a_sentence(data_dir, handbook):
-    with service_with(answering(500, "out of memory"), data_dir, handbook) as running:
-        for stream in (True, False):
-            response = running.ask(QUESTION, stream=stream)
-            assert response.status_code == 503
-            assert response.headers["content-type"] == "application/problem+json"
-            assert "Retry-After" in response.headers
-            assert "model server" in response.json()["detail"]
-        assert running.ask(QUESTION, mode="quote").status_code == 200
-
-
-def test_garbage_is_a_502_before_and_an_error_event_after_the_first_byte(data_dir, handbook):
-    model = ModelServer(["The oil"], ending=b"data: {garbage\n\n")
-    with service_with(model, data_dir, handbook) as running:
-        kinds = [event for _, event, _ in running.stream(QUESTION)]
-        assert kinds == ["sources", "token", "error"]
-        # The status was 200 by then; the availability that is watched counts it all the same.
-        wait_for_metric(running, 'rag_requests_total{outcome="error",route="/v1/answers"} 1.0')
-        model.pieces = []
-        assert running.ask(QUESTION).status_code == 502
-
-
-def test_when_the_client_leaves_the_generation_stops_upstream(data_dir, handbook):
-    model = ModelServer(["word "] * 20_000, gap=0.01)  # For minutes.
-    with service_with(model, data_dir, handbook) as running:
-        stream = running.stream(QUESTION)
-        for _ in range(5):
-            next(stream)
-        stream.close()
-        wait_until(model.left_by_client.is_set)
-
-
-def test_when_the_client_leaves_before_the_first_piece_the_work_stops_too(data_dir, handbook):
-    class Silent(ModelServer):
-        async def __call__(self, request):
-            self.requests.append(await request.json())
-            try:
-                await asyncio.sleep(600)
-            except asyncio.CancelledError:
-                self.left_by_client.set()
-                raise
-
+def test_a_model_server_that_fails_gives_a_503_with_a_sentence(served, model):
+    model.handler = answering(500, "out of memory")
     for stream in (True, False):
-        model = Silent([])
-        folder = data_dir / str(stream)
-        folder.mkdir()
-        (folder / "models").symlink_to((data_dir / "models").resolve())
-        with service_with(model, folder, handbook) as running:
-            with socket.create_connection(("127.0.0.1", httpx.URL(running.url).port)) as client:
-                client.sendall(_post("/v1/answers", {"question": QUESTION, "stream": stream}))
-                wait_until(partial(bool, model.requests))
-            wait_until(model.left_by_client.is_set)
+        response = served.ask(QUESTION, stream=stream)
+        assert response.status_code == 503
+        assert response.headers["content-type"] == "application/problem+json"
+        assert "Retry-After" in response.headers
+        assert "model server" in response.json()["detail"]
+    assert served.ask(QUESTION, mode="quote").status_code == 200
 
 
-def test_more_questions_than_fit_are_turned_away_and_livez_goes_on(data_dir, handbook):
-    model = ModelServer(["word "] * 10_000, gap=0.05)  # For minutes, or until its pieces are taken away.
+def test_an_unreadable_answer_is_a_502_before_the_first_byte_and_an_error_event_after_it(served, model):
+    model.handler = broken = ModelServer(["The oil"], ending=b"data: {garbage\n\n")
+    before = errors_of(served)
+    kinds = [event for _, event, _ in served.stream(QUESTION)]
+    assert kinds == ["sources", "token", "error"]
+    # The status was 200 by then. The request counts as an error all the same.
+    wait_until(lambda: errors_of(served) == before + 1)
+    broken.pieces = []
+    assert served.ask(QUESTION).status_code == 502
+
+
+def test_generation_stops_when_the_client_leaves(served, model):
+    model.handler = talking = ModelServer(["word "] * 20_000, gap=0.01)  # For minutes.
+    stream = served.stream(QUESTION)
+    for _ in range(5):
+        next(stream)
+    stream.close()
+    wait_until(talking.left_by_client.is_set)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_generation_stops_when_the_client_leaves_before_the_first_piece(served, model, stream):
+    model.handler = silent = SilentModel([])
+    with socket.create_connection(("127.0.0.1", httpx.URL(served.url).port)) as client:
+        client.sendall(_post("/v1/answers", {"question": QUESTION, "stream": stream}))
+        wait_until(partial(bool, silent.requests))
+    wait_until(silent.left_by_client.is_set)
+
+
+def test_more_questions_than_fit_are_refused_and_the_service_stays_alive(filled, model, model_settings):
+    model.handler = talking = ModelServer(["word "] * 10_000, gap=0.05)  # Until its pieces are taken away.
     limits = {"RAG_GENERATOR__CONCURRENCY": "1", "RAG_ANSWERING__WAITING": "1"}
-    with service_with(model, data_dir, handbook, **limits) as running:
+    with service(filled, **model_settings, **limits) as running:
         answers: list[httpx.Response] = []
         threads = [threading.Thread(target=lambda: answers.append(running.ask(QUESTION))) for _ in range(4)]
         for thread in threads:
             thread.start()
         assert running.http.get("/livez").status_code == 200
         wait_until(lambda: len(answers) == 2)
-        del model.pieces[1:]
+        del talking.pieces[1:]
         for thread in threads:
             thread.join()
         assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429]
         refused = [answer for answer in answers if answer.status_code == 429]
         assert all(answer.headers["Retry-After"].isdecimal() for answer in refused)
         assert all(answer.json()["retryable"] for answer in refused)
-        # Nobody was answered, so it counts against what is promised.
-        wait_for_metric(running, 'rag_requests_total{outcome="error",route="/v1/answers"} 2.0')
+        # The client got no answer, so the refusals count against the objective.
+        wait_until(lambda: errors_of(running) == 2)
 
 
 def _post(path: str, body: dict) -> bytes:
-    """Over a bare socket, for a client that says when it leaves."""
+    """Return a request for a bare socket, which a test can close at a chosen moment."""
     content = json.dumps(body)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(content)}\r\n\r\n{content}".encode()

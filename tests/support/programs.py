@@ -104,8 +104,9 @@ def service(data_dir: Path, *arguments: str, program: str = "service", **setting
         log=log,
     ) as (process, port):
         running = Service(process, f"http://127.0.0.1:{port}", log)
-        _wait_until_ready(running)
-        yield running
+        with running.http:
+            _wait_until_ready(running)
+            yield running
 
 
 @contextmanager

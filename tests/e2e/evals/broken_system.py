@@ -1,4 +1,4 @@
-"""`python -m evals` over a system with one deliberate defect, which the first argument names.
+"""`python -m evals` over a system with deliberate defects, which the first argument names, joined by `+`.
 
 The second argument is a file that caches vectors between runs, because embedding takes most of the time.
 """
@@ -99,7 +99,8 @@ def cached_vectors(path: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    DEFECTS[sys.argv.pop(1)]()
+    for defect in sys.argv.pop(1).split("+"):
+        DEFECTS[defect]()
     with cached_vectors(Path(sys.argv.pop(1))):
         status = main()
     sys.exit(status)

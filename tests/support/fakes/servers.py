@@ -47,6 +47,7 @@ def in_thread(serving: AbstractAsyncContextManager[T]) -> Iterator[T]:
         asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
 
 
 class ModelServer:
