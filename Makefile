@@ -71,7 +71,7 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 drills: faults gameday rolling ## all three below (an hour)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
-	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults
+	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/test_ingest.py --timeout 3600
 
 gameday: setup-dev ## break everything that has an alert and write the report (a quarter of an hour; needs prometheus)
 	@$(BIN)/python -m tests.drills.gameday --report docs/measurements/game-day.md

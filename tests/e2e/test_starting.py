@@ -64,8 +64,9 @@ def test_keys_separate_tenants_and_roles(data_dir, handbook):
         running.wait_for_state("mine.md", "ready")
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3, 1.8])
+@pytest.mark.parametrize(
+    ("signum", "seconds"), [(signal.SIGINT, 0.3), (signal.SIGTERM, 0.8), (signal.SIGINT, 1.3), (signal.SIGTERM, 1.8)]
+)
 def test_a_signal_during_the_start_ends_it(data_dir, signum, seconds):
     process = subprocess.Popen(
         [sys.executable, "-m", "service", "--port", "0"],
