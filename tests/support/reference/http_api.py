@@ -24,7 +24,7 @@ The response starts when the first event is ready, so an error before it is a no
 
 | event | data | sent |
 |---|---|---|
-| `sources` | `{"sources": […]}`: a list of [CitationOut](#citationout) | once, first; `[n]` in the text names one of them |
+| `sources` | `{"sources": […]}`: a list of [CitationOut](#citationout) | first, once; `[n]` refers to one of them |
 | `token` | `{"text": "…"}` | for each piece of the answer's text |
 | `done` | an [AnswerResponse](#answerresponse) | once, last |
 | `error` | a problem, as under [errors](#errors) | instead of `done`, if the answer fails after it started |"""
