@@ -1,4 +1,4 @@
-"""Who is called, and what is kept quiet about because something else explains it: asked of Alertmanager itself."""
+"""A real Alertmanager routes alerts by severity and inhibits those that another alert explains."""
 
 import re
 import shutil
@@ -39,16 +39,16 @@ needs_alertmanager = pytest.mark.skipif(
         (["severity=page", f"namespace={STAGING}"], "tickets"),
     ],
 )
-def test_who_is_called_is_decided_by_the_severity_and_staging_wakes_nobody(labels, receiver):
+def test_the_severity_decides_the_receiver_and_staging_never_pages(labels, receiver):
     subprocess.run([str(AMTOOL), "check-config", str(CONFIG)], capture_output=True, check=True)
-    asked = [str(AMTOOL), "config", "routes", "test", f"--config.file={CONFIG}", *labels]
-    routed = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    command = [str(AMTOOL), "config", "routes", "test", f"--config.file={CONFIG}", *labels]
+    routed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert re.findall(r"\w+", routed) == [receiver]
 
 
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory) -> Iterator[httpx.Client]:
-    """With the shipped routes and silences; nobody listens where its receivers are."""
+    """Run Alertmanager with the shipped configuration. Its receivers do not exist, so notifications fail."""
     folder, port = tmp_path_factory.mktemp("alertmanager"), free_port()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -85,7 +85,7 @@ def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes]) -> N
 
 @needs_alertmanager
 @pytest.mark.parametrize(
-    ("firing", "quiet"),
+    ("firing", "inhibited"),
     [
         pytest.param(
             {
@@ -96,7 +96,7 @@ def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes]) -> N
                 "QueueStalled": _WORKER,
             },
             {"ReplicaDown", "LanguageModelDown", "AvailabilityBudgetBurning"},
-            id="no service explains all of the service",
+            id="a missing service explains all its alerts",
         ),
         pytest.param(
             {
@@ -106,35 +106,35 @@ def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes]) -> N
                 "GateRefusing": _SERVICE,
             },
             set(),
-            id="one replica explains nothing",
+            id="a missing replica explains no other alert",
         ),
         pytest.param(
             {"WorkerDown": _WORKER, "ReplicaDown": _WORKER, "QueueStalled": _WORKER, "DeadLetters": _WORKER},
             {"ReplicaDown", "QueueStalled"},
-            id="no worker explains what waits",
+            id="a missing worker explains a stalled queue",
         ),
         pytest.param(
             {"SearchFailing": _SERVICE, "AvailabilityBudgetBurning": _SERVICE, "GroundednessBudgetBurning": _SERVICE},
             {"AvailabilityBudgetBurning"},
-            id="a cause explains the budget that it burns",
+            id="a cause explains its error budget",
         ),
     ],
 )
-def test_what_is_explained_is_kept_quiet_about_in_its_own_namespace_alone(alertmanager, request, firing, quiet):
-    # One server for all cases: each is an environment of its own, beside those of the others.
+def test_an_explained_alert_is_inhibited_in_its_own_namespace_only(alertmanager, request, firing, inhibited):
+    # All cases share one server. Each case uses its own namespace, so that it also tests the isolation.
     namespace = request.node.callspec.id
-    sent = [
+    alerts = [
         {"labels": {"alertname": alert, "job": job, "namespace": namespace, "severity": "page"}}
         for alert, job in firing.items()
     ]
-    alertmanager.post("/api/v2/alerts", json=sent).raise_for_status()
-    expected = {alert: "suppressed" if alert in quiet else "active" for alert in firing}
+    alertmanager.post("/api/v2/alerts", json=alerts).raise_for_status()
+    expected = {alert: "suppressed" if alert in inhibited else "active" for alert in firing}
     deadline = time.monotonic() + _SECONDS
-    while (found := _states(alertmanager, namespace)) != expected and time.monotonic() < deadline:
+    while (states := _states(alertmanager, namespace)) != expected and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert found == expected
+    assert states == expected
 
 
 def _states(alertmanager: httpx.Client, namespace: str) -> dict[str, str]:
-    found = alertmanager.get("/api/v2/alerts", params={"filter": f'namespace="{namespace}"'}).json()
-    return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in found}
+    alerts = alertmanager.get("/api/v2/alerts", params={"filter": f'namespace="{namespace}"'}).json()
+    return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in alerts}

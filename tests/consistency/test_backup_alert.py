@@ -1,4 +1,4 @@
-"""The alert on a Qdrant cluster's backups, which reads what Kubernetes says of their CronJobs."""
+"""The alert on late backups of a Qdrant cluster fires by the times of its CronJobs."""
 
 import subprocess
 
@@ -42,7 +42,7 @@ def suspended(cronjob: str) -> dict[str, str]:
         ([*series("qdrant-snapshot", created=0), suspended("qdrant-snapshot")], True),
     ],
 )
-def test_it_fires_when_the_last_success_is_too_long_ago(seen, fires, tmp_path):
+def test_the_alert_fires_if_the_last_success_is_too_old(seen, fires, tmp_path):
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules()))
     asked: dict[str, object] = {
         "expr": f'count(ALERTS{{alertname="{_ALERT}",alertstate="firing"}})',
@@ -59,7 +59,7 @@ def test_it_fires_when_the_last_success_is_too_long_ago(seen, fires, tmp_path):
 
 
 @needs_kubectl
-def test_it_watches_cronjobs_that_are_there_and_leads_to_a_page():
+def test_the_alert_names_existing_cronjobs_and_an_existing_runbook():
     (rule,) = rules()["groups"][0]["rules"]
     for name in ("qdrant-snapshot", "qdrant-restore-drill"):
         assert f'cronjob="{name}"' in rule["expr"]

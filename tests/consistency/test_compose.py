@@ -1,4 +1,4 @@
-"""What the image, compose.yaml and .env.example are told is what the programs know."""
+"""The Dockerfile, compose.yaml and .env.example match the programs: settings, ports, limits, files."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ PROGRAMS: dict[str, type[KernelSettings]] = {"service": service.settings.Setting
 
 
 def stage(name: str) -> str:
-    """A stage of the Dockerfile and those that it is built on."""
+    """Return a stage of the Dockerfile with the stages that it is built on."""
     base, text = re.search(rf"^FROM (\S+) AS {name}$(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL).groups()
     return text if ":" in base else stage(base) + text
 
@@ -36,8 +36,8 @@ def test_every_variable_is_a_setting(name):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_accepts_what_image_and_compose_tell_it(program, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)  # where no .env of a developer lies
+def test_a_program_accepts_the_settings_of_image_and_compose(program, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # A developer's .env must not take part.
     for name, value in re.findall(r"(RAG_\w+)=(\S+)", stage(program)):
         monkeypatch.setenv(name, value)
     for name, value in SERVICES[program]["environment"].items():
@@ -46,7 +46,7 @@ def test_a_program_accepts_what_image_and_compose_tell_it(program, monkeypatch, 
     assert (read.store.kind, read.inbox.kind) == ("server", "redis")
     host, port = re.match(r"\w+://(\w+):(\d+)", str(read.store.url)).groups()
     assert host in SERVICES
-    # The port that its health is asked on is the port that it listens on.
+    # The health check must use the port that the program listens on.
     assert f"/127.0.0.1/{port} " in str(SERVICES[host]["healthcheck"]["test"])
     assert re.match(r"redis://(\w+):6379/", str(read.inbox.url))[1] in SERVICES
 
@@ -55,7 +55,7 @@ def test_a_program_accepts_what_image_and_compose_tell_it(program, monkeypatch, 
     ("target", "port", "address"),
     [("service", "port", "host"), ("all", "port", "host"), ("ingest", "worker_port", "worker_host")],
 )
-def test_an_image_listens_where_it_says_and_asks_there_for_its_health(target, port, address):
+def test_an_image_exposes_its_port_and_checks_its_health_there(target, port, address):
     program = PROGRAMS["service" if target == "all" else target]
     number = program.model_fields[port].default
     assert f"EXPOSE {number}\n" in stage(target)
@@ -63,16 +63,16 @@ def test_an_image_listens_where_it_says_and_asks_there_for_its_health(target, po
     assert f"RAG_{address.upper()}=0.0.0.0" in stage(target)
 
 
-def test_what_the_image_copies_is_there_and_let_through():
-    let_through = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
-    assert [name for name in let_through if not (ROOT / name).exists()] == []
+def test_every_copied_path_exists_and_is_not_ignored_by_docker():
+    allowed = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert [name for name in allowed if not (ROOT / name).exists()] == []
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     for path in " ".join(copied).replace("${TORCH}", "cuda").split():
         assert (ROOT / path).exists(), path
-        assert any(path == name or path.startswith(f"{name}/") for name in let_through), path
+        assert any(path == name or path.startswith(f"{name}/") for name in allowed), path
 
 
-def test_what_compose_mounts_is_there():
+def test_every_mount_of_compose_exists():
     mounted = re.findall(r"^ +- (\./[^:]+):", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
     assert len(mounted) > 4
     assert [path for path in mounted if not (ROOT / path).exists()] == []
@@ -81,7 +81,7 @@ def test_what_compose_mounts_is_there():
     assert named == set(COMPOSE["volumes"])
 
 
-def test_grafana_finds_its_dashboards_and_its_prometheus():
+def test_grafana_has_its_dashboards_and_its_prometheus():
     grafana = ROOT / "dashboards" / "grafana"
     mounts = dict(it.split(":")[:2] for it in SERVICES["grafana"]["volumes"])
     [provider] = yaml.safe_load((grafana / "provisioning/dashboards/groundwork.yml").read_text())["providers"]
@@ -90,7 +90,7 @@ def test_grafana_finds_its_dashboards_and_its_prometheus():
     assert source["url"].strip("${}") in SERVICES["grafana"]["environment"]
 
 
-def test_prometheus_is_configured_as_on_one_machine_but_for_its_targets():
+def test_the_two_prometheus_configurations_differ_only_in_their_targets():
     def without_targets(name: str) -> dict[str, Any]:
         config: dict[str, Any] = yaml.safe_load((ROOT / "dashboards" / name).read_text())
         del config["alerting"]["alertmanagers"][0]["static_configs"]
@@ -109,41 +109,41 @@ def test_prometheus_is_configured_as_on_one_machine_but_for_its_targets():
     assert found == ports
 
 
-def test_alertmanager_is_configured_as_on_one_machine_but_for_its_receivers():
-    by_hand, compose = (
+def test_the_two_alertmanager_configurations_differ_only_in_their_receivers():
+    local, compose = (
         (ROOT / "dashboards" / name).read_text() for name in ("alertmanager.yml", "alertmanager.compose.yml")
     )
-    # 127.0.0.1 would be Alertmanager's own container.
-    moved = by_hand.replace("//127.0.0.1:", "//host.docker.internal:")
-    assert yaml.safe_load(compose) == yaml.safe_load(moved) != yaml.safe_load(by_hand)
+    # In the container 127.0.0.1 would be Alertmanager itself.
+    expected = local.replace("//127.0.0.1:", "//host.docker.internal:")
+    assert yaml.safe_load(compose) == yaml.safe_load(expected) != yaml.safe_load(local)
     assert "host.docker.internal:host-gateway" in SERVICES["alertmanager"]["extra_hosts"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_container_has_a_limit_of_memory_and_starts_again(name):
+def test_every_container_has_a_memory_limit_and_restarts(name):
     assert SERVICES[name]["deploy"]["resources"]["limits"]["memory"]
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_every_image_of_others_is_pinned_to_a_version(name):
+def test_every_third_party_image_is_pinned_to_a_version(name):
     assert re.search(r":v?(version-)?\d+\.\d+", SERVICES[name]["image"])
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_whatever_is_waited_for_can_say_that_it_is_healthy(name):
+def test_every_dependency_has_a_health_check(name):
     for part, wait in SERVICES[name].get("depends_on", {}).items():
         assert wait["condition"] == "service_healthy"
         assert "healthcheck" in SERVICES[part]
 
 
-def test_nothing_is_reachable_from_other_machines():
+def test_all_ports_are_bound_to_loopback():
     ports = [port for it in SERVICES.values() for port in it.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_the_worker_has_the_memory_of_its_parsers_and_of_itself():
+def test_the_memory_limit_of_the_worker_covers_its_parsers():
     parsing = ParsingSettings()
     limit = int(SERVICES["ingest"]["deploy"]["resources"]["limits"]["memory"].removesuffix("G")) * 1024
     overview = (ROOT / "docs" / "measurements" / "overview.md").read_text()
@@ -152,13 +152,13 @@ def test_the_worker_has_the_memory_of_its_parsers_and_of_itself():
     assert limit >= parsing.processes * parsing.memory_mib + max(runs)
 
 
-def test_a_container_is_given_the_time_to_drain():
+def test_the_stop_grace_period_covers_draining():
     graces = {name: int(SERVICES[name]["stop_grace_period"].removesuffix("s")) for name in PROGRAMS}
     defaults = service.settings.Settings.model_fields
     assert graces["service"] > defaults["drain_delay_seconds"].default + defaults["drain_seconds"].default
     assert graces["ingest"] > ingest.settings.Settings.model_fields["worker_drain_seconds"].default
 
 
-def test_phoenix_is_the_one_that_its_test_runs_against():
+def test_compose_runs_the_tested_version_of_phoenix():
     version = re.search(r"arize-phoenix==(\S+)", (ROOT / "Makefile").read_text())[1]
     assert f"version-{version}-" in SERVICES["phoenix"]["image"]

@@ -17,7 +17,7 @@ DIGEST = f"sha256:{'a' * 64}"
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
-    """What a runner has: a clone whose `main` can be pushed, and GitHub's command, which has nothing to do here."""
+    """A clone whose `main` can be pushed, as on a runner, and a `gh` command that does nothing."""
     folder = tmp_path / "checkout"
     shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Makefile", folder)
@@ -34,7 +34,7 @@ def checkout(tmp_path) -> Path:
     return folder
 
 
-def test_staging_gets_its_images_in_one_commit_which_a_rollback_takes_back(checkout):
+def test_staging_gets_its_images_in_one_commit_that_a_rollback_reverts(checkout):
     before = (checkout / OVERLAY).read_text()
     outputs = run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST)
     assert outputs == {"revision": git(checkout, "rev-parse", "origin/main")}
@@ -45,20 +45,20 @@ def test_staging_gets_its_images_in_one_commit_which_a_rollback_takes_back(check
     assert git(checkout, "show", f"origin/main:{OVERLAY}") == before.strip()
 
 
-def test_what_staging_runs_already_is_no_commit_and_nothing_to_roll_back(checkout):
+def test_a_delivery_of_the_same_images_makes_no_commit(checkout):
     first = run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST)
     assert run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST) == {}
     assert git(checkout, "rev-parse", "origin/main") == first["revision"]
     assert "needs.stage.outputs.revision != ''" in JOBS["roll-back"]["if"]
 
 
-def test_production_gets_the_commit_that_is_chosen_and_goes_back_without_what_main_has_since(checkout):
+def test_production_gets_the_chosen_commit_and_a_rollback_adds_nothing_from_main(checkout):
     git(checkout, "push", "--quiet", "origin", "main:production")
     chosen = run("stage", checkout, SERVICE=DIGEST, INGEST=DIGEST)["revision"]
     unreleased = checkout / "unreleased.txt"
     unreleased.write_text("Not yet.\n")
     git(checkout, "add", "--all")
-    git(checkout, "commit", "--quiet", "--message", "What nobody has released")
+    git(checkout, "commit", "--quiet", "--message", "An unreleased change")
     git(checkout, "push", "--quiet", "origin", "main")
     production = str(OVERLAY).replace("staging", "prod")
     before = git(checkout, "show", f"origin/production:{production}")
@@ -69,21 +69,21 @@ def test_production_gets_the_commit_that_is_chosen_and_goes_back_without_what_ma
     assert git(checkout, "merge-base", "origin/production", chosen) == chosen
     assert unreleased.name not in git(checkout, "ls-tree", "--name-only", "origin/production")
 
-    # In an incident, from main, as a person comes to it.
+    # An operator starts the rollback from a checkout of main.
     git(checkout, "switch", "--quiet", "main")
     follow("Roll back", checkout, COMMIT=released)
     assert git(checkout, "show", f"origin/production:{production}") == before
     assert unreleased.name not in git(checkout, "ls-tree", "--name-only", "origin/production")
-    git(checkout, "merge", "--no-edit", "origin/main")  # Back to main without a conflict.
+    git(checkout, "merge", "--no-edit", "origin/main")  # Merging back must not conflict.
 
 
 def follow(section: str, checkout: Path, **placeholders: str) -> None:
-    """What a section of docs/deploy/delivery.md tells a person to type, but for what needs a registry or GitHub."""
+    """Run the git and make commands of a section of docs/deploy/delivery.md."""
     page = (ROOT / "docs" / "deploy" / "delivery.md").read_text()
     text = re.split(r"(?m)^## ", page.partition(f"\n## {section}\n")[2])[0]
     commands = re.findall(r"(?m)^\$ ((?:git|make) .*)$", text)
     assert any(it.startswith("git push origin production") for it in commands)
-    for name, value in (placeholders | {"OWNER/REPOSITORY": "somebody/groundwork", "sha256:…": DIGEST}).items():
+    for name, value in (placeholders | {"OWNER/REPOSITORY": "example/groundwork", "sha256:…": DIGEST}).items():
         commands = [it.replace(name, value) for it in commands]
     done = subprocess.run(
         ["bash", "-e", "-c", "\n".join(commands)], cwd=checkout, capture_output=True, text=True, check=False
@@ -92,11 +92,11 @@ def follow(section: str, checkout: Path, **placeholders: str) -> None:
 
 
 def run(job: str, checkout: Path, **variables: str) -> dict[str, str]:
-    """The last step's script, as GitHub runs it; gives what it put out."""
+    """Run the script of the job's last step as GitHub does, and return its outputs."""
     output = checkout.parent / "output"
     output.write_text("")
     environment = os.environ | variables
-    environment |= {"GITHUB_OUTPUT": str(output), "GITHUB_SHA": "0" * 40, "GITHUB_REPOSITORY": "Somebody/Groundwork"}
+    environment |= {"GITHUB_OUTPUT": str(output), "GITHUB_SHA": "0" * 40, "GITHUB_REPOSITORY": "Example/Groundwork"}
     environment |= {"PATH": f"{checkout.parent / 'bin'}:{os.environ['PATH']}", "HOME": str(checkout.parent)}
     script = JOBS[job]["steps"][-1]["run"]
     done = subprocess.run(

@@ -1,7 +1,7 @@
-"""Staging and production under one Prometheus: an alert is of the environment whose trouble it is, and of no other.
+"""With staging and production in one Prometheus, an alert fires only for the environment that has the problem.
 
-The rules are as the Prometheus operator loads them where it enforces the namespace: what they make, and every series
-that they read, has the namespace of the object that they came in.
+The test adds the namespace to each rule, as the Prometheus operator does with `enforcedNamespaceLabel`: to the series
+that the rule reads and to the result.
 """
 
 import re
@@ -39,7 +39,7 @@ def up(namespace: str, job: str, value: int) -> dict[str, str]:
 
 
 def model(namespace: str, outcome: str) -> list[dict[str, str]]:
-    """Ten calls a minute, all of which end alike."""
+    """Return series of ten model calls per minute with one outcome."""
     return [
         {
             "series": f'rag_generations_total{{namespace="{namespace}",job="groundwork-service",outcome="{it}"}}',
@@ -62,7 +62,7 @@ def everything_up(namespace: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("seen", "fires"),
     [
-        pytest.param([*everything_up(PRODUCTION), *everything_up(STAGING)], [], id="all is well"),
+        pytest.param([*everything_up(PRODUCTION), *everything_up(STAGING)], [], id="both environments are healthy"),
         pytest.param(
             [*everything_up(PRODUCTION), up(STAGING, "groundwork-service", 0), up(STAGING, "groundwork-worker", 1)],
             [("ReplicaDown", STAGING), ("ServiceDown", STAGING)],
@@ -71,7 +71,7 @@ def everything_up(namespace: str) -> list[dict[str, str]]:
         pytest.param(
             everything_up(STAGING),
             [("ServiceDown", PRODUCTION), ("WorkerDown", PRODUCTION)],
-            id="production is gone",
+            id="production has no targets",
         ),
         pytest.param(
             [
@@ -84,7 +84,7 @@ def everything_up(namespace: str) -> list[dict[str, str]]:
         ),
     ],
 )
-def test_an_alert_is_of_the_environment_whose_trouble_it_is(seen, fires, tmp_path):
+def test_an_alert_fires_only_for_its_own_environment(seen, fires, tmp_path):
     asked = {
         "expr": 'group by (alertname, namespace) (ALERTS{alertstate="firing"})',
         "eval_time": f"{_MINUTES}m",

@@ -1,4 +1,4 @@
-"""A version that was released stays what it was: answers, metrics and calibrations name it."""
+"""A released prompt version never changes, because answers, metrics and calibrations refer to it."""
 
 from service.prompting.folder import PACKAGED, FolderPrompts
 
@@ -9,7 +9,7 @@ RELEASED = {
 }
 
 
-async def test_a_released_prompt_is_not_edited_but_followed_by_another_version():
+async def test_a_released_prompt_is_unchanged():
     found = [await FolderPrompts(PACKAGED).load(folder.name) for folder in sorted(PACKAGED.iterdir())]
     hashes = {str(template.version): template.version.hash for versions in found for template in versions.values()}
-    assert hashes == RELEASED, "Leave the released file as it is and add the next version, here too."
+    assert hashes == RELEASED, "Do not edit a released prompt. Add a new version, and its hash here."

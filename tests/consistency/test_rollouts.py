@@ -1,4 +1,4 @@
-"""A new version in a cluster: what starts it, what judges it, and that nobody gives it up while it is judged."""
+"""Rollouts in a cluster: their pods, their analyses, and deadlines that do not end them during an analysis."""
 
 import re
 
@@ -16,24 +16,24 @@ in_a_cluster = pytest.mark.parametrize("name", [it for it in OVERLAYS if it != "
 
 
 @in_a_cluster
-def test_a_rollout_starts_the_pods_of_its_deployment_behind_services_that_exist(name):
+def test_a_rollout_uses_an_existing_deployment_and_existing_services(name):
     objects = overlay(name)
     (rollout,) = named(objects, "Rollout").values()
     assert named(objects, "Deployment")[rollout["spec"]["workloadRef"]["name"]]["spec"]["replicas"] == 0
     strategy = rollout["spec"]["strategy"]
-    (way,) = strategy.values()
-    asked = {way[key] for key in way if key.endswith("Service")}
-    assert len(asked) == 2
-    assert asked <= set(named(objects, "Service"))
+    (steps,) = strategy.values()
+    services = {steps[key] for key in steps if key.endswith("Service")}
+    assert len(services) == 2
+    assert services <= set(named(objects, "Service"))
     templates = set(re.findall(r"'templateName': '([\w-]+)'", str(strategy)))
     assert templates == set(named(objects, "AnalysisTemplate"))
-    for plugin in way.get("trafficRouting", {}).get("plugins", {}).values():
+    for plugin in steps.get("trafficRouting", {}).get("plugins", {}).values():
         assert plugin == {"httpRoute": "groundwork", "namespace": next(iter(named(objects, "Namespace")))}
 
 
 @in_a_cluster
-def test_nothing_is_scaled_before_it_is_there(name):
-    """To Argo CD a ScaledObject without a target is degraded, and after a degraded wave comes no other."""
+def test_autoscaling_is_created_after_its_target(name):
+    """A ScaledObject without a target is degraded, and Argo CD stops at a degraded wave."""
     objects = overlay(name)
     for it in named(objects, "ScaledObject").values():
         target = it["spec"]["scaleTargetRef"]
@@ -45,7 +45,7 @@ def _wave(it) -> int:
 
 
 @every_overlay
-def test_each_version_of_the_service_is_spread_by_itself(name):
+def test_each_version_of_the_service_is_spread_separately(name):
     objects = overlay(name)
     label = "rollouts-pod-template-hash" if named(objects, "Rollout") else "pod-template-hash"
     spec = named(objects, "Deployment")["groundwork-service"]["spec"]["template"]["spec"]
@@ -53,20 +53,20 @@ def test_each_version_of_the_service_is_spread_by_itself(name):
 
 
 @in_a_cluster
-def test_a_rollout_is_not_given_up_while_it_is_asked(name):
-    """Only a canary's steps stop its clock; blue-green's analyses do not."""
+def test_the_deadline_of_a_rollout_covers_its_analysis(name):
+    """A canary's steps pause the deadline. The analyses of blue-green do not."""
     objects = overlay(name)
     (rollout,) = named(objects, "Rollout").values()
     starting = named(objects, "Deployment")["groundwork-service"]["spec"]["progressDeadlineSeconds"]
-    asking = 0 if "canary" in rollout["spec"]["strategy"] else _smoke(objects)["activeDeadlineSeconds"]
-    assert rollout["spec"]["progressDeadlineSeconds"] >= starting + asking
+    analysis = 0 if "canary" in rollout["spec"]["strategy"] else _smoke(objects)["activeDeadlineSeconds"]
+    assert rollout["spec"]["progressDeadlineSeconds"] >= starting + analysis
 
 
 def _smoke(objects):
     return named(objects, "AnalysisTemplate")["groundwork-smoke"]["spec"]["metrics"][0]["provider"]["job"]["spec"]
 
 
-def test_a_canary_is_judged_at_every_weight():
+def test_a_canary_has_an_analysis_at_every_weight():
     steps = named(overlay("staging"), "Rollout")["groundwork-service"]["spec"]["strategy"]["canary"]["steps"]
     weights = [number for number, step in enumerate(steps) if "setWeight" in step]
     assert weights
@@ -74,22 +74,22 @@ def test_a_canary_is_judged_at_every_weight():
         assert steps[number + 1]["analysis"]["templates"] == [{"templateName": "groundwork-live"}]
 
 
-def test_a_delivery_waits_for_as_long_as_a_rollout_may_take():
+def test_a_delivery_waits_for_the_longest_rollout():
     objects = overlay("staging")
     steps = named(objects, "Rollout")["groundwork-service"]["spec"]["strategy"]["canary"]["steps"]
     live = named(objects, "AnalysisTemplate")["groundwork-live"]["spec"]["metrics"]
-    judging = max(int(it["initialDelay"][:-1]) + it["count"] * int(it["interval"][:-1]) for it in live)
+    analysis = max(int(it["initialDelay"][:-1]) + it["count"] * int(it["interval"][:-1]) for it in live)
     starting = named(objects, "Deployment")["groundwork-service"]["spec"]["progressDeadlineSeconds"] / 60
-    longest = starting + _smoke(objects)["activeDeadlineSeconds"] / 60 + judging * str(steps).count("groundwork-live")
+    longest = starting + _smoke(objects)["activeDeadlineSeconds"] / 60 + analysis * str(steps).count("groundwork-live")
     smoke = yaml.safe_load((ROOT / ".github" / "workflows" / "delivery.yml").read_text())["jobs"]["smoke"]
     (waiting,) = [step["timeout-minutes"] for step in smoke["steps"] if "timeout-minutes" in step]
-    # Argo CD looks every three minutes, and nodes fetch the image.
+    # Eight minutes more, because Argo CD polls every three minutes and the nodes pull the image.
     assert waiting >= longest + 8
     assert smoke["timeout-minutes"] >= waiting + 10
 
 
 @in_a_cluster
-def test_a_rollout_is_judged_by_what_users_are_promised(name):
+def test_a_rollout_is_judged_by_the_service_level_objectives(name):
     live = named(overlay(name), "AnalysisTemplate")["groundwork-live"]["spec"]["metrics"]
     bounds = {it["name"]: float(re.findall(r"[<>]=? ([\d.]+)$", it["successCondition"])[0]) for it in live}
     objectives = {slo.name: slo.objective for slo in slos()}

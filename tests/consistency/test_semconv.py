@@ -1,4 +1,4 @@
-"""Names of conventions stand in one place, and are names that the conventions have."""
+"""The names of OpenTelemetry's semantic conventions are in one place and exist in the conventions."""
 
 import re
 from importlib import import_module
@@ -9,11 +9,11 @@ from rag.tracing import semconv
 ROOT = Path(__file__).parents[2]
 NAMES = ("semconv.py", "openinference.py")
 LITERAL = re.compile(r"""["'](?:gen_ai|db|messaging|openinference|llm|error|server)\.\w+(?:\.\w+)*["']""")
-# Of the registry that these conventions moved to, and the name of an event.
+# Names that the installed package does not have yet, and the name of an event.
 NEWER = {"gen_ai.retrieval.top_k", "gen_ai.prompt.version", "gen_ai.evaluation.result"}
 
 
-def test_no_other_file_writes_a_name_of_the_conventions():
+def test_no_other_file_contains_a_name_of_the_conventions():
     files = [path for package in ("rag", "service", "ingest", "evals") for path in (ROOT / package).rglob("*.py")]
     assert len(files) > 100
     found = {
@@ -24,7 +24,7 @@ def test_no_other_file_writes_a_name_of_the_conventions():
     assert found == {}
 
 
-def test_every_name_is_one_that_the_conventions_have():
+def test_every_name_exists_in_the_conventions():
     known = set()
     for subject in ("gen_ai", "db", "messaging", "server", "error", "url"):
         module = import_module(f"opentelemetry.semconv._incubating.attributes.{subject}_attributes")

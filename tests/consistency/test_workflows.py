@@ -1,4 +1,4 @@
-"""The workflows run what a person runs, may do little, and take nothing whose content could change."""
+"""The workflows run `make` targets, have few permissions and pin every action."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _is_another_workflow(job: dict[str, Any]) -> bool:
-    """Then its jobs say what holds for it."""
+    """Return True for a job that calls another workflow, which is tested by itself."""
     return str(job.get("uses", "")).startswith("./.github/workflows/")
 
 
@@ -31,14 +31,14 @@ JOBS = [
     if not _is_another_workflow(job)
 ]
 OVERLAYS = ["staging", "prod"]
-SERVICE = f"ghcr.io/somebody-with-a-long-name/groundwork/groundwork-service@sha256:{'a' * 64}"
+SERVICE = f"ghcr.io/an-owner-with-a-long-name/groundwork/groundwork-service@sha256:{'a' * 64}"
 
 
-def test_there_are_workflows_for_a_change_for_main_and_for_the_night():
+def test_the_four_workflows_exist():
     assert {"checks.yml", "gate.yml", "delivery.yml", "nightly.yml"} <= WORKFLOWS.keys()
 
 
-def test_every_make_target_that_they_name_exists():
+def test_every_make_target_in_a_workflow_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
         target
@@ -50,27 +50,27 @@ def test_every_make_target_that_they_name_exists():
     assert named <= targets
 
 
-def test_an_image_is_built_of_what_has_passed_every_check():
+def test_an_image_is_built_only_after_every_check_has_passed():
     jobs = WORKFLOWS["delivery.yml"]["jobs"]
     (checks,) = [name for name, job in jobs.items() if job.get("uses") == "./.github/workflows/checks.yml"]
     triggers = next(
         value for name, value in WORKFLOWS["checks.yml"].items() if name is True
-    )  # YAML reads `on` as true.
+    )  # YAML reads the key `on` as True.
     assert "workflow_call" in triggers
     for name, job in jobs.items():
         assert checks in _needed(jobs, name) or job is jobs[checks], name
-    # `always()` goes on over a failure: only what takes back may.
+    # `always()` continues after a failure, which only the rollback may do.
     assert [name for name, job in jobs.items() if "always()" in job.get("if", "")] == ["roll-back"]
 
 
 def _needed(jobs: dict[str, Any], name: str) -> set[str]:
-    """Whatever must be green first, directly or not."""
+    """Return all jobs that must pass first, directly or indirectly."""
     needs = jobs[name].get("needs", [])
     direct = {needs} if isinstance(needs, str) else set(needs)
     return direct.union(*(_needed(jobs, it) for it in direct))
 
 
-def test_the_page_on_delivery_requires_every_job_that_a_change_starts():
+def test_the_delivery_guide_requires_every_job_of_a_pull_request():
     page = (ROOT / "docs" / "deploy" / "delivery.md").read_text()
     (required,) = re.findall(r"required checks: ([^;]*);", page)
     named = set(re.findall(r"`([^`]+)`", required))
@@ -80,13 +80,13 @@ def test_the_page_on_delivery_requires_every_job_that_a_change_starts():
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_every_job_says_what_it_may_and_how_long(job):
+def test_every_job_has_permissions_and_a_timeout(job):
     assert job["permissions"] not in ("write-all", "read-all")
     assert 0 < job["timeout-minutes"] <= 180
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_nothing_is_allowed_that_no_job_asks_for_and_runs_do_not_pile_up(name):
+def test_a_workflow_grants_no_permission_and_limits_concurrency(name):
     workflow = WORKFLOWS[name]
     assert workflow["permissions"] == {}
     assert workflow["concurrency"]["group"]
@@ -102,60 +102,60 @@ def test_every_action_is_pinned_by_a_commit_and_names_its_version():
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_no_expression_is_written_into_a_script(job):
+def test_no_script_contains_an_expression(job):
     for step in job["steps"]:
         assert "${{" not in step.get("run", ""), step
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_no_token_stays_in_a_checkout(job):
+def test_a_checkout_does_not_store_its_token(job):
     for step in job["steps"]:
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
 
 
-def test_tests_run_on_every_python_that_is_promised():
+def test_tests_run_on_every_supported_python_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    promised = [line.rpartition(" ")[2] for line in project["classifiers"] if "Python :: 3." in line]
-    assert WORKFLOWS["checks.yml"]["jobs"]["test"]["strategy"]["matrix"]["python"] == promised
-    assert project["requires-python"] == f">={promised[0]}"
+    supported = [line.rpartition(" ")[2] for line in project["classifiers"] if "Python :: 3." in line]
+    assert WORKFLOWS["checks.yml"]["jobs"]["test"]["strategy"]["matrix"]["python"] == supported
+    assert project["requires-python"] == f">={supported[0]}"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_delivery_changes_the_images_of_an_overlay_and_nothing_else(overlay):
+def test_a_delivery_changes_only_the_images_of_an_overlay(overlay):
     before = (ROOT / "deploy" / "k8s" / "overlays" / overlay / "kustomization.yaml").read_text()
     other = SERVICE.replace("a" * 64, "b" * 64)
     after = pinned(pinned(before, [f"service={other}"]), [f"service={SERVICE}"])
-    was, now = yaml.safe_load(before), yaml.safe_load(after)
+    old, new = yaml.safe_load(before), yaml.safe_load(after)
     name, _, digest = SERVICE.partition("@")
-    assert {"name": "groundwork-service", "newName": name, "digest": digest} in now["images"]
-    assert [image["name"] for image in now["images"]] == [image["name"] for image in was["images"]]
-    assert was | {"images": []} == now | {"images": []}
+    assert {"name": "groundwork-service", "newName": name, "digest": digest} in new["images"]
+    assert [image["name"] for image in new["images"]] == [image["name"] for image in old["images"]]
+    assert old | {"images": []} == new | {"images": []}
 
 
-def test_a_tag_is_no_digest():
+def test_a_tag_is_rejected():
     with pytest.raises(ValueError, match="sha256"):
-        pinned("", ["service=ghcr.io/somebody/groundwork-service:1.0"])
+        pinned("", ["service=ghcr.io/example/groundwork-service:1.0"])
 
 
-def test_a_repository_in_upper_case_is_refused():
+def test_an_image_name_in_upper_case_is_rejected():
     with pytest.raises(ValueError, match="lower case"):
-        pinned("", [f"service=ghcr.io/Somebody/groundwork-service@sha256:{'a' * 64}"])
+        pinned("", [f"service=ghcr.io/Example/groundwork-service@sha256:{'a' * 64}"])
 
 
-def test_a_delivery_without_images_says_what_to_name():
+def test_a_delivery_without_images_prints_its_usage():
     run = subprocess.run(["make", "deliver", "OVERLAY=staging"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert "Name the overlay and both images" in run.stdout
     assert "127.0.0.1" not in run.stdout + run.stderr
 
 
-def test_staging_is_held_to_the_time_to_first_token_that_users_are_promised():
+def test_staging_must_meet_the_objective_for_the_first_token():
     thresholds = Limits.read(ROOT / "deploy" / "staging.toml").thresholds
     assert thresholds["ttft_p95"] <= AnsweringSettings().first_text_seconds
 
 
-def test_an_overlay_that_does_not_exist_is_named_with_those_that_do():
+def test_an_unknown_overlay_is_rejected_with_a_list_of_overlays():
     run = subprocess.run(
         [sys.executable, "deploy/pin.py", "moon", f"service={SERVICE}"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The end-to-end tests' running service, in a container, over documents that the ingest image ingested."""
+"""Run the end-to-end tests against a container, with documents that the ingest image ingested."""
 
 from collections.abc import Iterator
 from pathlib import Path

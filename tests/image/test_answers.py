@@ -1,4 +1,4 @@
-"""The end-to-end tests of answers, put to the service in its container."""
+"""The end-to-end tests of answers, run against the service in its container."""
 
 from tests.e2e.test_answers import (
     test_a_filter_that_matches_nothing_finds_nothing,

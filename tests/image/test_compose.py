@@ -1,4 +1,4 @@
-"""compose.yaml is clean, and what of it can be had anywhere runs together as it says."""
+"""compose.yaml is valid, and the parts that need no third-party image run together."""
 
 import os
 import shlex
@@ -29,7 +29,7 @@ pytestmark = [
 
 
 class Project:
-    """The parts of compose.yaml that run here, under a name of their own."""
+    """A Compose project of its own with the parts of compose.yaml that run in tests."""
 
     def __init__(self, environment: Path) -> None:
         files = ("--file", str(ROOT / "compose.yaml"), "--file", str(HERE / "compose.yaml"))
@@ -59,7 +59,7 @@ def project(tmp_path_factory) -> Iterator[Project]:
 @pytest.fixture(scope="module")
 def running(project) -> Service:
     key = project("run", "--rm", "--no-deps", "service", "keys", "create", "--role", "writer")
-    # Waits until every part says that it is healthy.
+    # `--wait` returns when every container is healthy.
     try:
         project("up", "--detach", "--wait", "service", "ingest", "prometheus")
     except AssertionError as error:
@@ -70,14 +70,14 @@ def running(project) -> Service:
     return service
 
 
-def soon(found: Callable[[], object]) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
-    while not found():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(1)
 
 
-def test_compose_finds_nothing_to_say():
+def test_compose_accepts_the_file_without_warnings():
     run = subprocess.run(
         [DOCKER, "compose", "--file", str(ROOT / "compose.yaml"), "--profile", "*", "config", "--quiet"],
         capture_output=True,
@@ -87,29 +87,29 @@ def test_compose_finds_nothing_to_say():
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_an_upload_goes_through_redis_to_the_worker_and_comes_back_as_an_answer(running):
+def test_an_upload_passes_redis_and_the_worker_and_is_found(running):
     running.put("faults.md", _DOCUMENT)
     running.wait_for_state("faults.md", "ready", seconds=60)
     assert "oil level is too low" in running.ask("What does error E1234 mean?").json()["answer"]
 
 
 @pytest.mark.usefixtures("running")
-def test_prometheus_finds_both_programs_by_their_names_and_its_rules_are_healthy(project):
+def test_prometheus_scrapes_both_programs_and_its_rules_are_healthy(project):
     prometheus = PrometheusServer(project.url("prometheus", 9090))
-    soon(lambda: prometheus.targets() == {"groundwork-service": "up", "groundwork-worker": "up"})
-    soon(lambda: prometheus.query('rag_ingest_documents_total{job="groundwork-worker",result="new"} > 0'))
+    wait_for(lambda: prometheus.targets() == {"groundwork-service": "up", "groundwork-worker": "up"})
+    wait_for(lambda: prometheus.query('rag_ingest_documents_total{job="groundwork-worker",result="new"} > 0'))
     assert {rule["name"]: rule.get("lastError") for rule in prometheus.rules() if rule["health"] == "err"} == {}
 
 
 @pytest.mark.usefixtures("running")
-def test_a_second_worker_is_found_too(project):
+def test_prometheus_finds_a_second_worker(project):
     prometheus = PrometheusServer(project.url("prometheus", 9090))
     project("up", "--detach", "--wait", "--no-recreate", "--scale", "ingest=2", "ingest")
-    soon(lambda: prometheus.query('count(up{job="groundwork-worker"} == 1) == 2'))
+    wait_for(lambda: prometheus.query('count(up{job="groundwork-worker"} == 1) == 2'))
 
 
 @pytest.mark.usefixtures("running")
-def test_everything_ends_when_it_is_asked_to(project):
+def test_service_and_worker_stop_with_exit_code_zero(project):
     project("stop")
     states = project("ps", "--all", "--format", "{{.Service}} {{.ExitCode}}").splitlines()
     assert {state for state in states if state.split()[0] in {"service", "ingest"}} == {"service 0", "ingest 0"}

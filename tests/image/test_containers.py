@@ -1,4 +1,4 @@
-"""What the images promise whoever runs them: who they are, what they may write, how they end, what they weigh."""
+"""The images run as an unprivileged user, write only to /data, stop cleanly and keep their size."""
 
 import time
 
@@ -21,8 +21,8 @@ from tests.support.container_engine import (
 pytestmark = needs_images
 
 IMAGES = ["groundwork", "groundwork-service", "groundwork-ingest"]
-# Bytes that the Dockerfile adds to its base; the official base has 130 MB.
-_MOST_BYTES = {
+# Bytes that the Dockerfile adds to its base image, which has 130 MB.
+_MAX_BYTES = {
     "groundwork": 2_050_000_000,
     "groundwork-service": 550_000_000,
     "groundwork-ingest": 550_000_000,
@@ -62,7 +62,7 @@ def test_the_lean_images_ingest_and_answer_together():
         assert "no worker" in started.read_text()
 
 
-def test_a_stream_that_runs_when_the_service_is_stopped_is_not_cut():
+def test_stopping_the_service_does_not_cut_an_open_stream():
     with volume() as data, serving("groundwork", data) as (service, started):
         service.put("faults.md", _DOCUMENT)
         service.wait_for_state("faults.md", "ready", seconds=60)
@@ -74,7 +74,7 @@ def test_a_stream_that_runs_when_the_service_is_stopped_is_not_cut():
         assert docker("wait", started.name) == "0"
 
 
-def test_ingested_documents_outlive_the_container():
+def test_documents_survive_the_container():
     with volume() as data:
         with serving("groundwork", data) as (service, started):
             service.put("faults.md", _DOCUMENT)
@@ -85,17 +85,17 @@ def test_ingested_documents_outlive_the_container():
 
 
 @pytest.mark.parametrize(("image", "arguments"), [("groundwork-service", ()), ("groundwork-ingest", ("worker",))])
-def test_a_process_that_is_still_starting_ends_on_sigterm_too(image, arguments):
+def test_a_process_stops_on_sigterm_during_its_start(image, arguments):
     options = ("--env", "RAG_HOST=127.0.0.1", "--tmpfs", "/data:uid=10001")
     with container(image, *arguments, options=options) as started:
-        # Later than Python needs to begin, and earlier than the models are there.
+        # Python has started after a second, and the models are not loaded yet.
         time.sleep(1)
         seconds, code = started.stop()
         assert seconds < 15
         assert code in {0, 143}, started.read_text()
 
 
-def test_without_a_key_the_service_says_how_to_make_one():
+def test_without_a_key_the_service_prints_how_to_create_one():
     with container("groundwork-service") as started:
         assert docker("wait", started.name) == "1"
         assert "keys create" in started.read_text()
@@ -104,8 +104,8 @@ def test_without_a_key_the_service_says_how_to_make_one():
 @pytest.mark.parametrize(
     ("image", "arguments"), [("groundwork-service", ("keys", "create")), ("groundwork-ingest", ())]
 )
-def test_a_folder_that_may_not_be_written_is_named_with_what_to_do(image, arguments, tmp_path):
-    # As it is where somebody mounts a folder that root has made, and where nothing is mounted at all.
+def test_an_unwritable_data_folder_gives_an_error_with_a_fix(image, arguments, tmp_path):
+    # A mounted folder that belongs to root, and no mount at all.
     for mount in (("--volume", f"{tmp_path}:/data"), ()):
         with container(image, *arguments, options=mount) as started:
             assert docker("wait", started.name) == "1"
@@ -113,7 +113,7 @@ def test_a_folder_that_may_not_be_written_is_named_with_what_to_do(image, argume
             assert "Traceback" not in started.read_text()
 
 
-def test_the_worker_shows_its_metrics_outside_of_its_container():
+def test_the_metrics_of_the_worker_are_reachable_from_outside_its_container():
     with volume() as data:
         options = ("--volume", f"{data}:/data", "--publish", "127.0.0.1::8001")
         with container("groundwork-ingest", options=options) as started:
@@ -125,7 +125,7 @@ def test_the_worker_shows_its_metrics_outside_of_its_container():
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_the_user_is_nobody_special_and_owns_nothing_but_data(image):
+def test_the_user_is_unprivileged_and_owns_only_the_data_folder(image):
     assert inspect(image)["Config"]["User"] == "10001:10001"
     assert shell(image, "id -u; id -g").split() == ["10001", "10001"]
     owned = shell(image, "find / -xdev -user 10001 -not -path '/proc/*' 2>/dev/null; true")
@@ -133,45 +133,45 @@ def test_the_user_is_nobody_special_and_owns_nothing_but_data(image):
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_what_builds_is_left_behind(image):
+def test_an_image_contains_no_build_tools(image):
     assert shell(image, "for it in gcc cc g++ ld make git curl wget; do command -v $it; done; true") == ""
     assert shell(image, "ls -d /opt/venv/lib/python3*/site-packages/torch/include 2>/dev/null; true") == ""
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_there_is_no_cuda_unless_asked_for(image):
+def test_an_image_contains_no_cuda_by_default(image):
     packages = shell(image, "ls /opt/venv/lib/python3*/site-packages")
     assert "nvidia" not in packages
     assert ("torch\n" in packages) == (image == "groundwork")
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_the_size_is_as_promised(image):
+def test_the_size_is_within_its_limit(image):
     added = inspect(image)["Size"] - inspect(_BASE)["Size"]
-    assert added <= _MOST_BYTES[image], f"{added / 1e6:.0f} MB over the base"
+    assert added <= _MAX_BYTES[image], f"{added / 1e6:.0f} MB over the base"
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_weights_models_packages_and_code_have_a_layer_each(image):
+def test_weights_models_packages_and_code_have_separate_layers(image):
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
     copied = [line.split()[1] for line in history.splitlines() if line.startswith("COPY")]
     assert copied == ["/app", "/opt/venv", "/opt/models", "/opt/weights"]
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_the_labels_say_what_it_is(image):
+def test_the_labels_give_version_licence_and_revision(image):
     labels = inspect(image)["Config"]["Labels"]
     assert labels["org.opencontainers.image.version"] == __version__
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert len(labels["org.opencontainers.image.revision"]) == 40
 
 
-def test_without_torch_a_model_that_needs_it_is_refused_with_a_way_out():
-    said = docker(
+def test_a_model_that_needs_torch_is_rejected_with_a_fix():
+    output = docker(
         *("run", "--rm", *HARDENED, "--tmpfs", "/data:uid=10001"),
         *("--env", "RAG_HOST=127.0.0.1", "--env", "RAG_EMBEDDER__RUNTIME=torch"),
         *("--entrypoint", "sh", "groundwork-service", "-c", "python -m service 2>&1"),
         check=False,
     )
-    assert "Use the image groundwork" in said
-    assert "Traceback" not in said
+    assert "Use the image groundwork" in output
+    assert "Traceback" not in output

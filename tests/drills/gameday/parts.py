@@ -1,4 +1,4 @@
-"""What can be broken by hand: the language model, the collector of traces, a worker."""
+"""Parts with controllable faults: the language model, the trace collector, a worker."""
 
 import asyncio
 import signal
@@ -15,23 +15,23 @@ from tests.support.workers import start_worker
 
 
 class Model:
-    """A language model that can be told to fail, to think for long, or to cite nothing."""
+    """A language model that can fail, answer slowly, or omit citations."""
 
     def __init__(self) -> None:
         self.fails = False
-        self.thinks_seconds = 0.0
+        self.delay_seconds = 0.0
         self.cites = True
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         if self.fails:
             return web.Response(status=500, text="CUDA out of memory")
-        await asyncio.sleep(self.thinks_seconds)
+        await asyncio.sleep(self.delay_seconds)
         pieces = ["Replace ", "it ", "every ", "4,000 ", "hours. ", "[1]" if self.cites else "Really."]
         return await ModelServer(pieces, gap=0.01)(request)
 
 
 class TraceCollector:
-    """Takes spans at the same port whenever it runs."""
+    """A trace collector that keeps its port when it is restarted."""
 
     def __init__(self) -> None:
         self._port = free_port()
@@ -49,7 +49,7 @@ class TraceCollector:
 
 
 class Worker:
-    """The ingest worker, which can be killed and started again."""
+    """An ingest worker that can be killed and started again."""
 
     def __init__(self, data_dir: Path, settings: dict[str, str]) -> None:
         self._data_dir = data_dir
@@ -62,7 +62,7 @@ class Worker:
         return f"127.0.0.1:{self._port}"
 
     def another(self) -> "Worker":
-        """Of the same inbox; not yet started."""
+        """Return a second worker with the same inbox, which is not started yet."""
         return Worker(self._data_dir, self._settings)
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""What is broken, how, and which alerts should say so."""
+"""The scenarios of the game day: a fault, its fix, and the alerts that it must raise."""
 
 import asyncio
 import signal
@@ -15,15 +15,15 @@ _DOCUMENTS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Broken for as long as the block runs, and mended when it ends."""
+    """A fault that lasts as long as the context manager `inject`, whose end is the fix."""
 
     title: str
-    done: str
-    mended: str
+    fault: str
+    fix: str
     alerts: frozenset[str]
-    broken: Callable[[Stage], AbstractAsyncContextManager[None]]
-    looks_at_days: bool = False
-    """Its rules need a clock that makes a minute of a day, and a reference of what users ask."""
+    inject: Callable[[Stage], AbstractAsyncContextManager[None]]
+    covers_a_day: bool = False
+    """True if the rules cover a day. They need a faster clock, and a reference of the users' questions."""
 
 
 @asynccontextmanager
@@ -34,10 +34,10 @@ async def _model_fails(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _model_thinks(stage: Stage) -> AsyncIterator[None]:
-    stage.model.thinks_seconds = 2.5
+async def _slow_model(stage: Stage) -> AsyncIterator[None]:
+    stage.model.delay_seconds = 2.5
     yield
-    stage.model.thinks_seconds = 0.0
+    stage.model.delay_seconds = 0.0
 
 
 @asynccontextmanager
@@ -49,9 +49,9 @@ async def _model_cites_nothing(stage: Stage) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _crowd(stage: Stage) -> AsyncIterator[None]:
-    before, stage.users.count, stage.model.thinks_seconds = stage.users.count, 16, 1.0
+    before, stage.users.count, stage.model.delay_seconds = stage.users.count, 16, 1.0
     yield
-    stage.users.count, stage.model.thinks_seconds = before, 0.0
+    stage.users.count, stage.model.delay_seconds = before, 0.0
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def _deadly_documents(stage: Stage) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _late_documents(stage: Stage) -> AsyncIterator[None]:
-    """The worker is started again before the alerts are waited for: the late documents have to arrive to be counted."""
+    """Start the worker before the alert is expected, because late documents count only after their publication."""
     await asyncio.to_thread(stage.worker.end, signal.SIGTERM)
     await stage.upload(_DOCUMENTS)
     await asyncio.sleep(8)
@@ -146,108 +146,108 @@ async def _frozen_service(stage: Stage) -> AsyncIterator[None]:
 SCENARIOS = [
     Scenario(
         title="The language model fails",
-        done="the model server answers every call with 500",
-        mended="the model server answers again",
+        fault="the model server answers every call with 500",
+        fix="the model server answers again",
         alerts=frozenset({"LanguageModelDown", "AvailabilityBudgetBurning"}),
-        broken=_model_fails,
+        inject=_model_fails,
     ),
     Scenario(
-        title="The model cites nothing",
-        done="the model writes answers without a marker",
-        mended="the model cites again",
+        title="The model does not cite",
+        fault="the model writes answers without citations",
+        fix="the model cites again",
         alerts=frozenset({"GroundednessBudgetBurning"}),
-        broken=_model_cites_nothing,
+        inject=_model_cites_nothing,
     ),
     Scenario(
-        title="The model is slow to begin",
-        done="the model server thinks for 2.5 s before its first piece",
-        mended="it begins at once again",
+        title="The model is slow",
+        fault="the model server waits 2.5 s before its first token",
+        fix="the model server answers at once",
         alerts=frozenset({"FirstTokenBudgetBurning"}),
-        broken=_model_thinks,
+        inject=_slow_model,
     ),
     Scenario(
-        title="More users than the model can serve",
-        done="four times the users, and a model that thinks for 1 s; 4 calls run, 4 may wait",
-        mended="the crowd goes home",
+        title="Too many users",
+        fault="four times as many users, and a model that waits 1 s; 4 calls may run and 4 may wait",
+        fix="the normal number of users",
         alerts=frozenset({"GateRefusing"}),
-        broken=_crowd,
+        inject=_crowd,
     ),
     Scenario(
-        title="Questions off the topic",
-        done="users ask about painters; the documents are about pumps",
-        mended="users ask about pumps again",
+        title="Questions about another topic",
+        fault="users ask about painters, and the documents are about pumps",
+        fix="users ask about pumps again",
         alerts=frozenset({"RefusalsHigh"}),
-        broken=_off_topic,
+        inject=_off_topic,
     ),
     Scenario(
         title="The store is slow",
-        done="each search of the Qdrant server takes 0.7 s longer",
-        mended="the delay is gone",
+        fault="each search in the Qdrant server takes 0.7 s longer",
+        fix="the delay is removed",
         alerts=frozenset({"StoreSlow"}),
-        broken=_slow_store,
+        inject=_slow_store,
     ),
     Scenario(
-        title="The store is away",
-        done="the Qdrant server is stopped while documents wait",
-        mended="the server is started",
+        title="The store is unavailable",
+        fault="the Qdrant server is stopped while documents are queued",
+        fix="the server is started",
         alerts=frozenset({"SearchFailing", "QueueStalled"}),
-        broken=_no_store,
+        inject=_no_store,
     ),
     Scenario(
-        title="One of two workers is gone",
-        done="a second worker is started, and killed when Prometheus has seen it",
-        mended="it is no target of Prometheus any more, as in a cluster a replica that was replaced",
+        title="One of two workers is killed",
+        fault="a second worker is started, and killed after Prometheus has scraped it",
+        fix="the worker is removed from Prometheus's targets, as a cluster does with a replaced replica",
         alerts=frozenset({"ReplicaDown"}),
-        broken=_killed_replica,
+        inject=_killed_replica,
     ),
     Scenario(
-        title="The worker is gone",
-        done=f"kill -9 with {_DOCUMENTS} documents in the inbox",
-        mended="the worker is started",
+        title="The only worker is killed",
+        fault=f"kill -9 with {_DOCUMENTS} documents in the inbox",
+        fix="a worker is started",
         alerts=frozenset({"WorkerDown"}),
-        broken=_killed_worker,
+        inject=_killed_worker,
     ),
     Scenario(
-        title="Documents that end the worker",
-        done="kill -9 in the middle of documents that may have one attempt, and a new worker",
-        mended="`python -m ingest dead-letter replay all`",
+        title="Documents kill the worker",
+        fault="kill -9 during documents that have a single attempt, and a new worker",
+        fix="`python -m ingest dead-letter replay all`",
         alerts=frozenset({"DeadLetters"}),
-        broken=_deadly_documents,
+        inject=_deadly_documents,
     ),
     Scenario(
-        title="Documents wait too long",
-        done=f"the worker is stopped, {_DOCUMENTS} documents are uploaded, and it is started 8 s later",
-        mended="nothing: the worker has caught up",
+        title="Documents are late",
+        fault=f"the worker is stopped, {_DOCUMENTS} documents are uploaded, and the worker starts 8 s later",
+        fix="none needed, the worker has caught up",
         alerts=frozenset({"FreshnessBudgetBurning"}),
-        broken=_late_documents,
+        inject=_late_documents,
     ),
     Scenario(
         title="The event loop is blocked",
-        done="the service is stopped (SIGSTOP) for 0.3 s again and again",
-        mended="it runs freely",
+        fault="the service is paused (SIGSTOP) for 0.3 s repeatedly",
+        fix="the service runs without pauses",
         alerts=frozenset({"EventLoopBlocked"}),
-        broken=_blocked_loop,
+        inject=_blocked_loop,
     ),
     Scenario(
-        title="The collector of traces is gone",
-        done="nothing listens where spans are sent",
-        mended="the collector is started",
+        title="The trace collector is down",
+        fault="the trace collector is stopped",
+        fix="the collector is started",
         alerts=frozenset({"TracesLost"}),
-        broken=_no_collector,
+        inject=_no_collector,
     ),
     Scenario(
-        title="Users ask about something else",
-        done="users ask about painters; the reference was made of what they ask about pumps",
-        mended="users ask about pumps again",
+        title="Users change the topic for a day",
+        fault="users ask about painters, and the reference contains questions about pumps",
+        fix="users ask about pumps again",
         alerts=frozenset({"QuestionsDrifted"}),
-        broken=_off_topic,
-        looks_at_days=True,
+        inject=_off_topic,
+        covers_a_day=True,
     ),
     Scenario(
         title="The service hangs",
-        done="the service is stopped (SIGSTOP)",
-        mended="it is continued",
+        fault="the service is paused (SIGSTOP)",
+        fix="the service is continued (SIGCONT)",
         alerts=frozenset({"ServiceDown"}),
-        broken=_frozen_service,
+        inject=_frozen_service,
     ),
 ]

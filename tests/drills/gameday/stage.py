@@ -1,4 +1,4 @@
-"""What is broken: the real service and worker, a stand-in model, a Qdrant server's wire, a collector, and who asks."""
+"""The installation under test: the real service and worker, a stand-in model and Qdrant server, a collector, users."""
 
 import asyncio
 import itertools
@@ -14,8 +14,8 @@ import aiohttp
 
 from ingest.migration.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
+from tests.drills.gameday.fast_rules import fast_rules
 from tests.drills.gameday.parts import Model, TraceCollector, Worker
-from tests.drills.gameday.shortening import shortened
 from tests.support.fakes.qdrant import QdrantServer, open_qdrant
 from tests.support.fakes.servers import serve
 from tests.support.programs import Service, evals
@@ -29,7 +29,7 @@ _REFERENCE = 300
 
 
 class Users:
-    """Ask one question after another, of their topics, in their mode; as many at once as there are."""
+    """Concurrent users. Each asks one question after another."""
 
     def __init__(self, url: str) -> None:
         self.count = _USERS
@@ -54,7 +54,7 @@ class Users:
                 async with session.post(self._url, json=self._question()) as response:
                     await response.read()
             except (aiohttp.ClientError, TimeoutError):
-                pass  # What users see is in the metrics.
+                pass  # Failures are expected, and the metrics count them.
 
     def _question(self) -> dict[str, Any]:
         number = next(self._numbers)
@@ -62,11 +62,11 @@ class Users:
             return {
                 "question": f"Which painter of the Renaissance was born {number} years before Raphael died in Rome?"
             }
-        return {"question": _usual(number)}
+        return {"question": _normal_question(number)}
 
 
 class Stage:
-    """Everything that runs, with a handle for each thing that can break."""
+    """The running installation, with a handle for each part that can fail."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Stage:
 
     @asynccontextmanager
     async def second_worker(self) -> AsyncIterator[Worker]:
-        """Beside the first, at work and scraped; when the block ends it is no target any more."""
+        """Run a second worker that Prometheus scrapes. At the end it is removed from the targets."""
         second = self.worker.another()
         try:
             second.start()
@@ -103,13 +103,13 @@ class Stage:
             await asyncio.to_thread(second.end, signal.SIGTERM)
 
     async def wait_for(self, expression: str) -> None:
-        """Until Prometheus finds something; raises TimeoutError after a minute."""
+        """Wait until the expression has a sample. Raise TimeoutError after a minute."""
         async with asyncio.timeout(60):
             while not await asyncio.to_thread(self.prometheus.query, expression):  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 
     async def upload(self, count: int) -> list[str]:
-        """Documents that nobody has seen before, by name."""
+        """Upload new documents and return their names."""
         names = [f"{os.urandom(4).hex()}-{number}.md" for number in range(count)]
         for number, name in enumerate(names):
             await asyncio.to_thread(self.service.put, name, _document(_TOPICS[number % len(_TOPICS)], name).encode())
@@ -118,7 +118,7 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(folder: Path, *, factor: int, with_reference: bool = False) -> AsyncIterator[Stage]:
-    """Ready, with some documents in it, users at work and every target scraped."""
+    """Start everything and wait until documents are ingested, users are active and every target is scraped."""
     data_dir, model = folder / "data", Model()
     await asyncio.to_thread(_prepare, data_dir)
     async with AsyncExitStack() as stack:
@@ -132,10 +132,10 @@ async def open_stage(folder: Path, *, factor: int, with_reference: bool = False)
             "RAG_STORE__URL": "http://127.0.0.1:1",
             "RAG_STORE__GRPC_PORT": str(store.port),
             "RAG_TRACING__ENDPOINT": traces.url,
-            # Batches as often as the quicker clock looks.
+            # The default of 5 s is too slow for the faster clock.
             "OTEL_BSP_SCHEDULE_DELAY": "500",
         }
-        # One death in the middle of a document is enough for a dead letter here.
+        # With a single attempt one kill makes a dead letter.
         worker = Worker(data_dir, settings | {"RAG_WORKER_ATTEMPTS": "1"})
         limits = {"RAG_GENERATOR__CONCURRENCY": "4", "RAG_ANSWERING__WAITING": "4", "RAG_WORKER": "none"}
         service = await _enter(stack, installation(data_dir, 0, model_url, **settings, **limits))
@@ -145,13 +145,13 @@ async def open_stage(folder: Path, *, factor: int, with_reference: bool = False)
             "groundwork-worker": worker.address,
         }
         watching = folder / "prometheus"
-        prometheus = await _enter(stack, watched(watching, targets, shortened(factor)))
+        prometheus = await _enter(stack, watched(watching, targets, fast_rules(factor)))
         more_workers = watching / "groundwork-worker.json"
         stage = Stage(data_dir, service, prometheus, model, store, traces, worker, more_workers)
         for name in await stage.upload(len(_TOPICS)):
             await asyncio.to_thread(service.wait_for_state, name, "ready")
         if with_reference:
-            await asyncio.to_thread(_refer, data_dir, settings | writes_with(model_url))
+            await asyncio.to_thread(_create_reference, data_dir, settings | writes_with(model_url))
         users = asyncio.create_task(stage.users.run())
         await stage.wait_for(f"count(up == 1) == {len(targets)}")
         try:
@@ -167,17 +167,17 @@ def _prepare(data_dir: Path) -> None:
     export_onnx(weights, data_dir / "models" / weights.onnx_name)
 
 
-def _refer(data_dir: Path, settings: dict[str, str]) -> None:
-    """What users usually ask becomes what they are compared with; the service takes it up by itself."""
+def _create_reference(data_dir: Path, settings: dict[str, str]) -> None:
+    """Create the drift reference from the users' normal questions. The service loads it by itself."""
     questions = data_dir / "questions.jsonl"
-    usual = [json.dumps({"question": _usual(number)}) for number in range(_REFERENCE)]
-    questions.write_text("\n".join(usual))
-    made = evals("reference", str(questions), data_dir=data_dir, **settings)
-    if made.returncode != 0:
-        raise RuntimeError(f"No reference of {questions}: {made.stderr}")
+    lines = [json.dumps({"question": _normal_question(number)}) for number in range(_REFERENCE)]
+    questions.write_text("\n".join(lines))
+    created = evals("reference", str(questions), data_dir=data_dir, **settings)
+    if created.returncode != 0:
+        raise RuntimeError(f"`evals reference` failed for {questions}: {created.stderr}")
 
 
-def _usual(number: int) -> str:
+def _normal_question(number: int) -> str:
     return f"After how many hours must the {_TOPICS[number % len(_TOPICS)]} be replaced?"
 
 
@@ -195,7 +195,7 @@ def _running(worker: Worker) -> Iterator[Worker]:
 
 
 async def _enter(stack: AsyncExitStack, context: AbstractContextManager[Any]) -> Any:
-    """In a thread: what starts there asks servers that run in this loop."""
+    """Enter the context in a thread, because it calls servers that run in this event loop."""
     value = await asyncio.to_thread(context.__enter__)
     stack.push_async_callback(asyncio.to_thread, context.__exit__, None, None, None)
     return value

@@ -1,4 +1,4 @@
-"""`python -m tests.drills.rolling`: replaces and kills what an installation is made of, and writes what it saw."""
+"""`python -m tests.drills.rolling`: replace and kill processes under load and report the failures."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ def main() -> int:
     arguments = _parse_arguments()
     for program, binary in (("haproxy", haproxy.BINARY), ("redis-server", redis_server.BINARY)):
         if binary is None:
-            sys.stderr.write(f"This needs {program}, such as Debian's package: apt-get install {program}\n")
+            sys.stderr.write(f"{program} is not installed. On Debian: apt-get install {program}\n")
             return 1
     with tempfile.TemporaryDirectory(prefix="models-") as folder:
         weights = find_weights(PACKAGED_MODEL)
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 async def _measure(models: Path, given: argparse.Namespace) -> tuple[str, int]:
-    """The page, and how many streams failed where none should."""
+    """Return the page and the number of streams that failed during the update with the drain delay."""
     rolled = {
         delay: await roll(models, replacements=given.replacements, rate=given.rate, delay=delay)
         for delay in (DELAY_SECONDS, 0)
@@ -50,10 +50,14 @@ async def _measure(models: Path, given: argparse.Namespace) -> tuple[str, int]:
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.drills.rolling", description=__doc__)
-    parser.add_argument("--report", type=Path, help="Markdown file to write; without it the page goes to the terminal")
-    parser.add_argument("--replacements", type=int, default=10, help="of replicas (%(default)s)")
-    parser.add_argument("--kills", type=int, default=5, help="of each kind (%(default)s)")
-    parser.add_argument("--rate", type=float, default=4, help="streams asked for in a second (%(default)s)")
+    parser.add_argument("--report", type=Path, help="Markdown file to write (default: print the page)")
+    parser.add_argument(
+        "--replacements", type=int, default=10, help="number of replaced replicas (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--kills", type=int, default=5, help="number of kills for each kind of process (default: %(default)s)"
+    )
+    parser.add_argument("--rate", type=float, default=4, help="requested streams per second (default: %(default)s)")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""A real HAProxy before two replicas, on loopback, and what it counts."""
+"""A real HAProxy in front of two replicas on the loopback interface, and its counters."""
 
 import csv
 import shutil
@@ -14,13 +14,13 @@ import pytest
 from tests.support.redis_server import free_port
 
 BINARY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-needs_haproxy = pytest.mark.skipif(BINARY is None, reason="no haproxy is installed: apt-get install haproxy")
+needs_haproxy = pytest.mark.skipif(BINARY is None, reason="haproxy is not installed: apt-get install haproxy")
 _START_SECONDS = 60
 _COUNTED = ("wretr", "wredis", "econ", "eresp", "hrsp_5xx")
 
-# `retries` is about connections that could not be opened, and about nothing else: `retry-on` is at its default,
-# conn-failure. A request that was sent is never sent again (an answer costs tokens), so nothing that a replica does to
-# one is hidden. HAProxy gives idle connections back within seconds, long before the service would close them (75 s).
+# `retries` applies only to connections that could not be opened, because of `retry-on conn-failure`. HAProxy never
+# sends a request twice: an answer costs tokens, and a retry would hide a failure. It closes idle connections within
+# seconds, long before the service would (75 s).
 _CONFIG = """
 global
     maxconn 2000
@@ -49,22 +49,22 @@ backend replicas
 
 
 class HAProxy:
-    """Where it listens, and its counters."""
+    """The address and the counters of a running HAProxy."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._socket = folder / "haproxy.sock"
         self.url = f"http://127.0.0.1:{port}"
 
     def up(self) -> set[str]:
-        """Names of the replicas that get requests now."""
+        """Return the names of the replicas that currently get requests."""
         return {row["svname"] for row in self._rows() if row["status"].startswith("UP")}
 
     def served(self) -> dict[str, int]:
-        """Requests by replica."""
+        """Return the number of requests by replica."""
         return {row["svname"]: int(row["stot"]) for row in self._rows()}
 
-    def troubles(self) -> dict[str, int]:
-        """Retries, redispatches, failed connections, broken answers and answers 5xx, of all replicas."""
+    def errors(self) -> dict[str, int]:
+        """Return retries, redispatches, failed connections, broken responses and 5xx responses of all replicas."""
         return {name: sum(int(row[name] or 0) for row in self._rows()) for name in _COUNTED}
 
     def wait_until_up(self, name: str, *, seconds: float = 120) -> None:
@@ -84,7 +84,7 @@ class HAProxy:
 
 @contextmanager
 def haproxy(folder: Path, ports: Mapping[str, int], *, retries: int) -> Iterator[HAProxy]:
-    """`ports`: of the replicas, by name. `retries`: of connections that could not be opened."""
+    """Run HAProxy. `ports` maps a replica's name to its port. `retries` limits the attempts to open a connection."""
     folder.mkdir()
     servers = "\n".join(f"    server {name} 127.0.0.1:{port}" for name, port in ports.items())
     port = free_port()

@@ -1,7 +1,7 @@
-"""kill -9 of what an installation is made of, while streams run: whom does it fail, and for how long?
+"""Kill replicas, Redis and workers with kill -9 while streams run, and count failures and recovery times.
 
-Whatever is killed is started again at once, or, for Redis, after two seconds and a refused upload; so times are those
-of the software, and the patience of a supervisor comes on top.
+A killed process is started again at once, Redis after two seconds and a refused upload. The times are those of the
+software; a real supervisor adds its own delay.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from tests.support.workers import start_worker
 
 _REDIS_AWAY_SECONDS = 2.0
 _PAUSE_SECONDS = 6.0
-"""Between two kills: longer than a stream takes."""
+"""The pause between two kills, longer than a stream."""
 _UPLOADS_PAUSE_SECONDS = 0.25
 _BURST = 20
 _READY_SECONDS = 120
@@ -33,22 +33,22 @@ _READY_SECONDS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """What one of them did."""
+    """The effects of one kill."""
 
     cut: int
-    """Streams that were under way and did not end with `done`."""
+    """The streams that were open and did not end with `done`."""
     refused: int
-    """Streams that were asked for afterwards, and failed."""
+    """The later streams that failed."""
     uploads_refused: int = 0
     recovery_seconds: float
-    """Until what was killed does its work again."""
+    """The time until the killed process works again."""
     next_seconds: float | None = None
-    """Until a document that was uploaded after a worker's death was in."""
+    """The time until a document uploaded after the kill of a worker was searchable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """All of one kind; `uploads` were accepted, and each was in the collection at the end."""
+    """All kills of one kind of process. `uploads` counts accepted uploads; all were searchable at the end."""
 
     kills: list[Kill]
     streams: int
@@ -57,7 +57,7 @@ class Series:
 
 @dataclass(slots=True)
 class Uploads:
-    """Documents that are put, one after the other; `Service` says when they are in."""
+    """Uploads of one document after the other."""
 
     service: Service
     accepted: list[str] = field(default_factory=list)
@@ -67,11 +67,11 @@ class Uploads:
     def put(self) -> bool:
         name = f"sheet-{next(self._numbers)}.md"
         text = f"# Sheet {name}\n\nThe seal of pump {name} is of the type S-17 and lasts 4,000 hours.\n"
-        taken = self.service.put(name, text.encode()).status_code == 202
-        (self.accepted if taken else self.refused).append(name)
-        return taken
+        accepted = self.service.put(name, text.encode()).status_code == 202
+        (self.accepted if accepted else self.refused).append(name)
+        return accepted
 
-    def wait_until_in(self, names: list[str]) -> None:
+    def wait_until_ready(self, names: list[str]) -> None:
         for name in names:
             self.service.wait_for_state(name, "ready", seconds=_READY_SECONDS)
 
@@ -82,7 +82,7 @@ class Uploads:
 
 
 async def kill_replicas(models: Path, *, kills: int, rate: float) -> Series:
-    """One of two, in turn; HAProxy tries another replica where a connection cannot be opened."""
+    """Kill one of two replicas in turn. HAProxy tries the other replica if it cannot open a connection."""
     with tempfile.TemporaryDirectory(prefix="killing-") as name:
         folder = Path(name)
         async with open_stand_in(DELAYS) as model_url:
@@ -98,7 +98,7 @@ async def kill_replicas(models: Path, *, kills: int, rate: float) -> Series:
                             await asyncio.sleep(_PAUSE_SECONDS)
                             replica = installed.replicas[number % len(installed.replicas)]
                             done.append(await _kill_replica(replica, balancer, load))
-                    return Series(kills=done, streams=len(load.seen))
+                    return Series(kills=done, streams=len(load.observations))
 
 
 async def _kill_replica(replica: Replica, balancer: HAProxy, load: Load) -> Kill:
@@ -118,7 +118,7 @@ def _kill(load: Load, before: int, began: float, recovery: float, uploads_refuse
 
 
 async def kill_redis(models: Path, *, kills: int, rate: float) -> Series:
-    """While documents are uploaded; recovered when an upload is accepted again."""
+    """Kill Redis during uploads. It has recovered when an upload is accepted again."""
     async with _with_worker(models, rate) as (load, uploads, redis, _):
         done = []
         for _ in range(kills):
@@ -140,29 +140,29 @@ async def kill_redis(models: Path, *, kills: int, rate: float) -> Series:
             uploading.cancel()
             await asyncio.gather(uploading, return_exceptions=True)
             done.append(_kill(load, failed, began, recovery, len(uploads.refused) - refused))
-        await asyncio.to_thread(uploads.wait_until_in, uploads.accepted)
-    return Series(kills=done, streams=len(load.seen), uploads=len(uploads.accepted))
+        await asyncio.to_thread(uploads.wait_until_ready, uploads.accepted)
+    return Series(kills=done, streams=len(load.observations), uploads=len(uploads.accepted))
 
 
 async def kill_workers(models: Path, *, kills: int, rate: float, claim_seconds: float) -> Series:
-    """In the middle of a batch; recovered when all of the batch is in."""
+    """Kill the worker in the middle of a batch. It has recovered when the whole batch is searchable."""
     settings = {"RAG_INBOX__CLAIM_SECONDS": str(claim_seconds)}
     async with _with_worker(models, rate, **settings) as (load, uploads, _, worker):
         done = []
         for _ in range(kills):
             failed = len(load.failed)
             batch = [await asyncio.to_thread(uploads.put) for _ in range(_BURST)]
-            await asyncio.to_thread(uploads.wait_until_in, uploads.accepted[-len(batch) :][:1])
+            await asyncio.to_thread(uploads.wait_until_ready, uploads.accepted[-len(batch) :][:1])
             began = time.monotonic()
             worker.kill()
             worker.start()
             await asyncio.to_thread(uploads.put)
-            await asyncio.to_thread(uploads.wait_until_in, uploads.accepted[-1:])
+            await asyncio.to_thread(uploads.wait_until_ready, uploads.accepted[-1:])
             next_seconds = time.monotonic() - began
-            await asyncio.to_thread(uploads.wait_until_in, uploads.accepted)
+            await asyncio.to_thread(uploads.wait_until_ready, uploads.accepted)
             kill = _kill(load, failed, began, time.monotonic() - began, batch.count(False))
             done.append(replace(kill, next_seconds=next_seconds))
-    return Series(kills=done, streams=len(load.seen), uploads=len(uploads.accepted))
+    return Series(kills=done, streams=len(load.observations), uploads=len(uploads.accepted))
 
 
 class _Worker:
@@ -181,7 +181,7 @@ class _Worker:
 async def _with_worker(
     models: Path, rate: float, **settings: str
 ) -> AsyncIterator[tuple[Load, Uploads, RedisServer, _Worker]]:
-    """A service and a worker with a queue in Redis between them."""
+    """Run a service and a worker that share a Redis inbox."""
     with tempfile.TemporaryDirectory(prefix="killing-") as name, redis_server(Path(name) / "redis") as redis:
         folder = Path(name)
         queue = {"RAG_INBOX__KIND": "redis", "RAG_INBOX__URL": redis.url} | settings
@@ -193,7 +193,7 @@ async def _with_worker(
                 with _running(_Worker(replica.data_dir, installed.settings | queue)) as worker:
                     async with open_load(replica.service.url, rate=rate) as load:
                         await asyncio.to_thread(uploads.put)
-                        await asyncio.to_thread(uploads.wait_until_in, uploads.accepted)
+                        await asyncio.to_thread(uploads.wait_until_ready, uploads.accepted)
                         yield load, uploads, redis, worker
 
 

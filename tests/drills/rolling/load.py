@@ -1,4 +1,4 @@
-"""Streams asked for when a Poisson process says so, for as long as something else takes."""
+"""An open-loop load of streams with Poisson arrivals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,18 +17,18 @@ _TIMEOUT_SECONDS = 60
 
 @dataclass(slots=True)
 class Load:
-    """What was seen so far; times are seconds of the event loop's clock."""
+    """The observations so far. Times are in seconds of the event loop's clock."""
 
-    seen: list[RequestRecord] = field(default_factory=list)
+    observations: list[RequestRecord] = field(default_factory=list)
 
     @property
     def failed(self) -> list[RequestRecord]:
-        return [one for one in self.seen if one.outcome != "ok"]
+        return [one for one in self.observations if one.outcome != "ok"]
 
 
 @asynccontextmanager
 async def open_load(url: str, *, rate: float, seed: int = 1) -> AsyncIterator[Load]:
-    """Runs while the body runs; at its end nothing more is sent, and what is under way may end."""
+    """Send requests during the body. At its end, wait for the open streams."""
     load, tasks = Load(), set[asyncio.Task[None]]()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
@@ -47,7 +47,9 @@ async def _send(
     began = clock()
 
     async def observe(due: float) -> None:
-        load.seen.append(await ask(session, target, QUESTION, due=due, clock=clock, timeout_seconds=_TIMEOUT_SECONDS))
+        load.observations.append(
+            await ask(session, target, QUESTION, due=due, clock=clock, timeout_seconds=_TIMEOUT_SECONDS)
+        )
 
     for arrival in poisson(rate, _LONGEST_SECONDS, seed=seed):
         await asyncio.sleep(max(0.0, began + arrival - clock()))

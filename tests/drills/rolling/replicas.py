@@ -1,4 +1,4 @@
-"""Replicas of the real service: each a process at a port of its own, which can be replaced and killed."""
+"""Replicas of the real service, each a process with its own port, which can be replaced and killed."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ QDRANT_URL = os.environ.get("RAG_TEST_QDRANT_URL")
 
 
 class Replica:
-    """One at a time runs behind this name; each is of a version, which its answers name."""
+    """A named replica. One process at a time runs behind the name, each with a prompt version that its answers name."""
 
     def __init__(self, name: str, data_dir: Path, settings: dict[str, str]) -> None:
         self.name = name
@@ -42,27 +42,27 @@ class Replica:
         return self._service
 
     def start(self, version: int) -> None:
-        """Returns when it is ready."""
+        """Start the process and wait until it is ready."""
         settings = self._settings | {"RAG_PROMPT__VERSION": f"v{version}"}
         self._service = self._running.enter_context(service(self.data_dir, "--port", str(self.port), **settings))
 
     def stop(self) -> None:
-        """SIGTERM, and the end."""
+        """Send SIGTERM and wait for a clean exit."""
         self._running.close()
         assert self.service.process.returncode == 0, self.service.log.read_text()
 
     def kill(self) -> None:
-        """SIGKILL, in the middle of whatever it does."""
+        """Send SIGKILL."""
         self.service.process.send_signal(signal.SIGKILL)
         self.service.process.wait()
         self._running.close()
 
     def close(self) -> None:
-        """However it is."""
+        """Stop the process in any state."""
         self._running.close()
 
     def answered(self) -> int:
-        """Answers that this process has given in full, as it counts them itself."""
+        """Return the number of complete answers that this process has counted."""
         families = text_string_to_metric_families(self.service.http.get("/metrics").text)
         samples = [sample for family in families for sample in family.samples if sample.name == "rag_requests_total"]
         labels = {"route": "/v1/answers", "outcome": "ok"}
@@ -78,15 +78,15 @@ class Replica:
 
 
 class Installation:
-    """Replicas over the same documents: each with a copy of an embedded collection, or all with one in Qdrant."""
+    """Replicas with the same documents: each with a copy of an embedded collection, or all with one in Qdrant."""
 
     def __init__(self, replicas: list[Replica], settings: dict[str, str]) -> None:
         self.replicas = replicas
         self.settings = settings
-        """Where the collection is, for whoever writes it."""
+        """The settings that lead a writer to the collection."""
 
     def publish(self, document: Path) -> None:
-        """The next revision of the collection, while it is read."""
+        """Publish the next revision of the collection while replicas read it."""
         for replica in self.replicas[:1] if QDRANT_URL else self.replicas:
             done = ingest("run", str(document), data_dir=replica.data_dir, **self.settings)
             assert done.returncode == 0, done.stderr
@@ -94,7 +94,7 @@ class Installation:
 
 @contextmanager
 def installation(folder: Path, models: Path, model_url: str, *, versions: int, **more: str) -> Iterator[Installation]:
-    """Two replicas that do not run yet. `model_url`: of an OpenAI-compatible server."""
+    """Prepare two replicas without starting them. `model_url` is the address of an OpenAI-compatible server."""
     settings = _on_qdrant(QDRANT_URL) if QDRANT_URL else {}
     first = folder / "a"
     first.mkdir()
@@ -132,7 +132,7 @@ def _on_qdrant(url: str) -> dict[str, str]:
 
 
 def _drop(store: dict[str, str]) -> None:
-    """The name is an alias; what it points to is the collection."""
+    """Delete the collection. Its configured name is an alias, so resolve it first."""
     client = QdrantClient(store["RAG_STORE__URL"], grpc_port=int(store["RAG_STORE__GRPC_PORT"]), prefer_grpc=True)
     for alias in client.get_aliases().aliases:
         if alias.alias_name == store["RAG_STORE__COLLECTION"]:

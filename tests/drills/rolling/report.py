@@ -1,66 +1,76 @@
-"""What was seen when replicas were replaced and things were killed, as a page."""
+"""The results of the rolling drill as a Markdown page."""
 
 import statistics
 from collections.abc import Mapping, Sequence
 
 from tests.drills.rolling.killing import Series
-from tests.drills.rolling.rolling import DELAYS, Rolled
+from tests.drills.rolling.rolling import DELAYS, RollingUpdate
 
-_HEAD = f"""# Zero downtime, as it was measured
+INTRODUCTION = f"""# Rolling updates and killed processes
 
-`make rolling` wrote this page; [decision 34](adr/0034-zero-downtime.md) says how a replica stops. On loopback were run:
+`make rolling` writes this page. [ADR 34](../adr/0034-zero-downtime.md) describes how a replica stops.
+Everything runs on the loopback interface:
 
 - the real service as two replicas, each with its own copy of an embedded collection;
-- before them a real HAProxy that asks `/readyz` twice a second and believes the second answer;
-- a stand-in for the model: {DELAYS.tokens} tokens, {DELAYS.ttft:g} s to the first, {DELAYS.tpot:g} s between two;
-- streams asked for by a Poisson process, whatever became of those before, over connections that are kept alive.
+- a real HAProxy in front of them, which calls `/readyz` twice a second and needs two equal results;
+- a stand-in for the model that sends {DELAYS.tokens} tokens,
+  the first after {DELAYS.ttft:g} s (median) and then one every {DELAYS.tpot:g} s;
+- an open-loop load of streams with Poisson arrivals over connections that are kept alive.
 
-A stream failed where its status was not 200, where it broke, or where it did not end with `done`.
+A stream fails if its status is not 200, if it breaks, or if it does not end with `done`.
 """
-_ROLLING = """
-## Replicas replaced
+ROLLING = """
+## Rolling updates
 
-One after the other got SIGTERM and gave way to a process with another version of the prompt, which its answers name.
-Halfway, the next revision of each collection was published. HAProxy tries no connection a second time here (`retries
-0`), so nothing is hidden. The second row is without `RAG_DRAIN_DELAY_SECONDS`, and shows what that is for.
+Each replica in turn gets SIGTERM and is replaced by a process with another prompt version, which its answers name.
+Halfway through the drill the next revision of each collection is published.
+HAProxy does not retry (`retries 0`), so every failure is visible.
+The second row is without `RAG_DRAIN_DELAY_SECONDS` and shows why that setting exists.
 
-| delay | replaced | streams | failed | HAProxy counted | SIGTERM to the end | start to the first request |
+| delay | replaced | streams | failed | errors counted by HAProxy | SIGTERM to exit | start to first request |
 |---|---|---|---|---|---|---|
 """
-_KILLING = """
-## Killed
+KILLING = """
+## Killed processes
 
-`kill -9`, and started again at once (Redis: after two seconds). HAProxy tries the other replica where a connection
-cannot be opened (`option redispatch`, `retry-on conn-failure`) and never sends a request twice: what a dead replica was
-writing is cut.
+A process is killed with `kill -9` and started again at once (Redis: after two seconds).
+HAProxy tries the other replica if it cannot open a connection (`option redispatch`, `retry-on conn-failure`).
+It never sends a request twice, so the open streams of a killed replica are cut.
 
-| killed | times | streams | cut | asked for afterwards and failed | uploads refused | uploads accepted | works again |
+| killed | times | streams | cut | later streams that failed | uploads refused | uploads accepted | recovery |
 |---|---|---|---|---|---|---|---|
 """
-_LEGEND = """
-Medians, and the greatest in brackets; cut streams and refused uploads are those of one kill. A replica works again when
-HAProxy sends it requests; Redis when the next upload is accepted, counted from its start; a worker when all that its
-predecessor had taken is in the collection: it may be taken over after `RAG_INBOX__CLAIM_SECONDS` (30), and a worker
-looks every third of that. Uploads that were accepted were all in the collection at the end, or there would be no page.
+LEGEND = """
+The values are medians with the maximum in brackets. Cut streams and refused uploads are per kill.
+Recovery ends:
+
+- for a replica, when HAProxy sends it requests;
+- for Redis, when the next upload is accepted, counted from the start of Redis;
+- for a worker, when all entries that its predecessor had claimed are in the collection.
+  Another worker may claim them after `RAG_INBOX__CLAIM_SECONDS` (30), and checks at every third of that time.
+
+All accepted uploads were in the collection at the end. Otherwise the drill fails and writes no page.
 """
 
 
-def to_markdown(rolled: Mapping[int, Rolled], killed: Mapping[str, Series]) -> str:
-    """`rolled`: by the delay in seconds. `killed`: by what was killed."""
+def to_markdown(rolled: Mapping[int, RollingUpdate], killed: Mapping[str, Series]) -> str:
+    """Return the page. `rolled` maps the drain delay in seconds to its update, `killed` a process to its kills."""
     rolling = "".join(_roll_row(delay, one) for delay, one in rolled.items())
     answered = [one.answered for one in next(iter(rolled.values())).replacements]
     killing = "".join(_kill_row(what, series) for what, series in killed.items())
-    counted = f"\nBy its own count each process answered at least {min(answered)} streams before it was stopped.\n"
-    return f"{_HEAD}{_ROLLING}{rolling}{counted}{_KILLING}{killing}{_LEGEND}{_waits(killed)}"
+    answers = (
+        f"\nEach process had answered at least {min(answered)} streams, by its own count, before it was stopped.\n"
+    )
+    return f"{INTRODUCTION}{ROLLING}{rolling}{answers}{KILLING}{killing}{LEGEND}{_waits(killed)}"
 
 
-def _roll_row(delay: int, one: Rolled) -> str:
+def _roll_row(delay: int, one: RollingUpdate) -> str:
     return _row(
         f"{delay} s",
         len(one.replacements),
         len(one.streams),
         one.reasons.total(),
-        ", ".join(f"{name} {count}" for name, count in one.troubles.items() if count) or "no trouble",
+        ", ".join(f"{name} {count}" for name, count in one.errors.items() if count) or "none",
         _spread([each.draining_seconds for each in one.replacements]),
         _spread([each.starting_seconds for each in one.replacements]),
     )
@@ -81,7 +91,7 @@ def _kill_row(what: str, series: Series) -> str:
 
 def _waits(killed: Mapping[str, Series]) -> str:
     waits = [kill.next_seconds for series in killed.values() for kill in series.kills if kill.next_seconds is not None]
-    return f"A document that was uploaded after a worker's death was in after {_spread(waits)}.\n"
+    return f"A document that was uploaded after a worker was killed became searchable after {_spread(waits)}.\n"
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""One replica after the other is replaced, and once the collection, while streams run: who was failed?"""
+"""Replace one replica after the other, and the collection once, while streams run, and count the failures."""
 
 import asyncio
 import tempfile
@@ -15,50 +15,50 @@ from tests.drills.rolling.load import open_load
 from tests.drills.rolling.replicas import Installation, Replica, installation
 
 DELAYS = Delays(ttft=0.2, tpot=0.05, tokens=80)
-"""A stream takes about four seconds: longer than the delay, so that many are under way when a replica takes no more."""
+"""A stream takes about four seconds. That is longer than the delay, so streams are open when a replica stops."""
 DELAY_SECONDS = 3
-"""HAProxy asks twice a second and believes the second answer."""
-_ANSWERS = 5
-_PATIENCE_SECONDS = 120
+"""HAProxy checks twice a second and needs two equal results, so it needs at least one second to see the change."""
+_MIN_ANSWERS = 5
+_TIMEOUT_SECONDS = 120
 _NEWS = "# Pump news\n\nError E5678 means that the inlet filter is blocked. Rinse the filter with clean water.\n"
 _NEWS_QUESTION = "What does error E5678 mean?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """One process that gave way to the next version."""
+    """The replacement of one process by the next version."""
 
     replica: str
     version: str
     answered: int
-    """Answers that it gave in full, as it counted them itself before it was told to stop."""
+    """The complete answers that the process counted before it was stopped."""
     draining_seconds: float
-    """From SIGTERM to its end."""
+    """The time from SIGTERM to the exit."""
     starting_seconds: float
-    """From its successor's start until HAProxy sends it requests."""
+    """The time from the start of the new process until HAProxy sends it requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rolled:
-    """What was seen."""
+class RollingUpdate:
+    """The result of one rolling update."""
 
     seconds: float
     rate: float
     streams: list[RequestRecord]
     replacements: list[Replacement]
     served: Mapping[str, int]
-    troubles: Mapping[str, int]
+    errors: Mapping[str, int]
 
     @property
     def reasons(self) -> Counter[str]:
-        """Why streams failed; empty where none did."""
+        """The failed streams by reason. Empty if no stream failed."""
         return Counter(one.reason for one in self.streams if one.outcome != "ok")
 
 
 async def roll(
     models: Path, *, replacements: int, rate: float, delay: int = DELAY_SECONDS, pace: Delays = DELAYS
-) -> Rolled:
-    """Without a single retry in HAProxy: what fails is seen."""
+) -> RollingUpdate:
+    """Run a rolling update. HAProxy does not retry, so every failure is visible."""
     with tempfile.TemporaryDirectory(prefix="rolling-") as name:
         folder = Path(name)
         async with open_stand_in(pace) as model_url:
@@ -70,7 +70,7 @@ async def roll(
                     return await _roll(installed, balancer, folder, replacements, rate)
 
 
-async def _roll(installed: Installation, balancer: HAProxy, folder: Path, count: int, rate: float) -> Rolled:
+async def _roll(installed: Installation, balancer: HAProxy, folder: Path, count: int, rate: float) -> RollingUpdate:
     for replica in installed.replicas:
         await asyncio.to_thread(balancer.wait_until_up, replica.name)
     (folder / "news.md").write_text(_NEWS)
@@ -83,19 +83,21 @@ async def _roll(installed: Installation, balancer: HAProxy, folder: Path, count:
             done.append(await asyncio.to_thread(_replace, replica, number + 2, balancer))
         seconds = time.monotonic() - began
     for replica in installed.replicas:
-        assert await asyncio.to_thread(replica.finds, "Pump news", _NEWS_QUESTION), "the new revision is not read"
-    return Rolled(
+        assert await asyncio.to_thread(replica.finds, "Pump news", _NEWS_QUESTION), (
+            f"{replica.name} does not serve the new revision"
+        )
+    return RollingUpdate(
         seconds=seconds,
         rate=rate,
-        streams=load.seen,
+        streams=load.observations,
         replacements=done,
         served=balancer.served(),
-        troubles=balancer.troubles(),
+        errors=balancer.errors(),
     )
 
 
 def _replace(replica: Replica, version: int, balancer: HAProxy) -> Replacement:
-    answered = _wait_until_it_has_answered(replica)
+    answered = _wait_for_answers(replica)
     before = replica.version()
     began = time.monotonic()
     replica.stop()
@@ -111,9 +113,9 @@ def _replace(replica: Replica, version: int, balancer: HAProxy) -> Replacement:
     )
 
 
-def _wait_until_it_has_answered(replica: Replica) -> int:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (answered := replica.answered()) < _ANSWERS:
-        assert time.monotonic() < deadline, f"{replica.name} has answered {answered} after {_PATIENCE_SECONDS} s"
+def _wait_for_answers(replica: Replica) -> int:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while (answered := replica.answered()) < _MIN_ANSWERS:
+        assert time.monotonic() < deadline, f"{replica.name} has answered {answered} after {_TIMEOUT_SECONDS} s"
         time.sleep(0.1)
     return answered

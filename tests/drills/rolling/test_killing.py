@@ -1,4 +1,4 @@
-"""kill -9 costs what was under way, and nothing that comes after."""
+"""kill -9 affects only the streams that are open at that moment, and loses no document."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from tests.support.redis_server import needs_redis
 
 
 @needs_haproxy
-def test_a_replica_that_is_killed_cuts_its_streams_and_fails_no_other(onnx_models):
+def test_killing_a_replica_cuts_only_its_own_streams(onnx_models):
     series = asyncio.run(kill_replicas(onnx_models, kills=1, rate=3))
     [kill] = series.kills
     assert 0 < kill.cut < series.streams / 2
@@ -16,7 +16,7 @@ def test_a_replica_that_is_killed_cuts_its_streams_and_fails_no_other(onnx_model
 
 
 @needs_redis
-def test_a_redis_that_is_killed_refuses_uploads_while_it_is_away_and_loses_none(onnx_models):
+def test_killing_redis_refuses_uploads_until_it_is_back_and_loses_none(onnx_models):
     series = asyncio.run(kill_redis(onnx_models, kills=1, rate=2))
     [kill] = series.kills
     assert (kill.cut, kill.refused) == (0, 0)
@@ -25,7 +25,7 @@ def test_a_redis_that_is_killed_refuses_uploads_while_it_is_away_and_loses_none(
 
 
 @needs_redis
-def test_a_worker_that_is_killed_fails_nobody_and_loses_no_document(onnx_models):
+def test_killing_a_worker_fails_no_stream_and_loses_no_document(onnx_models):
     series = asyncio.run(kill_workers(onnx_models, kills=1, rate=2, claim_seconds=3))
     [kill] = series.kills
     assert (kill.cut, kill.refused, kill.uploads_refused) == (0, 0, 0)
