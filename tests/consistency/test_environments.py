@@ -16,6 +16,8 @@ from tests.support.expressions import RULE_FILES
 from tests.support.manifests import K8S
 from tests.support.prometheus_server import PROMTOOL, needs_promtool
 
+pytestmark = pytest.mark.slow
+
 PRODUCTION, STAGING = (
     yaml.safe_load((K8S / "overlays" / name / "kustomization.yaml").read_text())["namespace"]
     for name in ("prod", "staging")

@@ -4,14 +4,16 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prometheus_client import REGISTRY
 
-# Both declare what `emitted` lists.
+# They declare what `emitted` lists.
 import ingest.metrics  # noqa: F401
+import rag.metrics  # noqa: F401
 import service.metrics  # noqa: F401
 from dashboards.grafana import ALL_VALUES
 
@@ -99,8 +101,14 @@ def panel_expressions() -> list[Expression]:
 def rules() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every rule, and the file it stands in."""
     for path in RULE_FILES:
-        for group in yaml.safe_load(path.read_text())["groups"]:
+        for group in _groups(path):
             yield from ((path.name, rule) for rule in group["rules"])
+
+
+@cache
+def _groups(path: Path) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = yaml.safe_load(path.read_text())["groups"]
+    return groups
 
 
 def rule_expressions() -> list[Expression]:
@@ -125,6 +133,7 @@ def diagnosis_expressions() -> list[Expression]:
     return [Expression(place=DIAGNOSIS.name, text=span) for span in spans if re.search(r"\brag_|:rag_|\bup\{", span)]
 
 
+@cache
 def emitted() -> set[str]:
     """Names of the series that either process writes, Prometheus's own, and what is read of kube-state-metrics."""
     families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]

@@ -99,6 +99,7 @@ async def test_keys_references_and_everything_that_waits_come_back(tmp_path, fil
     assert (letter.document_id, letter.reason, letter.trace) == ("given up", "odd", "trace")
 
 
+@pytest.mark.slow
 async def test_a_backup_while_a_writer_publishes_is_one_of_what_it_published(tmp_path, filled):
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
 

@@ -112,6 +112,7 @@ async def change_to(settings: Settings, embedder: OpenAIEmbedderSettings) -> Set
 
 
 @pytest.mark.parametrize("settings", FORMS, indirect=True)
+@pytest.mark.slow
 async def test_the_way_back_takes_what_is_kept_and_brings_what_came_since(settings):
     async with other_embedder() as embedder:
         changed = await change_to(settings, embedder)

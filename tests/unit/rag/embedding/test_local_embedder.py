@@ -25,6 +25,7 @@ async def embedder(models, *, known=None, **settings):
         yield opened
 
 
+@pytest.mark.slow
 async def test_onnx_and_torch_give_the_same_vectors_and_the_same_identity(onnx_models):
     async with embedder(onnx_models, runtime="onnx") as onnx, embedder(onnx_models, runtime="torch") as torch:
         ours, theirs = await onnx.embed_passages(TEXTS), await torch.embed_passages(TEXTS)
