@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TextIO
 
 from tests.mutants.choosing import Choice, measure, read
 from tests.mutants.sampling import Mutant, draw_sample
@@ -34,13 +35,20 @@ def main() -> int:
     arguments = parser.parse_args()
     _FOLDER.mkdir(exist_ok=True)
     choice = read(_ROOT, _FOLDER) if arguments.measured else measure(_ROOT, _FOLDER)
+    mutants = draw_sample(_ROOT, _SIZE)[:: max(1, _SIZE // arguments.size)]
     found = total = 0
-    for mutant, is_found in _run_all(draw_sample(_ROOT, _SIZE)[:: _SIZE // arguments.size], choice):
-        total += 1
-        found += is_found
-        print(f"{'found    ' if is_found else 'NOT FOUND'} {_describe(mutant)}", flush=True)
-    print(f"{found} of {total} mutants found ({found / total:.0%}; at least {_LEAST_FOUND:.0%} must be).")
+    with (_FOLDER / "report.txt").open("w") as report:
+        for mutant, is_found in _run_all(mutants, choice):
+            total += 1
+            found += is_found
+            _say(f"{'found    ' if is_found else 'NOT FOUND'} {_describe(mutant)}", report)
+        _say(f"{found} of {total} mutants found ({found / total:.0%}; at least {_LEAST_FOUND:.0%} must be).", report)
     return 0 if found >= _LEAST_FOUND * total else 1
+
+
+def _say(line: str, report: TextIO) -> None:
+    for output in (sys.stdout, report):
+        print(line, file=output, flush=True)
 
 
 def _run_all(mutants: Sequence[Mutant], choice: Choice) -> Iterator[tuple[Mutant, bool]]:
