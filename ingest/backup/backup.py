@@ -27,7 +27,7 @@ from ingest.pipeline.turns import in_turn
 from ingest.settings import Settings
 from rag import __version__
 from rag.errors import InvalidInput, Unavailable
-from rag.inbox.folder.backup import ToRestore, copy_entries, entries_to_restore
+from rag.inbox.folder.backup import RestoredFile, copy_entries, entries_to_restore
 from rag.settings import FolderInboxSettings
 from rag.store.backend import require_replaceable
 from rag.store.factory import build_backend
@@ -158,7 +158,7 @@ def _copy_files(source: Path, target: Path) -> None:
             shutil.copy2(source / name, target / name)
 
 
-def _files_to_restore(source: Path, target: Path, *, replace: bool) -> Iterator[ToRestore]:
+def _files_to_restore(source: Path, target: Path, *, replace: bool) -> Iterator[RestoredFile]:
     """One that is there stays, unless it was said that it should be replaced."""
     for name in _KEPT_FILES:
         if (source / name).is_file() and (replace or not (target / name).exists()):
@@ -166,7 +166,7 @@ def _files_to_restore(source: Path, target: Path, *, replace: bool) -> Iterator[
 
 
 @contextmanager
-def _drafts_of(wanted: Iterable[ToRestore]) -> Iterator[dict[Path, Path]]:
+def _drafts_of(wanted: Iterable[RestoredFile]) -> Iterator[dict[Path, Path]]:
     """Drafts that need a rename only, and their targets; what was not renamed in the end is gone."""
     drafts: dict[Path, Path] = {}
     try:

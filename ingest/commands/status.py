@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from ingest.settings import Settings
 from rag.inbox.base import Inbox, InboxStatistics
-from rag.store.base import NOTHING, Survey
+from rag.store.base import EMPTY, Survey
 from rag.store.factory import build_backend
 
 _RATE_SECONDS = 60.0
@@ -55,5 +55,5 @@ async def read_status(settings: Settings, inbox: Inbox) -> Status:
     # In the order in which documents move, so that whoever waits for an empty queue finds in what came out of it.
     waiting = await inbox.statistics()
     async with build_backend(settings.store, root=settings.store_dir).open_catalogue() as catalogue:
-        survey = await catalogue.survey(since=time.time() - _RATE_SECONDS) if catalogue else NOTHING
+        survey = await catalogue.survey(since=time.time() - _RATE_SECONDS) if catalogue else EMPTY
     return Status(collection=survey, inbox=waiting)

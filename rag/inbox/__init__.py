@@ -1,1 +1,1 @@
-"""The queue between the service, which accepts documents, and the worker, which takes them in."""
+"""The queue between the service, which accepts documents, and the workers, which ingest them."""

@@ -1,6 +1,6 @@
 """The ports of the inbox and the values that pass through them.
 
-Three halves for three callers: the service puts and asks, a worker takes and settles, a person looks after what failed.
+The service enqueues and reads progress, a worker claims and acknowledges, an operator manages dead letters.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 
 from rag.types import DocumentId, RawDocument, Scope
 
-MOST_ENTRIES = 100_000
-"""More are not let in: whoever puts should wait."""
+MAX_ENTRIES = 100_000
+"""Most queued entries. A full inbox raises `Overloaded`, so that clients slow down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,34 +29,35 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """A document that somebody wants out of the collection."""
+    """A job to remove a document."""
 
     scope: Scope
     document_id: DocumentId
     traceparent: str = ""
 
 
-async def _granted() -> None:
+async def _confirm_always() -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One claimed entry; `receipt` settles it."""
+    """A claimed queue entry."""
 
     receipt: str
+    """Identifies the claim when the entry is acknowledged, retried or given up."""
     job: Upload | Removal
     attempt: int
-    """1 for the first time; a worker that died on it counts as an attempt."""
+    """Number of this attempt, from 1. A claim of a worker that died counts as an attempt."""
     order: int
-    """When it was put, in microseconds of the inbox's clock: the later of two states has the greater."""
-    confirm: Callable[[], Awaitable[None]] = field(default=_granted, compare=False)
-    """To be asked before a write that others see: raises `ClaimLost` where the entry is another worker's by now."""
+    """Time of enqueueing in microseconds of the inbox's clock. It orders the states of a document."""
+    confirm: Callable[[], Awaitable[None]] = field(default=_confirm_always, compare=False)
+    """Call it before each visible write. Raises `ClaimLost` if another worker may have the entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a document has come; one that is in the collection has no entry here any more."""
+    """The state of a document in the inbox. Ingested documents have no entry."""
 
     document_id: DocumentId
     uri: str
@@ -66,7 +67,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """An entry that was given up, with everything that replaying it needs."""
+    """An entry that failed for good, with its reason."""
 
     id: str
     scope: Scope
@@ -74,9 +75,9 @@ class DeadLetter:
     uri: str
     kind: Literal["upload", "removal"]
     reason: str
-    """One line for whoever sent the document."""
+    """One line for the client that sent the document."""
     trace: str
-    """The traceback for whoever mends the program; empty where the document itself was at fault."""
+    """The traceback for developers. Empty if the document itself was at fault."""
     attempts: int
     failed_at: float
     """Unix time in seconds."""
@@ -84,74 +85,74 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxStatistics:
-    """The inbox at a glance, all tenants together."""
+    """Statistics of the inbox over all tenants."""
 
     queued: int
-    """Waiting, those that wait for another attempt included."""
+    """Waiting entries, with those that wait for another attempt."""
     processing: int
     dead: int
     oldest_seconds: float
-    """Age of the oldest entry that waits or is processed; 0 when there is none."""
+    """Age in seconds of the oldest entry that waits or is processed. 0 for an empty inbox."""
 
 
 class Inbox(Protocol):
-    """What the service needs. What is put is durable; of two states of one document the later one wins."""
+    """The side of the service. Entries are durable, and a later state of a document supersedes an earlier one."""
 
     async def put(self, job: Upload | Removal) -> None:
-        """Returns when the entry would survive a crash; raises `Overloaded` when the inbox is full."""
+        """Enqueue a job durably; raises `Overloaded` if the inbox is full."""
         ...
 
     async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
-        """The entries of one document, or of all, oldest first."""
+        """Return the entries of one document, or of the whole tenant, oldest first."""
         ...
 
     async def statistics(self) -> InboxStatistics:
-        """What waits, and for how long."""
+        """Return the number of entries by state and the age of the oldest one."""
         ...
 
 
 class Worklist(Protocol):
-    """What a worker needs; any number of them share one inbox.
+    """The side of a worker. Any number of workers share one inbox.
 
-    Those that are due first go first, but two entries of one document never at once. What a worker held when it died
-    comes back to others; a worker that only seemed dead finds `ClaimLost` when it settles, retries or buries.
+    Entries are claimed in the order in which they are due, and never two entries of one document at once.
+    The claims of a dead worker return to the queue. If that worker was only paused, its calls raise `ClaimLost`.
     """
 
     async def wait(self, seconds: float) -> bool:
-        """Whether there is something to claim; returns as soon as there is, or after that time."""
+        """Return True as soon as an entry can be claimed, or False after `seconds`."""
         ...
 
     async def claim(self) -> Entry | None:
-        """The next entry that is due, or None when there is none. It stays claimed while this process lives."""
+        """Claim the next due entry, or return None. The claim lasts while this process lives."""
         ...
 
     async def settle(self, entry: Entry) -> None:
-        """Takes a claimed entry off, and the dead letter that its document may have: it is in, or out, now."""
+        """Acknowledge a claimed entry: remove it, and the dead letter of its document."""
         ...
 
     async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
-        """Returns a claimed entry, due again in `after` seconds; a later state of the document supersedes it.
+        """Return a claimed entry to the queue, due in `after` seconds, unless a later state supersedes it.
 
-        Where it does not count, this attempt was none: the fault is not the entry's.
+        With `counts=False` the attempt is not counted, because the entry was not at fault.
         """
         ...
 
     async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:
-        """Makes a claimed entry a dead letter, the only one of its document."""
+        """Turn a claimed entry into the dead letter of its document, which replaces an earlier one."""
         ...
 
 
 class DeadLetters(Protocol):
-    """What a person needs to look after what failed."""
+    """The side of an operator, who manages failed entries."""
 
     async def dead_letters(self) -> list[DeadLetter]:
-        """All tenants', oldest first."""
+        """Return the dead letters of all tenants, oldest first."""
         ...
 
     async def replay(self, letter_id: str) -> None:
-        """Queues it again as if it were new, unless a newer state of its document is on its way; raises `NotFound`."""
+        """Enqueue it again as new, unless a newer state of its document is queued; raises `NotFound`."""
         ...
 
     async def drop(self, letter_id: str) -> None:
-        """Forgets it; raises `NotFound`."""
+        """Delete it; raises `NotFound`."""
         ...

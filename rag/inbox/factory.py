@@ -1,4 +1,4 @@
-"""Picks the inbox by the settings, and imports that one only."""
+"""Picks the inbox by its settings. Only the chosen adapter is imported."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,7 +9,7 @@ from rag.settings import FolderInboxSettings, InboxSettings, RedisInboxSettings
 
 
 def open_inbox(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextManager[Inbox]:
-    """For who puts and asks; `root` is the folder of the folder form."""
+    """Open the service's side; `root` is the folder of the folder inbox."""
     match settings:
         case FolderInboxSettings():
             from rag.inbox.folder.inbox import open_folder_inbox  # noqa: PLC0415
@@ -22,7 +22,7 @@ def open_inbox(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextMa
 
 
 def open_dead_letters(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextManager[DeadLetters]:
-    """For who looks after what failed; `root` is the folder of the folder form."""
+    """Open the operator's side; `root` is the folder of the folder inbox."""
     match settings:
         case FolderInboxSettings():
             from rag.inbox.folder.inbox import open_folder_inbox  # noqa: PLC0415
@@ -35,7 +35,7 @@ def open_dead_letters(settings: InboxSettings, *, root: Path) -> AbstractAsyncCo
 
 
 def open_worklist(settings: InboxSettings, *, root: Path) -> AbstractAsyncContextManager[Worklist]:
-    """For a worker; `root` is the folder of the folder form."""
+    """Open a worker's side; `root` is the folder of the folder inbox."""
     match settings:
         case FolderInboxSettings():
             return _open_folder_worklist(root)

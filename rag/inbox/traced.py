@@ -1,6 +1,6 @@
-"""The two ends of the queue in traces: whoever puts leaves word of its span, and whoever takes points back to it.
+"""Traces both ends of the queue. An entry carries the span that enqueued it, and its processing links to that span.
 
-A link and no parent: an entry is worked on much later, perhaps more than once, and by another's leave.
+It is a link and not a parent, because an entry may be processed much later and more than once.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from rag.types import DocumentId, Scope
 
 
 class TracedInbox:
-    """The wrapped inbox; what is put carries the current span along."""
+    """The wrapped inbox, whose entries carry the current span."""
 
     def __init__(self, inbox: Inbox, settings: InboxSettings) -> None:
         self._inbox = inbox
@@ -37,7 +37,7 @@ class TracedInbox:
 
 @contextmanager
 def processing(entry: Entry, settings: InboxSettings) -> Iterator[None]:
-    """The work on a claimed entry, as a trace of its own."""
+    """Trace the processing of a claimed entry as a new trace."""
     attributes = {**_describe(settings, entry.job, "process"), semconv.ATTEMPT: entry.attempt}
     links = links_to(entry.job.traceparent)
     with root(f"process {_destination(settings)}", attributes, kind=SpanKind.CONSUMER, links=links):
@@ -58,5 +58,5 @@ def _describe(settings: InboxSettings, job: Upload | Removal, operation: str) ->
 
 
 def _destination(settings: InboxSettings) -> str:
-    """As an operator knows it: the stream in Redis."""
+    """Return the name of the queue; for Redis, the key of the stream."""
     return f"{{{settings.prefix}}}:inbox" if isinstance(settings, RedisInboxSettings) else "inbox"

@@ -1,1 +1,1 @@
-"""The vector database: the port, its two adapters, and the schema that both write."""
+"""The vector store: its ports, two adapters, and the schema that both use."""

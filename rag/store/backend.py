@@ -1,4 +1,4 @@
-"""The port of a kind of store: everything that can be done with its collection, whoever needs it."""
+"""The port of a kind of store: everything that can be done with its collection."""
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""The ports of the vector database: one half for who reads, the whole for who writes.
+"""The ports of the vector store: listing, searching, writing.
 
-A document has versions. Those that are staged no search sees; committing one makes it the only one.
+A document has versions. Searches do not see staged versions. A commit makes one version live and removes the rest.
+Every call may raise `Unavailable`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,70 +13,70 @@ from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """A collection at a glance, all tenants together; what is staged does not count."""
+    """Statistics of a collection over all tenants. Staged versions are not counted."""
 
     tenants: tuple[str, ...]
     documents: int
     chunks: int
     recent_chunks: int
-    """Of these, how many came in during the time that was asked for."""
+    """Number of chunks ingested in the requested period."""
     newest: float | None
-    """When the newest came in: Unix time in seconds; None for an empty collection."""
+    """Unix time in seconds of the latest ingestion. None for an empty collection."""
 
 
-NOTHING = Survey(tenants=(), documents=0, chunks=0, recent_chunks=0, newest=None)
-"""Of a collection that is not there yet."""
+EMPTY = Survey(tenants=(), documents=0, chunks=0, recent_chunks=0, newest=None)
+"""The statistics of a collection that does not exist."""
 
 
 class Catalogue(Protocol):
-    """What there is, for who looks and does not search: no embedder is needed for it."""
+    """A collection that can be listed, which needs no embedder."""
 
     def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
-        """Every chunk that qualifies, in no particular order."""
+        """Yield every matching chunk, in no particular order."""
         ...
 
     async def survey(self, *, since: float) -> Survey:
-        """What there is, and how much of it came in since that Unix time."""
+        """Return statistics; `since` (Unix time in seconds) begins the period of `recent_chunks`."""
         ...
 
 
 class StoreReader(Catalogue, Protocol):
-    """What serving needs: it cannot write, by type."""
+    """A collection that can be searched. Its type has no method that writes."""
 
     @property
     def revision(self) -> str:
-        """What is searched now: a revision's number, or the collection behind an alias; empty before there is one."""
+        """The revision, or the name of the collection, that is searched now. Empty before the first."""
         ...
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
-        """The best chunks of the scope, best first: the dense and the BM25 ranking, fused as the query weighs them."""
+        """Return the best chunks of the scope, best first, from the fused dense and BM25 rankings."""
         ...
 
     def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
-        """What `scroll` gives, with the vectors."""
+        """Yield every matching chunk with its vector."""
         ...
 
 
 class VectorStore(StoreReader, Protocol):
-    """What ingestion needs."""
+    """A collection that can be written."""
 
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
-        """Writes points of versions that no search sees yet; one that is there already stays as it is."""
+        """Write points of staged versions. Existing points do not change."""
         ...
 
     async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
-        """Makes a staged version the one that searches see, and removes every other version of the document.
+        """Make a staged version live and remove the document's other live versions.
 
-        With an order, versions of a later order stay; and where one of them is live, this version goes instead.
+        With an order, versions of a later order stay. If one of them is live, this version is removed instead.
         """
         ...
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
-        """Removes a document, staged versions included; with an order, versions of a later order stay."""
+        """Remove a document with its staged versions. With an order, versions of a later order stay."""
         ...
 
     async def publish(self) -> None:
-        """Makes everything committed so far durable and visible to readers, at once."""
+        """Make all commits durable and visible to readers, in one step."""
         ...

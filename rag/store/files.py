@@ -1,4 +1,4 @@
-"""Files as the store needs them: copied without their holes, replaced so that a crash leaves the old or the new."""
+"""File operations of the store: sparse copies, and replacements that survive a crash."""
 
 import errno
 import os
@@ -9,32 +9,33 @@ _PIECE_BYTES = 1 << 20
 
 
 def copy_folder(source: Path, target: Path, *, reserve: int) -> None:
-    """Durably, and nothing is left behind where it fails: the rest of a full disk is needed for other things.
+    """Copy a folder durably, and remove the partial copy if it fails.
 
-    Raises `OSError` where less than `reserve` bytes would be left free.
+    Raises `OSError` if fewer than `reserve` bytes would be free afterwards.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     require_free(target.parent, data_bytes(source) + reserve)
     try:
         shutil.copytree(source, target, copy_function=_copy_sparse)
-    except BaseException:  # An interrupt, too, would leave half a copy; it goes on from here.
+    except BaseException:  # KeyboardInterrupt must not leave a partial copy either.
         shutil.rmtree(target, ignore_errors=True)
         raise
 
 
 def require_free(path: Path, wanted: int) -> None:
+    """Raise `OSError` if the file system of `path` has fewer than `wanted` free bytes."""
     free = shutil.disk_usage(path).free
     if free < wanted:
         raise OSError(errno.ENOSPC, f"{free >> 20} MiB are free, and {wanted >> 20} MiB are needed")
 
 
 def data_bytes(folder: Path) -> int:
-    """What its files take on the disk, holes not counted."""
+    """Return the bytes that the files of a folder occupy on disk, without holes."""
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 def _copy_sparse(source: str, target: str) -> None:
-    """Copies data and skips holes: a small shard is 13 MB of data in 123 MB of preallocated files."""
+    """Copy data and skip holes: a small shard has 13 MB of data in 123 MB of preallocated files."""
     with Path(source).open("rb") as reader, Path(target).open("wb") as writer:
         size = os.fstat(reader.fileno()).st_size
         writer.truncate(size)
@@ -42,7 +43,7 @@ def _copy_sparse(source: str, target: str) -> None:
         while offset < size:
             try:
                 start = os.lseek(reader.fileno(), offset, os.SEEK_DATA)
-            except OSError:  # Nothing but a hole is left.
+            except OSError:  # The rest of the file is a hole.
                 break
             offset = os.lseek(reader.fileno(), start, os.SEEK_HOLE)
             reader.seek(start)
@@ -54,7 +55,7 @@ def _copy_sparse(source: str, target: str) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """With its mode, on the disk when this returns; makes the folder where there is none."""
+    """Copy a file durably, with its mode, and create its folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, target)
     with target.open("rb") as file:
@@ -62,6 +63,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
+    """Replace the content of a file in one step, durably."""
     draft = path.with_suffix(".draft")
     with draft.open("w") as file:
         file.write(text)
@@ -72,7 +74,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """A rename survives a power cut when its folder is on the disk too."""
+    """Flush a folder to disk, so that a rename in it survives a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,5 +1,4 @@
-"""Two rankings to one: a weighted sum of their scores, each as a share of its ranking's best, and what the passages
-found say of one another (docs/adr/0017)."""
+"""Fuses two rankings into one by a weighted sum of normalised scores, and smooths the result (docs/adr/0017)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +8,13 @@ import numpy as np
 from rag.types import Vector
 
 SMOOTHED = 50
-"""So many of the best are compared with one another."""
-_NEIGHBOURS = 2
+"""Number of top hits whose scores are smoothed."""
+_NEIGHBOURS = 2  # Two to five neighbours gain about the same (docs/adr/0017).
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """A point as one ranking gives it."""
+    """A point of one ranking."""
 
     id: str
     score: float
@@ -23,41 +22,41 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fused:
-    """A point with its score in both rankings; None where a ranking does not have it."""
+    """A point of the fused ranking, with its score in each ranking or None."""
 
     id: str
     score: float
-    """At most 1: the best of both rankings."""
+    """At most 1, for the best point of both rankings."""
     dense: float | None
     bm25: float | None
 
 
 def fuse(dense: Sequence[Ranked], bm25: Sequence[Ranked], *, words_share: float) -> list[Fused]:
-    """Best first; equal scores by id, so that the same search gives the same order.
+    """Return the points of both rankings, best first. Equal scores are ordered by id, so results are reproducible.
 
-    The convex combination of Bruch, Gai and Ingber (TOIS 2023), with 0 as the least score of both rankings: it does
-    not depend on how deep the rankings are. What one of them does not have gets nothing from it.
+    This is the convex combination of Bruch, Gai and Ingber (TOIS 2023), with 0 as the lowest score of each ranking.
+    So the result does not depend on the depth of the rankings. A point that a ranking lacks scores 0 in it.
     """
-    by_vector, by_words = _scores(dense), _scores(bm25)
-    best_by_vector, best_by_words = _best(by_vector), _best(by_words)
+    dense_scores, bm25_scores = _scores(dense), _scores(bm25)
+    best_dense, best_bm25 = _best(dense_scores), _best(bm25_scores)
     fused = [
         Fused(
             id=key,
-            score=(1 - words_share) * by_vector.get(key, 0.0) / best_by_vector
-            + words_share * by_words.get(key, 0.0) / best_by_words,
-            dense=by_vector.get(key),
-            bm25=by_words.get(key),
+            score=(1 - words_share) * dense_scores.get(key, 0.0) / best_dense
+            + words_share * bm25_scores.get(key, 0.0) / best_bm25,
+            dense=dense_scores.get(key),
+            bm25=bm25_scores.get(key),
         )
-        for key in by_vector | by_words
+        for key in dense_scores | bm25_scores
     ]
     return sorted(fused, key=lambda point: (-point.score, point.id))
 
 
 def smooth(fused: Sequence[Fused], vectors: Mapping[str, Vector], *, share: float) -> list[Fused]:
-    """`share` of each score of the best from its two nearest neighbours among them; one without a vector is gone.
+    """Take `share` of each top score from the two nearest neighbours among the top hits, weighted by cosine.
 
-    Near passages are relevant to the same questions, so their scores should agree: the regularization of Diaz (CIKM
-    2005) in one step. A neighbour counts by its cosine.
+    Similar passages are relevant to the same questions, so their scores should agree: this is one step of the
+    regularization of Diaz (CIKM 2005). A point without a vector is dropped.
     """
     best = [point for point in fused[:SMOOTHED] if point.id in vectors]
     if len(best) <= _NEIGHBOURS:
@@ -69,9 +68,9 @@ def smooth(fused: Sequence[Fused], vectors: Mapping[str, Vector], *, share: floa
     weights = np.take_along_axis(nearness, nearest, axis=1)
     scores = np.array([point.score for point in best])
     total = weights.sum(axis=1)
-    # One that is at right angles to all others has no neighbours and keeps its score.
-    around = np.where(total > 0, (weights * scores[nearest]).sum(axis=1) / np.maximum(total, 1e-9), scores)
-    smoothed = (1 - share) * scores + share * around
+    # A point that is orthogonal to all others has no neighbours and keeps its score.
+    neighbour_scores = np.where(total > 0, (weights * scores[nearest]).sum(axis=1) / np.maximum(total, 1e-9), scores)
+    smoothed = (1 - share) * scores + share * neighbour_scores
     moved = [replace(point, score=float(score)) for point, score in zip(best, smoothed, strict=True)]
     return [*sorted(moved, key=lambda point: (-point.score, point.id)), *fused[SMOOTHED:]]
 
@@ -81,6 +80,6 @@ def _scores(ranking: Sequence[Ranked]) -> dict[str, float]:
 
 
 def _best(scores: dict[str, float]) -> float:
-    """Where nothing is better than nothing, scores stay as they are."""
+    """Return the best score, or 1 if no score is positive."""
     best = max(scores.values(), default=0.0)
     return best if best > 0 else 1.0

@@ -1,4 +1,4 @@
-"""How a chunk lies in Qdrant: names of vectors, payload fields and their indexes, the same in both adapters."""
+"""The schema of points in Qdrant, for both adapters: vectors, payload fields and indexes."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -18,18 +18,18 @@ CANDIDATES_PER_RESULT = 2
 MIN_CANDIDATES = 200
 
 SCHEMA = 3
-"""Raised with every change that makes points of before unreadable."""
+"""Increment it with every change that makes existing points unreadable."""
 
 KEYWORD_FIELDS = ("tenant", "document_id", "media_type", "version", "state", "labels")
 PREFIX_FIELDS = ("uri",)
-"""Keywords that are also searched for by their beginning."""
+"""Keyword fields that are also matched by prefix."""
 INTEGER_FIELDS = ("ordinal", "order")
 FLOAT_FIELDS = ("ingested_at",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyOf:
-    """The field is, or holds, one of these."""
+    """The field equals or contains one of the values."""
 
     field: str
     values: list[str] | list[int]
@@ -41,7 +41,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartsWith:
-    """The field begins with one of these."""
+    """The field starts with one of the prefixes."""
 
     field: str
     prefixes: tuple[str, ...]
@@ -53,7 +53,7 @@ class StartsWith:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Within:
-    """The field is a number from `since` on, and below `before`."""
+    """The field is a number from `since`, inclusive, to `before`, exclusive."""
 
     field: str
     since: float | None
@@ -67,30 +67,31 @@ class Within:
 Condition = AnyOf | StartsWith | Within
 
 State = Literal["staged", "live"]
-"""No search sees what is staged."""
+"""Searches see live points only."""
 
 _CHUNK_FIELDS = tuple(Chunk.__dataclass_fields__)
-# Chunks are up to 254 wordpieces; half of them are left when stop words and word parts are gone.
+# Chunks have up to 254 wordpieces. About half of them remain without stop words and word parts.
 _AVERAGE_WORDS = 128
 
 
 def build_bm25() -> qdrant_edge.Bm25:
-    """Computes both sides of BM25: term frequencies here, inverse document frequencies inside Qdrant."""
+    """Return the encoder of BM25 term frequencies. Qdrant itself computes inverse document frequencies."""
     return qdrant_edge.Bm25(qdrant_edge.Bm25Config(avg_len=_AVERAGE_WORDS))
 
 
 def candidates_for(limit: int) -> int:
-    """How many candidates each ranking hands to the fusion."""
+    """Return the depth of each ranking before fusion."""
     return max(MIN_CANDIDATES, limit * CANDIDATES_PER_RESULT)
 
 
 def rankings_of(query: Query) -> tuple[str, ...]:
-    """The vectors that count for it: a share of nothing is not searched for."""
-    return tuple(name for name, counts in ((DENSE, query.words_share < 1), (SPARSE, query.words_share > 0)) if counts)
+    """Return the vectors to search, without those of weight 0."""
+    weights = {DENSE: 1 - query.words_share, SPARSE: query.words_share}
+    return tuple(name for name, weight in weights.items() if weight > 0)
 
 
-def moved_towards(best: Vector, query: Query) -> Vector:
-    """The query's vector, nearer to what was found best; norm 1."""
+def move_towards(best: Vector, query: Query) -> Vector:
+    """Return the query vector moved towards the top hit (Rocchio feedback), with norm 1."""
     moved: Vector = query.vector + np.float32(query.feedback) * best
     moved /= np.linalg.norm(moved)
     return moved
@@ -102,12 +103,12 @@ def to_scored_chunk(fused: Fused, point: Point, query: Query) -> ScoredChunk:
 
 
 def to_point_id(scope: Scope, chunk: Chunk) -> str:
-    """Two tenants may hold the same chunk, and two versions of a document: none may overwrite the other's point."""
+    """Return an id that differs between tenants and versions, which may hold the same chunk."""
     return str(uuid5(UUID(chunk.id), f"{scope.tenant}\n{chunk.version}"))
 
 
 def to_payload(scope: Scope, point: Point, state: State) -> dict[str, Any]:
-    """The chunk, whose it is, and its metadata once more as labels: one index serves every key."""
+    """Return the payload of a point. Metadata is repeated as labels `key=value`, so one index serves every key."""
     chunk = point.chunk
     own = {"tenant": scope.tenant, "state": state, "order": point.order}
     labels = [_label(key, value) for key, value in chunk.metadata.items()]
@@ -128,8 +129,8 @@ def to_chunk(payload: dict[str, Any]) -> Chunk:
 
 
 def to_conditions(scope: Scope, where: ChunkFilter) -> list[Condition]:
-    """All of them must hold; the tenant is always among them, and nothing staged qualifies."""
-    wanted: list[Condition] = [
+    """Return conditions that all must hold. They always include the tenant and exclude staged points."""
+    conditions: list[Condition] = [
         AnyOf(field="tenant", values=[scope.tenant]),
         AnyOf(field="state", values=["live"]),
         AnyOf(field="document_id", values=list[str](where.document_ids)),
@@ -137,10 +138,13 @@ def to_conditions(scope: Scope, where: ChunkFilter) -> list[Condition]:
         StartsWith(field="uri", prefixes=where.uri_prefixes),
         AnyOf(field="media_type", values=list[str](where.media_types)),
         AnyOf(field="ordinal", values=list(where.ordinals)),
-        *(AnyOf(field="labels", values=[_label(key, it) for it in its]) for key, its in where.metadata.items()),
+        *(
+            AnyOf(field="labels", values=[_label(key, value) for value in values])
+            for key, values in where.metadata.items()
+        ),
         Within(field="ingested_at", since=where.ingested_since, before=where.ingested_before),
     ]
-    return [condition for condition in wanted if condition.restricts]
+    return [condition for condition in conditions if condition.restricts]
 
 
 def _label(key: str, value: str) -> str:
@@ -148,40 +152,40 @@ def _label(key: str, value: str) -> str:
 
 
 def to_metadata(embedder: EmbedderIdentity) -> dict[str, Any]:
-    """What a collection says of itself."""
+    """Return the metadata that a collection stores about itself."""
     return {"schema": SCHEMA, "embedder": asdict(embedder)}
 
 
 def to_identity(metadata: dict[str, Any]) -> EmbedderIdentity:
-    """Raises `IndexMismatch` where the points were written by another generation of this project."""
+    """Return the embedder of a collection; raises `IndexMismatch` for another schema."""
     if metadata.get("schema") != SCHEMA:
         raise IndexMismatch(
-            "The collection was written by another version of this program, or by another program. "
-            "Ingest into a new RAG_DATA_DIR or collection."
+            "The collection was written by another program, or by a version with another schema. "
+            "Ingest into a new RAG_DATA_DIR, or into another RAG_STORE__COLLECTION."
         )
     return EmbedderIdentity(**metadata["embedder"])
 
 
 def newest_versions(hits: Iterable[ScoredChunk]) -> list[ScoredChunk]:
-    """In the moment of a commit a search may meet two versions of a document: the one that came in last stays."""
-    found = list(hits)
+    """Drop hits of older versions. A search during a commit may find two versions of a document."""
+    all_hits = list(hits)
     newest: dict[DocumentId, Chunk] = {}
-    for hit in found:
+    for hit in all_hits:
         known = newest.setdefault(hit.chunk.document_id, hit.chunk)
         if hit.chunk.ingested_at > known.ingested_at:
             newest[hit.chunk.document_id] = hit.chunk
-    return [hit for hit in found if hit.chunk.version == newest[hit.chunk.document_id].version]
+    return [hit for hit in all_hits if hit.chunk.version == newest[hit.chunk.document_id].version]
 
 
-def require_same_embedder(found: EmbedderIdentity, configured: EmbedderIdentity) -> None:
-    """Raises `IndexMismatch`: vectors of two embedders do not compare."""
-    if found != configured:
+def require_same_embedder(stored: EmbedderIdentity, configured: EmbedderIdentity) -> None:
+    """Raise `IndexMismatch` if the embedders differ, because their vectors cannot be compared."""
+    if stored != configured:
         raise IndexMismatch(
-            f"The collection was filled by {_said(found)}, and {_said(configured)} is configured. "
-            "Configure the first again, or bring the collection over with `python -m ingest reindex`."
+            f"The collection was filled by {_describe(stored)}, but {_describe(configured)} is configured. "
+            "Configure the first embedder again, or re-embed the collection: `python -m ingest reindex`."
         )
 
 
-def _said(identity: EmbedderIdentity) -> str:
+def _describe(identity: EmbedderIdentity) -> str:
     digest = f", weights {identity.digest[:12]}…" if identity.digest else ""
     return f"{identity.model} ({identity.dimension} dimensions{digest})"

@@ -1,4 +1,4 @@
-"""Traces any store that is read: a span for each search that belongs to a trace."""
+"""Traces any store reader with a span per search."""
 
 from collections.abc import AsyncIterator
 
@@ -15,7 +15,7 @@ _SEARCH = "query_points"
 
 
 class TracedReader:
-    """The wrapped reader, with its searches as spans; one span stands for every call that a search makes."""
+    """The wrapped reader, with one span for each search, however many calls it makes."""
 
     def __init__(self, reader: StoreReader, settings: StoreSettings) -> None:
         self._reader = reader

@@ -1,1 +1,1 @@
-"""Traces: spans after OpenTelemetry's conventions, to a collector where one is configured."""
+"""Traces: spans with OpenTelemetry's conventions, exported to a collector if one is configured."""

@@ -1,4 +1,4 @@
-"""Attributes that several spans have, as the conventions want them; text only where content may be kept."""
+"""Attributes of several spans, in the format of the conventions. Content is included only if it may be recorded."""
 
 import json
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from rag.tracing import semconv
 from rag.tracing.spans import Attributes, keeps_content
 from rag.types import ScoredChunk
 
-_MOST_DOCUMENTS = 10
-"""Tools make four attributes of each, and a span should keep under 128."""
+_MAX_DOCUMENTS = 10
+"""Tools expand each document to four attributes, and a span may have 128 by default."""
 
 
 def server_at(url: str) -> Attributes:
-    """Who is called."""
+    """Return the address of a server."""
     parsed = URL(url)
     return {semconv.SERVER_ADDRESS: parsed.host or "", semconv.SERVER_PORT: parsed.port or 0}
 
 
 def documents(name: str, hits: Sequence[ScoredChunk]) -> Attributes:
-    """Which passages, the best ones, and how they scored."""
-    return {name: json.dumps([_document(hit) for hit in hits[:_MOST_DOCUMENTS]])}
+    """Return ids and scores of the best passages."""
+    return {name: json.dumps([_document(hit) for hit in hits[:_MAX_DOCUMENTS]])}
 
 
 def content(name: str, value: str) -> Attributes:
@@ -30,7 +30,7 @@ def content(name: str, value: str) -> Attributes:
 
 
 def message(name: str, role: str, value: str) -> Attributes:
-    """One message, in the conventions' form."""
+    """Return one message in the format of the conventions."""
     return {name: json.dumps([{"role": role, "parts": _parts(value)}])} if keeps_content() else {}
 
 

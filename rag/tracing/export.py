@@ -1,4 +1,4 @@
-"""The SDK behind the spans: sampled, kept in bounds, and sent to the collector by a thread of its own."""
+"""Export of spans: sampled, limited in number, and sent to the collector by a thread."""
 
 import asyncio
 import logging
@@ -28,37 +28,37 @@ from opentelemetry.util.types import Attributes
 from rag.metrics import SPANS_DROPPED, SPANS_EXPORTED, SPANS_FAILED
 from rag.settings import TracingSettings
 from rag.tracing import semconv
-from rag.tracing.openinference import translated
+from rag.tracing.openinference import translate
 
 log = structlog.get_logger()
 
-_MOST_WAITING = 2048
-# A batch that is not taken in this time is lost: the next ones wait behind it.
+_MAX_WAITING = 2048
+# A batch that takes longer is lost, because the next batches wait behind it.
 _EXPORT_SECONDS = 5.0
-_LAST_SECONDS = 2.0
+_SHUTDOWN_SECONDS = 2.0
 
 
 @asynccontextmanager
 async def open_export(settings: TracingSettings, *, endpoint: str, service: str) -> AsyncIterator[None]:
-    """Ends within seconds, whether the collector is there or not."""
-    # The outlet says it once instead of each time.
+    """Export spans while the block runs. It ends within seconds, even without a reachable collector."""
+    # `CountingExporter` logs a failing collector once; this logger would log each batch.
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
     exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_SECONDS)
     provider = Provider(settings, service=service)
-    provider.add_span_processor(Intake(Outlet(exporter, settings)))
+    provider.add_span_processor(BoundedProcessor(CountingExporter(exporter, settings)))
     trace.set_tracer_provider(provider)
     try:
         yield
     finally:
-        # After this time the exporter gives up, and so the batches that wait for it.
-        giving_up = threading.Timer(_LAST_SECONDS, exporter.shutdown)
-        giving_up.start()
+        # Afterwards the exporter gives up, and so do the batches that wait for it.
+        timer = threading.Timer(_SHUTDOWN_SECONDS, exporter.shutdown)
+        timer.start()
         await asyncio.to_thread(provider.shutdown)
-        giving_up.cancel()
+        timer.cancel()
 
 
 class Provider(TracerProvider):
-    """OpenTelemetry's, and whether spans may hold content."""
+    """OpenTelemetry's provider, which also knows whether spans may have content."""
 
     def __init__(self, settings: TracingSettings, *, service: str) -> None:
         identity = {SERVICE_NAME: service, SERVICE_NAMESPACE: "groundwork", SERVICE_INSTANCE_ID: uuid.uuid4().hex}
@@ -69,7 +69,7 @@ class Provider(TracerProvider):
 
 
 class FollowingSampler(Sampler):
-    """As the caller decided, or as the span decided that this one points to; else a share of the traces."""
+    """Follows the decision of the caller or of the linked span. Otherwise it samples a share of the traces."""
 
     def __init__(self, share: float) -> None:
         self._parent_based = ParentBased(TraceIdRatioBased(share))
@@ -93,10 +93,10 @@ class FollowingSampler(Sampler):
         return "FollowingSampler"
 
 
-class Outlet(SpanExporter):
-    """Sends batches, and counts: a collector that is away costs two lines in the log, when it goes and when it is back.
+class CountingExporter(SpanExporter):
+    """Sends batches, counts spans, and logs a failing collector once, and once more when it recovers.
 
-    At most so many spans wait for it, those under way included.
+    At most `_MAX_WAITING` spans wait, including the batch that is being sent.
     """
 
     def __init__(self, exporter: SpanExporter, settings: TracingSettings) -> None:
@@ -107,9 +107,9 @@ class Outlet(SpanExporter):
         self._lost = 0
 
     def admit(self) -> bool:
-        """Whether one more span may wait."""
+        """Return True if one more span may wait."""
         with self._lock:
-            if self._waiting >= _MOST_WAITING:
+            if self._waiting >= _MAX_WAITING:
                 return False
             self._waiting += 1
             return True
@@ -117,22 +117,24 @@ class Outlet(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = SpanExportResult.FAILURE
         try:
-            result = self._exporter.export([self._prepared(span) for span in spans])
+            result = self._exporter.export([self._prepare(span) for span in spans])
         finally:
             with self._lock:
                 self._waiting -= len(spans)
-            self._tell(len(spans), was_taken=result is SpanExportResult.SUCCESS)
+            self._count(len(spans), is_exported=result is SpanExportResult.SUCCESS)
         return result
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
 
-    def _prepared(self, span: ReadableSpan) -> ReadableSpan:
+    def _prepare(self, span: ReadableSpan) -> ReadableSpan:
         attributes = dict(span.attributes or {})
         if not self._settings.content:
-            attributes.pop(semconv.URL_QUERY, None)  # The framework's span has it: metadata of documents.
+            attributes.pop(
+                semconv.URL_QUERY, None
+            )  # FastAPI's span has the query string, which contains metadata of documents.
         if self._settings.openinference:
-            attributes |= translated(attributes)
+            attributes |= translate(attributes)
         return ReadableSpan(
             name=span.name,
             context=span.context,
@@ -148,28 +150,28 @@ class Outlet(SpanExporter):
             instrumentation_scope=span.instrumentation_scope,
         )
 
-    def _tell(self, spans: int, *, was_taken: bool) -> None:
-        (SPANS_EXPORTED if was_taken else SPANS_FAILED).inc(spans)
-        if was_taken and self._lost:
+    def _count(self, spans: int, *, is_exported: bool) -> None:
+        (SPANS_EXPORTED if is_exported else SPANS_FAILED).inc(spans)
+        if is_exported and self._lost:
             log.info("collector_back", lost=self._lost)
             self._lost = 0
-        elif not was_taken:
+        elif not is_exported:
             if not self._lost:
                 log.warning("collector_away", endpoint=str(self._settings.endpoint), metric="rag_trace_spans_total")
             self._lost += spans
 
 
-class Intake(BatchSpanProcessor):
-    """OpenTelemetry's batches, for what the outlet admits."""
+class BoundedProcessor(BatchSpanProcessor):
+    """OpenTelemetry's batch processor, which drops spans that the exporter does not admit."""
 
-    def __init__(self, outlet: Outlet) -> None:
-        super().__init__(outlet, max_queue_size=_MOST_WAITING)
-        self._outlet = outlet
+    def __init__(self, exporter: CountingExporter) -> None:
+        super().__init__(exporter, max_queue_size=_MAX_WAITING)
+        self._exporter = exporter
 
     def on_end(self, span: ReadableSpan) -> None:
         if not (span.context and span.context.trace_flags.sampled):
             return
-        if self._outlet.admit():
+        if self._exporter.admit():
             super().on_end(span)
         else:
             SPANS_DROPPED.inc()

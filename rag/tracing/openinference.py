@@ -1,6 +1,6 @@
-"""The same spans in the words of OpenInference, which tools for language models such as Phoenix read.
+"""Translates spans to OpenInference's attributes, which tools such as Phoenix read.
 
-Made from the attributes that are there when a batch is sent: no code that is traced knows of it.
+The translation happens when a batch is sent, so traced code does not know about it.
 """
 
 import json
@@ -34,8 +34,8 @@ _INVOCATION: Final = {semconv.REQUEST_MAX_TOKENS: "max_tokens", semconv.REQUEST_
 Flat = dict[str, Any]
 
 
-def translated(attributes: Mapping[str, Any]) -> Flat:
-    """What to add to these. Content comes only from content that is there."""
+def translate(attributes: Mapping[str, Any]) -> Flat:
+    """Return the OpenInference attributes of a span. Content is translated only if the span has it."""
     operation = attributes.get(semconv.OPERATION, "")
     flat: Flat = {_KIND: _KINDS.get(operation, "CHAIN")}
     if (model := attributes.get(semconv.REQUEST_MODEL)) and operation in _MODEL:
@@ -68,7 +68,7 @@ def _model_call(attributes: Mapping[str, Any]) -> Flat:
 
 
 def _ends(attributes: Mapping[str, Any]) -> Flat:
-    """What goes in and what comes out, in one line each, as lists of traces show it."""
+    """Return input and output in one line each, as lists of traces show them."""
     flat: Flat = {}
     asked = _said(attributes, semconv.INPUT_MESSAGES)
     if question := asked[-1][1] if asked else attributes.get(semconv.RETRIEVAL_QUERY):

@@ -1,4 +1,4 @@
-"""Whether there are traces: the SDK is imported only where a collector is configured."""
+"""Opens tracing. OpenTelemetry's SDK is imported only if a collector is configured."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from rag.settings import TracingSettings
 
 @asynccontextmanager
 async def open_tracing(settings: TracingSettings, *, service: str) -> AsyncIterator[None]:
-    """For the whole process, once: spans go to the collector until the block ends, and what is left then goes too."""
+    """Export the spans of this process while the block runs, and the remaining ones at its end. Call it once."""
     if settings.endpoint is None:
         yield
         return

@@ -1,7 +1,7 @@
-"""Names of OpenTelemetry's semantic conventions as this project uses them: nowhere else stands one.
+"""Names of OpenTelemetry's semantic conventions. No other file spells one out.
 
-Those for generative AI as of v1.41.1, the last release that has them, with `gen_ai.retrieval.top_k` and
-`gen_ai.prompt.version` of the registry that they moved to, which has no release yet (docs/adr/0027).
+The names for generative AI are from v1.41.1, the last release that has them. `gen_ai.retrieval.top_k` and
+`gen_ai.prompt.version` are from their new registry, which has no release yet (docs/adr/0027).
 """
 
 from typing import Final
@@ -38,7 +38,7 @@ EVALUATION_NAME: Final = "gen_ai.evaluation.name"
 EVALUATION_SCORE: Final = "gen_ai.evaluation.score.value"
 EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
 
-# Values of `OPERATION`; the conventions have none for reranking and evaluating.
+# Values of `OPERATION`. The conventions define none for reranking and evaluation.
 WORKFLOWS: Final = "invoke_workflow"
 EMBEDDINGS: Final = "embeddings"
 RETRIEVAL: Final = "retrieval"
@@ -59,13 +59,13 @@ MESSAGING_OPERATION: Final = "messaging.operation.name"
 MESSAGING_TYPE: Final = "messaging.operation.type"
 MESSAGING_BODY_SIZE: Final = "messaging.message.body.size"
 
-# Of every kind.
+# General.
 ERROR_TYPE: Final = "error.type"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 URL_QUERY: Final = "url.query"
 
-# This project's own, where the conventions have no word.
+# Names of this project, where the conventions define none.
 TENANT: Final = "groundwork.tenant"
 DOCUMENT: Final = "groundwork.document"
 MODE: Final = "groundwork.answer.mode"

@@ -1,6 +1,6 @@
-"""Spans, as the code that is traced sees them. What is not sampled costs a look at a context variable.
+"""Spans for traced code. Without a sampled trace, a span costs one look-up of a context variable.
 
-Only OpenTelemetry's interface is imported here; without a collector nothing stands behind it (`rag.tracing.opening`).
+Only OpenTelemetry's API is imported here. `rag.tracing.opening` adds the SDK if a collector is configured.
 """
 
 import asyncio
@@ -24,46 +24,46 @@ _CANCELLED = "cancelled"
 
 
 def is_traced() -> bool:
-    """Whether what happens now belongs to a trace that is recorded."""
+    """Return True inside a recorded trace."""
     return trace.get_current_span().get_span_context().trace_flags.sampled
 
 
 def keeps_content() -> bool:
-    """Whether questions, passages and answers may stand in spans."""
+    """Return True if spans may have questions, passages and answers."""
     return getattr(trace.get_tracer_provider(), "keeps_content", False)
 
 
 @contextmanager
 def span(name: str, attributes: Attributes | None = None, *, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
-    """A child of the current span, failed by what is raised inside; where nothing is recorded it keeps nothing."""
+    """Open a child of the current span. An exception marks it as failed. Outside a recorded trace, it does nothing."""
     if not is_traced():
         yield trace.INVALID_SPAN
         return
-    with _current(start(name, attributes, kind=kind)) as begun:
-        yield begun
+    with _current(start(name, attributes, kind=kind)) as opened:
+        yield opened
 
 
 @contextmanager
 def root(name: str, attributes: Attributes, *, kind: SpanKind, links: Sequence[Link]) -> Iterator[Span]:
-    """A span that begins a trace of its own, and only points to what caused it."""
-    begun = _TRACER.start_span(name, context.Context(), kind=kind, attributes=attributes, links=links)
-    with _current(begun):
-        yield begun
+    """Open a span that starts a new trace and links to its causes."""
+    opened = _TRACER.start_span(name, context.Context(), kind=kind, attributes=attributes, links=links)
+    with _current(opened):
+        yield opened
 
 
 def start(name: str, attributes: Attributes | None = None, *, kind: SpanKind = SpanKind.INTERNAL) -> Span:
-    """A child of the current span, for `inside`, which ends it."""
+    """Start a child of the current span. `inside` ends it."""
     return _TRACER.start_span(name, kind=kind, attributes=attributes)
 
 
-async def inside(begun: Span, stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
-    """Passes a stream on; the span is current while the stream works, and ends with it, however that ends.
+async def inside(opened: Span, stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Yield the items of a stream. The span is current while the stream works, and ends with it.
 
-    Between two pieces it is not current: they may be asked for by different tasks, and what happens there is not ours.
+    Between two items it is not current, because the consumer's work is not part of it.
     """
-    within = trace.set_span_in_context(begun)
+    within = trace.set_span_in_context(opened)
     try:
-        with _failing(begun):
+        with _failing(opened):
             async with aclosing(stream):
                 while True:
                     token = context.attach(within)
@@ -75,27 +75,27 @@ async def inside(begun: Span, stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
                         context.detach(token)
                     yield piece
     finally:
-        begun.end()
+        opened.end()
 
 
 def annotate(attributes: Attributes) -> None:
-    """What an adapter learns on the way, on the current span."""
+    """Add attributes to the current span."""
     trace.get_current_span().set_attributes(attributes)
 
 
 def fail(error: Exception) -> None:
-    """Of the current span, where the error does not pass through it."""
+    """Mark the current span as failed by an error that is handled inside it."""
     _fail(trace.get_current_span(), error)
 
 
 def exemplar() -> dict[str, str] | None:
-    """What leads from a metric to the trace that made it so; None where none is recorded."""
+    """Return the exemplar that links a metric to the current trace, or None outside a recorded trace."""
     here = trace.get_current_span().get_span_context()
     return {"trace_id": trace.format_trace_id(here.trace_id)} if here.trace_flags.sampled else None
 
 
 def ids() -> dict[str, str]:
-    """The current trace and span, as logs have them; nothing where there is none."""
+    """Return the ids of the current trace and span for logs. Empty outside a trace."""
     here = trace.get_current_span().get_span_context()
     if not here.is_valid:
         return {}
@@ -103,42 +103,42 @@ def ids() -> dict[str, str]:
 
 
 def propagate(headers: MutableMapping[str, str]) -> None:
-    """Adds `traceparent` for whoever is called; the caller's baggage stays here, for it is not ours to pass on."""
+    """Add `traceparent` to the headers of a call. Baggage of the client is not forwarded, because it may be private."""
     if trace.get_current_span().get_span_context().is_valid:
         _W3C.inject(headers)
 
 
 def traceparent() -> str:
-    """The current span as a queue keeps it; empty where there is none."""
+    """Return the current span in the W3C format for a queue entry. Empty outside a trace."""
     headers: dict[str, str] = {}
     propagate(headers)
     return headers.get("traceparent", "")
 
 
 def links_to(traceparent: str) -> list[Link]:
-    """Points to the span that a queue kept; to none where it kept none, or something else."""
+    """Return a link to the span of a queue entry, or no link if its `traceparent` is empty or invalid."""
     cause = trace.get_current_span(_W3C.extract({"traceparent": traceparent}, context.Context()))
     return [Link(cause.get_span_context())] if cause.get_span_context().is_valid else []
 
 
 @contextmanager
-def _current(begun: Span) -> Iterator[Span]:
-    ended = trace.use_span(begun, end_on_exit=True, record_exception=False, set_status_on_exception=False)
-    with ended, _failing(begun):
-        yield begun
+def _current(opened: Span) -> Iterator[Span]:
+    ended = trace.use_span(opened, end_on_exit=True, record_exception=False, set_status_on_exception=False)
+    with ended, _failing(opened):
+        yield opened
 
 
 @contextmanager
-def _failing(begun: Span) -> Iterator[None]:
+def _failing(opened: Span) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        _fail(begun, error)
+        _fail(opened, error)
         raise
 
 
-def _fail(begun: Span, error: BaseException) -> None:
-    """The error's type and no more: what it says may quote the content."""
+def _fail(opened: Span, error: BaseException) -> None:
+    """Record the type of the error only, because its text may quote content."""
     is_cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
-    begun.set_attribute(semconv.ERROR_TYPE, _CANCELLED if is_cancelled else type(error).__name__)
-    begun.set_status(StatusCode.ERROR)
+    opened.set_attribute(semconv.ERROR_TYPE, _CANCELLED if is_cancelled else type(error).__name__)
+    opened.set_status(StatusCode.ERROR)

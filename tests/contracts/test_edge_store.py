@@ -162,7 +162,7 @@ async def test_a_collection_of_another_generation_is_refused(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await writer.publish()
     (tmp_path / "revisions" / "1" / "collection.json").unlink()
-    with pytest.raises(IndexMismatch, match="another version of this program"):
+    with pytest.raises(IndexMismatch, match="a version with another schema"):
         async with open_edge_reader(tmp_path, EMBEDDER):
             pass
 

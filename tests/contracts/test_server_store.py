@@ -146,7 +146,7 @@ async def test_what_was_staged_long_ago_is_swept_away_and_what_is_being_staged_i
     await store.stage(OURS, [point("left over", document="a")])
     await client.set_payload(collection, {"staged_at": time.time() - 48 * 3600}, models.Filter())
     await store.stage(OURS, [point("under way", document="b")])
-    await store.sweep()
+    await store.delete_abandoned()
     left, _ = await client.scroll(collection)
     assert {record.payload["text"] for record in left} == {"seen", "under way"}
     await client.close()

@@ -1,1 +1,1 @@
-"""The inbox as a folder: one file per entry."""
+"""The inbox as a folder with one file per entry."""

@@ -1,4 +1,4 @@
-"""What waits in a folder inbox and what was given up, copied while workers go on, and brought back."""
+"""Copies waiting entries and dead letters of a folder inbox, while workers continue, and restores them."""
 
 import os
 import shutil
@@ -8,32 +8,32 @@ from pathlib import Path
 
 from rag.inbox.folder.files import Name
 
-# Twice, in the order in which entries move: one that moves meanwhile is met again, not missed.
+# In the order in which entries move, and twice, so that an entry that moves meanwhile is not missed.
 _STATES = ("queued", "processing", "dead") * 2
-ToRestore = tuple[Path, Path, Path]
-"""What is to be copied, the name under which nobody sees it, and the one that it takes in the end."""
+RestoredFile = tuple[Path, Path, Path]
+"""Source, temporary target that no worker reads, and final target."""
 
 
 def copy_entries(root: Path, target: Path) -> None:
-    """What a worker has in hand is copied as waiting: whether it came to its end, the collection will show."""
-    taken: set[str] = set()
+    """Copy all entries. A claimed entry is copied as waiting, because its result may not be published yet."""
+    copied: set[str] = set()
     for state in _STATES:
-        kept = "dead" if state == "dead" else "queued"
-        (target / kept).mkdir(parents=True, exist_ok=True)
+        target_state = "dead" if state == "dead" else "queued"
+        (target / target_state).mkdir(parents=True, exist_ok=True)
         for path in _entries(root / state):
-            identity = f"{kept}/{_identity(path.name)}"
-            if identity in taken:
+            identity = f"{target_state}/{_identity(path.name)}"
+            if identity in copied:
                 continue
             try:
-                shutil.copyfile(path, target / kept / path.name)
-            except FileNotFoundError:  # It has moved on.
-                (target / kept / path.name).unlink(missing_ok=True)
+                shutil.copyfile(path, target / target_state / path.name)
+            except FileNotFoundError:  # The entry has moved meanwhile.
+                (target / target_state / path.name).unlink(missing_ok=True)
                 continue
-            taken.add(identity)
+            copied.add(identity)
 
 
-def entries_to_restore(source: Path, root: Path) -> Iterator[ToRestore]:
-    """Those that are there already stay; a worker that sees an entry twice takes it in once."""
+def entries_to_restore(source: Path, root: Path) -> Iterator[RestoredFile]:
+    """Yield the files to restore. Existing entries stay. A document that is ingested twice does not change."""
     for state in ("queued", "dead"):
         (root / state).mkdir(parents=True, exist_ok=True)
         for path in _entries(source / state):
@@ -43,7 +43,7 @@ def entries_to_restore(source: Path, root: Path) -> Iterator[ToRestore]:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Those of workers lie a folder deeper; a worker that has left meanwhile has none."""
+    """Yield the entry files, also those in the folders of workers. A worker may remove its folder meanwhile."""
     with suppress(FileNotFoundError):
         for path in list(folder.iterdir()):
             if path.is_dir():
@@ -53,7 +53,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _identity(name: str) -> str:
-    """The same for an entry in whatever state, however often it was tried."""
+    """Return a name that an entry keeps in every state and after every attempt."""
     if "." not in name:
         return name
     entry = Name.parse(name)

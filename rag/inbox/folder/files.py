@@ -1,4 +1,4 @@
-"""How an entry lies in a folder: its name says what a queue must know, its content is a line of JSON and the bytes."""
+"""The files of entries: the name has the state of the queue, the content is a line of JSON and the document's bytes."""
 
 import hashlib
 import json
@@ -16,14 +16,15 @@ _HEADER_FIELDS = tuple(it for it in fields(RawDocument) if it.name not in {"id",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """The name of an entry's file; names sort by when they are due."""
+    """The name of an entry's file. Names sort by the time when entries are due."""
 
     due: int
-    """Unix time in nanoseconds."""
+    """Unix time in nanoseconds before which the entry is not claimed."""
     put: int
+    """Unix time in nanoseconds of enqueueing."""
     attempts: int
     key: str
-    """Stands for tenant and document."""
+    """Identifies tenant and document."""
 
     @classmethod
     def parse(cls, text: str) -> "Name":
@@ -57,7 +58,7 @@ def to_content(job: Upload | Removal, **more: Any) -> bytes:
 
 
 def to_job(content: bytes) -> Upload | Removal:
-    """Raises `ValueError` or `KeyError` where the content is no entry."""
+    """Parse the content of an entry; raises `ValueError` or `KeyError` if it is damaged."""
     line, _, body = content.partition(b"\n")
     header = json.loads(line)
     scope, document_id = Scope(tenant=header["tenant"]), DocumentId(header["document_id"])
@@ -75,7 +76,7 @@ def _is_required(document_field: Field[Any]) -> bool:
 
 
 def read_header(path: Path) -> dict[str, Any] | None:
-    """None where the entry has moved on in the meantime, or is damaged."""
+    """Return the line of JSON, or None if the entry has moved meanwhile or is damaged."""
     try:
         with path.open("rb") as file:
             header: dict[str, Any] = json.loads(file.readline())
@@ -85,12 +86,12 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def write_durably(draft: Path, target: Path, content: bytes) -> None:
-    """Appears under its name whole, or not at all; on the disk when this returns. Raises `Unavailable`."""
+    """Write a file in one step, flushed to disk; raises `Unavailable`."""
     try:
         _write_durably(draft, target, content)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise Unavailable(f"The inbox cannot write: {error}. Is the disk full?") from error
+        raise Unavailable(f"The inbox cannot write to RAG_DATA_DIR: {error}. Is the disk full?") from error
 
 
 def _write_durably(draft: Path, target: Path, content: bytes) -> None:

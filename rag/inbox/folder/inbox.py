@@ -1,10 +1,10 @@
-"""The inbox as a folder: one file an entry, and a rename for every change of state.
+"""The inbox as a folder: one file per entry, and one rename per change of state.
 
-incoming/             being written
+incoming/             files that are being written
 queued/               <due>.<put>.<attempts>.<key>: a line of JSON, then the document's bytes
-processing/<worker>/  claimed by that worker
-workers/<worker>      locked by it for as long as it lives
-dead/<key>            given up: the line of JSON has the reason, too
+processing/<worker>/  entries that this worker has claimed
+workers/<worker>      locked by the worker while it lives
+dead/<key>            dead letters, whose line of JSON also has the reason
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import NotFound, Overloaded
-from rag.inbox.base import MOST_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
+from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
 from rag.inbox.folder.files import Name, key_of, read_header, to_content, to_job, write_durably
 from rag.types import DocumentId, Scope
 
@@ -24,9 +24,9 @@ _STATES = ("incoming", "queued", "processing", "workers", "dead")
 
 
 class FolderInbox:
-    """The half of who puts and asks, and of who looks after what failed."""
+    """The sides of the service and of the operator."""
 
-    def __init__(self, root: Path, *, max_entries: int = MOST_ENTRIES) -> None:
+    def __init__(self, root: Path, *, max_entries: int = MAX_ENTRIES) -> None:
         self._root = root
         self._max_entries = max_entries
         for state in _STATES:
@@ -47,8 +47,8 @@ class FolderInbox:
 
     async def replay(self, letter_id: str) -> None:
         path = self._require(letter_id)
-        on_its_way = {other.name.rpartition(".")[2] for other in (*self._queued(), *self._processing())}
-        if path.name not in on_its_way:
+        active = {other.name.rpartition(".")[2] for other in (*self._queued(), *self._processing())}
+        if path.name not in active:
             await self.put(to_job(await asyncio.to_thread(path.read_bytes)))
         path.unlink(missing_ok=True)
 
@@ -59,20 +59,22 @@ class FolderInbox:
         key, now = key_of(job.scope, job.document_id), time.time_ns()
         waiting = os.listdir(self._root / "queued")
         if len(waiting) >= self._max_entries:
-            raise Overloaded(f"{len(waiting)} documents wait already. Try again when some are taken in.")
+            raise Overloaded(
+                f"{len(waiting)} documents are queued already. Try again when workers have ingested some of them."
+            )
         name = Name(due=now, put=now, attempts=0, key=key)
         draft = self._root / "incoming" / f"{name}.{os.getpid()}"
         write_durably(draft, self._root / "queued" / str(name), to_content(job))
-        # Of several states of one document the newest is enough.
+        # Only the newest state of a document needs processing.
         for older in waiting:
             if older.endswith(key) and Name.parse(older).put < now:
                 (self._root / "queued" / older).unlink(missing_ok=True)
 
     def _progress(self, scope: Scope, key: str | None) -> list[Progress]:
-        """A document that is put again while it is processed, or after a rejection, counts as queued."""
-        found: dict[str, Progress] = {}
-        # Each listed only when the one before was read, in the order in which entries move, so that one that moves
-        # meanwhile is met again, not missed. The queue once more: what a worker gives back moves the other way.
+        """Return progress by document. A document that was enqueued again counts as queued."""
+        progress: dict[str, Progress] = {}
+        # States are listed one after the other, in the order in which entries move, so a moving entry is not missed.
+        # The queue is listed again at the end, because a retried entry moves back.
         for state, listed in (
             ("queued", self._queued),
             ("processing", self._processing),
@@ -81,16 +83,16 @@ class FolderInbox:
         ):
             for path in listed():
                 its_key = path.name.rpartition(".")[2]
-                if its_key in found or key not in (None, its_key):
+                if its_key in progress or key not in (None, its_key):
                     continue
                 header = read_header(path)
                 if header and header["tenant"] == scope.tenant:
-                    found[its_key] = _to_progress(state, header)
-        return list(found.values())
+                    progress[its_key] = _to_progress(state, header)
+        return list(progress.values())
 
     def _statistics(self) -> InboxStatistics:
         queued, processing = self._queued(), self._processing()
-        # Once more: what a worker gives back, or a dead one is relieved of, has moved the other way meanwhile.
+        # The queue is listed again, because retried entries and those of dead workers move back.
         queued = sorted({*queued, *self._queued()})
         oldest = min((Name.parse(path.name).put for path in (*queued, *processing)), default=None)
         return InboxStatistics(
@@ -108,7 +110,7 @@ class FolderInbox:
         for path in self._dead():
             if path.name.startswith(letter_id):
                 return path
-        raise NotFound(f"There is no dead letter {letter_id}; `python -m ingest dead-letter list` shows them.")
+        raise NotFound(f"There is no dead letter {letter_id}. List them with `python -m ingest dead-letter list`.")
 
     def _queued(self) -> list[Path]:
         return sorted((self._root / "queued").iterdir())
@@ -129,7 +131,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
     for below in folder.iterdir():
         try:
             yield from below.iterdir()
-        except FileNotFoundError:  # Its worker has left.
+        except FileNotFoundError:  # The worker has removed its folder.
             continue
 
 

@@ -1,4 +1,4 @@
-"""The worker's half of the folder inbox: any number of workers on one machine share it."""
+"""The worker's side of the folder inbox, which any number of workers on one machine share."""
 
 import asyncio
 import fcntl
@@ -19,13 +19,13 @@ from rag.types import DocumentId, Scope
 log = structlog.get_logger()
 
 _POLL_SECONDS = 0.1
-_RESCUE_SECONDS = 1.0
+_RECLAIM_SECONDS = 1.0
 _LISTING_SECONDS = 1.0
-_DRAFT_SECONDS = 3600
+_DRAFT_SECONDS = 3600  # Longer than any upload takes to write.
 
 
 class FolderWorklist:
-    """Claims by renaming into a folder of its own; whoever has its lock is alive."""
+    """Claims an entry by renaming it into the worker's folder. A worker is alive while it holds its lock."""
 
     def __init__(self, root: Path, worker: str) -> None:
         self._root = root
@@ -34,12 +34,12 @@ class FolderWorklist:
         self._own.mkdir()
         self._listing: list[str] = []
         self._listed = 0.0
-        self._rescued = 0.0
+        self._reclaimed = 0.0
 
     async def wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while True:
-            self._rescue()
+            self._reclaim()
             if any(Name.parse(name).due <= time.time_ns() for name in self._list()):
                 return True
             if time.monotonic() >= deadline:
@@ -48,7 +48,7 @@ class FolderWorklist:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def claim(self) -> Entry | None:
-        self._rescue()
+        self._reclaim()
         for fresh in (False, True):
             if fresh:
                 self._listed = 0.0
@@ -68,29 +68,29 @@ class FolderWorklist:
     async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
         name = Name.parse(entry.receipt)
         due = time.time_ns() + int(after * 1e9)
-        self._give_back(self._own / entry.receipt, name.after_attempts(name.attempts - (not counts), due=due))
+        self._requeue(self._own / entry.receipt, name.after_attempts(name.attempts - (not counts), due=due))
 
     async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         content = to_content(entry.job, reason=reason, trace=trace, attempts=entry.attempt, failed_at=time.time())
         self._bury(entry.receipt, content)
 
     def close(self) -> None:
-        """Gives back what is still claimed."""
+        """Return all claims to the queue."""
         for path in list(self._own.iterdir()):
             name = Name.parse(path.name)
-            self._give_back(path, name.after_attempts(name.attempts - 1, due=time.time_ns()))
+            self._requeue(path, name.after_attempts(name.attempts - 1, due=time.time_ns()))
         self._own.rmdir()
 
     async def _claim(self, text: str, name: Name) -> Entry | None:
-        # Counted before the work: an entry that kills its worker gives out in the end.
+        # Counted before the work, so that an entry that kills its workers becomes a dead letter in the end.
         claimed = name.after_attempts(name.attempts + 1, due=name.due)
         path = self._own / str(claimed)
         try:
             (self._root / "queued" / text).rename(path)
-        except FileNotFoundError:  # Another worker was quicker, or a newer state has taken its place.
+        except FileNotFoundError:  # Another worker claimed it first, or a newer state superseded it.
             return None
         if self._is_older_claimed_elsewhere(name):
-            self._give_back(path, name)
+            self._requeue(path, name)
             return None
         content = await asyncio.to_thread(path.read_bytes)
         try:
@@ -99,21 +99,21 @@ class FolderWorklist:
         except (ValueError, KeyError) as error:
             log.error("entry_damaged", entry=text, reason=str(error))
             job = Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(name.key))
-            reason = "The entry is damaged: it cannot be told which document it is."
+            reason = "The entry is damaged, and its document is unknown. Upload the document again."
             self._bury(
                 str(claimed), to_content(job, reason=reason, trace=repr(error), attempts=1, failed_at=time.time())
             )
             return None
 
     def _list(self) -> list[str]:
-        """The names in the queue, read again when they are old: with thousands waiting, not for every claim."""
+        """Return the names in the queue, cached for a second: listing thousands for each claim would be slow."""
         if time.monotonic() - self._listed > _LISTING_SECONDS:
             self._listing = sorted(os.listdir(self._root / "queued"))
             self._listed = time.monotonic()
         return self._listing
 
     def _busy(self) -> set[str]:
-        """The documents that somebody works on."""
+        """Return the keys of documents that are being processed."""
         return {name.rpartition(".")[2] for _, name in self._claims()}
 
     def _is_older_claimed_elsewhere(self, name: Name) -> bool:
@@ -132,7 +132,7 @@ class FolderWorklist:
             for name in names:
                 yield worker, name
 
-    def _give_back(self, path: Path, name: Name) -> None:
+    def _requeue(self, path: Path, name: Name) -> None:
         newer = any(
             text.endswith(name.key) and Name.parse(text).put > name.put for text in os.listdir(self._root / "queued")
         )
@@ -147,14 +147,14 @@ class FolderWorklist:
         write_durably(self._root / "incoming" / receipt, self._root / "dead" / name.key, content)
         (self._own / receipt).unlink()
 
-    def _rescue(self) -> None:
-        """Returns what dead workers had claimed, and clears drafts that nobody finishes."""
-        if time.monotonic() - self._rescued < _RESCUE_SECONDS:
+    def _reclaim(self) -> None:
+        """Return the claims of dead workers to the queue, and delete abandoned drafts."""
+        if time.monotonic() - self._reclaimed < _RECLAIM_SECONDS:
             return
-        self._rescued = time.monotonic()
+        self._reclaimed = time.monotonic()
         for worker in os.listdir(self._root / "processing"):
             if worker != self._worker and _is_dead(self._root / "workers" / worker):
-                self._rescue_from(self._root / "processing" / worker)
+                self._reclaim_from(self._root / "processing" / worker)
                 (self._root / "workers" / worker).unlink(missing_ok=True)
         for draft in (self._root / "incoming").iterdir():
             try:
@@ -163,24 +163,24 @@ class FolderWorklist:
             except FileNotFoundError:
                 continue
 
-    def _rescue_from(self, folder: Path) -> None:
+    def _reclaim_from(self, folder: Path) -> None:
         try:
             for path in list(folder.iterdir()):
-                self._give_back(path, Name.parse(path.name))
+                self._requeue(path, Name.parse(path.name))
             folder.rmdir()
-        except FileNotFoundError:  # Another worker rescues it, too.
+        except FileNotFoundError:  # Another worker reclaims the same folder.
             return
-        log.warning("entries_rescued", worker=folder.name)
+        log.warning("entries_reclaimed", worker=folder.name)
 
 
 @contextmanager
 def open_folder_worklist(root: Path) -> Iterator[FolderWorklist]:
-    """Claims live as long as this block, and no longer than this process."""
+    """Open the worklist. Claims end with this block, or with this process."""
     FolderInbox(root)
     worker = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
     lock = root / "workers" / worker
     with lock.open("w") as file:
-        # The lock before the folder: a folder without a lock is a dead worker's.
+        # The lock must exist before the folder, because a folder without a lock belongs to a dead worker.
         fcntl.flock(file, fcntl.LOCK_EX)
         worklist = FolderWorklist(root, worker)
         try:

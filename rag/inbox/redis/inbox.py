@@ -1,7 +1,7 @@
-"""The inbox in Redis, or Valkey: a stream with a consumer group, and a hash for each entry.
+"""The inbox in Redis or Valkey: a stream with a consumer group, and a hash for each entry.
 
-Whoever scales workers can read what waits from the group `workers` (`XINFO GROUPS`: lag). What lies where is said in
-`queue.lua`, which makes every change in one step.
+An autoscaler can read the number of waiting entries from the lag of the group `workers` (`XINFO GROUPS`).
+`queue.lua` describes the keys and makes every change in one step.
 """
 
 import json
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from rag.errors import NotFound, Overloaded
-from rag.inbox.base import MOST_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
+from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
 from rag.inbox.folder.files import key_of, to_content
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
@@ -20,9 +20,9 @@ _PAGE = 500
 
 
 class RedisInbox:
-    """The half of who puts and asks, and of who looks after what failed."""
+    """The sides of the service and of the operator."""
 
-    def __init__(self, queue: RedisQueue, *, max_entries: int = MOST_ENTRIES) -> None:
+    def __init__(self, queue: RedisQueue, *, max_entries: int = MAX_ENTRIES) -> None:
         self._queue = queue
         self._max_entries = max_entries
 
@@ -61,13 +61,13 @@ class RedisInbox:
     async def replay(self, letter_id: str) -> None:
         match await self._queue.call("replay", letter_id, self._max_entries):
             case -1:
-                raise _no_letter(letter_id)
+                raise _unknown_letter(letter_id)
             case 0:
                 raise self._full()
 
     async def drop(self, letter_id: str) -> None:
         if not await self._queue.call("drop", letter_id):
-            raise _no_letter(letter_id)
+            raise _unknown_letter(letter_id)
 
     async def _progress(self, documents: list[str]) -> list[Progress]:
         found = await self._queue.call("progress", *documents)
@@ -83,7 +83,9 @@ class RedisInbox:
         return _to_letter(document, json.loads(header), json.loads(failure)) if header and failure else None
 
     def _full(self) -> Overloaded:
-        return Overloaded(f"{self._max_entries} documents wait already. Try again when some are taken in.")
+        return Overloaded(
+            f"{self._max_entries} documents are queued already. Try again when workers have ingested some of them."
+        )
 
 
 @asynccontextmanager
@@ -92,12 +94,12 @@ async def open_redis_inbox(settings: RedisInboxSettings) -> AsyncIterator[RedisI
         yield RedisInbox(queue)
 
 
-def _no_letter(letter_id: str) -> NotFound:
-    return NotFound(f"There is no dead letter {letter_id}; `python -m ingest dead-letter list` shows them.")
+def _unknown_letter(letter_id: str) -> NotFound:
+    return NotFound(f"There is no dead letter {letter_id}. List them with `python -m ingest dead-letter list`.")
 
 
 def _read_header(header: bytes) -> dict[str, Any] | None:
-    """None where the entry is damaged."""
+    """Return the line of JSON, or None if the entry is damaged."""
     try:
         fields: dict[str, Any] = json.loads(header)
         return fields

@@ -1,4 +1,4 @@
-"""The connection to Redis, and the one script through which the queue changes."""
+"""The connection to Redis, and the script that makes every change of the queue."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,16 +17,16 @@ _SCRIPT = Path(__file__).with_name("queue.lua")
 _CONNECTIONS = 32
 _CONNECT_SECONDS = 3.0
 _CALL_SECONDS = 15.0
-# Replies that pass by themselves: a server that starts, fails over, or has a full disk.
-_PASSING = ("CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNBLOCKED")
+# Error replies of a temporary state: the server starts, fails over, or has a full disk.
+_TEMPORARY = ("CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNBLOCKED")
 
 
 class RedisQueue:
-    """Calls the script; what only reads may use the client."""
+    """Calls the script. Read-only commands may use `client` directly."""
 
     def __init__(self, client: Redis, prefix: str) -> None:
         self.client = client
-        # In a cluster the braces keep all keys on one node, where one script may change them.
+        # In a cluster, the braces put all keys on one node, which a script needs to change them together.
         self.stream = f"{{{prefix}}}:inbox"
         self._script = client.register_script(_SCRIPT.read_text())
 
@@ -34,12 +34,12 @@ class RedisQueue:
         return ":".join((self.stream, *parts))
 
     async def call(self, change: str, *arguments: str | bytes | int | float) -> Any:
-        """Runs one change of the script; raises `Unavailable` or `Overloaded`."""
+        """Run one change of the script; raises `Unavailable` or `Overloaded`."""
         with translated_errors():
             return await self._script(keys=[self.stream], args=[change, *arguments])
 
     async def documents(self, *parts: str) -> list[str]:
-        """The members of one of the sets, in their order."""
+        """Return the members of a sorted set, in order."""
         with translated_errors():
             members: list[Any] = await self.client.zrange(self.key(*parts), 0, -1)
         return [member.decode() for member in members]
@@ -47,7 +47,7 @@ class RedisQueue:
 
 @asynccontextmanager
 async def open_queue(settings: RedisInboxSettings) -> AsyncIterator[RedisQueue]:
-    """Does not connect yet: a server that is away is said by the first call."""
+    """Open a connection pool. It connects with the first call, which reports an unreachable server."""
     password = settings.password
     pool = BlockingConnectionPool.from_url(
         str(settings.url),
@@ -67,18 +67,22 @@ async def open_queue(settings: RedisInboxSettings) -> AsyncIterator[RedisQueue]:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turns redis-py's errors into ours."""
+    """Translate redis-py's errors into `GroundworkError`s."""
     try:
         yield
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
-        raise Misconfigured(f"Redis lets this program not in: {error}. Look at RAG_INBOX__URL.") from error
+        raise Misconfigured(
+            f"Redis refused the credentials: {error}. Check RAG_INBOX__URL and RAG_INBOX__PASSWORD."
+        ) from error
     except exceptions.TimeoutError as error:
-        raise TimedOut("Redis took longer than its time.") from error
+        raise TimedOut("Redis did not answer in time.") from error
     except (exceptions.ConnectionError, exceptions.ReadOnlyError) as error:
         raise Unavailable(f"Redis cannot be reached: {error} Is it running, and is RAG_INBOX__URL right?") from error
     except exceptions.OutOfMemoryError as error:
-        raise Overloaded("Redis has no memory left for another document. Try again when some are taken in.") from error
+        raise Overloaded(
+            "Redis has no memory left for another document. Try again when workers have ingested some of them."
+        ) from error
     except exceptions.RedisError as error:
-        if str(error).startswith(_PASSING):
-            raise Unavailable(f"Redis does not work now: {error}") from error
+        if str(error).startswith(_TEMPORARY):
+            raise Unavailable(f"Redis is temporarily unavailable: {error}") from error
         raise BadResponse(f"Redis refused the call: {error}") from error

@@ -1,10 +1,11 @@
-"""The folders of an embedded collection: one working shard, and published revisions that readers see whole.
+"""The folders of an embedded collection: one working shard, and published, immutable revisions.
 
-store/writer.lock     resources by the one process that writes
-store/working/        its shard, made anew from the current revision whenever a writer opens
-store/revisions/<n>/  published shards; nobody writes there any more; collection.json in each says who filled it
-store/current         the number of the revision that readers should see; on a second line, where there is one, that of
-                      the revision from before the last change of embedder, kept for going back
+store/writer.lock     locked by the one process that writes
+store/working/        its shard, copied from the current revision when the writer opens
+store/revisions/<n>/  published shards, each with its embedder in collection.json
+store/current         the number of the current revision; a second line has the number of the fallback, if there is one
+
+The fallback is the revision before the last change of the embedder.
 """
 
 import fcntl
@@ -23,36 +24,36 @@ from rag.store.schema import to_identity, to_metadata
 from rag.types import EmbedderIdentity
 
 _METADATA = "collection.json"
-# Left free on the disk: the engine writes through memory maps, and where the disk is full the process dies of it.
+# Free space to keep: the engine writes through memory maps, so a full disk kills the process with SIGBUS.
 _RESERVE_BYTES = 64 << 20
 _COPY_TRIES = 5
 
 
 class Revisions:
-    """Reads and switches revisions; every switch is one atomic rename."""
+    """Reads and switches revisions. Each switch is one atomic rename."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.working = root / "working"
 
     def current(self) -> Path | None:
-        """The published shard, or None before the first publication."""
+        """Return the published shard, or None before the first publication."""
         current, _ = self._pointers()
         return self._revisions / current if current else None
 
     def fallback(self) -> Path | None:
-        """The revision from before the last change of embedder, where it is kept."""
+        """Return the revision before the last change of the embedder, or None."""
         _, fallback = self._pointers()
         return self._revisions / fallback if fallback else None
 
     def previous(self) -> Path | None:
-        """The revision before the current one, kept because a reader may be in the middle of opening it."""
+        """Return the revision before the current one, which is kept because a reader may be opening it."""
         current = self.current()
         older = [number for number in self._numbers() if current and number < int(current.name)]
         return self._revisions / str(older[-1]) if older else None
 
     def stamp(self) -> tuple[int, int] | None:
-        """Changes with every publication, also when the numbering has begun anew."""
+        """Return a value that changes with every publication, even if the numbers start again at 1."""
         try:
             stat = (self._root / "current").stat()
         except FileNotFoundError:
@@ -62,18 +63,18 @@ class Revisions:
         return stat.st_ino, stat.st_mtime_ns
 
     def embedder(self) -> EmbedderIdentity | None:
-        """Who filled the current revision, or None before the first publication."""
+        """Return the embedder of the current revision, or None before the first publication."""
         current = self.current()
         return to_identity(_read_metadata(current)) if current else None
 
     def unindexed(self) -> int:
-        """How many points of the current revision came in after its graph was built."""
+        """Return the number of points in the current revision that its search graph does not contain."""
         current = self.current()
         return int(_read_metadata(current).get("unindexed", 0)) if current else 0
 
     @contextmanager
     def write_lock(self) -> Iterator[None]:
-        """ResourcesDep by the one writer; `Locked` says which process has it. The lock ends with its process."""
+        """Hold the lock of the only writer; raises `Locked`. The lock ends with its process."""
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / "writer.lock").open("a+") as file:
             try:
@@ -82,8 +83,8 @@ class Revisions:
                 file.seek(0)
                 holder = file.read().strip() or "another process"
                 raise Locked(
-                    f"{self._root} is being written by {holder}. Try again when it is done, or leave the work to a "
-                    "worker with `python -m ingest enqueue`."
+                    f"{self._root} is locked for writing by {holder}. Try again later, or let the worker ingest the "
+                    "documents: `python -m ingest enqueue`."
                 ) from error
             file.truncate(0)
             file.write(f"process {os.getpid()} since {datetime.now(UTC):%H:%M:%S} UTC")
@@ -91,13 +92,13 @@ class Revisions:
             yield
 
     def check_out(self) -> bool:
-        """Makes the working shard a copy of the current revision; False when there is none to copy.
+        """Copy the current revision to the working shard, or return False without a revision.
 
-        Whatever an interrupted writer left behind is dropped: it was never published.
+        Unpublished work of an interrupted writer is removed.
         """
         with _translated_errors():
             shutil.rmtree(self.working, ignore_errors=True)
-            self._drop_all_but(*self._kept())
+            self._drop_all_but(*self._revisions_in_use())
             current = self.current()
             if current is None:
                 return False
@@ -105,12 +106,15 @@ class Revisions:
             return True
 
     def require_room(self) -> None:
-        """Raises `Unavailable` where the disk is so full that writing the working shard could kill this process."""
+        """Raise `Unavailable` if the disk is so full that writing the working shard could kill this process."""
         with _translated_errors():
             require_free(self._root, _RESERVE_BYTES)
 
     def publish(self, embedder: EmbedderIdentity, *, unindexed: int) -> None:
-        """Copies the flushed working shard to a new revision and switches to it; `Unavailable` on a full disk."""
+        """Copy the flushed working shard to a new revision and switch to it.
+
+        Raises `Unavailable` if the disk is full.
+        """
         with _translated_errors():
             before, fallback = self.current(), self.fallback()
             added = self._add(self.working, embedder, unindexed)
@@ -118,7 +122,7 @@ class Revisions:
             self._drop_all_but(added, before, fallback)
 
     def replace_by(self, other: "Revisions") -> None:
-        """Switches to what another collection has published, and keeps the current revision for `roll_back`."""
+        """Switch to the current revision of another collection, and make the previous revision the fallback."""
         published, filled_by = other.current(), other.embedder()
         if published is None or filled_by is None:
             return
@@ -129,19 +133,19 @@ class Revisions:
             self._drop_all_but(added, before)
 
     def fallback_embedder(self) -> EmbedderIdentity:
-        """Who filled the fallback; raises `NotFound` without one."""
+        """Return the embedder of the fallback; raises `NotFound` without one."""
         return to_identity(_read_metadata(self._require_fallback()))
 
     def roll_back(self) -> None:
-        """Switches to the fallback, and makes what was current the fallback; raises `NotFound` without one."""
+        """Exchange the current revision and the fallback; raises `NotFound` without one."""
         fallback = self._require_fallback()
         with _translated_errors():
             self._point_to(fallback, self.current())
 
     def copy_to(self, target: "Revisions") -> EmbedderIdentity:
-        """The current revision, whole, as the first of an empty collection; `NotFound` where there is none.
+        """Copy the current revision to an empty collection and return its embedder; raises `NotFound`.
 
-        Without the lock: a revision that was dropped meanwhile, by the second publication after it, is copied anew.
+        The copy needs no lock. If later publications remove the revision meanwhile, the newest one is copied instead.
         """
         first = target._revisions / "1"
         with _translated_errors():
@@ -152,19 +156,19 @@ class Revisions:
                 try:
                     copy_folder(copied, first, reserve=_RESERVE_BYTES)
                 except (OSError, shutil.Error):
-                    if copied in self._kept():
+                    if copied in self._revisions_in_use():
                         raise
-                if copied in self._kept():
+                if copied in self._revisions_in_use():
                     target._point_to(first, None)
                     return to_identity(_read_metadata(first))
                 shutil.rmtree(first, ignore_errors=True)
         raise Unavailable(
-            f"{self._root} was published anew in less time than it takes to copy it, {_COPY_TRIES} times. "
-            "Stop the worker for as long as the copy takes, or copy to a faster disk."
+            f"{self._root} could not be copied: each of {_COPY_TRIES} copies took longer than two publications. "
+            "Stop the worker during the copy, or copy to a faster disk."
         )
 
     def copy_fallback_to(self, target: "Revisions", embedder: EmbedderIdentity) -> None:
-        """As the first revision of a collection that is still empty, where there is one that this embedder filled."""
+        """Copy the fallback to an empty collection, if this embedder filled the fallback."""
         fallback, first = self.fallback(), target._revisions / "1"
         if (
             fallback is None
@@ -173,14 +177,14 @@ class Revisions:
         ):
             return
         with _translated_errors():
-            shutil.rmtree(first, ignore_errors=True)  # What a killed one left.
+            shutil.rmtree(first, ignore_errors=True)  # A killed run may have left it.
             copy_folder(fallback, first, reserve=_RESERVE_BYTES)
             target._point_to(first, None)
 
     def _require_fallback(self) -> Path:
         fallback = self.fallback()
         if fallback is None or not fallback.is_dir():
-            raise NotFound("There is no collection from before a switch to go back to.")
+            raise NotFound("There is no collection from before a switch, so nothing can be rolled back.")
         return fallback
 
     @property
@@ -188,7 +192,7 @@ class Revisions:
         return self._root / "revisions"
 
     def _pointers(self) -> tuple[str, str]:
-        """The names of the current revision and of the fallback, "" where there is none."""
+        """Return the names of the current revision and the fallback, or ""."""
         try:
             current, _, fallback = (self._root / "current").read_text().partition("\n")
         except FileNotFoundError:
@@ -198,12 +202,12 @@ class Revisions:
         return current, fallback
 
     def _point_to(self, current: Path, fallback: Path | None) -> None:
-        """Both in one rename, so that a crash never leaves one without the other."""
+        """Write both pointers in one rename, so that a crash cannot separate them."""
         replace_text(self._root / "current", f"{current.name}\n{fallback.name}" if fallback else current.name)
 
     def _add(self, shard: Path, embedder: EmbedderIdentity, unindexed: int) -> Path:
         self._revisions.mkdir(exist_ok=True)
-        # One more than any there is: after going back, the current one is not the highest.
+        # After a rollback, the current number is not the highest, so it cannot be incremented.
         added = self._revisions / str(max(self._numbers(), default=0) + 1)
         draft = self._revisions / "draft"
         shutil.rmtree(draft, ignore_errors=True)
@@ -214,12 +218,12 @@ class Revisions:
         return added
 
     def _numbers(self) -> list[int]:
-        """Of the published revisions, ascending."""
+        """Return the numbers of the published revisions, ascending."""
         if not self._revisions.is_dir():
             return []
         return sorted(int(path.name) for path in self._revisions.iterdir() if path.name.isdecimal())
 
-    def _kept(self) -> set[Path | None]:
+    def _revisions_in_use(self) -> set[Path | None]:
         return {self.current(), self.fallback(), self.previous()}
 
     def _drop_all_but(self, *kept: Path | None) -> None:
@@ -239,7 +243,7 @@ def _read_metadata(revision: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, error: Exception) -> Unavailable:
-    return Unavailable(f"The embedded store cannot be read: {path}: {error}")
+    return Unavailable(f"{path} of the embedded store cannot be read: {error}")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""One shard of Qdrant's own engine, in this project's values.
+"""One shard of Qdrant's engine.
 
-Its calls are short (0.7 ms a search at 5,000 points) and hold the GIL, so a thread would gain nothing: they run on
-the event loop. The long one, `optimize`, runs in a process of its own.
+Its calls are short (0.7 ms per search at 5,000 points) and hold the GIL, so a thread would gain nothing.
+They run on the event loop, except `optimize`, which takes seconds and runs in its own process.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from rag.store.schema import (
     Within,
     build_bm25,
     candidates_for,
-    moved_towards,
+    move_towards,
     rankings_of,
     to_chunk,
     to_conditions,
@@ -44,18 +44,18 @@ from rag.types import Chunk, ChunkFilter, DocumentId, Point, Query, Scope, Score
 
 _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
-_MOST_TENANTS = 10_000
+_MAX_TENANTS = 10_000
 
 
 class Shard:
-    """Reads and writes the points of one folder."""
+    """The points in one folder."""
 
     def __init__(self, path: Path, shard: edge.EdgeShard) -> None:
         self._path = path
         self._shard = shard
         self._bm25 = build_bm25()
-        # Another process has the folder while it builds the graph: nothing can be read from here meanwhile.
-        self._is_here = asyncio.Lock()
+        # Held while another process builds the graph in this folder, because the shard is closed meanwhile.
+        self._open_lock = asyncio.Lock()
 
     @classmethod
     def load(cls, path: Path) -> "Shard":
@@ -68,7 +68,7 @@ class Shard:
         config = edge.EdgeConfig(
             vectors={DENSE: edge.EdgeVectorParams(dimension, edge.Distance.Cosine)},
             sparse_vectors={SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
-            # Nothing is acknowledged before it is flushed and published: a log of single updates would guard nothing.
+            # Entries are acknowledged only after a flush and a publication, so a write-ahead log would protect nothing.
             wal_enabled=False,
         )
         with _translated_errors():
@@ -84,15 +84,17 @@ class Shard:
         return cls(path, shard)
 
     def search(self, scope: Scope, query: Query, limit: int, where: ChunkFilter) -> list[ScoredChunk]:
-        """Both rankings as ids and scores, fused here; then the points of the best."""
-        depth, wanted = candidates_for(limit), edge.Filter(must=_to_must(scope, where))
-        found = self._rank({name: self._to_form(query, name) for name in rankings_of(query)}, depth, wanted)
-        fused = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)
-        if query.feedback and len(found) > 1 and (best := self._retrieve(fused[:1])):
-            again = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
-            found |= self._rank(again, depth, wanted)
-            fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
-        if query.smoothing and len(found) > 1:
+        """Return the best chunks: rank ids by both vectors, fuse the rankings, then read the best points."""
+        depth, condition_filter = candidates_for(limit), edge.Filter(must=_to_must(scope, where))
+        rankings = self._rank(
+            {name: self._to_form(query, name) for name in rankings_of(query)}, depth, condition_filter
+        )
+        fused = fuse(rankings.get(DENSE, []), rankings.get(SPARSE, []), words_share=query.words_share)
+        if query.feedback and len(rankings) > 1 and (best := self._retrieve(fused[:1])):
+            again = {DENSE: move_towards(best[fused[0].id].vector, query).tolist()}
+            rankings |= self._rank(again, depth, condition_filter)
+            fused = fuse(rankings[DENSE], rankings[SPARSE], words_share=query.words_share)
+        if query.smoothing and len(rankings) > 1:
             fused = smooth(fused, self._vectors(fused[:SMOOTHED]), share=query.smoothing)
         points = self._retrieve(fused[:limit])
         return [to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
@@ -100,9 +102,9 @@ class Shard:
     def _to_form(self, query: Query, name: str) -> Any:
         return query.vector.tolist() if name == DENSE else self._bm25.embed_query(query.text)
 
-    def _rank(self, forms: dict[str, Any], depth: int, wanted: edge.Filter) -> dict[str, list[Ranked]]:
+    def _rank(self, forms: dict[str, Any], depth: int, condition_filter: edge.Filter) -> dict[str, list[Ranked]]:
         requests = [
-            edge.QueryRequest(limit=depth, query=edge.Query.Nearest(form, using=name), filter=wanted)
+            edge.QueryRequest(limit=depth, query=edge.Query.Nearest(form, using=name), filter=condition_filter)
             for name, form in forms.items()
         ]
         with _translated_errors():
@@ -120,24 +122,24 @@ class Shard:
         return {str(record.id): np.asarray(record.vector[DENSE], dtype=np.float32) for record in records}
 
     async def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
-        wanted = edge.Filter(must=_to_must(scope, where))
+        condition_filter = edge.Filter(must=_to_must(scope, where))
         offset: Any = None
         while True:
             request = edge.ScrollRequest(
                 offset=offset,
                 limit=_SCROLL_PAGE,
-                filter=wanted,
+                filter=condition_filter,
                 with_payload=True,
                 with_vector=[DENSE] if with_vector else False,
             )
-            async with self._is_here:
+            async with self._open_lock:
                 with _translated_errors():
                     page, offset = self._shard.scroll(request)
             for record in page:
                 yield record
             if offset is None:
                 return
-            await asyncio.sleep(0)  # Between pages others have their turn.
+            await asyncio.sleep(0)  # Let other tasks run between pages.
 
     def survey(self, *, since: float) -> Survey:
         live: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
@@ -151,7 +153,7 @@ class Shard:
         )
         with _translated_errors():
             tenants = self._shard.facet(
-                edge.FacetRequest("tenant", limit=_MOST_TENANTS, exact=True, filter=edge.Filter(must=[live]))
+                edge.FacetRequest("tenant", limit=_MAX_TENANTS, exact=True, filter=edge.Filter(must=[live]))
             )
             documents, chunks, recent_chunks = (
                 self._shard.count(edge.CountRequest(exact=True, filter=edge.Filter(must=must)))
@@ -167,7 +169,7 @@ class Shard:
         )
 
     def insert(self, scope: Scope, points: Sequence[Point], state: State) -> None:
-        """Points whose ids are there already stay as they are."""
+        """Write new points. Existing points do not change."""
         edge_points = [_to_edge_point(scope, point, self._bm25, state) for point in points]
         for start in range(0, len(edge_points), _UPSERT_BATCH):
             batch = edge_points[start : start + _UPSERT_BATCH]
@@ -190,9 +192,9 @@ class Shard:
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(others))
 
     def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None) -> None:
-        wanted = edge.Filter(must=_to_owner(scope, document_id), must_not=_to_later(order))
+        condition_filter = edge.Filter(must=_to_owner(scope, document_id), must_not=_to_later(order))
         with _translated_errors():
-            self._shard.update(edge.UpdateOperation.delete_points_by_filter(wanted))
+            self._shard.update(edge.UpdateOperation.delete_points_by_filter(condition_filter))
 
     def delete_staged(self) -> None:
         staged: Any = edge.FieldCondition("state", match=edge.MatchValue("staged"))
@@ -208,8 +210,8 @@ class Shard:
             self._shard.close()
 
     async def optimize(self) -> None:
-        """Builds the graph. It takes seconds in which the interpreter stands still: those of another process."""
-        async with self._is_here:
+        """Build the search graph in another process, because the engine holds the GIL for seconds."""
+        async with self._open_lock:
             self.flush()
             self.close()
             try:
@@ -233,7 +235,7 @@ import ctypes, signal, sys
 import qdrant_edge
 
 if sys.platform == "linux":
-    # A writer that is killed takes its builder along, which would else fill memory and cores for nobody.
+    # If the writer is killed, this process must end too, or it would use memory and cores for nothing.
     PR_SET_PDEATHSIG = 1
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 shard = qdrant_edge.EdgeShard.load(sys.argv[1])
@@ -245,8 +247,8 @@ shard.close()
 def _optimize(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _OPTIMIZE, str(path)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = done.stderr.strip().rpartition("\n")[2]
-        raise Unavailable(f"The embedded store could not build its graph (status {done.returncode}): {said}")
+        reason = done.stderr.strip().rpartition("\n")[2]
+        raise Unavailable(f"The embedded store could not build its search graph (status {done.returncode}): {reason}")
 
 
 def _to_ranking(points: Sequence[edge.ScoredPoint]) -> list[Ranked]:
@@ -289,5 +291,5 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # The engine raises nothing narrower.
+        # The engine raises plain `Exception`, so nothing narrower can be caught.
         raise Unavailable(f"The embedded store failed: {error}") from error

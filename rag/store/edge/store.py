@@ -1,4 +1,4 @@
-"""Qdrant's own engine in this process: readers see published revisions, one writer makes the next."""
+"""The embedded store: readers search published revisions, and one writer prepares the next one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from rag.errors import GroundworkError, Unavailable
-from rag.store.base import NOTHING, Survey
+from rag.store.base import EMPTY, Survey
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.shard import Shard, to_point, to_stored_chunk
 from rag.store.schema import require_same_embedder
@@ -18,16 +18,16 @@ from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdenti
 log = structlog.get_logger()
 
 _WATCH_SECONDS = 0.2
-_REFUSED_SECONDS = 10.0
-# Of points without a graph: below this an exact search is quicker than building one, and exact besides.
+_RETRY_SECONDS = 10.0
+# Up to this many points outside the graph, an exact search is faster than building the graph.
 EXACT_UP_TO = 20_000
 
 
 class EdgeReader:
-    """Searches the current revision, and moves to the next one when there is one."""
+    """Searches the current revision and follows new ones."""
 
     def __init__(self, revisions: Revisions, embedder: EmbedderIdentity | None) -> None:
-        """Without an embedder for who does not search."""
+        """If `embedder` is None, the reader accepts a collection of any embedder."""
         self._revisions = revisions
         self._embedder = embedder
         self._shard: Shard | None = None
@@ -54,10 +54,10 @@ class EdgeReader:
 
     async def survey(self, *, since: float) -> Survey:
         self.refresh()
-        return self._shard.survey(since=since) if self._shard else NOTHING
+        return self._shard.survey(since=since) if self._shard else EMPTY
 
     def refresh(self) -> None:
-        """Loads a newer revision beside the old one, then lets the old one go."""
+        """Load a newer revision beside the old one, then release the old one."""
         stamp, current = self._revisions.stamp(), self._revisions.current()
         if stamp == self._open:
             return
@@ -66,21 +66,22 @@ class EdgeReader:
             return
         if self._embedder is not None:
             require_same_embedder(self._revisions.embedder() or self._embedder, self._embedder)
-        # The old shard is not closed but let go: a scroll that is under way reads it to its end. And not at once:
-        # loading and letting go each hold the GIL, and streams feel one pause after the other less than both together.
+        # The old shard is released and not closed, because a running scroll still reads it.
+        # It is released later, in `watch`: loading and releasing hold the GIL, and two short pauses delay streams less
+        # than a long one.
         try:
             loaded = Shard.load(current)
         except Unavailable:
             if self._revisions.stamp() == stamp:
                 raise
-            # Two publications since it was looked up, and it is gone: the newest is what is wanted anyway.
+            # Two later publications have removed this revision, so load the newest one.
             self.refresh()
             return
         self._previous, self._shard, self._open, self.revision = self._shard, loaded, stamp, current.name
         log.info("revision_opened", revision=self.revision)
 
     async def watch(self) -> None:
-        """Refreshes for ever; a revision that cannot be opened is reported, and the old one stays."""
+        """Refresh for ever. If a revision cannot be opened, log it and keep the old one."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             self._previous = None
@@ -88,11 +89,11 @@ class EdgeReader:
                 self.refresh()
             except GroundworkError as error:
                 log.error("revision_refused", reason=str(error))
-                await asyncio.sleep(_REFUSED_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
 
 
 class EdgeWriter:
-    """Writes the working shard; readers see it when it is published."""
+    """Writes the working shard, which readers see after its publication."""
 
     def __init__(
         self, shard: Shard, revisions: Revisions, embedder: EmbedderIdentity, *, exact_up_to: int = EXACT_UP_TO
@@ -102,8 +103,8 @@ class EdgeWriter:
         self._embedder = embedder
         self._exact_up_to = exact_up_to
         self._unindexed = revisions.unindexed()
-        # Nothing may be written while the shard's files are copied.
-        self._writing = asyncio.Lock()
+        # The shard must not change while its files are copied.
+        self._write_lock = asyncio.Lock()
 
     @property
     def revision(self) -> str:
@@ -127,32 +128,32 @@ class EdgeWriter:
         return self._shard.survey(since=since)
 
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
-        async with self._writing:
+        async with self._write_lock:
             self._revisions.require_room()
             self._shard.insert(scope, points, "staged")
             self._unindexed += len(points)
 
     async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
-        async with self._writing:
+        async with self._write_lock:
             self._shard.commit(scope, document_id, version, order=order)
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
-        async with self._writing:
+        async with self._write_lock:
             self._shard.delete(scope, document_id, order=order)
 
     async def publish(self) -> None:
-        async with self._writing:
+        async with self._write_lock:
             self._revisions.require_room()
             if self._unindexed > self._exact_up_to:
-                await _to_its_end(self._shard.optimize())
+                await _finish(self._shard.optimize())
                 self._unindexed = 0
             self._shard.flush()
             copy = asyncio.to_thread(self._revisions.publish, self._embedder, unindexed=self._unindexed)
-            await _to_its_end(copy)
+            await _finish(copy)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Whoever is cancelled meanwhile waits: a thread goes on, and nothing else may touch the files until it is done."""
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Await work in a thread to its end, even if this task is cancelled: no other call may touch the files before."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
@@ -163,7 +164,7 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def open_edge_reader(root: Path, embedder: EmbedderIdentity) -> AsyncIterator[EdgeReader]:
-    """Raises `IndexMismatch` when another embedder filled the collection."""
+    """Open a reader; raises `IndexMismatch` if another embedder filled the collection."""
     reader = EdgeReader(Revisions(root), embedder)
     reader.refresh()
     watcher = asyncio.create_task(reader.watch())
@@ -177,7 +178,7 @@ async def open_edge_reader(root: Path, embedder: EmbedderIdentity) -> AsyncItera
 
 @asynccontextmanager
 async def open_edge_catalogue(root: Path) -> AsyncIterator[EdgeReader | None]:
-    """None before the first publication."""
+    """Open the collection for listing, or yield None before the first publication."""
     revisions = Revisions(root)
     yield EdgeReader(revisions, None) if revisions.current() else None
 
@@ -186,14 +187,17 @@ async def open_edge_catalogue(root: Path) -> AsyncIterator[EdgeReader | None]:
 async def open_edge_writer(
     root: Path, embedder: EmbedderIdentity, *, exact_up_to: int = EXACT_UP_TO
 ) -> AsyncIterator[EdgeWriter]:
-    """Raises `Locked` while another process writes, `IndexMismatch` when another embedder filled the collection."""
+    """Open the writer.
+
+    Raises `Locked` while another process writes, and `IndexMismatch` if another embedder filled the collection.
+    """
     revisions = Revisions(root)
     with revisions.write_lock():
         require_same_embedder(revisions.embedder() or embedder, embedder)
         revisions.require_room()
         if revisions.check_out():
             shard = Shard.load(revisions.working)
-            # There is no other writer, so nobody will commit what was published while it was half written.
+            # Staged points of an interrupted writer may have been published. No other writer can commit them.
             shard.delete_staged()
         else:
             shard = Shard.create(revisions.working, embedder.dimension)

@@ -1,8 +1,8 @@
-"""Which collection of a Qdrant server is the current one: an alias points to it, and moves in one step.
+"""The collections of a Qdrant server, and the aliases that select one of them in one step.
 
-<name>           alias of the collection that readers should see
-<name>-<n>       collections; the metadata of each says who filled it
-<name>-fallback  alias of the one from before the last change of embedder, kept for going back
+<name>           alias of the current collection
+<name>-<n>       collections, each with its embedder in its metadata
+<name>-fallback  alias of the collection before the last change of the embedder
 """
 
 import re
@@ -27,8 +27,8 @@ from rag.store.schema import (
 )
 from rag.types import EmbedderIdentity
 
-# Cancelled is what a call gets that is under way when the server stops; our own cancellations are no gRPC errors.
-_PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED}
+# A call that runs while the server stops gets CANCELLED. Cancellations by this process are not gRPC errors.
+_TEMPORARY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED}
 
 
 class Collections:
@@ -39,56 +39,56 @@ class Collections:
         self._name = name
 
     async def current(self) -> str | None:
-        """The collection that the alias points to; None before the first."""
+        """Return the collection that the alias points to, or None."""
         return (await self._aliases()).get(self._name)
 
     async def fallback(self) -> str | None:
-        """The collection from before the last change of embedder, where there is one."""
+        """Return the collection before the last change of the embedder, or None."""
         return (await self._aliases()).get(self._fallback)
 
     async def embedder_of(self, collection: str) -> EmbedderIdentity:
-        """Who filled it; raises `IndexMismatch` for a collection of another program or generation."""
+        """Return the embedder of a collection; raises `IndexMismatch` for a collection of another program or schema."""
         with translated_errors():
-            found = await self._client.get_collection(collection)
-        return to_identity(found.config.metadata or {})
+            description = await self._client.get_collection(collection)
+        return to_identity(description.config.metadata or {})
 
     async def open(self, embedder: EmbedderIdentity) -> str:
-        """The current collection, made and pointed to where there is none yet."""
+        """Return the current collection, after creating it if there is none."""
         current = await self.current()
         if current is None:
             current = f"{self._name}-1"
-            # Another process may be doing the same: whoever comes second finds what it wanted.
+            # Another process may do the same at this moment. Both create the same collection, which succeeds.
             await self.create(current, embedder)
             await self._move({self._name: current})
         return current
 
     async def successor(self, embedder: EmbedderIdentity) -> str:
-        """The fallback, or what a killed run had begun, where this embedder filled it; else a name that none has."""
+        """Return the fallback or a killed migration's collection if this embedder filled it, or an unused name."""
         for name in [await self.fallback(), *reversed(await self._leftovers())]:
-            if name and await self._filler_of(name) == embedder:
+            if name and await self._embedder_or_none(name) == embedder:
                 return name
         return await self.unused()
 
     async def unused(self) -> str:
-        """A name that no collection has yet."""
+        """Return a name that no collection has."""
         return f"{self._name}-{max(await self._numbers(), default=0) + 1}"
 
     async def drop_leftovers(self) -> None:
-        """What other runs began, killed or not, and what was the fallback before the one of now."""
+        """Delete all collections of this name except the current one and the fallback."""
         for name in await self._leftovers():
             await self.drop(name)
 
     async def create(self, collection: str, embedder: EmbedderIdentity) -> None:
-        """Makes an empty collection; one that is there already keeps its points."""
+        """Create an empty collection. An existing one keeps its points."""
         with translated_errors():
             if not await self._client.collection_exists(collection):
                 await self._create(collection, embedder)
-            # Also where it is there: whoever made it may have been killed before this.
+            # An existing collection may lack indexes, if its creator was killed.
             for field, schema in _indexes().items():
                 await self._client.create_payload_index(collection, field, schema)
 
     async def clear(self) -> None:
-        """Drops the current collection and its alias."""
+        """Delete the current collection with its alias."""
         current = await self.current()
         if current is not None:
             await self.drop(current)
@@ -98,7 +98,7 @@ class Collections:
             await self._client.delete_collection(collection)
 
     async def switch_to(self, collection: str) -> None:
-        """Moves the alias, and keeps what was current for `roll_back`."""
+        """Move the alias, and make the previous collection the fallback."""
         before = await self.current()
         targets = {self._name: collection}
         if before and before != collection:
@@ -106,11 +106,11 @@ class Collections:
         await self._move(targets)
 
     async def fallback_embedder(self) -> EmbedderIdentity:
-        """Who filled the fallback; raises `NotFound` without one."""
+        """Return the embedder of the fallback; raises `NotFound` without one."""
         return await self.embedder_of(await self._require_fallback())
 
     async def roll_back(self) -> None:
-        """Switches to the fallback, and makes what was current the fallback; raises `NotFound` without one."""
+        """Exchange the current collection and the fallback; raises `NotFound` without one."""
         await self.switch_to(await self._require_fallback())
 
     async def _create(self, collection: str, embedder: EmbedderIdentity) -> None:
@@ -125,14 +125,14 @@ class Collections:
                     metadata=to_metadata(embedder),
                 )
         except BadResponse:
-            # Another process that started in the same moment may have been first.
+            # Another process that started at the same moment may have created it first.
             if not await self._client.collection_exists(collection):
                 raise
 
     async def _require_fallback(self) -> str:
         fallback = await self.fallback()
         if fallback is None:
-            raise NotFound("There is no collection from before a switch to go back to.")
+            raise NotFound("There is no collection from before a switch, so nothing can be rolled back.")
         return fallback
 
     @property
@@ -146,13 +146,13 @@ class Collections:
         return sorted(int(found[1]) for it in described if (found := numbered.fullmatch(it.name)))
 
     async def _leftovers(self) -> list[str]:
-        """Ours, and neither what readers see nor what is kept for going back."""
-        kept = {await self.current(), await self.fallback()}
+        """Return the collections of this program that are neither current nor the fallback."""
+        in_use = {await self.current(), await self.fallback()}
         names = [f"{self._name}-{number}" for number in await self._numbers()]
-        return [name for name in names if name not in kept and await self._filler_of(name)]
+        return [name for name in names if name not in in_use and await self._embedder_or_none(name)]
 
-    async def _filler_of(self, collection: str) -> EmbedderIdentity | None:
-        """None where it is not ours."""
+    async def _embedder_or_none(self, collection: str) -> EmbedderIdentity | None:
+        """Return the embedder, or None for a collection of another program."""
         try:
             return await self.embedder_of(collection)
         except IndexMismatch:
@@ -164,7 +164,7 @@ class Collections:
         return {alias.alias_name: alias.collection_name for alias in response.aliases}
 
     async def _move(self, targets: dict[str, str]) -> None:
-        """All of them in one step."""
+        """Point all aliases to their targets in one step."""
         known = await self._aliases()
         deletions = [
             models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
@@ -180,7 +180,7 @@ class Collections:
 
 
 def _indexes() -> dict[str, Any]:
-    # Points of one tenant are stored together, because every search names one.
+    # `is_tenant` stores the points of a tenant together, because every search names one tenant.
     keywords: dict[str, Any] = {
         field: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=field == "tenant")
         for field in KEYWORD_FIELDS
@@ -195,16 +195,18 @@ def _indexes() -> dict[str, Any]:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turns qdrant-client's errors into ours."""
+    """Translate qdrant-client's errors into `GroundworkError`s."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
         if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-            raise TimedOut("Qdrant took longer than its time.") from error
-        if error.code() in _PASSING:
-            raise Unavailable(f"Qdrant cannot be reached: {error.details()}") from error
+            raise TimedOut("Qdrant did not answer within RAG_STORE__TIMEOUT seconds.") from error
+        if error.code() in _TEMPORARY:
+            raise Unavailable(
+                f"Qdrant cannot be reached: {error.details()} Is it running, and is RAG_STORE__URL right?"
+            ) from error
         raise BadResponse(f"Qdrant refused the call: {error.details()}") from error
     except UnexpectedResponse as error:
         raise BadResponse(f"Qdrant answered {error.status_code}: {error.reason_phrase}") from error
     except (ResponseHandlingException, ApiException) as error:
-        raise Unavailable(f"Qdrant cannot be reached: {error}") from error
+        raise Unavailable(f"Qdrant cannot be reached: {error} Is it running, and is RAG_STORE__URL right?") from error

@@ -1,4 +1,4 @@
-"""The half of a Qdrant server that who reads needs: searches, scrolls and a glance, over gRPC."""
+"""Reads a collection on a Qdrant server, over gRPC."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,7 @@ from rag.store.schema import (
     Within,
     build_bm25,
     candidates_for,
-    moved_towards,
+    move_towards,
     newest_versions,
     rankings_of,
     require_same_embedder,
@@ -34,14 +34,14 @@ from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Q
 log = structlog.get_logger()
 
 _SCROLL_PAGE = 256
-_MOST_TENANTS = 10_000
+_MAX_TENANTS = 10_000
 _WATCH_SECONDS = 2.0
 
-_Form = list[float] | models.SparseVector
+_QueryVector = list[float] | models.SparseVector
 
 
 class ServerReader:
-    """Reads one collection, the one that the alias points to."""
+    """Reads the collection that the alias points to."""
 
     def __init__(self, client: AsyncQdrantClient, collection: str) -> None:
         self._client = client
@@ -56,18 +56,18 @@ class ServerReader:
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
-        """Both rankings as ids and scores in one round trip, fused here; then the points of the best in another."""
+        """Return the best chunks in two round trips: rank ids by both vectors and fuse, then read the best points."""
         depth, wanted = candidates_for(limit), _to_filter(scope, where)
-        found = await self._rank({name: self._to_form(query, name) for name in rankings_of(query)}, depth, wanted)
-        fused = fuse(found.get(DENSE, []), found.get(SPARSE, []), words_share=query.words_share)
-        if query.feedback and len(found) > 1 and (best := await self._retrieve(fused[:1])):
-            again: dict[str, _Form] = {DENSE: moved_towards(best[fused[0].id].vector, query).tolist()}
-            found |= await self._rank(again, depth, wanted)
-            fused = fuse(found[DENSE], found[SPARSE], words_share=query.words_share)
+        rankings = await self._rank({name: self._to_form(query, name) for name in rankings_of(query)}, depth, wanted)
+        fused = fuse(rankings.get(DENSE, []), rankings.get(SPARSE, []), words_share=query.words_share)
+        if query.feedback and len(rankings) > 1 and (best := await self._retrieve(fused[:1])):
+            again: dict[str, _QueryVector] = {DENSE: move_towards(best[fused[0].id].vector, query).tolist()}
+            rankings |= await self._rank(again, depth, wanted)
+            fused = fuse(rankings[DENSE], rankings[SPARSE], words_share=query.words_share)
         points = await self._retrieve(fused[: max(limit, SMOOTHED)])
-        # One that was removed between the two is not there any more.
+        # A point may have been deleted between the two calls.
         fused = [it for it in fused if it.id in points]
-        if query.smoothing and len(found) > 1:
+        if query.smoothing and len(rankings) > 1:
             vectors = {key: point.vector for key, point in points.items()}
             fused = smooth(fused, vectors, share=query.smoothing)
         return newest_versions(to_scored_chunk(it, points[it.id], query) for it in fused[:limit])
@@ -86,7 +86,7 @@ class ServerReader:
         recent = models.FieldCondition(key="ingested_at", range=models.Range(gte=since))
         with translated_errors():
             tenants = await self._client.facet(
-                self._collection, "tenant", limit=_MOST_TENANTS, exact=True, facet_filter=models.Filter(must=[live])
+                self._collection, "tenant", limit=_MAX_TENANTS, exact=True, facet_filter=models.Filter(must=[live])
             )
             documents, chunks, recent_chunks = [
                 (await self._client.count(self._collection, models.Filter(must=must), exact=True)).count
@@ -107,7 +107,7 @@ class ServerReader:
         )
 
     async def follow(self, collections: Collections, embedder: EmbedderIdentity) -> None:
-        """Moves with the alias for ever; to a collection of another embedder only its own users may go."""
+        """Follow the alias for ever. A collection of another embedder is refused, and the old one stays in use."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             try:
@@ -141,14 +141,14 @@ class ServerReader:
             if offset is None:
                 return
 
-    def _to_form(self, query: Query, name: str) -> _Form:
+    def _to_form(self, query: Query, name: str) -> _QueryVector:
         if name == DENSE:
             dense: list[float] = query.vector.tolist()
             return dense
         words = self._bm25.embed_query(query.text)
         return models.SparseVector(indices=words.indices, values=words.values)
 
-    async def _rank(self, forms: dict[str, _Form], depth: int, wanted: models.Filter) -> dict[str, list[Ranked]]:
+    async def _rank(self, forms: dict[str, _QueryVector], depth: int, wanted: models.Filter) -> dict[str, list[Ranked]]:
         requests = [
             models.QueryRequest(query=form, using=name, limit=depth, filter=wanted) for name, form in forms.items()
         ]
@@ -172,13 +172,13 @@ def _to_ranking(points: Sequence[models.ScoredPoint]) -> list[Ranked]:
 
 def _to_point(record: models.Record) -> Point:
     if record.payload is None:
-        raise BadResponse("Qdrant answered with a point that has no payload.")
+        raise BadResponse("Qdrant sent a point without a payload.")
     return Point(chunk=to_chunk(record.payload), vector=np.asarray(_dense_of(record.vector), dtype=np.float32))
 
 
 def _dense_of(vectors: Any) -> Any:
     if not isinstance(vectors, dict) or vectors.get(DENSE) is None:
-        raise BadResponse("Qdrant answered with a point that has no dense vector.")
+        raise BadResponse("Qdrant sent a point without a dense vector.")
     return vectors[DENSE]
 
 

@@ -1,4 +1,4 @@
-"""A Qdrant server or cluster, over gRPC."""
+"""Writes a collection on a Qdrant server or cluster, over gRPC."""
 
 import asyncio
 import time
@@ -15,12 +15,12 @@ from rag.types import DocumentId, EmbedderIdentity, Point, Scope
 
 _UPSERT_BATCH = 128
 _STAGED_AT = "staged_at"
-# Longer than any document takes from its first staged point to its commit.
+# Longer than any document needs between its first staged point and its commit.
 _STAGED_SECONDS = 24 * 3600.0
 
 
 class ServerStore(ServerReader):
-    """Writes it, too; what is committed is visible at once, so there is nothing to publish."""
+    """Reads and writes a collection. Commits are visible at once, so `publish` has nothing to do."""
 
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         self._require_current()
@@ -40,10 +40,10 @@ class ServerStore(ServerReader):
         own = models.FieldCondition(key="version", match=models.MatchValue(value=version))
         ours = models.Filter(must=[*owner, own], must_not=[*later])
         show = models.SetPayload(payload={"state": "live", "order": order or 0}, filter=ours)
-        # What is staged stays: another process may be at work on it, and must find it whole when it commits.
+        # Staged points stay, because another process may be about to commit them.
         live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
         remove = models.FilterSelector(filter=models.Filter(must=[*owner, live], must_not=[own, *later]))
-        # In this order in one request: between the two a search may meet both, and keeps the newer; never neither.
+        # One request in this order: a search between the two operations finds both versions and keeps the newer one.
         with translated_errors():
             await self._client.batch_update_points(
                 self._collection,
@@ -61,10 +61,10 @@ class ServerStore(ServerReader):
             await self._client.delete(self._collection, models.FilterSelector(filter=wanted), wait=True)
 
     async def publish(self) -> None:
-        """Every write waited for the server's confirmation already."""
+        """Do nothing: every write has waited for the confirmation of the server."""
 
-    async def sweep(self) -> None:
-        """Removes what killed writers staged and never committed: of long ago only, for others are at work."""
+    async def delete_abandoned(self) -> None:
+        """Delete old staged points of killed writers. Recent ones may belong to running writers."""
         staged = models.FieldCondition(key="state", match=models.MatchValue(value="staged"))
         old = models.FieldCondition(key=_STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
         with translated_errors():
@@ -73,7 +73,7 @@ class ServerStore(ServerReader):
             )
 
     def _require_current(self) -> None:
-        """What is written to a collection that readers have left would be lost."""
+        """Raise if readers have moved to another collection, where this write would be missing."""
         if self._refusal:
             raise self._refusal
 
@@ -93,7 +93,10 @@ class ServerStore(ServerReader):
 
 @asynccontextmanager
 async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
-    """Creates the collection where it is missing; raises `IndexMismatch` when another embedder filled it."""
+    """Open the collection, after creating it if it is missing.
+
+    Raises `IndexMismatch` if another embedder filled it.
+    """
     async with open_client(settings) as client:
         collections = Collections(client, settings.collection)
         collection = await collections.open(embedder)
@@ -110,15 +113,15 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
 
 @asynccontextmanager
 async def open_server_writer(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
-    """The same for who writes: what was staged long ago is swept away."""
+    """Open the collection for writing, and delete abandoned staged points."""
     async with open_server_store(settings, embedder) as store:
-        await store.sweep()
+        await store.delete_abandoned()
         yield store
 
 
 @asynccontextmanager
 async def open_server_catalogue(settings: ServerStoreSettings) -> AsyncIterator[ServerReader | None]:
-    """None where the collection is missing."""
+    """Open the collection for listing, or yield None if it is missing."""
     async with open_client(settings) as client:
         collection = await Collections(client, settings.collection).current()
         yield ServerReader(client, collection) if collection else None
@@ -133,7 +136,7 @@ async def open_client(settings: ServerStoreSettings) -> AsyncIterator[AsyncQdran
         prefer_grpc=True,
         api_key=key.get_secret_value() if key else None,
         timeout=settings.timeout,
-        # Its warning goes to the screen; a server that cannot be reached is said in the error.
+        # The check would print a warning. The first call reports an unreachable server as an error.
         check_compatibility=False,
     )
     try:

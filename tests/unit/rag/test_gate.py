@@ -70,7 +70,7 @@ async def test_a_call_that_would_wait_longer_than_its_limit_is_refused_at_once(c
     inside = [asyncio.create_task(hold(gate, leave)) for _ in range(33)]
     await asyncio.sleep(0)
     refused = GATE_REFUSALS.labels("slow")._value.get()
-    with pytest.raises(Overloaded, match=r"busy for more than 0\.5 s"):
+    with pytest.raises(Overloaded, match=r"busy with earlier calls for more than 0\.5 s"):
         async with gate.enter(max_wait=0.5):
             pass
     assert GATE_REFUSALS.labels("slow")._value.get() == refused + 1

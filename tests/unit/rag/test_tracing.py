@@ -1,4 +1,4 @@
-"""Spans and their way to the collector, where the running service cannot show it."""
+"""Spans and their export, in cases that the running service cannot show."""
 
 import asyncio
 import socket
@@ -18,8 +18,8 @@ from rag.metrics import SPANS_DROPPED
 from rag.settings import TracingSettings
 from rag.tracing import semconv
 from rag.tracing.attributes import documents
-from rag.tracing.export import Intake, Outlet, Provider
-from rag.tracing.openinference import translated
+from rag.tracing.export import BoundedProcessor, CountingExporter, Provider
+from rag.tracing.openinference import translate
 from rag.tracing.spans import exemplar, ids, inside, links_to, span, traceparent
 from rag.types import Chunk, DocumentId, ScoredChunk
 
@@ -29,13 +29,13 @@ CAUSE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0{}"
 
 
 class Stuck(SpanExporter):
-    """A collector that answers when it is let go."""
+    """A collector that answers when the test releases it."""
 
     def __init__(self) -> None:
-        self.let_go = threading.Event()
+        self.released = threading.Event()
 
     def export(self, _) -> SpanExportResult:
-        self.let_go.wait(20)
+        self.released.wait(20)
         return SpanExportResult.SUCCESS
 
 
@@ -63,7 +63,7 @@ def in_a_process(program: str) -> str:
 
 @pytest.mark.parametrize("module", ["service.program", "ingest.worker.worker"])
 @pytest.mark.slow
-def test_without_a_collector_the_sdk_is_not_even_imported(module):
+def test_the_sdk_is_not_imported_without_a_collector(module):
     program = f"""
 import asyncio, sys, {module}
 from rag.settings import TracingSettings
@@ -76,7 +76,7 @@ asyncio.run(main())"""
 
 
 @pytest.mark.slow
-def test_a_collector_that_takes_and_never_answers_does_not_hold_up_the_end():
+def test_a_collector_that_never_answers_does_not_delay_the_exit():
     program = """
 import asyncio, sys, time
 from opentelemetry.trace import SpanKind
@@ -95,39 +95,39 @@ print(asyncio.run(main()))"""
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         run = [sys.executable, "-c", program, url]
         ended = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True)
-    *said, seconds = ended.stdout.splitlines()
-    assert float(seconds) < 18  # Four batches that are each waited for take longer.
-    assert len(said) == 1  # That the collector is away.
+    *log_lines, seconds = ended.stdout.splitlines()
+    assert float(seconds) < 18  # Waiting for each of the four batches would take longer.
+    assert len(log_lines) == 1  # The collector is unreachable.
 
 
-def test_what_waits_for_the_collector_has_a_bound_and_the_rest_is_counted():
+def test_spans_beyond_the_limit_are_dropped_and_counted():
     collector = Stuck()
     provider = Provider(SETTINGS, service="test")
-    provider.add_span_processor(Intake(Outlet(collector, SETTINGS)))
+    provider.add_span_processor(BoundedProcessor(CountingExporter(collector, SETTINGS)))
     tracer = provider.get_tracer("test")
     before, began = SPANS_DROPPED._value.get(), time.monotonic()
     for _ in range(MOST + 500):
         tracer.start_span("work").end()
     assert time.monotonic() - began < 15
     assert SPANS_DROPPED._value.get() - before == 500
-    collector.let_go.set()
+    collector.released.set()
     provider.shutdown()
     assert SPANS_DROPPED._value.get() - before == 500
 
 
 @pytest.mark.parametrize(("flag", "share", "recorded"), [(1, 0, True), (0, 1, False)])
-def test_work_from_the_queue_is_recorded_where_its_cause_was(flag, share, recorded):
+def test_queued_work_is_recorded_if_its_cause_was(flag, share, recorded):
     provider = Provider(SETTINGS.model_copy(update={"sample": share}), service="test")
     work = provider.get_tracer("test").start_span("work", links=links_to(CAUSE.format(flag)))
     assert work.is_recording() == recorded
 
 
 @pytest.mark.parametrize("kept", ["", "nonsense", "00-0-0-01", "00-" + "0" * 32 + "-b7ad6b7169203331-01"])
-def test_what_is_no_traceparent_links_to_nothing(kept):
+def test_an_invalid_traceparent_links_to_nothing(kept):
     assert links_to(kept) == []
 
 
-async def test_a_stream_has_its_span_while_it_works_and_whoever_asks_for_pieces_has_it_not():
+async def test_the_span_of_a_stream_is_current_inside_the_stream_only():
     work = TracerProvider().get_tracer("test").start_span("work")
     assert isinstance(work, ReadableSpan)
     seen = []
@@ -148,7 +148,7 @@ async def test_a_stream_has_its_span_while_it_works_and_whoever_asks_for_pieces_
     assert work.attributes[semconv.ERROR_TYPE] == "cancelled"
 
 
-def test_outside_of_a_trace_nothing_is_made():
+def test_no_span_is_opened_outside_a_trace():
     with span("work", kind=SpanKind.CLIENT) as nothing:
         assert nothing is INVALID_SPAN
     assert (exemplar(), ids(), traceparent()) == (None, {}, "")
@@ -159,7 +159,7 @@ def test_a_span_names_ten_passages_at_most_and_keeps_under_128_attributes():
         semconv.OPERATION: semconv.RETRIEVAL,
         **documents(semconv.RETRIEVAL_DOCUMENTS, list(map(hit, range(30)))),
     }
-    flat = translated(attributes)
+    flat = translate(attributes)
     assert flat["retrieval.documents.9.document.id"] == "9"
     assert "retrieval.documents.10.document.id" not in flat
     assert len(attributes | flat) < 128
