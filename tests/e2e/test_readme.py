@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def recipe_of(line: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, onnx_models) -> Service:
+def running(tmp_path_factory, onnx_models) -> Iterator[Service]:
     """The service as `make run` starts it, in a data directory of its own."""
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "models").symlink_to(onnx_models)
