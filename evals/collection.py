@@ -10,9 +10,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from evals.datasets import CorpusDocument
-from ingest.pipeline.intake import Intake
-from ingest.pipeline.pipeline import Cutter, Outcome, Pipeline
+from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.preparation import ChunkingParser, IngestResult
 from ingest.pipeline.publishing import publish_now
+from ingest.pipeline.source_pass import SourcePass
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
 from ingest.sources.base import Unit
@@ -43,7 +44,7 @@ async def open_collection(
     figures are made so.
     """
     async with _open_scratch(settings) as apart:
-        await _ingest(documents, IngestSettings().model_copy(update=apart), WholeCutter() if whole else None)
+        await _ingest(documents, IngestSettings().model_copy(update=apart), WholeDocumentParser() if whole else None)
         yield settings.model_copy(update=apart)
 
 
@@ -63,12 +64,12 @@ async def _open_scratch(settings: Settings) -> AsyncIterator[dict[str, Any]]:
                         await Collections(client, name).clear()
 
 
-class WholeCutter:
-    """One passage for each document, however long."""
+class WholeDocumentParser:
+    """Makes one passage of each document, however long it is."""
 
     recipe = "whole"
 
-    async def cut(self, raw: RawDocument, *, version: str) -> list[Chunk]:
+    async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         return [
             Chunk(
                 id=str(uuid5(NAMESPACE_URL, raw.id)),
@@ -86,16 +87,17 @@ class WholeCutter:
         ]
 
 
-async def _ingest(documents: Sequence[CorpusDocument], settings: IngestSettings, cutter: Cutter | None) -> None:
+async def _ingest(documents: Sequence[CorpusDocument], settings: IngestSettings, parser: ChunkingParser | None) -> None:
     async with open_models(settings) as models, open_store(settings, models) as store:
-        pipeline = Pipeline(store, models.batcher, cutter or models.cutters)
-        await Intake(pipeline, SCOPE, _complain, remember=False).take_in(_to_units(documents, whole=cutter is not None))
+        pipeline = Pipeline(store, models.batcher, parser or models.parsers)
+        units = _to_units(documents, whole=parser is not None)
+        await SourcePass(pipeline, SCOPE, _print_rejection, remember=False).ingest(units)
         await publish_now(store)
 
 
-def _complain(outcome: Outcome) -> None:
-    if outcome.result == "rejected":
-        print(f"rejected {outcome.uri}: {outcome.reason}", file=sys.stderr)
+def _print_rejection(result: IngestResult) -> None:
+    if result.status == "rejected":
+        print(f"rejected {result.uri}: {result.reason}", file=sys.stderr)
 
 
 async def _to_units(documents: Sequence[CorpusDocument], *, whole: bool) -> AsyncIterator[Unit]:

@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass
 
 from evals.commands import Commands, add_json, print_table
-from ingest.migration.embedder_checks import validate
+from ingest.migration.embedder_checks import check_embedder
 from ingest.migration.golden import golden_texts, record
 from rag.embedding.factory import build_tokenizer, open_embedder
 from rag.http import open_session
@@ -56,7 +56,7 @@ async def measure_embedding(settings: KernelSettings) -> list[EmbedderCheck]:
             open_session(settings.http) as session,
             open_embedder(embedder_settings, session, models=settings.models_dir) as embedder,
         ):
-            findings = await validate(embedder, build_tokenizer(embedder_settings))
+            findings = await check_embedder(embedder, build_tokenizer(embedder_settings))
         checks += [
             EmbedderCheck(form=form, check=finding.check, holds=finding.holds, measured=finding.measured)
             for finding in findings

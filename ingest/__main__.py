@@ -9,15 +9,14 @@ from rag.program import exit_on_sigterm, run_program
 def main() -> int:
     """Run the command of `sys.argv` and return the exit status."""
     exit_on_sigterm()
-    from ingest.commands.arguments import build_parser
-    from ingest.commands.dispatch import carry_out
+    from ingest.commands.parser import parse_arguments
     from ingest.settings import Settings
 
-    arguments = build_parser().parse_args()
+    arguments = parse_arguments()
     return run_program(
         "ingest",
         Settings,
-        lambda settings: asyncio.run(carry_out(arguments, settings)),
+        lambda settings: asyncio.run(arguments.run(arguments, settings)),
         log_level=None if arguments.command == "worker" else "warning",
         when_interrupted="interrupted. Published documents stay; the next run continues.",
     )

@@ -1,27 +1,31 @@
-"""Every metric of the offline path; `rag/metrics.py` has those of both processes."""
+"""The metrics of the offline path. Those that both programs have are in `rag/metrics.py`."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from rag.stages import StageMetrics
 
-DOCUMENTS = Counter("rag_ingest_documents_total", "Documents by what became of them.", ["result"])
-CHUNKS = Counter("rag_ingest_chunks_total", "Chunks written, by where their vector is from.", ["vector"])
+DOCUMENTS = Counter("rag_ingest_documents_total", "Documents by result.", ["result"])
+CHUNKS = Counter(
+    "rag_ingest_chunks_total",
+    "Chunks written. embedded: new vector; kept: vector of the stored version.",
+    ["vector"],
+)
 STAGE_DURATION = Histogram(
     "rag_ingest_stage_duration_seconds",
-    "Time of one stage: fetch and parse (chunking included) per document, embed and upsert per batch, "
+    "Duration of one stage: fetch and parse (with chunking) per document, embed and upsert per batch, "
     "publish per publication.",
     ["stage"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-IN_FLIGHT = Gauge("rag_ingest_inflight_documents", "Documents between fetched and written.")
+IN_FLIGHT = Gauge("rag_ingest_inflight_documents", "Documents in progress.")
 WAITING_PASSAGES = Gauge("rag_ingest_waiting_passages", "Passages that wait for the embedder.")
-RETRIES = Counter("rag_ingest_retries_total", "Calls and entries that were tried again, by stage.", ["stage"])
-DEAD_LETTERS = Counter("rag_ingest_dead_letters_total", "Entries given up, by whose fault it was.", ["fault"])
+RETRIES = Counter("rag_ingest_retries_total", "Retries of calls and of inbox entries, by stage.", ["stage"])
+DEAD_LETTERS = Counter("rag_ingest_dead_letters_total", "Entries that became dead letters, by cause.", ["fault"])
 QUEUE_DEPTH = Gauge("rag_ingest_queue_depth", "Entries of the inbox by state.", ["state"])
-QUEUE_LAG = Gauge("rag_ingest_queue_lag_seconds", "Age of the oldest entry that is not settled.")
+QUEUE_LAG = Gauge("rag_ingest_queue_lag_seconds", "Age of the oldest queued or processed entry.")
 FRESHNESS = Histogram(
     "rag_ingest_freshness_seconds",
-    "From an entry's arrival in the inbox to its document being searchable, or gone: how far searches lag behind.",
+    "Time from the arrival of an entry in the inbox until searches see the change.",
     buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
 )
 LAST_SUCCESS = Gauge("rag_ingest_last_success_timestamp_seconds", "Unix time of the last publication.")

@@ -14,7 +14,7 @@ from evals.answers.results import AnswerRun, Conditions
 from evals.answers.scoring import Scores, score
 from evals.collection import SCOPE, open_resources_over
 from evals.transcripts import Transcript
-from ingest.pipeline.pipeline import version_of
+from ingest.pipeline.preparation import version_of
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from rag.types import DocumentId, RawDocument

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.metrics import STAGE_DURATION
-from ingest.pipeline.intake import Intake
-from ingest.pipeline.pipeline import Outcome, Pipeline, version_of
+from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.preparation import IngestResult, version_of
 from ingest.pipeline.publishing import publish_now
+from ingest.pipeline.source_pass import SourcePass
 from ingest.resources import Models, open_models, open_store
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
@@ -166,7 +167,7 @@ async def _passages_of(units: list[Unit], models: Models) -> list[str]:
         try:
             raw = await unit.fetch("")
             assert not isinstance(raw, Unmodified)
-            passages += [chunk.passage for chunk in await models.cutters.cut(raw, version=version_of(raw))]
+            passages += [chunk.passage for chunk in await models.parsers.parse(raw, version=version_of(raw))]
         except InvalidInput:
             continue
     return passages
@@ -185,9 +186,9 @@ async def _time_intake(units: list[Unit], settings: Settings, models: Models) ->
 
     began = time.perf_counter()
     async with open_store(settings, models) as store:
-        outcomes: list[Outcome] = []
-        pipeline = Pipeline(store, models.batcher, models.cutters)
-        await Intake(pipeline, _SCOPE, outcomes.append, remember=False).take_in(found())
-        if any(outcome.changes_collection for outcome in outcomes):
+        results: list[IngestResult] = []
+        pipeline = Pipeline(store, models.batcher, models.parsers)
+        await SourcePass(pipeline, _SCOPE, results.append, remember=False).ingest(found())
+        if any(result.changes_collection for result in results):
             await publish_now(store)
     return time.perf_counter() - began

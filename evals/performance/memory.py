@@ -18,9 +18,9 @@ import psutil
 
 from ingest.commands.report import Summary
 from ingest.pipeline.batching import open_batcher
-from ingest.pipeline.intake import Intake
 from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.publishing import publish_now
+from ingest.pipeline.source_pass import SourcePass
 from ingest.resources import Models, open_models, open_store
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit
@@ -129,9 +129,9 @@ async def _ingest(documents: int, kind: EmbedderKind, place: StoreKind, settings
         store: VectorStore = _NoStore()
         if place == "edge":
             store = await stack.enter_async_context(open_store(settings, models))
-        intake = Intake(Pipeline(store, models.batcher, models.cutters), _SCOPE, summary.add, remember=False)
+        source_pass = SourcePass(Pipeline(store, models.batcher, models.parsers), _SCOPE, summary.add, remember=False)
         for start in range(0, documents, _PUBLISH_EVERY):
-            await intake.take_in(_units(range(start, min(start + _PUBLISH_EVERY, documents))))
+            await source_pass.ingest(_units(range(start, min(start + _PUBLISH_EVERY, documents))))
             await publish_now(store)
     return {"chunks": summary.chunks, "seconds": round(summary.seconds, 1)}
 

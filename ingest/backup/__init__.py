@@ -1,1 +1,1 @@
-"""Back up an installation into a folder, and restore it."""
+"""Backs up an installation to a folder, and restores it."""

@@ -1,4 +1,4 @@
-"""What a backup says of itself: what it is of, what is in it, and the hash of every file."""
+"""The manifest of a backup: where it is from, what the collection had, and the hash of every file."""
 
 import hashlib
 import os
@@ -10,21 +10,19 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from ingest.backup.contents import Contents
+from ingest.backup.profile import CollectionProfile
 from rag.errors import InvalidInput
 from rag.store.schema import SCHEMA
 from rag.types import EmbedderIdentity
 
-Say = Callable[[str], None]
-
 _NAME = "manifest.json"
-_SAY_SECONDS = 5.0
+_REPORT_SECONDS = 5.0
 _PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
-    """One file."""
+class FileDigest:
+    """Size and hash of one file."""
 
     bytes: int
     sha256: str
@@ -32,20 +30,21 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Of one backup."""
+    """The content of `manifest.json`; its field names are the file format."""
 
     made: str
-    """When, in ISO 8601."""
+    """Time of the backup in ISO 8601."""
     program: str
-    """The version of this program that made it."""
+    """Version of this program that made the backup."""
     schema: int
-    """Of the points, as the store counts it."""
+    """Schema version of the store's points."""
     store: Literal["edge", "server"]
     inbox: Literal["folder", "redis"]
-    """Only a folder is in the backup."""
+    """Only a folder inbox is part of the backup."""
     embedder: EmbedderIdentity
-    contents: Contents
-    files: dict[str, Sealed]
+    contents: CollectionProfile
+    files: dict[str, FileDigest]
+    """By path relative to the folder of the backup."""
 
     @property
     def mebibytes(self) -> int:
@@ -56,7 +55,7 @@ _Json = TypeAdapter(Manifest)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Durably: with it the folder is a backup."""
+    """Write the manifest durably. It is written last, so a folder with a manifest is a complete backup."""
     with (folder / _NAME).open("wb") as file:
         file.write(_Json.dump_json(manifest, indent=1))
         file.flush()
@@ -64,53 +63,61 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises `InvalidInput` where the folder is no backup, or one of another generation of this program."""
+    """Raise `InvalidInput` if the folder is not a backup, or if this version cannot read it."""
     try:
         manifest = _Json.validate_json((folder / _NAME).read_bytes())
     except OSError as error:
-        raise InvalidInput(f"{folder} is no backup: it has no readable {_NAME} ({error.strerror}).") from error
+        raise InvalidInput(
+            f"{folder} is not a backup: {_NAME} cannot be read ({error.strerror}). Name the folder that `backup` made."
+        ) from error
     except ValidationError as error:
         raise InvalidInput(
-            f"{folder / _NAME} is damaged, or of another program: {error.errors()[0]['msg']}."
+            f"{folder / _NAME} is damaged or was written by another program: {error.errors()[0]['msg']}. "
+            "Use another backup."
         ) from error
     if manifest.schema != SCHEMA:
         raise InvalidInput(
-            f"The backup was made by version {manifest.program}, whose collections this version cannot read. "
+            f"The backup was made by version {manifest.program}, and this version cannot read its collection. "
             "Restore it with that version, or ingest the documents again."
         )
     return manifest
 
 
-def require_whole(folder: Path, manifest: Manifest, say: Say) -> None:
-    """Raises `InvalidInput` that names the first file that is missing or is not what was backed up."""
-    for name, found in seal(folder, list(manifest.files), say).items():
-        if found != manifest.files[name]:
-            raise InvalidInput(f"The backup is damaged: {folder / name} is not what was backed up. Take another one.")
+def require_complete(folder: Path, manifest: Manifest, report: Callable[[str], None]) -> None:
+    """Raise `InvalidInput` that names the first file that is missing or has changed since the backup."""
+    for name, digest in digest_files(folder, list(manifest.files), report).items():
+        if digest != manifest.files[name]:
+            raise InvalidInput(
+                f"The backup is damaged: {folder / name} has changed since the backup was made. Use another backup."
+            )
 
 
-def seal(folder: Path, names: list[str], say: Say) -> dict[str, Sealed]:
-    """Size and hash of each of these files; raises `InvalidInput` for one that cannot be read."""
-    sealed: dict[str, Sealed] = {}
-    said = time.monotonic()
+def digest_files(folder: Path, names: list[str], report: Callable[[str], None]) -> dict[str, FileDigest]:
+    """Return size and hash of each file; raises `InvalidInput` if one cannot be read."""
+    digests: dict[str, FileDigest] = {}
+    reported = time.monotonic()
     for name in names:
         try:
-            sealed[name] = _seal(folder / name)
+            digests[name] = _digest(folder / name)
         except OSError as error:
-            raise InvalidInput(f"The backup is damaged: {folder / name}: {error.strerror}.") from error
-        if time.monotonic() - said > _SAY_SECONDS:
-            said = time.monotonic()
-            say(f"  {len(sealed)} of {len(names)} files, {sum(it.bytes for it in sealed.values()) >> 20:,} MiB")
-    return sealed
+            raise InvalidInput(
+                f"The backup is damaged: {folder / name}: {error.strerror}. Use another backup."
+            ) from error
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            reported = time.monotonic()
+            report(f"  {len(digests)} of {len(names)} files, {sum(it.bytes for it in digests.values()) >> 20:,} MiB")
+    return digests
 
 
 def names_in(folder: Path) -> list[str]:
+    """Return the relative paths of all files in the folder and its subfolders."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def _seal(path: Path) -> Sealed:
+def _digest(path: Path) -> FileDigest:
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
             digest.update(piece)
             size += len(piece)
-    return Sealed(bytes=size, sha256=digest.hexdigest())
+    return FileDigest(bytes=size, sha256=digest.hexdigest())

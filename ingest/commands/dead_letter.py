@@ -1,39 +1,94 @@
-"""`python -m ingest dead-letter`: what was given up, and what to do with it."""
+"""`python -m ingest dead-letter`: lists, replays and deletes the entries that failed for good."""
 
+import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from ingest.commands.base import Commands, add_command_parser
+from ingest.settings import Settings
 from rag.errors import InvalidInput, NotFound
-from rag.inbox.base import DeadLetter, DeadLetters
+from rag.inbox.base import DeadLetter
+from rag.inbox.factory import open_dead_letters
 
 _SHORT_ID = 8
 
+_DESCRIPTION = """Handles dead letters: entries of the inbox that a worker could not ingest.
+Each keeps the document's bytes and the reason, so it can be replayed after the cause is fixed."""
 
-async def look_after(inbox: DeadLetters, action: str, ids: Sequence[str], *, as_json: bool) -> str:
-    """Carries the action out and says what a person should read; raises `NotFound` for an id that is none."""
-    letters = await inbox.dead_letters()
-    if action == "list":
-        return json.dumps([asdict(letter) for letter in letters]) if as_json else _table(letters)
+_EPILOG = """examples:
+  python -m ingest dead-letter list
+  python -m ingest dead-letter show 3f2a9c01        reason and traceback of one
+  python -m ingest dead-letter replay 3f2a9c01      queue it again
+  python -m ingest dead-letter replay all
+  python -m ingest dead-letter drop 3f2a9c01        delete it with its bytes
+
+exit status:
+  0  done
+  1  no dead letter has this ID, or the inbox cannot be reached
+
+needs: the inbox. It needs neither a worker nor a model."""
+
+
+def add_command(commands: Commands) -> None:
+    command = add_command_parser(
+        commands,
+        "dead-letter",
+        run,
+        summary="list, show, replay or drop documents that failed",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    command.add_argument("action", choices=["list", "show", "replay", "drop"])
+    command.add_argument(
+        "ids", nargs="*", metavar="ID", help="the ID that `list` shows, or its first characters; `all` for all of them"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON (list and show)")
+
+
+async def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    async with open_dead_letters(settings.inbox, root=settings.inbox_dir) as inbox:
+        letters = await inbox.dead_letters()
+        if arguments.action == "list":
+            print(_to_json(letters) if arguments.json else _to_table(letters))
+            return 0
+        selected = _select(letters, arguments.ids, arguments.action)
+        match arguments.action:
+            case "show":
+                print(_to_json(selected) if arguments.json else "\n\n".join(map(_to_text, selected)))
+            case "replay":
+                for letter in selected:
+                    await inbox.replay(letter.id)
+                print(f"{len(selected)} replayed")
+            case "drop":
+                for letter in selected:
+                    await inbox.drop(letter.id)
+                print(f"{len(selected)} dropped")
+    return 0
+
+
+def _select(letters: Sequence[DeadLetter], ids: Sequence[str], action: str) -> Sequence[DeadLetter]:
     if not ids:
-        raise InvalidInput(f"Say which: python -m ingest dead-letter {action} ID…, or `all`.")
-    chosen = letters if list(ids) == ["all"] else [_find(letters, letter_id) for letter_id in ids]
-    if action == "show":
-        return json.dumps([asdict(letter) for letter in chosen]) if as_json else "\n\n".join(map(_describe, chosen))
-    for letter in chosen:
-        await (inbox.replay(letter.id) if action == "replay" else inbox.drop(letter.id))
-    return f"{len(chosen)} {'replayed' if action == 'replay' else 'dropped'}"
+        raise InvalidInput(f"An ID is missing. Use `python -m ingest dead-letter {action} ID…`, or `all` as the ID.")
+    return letters if list(ids) == ["all"] else [_find(letters, letter_id) for letter_id in ids]
 
 
 def _find(letters: Sequence[DeadLetter], letter_id: str) -> DeadLetter:
-    found = [letter for letter in letters if letter.id.startswith(letter_id)]
-    if len(found) != 1:
-        raise NotFound(f"{len(found) or 'No'} dead letters begin with {letter_id}; `dead-letter list` shows them.")
-    return found[0]
+    matching = [letter for letter in letters if letter.id.startswith(letter_id)]
+    if len(matching) != 1:
+        raise NotFound(
+            f"{len(matching) or 'No'} dead letters have an ID that begins with {letter_id}. "
+            "`python -m ingest dead-letter list` shows the IDs."
+        )
+    return matching[0]
 
 
-def _table(letters: Sequence[DeadLetter]) -> str:
+def _to_json(letters: Sequence[DeadLetter]) -> str:
+    return json.dumps([asdict(letter) for letter in letters])
+
+
+def _to_table(letters: Sequence[DeadLetter]) -> str:
     if not letters:
         return "No dead letters."
     return "\n".join(
@@ -41,10 +96,10 @@ def _table(letters: Sequence[DeadLetter]) -> str:
     )
 
 
-def _describe(letter: DeadLetter) -> str:
+def _to_text(letter: DeadLetter) -> str:
     head = (
         f"{letter.id}\n{letter.kind} of {letter.document_id} ({letter.uri}), tenant {letter.scope.tenant}\n"
-        f"given up {_time(letter)} after {letter.attempts} attempts: {letter.reason}"
+        f"failed {_time(letter)} after {letter.attempts} attempts: {letter.reason}"
     )
     return f"{head}\n{letter.trace}" if letter.trace else head
 

@@ -1,50 +1,92 @@
-"""`python -m ingest enqueue`: what sources have, into the inbox; workers take it from there."""
+"""`python -m ingest enqueue`: puts the documents of sources into the inbox, for workers."""
 
-from collections.abc import Mapping, Sequence
+import argparse
+import json
+from collections.abc import Sequence
 
+from ingest.commands.base import SOME_REJECTED, Commands, add_command_parser
+from ingest.commands.selection import SourceSelection, add_selection_arguments, to_selection
 from ingest.metrics import RETRIES
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.factory import build_sources
 from ingest.sources.web.fetching import open_fetcher
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.base import Inbox, Upload
-from rag.metadata import NOTHING
+from rag.inbox.factory import open_inbox
 from rag.retries import retry
 from rag.types import Scope
 
+_FETCH_SECONDS = 20
+# A full inbox empties at the speed of the workers, so a large source may have to wait for a long time.
+_FULL_INBOX_SECONDS = 3600
 
-async def enqueue(
-    sources: Sequence[str],
-    settings: Settings,
-    scope: Scope,
-    inbox: Inbox,
-    *,
-    ignore: Sequence[str] = (),
-    metadata: Mapping[str, str] = NOTHING,
-) -> tuple[int, list[Rejection]]:
-    """How many were put, and what could not be; raises `InvalidInput` where no source can be opened."""
-    put = 0
+_DESCRIPTION = """Fetches the documents of the sources and puts them into the inbox.
+Workers parse, embed and publish them. This command waits while the inbox is full."""
+
+_EPILOG = """examples:
+  python -m ingest enqueue docs/
+  python -m ingest enqueue sitemap:https://example.org/sitemap.xml --tenant acme
+  python -m ingest enqueue docs/ --json && python -m ingest status
+
+exit status:
+  0  every document is in the inbox
+  1  no source could be opened, or the inbox cannot be reached
+  3  some documents could not be fetched; the others are in the inbox
+
+needs: the inbox, and at least one worker (`python -m ingest worker`) that reads it. It does not load a model."""
+
+
+def add_command(commands: Commands) -> None:
+    command = add_command_parser(
+        commands,
+        "enqueue",
+        run,
+        summary="put sources into the inbox, for workers",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    add_selection_arguments(command)
+
+
+async def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
+        enqueued, rejected = await _enqueue(to_selection(arguments), settings, inbox)
+    print(_to_json(enqueued, rejected) if arguments.json else _to_text(enqueued, rejected))
+    return SOME_REJECTED if rejected else 0
+
+
+async def _enqueue(selection: SourceSelection, settings: Settings, inbox: Inbox) -> tuple[int, list[Rejection]]:
+    """Return how many documents were enqueued, and the rejected ones."""
+    enqueued = 0
     async with open_fetcher(settings) as fetcher:
-        opened, rejected = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore, metadata=metadata)
-        for source in opened.values():
+        sources, rejected = selection.build_all(fetcher, settings)
+        for source in sources.values():
             async for unit in source.find():
-                refusal = unit if isinstance(unit, Rejection) else await _put(unit, scope, inbox)
-                if refusal is None:
-                    put += 1
+                rejection = unit if isinstance(unit, Rejection) else await _put(unit, selection.scope, inbox)
+                if rejection:
+                    rejected.append(rejection)
                 else:
-                    rejected.append(refusal)
-    return put, rejected
+                    enqueued += 1
+    return enqueued, rejected
 
 
 async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:
     try:
-        raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(""), seconds=20)
+        raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(""), seconds=_FETCH_SECONDS)
     except (InvalidInput, Unavailable) as error:
         return Rejection(uri=unit.uri, reason=str(error))
     if isinstance(raw, Unmodified):
         return None
     upload = Upload(scope=scope, document=raw)
-    # A full inbox is waited for.
-    await retry(RETRIES.labels("entry"), lambda: inbox.put(upload), seconds=3600)
+    await retry(RETRIES.labels("entry"), lambda: inbox.put(upload), seconds=_FULL_INBOX_SECONDS)
     return None
+
+
+def _to_json(enqueued: int, rejected: Sequence[Rejection]) -> str:
+    reasons = [{"uri": rejection.uri, "reason": rejection.reason} for rejection in rejected]
+    return json.dumps({"enqueued": enqueued, "rejected": reasons})
+
+
+def _to_text(enqueued: int, rejected: Sequence[Rejection]) -> str:
+    lines = [f"  rejected {rejection.uri}: {rejection.reason}" for rejection in rejected]
+    return "\n".join([*lines, f"{enqueued} documents enqueued, {len(rejected)} rejected"])

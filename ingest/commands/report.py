@@ -1,4 +1,4 @@
-"""What a person sees of a run: progress while it lasts, a summary at its end."""
+"""What the command `run` prints: its progress on standard error, and a summary at its end."""
 
 import json
 import time
@@ -11,39 +11,40 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ingest.pipeline.pipeline import Outcome
+from ingest.pipeline.preparation import IngestResult
 from rag.formats import FORMAT_NAMES
 
 _LINE_EVERY_SECONDS = 5.0
 _REASONS_SHOWN = 20
-_ADVICE = (
-    f"no {FORMAT_NAMES}. Give a path that has some; what is hidden or ignored (.ragignore, --ignore) does not count."
+_NO_DOCUMENTS = (
+    f"no {FORMAT_NAMES}. Check the path. "
+    "Hidden files and files that .ragignore or --ignore match do not count as documents."
 )
 
 
 @dataclass
 class Summary:
-    """The counts of one run."""
+    """The results of one run, counted."""
 
-    results: Counter[str] = field(default_factory=Counter)
-    rejected: list[Outcome] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    """Documents by status."""
+    rejected: list[IngestResult] = field(default_factory=list)
     chunks: int = 0
     passed_over: int = 0
-    """Files of other kinds."""
-    empty: list[str] = field(default_factory=list)
-    """Sources in which there is no document."""
+    """Files of other types, which were skipped."""
+    empty_sources: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, outcome: Outcome) -> None:
-        self.results[outcome.result] += 1
-        self.chunks += outcome.chunks
-        if outcome.result == "rejected":
-            self.rejected.append(outcome)
+    def add(self, result: IngestResult) -> None:
+        self.counts[result.status] += 1
+        self.chunks += result.chunks
+        if result.status == "rejected":
+            self.rejected.append(result)
 
     def note_source(self, name: str, *, passed_over: int, is_empty: bool) -> None:
-        """Once for each source, when it has been gone through."""
+        """Record the end of one source; `is_empty` means that it has no documents and was listed completely."""
         self.passed_over += passed_over
-        self.empty += [name] if is_empty else []
+        self.empty_sources += [name] if is_empty else []
 
     @property
     def seconds(self) -> float:
@@ -51,52 +52,51 @@ class Summary:
 
     @property
     def documents(self) -> int:
-        return self.results.total()
+        return self.counts.total()
+
+    @property
+    def changes_collection(self) -> bool:
+        return any(self.counts[status] for status in ("new", "changed", "removed"))
 
     def to_json(self) -> str:
         return json.dumps(
-            {result: self.results[result] for result in ("new", "changed", "unchanged", "removed")}
-            | {"rejected": [{"uri": outcome.uri, "reason": outcome.reason} for outcome in self.rejected]}
+            {status: self.counts[status] for status in ("new", "changed", "unchanged", "removed")}
+            | {"rejected": [{"uri": result.uri, "reason": result.reason} for result in self.rejected]}
             | {"chunks": self.chunks, "seconds": round(self.seconds, 3), "passed_over": self.passed_over}
         )
 
     def to_text(self, *, dry_run: bool) -> str:
-        counts = ", ".join(f"{self.results[result]} {result}" for result in ("new", "changed", "unchanged", "rejected"))
+        counts = ", ".join(f"{self.counts[status]} {status}" for status in ("new", "changed", "unchanged", "rejected"))
+        removed = f", {self.counts['removed']} removed" if self.counts["removed"] else ""
         rate = f" ({self.chunks / self.seconds:.0f} chunks/s)" if self.chunks and not dry_run else ""
-        lines = [f"  rejected {outcome.uri}: {outcome.reason}" for outcome in self.rejected[:_REASONS_SHOWN]]
+        lines = [f"  rejected {result.uri}: {result.reason}" for result in self.rejected[:_REASONS_SHOWN]]
         if len(self.rejected) > _REASONS_SHOWN:
-            lines.append(f"  … and {len(self.rejected) - _REASONS_SHOWN} more; --json lists them all.")
-        lines += [f"  nothing in {name}: {_ADVICE}" for name in self.empty]
-        removed = f", {self.results['removed']} removed" if self.results["removed"] else ""
+            lines.append(f"  … and {len(self.rejected) - _REASONS_SHOWN} more; --json lists all of them")
+        lines += [f"  nothing in {name}: {_NO_DOCUMENTS}" for name in self.empty_sources]
         lines.append(f"{self.documents} documents: {counts}{removed}")
         lines.append(f"{self.chunks} chunks in {self.seconds:.1f} s{rate}")
         if self.passed_over:
             files = "1 file" if self.passed_over == 1 else f"{self.passed_over:,} files"
-            lines.append(f"{files} of other kinds passed over")
+            lines.append(f"{files} of other types skipped")
         if dry_run:
             lines.append("Dry run: nothing was written.")
         return "\n".join(lines)
 
 
-class NoteSource(Protocol):
-    """How what has been gone through of the sources is told, such as `Summary.note_source`."""
-
-    def __call__(self, name: str, *, passed_over: int, is_empty: bool) -> None:
-        """`is_empty` where it has neither documents nor anything that could not be listed."""
-        ...
-
-
 class Reporter(Protocol):
-    """Shows a run as it goes."""
+    """Shows the progress of a run."""
 
     def show(self, summary: Summary) -> None:
-        """Called after each document."""
+        """Show the counts so far; called after each document."""
         ...
 
 
 @contextmanager
 def open_reporter(*, total: int | None, quiet: bool) -> Iterator[Reporter]:
-    """A bar on a terminal, a line every few seconds elsewhere; all of it on standard error."""
+    """Yield a progress bar on a terminal, else a reporter that prints a line every few seconds.
+
+    `total` is the expected number of documents, if it is known. Both write to standard error.
+    """
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield _Lines(console, total, quiet=quiet)
@@ -126,7 +126,7 @@ class _Bar:
 class _Lines:
     def __init__(self, console: Console, total: int | None, *, quiet: bool) -> None:
         self._console = console
-        self._of = f" of {total}" if total is not None else ""
+        self._of_total = f" of {total}" if total is not None else ""
         self._quiet = quiet
         self._last = time.monotonic()
 
@@ -136,5 +136,6 @@ class _Lines:
         self._last = time.monotonic()
         rate = summary.chunks / max(summary.seconds, 1e-9)
         self._console.print(
-            f"{summary.documents}{self._of} documents, {summary.chunks} chunks, {rate:.0f} chunks/s", highlight=False
+            f"{summary.documents}{self._of_total} documents, {summary.chunks} chunks, {rate:.0f} chunks/s",
+            highlight=False,
         )

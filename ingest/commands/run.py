@@ -1,145 +1,83 @@
-"""`python -m ingest run`: sources in, a summary out."""
+"""`python -m ingest run`: ingests sources now, in this process."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import argparse
+import sys
 
-from ingest.commands.report import NoteSource, Summary, open_reporter
-from ingest.pipeline.intake import Intake
-from ingest.pipeline.pipeline import Outcome, Pipeline, prepare, stored_documents
-from ingest.pipeline.publishing import publish_now
-from ingest.pipeline.turns import in_turn
-from ingest.resources import Models, open_models, open_store, open_store_to_read
+from ingest.commands.base import SOME_REJECTED, Commands, add_command_parser
+from ingest.commands.ingestion import ingest_selection, plan_selection
+from ingest.commands.report import Summary
+from ingest.commands.selection import add_selection_arguments, to_selection
+from ingest.commands.watch import watch
 from ingest.settings import Settings
-from ingest.sources.base import Rejection, Source
-from ingest.sources.factory import build_sources
-from ingest.sources.web.fetching import open_fetcher
-from rag.metadata import NOTHING
-from rag.store.base import StoreReader, VectorStore
-from rag.store.factory import build_backend
-from rag.types import FIRST_CHUNKS, DocumentId, Scope
+from rag.errors import InvalidInput
 
-Report = Callable[[Outcome], None]
+_DESCRIPTION = """Reads the sources, parses and embeds new and changed documents, and publishes them.
+Unchanged documents are skipped, so a second run is fast. An interrupted run continues when it is started again."""
 
-_PUBLISH_SECONDS = 60
+_EPILOG = """examples:
+  python -m ingest run README.md docs/                     files and folders
+  python -m ingest run ~/notes --tenant acme               documents of one tenant
+  python -m ingest run docs/ --dry-run                     show what would change, write nothing
+  python -m ingest run docs/ --prune                       also remove documents whose file no longer exists
+  python -m ingest run docs/ --watch 30                    check the folder every 30 seconds, until stopped
+  python -m ingest run runbooks/ --metadata team=ops       a search finds only these with
+                                                           "filter": {"metadata": {"team": ["ops"]}}
+  python -m ingest run https://example.org/guide           one web page
+  python -m ingest run crawl:https://example.org/docs/     pages below this URL, by following links
+  python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
+  python -m ingest run s3://bucket/handbook --prune        an object store, with its fsspec driver installed
 
+exit status:
+  0  every document was ingested, or was unchanged
+  1  nothing could be ingested; standard error has the reason
+  3  some documents were rejected and the others were ingested; the summary lists the reasons
 
-async def run(
-    sources: Sequence[str],
-    settings: Settings,
-    scope: Scope,
-    *,
-    ignore: Sequence[str] = (),
-    metadata: Mapping[str, str] = NOTHING,
-    dry_run: bool = False,
-    prune: bool = False,
-    quiet: bool = False,
-) -> Summary:
-    """A source that cannot be opened is rejected; raises `InvalidInput` where none can."""
-    async with open_fetcher(settings) as fetcher:
-        opened, refused = build_sources(sources, fetcher=fetcher, settings=settings, ignore=ignore, metadata=metadata)
-        summary = Summary()
-        total = None if quiet else await asyncio.to_thread(_total, opened.values())
-        with open_reporter(total=total, quiet=quiet) as reporter:
-
-            def report(outcome: Outcome) -> None:
-                summary.add(outcome)
-                reporter.show(summary)
-
-            for rejection in refused:
-                report(Outcome(uri=rejection.uri, result="rejected", reason=rejection.reason))
-            if dry_run:
-                await _plan(opened, settings, scope, report, summary.note_source)
-            else:
-                await _take_in(opened, settings, scope, report, summary.note_source, prune=prune)
-        return summary
+needs: the embedder, and the right to write the collection. With the embedded store only one process may write,
+so the run waits for a worker to finish its work, and fails if that takes longer than 20 seconds."""
 
 
-async def _plan(
-    sources: Mapping[str, Source], settings: Settings, scope: Scope, report: Report, note_source: NoteSource
-) -> None:
-    async with _open_models_when_needed(settings) as models, open_store_to_read(settings, models) as store:
-        for name, source in sources.items():
-            is_empty = True
-            async for unit in source.find():
-                is_empty = False
-                if isinstance(unit, Rejection):
-                    report(Outcome(uri=unit.uri, result="rejected", reason=unit.reason))
-                    continue
-                known = await stored_documents(store, scope, [unit.id])
-                prepared = await prepare(unit, known[unit.id], models.cutters)
-                report(prepared if isinstance(prepared, Outcome) else prepared.outcome)
-            note_source(name, passed_over=source.passed_over, is_empty=is_empty)
+def add_command(commands: Commands) -> None:
+    command = add_command_parser(
+        commands, "run", run, summary="ingest sources now, then stop", description=_DESCRIPTION, epilog=_EPILOG
+    )
+    add_selection_arguments(command)
+    command.add_argument(
+        "--prune", action="store_true", help="remove documents of these sources that no longer exist there"
+    )
+    command.add_argument("--watch", type=float, metavar="SECONDS", help="check again after so many seconds, for ever")
+    command.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
 
 
-async def _take_in(
-    sources: Mapping[str, Source],
-    settings: Settings,
-    scope: Scope,
-    report: Report,
-    note_source: NoteSource,
-    *,
-    prune: bool,
-) -> None:
-    async with (
-        _open_models_when_needed(settings) as models,
-        in_turn(lambda: open_store(settings, models)) as store,
-    ):
-        pipeline = Pipeline(store, models.batcher, models.cutters)
-        changed = False
-
-        def note(outcome: Outcome) -> None:
-            nonlocal changed
-            changed = changed or outcome.changes_collection
-            report(outcome)
-
-        # A long run becomes visible bit by bit; and what a crash may cost of it is bounded.
-        publishing = asyncio.create_task(_publish_regularly(store))
-        try:
-            for name, source in sources.items():
-                intake = Intake(pipeline, scope, note, remember=prune)
-                await intake.take_in(source.find())
-                is_empty = intake.is_complete and not intake.has_seen_any
-                note_source(name, passed_over=source.passed_over, is_empty=is_empty)
-                if prune and intake.is_complete:
-                    gone = await _gone(source, intake, store, scope)
-                    if gone and not intake.has_seen_any:
-                        # Such as a disk that is not mounted: that is no wish to lose what was on it.
-                        reason = f"has no documents any more; the {len(gone):,} that are stored of it stay"
-                        note(Outcome(uri=name, result="rejected", reason=reason))
-                        continue
-                    for document_id, uri in gone:
-                        note(await pipeline.remove(scope, document_id, uri))
-        finally:
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
-        if changed:
-            await publish_now(store)
+async def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    selection = to_selection(arguments)
+    if arguments.watch is not None:
+        _require_watchable(arguments)
+        await watch(
+            selection,
+            settings,
+            seconds=arguments.watch,
+            prune=arguments.prune,
+            on_pass=lambda summary: _print(summary, arguments),
+            on_problem=lambda problem: print(f"ingest: {problem}", file=sys.stderr, flush=True),
+        )
+        return 0
+    if arguments.dry_run:
+        summary = await plan_selection(selection, settings, quiet=arguments.json)
+    else:
+        summary = await ingest_selection(selection, settings, prune=arguments.prune, quiet=arguments.json)
+    _print(summary, arguments)
+    return SOME_REJECTED if summary.rejected else 0
 
 
-@asynccontextmanager
-async def _open_models_when_needed(settings: Settings) -> AsyncIterator[Models]:
-    """A run over documents that have not changed embeds nothing."""
-    known = await build_backend(settings.store, root=settings.store_dir).embedder()
-    async with open_models(settings, known=known) as models:
-        yield models
+def _require_watchable(arguments: argparse.Namespace) -> None:
+    if arguments.dry_run:
+        raise InvalidInput("--dry-run and --watch exclude each other. Leave one of them out.")
+    if arguments.watch <= 0:
+        raise InvalidInput(f"--watch {arguments.watch:g} is not a valid interval. Give a number of seconds above 0.")
+    if "-" in arguments.sources:
+        raise InvalidInput("Standard input can be read only once, so it cannot be watched. Leave out --watch or -.")
 
 
-async def _gone(source: Source, intake: Intake, store: StoreReader, scope: Scope) -> list[tuple[DocumentId, str]]:
-    """What the source would list if it were still there."""
-    return [
-        (chunk.document_id, chunk.uri)
-        async for chunk in store.scroll(scope, FIRST_CHUNKS)
-        if source.covers(chunk.uri) and not intake.has_seen(chunk.document_id)
-    ]
-
-
-async def _publish_regularly(store: VectorStore) -> None:
-    while True:
-        await asyncio.sleep(_PUBLISH_SECONDS)
-        await publish_now(store)
-
-
-def _total(sources: Iterable[Source]) -> int | None:
-    counts = [source.count() for source in sources]
-    return None if None in counts else sum(count for count in counts if count is not None)
+def _print(summary: Summary, arguments: argparse.Namespace) -> None:
+    # Flushed, because a program that reads the summaries of a watch waits for each line.
+    print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run), flush=True)

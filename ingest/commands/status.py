@@ -1,21 +1,36 @@
-"""`python -m ingest status`: the collection and its inbox at a glance."""
+"""`python -m ingest status`: counts the documents of the collection and the entries of the inbox."""
 
+import argparse
 import json
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
 from rag.inbox.base import Inbox, InboxStatistics
+from rag.inbox.factory import open_inbox
 from rag.store.base import EMPTY, Survey
 from rag.store.factory import build_backend
 
 _RATE_SECONDS = 60.0
 
+_DESCRIPTION = "Shows the size of the collection, the length of the queue, and the number of dead letters."
+
+_EPILOG = """examples:
+  python -m ingest status
+  python -m ingest status --json | jq .queued
+
+exit status:
+  0  the status was printed
+  1  the collection or the inbox cannot be reached
+
+needs: read access to the collection and the inbox. It loads no model and waits for no lock."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What is in, and what waits."""
+    """The collection and the inbox at one moment, over all tenants."""
 
     collection: Survey
     inbox: InboxStatistics
@@ -44,16 +59,36 @@ class Status:
             "rate": f"{rate:.1f} chunks/s over the last minute",
             "queued": f"{self.inbox.queued:,}",
             "processing": f"{self.inbox.processing:,}",
-            "oldest": f"{self.inbox.oldest_seconds:.0f} s",
+            "oldest entry": f"{self.inbox.oldest_seconds:.0f} s",
             "dead letters": f"{self.inbox.dead:,}",
         }
         return "\n".join(f"{name:<17}{value}" for name, value in rows.items())
 
 
+def add_command(commands: Commands) -> None:
+    command = add_command_parser(
+        commands,
+        "status",
+        run,
+        summary="count documents, chunks, queue entries and dead letters",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    command.add_argument("--json", action="store_true", help="print the status as one JSON object")
+
+
+async def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
+        status = await read_status(settings, inbox)
+    print(status.to_json() if arguments.json else status.to_text())
+    return 0
+
+
 async def read_status(settings: Settings, inbox: Inbox) -> Status:
-    """Loads no model, and creates no collection."""
-    # In the order in which documents move, so that whoever waits for an empty queue finds in what came out of it.
-    waiting = await inbox.statistics()
+    """Return the current status; it neither loads a model nor creates a collection."""
+    # The inbox is read first, because documents move from there to the collection.
+    # In the other order a document that moves in between would be missing from both counts.
+    statistics = await inbox.statistics()
     async with build_backend(settings.store, root=settings.store_dir).open_catalogue() as catalogue:
         survey = await catalogue.survey(since=time.time() - _RATE_SECONDS) if catalogue else EMPTY
-    return Status(collection=survey, inbox=waiting)
+    return Status(collection=survey, inbox=statistics)

@@ -1,167 +1,150 @@
-"""`python -m ingest run --watch SECONDS`: looks again and again, and works only where something differs."""
+"""The loop of `python -m ingest run --watch SECONDS`: ingests a source again when it differs from the collection."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
+from ingest.commands.ingestion import ingest_selection
 from ingest.commands.report import Summary
-from ingest.commands.run import run
-from ingest.pipeline.pipeline import fetch_if_changed, stored_documents, version_of
+from ingest.commands.selection import SourceSelection
+from ingest.pipeline.preparation import fetch_if_changed, stored_documents, version_of
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source, Unit
-from ingest.sources.factory import build_source
 from ingest.sources.web.fetching import open_fetcher
 from rag.errors import InvalidInput, Locked, Unavailable
 from rag.store.base import Catalogue
 from rag.store.factory import build_backend
-from rag.types import FIRST_CHUNKS, Chunk, DocumentId, Scope
+from rag.types import FIRST_CHUNKS, Chunk, DocumentId
 
-_LOOKED_AT_ONCE: Final = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """What is watched, for whom, and how often."""
-
-    sources: Sequence[str]
-    scope: Scope
-    seconds: float
-    ignore: Sequence[str] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    prune: bool = False
+# Enough to hide the latency of one look-up behind many fetches, few enough to hold their bodies in memory.
+_BATCH: Final = 64
 
 
 async def watch(
-    watched: Watched, settings: Settings, *, show: Callable[[Summary], None], complain: Callable[[str], None]
+    selection: SourceSelection,
+    settings: Settings,
+    *,
+    seconds: float,
+    prune: bool,
+    on_pass: Callable[[Summary], None],
+    on_problem: Callable[[str], None],
 ) -> None:
-    """Until SIGTERM or SIGINT; the first pass raises what `run` raises.
+    """Ingest what changes until SIGTERM or SIGINT. The first pass raises what `ingest_selection` raises.
 
-    A source that goes away later is complained of once and tried again, and what is stored of it stays.
+    A problem of a later pass, such as a missing source, is reported once and tried again. Stored documents stay.
     """
-    if watched.seconds <= 0 or "-" in watched.sources:
-        raise InvalidInput("--watch needs a number of seconds above 0, and sources that can be read more than once.")
     stopped = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
-    work = asyncio.create_task(_Watch(watched, settings, show, complain).work())
-    waiting = asyncio.create_task(stopped.wait())
-    await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (work, waiting):
+    watching = asyncio.create_task(_Watch(selection, settings, seconds, prune, on_pass, on_problem).run())
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (watching, stopping):
         task.cancel()
-    [outcome, _] = await asyncio.gather(work, waiting, return_exceptions=True)
-    if isinstance(outcome, Exception):
-        raise outcome
+    [result, _] = await asyncio.gather(watching, stopping, return_exceptions=True)
+    if isinstance(result, Exception):
+        raise result
 
 
 class _Watch:
     def __init__(
         self,
-        watched: Watched,
+        selection: SourceSelection,
         settings: Settings,
-        show: Callable[[Summary], None],
-        complain: Callable[[str], None],
+        seconds: float,
+        prune: bool,
+        on_pass: Callable[[Summary], None],
+        on_problem: Callable[[str], None],
     ) -> None:
-        self._watched = watched
+        self._selection = selection
         self._settings = settings
-        self._show = show
-        self._complain = complain
-        self._refused: dict[str, str] = {}
-        """By URI, the version that could not be taken in: it is not tried again before it is another."""
-        self._said: set[str] = set()
+        self._seconds = seconds
+        self._prune = prune
+        self._on_pass = on_pass
+        self._on_problem = on_problem
+        self._rejected: dict[str, str] = {}
+        """The rejected version of each URI: it is ingested again only when it has another version."""
+        self._problems: set[str] = set()
+        """The problems of the current pass."""
 
-    async def work(self) -> None:
+    async def run(self) -> None:
+        """Ingest everything once, then what differs, for ever."""
         is_first = True
         while True:
-            complaints: set[str] = set()
+            reported, self._problems = self._problems, set()
             try:
-                differing = self._watched.sources if is_first else await self._differing(complaints)
-                if differing:
-                    await self._run(differing)
+                changed = self._selection.sources if is_first else await self._changed_sources()
+                if changed:
+                    await self._ingest(changed)
                 is_first = False
             except (InvalidInput, Locked, Unavailable) as error:
                 if is_first and isinstance(error, InvalidInput):
                     raise
-                complaints.add(str(error))
-            for complaint in sorted(complaints - self._said):
-                self._complain(complaint)
-            self._said = complaints
-            await asyncio.sleep(self._watched.seconds)
+                self._problems.add(str(error))
+            for problem in sorted(self._problems - reported):
+                self._on_problem(problem)
+            await asyncio.sleep(self._seconds)
 
-    async def _run(self, sources: Sequence[str]) -> None:
-        watched = self._watched
-        summary = await run(
-            sources,
-            self._settings,
-            watched.scope,
-            ignore=watched.ignore,
-            metadata=watched.metadata,
-            prune=watched.prune,
-            quiet=True,
-        )
-        self._refused |= {outcome.uri: outcome.version for outcome in summary.rejected if outcome.version}
-        self._show(summary)
+    async def _ingest(self, sources: Sequence[str]) -> None:
+        selection = replace(self._selection, sources=sources)
+        summary = await ingest_selection(selection, self._settings, prune=self._prune, quiet=True)
+        self._rejected |= {result.uri: result.version for result in summary.rejected if result.version}
+        self._on_pass(summary)
 
-    async def _differing(self, complaints: set[str]) -> list[str]:
-        """The sources that have something else than the collection; needs neither the model nor the writer's lock."""
-        found = []
+    async def _changed_sources(self) -> list[str]:
+        """Return the sources that differ from the collection; this needs neither a model nor the writer lock."""
+        changed = []
         async with (
             open_fetcher(self._settings) as fetcher,
             build_backend(self._settings.store, root=self._settings.store_dir).open_catalogue() as catalogue,
         ):
-            for text in self._watched.sources:
+            for name in self._selection.sources:
                 try:
-                    source = build_source(
-                        text,
-                        fetcher=fetcher,
-                        settings=self._settings,
-                        ignore=self._watched.ignore,
-                        metadata=self._watched.metadata,
-                    )
+                    source = self._selection.build_one(name, fetcher, self._settings)
                 except InvalidInput as error:
-                    complaints.add(str(error))
+                    self._problems.add(str(error))
                     continue
-                if await self._differs(source, catalogue, complaints):
-                    found.append(text)
-        return found
+                if await self._differs(source, catalogue):
+                    changed.append(name)
+        return changed
 
-    async def _differs(self, source: Source, catalogue: Catalogue | None, complaints: set[str]) -> bool:
+    async def _differs(self, source: Source, catalogue: Catalogue | None) -> bool:
         seen: set[DocumentId] = set()
         is_complete = True
         batch: list[Unit] = []
-        async for found in source.find():
-            if isinstance(found, Rejection):
+        async for unit in source.find():
+            if isinstance(unit, Rejection):
                 is_complete = False
-                complaints.add(_line(found.uri, found.reason))
+                self._problems.add(f"{unit.uri}: {unit.reason}")
                 continue
-            if self._watched.prune:
-                seen.add(found.id)
-            batch.append(found)
-            if len(batch) == _LOOKED_AT_ONCE:
-                if await self._has_news(batch, catalogue, complaints):
+            if self._prune:
+                seen.add(unit.id)
+            batch.append(unit)
+            if len(batch) == _BATCH:
+                if await self._any_changed(batch, catalogue):
                     return True
                 batch = []
-        if await self._has_news(batch, catalogue, complaints):
+        if await self._any_changed(batch, catalogue):
             return True
+        # An empty or incompletely listed source never prunes, so a missing document is not a difference then.
         if not seen or not is_complete or catalogue is None:
             return False
-        stored = catalogue.scroll(self._watched.scope, FIRST_CHUNKS)
+        stored = catalogue.scroll(self._selection.scope, FIRST_CHUNKS)
         return any([source.covers(chunk.uri) and chunk.document_id not in seen async for chunk in stored])
 
-    async def _has_news(self, units: Sequence[Unit], catalogue: Catalogue | None, complaints: set[str]) -> bool:
+    async def _any_changed(self, units: Sequence[Unit], catalogue: Catalogue | None) -> bool:
         ids = [unit.id for unit in units]
-        known = await stored_documents(catalogue, self._watched.scope, ids) if catalogue else dict.fromkeys(ids)
-        return any(await asyncio.gather(*(self._is_news(unit, known[unit.id], complaints) for unit in units)))
+        scope = self._selection.scope
+        stored = await stored_documents(catalogue, scope, ids) if catalogue else dict.fromkeys(ids)
+        return any(await asyncio.gather(*(self._is_changed(unit, stored[unit.id]) for unit in units)))
 
-    async def _is_news(self, unit: Unit, stored: Chunk | None, complaints: set[str]) -> bool:
+    async def _is_changed(self, unit: Unit, stored: Chunk | None) -> bool:
+        recipe = self._settings.chunking.recipe
         try:
-            raw = await fetch_if_changed(unit, stored, self._settings.chunking.recipe)
+            raw = await fetch_if_changed(unit, stored, recipe)
         except (InvalidInput, Unavailable) as error:
-            complaints.add(_line(unit.uri, str(error)))
+            self._problems.add(f"{unit.uri}: {error}")
             return False
-        return raw is not None and self._refused.get(unit.uri) != version_of(raw, self._settings.chunking.recipe)
-
-
-def _line(uri: str, reason: str | None) -> str:
-    return f"{uri}: {reason}"
+        return raw is not None and self._rejected.get(unit.uri) != version_of(raw, recipe)

@@ -1,1 +1,1 @@
-"""Parsing and chunking in processes of their own, which can be stopped."""
+"""Parses and chunks documents in separate processes, which can be limited and stopped."""

@@ -1,6 +1,6 @@
-"""Messages between the worker and a parsing process: a length of four bytes, then as many bytes.
+"""Messages between the worker and a parser process: a length of four bytes, then as many bytes.
 
-What comes back is JSON and not pickle: a parser that was taken over must not be able to run code in the worker.
+Results are JSON and not pickle: a hostile document that takes over the parser must not run code in the worker.
 """
 
 import asyncio
@@ -16,14 +16,17 @@ def write_frame(stream: BinaryIO | asyncio.StreamWriter, body: bytes) -> None:
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:
-    """None at the end of the stream."""
+    """Return the next frame, or None at the end of the stream."""
     head = stream.read(_LENGTH.size)
     return stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else None
 
 
-async def receive_frame(stream: asyncio.StreamReader, *, most: int) -> bytes:
-    """Raises `ValueError` for a frame over `most` bytes, `asyncio.IncompleteReadError` where the stream breaks off."""
+async def receive_frame(stream: asyncio.StreamReader, *, max_bytes: int) -> bytes:
+    """Return the next frame.
+
+    Raises `ValueError` for a frame over `max_bytes`, and `asyncio.IncompleteReadError` if the stream ends early.
+    """
     [length] = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
-    if length > most:
-        raise ValueError(f"a frame of {length} bytes")
+    if length > max_bytes:
+        raise ValueError(f"A frame has {length} bytes; at most {max_bytes} are accepted.")
     return await stream.readexactly(length)

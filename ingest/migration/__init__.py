@@ -1,1 +1,1 @@
-"""Change the embedder or the store without downtime."""
+"""Changes the embedder or the store of a collection without downtime."""

@@ -1,4 +1,4 @@
-"""Whether an embedder keeps what its port promises, asked before a collection is filled with its vectors."""
+"""Checks that an embedder keeps the promises of its port, before a collection is filled with its vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,49 +23,56 @@ _PROBES = (
     "no",
 )
 _NORM_TOLERANCE = 1e-3
-_SAME = 0.9999
-# Quantised models read a text a little differently in other company.
-_SAME_IN_COMPANY = 0.98
-_DISTINCT = 0.999
-# Two texts that differ in so much of their end give vectors this far apart, unless the end is not read.
+_MIN_REPEAT_COSINE = 0.9999
+# Lower, because the vector of a quantised model depends a little on the other texts in its batch.
+_MIN_BATCH_COSINE = 0.98
+_MAX_DISTINCT_COSINE = 0.999
+# Two texts of full length that differ only in their last eighth must have this distance: a smaller one means that
+# the model truncates earlier than its tokenizer says.
 _END_SHARE = 8
-_LEAST_DISTANCE = 0.01
+_MIN_END_DISTANCE = 0.01
 GOLDEN_COSINE = 0.9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One promise, and what was measured of it."""
+class CheckResult:
+    """One promise of an embedder, and what was measured."""
 
     check: str
     holds: bool
     measured: str
 
 
-async def validate(embedder: Embedder, tokenizer: Tokenizer) -> list[Finding]:
-    """Asks a few dozen texts. The golden vectors are compared where the weights are those they were made with."""
+async def check_embedder(embedder: Embedder, tokenizer: Tokenizer) -> list[CheckResult]:
+    """Embed a few dozen texts and return one result per check.
+
+    The golden vectors are compared only if the embedder has the weights that they were made with.
+    """
     together = await _embed(embedder, _PROBES)
-    twice = await _embed(embedder, _PROBES)
+    again = await _embed(embedder, _PROBES)
     alone = np.stack([(await _embed(embedder, [text]))[0] for text in _PROBES])
-    findings = [
-        _dimension(together, embedder.identity.dimension),
-        _norm(together),
-        _same("the same texts twice", together, twice, _SAME),
-        _same("a text alone and among others", together, alone, _SAME_IN_COMPANY),
-        _distinct(together),
-        _reads_to_the_end(await _embed(embedder, _long_pair(tokenizer)), tokenizer.max_tokens),
+    results = [
+        _check_dimension(together, embedder.identity.dimension),
+        _check_norm(together),
+        _check_cosine("the same texts twice", together, again, _MIN_REPEAT_COSINE),
+        _check_cosine("a text alone and in a batch", together, alone, _MIN_BATCH_COSINE),
+        _check_distinct(together),
+        _check_length(await _embed(embedder, _long_pair(tokenizer)), tokenizer.max_tokens),
     ]
     if embedder.identity.digest == PACKAGED_SHA256:
-        findings.append(await _golden(embedder))
-    return findings
+        results.append(await _check_golden(embedder))
+    return results
 
 
 async def require_valid(embedder: Embedder, tokenizer: Tokenizer) -> None:
-    """Raises `BadResponse` that names each promise which does not hold."""
-    broken = [finding for finding in await validate(embedder, tokenizer) if not finding.holds]
-    if broken:
-        reasons = "; ".join(f"{finding.check}: {finding.measured}" for finding in broken)
-        raise BadResponse(f"The embedder {embedder.identity.model} is refused. {reasons}. Nothing was switched.")
+    """Raise `BadResponse` that names each failed check."""
+    failed = [result for result in await check_embedder(embedder, tokenizer) if not result.holds]
+    if failed:
+        reasons = "; ".join(f"{result.check}: {result.measured}" for result in failed)
+        raise BadResponse(
+            f"The embedder {embedder.identity.model} failed its checks, so nothing was switched. {reasons}. "
+            "Choose another model, or fix the server behind RAG_EMBEDDER__URL."
+        )
 
 
 async def _embed(embedder: Embedder, texts: Sequence[str]) -> Matrix:
@@ -73,47 +80,49 @@ async def _embed(embedder: Embedder, texts: Sequence[str]) -> Matrix:
     return np.stack(vectors)
 
 
-def _dimension(vectors: Matrix, declared: int) -> Finding:
-    given = vectors.shape[1]
-    return Finding(check="dimension", holds=given == declared, measured=f"{given}, declared {declared}")
+def _check_dimension(vectors: Matrix, declared: int) -> CheckResult:
+    dimension = vectors.shape[1]
+    return CheckResult(check="dimension", holds=dimension == declared, measured=f"{dimension}, declared {declared}")
 
 
-def _norm(vectors: Matrix) -> Finding:
-    furthest = float(np.max(np.abs(np.linalg.norm(vectors, axis=1) - 1)))
-    # Written so that a vector that is not a number does not hold.
-    return Finding(check="norm", holds=furthest <= _NORM_TOLERANCE, measured=f"1 ± {furthest:.1e}")
+def _check_norm(vectors: Matrix) -> CheckResult:
+    deviation = float(np.max(np.abs(np.linalg.norm(vectors, axis=1) - 1)))
+    # `<=` and not `not >`: a comparison with NaN is false, so a vector with NaN fails the check.
+    return CheckResult(check="norm", holds=deviation <= _NORM_TOLERANCE, measured=f"1 ± {deviation:.1e}")
 
 
-def _same(check: str, some: Matrix, others: Matrix, least: float) -> Finding:
-    cosine = _least_cosine(some, others)
-    return Finding(check=check, holds=cosine >= least, measured=f"cosine {cosine:.6f}, at least {least}")
+def _check_cosine(check: str, first: Matrix, second: Matrix, least: float) -> CheckResult:
+    cosine = float(np.min(np.sum(first * second, axis=1)))
+    return CheckResult(check=check, holds=cosine >= least, measured=f"cosine {cosine:.6f}, at least {least}")
 
 
-def _distinct(vectors: Matrix) -> Finding:
+def _check_distinct(vectors: Matrix) -> CheckResult:
     cosines = vectors @ vectors.T
     nearest = float(np.max(cosines[~np.eye(len(vectors), dtype=bool)]))
-    return Finding(
-        check="different texts", holds=nearest < _DISTINCT, measured=f"cosine {nearest:.4f}, below {_DISTINCT}"
+    return CheckResult(
+        check="different texts",
+        holds=nearest < _MAX_DISTINCT_COSINE,
+        measured=f"cosine {nearest:.4f}, below {_MAX_DISTINCT_COSINE}",
     )
 
 
-def _reads_to_the_end(pair: Matrix, max_tokens: int) -> Finding:
+def _check_length(pair: Matrix, max_tokens: int) -> CheckResult:
     distance = float(np.linalg.norm(pair[0] - pair[1]))
-    return Finding(
+    return CheckResult(
         check=f"reads all of {max_tokens} tokens",
-        holds=distance >= _LEAST_DISTANCE,
-        measured=f"other ends, distance {distance:.4f}, at least {_LEAST_DISTANCE}",
+        holds=distance >= _MIN_END_DISTANCE,
+        measured=f"texts with different ends have distance {distance:.4f}, at least {_MIN_END_DISTANCE}",
     )
 
 
-async def _golden(embedder: Embedder) -> Finding:
-    # One text at a time, as they were made: in company a quantised model differs.
+async def _check_golden(embedder: Embedder) -> CheckResult:
+    # One text at a time, as the golden vectors were made.
     vectors = np.stack([(await _embed(embedder, [text]))[0] for text in golden_texts()])
-    return _same("golden vectors", vectors, golden_vectors(), GOLDEN_COSINE)
+    return _check_cosine("golden vectors", vectors, golden_vectors(), GOLDEN_COSINE)
 
 
 def _long_pair(tokenizer: Tokenizer) -> list[str]:
-    """Two texts of exactly as many tokens as fit, alike but for their ends."""
+    """Return two texts of exactly `max_tokens` tokens that differ only at their ends."""
     end = max(1, tokenizer.max_tokens // _END_SHARE)
     beginning = _repeat("water ", tokenizer.max_tokens - end, tokenizer)
     return [beginning + _repeat(word, end, tokenizer) for word in ("river ", "tax ")]
@@ -121,7 +130,3 @@ def _long_pair(tokenizer: Tokenizer) -> list[str]:
 
 def _repeat(word: str, tokens: int, tokenizer: Tokenizer) -> str:
     return word * (tokens // max(1, len(tokenizer.spans(word))))
-
-
-def _least_cosine(some: Matrix, others: Matrix) -> float:
-    return float(np.min(np.sum(some * others, axis=1)))

@@ -1,4 +1,4 @@
-"""Exports the ONNX form of the embedder from its sentence-transformers weights, and checks one against the other."""
+"""Converts sentence-transformers weights to ONNX, and checks that both give the same vectors."""
 
 import logging
 import warnings
@@ -25,20 +25,26 @@ _PROBES = [
 
 
 def export_onnx(weights: Weights, target: Path) -> float:
-    """Writes the ONNX form and returns the least cosine between the two forms; below 0.9999 nothing is kept."""
+    """Write the ONNX file and return the smallest cosine between both forms.
+
+    Raises `Misconfigured` and writes nothing if it is below 0.9999.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     unchecked = target.with_suffix(".unchecked")
     _export(weights.directory, unchecked)
     cosine = _least_cosine(weights.directory, unchecked)
     if cosine < _MIN_COSINE:
         unchecked.unlink()
-        raise Misconfigured(f"The ONNX form differs from {weights.name} (cosine {cosine:.6f}); torch stays in use.")
+        raise Misconfigured(
+            f"The ONNX export of {weights.name} gives other vectors than PyTorch (cosine {cosine:.6f}), so it was "
+            "deleted. Set RAG_EMBEDDER__RUNTIME=torch to use this model."
+        )
     unchecked.replace(target)
     return cosine
 
 
 class _Graph(torch.nn.Module):
-    """The whole sentence-transformers pipeline (transformer, pooling, normalisation) with positional inputs."""
+    """The complete sentence-transformers pipeline (transformer, pooling, normalisation) with positional inputs."""
 
     def __init__(self, model: SentenceTransformer) -> None:
         super().__init__()
@@ -50,18 +56,18 @@ class _Graph(torch.nn.Module):
 
 
 def _export(directory: Path, target: Path) -> None:
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers left its type out
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers has no type for it
     model = SentenceTransformer(str(directory), device="cpu")
     example = model.tokenizer(["a text", "another, longer text"], padding=True, return_tensors="pt")
     shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=read_max_tokens(directory))}
-    for chatty in ("torch.onnx", "onnxscript", "onnx_ir"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # The exporter warns of its own internals; the check below is what tells a bad export.
+        # The exporter warns about its own internals. The comparison of vectors finds a bad export.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Graph(model).eval(),
-            tuple(example[name] for name in _INPUTS),
+            tuple(example[field] for field in _INPUTS),
             target,
             input_names=_INPUTS,
             output_names=["sentence_embedding"],
@@ -71,7 +77,7 @@ def _export(directory: Path, target: Path) -> None:
         )
 
 
-def _least_cosine(directory: Path, onnx_form: Path) -> float:
+def _least_cosine(directory: Path, onnx_file: Path) -> float:
     reference = load_torch(directory, threads=1)(_PROBES)
-    exported = load_onnx(onnx_form, directory, max_tokens=read_max_tokens(directory), threads=1)(_PROBES)
+    exported = load_onnx(onnx_file, directory, max_tokens=read_max_tokens(directory), threads=1)(_PROBES)
     return float(np.min(np.sum(reference * exported, axis=1)))

@@ -1,15 +1,15 @@
-"""`python -m ingest reindex`: the collection anew for another embedder, from the stored text, while it serves."""
+"""Changes the embedder: embeds the stored text again into a second collection while the first one serves."""
 
 import asyncio
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ingest.migration.embedder_checks import require_valid
 from ingest.pipeline.batching import Batcher, open_batcher
-from ingest.pipeline.turns import in_turn
+from ingest.pipeline.writer_lock import wait_for_writer_lock
 from ingest.settings import Settings
 from rag.embedding.base import Embedder
 from rag.embedding.factory import build_tokenizer, open_embedder
@@ -21,34 +21,33 @@ from rag.store.factory import build_backend
 from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, DocumentId, Point, Query, Scope
 
 _SLICE_CHUNKS = 256
-_MOST_PASSES = 20
+_MAX_PASSES = 20
+# Limits how much work is lost if this process is killed.
 _PUBLISH_SECONDS = 60
 _SAMPLE = 50
-_FOUND_AMONG = 5
-# Of the clocks of those who write meanwhile.
-_SKEW_SECONDS = 60
-# Writers look every other second whether their collection still is the one that serves.
-_NOTICED_SECONDS = 5
-# A passage asked for by its own words: below this share something is wrong with the vectors, not with the model.
-_LEAST_FOUND = 0.9
-
-Say = Callable[[str], None]
+_RECALL_AT = 5
+# Allowed difference between the clocks of this machine and of other machines that write to the collection.
+_CLOCK_SKEW_SECONDS = 60
+# Writers check every two seconds whether the alias still names their collection, so all have stopped after five.
+_WRITERS_STOP_SECONDS = 5
+# A passage almost always finds itself by its own words, so a lower share means wrong vectors and not a weak model.
+_MIN_SELF_RECALL = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reindexed:
-    """What the new collection has."""
+class ReindexResult:
+    """The size of the new collection and the quality of its vectors."""
 
     documents: int
     chunks: int
-    found: float
-    """Share of a sample of passages that their own words find among the first five."""
+    self_recall: float
+    """Share of a sample of passages that are among the first five results of a search for their own text."""
 
 
-async def reindex(settings: Settings, say: Say) -> Reindexed:
-    """Fills, verifies and switches to a collection of the configured embedder, if that is a sound one.
+async def reindex(settings: Settings, report: Callable[[str], None]) -> ReindexResult:
+    """Fill and verify a collection of the configured embedder, and switch to it.
 
-    Raises `BadResponse` where it is not, or where counts or the sample do not fit, and then nothing is switched.
+    Raises `BadResponse` and switches nothing if the embedder, the counts or the sample fail their checks.
     """
     async with (
         open_session(settings.http) as session,
@@ -57,110 +56,124 @@ async def reindex(settings: Settings, say: Say) -> Reindexed:
         build_backend(settings.store, root=settings.store_dir).open_migration(embedder.identity) as migration,
     ):
         await require_valid(embedder, build_tokenizer(settings.embedder))
-        for number in range(1, _MOST_PASSES + 1):
-            # What comes in meanwhile is brought over by the next pass, so each is shorter than the one before.
-            brought = await _bring_over(migration, batcher)
-            say(f"pass {number}: {brought} documents brought over")
-            if brought == 0:
+        for number in range(1, _MAX_PASSES + 1):
+            # Documents that change during a pass are copied by the next one, so each pass is shorter than the last.
+            updated = await _copy_differences(migration, batcher)
+            report(f"pass {number}: {updated} documents updated")
+            if updated == 0:
                 break
-        async with in_turn(migration.pause) as paused:
+        async with wait_for_writer_lock(migration.pause) as paused:
             began = time.time()
-            await _bring_over(migration, batcher)
-            result = await _verify(migration, embedder, since=None if paused else began - _SKEW_SECONDS)
+            await _copy_differences(migration, batcher)
+            result = await _verify(migration, embedder, since=None if paused else began - _CLOCK_SKEW_SECONDS)
             switched = time.time()
             await migration.switch()
         if not paused:
-            await asyncio.sleep(_NOTICED_SECONDS)
-            await _bring_over(migration, batcher, switched=switched)
+            # On a server, writers may have written to the old collection until they noticed the switch.
+            await asyncio.sleep(_WRITERS_STOP_SECONDS)
+            await _copy_differences(migration, batcher, switched=switched)
         return result
 
 
-async def go_back(settings: Settings) -> bool:
-    """At once to the collection from before the last switch, which lacks what came since; whether its embedder differs.
+async def roll_back_reindex(settings: Settings) -> bool:
+    """Return to the collection before the last switch. Return True if it has another embedder.
 
-    Raises `InvalidInput` where the configured embedder could not search it: that one's collection may be back already.
+    Raises `InvalidInput` if the configured embedder cannot search that collection, as after a second rollback.
     """
     backend = build_backend(settings.store, root=settings.store_dir)
-    left, kept = await backend.embedder(), await backend.fallback_embedder()
-    if kept != left:
+    current, previous = await backend.embedder(), await backend.fallback_embedder()
+    if previous != current:
         async with (
             open_session(settings.http) as session,
-            open_embedder(settings.embedder, session, models=settings.models_dir, known=kept) as embedder,
+            open_embedder(settings.embedder, session, models=settings.models_dir, known=previous) as embedder,
         ):
-            if embedder.identity != kept:
+            if embedder.identity != previous:
                 raise InvalidInput(
-                    f"The collection that is kept is of {kept.model}, and {embedder.identity.model} is configured. "
-                    f"Configure {kept.model}, then run this again; or `python -m ingest reindex`, which also brings "
-                    "what came in since the switch."
+                    f"The previous collection was embedded by {previous.model}, but {embedder.identity.model} is "
+                    f"configured. Set RAG_EMBEDDER__MODEL={previous.model} and roll back again, or run `python -m "
+                    "ingest reindex`, which also keeps the documents that were ingested since the switch."
                 )
     await backend.roll_back()
-    return kept != left
+    return previous != current
 
 
-async def _bring_over(migration: Migration, batcher: Batcher, *, switched: float = math.inf) -> int:
-    """How many documents differed; what came into the successor by itself since the switch is newer and stays."""
+async def _copy_differences(migration: Migration, batcher: Batcher, *, switched: float = math.inf) -> int:
+    """Make the successor equal to the current collection; return how many documents differed.
+
+    Documents that the successor has ingested itself since the switch (a Unix time) are newer and stay.
+    """
     current, successor = migration.current, migration.successor
     tenants = {*(await current.survey(since=0)).tenants, *(await successor.survey(since=0)).tenants}
-    published, brought = time.monotonic(), 0
+    published, differing = time.monotonic(), 0
     for tenant in tenants:
         scope = Scope(tenant=tenant)
         wanted = {chunk.document_id: chunk.version async for chunk in current.scroll(scope, FIRST_CHUNKS)}
-        there = {chunk.document_id: chunk async for chunk in successor.scroll(scope, FIRST_CHUNKS)}
-        own = {document_id for document_id, chunk in there.items() if chunk.ingested_at >= switched}
-        for document_id in (wanted.keys() | there.keys()) - own:
-            found = there.get(document_id)
-            if found is not None and found.version == wanted.get(document_id):
+        copied = {chunk.document_id: chunk async for chunk in successor.scroll(scope, FIRST_CHUNKS)}
+        newer = {document_id for document_id, chunk in copied.items() if chunk.ingested_at >= switched}
+        for document_id in (wanted.keys() | copied.keys()) - newer:
+            copy = copied.get(document_id)
+            if copy is not None and copy.version == wanted.get(document_id):
                 continue
             if document_id in wanted:
-                await _embed_anew(scope, document_id, migration, batcher)
+                await _copy_document(scope, document_id, migration, batcher)
             else:
                 await migration.require_unchanged()
                 await successor.delete(scope, document_id)
-            brought += 1
-            if time.monotonic() - published > _PUBLISH_SECONDS:  # So much is lost at most when this run is killed.
+            differing += 1
+            if time.monotonic() - published > _PUBLISH_SECONDS:
                 await successor.publish()
                 published = time.monotonic()
-    return brought
+    return differing
 
 
-async def _embed_anew(scope: Scope, document_id: DocumentId, migration: Migration, batcher: Batcher) -> None:
-    own = ChunkFilter(document_ids=(document_id,))
-    chunks = [chunk async for chunk in migration.current.scroll(scope, own)]
+async def _copy_document(scope: Scope, document_id: DocumentId, migration: Migration, batcher: Batcher) -> None:
+    where = ChunkFilter(document_ids=(document_id,))
+    chunks = [chunk async for chunk in migration.current.scroll(scope, where)]
     for start in range(0, len(chunks), _SLICE_CHUNKS):
         part = chunks[start : start + _SLICE_CHUNKS]
         vectors = await batcher.embed([chunk.passage for chunk in part])
         points = [Point(chunk=chunk, vector=vector) for chunk, vector in zip(part, vectors, strict=True)]
         await migration.successor.stage(scope, points)
     await migration.require_unchanged()
-    if chunks:  # It may have been removed meanwhile.
+    if chunks:  # The document may have been removed since it was listed.
         await migration.successor.commit(scope, document_id, chunks[0].version)
 
 
-async def _verify(migration: Migration, embedder: Embedder, *, since: float | None) -> Reindexed:
-    """Nothing may be missing; where writers go on, of what came in before `since`: the rest is brought over later."""
+async def _verify(migration: Migration, embedder: Embedder, *, since: float | None) -> ReindexResult:
+    """Compare counts and search for a sample; raises `BadResponse` if documents or results are missing.
+
+    If writers go on, only documents from before `since` (a Unix time) are counted: later ones are copied afterwards.
+    """
     successor = migration.successor
     old, new = await migration.current.survey(since=since or 0), await successor.survey(since=since or 0)
     if since is None:
-        is_whole = (old.documents, old.chunks) == (new.documents, new.chunks)
+        is_complete = (old.documents, old.chunks) == (new.documents, new.chunks)
     else:
-        is_whole = new.chunks - new.recent_chunks >= old.chunks - old.recent_chunks
-    if not is_whole:
+        is_complete = new.chunks - new.recent_chunks >= old.chunks - old.recent_chunks
+    if not is_complete:
         raise BadResponse(
-            f"The new collection has {new.documents} documents and {new.chunks} chunks, the current one "
-            f"{old.documents} and {old.chunks}. Nothing was switched; run it again."
+            f"The new collection is not complete: it has {new.documents} documents and {new.chunks} chunks, the "
+            f"current one {old.documents} and {old.chunks}. Nothing was switched. Run `reindex` again."
         )
+    share = await _measure_self_recall(successor, old.tenants, embedder)
+    if share < _MIN_SELF_RECALL:
+        raise BadResponse(
+            f"Only {share:.0%} of a sample of passages find themselves in the new collection, at least "
+            f"{_MIN_SELF_RECALL:.0%} are expected. Nothing was switched. The embedder's vectors are wrong."
+        )
+    return ReindexResult(documents=new.documents, chunks=new.chunks, self_recall=share)
+
+
+async def _measure_self_recall(store: StoreReader, tenants: Sequence[str], embedder: Embedder) -> float:
     sample: list[tuple[Scope, Chunk]] = []
-    for tenant in old.tenants:
+    for tenant in tenants:
         scope = Scope(tenant=tenant)
-        firsts = [chunk async for chunk in successor.scroll(scope, FIRST_CHUNKS)]
+        firsts = [chunk async for chunk in store.scroll(scope, FIRST_CHUNKS)]
         sample += [(scope, chunk) for chunk in random.Random(0).sample(firsts, min(_SAMPLE, len(firsts)))]
-    found = [await _finds(successor, scope, chunk, embedder) for scope, chunk in sample]
-    share = sum(found) / len(found) if found else 1.0
-    if share < _LEAST_FOUND:
-        raise BadResponse(f"Only {share:.0%} of a sample of passages find themselves. Nothing was switched.")
-    return Reindexed(documents=new.documents, chunks=new.chunks, found=share)
+    hits = [await _finds_itself(store, scope, chunk, embedder) for scope, chunk in sample]
+    return sum(hits) / len(hits) if hits else 1.0
 
 
-async def _finds(store: StoreReader, scope: Scope, chunk: Chunk, embedder: Embedder) -> bool:
+async def _finds_itself(store: StoreReader, scope: Scope, chunk: Chunk, embedder: Embedder) -> bool:
     query = Query(text=chunk.passage, vector=await embedder.embed_query(chunk.passage))
-    return any(hit.chunk.text == chunk.text for hit in await store.search(scope, query, limit=_FOUND_AMONG))
+    return any(hit.chunk.text == chunk.text for hit in await store.search(scope, query, limit=_RECALL_AT))

@@ -1,1 +1,1 @@
-"""Take documents in: fetch, parse, embed, write and publish."""
+"""The way of documents into the collection: fetch, parse, embed, write and publish."""

@@ -1,4 +1,4 @@
-"""Embeds the passages of many documents together, so that the embedder always has full batches of like length."""
+"""Embeds the passages of many documents in shared batches, so that batches are full and need little padding."""
 
 import asyncio
 import heapq
@@ -22,18 +22,18 @@ class _Passage:
 
 
 class Batcher:
-    """Passages of whichever document wait in one room; the oldest always goes next, with those nearest in length.
+    """Builds each batch from the oldest waiting passage and those that are nearest to it in length.
 
-    So a batch is padded little, a long document does not hold up a short one, and nothing waits for a window to fill.
+    Batches need little padding, a long document does not delay a short one, and no passage waits for a full batch.
     """
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._waiting: dict[_Passage, None] = {}  # In order of arrival.
+        self._waiting: dict[_Passage, None] = {}  # A dict, because it keeps the order of arrival.
         self._arrived = asyncio.Condition()
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """Vectors in the order of the texts; raises what the embedder raises after patient retries."""
+        """Return the vectors in the order of the texts; raises the embedder's error after the last retry."""
         passages = [_Passage(text) for text in texts]
         async with self._arrived:
             self._waiting.update(dict.fromkeys(passages))
@@ -49,22 +49,22 @@ class Batcher:
             with span(f"{semconv.EMBEDDINGS} {model}", attributes):
                 return list(await asyncio.gather(*(passage.vector for passage in passages)))
         finally:
-            # Whoever gave up, or failed with one of them, does not want the rest.
+            # After a failure or a cancellation the document's other passages must not be embedded.
             for passage in passages:
                 self._waiting.pop(passage, None)
 
     async def run(self) -> None:
-        """Works for ever; one of these for each call that the embedder can use at once."""
+        """Embed batches until cancelled. Start one of these tasks per concurrent call of the embedder."""
         while True:
             async with self._arrived:
                 await self._arrived.wait_for(lambda: self._waiting)
-                batch = self._take()
+                batch = self._take_batch()
             await self._embed(batch)
 
-    def _take(self) -> list[_Passage]:
+    def _take_batch(self) -> list[_Passage]:
         oldest = next(iter(self._waiting))
         length = len(oldest.text)
-        # Ties go to the older one, so the oldest itself is always among them.
+        # `nsmallest` prefers the earlier of two equal items, so the oldest passage is always in the batch.
         batch = heapq.nsmallest(
             self._embedder.batch_size, self._waiting, key=lambda passage: abs(len(passage.text) - length)
         )
@@ -76,7 +76,7 @@ class Batcher:
     async def _embed(self, batch: Sequence[_Passage]) -> None:
         texts = [passage.text for passage in batch]
         with STAGES.stage("embed"):
-            # Whatever goes wrong belongs to the documents that wait for it, not to this loop.
+            # An error is raised in the documents that wait for these vectors, because this loop must go on.
             [result] = await asyncio.gather(
                 retry(RETRIES.labels("embed"), lambda: self._embedder.embed_passages(texts)), return_exceptions=True
             )
@@ -84,10 +84,11 @@ class Batcher:
             await self._fail(batch, result)
             return
         for passage, vector in zip(batch, result, strict=True):
-            if not passage.vector.done():  # Its document may have been given up.
+            if not passage.vector.done():  # The document may have been cancelled meanwhile.
                 passage.vector.set_result(vector)
 
     async def _fail(self, batch: Sequence[_Passage], error: BaseException) -> None:
+        """Embed each passage alone if one of them may have caused the error, else fail all of them."""
         may_be_one_of_them = isinstance(error, GroundworkError) and not error.retryable
         if may_be_one_of_them and len(batch) > 1:
             for passage in batch:
@@ -101,10 +102,10 @@ class Batcher:
 @asynccontextmanager
 async def open_batcher(embedder: Embedder) -> AsyncIterator[Batcher]:
     batcher = Batcher(embedder)
-    runs = [asyncio.create_task(batcher.run()) for _ in range(embedder.concurrency)]
+    tasks = [asyncio.create_task(batcher.run()) for _ in range(embedder.concurrency)]
     try:
         yield batcher
     finally:
-        for run in runs:
-            run.cancel()
-        await asyncio.gather(*runs, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""One document is never worked on twice at once."""
+"""Locks by key, so that one document is never written twice at the same time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class Locks:
-    """One lock for each key that is in use, and none for the others."""
+    """One lock per key. A lock exists only while a task holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
@@ -16,7 +16,7 @@ class Locks:
 
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
-        """Whoever comes first goes first."""
+        """Hold the lock of this key; waiting tasks get it in their order of arrival."""
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = lock, users + 1
         try:

@@ -1,217 +1,124 @@
-"""Fetch, parse, embed, write: what happens to each document, and what became of it."""
+"""The way of one document into the collection: fetch, parse, embed, stage and commit."""
 
-import hashlib
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES
 from ingest.pipeline.batching import Batcher
 from ingest.pipeline.locks import Locks
-from ingest.sources.base import Unit, Unmodified
-from rag.errors import InvalidInput, Unavailable
-from rag.retries import retry
-from rag.store.base import Catalogue, VectorStore
+from ingest.pipeline.preparation import ChunkingParser, IngestResult, StoredDocuments, prepare, stored_documents
+from ingest.sources.base import Unit
+from rag.store.base import VectorStore
 from rag.store.retrying import RetryingStore
 from rag.tracing.spans import span
-from rag.types import Chunk, ChunkFilter, DocumentId, Point, RawDocument, Scope, Vector
+from rag.types import Chunk, ChunkFilter, DocumentId, Point, Scope, Vector
 
-# Raise it whenever parsers or the chunker make something else of the same bytes: it makes every document a changed one.
-_RECIPE: Final = 3
-# Of a long document: written while the next are embedded, so that its vectors never stand in memory all at once.
+# A long document is written in slices while the next ones are embedded, so its vectors are never in memory all at once.
 _SLICE_CHUNKS: Final = 256
-_FETCH_SECONDS: Final = 20.0
-
-Known = Mapping[DocumentId, Chunk | None]
-"""The first chunks of stored documents; None for one that is not stored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one document."""
-
-    uri: str
-    result: Literal["new", "changed", "unchanged", "removed", "rejected"]
-    chunks: int = 0
-    reason: str | None = None
-    trace: str = ""
-    """Where a rejection is the program's fault."""
-    version: str = ""
-    """Of a document that was fetched and then rejected."""
-
-    @property
-    def changes_collection(self) -> bool:
-        return self.result in {"new", "changed", "removed"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A document that is parsed and chunked and waits for its vectors."""
-
-    outcome: Outcome
-    chunks: Sequence[Chunk]
-
-
-class Cutter(Protocol):
-    """Parses and chunks, somewhere where that can be stopped."""
-
-    @property
-    def recipe(self) -> str:
-        """What of the chunks depends on settings: another one makes every document a changed one."""
-        ...
-
-    async def cut(self, raw: RawDocument, *, version: str) -> list[Chunk]:
-        """Raises `InvalidInput` with the reason where no text can be had."""
-        ...
-
-
-class Turn(Protocol):
-    """Whose turn it is with a document, where several processes work on a queue."""
+class Claim(Protocol):
+    """A worker's right to write one document, if several workers share an inbox."""
 
     @property
     def order(self) -> int | None:
-        """Of two states of the document the later has the greater."""
+        """The position of this state among all states of the document: a later state has a greater order."""
         ...
 
     @property
     def confirm(self) -> Callable[[], Awaitable[None]]:
-        """Raises `ClaimLost` where it is somebody else's turn by now."""
+        """Raises `ClaimLost` if another worker holds the claim by now."""
         ...
 
 
-async def _granted() -> None:
+async def _do_not_check() -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Always:
-    """Without a queue nobody else has a turn."""
-
+class _NoClaim:
     order: None = None
-    confirm: Callable[[], Awaitable[None]] = _granted
+    confirm: Callable[[], Awaitable[None]] = _do_not_check
 
 
-_ALWAYS: Final = _Always()
+_NO_CLAIM: Final = _NoClaim()
 
 
 class Pipeline:
-    """Takes documents in, many side by side: while some are fetched and parsed, others are embedded and written."""
+    """Ingests documents concurrently: some are fetched and parsed while others are embedded and written.
 
-    def __init__(self, store: VectorStore, batcher: Batcher, cutter: Cutter) -> None:
+    Documents become visible to readers when the store is published, which is the caller's task.
+    """
+
+    def __init__(self, store: VectorStore, batcher: Batcher, parser: ChunkingParser) -> None:
         self._store = store
         self._batcher = batcher
-        self._cutter = cutter
+        self._parser = parser
         self._locks = Locks()
 
-    async def look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
-        """What is stored of these, of those that are not under way: many are looked up as fast as one."""
-        settled = [document_id for document_id in document_ids if not self._locks.is_held((scope, document_id))]
-        return await self._look_up(scope, settled)
+    async def look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> StoredDocuments:
+        """Return the stored state of these documents, without those in progress; many cost one request."""
+        idle = [document_id for document_id in document_ids if not self._locks.is_held((scope, document_id))]
+        return await self._look_up(scope, idle)
 
-    async def take_in(self, scope: Scope, unit: Unit, known: Known, turn: Turn = _ALWAYS) -> Outcome:
-        """Visible when it is published. Raises `Unavailable` where the store or the embedder stays away."""
-        # Two states of one document never pass each other, and the second does not trust what was looked up before.
+    async def ingest(self, scope: Scope, unit: Unit, stored: StoredDocuments, claim: Claim = _NO_CLAIM) -> IngestResult:
+        """Write the document if it is new or changed. `stored` may have the result of `look_up` for it.
+
+        Raises `Unavailable` if the store or the embedder does not answer for longer than the retries last.
+        """
+        # Two states of one document are written one after the other, and for the second the look-up is out of date.
         is_second = self._locks.is_held((scope, unit.id))
         async with self._locks.hold((scope, unit.id)):
-            if is_second or unit.id not in known:
-                known = await self._look_up(scope, [unit.id])
-            return _counted(await self._take_in(scope, unit, known[unit.id], turn))
+            if is_second or unit.id not in stored:
+                stored = await self._look_up(scope, [unit.id])
+            return _count(await self._ingest(scope, unit, stored[unit.id], claim))
 
-    async def remove(self, scope: Scope, document_id: DocumentId, uri: str, turn: Turn = _ALWAYS) -> Outcome:
-        """Takes a document out; visible when it is published."""
+    async def remove(self, scope: Scope, document_id: DocumentId, uri: str, claim: Claim = _NO_CLAIM) -> IngestResult:
+        """Delete a document from the collection."""
         async with self._locks.hold((scope, document_id)):
-            await self._retrying(turn).delete(scope, document_id, order=turn.order)
-            return _counted(Outcome(uri=uri, result="removed"))
+            await self._retrying(claim).delete(scope, document_id, order=claim.order)
+            return _count(IngestResult(uri=uri, status="removed"))
 
-    async def _take_in(self, scope: Scope, unit: Unit, stored: Chunk | None, turn: Turn) -> Outcome:
-        prepared = await prepare(unit, stored, self._cutter)
-        if isinstance(prepared, Outcome):
+    async def _ingest(self, scope: Scope, unit: Unit, stored: Chunk | None, claim: Claim) -> IngestResult:
+        prepared = await prepare(unit, stored, self._parser)
+        if isinstance(prepared, IngestResult):
             return prepared
-        store = self._retrying(turn)
-        known = await _known_vectors(store, scope, stored)
+        store = self._retrying(claim)
+        vectors = await _stored_vectors(store, scope, stored)
         for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
-            await self._stage(store, scope, prepared.chunks[start : start + _SLICE_CHUNKS], known, turn.order or 0)
+            await self._stage(store, scope, prepared.chunks[start : start + _SLICE_CHUNKS], vectors, claim.order or 0)
         with span("commit"):
-            await store.commit(scope, unit.id, prepared.chunks[0].version, order=turn.order)
-        return prepared.outcome
-
-    def _retrying(self, turn: Turn) -> RetryingStore:
-        return RetryingStore(self._store, RETRIES.labels("upsert"), confirm=turn.confirm)
-
-    async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
-        return await stored_documents(self._retrying(_ALWAYS), scope, document_ids)
+            await store.commit(scope, unit.id, prepared.chunks[0].version, order=claim.order)
+        return prepared.result
 
     async def _stage(
-        self, store: VectorStore, scope: Scope, chunks: Sequence[Chunk], known: dict[str, Vector], order: int
+        self, store: VectorStore, scope: Scope, chunks: Sequence[Chunk], stored: dict[str, Vector], order: int
     ) -> None:
-        missing = list({chunk.passage: None for chunk in chunks if chunk.passage not in known})
-        vectors = ChainMap(dict(zip(missing, await self._batcher.embed(missing), strict=True)), known)
+        missing = list({chunk.passage: None for chunk in chunks if chunk.passage not in stored})
+        vectors = ChainMap(dict(zip(missing, await self._batcher.embed(missing), strict=True)), stored)
         points = [Point(chunk=chunk, vector=vectors[chunk.passage], order=order) for chunk in chunks]
         with STAGES.stage("upsert", span_name="upsert"):
             await store.stage(scope, points)
         CHUNKS.labels("embedded").inc(len(missing))
         CHUNKS.labels("kept").inc(len(chunks) - len(missing))
 
+    async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> StoredDocuments:
+        return await stored_documents(self._retrying(_NO_CLAIM), scope, document_ids)
 
-async def _known_vectors(store: VectorStore, scope: Scope, stored: Chunk | None) -> dict[str, Vector]:
+    def _retrying(self, claim: Claim) -> RetryingStore:
+        return RetryingStore(self._store, RETRIES.labels("upsert"), confirm=claim.confirm)
+
+
+async def _stored_vectors(store: VectorStore, scope: Scope, stored: Chunk | None) -> dict[str, Vector]:
     """Return the vectors of the stored version by passage: a passage that did not change is not embedded again."""
     if stored is None:
         return {}
-    own = ChunkFilter(document_ids=(stored.document_id,))
-    return {point.chunk.passage: point.vector async for point in store.scroll_points(scope, own)}
+    where = ChunkFilter(document_ids=(stored.document_id,))
+    return {point.chunk.passage: point.vector async for point in store.scroll_points(scope, where)}
 
 
-async def prepare(unit: Unit, stored: Chunk | None, cutter: Cutter) -> Outcome | Prepared:
-    """Decides what a document needs, without writing anything; an `Outcome` where nothing is left to do."""
-    version = ""
-    try:
-        with STAGES.stage("fetch", span_name="fetch"):
-            raw = await fetch_if_changed(unit, stored, cutter.recipe)
-        if raw is None:
-            return Outcome(uri=unit.uri, result="unchanged")
-        version = version_of(raw, cutter.recipe)
-        with STAGES.stage("parse", span_name="parse"):
-            chunks = await cutter.cut(raw, version=version)
-    except (InvalidInput, Unavailable) as error:
-        trace = getattr(error, "trace", "")
-        return Outcome(uri=unit.uri, result="rejected", reason=str(error), trace=trace, version=version)
-    return Prepared(
-        outcome=Outcome(uri=unit.uri, result="changed" if stored else "new", chunks=len(chunks)), chunks=chunks
-    )
-
-
-async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> RawDocument | None:
-    """None where the stored version is that of the source; raises `InvalidInput` or `Unavailable`."""
-    # What was made by another recipe is fetched, whatever its source says.
-    validator = stored.validator if stored and stored.version.startswith(_recipe_of(recipe)) else ""
-    raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
-    return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw, recipe)) else raw
-
-
-def version_of(raw: RawDocument, recipe: str = "") -> str:
-    """The recipe, what settings say of it included, and sha256 of everything else that its points are made from."""
-    digest = hashlib.sha256(f"{raw.media_type}\n{raw.title}\n".encode())
-    for key, value in sorted(raw.metadata.items()):
-        digest.update(f"{key}={value}\n".encode())
-    digest.update(raw.body)
-    return f"{_recipe_of(recipe)}{digest.hexdigest()}"
-
-
-async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequence[DocumentId]) -> Known:
-    """The first chunk of each; without its version where a broken commit left two, so that the next one mends it."""
-    found: dict[DocumentId, Chunk | None] = dict.fromkeys(document_ids)
-    if document_ids:
-        async for chunk in store.scroll(scope, ChunkFilter(document_ids=tuple(document_ids), ordinals=(0,))):
-            is_second = found[chunk.document_id] is not None
-            found[chunk.document_id] = replace(chunk, version="") if is_second else chunk
-    return found
-
-
-def _recipe_of(settings: str) -> str:
-    return f"{_RECIPE}.{settings}-" if settings else f"{_RECIPE}-"
-
-
-def _counted(outcome: Outcome) -> Outcome:
-    DOCUMENTS.labels(outcome.result).inc()
-    return outcome
+def _count(result: IngestResult) -> IngestResult:
+    DOCUMENTS.labels(result.status).inc()
+    return result

@@ -1,53 +1,56 @@
-"""Publications, so that a lone upload is visible at once and a flood does not publish each."""
+"""Publishes the store: at once after a single upload, and with bounded effort during many."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 from ingest.metrics import LAST_SUCCESS, RETRIES, STAGES
 from rag.store.base import VectorStore
 from rag.store.retrying import RetryingStore
 
-# Of all time, the share that may go into publishing.
+# The share of the time that may be spent on publishing: under load each publication serves many documents.
 _SHARE = 0.1
+# Limits how much work a killed run loses, and how long a reader waits for the first documents of a long run.
+_REGULAR_SECONDS = 60
 
 
 class Publisher:
-    """One publication serves all who asked before it began."""
+    """Publishes on request. One publication serves all requests that arrived before it began."""
 
     def __init__(self, store: VectorStore) -> None:
         self._store = store
         self._waiting: list[asyncio.Future[None]] = []
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
 
     async def publish(self) -> None:
-        """Returns when everything committed before the call is visible and durable."""
+        """Return when everything that was committed before this call is visible and durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
-        self._asked.set()
+        self._requested.set()
         await done
 
     async def run(self) -> None:
-        """Works for ever."""
+        """Serve requests until cancelled."""
         while True:
-            await self._asked.wait()
-            self._asked.clear()
+            await self._requested.wait()
+            self._requested.clear()
             served, self._waiting = self._waiting, []
             began = time.monotonic()
-            # What goes wrong belongs to those who wait for it, not to this loop.
-            [failure] = await asyncio.gather(publish_now(self._store), return_exceptions=True)
+            # An error is raised in the tasks that wait, because this loop must go on.
+            [error] = await asyncio.gather(publish_now(self._store), return_exceptions=True)
             for done in served:
                 if done.done():
                     continue
-                if failure is None:
-                    done.set_result(None)
+                if error:
+                    done.set_exception(error)
                 else:
-                    done.set_exception(failure)
+                    done.set_result(None)
             await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))
 
 
 async def publish_now(store: VectorStore) -> None:
+    """Publish, and count the time for the metrics."""
     with STAGES.stage("publish"):
         await RetryingStore(store, RETRIES.labels("publish")).publish()
     LAST_SUCCESS.set_to_current_time()
@@ -56,9 +59,28 @@ async def publish_now(store: VectorStore) -> None:
 @asynccontextmanager
 async def open_publisher(store: VectorStore) -> AsyncIterator[Publisher]:
     publisher = Publisher(store)
-    run = asyncio.create_task(publisher.run())
-    try:
+    async with _running(publisher.run()):
         yield publisher
+
+
+@asynccontextmanager
+async def publish_regularly(store: VectorStore) -> AsyncIterator[None]:
+    """Publish every minute inside the block; the caller publishes once more at its end."""
+    async with _running(_publish_for_ever(store)):
+        yield
+
+
+async def _publish_for_ever(store: VectorStore) -> None:
+    while True:
+        await asyncio.sleep(_REGULAR_SECONDS)
+        await publish_now(store)
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
     finally:
-        run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,1 +1,1 @@
-"""The long-running worker: claims entries of the inbox and answers probes."""
+"""The long-running worker: ingests the entries of the inbox and serves its own metrics."""

@@ -1,4 +1,7 @@
-"""What the worker shows of itself: `/metrics` and `/livez`, on its own event loop, so that a blocked loop shows too."""
+"""The worker's HTTP server for `/metrics` and `/livez`.
+
+It runs on the worker's own event loop, so a blocked loop is visible to a probe.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +22,7 @@ _UNKNOWN = float("nan")
 
 @asynccontextmanager
 async def open_probes(host: str, port: int, inbox: Inbox) -> AsyncIterator[None]:
-    """Port 0: none. A port that is taken is logged, and the worker works without."""
+    """Serve until the block ends; port 0 disables the server. If the port is taken, the worker runs without it."""
     if port == 0:
         yield
         return
@@ -47,7 +50,7 @@ class _Metrics:
         self._inbox = inbox
 
     async def show(self, request: web.Request) -> web.Response:
-        """The queue is measured when somebody asks; while it is away its numbers are none, and the others stay."""
+        """Measure the queue and return all metrics. If the inbox does not answer, its metrics are NaN."""
         try:
             statistics = await self._inbox.statistics()
         except GroundworkError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import evals.program
-import ingest.commands.arguments
+import ingest.commands.parser
 import loadtests.program
 import service.program
 from rag import __version__
@@ -22,7 +22,7 @@ PAGES = [path for path in project_files() if path.suffix == ".md"]
 GUIDES = [path for path in PAGES if path.parts[0] != "evals"]
 PARSERS = {
     "service": service.program.build_parser,
-    "ingest": ingest.commands.arguments.build_parser,
+    "ingest": ingest.commands.parser.build_parser,
     "evals": evals.program.build_parser,
     "loadtests": loadtests.program.build_parser,
 }

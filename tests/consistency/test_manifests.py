@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import ingest.settings
-import ingest.worker.worker
+import ingest.worker.session
 import service.settings
 from rag.settings import KernelSettings, RedisInboxSettings, read_settings
 from service.http.routes import operations
@@ -277,8 +277,8 @@ def test_a_pod_may_run_longer_than_its_longest_stream(name, monkeypatch):
 @every_overlay
 def test_a_worker_has_enough_time_to_return_its_entries(name):
     (pod,) = [it for it in workloads(overlay(name)) if it.name == "groundwork-worker"]
-    needed = ingest.settings.Settings().worker_drain_seconds + ingest.worker.worker._SETTLE_SECONDS
-    assert pod.pod["terminationGracePeriodSeconds"] > needed
+    given_back = ingest.settings.Settings().worker_drain_seconds + ingest.worker.session.ACKNOWLEDGE_SECONDS
+    assert pod.pod["terminationGracePeriodSeconds"] > given_back
 
 
 @every_pod

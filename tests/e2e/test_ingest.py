@@ -124,7 +124,7 @@ def test_files_of_other_kinds_are_counted_and_an_empty_folder_is_told_from_a_ful
     for _ in range(2):
         text = ingest("run", str(folder), str(tmp_path / "empty"), "--ignore", "Makefile", data_dir=data_dir)
         assert text.returncode == 0
-        assert text.stdout.endswith("\n3 files of other kinds passed over\n")
+        assert text.stdout.endswith("\n3 files of other types skipped\n")
         assert f"nothing in {tmp_path / 'empty'}: no Markdown" in text.stdout
         assert f"nothing in {folder}" not in text.stdout
     planned = ingest("run", str(tmp_path / "empty"), "--dry-run", data_dir=data_dir)
@@ -166,7 +166,7 @@ def test_a_folder_that_is_empty_all_at_once_keeps_what_is_stored_of_it(folder, d
     result = summary(str(folder), "--prune", data_dir=data_dir)
     assert result["removed"] == 0
     [rejected] = result["rejected"]
-    assert "the 3 that are stored of it stay" in rejected["reason"]
+    assert "its 3 stored documents were not removed" in rejected["reason"]
 
 
 def test_a_missing_path_alone_is_one_line_and_nothing_is_written(data_dir):

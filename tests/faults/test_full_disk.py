@@ -1,4 +1,4 @@
-"""A disk that is full: nothing that was published is damaged, readers go on, and work goes on when there is room."""
+"""A full disk: published revisions stay intact and readable, and work continues when there is space."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ _DISK = "512m"
 
 @pytest.fixture
 def small_disk(tmp_path, onnx_models):
-    """A data directory on a file system of its own, small and really full when it is full."""
+    """A data directory on its own small file system, which can really be full."""
     mount = tmp_path / "disk"
     mount.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(mount)]
@@ -44,7 +44,7 @@ def write(folder: Path, numbers: range) -> None:
 
 
 def fill(disk: Path, *, but: int) -> Path:
-    """All but so many bytes, whatever a worker writes meanwhile; where it was quicker, the disk is full."""
+    """Fill the disk up to `but` bytes; a worker that writes at the same time may use the rest."""
     ballast = disk / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while shutil.disk_usage(disk).free - but >= 1 << 20:
@@ -52,7 +52,7 @@ def fill(disk: Path, *, but: int) -> Path:
     return ballast
 
 
-def test_a_run_on_a_full_disk_says_so_and_the_next_one_goes_on(small_disk, folder):
+def test_a_run_reports_a_full_disk_and_the_next_run_succeeds(small_disk, folder):
     assert ingest("run", str(folder), data_dir=small_disk).returncode == 0
     before = stored(small_disk)
     write(folder, range(3, 6))
@@ -66,7 +66,7 @@ def test_a_run_on_a_full_disk_says_so_and_the_next_one_goes_on(small_disk, folde
     require_each_once(small_disk, 6)
 
 
-def test_a_worker_whose_disk_fills_up_waits_and_goes_on_when_there_is_room(small_disk, folder):
+def test_a_worker_waits_while_the_disk_is_full(small_disk, folder):
     write(folder, range(60))
     assert ingest("enqueue", str(folder), data_dir=small_disk).returncode == 0
     worker = start_worker(small_disk)
@@ -76,7 +76,7 @@ def test_a_worker_whose_disk_fills_up_waits_and_goes_on_when_there_is_room(small
         time.sleep(3)
         assert worker.poll() is None
         ballast.unlink()
-        # Not before: a reader writes through memory maps too, and this process must not die of what the worker left.
+        # Read only now: a reader writes through memory maps, so on a full disk SIGBUS would kill this process.
         assert stored(small_disk)
         wait_until_settled(small_disk)
     finally:

@@ -1,4 +1,4 @@
-"""A worker killed between any two steps: readers see the old version whole until they see the new one whole."""
+"""A worker killed between any two steps: readers see the complete old version, then the complete new one."""
 
 import asyncio
 import signal
@@ -15,44 +15,44 @@ from tests.support.workers import start_worker, work_until_settled
 
 _REPLACE = f"{Path.replace.__code__.co_filename}:replace"
 _COPY_FILE = "rag/store/files.py:_copy_sparse"
-# The call that follows the stage, and which one of them: the worker dies in the moment when it would begin.
+# Name of the stage that is complete, the call after it, and which of these calls: the worker is killed as it begins.
 _STAGES = [
-    ("claimed", "ingest/pipeline/pipeline.py:prepare", 1),
-    ("parsed", "ingest/pipeline/pipeline.py:_known_vectors", 1),
+    ("claimed", "ingest/pipeline/preparation.py:prepare", 1),
+    ("parsed", "ingest/pipeline/pipeline.py:_stored_vectors", 1),
     ("embedded", "rag/store/edge/store.py:stage", 1),
     ("staged", "rag/store/edge/store.py:commit", 1),
-    ("staged, the other one committed", "rag/store/edge/store.py:commit", 2),
+    ("staged, the other document committed", "rag/store/edge/store.py:commit", 2),
     ("committed", "ingest/pipeline/publishing.py:publish", 1),
     ("half copied", _COPY_FILE, 5),
     ("copied", "rag/store/schema.py:to_metadata", 1),
-    ("the copy under its name", "rag/store/edge/revisions.py:_point_to", 1),
-    # The first replaces the description of the revision.
-    ("the pointer written and not in place", _REPLACE, 2),
-    ("published, the old revision not dropped", "rag/store/edge/revisions.py:_drop_all_but", 2),
-    ("published, not settled", "rag/inbox/folder/worklist.py:settle", 1),
-    ("one settled, the other not", "rag/inbox/folder/worklist.py:settle", 2),
+    ("copied and renamed", "rag/store/edge/revisions.py:_point_to", 1),
+    # The first replacement is that of the revision's description.
+    ("pointer written, not renamed", _REPLACE, 2),
+    ("published, old revision not dropped", "rag/store/edge/revisions.py:_drop_all_but", 2),
+    ("published, not acknowledged", "rag/inbox/folder/worklist.py:settle", 1),
+    ("one acknowledged, the other not", "rag/inbox/folder/worklist.py:settle", 2),
 ]
 
 
 class Library:
-    """Documents that change from one generation to the next; each generation adds one."""
+    """Documents in generations: each generation changes one document and adds one."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.generation = 0
 
     def write_next(self) -> None:
-        """Queues one changed and one new document."""
+        """Queue one changed and one new document."""
         self.generation += 1
         parts = [f"## Part {n}\n\nThe text {self.generation}.{n} goes on. " + "Words. " * 150 for n in range(3)]
         self._put("changed.md", "\n\n".join([f"# {self.generation}", *parts]))
         self._put(f"new-{self.generation}.md", f"# New\n\nNumber {self.generation}.")
 
     def visible_generation(self) -> int:
-        """Of the changed document; every document is required to be whole."""
+        """Return the generation of the changed document, after a check that each document is complete."""
         chunks = stored(self.data_dir)
-        [found] = {chunk.title for chunk in chunks if chunk.uri.endswith("changed.md")}
-        return int(found)
+        [title] = {chunk.title for chunk in chunks if chunk.uri.endswith("changed.md")}
+        return int(title)
 
     def _put(self, name: str, text: str) -> None:
         document_id = DocumentId(name)
@@ -67,7 +67,7 @@ class Library:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory, onnx_models) -> Library:
-    """One for all: each test leaves a healed collection to the next."""
+    """One library for all tests: each test leaves a repaired collection."""
     data_dir = tmp_path_factory.mktemp("library")
     (data_dir / "models").symlink_to(onnx_models)
     library = Library(data_dir)
@@ -77,9 +77,9 @@ def library(tmp_path_factory, onnx_models) -> Library:
 
 
 @pytest.mark.parametrize(("place", "nth"), [stage[1:] for stage in _STAGES], ids=[stage[0] for stage in _STAGES])
-def test_the_next_worker_heals_what_one_left_that_was_killed_when(library, place, nth):
+def test_the_next_worker_repairs_the_collection_after_a_kill_when(library, place, nth):
     library.write_next()
-    if place == _COPY_FILE:  # A writer begins with a copy of its own.
+    if place == _COPY_FILE:  # A writer begins by copying the current revision.
         nth += _files_of_the_current_revision(library.data_dir)
     worker = start_worker(library.data_dir, "tests.support.fakes.mortal", place, str(nth), "worker")
     assert worker.wait(180) == -signal.SIGKILL

@@ -1,10 +1,11 @@
-"""`backup` and `restore` killed in the middle: nothing half is taken for whole, and the same command ends it."""
+"""`backup` and `restore` killed in the middle: no half backup passes for a complete one, and a second run succeeds."""
 
 from pathlib import Path
 
 import pytest
 
-from ingest.backup.backup import back_up, restore
+from ingest.backup.backup import back_up
+from ingest.backup.restore import restore
 from ingest.settings import Settings
 from rag.errors import Unavailable
 from rag.inbox.base import Upload
@@ -15,7 +16,7 @@ from tests.faults.test_killed_migration import fill, killed
 from tests.support.contracts.store import EMBEDDER, OURS, point, put, texts
 
 _TEXTS = {f"text {n}" for n in range(6)}
-_OTHER_KEYS = '[{"since": "then"}]'
+_OTHER_KEYS = '[{"of": "the target"}]'
 
 
 @pytest.fixture
@@ -38,13 +39,13 @@ async def seen(data_dir: Path) -> set[str]:
     ("place", "nth"),
     [
         ("rag/store/files.py:_copy_sparse", 5),
-        ("ingest/backup/contents.py:look_into", 1),
-        ("ingest/backup/manifest.py:_seal", 20),
+        ("ingest/backup/profile.py:profile_collection", 1),
+        ("ingest/backup/manifest.py:_digest", 20),
         ("ingest/backup/manifest.py:write_manifest", 1),
     ],
-    ids=["half copied", "copied", "half hashed", "all but the manifest"],
+    ids=["half copied", "copied", "half hashed", "before the manifest"],
 )
-async def test_a_killed_backup_is_not_there_and_the_next_is_whole(tmp_path, filled, place, nth):
+async def test_a_killed_backup_leaves_no_folder_and_the_next_one_is_complete(tmp_path, filled, place, nth):
     await killed(filled, place, nth, "backup", str(tmp_path / "backup"))
     assert not (tmp_path / "backup").exists()
     await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
@@ -58,32 +59,32 @@ async def test_a_killed_backup_is_not_there_and_the_next_is_whole(tmp_path, fill
     ("place", "nth", "is_new"),
     [
         ("rag/store/files.py:_copy_sparse", 5, False),
-        ("ingest/backup/contents.py:require_same", 1, True),
+        ("ingest/backup/profile.py:require_same_profile", 1, True),
         ("rag/inbox/folder/backup.py:entries_to_restore", 1, False),
         ("rag/store/edge/revisions.py:replace_by", 1, True),
         ("rag/store/edge/revisions.py:_point_to", 2, False),
     ],
-    ids=["half copied", "copied", "files beside", "all beside", "not switched"],
+    ids=["half copied", "copied", "before the inbox", "before the switch", "before the pointer moves"],
 )
-async def test_a_killed_restore_leaves_all_as_it_was_and_the_next_ends_it(tmp_path, filled, place, nth, is_new):
+async def test_a_killed_restore_changes_nothing_and_the_next_one_succeeds(tmp_path, filled, place, nth, is_new):
     await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
     target = Settings(data_dir=tmp_path / "elsewhere")
     if not is_new:
         await fill_elsewhere(target)
     before = await everything(target)
-    told = () if is_new else ("--replace",)
-    await killed(target.data_dir, place, nth, "restore", str(tmp_path / "backup"), *told)
+    options = () if is_new else ("--replace",)
+    await killed(target.data_dir, place, nth, "restore", str(tmp_path / "backup"), *options)
     assert await everything(target) == before
     restored = await restore(target, tmp_path / "backup", print, replace=not is_new)
-    assert restored.same == len(restored.manifest.contents.asked) > 0
+    assert restored.same_answers == len(restored.manifest.contents.asked) > 0
     assert await everything(target) == (_TEXTS, "[]", 1)
 
 
-async def test_a_restore_killed_right_after_its_switch_is_ended_by_the_next(tmp_path, filled):
+async def test_a_restore_that_is_killed_after_its_switch_is_completed_by_the_next_one(tmp_path, filled):
     await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
     target = Settings(data_dir=tmp_path / "elsewhere")
     await fill_elsewhere(target)
-    # The pointer has moved, and nothing was renamed yet.
+    # The pointer has moved, but keys and uploads are not renamed yet.
     command = ("restore", str(tmp_path / "backup"), "--replace")
     await killed(target.data_dir, "rag/store/edge/revisions.py:_drop_all_but", 1, *command)
     assert await everything(target) == (_TEXTS, _OTHER_KEYS, 0)
@@ -91,30 +92,30 @@ async def test_a_restore_killed_right_after_its_switch_is_ended_by_the_next(tmp_
     assert await everything(target) == (_TEXTS, "[]", 1)
 
 
-async def test_a_switch_that_fails_leaves_all_as_it_was(tmp_path, filled):
+async def test_a_failed_switch_changes_nothing(tmp_path, filled):
     await back_up(Settings(data_dir=filled), tmp_path / "backup", print)
     target = Settings(data_dir=tmp_path / "elsewhere")
     await fill_elsewhere(target)
     before, files = await everything(target), sorted(target.data_dir.rglob("*"))
-    in_the_way = target.store_dir / "revisions" / "draft"
-    in_the_way.touch()
+    obstacle = target.store_dir / "revisions" / "draft"
+    obstacle.touch()
     with pytest.raises(Unavailable, match="draft"):
         await restore(target, tmp_path / "backup", print, replace=True)
     assert await everything(target) == before
-    in_the_way.unlink()
-    left = {path.name for path in set(target.data_dir.rglob("*")) - set(files) if path.is_file()}
-    assert not left
+    obstacle.unlink()
+    left_over = {path.name for path in set(target.data_dir.rglob("*")) - set(files) if path.is_file()}
+    assert not left_over
 
 
 async def fill_elsewhere(target: Settings) -> None:
     async with open_edge_writer(target.store_dir, EMBEDDER) as writer:
-        await put(writer, OURS, [point("what was there")])
+        await put(writer, OURS, [point("replaced")])
         await writer.publish()
     (target.data_dir / "keys.json").write_text(_OTHER_KEYS)
 
 
 async def everything(settings: Settings) -> tuple[set[str], str, int]:
-    """What readers see, the keys, and how many uploads wait."""
+    """Return the visible texts, the keys and the number of queued uploads."""
     keys = settings.data_dir / "keys.json"
     waiting = (await FolderInbox(settings.inbox_dir).statistics()).queued
     return await seen(settings.data_dir), keys.read_text() if keys.exists() else "", waiting

@@ -1,4 +1,4 @@
-"""A writer that is killed while its graph is built leaves nobody at work for it."""
+"""A writer that is killed while its graph is built leaves no process behind."""
 
 import subprocess
 import sys
@@ -30,20 +30,20 @@ print("built", flush=True)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
-def test_a_killed_writer_takes_the_builder_of_its_graph_along(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_the_graph_builder_dies_with_its_writer(tmp_path):
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path / "shard")], stdout=subprocess.PIPE, text=True
     )
     assert writer.stdout and writer.stdout.readline() == "filled\n"
     builder = _child_of(psutil.Process(writer.pid))
-    # Its imports are behind it, and the graph of 20,000 points is not.
+    # After two CPU-seconds its imports are done, and the graph of 20,000 points is not.
     wait_until(lambda: builder.cpu_times().user >= 2)
-    builder.suspend()  # Now it does not come to its end by itself, however late this test looks.
+    builder.suspend()  # Suspended, so it cannot finish before this test looks.
     writer.kill()
-    rest = writer.stdout.read()
+    output = writer.stdout.read()
     writer.wait(60)
-    assert rest == ""
+    assert output == ""
     try:
         wait_until(lambda: _has_ended(builder))
     finally:
@@ -53,7 +53,7 @@ def test_a_killed_writer_takes_the_builder_of_its_graph_along(tmp_path):
 
 def _has_ended(process: psutil.Process) -> bool:
     try:
-        return process.status() == psutil.STATUS_ZOMBIE  # Not every first process reaps.
+        return process.status() == psutil.STATUS_ZOMBIE  # The first process of some containers does not reap orphans.
     except psutil.NoSuchProcess:
         return True
 

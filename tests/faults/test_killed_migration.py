@@ -1,4 +1,4 @@
-"""`reindex` and `promote` killed in the middle: readers see what they saw, and the next run ends what was begun."""
+"""`reindex` and `promote` killed in the middle: readers see the same as before, and the next run completes the work."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.migration.promote import promote
-from ingest.migration.reindex import go_back, reindex
+from ingest.migration.reindex import reindex, roll_back_reindex
 from ingest.settings import Settings
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.edge.revisions import Revisions
@@ -54,7 +54,7 @@ async def killed(data_dir: Path, place: str, nth: int, *command: str, **settings
     assert await asyncio.wait_for(process.wait(), 180) == -signal.SIGKILL
 
 
-def in_environment(embedder, **more: str) -> dict[str, str]:
+def to_environment(embedder, **more: str) -> dict[str, str]:
     return {
         "RAG_EMBEDDER__KIND": "openai",
         "RAG_EMBEDDER__URL": str(embedder.url),
@@ -71,13 +71,13 @@ def in_environment(embedder, **more: str) -> dict[str, str]:
         ("rag/store/edge/revisions.py:_point_to", 2),
         ("rag/store/edge/backend.py:_remove", 1),
     ],
-    ids=["half filled", "filled and published", "copied and not switched", "switched"],
+    ids=["half filled", "filled and published", "copied, not switched", "switched"],
 )
-async def test_a_killed_change_of_embedder_in_the_embedded_store_is_ended_by_the_next(tmp_path, place, nth):
+async def test_a_killed_reindex_of_the_embedded_store_is_completed_by_the_next_one(tmp_path, place, nth):
     async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
         await fill(writer)
     async with other_embedder() as embedder:
-        await killed(tmp_path, place, nth, "reindex", **in_environment(embedder))
+        await killed(tmp_path, place, nth, "reindex", **to_environment(embedder))
         found = Revisions(tmp_path / "store").embedder()
         async with open_edge_reader(tmp_path / "store", found) as reader:
             assert await texts(reader, OURS) == _TEXTS
@@ -88,33 +88,33 @@ async def test_a_killed_change_of_embedder_in_the_embedded_store_is_ended_by_the
     assert len(list((tmp_path / "store" / "revisions").iterdir())) == 2
 
 
-async def test_a_killed_way_back_in_the_embedded_store_is_ended_by_the_next(tmp_path):
+async def test_a_killed_reindex_to_the_previous_embedder_is_completed_by_the_next_one(tmp_path):
     async with other_embedder(model="first") as first:
         settings = await changed(tmp_path, first)
-        # What is kept was half copied to where it is to be filled up.
-        await killed(tmp_path, "rag/store/files.py:_copy_sparse", 3, "reindex", **in_environment(first))
+        # Killed while the previous collection was copied to the successor.
+        await killed(tmp_path, "rag/store/files.py:_copy_sparse", 3, "reindex", **to_environment(first))
         assert Revisions(settings.store_dir).embedder() == OTHER
         said: list[str] = []
         await reindex(settings, said.append)
-    assert said == ["pass 1: 0 documents brought over"]
+    assert said == ["pass 1: 0 documents updated"]
     async with open_edge_reader(settings.store_dir, FIRST) as reader:
         assert await texts(reader, OURS) == _TEXTS
 
 
-async def test_a_killed_rollback_leaves_one_of_both_and_the_way_to_the_other(tmp_path):
+async def test_a_killed_rollback_leaves_both_collections_and_can_be_repeated(tmp_path):
     async with other_embedder(model="first") as first:
         settings = await changed(tmp_path, first)
-        await killed(tmp_path, REPLACE, 1, "reindex", "--rollback", **in_environment(first))
+        await killed(tmp_path, REPLACE, 1, "reindex", "--rollback", **to_environment(first))
         revisions = Revisions(settings.store_dir)
         assert revisions.embedder() == OTHER
-        await go_back(settings)
+        await roll_back_reindex(settings)
         assert revisions.embedder() == FIRST
         revisions.roll_back()
         assert revisions.embedder() == OTHER
 
 
 async def changed(data_dir: Path, first: OpenAIEmbedderSettings) -> Settings:
-    """Of the embedder of before, for a collection that another one has taken over."""
+    """Return settings of the first embedder, for a collection that was reindexed with another one."""
     settings = Settings(data_dir=data_dir, embedder=first)
     async with open_edge_writer(settings.store_dir, FIRST) as writer:
         await put(writer, OURS, [as_point(text, document=text) for text in sorted(_TEXTS)])
@@ -127,18 +127,18 @@ async def changed(data_dir: Path, first: OpenAIEmbedderSettings) -> Settings:
 @pytest.mark.parametrize(
     ("place", "nth"),
     [("rag/store/server/store.py:commit", 3), ("rag/store/server/collections.py:switch_to", 1)],
-    ids=["half filled", "filled and not switched"],
+    ids=["half filled", "filled, not switched"],
 )
-async def test_a_killed_change_of_embedder_on_a_server_goes_on_where_it_was(tmp_path, place, nth):
+async def test_a_killed_reindex_on_a_server_continues_where_it_stopped(tmp_path, place, nth):
     async with filled_server() as server, other_embedder() as embedder:
         store = {"RAG_STORE__KIND": "server", "RAG_STORE__URL": "http://127.0.0.1:1"}
         store["RAG_STORE__GRPC_PORT"] = str(server.port)
-        await killed(tmp_path, place, nth, "reindex", **in_environment(embedder, **store))
+        await killed(tmp_path, place, nth, "reindex", **to_environment(embedder, **store))
         async with open_server_store(settings_of(server), EMBEDDER) as reader:
             assert await texts(reader, OURS) == _TEXTS
         said: list[str] = []
         await reindex(Settings(data_dir=tmp_path, embedder=embedder, store=settings_of(server)), said.append)
-        assert said[0] != f"pass 1: {len(_TEXTS)} documents brought over"
+        assert said[0] != f"pass 1: {len(_TEXTS)} documents updated"
         async with open_server_store(settings_of(server), OTHER) as reader:
             assert await texts(reader, OURS) == _TEXTS
         async with open_client(settings_of(server)) as client:
@@ -147,7 +147,7 @@ async def test_a_killed_change_of_embedder_on_a_server_goes_on_where_it_was(tmp_
             assert names == {await collections.current(), await collections.fallback()}
 
 
-async def test_a_killed_promotion_is_ended_by_the_next(tmp_path):
+async def test_a_killed_promotion_is_completed_by_the_next_one(tmp_path):
     async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
         await fill(writer)
     async with open_qdrant() as server:

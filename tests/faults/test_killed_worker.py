@@ -1,4 +1,4 @@
-"""Workers that are killed: at the end every document is there exactly once, whole, and nothing else is."""
+"""Killed workers: at the end every document is stored exactly once and completely, and nothing else is."""
 
 import asyncio
 import os
@@ -19,18 +19,18 @@ _KILLS = int(os.environ.get("RAG_TEST_KILLS", "6"))
 _DOCUMENTS = 5 * _KILLS
 _SHORT = 500
 _STUB_BYTES = 500
-_PATIENCE_SECONDS = 300 + 30 * _KILLS
+_TIMEOUT_SECONDS = 300 + 30 * _KILLS
 
 
 @pytest.fixture
 def documents(tmp_path) -> Path:
-    """Real documents as they are, else as many of our own; short ones, so that a worker gets far between two kills."""
+    """Real documents if a data set is there, else generated ones; short, so a worker finishes some between kills."""
     folder = tmp_path / "documents"
     folder.mkdir()
     data = os.environ.get("RAG_TEST_DATA")
-    found = [path for path in (Path(data) / "docs").rglob("*") if path.suffix in {".md", ".rst"}] if data else []
-    # The very shortest are stubs without any text, which are rejected.
-    with_text = [path for path in found if path.stat().st_size > _STUB_BYTES]
+    real = [path for path in (Path(data) / "docs").rglob("*") if path.suffix in {".md", ".rst"}] if data else []
+    # The shortest files are stubs without text, which are rejected.
+    with_text = [path for path in real if path.stat().st_size > _STUB_BYTES]
     short = sorted(with_text, key=lambda path: (path.stat().st_size, path.name))[:_SHORT]
     for number, path in enumerate(short[:: max(1, len(short) // _DOCUMENTS)][:_DOCUMENTS]):
         (folder / f"{number}{path.suffix}").write_bytes(path.read_bytes())
@@ -40,24 +40,24 @@ def documents(tmp_path) -> Path:
     return folder
 
 
-def test_a_worker_killed_at_random_moments_loses_nothing_and_doubles_nothing(data_dir, documents):
+def test_a_worker_killed_at_random_moments_neither_loses_nor_duplicates_documents(data_dir, documents):
     assert ingest("enqueue", str(documents), data_dir=data_dir).returncode == 0
     moments = random.Random(7)
     for kill in range(_KILLS):
         worker = start_worker(data_dir)
-        # Now and then while it starts, mostly when it is at work: on a busy machine a start takes seconds.
+        # Every fifth kill may hit the start of a worker, the others hit it at work: a start takes seconds.
         if kill % 5:
             wait_until_at_work(data_dir)
         time.sleep(moments.uniform(0, 3))
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         stored(data_dir)
-    work_until_settled(data_dir, seconds=_PATIENCE_SECONDS)
+    work_until_settled(data_dir, seconds=_TIMEOUT_SECONDS)
     require_each_once(data_dir, _DOCUMENTS)
     assert ingest("run", str(documents), "--json", data_dir=data_dir).stdout.startswith('{"new": 0, "changed": 0')
 
 
-def test_two_workers_share_an_inbox_and_one_goes_on_when_the_other_is_killed(data_dir, documents):
+def test_a_worker_continues_when_another_one_with_the_same_inbox_is_killed(data_dir, documents):
     workers = [start_worker(data_dir) for _ in range(2)]
     try:
         assert ingest("enqueue", str(documents), data_dir=data_dir).returncode == 0
@@ -72,7 +72,7 @@ def test_two_workers_share_an_inbox_and_one_goes_on_when_the_other_is_killed(dat
     require_each_once(data_dir, _DOCUMENTS)
 
 
-def test_a_document_that_changes_while_it_is_taken_in_ends_in_its_last_state(data_dir, documents):
+def test_a_document_that_changes_during_ingestion_ends_in_its_last_state(data_dir, documents):
     worker = start_worker(data_dir)
     try:
         for state in range(5):
@@ -90,36 +90,36 @@ def test_a_document_that_changes_while_it_is_taken_in_ends_in_its_last_state(dat
     assert {chunk.title for chunk in changed} == {"State 4"}
 
 
-def test_a_terminated_worker_ends_what_is_under_way_and_leaves(data_dir, documents):
-    """It is given all the time it wants: on a busy machine what it has in hand takes longer than the default."""
+def test_a_terminated_worker_finishes_the_documents_in_progress(data_dir, documents):
+    """The drain time is long, because on a busy machine the claimed documents take longer than the default."""
     queued = _terminate_at_work(data_dir, documents, drain_seconds=300)
-    taken_in = _taken_in(data_dir)
-    assert taken_in
-    assert len(taken_in) + len(queued) == _DOCUMENTS
+    ingested = _ingested(data_dir)
+    assert ingested
+    assert len(ingested) + len(queued) == _DOCUMENTS
 
 
-def test_a_terminated_worker_gives_back_what_takes_too_long(data_dir, documents):
-    for path in documents.iterdir():  # Work for longer than a busy machine looks away.
+def test_a_terminated_worker_returns_late_documents_to_the_inbox(data_dir, documents):
+    for path in documents.iterdir():  # Long enough to be terminated during the work, on a busy machine too.
         path.write_text(path.read_text() * 8)
     queued = _terminate_at_work(data_dir, documents, drain_seconds=0)
     assert queued
-    # What is stored and not yet settled goes back too: it is taken once more and found unchanged.
-    assert len(_taken_in(data_dir) | queued) == _DOCUMENTS
-    work_until_settled(data_dir, seconds=_PATIENCE_SECONDS)
+    # A document that is stored but not acknowledged returns too. It is ingested again and found unchanged.
+    assert len(_ingested(data_dir) | queued) == _DOCUMENTS
+    work_until_settled(data_dir, seconds=_TIMEOUT_SECONDS)
     require_each_once(data_dir, _DOCUMENTS)
 
 
 def _terminate_at_work(data_dir: Path, documents: Path, *, drain_seconds: float) -> set[str]:
-    """The documents that are queued after a worker was told to end; it has none in its hand."""
+    """Terminate a working worker and return the documents that are queued then; none may stay claimed."""
     assert ingest("enqueue", str(documents), data_dir=data_dir).returncode == 0
     worker = start_worker(data_dir, RAG_WORKER_DRAIN_SECONDS=str(drain_seconds))
     wait_until_at_work(data_dir)
     worker.terminate()
     assert worker.wait(drain_seconds + 180) == 0
-    found = asyncio.run(FolderInbox(data_dir / "inbox").progress(SCOPE))
-    assert {entry.state for entry in found} <= {"queued"}
-    return {entry.document_id for entry in found}
+    entries = asyncio.run(FolderInbox(data_dir / "inbox").progress(SCOPE))
+    assert {entry.state for entry in entries} <= {"queued"}
+    return {entry.document_id for entry in entries}
 
 
-def _taken_in(data_dir: Path) -> set[str]:
+def _ingested(data_dir: Path) -> set[str]:
     return {chunk.document_id for chunk in stored(data_dir)}

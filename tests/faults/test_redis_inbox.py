@@ -1,4 +1,4 @@
-"""Workers fed by Redis that are killed or stopped, and Redis itself killed: nothing is lost, nothing is doubled."""
+"""Killed and stopped workers with a Redis inbox, and a killed Redis: no document is lost or duplicated."""
 
 import asyncio
 import signal
@@ -29,7 +29,7 @@ pytestmark = needs_redis
 
 SCOPE = Scope(tenant="default")
 CLAIM_SECONDS = "2"
-PATIENCE_SECONDS = 240
+TIMEOUT_SECONDS = 240
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def variables(redis) -> dict[str, str]:
 
 @pytest.fixture
 def qdrant() -> Iterator[dict[str, str]]:
-    """A store that several workers write at once."""
+    """A store that several workers can write at the same time."""
     with in_thread(serve_qdrant()) as port:
         yield {
             "RAG_STORE__KIND": "server",
@@ -81,19 +81,19 @@ async def put(redis: RedisServer, name: str, text: str) -> None:
 
 async def counts(redis: RedisServer) -> tuple[int, int, int]:
     async with open_inbox(RedisInboxSettings(kind="redis", url=redis.url), root=Path()) as inbox:
-        found = await inbox.statistics()
-    return found.queued, found.processing, found.dead
+        statistics = await inbox.statistics()
+    return statistics.queued, statistics.processing, statistics.dead
 
 
 async def wait_for(redis: RedisServer, is_reached) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not is_reached(await counts(redis)):
         assert time.monotonic() < deadline, await counts(redis)
         await asyncio.sleep(0.1)
 
 
-def is_settled(found: tuple[int, int, int]) -> bool:
-    return found == (0, 0, 0)
+def is_empty(queued_processing_dead: tuple[int, int, int]) -> bool:
+    return queued_processing_dead == (0, 0, 0)
 
 
 async def stored(data_dir: Path, variables: dict[str, str]) -> list[Chunk]:
@@ -127,21 +127,23 @@ def require_each_once(chunks: list[Chunk], documents: set[str]) -> None:
         assert sorted(part.ordinal for part in parts) == list(range(parts[0].chunk_count))
 
 
-async def test_what_a_killed_worker_had_in_hand_another_takes_in(data_dir, redis, variables):
+async def test_another_worker_ingests_what_a_killed_worker_had_claimed(data_dir, redis, variables):
     documents = {f"{number}.md" for number in range(12)}
     for name in documents:
-        await put(redis, name, text_of(name, paragraphs=100))  # Work for longer than a busy machine looks away.
+        await put(
+            redis, name, text_of(name, paragraphs=100)
+        )  # Long enough to be killed during the work, on a busy machine too.
     with worker(data_dir, variables) as first:
-        await wait_for(redis, lambda found: found[1] > 0)
+        await wait_for(redis, lambda counted: counted[1] > 0)
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert (await counts(redis))[1] > 0
     with worker(data_dir, variables):
-        await wait_for(redis, is_settled)
+        await wait_for(redis, is_empty)
     require_each_once(await stored(data_dir, variables), documents)
 
 
-async def test_redis_may_be_killed_and_come_back_while_documents_go_in(data_dir, redis, variables):
+async def test_documents_survive_restarts_of_redis(data_dir, redis, variables):
     documents = {f"{number}.md" for number in range(24)}
     with worker(data_dir, variables) as process:
         for index, name in enumerate(sorted(documents)):
@@ -149,20 +151,20 @@ async def test_redis_may_be_killed_and_come_back_while_documents_go_in(data_dir,
                 redis.kill()
                 with pytest.raises(Unavailable):
                     await put(redis, name, text_of(name))
-                # Long enough for every claim to look old.
+                # Longer than RAG_INBOX__CLAIM_SECONDS, so every lease has expired.
                 await asyncio.sleep(3)
                 redis.start()
             await put(redis, name, text_of(name))
             await asyncio.sleep(0.2)
-        await wait_for(redis, is_settled)
+        await wait_for(redis, is_empty)
         assert process.poll() is None
     require_each_once(await stored(data_dir, variables), documents)
 
 
-def test_the_service_says_503_while_redis_is_away_and_goes_on_when_it_is_back(data_dir, redis, variables):
+def test_the_service_answers_503_without_redis_and_recovers_with_it(data_dir, redis, variables):
     with service(data_dir, **variables) as running:
         assert running.put("before.md", b"# Before\n\nThe pump is blue.").status_code == 202
-        running.wait_for_state("before.md", "ready", seconds=PATIENCE_SECONDS)
+        running.wait_for_state("before.md", "ready", seconds=TIMEOUT_SECONDS)
         redis.kill()
         refused = running.put("during.md", b"# During\n\nThe pump is red.")
         assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
@@ -170,42 +172,42 @@ def test_the_service_says_503_while_redis_is_away_and_goes_on_when_it_is_back(da
         assert running.ask("Which colour has the pump?").status_code == 200
         redis.start()
         assert running.put("after.md", b"# After\n\nThe pump is green.").status_code == 202
-        running.wait_for_state("after.md", "ready", seconds=PATIENCE_SECONDS)
+        running.wait_for_state("after.md", "ready", seconds=TIMEOUT_SECONDS)
         assert running.http.get("/v1/documents/during.md").status_code == 404
     status = ingest("status", "--json", data_dir=data_dir, **variables)
     assert '"documents": 2' in status.stdout
     assert '"queued": 0' in status.stdout
 
 
-async def test_two_workers_given_the_states_of_one_document_end_with_the_last(data_dir, redis, variables, qdrant):
+async def test_two_workers_end_with_the_last_state_of_each_document(data_dir, redis, variables, qdrant):
     variables |= qdrant
     with worker(data_dir, variables), worker(data_dir, variables):
         for state in range(6):
             for name in ("a.md", "b.md"):
                 await put(redis, name, text_of(name, state))
             await asyncio.sleep(0.5)
-        await wait_for(redis, is_settled)
+        await wait_for(redis, is_empty)
     chunks = await stored(data_dir, variables)
     require_each_once(chunks, {"a.md", "b.md"})
     assert {chunk.title for chunk in chunks} == {"State 5 of a.md", "State 5 of b.md"}
 
 
-async def test_a_worker_that_was_stopped_overwrites_nothing_when_it_wakes(data_dir, redis, variables, qdrant):
+async def test_a_worker_that_continues_after_its_lease_overwrites_nothing(data_dir, redis, variables, qdrant):
     variables |= qdrant
     await put(redis, "a.md", text_of("a.md", 1, paragraphs=1500))
     with worker(data_dir, variables) as stopped:
-        await wait_for(redis, lambda found: found[1] == 1)
+        await wait_for(redis, lambda counted: counted[1] == 1)
         await asyncio.sleep(1)
         stopped.send_signal(signal.SIGSTOP)
-        assert await counts(redis) == (0, 1, 0), "It was through before it could be stopped."
+        assert await counts(redis) == (0, 1, 0), "The worker finished before it could be stopped."
         await put(redis, "a.md", text_of("a.md", 2))
         with worker(data_dir, variables):
-            await wait_for(redis, is_settled)
+            await wait_for(redis, is_empty)
             stopped.send_signal(signal.SIGCONT)
             await put(redis, "b.md", text_of("b.md"))
-            await wait_for(redis, is_settled)
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while "entry_left_to_others" not in (data_dir / "worker.log").read_text():
+            await wait_for(redis, is_empty)
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            while "entry_claim_lost" not in (data_dir / "worker.log").read_text():
                 assert time.monotonic() < deadline, (data_dir / "worker.log").read_text()
                 await asyncio.sleep(0.2)
     chunks = await stored(data_dir, variables)

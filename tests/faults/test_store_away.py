@@ -1,4 +1,4 @@
-"""A Qdrant server that is away in the middle of a run: the run waits for it and nothing is lost or doubled."""
+"""A Qdrant server that stops during a run: the run waits for it, and no document is lost or duplicated."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.support.fakes.qdrant import QdrantServer, open_qdrant
 from tests.support.programs import environment
 from tests.support.verdict import SCOPE, require_whole
 
-# `make faults` stays away for longer; either way it is several retries.
+# `make faults` stops the server for longer. Both times are long enough for several retries.
 _AWAY_SECONDS = 30 if os.environ.get("RAG_TEST_KILLS") else 12
 _DOCUMENTS = 120
 
@@ -32,7 +32,7 @@ def settings_of(server: QdrantServer) -> ServerStoreSettings:
     return ServerStoreSettings(kind="server", url="http://127.0.0.1:1", grpc_port=server.port)
 
 
-def in_environment(server: QdrantServer) -> dict[str, str]:
+def to_environment(server: QdrantServer) -> dict[str, str]:
     return {
         "RAG_STORE__KIND": "server",
         "RAG_STORE__URL": "http://127.0.0.1:1",
@@ -41,7 +41,7 @@ def in_environment(server: QdrantServer) -> dict[str, str]:
 
 
 async def points_of(server: QdrantServer) -> tuple[int, int]:
-    """All points, and those that are seen; each document is required to be whole."""
+    """Return the number of all points and of visible ones, after a check that each document is complete."""
     async with open_client(settings_of(server)) as client:
         name = await Collections(client, "groundwork").current()
         if name is None:
@@ -61,19 +61,19 @@ async def start_run(folder: Path, data_dir: Path, store: dict[str, str]) -> asyn
 
 
 async def summary_of(run: asyncio.subprocess.Process) -> dict[str, Any]:
-    output, said = await asyncio.wait_for(run.communicate(), 300)
-    assert output, said.decode()
+    output, errors = await asyncio.wait_for(run.communicate(), 300)
+    assert output, errors.decode()
     return json.loads(output)
 
 
-async def test_a_run_waits_for_a_store_that_is_away(server, tmp_path, data_dir):
+async def test_a_run_waits_for_an_unavailable_store(server, tmp_path, data_dir):
     folder = tmp_path / "documents"
     folder.mkdir()
     for n in range(_DOCUMENTS):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 80)
-    process = await start_run(folder, data_dir, in_environment(server))
+    process = await start_run(folder, data_dir, to_environment(server))
     async with asyncio.timeout(180):
-        while (await points_of(server))[1] == 0:  # noqa: ASYNC110 - what is waited for is another process
+        while (await points_of(server))[1] == 0:  # noqa: ASYNC110 - another process writes the points
             await asyncio.sleep(0.1)
     await server.stop()
     assert process.returncode is None
@@ -81,12 +81,12 @@ async def test_a_run_waits_for_a_store_that_is_away(server, tmp_path, data_dir):
     await server.start()
     summary = await summary_of(process)
     assert (summary["new"], summary["rejected"]) == (_DOCUMENTS, [])
-    points, seen = await points_of(server)
-    assert points == seen == summary["chunks"]
+    points, visible = await points_of(server)
+    assert points == visible == summary["chunks"]
 
 
 @pytest.mark.skipif("RAG_TEST_QDRANT_URL" not in os.environ, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
-async def test_two_runs_over_the_same_documents_into_a_real_server_leave_each_once(tmp_path, data_dir):
+async def test_two_concurrent_runs_into_a_real_server_store_each_document_once(tmp_path, data_dir):
     await two_runs(
         {
             "RAG_STORE__KIND": "server",
@@ -99,10 +99,10 @@ async def test_two_runs_over_the_same_documents_into_a_real_server_leave_each_on
     )
 
 
-async def test_two_runs_over_the_same_documents_at_once_leave_each_once(server, tmp_path, data_dir):
-    await two_runs(in_environment(server), tmp_path, data_dir)
-    points, seen = await points_of(server)
-    assert points == seen
+async def test_two_concurrent_runs_store_each_document_once(server, tmp_path, data_dir):
+    await two_runs(to_environment(server), tmp_path, data_dir)
+    points, visible = await points_of(server)
+    assert points == visible
 
 
 async def two_runs(store: dict[str, str], tmp_path, data_dir) -> None:

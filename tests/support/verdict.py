@@ -1,4 +1,4 @@
-"""What must hold after any fault: every document exactly once and whole, and nothing of what broke off is left."""
+"""What must hold after any fault: each document is stored once and completely, and nothing else is left."""
 
 import asyncio
 from collections import Counter
@@ -14,14 +14,14 @@ SCOPE = Scope(tenant="default")
 
 
 def stored(data_dir: Path) -> list[Chunk]:
-    """What a reader sees now; each document is required to be whole, in one version."""
+    """Return the visible chunks, after a check that each document is complete."""
     chunks = asyncio.run(_scroll(data_dir / "store"))
     require_whole(chunks)
     return chunks
 
 
 def require_whole(chunks: list[Chunk]) -> None:
-    """Each document in one version, and every chunk of it once."""
+    """Assert that each document has one version and each of its chunks once."""
     by_document: dict[str, list[Chunk]] = {}
     for chunk in chunks:
         by_document.setdefault(chunk.document_id, []).append(chunk)
@@ -32,18 +32,19 @@ def require_whole(chunks: list[Chunk]) -> None:
 
 
 def require_each_once(data_dir: Path, documents: int) -> None:
+    """Assert that so many documents are stored, each once, and nothing else."""
     chunks = stored(data_dir)
     assert len({chunk.document_id for chunk in chunks}) == documents
     require_nothing_left_over(data_dir)
 
 
 def require_nothing_left_over(data_dir: Path) -> None:
-    """No point that is not seen, no folder that nobody points to, no half-written file."""
+    """Assert that there are no invisible points, unused revisions, drafts or inbox entries."""
     store = data_dir / "store"
     revisions = Revisions(store)
     current = revisions.current()
     assert current is not None
-    # Loaded from a copy that a writer makes: the published folder is left as it is.
+    # Loaded from a writer's copy, because loading may write to the folder.
     with revisions.write_lock():
         revisions.check_out()
         shard = qdrant_edge.EdgeShard.load(str(revisions.working))
@@ -53,8 +54,10 @@ def require_nothing_left_over(data_dir: Path) -> None:
     assert current.name in {path.name for path in current.parent.iterdir()}
     assert len(list(current.parent.iterdir())) <= 2
     assert [path.name for path in store.rglob("*draft*")] == []
-    left = [path for state in ("queued", "processing", "incoming") for path in (data_dir / "inbox" / state).rglob("*")]
-    assert [path.name for path in left] == []
+    entries = [
+        path for state in ("queued", "processing", "incoming") for path in (data_dir / "inbox" / state).rglob("*")
+    ]
+    assert [path.name for path in entries] == []
 
 
 async def _scroll(store: Path) -> list[Chunk]:

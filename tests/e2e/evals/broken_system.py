@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from evals.program import main
-from ingest.isolation.cutters import Cutters
+from ingest.isolation.pool import ParserPool
 from rag.embedding import onnx
 from service.generation.openai import OpenAIGenerator
 from service.retrieval.retriever import Retriever
@@ -34,13 +34,13 @@ def shuffle_ranks() -> None:
 
 
 def lose_half_of_the_text() -> None:
-    original = Cutters.cut
+    original = ParserPool.parse
 
-    async def cut(self, *arguments, **options):
+    async def parse(self, *arguments, **options):
         chunks = await original(self, *arguments, **options)
         return [replace(chunk, text=chunk.text[: len(chunk.text) // 2] or chunk.text) for chunk in chunks]
 
-    Cutters.cut = cut  # type: ignore[method-assign]
+    ParserPool.parse = parse  # type: ignore[method-assign]
 
 
 def ask_for_no_citations() -> None:

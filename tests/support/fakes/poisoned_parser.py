@@ -1,13 +1,13 @@
-"""The real parsing process, in which some words do what broken parsers do."""
+"""The real parser process, in which some words do what broken parsers do."""
 
 import os
 import sys
 import time
 
-from ingest.isolation.child import Cut, main
+from ingest.isolation.parser_process import ToChunks, main
 
 
-def poisoned(cut: Cut) -> Cut:
+def poisoned(to_chunks: ToChunks) -> ToChunks:
     def poison(raw, version):
         match raw.body.decode(errors="replace").split()[0]:
             case "hang":
@@ -24,7 +24,7 @@ def poisoned(cut: Cut) -> Cut:
                 sys.__stdout__.write("noise " * 10_000)
                 sys.__stdout__.flush()
                 os.write(1, b"more noise")
-        return cut(raw, version)
+        return to_chunks(raw, version)
 
     return poison
 

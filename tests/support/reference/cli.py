@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import evals.program
-import ingest.commands.arguments
+import ingest.commands.parser
 import loadtests.capacity
 import loadtests.program
 import service.program
@@ -19,7 +19,7 @@ An installed package also provides `groundwork-service` and `groundwork-ingest`.
 Each program and each command prints its own help with `--help`."""
 _PARSERS = (
     service.program.build_parser,
-    ingest.commands.arguments.build_parser,
+    ingest.commands.parser.build_parser,
     evals.program.build_parser,
     loadtests.program.build_parser,
     loadtests.capacity.build_parser,
@@ -52,6 +52,8 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[str]:
             yield f"### `{command.prog.removeprefix('python -m ')}`"
             yield to_sentences(command.description or _sentence(summaries.get(name, "")))
             yield _arguments(command)
+            if command.epilog:
+                yield f"```text\n{command.epilog.strip()}\n```"
             yield from _commands(command)
 
 

@@ -35,6 +35,6 @@ async def _fill(data_dir: Path) -> None:
     settings = Settings(data_dir=data_dir)
     async with open_models(settings) as models, open_store(settings, models) as store:
         unit = Unit(id=DocumentId("page"), uri="file:///page.md", fetch=one_page)
-        outcome = await Pipeline(store, models.batcher, models.cutters).take_in(SCOPE, unit, {})
-        assert outcome.result == "new"
+        result = await Pipeline(store, models.batcher, models.parsers).ingest(SCOPE, unit, {})
+        assert result.status == "new"
         await store.publish()

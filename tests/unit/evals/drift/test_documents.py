@@ -90,14 +90,14 @@ def test_a_document_that_changed_counts_whole():
 async def take_in(data_dir, documents: Mapping[str, str]) -> None:
     settings = IngestSettings(data_dir=data_dir)
     async with open_models(settings) as models, open_store(settings, models) as store:
-        pipeline = Pipeline(store, models.batcher, models.cutters)
+        pipeline = Pipeline(store, models.batcher, models.parsers)
         for name, text in documents.items():
             raw = RawDocument(id=DocumentId(name), uri=name, media_type="text/markdown", body=text.encode())
 
             async def fetch(_: str, raw: RawDocument = raw) -> RawDocument:
                 return raw
 
-            await pipeline.take_in(Scope(tenant="default"), Unit(id=raw.id, uri=name, fetch=fetch), {})
+            await pipeline.ingest(Scope(tenant="default"), Unit(id=raw.id, uri=name, fetch=fetch), {})
         await store.publish()
 
 

@@ -1,4 +1,4 @@
-"""A backup and back: of what it is made, what is refused, and what is there afterwards."""
+"""`backup` and `restore`: what a backup contains, which backups are refused, and the state afterwards."""
 
 import asyncio
 import json
@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 
-from ingest.backup.backup import back_up, restore
-from ingest.commands.dispatch import carry_out
+from ingest.backup.backup import back_up
+from ingest.backup.restore import restore
+from ingest.commands.reindex import run as run_reindex
 from ingest.settings import Settings
 from rag.errors import BadResponse, InvalidInput, NotFound, Unavailable
 from rag.inbox.base import Upload
@@ -59,11 +60,11 @@ def upload(name: str, body: bytes = b"body") -> Upload:
     return Upload(scope=OURS, document=document)
 
 
-async def test_in_a_new_place_the_same_is_found_with_the_same_scores(tmp_path, filled):
+async def test_a_restore_to_a_new_place_finds_the_same_with_the_same_scores(tmp_path, filled):
     await back_up(filled, tmp_path / "backup", quietly)
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
     restored = await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
-    assert (restored.manifest.contents.documents, restored.manifest.contents.chunks, restored.same) == (6, 6, 6)
+    assert (restored.manifest.contents.documents, restored.manifest.contents.chunks, restored.same_answers) == (6, 6, 6)
     assert await found(elsewhere) == await found(filled) != []
     async with open_edge_writer(elsewhere.store_dir, EMBEDDER) as writer:
         await put(writer, OURS, [point("it goes on", document="four")])
@@ -71,18 +72,18 @@ async def test_in_a_new_place_the_same_is_found_with_the_same_scores(tmp_path, f
         assert await texts(writer, OURS) == {"our one", "our two", "our three", "it goes on"}
 
 
-async def test_the_backup_is_a_data_directory_that_can_be_served_as_it_is(tmp_path, filled):
+async def test_a_backup_can_be_served_as_a_data_directory(tmp_path, filled):
     await back_up(filled, tmp_path / "backup", quietly)
     assert await found(Settings(data_dir=tmp_path / "backup")) == await found(filled)
 
 
-async def test_keys_references_and_everything_that_waits_come_back(tmp_path, filled):
+async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path, filled):
     (filled.data_dir / "keys.json").write_text("[]")
     (filled.data_dir / "keys.json").chmod(0o600)
     (filled.data_dir / "drift").mkdir()
     (filled.data_dir / "drift" / "reference.npz").write_bytes(b"reference")
     inbox = FolderInbox(filled.inbox_dir)
-    for name in ("given up", "in hand", "waiting"):
+    for name in ("failed", "claimed", "queued"):
         await inbox.put(upload(name, name.encode()))
     with open_folder_worklist(filled.inbox_dir) as worklist:
         await worklist.bury(await worklist.claim(), reason="odd", trace="trace")
@@ -94,20 +95,20 @@ async def test_keys_references_and_everything_that_waits_come_back(tmp_path, fil
     assert (elsewhere.data_dir / "drift" / "reference.npz").read_bytes() == b"reference"
     with open_folder_worklist(elsewhere.inbox_dir) as worklist:
         jobs = [(await worklist.claim()).job for _ in range(2)]
-    assert {(job.document_id, job.document.body) for job in jobs} == {("in hand", b"in hand"), ("waiting", b"waiting")}
+    assert {(job.document_id, job.document.body) for job in jobs} == {("claimed", b"claimed"), ("queued", b"queued")}
     [letter] = await FolderInbox(elsewhere.inbox_dir).dead_letters()
-    assert (letter.document_id, letter.reason, letter.trace) == ("given up", "odd", "trace")
+    assert (letter.document_id, letter.reason, letter.trace) == ("failed", "odd", "trace")
 
 
 @pytest.mark.slow
-async def test_a_backup_while_a_writer_publishes_is_one_of_what_it_published(tmp_path, filled):
+async def test_a_backup_during_publications_holds_one_published_revision(tmp_path, filled):
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
 
         async def publish_for_ever() -> None:
             for n in range(1_000):
                 await put(writer, OURS, [point(f"more {n}", document=f"more {n}")])
                 await writer.publish()
-                await asyncio.sleep(0.05)  # One publication after the other can overtake each copy.
+                await asyncio.sleep(0.05)  # Without a pause each copy could be overtaken by publications.
 
         publishing = asyncio.create_task(publish_for_ever())
         try:
@@ -119,79 +120,79 @@ async def test_a_backup_while_a_writer_publishes_is_one_of_what_it_published(tmp
     for n in range(3):
         elsewhere = Settings(data_dir=tmp_path / f"elsewhere {n}")
         restored = await restore(elsewhere, tmp_path / f"backup {n}", quietly, replace=False)
-        assert restored.same == len(restored.manifest.contents.asked) > 0
+        assert restored.same_answers == len(restored.manifest.contents.asked) > 0
         async with open_edge_reader(elsewhere.store_dir, EMBEDDER) as reader:
             more = await texts(reader, OURS) - {"our one", "our two", "our three"}
             assert more == {f"more {k}" for k in range(len(more))}
 
 
-async def test_a_folder_that_may_not_be_written_is_said_to_be_one(filled):
+async def test_an_unwritable_folder_is_reported_with_the_user(filled):
     with pytest.raises(Unavailable, match=rf"/sys/.*user {os.getuid()} may write"):
-        await back_up(filled, Path("/sys/backup"), quietly)  # not even root may
+        await back_up(filled, Path("/sys/backup"), quietly)  # Not even root may write there.
 
 
-async def test_what_is_there_is_replaced_only_when_told_and_can_be_gone_back_to(tmp_path, filled, capsys):
+async def test_a_collection_is_replaced_only_with_replace_and_can_be_rolled_back(tmp_path, filled, capsys):
     await back_up(filled, tmp_path / "backup", quietly)
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
-        await put(writer, OURS, [point("since then", document="four")])
+        await put(writer, OURS, [point("newer", document="four")])
         await writer.publish()
     with pytest.raises(InvalidInput, match="--replace"):
         await restore(filled, tmp_path / "backup", quietly, replace=False)
     async with open_edge_reader(filled.store_dir, EMBEDDER) as reader:
-        assert "since then" in await texts(reader, OURS)
+        assert "newer" in await texts(reader, OURS)
         await restore(filled, tmp_path / "backup", quietly, replace=True)
-        assert "since then" not in await texts(reader, OURS)
-        await carry_out(Namespace(command="reindex", rollback=True, embedder=None), filled)
-        assert "since then" in await texts(reader, OURS)
-    assert "Rolled back. Service and workers go on with it by themselves.\n" in capsys.readouterr().out
+        assert "newer" not in await texts(reader, OURS)
+        await run_reindex(Namespace(rollback=True, embedder=None), filled)
+        assert "newer" in await texts(reader, OURS)
+    assert "Rolled back. Service and workers use it without a restart.\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
-        (lambda backup: (backup / "manifest.json").unlink(), "no backup"),
-        (lambda backup: (backup / "manifest.json").write_text("{}"), "damaged, or of another program"),
-        (lambda backup: flip_a_byte(next(backup.rglob("chunk_0.mmap"))), "chunk_0.mmap is not what was backed up"),
+        (lambda backup: (backup / "manifest.json").unlink(), "is not a backup"),
+        (lambda backup: (backup / "manifest.json").write_text("{}"), "damaged or was written by another program"),
+        (lambda backup: flip_a_byte(next(backup.rglob("chunk_0.mmap"))), "chunk_0.mmap has changed since the backup"),
         (lambda backup: (backup / "store" / "current").unlink(), "store/current: No such file"),
-        (shutil.rmtree, "no backup"),
-        (lambda backup: change(backup / "manifest.json", schema=1), "version 0.1.0, whose collections"),
-        (lambda backup: change(backup / "manifest.json", store="server"), "kind server, and edge is configured"),
+        (shutil.rmtree, "is not a backup"),
+        (lambda backup: change(backup / "manifest.json", schema=1), "version 0.1.0, and this version cannot read"),
+        (lambda backup: change(backup / "manifest.json", store="server"), "kind server, but RAG_STORE__KIND is edge"),
     ],
-    ids=["no manifest", "another file", "a flipped bit", "a file less", "nothing", "another generation", "a server's"],
+    ids=["no manifest", "foreign manifest", "flipped bit", "missing file", "no folder", "old schema", "server backup"],
 )
-async def test_what_is_no_whole_backup_of_this_store_is_refused_and_nothing_is_left(tmp_path, filled, damage, said):
+async def test_a_damaged_or_foreign_backup_is_refused_and_leaves_no_file(tmp_path, filled, damage, message):
     await back_up(filled, tmp_path / "backup", quietly)
     damage(tmp_path / "backup")
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
     assert not elsewhere.data_dir.exists()
 
 
-async def test_a_collection_that_is_another_one_than_the_manifest_says_is_not_switched_to(tmp_path, filled):
+async def test_a_collection_that_differs_from_its_manifest_is_not_switched_to(tmp_path, filled):
     await back_up(filled, tmp_path / "backup", quietly)
     contents = json.loads((tmp_path / "backup" / "manifest.json").read_text())["contents"]
     change(tmp_path / "backup" / "manifest.json", contents=contents | {"chunks": 7})
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
-    with pytest.raises(BadResponse, match="6 chunks came back"):
+    with pytest.raises(BadResponse, match="has 6 documents and 6 chunks"):
         await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
     asked = [one | {"found": one["found"][::-1][:1]} for one in contents["asked"]]
     change(tmp_path / "backup" / "manifest.json", contents=contents | {"asked": asked})
-    with pytest.raises(BadResponse, match="Of 6 questions"):
+    with pytest.raises(BadResponse, match="Only 0 of 6 questions"):
         await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
     assert Revisions(elsewhere.store_dir).current() is None
     assert not (elsewhere.store_dir / "restoring").exists()
 
 
-async def test_a_folder_that_holds_something_is_left_alone(tmp_path, filled):
+async def test_a_folder_that_is_not_empty_stays_as_it_is(tmp_path, filled):
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup" / "mine").touch()
-    with pytest.raises(InvalidInput, match="exists already"):
+    with pytest.raises(InvalidInput, match="already exists"):
         await back_up(filled, tmp_path / "backup", quietly)
     assert [path.name for path in (tmp_path / "backup").iterdir()] == ["mine"]
 
 
-async def test_without_a_collection_there_is_nothing_to_back_up(tmp_path):
+async def test_a_backup_without_a_collection_is_refused(tmp_path):
     with pytest.raises(NotFound, match="no collection"):
         await back_up(Settings(data_dir=tmp_path / "data"), tmp_path / "backup", quietly)
     assert not (tmp_path / "backup").exists()
@@ -210,21 +211,21 @@ def change(manifest, **fields) -> None:
 
 
 class ServerContract:
-    """A subclass gives the fixture `settings`: of a server whose collection is not there yet."""
+    """Tests of a server store. A subclass has the fixture `settings`, for a server without a collection."""
 
-    async def test_a_snapshot_comes_back_under_another_name_and_then_takes_the_place(self, tmp_path, settings):
+    async def test_a_snapshot_is_restored_under_another_name_and_then_switched_to(self, tmp_path, settings):
         async with open_server_store(settings.store, EMBEDDER) as store:
             await fill(store, "one", "two", "three")
             await back_up(settings, tmp_path / "backup", quietly)
-            await put(store, OURS, [point("since then", document="four")])
+            await put(store, OURS, [point("newer", document="four")])
         with pytest.raises(InvalidInput, match="--replace"):
             await restore(settings, tmp_path / "backup", quietly, replace=False)
         restored = await restore(settings, tmp_path / "backup", quietly, replace=True)
-        assert (restored.manifest.contents.chunks, restored.same) == (6, 6)
+        assert (restored.manifest.contents.chunks, restored.same_answers) == (6, 6)
         async with open_server_store(settings.store, EMBEDDER) as store:
             assert await texts(store, OURS) == {"our one", "our two", "our three"}
 
-    async def test_a_collection_that_another_process_fills_is_left_to_it_until_the_switch(self, tmp_path, settings):
+    async def test_a_collection_that_another_process_fills_is_removed_only_by_the_switch(self, tmp_path, settings):
         async with open_server_store(settings.store, EMBEDDER) as store:
             await fill(store, "one")
             await back_up(settings, tmp_path / "backup", quietly)
@@ -234,9 +235,9 @@ class ServerContract:
             await collections.create(being_filled, EMBEDDER)
             await restore(settings, tmp_path / "backup", quietly, replace=True)
             assert await collections.current() not in {being_filled, None}
-            assert not await client.collection_exists(being_filled), "It is of a collection that serves no more"
+            assert not await client.collection_exists(being_filled), "The switch removes the unfinished successor"
 
-    async def test_on_another_server_the_same_is_found(self, tmp_path, settings):
+    async def test_a_restore_to_another_collection_of_a_server_finds_the_same(self, tmp_path, settings):
         async with open_server_store(settings.store, EMBEDDER) as store:
             await fill(store, "one", "two", "three")
             before = await store.search(OURS, query("our two", axis=1), limit=5)
@@ -254,7 +255,7 @@ class TestServerOverTheWire(ServerContract):
         async with open_qdrant() as server, serve_snapshots(server) as snapshots:
             store = ServerStoreSettings(kind="server", url=HttpUrl(snapshots.url), grpc_port=server.port)
             yield Settings(data_dir=tmp_path / "data", store=store)
-            assert snapshots.kept == {}, "The server keeps no snapshot that was fetched"
+            assert snapshots.kept == {}, "Fetched snapshots must be deleted from the server"
 
 
 @pytest.mark.skipif(not REAL_SERVER, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
@@ -271,7 +272,7 @@ class TestARealServer(ServerContract):
                     await client.delete_collection(described.name)
 
 
-async def test_a_cluster_is_told_where_to_look(tmp_path):
+async def test_a_backup_of_a_cluster_is_refused_with_a_link_to_the_runbook(tmp_path):
     async with open_qdrant() as server, serve_snapshots(server) as snapshots:
         snapshots.nodes = 3
         store = ServerStoreSettings(kind="server", url=HttpUrl(snapshots.url), grpc_port=server.port)

@@ -1,4 +1,4 @@
-"""An embedder that does not keep its promises is refused, and told which; the real one keeps them in each form."""
+"""Embedders that break a promise of the port are refused. The packaged one keeps all promises in each form."""
 
 import zlib
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from pydantic import HttpUrl
 
-from ingest.migration.embedder_checks import GOLDEN_COSINE, require_valid, validate
+from ingest.migration.embedder_checks import GOLDEN_COSINE, check_embedder, require_valid
 from ingest.migration.golden import golden_texts, golden_vectors
 from ingest.migration.reindex import reindex
 from ingest.settings import Settings
@@ -25,7 +25,7 @@ TOKENIZER = build_tokenizer(LocalEmbedderSettings())
 
 
 class Embedder:
-    """Vectors from a function of the text; each test breaks one promise."""
+    """An embedder that computes vectors from the text; each test breaks one promise."""
 
     batch_size = 8
     concurrency = 1
@@ -50,8 +50,8 @@ def normalised(vector) -> Vector:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
-def words_of(text: str, most: int) -> Vector:
-    return normalised(sum(hashed(word) for word in text.split()[:most]))
+def words_of(text: str, limit: int) -> Vector:
+    return normalised(sum(hashed(word) for word in text.split()[:limit]))
 
 
 def drifting(vectors):
@@ -59,10 +59,10 @@ def drifting(vectors):
 
 
 async def broken_promises(embedder) -> list[str]:
-    return [finding.check for finding in await validate(embedder, TOKENIZER) if not finding.holds]
+    return [result.check for result in await check_embedder(embedder, TOKENIZER) if not result.holds]
 
 
-async def test_a_sound_embedder_breaks_no_promise():
+async def test_a_correct_embedder_passes_all_checks():
     assert await broken_promises(Embedder()) == []
     assert await broken_promises(Embedder(lambda text: words_of(text, 254))) == []
 
@@ -74,23 +74,23 @@ async def test_a_sound_embedder_breaks_no_promise():
         (Embedder(lambda text: hashed(text) * 2), "norm"),
         (Embedder(lambda text: hashed(text) * np.nan), "norm"),
         (Embedder(lambda _: normalised(np.random.default_rng().standard_normal(16))), "the same texts twice"),
-        (Embedder(together=drifting), "a text alone and among others"),
+        (Embedder(together=drifting), "a text alone and in a batch"),
         (Embedder(lambda _: hashed("always this")), "different texts"),
         (Embedder(lambda text: words_of(text, 128)), "reads all of 254 tokens"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_a_broken_promise_is_named(embedder, promise):
+async def test_a_failed_check_is_named_in_the_error(embedder, promise):
     assert promise in await broken_promises(embedder)
     with pytest.raises(BadResponse, match=promise):
         await require_valid(embedder, TOKENIZER)
 
 
-async def test_vectors_of_other_weights_under_the_packaged_name_are_found_out(onnx_models):
+async def test_other_weights_under_the_packaged_name_fail_the_golden_vectors(onnx_models):
     async with opened(onnx_models, "onnx") as real:
 
         class Retrained(Embedder):
-            """What the real one says, turned a little."""
+            """The packaged embedder with slightly rotated vectors."""
 
             async def embed_passages(self, texts):
                 return [
@@ -105,26 +105,26 @@ async def test_vectors_of_other_weights_under_the_packaged_name_are_found_out(on
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
 async def test_the_packaged_embedder_gives_the_golden_vectors(onnx_models, runtime):
     async with opened(onnx_models, runtime) as embedder:
-        findings = await validate(embedder, TOKENIZER)
+        results = await check_embedder(embedder, TOKENIZER)
         alone = np.stack([await embedder.embed_query(text) for text in golden_texts()])
-    assert [finding.measured for finding in findings if not finding.holds] == []
-    assert findings[-1].check == "golden vectors"
+    assert [result.measured for result in results if not result.holds] == []
+    assert results[-1].check == "golden vectors"
     assert np.min(np.sum(alone * golden_vectors(), axis=1)) >= GOLDEN_COSINE
     assert alone.shape == (48, 384)
 
 
-async def test_what_is_past_the_length_changes_nothing_and_the_last_token_within_it_does(onnx_models):
-    fits, loses_one = golden_vectors()[-2:]
-    assert np.allclose(fits, loses_one, atol=1e-6)
+async def test_only_tokens_within_the_maximum_length_change_the_vector(onnx_models):
+    fits, too_long = golden_vectors()[-2:]
+    assert np.allclose(fits, too_long, atol=1e-6)
     async with opened(onnx_models, "onnx") as embedder:
-        whole, other_end, cut = await embedder.embed_passages(
+        exact, other_end, truncated = await embedder.embed_passages(
             ["word " * 253 + "end", "word " * 253 + "tax", "word " * 253 + "end " + "tax " * 50]
         )
-    assert np.allclose(whole, cut, atol=1e-6)
-    assert np.linalg.norm(whole - other_end) > 0.01
+    assert np.allclose(exact, truncated, atol=1e-6)
+    assert np.linalg.norm(exact - other_end) > 0.01
 
 
-async def test_a_reindex_by_an_embedder_that_reads_too_little_is_refused_and_nothing_is_switched(tmp_path):
+async def test_a_reindex_with_an_embedder_that_truncates_early_switches_nothing(tmp_path):
     async def embed(request: web.Request) -> web.Response:
         inputs = (await request.json())["input"]
         data = [{"index": n, "embedding": words_of(text, 100).tolist()} for n, text in enumerate(inputs)]
@@ -135,7 +135,7 @@ async def test_a_reindex_by_an_embedder_that_reads_too_little_is_refused_and_not
         await writer.publish()
     async with serve("/v1/embeddings", embed) as url:
         short = OpenAIEmbedderSettings(kind="openai", url=HttpUrl(f"{url}/v1"), model="short", dimension=16)
-        with pytest.raises(BadResponse, match=r"short is refused\. reads all of 254 tokens"):
+        with pytest.raises(BadResponse, match=r"short failed its checks.*reads all of 254 tokens"):
             await reindex(Settings(data_dir=tmp_path, embedder=short), print)
     async with open_edge_reader(tmp_path / "store", EMBEDDER) as reader:
         assert await texts(reader, OURS) == {"one"}

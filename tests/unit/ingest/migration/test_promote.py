@@ -1,4 +1,4 @@
-"""From the embedded collection to a server, over the wire."""
+"""`promote` copies the embedded collection to a server, over the wire."""
 
 import pytest
 from pydantic import HttpUrl
@@ -17,7 +17,7 @@ def server_at(port: int) -> ServerStoreSettings:
     return ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1:1"), grpc_port=port, collection="c")
 
 
-async def test_every_tenants_documents_arrive_with_their_vectors_and_twice_is_once(tmp_path):
+async def test_documents_of_every_tenant_arrive_once_with_their_vectors(tmp_path):
     settings = Settings(data_dir=tmp_path)
     async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
         await put(writer, OURS, [point("one", axis=3), point("two", document="b")])
@@ -29,23 +29,23 @@ async def test_every_tenants_documents_arrive_with_their_vectors_and_twice_is_on
         async with open_server_store(server_at(port), EMBEDDER) as server:
             assert await texts(server, OURS) == {"one", "two"}
             assert await texts(server, THEIRS) == {"three"}
-            vectors = {found.chunk.text: found.vector async for found in server.scroll_points(OURS)}
+            vectors = {copied.chunk.text: copied.vector async for copied in server.scroll_points(OURS)}
             assert vectors["one"][3] == pytest.approx(1)
 
 
-async def test_what_the_server_has_taken_in_since_stays(tmp_path):
+async def test_a_newer_version_on_the_server_stays(tmp_path):
     settings = Settings(data_dir=tmp_path)
     async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
-        await put(writer, OURS, [point("of then", version="1"), point("b", document="b")])
+        await put(writer, OURS, [point("old version", version="1"), point("b", document="b")])
         await writer.publish()
     async with serve_qdrant() as port:
         await promote(settings, server_at(port))
         async with open_server_store(server_at(port), EMBEDDER) as server:
-            await put(server, OURS, [point("of now", version="2", ingested_at=2.5)])
+            await put(server, OURS, [point("new version", version="2", ingested_at=2.5)])
             await promote(settings, server_at(port))
-            assert await texts(server, OURS) == {"of now", "b"}
+            assert await texts(server, OURS) == {"new version", "b"}
 
 
-async def test_without_a_collection_there_is_nothing_to_carry(tmp_path):
+async def test_a_missing_collection_is_reported(tmp_path):
     with pytest.raises(NotFound, match="no embedded collection"):
         await promote(Settings(data_dir=tmp_path), server_at(1))

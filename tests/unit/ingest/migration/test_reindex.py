@@ -1,4 +1,4 @@
-"""From one embedder to another: filled beside the first, verified, switched in one step, and back again."""
+"""`reindex` fills a second collection, verifies it, switches in one step, and can be rolled back."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from pydantic import HttpUrl
 
-from ingest.commands.dispatch import carry_out
-from ingest.migration.reindex import go_back, reindex
+from ingest.commands.reindex import run
+from ingest.migration.reindex import reindex, roll_back_reindex
 from ingest.settings import Settings
 from rag.errors import BadResponse, IndexMismatch, InvalidInput, NotFound, Unavailable
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
@@ -34,12 +34,12 @@ def hashed(text: str) -> list[float]:
     return np.random.default_rng(zlib.crc32(text.encode())).standard_normal(16).tolist()
 
 
-async def at_once(_: list[str]) -> None:
+async def no_delay(_: list[str]) -> None:
     pass
 
 
 @asynccontextmanager
-async def other_embedder(vector_of=hashed, *, model="other", before=at_once):
+async def other_embedder(vector_of=hashed, *, model="other", before=no_delay):
     async def embed(request: web.Request) -> web.Response:
         texts_in = (await request.json())["input"]
         await before(texts_in)
@@ -51,7 +51,7 @@ async def other_embedder(vector_of=hashed, *, model="other", before=at_once):
 
 
 def as_point(text: str, **where):
-    """With the vector that the embedder gives it."""
+    """Return a point with the vector that `other_embedder` gives it."""
     plain = point(text, **where)
     return replace(plain, vector=np.asarray(hashed(plain.chunk.passage), dtype=np.float32))
 
@@ -70,14 +70,14 @@ async def test_the_embedded_collection_changes_its_embedder(tmp_path):
         async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
             await fill(writer)
         done = await reindex(settings, print)
-        assert (done.documents, done.chunks, done.found) == (3, 4, 1.0)
+        assert (done.documents, done.chunks, done.self_recall) == (3, 4, 1.0)
         async with open_edge_reader(settings.store_dir, OTHER) as reader:
             assert await texts(reader, OURS) == {"one", "two"}
             assert await texts(reader, THEIRS) == {"three"}
         with pytest.raises(InvalidInput, match="already"):
             await reindex(settings, print)
-        with pytest.raises(InvalidInput, match=f"kept is of {EMBEDDER.model}, and other is configured"):
-            await go_back(settings)
+        with pytest.raises(InvalidInput, match=f"embedded by {EMBEDDER.model}, but other is configured"):
+            await roll_back_reindex(settings)
 
 
 FORMS = ["edge", "server"]
@@ -85,7 +85,7 @@ FORMS = ["edge", "server"]
 
 @pytest.fixture
 async def settings(tmp_path, request):
-    """Of a collection that the embedder `first` has filled."""
+    """Settings for a collection that the embedder `first` has filled."""
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(other_embedder(model="first"))
         settings = Settings(data_dir=tmp_path, embedder=first)
@@ -113,7 +113,7 @@ async def change_to(settings: Settings, embedder: OpenAIEmbedderSettings) -> Set
 
 @pytest.mark.parametrize("settings", FORMS, indirect=True)
 @pytest.mark.slow
-async def test_the_way_back_takes_what_is_kept_and_brings_what_came_since(settings):
+async def test_a_reindex_to_the_previous_embedder_reuses_its_collection_and_adds_later_changes(settings):
     async with other_embedder() as embedder:
         changed = await change_to(settings, embedder)
         async with writer_of(changed) as writer:
@@ -122,41 +122,41 @@ async def test_the_way_back_takes_what_is_kept_and_brings_what_came_since(settin
             await writer.publish()
         said: list[str] = []
         await reindex(settings, said.append)
-        assert said[0] == "pass 1: 2 documents brought over"
+        assert said[0] == "pass 1: 2 documents updated"
         async with writer_of(settings) as writer:
             assert await texts(writer, OURS) == {"one", "since then"}
             assert await texts(writer, THEIRS) == {"three"}
-        # And forward again: neither way embeds anew what both have.
+        # And forward again: neither direction embeds a document that both collections have.
         await reindex(changed, said.append)
-        assert said[-1] == "pass 1: 0 documents brought over"
+        assert said[-1] == "pass 1: 0 documents updated"
 
 
 @pytest.mark.parametrize("settings", FORMS, indirect=True)
-async def test_a_rollback_never_ends_on_a_collection_that_the_configured_embedder_cannot_search(settings, capsys):
+async def test_a_rollback_is_refused_if_the_configured_embedder_cannot_search_the_collection(settings, capsys):
     async with other_embedder() as embedder:
         changed = await change_to(settings, embedder)
-        with pytest.raises(InvalidInput, match="kept is of first, and other is configured"):
-            await go_back(changed)
+        with pytest.raises(InvalidInput, match="embedded by first, but other is configured"):
+            await roll_back_reindex(changed)
         assert await build_backend(settings.store, root=settings.store_dir).embedder() == OTHER
-        await carry_out(Namespace(command="reindex", rollback=True, embedder=None), settings)
-        assert "Rolled back: restart" in capsys.readouterr().out
-        # Somebody else does the same, or a deployment has gone back already.
-        with pytest.raises(InvalidInput, match="kept is of other, and first is configured"):
-            await go_back(settings)
+        await run(Namespace(rollback=True, embedder=None), settings)
+        assert "Rolled back. Restart" in capsys.readouterr().out
+        # Another operator does the same, or a deployment has rolled back already.
+        with pytest.raises(InvalidInput, match="embedded by other, but first is configured"):
+            await roll_back_reindex(settings)
         async with writer_of(settings) as writer:
             assert await texts(writer, OURS) == {"one", "two"}
 
 
 @pytest.mark.parametrize("settings", ["server"], indirect=True)
-async def test_writers_that_never_rest_lose_nothing_by_the_switch(settings):
-    taken_in = {"one", "two"}
+async def test_busy_writers_lose_no_document_in_the_switch(settings):
+    ingested = {"one", "two"}
 
     async def write() -> None:
         async with writer_of(settings) as writer:
             with pytest.raises(IndexMismatch):
                 for n in range(10_000):
                     await put(writer, OURS, [as_point(f"text {n}", document=f"d{n}", ingested_at=time.time())])
-                    taken_in.add(f"text {n}")
+                    ingested.add(f"text {n}")
                     await asyncio.sleep(0.02)
 
     writing = asyncio.create_task(write())
@@ -164,11 +164,11 @@ async def test_writers_that_never_rest_lose_nothing_by_the_switch(settings):
         changed = await change_to(settings, embedder)
         await writing
         async with writer_of(changed) as writer:
-            assert await texts(writer, OURS) == taken_in
+            assert await texts(writer, OURS) == ingested
 
 
 @pytest.mark.parametrize("settings", ["server"], indirect=True)
-async def test_of_two_at_once_the_second_stops_when_the_first_has_switched(settings):
+async def test_the_slower_of_two_reindexes_stops_when_the_faster_one_has_switched(settings):
     met, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait(texts_in: list[str]) -> None:
@@ -188,7 +188,7 @@ async def test_of_two_at_once_the_second_stops_when_the_first_has_switched(setti
             assert await texts(writer, OURS) == {"one", "two", "since then"}
 
 
-async def test_what_comes_in_while_it_is_filled_is_there_too(tmp_path):
+async def test_changes_during_a_reindex_are_in_the_new_collection(tmp_path):
     async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
         await fill(writer)
 
@@ -209,10 +209,10 @@ async def test_what_comes_in_while_it_is_filled_is_there_too(tmp_path):
         await reindex(settings, say)
     async with open_edge_reader(tmp_path / "store", OTHER) as reader:
         assert await texts(reader, OURS) == {"one", "late"}
-    assert late[-1].endswith("0 documents brought over")
+    assert late[-1].endswith("0 documents updated")
 
 
-async def test_the_switch_waits_for_a_writer_that_is_at_work(tmp_path):
+async def test_the_switch_waits_for_a_writer(tmp_path):
     async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
         await fill(writer)
     async with other_embedder() as embedder, AsyncExitStack() as at_work:
@@ -224,21 +224,21 @@ async def test_the_switch_waits_for_a_writer_that_is_at_work(tmp_path):
         assert (await reindexing).documents == 3
 
 
-async def test_vectors_that_find_nothing_are_not_switched_to(tmp_path):
-    def sound_until_it_is_used(text: str) -> list[float]:
+async def test_a_collection_with_wrong_vectors_is_not_switched_to(tmp_path):
+    def valid_during_the_checks(text: str) -> list[float]:
         return np.random.default_rng().standard_normal(16).tolist() if "the same words" in text else hashed(text)
 
     async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
         await put(writer, OURS, [point(f"the same words {n}", document=f"d{n}") for n in range(200)])
         await writer.publish()
-    async with other_embedder(sound_until_it_is_used) as embedder:
+    async with other_embedder(valid_during_the_checks) as embedder:
         with pytest.raises(BadResponse, match="find themselves"):
             await reindex(Settings(data_dir=tmp_path, embedder=embedder), print)
     async with open_edge_reader(tmp_path / "store", EMBEDDER) as reader:
         assert len(await texts(reader, OURS)) == 200
 
 
-async def test_the_alias_of_a_server_moves_and_readers_of_before_stay_where_they_are(tmp_path):
+async def test_the_alias_of_a_server_moves_and_open_readers_stay_on_their_collection(tmp_path):
     async with serve_qdrant() as port, other_embedder() as embedder:
         store = ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1:1"), grpc_port=port, collection="c")
         settings = Settings(data_dir=tmp_path, embedder=embedder, store=store)
@@ -255,7 +255,7 @@ async def test_the_alias_of_a_server_moves_and_readers_of_before_stay_where_they
 
 
 @pytest.mark.slow
-def test_a_deployment_may_ask_for_it_each_time(tmp_path, onnx_models):
+def test_if_needed_succeeds_without_a_collection_and_with_the_same_embedder(tmp_path, onnx_models):
     (tmp_path / "models").symlink_to(onnx_models)
     (tmp_path / "a.md").write_text("The pump is in hall three.")
     nothing_yet = ingest("reindex", "--if-needed", data_dir=tmp_path)

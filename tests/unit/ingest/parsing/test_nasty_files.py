@@ -8,7 +8,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from ingest.isolation.cutters import BrokeParser, Cutters, open_cutters
+from ingest.isolation.pool import ParserCrashed, ParserPool, open_parser_pool
 from ingest.settings import ParsingSettings
 from rag.errors import InvalidInput
 from rag.formats import MediaType, media_type_of
@@ -53,24 +53,24 @@ def _media_types(path: Path, folder: str) -> set[MediaType]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def cutters():
+async def parsers():
     settings = ParsingSettings(processes=1, seconds=_SECONDS, memory_mib=512)
-    async with open_cutters(settings, LocalEmbedderSettings()) as opened:
+    async with open_parser_pool(settings, LocalEmbedderSettings()) as opened:
         yield opened
 
 
-async def cut(cutters: Cutters, body: bytes, media_type: MediaType, name: str = "a.py") -> list[Chunk]:
+async def cut(parsers: ParserPool, body: bytes, media_type: MediaType, name: str = "a.py") -> list[Chunk]:
     raw = RawDocument(id=DocumentId("a"), uri=f"file:///{name}", media_type=media_type, body=body)
-    return await cutters.cut(raw, version="v1")
+    return await parsers.parse(raw, version="v1")
 
 
-async def reason_for(cutters: Cutters, body: bytes, media_type: MediaType, name: str = "a.py") -> str:
+async def reason_for(parsers: ParserPool, body: bytes, media_type: MediaType, name: str = "a.py") -> str:
     """Return the one-line rejection reason, or "" if the document is accepted; the parser must survive."""
     began = time.perf_counter()
     try:
-        assert await cut(cutters, body, media_type, name)
+        assert await cut(parsers, body, media_type, name)
     except InvalidInput as error:
-        assert not isinstance(error, BrokeParser), error.trace
+        assert not isinstance(error, ParserCrashed), error.trace
         assert str(error)
         assert "\n" not in str(error)
         return str(error)
@@ -87,20 +87,20 @@ needs_files = pytest.mark.skipif(
 @needs_files
 @pytest.mark.parametrize("folder", ["pdf", "html", "strings", "office"])
 @pytest.mark.asyncio(loop_scope="module")
-async def test_every_nasty_file_is_parsed_or_rejected_and_the_process_survives(cutters, folder):
+async def test_every_nasty_file_is_parsed_or_rejected_and_the_process_survives(parsers, folder):
     processes = set()
     for path in _files(folder):
         for media_type in _media_types(path, folder):
-            await reason_for(cutters, path.read_bytes(), media_type, path.name)
+            await reason_for(parsers, path.read_bytes(), media_type, path.name)
             processes.add(tuple(child.pid for child in psutil.Process().children()))
     assert len(processes) == 1
 
 
 @needs_files
 @pytest.mark.asyncio(loop_scope="module")
-async def test_office_files_are_rejected_only_for_their_true_reason(cutters):
+async def test_office_files_are_rejected_only_for_their_true_reason(parsers):
     for path in _files("office"):
-        reason = await reason_for(cutters, path.read_bytes(), media_type_of(path.name) or _DOCX, path.name)
+        reason = await reason_for(parsers, path.read_bytes(), media_type_of(path.name) or _DOCX, path.name)
         if path.name in _ENCRYPTED:
             assert reason.startswith("encrypted"), path.name
         elif path.name in _DAMAGED:
@@ -179,16 +179,16 @@ STRINGS = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_file_that_kills_its_parser_is_rejected_with_a_clear_reason(cutters):
-    with pytest.raises(BrokeParser, match="it is damaged, or needs more than 512 MiB to read"):
-        await cut(cutters, xlsx_of({"A": [["x"]]}, **{"xl/sharedStrings.xml": STRINGS}), _XLSX)
-    assert await cut(cutters, b"Good.", "text/plain")
+async def test_a_file_that_kills_its_parser_is_rejected_with_a_clear_reason(parsers):
+    with pytest.raises(ParserCrashed, match="it is damaged, or needs more than 512 MiB of memory"):
+        await cut(parsers, xlsx_of({"A": [["x"]]}, **{"xl/sharedStrings.xml": STRINGS}), _XLSX)
+    assert await cut(parsers, b"Good.", "text/plain")
 
 
 @pytest.mark.parametrize("name", HOSTILE_FILES)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_hostile_file_is_rejected_with_a_clear_reason_and_the_parser_survives(cutters, name):
+async def test_a_hostile_file_is_rejected_with_a_clear_reason_and_the_parser_survives(parsers, name):
     build, media_type, expected = HOSTILE_FILES[name]
-    reason = await reason_for(cutters, build(), media_type)
+    reason = await reason_for(parsers, build(), media_type)
     assert expected in reason if expected else not reason
-    assert await cut(cutters, b"Good.", "text/plain")
+    assert await cut(parsers, b"Good.", "text/plain")

@@ -1,4 +1,4 @@
-"""What is left when the store fails in the middle of a document: nothing that the next run would not mend."""
+"""A store that fails in the middle of a document leaves nothing that the next run does not repair."""
 
 from dataclasses import replace
 
@@ -25,17 +25,17 @@ def page(*paragraphs: str) -> RawDocument:
 
 
 class FailingStore(ServerStore):
-    """The real adapter, whose n-th write fails for good."""
+    """The real adapter with failures: writes that are refused, outages, and commits that stop half way."""
 
     writes_left = 10**9
     outages = 0
     half_commits = 0
-    readings_lost = 0
+    failing_reads = 0
 
     async def scroll_points(self, scope, where=EVERYTHING):
-        if self.readings_lost > 0:
-            self.readings_lost -= 1
-            raise Unavailable("The store is away.")
+        if self.failing_reads > 0:
+            self.failing_reads -= 1
+            raise Unavailable("The store is unavailable.")
         async for found in super().scroll_points(scope, where):
             yield found
 
@@ -55,10 +55,10 @@ class FailingStore(ServerStore):
     def _count(self):
         if self.outages > 0:
             self.outages -= 1
-            raise Unavailable("The store is away.")
+            raise Unavailable("The store is unavailable.")
         self.writes_left -= 1
         if self.writes_left < 0:
-            raise BadResponse("The store refuses.")
+            raise BadResponse("The store refuses the write.")
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ async def ingest(store, models, document: RawDocument) -> str:
     async def fetch(_: str) -> RawDocument:
         return document
 
-    pipeline = Pipeline(store, models.batcher, models.cutters)
-    return (await pipeline.take_in(SCOPE, Unit(id=document.id, uri=document.uri, fetch=fetch), {})).result
+    pipeline = Pipeline(store, models.batcher, models.parsers)
+    return (await pipeline.ingest(SCOPE, Unit(id=document.id, uri=document.uri, fetch=fetch), {})).status
 
 
 async def stored(store) -> list[str]:
@@ -88,7 +88,7 @@ async def stored(store) -> list[str]:
     return [chunk.text for chunk in sorted(chunks, key=lambda chunk: chunk.ordinal)]
 
 
-async def test_documents_are_cut_anew_when_the_length_of_passages_changes_and_only_then(store, models, data_dir):
+async def test_documents_are_chunked_again_only_when_the_length_of_passages_changes(store, models, data_dir):
     long = page("Water boils at one hundred degrees. " * 12)
     assert await ingest(store, models, long) == "new"
     assert await ingest(store, models, long) == "unchanged"
@@ -100,9 +100,7 @@ async def test_documents_are_cut_anew_when_the_length_of_passages_changes_and_on
         assert await ingest(store, other, long) == "unchanged"
 
 
-async def test_what_another_recipe_made_is_fetched_even_where_its_source_says_that_nothing_changed(
-    store, models, data_dir
-):
+async def test_a_document_of_another_recipe_is_fetched_without_its_validator(store, models, data_dir):
     asked = []
 
     async def fetch(validator: str) -> RawDocument | Unmodified:
@@ -111,17 +109,15 @@ async def test_what_another_recipe_made_is_fetched_even_where_its_source_says_th
 
     unit = Unit(id=DocumentId("page"), uri="u", fetch=fetch)
     shorter = Settings(data_dir=data_dir, chunking=ChunkingSettings(target_tokens=40))
-    results = [
-        (await Pipeline(store, models.batcher, models.cutters).take_in(SCOPE, unit, {})).result for _ in range(2)
-    ]
+    results = [(await Pipeline(store, models.batcher, models.parsers).ingest(SCOPE, unit, {})).status for _ in range(2)]
     async with open_models(shorter) as other:
-        results.append((await Pipeline(store, other.batcher, other.cutters).take_in(SCOPE, unit, {})).result)
+        results.append((await Pipeline(store, other.batcher, other.parsers).ingest(SCOPE, unit, {})).status)
     assert results == ["new", "unchanged", "changed"]
     assert asked == ["", "etag", ""]
 
 
 @pytest.mark.parametrize("write", [0, 1])
-async def test_a_new_document_that_broke_off_is_taken_in_whole_by_the_next_run(store, models, write):
+async def test_a_new_document_that_was_interrupted_is_ingested_completely_by_the_next_run(store, models, write):
     store.writes_left = write
     with pytest.raises(BadResponse):
         await ingest(store, models, page("one", "two", "three"))
@@ -132,7 +128,7 @@ async def test_a_new_document_that_broke_off_is_taken_in_whole_by_the_next_run(s
 
 
 @pytest.mark.parametrize("write", [0, 1])
-async def test_until_a_change_is_whole_readers_see_the_version_before(store, models, write):
+async def test_readers_see_the_previous_version_until_a_change_is_complete(store, models, write):
     await ingest(store, models, page("one", "two", "three"))
     store.writes_left = write
     with pytest.raises(BadResponse):
@@ -151,21 +147,21 @@ async def test_only_the_chunks_that_changed_are_embedded_again(store, models):
     assert CHUNKS.labels("embedded")._value.get() - before == 1
 
 
-async def test_a_store_that_is_away_for_a_while_is_waited_for(store, models):
+async def test_the_pipeline_waits_for_an_unavailable_store(store, models):
     store.outages = 3
     assert await ingest(store, models, page("one", "two")) == "new"
     assert await stored(store) == ["one", "two"]
 
 
-async def test_a_store_that_is_away_while_a_changed_document_is_compared_is_waited_for(store, models):
+async def test_the_pipeline_waits_for_an_unavailable_store_while_it_compares_a_changed_document(store, models):
     await ingest(store, models, page("one", "two"))
-    store.readings_lost = 2
+    store.failing_reads = 2
     assert await ingest(store, models, page("one", "2")) == "changed"
     assert await stored(store) == ["one", "2"]
 
 
 @pytest.mark.parametrize("state", [("one", "two"), ("one", "2")])
-async def test_a_commit_that_left_two_versions_is_mended_whichever_of_them_the_document_is_now(store, models, state):
+async def test_the_next_run_repairs_a_commit_that_left_two_versions(store, models, state):
     await ingest(store, models, page("one", "two"))
     store.half_commits = 1
     with pytest.raises(BadResponse):

@@ -1,4 +1,4 @@
-"""What the worker shows of itself is shown where it was told to."""
+"""The worker serves its probes only on the configured address."""
 
 import sys
 
@@ -11,8 +11,8 @@ from rag.settings import FolderInboxSettings
 from tests.support.redis_server import free_port
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on every address of 127.0.0.0/8")
-async def test_the_probes_answer_on_the_address_they_were_given_and_on_no_other(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux accepts connections on every address of 127.0.0.0/8")
+async def test_the_probes_answer_only_on_the_configured_address(tmp_path):
     port = free_port()
     async with (
         open_inbox(FolderInboxSettings(), root=tmp_path) as inbox,

@@ -1,4 +1,4 @@
-"""The parsing process: reads raw documents from standard input, answers with chunks on standard output."""
+"""The parser process: reads raw documents from standard input and writes chunks to standard output."""
 
 import ctypes
 import json
@@ -26,61 +26,63 @@ from rag.types import Chunk, RawDocument
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
 
-Cut = Callable[[RawDocument, str], list[Chunk]]
+ToChunks = Callable[[RawDocument, str], list[Chunk]]
+"""Takes a raw document and its version."""
 
 
-def main(poisoned: Callable[[Cut], Cut] = lambda cut: cut) -> None:
-    """Works until standard input ends; a test may wrap what is done to a document."""
+def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> None:
+    """Serve requests until standard input ends. A test passes `wrap` to misbehave on some documents."""
     _die_with_the_parent()
-    answers = _take_standard_output()
+    results = _take_standard_output()
     requests = sys.stdin.buffer
     options = json.loads(read_frame(requests) or b"{}")
     settings: EmbedderSettings = TypeAdapter(EmbedderSettings).validate_python(options["embedder"])
     chunker = Chunker(build_tokenizer(settings), target_tokens=options["target_tokens"])
     _limit(options["memory_mib"])
-    _send(answers, {"ready": True})
+    _send(results, {"ready": True})
 
-    def cut(raw: RawDocument, version: str) -> list[Chunk]:
+    def parse_and_chunk(raw: RawDocument, version: str) -> list[Chunk]:
         return chunker.chunk(parse(raw, version=version), ingested_at=time.time())
 
-    wrapped = poisoned(cut)
+    to_chunks = wrap(parse_and_chunk)
     while (header := read_frame(requests)) is not None and (body := read_frame(requests)) is not None:
         fields = json.loads(header)
         version = fields.pop("version")
-        _send(answers, _answer(wrapped, RawDocument(**fields, body=body), version, options["memory_mib"]))
+        _send(results, _result_of(to_chunks, RawDocument(**fields, body=body), version, options["memory_mib"]))
 
 
-def _answer(cut: Cut, raw: RawDocument, version: str, memory_mib: int) -> dict[str, Any]:
+def _result_of(to_chunks: ToChunks, raw: RawDocument, version: str, memory_mib: int) -> dict[str, Any]:
     try:
-        return {"chunks": [asdict(chunk) for chunk in cut(raw, version)]}
+        return {"chunks": [asdict(chunk) for chunk in to_chunks(raw, version)]}
     except InvalidInput as error:
         return {"invalid": str(error)}
     except MemoryError:
-        return {"invalid": f"needs more than {memory_mib} MiB to read"}
-    except Exception as error:  # noqa: BLE001 - the boundary of one document: a parser's fault must not end the others
-        return {"broke": type(error).__name__, "trace": traceback.format_exc()}
+        return {"invalid": f"Parsing needs more than {memory_mib} MiB of memory (RAG_PARSING__MEMORY_MIB)."}
+    except Exception as error:  # noqa: BLE001 - a bug in a parser must cost one document, not this process
+        return {"crashed": type(error).__name__, "trace": traceback.format_exc()}
 
 
-def _send(answers: BinaryIO, message: dict[str, Any]) -> None:
-    write_frame(answers, json.dumps(message).encode())
-    answers.flush()
+def _send(results: BinaryIO, message: dict[str, Any]) -> None:
+    write_frame(results, json.dumps(message).encode())
+    results.flush()
 
 
 def _take_standard_output() -> BinaryIO:
-    """What a library prints must not get between the frames."""
-    answers = os.fdopen(os.dup(1), "wb")
+    """Return the real standard output and redirect file descriptor 1: a library that prints must not break frames."""
+    results = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return answers
+    return results
 
 
 def _die_with_the_parent() -> None:
+    """Ask Linux to kill this process when the worker dies, because a hanging parser would not see its input end."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit(memory_mib: int) -> None:
-    """So much on top of what the interpreter and its libraries have; and no file, however small, is written."""
+    """Limit memory to the current use plus `memory_mib`, and forbid this process to write files."""
     limit = _address_space() + memory_mib * _MIB
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

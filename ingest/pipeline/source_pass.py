@@ -1,69 +1,72 @@
-"""Takes the units of one source in, many at once and never more than there is room for."""
+"""Ingests the units of one source, many at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from ingest.metrics import DOCUMENTS, IN_FLIGHT
-from ingest.pipeline.pipeline import Known, Outcome, Pipeline
+from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.preparation import IngestResult, StoredDocuments
 from ingest.sources.base import Rejection, Unit
 from rag.errors import GroundworkError
 from rag.types import DocumentId, Scope
 
-# Enough for the embedder to choose passages of like length from, few enough to stand in memory.
-_DOCUMENTS = 64
-_LOOKED_UP_AT_ONCE = 64
+# Enough for the embedder to find passages of equal length, few enough to hold all of them in memory.
+_CONCURRENT_DOCUMENTS = 64
+_LOOK_UP_BATCH = 64
 
 
-class Intake:
+class SourcePass:
     """One pass over one source."""
 
-    def __init__(self, pipeline: Pipeline, scope: Scope, report: Callable[[Outcome], None], *, remember: bool) -> None:
-        """`remember` keeps the ids that were seen, which costs memory for each document."""
+    def __init__(
+        self, pipeline: Pipeline, scope: Scope, report: Callable[[IngestResult], None], *, remember: bool
+    ) -> None:
+        """`remember` keeps the ID of each listed document for `has_seen`, which costs memory per document."""
         self._pipeline = pipeline
         self._scope = scope
         self._report = report
         self._remember = remember
         self._seen: set[DocumentId] = set()
         self.has_seen_any = False
-        self._places = asyncio.Semaphore(_DOCUMENTS)
+        self._places = asyncio.Semaphore(_CONCURRENT_DOCUMENTS)
         self.is_complete = True
-        """Whether everything could be listed: only then does what was not seen not exist."""
+        """True if the source was listed completely. Only then may unseen documents be deleted."""
 
     def has_seen(self, document_id: DocumentId) -> bool:
         return document_id in self._seen
 
-    async def take_in(self, units: AsyncIterator[Unit | Rejection]) -> None:
-        """Raises the error at which the pass must stop, such as a store that stays away."""
+    async def ingest(self, units: AsyncIterator[Unit | Rejection]) -> None:
+        """Ingest all units; raises the first error that does not belong to one document, such as a lost store."""
         try:
             async with asyncio.TaskGroup() as group:
                 async for batch in self._batches(units):
-                    known = dict(await self._pipeline.look_up(self._scope, [unit.id for unit in batch]))
+                    stored = dict(await self._pipeline.look_up(self._scope, [unit.id for unit in batch]))
                     for unit in batch:
                         await self._places.acquire()
-                        group.create_task(self._take_in(unit, known))
+                        group.create_task(self._ingest(unit, stored))
         except* GroundworkError as errors:
             raise errors.exceptions[0] from None
 
-    async def _take_in(self, unit: Unit, known: Known) -> None:
+    async def _ingest(self, unit: Unit, stored: StoredDocuments) -> None:
         with IN_FLIGHT.track_inprogress():
             try:
-                self._report(await self._pipeline.take_in(self._scope, unit, known))
+                self._report(await self._pipeline.ingest(self._scope, unit, stored))
             finally:
                 self._places.release()
 
     async def _batches(self, units: AsyncIterator[Unit | Rejection]) -> AsyncIterator[list[Unit]]:
-        """Of different documents each: what is looked up for one of them holds for its first unit only."""
+        """Yield batches of different documents, because a look-up is valid only for a document's first unit."""
         batch: dict[DocumentId, Unit] = {}
         async for unit in units:
             if isinstance(unit, Rejection):
                 self.is_complete = False
                 DOCUMENTS.labels("rejected").inc()
-                self._report(Outcome(uri=unit.uri, result="rejected", reason=unit.reason))
+                self._report(IngestResult(uri=unit.uri, status="rejected", reason=unit.reason))
                 continue
             self.has_seen_any = True
             if self._remember:
                 self._seen.add(unit.id)
-            if unit.id in batch or len(batch) == _LOOKED_UP_AT_ONCE:
+            if unit.id in batch or len(batch) == _LOOK_UP_BATCH:
                 yield list(batch.values())
                 batch = {}
             batch[unit.id] = unit

@@ -1,0 +1,53 @@
+"""`python -m ingest export`: writes the ONNX form of the embedder."""
+
+import argparse
+
+from ingest.commands.base import Commands, add_command_parser
+from ingest.settings import Settings
+from rag.embedding.weights import find_weights, require_torch
+from rag.errors import InvalidInput
+from rag.settings import LocalEmbedderSettings
+
+_DESCRIPTION = """Converts the configured local embedder from sentence-transformers weights to ONNX, and checks that
+both give the same vectors. It does nothing if the ONNX file exists already."""
+
+_EPILOG = """examples:
+  python -m ingest export
+  RAG_EMBEDDER__MODEL=BAAI/bge-small-en-v1.5 python -m ingest export
+
+exit status:
+  0  the ONNX file is in RAG_DATA_DIR/models
+  1  the embedder is not a local one, PyTorch is not installed, or the vectors differ
+
+needs: PyTorch, the weights, and about 15 seconds. The service and workers need only the file that it writes."""
+
+
+def add_command(commands: Commands) -> None:
+    add_command_parser(
+        commands,
+        "export",
+        run,
+        summary="write the ONNX form of the configured embedder",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+
+
+async def run(_: argparse.Namespace, settings: Settings) -> int:
+    if not isinstance(settings.embedder, LocalEmbedderSettings):
+        raise InvalidInput(
+            "Only a local embedder can be exported, and RAG_EMBEDDER__KIND is openai. "
+            "Set it to local, or skip the export."
+        )
+    weights = find_weights(settings.embedder.model, settings.embedder.sha256)
+    target = settings.models_dir / weights.onnx_name
+    if target.is_file():
+        return 0
+    require_torch("An export")
+    # Imported here, because `python -m ingest --help` imports this module, and an image for serving has no PyTorch.
+    from ingest.migration.export import export_onnx  # noqa: PLC0415
+
+    print("Exporting the embedder to ONNX (once, about 15 s) …", flush=True)
+    cosine = export_onnx(weights, target)
+    print(f"{target}: cosine to the original at least {cosine:.6f}")
+    return 0

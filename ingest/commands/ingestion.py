@@ -1,0 +1,127 @@
+"""One pass over the selected sources: ingests them, or plans what a run would change."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from ingest.commands.report import Reporter, Summary, open_reporter
+from ingest.commands.selection import SourceSelection
+from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.preparation import IngestResult, prepare, stored_documents
+from ingest.pipeline.publishing import publish_now, publish_regularly
+from ingest.pipeline.source_pass import SourcePass
+from ingest.pipeline.writer_lock import wait_for_writer_lock
+from ingest.resources import Models, open_models, open_store, open_store_to_read
+from ingest.settings import Settings
+from ingest.sources.base import Rejection, Source
+from ingest.sources.web.fetching import open_fetcher
+from rag.store.base import StoreReader
+from rag.store.factory import build_backend
+from rag.types import FIRST_CHUNKS, DocumentId, Scope
+
+
+async def ingest_selection(
+    selection: SourceSelection, settings: Settings, *, prune: bool = False, quiet: bool = False
+) -> Summary:
+    """Ingest the sources and return what happened to each document.
+
+    A source that cannot be opened is rejected; raises `InvalidInput` if no source can be opened.
+    """
+    async with (
+        _open_pass(selection, settings, quiet=quiet) as this,
+        _open_models(settings) as models,
+        wait_for_writer_lock(lambda: open_store(settings, models)) as store,
+    ):
+        pipeline = Pipeline(store, models.batcher, models.parsers)
+        async with publish_regularly(store):
+            for name, source in this.sources.items():
+                source_pass = SourcePass(pipeline, selection.scope, this.report, remember=prune)
+                await source_pass.ingest(source.find())
+                is_empty = source_pass.is_complete and not source_pass.has_seen_any
+                this.summary.note_source(name, passed_over=source.passed_over, is_empty=is_empty)
+                if prune and source_pass.is_complete:
+                    missing = await _missing(source, source_pass, store, selection.scope)
+                    if missing and not source_pass.has_seen_any:
+                        # An empty source is more often a disk that is not mounted than a wish to delete everything.
+                        reason = f"The source is empty now, so its {len(missing):,} stored documents were not removed."
+                        this.report_rejection(Rejection(uri=name, reason=reason))
+                        continue
+                    for document_id, uri in missing:
+                        this.report(await pipeline.remove(selection.scope, document_id, uri))
+        if this.summary.changes_collection:
+            await publish_now(store)
+    return this.summary
+
+
+async def plan_selection(selection: SourceSelection, settings: Settings, *, quiet: bool = False) -> Summary:
+    """Return what `ingest_selection` would do, without a write or a lock."""
+    async with (
+        _open_pass(selection, settings, quiet=quiet) as this,
+        _open_models(settings) as models,
+        open_store_to_read(settings, models) as store,
+    ):
+        for name, source in this.sources.items():
+            is_empty = True
+            async for unit in source.find():
+                is_empty = False
+                if isinstance(unit, Rejection):
+                    this.report_rejection(unit)
+                    continue
+                stored = await stored_documents(store, selection.scope, [unit.id])
+                prepared = await prepare(unit, stored[unit.id], models.parsers)
+                this.report(prepared if isinstance(prepared, IngestResult) else prepared.result)
+            this.summary.note_source(name, passed_over=source.passed_over, is_empty=is_empty)
+    return this.summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pass:
+    """The opened sources of one pass, and its results so far."""
+
+    sources: Mapping[str, Source]
+    reporter: Reporter
+    summary: Summary = field(default_factory=Summary)
+
+    def report(self, result: IngestResult) -> None:
+        self.summary.add(result)
+        self.reporter.show(self.summary)
+
+    def report_rejection(self, rejection: Rejection) -> None:
+        self.report(IngestResult(uri=rejection.uri, status="rejected", reason=rejection.reason))
+
+
+@asynccontextmanager
+async def _open_pass(selection: SourceSelection, settings: Settings, *, quiet: bool) -> AsyncIterator[_Pass]:
+    async with open_fetcher(settings) as fetcher:
+        sources, rejected = selection.build_all(fetcher, settings)
+        total = None if quiet else await asyncio.to_thread(_total, sources.values())
+        with open_reporter(total=total, quiet=quiet) as reporter:
+            opened = _Pass(sources=sources, reporter=reporter)
+            for rejection in rejected:
+                opened.report_rejection(rejection)
+            yield opened
+
+
+def _total(sources: Iterable[Source]) -> int | None:
+    counts = [source.count() for source in sources]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+@asynccontextmanager
+async def _open_models(settings: Settings) -> AsyncIterator[Models]:
+    """Open the models; the embedder that filled the collection is loaded only if a document has changed."""
+    known = await build_backend(settings.store, root=settings.store_dir).embedder()
+    async with open_models(settings, known=known) as models:
+        yield models
+
+
+async def _missing(
+    source: Source, source_pass: SourcePass, store: StoreReader, scope: Scope
+) -> list[tuple[DocumentId, str]]:
+    """Return ID and URI of each stored document that the source would list if it still existed."""
+    return [
+        (chunk.document_id, chunk.uri)
+        async for chunk in store.scroll(scope, FIRST_CHUNKS)
+        if source.covers(chunk.uri) and not source_pass.has_seen(chunk.document_id)
+    ]

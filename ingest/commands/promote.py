@@ -1,0 +1,61 @@
+"""`python -m ingest promote`: copies the embedded collection to a Qdrant server."""
+
+import argparse
+from pathlib import Path
+
+from ingest.commands.base import Commands, add_command_parser
+from ingest.migration.promote import promote
+from ingest.settings import Settings
+from rag.errors import InvalidInput
+from rag.settings import ServerStoreSettings
+
+_DESCRIPTION = """Copies every document of the embedded collection, with its vectors, to a Qdrant server.
+Nothing is embedded again, and the embedded collection stays as it is."""
+
+_EPILOG = """examples:
+  python -m ingest promote --to http://127.0.0.1:6333
+  python -m ingest promote --to https://qdrant.example.org:6333 --api-key-file /run/secrets/qdrant
+
+Run it again to copy later changes: documents that the server has in the same or a newer version are skipped.
+Then set RAG_STORE__KIND=server and RAG_STORE__URL, and restart service and workers.
+
+exit status:
+  0  the server has every document
+  1  there is no embedded collection, the server cannot be reached, or documents are missing; run it again
+
+needs: the embedded collection in RAG_DATA_DIR, and a Qdrant server that accepts gRPC."""
+
+
+def add_command(commands: Commands) -> None:
+    command = add_command_parser(
+        commands,
+        "promote",
+        run,
+        summary="copy the embedded collection to a Qdrant server",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    command.add_argument("--to", required=True, metavar="URL", help="URL of the server, such as http://127.0.0.1:6333")
+    command.add_argument("--grpc-port", type=int, default=6334, help="gRPC port of the server (default: %(default)s)")
+    command.add_argument("--collection", default="groundwork", help="collection on the server (default: %(default)s)")
+    command.add_argument("--api-key-file", type=Path, metavar="FILE", help="file that holds the server's API key")
+
+
+async def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    documents, chunks = await promote(settings, _to_server(arguments))
+    print(f"{documents} documents, {chunks} chunks in {arguments.collection} at {arguments.to}")
+    return 0
+
+
+def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:
+    try:
+        key = arguments.api_key_file.read_text().strip() if arguments.api_key_file else None
+        return ServerStoreSettings(
+            kind="server",
+            url=arguments.to,
+            grpc_port=arguments.grpc_port,
+            collection=arguments.collection,
+            api_key=key,
+        )
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"The arguments do not describe a Qdrant server: {error}") from error

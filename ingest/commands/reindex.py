@@ -1,0 +1,79 @@
+"""`python -m ingest reindex`: changes the embedder of the collection without downtime."""
+
+import argparse
+import sys
+
+from ingest.commands.base import Commands, add_command_parser
+from ingest.migration.reindex import reindex, roll_back_reindex
+from ingest.settings import Settings
+from rag.errors import NotFound
+from rag.settings import LocalEmbedderSettings
+from rag.store.backend import AlreadyFilled
+
+_DESCRIPTION = """Embeds the stored text of every document again, with another embedder, into a second collection.
+The current collection serves meanwhile. The new one is verified and then takes its place in one step.
+The previous collection is kept for --rollback."""
+
+_EPILOG = """examples:
+  python -m ingest reindex --embedder BAAI/bge-small-en-v1.5   a local model
+  RAG_EMBEDDER__KIND=openai RAG_EMBEDDER__URL=http://tei:8080/v1 RAG_EMBEDDER__MODEL=bge-m3 \\
+      RAG_EMBEDDER__DIMENSION=1024 python -m ingest reindex    an embedder behind a URL
+  python -m ingest reindex --if-needed                         in a deployment, before each start
+  python -m ingest reindex --rollback                          return to the previous collection
+
+Afterwards configure the new embedder and restart service and workers. A rollback takes effect at once, but the
+previous collection lacks every document that was ingested after the switch.
+
+exit status:
+  0  switched, or nothing to do with --if-needed
+  1  not switched: the embedder failed its checks, the copy is not complete, or there is nothing to do
+
+needs: both collections on the same disk or server, and the new embedder. Workers may run meanwhile."""
+
+
+def add_command(commands: Commands) -> None:
+    command = add_command_parser(
+        commands,
+        "reindex",
+        run,
+        summary="change the embedder without downtime",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    command.add_argument(
+        "--embedder", metavar="MODEL", help="name or directory of a local model (default: the configured embedder)"
+    )
+    command.add_argument(
+        "--if-needed", action="store_true", help="exit with 0 if there is no collection or it has this embedder"
+    )
+    command.add_argument("--rollback", action="store_true", help="return to the collection before the last switch")
+
+
+async def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.embedder:
+        settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
+    if arguments.rollback:
+        await _roll_back(settings)
+        return 0
+    try:
+        result = await reindex(settings, lambda line: print(line, file=sys.stderr, flush=True))
+    except (AlreadyFilled, NotFound) as error:
+        if not arguments.if_needed:
+            raise
+        print(f"Nothing to do: {error}")
+        return 0
+    print(
+        f"Switched to {result.documents} documents with {result.chunks} chunks. {result.self_recall:.0%} of a sample "
+        "of passages find themselves. Configure this embedder, then restart service and workers."
+    )
+    return 0
+
+
+async def _roll_back(settings: Settings) -> None:
+    if await roll_back_reindex(settings):
+        print(
+            "Rolled back. Restart service and workers. Run the sources again: documents that were ingested after the "
+            "switch are missing."
+        )
+    else:
+        print("Rolled back. Service and workers use it without a restart.")

@@ -1,0 +1,194 @@
+"""The worker's side: a pool of parser processes, each stopped when a document takes too much time or memory."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+
+from ingest.isolation.frames import receive_frame, write_frame
+from ingest.settings import ChunkingSettings, ParsingSettings
+from rag.errors import InvalidInput, Misconfigured
+from rag.gate import Gate
+from rag.settings import EmbedderSettings
+from rag.types import Chunk, RawDocument
+
+log = structlog.get_logger()
+
+_CHUNKING = ChunkingSettings()
+_COMMAND = (sys.executable, "-m", "ingest.isolation.parser_process")
+_START_SECONDS = 60
+_EXIT_SECONDS = 2
+_MAX_WAITING = 10_000
+_MAX_RESULT_BYTES = 1 << 30
+# Parser libraries leak memory, so a process is replaced after this number of documents.
+_DOCUMENTS_PER_PROCESS = 2_000
+
+
+class ParserCrashed(InvalidInput):
+    """A bug in a parser, or a damaged document that ended its process. `trace` has the traceback, if there is one."""
+
+    def __init__(self, reason: str, trace: str) -> None:
+        super().__init__(reason)
+        self.trace = trace
+
+
+class ParserPool:
+    """Parses and chunks documents in child processes, a bounded number at a time."""
+
+    def __init__(
+        self,
+        settings: ParsingSettings,
+        chunking: ChunkingSettings,
+        embedder: EmbedderSettings,
+        command: Sequence[str],
+    ) -> None:
+        self._settings = settings
+        self._chunking = chunking
+        self._options = {
+            "embedder": embedder.model_dump(mode="json"),
+            "memory_mib": settings.memory_mib,
+            "target_tokens": chunking.target_tokens,
+        }
+        self._command = command
+        self._idle: list[_ParserProcess] = []
+        self._gate = Gate("parser", running=settings.processes, waiting=_MAX_WAITING)
+
+    @property
+    def recipe(self) -> str:
+        return self._chunking.recipe
+
+    async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
+        """Return the document's chunks; raises `InvalidInput` with the reason, or `ParserCrashed`."""
+        async with self._gate.enter():
+            result = await self._ask_a_process(raw, version)
+        return _to_chunks(result, raw, version)
+
+    async def stop_idle(self) -> None:
+        """Stop the processes that wait for work; the next document starts one again."""
+        while self._idle:
+            await self._idle.pop().kill()
+
+    async def _ask_a_process(self, raw: RawDocument, version: str) -> dict[str, Any]:
+        process = self._idle.pop() if self._idle else await _ParserProcess.start(self._command, self._options)
+        is_reusable = False
+        try:
+            async with asyncio.timeout(self._settings.seconds):
+                result = await process.ask(raw, version)
+            is_reusable = process.documents < _DOCUMENTS_PER_PROCESS
+        except TimeoutError as error:
+            raise InvalidInput(
+                f"Parsing took longer than {self._settings.seconds:g} s (RAG_PARSING__SECONDS)."
+            ) from error
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
+            raise ParserCrashed(
+                f"The document ended the parser process ({await process.wait_for_exit()}): it is damaged, or needs "
+                f"more than {self._settings.memory_mib} MiB of memory (RAG_PARSING__MEMORY_MIB).",
+                "",
+            ) from error
+        finally:
+            if is_reusable:
+                self._idle.append(process)
+            else:
+                await process.kill()
+        return result
+
+
+class _ParserProcess:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._requests = process.stdin
+        self._results = process.stdout
+        self.documents = 0
+
+    @classmethod
+    async def start(cls, command: Sequence[str], options: dict[str, Any]) -> "_ParserProcess":
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment()
+        )
+        started = cls(process)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                write_frame(started._requests, json.dumps(options).encode())
+                await receive_frame(started._results, max_bytes=_MAX_RESULT_BYTES)
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
+            await started.kill()
+            raise Misconfigured(
+                "The parser process did not start. Its own error message is above this line on standard error."
+            ) from error
+        except asyncio.CancelledError:
+            await started.kill()
+            raise
+        return started
+
+    async def ask(self, raw: RawDocument, version: str) -> dict[str, Any]:
+        self.documents += 1
+        header = {name: getattr(raw, name) for name in ("id", "uri", "media_type", "title", "validator")} | {
+            "version": version
+        }
+        write_frame(self._requests, json.dumps(header).encode())
+        write_frame(self._requests, raw.body)
+        await self._requests.drain()
+        result: dict[str, Any] = json.loads(await receive_frame(self._results, max_bytes=_MAX_RESULT_BYTES))
+        return result
+
+    async def wait_for_exit(self) -> str:
+        """Return the name of the signal that ended the process, or its exit status."""
+        with suppress(TimeoutError):
+            # A process closes its streams a moment before it ends.
+            await asyncio.wait_for(self._process.wait(), _EXIT_SECONDS)
+        await self.kill()
+        status = self._process.returncode or 0
+        return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+    async def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+@asynccontextmanager
+async def open_parser_pool(
+    settings: ParsingSettings,
+    embedder: EmbedderSettings,
+    *,
+    chunking: ChunkingSettings = _CHUNKING,
+    command: Sequence[str] = _COMMAND,
+) -> AsyncIterator[ParserPool]:
+    """Open a pool without processes: they start when documents arrive. `command` starts one process."""
+    pool = ParserPool(settings, chunking, embedder, command)
+    try:
+        yield pool
+    finally:
+        await pool.stop_idle()
+
+
+def _to_chunks(result: dict[str, Any], raw: RawDocument, version: str) -> list[Chunk]:
+    if "invalid" in result:
+        raise InvalidInput(str(result["invalid"]))
+    if "crashed" in result:
+        log.error("parser_crashed", uri=raw.uri, error=result["crashed"])
+        raise ParserCrashed(f"The parser failed on this document ({result['crashed']}).", str(result.get("trace", "")))
+    # Not taken from the process: a document that takes over its parser must not write to another document.
+    own = {
+        "document_id": raw.id,
+        "uri": raw.uri,
+        "media_type": raw.media_type,
+        "version": version,
+        "validator": raw.validator,
+        "metadata": raw.metadata,
+    }
+    return [Chunk(**(chunk | own | {"heading_path": tuple(chunk["heading_path"])})) for chunk in result["chunks"]]
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment without secrets and without settings; the settings are in the first frame."""
+    passed_on = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR", "HF_HOME")
+    return {name: os.environ[name] for name in passed_on if name in os.environ}

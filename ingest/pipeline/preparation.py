@@ -1,0 +1,113 @@
+"""The first half of a document's way: compare with the stored version, fetch, parse and chunk. Nothing is written."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, Protocol
+
+from ingest.metrics import RETRIES, STAGES
+from ingest.sources.base import Unit, Unmodified
+from rag.errors import InvalidInput, Unavailable
+from rag.retries import retry
+from rag.store.base import Catalogue
+from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
+
+# Increase it when parsers or the chunker make other chunks from the same bytes: every document is then ingested again.
+_RECIPE: Final = 3
+_FETCH_SECONDS: Final = 20.0
+
+StoredDocuments = Mapping[DocumentId, Chunk | None]
+"""The first chunk of each document, or None for a document that is not stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestResult:
+    """What happened to one document."""
+
+    uri: str
+    status: Literal["new", "changed", "unchanged", "removed", "rejected"]
+    chunks: int = 0
+    reason: str | None = None
+    """Why the document was rejected: one line for the person who sent it."""
+    trace: str = ""
+    """The traceback, if the document was rejected because of a fault in this program."""
+    version: str = ""
+    """The version of a document that was fetched and then rejected."""
+
+    @property
+    def changes_collection(self) -> bool:
+        return self.status in {"new", "changed", "removed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedDocument:
+    """The chunks of a document before they have vectors."""
+
+    result: IngestResult
+    chunks: Sequence[Chunk]
+
+
+class ChunkingParser(Protocol):
+    """Turns raw documents into chunks, isolated from this process, so that a document can be given up."""
+
+    @property
+    def recipe(self) -> str:
+        """The settings that chunks depend on; every document is ingested again when it changes."""
+        ...
+
+    async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
+        """Return at least one chunk; raises `InvalidInput` with the reason if the document has no text."""
+        ...
+
+
+async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> IngestResult | PreparedDocument:
+    """Return the chunks to write, or a result if there is nothing to write."""
+    version = ""
+    try:
+        with STAGES.stage("fetch", span_name="fetch"):
+            raw = await fetch_if_changed(unit, stored, parser.recipe)
+        if raw is None:
+            return IngestResult(uri=unit.uri, status="unchanged")
+        version = version_of(raw, parser.recipe)
+        with STAGES.stage("parse", span_name="parse"):
+            chunks = await parser.parse(raw, version=version)
+    except (InvalidInput, Unavailable) as error:
+        trace = getattr(error, "trace", "")
+        return IngestResult(uri=unit.uri, status="rejected", reason=str(error), trace=trace, version=version)
+    result = IngestResult(uri=unit.uri, status="changed" if stored else "new", chunks=len(chunks))
+    return PreparedDocument(result=result, chunks=chunks)
+
+
+async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> RawDocument | None:
+    """Return None if the stored version is current; raises `InvalidInput` or `Unavailable`."""
+    # Without a validator the source always sends the bytes: chunks of another recipe must be made again from them.
+    validator = stored.validator if stored and stored.version.startswith(_prefix_of(recipe)) else ""
+    raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
+    return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw, recipe)) else raw
+
+
+def version_of(raw: RawDocument, recipe: str = "") -> str:
+    """Return the recipe and the sha256 of everything that the document's points are made from."""
+    digest = hashlib.sha256(f"{raw.media_type}\n{raw.title}\n".encode())
+    for key, value in sorted(raw.metadata.items()):
+        digest.update(f"{key}={value}\n".encode())
+    digest.update(raw.body)
+    return f"{_prefix_of(recipe)}{digest.hexdigest()}"
+
+
+async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequence[DocumentId]) -> StoredDocuments:
+    """Return the first chunk of each document.
+
+    A broken commit can leave two live versions. The chunk then has no version, so the next run writes the document
+    again, which removes the extra version.
+    """
+    stored: dict[DocumentId, Chunk | None] = dict.fromkeys(document_ids)
+    if document_ids:
+        async for chunk in store.scroll(scope, ChunkFilter(document_ids=tuple(document_ids), ordinals=(0,))):
+            is_second = stored[chunk.document_id] is not None
+            stored[chunk.document_id] = replace(chunk, version="") if is_second else chunk
+    return stored
+
+
+def _prefix_of(recipe: str) -> str:
+    return f"{_RECIPE}.{recipe}-" if recipe else f"{_RECIPE}-"

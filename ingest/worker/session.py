@@ -1,0 +1,177 @@
+"""The work between opening the store and an empty inbox: claims entries, ingests them and acknowledges them."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from ingest.metrics import DEAD_LETTERS, FRESHNESS, IN_FLIGHT, RETRIES
+from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.preparation import IngestResult
+from ingest.pipeline.publishing import Publisher, open_publisher
+from ingest.resources import Models
+from ingest.settings import Settings
+from ingest.sources.base import Unit
+from ingest.worker.backoff import backoff_seconds
+from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Unavailable
+from rag.inbox.base import Entry, Removal, Upload, Worklist
+from rag.inbox.traced import processing
+from rag.retries import retry
+from rag.store.base import VectorStore
+from rag.tracing import semconv
+from rag.tracing.spans import annotate, fail, span
+from rag.types import RawDocument
+
+log = structlog.get_logger()
+
+_POLL_SECONDS = 0.5
+_RETURN_SECONDS = 1.0
+_MAX_ENTRIES = 64
+# Bounds the memory for bodies: no entry is claimed while the claimed ones have this many bytes.
+_MAX_BYTES = 256 << 20
+# Shorter than a lease (RAG_INBOX__CLAIM_SECONDS), after which another worker would ingest the entry again.
+ACKNOWLEDGE_SECONDS = 20.0
+_MAX_BACKOFF_SECONDS = 300.0
+
+
+class Session:
+    """Processes due entries concurrently until none is left."""
+
+    def __init__(self, worklist: Worklist, settings: Settings, stop_requested: Callable[[], bool]) -> None:
+        self._worklist = worklist
+        self._settings = settings
+        self._stop_requested = stop_requested
+        self._running: dict[asyncio.Task[None], Entry] = {}
+
+    async def work(self, store: VectorStore, models: Models) -> None:
+        """Return when no entry is due, or when a stop was requested and the entries in progress are finished."""
+        async with open_publisher(store) as publisher:
+            pipeline = Pipeline(store, models.batcher, models.parsers)
+            try:
+                await self._claim_all(pipeline, publisher)
+            finally:
+                await self._drain()
+
+    async def _claim_all(self, pipeline: Pipeline, publisher: Publisher) -> None:
+        while not self._stop_requested():
+            entry = await self._worklist.claim() if self._has_room() else None
+            if entry is not None:
+                task = asyncio.create_task(self._process(entry, pipeline, publisher))
+                self._running[task] = entry
+            elif not self._running:
+                return
+            else:
+                done, _ = await asyncio.wait(self._running, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del self._running[task]
+                    task.result()
+
+    def _has_room(self) -> bool:
+        claimed = sum(len(entry.job.document.body) for entry in self._running.values() if isinstance(entry.job, Upload))
+        return len(self._running) < _MAX_ENTRIES and claimed < _MAX_BYTES
+
+    async def _drain(self) -> None:
+        """Finish the entries in progress, and return those to the inbox that take longer than the drain time."""
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=self._settings.worker_drain_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        for task in late:
+            await self._return(self._running[task], after=0)
+
+    async def _process(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
+        try:
+            with processing(entry, self._settings.inbox):
+                await self._ingest_and_acknowledge(entry, pipeline, publisher)
+        except ClaimLost as error:
+            log.warning("entry_claim_lost", document=entry.job.document_id, reason=str(error))
+        except Unavailable:
+            # The acknowledgement failed. Without a return the entry would stay claimed as long as this worker lives.
+            await self._return(entry, after=_RETURN_SECONDS)
+            raise
+
+    async def _ingest_and_acknowledge(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
+        """Acknowledge the entry only after its document is published, or move it to the dead letters."""
+        if entry.attempt > self._settings.worker_attempts:
+            reason = f"The worker ended during each of {self._settings.worker_attempts} attempts (RAG_WORKER_ATTEMPTS)."
+            await self._dead_letter(entry, reason, "", fault="program")
+            return
+        try:
+            with IN_FLIGHT.track_inprogress():
+                result = await self._ingest(entry, pipeline, publisher)
+        except ClaimLost:
+            raise
+        except IndexMismatch:
+            await self._worklist.retry(entry, after=_RETURN_SECONDS, counts=False)
+            raise
+        except GroundworkError as error:
+            fail(error)
+            await self._retry_or_dead_letter(entry, error)
+            return
+        except Exception as error:
+            # The only place that catches everything: a bug that one entry meets must not stop the others.
+            fail(error)
+            log.exception("entry_failed_unexpectedly", document=entry.job.document_id)
+            reason = f"The worker has a bug that this document triggers ({type(error).__name__})."
+            await self._dead_letter(entry, reason, traceback.format_exc(), fault="program")
+            return
+        if result.reason is not None:
+            fault = "program" if result.trace else "document"
+            await self._dead_letter(entry, result.reason, result.trace, fault=fault)
+        else:
+            # An unchanged document was searchable all the time. `order` is the time of arrival in microseconds.
+            if result.changes_collection:
+                FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
+            await retry(RETRIES.labels("entry"), lambda: self._worklist.settle(entry), seconds=ACKNOWLEDGE_SECONDS)
+        log.info("entry_processed", document=entry.job.document_id, result=result.status, attempt=entry.attempt)
+
+    async def _ingest(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> IngestResult:
+        result = await _apply(entry, pipeline)
+        annotate({semconv.RESULT: result.status})
+        if result.changes_collection:
+            with span("publish"):
+                await publisher.publish()
+        return result
+
+    async def _retry_or_dead_letter(self, entry: Entry, error: GroundworkError) -> None:
+        if not error.retryable or entry.attempt >= self._settings.worker_attempts:
+            trace = "".join(traceback.format_exception(error))
+            fault = "unavailable" if error.retryable else "program"
+            await self._dead_letter(entry, str(error), trace, fault=fault)
+            return
+        after = backoff_seconds(entry.attempt, longest=_MAX_BACKOFF_SECONDS)
+        RETRIES.labels("entry").inc()
+        log.warning("entry_retried", document=entry.job.document_id, in_seconds=round(after, 1), reason=str(error))
+        await self._worklist.retry(entry, after=after)
+
+    async def _dead_letter(self, entry: Entry, reason: str, trace: str, *, fault: str) -> None:
+        DEAD_LETTERS.labels(fault).inc()
+        log.warning("entry_dead_lettered", document=entry.job.document_id, reason=reason, attempt=entry.attempt)
+        await retry(
+            RETRIES.labels("entry"),
+            lambda: self._worklist.bury(entry, reason=reason, trace=trace),
+            seconds=ACKNOWLEDGE_SECONDS,
+        )
+
+    async def _return(self, entry: Entry, *, after: float) -> None:
+        """Return an entry to the inbox without counting the attempt."""
+        # If the inbox is away, the lease ends by itself. If the claim is lost, another worker has the entry already.
+        with suppress(ClaimLost, Unavailable):
+            await self._worklist.retry(entry, after=after, counts=False)
+
+
+async def _apply(entry: Entry, pipeline: Pipeline) -> IngestResult:
+    job = entry.job
+    if isinstance(job, Removal):
+        return await pipeline.remove(job.scope, job.document_id, "", entry)
+    document = job.document
+
+    async def fetch(_: str) -> RawDocument:
+        return document
+
+    return await pipeline.ingest(job.scope, Unit(id=document.id, uri=document.uri, fetch=fetch), {}, entry)

@@ -1,0 +1,103 @@
+"""A document can crash the process that parses it, but nothing else."""
+
+import asyncio
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from ingest.isolation.pool import ParserCrashed, ParserPool, open_parser_pool
+from ingest.settings import ParsingSettings
+from rag.errors import InvalidInput
+from rag.settings import LocalEmbedderSettings
+from rag.types import DocumentId, RawDocument
+
+pytestmark = pytest.mark.slow
+
+_POISONED = (sys.executable, "-m", "tests.support.fakes.poisoned_parser")
+# Far more time than a good document takes on a busy machine.
+_LIMITS = ParsingSettings(processes=2, seconds=60, memory_mib=256)
+
+
+def document(text: str) -> RawDocument:
+    return RawDocument(id=DocumentId("a"), uri="file:///a.md", media_type="text/markdown", body=text.encode())
+
+
+@pytest.fixture
+async def parsers():
+    async with open_parser_pool(_LIMITS, LocalEmbedderSettings(), command=_POISONED) as opened:
+        yield opened
+
+
+async def texts_of(parsers: ParserPool, text: str) -> list[str]:
+    return [chunk.text for chunk in await parsers.parse(document(text), version="v1")]
+
+
+async def test_a_document_becomes_chunks_of_its_version(parsers):
+    [chunk] = await parsers.parse(document("# Title\n\nGood."), version="v1")
+    assert (chunk.text, chunk.heading_path, chunk.version, chunk.document_id) == ("Good.", ("Title",), "v1", "a")
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        ("eat", "needs more than 256 MiB of memory"),
+        ("abort", "SIGABRT"),
+        ("exit", "status 3"),
+        ("fail", "RuntimeError"),
+    ],
+)
+async def test_a_poisonous_document_is_rejected_and_the_next_one_is_parsed(parsers, poison, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        await parsers.parse(document(poison), version="v1")
+    assert await texts_of(parsers, "Good.") == ["Good."]
+
+
+async def test_a_document_that_hangs_is_rejected_after_the_time_limit():
+    limits = _LIMITS.model_copy(update={"seconds": 2})
+    async with open_parser_pool(limits, LocalEmbedderSettings(), command=_POISONED) as parsers:
+        with pytest.raises(InvalidInput, match="took longer than 2 s"):
+            await parsers.parse(document("hang"), version="v1")
+
+
+async def test_a_bug_in_a_parser_is_reported_with_its_traceback(parsers):
+    with pytest.raises(ParserCrashed) as raised:
+        await parsers.parse(document("fail"), version="v1")
+    assert "a bug" in raised.value.trace
+
+
+async def test_output_of_a_library_does_not_mix_with_the_results(parsers):
+    assert await texts_of(parsers, "shout loudly") == ["shout loudly"]
+
+
+async def test_a_slow_document_does_not_delay_the_others(parsers):
+    slow = asyncio.create_task(parsers.parse(document("hang"), version="v1"))
+    for number in range(20):
+        assert await texts_of(parsers, f"Number {number}.") == [f"Number {number}."]
+    assert not slow.done()
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+
+
+async def test_a_cancelled_request_frees_its_process(parsers):
+    waiting = [asyncio.create_task(parsers.parse(document("hang"), version="v1")) for _ in range(2)]
+    await asyncio.sleep(1)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert await texts_of(parsers, "Good.") == ["Good."]
+
+
+async def test_a_closed_pool_leaves_no_process():
+    before = set(psutil.Process().children(recursive=True))
+    async with open_parser_pool(_LIMITS, LocalEmbedderSettings()) as parsers:
+        await parsers.parse(document("Good."), version="v1")
+        assert set(psutil.Process().children(recursive=True)) - before
+    assert not set(psutil.Process().children(recursive=True)) - before
+
+
+def test_a_parser_process_loads_neither_a_model_nor_the_database():
+    program = "import ingest.isolation.parser_process, sys; print({'onnxruntime', 'qdrant_edge'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
