@@ -1,13 +1,13 @@
--- Every change of the queue's state, each of them atomic: KEYS[1] is the stream, ARGV[1] the change, the rest its arguments.
+-- Atomic changes of the queue. KEYS[1] is the stream, ARGV[1] the name of the change, the rest are its arguments.
 --
--- <stream>                        documents that are due, one entry each; the group `workers` hands them out
--- <stream>:later                  documents that are to be tried again, by when (microseconds)
--- <stream>:queued|processing|dead documents in that state, by when they were put (dead: given up)
--- <stream>:<state>:<document>     the entry: tenant, header, body, order, attempts; while it is claimed, claim and place
--- <stream>:of:<tenant>            the tenant's documents in any state
+-- <stream>                        due documents, one entry each, delivered through the consumer group `workers`
+-- <stream>:later                  documents that wait for a retry, by its time in microseconds
+-- <stream>:queued|processing|dead documents in that state, by the time of enqueueing (dead: of giving up)
+-- <stream>:<state>:<document>     the entry: tenant, header, body, order, attempts; while claimed, also claim and place
+-- <stream>:of:<tenant>            documents of the tenant in any state
 --
--- A document has at most one place in stream or `later`, so it is never handed out twice at once. The stream is cut
--- at its beginning only: a gap in its middle would make the group's lag unknown.
+-- A document is at most once in the stream or in `later`, so it is never delivered twice at once.
+-- The stream is trimmed at its start only, because a gap in the middle would make the lag of the group unknown.
 
 local stream, group = KEYS[1], 'workers'
 
@@ -51,7 +51,7 @@ local function make_due(document)
   redis.call('XADD', stream, '*', 'document', document)
 end
 
--- Renames an entry, and what has its name there already is gone.
+-- Renames an entry, and replaces an entry of the target name.
 local function move(document, from, to, score)
   redis.call('RENAME', entry_of(from, document), entry_of(to, document))
   redis.call('ZREM', all_of(from), document)
@@ -73,7 +73,7 @@ local function is_full(document, most)
   return not has('queued', document) and redis.call('ZCARD', all_of('queued')) >= tonumber(most)
 end
 
--- Takes a claimed entry's place off the stream; false where the claim is not this one any more.
+-- Removes a claimed entry from the stream; returns false if the claim was lost.
 local function give_up_place(document, claim)
   local entry = entry_of('processing', document)
   if redis.call('HGET', entry, 'claim') ~= claim then
@@ -90,7 +90,7 @@ local function give_up_place(document, claim)
   return true
 end
 
--- The newest state of a document becomes the one that is worked on. The attempt is counted before the work.
+-- Claims the newest state of a document. The attempt is counted before the work.
 local function take(document, place)
   if has('queued', document) then
     move(document, 'queued', 'processing', redis.call('HGET', entry_of('queued', document), 'order'))
@@ -115,19 +115,19 @@ function changes.put(document, tenant, header, body, most)
   end
   local order = text(now())
   local waits = has('queued', document) and not redis.call('ZSCORE', all_of('later'), document)
-  -- The first write of all: Redis refuses it where it has no memory left, and then nothing has changed.
+  -- This must be the first write: if Redis is out of memory, it refuses this write and nothing has changed.
   redis.call('HSET', entry_of('queued', document),
     'tenant', tenant, 'header', header, 'body', body, 'order', order, 'attempts', 0)
   redis.call('ZADD', all_of('queued'), order, document)
   redis.call('ZADD', stream .. ':of:' .. tenant, order, document)
-  -- What is claimed keeps its place, and gives it to the newer state when it is done.
+  -- A claimed state stays in the stream. When it is done, the newer state takes its place.
   if not waits and not has('processing', document) then
     make_due(document)
   end
   return 1
 end
 
--- Whether there is something to claim; and if not, after which place to look, and when the next retry is due.
+-- Returns whether an entry can be claimed, the last stream id to wait after, and when the next retry is due.
 function changes.look(stale)
   make_group()
   for _, document in ipairs(redis.call('ZRANGEBYSCORE', all_of('later'), '-inf', text(now()), 'LIMIT', 0, 100)) do
@@ -142,11 +142,11 @@ function changes.look(stale)
   return {waiting and 1 or 0, last, due and text(math.max(0, due - now())) or ''}
 end
 
--- What dead workers held goes first: it is the oldest.
+-- Entries of dead workers are the oldest, so they are claimed first.
 function changes.claim(worker, stale)
   changes.look('')
   if stale ~= '' then
-    -- What XAUTOCLAIM does, which gives up after ten entries that are not idle.
+    -- This is XAUTOCLAIM without its limit: that gives up after ten entries that are not idle.
     local idle = redis.call('XPENDING', stream, group, 'IDLE', stale, '-', '+', 1)[1]
     local place = idle and redis.call('XCLAIM', stream, group, worker, stale, idle[1])[1]
     if place then
@@ -157,7 +157,7 @@ function changes.claim(worker, stale)
   return found and take(found[1][2][1][2][2], found[1][2][1][1])
 end
 
--- Says which of these claims (pairs of document and number) are lost, and shows others that the rest are alive.
+-- Returns which of these claims (pairs of document and number) are lost, and renews the others.
 function changes.renew(worker, forget_after, ...)
   make_group()
   local lost = {}
@@ -235,7 +235,7 @@ function changes.replay(document, most)
   if not has('dead', document) then
     return -1
   end
-  -- What came in after it was given up is newer, and stays.
+  -- A newer state was enqueued after the dead letter, and stays.
   if has('queued', document) or has('processing', document) then
     remove(document, 'dead')
     return 1
@@ -261,7 +261,7 @@ function changes.drop(document)
   return 1
 end
 
--- Of each document the state that counts, its header, and why it was given up.
+-- Returns the state of each document, its header, and the failure of a dead letter.
 function changes.progress(...)
   local found = {}
   for _, document in ipairs({...}) do

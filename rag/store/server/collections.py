@@ -53,7 +53,7 @@ class Collections:
         return to_identity(description.config.metadata or {})
 
     async def open(self, embedder: EmbedderIdentity) -> str:
-        """Return the current collection, after creating it if there is none."""
+        """Return the current collection, after creating it if it does not exist."""
         current = await self.current()
         if current is None:
             current = f"{self._name}-1"

@@ -244,9 +244,9 @@ class StoreContract:
     async def test_a_commit_touches_no_other_document_and_no_other_tenant(self, store):
         await put(store, OURS, [point("ours", document="a"), point("other", document="b")])
         await put(store, THEIRS, [point("theirs", document="a")])
-        await put(store, OURS, [point("ours anew", document="a", version="v2")])
+        await put(store, OURS, [point("ours again", document="a", version="v2")])
         await store.publish()
-        assert await texts(store, OURS, EVERYTHING) == {"ours anew", "other"}
+        assert await texts(store, OURS, EVERYTHING) == {"ours again", "other"}
         assert await texts(store, THEIRS, EVERYTHING) == {"theirs"}
 
     async def test_delete_removes_staged_versions_too(self, store):

@@ -1,4 +1,4 @@
-"""The remote embedder: order, norm, and answers that are no vectors."""
+"""The embedder of a server: order, norm, and invalid responses."""
 
 import json
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ async def embedder_at(url: str):
         yield OpenAIEmbedder(session, settings)
 
 
-async def test_vectors_come_in_the_order_of_the_texts_and_with_norm_one():
+async def test_vectors_are_returned_in_the_order_of_the_texts_with_norm_1():
     async def handler(request: web.Request) -> web.Response:
         texts = (await request.json())["input"]
         data = [{"index": i, "embedding": [1, ord(text)]} for i, text in enumerate(texts)]
@@ -45,7 +45,7 @@ async def test_vectors_come_in_the_order_of_the_texts_and_with_norm_one():
         json.dumps({"data": [{"index": 0, "embedding": [float("nan"), 1]}]}),
     ],
 )
-async def test_an_answer_that_is_no_vectors_is_a_bad_response(body):
+async def test_a_response_without_valid_vectors_is_a_bad_response(body):
     async with serve("/v1/embeddings", answering(200, body)) as url, embedder_at(url) as embedder:
         with pytest.raises(BadResponse):
             await embedder.embed_query("hello")
