@@ -8,7 +8,7 @@ from typing import Any
 from rag.errors import NotFound
 from rag.http import open_session
 from service.prompting.base import PromptVersion
-from service.prompting.mlflow_client import Mlflow
+from service.prompting.mlflow_client import MlflowClient
 from service.settings import Settings
 
 # MLflow refuses other characters in the names of parameters and metrics.
@@ -22,7 +22,7 @@ async def track(
     if settings.mlflow.uri is None:
         return None
     async with open_session(settings.http) as session:
-        mlflow = Mlflow(session, settings.mlflow)
+        mlflow = MlflowClient(session, settings.mlflow)
         experiment = await _experiment(mlflow, settings.mlflow.experiment)
         now = _milliseconds()
         started = {"experiment_id": experiment, "run_name": name, "start_time": now}
@@ -49,7 +49,7 @@ def params_of(settings: Settings, prompt: PromptVersion | None = None) -> dict[s
     return params
 
 
-async def _experiment(mlflow: Mlflow, name: str) -> str:
+async def _experiment(mlflow: MlflowClient, name: str) -> str:
     try:
         found = await mlflow.get("experiments/get-by-name", experiment_name=name)
         return str(found["experiment"]["experiment_id"])

@@ -1,4 +1,4 @@
-"""What lives as long as the process: opened in one place, closed in reverse."""
+"""The resources of the service: opened in one place, closed in reverse order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ from service.writing.factory import build_writers, default_mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What requests use; a test gives its own."""
+    """What requests use. They live as long as the process."""
 
     settings: Settings
     keys: Keys
@@ -49,9 +49,9 @@ class Resources:
 
 @asynccontextmanager
 async def open_resources(settings: Settings, *, drift: DriftWatch | None = None) -> AsyncIterator[Resources]:
-    """Raises `IndexMismatch`, `Misconfigured` or `Unavailable`: a service that cannot answer does not start.
+    """Open all resources. `drift` replaces the drift watch of the settings, to collect its observations.
 
-    Whoever wants to see what is observed of answers gives a `drift` of their own.
+    Raises `IndexMismatch`, `Misconfigured` or `Unavailable`, because a service that cannot answer must not start.
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_lag_monitor())
@@ -74,10 +74,10 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             )
         )
         if drift is None:
-            opened = open_drift_watch(
+            drift_watch = open_drift_watch(
                 settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
             )
-            drift = await stack.enter_async_context(opened)
+            drift = await stack.enter_async_context(drift_watch)
         inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,

@@ -15,7 +15,7 @@ from rag.http import open_session
 from service.prompting.base import PromptVersion
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.prompting.mlflow import MlflowPrompts
-from service.prompting.mlflow_client import Mlflow
+from service.prompting.mlflow_client import MlflowClient
 from service.settings import Settings
 
 _PROMPT = re.compile(r"answer/([\w.-]+)")
@@ -75,7 +75,7 @@ async def register(name: str, settings: Settings) -> str:
     if template is None:
         raise InvalidInput(f"There is no prompt {name}.")
     async with open_session(settings.http) as session:
-        return await MlflowPrompts(Mlflow(session, settings.mlflow)).register(template)
+        return await MlflowPrompts(MlflowClient(session, settings.mlflow)).register(template)
 
 
 def _version_of(name: str) -> str:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from service.judging.base import Judge, Unreadable, Verdict
+from service.judging.base import Judge, UnreadableVerdict, Verdict
 from service.prompting.base import PromptTemplate
 
 _UNREADABLE = ""
@@ -31,13 +31,13 @@ class CachedJudge:
             label = await self._ask(rubric, values)
             self._keep(key, label)
         if label == _UNREADABLE:
-            raise Unreadable("The judge's answer was no verdict.")
+            raise UnreadableVerdict("The judge's answer was no verdict.")
         return Verdict(rubric=rubric.version, label=label, score=rubric.verdicts[label])
 
     async def _ask(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
         try:
             return (await self._judge.judge(rubric, values)).label
-        except Unreadable:  # Asked again at temperature 0 it would say the same.
+        except UnreadableVerdict:  # Asked again at temperature 0 it would say the same.
             return _UNREADABLE
 
     def _key(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:

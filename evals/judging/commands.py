@@ -86,7 +86,7 @@ async def _calibrate(arguments: argparse.Namespace, settings: Settings) -> None:
                 print(_people_row(data))
             for agreement in await calibrate(judge, data, arguments.rubrics, concurrency=settings.judge.concurrency):
                 print(_row(agreement))
-                Calibrations.read(path).with_(agreement).write(path)
+                Calibrations.read(path).add(agreement).write(path)
 
 
 def _select(data: LabelledData, arguments: argparse.Namespace) -> LabelledData:

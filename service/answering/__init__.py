@@ -1,1 +1,1 @@
-"""The use case: question in, cited answer out."""
+"""The use case of the service: a question becomes an answer with citations."""

@@ -1,4 +1,4 @@
-"""What an answer is made of: embed the question, search, write from what was found, cite it."""
+"""The use case: embed the question, retrieve passages, write an answer from them, cite them."""
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -24,47 +24,48 @@ from service.writing.base import Piece, Writer, WritingInput
 
 log = structlog.get_logger()
 
-# How much the last answer counts in the estimate of how long the writer takes to its first text.
+# Weight of the latest answer in the moving average of the time to the first text.
+# A higher weight follows load faster, a lower one ignores single slow answers.
 _WEIGHT = 0.3
 NOT_IN_THE_DOCUMENTS = "The documents do not say anything about this."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry:
-    """A question with everything that decides its answer."""
+    """A question with the options of its answer."""
 
     scope: Scope
     question: str
     limit: int
     where: ChunkFilter = EVERYTHING
     mode: Mode | None = None
-    """How to write the answer; None: the service's own way."""
+    """How to write the answer. None: the configured mode."""
     prompt: PromptTemplate | None = None
-    """What the model is told where it writes the whole answer; None: the service's own version."""
+    """Prompt for the mode generate. None: the configured version."""
     arrived: float | None = None
-    """`perf_counter()` when the request came in, which is where the user's time to first token begins."""
+    """`time.perf_counter()` at the arrival of the request. The time to first token starts here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """First event: what was found. It comes when the first piece of the answer is there."""
+    """The first event: the passages. It is sent together with the first text."""
 
     citations: Sequence[Citation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """The next piece of the answer's text."""
+    """The next part of the answer's text."""
 
     text: str
 
 
 Event = Sources | Token | Answer
-"""`Sources`, then any number of `Token`, then the `Answer`."""
+"""An answer yields `Sources`, then at least one `Token`, then the `Answer`."""
 
 
 class Answerer:
-    """The use case; it knows no HTTP, no database and no model by name."""
+    """Answers questions. It depends on ports only, not on HTTP, a database or a certain model."""
 
     def __init__(
         self,
@@ -87,14 +88,14 @@ class Answerer:
         self._drift = drift
 
     async def search(self, inquiry: Inquiry, timer: StageTimer) -> WritingInput:
-        """The first half of an answer: the passages it would be written from."""
+        """Return the passages that an answer would be written from."""
         with search_span(inquiry.scope, inquiry.question):
             return await self._search(inquiry, timer, until=timer.arrived + self._first_text_seconds)
 
     async def _search(self, inquiry: Inquiry, timer: StageTimer, *, until: float) -> WritingInput:
         with timer.stage("embed"):
             vector = await self._embedder.embed_query(inquiry.question)
-        found = await self._retriever.retrieve(
+        retrieved = await self._retriever.retrieve(
             inquiry.scope,
             inquiry.question,
             vector,
@@ -106,9 +107,9 @@ class Answerer:
         return WritingInput(
             question=inquiry.question,
             vector=vector,
-            hits=found.hits,
-            candidates=found.candidates,
-            reranking=found.reranking,
+            hits=retrieved.hits,
+            candidates=retrieved.candidates,
+            reranking=retrieved.reranking,
             prompt=inquiry.prompt,
         )
 
@@ -119,14 +120,13 @@ class Answerer:
     async def _answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
         timer = ANSWER_STAGES.start(inquiry.arrived)
         mode = inquiry.mode or self._default_mode
-        # What is found must leave the writer the time that it takes.
+        # The reranker must finish early enough for the writer to produce its first text in time.
         until = timer.arrived + self._first_text_seconds - self._writing_seconds[mode]
         writing_input = await self._search(inquiry, timer, until=until)
         if self._retriever.is_relevant(writing_input.question, writing_input.hits):
-            if mode == "generate":  # Quotes are picked by sentence, and more sentences are more to mistake.
-                writing_input = replace(
-                    writing_input, hits=await self._retriever.expand(inquiry.scope, writing_input.hits)
-                )
+            if mode == "generate":  # In the other modes, neighbouring sentences would only be wrong quotes to pick.
+                hits = await self._retriever.expand(inquiry.scope, writing_input.hits)
+                writing_input = replace(writing_input, hits=hits)
             events = self._write(writing_input, mode, timer)
         else:
             events = self._refuse(writing_input, mode, timer)
@@ -159,7 +159,7 @@ class Answerer:
         async with aclosing(writer.write(writing_input, timer)) as pieces:
             with draft.counting_failure(), timer.stage("first_token"):
                 first = await _first_text(pieces, draft)
-            self._learn(mode, timer.elapsed - began)
+            self._update_writing_seconds(mode, timer.elapsed - began)
             yield Sources(citations=draft.sources)
             TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
             yield Token(text=first)
@@ -177,9 +177,9 @@ class Answerer:
         )
         yield answer
 
-    def _learn(self, mode: Mode, seconds: float) -> None:
-        known = self._writing_seconds[mode] or seconds
-        self._writing_seconds[mode] = (1 - _WEIGHT) * known + _WEIGHT * seconds
+    def _update_writing_seconds(self, mode: Mode, seconds: float) -> None:
+        average = self._writing_seconds[mode] or seconds
+        self._writing_seconds[mode] = (1 - _WEIGHT) * average + _WEIGHT * seconds
 
 
 async def _first_text(pieces: AsyncIterator[Piece], draft: Draft) -> str:
@@ -187,4 +187,4 @@ async def _first_text(pieces: AsyncIterator[Piece], draft: Draft) -> str:
         draft.add(piece)
         if isinstance(piece, str):
             return piece
-    raise BadResponse("The model answered with nothing.")
+    raise BadResponse("The model returned an empty answer. Ask again, or check the model server's log.")

@@ -1,4 +1,4 @@
-"""What an answer is, and how it grows."""
+"""The answer, and the draft that collects it while the writer works."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -22,17 +22,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A passage under the number that the answer's markers use."""
+    """A passage with the number that the answer's markers refer to."""
 
     number: int
     hit: ScoredChunk
     quote: str | None = None
-    """The words of the passage that carry the answer, where they are known."""
+    """Part of the passage that supports the answer. None if it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The whole result."""
+    """A finished answer."""
 
     id: str
     text: str
@@ -43,23 +43,23 @@ class Answer:
     model: str
     mode: Mode
     writing_input: WritingInput
-    """What it was written from, or what was not enough to write from."""
+    """The passages. After a refusal: passages that were not relevant enough."""
     sent_prompt: SentPrompt | None = None
-    """What the model read; None: none was asked."""
+    """The prompt that the model received. None if no model was called."""
 
     @property
     def prompt(self) -> PromptVersion | None:
-        """None: no model was asked."""
+        """The version of the prompt. None if no model was called."""
         return self.sent_prompt.version if self.sent_prompt else None
 
     @property
     def reranking(self) -> RerankExtent | None:
-        """How far the reranker came in the time there was; None where there is none."""
+        """How many candidates the reranker scored in time. None without a reranker."""
         return self.writing_input.reranking
 
 
 class Draft:
-    """An answer as it grows."""
+    """An answer in progress."""
 
     def __init__(self, writing_input: WritingInput) -> None:
         self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(writing_input.hits, start=1)]

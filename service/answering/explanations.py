@@ -1,4 +1,4 @@
-"""Why an answer says what it says: kept for a while, so that asking is a look and not a guess."""
+"""Explanations of recent answers, kept in the memory of this process."""
 
 import time
 from collections import OrderedDict
@@ -17,81 +17,88 @@ from service.settings import ExplanationSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPart:
-    """A stretch of what the model read."""
+    """A section of the prompt."""
 
     name: str
     characters: int
     tokens: int | None
-    """Its share, by length, of the tokens that the model server counted; None where it did not say."""
+    """Estimate: the prompt's tokens, divided in proportion to the characters. None without a count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """An answer with everything that led to it."""
+    """An answer with the versions and the relevance that led to it."""
 
     answer: Answer
     embedder: EmbedderIdentity
     revision: str
-    """Of the collection, when the answer was given."""
+    """Revision of the collection at the time of the answer."""
     nearness: float
-    """What decided between answering and refusing (`service.retrieval.retriever.nearness`)."""
+    """Relevance of the best passage, as `service.retrieval.retriever.nearness` computes it."""
 
     @property
     def prompt_parts(self) -> Sequence[PromptPart]:
-        """The system's message, the passages or quotes, and what else the user's message says."""
+        """The system message, the passages or quotes, and the rest of the user message."""
         if self.answer.sent_prompt is None:
             return ()
         prompt = self.answer.sent_prompt.prompt
-        # A version of the prompt may leave them out.
+        # A prompt version may omit the passages. The user message is then shorter than they are.
         passages = min(self.answer.sent_prompt.passages, len(prompt.user))
         lengths = {"system": len(prompt.system), "passages": passages, "question": len(prompt.user) - passages}
-        counted, whole = self.answer.usage, sum(lengths.values()) or 1
+        usage, total = self.answer.usage, sum(lengths.values()) or 1
         return [
             PromptPart(
                 name=name,
                 characters=length,
-                tokens=round(counted.prompt_tokens * length / whole) if counted else None,
+                tokens=round(usage.prompt_tokens * length / total) if usage else None,
             )
             for name, length in lengths.items()
         ]
 
 
 class Explanations:
-    """The latest answers of this process, by tenant; the oldest go first, and all go in time."""
+    """The latest answers of this process, by tenant. Their number and their age are bounded."""
 
     def __init__(self, settings: ExplanationSettings, embedder: EmbedderIdentity, store: StoreReader) -> None:
         self._settings = settings
         self._embedder = embedder
         self._store = store
-        self._kept: OrderedDict[tuple[str, str], tuple[float, Explanation]] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], tuple[float, Explanation]] = OrderedDict()
 
     async def record(self, inquiry: Inquiry, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-        """The same events; the answer among them can be explained from then on."""
+        """Pass the events through, and record the answer so that it can be explained."""
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Answer):
-                    self._keep(inquiry.scope, event)
+                    self._add(inquiry.scope, event)
                 yield event
 
     def explain(self, scope: Scope, answer_id: str) -> Explanation:
-        """Raises `NotFound` for an answer of somebody else too: whose it is, is nobody's business."""
-        self._forget_old()
-        if kept := self._kept.get((scope.tenant, answer_id)):
-            return kept[1]
+        """Return the explanation of an answer.
+
+        Raises `NotFound` also for an answer of another tenant, so that its existence is not revealed.
+        """
+        self._remove_old()
+        if entry := self._entries.get((scope.tenant, answer_id)):
+            return entry[1]
         raise NotFound(
-            f"Nothing is kept about the answer {answer_id}. The process that gave an answer keeps the last "
-            f"{self._settings.answers:,} for {self._settings.seconds:,} s (RAG_EXPLANATIONS__ANSWERS, …__SECONDS)."
+            f"The answer {answer_id} cannot be explained. Each process keeps its last {self._settings.answers:,} "
+            f"answers for {self._settings.seconds:,} s. Raise RAG_EXPLANATIONS__ANSWERS or RAG_EXPLANATIONS__SECONDS."
         )
 
-    def _keep(self, scope: Scope, answer: Answer) -> None:
-        # As they were found: what the model reads may have its neighbours around it.
-        found = [candidate.hit for candidate in answer.writing_input.candidates if candidate.reason == "taken"]
-        near = nearness(answer.writing_input.question, found)
-        explanation = Explanation(answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=near)
-        self._kept[scope.tenant, answer.id] = (time.monotonic(), explanation)
-        self._forget_old()
+    def _add(self, scope: Scope, answer: Answer) -> None:
+        # Not `hits`: these may be expanded by neighbours, but the decision was made on the passages as found.
+        selected = [candidate.hit for candidate in answer.writing_input.candidates if candidate.reason == "taken"]
+        relevance = nearness(answer.writing_input.question, selected)
+        explanation = Explanation(
+            answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=relevance
+        )
+        self._entries[scope.tenant, answer.id] = (time.monotonic(), explanation)
+        self._remove_old()
 
-    def _forget_old(self) -> None:
+    def _remove_old(self) -> None:
         oldest = time.monotonic() - self._settings.seconds
-        while self._kept and (len(self._kept) > self._settings.answers or next(iter(self._kept.values()))[0] <= oldest):
-            self._kept.popitem(last=False)
+        while self._entries and (
+            len(self._entries) > self._settings.answers or next(iter(self._entries.values()))[0] <= oldest
+        ):
+            self._entries.popitem(last=False)

@@ -1,1 +1,1 @@
-"""Verdicts on answers: by a language model after a rubric, and how far people agree with it."""
+"""Verdicts of a language model on answers, and its measured agreement with people (ADR 21)."""

@@ -1,4 +1,4 @@
-"""The port of a judge, and what it says."""
+"""The port of the judge."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,39 +12,45 @@ NO_PASSAGES = "(There are no passages. Judge by what is generally known.)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An answer that is to be judged, with what it was written from."""
+    """An answer to judge, with its question and passages."""
 
     question: str
     passages: Sequence[str]
     answer: str
 
     def to_values(self) -> Mapping[str, str]:
-        """What a rubric for one answer is filled with."""
+        """Return the values of the rubric's variables."""
         passages = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(self.passages, start=1))
         return {"question": self.question, "passages": passages or NO_PASSAGES, "answer": self.answer}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One of the rubric's labels, and the number that the rubric gives it."""
+    """A label of a rubric, with the score that the rubric assigns to it."""
 
     rubric: PromptVersion
     label: str
     score: float
 
 
-class Unreadable(BadResponse):
-    """The judge said something that is no verdict."""
+class UnreadableVerdict(BadResponse):
+    """The judge's response is not a verdict of the rubric."""
 
 
 class Judge(Protocol):
-    """Whoever reads an answer after a rubric."""
+    """Judges an answer by a rubric.
+
+    Implemented by `ModelJudge`, and in evaluations by `LexicalJudge` and `CachedJudge`.
+    """
 
     @property
     def name(self) -> str:
-        """As tables, metrics and calibrations report it."""
+        """Name for tables, metrics and calibrations."""
         ...
 
     async def judge(self, rubric: PromptTemplate, values: Mapping[str, str]) -> Verdict:
-        """Raises `Unreadable`, `BadResponse` or `Unavailable`."""
+        """Return the verdict of the rubric.
+
+        Raises `UnreadableVerdict`, `BadResponse` or `Unavailable`.
+        """
         ...

@@ -1,4 +1,4 @@
-"""How far a judge agreed with people: kept in one file, by judge, rubric and data set."""
+"""Measured agreement of judges with people, stored in one file by judge, rubric and data set."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,25 +13,25 @@ PACKAGED = Path(__file__).parents[1] / "rubrics" / "calibration.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """A judge beside people, on one data set."""
+    """The agreement of a judge with people on one data set."""
 
     judge: str
     rubric: str
     rubric_hash: str
     data: str
-    """Data set and the label in it, such as `halueval-general`."""
+    """Data set and label, such as `halueval-general`."""
     cases: int
-    """Read by the judge; `failures` more were not."""
+    """Number of judged cases, without `failures`."""
     failures: int
     agreement: float
-    """Share of cases with the same label."""
+    """Share of cases with the same label from judge and people."""
     kappa: float
     interval: tuple[float, float]
     """95 % bootstrap interval of kappa."""
     confusion: Mapping[str, Mapping[str, int]]
-    """Human label to the judge's label to cases."""
+    """Number of cases by human label, then by the judge's label."""
     position_bias: float | None = None
-    """Pairs only: share of pairs on which the verdict changed with the order."""
+    """Only for pairs: share of pairs whose verdict changed with the order of the answers."""
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -39,32 +39,33 @@ class Agreement:
 
 
 class Calibrations:
-    """What is known of judges; a rubric whose text changed is another rubric."""
+    """Known agreements. They are valid for the exact text of a rubric, identified by its hash."""
 
     def __init__(self, agreements: Sequence[Agreement]) -> None:
         self._agreements = {_key(agreement): agreement for agreement in agreements}
 
     @classmethod
     def read(cls, path: Path) -> "Calibrations":
-        """None known where there is no file. Raises `Misconfigured` for one that does not fit."""
+        """Read the file. A missing file contains no agreements. Raises `Misconfigured` for an invalid file."""
         if not path.exists():
             return cls([])
         try:
             entries = json.loads(path.read_text(encoding="utf-8"))
             return cls([Agreement(**(entry | {"interval": tuple(entry["interval"])})) for entry in entries])
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise Misconfigured(f"{path} is no file of calibrations: {error}") from error
+            raise Misconfigured(
+                f"{path} is not a valid calibration file: {error}. Check RAG_JUDGE__CALIBRATION."
+            ) from error
 
     def write(self, path: Path) -> None:
         entries = [asdict(self._agreements[key]) for key in sorted(self._agreements)]
         path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def of(self, judge: str, rubric: PromptVersion) -> list[Agreement]:
-        """Nothing for a judge that nobody calibrated with this very text."""
-        known = self._agreements.values()
-        return [found for found in known if (found.judge, found.rubric_hash) == (judge, rubric.hash)]
+        """Return the agreements of a judge for this text of the rubric, possibly none."""
+        return [it for it in self._agreements.values() if (it.judge, it.rubric_hash) == (judge, rubric.hash)]
 
-    def with_(self, agreement: Agreement) -> "Calibrations":
+    def add(self, agreement: Agreement) -> "Calibrations":
         return Calibrations([*self._agreements.values(), agreement])
 
 

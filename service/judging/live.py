@@ -1,4 +1,4 @@
-"""Judges a sample of live answers beside the answering, which never waits for it."""
+"""Judging of a sample of live answers in the background."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from rag.errors import BadResponse, Overloaded, Unavailable
 from rag.gate import Gate
 from rag.tracing import semconv
 from rag.tracing.spans import span
-from service.judging.base import Judge, Subject, Unreadable, Verdict
+from service.judging.base import Judge, Subject, UnreadableVerdict, Verdict
 from service.judging.calibration import Calibrations
 from service.metrics import JUDGE_DROPPED, JUDGE_FAILURES, JUDGE_KAPPA, JUDGE_SCORE, JUDGE_VERDICTS
 from service.prompting.base import PromptTemplate, PromptVersion
@@ -19,11 +19,12 @@ from service.settings import JudgeSettings
 
 log = structlog.get_logger()
 
+# Bounds the memory of waiting answers. Further answers of the sample are dropped and counted.
 _WAITING = 32
 
 
 class LiveJudge:
-    """A bounded number of judgements at once and waiting; what is too much is dropped and counted."""
+    """Judges a share of the answers. The number of running and waiting judgements is bounded."""
 
     def __init__(self, judge: Judge, rubrics: Sequence[PromptTemplate], *, sample: float, concurrency: int) -> None:
         self._judge = judge
@@ -37,8 +38,8 @@ class LiveJudge:
                     JUDGE_FAILURES.labels(str(rubric.version), reason)
 
     def consider(self, subject: Subject, *, response_id: str, prompt: PromptVersion | None) -> None:
-        """Returns at once: a share of the answers is judged later."""
-        # Not for secrets: which answers are read may be guessed.
+        """Schedule the answer for judging, with the configured probability. Returns immediately."""
+        # Not security-relevant: an attacker may predict which answers are judged.
         if random.random() >= self._sample:
             return
         task = asyncio.create_task(self._evaluate(subject, response_id, prompt))
@@ -46,7 +47,7 @@ class LiveJudge:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """What has not been judged is dropped."""
+        """Cancel and count all judgements that have not finished."""
         for task in self._tasks:
             task.cancel()
             JUDGE_DROPPED.labels("stopped").inc()
@@ -65,13 +66,13 @@ class LiveJudge:
     ) -> None:
         name = str(rubric.version)
         try:
-            # A child of the answer's span, which has ended by now.
+            # The parent is the span of the answer, which has ended by now.
             with span(f"{semconv.EVALUATE} {name}", {semconv.OPERATION: semconv.EVALUATE}) as evaluation:
                 verdict = await self._judge.judge(rubric, subject.to_values())
                 attributes = _attributes(verdict, response_id, prompt)
                 evaluation.add_event(semconv.EVALUATION, attributes)
                 log.info(semconv.EVALUATION, **attributes)
-        except Unreadable:
+        except UnreadableVerdict:
             JUDGE_FAILURES.labels(name, "unreadable").inc()
         except (BadResponse, Unavailable) as error:
             JUDGE_FAILURES.labels(name, "failed").inc()
@@ -85,7 +86,7 @@ class LiveJudge:
 async def open_live_judge(
     judge: Judge, rubrics: Sequence[PromptTemplate], settings: JudgeSettings, calibrations: Calibrations
 ) -> AsyncIterator[LiveJudge]:
-    """Says at the start how far this judge can be believed."""
+    """Open the live judge, and report its calibration in metrics and log."""
     if settings.sample:
         for rubric in rubrics:
             _report_calibration(judge, rubric.version, calibrations)
@@ -97,16 +98,16 @@ async def open_live_judge(
 
 
 def _report_calibration(judge: Judge, rubric: PromptVersion, calibrations: Calibrations) -> None:
-    known = calibrations.of(judge.name, rubric)
-    for agreement in known:
+    agreements = calibrations.of(judge.name, rubric)
+    for agreement in agreements:
         JUDGE_KAPPA.labels(str(rubric), agreement.data).set(agreement.kappa)
         log.info("judge_calibration", judge=judge.name, rubric=str(rubric), agreement=str(agreement))
-    if not known:
+    if not agreements:
         log.warning("judge_not_calibrated", judge=judge.name, rubric=str(rubric))
 
 
 def _attributes(verdict: Verdict, response_id: str, prompt: PromptVersion | None) -> dict[str, str | float]:
-    """Names of OpenTelemetry's conventions for generative AI; the reason stays out, for it quotes the answer."""
+    """Return the attributes of OpenTelemetry's conventions, without the reason, which may quote the answer."""
     attributes: dict[str, str | float] = {
         semconv.EVALUATION_NAME: verdict.rubric.name,
         semconv.EVALUATION_SCORE: verdict.score,

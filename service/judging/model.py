@@ -1,4 +1,4 @@
-"""A language model as judge: it must answer in the rubric's form, and what is not exactly that is no verdict."""
+"""A judge on a language model. Responses in any form but the rubric's are rejected."""
 
 import json
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ import stamina
 
 from rag.retries import is_retryable
 from service.generation.base import Generator
-from service.judging.base import Unreadable, Verdict
+from service.judging.base import UnreadableVerdict, Verdict
 from service.prompting.base import PromptTemplate
 
 _ATTEMPTS = 4
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 class ModelJudge:
-    """Asks at temperature 0; what may pass is tried again."""
+    """Asks a model for a verdict, and retries temporary errors."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
-        self._caller = stamina.AsyncRetryingCaller(attempts=_ATTEMPTS, timeout=_PATIENCE_SECONDS, wait_initial=0.2)
+        self._caller = stamina.AsyncRetryingCaller(attempts=_ATTEMPTS, timeout=_TIMEOUT_SECONDS, wait_initial=0.2)
 
     @property
     def name(self) -> str:
@@ -38,19 +38,24 @@ class ModelJudge:
 
 
 def read_verdict(text: str, rubric: PromptTemplate) -> Verdict:
-    """`{"reason": "…", "verdict": "…"}` with one of the rubric's labels and nothing around it; else `Unreadable`."""
+    """Return the verdict in `{"reason": "…", "verdict": "…"}`.
+
+    Raises `UnreadableVerdict` for any other form, and for a label that the rubric does not have.
+    """
     try:
-        said = json.loads(text)
+        response = json.loads(text)
     except ValueError as error:
-        raise Unreadable("The judge's answer is not JSON.") from error
-    match said:
+        raise UnreadableVerdict("The judge's response is not JSON.") from error
+    match response:
         case {"reason": str(), "verdict": str(label), **rest} if not rest and label in rubric.verdicts:
             return Verdict(rubric=rubric.version, label=label, score=rubric.verdicts[label])
         case _:
-            raise Unreadable("The judge's answer is no verdict of this rubric.")
+            raise UnreadableVerdict(
+                "The judge's response does not contain exactly a reason and a verdict of this rubric."
+            )
 
 
 def _schema_of(rubric: PromptTemplate) -> Mapping[str, Any]:
-    # The reason comes first: a verdict that follows it is the better one (Zheng et al., 2023).
+    # The reason comes first: models judge better if they explain before they decide (Zheng et al., 2023).
     properties = {"reason": {"type": "string"}, "verdict": {"type": "string", "enum": list(rubric.verdicts)}}
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

@@ -1,4 +1,4 @@
-"""What a prompt is before it is filled, and the port of where prompts are kept."""
+"""Prompt templates, and the port of the registry that stores them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from service.prompting.template import Template
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptVersion:
-    """Which text a model was given: travels with the answer into events, metrics, logs and traces."""
+    """The identity of a prompt's text. It appears in answers, metrics, logs and traces."""
 
     name: str
     version: str
     hash: str
-    """First 12 hex digits of the SHA-256 of what is sent, variables unfilled; the front matter does not count."""
+    """First 12 hex digits of the SHA-256 of the template text, without the front matter."""
 
     def __str__(self) -> str:
         return f"{self.name}/{self.version}"
@@ -23,19 +23,19 @@ class PromptVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptTemplate:
-    """One version of a prompt."""
+    """A version of a prompt, with variables."""
 
     version: PromptVersion
     purpose: str
     system: Template
     user: Template
     verdicts: Mapping[str, float] = field(default_factory=dict)
-    """Rubrics only: each verdict and its score."""
+    """Only for rubrics: the score of each verdict."""
 
     def fill(self, **values: str) -> Prompt:
-        """Values stand for themselves: nothing inside them is read as a variable or as a role.
+        """Return the prompt with these values. Values that the template does not use are ignored.
 
-        Values that this version does not ask for are left out.
+        Variables and roles inside a value are not interpreted, so a document cannot inject them.
         """
         return Prompt(
             system=self.system.substitute(values),
@@ -46,8 +46,8 @@ class PromptTemplate:
 
 
 class PromptRegistry(Protocol):
-    """Where prompts are kept."""
+    """Storage of prompts. Implemented by `FolderPrompts` and `MlflowPrompts`."""
 
     async def load(self, name: str) -> Mapping[str, PromptTemplate]:
-        """Every version of a prompt, by version. Raises `Misconfigured` for one that cannot be used."""
+        """Return all versions of a prompt, by version. Raises `Misconfigured` if the prompt cannot be used."""
         ...

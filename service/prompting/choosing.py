@@ -1,4 +1,4 @@
-"""Which version of the answer's prompt a question gets."""
+"""Selection of the prompt version for a question."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,11 +8,12 @@ from service.metrics import PROMPT_INFO
 from service.prompting.base import PromptTemplate
 from service.settings import PromptSettings
 
+# A hundredth of a percent is the smallest step of RAG_PROMPT__PERCENT.
 _BUCKETS = 10_000
 
 
 class AnswerPrompts:
-    """Every version of the prompt `answer`, the configured one, and the share of questions that get another."""
+    """The versions of the prompt `answer`, and their assignment to questions."""
 
     def __init__(self, versions: Mapping[str, PromptTemplate], settings: PromptSettings) -> None:
         self._versions = versions
@@ -20,27 +21,27 @@ class AnswerPrompts:
         self._alternative = self._configured(settings.alternative) if settings.alternative else self._default
         self._percent = settings.percent
         if settings.percent and not settings.alternative:
-            raise Misconfigured("RAG_PROMPT__PERCENT needs a version to give: RAG_PROMPT__ALTERNATIVE.")
+            raise Misconfigured("RAG_PROMPT__PERCENT is set without an alternative. Set RAG_PROMPT__ALTERNATIVE.")
         for template in versions.values():
             identity = template.version
             PROMPT_INFO.labels(identity.name, identity.version, identity.hash).set(1)
 
     @property
     def default(self) -> PromptTemplate:
-        """What whoever says nothing gets, outside an experiment."""
+        """The configured version."""
         return self._default
 
     def named(self, version: str) -> PromptTemplate:
-        """Raises `InvalidInput` that lists what there is."""
+        """Return a version. Raises `InvalidInput` with the list of versions if it does not exist."""
         try:
             return self._versions[version]
         except KeyError:
-            raise InvalidInput(f"There is no version {version!r}; there are {', '.join(self._versions)}.") from None
+            raise InvalidInput(f"There is no version {version!r}. Choose one of {', '.join(self._versions)}.") from None
 
     def assigned(self, key: str) -> PromptTemplate:
-        """The same key always gets the same version, in every process, for as long as the two versions stay.
+        """Return the version for a key. The same key gets the same version in every process.
 
-        Raising the percentage moves keys to the alternative and none back.
+        A higher percentage moves more keys to the alternative and none back.
         """
         salted = f"{self._default.version}\n{self._alternative.version}\n{key}"
         bucket = int.from_bytes(hashlib.sha256(salted.encode()).digest()[:8]) % _BUCKETS
@@ -50,4 +51,6 @@ class AnswerPrompts:
         try:
             return self.named(version)
         except InvalidInput as error:
-            raise Misconfigured(f"Prompt answer: {error} Are RAG_PROMPT__VERSION and __ALTERNATIVE right?") from error
+            raise Misconfigured(
+                f"Prompt answer: {error} Check RAG_PROMPT__VERSION and RAG_PROMPT__ALTERNATIVE."
+            ) from error

@@ -1,4 +1,4 @@
-"""The file form of a prompt: front matter, then the roles as they are sent."""
+"""The file format of prompts: front matter, then the system and the user message."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ VARIABLES = {
     "answer": frozenset({"passages", "question"}),
     "rewrite": frozenset({"text", "question"}),
 }
-"""What the code has to fill each prompt with."""
+"""Variables that the code provides for each prompt."""
 
 _FILE = re.compile(r"---\n(?P<front_matter>.*?)^---\n(?P<body>.*)\Z", re.DOTALL | re.MULTILINE)
 _BODY = re.compile(r"\s*^## system\n(?P<system>.*?)^## user\n(?P<user>.*)\Z", re.DOTALL | re.MULTILINE)
@@ -23,7 +23,7 @@ _HASH_DIGITS = 12
 
 
 class FrontMatter(BaseModel):
-    """What stands above a prompt; nobody but people reads the hints and the changelog."""
+    """The front matter of a prompt. `models` and `changelog` are notes for people; the code ignores them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,17 +32,21 @@ class FrontMatter(BaseModel):
     models: str = Field(min_length=1)
     changelog: list[str] = Field(min_length=1)
     verdicts: dict[str, float] = {}
-    """Rubrics only: what a judge may say, and the score it stands for."""
+    """Only for rubrics: the score of each verdict."""
 
 
 def read_prompt(name: str, version: str, text: str, *, known: frozenset[str]) -> PromptTemplate:
-    """Raises `Misconfigured` that names the prompt and what is wrong with it."""
+    """Parse a prompt file. Raises `Misconfigured` with the prompt and the error."""
     file = _FILE.match(text)
     if file is None:
-        raise Misconfigured(f"Prompt {name}/{version}: it must begin with front matter between two lines of `---`.")
+        raise Misconfigured(
+            f"Prompt {name}/{version}: the file must begin with front matter between two lines of `---`."
+        )
     body = _BODY.match(file["body"])
     if body is None:
-        raise Misconfigured(f"Prompt {name}/{version}: after the front matter come `## system` and `## user`.")
+        raise Misconfigured(
+            f"Prompt {name}/{version}: after the front matter, the sections `## system` and `## user` must follow."
+        )
     front_matter = _read_front_matter(name, version, file["front_matter"])
     template = build_template(
         name,
@@ -66,17 +70,20 @@ def build_template(
     declared: frozenset[str] | None,
     known: frozenset[str],
 ) -> PromptTemplate:
-    """Raises `Misconfigured` for a variable that is not known, or is only declared or only used."""
+    """Build a template.
+
+    Raises `Misconfigured` for an unknown variable, and for one that is declared but not used or used but not declared.
+    """
     templates = Template(system), Template(user)
     if not all(template.is_valid() for template in templates):
-        raise Misconfigured(f"Prompt {name}/{version}: a `{{{{` begins no variable such as {{{{question}}}}.")
+        raise Misconfigured(f"Prompt {name}/{version}: a `{{{{` does not start a variable such as {{{{question}}}}.")
     used = {variable for template in templates for variable in template.get_identifiers()}
     if unknown := sorted((used | (declared or frozenset())) - known):
         raise Misconfigured(
-            f"Prompt {name}/{version}: unknown variable {', '.join(unknown)}; there are {', '.join(sorted(known))}."
+            f"Prompt {name}/{version}: unknown variable {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
         )
     if differing := sorted(used ^ declared if declared is not None else ()):
-        raise Misconfigured(f"Prompt {name}/{version}: {', '.join(differing)} is declared or used, but not both.")
+        raise Misconfigured(f"Prompt {name}/{version}: {', '.join(differing)} must be both declared and used.")
     digest = hashlib.sha256(f"{system}\0{user}".encode()).hexdigest()[:_HASH_DIGITS]
     identity = PromptVersion(name=name, version=version, hash=digest)
     return PromptTemplate(version=identity, purpose=purpose, system=templates[0], user=templates[1])
@@ -89,4 +96,4 @@ def _read_front_matter(name: str, version: str, text: str) -> FrontMatter:
         raise Misconfigured(f"Prompt {name}/{version}: the front matter is not YAML: {error}") from error
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise Misconfigured(f"Prompt {name}/{version}: the front matter does not fit: {faults}") from error
+        raise Misconfigured(f"Prompt {name}/{version}: the front matter is not valid: {faults}") from error

@@ -1,4 +1,4 @@
-"""Prompts as files `<name>/<version>.md`: the packaged ones, or a folder of one's own."""
+"""A prompt registry in a folder of files `<name>/<version>.md`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ PACKAGED = Path(__file__).parents[1] / "prompts"
 
 
 class FolderPrompts:
-    """Small files that are read once, at the start."""
+    """Reads prompts from a folder. The service reads them once, at the start."""
 
     def __init__(self, folder: Path, variables: Mapping[str, frozenset[str]] = VARIABLES) -> None:
         self._folder = folder
@@ -21,9 +21,9 @@ class FolderPrompts:
         known = self._variables[name]
         paths = sorted((self._folder / name).glob("*.md"))
         try:
-            found = {path.stem: read_prompt(name, path.stem, path.read_text(), known=known) for path in paths}
+            versions = {path.stem: read_prompt(name, path.stem, path.read_text(), known=known) for path in paths}
         except (OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"A prompt cannot be read: {error}") from error
-        if not found:
-            raise Misconfigured(f"{self._folder / name} has no prompts (<version>.md). Is RAG_PROMPT__FOLDER right?")
-        return found
+            raise Misconfigured(f"A prompt file cannot be read: {error}. Check RAG_PROMPT__FOLDER.") from error
+        if not versions:
+            raise Misconfigured(f"{self._folder / name} contains no prompt (<version>.md). Check RAG_PROMPT__FOLDER.")
+        return versions

@@ -1,4 +1,4 @@
-"""Prompts in MLflow's registry: versions are its numbers, texts are chat prompts with a system and a user message."""
+"""A prompt registry in MLflow. Versions are MLflow's numbers; texts are chat prompts with two messages."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import structlog
 from rag.errors import Misconfigured, NotFound
 from service.prompting.base import PromptTemplate
 from service.prompting.files import VARIABLES, build_template
-from service.prompting.mlflow_client import Mlflow
+from service.prompting.mlflow_client import MlflowClient
 
 log = structlog.get_logger()
 
@@ -17,33 +17,33 @@ _IS_PROMPT = "mlflow.prompt.is_prompt"
 _TEXT = "mlflow.prompt.text"
 _TYPE = "_mlflow_prompt_type"
 _HASH = "groundwork.hash"
-# The registry's filter leaves prompts out unless it asks for them.
+# Without this tag the registry returns models only, no prompts.
 _OF_PROMPT = "name = '{name}' AND tags.`mlflow.prompt.is_prompt` = 'true'"
 _ROLES = ("system", "user")
 
 
 class MlflowPrompts:
-    """Read once, at the start; a version that cannot be used is left out and said."""
+    """Reads prompts from MLflow. Unusable versions are skipped with a warning."""
 
-    def __init__(self, mlflow: Mlflow) -> None:
+    def __init__(self, mlflow: MlflowClient) -> None:
         self._mlflow = mlflow
 
     async def load(self, name: str) -> Mapping[str, PromptTemplate]:
-        found: dict[str, PromptTemplate] = {}
+        versions: dict[str, PromptTemplate] = {}
         for entry in await self._entries(name):
             version = entry["version"]
             try:
-                found[version] = _to_template(name, version, entry)
+                versions[version] = _build_template(name, version, entry)
             except Misconfigured as error:
                 log.warning("prompt_unusable", name=name, version=version, reason=str(error))
-        if not found:
+        if not versions:
             raise Misconfigured(
-                f"MLflow has no prompt {name!r} that can be used. `python -m evals register {name}/v1` puts one there."
+                f"MLflow has no usable prompt {name!r}. Register one: `python -m evals register {name}/v1`."
             )
-        return found
+        return versions
 
     async def register(self, template: PromptTemplate) -> str:
-        """MLflow's number for this text: the one that it has already, or a new one."""
+        """Register a prompt, unless the same text exists, and return its version number."""
         name = template.version.name
         for entry in await self._entries(name):
             if _tags(entry).get(_HASH) == template.version.hash:
@@ -76,13 +76,13 @@ class MlflowPrompts:
             await self._mlflow.post("registered-models/create", body)
 
 
-def _to_template(name: str, version: str, entry: Mapping[str, Any]) -> PromptTemplate:
-    """Variables are not declared there, so that only what is used can be wrong."""
+def _build_template(name: str, version: str, entry: Mapping[str, Any]) -> PromptTemplate:
+    """Build the template of a registry entry. MLflow has no declared variables, so only used ones are checked."""
     try:
         messages = json.loads(_tags(entry).get(_TEXT, ""))
         system, user = ({message["role"]: message["content"] for message in messages}[role] for role in _ROLES)
     except (ValueError, KeyError, TypeError) as error:
-        raise Misconfigured(f"Prompt {name}/{version}: it must have a system and a user message.") from error
+        raise Misconfigured(f"Prompt {name}/{version}: MLflow must store a system and a user message.") from error
     return build_template(
         name,
         version,

@@ -1,4 +1,4 @@
-"""MLflow's REST interface, as far as it is used: its own client would bring 70 MB and a web framework."""
+"""A client for a part of MLflow's REST API. The official client needs 70 MB and a web framework."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +13,12 @@ _PART = "MLflow server"
 _MISSING = 404
 
 
-class Mlflow:
-    """One server; raises `Unavailable`, `NotFound` or `BadResponse`."""
+class MlflowClient:
+    """Calls one MLflow server. Raises `Unavailable`, `NotFound` or `BadResponse`."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: MlflowSettings) -> None:
         if settings.uri is None:
-            raise Misconfigured("Say where MLflow is: RAG_MLFLOW__URI.")
+            raise Misconfigured("The address of the MLflow server is missing. Set RAG_MLFLOW__URI.")
         self._session = session
         self._base = f"{str(settings.uri).rstrip('/')}/api/2.0/mlflow"
         self._headers = bearer_header(settings.token)
@@ -34,9 +34,9 @@ class Mlflow:
             url = f"{self._base}/{path}"
             async with self._session.request(method, url, headers=self._headers, **content) as response:
                 if response.status == _MISSING:
-                    raise NotFound(f"The {_PART} knows nothing under {path}.")
+                    raise NotFound(f"The {_PART} has no entry for {path}. Check RAG_MLFLOW__URI.")
                 await require_success(_PART, response)
                 body = await response.json()
         if not isinstance(body, dict):
-            raise BadResponse(f"The {_PART} answered with something that is no JSON object.")
+            raise BadResponse(f"The {_PART} did not return a JSON object. Check RAG_MLFLOW__URI.")
         return body

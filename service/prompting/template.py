@@ -1,10 +1,10 @@
-"""Text with `{{variables}}`: the notation of MLflow's registry, filled in one pass."""
+"""Templates with `{{variables}}`, the notation of MLflow's registry."""
 
 import string
 
 
 class Template(string.Template):
-    """Values are put in as they are and never read again; `{{` that opens no variable makes the text invalid."""
+    """A template that is filled in one pass, so that values are never interpreted. A stray `{{` is invalid."""
 
     pattern = r"""
         \{\{\s*(?:(?P<named>[a-z][a-z_]*)\s*\}\} | (?P<invalid>))

@@ -1,1 +1,1 @@
-"""Question to passages: search, selection, expansion and reranking."""
+"""Retrieval of passages: search, reranking, selection and expansion."""

@@ -1,22 +1,23 @@
-"""A found passage together with what stands around it in its document."""
+"""Expansion of passages by their neighbours in the document (ADR 18)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rag.types import Chunk, ChunkFilter, ScoredChunk
 
-AROUND = 2
-"""So many passages on each side at most."""
+MAX_DISTANCE = 2
+"""Largest number of neighbours on each side."""
 
-# Few enough that a budget holds for every tokenizer, whatever the language.
+# A low estimate, so that the token budget holds for every tokenizer and language.
 _CHARACTERS_PER_TOKEN = 3
-_LEAST_OVERLAP = 16
+# Shorter overlaps occur by chance, for example in list markers.
+_MIN_OVERLAP = 16
 _SENTENCE_ENDS = (".", "!", "?", ":", "…", "```")
 
 
-def around(hits: Sequence[ScoredChunk]) -> ChunkFilter:
-    """Where the neighbours of these are, and some more: one call for all of them."""
-    ordinals = {hit.chunk.ordinal + distance for hit in hits for distance in range(-AROUND, AROUND + 1)}
+def neighbour_filter(hits: Sequence[ScoredChunk]) -> ChunkFilter:
+    """Return a filter that matches all neighbours of these passages in one call, and some other passages."""
+    ordinals = {hit.chunk.ordinal + distance for hit in hits for distance in range(-MAX_DISTANCE, MAX_DISTANCE + 1)}
     return ChunkFilter(
         document_ids=tuple({hit.chunk.document_id: None for hit in hits}),
         ordinals=tuple(sorted(ordinal for ordinal in ordinals if ordinal >= 0)),
@@ -24,9 +25,9 @@ def around(hits: Sequence[ScoredChunk]) -> ChunkFilter:
 
 
 def expand(hits: Sequence[ScoredChunk], neighbours: Iterable[Chunk], *, tokens: int) -> list[ScoredChunk]:
-    """Each hit with its neighbours stitched to it, the best hit first, until all together have so many tokens.
+    """Return the hits, extended by their neighbours from the best hit on, until all together have `tokens` tokens.
 
-    A neighbour is of the same version and under the same heading. What is a hit itself stays one.
+    A neighbour has the same version and the same heading. A hit is never merged into another hit.
     """
     free = {_place(chunk): chunk for chunk in neighbours}
     for hit in hits:
@@ -41,9 +42,9 @@ def expand(hits: Sequence[ScoredChunk], neighbours: Iterable[Chunk], *, tokens: 
 
 
 def _stitch(chunk: Chunk, free: dict[tuple[str, str, int], Chunk], room: int) -> str:
-    """Takes what it uses from `free`; the nearest first, and on each side only as far as there is no gap."""
+    """Return the text with its neighbours, the nearest first and without gaps. Used neighbours leave `free`."""
     text, open_sides = chunk.text, {1, -1}
-    for distance in range(1, AROUND + 1):
+    for distance in range(1, MAX_DISTANCE + 1):
         for side in (1, -1):
             neighbour = free.get((chunk.document_id, chunk.version, chunk.ordinal + side * distance))
             if side not in open_sides or neighbour is None or neighbour.heading_path != chunk.heading_path:
@@ -63,8 +64,8 @@ def _place(chunk: Chunk) -> tuple[str, str, int]:
 
 
 def _join(first: str, second: str) -> str:
-    """Chunkers may let neighbours overlap: what both have stands once."""
-    for size in range(min(len(first), len(second)), _LEAST_OVERLAP - 1, -1):
+    """Join two texts. If they overlap, as some chunkers let them, the overlap appears once."""
+    for size in range(min(len(first), len(second)), _MIN_OVERLAP - 1, -1):
         if first.endswith(second[:size]):
             return first + second[size:]
     return f"{first}\n\n{second}" if first.endswith(_SENTENCE_ENDS) else f"{first}\n{second}"

@@ -1,15 +1,15 @@
-"""Which questions are to be searched for by their words rather than by their meaning.
+"""Weights of BM25 and dense search, by the kind of question.
 
-An embedder has never seen an error code, a setting or a file name; BM25 finds it where it stands.
+An embedder has not seen a project's error codes, settings and file names. BM25 finds them literally.
 """
 
 import re
 from typing import Final
 
 BALANCED: Final = 0.4
-"""Selection on four public data sets (docs/adr/0017)."""
+"""Weight of BM25 for ordinary questions, selected on four public data sets (ADR 17)."""
 WORDS_FIRST: Final = 0.8
-"""Selection on questions for identifiers in two projects' documentation (docs/adr/0018)."""
+"""Weight of BM25 for questions with identifiers, selected on two projects' documentation (ADR 18)."""
 
 _QUOTED: Final = re.compile(r"\"[^\"]{3,}\"|“[^”]{3,}”|`[^`]{2,}`")
 _IDENTIFIER: Final = re.compile(
@@ -33,5 +33,5 @@ _IDENTIFIER: Final = re.compile(
 
 
 def words_share_of(question: str) -> float:
-    """What BM25 counts for this question: more where it names a thing by the letters it is written with."""
+    """Return the weight of BM25, which is higher if the question contains an identifier or a quotation."""
     return WORDS_FIRST if _QUOTED.search(question) or _IDENTIFIER.search(question) else BALANCED

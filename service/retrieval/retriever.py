@@ -1,4 +1,4 @@
-"""Question to passages: search, then what the list as a whole should look like."""
+"""Retrieval: search, rerank, select, and decide whether the passages are relevant."""
 
 import math
 import time
@@ -12,32 +12,33 @@ from rag.tracing.attributes import content, documents
 from rag.tracing.spans import Attributes, span
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk, Vector
 from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
-from service.retrieval.expansion import around, expand
+from service.retrieval.expansion import expand, neighbour_filter
 from service.retrieval.query_weights import words_share_of
 from service.retrieval.reranking.budgeted import BudgetedReranker, RerankExtent
-from service.retrieval.selection import Candidate, choose
+from service.retrieval.selection import Candidate, select
 from service.sentences import coverage
 from service.settings import RetrievalSettings
 
-# How much shared words count beside the cosine: chosen on one half of CLAPNQ, measured on the other (docs/adr/0004).
+# Weight of shared words beside the cosine, chosen on one half of CLAPNQ and measured on the other (ADR 4).
 _COVERAGE_WEIGHT = 0.2
+# Duplicates and the limit per document remove candidates, so the search must return more than it needs.
 _CANDIDATES_PER_RESULT = 4
 _MIN_CANDIDATES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalResult:
-    """The best passages, best first."""
+    """The selected passages, best first, and all candidates."""
 
     hits: Sequence[ScoredChunk]
     candidates: Sequence[Candidate]
-    """All that were considered, in the order of search and reranking."""
+    """All candidates, in the order of search and reranking."""
     reranking: RerankExtent | None
-    """How far they were reranked; None where there is no reranker."""
+    """How many candidates the reranker scored in time. None without a reranker."""
 
 
 class Retriever:
-    """Hybrid search, reranked where there is a reranker and time; and whether what it found is about the question."""
+    """Retrieves passages by hybrid search and optional reranking, and judges their relevance."""
 
     def __init__(
         self,
@@ -64,18 +65,18 @@ class Retriever:
         where: ChunkFilter = EVERYTHING,
         until: float = math.inf,
     ) -> RetrievalResult:
-        """Ends the stages "search" and "rerank"; the latter is over by `until`, a time of `perf_counter()`."""
+        """Retrieve the passages for a question. Reranking ends by `until`, a time of `time.perf_counter()`."""
         attributes: Attributes = {
             semconv.OPERATION: semconv.RETRIEVAL,
             semconv.DATA_SOURCE: self._collection,
             semconv.RETRIEVAL_TOP_K: limit,
         }
         with span(f"{semconv.RETRIEVAL} {self._collection}", attributes) as retrieval:
-            found = await self._retrieve(scope, question, vector, limit=limit, timer=timer, where=where, until=until)
+            result = await self._retrieve(scope, question, vector, limit=limit, timer=timer, where=where, until=until)
             if retrieval.is_recording():
                 retrieval.set_attributes(content(semconv.RETRIEVAL_QUERY, question))
-                retrieval.set_attributes(documents(semconv.RETRIEVAL_DOCUMENTS, found.hits))
-            return found
+                retrieval.set_attributes(documents(semconv.RETRIEVAL_DOCUMENTS, result.hits))
+            return result
 
     async def _retrieve(
         self,
@@ -97,18 +98,18 @@ class Retriever:
             with timer.stage("rerank"):
                 reranked = await self._reranker.rerank(question, candidates, seconds=until - time.perf_counter())
                 candidates, extent = reranked.hits, reranked.extent
-        chosen = choose(
+        selection = select(
             candidates,
             limit=limit,
             overlap=self._settings.duplicate_overlap,
             per_document=self._settings.per_document,
         )
-        RETRIEVED_CHUNKS.observe(len(chosen.hits))
-        PASSED_OVER.inc(sum(candidate.reason != "taken" for candidate in chosen.candidates[:limit]))
-        return RetrievalResult(hits=chosen.hits, candidates=chosen.candidates, reranking=extent)
+        RETRIEVED_CHUNKS.observe(len(selection.hits))
+        PASSED_OVER.inc(sum(candidate.reason != "taken" for candidate in selection.candidates[:limit]))
+        return RetrievalResult(hits=selection.hits, candidates=selection.candidates, reranking=extent)
 
     def to_query(self, question: str, vector: Vector) -> Query:
-        """What the question asks the store for."""
+        """Return the query for the store, with the configured weights."""
         return Query(
             text=question,
             vector=vector,
@@ -118,27 +119,29 @@ class Retriever:
         )
 
     async def expand(self, scope: Scope, hits: Sequence[ScoredChunk]) -> list[ScoredChunk]:
-        """The same passages, longer: for whoever reads them as a whole."""
+        """Return the passages with their neighbours, up to `RAG_RETRIEVAL__EXPAND_TO_TOKENS` in total."""
         with span("expand"):
             tokens = self._settings.expand_to_tokens
             if not hits or not tokens:
                 return list(hits)
-            return expand(hits, [chunk async for chunk in self._store.scroll(scope, around(hits))], tokens=tokens)
+            return expand(
+                hits, [chunk async for chunk in self._store.scroll(scope, neighbour_filter(hits))], tokens=tokens
+            )
 
     def is_relevant(self, question: str, hits: Sequence[ScoredChunk]) -> bool:
-        """Whether the nearest passage is near enough to answer from."""
+        """Return whether the best passage is relevant enough to answer from."""
         return nearness(question, hits) >= self._settings.min_similarity
 
     def _candidates_for(self, limit: int) -> int:
-        readable = self._reranker.candidates if self._reranker else 0
-        return max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT, readable)
+        rerankable = self._reranker.candidates if self._reranker else 0
+        return max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT, rerankable)
 
 
 def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
-    """The best cosine of question and passage, 0.1 more where the passage has all words of the question, 0.1 less
-    where it has none; -1 without any passage.
+    """Return the relevance of the best passage, or -1 without passages.
 
-    The fused score cannot tell: something is always first.
+    It is the cosine, plus 0.1 if the passage contains all words of the question, minus 0.1 if it contains none.
+    The fused score cannot decide this, because it only ranks the passages of one search.
     """
     return max(
         (hit.similarity + _COVERAGE_WEIGHT * (coverage(question, hit.chunk.passage) - 0.5) for hit in hits),

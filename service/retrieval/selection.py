@@ -1,4 +1,4 @@
-"""Candidates without those that say the same again, and not all of one document while others have something to say."""
+"""Selection of passages: no duplicates, and optionally few passages from one document."""
 
 import re
 from collections import Counter
@@ -15,12 +15,18 @@ Shingles = frozenset[tuple[str, ...]]
 
 
 SelectionReason = Literal["taken", "beyond_limit", "repeats", "document_has_its_share"]
-"""beyond_limit: others are better. repeats: a better one says the same. document_has_its_share: others came first."""
+"""Why a candidate was selected or not.
+
+taken                    selected
+beyond_limit             enough other candidates are better
+repeats                  duplicate of a better candidate
+document_has_its_share   its document already has enough passages
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A passage that came into question, and what became of it."""
+    """A passage that the search returned, and the reason for its selection."""
 
     hit: ScoredChunk
     reason: SelectionReason
@@ -28,23 +34,26 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The passages that are used, best first, and every candidate in the order in which it came."""
+    """The selected passages, best first, and all candidates in their original order."""
 
     hits: Sequence[ScoredChunk]
     candidates: Sequence[Candidate]
 
 
-def choose(candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per_document: int | None) -> Selection:
-    """Duplicates go first: one document's second passage must not stand behind a third copy of its first."""
+def select(candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per_document: int | None) -> Selection:
+    """Select at most `limit` passages.
+
+    Duplicates are removed first. Otherwise they would use up the places of their document.
+    """
     distinct = list(without_duplicates(candidates, overlap=overlap))
     hits = (list(spread(distinct, per_document=per_document)) if per_document else distinct)[:limit]
-    # By identity: each list holds the very candidates, and to compare passages is to compare their texts.
-    taken, kept, best = ({id(hit) for hit in some} for some in (hits, distinct, distinct[:limit]))
+    # Compared by identity, because comparing passages by value would compare their texts.
+    taken, unique, best = ({id(hit) for hit in some} for some in (hits, distinct, distinct[:limit]))
 
     def reason_for(hit: ScoredChunk) -> SelectionReason:
         if id(hit) in taken:
             return "taken"
-        if id(hit) not in kept:
+        if id(hit) not in unique:
             return "repeats"
         return "document_has_its_share" if id(hit) in best else "beyond_limit"
 
@@ -52,27 +61,27 @@ def choose(candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per
 
 
 def without_duplicates(hits: Iterable[ScoredChunk], *, overlap: float) -> Iterator[ScoredChunk]:
-    """The better one of two passages whose runs of five words agree to at least `overlap` (Jaccard; Broder, 1997).
+    """Yield each passage unless a better one has at least `overlap` of its five-word runs (Jaccard; Broder, 1997).
 
-    Passages that differ in a number say different things, however alike they are.
+    Passages that differ in a number are never duplicates: two versions of a manual may differ in nothing else.
     """
-    kept: list[tuple[frozenset[str], Shingles]] = []
+    distinct: list[tuple[frozenset[str], Shingles]] = []
     for hit in hits:
         words = _WORD.findall(hit.chunk.text.lower())
         numbers, shingles = frozenset(filter(str.isdigit, words)), _shingles(words)
-        if any(numbers == other and _agreement(shingles, others) >= overlap for other, others in kept):
+        if any(numbers == other and _agreement(shingles, others) >= overlap for other, others in distinct):
             continue
-        kept.append((numbers, shingles))
+        distinct.append((numbers, shingles))
         yield hit
 
 
 def spread(hits: Iterable[ScoredChunk], *, per_document: int) -> Iterator[ScoredChunk]:
-    """At most so many of one document first; what is beyond comes when the others have nothing more."""
-    counted: Counter[str] = Counter()
+    """Yield at most `per_document` passages of each document, then the remaining ones."""
+    counts: Counter[str] = Counter()
     beyond = []
     for hit in hits:
-        counted[hit.chunk.document_id] += 1
-        if counted[hit.chunk.document_id] <= per_document:
+        counts[hit.chunk.document_id] += 1
+        if counts[hit.chunk.document_id] <= per_document:
             yield hit
         else:
             beyond.append(hit)
@@ -80,7 +89,7 @@ def spread(hits: Iterable[ScoredChunk], *, per_document: int) -> Iterator[Scored
 
 
 def _shingles(words: list[str]) -> Shingles:
-    """A passage shorter than a shingle is one itself."""
+    """Return all runs of five words. A shorter passage is a single run."""
     starts = range(max(1, len(words) - _SHINGLE_WORDS + 1))
     return frozenset(tuple(words[start : start + _SHINGLE_WORDS]) for start in starts)
 

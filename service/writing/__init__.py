@@ -1,1 +1,1 @@
-"""Passages to answer text: by quoting, or by a model."""
+"""Writers: passages become the text of an answer."""

@@ -1,4 +1,4 @@
-"""The port of whoever turns passages into answer text."""
+"""The port of the writer."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from service.retrieval.selection import Candidate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritingInput:
-    """What an answer is written from: passages are numbered from 1 in the order given."""
+    """A question with its passages. The answer numbers them from 1, in the order of `hits`."""
 
     question: str
     vector: Vector
     hits: Sequence[ScoredChunk]
     candidates: Sequence[Candidate] = ()
-    """What `hits` were chosen from, in the order of search and reranking."""
+    """All candidates of the search, in the order of search and reranking."""
     reranking: RerankExtent | None = None
-    """How far the reranker came; None where there is none."""
+    """How many candidates the reranker scored in time. None without a reranker."""
     prompt: PromptTemplate | None = None
-    """The version of the answer's prompt that was chosen for this question; None: the writer's own."""
+    """Prompt for this question. None: the writer's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CitedPassage:
-    """Says that the text so far rests on passage `number`, on the words of `quote` where these are known."""
+    """A report that passage `number` supports the text so far, by the words of `quote` if they are known."""
 
     number: int
     quote: str | None = None
@@ -37,29 +37,32 @@ class CitedPassage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentPrompt:
-    """Says what the model is given to read."""
+    """A report of the prompt that the model receives."""
 
     version: PromptVersion
     prompt: Prompt
     passages: int
-    """Characters of the user's message that are passages or quotes."""
+    """Characters of the user message that are passages or quotes."""
 
 
 Piece = str | CitedPassage | Usage | SentPrompt
-"""Text as it grows, what it rests on, what it cost, and what asked for it."""
+"""A part of the text, or a report about it."""
 
 
 class Writer(Protocol):
-    """Writes an answer piece by piece, with markers such as [1] in the text."""
+    """Writes an answer piece by piece, with markers such as [1] in the text.
+
+    Implemented by `QuoteWriter`, `CheckedWriter` and `GenerateWriter`.
+    """
 
     @property
     def model(self) -> str:
-        """Who writes, as answers and metrics report it."""
+        """Model name for answers and metrics."""
         ...
 
     def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
-        """Ends the stage "prompt" before it writes, and names the prompt first where it asks a model.
+        """Yield the pieces of an answer. A writer that calls a model yields the `SentPrompt` first.
 
-        Closing the generator ends the writing, upstream too.
+        Closing the generator stops the model too.
         """
         ...

@@ -1,4 +1,4 @@
-"""The model writes from the quotes; what they do not support gives way to them."""
+"""A writer that keeps a model's sentence only if a quote supports it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,11 +10,12 @@ from service.sentences import Sentence, is_supported, split_sentences
 from service.writing.base import Piece, SentPrompt, WritingInput
 from service.writing.quote import Quoter, cite
 
+# As many as the mode quote, so that both give answers of the same length (ADR 4).
 _SENTENCES = 3
 
 
 class CheckedWriter:
-    """An answer of at most three sentences: the model's where a quote supports them, then the quotes themselves."""
+    """Writes at most three sentences: the model's supported ones first, then the quotes themselves."""
 
     def __init__(self, quoter: Quoter, generator: Generator, template: PromptTemplate) -> None:
         self._quoter = quoter
@@ -39,17 +40,18 @@ class CheckedWriter:
                     yield piece
                 else:
                     text += piece
-        kept = [
-            found for claim in split_sentences(text) if (found := _supported(claim, quotes, writing_input.question))
+        supported = [
+            (claim, quote)
+            for claim in split_sentences(text)
+            if (quote := _supporting_quote(claim, quotes, writing_input.question))
         ]
-        for claim, source in [*kept, *((quote.text, quote) for quote in quotes)][:_SENTENCES]:
+        for claim, source in [*supported, *((quote.text, quote) for quote in quotes)][:_SENTENCES]:
             for cited in cite(claim, source):
                 yield cited
 
 
-def _supported(claim: str, quotes: list[Sentence], question: str) -> tuple[str, Sentence] | None:
-    """The claim with the quote it rests on; one that only repeats a quote is left to the quote."""
-    for quote in quotes:
-        if claim not in quote.text and is_supported(claim, quote.text, question):
-            return claim, quote
-    return None
+def _supporting_quote(claim: str, quotes: list[Sentence], question: str) -> Sentence | None:
+    """Return the first quote that supports the claim, unless it contains the claim word for word."""
+    return next(
+        (quote for quote in quotes if claim not in quote.text and is_supported(claim, quote.text, question)), None
+    )

@@ -1,4 +1,4 @@
-"""Every way to write an answer, and which one is the default for a generator."""
+"""The writers by mode, and the default mode."""
 
 from collections.abc import Mapping
 
@@ -15,6 +15,7 @@ from service.writing.quote import Quoter, QuoteWriter
 def build_writers(
     embedder: Embedder, generator: Generator, *, answer: PromptTemplate, rewrite: PromptTemplate
 ) -> Mapping[Mode, Writer]:
+    """Build one writer for each mode, because each request may choose its mode."""
     quoter = Quoter(embedder)
     return {
         "quote": QuoteWriter(quoter),
@@ -24,7 +25,7 @@ def build_writers(
 
 
 def default_mode(answering: AnsweringSettings, generator: GeneratorSettings) -> Mode:
-    """The configured mode; left to itself, the packaged model quotes and any other one is trusted to write."""
+    """Return the configured mode; with `auto`, quote for the packaged model and generate for any other (ADR 4)."""
     if answering.mode != "auto":
         return answering.mode
     return "quote" if generator.model == PACKAGED_MODEL else "generate"

@@ -1,4 +1,4 @@
-"""The model writes and cites: for models that can be trusted to do both."""
+"""A writer that lets the model write and cite. It needs a capable model."""
 
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -14,7 +14,7 @@ _MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
 class GenerateWriter:
-    """Passes the model's pieces on as they come, and reads the citations off the finished text."""
+    """Streams the model's text unchanged, and reads the citations from the markers of the finished text."""
 
     def __init__(self, generator: Generator, template: PromptTemplate) -> None:
         self._generator = generator
@@ -36,11 +36,11 @@ class GenerateWriter:
                 if isinstance(piece, str):
                     text += piece
                 yield piece
-        for number in sorted({int(found) for found in _MARKER.findall(text)}):
+        for number in sorted({int(marker) for marker in _MARKER.findall(text)}):
             if 1 <= number <= len(writing_input.hits):
                 yield CitedPassage(number=number)
 
 
 def _numbered(hits: Sequence[ScoredChunk]) -> str:
-    """From 1, in the order given."""
+    """Return the passages, numbered from 1."""
     return "\n\n".join(f"[{number}] {hit.chunk.passage}" for number, hit in enumerate(hits, start=1))

@@ -1,4 +1,4 @@
-"""Quotes the sentences that answer best: the default with a small model, which gets wrong what it rephrases."""
+"""A writer that quotes the best sentences. Small models make mistakes when they rephrase (ADR 4)."""
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -13,21 +13,23 @@ from service.writing.base import CitedPassage, Piece, WritingInput
 
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
+# The parameters of ADR 4. Later passages seldom hold the answer.
 _PASSAGES = 3
+# Embedding sentences is the most expensive stage of this mode, so only the ones with most shared words are embedded.
 _EMBEDDED_SENTENCES = 8
 _QUOTES = 3
 
 
 class Quoter:
-    """Picks sentences by meaning and by words, from the best passages."""
+    """Selects sentences from the best passages, by similarity and by shared words."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     async def pick(self, writing_input: WritingInput) -> list[Sentence]:
-        """At most three sentences, the best first; never none."""
+        """Return one to three sentences, the best first."""
         candidates = _candidates(writing_input.question, writing_input.hits[:_PASSAGES])
-        if not candidates:  # Passages of nothing but questions or headings: the best one speaks for itself.
+        if not candidates:  # The passages contain only questions or headings. The best one is quoted as it is.
             return [Sentence(text=writing_input.hits[0].chunk.text, passage=0)]
         sentences = shortlist(writing_input.question, candidates, limit=_EMBEDDED_SENTENCES)
         vectors = await self._embedder.embed_passages([sentence.text for sentence in sentences])
@@ -35,7 +37,7 @@ class Quoter:
 
 
 class QuoteWriter:
-    """An answer of one to three quoted sentences, each with its citation."""
+    """Writes one to three quoted sentences, each with its citation."""
 
     model = "quote"
 
@@ -51,7 +53,7 @@ class QuoteWriter:
 
 
 def cite(text: str, source: Sentence) -> Iterator[str | CitedPassage]:
-    """The text word by word, and the marker of the passage that its source stands in."""
+    """Yield the text word by word, then the marker and the citation of its passage."""
     number = source.passage + 1
     if keeps_lines(text):
         yield from _WORD.findall(f"{text}\n[{number}]\n\n")
@@ -62,11 +64,14 @@ def cite(text: str, source: Sentence) -> Iterator[str | CitedPassage]:
 
 
 def _candidates(question: str, hits: Sequence[ScoredChunk]) -> list[Sentence]:
-    """Every sentence once, under the best passage that has it; one that repeats the whole question only asks it too."""
-    asked = question.rstrip("?").lower()
-    found: dict[str, Sentence] = {}
+    """Return each sentence once, with the best passage that contains it.
+
+    A sentence that repeats the whole question is omitted: it asks the question too.
+    """
+    without_mark = question.rstrip("?").lower()
+    sentences: dict[str, Sentence] = {}
     for rank, hit in enumerate(hits):
         for text in split_sentences(hit.chunk.text):
-            if asked not in text.lower():
-                found.setdefault(text, Sentence(text=text, passage=rank))
-    return list(found.values())
+            if without_mark not in text.lower():
+                sentences.setdefault(text, Sentence(text=text, passage=rank))
+    return list(sentences.values())

@@ -13,7 +13,7 @@ from rag.settings import TimeoutSettings
 from service.prompting.choosing import AnswerPrompts
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.prompting.mlflow import MlflowPrompts
-from service.prompting.mlflow_client import Mlflow
+from service.prompting.mlflow_client import MlflowClient
 from service.resources import open_resources
 from service.settings import MlflowSettings, OpenAIGeneratorSettings, PromptSettings, Settings
 from tests.support.mlflow_server import MLFLOW, mlflow_server
@@ -30,7 +30,7 @@ def url(tmp_path_factory):
 @asynccontextmanager
 async def mlflow_at(url: str):
     async with open_session(TimeoutSettings(connect=60, read=120)) as session:
-        yield Mlflow(session, MlflowSettings(uri=HttpUrl(url)))
+        yield MlflowClient(session, MlflowSettings(uri=HttpUrl(url)))
 
 
 def client(url: str, code: str) -> str:
@@ -102,4 +102,4 @@ async def test_a_missing_prompt_is_reported_with_the_command_that_registers_it(u
 async def test_the_mlflow_registry_needs_a_uri():
     async with open_session(TimeoutSettings()) as session:
         with pytest.raises(Misconfigured, match="RAG_MLFLOW__URI"):
-            Mlflow(session, MlflowSettings())
+            MlflowClient(session, MlflowSettings())

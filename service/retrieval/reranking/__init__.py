@@ -1,1 +1,1 @@
-"""Candidates into a better order: by a cross-encoder here, or by a server that has one."""
+"""Rerankers: a cross-encoder in this process, or a server with a `/rerank` endpoint."""

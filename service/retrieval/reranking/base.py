@@ -5,21 +5,24 @@ from typing import Protocol
 
 
 class Reranker(Protocol):
-    """Reads question and passage together, which tells more than the distance of two vectors, and costs more."""
+    """Scores passages by reading each one together with the question. More precise than vectors, and slower.
+
+    Implemented by `LocalReranker` and `EndpointReranker`.
+    """
 
     @property
     def model(self) -> str:
-        """Its name, as answers report it."""
+        """Model name for answers."""
         ...
 
     @property
     def batch_size(self) -> int:
-        """How many passages one call scores best."""
+        """Preferred number of passages per call."""
         ...
 
     async def score(self, question: str, passages: Sequence[str]) -> list[float]:
-        """One score for each passage, in their order; higher is better, and only scores of one question compare.
+        """Return one score per passage, in their order. Higher is better; scores of different questions do not compare.
 
-        Raises `Unavailable` or `BadResponse`.
+        Raises `Unavailable`, `Overloaded`, `TimedOut` or `BadResponse`.
         """
         ...

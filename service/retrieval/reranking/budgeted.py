@@ -1,4 +1,4 @@
-"""Reranking in the time there is: batch by batch, the best candidates first, and none that would come too late."""
+"""Reranking within a time budget: in batches, the best candidates first."""
 
 import asyncio
 import time
@@ -9,6 +9,9 @@ from typing import Literal
 import structlog
 
 from rag.errors import GroundworkError
+from rag.tracing import semconv
+from rag.tracing.attributes import content, documents
+from rag.tracing.spans import Attributes, span
 from rag.types import ScoredChunk
 from service.metrics import RERANKS_BY
 from service.retrieval.reranking.base import Reranker
@@ -16,23 +19,30 @@ from service.retrieval.reranking.base import Reranker
 log = structlog.get_logger()
 
 RerankExtent = Literal["full", "partial", "skipped", "failed"]
-"""partial: time for the first batches only. skipped: for none. failed: the reranker was at fault."""
+"""How many candidates were scored.
 
-# How much the last batch counts in the estimate of the next.
+full      all
+partial   only the first batches, because the time was up
+skipped   none, because there was no time
+failed    not all, because the reranker raised an error
+"""
+
+# Weight of the latest batch in the moving average of the time per passage.
 _WEIGHT = 0.3
-_FORGETTING = 0.9
+# Factor by which the estimate shrinks when a batch is skipped, so that one slow moment does not disable reranking.
+_DECAY = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reranked:
-    """The candidates in their new order; those that were not scored follow in their old one."""
+    """The candidates in their new order. Candidates without a score follow in their original order."""
 
     hits: Sequence[ScoredChunk]
     extent: RerankExtent
 
 
 class BudgetedReranker:
-    """A reranker that is never worth a late answer: whatever keeps it, the candidates stay as they were."""
+    """Reranks candidates in the available time. Slow or failing rerankers leave the order unchanged."""
 
     def __init__(self, reranker: Reranker, *, candidates: int) -> None:
         self._reranker = reranker
@@ -44,53 +54,62 @@ class BudgetedReranker:
         return self._reranker.model
 
     async def rerank(self, question: str, hits: Sequence[ScoredChunk], *, seconds: float) -> Reranked:
-        """Takes about `seconds` at most; a question without candidates needs none."""
-        reranked = await self._rerank(question, hits, time.perf_counter() + seconds)
-        RERANKS_BY[reranked.extent].inc()
-        return reranked
+        """Rerank the candidates in about `seconds` at most. It never raises."""
+        attributes: Attributes = {
+            semconv.OPERATION: semconv.RERANK,
+            semconv.REQUEST_MODEL: self.model,
+            semconv.RETRIEVAL_TOP_K: min(self.candidates, len(hits)),
+        }
+        with span(f"{semconv.RERANK} {self.model}", attributes) as call:
+            reranked = await self._rerank(question, hits, time.perf_counter() + seconds)
+            RERANKS_BY[reranked.extent].inc()
+            if call.is_recording():
+                call.set_attribute(semconv.EXTENT, reranked.extent)
+                call.set_attributes(content(semconv.RETRIEVAL_QUERY, question))
+                call.set_attributes(documents(semconv.RERANKED_DOCUMENTS, reranked.hits))
+            return reranked
 
     async def _rerank(self, question: str, hits: Sequence[ScoredChunk], deadline: float) -> Reranked:
-        wanted = hits[: self.candidates]
+        selected = hits[: self.candidates]
         scores: list[float] = []
         failed = False
-        while len(scores) < len(wanted) and not failed:
-            batch = wanted[len(scores) : len(scores) + self._reranker.batch_size]
-            left = deadline - time.perf_counter()
-            if left <= self._seconds_per_passage * len(batch):
-                # A slow moment is forgotten in time, or it would be the last that is measured.
-                self._seconds_per_passage *= _FORGETTING
+        while len(scores) < len(selected) and not failed:
+            batch = selected[len(scores) : len(scores) + self._reranker.batch_size]
+            remaining = deadline - time.perf_counter()
+            if remaining <= self._seconds_per_passage * len(batch):
+                self._seconds_per_passage *= _DECAY
                 break
             try:
-                scores += await self._score(question, batch, left)
+                scores += await self._score(question, batch, remaining)
             except TimeoutError:
-                self._learn(left, len(batch))
+                self._update_estimate(remaining, len(batch))
                 break
             except GroundworkError as error:
                 log.warning("reranking_failed", reason=str(error))
                 failed = True
-        return Reranked(hits=_in_order(hits, scores), extent=_extent(len(scores), len(wanted), failed=failed))
+        return Reranked(hits=_in_order(hits, scores), extent=_extent(len(scores), len(selected), failed=failed))
 
     async def _score(self, question: str, batch: Sequence[ScoredChunk], seconds: float) -> list[float]:
         began = time.perf_counter()
         async with asyncio.timeout(seconds):
             scores = await self._reranker.score(question, [hit.chunk.passage for hit in batch])
-        self._learn(time.perf_counter() - began, len(batch))
+        self._update_estimate(time.perf_counter() - began, len(batch))
         return scores
 
-    def _learn(self, seconds: float, passages: int) -> None:
+    def _update_estimate(self, seconds: float, passages: int) -> None:
         measured = seconds / passages
-        known = self._seconds_per_passage or measured
-        self._seconds_per_passage = (1 - _WEIGHT) * known + _WEIGHT * measured
+        average = self._seconds_per_passage or measured
+        self._seconds_per_passage = (1 - _WEIGHT) * average + _WEIGHT * measured
 
 
 def _in_order(hits: Sequence[ScoredChunk], scores: Sequence[float]) -> list[ScoredChunk]:
     scored = [replace(hit, rerank_score=score) for hit, score in zip(hits, scores, strict=False)]
-    # Stable: of equal scores the fusion decides.
+    # The sort is stable: equal scores keep the order of the search.
     return [*sorted(scored, key=lambda hit: -(hit.rerank_score or 0.0)), *hits[len(scores) :]]
 
 
-def _extent(scored: int, wanted: int, *, failed: bool) -> RerankExtent:
-    if scored == wanted:
+def _extent(scored: int, selected: int, *, failed: bool) -> RerankExtent:
+    if scored == selected:
         return "full"
     if failed:
         return "failed"

@@ -1,4 +1,4 @@
-"""Any server with a `/rerank` endpoint: TEI in its own shape; Infinity, vLLM, Jina and Cohere in Cohere's."""
+"""A reranker on a server with a `/rerank` endpoint, in the request format of TEI or Cohere."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +12,12 @@ from rag.http import bearer_header, require_success, translated_errors
 from service.settings import EndpointRerankerSettings
 
 _PART = "reranking server"
+# More questions than this would time out before their turn.
 _WAITING = 64
 
 
 class EndpointReranker:
-    """One request for all passages of a question."""
+    """Sends all passages of a question in one request."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: EndpointRerankerSettings) -> None:
         self._session = session
@@ -56,13 +57,13 @@ class EndpointReranker:
 
 
 def _to_scores(body: Any, count: int) -> list[float]:
-    """TEI answers with the list itself and says `score`, Cohere puts it under `results` and says `relevance_score`."""
+    """Return the scores by passage. TEI sends a list with `score`, Cohere `results` with `relevance_score`."""
     try:
         items = body["results"] if isinstance(body, dict) else body
-        found = {int(item["index"]): float(item.get("relevance_score", item.get("score"))) for item in items}
-        scores = [found[index] for index in range(count)]
+        by_index = {int(item["index"]): float(item.get("relevance_score", item.get("score"))) for item in items}
+        scores = [by_index[index] for index in range(count)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadResponse(f"The {_PART} answered with something that is no score for each passage.") from error
+        raise BadResponse(f"The {_PART} did not return a score for each passage. Check RAG_RERANKER__SHAPE.") from error
     if not np.isfinite(scores).all():
-        raise BadResponse(f"The {_PART} answered with a score that is no number.")
+        raise BadResponse(f"The {_PART} returned a score that is not a finite number. Check RAG_RERANKER__MODEL.")
     return scores

@@ -1,4 +1,4 @@
-"""Picks the reranker by the settings."""
+"""Selection of the reranker by the settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,6 @@ from rag.errors import Misconfigured
 from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.reranking.endpoint import EndpointReranker
 from service.retrieval.reranking.local import Score, open_local_reranker
-from service.retrieval.reranking.traced import TracedReranker
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings, NoRerankerSettings, RerankerSettings
 
 
@@ -20,7 +19,7 @@ from service.settings import EndpointRerankerSettings, LocalRerankerSettings, No
 async def open_reranker(
     settings: RerankerSettings, session: aiohttp.ClientSession
 ) -> AsyncIterator[BudgetedReranker | None]:
-    """None where candidates keep the order that search gave them."""
+    """Open the reranker, or yield None for the kind none."""
     match settings:
         case NoRerankerSettings():
             yield None
@@ -28,22 +27,22 @@ async def open_reranker(
             directory = find_directory(settings.model)
             name = Path(settings.model).name
             async with open_local_reranker(name, partial(_load, settings, directory)) as reranker:
-                yield TracedReranker(reranker, candidates=settings.candidates)
+                yield BudgetedReranker(reranker, candidates=settings.candidates)
         case EndpointRerankerSettings():
-            yield TracedReranker(EndpointReranker(session, settings), candidates=settings.candidates)
+            yield BudgetedReranker(EndpointReranker(session, settings), candidates=settings.candidates)
 
 
 def _load(settings: LocalRerankerSettings, directory: Path) -> Score:
-    """Only the chosen runtime is imported."""
+    """Load the model with the configured runtime. Only that runtime is imported."""
     from service.retrieval.reranking import onnx  # noqa: PLC0415
 
     onnx_form = onnx.find_onnx(directory)
     if settings.runtime == "onnx" and onnx_form is None:
-        raise Misconfigured(f"{directory} holds no onnx/model.onnx. Set RAG_RERANKER__RUNTIME=torch.")
+        raise Misconfigured(f"{directory} contains no onnx/model.onnx. Set RAG_RERANKER__RUNTIME=torch.")
     if onnx_form is not None and settings.runtime != "torch":
         return onnx.load_onnx(onnx_form, directory, threads=settings.threads)
     if not (directory / "model.safetensors").is_file():
-        raise Misconfigured(f"{directory} holds no model.safetensors. Is RAG_RERANKER__MODEL right?")
+        raise Misconfigured(f"{directory} contains no model.safetensors. Check RAG_RERANKER__MODEL.")
     require_torch(f"{settings.model} without its ONNX form")
     from service.retrieval.reranking import torch  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""A cross-encoder in this process, whichever runtime computes it."""
+"""A cross-encoder in this process, on any runtime."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from rag.gate import Gate
 
 Score = Callable[[Sequence[tuple[str, str]]], list[float]]
-"""Pairs of question and passage to the model's raw scores. Not thread-safe."""
+"""Function from (question, passage) pairs to the model's logits. Not thread-safe."""
 
-# Few at a time: between two batches it is asked whether there is time for the next.
+# Small batches: the time budget is checked only between two batches.
 _BATCH_SIZE = 8
 _WAITING = 64
 
 
 class LocalReranker:
-    """One model and one thread, as with the embedder."""
+    """Runs one model in one thread."""
 
     def __init__(self, model: str, score: Score, thread: ThreadPoolExecutor) -> None:
         self._model = model
@@ -40,7 +40,7 @@ class LocalReranker:
 
 @asynccontextmanager
 async def open_local_reranker(model: str, load: Callable[[], Score]) -> AsyncIterator[LocalReranker]:
-    """Loads the model in its own thread and warms it up."""
+    """Load the model in its own thread and warm it up."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reranker") as thread:
         loop = asyncio.get_running_loop()
         score = await loop.run_in_executor(thread, load)

@@ -1,4 +1,4 @@
-"""A cross-encoder's ONNX form on ONNX Runtime: the form for processors. Most of those on the hub carry one."""
+"""A cross-encoder on ONNX Runtime, the faster runtime on processors. Most models on the hub have an ONNX form."""
 
 import json
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ import onnxruntime
 from rag.embedding.tokenizer import load_tokenizer
 from service.retrieval.reranking.local import Score
 
-# A tokenizer may claim a length that no model has.
-_MOST_TOKENS = 512
+# Some tokenizers declare an unlimited length, but BERT models have 512 positions.
+_MAX_TOKENS = 512
 
 
 def find_onnx(directory: Path) -> Path | None:
-    """The ONNX form in a model's directory, where it has one."""
+    """Return the ONNX form in a model directory, or None."""
     places = (directory / "onnx" / "model.onnx", directory / "model.onnx")
     return next((place for place in places if place.is_file()), None)
 
 
 def load_onnx(model: Path, directory: Path, *, threads: int) -> Score:
-    """Loads the form; its tokenizer lies in `directory`."""
+    """Load an ONNX model with the tokenizer in `directory`."""
     tokenizer = load_tokenizer(directory)
     tokenizer.enable_truncation(_read_max_tokens(directory))
     tokenizer.enable_padding()
@@ -48,4 +48,4 @@ def load_onnx(model: Path, directory: Path, *, threads: int) -> Score:
 
 def _read_max_tokens(directory: Path) -> int:
     config = json.loads((directory / "tokenizer_config.json").read_text())
-    return min(int(config.get("model_max_length", _MOST_TOKENS)), _MOST_TOKENS)
+    return min(int(config.get("model_max_length", _MAX_TOKENS)), _MAX_TOKENS)

@@ -1,4 +1,4 @@
-"""sentence-transformers' CrossEncoder on torch: the reference, and the form for GPUs."""
+"""A cross-encoder on torch: the reference implementation, and the runtime for GPUs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from service.retrieval.reranking.local import Score
 
 
 def load_torch(directory: Path, *, threads: int) -> Score:
-    """Loads the model on the GPU where there is one; its scores are logits, whatever its own activation."""
-    # Imported here because it takes seconds, which only whoever chooses this runtime should wait for.
+    """Load the model, on a GPU if there is one. The scores are logits: the model's activation is not applied."""
+    # Imported here because torch takes seconds to import, and the other runtime does not need it.
     import torch  # noqa: PLC0415
     from sentence_transformers import CrossEncoder  # noqa: PLC0415
     from transformers.utils import logging  # noqa: PLC0415

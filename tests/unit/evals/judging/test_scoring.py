@@ -47,7 +47,7 @@ async def test_a_judge_that_nobody_calibrated_is_called_that():
 async def test_the_agreement_with_people_stands_beside_every_score(tmp_path):
     async with judge_behind(perfect()) as judge:
         [agreement] = await calibrate(judge, read_labelled(halueval(tmp_path)), concurrency=4)
-    NOBODY.with_(agreement).write(tmp_path / "calibration.json")
+    NOBODY.add(agreement).write(tmp_path / "calibration.json")
     known = Calibrations.read(tmp_path / "calibration.json")
     assert "κ 1.00" in (await scored(perfect(), known=known)).to_row()
     rubric = await load_rubric("faithfulness")

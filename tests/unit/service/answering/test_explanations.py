@@ -59,7 +59,7 @@ async def test_an_answer_is_explained_to_its_tenant_only():
     explanations = await kept(answer("a"))
     assert explanations.explain(OURS, "a").answer.id == "a"
     assert explanations.explain(OURS, "a").revision == "7"
-    with pytest.raises(NotFound, match="Nothing is kept"):
+    with pytest.raises(NotFound, match="cannot be explained"):
         explanations.explain(THEIRS, "a")
 
 

@@ -25,10 +25,10 @@ def test_roles_are_sent_as_they_stand_in_the_file():
     [
         (BODY, "front matter"),
         (FRONT_MATTER + "Be brief. {{passages}} {{question}}", "## system"),
-        (FRONT_MATTER + BODY + "{{colour}}", "unknown variable colour; there are passages, question"),
+        (FRONT_MATTER + BODY + "{{colour}}", "unknown variable colour. Known are passages, question"),
         (FRONT_MATTER.replace("question", "colour") + BODY, "unknown variable colour"),
-        (FRONT_MATTER + BODY.replace("{{passages}}", ""), "passages is declared or used, but not both"),
-        (FRONT_MATTER + BODY + "{{", "begins no variable"),
+        (FRONT_MATTER + BODY.replace("{{passages}}", ""), "passages must be both declared and used"),
+        (FRONT_MATTER + BODY + "{{", "does not start a variable"),
         (FRONT_MATTER.replace("purpose: p\n", "") + BODY, "purpose: Field required"),
         (FRONT_MATTER.replace("models", "modles") + BODY, "modles"),
         (FRONT_MATTER.replace("[first]", "[first") + BODY, "not YAML"),

@@ -1,6 +1,6 @@
 """A passage and what stands around it, stitched within a budget."""
 
-from service.retrieval.expansion import around, expand
+from service.retrieval.expansion import expand, neighbour_filter
 from tests.support.passages import chunk, hit, texts
 
 PARTS = [chunk(f"Part {n} of the text.", ordinal=n) for n in range(7)]
@@ -49,6 +49,6 @@ def test_every_found_passage_stands_word_for_word_in_its_expanded_form():
 
 
 def test_neighbours_of_many_documents_are_asked_for_at_once():
-    wanted = around([hit("a", document="a", ordinal=0), hit("b", document="b", ordinal=4)])
+    wanted = neighbour_filter([hit("a", document="a", ordinal=0), hit("b", document="b", ordinal=4)])
     assert wanted.document_ids == ("a", "b")
     assert wanted.ordinals == (0, 1, 2, 3, 4, 5, 6)

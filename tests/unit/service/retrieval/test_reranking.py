@@ -73,7 +73,7 @@ async def test_each_runtime_orders_as_the_cross_encoder_itself_scores(cross_enco
 
 async def test_a_model_directory_without_weights_is_named(tmp_path):
     for runtime in ("auto", "onnx"):
-        with pytest.raises(Misconfigured, match="holds no"):
+        with pytest.raises(Misconfigured, match="contains no"):
             async with reranker(LocalRerankerSettings(kind="local", model=str(tmp_path), runtime=runtime)):
                 pass
 

@@ -1,6 +1,6 @@
 """Duplicates give way, and one document leaves room for others."""
 
-from service.retrieval.selection import choose, spread, without_duplicates
+from service.retrieval.selection import select, spread, without_duplicates
 from tests.support.passages import hit, texts
 
 LONG = (
@@ -46,7 +46,7 @@ def test_every_candidate_is_told_what_became_of_it():
         hit("of b", document="b"),
         hit("of c", document="c"),
     ]
-    chosen = choose(hits, limit=2, overlap=0.9, per_document=1)
-    assert texts(chosen.hits) == ["first of a", "of b"]
+    selection = select(hits, limit=2, overlap=0.9, per_document=1)
+    assert texts(selection.hits) == ["first of a", "of b"]
     reasons = ["taken", "repeats", "document_has_its_share", "taken", "beyond_limit"]
-    assert [(it.hit, it.reason) for it in chosen.candidates] == list(zip(hits, reasons, strict=True))
+    assert [(it.hit, it.reason) for it in selection.candidates] == list(zip(hits, reasons, strict=True))
