@@ -9,6 +9,7 @@ import aiohttp
 
 from rag.embedding.weights import find_directory, require_torch
 from rag.errors import Misconfigured
+from service.retrieval.reranking.base import Reranker
 from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.reranking.endpoint import EndpointReranker
 from service.retrieval.reranking.local import Score, open_local_reranker
@@ -19,17 +20,27 @@ from service.settings import EndpointRerankerSettings, LocalRerankerSettings, No
 async def open_reranker(
     settings: RerankerSettings, session: aiohttp.ClientSession
 ) -> AsyncIterator[BudgetedReranker | None]:
-    """Open the reranker, or yield None for the kind none."""
+    """Open the reranker with its time budget, or yield None for the kind none."""
+    if isinstance(settings, NoRerankerSettings):
+        yield None
+        return
+    async with open_scorer(settings, session) as reranker:
+        yield BudgetedReranker(reranker, candidates=settings.candidates)
+
+
+@asynccontextmanager
+async def open_scorer(
+    settings: LocalRerankerSettings | EndpointRerankerSettings, session: aiohttp.ClientSession
+) -> AsyncIterator[Reranker]:
+    """Open the reranker itself, without a time budget."""
     match settings:
-        case NoRerankerSettings():
-            yield None
         case LocalRerankerSettings():
             directory = find_directory(settings.model)
             name = Path(settings.model).name
             async with open_local_reranker(name, partial(_load, settings, directory)) as reranker:
-                yield BudgetedReranker(reranker, candidates=settings.candidates)
+                yield reranker
         case EndpointRerankerSettings():
-            yield BudgetedReranker(EndpointReranker(session, settings), candidates=settings.candidates)
+            yield EndpointReranker(session, settings)
 
 
 def _load(settings: LocalRerankerSettings, directory: Path) -> Score:
