@@ -22,7 +22,7 @@ from rag.store.edge.revisions import Revisions
 from rag.store.edge.shard import Shard, to_point
 from rag.store.factory import open_reader
 from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
-from service.drift.archives import UNREADABLE, write_arrays
+from service.drift.archives import UNREADABLE, open_arrays, write_arrays
 from service.drift.bins import cut_bins, psi
 from service.drift.reference import (
     MAX_QUESTIONS,
@@ -168,7 +168,7 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
 def read_snapshot(path: Path) -> Snapshot:
     """Raises `InvalidInput`."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path) as file:
             header = json.loads(str(file["header"]))
             vectors: Vectors = file["vectors"].astype(np.float32)
             return Snapshot(

@@ -14,7 +14,7 @@ from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.types import EmbedderIdentity
-from service.drift.archives import UNREADABLE
+from service.drift.archives import UNREADABLE, open_arrays
 from service.drift.base import Observation
 from service.drift.reference import MAX_QUESTIONS, Reference, Vectors, read_reference
 from service.drift.window import draw_together, read_window
@@ -123,7 +123,7 @@ def _read_kept(source: str) -> Sample:
 
 def _is_reference(path: Path) -> bool:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path) as file:
             return "axes" in file.files
     except UNREADABLE as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error

@@ -1,6 +1,8 @@
 """Reading and writing numpy archives: references, windows, and the passages of a revision."""
 
 import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -10,6 +12,14 @@ import numpy.typing as npt
 
 UNREADABLE = (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError)
 """The errors that numpy raises for an archive that is damaged, truncated or of another format."""
+
+
+@contextmanager
+def open_arrays(path: Path) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
+    """Open an archive. Raises one of `UNREADABLE`."""
+    # numpy leaves a file open if its content is not an archive, so the file is opened here.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        yield arrays
 
 
 def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity, Vector
-from service.drift.archives import UNREADABLE, write_arrays
+from service.drift.archives import UNREADABLE, open_arrays, write_arrays
 from service.drift.base import OF_THE_ANSWER, OF_THE_VECTOR, Feature, Observation
 from service.drift.bins import Bins, cut_bins
 
@@ -118,7 +118,7 @@ def write_reference(reference: Reference, path: Path) -> None:
 def read_reference(path: Path) -> Reference:
     """Read a reference. Raises `InvalidInput` if the file is not a valid one."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path) as file:
             header: dict[str, Any] = json.loads(str(file["header"]))
             if header["schema"] != SCHEMA:
                 raise InvalidInput(

@@ -17,7 +17,7 @@ import numpy as np
 
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
-from service.drift.archives import UNREADABLE, write_arrays
+from service.drift.archives import UNREADABLE, open_arrays, write_arrays
 from service.drift.base import OF_THE_ANSWER, Feature, Observation
 
 SCHEMA = 1
@@ -110,7 +110,7 @@ def write_window(window: Window, path: Path) -> None:
 def read_window(path: Path) -> Window:
     """Read a window. Raises `InvalidInput` if the file is not a valid one."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path) as file:
             header: dict[str, Any] = json.loads(str(file["header"]))
             names, vectors = header["features"], file["vectors"].astype(np.float32)
             values = file["values"].astype(np.float64)
