@@ -124,6 +124,6 @@ def _read_kept(source: str) -> Sample:
 def _is_reference(path: Path) -> bool:
     try:
         with open_arrays(path) as file:
-            return "axes" in file.files
+            return "axes" in file
     except UNREADABLE as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error

@@ -8,7 +8,7 @@ from rag.errors import Unavailable
 from rag.http import open_session
 from rag.settings import TimeoutSettings
 from service.prompting.folder import PACKAGED, FolderPrompts
-from service.prompting.mlflow_client import Mlflow
+from service.prompting.mlflow_client import MlflowClient
 from service.settings import MlflowSettings, Settings
 from tests.support.mlflow_server import MLFLOW, mlflow_server
 
@@ -28,7 +28,7 @@ async def test_an_evaluation_is_a_run_with_its_prompt_and_its_metrics(tmp_path):
             for value in (0.5, 0.75)
         ]
         async with open_session(TimeoutSettings(connect=60, read=120)) as session:
-            mlflow = Mlflow(session, settings.mlflow)
+            mlflow = MlflowClient(session, settings.mlflow)
             run = (await mlflow.get("runs/get", run_id=run_ids[1]))["run"]
             experiment = (await mlflow.get("experiments/get-by-name", experiment_name="nightly"))["experiment"]
     assert run["info"]["experiment_id"] == experiment["experiment_id"]
