@@ -1,4 +1,4 @@
-"""The store contract on Qdrant's embedded engine, and what only the embedded form promises."""
+"""The store contract on the embedded store, and the guarantees of its revisions."""
 
 import asyncio
 import shutil
@@ -22,7 +22,7 @@ class TestEdgeStore(StoreContract):
             yield writer
 
 
-async def test_a_reader_sees_whole_revisions_only(tmp_path):
+async def test_a_reader_sees_complete_revisions_only(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("one", document="a")])
         assert await texts(reader, OURS) == set()
@@ -33,7 +33,7 @@ async def test_a_reader_sees_whole_revisions_only(tmp_path):
         assert await texts(reader, OURS) == {"one", "two"}
 
 
-async def test_a_reader_finds_a_new_revision_by_itself(tmp_path):
+async def test_a_reader_follows_new_revisions(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("news")])
         await writer.publish()
@@ -41,7 +41,7 @@ async def test_a_reader_finds_a_new_revision_by_itself(tmp_path):
         assert [hit.chunk.text for hit in await reader.search(OURS, query("news"), limit=1)] == ["news"]
 
 
-async def test_a_scroll_under_way_survives_a_new_revision(tmp_path):
+async def test_a_running_scroll_survives_a_new_revision(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point(f"old {n}", document=f"d{n}") for n in range(600)])
         await writer.publish()
@@ -53,7 +53,7 @@ async def test_a_scroll_under_way_survives_a_new_revision(tmp_path):
         assert len([chunk async for chunk in scroll]) == 599
 
 
-async def test_what_was_published_is_there_after_the_writer_is_gone(tmp_path):
+async def test_published_documents_survive_the_writer(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("kept")])
         await writer.publish()
@@ -83,7 +83,7 @@ asyncio.run(main())
         assert await texts(writer, OURS) == {"kept"}
 
 
-async def test_a_writer_removes_what_a_killed_one_left(tmp_path):
+async def test_a_writer_removes_unpublished_work_of_a_killed_one(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("kept")])
         await writer.stage(OURS, [point("never committed", document="b")])
@@ -96,7 +96,7 @@ async def test_a_writer_removes_what_a_killed_one_left(tmp_path):
         assert await texts(writer, OURS, EVERYTHING) == {"kept"}
 
 
-async def test_a_publication_that_is_cancelled_ends_before_the_next_begins(tmp_path):
+async def test_a_cancelled_publication_ends_before_the_next_begins(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("one")])
         cancelled = asyncio.create_task(writer.publish())
@@ -108,14 +108,14 @@ async def test_a_publication_that_is_cancelled_ends_before_the_next_begins(tmp_p
     assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["1", "2"]
 
 
-async def test_a_second_writer_is_told_who_writes(tmp_path):
+async def test_the_error_for_a_second_writer_names_the_first(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER):
         with pytest.raises(Locked, match=r"process \d+"):
             async with open_edge_writer(tmp_path, EMBEDDER):
                 pass
 
 
-async def test_another_embedder_is_refused_by_reader_and_writer(tmp_path):
+async def test_reader_and_writer_refuse_another_embedder(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("one")])
         await writer.publish()
@@ -126,7 +126,7 @@ async def test_another_embedder_is_refused_by_reader_and_writer(tmp_path):
                 pass
 
 
-async def test_a_collection_that_was_removed_and_filled_anew_is_told_from_the_old_one(tmp_path):
+async def test_a_reader_notices_a_collection_that_was_removed_and_filled_again(tmp_path):
     async with open_edge_reader(tmp_path, EMBEDDER) as reader:
         for text in ("first", "second"):
             async with open_edge_writer(tmp_path, EMBEDDER) as writer:
@@ -158,7 +158,7 @@ async def test_a_revision_that_cannot_be_opened_leaves_the_old_one_in_use(tmp_pa
         assert [hit.chunk.text for hit in await reader.search(OURS, query("old"), limit=1)] == ["old"]
 
 
-async def test_a_collection_of_another_generation_is_refused(tmp_path):
+async def test_a_collection_of_another_schema_is_refused(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await writer.publish()
     (tmp_path / "revisions" / "1" / "collection.json").unlink()
@@ -167,7 +167,7 @@ async def test_a_collection_of_another_generation_is_refused(tmp_path):
             pass
 
 
-async def test_many_new_points_are_given_a_graph_and_still_found(tmp_path):
+async def test_many_new_points_are_indexed_and_still_found(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=100) as writer:
         await put(writer, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(150)])
         await writer.publish()
@@ -178,7 +178,7 @@ async def test_many_new_points_are_given_a_graph_and_still_found(tmp_path):
     assert Revisions(tmp_path).unindexed() == 1
 
 
-async def test_what_is_stored_can_be_read_while_the_graph_is_built(tmp_path):
+async def test_the_collection_can_be_read_while_the_graph_is_built(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=100) as writer:
         await put(writer, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(300)])
         scroll = writer.scroll(OURS)
@@ -191,7 +191,7 @@ async def test_what_is_stored_can_be_read_while_the_graph_is_built(tmp_path):
         await publishing
 
 
-async def test_a_revision_that_is_dropped_while_it_is_opened_gives_way_to_the_newest(tmp_path):
+async def test_a_reader_opens_the_newest_revision_if_its_revision_is_removed_meanwhile(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("kept")])
         await writer.publish()
@@ -201,7 +201,7 @@ async def test_a_revision_that_is_dropped_while_it_is_opened_gives_way_to_the_ne
 
 
 class Overtaken(Revisions):
-    """Of which two more are published in the moment after the current one was looked up."""
+    """Revisions of which two more are published right after the current one was looked up."""
 
     is_first = True
 
@@ -215,7 +215,7 @@ class Overtaken(Revisions):
 
 
 @pytest.mark.parametrize("damaged", ["current", "revisions/1/collection.json"])
-async def test_what_cannot_be_read_is_unavailable_and_the_reader_goes_on_when_it_can(tmp_path, damaged):
+async def test_an_unreadable_collection_is_unavailable_until_it_can_be_read_again(tmp_path, damaged):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("first")])
         await writer.publish()
@@ -229,7 +229,7 @@ async def test_what_cannot_be_read_is_unavailable_and_the_reader_goes_on_when_it
         assert await texts(reader, OURS) == {"first"}
 
 
-async def test_a_collection_of_another_embedder_takes_the_place_and_gives_it_back(tmp_path):
+async def test_a_collection_of_another_embedder_replaces_the_current_one_and_can_be_rolled_back(tmp_path):
     other = EmbedderIdentity(model="another", dimension=DIMENSION)
     async with open_edge_writer(tmp_path / "a", EMBEDDER) as writer:
         await put(writer, OURS, [point("before")])

@@ -1,4 +1,4 @@
-"""The inbox contract on the folder form."""
+"""The inbox contract on the folder inbox."""
 
 import pytest
 
@@ -24,7 +24,7 @@ class TestFolderInbox(InboxContract):
     def small(self, tmp_path):
         return FolderInbox(tmp_path, max_entries=1)
 
-    async def test_what_cannot_be_written_down_as_given_up_can_be_tried_again(self, inbox, worklist, letters, tmp_path):
+    async def test_an_entry_is_kept_if_its_dead_letter_cannot_be_written(self, inbox, worklist, letters, tmp_path):
         await inbox.put(upload("a"))
         entry = await worklist.claim()
         (tmp_path / "dead").rmdir()

@@ -1,4 +1,4 @@
-"""The inbox contract on Redis, and what only several machines can do to each other."""
+"""The inbox contract on Redis, and the claims of workers on several machines."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from tests.support.redis_server import needs_redis, redis_server
 pytestmark = pytest.mark.slow
 
 CLAIM_SECONDS = 1.0
-# Two workers share an event loop here: a moment in which it stands still must not look like a death.
+# Two workers share an event loop here, and a short pause of it must not look like a dead worker.
 PATIENT_SECONDS = 6.0
 
 
@@ -33,7 +33,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """One node that has every slot, and refuses a script that touches two."""
+    """A cluster of one node, which refuses a script that touches two slots."""
     with redis_server(tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes") as started:
         with started.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
@@ -87,7 +87,7 @@ def settings(server) -> RedisInboxSettings:
 
 @pytest.fixture
 def patient(settings) -> RedisInboxSettings:
-    """Of the same inbox, for a worker that is not meant to lose what it has."""
+    """Settings of the same inbox for a worker that must not lose its claims."""
     return settings.model_copy(update={"claim_seconds": PATIENT_SECONDS})
 
 
@@ -104,20 +104,20 @@ async def queue(settings):
 
 
 async def lag_and_pending(queue) -> tuple[int, int]:
-    """As an autoscaler reads them."""
+    """Return the numbers that an autoscaler reads."""
     [group] = await queue.client.xinfo_groups(queue.stream)
     return group["lag"], group["pending"]
 
 
 @needs_redis
-async def test_the_group_of_the_stream_tells_what_waits_and_what_is_worked_on(inbox, queue, patient, tmp_path):
+async def test_the_consumer_group_reports_waiting_and_claimed_entries(inbox, queue, patient, tmp_path):
     async with open_worklist(patient, root=tmp_path) as worklist:
         for number in range(20):
             await inbox.put(upload(str(number)))
         assert await lag_and_pending(queue) == (20, 0)
         entries = [await worklist.claim() for _ in range(10)]
         assert await lag_and_pending(queue) == (10, 10)
-        # Not in their order, and each way of ending: the numbers stay numbers.
+        # Entries end out of order and in each way, and the lag must stay known.
         for index, entry in enumerate(reversed(entries[1:])):
             match index % 3:
                 case 0:
@@ -133,7 +133,7 @@ async def test_the_group_of_the_stream_tells_what_waits_and_what_is_worked_on(in
 
 
 @needs_redis
-async def test_nothing_stays_of_what_is_settled(inbox, queue, patient, tmp_path):
+async def test_acknowledged_entries_leave_no_keys(inbox, queue, patient, tmp_path):
     async with open_worklist(patient, root=tmp_path) as worklist:
         for name in ("a", "b", "c"):
             await inbox.put(upload(name))
@@ -146,7 +146,7 @@ async def test_nothing_stays_of_what_is_settled(inbox, queue, patient, tmp_path)
 
 
 @needs_redis
-async def test_a_claim_is_kept_for_longer_than_its_time_while_its_worker_lives(inbox, patient, tmp_path):
+async def test_heartbeats_keep_a_claim_beyond_its_time(inbox, patient, tmp_path):
     await inbox.put(upload("a"))
     async with (
         open_worklist(patient, root=tmp_path) as worklist,
@@ -160,14 +160,14 @@ async def test_a_claim_is_kept_for_longer_than_its_time_while_its_worker_lives(i
 
 @asynccontextmanager
 async def paused_worklist(settings: RedisInboxSettings):
-    """Of a worker that shows no sign of life, as after SIGSTOP."""
+    """Open the worklist of a worker without heartbeats, as after SIGSTOP."""
     async with open_queue(settings) as queue:
         yield RedisWorklist(queue, "paused", claim_seconds=settings.claim_seconds)
 
 
 @needs_redis
 @pytest.mark.parametrize("ending", ["confirm", "settle", "retry", "bury"])
-async def test_a_worker_that_stood_still_can_do_nothing_with_what_another_has(inbox, settings, tmp_path, ending):
+async def test_a_paused_worker_cannot_end_a_claim_that_another_worker_has(inbox, settings, tmp_path, ending):
     await inbox.put(upload("a", body=b"one"))
     async with paused_worklist(settings) as paused:
         old = await paused.claim()
@@ -193,7 +193,7 @@ async def test_a_worker_that_stood_still_can_do_nothing_with_what_another_has(in
 
 
 @needs_redis
-async def test_a_worker_that_stood_still_alone_goes_on(inbox, settings):
+async def test_a_paused_worker_continues_if_no_other_worker_took_its_claim(inbox, settings):
     await inbox.put(upload("a"))
     async with paused_worklist(settings) as paused:
         entry = await paused.claim()
@@ -204,7 +204,7 @@ async def test_a_worker_that_stood_still_alone_goes_on(inbox, settings):
 
 
 @needs_redis
-async def test_what_a_dead_worker_held_gives_way_to_a_newer_state(inbox, settings, tmp_path):
+async def test_a_newer_state_supersedes_the_claim_of_a_dead_worker(inbox, settings, tmp_path):
     await inbox.put(upload("a", body=b"one"))
     async with paused_worklist(settings) as paused:
         await paused.claim()
@@ -218,7 +218,7 @@ async def test_what_a_dead_worker_held_gives_way_to_a_newer_state(inbox, setting
 
 
 @needs_redis
-async def test_a_server_without_memory_turns_documents_away_and_keeps_what_it_has(tmp_path):
+async def test_a_server_without_memory_refuses_documents_and_keeps_its_entries(tmp_path):
     with redis_server(tmp_path / "redis", "--maxmemory", "6mb", "--maxmemory-policy", "noeviction") as small:
         settings = INBOX_SETTINGS.validate_python(values_for(small.url))
         async with open_inbox(settings, root=tmp_path) as inbox:
@@ -232,7 +232,7 @@ async def test_a_server_without_memory_turns_documents_away_and_keeps_what_it_ha
                 await worklist.settle(entry)
 
 
-async def test_a_server_that_is_away_is_unavailable(tmp_path):
+async def test_an_unreachable_server_is_unavailable(tmp_path):
     settings = INBOX_SETTINGS.validate_python(values_for("redis://127.0.0.1:9/0"))
     async with (
         open_inbox(settings, root=tmp_path) as inbox,
@@ -244,7 +244,7 @@ async def test_a_server_that_is_away_is_unavailable(tmp_path):
 
 
 @needs_redis
-async def test_a_full_inbox_lets_a_newer_state_of_what_waits_in(settings):
+async def test_a_full_inbox_accepts_a_newer_state_of_a_queued_document(settings):
     async with open_queue(settings) as queue:
         inbox = RedisInbox(queue, max_entries=1)
         await inbox.put(upload("a", body=b"one"))

@@ -1,4 +1,4 @@
-"""The store contract on the server adapter: over qdrant-client's local mode, and over a real server."""
+"""The store contract on the server adapter: in qdrant-client's local mode, over gRPC, and on a real server."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ class TestServerStoreInLocalMode(StoreContract):
 
 
 class TestServerStoreOverTheWire(StoreContract):
-    """What the client sends and reads as gRPC, which local mode does not show."""
+    """Also tests the gRPC messages, which local mode does not use."""
 
     @pytest.fixture
     async def store(self):
@@ -69,7 +69,7 @@ async def test_a_collection_over_the_wire_remembers_its_embedder():
                 pass
 
 
-async def test_writers_that_start_in_the_same_moment_on_an_empty_server_all_find_the_collection():
+async def test_writers_that_start_together_on_an_empty_server_share_one_collection():
     async with serve_qdrant() as port:
         settings = settings_for("http://127.0.0.1:1", port)
         async with AsyncExitStack() as stack:
@@ -101,15 +101,15 @@ async def test_the_alias_moves_to_the_next_collection_and_back():
     await client.close()
 
 
-async def test_a_server_that_is_down_is_unavailable():
+async def test_an_unreachable_server_is_unavailable():
     settings = settings_for("http://127.0.0.1:9", 9)
     with pytest.raises(Unavailable):
         async with open_server_store(settings, EMBEDDER):
             pass
 
 
-async def test_what_a_stopping_server_breaks_off_may_be_tried_again():
-    """Some calls are told that the connection is gone, some, by a race, that they are cancelled: so there are many."""
+async def test_calls_that_a_stopping_server_breaks_off_are_retryable():
+    """Many calls run, because a race decides whether a call is cancelled or loses its connection."""
 
     async def search_on(store):
         for _ in range(1000):
@@ -126,7 +126,7 @@ async def test_what_a_stopping_server_breaks_off_may_be_tried_again():
     assert {type(failure) for failure in failures} == {Unavailable}
 
 
-async def test_a_commit_leaves_whole_what_another_process_is_staging_of_the_same_document():
+async def test_a_commit_keeps_points_that_another_process_is_staging():
     client = AsyncQdrantClient(":memory:")
     collection = await Collections(client, "contract").open(EMBEDDER)
     ours, others = ServerStore(client, collection), ServerStore(client, collection)
@@ -138,7 +138,7 @@ async def test_a_commit_leaves_whole_what_another_process_is_staging_of_the_same
     await client.close()
 
 
-async def test_what_was_staged_long_ago_is_swept_away_and_what_is_being_staged_is_not():
+async def test_only_old_staged_points_are_deleted_as_abandoned():
     client = AsyncQdrantClient(":memory:")
     collection = await Collections(client, "contract").open(EMBEDDER)
     store = ServerStore(client, collection)

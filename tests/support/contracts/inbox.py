@@ -1,4 +1,4 @@
-"""What every inbox must do; each form's test file collects this suite.
+"""The contract of every inbox; each adapter's test file collects this suite.
 
 Durable, in order, shared by workers that may die, and honest about each document's state.
 """
@@ -36,7 +36,7 @@ class InboxContract:
 
     @pytest.fixture
     def claim_seconds(self) -> float:
-        """After which a worker unheard of loses what it holds: one that a busy machine stops for a moment does not."""
+        """Long enough that a worker keeps its claims while a busy machine pauses it for a moment."""
         return 6.0
 
     @pytest.fixture
@@ -58,14 +58,14 @@ class InboxContract:
         async with open_worklist(settings, root=tmp_path) as opened:
             yield opened
 
-    async def test_entries_come_out_whole_and_in_the_order_they_went_in(self, inbox, worklist):
+    async def test_entries_are_claimed_unchanged_in_the_order_of_enqueueing(self, inbox, worklist):
         jobs = [upload("a", body=bytes(range(256))), Removal(scope=OURS, document_id=DocumentId("b")), upload("c")]
         for job in jobs:
             await inbox.put(job)
         assert [(await worklist.claim()).job for _ in jobs] == jobs
         assert await worklist.claim() is None
 
-    async def test_a_document_is_queued_then_processing_then_gone(self, inbox, worklist):
+    async def test_a_document_is_queued_then_processing_then_removed(self, inbox, worklist):
         await inbox.put(upload("a"))
         [queued] = await inbox.progress(OURS, DocumentId("a"))
         entry = await worklist.claim()
@@ -74,7 +74,7 @@ class InboxContract:
         assert (queued.state, processing.state) == ("queued", "processing")
         assert await inbox.progress(OURS, DocumentId("a")) == []
 
-    async def test_a_dead_letter_keeps_its_reason_until_the_document_is_taken_in(self, inbox, worklist, letters):
+    async def test_a_dead_letter_keeps_its_reason_until_the_document_is_ingested(self, inbox, worklist, letters):
         await inbox.put(upload("a"))
         await worklist.bury(await worklist.claim(), reason="It is encrypted.", trace="a trace")
         [rejected] = await inbox.progress(OURS)
@@ -105,11 +105,11 @@ class InboxContract:
         with pytest.raises(NotFound):
             await letters.drop("nowhere")
 
-    async def test_progress_shows_nothing_of_other_tenants(self, inbox):
+    async def test_progress_hides_other_tenants(self, inbox):
         await inbox.put(upload("a", scope=Scope(tenant="theirs")))
         assert await inbox.progress(OURS) == []
 
-    async def test_of_several_states_of_a_document_the_newest_is_taken(self, inbox, worklist):
+    async def test_only_the_newest_state_of_a_document_is_claimed(self, inbox, worklist):
         for text in (b"one", b"two", b"three"):
             await inbox.put(upload("a", body=text))
         assert (await worklist.claim()).job.document.body == b"three"
@@ -124,7 +124,7 @@ class InboxContract:
             await worklist.settle(first)
             assert (await other.claim()).job.document.body == b"two"
 
-    async def test_a_later_state_supersedes_one_that_is_to_be_tried_again(self, inbox, worklist):
+    async def test_a_later_state_supersedes_one_that_waits_for_a_retry(self, inbox, worklist):
         await inbox.put(upload("a", body=b"one"))
         first = await worklist.claim()
         await inbox.put(upload("a", body=b"two"))
@@ -132,7 +132,7 @@ class InboxContract:
         assert (await worklist.claim()).job.document.body == b"two"
         assert await worklist.claim() is None
 
-    async def test_what_is_tried_again_waits_and_counts(self, inbox, worklist):
+    async def test_a_retried_entry_waits_and_its_attempts_are_counted(self, inbox, worklist):
         await inbox.put(upload("later"))
         await worklist.retry(await worklist.claim(), after=600)
         await inbox.put(upload("a"))
@@ -148,7 +148,7 @@ class InboxContract:
 
     @pytest.mark.parametrize("claim_seconds", [1.0])
     @pytest.mark.slow
-    async def test_what_a_killed_worker_had_claimed_comes_back_and_counts(
+    async def test_claims_of_a_killed_worker_return_to_the_queue_and_count_as_attempts(
         self, inbox, values, settings, tmp_path, claim_seconds
     ):
         await inbox.put(upload("a"))
@@ -170,15 +170,13 @@ asyncio.run(main())
             entry = await worklist.claim()
         assert (entry.job, entry.attempt) == (upload("a"), 2)
 
-    async def test_what_a_living_worker_has_claimed_stays_its_own(
-        self, inbox, worklist, settings, tmp_path, claim_seconds
-    ):
+    async def test_a_living_worker_keeps_its_claims(self, inbox, worklist, settings, tmp_path, claim_seconds):
         await inbox.put(upload("a"))
         await worklist.claim()
         async with open_worklist(settings, root=tmp_path) as other:
             assert not await other.wait(1.5 * claim_seconds)
 
-    async def test_a_worker_that_leaves_gives_back_what_it_holds(self, inbox, worklist, settings, tmp_path):
+    async def test_a_stopping_worker_returns_its_claims(self, inbox, worklist, settings, tmp_path):
         await inbox.put(upload("a"))
         async with open_worklist(settings, root=tmp_path) as other:
             await other.claim()
@@ -191,7 +189,7 @@ asyncio.run(main())
         [letter] = await letters.dead_letters()
         assert "damaged" in letter.reason
 
-    async def test_statistics_count_states_and_tell_the_oldest(self, inbox, worklist):
+    async def test_statistics_count_states_and_give_the_oldest_age(self, inbox, worklist):
         for name in ("a", "b", "c"):
             await inbox.put(upload(name))
         await worklist.bury(await worklist.claim(), reason="no")
@@ -201,7 +199,7 @@ asyncio.run(main())
         assert (found.queued, found.processing, found.dead) == (1, 1, 1)
         assert 0.1 <= found.oldest_seconds < 60
 
-    async def test_a_full_inbox_turns_away(self, small):
+    async def test_a_full_inbox_refuses_documents(self, small):
         await small.put(upload("a"))
         with pytest.raises(Overloaded):
             await small.put(upload("b"))
@@ -219,7 +217,7 @@ asyncio.run(main())
             await worklist.settle(entry)
         assert orders[0] == orders[1] < orders[2] == orders[3]
 
-    async def test_tenants_with_a_document_of_one_name_do_not_disturb_each_other(self, inbox, worklist):
+    async def test_documents_of_two_tenants_with_the_same_id_are_independent(self, inbox, worklist):
         theirs = Scope(tenant="theirs")
         await inbox.put(upload("a", body=b"ours"))
         await inbox.put(upload("a", scope=theirs, body=b"theirs"))
@@ -230,9 +228,7 @@ asyncio.run(main())
         assert [progress.state for progress in await inbox.progress(theirs)] == ["processing"]
 
     @pytest.mark.parametrize("is_claimed", [False, True])
-    async def test_a_replayed_dead_letter_does_not_take_the_place_of_a_newer_state(
-        self, inbox, worklist, letters, is_claimed
-    ):
+    async def test_a_replayed_dead_letter_does_not_replace_a_newer_state(self, inbox, worklist, letters, is_claimed):
         await inbox.put(upload("a", body=b"old"))
         await worklist.bury(await worklist.claim(), reason="no")
         [letter] = await letters.dead_letters()
@@ -245,7 +241,7 @@ asyncio.run(main())
         assert await worklist.claim() is None
         assert await letters.dead_letters() == []
 
-    async def test_a_replayed_dead_letter_is_queued_and_no_longer_dead(self, inbox, worklist, letters):
+    async def test_a_replayed_dead_letter_is_queued_and_not_dead(self, inbox, worklist, letters):
         await inbox.put(upload("a"))
         await worklist.bury(await worklist.claim(), reason="no")
         [letter] = await letters.dead_letters()

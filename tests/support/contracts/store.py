@@ -1,4 +1,4 @@
-"""What every store must do; each adapter's test file collects this suite."""
+"""The contract of every store; each adapter's test file collects this suite."""
 
 import uuid
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def query(text: str, *, axis: int = 0, words_share: float = 0.5) -> Query:
 
 
 async def put(store: VectorStore, scope: Scope, points: Sequence[Point]) -> None:
-    """Stages the points and commits each version in them."""
+    """Stage the points and commit each of their versions."""
     await store.stage(scope, points)
     for document_id, version in {(point.chunk.document_id, point.chunk.version): None for point in points}:
         await store.commit(scope, document_id, version)
@@ -62,9 +62,9 @@ async def texts(store: StoreReader, scope: Scope, where: ChunkFilter = FIRST_CHU
 
 
 class StoreContract:
-    """A subclass gives the fixture `store`: an empty VectorStore for DIMENSION and EMBEDDER."""
+    """A subclass provides the fixture `store`, an empty `VectorStore` for DIMENSION and EMBEDDER."""
 
-    async def test_a_chunk_comes_back_as_it_went_in(self, store):
+    async def test_a_stored_chunk_is_returned_unchanged(self, store):
         written = point("the torque is 12 newton metres")
         await put(store, OURS, [written])
         await store.publish()
@@ -77,14 +77,14 @@ class StoreContract:
         found = await store.search(OURS, query("anything", axis=0), limit=5)
         assert {hit.chunk.text: pytest.approx(hit.similarity, abs=1e-5) for hit in found} == {"near": 1, "far": 0}
 
-    async def test_words_find_what_vectors_miss(self, store):
+    async def test_bm25_finds_chunks_that_vectors_miss(self, store):
         crowd = [point(f"filler number {n}", axis=0) for n in range(60)]
         await put(store, OURS, [*crowd, point("error E1234 means no oil", axis=1)])
         await store.publish()
         found = await store.search(OURS, query("what is E1234", axis=0, words_share=0.6), limit=3)
         assert "error E1234 means no oil" in {hit.chunk.text for hit in found}
 
-    async def test_a_chunk_that_both_rankings_like_comes_first(self, store):
+    async def test_a_chunk_that_is_high_in_both_rankings_comes_first(self, store):
         by_words, by_meaning = point("apples among a good many other fruits", axis=1), point("pears", axis=0)
         await put(store, OURS, [by_words, by_meaning, point("apples", axis=0)])
         await store.publish()
@@ -92,7 +92,7 @@ class StoreContract:
         assert found[0].chunk.text == "apples"
         assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
 
-    async def test_a_search_gives_no_more_than_its_limit(self, store):
+    async def test_a_search_returns_at_most_its_limit(self, store):
         await put(store, OURS, [point(f"passage {n}") for n in range(20)])
         await store.publish()
         assert len(await store.search(OURS, query("passage"), limit=7)) == 7
@@ -107,13 +107,13 @@ class StoreContract:
         assert await texts(store, OURS) == {"our secret"}
         assert await texts(store, THEIRS) == set()
 
-    async def test_tenants_with_the_same_chunk_each_keep_their_own(self, store):
+    async def test_two_tenants_may_store_the_same_chunk(self, store):
         await put(store, OURS, [point("the same words")])
         await put(store, THEIRS, [point("the same words")])
         await store.publish()
         assert await texts(store, OURS) == await texts(store, THEIRS) == {"the same words"}
 
-    async def test_a_filter_narrows_a_search_to_its_documents(self, store):
+    async def test_a_filter_by_document_restricts_a_search(self, store):
         await put(store, OURS, [point("one", document="a"), point("two", document="b"), point("three", document="c")])
         await store.publish()
         wanted = ChunkFilter(document_ids=(DocumentId("a"), DocumentId("c")))
@@ -126,20 +126,20 @@ class StoreContract:
         wanted = ChunkFilter(document_ids=(DocumentId("a"),), media_types=("text/html",))
         assert {hit.chunk.text for hit in await store.search(OURS, query("text"), limit=5, where=wanted)} == {"two"}
 
-    async def test_a_filter_by_the_beginning_of_a_uri_takes_alternatives(self, store):
+    async def test_a_filter_by_uri_prefix_accepts_alternatives(self, store):
         await put(store, OURS, [point(name, document=name, uri=f"https://example.org/{name}/1") for name in "abc"])
         await store.publish()
         wanted = ChunkFilter(uri_prefixes=("https://example.org/a/", "https://example.org/b"))
         assert {hit.chunk.text for hit in await store.search(OURS, query("text"), limit=5, where=wanted)} == {"a", "b"}
         assert await texts(store, OURS, ChunkFilter(uri_prefixes=("example.org",))) == set()
 
-    async def test_a_filter_by_time_counts_its_beginning_and_not_its_end(self, store):
+    async def test_a_filter_by_time_includes_its_start_and_excludes_its_end(self, store):
         await put(store, OURS, [point(f"at {time}", document=f"d{time}", ingested_at=time) for time in (1.0, 2.0, 3.0)])
         await store.publish()
         assert await texts(store, OURS, ChunkFilter(ingested_since=2.0)) == {"at 2.0", "at 3.0"}
         assert await texts(store, OURS, ChunkFilter(ingested_since=2.0, ingested_before=3.0)) == {"at 2.0"}
 
-    async def test_metadata_comes_back_and_narrows_a_search(self, store):
+    async def test_metadata_is_returned_and_restricts_a_search(self, store):
         ops, dev = {"team": "ops", "year": "2024"}, {"team": "dev", "year": "2024"}
         await put(store, OURS, [point("one", document="a", metadata=ops), point("two", document="b", metadata=dev)])
         await put(store, OURS, [point("three", document="c")])
@@ -151,7 +151,7 @@ class StoreContract:
         assert (found.chunk.text, found.chunk.metadata) == ("one", ops)
         assert await texts(store, OURS, ChunkFilter(metadata={"team": ("dev",), "year": ("2025",)})) == set()
 
-    async def test_a_search_by_the_vector_alone_or_by_the_words_alone(self, store):
+    async def test_a_search_may_use_only_vectors_or_only_words(self, store):
         await put(store, OURS, [point("apples", axis=1), point("pears", axis=0, ordinal=1)])
         await store.publish()
         by_vector = await store.search(OURS, query("apples", axis=0, words_share=0), limit=1)
@@ -161,7 +161,7 @@ class StoreContract:
         assert by_words[0].bm25 > 0
         assert by_words[0].similarity == pytest.approx(0, abs=1e-6)
 
-    async def test_the_share_of_words_decides_between_the_rankings(self, store):
+    async def test_the_weight_of_words_decides_between_the_rankings(self, store):
         await put(store, OURS, [point("apples", axis=1), point("pears", axis=0), point("plums apples", axis=2)])
         await store.publish()
         first = {
@@ -170,7 +170,7 @@ class StoreContract:
         }
         assert first == {0.1: "pears", 0.9: "apples"}
 
-    async def test_feedback_brings_what_is_near_to_the_best_passage(self, store):
+    async def test_feedback_finds_neighbours_of_the_top_hit(self, store):
         best = point("apples", axis=0)
         near = Point(chunk=point("pears", document="b").chunk, vector=diagonal(0, 1))
         far = [Point(chunk=point(f"plum {n}", document=f"p{n}").chunk, vector=diagonal(2, 3)) for n in range(3)]
@@ -183,7 +183,7 @@ class StoreContract:
         assert [hit.chunk.text for hit in found[:2]] == ["apples", "pears"]
         assert found[0].similarity == pytest.approx(0, abs=1e-6)
 
-    async def test_a_passage_among_good_ones_passes_one_that_stands_alone(self, store):
+    async def test_smoothing_ranks_a_passage_with_good_neighbours_above_an_isolated_one(self, store):
         names = ("apples", "plums", "pears", "quinces")
         vectors = (diagonal(0), diagonal(0, 1), diagonal(0, 2, 3), diagonal(0, 1, 2))
         await put(
@@ -201,25 +201,25 @@ class StoreContract:
         assert [hit.chunk.text for hit in alone] != [hit.chunk.text for hit in smoothed]
         assert {hit.chunk.text for hit in smoothed} == set(names)
 
-    async def test_writing_a_chunk_twice_leaves_one(self, store):
+    async def test_a_chunk_that_is_written_twice_is_stored_once(self, store):
         await put(store, OURS, [point("same")])
         await put(store, OURS, [point("same")])
         await store.publish()
         assert len([chunk async for chunk in store.scroll(OURS)]) == 1
 
-    async def test_delete_removes_a_document_and_nothing_else(self, store):
+    async def test_delete_removes_only_its_document(self, store):
         await put(store, OURS, [point("one", document="a"), point("two", document="a"), point("three", document="b")])
         await store.delete(OURS, DocumentId("a"))
         await store.publish()
         assert await texts(store, OURS) == {"three"}
 
-    async def test_what_is_staged_no_search_and_no_scroll_sees(self, store):
+    async def test_staged_versions_are_hidden_from_search_and_scroll(self, store):
         await store.stage(OURS, [point("draft")])
         await store.publish()
         assert await store.search(OURS, query("draft"), limit=5) == []
         assert await texts(store, OURS, EVERYTHING) == set()
 
-    async def test_until_a_version_is_committed_the_one_before_stays(self, store):
+    async def test_the_previous_version_stays_until_the_commit(self, store):
         await put(store, OURS, [point("old"), point("older", ordinal=1)])
         await store.stage(OURS, [point("new", version="v2")])
         await store.publish()
@@ -241,7 +241,7 @@ class StoreContract:
         await store.publish()
         assert await texts(store, OURS) == {"seen"}
 
-    async def test_a_commit_touches_no_other_document_and_no_other_tenant(self, store):
+    async def test_a_commit_changes_no_other_document_and_no_other_tenant(self, store):
         await put(store, OURS, [point("ours", document="a"), point("other", document="b")])
         await put(store, THEIRS, [point("theirs", document="a")])
         await put(store, OURS, [point("ours again", document="a", version="v2")])
@@ -257,18 +257,18 @@ class StoreContract:
         await store.publish()
         assert await texts(store, OURS, EVERYTHING) == set()
 
-    async def test_an_older_state_cannot_take_the_place_of_a_newer_one(self, store):
+    async def test_an_older_state_cannot_replace_a_newer_one(self, store):
         await store.stage(OURS, [point("older", version="v1", order=1)])
         await store.stage(OURS, [point("newer", version="v2", order=2)])
         await store.commit(OURS, DocumentId("doc"), "v2", order=2)
-        # A writer that stood still goes on where it was.
+        # A paused writer continues.
         await store.stage(OURS, [point("older", version="v1", order=1)])
         await store.commit(OURS, DocumentId("doc"), "v1", order=1)
         await store.delete(OURS, DocumentId("doc"), order=1)
         await store.publish()
         assert await texts(store, OURS, EVERYTHING) == {"newer"}
 
-    async def test_an_older_state_does_not_remove_what_a_newer_one_has_staged(self, store):
+    async def test_an_older_state_does_not_remove_staged_points_of_a_newer_one(self, store):
         await store.stage(OURS, [point("older", version="v1", order=1)])
         await store.stage(OURS, [point("newer", version="v2", order=2)])
         await store.commit(OURS, DocumentId("doc"), "v1", order=1)
@@ -278,7 +278,7 @@ class StoreContract:
         await store.publish()
         assert await texts(store, OURS, EVERYTHING) == {"newer"}
 
-    async def test_a_state_that_comes_back_is_as_new_as_its_last_commit(self, store):
+    async def test_a_state_that_is_committed_again_has_its_latest_order(self, store):
         for version, order in (("v1", 1), ("v2", 2), ("v1", 3)):
             await store.stage(OURS, [point(version, version=version, order=order)])
             await store.commit(OURS, DocumentId("doc"), version, order=order)
@@ -286,14 +286,14 @@ class StoreContract:
         await store.publish()
         assert await texts(store, OURS, EVERYTHING) == {"v1"}
 
-    async def test_without_an_order_a_commit_takes_the_place_of_any(self, store):
+    async def test_a_commit_without_an_order_replaces_any_version(self, store):
         await store.stage(OURS, [point("ordered", version="v1", order=5)])
         await store.commit(OURS, DocumentId("doc"), "v1", order=5)
         await put(store, OURS, [point("past the inbox", version="v2")])
         await store.publish()
         assert await texts(store, OURS, EVERYTHING) == {"past the inbox"}
 
-    async def test_points_come_back_with_their_vectors(self, store):
+    async def test_points_are_returned_with_their_vectors(self, store):
         written = point("with a vector", axis=3)
         await put(store, OURS, [written])
         await store.publish()
@@ -301,7 +301,7 @@ class StoreContract:
         assert found.chunk == written.chunk
         assert found.vector == pytest.approx(written.vector, abs=1e-6)
 
-    async def test_a_survey_counts_what_searches_see(self, store):
+    async def test_a_survey_counts_live_chunks_only(self, store):
         await put(store, OURS, [point("one", ingested_at=100.0), point("two", ordinal=1, ingested_at=100.0)])
         await put(store, THEIRS, [point("three", ingested_at=200.0)])
         await store.stage(OURS, [point("draft", document="b", ingested_at=300.0)])
@@ -310,13 +310,13 @@ class StoreContract:
             tenants=("ours", "theirs"), documents=2, chunks=3, recent_chunks=1, newest=200.0
         )
 
-    async def test_a_survey_of_nothing(self, store):
+    async def test_a_survey_of_an_empty_collection(self, store):
         await store.publish()
         survey = await store.survey(since=0.0)
         assert (survey.tenants, survey.documents, survey.newest) == ((), 0, None)
 
-    async def test_scroll_gives_every_chunk_over_many_pages(self, store):
-        # One document: each commit costs the local form of the Qdrant client a look at every point.
+    async def test_scroll_returns_every_chunk_across_pages(self, store):
+        # One document, because qdrant-client's local mode scans every point for each commit.
         await put(store, OURS, [point(f"passage {n}", ordinal=n) for n in range(700)])
         await store.publish()
         assert len(await texts(store, OURS, EVERYTHING)) == 700
@@ -326,6 +326,6 @@ class StoreContract:
         await store.publish()
         assert await texts(store, OURS, FIRST_CHUNKS) == {"first"}
 
-    async def test_an_empty_collection_answers_with_nothing(self, store):
+    async def test_an_empty_collection_returns_no_chunks(self, store):
         assert await store.search(OURS, query("anything"), limit=5) == []
         assert await texts(store, OURS) == set()

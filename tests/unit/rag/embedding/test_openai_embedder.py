@@ -51,7 +51,7 @@ async def test_a_response_without_valid_vectors_is_a_bad_response(body):
             await embedder.embed_query("hello")
 
 
-async def test_a_server_that_is_down_is_unavailable():
+async def test_an_unreachable_server_is_unavailable():
     async with embedder_at("http://127.0.0.1:9") as embedder:
         with pytest.raises(Unavailable):
             await embedder.embed_query("hello")
