@@ -46,7 +46,8 @@ check: setup-dev ## lint, format, types and import contracts
 	$(BIN)/lint-imports
 
 unit: setup-dev ## tests that start no program, with coverage (a minute and a half)
-	@$(BIN)/python -m pytest tests/unit tests/contracts tests/consistency -m "not slow" -n auto --dist worksteal --cov --cov-report=
+	@$(BIN)/python -m pytest tests/unit tests/contracts tests/consistency --ignore tests/unit/research \
+	  -m "not slow" -n auto --dist worksteal --cov --cov-report=
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of lines. Lines that no test runs: .venv/bin/coverage report --show-missing"
 
 # A worker gets whole files, because their fixtures start programs. The third worker uses what two leave of two cores:

@@ -8,12 +8,13 @@ from pydantic import HttpUrl
 from service.retrieval.reranking.factory import open_scorer
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings
 from tests.support.contracts.reranker import RerankerContract
-from tests.support.fakes.cross_encoder import make_cross_encoder
 from tests.support.fakes.servers import serve
 
 
 @pytest.fixture(scope="module")
 def cross_encoder(tmp_path_factory):
+    from tests.support.fakes.cross_encoder import make_cross_encoder  # noqa: PLC0415 - it imports torch
+
     return make_cross_encoder(tmp_path_factory.mktemp("reranker"))
 
 

@@ -102,7 +102,7 @@ async def test_other_weights_under_the_packaged_name_fail_the_golden_vectors(onn
         assert await broken_promises(retrained) == ["golden vectors"]
 
 
-@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+@pytest.mark.parametrize("runtime", ["onnx", pytest.param("torch", marks=pytest.mark.slow)])
 async def test_the_packaged_embedder_gives_the_golden_vectors(onnx_models, runtime):
     async with opened(onnx_models, runtime) as embedder:
         results = await check_embedder(embedder, TOKENIZER)

@@ -9,7 +9,6 @@ import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 from pydantic import HttpUrl
-from sentence_transformers import CrossEncoder
 
 from rag.errors import BadResponse, Misconfigured, Overloaded, Unavailable
 from rag.types import Chunk, DocumentId, ScoredChunk
@@ -17,10 +16,7 @@ from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.reranking.endpoint import EndpointReranker
 from service.retrieval.reranking.factory import open_reranker
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings, NoRerankerSettings
-from tests.support.fakes.cross_encoder import make_cross_encoder
 from tests.support.fakes.servers import answering, serve
-
-pytestmark = pytest.mark.slow
 
 QUESTION = "Who repairs pumps?"
 PASSAGES = ["Pumps are repaired by fitters.", "Bread is baked.", "A long passage about valves. " * 80, "Zürich, 東京"]
@@ -49,6 +45,8 @@ def texts_of(reranked) -> list[str]:
 
 @pytest.fixture(scope="module")
 def cross_encoder(tmp_path_factory):
+    from tests.support.fakes.cross_encoder import make_cross_encoder  # noqa: PLC0415 - it imports torch
+
     return make_cross_encoder(tmp_path_factory.mktemp("reranker"))
 
 
@@ -59,7 +57,10 @@ async def reranker(settings):
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
+@pytest.mark.slow
 async def test_each_runtime_orders_as_the_cross_encoder_itself_scores(cross_encoder, runtime):
+    from sentence_transformers import CrossEncoder  # noqa: PLC0415 - it imports torch
+
     expected = CrossEncoder(str(cross_encoder), device="cpu").predict([(QUESTION, text) for text in PASSAGES])
     settings = LocalRerankerSettings(kind="local", model=str(cross_encoder), runtime=runtime)
     async with reranker(settings) as opened:
