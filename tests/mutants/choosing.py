@@ -24,7 +24,7 @@ _SECONDS_PER_MUTANT = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Tests by the line that they run, and the seconds that each takes."""
+    """Tests by the line that they run, and the seconds that each passed test takes."""
 
     root: Path
     coverage: CoverageData
@@ -43,8 +43,8 @@ class Choice:
     def _quickest(self, names: set[str]) -> list[str]:
         chosen: list[str] = []
         left = float(_SECONDS_PER_MUTANT)
-        for name in sorted(names, key=lambda name: (self.seconds.get(name, 0.0), name)):
-            left -= self.seconds.get(name, 0.0)
+        for name in sorted(names & self.seconds.keys(), key=lambda name: (self.seconds[name], name)):
+            left -= self.seconds[name]
             if chosen and left < 0:
                 break
             chosen.append(name)
