@@ -1,1 +1,1 @@
-"""Measuring what the two applications do together."""
+"""Evaluations of the two programs together: quality, drift and performance."""

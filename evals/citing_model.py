@@ -1,7 +1,7 @@
-"""A stand-in for a capable model: it answers from the passages in its prompt, and cites where the prompt asks it to.
+"""A stand-in for a capable model: it answers from the passages in its prompt and cites if the prompt asks for it.
 
-What comes out depends on the prompt and on nothing else, so that the gate can tell within seconds, and without a model,
-whether a prompt still shows the passages under their numbers and still asks for citations.
+Its output depends on the prompt only. The gate can therefore check within seconds, without a model, whether a prompt
+still shows the passages with their numbers and still asks for citations (ADR 0019).
 """
 
 import re
@@ -18,12 +18,12 @@ _ASKS_NOT_TO = re.compile(
     r"\b(?:no|not|never|without|don't)\s(?:\w+\s){0,4}?(?:cit(?:e|ation|ing)|markers?|brackets)", re.IGNORECASE
 )
 _SENTENCES = 2
-_NOTHING = "The passages do not hold the answer."
+_NO_ANSWER = "The passages do not hold the answer."
 
 
 @dataclass
 class CitingModel:
-    """Where it listens, and the rules of the prompts that it was given, passages and questions left out."""
+    """The server's URL, and the rules of all prompts that it received, without passages and questions."""
 
     url: str
     rules: list[str] = field(default_factory=list)
@@ -31,32 +31,36 @@ class CitingModel:
 
 @asynccontextmanager
 async def serve_citing_model() -> AsyncIterator[CitingModel]:
-    """OpenAI's `/v1/chat/completions` on loopback, in no time."""
-    stand_in = CitingModel(url="")
+    """Serve OpenAI's `/v1/chat/completions` on loopback without delays."""
+    model = CitingModel(url="")
 
     def write(contents: Sequence[str]) -> list[str]:
         system, user = contents
         _, rules = _split(user)
-        stand_in.rules.append(f"{system}\n{rules.replace(_question(rules), '')}")
+        model.rules.append(f"{system}\n{rules.replace(_question(rules), '')}")
         return [write_answer(system, user)]
 
     async with open_stand_in(Delays(ttft=0, tpot=0), write=write) as url:
-        stand_in.url = f"{url}/v1"
-        yield stand_in
+        model.url = f"{url}/v1"
+        yield model
 
 
 def write_answer(system: str, user: str) -> str:
-    """The sentences that share most words with the question, with their passages' numbers where that is asked for."""
+    """Return the sentences that share most words with the question, with citations if the prompt asks for them."""
     passages, rules = _split(user)
     question = _question(rules)
     ranked = sorted(
-        ((coverage(question, sentence), -number, sentence) for number, text in passages for sentence in _read(text)),
+        (
+            (coverage(question, sentence), -number, sentence)
+            for number, text in passages
+            for sentence in _sentences_of(text)
+        ),
         reverse=True,
     )
     if not ranked:
-        return _NOTHING
-    asked = f"{system}\n{_around_passages(user)}"
-    cites = bool(_ASKS_TO_CITE.search(asked)) and not _ASKS_NOT_TO.search(asked)
+        return _NO_ANSWER
+    instructions = f"{system}\n{_around_passages(user)}"
+    cites = bool(_ASKS_TO_CITE.search(instructions)) and not _ASKS_NOT_TO.search(instructions)
     return " ".join(
         f"{' '.join(sentence.split()).rstrip('.')}{f' [{-number}]' if cites else ''}."
         for _, number, sentence in ranked[:_SENTENCES]
@@ -64,7 +68,7 @@ def write_answer(system: str, user: str) -> str:
 
 
 def _around_passages(user: str) -> str:
-    """What may be a rule: nothing shows where the last passage ends, so from its second paragraph on it counts too."""
+    """Return the text that may contain rules. The last passage may end anywhere, so its second paragraph counts."""
     marks = list(_PASSAGE.finditer(user))
     return user[: marks[0].start()] + user[marks[-1].end() :].partition("\n\n")[2] if marks else user
 
@@ -73,12 +77,12 @@ def _question(rules: str) -> str:
     return rules.rsplit("Question:", 1)[-1].strip().removesuffix("Answer:").strip()
 
 
-def _read(passage: str) -> Sequence[str]:
+def _sentences_of(passage: str) -> Sequence[str]:
     return split_sentences(passage) or [passage]
 
 
 def _split(user: str) -> tuple[list[tuple[int, str]], str]:
-    """The passages under the numbers that the prompt shows them with, and what the prompt says around them."""
+    """Return the passages with the numbers that the prompt shows, and the text around them."""
     marks = list(_PASSAGE.finditer(user))
     if not marks:
         return [], user

@@ -1,4 +1,4 @@
-"""A data set's corpus in a collection of its own, by the product's own ingestion, and the service's parts over it."""
+"""Temporary collections of data sets, filled by the product's own ingestion."""
 
 import sys
 import tempfile
@@ -29,7 +29,7 @@ SCOPE = Scope(tenant="evaluation")
 
 @asynccontextmanager
 async def open_resources_over(documents: Sequence[CorpusDocument], settings: Settings) -> AsyncIterator[Resources]:
-    """The whole service over it."""
+    """Ingest the documents into a temporary collection and open the service's resources over it."""
     async with open_collection(documents, settings) as apart, open_resources(apart) as resources:
         yield resources
 
@@ -38,10 +38,10 @@ async def open_resources_over(documents: Sequence[CorpusDocument], settings: Set
 async def open_collection(
     documents: Sequence[CorpusDocument], settings: Settings, *, whole: bool = False
 ) -> AsyncIterator[Settings]:
-    """Ingests into a scratch directory, or on a server into a collection that goes again; yields settings for it.
+    """Ingest the documents into a temporary collection and yield the settings that select it.
 
-    `whole` keeps each document in one piece, of which the embedder reads the beginning and BM25 all of it: public
-    figures are made so.
+    With `whole`, each document is one passage: the embedder reads its beginning and BM25 all of it. Published
+    retrieval results are measured this way.
     """
     async with _open_scratch(settings) as apart:
         await _ingest(documents, IngestSettings().model_copy(update=apart), WholeDocumentParser() if whole else None)
@@ -65,7 +65,7 @@ async def _open_scratch(settings: Settings) -> AsyncIterator[dict[str, Any]]:
 
 
 class WholeDocumentParser:
-    """Makes one passage of each document, however long it is."""
+    """A parser and chunker that makes one passage of each document, however long it is."""
 
     recipe = "whole"
 
@@ -106,7 +106,7 @@ async def _to_units(documents: Sequence[CorpusDocument], *, whole: bool) -> Asyn
             id=DocumentId(document.id),
             uri=f"corpus:{document.id}",
             media_type="text/markdown",
-            # Without a title of its own a document is called by its first heading.
+            # A chunked document without a title is named after its first heading.
             title=document.title if whole else "",
             body=(document.text if whole else document.markdown).encode(),
         )

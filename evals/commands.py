@@ -1,4 +1,4 @@
-"""What the commands of all subjects share: their arguments' forms, and how results are shown."""
+"""Arguments and output that the commands of several subjects share."""
 
 import argparse
 import json
@@ -8,38 +8,38 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-"""What `add_subparsers` gives; argparse has no public name for it."""
+"""The type that `add_subparsers` returns. argparse has no public name for it."""
 
 
 class TableRow(Protocol):
-    """A dataclass that is a row of a Markdown table."""
+    """A dataclass that can be printed as a row of a Markdown table."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def to_row(self) -> str:
-        """Its cells between bars."""
+        """Return the cells between vertical bars."""
         ...
 
 
 def some_of(known: Iterable[str]) -> Callable[[str], list[Any]]:
-    """The type of an argument: one or several of these names, with commas."""
+    """Return an argument type: a comma-separated list of known names."""
     names = list(known)
 
     def parse(text: str) -> list[str]:
         unknown = [name for name in text.split(",") if name not in names]
         if unknown:
-            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: there are {', '.join(names)}")
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; choose from {', '.join(names)}")
         return text.split(",")
 
     return parse
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
+    command.add_argument("--json", type=Path, metavar="OUT", help="file to write the results to, as JSON")
 
 
 def print_table(header: str, rows: Iterable[TableRow], target: Path | None = None) -> None:
-    """Each row as soon as it is there."""
+    """Print each row as soon as it is measured, and write all rows to `target` as JSON."""
     print(header, flush=True)
     printed = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Whether each form of the configured embedder gives the vectors that it should."""
+"""Checks each runtime of the configured embedder against its golden vectors (ADR 0023)."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ _FORMS = ("torch", "onnx")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderCheck:
-    """One promise of one form of the embedder."""
+    """The result of one check of one runtime."""
 
     form: str
     check: str
@@ -29,14 +29,16 @@ class EmbedderCheck:
         return f"| {self.form} | {self.check} | {'yes' if self.holds else 'NO'} | {self.measured} |"
 
 
-EXAMPLES = """  python -m evals embedding                          each form of the embedder against what it promises"""
+EXAMPLES = """  python -m evals embedding                          checks each runtime of the embedder"""
 
 
 def add_commands(commands: Commands) -> None:
-    checked = commands.add_parser("embedding", help="golden vectors, norm, length: each form of the embedder")
-    checked.add_argument("--record", action="store_true", help="write the golden vectors anew, by torch")
-    add_json(checked)
-    checked.set_defaults(run=_embedding)
+    check = commands.add_parser(
+        "embedding", help="check golden vectors, norm and length of each runtime of the embedder"
+    )
+    check.add_argument("--record", action="store_true", help="recompute the golden vectors with torch and write them")
+    add_json(check)
+    check.set_defaults(run=_embedding)
 
 
 def _embedding(arguments: argparse.Namespace, settings: KernelSettings) -> int:
@@ -49,7 +51,7 @@ def _embedding(arguments: argparse.Namespace, settings: KernelSettings) -> int:
 
 
 async def measure_embedding(settings: KernelSettings) -> list[EmbedderCheck]:
-    """Every form of a local embedder, where the ONNX one has been exported; a server as it is."""
+    """Check every runtime of a local embedder, or the configured embedding server."""
     checks = []
     for form, embedder_settings in _forms(settings):
         async with (
@@ -65,7 +67,7 @@ async def measure_embedding(settings: KernelSettings) -> list[EmbedderCheck]:
 
 
 async def record_golden_vectors(settings: KernelSettings) -> int:
-    """Writes the golden vectors of the packaged embedder anew, by torch, one text at a time; how many."""
+    """Recompute the golden vectors of the packaged embedder with torch, write them, and return their number."""
     reference = LocalEmbedderSettings(runtime="torch")
     async with (
         open_session(settings.http) as session,
@@ -77,7 +79,7 @@ async def record_golden_vectors(settings: KernelSettings) -> int:
 
 
 def _forms(settings: KernelSettings) -> list[tuple[str, EmbedderSettings]]:
-    """A missing ONNX form is an error when it is opened: a check that leaves something out proves nothing."""
+    """Return the settings of each runtime. A missing ONNX export fails later on purpose: skipping proves nothing."""
     match settings.embedder:
         case LocalEmbedderSettings() as local:
             return [(form, local.model_copy(update={"runtime": form})) for form in _FORMS]

@@ -1,4 +1,4 @@
-"""Everything that can be measured with what is there: the golden set always, public sets where they are given."""
+"""Runs all evaluations: the golden set, and every data set in a given folder."""
 
 import argparse
 import asyncio
@@ -18,18 +18,23 @@ from service.settings import Mode, Settings
 _RANKINGS: tuple[Ranking, ...] = ("dense", "bm25", "hybrid")
 
 
-EXAMPLES = (
-    """  python -m evals all ~/datasets --report .eval                      the golden set, and every data set there"""
-)
+EXAMPLES = """  python -m evals all ~/datasets --report .eval                      evaluates all question sets"""
 
 
 def add_commands(commands: Commands) -> None:
-    everything = commands.add_parser("all", help=f"{GOLDEN}, and every data set in a folder: answers and retrieval")
-    everything.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="a data set, or a folder of data sets")
-    everything.add_argument(
-        "--modes", type=some_of(get_args(Mode)), default=["quote", "checked"], help="default: quote,checked"
+    everything = commands.add_parser(
+        "all", help=f"measure answers and retrieval on {GOLDEN} and on every data set in a folder"
     )
-    everything.add_argument("--report", type=Path, default=Path(".eval"), metavar="OUT", help="default: %(default)s")
+    everything.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="data set, or folder of data sets")
+    everything.add_argument(
+        "--modes",
+        type=some_of(get_args(Mode)),
+        default=["quote", "checked"],
+        help="answer modes, comma-separated (default: quote,checked)",
+    )
+    everything.add_argument(
+        "--report", type=Path, default=Path(".eval"), metavar="OUT", help="folder of the reports (default: %(default)s)"
+    )
     everything.set_defaults(run=_everything)
 
 
@@ -38,7 +43,7 @@ def _everything(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def measure_everything(data: Path | None, modes: Sequence[Mode], settings: Settings, *, report: Path) -> None:
-    """Prints each table as soon as it is there, and leaves JSON, Markdown and plots in the folder."""
+    """Print each table as soon as it is measured, and write JSON, Markdown and plots to the report folder."""
     folders = list(_data_sets(data)) if data else []
     _answers(GOLDEN, modes, settings, report)
     for folder in folders:
@@ -46,15 +51,15 @@ def measure_everything(data: Path | None, modes: Sequence[Mode], settings: Setti
             _answers(str(folder), ["quote"], settings, report)
         if (folder / "qrels").is_dir():
             _retrieval(folder, settings, report)
-    print(f"\n{report} has the tables, the scores of single questions and the plots.")
+    print(f"\nTables, scores per question and plots are in {report}.")
 
 
 def _data_sets(data: Path) -> Iterator[Path]:
-    """The folder itself, or those in it."""
-    found = [folder for folder in (data, *sorted(data.glob("*"))) if (folder / "corpus.jsonl").is_file()]
-    if not found:
-        raise InvalidInput(f"{data} is no data set and has none in it: a data set has a corpus.jsonl.")
-    yield from found
+    """Yield the folder itself, or the data sets in it. Raise `InvalidInput` if there is none."""
+    data_sets = [folder for folder in (data, *sorted(data.glob("*"))) if (folder / "corpus.jsonl").is_file()]
+    if not data_sets:
+        raise InvalidInput(f"{data} is not a data set and contains none. A data set has a corpus.jsonl.")
+    yield from data_sets
 
 
 def _answers(target: str, modes: Sequence[Mode], settings: Settings, report: Path) -> None:

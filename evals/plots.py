@@ -1,4 +1,4 @@
-"""Pictures of results: one figure, one file."""
+"""Plots of results, one file each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from rag.errors import Misconfigured
 
 @contextmanager
 def open_figure(path: Path) -> Iterator[Any]:
-    """Axes to draw on; the file is written at the end."""
+    """Yield the axes of a new figure and save it to the file at the end."""
     try:
-        # With the tests' dependencies only: a service has no use for it.
+        # matplotlib is a development dependency. Evaluations without plots run without it.
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
-        raise Misconfigured("Plots need matplotlib: make setup-dev installs it.") from error
+        raise Misconfigured("Plots need matplotlib, which is not installed. Run `make setup-dev`.") from error
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.grid(alpha=0.3)
@@ -23,14 +23,14 @@ def open_figure(path: Path) -> Iterator[Any]:
     figure.savefig(path, metadata={"Date": None})
 
 
-def draw_curves(
+def plot_curves(
     curves: Mapping[str, Sequence[tuple[float, float]]], path: Path, *, labels: tuple[str, str], title: str
 ) -> None:
-    """A named line through its points for each, in the order given."""
+    """Plot one labelled line per curve."""
     with open_figure(path) as axes:
         for number, (name, points) in enumerate(curves.items()):
-            across, up = zip(*points, strict=True)
-            # Ten colours there are; from then on the marks tell.
-            axes.plot(across, up, marker="osv^"[number // 10], markersize=3, linewidth=1, label=name)
+            x, y = zip(*points, strict=True)
+            # The colours repeat after ten curves, so the markers must differ then.
+            axes.plot(x, y, marker="osv^"[number // 10], markersize=3, linewidth=1, label=name)
         axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
         axes.legend(fontsize=6)

@@ -30,12 +30,12 @@ def build_parser() -> argparse.ArgumentParser:
     examples = "\n".join(subject.EXAMPLES for subject in _SUBJECTS)
     parser = argparse.ArgumentParser(
         prog="python -m evals",
-        description="Measures what retrieval and answering do together.",
+        description="Measures the quality of retrieval and answers, drift, and the performance of the programs.",
         epilog=f"""examples:
 {examples}
 
-FOLDER holds corpus.jsonl and queries.jsonl (as in BEIR), and for answers also answers.json (question id to gold spans)
-or CLAPNQ's *answerable.jsonl. docs/guides/evaluation.md says what is measured.""",
+FOLDER contains corpus.jsonl and queries.jsonl in BEIR's format. For answers it also contains answers.json (question id
+to gold spans) or CLAPNQ's *answerable.jsonl. docs/guides/evaluation.md explains the measures.""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)

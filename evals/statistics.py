@@ -1,4 +1,4 @@
-"""Intervals, so that a difference is told from noise: bootstrap over questions, 95 %."""
+"""Bootstrap intervals over questions, which distinguish differences from noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 _SEED = 20
 _RESAMPLES = 2000
 _PERCENTILES = (2.5, 97.5)
-# Bounds what stands in memory at once.
+# Bounds the memory: each resample has a copy of all values.
 _RESAMPLES_AT_ONCE = 100
 
 Interval = tuple[float, float]
@@ -17,7 +17,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The mean of paired differences; where the interval leaves out zero, more than noise was measured."""
+    """The mean of paired differences. If its interval excludes zero, the difference is more than noise."""
 
     mean: float
     interval: Interval
@@ -32,7 +32,7 @@ class Difference:
 
 
 def bootstrap(values: Sequence[float]) -> Interval:
-    """The 95 % percentile interval of the mean (Efron and Tibshirani, 1993); the same values give the same interval."""
+    """Return the 95 % percentile interval of the mean (Efron and Tibshirani, 1993), with a fixed seed."""
     if not values:
         return 0.0, 0.0
     low, high = np.percentile(_resampled_means(np.asarray(values, dtype=np.float64)), _PERCENTILES)
@@ -40,16 +40,16 @@ def bootstrap(values: Sequence[float]) -> Interval:
 
 
 def compare(new: Sequence[float], old: Sequence[float]) -> Difference:
-    """New minus old, question by question: the same questions in the same order."""
+    """Return the mean of new minus old. Both have the same questions in the same order."""
     differences = [after - before for after, before in zip(new, old, strict=True)]
     return Difference(mean=float(np.mean(differences)) if differences else 0.0, interval=bootstrap(differences))
 
 
 def compare_means(new: Sequence[float | None], old: Sequence[float | None]) -> Difference | None:
-    """Mean of new minus mean of old over the same questions in the same order, which are resampled together.
+    """Return mean of new minus mean of old, over the same questions in the same order, resampled together.
 
-    None stands where a measure does not apply, as the precision of citations to an answer without any. The result is
-    None where it applies to no question at all. Where it always applies, this is `compare`.
+    A value is None if the measure does not apply, as citation precision to an answer without citations. The result is
+    None if the measure applies to no question. If it applies to all, the result equals that of `compare`.
     """
     values = np.array([new, old], dtype=np.float64)
     if np.isnan(values).all(axis=1).any():
@@ -60,7 +60,7 @@ def compare_means(new: Sequence[float | None], old: Sequence[float | None]) -> D
     for _ in range(_RESAMPLES // _RESAMPLES_AT_ONCE):
         drawn = values[:, random.integers(count, size=(_RESAMPLES_AT_ONCE, count))]
         applies = ~np.isnan(drawn)
-        # A resample to which it never applies says nothing.
+        # A resample without any applicable value has no mean.
         usable = applies.any(axis=2).all(axis=0)
         means = np.nansum(drawn, axis=2)[:, usable] / applies.sum(axis=2)[:, usable]
         resampled.append(means[0] - means[1])

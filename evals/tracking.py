@@ -1,4 +1,4 @@
-"""Evaluations as runs in MLflow, where `RAG_MLFLOW__URI` says there is one."""
+"""Records evaluations as runs in MLflow, if `RAG_MLFLOW__URI` is set."""
 
 import re
 import time
@@ -18,7 +18,7 @@ _NOT_IN_A_NAME = re.compile(r"[^\w./: -]")
 async def track(
     settings: Settings, name: str, *, params: Mapping[str, str], metrics: Mapping[str, float]
 ) -> str | None:
-    """The id of the run; None without an MLflow. Raises `Unavailable`, so that no result is lost unseen."""
+    """Record a run and return its id. Return None if MLflow is not configured. Raise `Unavailable` if it is down."""
     if settings.mlflow.uri is None:
         return None
     async with open_session(settings.http) as session:
@@ -36,7 +36,7 @@ async def track(
 
 
 def params_of(settings: Settings, prompt: PromptVersion | None = None) -> dict[str, str]:
-    """What a result depends on: the prompt, and every part that the settings choose."""
+    """Return what a result depends on: the prompt and the configured parts."""
     params = {
         "model": settings.generator.model,
         "mode": settings.answering.mode,

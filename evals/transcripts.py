@@ -1,4 +1,4 @@
-"""Answers with what they were written from, a JSON object a line: what judges read."""
+"""Answers with their questions and passages, one JSON object per line. Judges read them."""
 
 import json
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ def write_transcripts(transcripts: Sequence[Transcript], path: Path) -> None:
 
 
 def read_transcripts(path: Path) -> list[Transcript]:
-    """Raises `InvalidInput` for what is no file of answers."""
+    """Read the answers. Raise `InvalidInput` if the file has another format."""
     try:
         return [Transcript(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, TypeError) as error:
         raise InvalidInput(
-            f"{path} holds no answers to judge ({error}). `python -m evals answers … --texts FOLDER` writes them."
+            f"{path} contains no answers ({error}). Write them with `python -m evals answers … --texts FOLDER`."
         ) from error

@@ -1,1 +1,1 @@
-"""Answers to questions whose answers are known: found, cited, grounded, refused."""
+"""Evaluation of answers to questions with known answers."""

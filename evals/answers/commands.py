@@ -13,41 +13,51 @@ from evals.answers.results import track_runs, write_runs, write_texts
 from evals.commands import Commands, add_json, some_of
 from service.settings import Mode, Settings
 
-EXAMPLES = """  python -m evals answers golden --modes quote                       this project's own questions
+EXAMPLES = """  python -m evals answers golden --modes quote                       evaluates the golden set
   python -m evals answers xquad-en --modes quote,checked,generate --sample 100 --json answers.json
-  python -m evals answers golden --report .eval                      JSON, Markdown and plots into a folder
-  python -m evals compare new.json old.json                          paired differences, with intervals
-  python -m evals compare answer/v2 answer/v1                        two prompts over the same questions"""
+  python -m evals answers golden --report .eval                      writes JSON, Markdown and plots to a folder
+  python -m evals compare new.json old.json                          compares two results, paired by question
+  python -m evals compare answer/v2 answer/v1                        compares two prompts over the same questions"""
 
 
 def add_commands(commands: Commands) -> None:
-    asked = commands.add_parser("answers", help="answers, citations, groundedness and refusals, by answering mode")
-    asked.add_argument(
-        "questions", metavar="FOLDER", help=f"a folder with gold answers, or {GOLDEN}: this project's own questions"
+    answers = commands.add_parser(
+        "answers", help="measure answers, citations, groundedness and refusals per answer mode"
     )
-    asked.add_argument(
+    answers.add_argument(
+        "questions", metavar="FOLDER", help=f"folder with gold answers, or {GOLDEN} for the project's own questions"
+    )
+    answers.add_argument(
         "--modes",
         type=some_of(get_args(Mode)),
         default=["quote"],
-        help="quote, checked, generate, or several with commas",
+        help="answer modes, comma-separated: quote, checked, generate (default: quote)",
     )
-    asked.add_argument("--sample", type=int, help="this many questions instead of all, always the same ones")
-    asked.add_argument("--report", type=Path, metavar="OUT", help="a folder for JSON, a Markdown table and plots")
-    add_json(asked)
-    asked.set_defaults(run=_answers)
-    compared = commands.add_parser(
-        "compare", help="paired differences, with intervals: of two prompts, or of two files"
+    answers.add_argument("--sample", type=int, help="number of questions to draw with a fixed seed (default: all)")
+    answers.add_argument("--report", type=Path, metavar="OUT", help="folder for JSON, a Markdown report and plots")
+    add_json(answers)
+    answers.set_defaults(run=_answers)
+    compare = commands.add_parser(
+        "compare", help="show paired differences with intervals between two prompts or two result files"
     )
-    compared.add_argument("new", metavar="NEW", help="a prompt such as answer/v2, or a file that --json wrote")
-    compared.add_argument("old", metavar="OLD")
-    compared.add_argument("--questions", default=GOLDEN, metavar="FOLDER", help="for prompts (default: %(default)s)")
-    compared.add_argument("--sample", type=int, help="for prompts: this many questions, always the same ones")
-    compared.set_defaults(run=_compare)
-    for command in (asked, compared):
-        command.add_argument("--texts", type=Path, metavar="OUT", help="a folder for the answers, which `judge` reads")
-    registered = commands.add_parser("register", help="a prompt of the folder into MLflow's registry (RAG_MLFLOW__URI)")
-    registered.add_argument("prompt", metavar="PROMPT", help="such as answer/v2")
-    registered.set_defaults(run=_register)
+    compare.add_argument("new", metavar="NEW", help="prompt such as answer/v2, or a file written by --json")
+    compare.add_argument("old", metavar="OLD", help="prompt or file to compare with")
+    compare.add_argument(
+        "--questions", default=GOLDEN, metavar="FOLDER", help="question set for prompts (default: %(default)s)"
+    )
+    compare.add_argument(
+        "--sample", type=int, help="for prompts: number of questions to draw with a fixed seed (default: all)"
+    )
+    compare.set_defaults(run=_compare)
+    for command in (answers, compare):
+        command.add_argument(
+            "--texts", type=Path, metavar="OUT", help="folder for the answer texts, as input of `judge`"
+        )
+    register_command = commands.add_parser(
+        "register", help="register a prompt of the prompt folder in MLflow (RAG_MLFLOW__URI)"
+    )
+    register_command.add_argument("prompt", metavar="PROMPT", help="prompt and version, such as answer/v2")
+    register_command.set_defaults(run=_register)
 
 
 def _answers(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -66,7 +76,7 @@ def _answers(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Two files of results, or two prompts that are asked now."""
+    """Compare two result files, or run two prompts and compare them."""
     if not are_prompts(arguments.new, arguments.old):
         print(compare_files(Path(arguments.new), Path(arguments.old)))
         return
@@ -80,4 +90,5 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _register(arguments: argparse.Namespace, settings: Settings) -> None:
-    print(f"{arguments.prompt} is version {asyncio.run(register(arguments.prompt, settings))} there.")
+    version = asyncio.run(register(arguments.prompt, settings))
+    print(f"{arguments.prompt} is registered in MLflow as version {version}.")

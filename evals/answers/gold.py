@@ -1,4 +1,4 @@
-"""Questions with what a right answer rests on: the project's own, and those of public sets."""
+"""Questions with gold answers: the project's own golden set, and public data sets."""
 
 import json
 import string
@@ -12,7 +12,7 @@ from evals.datasets import CorpusDocument, read_answers, read_corpus, read_datas
 from rag.errors import InvalidInput
 
 GOLDEN = "golden"
-"""The name of the project's own set."""
+"""The name of the project's own question set."""
 
 _GOLDEN = Path(__file__).parent / "golden"
 _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
@@ -20,14 +20,14 @@ _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldPassage:
-    """Words of a document that answer; where they are given as a span, punctuation and articles do not count."""
+    """Words of a document that answer a question. Spans are compared without punctuation and articles."""
 
     document: str
     quote: str
     is_span: bool = False
 
     def is_in(self, document: str, passage: str) -> bool:
-        """Whether a passage of that document holds the words."""
+        """Return whether the passage belongs to the document and contains the words."""
         if document != self.document:
             return False
         if self.is_span:
@@ -37,17 +37,17 @@ class GoldPassage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldQuestion:
-    """A question with everything that an answer to it is measured against."""
+    """A question with its gold answers and evidence."""
 
     id: str
     text: str
     kind: str
-    needs: Sequence[Sequence[GoldPassage]] = ()
-    """What an answer rests on: any one place of each."""
+    evidence: Sequence[Sequence[GoldPassage]] = ()
+    """Groups of alternatives: a complete answer cites one passage of each group."""
     spans: Sequence[str] = ()
-    """Gold spans, any of which is a right answer."""
+    """Gold spans. Each of them is a correct answer."""
     references: Sequence[str] = ()
-    """Whole answers as a person would write them."""
+    """Complete answers as a person would write them."""
 
     @property
     def is_answerable(self) -> bool:
@@ -56,7 +56,7 @@ class GoldQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionSet:
-    """Documents and the questions over them."""
+    """Documents with questions about them."""
 
     name: str
     documents: Sequence[CorpusDocument]
@@ -64,7 +64,7 @@ class QuestionSet:
 
 
 def read_question_set(target: str) -> QuestionSet:
-    """The project's own set by the name `golden`, else a folder in SQuAD's or CLAPNQ's form. Raises `InvalidInput`."""
+    """Read the golden set, or a folder in the format of SQuAD or CLAPNQ. Raise `InvalidInput` for other folders."""
     folder = Path(target)
     if target == GOLDEN:
         return QuestionSet(name=GOLDEN, documents=_read_golden_documents(), questions=list(_read_golden()))
@@ -74,8 +74,8 @@ def read_question_set(target: str) -> QuestionSet:
         questions = [question for file in files for question in _read_clapnq(folder, file)]
     else:
         raise InvalidInput(
-            f"{target} has no gold answers: a folder needs corpus.jsonl and queries.jsonl, and answers.json or "
-            f"CLAPNQ's *answerable.jsonl. The project's own set is called {GOLDEN}."
+            f"{target} has no gold answers. A folder needs corpus.jsonl and queries.jsonl, and answers.json or "
+            f"CLAPNQ's *answerable.jsonl. The project's own set is named {GOLDEN}."
         )
     return QuestionSet(name=folder.resolve().name, documents=read_corpus(folder), questions=questions)
 
@@ -98,12 +98,14 @@ def _read_golden() -> Iterator[GoldQuestion]:
             id=row["id"],
             text=row["question"],
             kind=row["kind"],
-            needs=[[_place(place) for place in (passage, *passage.get("also", ()))] for passage in row["passages"]],
+            evidence=[
+                [_to_gold_passage(row) for row in (passage, *passage.get("also", ()))] for passage in row["passages"]
+            ],
             references=[row["answer"]] if row["answer"] else [],
         )
 
 
-def _place(row: Mapping[str, str]) -> GoldPassage:
+def _to_gold_passage(row: Mapping[str, str]) -> GoldPassage:
     return GoldPassage(document=row["document"], quote=row["quote"])
 
 
@@ -111,19 +113,19 @@ def _read_squad(folder: Path) -> Iterator[GoldQuestion]:
     relevant = read_dataset(folder).relevant
     for question in read_answers(folder):
         documents = relevant.get(question.id, {})
-        places = [
+        passages = [
             GoldPassage(document=document, quote=span, is_span=True) for document in documents for span in question.gold
         ]
-        yield GoldQuestion(id=question.id, text=question.text, kind="span", needs=[places], spans=question.gold)
+        yield GoldQuestion(id=question.id, text=question.text, kind="span", evidence=[passages], spans=question.gold)
 
 
 def _read_clapnq(folder: Path, file: Path) -> Iterator[GoldQuestion]:
-    """Of the sentences that the annotators selected, each is a place that answers."""
+    """Yield questions whose evidence is any one of the sentences that the annotators selected."""
     relevant = read_dataset(folder).relevant
     for row in _rows(file):
         outputs = [output for output in row["output"] if output["answer"].strip(string.whitespace)]
         sentences = dict.fromkeys(sentence for output in outputs for sentence in output["selected_sentences"])
-        places = [
+        passages = [
             GoldPassage(document=document, quote=sentence, is_span=True)
             for document in relevant.get(row["id"], {})
             for sentence in sentences
@@ -132,7 +134,7 @@ def _read_clapnq(folder: Path, file: Path) -> Iterator[GoldQuestion]:
             id=row["id"],
             text=row["input"],
             kind="long" if outputs else "unanswerable",
-            needs=[places] if places else [],
+            evidence=[passages] if passages else [],
             references=[output["answer"] for output in outputs],
         )
 
@@ -141,4 +143,4 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} is not JSON lines: {error}") from error
+        raise InvalidInput(f"{path} cannot be read as JSON lines: {error}") from error

@@ -1,4 +1,4 @@
-"""When two wordings count as the same."""
+"""Text normalisation for the comparison of answers with gold texts."""
 
 import re
 import string
@@ -12,17 +12,17 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def without_markers(text: str) -> str:
-    """The answer without the numbers of its citations."""
+    """Return the answer without its citation markers."""
     return _MARKER.sub(" ", text)
 
 
 def normalise(text: str) -> str:
-    """SQuAD's (Rajpurkar et al., 2016): lower case, no punctuation, no articles, single spaces."""
+    """Normalise as SQuAD does (Rajpurkar et al., 2016): lower case, no punctuation or articles, single spaces."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def flatten(text: str) -> str:
-    """Without line breaks and Markdown's marks, so that a quote of the source is found in what a parser made of it."""
+    """Remove line breaks and Markdown marks, so that a quote of the source matches the parsed text."""
     return " ".join(_LINK.sub(r"\1", text).translate(_MARKUP).lower().split())
 
 
@@ -35,10 +35,10 @@ def is_exact(text: str, span: str) -> bool:
 
 
 def token_f1(text: str, span: str) -> float:
-    """SQuAD's F1: harmonic mean of precision and recall over the bag of normalised tokens."""
-    said, gold = Counter(normalise(text).split()), Counter(normalise(span).split())
-    common = (said & gold).total()
+    """Return SQuAD's F1: the harmonic mean of precision and recall over the bag of normalised tokens."""
+    answer, gold = Counter(normalise(text).split()), Counter(normalise(span).split())
+    common = (answer & gold).total()
     if not common:
         return 0.0
-    precision, recall = common / said.total(), common / gold.total()
+    precision, recall = common / answer.total(), common / gold.total()
     return 2 * precision * recall / (precision + recall)

@@ -1,4 +1,4 @@
-"""Answers to questions whose gold is known: the product's own path, from ingestion to the last token."""
+"""Runs questions with gold answers through the product's own path, from ingestion to the last token."""
 
 import hashlib
 import random
@@ -32,13 +32,16 @@ _SEED = 20
 async def measure_answers(
     questions: QuestionSet, modes: Sequence[Mode], settings: Settings, *, sample: int | None = None
 ) -> list[AnswerRun]:
-    """Ingests the documents into a collection of its own and asks every question, or always the same sample of them."""
-    chosen = choose(questions.questions, sample)
+    """Ingest the documents into a temporary collection and answer the questions in each mode.
+
+    `sample` limits the number of questions; the same ones are drawn each time.
+    """
+    selected = draw_sample(questions.questions, sample)
     conditions = conditions_of(questions, settings)
     async with open_resources_over(questions.documents, settings) as resources:
-        found = await rank_all(chosen, resources)
-        runs = [await run_over(chosen, mode, resources, name=mode, conditions=conditions) for mode in modes]
-    return [replace(run, scores=_joined(run.scores, found)) for run in runs]
+        ranking_scores = await rank_all(selected, resources)
+        runs = [await run_over(selected, mode, resources, name=mode, conditions=conditions) for mode in modes]
+    return [replace(run, scores=_merge_scores(run.scores, ranking_scores)) for run in runs]
 
 
 async def run_over(
@@ -50,7 +53,7 @@ async def run_over(
     conditions: Conditions,
     prompt: PromptTemplate | None = None,
 ) -> AnswerRun:
-    """Every question, one after the other, so that times are those of a quiet service."""
+    """Answer the questions one at a time, so that the times are those of an unloaded service."""
     scores: dict[str, Scores] = {}
     transcripts: list[Transcript] = []
     prompts: set[str] = set()
@@ -64,20 +67,20 @@ async def run_over(
                 id=question.id, question=question.text, passages=passages, answer=answer.text, refused=answer.refused
             )
         )
-    told = {"prompt": ", ".join(sorted(prompts))} if prompts else {}
-    return AnswerRun(name=name, conditions={**conditions, **told}, scores=scores, transcripts=transcripts)
+    used = {"prompt": ", ".join(sorted(prompts))} if prompts else {}
+    return AnswerRun(name=name, conditions={**conditions, **used}, scores=scores, transcripts=transcripts)
 
 
 async def ask_all(
     questions: Sequence[GoldQuestion], mode: Mode, resources: Resources, *, label: str
 ) -> dict[str, Scores]:
-    """Question id to scores."""
+    """Answer the questions and return their scores by question id."""
     run = await run_over(questions, mode, resources, name=label, conditions={})
     return {question: dict(scores) for question, scores in run.scores.items()}
 
 
 def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
-    """What must be the same for two runs to differ by the change alone."""
+    """Return the conditions that must be equal for two runs to be comparable."""
     some = RawDocument(id=DocumentId(""), uri="", media_type="text/markdown", body=b"")
     documents, asked = hashlib.sha256(), hashlib.sha256()
     for document in questions.documents:
@@ -87,26 +90,28 @@ def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
     return {
         "embedder": settings.embedder.model,
         "store": settings.store.kind,
-        # Parsers and chunker together: it is raised whenever they make something else of the same bytes.
+        # The version of parsers and chunker. It changes whenever they turn the same bytes into other chunks.
         "recipe": version_of(some, read_settings(IngestSettings).chunking.recipe).partition("-")[0],
         "documents": documents.hexdigest()[:12],
         "questions": asked.hexdigest()[:12],
     }
 
 
-def _joined(answered: Mapping[str, Mapping[str, float]], found: Mapping[str, Scores]) -> dict[str, Scores]:
-    return {question: {**scores, **found.get(question, {})} for question, scores in answered.items()}
+def _merge_scores(
+    answer_scores: Mapping[str, Mapping[str, float]], ranking_scores: Mapping[str, Scores]
+) -> dict[str, Scores]:
+    return {question: {**scores, **ranking_scores.get(question, {})} for question, scores in answer_scores.items()}
 
 
-def choose(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:
-    """All, or always the same of them."""
+def draw_sample(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:
+    """Return all questions, or a sample that is the same each time."""
     return random.Random(_SEED).sample(questions, min(sample, len(questions))) if sample else questions
 
 
 async def _ask(
     question: GoldQuestion, mode: Mode, resources: Resources, prompt: PromptTemplate | None
 ) -> tuple[Answer, list[str]]:
-    """The answer, and the passages that it could be written from."""
+    """Return the answer and the passages that the writer received."""
     limit = resources.settings.retrieval.limit
     inquiry = Inquiry(scope=SCOPE, question=question.text, limit=limit, mode=mode, prompt=prompt)
     sources, *_, answer = [event async for event in resources.answerer.answer(inquiry)]
@@ -116,7 +121,7 @@ async def _ask(
 
 
 async def _nearness(question: GoldQuestion, resources: Resources) -> float:
-    """By which the service decides whether to refuse; a refusal does not tell it."""
+    """Return the nearness by which the service decides whether to refuse. A refusal does not contain it."""
     inquiry = Inquiry(scope=SCOPE, question=question.text, limit=resources.settings.retrieval.limit)
     material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
     return nearness(question.text, material.hits)

@@ -1,4 +1,4 @@
-"""Runs as pictures: what refusing costs, and quality against time."""
+"""Plots of answer runs: the cost of refusing, and quality against time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,20 +7,24 @@ from evals.answers.refusals import Tradeoff
 from evals.answers.results import AnswerRun
 from evals.plots import open_figure
 
-# Of these, the first that a run has is its quality.
+# The first of these that all runs have is plotted as their quality.
 _QUALITY = ("containment", "citation_recall", "f1")
 
 
-def draw_tradeoff(tradeoff: Tradeoff, path: Path, *, title: str) -> None:
-    """Share of unanswerable questions refused against share of answerable ones refused, over all thresholds."""
-    wrongly, rightly = sorted(tradeoff.answerable.values()), sorted(tradeoff.unanswerable.values())
-    thresholds = sorted({*wrongly, *rightly})
+def plot_tradeoff(tradeoff: Tradeoff, path: Path, *, title: str) -> None:
+    """Plot the refused share of unanswerable questions against that of answerable ones, over all thresholds."""
+    answerable, unanswerable = sorted(tradeoff.answerable.values()), sorted(tradeoff.unanswerable.values())
+    thresholds = sorted({*answerable, *unanswerable})
     with open_figure(path) as axes:
-        axes.plot([_below(wrongly, at) for at in thresholds], [_below(rightly, at) for at in thresholds], color="C0")
+        axes.plot(
+            [_share_below(answerable, threshold) for threshold in thresholds],
+            [_share_below(unanswerable, threshold) for threshold in thresholds],
+            color="C0",
+        )
         configured = tradeoff.points[0]
         axes.plot(configured.wrongly_refused.value, configured.recall.value, "o", color="C1")
         axes.annotate(
-            f"as configured: {configured.threshold:.2f}",
+            f"configured: {configured.threshold:.2f}",
             (configured.wrongly_refused.value, configured.recall.value),
             xytext=(8, -4),
             textcoords="offset points",
@@ -34,8 +38,8 @@ def draw_tradeoff(tradeoff: Tradeoff, path: Path, *, title: str) -> None:
         )
 
 
-def draw_quality_against_time(runs: Sequence[AnswerRun], path: Path, *, title: str) -> None:
-    """Each run at the median time to its first text, with the interval of its quality."""
+def plot_quality_against_time(runs: Sequence[AnswerRun], path: Path, *, title: str) -> None:
+    """Plot the quality of each run, with its interval, at the median time to first text."""
     measure = next(name for name in _QUALITY if all(name in run.measures for run in runs))
     with open_figure(path) as axes:
         for run in runs:
@@ -51,5 +55,5 @@ def draw_quality_against_time(runs: Sequence[AnswerRun], path: Path, *, title: s
         axes.legend()
 
 
-def _below(ordered: Sequence[float], threshold: float) -> float:
-    return sum(near < threshold for near in ordered) / len(ordered)
+def _share_below(ordered: Sequence[float], threshold: float) -> float:
+    return sum(value < threshold for value in ordered) / len(ordered)

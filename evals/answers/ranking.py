@@ -1,4 +1,4 @@
-"""How far up the search puts the passages that answer, whatever the chunker made of them."""
+"""Ranking quality of the search, measured on the passages that answer and independent of the chunker."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,43 +18,48 @@ _MEASURES = [nDCG @ 10, R @ 5, RR @ 10]
 
 
 async def rank_all(questions: Sequence[GoldQuestion], resources: Resources) -> dict[str, Scores]:
-    """Question id to nDCG@10, R@5 and RR@10, of the answerable questions."""
-    needed: dict[str, dict[str, int]] = {}
-    found: dict[str, dict[str, float]] = {}
+    """Return nDCG@10, R@5 and RR@10 of the answerable questions, by question id."""
+    relevant: dict[str, dict[str, int]] = {}
+    rankings: dict[str, dict[str, float]] = {}
     for question in questions:
-        if question.needs:
+        if question.evidence:
             inquiry = Inquiry(scope=SCOPE, question=question.text, limit=_DEPTH)
             material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
-            needed[question.id] = {_name(need): 1 for need in range(len(question.needs))}
-            found[question.id] = _ranked(question, material.hits)
-    return _calculate(needed, found)
+            relevant[question.id] = {_group_name(number): 1 for number in range(len(question.evidence))}
+            rankings[question.id] = _to_ranking(question, material.hits)
+    return _calculate(relevant, rankings)
 
 
-def _ranked(question: GoldQuestion, hits: Sequence[ScoredChunk]) -> dict[str, float]:
+def _to_ranking(question: GoldQuestion, hits: Sequence[ScoredChunk]) -> dict[str, float]:
     names = list(_names(question, hits))
     return {name: float(len(names) - rank) for rank, name in enumerate(names)}
 
 
 def _names(question: GoldQuestion, hits: Sequence[ScoredChunk]) -> Iterator[str]:
-    """A passage is called after the need that it is the first to meet: a second that says the same gains nothing."""
-    met: set[int] = set()
+    """Name each passage after the evidence groups that it is the first to contain.
+
+    A second passage with the same evidence gets another name, so it gains nothing.
+    """
+    seen: set[int] = set()
     for rank, hit in enumerate(hits):
         chunk = hit.chunk
-        news = [
+        new_groups = [
             number
-            for number, need in enumerate(question.needs)
-            if number not in met and any(place.is_in(chunk.document_id, chunk.passage) for place in need)
+            for number, group in enumerate(question.evidence)
+            if number not in seen and any(place.is_in(chunk.document_id, chunk.passage) for place in group)
         ]
-        met.update(news)
-        yield from (_name(number) for number in news) if news else (f"other {rank}",)
+        seen.update(new_groups)
+        yield from (_group_name(number) for number in new_groups) if new_groups else (f"other {rank}",)
 
 
-def _name(need: int) -> str:
-    return f"need {need}"
+def _group_name(number: int) -> str:
+    return f"group {number}"
 
 
-def _calculate(needed: Mapping[str, Mapping[str, int]], found: Mapping[str, Mapping[str, float]]) -> dict[str, Scores]:
-    scores: dict[str, Scores] = {question: {} for question in needed}
-    for metric in ir_measures.iter_calc(_MEASURES, needed, found):
+def _calculate(
+    relevant: Mapping[str, Mapping[str, int]], rankings: Mapping[str, Mapping[str, float]]
+) -> dict[str, Scores]:
+    scores: dict[str, Scores] = {question: {} for question in relevant}
+    for metric in ir_measures.iter_calc(_MEASURES, relevant, rankings):
         scores[metric.query_id][str(metric.measure)] = metric.value
     return scores

@@ -1,4 +1,4 @@
-"""How the bound below which the service refuses trades wrong refusals for missed ones."""
+"""The trade-off of the refusal threshold: wrongly refused questions against missed refusals."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,24 +8,25 @@ from evals.answers.gold import GoldQuestion
 from evals.answers.results import AnswerRun, Estimate
 from evals.statistics import bootstrap
 
-_ACCEPTED = (0.01, 0.02, 0.05)
+# Shares of answerable questions that may be refused wrongly, from strict to lenient.
+_ACCEPTED_SHARES = (0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdPoint:
-    """A threshold on nearness, and what it does to the half on which it was not chosen."""
+    """A nearness threshold and its effect on questions that were not used to choose it."""
 
     threshold: float
     chosen: str
     recall: Estimate
     precision: Estimate | None
-    """None where nothing is refused."""
+    """None if no question is refused."""
     wrongly_refused: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tradeoff:
-    """Nearness by question, apart for those that have an answer and those that have none."""
+    """Nearness by question id, separately for answerable and unanswerable questions."""
 
     answerable: Mapping[str, float]
     unanswerable: Mapping[str, float]
@@ -33,7 +34,10 @@ class Tradeoff:
 
 
 def weigh_refusals(questions: Sequence[GoldQuestion], run: AnswerRun, *, threshold: float) -> Tradeoff | None:
-    """The configured threshold on all questions, and others chosen on one half; None without unanswerable questions."""
+    """Measure the configured threshold on all questions, and others that are chosen on one half.
+
+    Return None without unanswerable questions.
+    """
     nearness = run.values("nearness")
     asked = [question for question in questions if question.id in nearness]
     answerable = {question.id: nearness[question.id] for question in asked if question.is_answerable}
@@ -41,29 +45,29 @@ def weigh_refusals(questions: Sequence[GoldQuestion], run: AnswerRun, *, thresho
     if not answerable or not unanswerable:
         return None
     points = [_measure(threshold, "as configured, all questions", answerable, unanswerable)]
-    choosing = sorted(near for question, near in answerable.items() if _chooses(question))
+    choosing = sorted(value for question, value in answerable.items() if _chooses(question))
     reported = (_reported(answerable), _reported(unanswerable))
     if choosing and all(reported):
-        for share in _ACCEPTED:
+        for share in _ACCEPTED_SHARES:
             chosen = choosing[int(share * len(choosing))]
             points.append(_measure(chosen, f"at most {share:.0%} are wrongly refused", *reported))
     return Tradeoff(answerable=answerable, unanswerable=unanswerable, points=points)
 
 
 def _chooses(question: str) -> bool:
-    """The half of a question follows from its id, so it stays when others are added."""
+    """Return whether the question is in the half that chooses thresholds. Its id decides, so the half is stable."""
     return hashlib.sha256(question.encode()).digest()[0] % 2 == 0
 
 
 def _reported(nearness: Mapping[str, float]) -> dict[str, float]:
-    return {question: near for question, near in nearness.items() if not _chooses(question)}
+    return {question: value for question, value in nearness.items() if not _chooses(question)}
 
 
 def _measure(
     threshold: float, chosen: str, answerable: Mapping[str, float], unanswerable: Mapping[str, float]
 ) -> ThresholdPoint:
-    wrongly = [float(near < threshold) for near in answerable.values()]
-    rightly = [float(near < threshold) for near in unanswerable.values()]
+    wrongly = [float(value < threshold) for value in answerable.values()]
+    rightly = [float(value < threshold) for value in unanswerable.values()]
     refused = [0.0] * int(sum(wrongly)) + [1.0] * int(sum(rightly))
     return ThresholdPoint(
         threshold=threshold,

@@ -1,18 +1,18 @@
-"""Runs as people read them: Markdown tables, and a folder with everything."""
+"""Reports of answer runs: Markdown tables, and a folder with JSON, tables and plots."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evals.answers.gold import QuestionSet
-from evals.answers.plots import draw_quality_against_time, draw_tradeoff
+from evals.answers.plots import plot_quality_against_time, plot_tradeoff
 from evals.answers.refusals import Tradeoff, weigh_refusals
 from evals.answers.results import AnswerRun, read_runs, write_runs
 from rag.errors import InvalidInput
 
-# In the order of the table; what no run has is left out.
+# In the order of the table. Measures that no run has are left out.
 _MEASURES = {
-    "containment": "gold span in the answer",
+    "containment": "answers containing a gold span",
     "exact_match": "exact match",
     "f1": "F1",
     "citation_precision": "citation precision",
@@ -29,14 +29,14 @@ _MEASURES = {
     "prompt_tokens": "prompt tokens",
     "completion_tokens": "completion tokens",
     "first_text_seconds": "seconds to first text",
-    "total_seconds": "seconds in all",
+    "total_seconds": "seconds in total",
 }
-# What only other tables are made from.
+# Inputs of other tables.
 _HIDDEN = frozenset({"nearness", "refused"})
 
 
 def report_answers(questions: QuestionSet, runs: Sequence[AnswerRun], *, threshold: float) -> str:
-    """What was measured, how the modes differ, and what refusing costs."""
+    """Return the tables of measures, differences between modes, and refusal thresholds."""
     tables = [to_table(runs)]
     tables += [to_differences(run, runs[0]) for run in runs[1:]]
     if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
@@ -45,30 +45,30 @@ def report_answers(questions: QuestionSet, runs: Sequence[AnswerRun], *, thresho
 
 
 def write_report(questions: QuestionSet, runs: Sequence[AnswerRun], folder: Path, *, threshold: float) -> None:
-    """`<set>.json`, `<set>.md` and the plots, named after the set of questions."""
+    """Write `<set>.json`, `<set>.md` and the plots, named after the question set."""
     folder.mkdir(parents=True, exist_ok=True)
     name = questions.name
     write_runs(runs, folder / f"{name}.json")
-    pictures = [f"{name}-time.svg"]
-    draw_quality_against_time(runs, folder / pictures[0], title=name)
+    plots = [f"{name}-time.svg"]
+    plot_quality_against_time(runs, folder / plots[0], title=name)
     if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
-        pictures.append(f"{name}-refusals.svg")
-        draw_tradeoff(tradeoff, folder / pictures[1], title=name)
-    shown = "\n".join(f"![{picture}]({picture})" for picture in pictures)
-    conditions = ", ".join(f"{what} {value}" for what, value in runs[0].conditions.items())
-    text = f"# {name}\n\n{report_answers(questions, runs, threshold=threshold)}\n\n{shown}\n\n{conditions}\n"
+        plots.append(f"{name}-refusals.svg")
+        plot_tradeoff(tradeoff, folder / plots[1], title=name)
+    images = "\n".join(f"![{plot}]({plot})" for plot in plots)
+    conditions = ", ".join(f"{name} {value}" for name, value in runs[0].conditions.items())
+    text = f"# {name}\n\n{report_answers(questions, runs, threshold=threshold)}\n\n{images}\n\n{conditions}\n"
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def compare_files(new: Path, old: Path) -> str:
-    """Runs of the same name, or the only run of each file. Raises `InvalidInput` where nothing can be paired."""
+    """Compare the runs of equal name, or the only run of each file. Raise `InvalidInput` if nothing can be paired."""
     return "\n\n".join(to_differences(after, before) for after, before in _pairs(read_runs(new), read_runs(old)))
 
 
 def to_table(runs: Sequence[AnswerRun]) -> str:
-    """A row for each measure, a column for each run: mean (95 % interval), questions where they are not all."""
+    """Return a table with a row per measure and a column per run: mean, 95 % interval, and questions if not all."""
     names = [run.name for run in runs]
-    # Where every question has an answer, every refusal is wrong: "answerable questions answered" says it.
+    # If all questions are answerable, every refusal is wrong and "answerable questions answered" shows it already.
     has_unanswerable = "refusal_recall" in runs[0].measures
     lines = [f"| {len(runs[0].scores)} questions | {' | '.join(names)} |", "|---" * (len(runs) + 1) + "|"]
     for measure, title in _MEASURES.items():
@@ -79,7 +79,7 @@ def to_table(runs: Sequence[AnswerRun]) -> str:
 
 
 def to_differences(new: AnswerRun, old: AnswerRun) -> str:
-    """New minus old by question; what lies within its noise is called so."""
+    """Return a table of the differences new minus old, paired by question."""
     lines = [
         f"| {new.name} minus {old.name}, paired | difference | 95 % interval | |",
         "|---|---|---|---|",
@@ -95,9 +95,9 @@ def to_differences(new: AnswerRun, old: AnswerRun) -> str:
 
 
 def to_refusals(tradeoff: Tradeoff) -> str:
-    """What another threshold would do: chosen on one half of the questions, measured on the other."""
+    """Return a table of other thresholds, each chosen on one half of the questions and measured on the other."""
     lines = [
-        "| refused below | chosen so that on one half | refusal recall | refusal precision | wrongly refused |",
+        "| threshold | chosen on one half so that | refusal recall | refusal precision | wrongly refused |",
         "|---|---|---|---|---|",
     ]
     for point in tradeoff.points:
@@ -114,8 +114,8 @@ def _cell(run: AnswerRun, measure: str) -> str:
         return ""
     if measure.endswith(("seconds", "tokens")) or measure == "words":
         return f"{_median(run, measure):.3g} (median)"
-    asked = f", {estimate.questions}" if estimate.questions != len(run.scores) else ""
-    return f"{estimate}{asked}"
+    questions = f", {estimate.questions}" if estimate.questions != len(run.scores) else ""
+    return f"{estimate}{questions}"
 
 
 def _median(run: AnswerRun, measure: str) -> float:
@@ -128,7 +128,7 @@ def _pairs(new: Sequence[AnswerRun], old: Sequence[AnswerRun]) -> Iterator[tuple
     if not pairs and len(new) == len(old) == 1:
         pairs = [(new[0], old[0])]
     if not pairs:
-        raise InvalidInput("The two files have no run of the same name, so nothing can be paired.")
+        raise InvalidInput("The two files have no run of the same name, so they cannot be compared.")
     if not set(pairs[0][0].scores) & set(pairs[0][1].scores):
-        raise InvalidInput("The two files have no question in common, so nothing can be paired.")
+        raise InvalidInput("The two files have no question in common, so they cannot be compared.")
     yield from pairs

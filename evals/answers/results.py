@@ -1,4 +1,4 @@
-"""Scores of many questions: their means with intervals, paired differences, and their form as JSON."""
+"""Scores of many questions: means with intervals, paired differences, and their JSON format."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from rag.errors import InvalidInput
 from service.settings import Settings
 
 Conditions = Mapping[str, str]
-"""What was measured under: embedder, documents, prompt."""
+"""The conditions of a measurement: embedder, documents, prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A mean over the questions to which a measure applies, with its 95 % interval."""
+    """The mean of a measure over the questions to which it applies, with its 95 % interval."""
 
     value: float
     interval: Interval
@@ -31,33 +31,33 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRun:
-    """One way to answer, over one set of questions."""
+    """The scores of one answer mode or prompt over one question set."""
 
     name: str
     scores: Mapping[str, Mapping[str, float]]
-    """Question id to measure to value."""
+    """Values by question id and measure."""
     conditions: Conditions = field(default_factory=dict)
     transcripts: Sequence[Transcript] = ()
-    """What was asked and answered, where it was kept: for judges."""
+    """Questions and answers for judges. Empty if the run was read from a file."""
 
     @property
     def measures(self) -> list[str]:
-        """In the order in which they first occur."""
+        """All measures, in the order of their first occurrence."""
         return list(dict.fromkeys(measure for scores in self.scores.values() for measure in scores))
 
     def values(self, measure: str) -> dict[str, float]:
-        """By question, of those to which it applies."""
+        """Return the values of a measure by question id."""
         return {question: scores[measure] for question, scores in self.scores.items() if measure in scores}
 
     def estimate(self, measure: str) -> Estimate | None:
-        """None where it applies to no question."""
+        """Return the mean of a measure. Return None if it applies to no question."""
         values = list(self.values(measure).values())
         if not values:
             return None
         return Estimate(value=sum(values) / len(values), interval=bootstrap(values), questions=len(values))
 
     def minus(self, other: "AnswerRun", measure: str) -> Difference | None:
-        """Paired by question; None where the measure applies to none of the questions that both were asked."""
+        """Return the paired difference to another run. Return None if the measure applies to no shared question."""
         shared = [question for question in self.scores if question in other.scores]
         new = [self.scores[question].get(measure) for question in shared]
         old = [other.scores[question].get(measure) for question in shared]
@@ -65,19 +65,19 @@ class AnswerRun:
 
 
 def write_texts(runs: Sequence[AnswerRun], folder: Path) -> None:
-    """`<run>.jsonl` each: what was asked, found and answered, for `python -m evals judge`."""
+    """Write a `<run>.jsonl` per run with questions, passages and answers, as input of `python -m evals judge`."""
     folder.mkdir(parents=True, exist_ok=True)
     for run in runs:
         write_transcripts(run.transcripts, folder / f"{run.name.replace('/', '-')}.jsonl")
 
 
 def write_runs(runs: Sequence[AnswerRun], path: Path) -> None:
-    """`{run: {measure: mean, …, "intervals": …, "conditions": …, "scores": {question: {measure: value}}}}`."""
+    """Write `{run: {measure: mean, …, "intervals": …, "conditions": …, "scores": {question: {measure: value}}}}`."""
     path.write_text(json.dumps({run.name: _to_json(run) for run in runs}, indent=1), encoding="utf-8")
 
 
 async def track_runs(runs: Sequence[AnswerRun], settings: Settings) -> None:
-    """A run in MLflow for each, with its conditions and the means of its measures."""
+    """Record each run in MLflow, with its conditions and the means of its measures."""
     for run in runs:
         await track(settings, run.name, params=params_of(settings) | {**run.conditions}, metrics=means_of(run))
 
@@ -87,7 +87,7 @@ def means_of(run: AnswerRun) -> dict[str, float]:
 
 
 def read_runs(path: Path) -> list[AnswerRun]:
-    """Raises `InvalidInput` for a file without the scores of single questions: nothing could be paired."""
+    """Read runs. Raise `InvalidInput` for a file without scores per question, because pairing needs them."""
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         return [
@@ -98,8 +98,8 @@ def read_runs(path: Path) -> list[AnswerRun]:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
-            f"{path} has no scores of single questions, so no difference can be told from noise. "
-            "Write it with `python -m evals answers … --json`."
+            f"{path} has no scores per question, so differences cannot be distinguished from noise. "
+            "Write the file with `python -m evals answers … --json`."
         ) from error
 
 

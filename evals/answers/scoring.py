@@ -1,4 +1,4 @@
-"""What one answer is worth; docs/guides/evaluation.md has the formulas and their limits."""
+"""Scores of one answer. docs/guides/evaluation.md has the formulas and their limits."""
 
 import re
 
@@ -8,13 +8,13 @@ from service.answering.drafts import Answer
 from service.sentences import is_supported, split_sentences
 
 Scores = dict[str, float]
-"""Measure to value. A measure that does not apply to a question is left out, and its mean is taken over the others."""
+"""Values by measure. A measure that does not apply to the question is absent and does not enter its mean."""
 
-# An answer in pieces: text, and the markers right after it, which may stand before or after the full stop.
+# Splits an answer into text and the citation markers after it, which may stand before or after the full stop.
 _CITED_TEXT = re.compile(r"(.*?)((?:\s*\[\d{1,2}\][.,;]?)+|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"\[(\d{1,2})\]")
-_LOOSE = " .,;\n"
-# How models say it who were told to say so.
+_TRAILING = " .,;\n"
+# The wording that models use for a refusal when their prompt asks for one.
 _REFUSAL = re.compile(
     r"\b(?:passages?|documents?|text|sources?|context)\b[^.]{0,40}"
     r"\b(?:do(?:es)? not|don't|doesn't)\s+(?:\w+\s+)?(?:say|hold|contain|mention|provide|answer|include)",
@@ -23,7 +23,7 @@ _REFUSAL = re.compile(
 
 
 def score(question: GoldQuestion, answer: Answer) -> Scores:
-    """Every measure that applies."""
+    """Return every measure that applies to the question."""
     refused = is_refusal(answer)
     scores: Scores = {"refused": float(refused)}
     if question.is_answerable:
@@ -41,24 +41,27 @@ def score(question: GoldQuestion, answer: Answer) -> Scores:
 
 
 def is_refusal(answer: Answer) -> bool:
-    """The service refused, or the model said without a citation that the passages do not answer."""
+    """Return whether the service refused, or the model said without a citation that the passages do not answer."""
     return answer.refused or (not answer.citations and bool(_REFUSAL.search(answer.text)))
 
 
 def groundedness(answer: Answer) -> float:
-    """Share of sentences whose names, numbers, negations and long words all stand in the passages that they cite."""
+    """Return the share of sentences that their cited passages support.
+
+    A sentence is supported if its names, numbers, negations and long words all occur in the passages that it cites.
+    """
     passages = {citation.number: citation.hit.chunk.passage for citation in answer.citations}
-    held: list[bool] = []
-    for said, markers in _CITED_TEXT.findall(answer.text):
+    supported: list[bool] = []
+    for text, markers in _CITED_TEXT.findall(answer.text):
         cited = " ".join(passages.get(int(number), "") for number in _NUMBER.findall(markers))
-        if cited.strip() and flatten(said) in flatten(cited):
-            held += [True] if said.strip() else []
+        if cited.strip() and flatten(text) in flatten(cited):
+            supported += [True] if text.strip() else []
             continue
-        # Of several sentences before one marker, the last has it.
-        *before, last = split_sentences(said) or [said.strip(_LOOSE)]
-        held += [False] * len(before)
-        held += [is_supported(last, cited, "")] if last else []
-    return sum(held) / len(held) if held else 0.0
+        # A marker belongs to the last sentence before it.
+        *before, last = split_sentences(text) or [text.strip(_TRAILING)]
+        supported += [False] * len(before)
+        supported += [is_supported(last, cited, "")] if last else []
+    return sum(supported) / len(supported) if supported else 0.0
 
 
 def _against_gold(question: GoldQuestion, answer: Answer) -> Scores:
@@ -73,18 +76,18 @@ def _against_gold(question: GoldQuestion, answer: Answer) -> Scores:
 
 
 def _citations(question: GoldQuestion, answer: Answer, *, refused: bool) -> Scores:
-    if not question.needs:
+    if not question.evidence:
         return {}
     cited = [citation.hit.chunk for citation in answer.citations]
-    places = [place for need in question.needs for place in need]
-    right = [any(place.is_in(chunk.document_id, chunk.passage) for place in places) for chunk in cited]
-    met = [
-        any(place.is_in(chunk.document_id, chunk.passage) for place in need for chunk in cited)
-        for need in question.needs
+    gold = [passage for group in question.evidence for passage in group]
+    correct = [any(passage.is_in(chunk.document_id, chunk.passage) for passage in gold) for chunk in cited]
+    covered = [
+        any(passage.is_in(chunk.document_id, chunk.passage) for passage in group for chunk in cited)
+        for group in question.evidence
     ]
-    scores: Scores = {"citation_recall": sum(met) / len(met)}
-    if right and not refused:
-        scores["citation_precision"] = sum(right) / len(right)
+    scores: Scores = {"citation_recall": sum(covered) / len(covered)}
+    if correct and not refused:
+        scores["citation_precision"] = sum(correct) / len(correct)
     return scores
 
 

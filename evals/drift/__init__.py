@@ -1,1 +1,1 @@
-"""Whether questions have changed: a test of two samples, what moved, and how good the test is."""
+"""Drift of questions and documents: a two-sample test, and the questions or documents that changed."""

@@ -1,7 +1,7 @@
-"""Whether what came into a collection is unlike what was there: against the previous revision, or a snapshot.
+"""Tests whether the new documents of a collection differ from those of the previous revision or a snapshot.
 
-A document counts once, as the mean of its passages. Passages of one document are alike, so a test of single passages
-would call every growth a change: its permutations take them to be independent.
+A document counts once, as the mean of its passages. The permutation test assumes independent items, but passages of one
+document are similar. A test of single passages would therefore report drift for every new document.
 """
 
 import json
@@ -35,10 +35,10 @@ from service.sentences import content_stems
 from service.settings import Settings
 
 _SEED = 28
-_SHOWN = 10
-_FEWEST_OLD = MIN_QUESTIONS
+_MAX_LISTED = 10
+_MIN_OLD_DOCUMENTS = MIN_QUESTIONS
 # Chance puts these last among 25 once in 53,130 permutations: enough to be sure of something.
-_FEWEST_NEW = 5
+_MIN_NEW_DOCUMENTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,31 +47,31 @@ class Snapshot:
 
     embedder: EmbedderIdentity
     vectors: Mapping[str, Vector]
-    """Tenant, document and passage to vector."""
+    """Vectors by tenant, document and passage, separated by line breaks."""
     words: frozenset[int]
-    """Hashed."""
+    """Hashed words of all passages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionChange:
-    """What came in against what was there."""
+    """The new documents of a collection compared with the earlier ones."""
 
     documents: int
-    """Those that have a passage which was not there: new ones, and changed ones as they are now."""
+    """New and changed documents: those with at least one new passage."""
     added: int
-    """Passages, as the two below."""
+    """Number of passages, as in the two fields below."""
     removed: int
     kept: int
     shift: Shift
     separation: Separation
     psi: float
-    """Of the cosine to the five nearest documents that were there."""
+    """PSI of the cosine to the five nearest earlier documents."""
     psi_by_chance: float
-    """What is to be expected where nothing has changed."""
+    """The PSI to expect without a change."""
     unknown_words: float
-    """Share of the collection's words that it did not have before."""
-    strangest: tuple[str, ...]
-    """Documents that came in and are farthest from what was there."""
+    """Share of the collection's words that are new."""
+    least_similar: tuple[str, ...]
+    """URIs of the new documents that are least similar to the earlier ones."""
 
     @property
     def drifted(self) -> bool:
@@ -93,40 +93,40 @@ class CollectionChange:
         }
 
 
-def compare_snapshots(before: Snapshot, now: Snapshot) -> CollectionChange:
-    """Raises `InvalidInput` where too little came in to say anything, or where the embedder is another one."""
-    if before.embedder != now.embedder:
-        raise InvalidInput("Another embedder has filled the collection since: its vectors do not compare.")
-    added = [name for name in now.vectors if name not in before.vectors]
-    came, there = {_document_of(name) for name in added}, _by_document(before)
-    if len(came) < _FEWEST_NEW or len(there) < _FEWEST_OLD:
+def compare_snapshots(before: Snapshot, current: Snapshot) -> CollectionChange:
+    """Compare two snapshots. Raise `InvalidInput` for too few documents, or if the embedder changed."""
+    if before.embedder != current.embedder:
+        raise InvalidInput("The collection was embedded by another embedder since, so its vectors cannot be compared.")
+    added = [name for name in current.vectors if name not in before.vectors]
+    changed, earlier = {_document_of(name) for name in added}, _by_document(before)
+    if len(changed) < _MIN_NEW_DOCUMENTS or len(earlier) < _MIN_OLD_DOCUMENTS:
         raise InvalidInput(
-            f"{len(came)} documents came in or changed, and {len(there)} were there: too few to tell a change from "
-            f"chance. It takes {_FEWEST_NEW} that came and {_FEWEST_OLD} that were there."
+            f"{len(changed)} documents are new or changed, and {len(earlier)} are older. A comparison needs at least "
+            f"{_MIN_NEW_DOCUMENTS} and {_MIN_OLD_DOCUMENTS}: fewer cannot be distinguished from chance."
         )
-    # Whole documents on both sides: the mean of a few passages lies farther out than that of many.
-    new = _some({document: vector for document, vector in _by_document(now).items() if document in came})
-    old = _some(there)
+    # All passages of a changed document count: the mean of a few passages is farther out than the mean of many.
+    new = _draw_sample({document: vector for document, vector in _by_document(current).items() if document in changed})
+    old = _draw_sample(earlier)
     new_vectors, old_vectors = np.stack(list(new.values())), np.stack(list(old.values()))
     nearness = nearest_among(new_vectors, old_vectors, same=False)
     bins = cut_bins(nearest_among(old_vectors, old_vectors, same=True))
     names = list(new)
     return CollectionChange(
-        documents=len(came),
+        documents=len(changed),
         added=len(added),
-        removed=sum(name not in now.vectors for name in before.vectors),
-        kept=len(now.vectors) - len(added),
+        removed=sum(name not in current.vectors for name in before.vectors),
+        kept=len(current.vectors) - len(added),
         shift=measure_shift(old_vectors, new_vectors),
         separation=separate(old_vectors, new_vectors),
         psi=psi(bins.shares(nearness), bins.ratios),
         psi_by_chance=psi_by_chance(bins, len(new)),
-        unknown_words=len(now.words - before.words) / max(len(now.words), 1),
-        strangest=tuple(names[index].partition("\n")[2] for index in np.argsort(nearness)[:_SHOWN]),
+        unknown_words=len(current.words - before.words) / max(len(current.words), 1),
+        least_similar=tuple(names[index].partition("\n")[2] for index in np.argsort(nearness)[:_MAX_LISTED]),
     )
 
 
 async def read_current(settings: Settings) -> Snapshot:
-    """What the service serves."""
+    """Read the collection that the service serves."""
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
@@ -139,11 +139,13 @@ async def read_current(settings: Settings) -> Snapshot:
 
 
 async def read_previous(settings: Settings) -> Snapshot:
-    """The revision before the current one, of the embedded collection. Raises `InvalidInput` where there is none."""
+    """Read the previous revision of the embedded collection. Raise `InvalidInput` if there is none."""
     revisions = Revisions(settings.store_dir)
     path, embedder = revisions.previous(), revisions.embedder()
     if not isinstance(settings.store, EdgeStoreSettings) or path is None or embedder is None:
-        raise InvalidInput("There is no previous revision here: keep a snapshot with --save, and compare --against it.")
+        raise InvalidInput(
+            "There is no previous revision. Write a snapshot with --save, and compare with it later by --against."
+        )
     shard = Shard.load(path)
     try:
         tenants = shard.survey(since=0).tenants
@@ -153,9 +155,9 @@ async def read_previous(settings: Settings) -> Snapshot:
 
 
 def write_snapshot(snapshot: Snapshot, path: Path) -> None:
-    """Raises `InvalidInput` for an empty collection."""
+    """Write a snapshot. Raise `InvalidInput` for an empty collection."""
     if not snapshot.vectors:
-        raise InvalidInput("There are no passages to keep a snapshot of: ingest something first.")
+        raise InvalidInput("The collection is empty, so there is nothing to write. Ingest documents first.")
     header = {"embedder": asdict(snapshot.embedder), "names": list(snapshot.vectors)}
     write_arrays(
         path,
@@ -166,7 +168,7 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
 
 
 def read_snapshot(path: Path) -> Snapshot:
-    """Raises `InvalidInput`."""
+    """Read a snapshot. Raise `InvalidInput` if the file has another format."""
     try:
         with open_arrays(path) as file:
             header = json.loads(str(file["header"]))
@@ -177,7 +179,7 @@ def read_snapshot(path: Path) -> Snapshot:
                 words=frozenset(file["words"].tolist()),
             )
     except UNREADABLE as error:
-        raise InvalidInput(f"{path} is no snapshot of a collection: {error}") from error
+        raise InvalidInput(f"{path} is not a snapshot of a collection: {error}") from error
 
 
 async def _points(shard: Shard, tenant: str) -> AsyncIterator[Point]:
@@ -200,7 +202,7 @@ def _document_of(name: str) -> str:
 
 
 def _by_document(snapshot: Snapshot) -> dict[str, Vector]:
-    """The mean of each one's passages, of norm 1."""
+    """Return the mean vector of each document's passages, normalised to length 1."""
     passages: dict[str, list[Vector]] = {}
     for name, vector in snapshot.vectors.items():
         passages.setdefault(_document_of(name), []).append(vector)
@@ -208,7 +210,7 @@ def _by_document(snapshot: Snapshot) -> dict[str, Vector]:
     return {document: mean / np.linalg.norm(mean) for document, mean in means.items()}
 
 
-def _some(documents: dict[str, Vector]) -> dict[str, Vector]:
+def _draw_sample(documents: dict[str, Vector]) -> dict[str, Vector]:
     if len(documents) <= MAX_QUESTIONS:
         return documents
     names = list(documents)

@@ -1,10 +1,10 @@
-"""A reference from questions of a time when all was well: asked once more, or kept by the service."""
+"""Builds a drift reference from questions of a normal period: answered once, or stored by the service."""
 
 from pathlib import Path
 
 from rich.progress import track
 
-from evals.drift.samples import is_kept, read_questions, read_samples
+from evals.drift.samples import is_stored, read_questions, read_samples
 from rag.embedding.factory import open_embedder
 from rag.errors import GroundworkError
 from rag.http import open_session
@@ -20,7 +20,7 @@ from service.settings import Settings
 
 
 class ObservationList:
-    """Every observation, in order."""
+    """A sink that stores every observation in order."""
 
     def __init__(self) -> None:
         self.observations: list[Observation] = []
@@ -29,45 +29,48 @@ class ObservationList:
         self.observations.append(observation)
 
 
-async def refer_to(source: str, settings: Settings, *, tenant: str) -> Reference:
-    """Of questions, each asked once; or of a window that the service has kept. Raises `InvalidInput`."""
-    if is_kept(source):
+async def build_reference_from(source: str, settings: Settings, *, tenant: str) -> Reference:
+    """Build a reference from a file of questions, or from windows that the service stored. Raise `InvalidInput`."""
+    if is_stored(source):
         [sample] = await read_samples([source], settings)
-        # Without a vocabulary: windows do not hold which words the collection of their day did not have.
+        # Windows do not contain the vocabulary of the collection at their time, so the reference has none.
         return build_reference(sample.observations, sample.embedder)
-    return await refer_to_questions(read_questions(Path(source)), settings, tenant=tenant)
+    return await _answer_questions(read_questions(Path(source)), settings, tenant=tenant)
 
 
-async def refer_to_questions(questions: list[str], settings: Settings, *, tenant: str) -> Reference:
-    """Asks each as a user would, in the service's own mode; a question that fails counts for nothing."""
-    kept = ObservationList()
+async def _answer_questions(questions: list[str], settings: Settings, *, tenant: str) -> Reference:
+    """Answer each question in the service's configured mode and build a reference. Failed questions are left out."""
+    sink = ObservationList()
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
     ):
         identity = embedder.identity
-    async with open_resources(settings, drift=DriftWatch(kept)) as resources:
+    async with open_resources(settings, drift=DriftWatch(sink)) as resources:
         vocabulary = await read_vocabulary(resources.store)
-        asked = []
-        for question in track(questions, "asking"):
+        answered = []
+        for question in track(questions, "answering"):
             inquiry = Inquiry(scope=Scope(tenant=tenant), question=question, limit=settings.retrieval.limit)
             try:
                 async for _ in resources.answerer.answer(inquiry):
                     pass
             except GroundworkError as error:
-                print(f"not counted: {error}")
+                print(f"Left out: {error}")
             else:
-                asked.append(question)
-    unknown = [unknown_share(question, vocabulary) for question in asked]
+                answered.append(question)
+    unknown = [unknown_share(question, vocabulary) for question in answered]
     observations = [
-        Observation(vector=it.vector, values={**it.values, "unknown_words": share} if vocabulary else it.values)
-        for it, share in zip(kept.observations, unknown, strict=True)
+        Observation(
+            vector=observation.vector,
+            values={**observation.values, "unknown_words": share} if vocabulary else observation.values,
+        )
+        for observation, share in zip(sink.observations, unknown, strict=True)
     ]
     return build_reference(observations, identity, vocabulary)
 
 
 async def read_vocabulary(store: StoreReader) -> frozenset[int]:
-    """The words of all documents of all tenants, hashed."""
+    """Return the hashed words of all documents of all tenants."""
     tenants = (await store.survey(since=0)).tenants
     words: set[str] = set()
     for tenant in tenants:

@@ -1,4 +1,4 @@
-"""What a person looks at: the change in words, the documents nearest to what moved, and a picture."""
+"""The report of a drift test: a summary, the documents nearest to the changed questions, and a plot."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from evals.plots import open_figure
 from rag.store.base import StoreReader
 from rag.types import Query, Scope
 
-_SHOWN = 20
+_MAX_LISTED = 20
 _WIDTH = 100
-_HEADER = "| feature | PSI | of chance alone, on average |\n|---|---|---|"
+_HEADER = "| feature | PSI | expected by chance |\n|---|---|---|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearest:
-    """A question that moved, and the passage that is nearest to it."""
+    """A changed question and its nearest passage."""
 
     question: int
     title: str
@@ -29,28 +29,29 @@ class Nearest:
 
 
 async def find_nearest(
-    store: StoreReader, scope: Scope, current: Sample, moved: Sequence[int], *, limit: int = _SHOWN
+    store: StoreReader, scope: Scope, current: Sample, moved: Sequence[int], *, limit: int = _MAX_LISTED
 ) -> list[Nearest]:
-    """By the vectors alone; nothing for an empty collection."""
-    found = []
+    """Return the nearest passage of each changed question, by vector similarity."""
+    nearest_passages = []
     for question in moved[:limit]:
-        # Windows have no words to search for.
+        # Windows contain no texts, so only vectors can be searched.
         query = Query(text="", vector=current.observations[question].vector, words_share=0.0)
         for hit in await store.search(scope, query, limit=1):
             nearest = Nearest(
                 question=int(question), title=hit.chunk.title, uri=hit.chunk.uri, similarity=hit.similarity
             )
-            found.append(nearest)
-    return found
+            nearest_passages.append(nearest)
+    return nearest_passages
 
 
 def describe(comparison: DriftComparison, current: Sample, nearest: Sequence[Nearest], *, relevant: float) -> str:
-    """`relevant` is the cosine under which the service says that the documents do not hold it."""
+    """Return the report as text. Below the cosine `relevant`, the service declines to answer."""
     shift, low_high = comparison.shift, comparison.separation.interval
     lines = [
         f"{'Drifted' if comparison.drifted else 'No drift shown'}: p = {shift.p_value:.4f} "
-        f"(threshold {comparison.threshold:.4g}), MMD² = {shift.mmd:.5f}, strangers {shift.strangers:+.1f} deviations",
-        "A classifier tells the two apart with AUC {:.3f} ({:.3f} to {:.3f}).".format(
+        f"(threshold {comparison.threshold:.4g}), MMD² = {shift.mmd:.5f}, "
+        f"outliers {shift.outliers:+.1f} standard deviations",
+        "A classifier separates the two samples with AUC {:.3f} ({:.3f} to {:.3f}).".format(
             comparison.separation.auc, *low_high
         ),
         "",
@@ -58,7 +59,7 @@ def describe(comparison: DriftComparison, current: Sample, nearest: Sequence[Nea
         *(feature.to_row() for feature in comparison.features),
         "",
         f"{len(comparison.moved)} of {len(current.observations)} questions are unlike the reference; "
-        f"chance alone would make it {comparison.moved_by_chance:.0f}.",
+        f"{comparison.moved_by_chance:.0f} are expected by chance.",
     ]
     return "\n".join([*lines, *_moved_lines(comparison, current, nearest, relevant)])
 
@@ -67,20 +68,20 @@ def _moved_lines(
     comparison: DriftComparison, current: Sample, nearest: Sequence[Nearest], relevant: float
 ) -> Iterator[str]:
     if not nearest:
-        for question in comparison.moved[:_SHOWN] if current.texts else ():
+        for question in comparison.moved[:_MAX_LISTED] if current.texts else ():
             yield f"- {_name(current, int(question))}"
         return
-    missing = sum(it.similarity < relevant for it in nearest)
-    yield f"To {missing} of the {len(nearest)} strangest no passage is near: the collection may lack their topic."
+    missing = sum(each.similarity < relevant for each in nearest)
+    yield f"{missing} of the {len(nearest)} least similar questions have no near passage: their topic may be missing."
     yield ""
     yield "| question | nearest document | cosine |"
     yield "|---|---|---|"
-    for it in nearest:
-        yield f"| {_name(current, it.question)} | {it.title or it.uri} | {it.similarity:.2f} |"
+    for each in nearest:
+        yield f"| {_name(current, each.question)} | {each.title or each.uri} | {each.similarity:.2f} |"
 
 
-def draw(comparison: DriftComparison, reference: Sample, current: Sample, path: Path) -> None:
-    """Across: from the reference towards what moved; up: the widest direction that is left."""
+def plot_samples(comparison: DriftComparison, reference: Sample, current: Sample, path: Path) -> None:
+    """Plot both samples. x points to the changed questions, and y is the widest remaining direction."""
     before, now = reference.vectors, current.vectors
     is_moved = np.isin(np.arange(len(now)), comparison.moved)
     towards = (now[is_moved] if is_moved.any() else now).mean(axis=0) - before.mean(axis=0)
@@ -93,11 +94,13 @@ def draw(comparison: DriftComparison, reference: Sample, current: Sample, path: 
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_figure(path) as figure:
         figure.scatter(*old.T, s=8, color="0.7", label=f"reference ({len(before)})")
-        figure.scatter(*new[~is_moved].T, s=8, color="tab:blue", label=f"now ({len(now)})")
+        figure.scatter(*new[~is_moved].T, s=8, color="tab:blue", label=f"current ({len(now)})")
         figure.scatter(
             *new[is_moved].T, s=14, color="tab:red", marker="x", label=f"unlike the reference ({is_moved.sum()})"
         )
-        figure.set(xlabel="towards what moved", ylabel="widest other direction", title="Questions, in two directions")
+        figure.set(
+            xlabel="towards the changed questions", ylabel="widest other direction", title="Questions in two dimensions"
+        )
         figure.legend(fontsize=7)
 
 

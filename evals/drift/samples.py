@@ -1,4 +1,4 @@
-"""Questions to compare: texts from a file, or vectors that a service has kept."""
+"""Samples of questions to compare: texts from a file, or vectors that the service stored."""
 
 import json
 from collections.abc import Sequence
@@ -26,31 +26,32 @@ _SEED = 28
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Questions of one time."""
+    """The questions of one period."""
 
     observations: Sequence[Observation]
     embedder: EmbedderIdentity
     texts: Sequence[str] | None = None
-    """None where only vectors were kept."""
+    """None if only vectors were stored."""
     reference: Reference | None = None
-    """Where the sample is a reference that was made before: its bins are used."""
+    """Set if the sample is a reference file. Its bins are used then."""
 
     @property
     def vectors(self) -> Vectors:
-        return np.stack([it.vector for it in self.observations])
+        return np.stack([observation.vector for observation in self.observations])
 
 
 async def read_samples(sources: Sequence[str], settings: Settings) -> list[Sample]:
-    """Each a file of questions as JSON lines, a reference, or windows: a file, a folder or a pattern of files.
+    """Read samples. A source is a file of questions as JSON lines, a reference, or windows.
 
-    The embedder is loaded only where there are texts. Raises `InvalidInput`, also where embedders differ.
+    Windows are one file, a folder, or a file pattern. The embedder is loaded only if a source has texts. Raise
+    `InvalidInput` for unreadable sources, and if the samples come from different embedders.
     """
     async with AsyncExitStack() as stack:
         embedder: Embedder | None = None
         samples = []
         for source in sources:
-            if not is_kept(source):
-                texts = _bounded(read_questions(Path(source)))
+            if not is_stored(source):
+                texts = _limit(read_questions(Path(source)))
                 if embedder is None:
                     session = await stack.enter_async_context(open_session(settings.http))
                     embedder = await stack.enter_async_context(
@@ -58,14 +59,14 @@ async def read_samples(sources: Sequence[str], settings: Settings) -> list[Sampl
                     )
                 samples.append(await _embed(texts, embedder, Path(source).name))
             else:
-                samples.append(_read_kept(source))
+                samples.append(_read_stored(source))
     if len({sample.embedder for sample in samples}) > 1:
-        raise InvalidInput("These questions were embedded by different embedders: their vectors do not compare.")
+        raise InvalidInput("The samples were embedded by different embedders, so their vectors cannot be compared.")
     return samples
 
 
 def read_questions(path: Path) -> list[str]:
-    """One question a line: a JSON string, or an object with `question`, `text` or `query`."""
+    """Read one question per line: a JSON string, or an object with `question`, `text` or `query`."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -78,15 +79,17 @@ def _question(line: str, where: str) -> str:
         row = json.loads(line)
     except ValueError as error:
         raise InvalidInput(f"{where}: not JSON: {error}") from error
-    found = row if isinstance(row, str) else None
+    question = row if isinstance(row, str) else None
     if isinstance(row, dict):
-        found = next((row[field] for field in _FIELDS if isinstance(row.get(field), str)), None)
-    if not found or not found.strip():
-        raise InvalidInput(f"{where}: no question; it is a string, or stands in {', '.join(_FIELDS)}.")
-    return found
+        question = next((row[field] for field in _FIELDS if isinstance(row.get(field), str)), None)
+    if not question or not question.strip():
+        raise InvalidInput(
+            f"{where}: no question. Write a JSON string, or an object with one of the fields {', '.join(_FIELDS)}."
+        )
+    return question
 
 
-def _bounded(texts: list[str]) -> list[str]:
+def _limit(texts: list[str]) -> list[str]:
     if len(texts) <= MAX_QUESTIONS:
         return texts
     chosen = np.random.default_rng(_SEED).choice(len(texts), MAX_QUESTIONS, replace=False)
@@ -94,17 +97,17 @@ def _bounded(texts: list[str]) -> list[str]:
 
 
 async def _embed(texts: list[str], embedder: Embedder, title: str) -> Sample:
-    """One at a time, as the service does it: the vector of a text depends a little on its batch."""
+    """Embed one text at a time, as the service does, because a vector depends slightly on its batch."""
     vectors = [await embedder.embed_query(text) for text in track(texts, title)]
     observations = [Observation(vector=vector, values={}) for vector in vectors]
     return Sample(observations=observations, texts=texts, embedder=embedder.identity)
 
 
-def is_kept(source: str) -> bool:
+def is_stored(source: str) -> bool:
     return source.endswith(".npz") or Path(source).is_dir() or "*" in source
 
 
-def _read_kept(source: str) -> Sample:
+def _read_stored(source: str) -> Sample:
     folder = Path(source)
     paths = sorted(folder.glob("*.npz")) if folder.is_dir() else sorted(folder.parent.glob(folder.name))
     if not paths:
@@ -114,11 +117,11 @@ def _read_kept(source: str) -> Sample:
         observations = [Observation(vector=vector, values={}) for vector in reference.vectors]
         return Sample(observations=observations, embedder=reference.embedder, reference=reference)
     window = draw_together([read_window(path) for path in paths])
-    chosen = list(window.observations)
-    if len(chosen) > MAX_QUESTIONS:
-        picked = np.random.default_rng(_SEED).choice(len(chosen), MAX_QUESTIONS, replace=False)
-        chosen = [chosen[index] for index in picked]
-    return Sample(observations=chosen, embedder=window.embedder)
+    observations = list(window.observations)
+    if len(observations) > MAX_QUESTIONS:
+        picked = np.random.default_rng(_SEED).choice(len(observations), MAX_QUESTIONS, replace=False)
+        observations = [observations[index] for index in picked]
+    return Sample(observations=observations, embedder=window.embedder)
 
 
 def _is_reference(path: Path) -> bool:

@@ -1,1 +1,1 @@
-"""What a change must not make worse."""
+"""The gate: metrics that a change must not make worse (ADR 0019)."""

@@ -1,4 +1,4 @@
-"""What the gate compares with: accepted values, their noise, the scores of single questions, and why they are so."""
+"""The baseline of the gate: accepted values with their noise, scores per question, and the reason for them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from rag.errors import InvalidInput
 BASELINE = Path(__file__).parent / "baselines" / "golden.json"
 
 Scores = Mapping[str, float]
-"""Question id to value, of those to which the metric applies."""
+"""Values by question id. Questions to which the metric does not apply are absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One accepted metric."""
+    """An accepted metric."""
 
     value: float
     noise: Interval
@@ -35,7 +35,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """Every watched metric, and what it was measured under."""
+    """All accepted metrics, and the conditions of their measurement."""
 
     conditions: Conditions
     metrics: Mapping[str, Metric]
@@ -43,14 +43,14 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricVerdict:
-    """What became of one metric."""
+    """The comparison of one metric with its baseline."""
 
     metric: str
     outcome: Literal["held", "fell", "rose", "missing", "new"]
     before: Metric | None
     now: float | None
     difference: Difference | None
-    """Paired by question, over the questions that both were asked."""
+    """The paired difference over the questions that both sides have."""
 
     @property
     def is_red(self) -> bool:
@@ -58,8 +58,8 @@ class MetricVerdict:
 
 
 def judge(accepted: Baseline, now: Mapping[str, Scores]) -> list[MetricVerdict]:
-    """Every metric of either side, over the questions that were asked on both."""
-    shared = _asked(now) & _asked({name: metric.scores for name, metric in accepted.metrics.items()})
+    """Compare all metrics over the questions that both sides have."""
+    shared = _questions_of(now) & _questions_of({name: metric.scores for name, metric in accepted.metrics.items()})
     before = {name: _over(shared, metric) for name, metric in accepted.metrics.items()}
     return [_judge(name, before.get(name), now.get(name, {}), shared) for name in dict.fromkeys([*now, *before])]
 
@@ -67,7 +67,7 @@ def judge(accepted: Baseline, now: Mapping[str, Scores]) -> list[MetricVerdict]:
 def update(
     accepted: Baseline | None, now: Mapping[str, Scores], conditions: Conditions, *, reason: str, date: str
 ) -> Baseline:
-    """A metric whose scores are what they were keeps its reason and date."""
+    """Return a new baseline. A metric with unchanged scores keeps its reason and date."""
     known = accepted.metrics if accepted else {}
     metrics = {
         name: known[name] if name in known and known[name].scores == scores else _accepted(scores, reason, date)
@@ -78,7 +78,7 @@ def update(
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Raises `InvalidInput`."""
+    """Read a baseline. Raise `InvalidInput` if the file is missing or malformed."""
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         metrics = {
@@ -86,23 +86,25 @@ def read_baseline(path: Path) -> Baseline:
         }
         return Baseline(conditions=written["conditions"], metrics=metrics)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f'{path} is no baseline ({error}). `make eval-accept REASON="…"` writes one.') from error
+        raise InvalidInput(
+            f'{path} is not a baseline ({error}). Write one with `make eval-accept REASON="…"`.'
+        ) from error
 
 
 def write_baseline(baseline: Baseline, path: Path) -> None:
-    """Each metric's scores on one line, so that a change of it can be read in a diff."""
+    """Write the baseline with one line of scores per metric, so a diff shows which metrics changed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     metrics = ",\n".join(f"  {json.dumps(name)}: {_to_json(metric)}" for name, metric in baseline.metrics.items())
     conditions = json.dumps(dict(baseline.conditions), indent=2).replace("\n", "\n ")
     path.write_text(f'{{\n "conditions": {conditions},\n "metrics": {{\n{metrics}\n }}\n}}\n', encoding="utf-8")
 
 
-def _asked(scores: Mapping[str, Scores]) -> frozenset[str]:
+def _questions_of(scores: Mapping[str, Scores]) -> frozenset[str]:
     return frozenset(question for values in scores.values() for question in values)
 
 
 def _over(shared: frozenset[str], metric: Metric) -> Metric:
-    """Value and noise of these questions alone: easy questions that are gone must not pass for a loss of the others."""
+    """Restrict a metric to these questions. Otherwise, removed easy questions would look like a loss."""
     scores = {question: score for question, score in metric.scores.items() if question in shared}
     return metric if scores in ({}, metric.scores) else _accepted(scores, metric.reason, metric.date)
 
@@ -123,8 +125,8 @@ def _outcome(
         return "new"
     if now is None:
         return "missing"
-    # The noise of the mean is wide, as questions differ. That of the same questions asked twice is narrow, and tells a
-    # change that makes a few of them worse and none better.
+    # The interval of the mean is wide, because questions differ. The paired interval is narrow: it detects that a change
+    # makes a few questions worse and none better.
     low, high = difference.interval if difference else (0.0, 0.0)
     if now < before.noise[0] or high < 0:
         return "fell"
@@ -132,11 +134,11 @@ def _outcome(
 
 
 def _difference(before: Metric, scores: Scores, shared: frozenset[str]) -> Difference | None:
-    """Paired by question; a metric may apply to a question on one side only."""
-    asked = [question for question in dict.fromkeys([*before.scores, *scores]) if question in shared]
-    new: Sequence[float | None] = [scores.get(question) for question in asked]
-    old: Sequence[float | None] = [before.scores.get(question) for question in asked]
-    return compare_means(new, old) if asked else None
+    """Return the paired difference. A metric may apply to a question on one side only."""
+    questions = [question for question in dict.fromkeys([*before.scores, *scores]) if question in shared]
+    new: Sequence[float | None] = [scores.get(question) for question in questions]
+    old: Sequence[float | None] = [before.scores.get(question) for question in questions]
+    return compare_means(new, old) if questions else None
 
 
 def _accepted(scores: Scores, reason: str, date: str) -> Metric:
@@ -154,7 +156,7 @@ def _accepted(scores: Scores, reason: str, date: str) -> Metric:
 def _noise(values: Sequence[float]) -> Interval:
     low, high = bootstrap(values)
     if low == high:
-        # All alike, so the bootstrap sees no noise: the rule of three (Hanley and Lippman-Hand, 1983).
+        # All scores are equal, so the bootstrap has no variance. Use the rule of three (Hanley and Lippman-Hand, 1983).
         low, high = max(0.0, low - 3 / len(values)), min(1.0, high + 3 / len(values))
     return round(low, 4), round(high, 4)
 

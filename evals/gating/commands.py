@@ -7,17 +7,21 @@ from evals.commands import Commands
 from evals.gating import gate
 from service.settings import Settings
 
-EXAMPLES = """  python -m evals gate --markdown gate.md                            the fast subset against its baseline
-  python -m evals accept "Chunks overlap now: recall over length"    makes what is now the baseline"""
+EXAMPLES = """  python -m evals gate --markdown gate.md                            compares with the baseline
+  python -m evals accept "Chunks overlap now: recall over length"    accepts a new baseline"""
 
 
 def add_commands(commands: Commands) -> None:
-    gated = commands.add_parser("gate", help=f"the fast subset against its baseline; exit {gate.RED} where it fell")
-    gated.add_argument("--markdown", type=Path, metavar="OUT", help="also write the table, fit for a comment")
-    gated.set_defaults(run=_gate)
-    accepted = commands.add_parser("accept", help="make what is measured now the gate's baseline")
-    accepted.add_argument("reason", metavar="REASON", help="why it is right that it changed; kept in the baseline")
-    accepted.set_defaults(run=_accept)
+    gate_command = commands.add_parser(
+        "gate", help=f"compare the golden set with its baseline; exit with {gate.RED} if a metric fell"
+    )
+    gate_command.add_argument(
+        "--markdown", type=Path, metavar="OUT", help="file to write the table to, for a pull-request comment"
+    )
+    gate_command.set_defaults(run=_gate)
+    accept_command = commands.add_parser("accept", help="measure and make the result the new baseline of the gate")
+    accept_command.add_argument("reason", metavar="REASON", help="why the change is right; stored in the baseline")
+    accept_command.set_defaults(run=_accept)
 
 
 def _gate(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""The gate: a fast subset of the evaluations, against what was accepted before."""
+"""The gate: a fast subset of the evaluations, compared with an accepted baseline (ADR 0019)."""
 
 import asyncio
 import hashlib
@@ -21,9 +21,9 @@ from rag.errors import InvalidInput
 from service.settings import OpenAIGeneratorSettings, Settings
 
 RED = 3
-"""Exit code of a gate that is closed: 1 says that it could not be measured."""
+"""Exit status of a closed gate. Status 1 means that the measurement failed."""
 
-# What a change must not make worse. Times are told elsewhere: those of a shared machine would close the gate at random.
+# Metrics that a change must not make worse. Times are excluded: on a shared machine they would close it at random.
 _WATCHED = {
     "search": ("nDCG@10", "R@5", "RR@10"),
     "quote": (
@@ -49,16 +49,16 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateMeasurement:
-    """Scores of the golden set as things are now."""
+    """The current scores of the golden set."""
 
     scores: Mapping[str, Mapping[str, float]]
-    """`part: measure` to question id to value."""
+    """Values by `part: measure` and question id."""
     conditions: Conditions
     seconds: float
 
 
 def run_gate(settings: Settings, *, markdown: Path | None = None, baseline: Path = BASELINE) -> int:
-    """Prints the table; 0, or `RED` where a metric fell. Raises `InvalidInput` without a baseline."""
+    """Print the table. Return 0, or `RED` if a metric fell. Raise `InvalidInput` without a baseline."""
     accepted = read_baseline(baseline)
     measured = asyncio.run(measure_gate(settings))
     verdicts = judge(accepted, measured.scores)
@@ -70,18 +70,18 @@ def run_gate(settings: Settings, *, markdown: Path | None = None, baseline: Path
 
 
 def accept(settings: Settings, reason: str, *, baseline: Path = BASELINE) -> None:
-    """What is measured now becomes the baseline; metrics that did not change keep their reason and date."""
+    """Measure and write a new baseline. Unchanged metrics keep their reason and date."""
     if not reason.strip():
-        raise InvalidInput("Say why it is right that the metrics changed: the reason stays in the baseline.")
+        raise InvalidInput("The reason is empty. Say why the change of the metrics is right: the baseline stores it.")
     measured = asyncio.run(measure_gate(settings))
     accepted = read_baseline(baseline) if baseline.exists() else None
     today = time.strftime("%Y-%m-%d")
     write_baseline(update(accepted, measured.scores, measured.conditions, reason=reason.strip(), date=today), baseline)
-    print(f"{baseline} is written: commit it together with what changed the metrics.", file=sys.stderr)
+    print(f"{baseline} is written. Commit it together with the change of the metrics.", file=sys.stderr)
 
 
 async def measure_gate(settings: Settings) -> GateMeasurement:
-    """Search and quotes of the product as it is, and its prompt with a stand-in that cites where it is asked to."""
+    """Measure the search, quoted answers, and the prompt with a stand-in model that cites if it is asked to."""
     began = time.monotonic()
     golden = read_question_set(GOLDEN)
     answerable = [question for question in golden.questions if question.is_answerable]
@@ -90,22 +90,22 @@ async def measure_gate(settings: Settings) -> GateMeasurement:
         async with open_resources_over(
             golden.documents, settings.model_copy(update={"generator": generator})
         ) as system:
-            found = {
+            scores = {
                 "search": await rank_all(golden.questions, system),
                 "quote": await ask_all(golden.questions, "quote", system, label="quote"),
                 "prompt": await ask_all(answerable, "generate", system, label="prompt"),
             }
     return GateMeasurement(
-        scores=_by_measure(found),
+        scores=_by_measure(scores),
         conditions=_conditions(golden, settings, stand_in.rules),
         seconds=time.monotonic() - began,
     )
 
 
-def _by_measure(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+def _by_measure(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
     return {
         f"{part}: {measure}": {
-            question: round(scores[measure], 4) for question, scores in found[part].items() if measure in scores
+            question: round(values[measure], 4) for question, values in scores[part].items() if measure in values
         }
         for part, measures in _WATCHED.items()
         for measure in measures
@@ -123,16 +123,16 @@ def _to_markdown(verdicts: Sequence[MetricVerdict], accepted: Baseline, measured
     lines = [
         f"### {title}",
         "",
-        "| what | baseline | now | difference, 95 % interval | verdict |",
+        "| metric | baseline | now | difference, 95 % interval | verdict |",
         "|---|---|---|---|---|",
         *(_to_row(verdict) for verdict in verdicts),
         "",
-        f"The golden set in {measured.seconds:.0f} s. `prompt`: the prompt of `generate`, with a stand-in model that "
-        "cites if the prompt asks it to.",
+        f"Measured on the golden set in {measured.seconds:.0f} s. `prompt` uses the prompt of `generate` and a "
+        "stand-in model that cites if the prompt asks for it.",
     ]
     lines += _changed(accepted.conditions, measured.conditions)
     if red:
-        lines += ["", 'If that is meant: `make eval-accept REASON="why"`, and commit the baseline with the change.']
+        lines += ["", 'If the change is intended, run `make eval-accept REASON="why"` and commit the baseline with it.']
     return "\n".join(lines)
 
 
@@ -147,5 +147,5 @@ def _to_row(verdict: MetricVerdict) -> str:
 
 
 def _changed(before: Conditions, now: Conditions) -> list[str]:
-    changed = [f"{what} {before.get(what, '-')} → {value}" for what, value in now.items() if before.get(what) != value]
+    changed = [f"{name} {before.get(name, '-')} → {value}" for name, value in now.items() if before.get(name) != value]
     return ["", f"Changed since the baseline: {', '.join(changed)}."] if changed else []

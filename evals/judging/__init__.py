@@ -1,1 +1,1 @@
-"""Judges: how far they agree with people, and what they say of answers."""
+"""Judges: their agreement with people, and their scores of answers."""

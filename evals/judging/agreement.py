@@ -1,4 +1,4 @@
-"""How far two readers agree beyond chance."""
+"""Agreement of two raters beyond chance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ Counts = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelComparison:
-    """A judge beside people on the same cases."""
+    """The labels of a judge compared with those of people on the same cases."""
 
     cases: int
     failures: int
-    """Cases without a verdict, which count in nothing else."""
+    """Cases without a verdict. They count nowhere else."""
     agreement: float
     kappa: float
     interval: tuple[float, float]
     confusion: Mapping[str, Mapping[str, int]]
-    """Human label to the judge's label to labels given; a case that two people read counts twice."""
+    """Counts by human label and judge's label. A case with two human labels counts twice."""
 
 
 def compare(human: Sequence[Sequence[str]], judged: Sequence[str | None], labels: Sequence[str]) -> LabelComparison:
-    """`human` has the labels of everybody who read a case; `judged` has one label a case, None without a verdict."""
-    read = [(given, said) for given, said in zip(human, judged, strict=True) if said is not None]
-    tables = np.array([_table(given, said, labels) for given, said in read]).reshape(-1, len(labels), len(labels))
+    """Compare labels. `human` has all human labels of each case; `judged` has one label per case, or None."""
+    pairs = [(given, label) for given, label in zip(human, judged, strict=True) if label is not None]
+    tables = np.array([_table(given, label, labels) for given, label in pairs]).reshape(-1, len(labels), len(labels))
     total = tables.sum(axis=0)
     return LabelComparison(
-        cases=len(read),
-        failures=len(judged) - len(read),
+        cases=len(pairs),
+        failures=len(judged) - len(pairs),
         agreement=float(np.trace(total) / max(total.sum(), 1)),
         kappa=cohens_kappa(total),
         interval=_interval(tables),
@@ -45,22 +45,22 @@ def compare(human: Sequence[Sequence[str]], judged: Sequence[str | None], labels
 
 
 def cohens_kappa(table: Counts) -> float:
-    """(p_o - p_e) / (1 - p_e), with p_e from the readers' own shares of each label (Cohen, 1960).
+    """Return (p_o - p_e) / (1 - p_e), with p_e from each rater's own label frequencies (Cohen, 1960).
 
-    0 is what chance gives, 1 is full agreement. Two readers who both use one label only show nothing: 0.
+    0 is agreement by chance and 1 is full agreement. If both raters use a single label, the result is 0.
     """
     return float(_kappas(table[np.newaxis])[0])
 
 
-def _table(given: Sequence[str], said: str, labels: Sequence[str]) -> Counts:
+def _table(given: Sequence[str], judged: str, labels: Sequence[str]) -> Counts:
     table = np.zeros((len(labels), len(labels)))
     for label in given:
-        table[labels.index(label), labels.index(said)] += 1
+        table[labels.index(label), labels.index(judged)] += 1
     return table
 
 
 def _interval(tables: Counts) -> tuple[float, float]:
-    """The 95 % percentile interval over resampled cases; the labels of one case stay together."""
+    """Return the 95 % percentile interval over resampled cases. The labels of one case stay together."""
     cases = len(tables)
     if not cases:
         return 0.0, 0.0

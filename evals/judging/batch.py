@@ -1,4 +1,4 @@
-"""Many judgements, a few at once."""
+"""Judges many inputs with bounded concurrency."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,23 +14,25 @@ from service.prompting.base import PromptTemplate
 async def judge_all(
     judge: Judge, rubric: PromptTemplate, inputs: Sequence[Mapping[str, str]], *, concurrency: int
 ) -> list[Verdict | None]:
-    """In the order of the inputs; None where there is no verdict. Raises `Unavailable` when the judge stays away."""
+    """Return verdicts in the order of the inputs, None without one. Raise `Unavailable` if the judge stays down."""
     slots = asyncio.Semaphore(concurrency)
     with Progress(transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task(f"{judge.name} {rubric.version}", total=len(inputs))
 
-        async def one(values: Mapping[str, str]) -> Verdict | None:
+        async def judge_one(values: Mapping[str, str]) -> Verdict | None:
             async with slots:
                 try:
                     return await judge.judge(rubric, values)
-                except BadResponse:  # No verdict, or an input that the judge's server refuses, such as one too long.
+                except (
+                    BadResponse
+                ):  # An unreadable verdict, or an input that the server rejects, for example because of its length.
                     return None
                 finally:
                     progress.advance(task)
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(values)) for values in inputs]
+                tasks = [group.create_task(judge_one(values)) for values in inputs]
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
     return [task.result() for task in tasks]

@@ -1,4 +1,4 @@
-"""Verdicts that were given before: an interrupted run goes on where it stood."""
+"""A cache of verdicts. It lets an interrupted run resume."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ _UNREADABLE = ""
 
 
 class CachedJudge:
-    """The wrapped judge, asked once for the same judge, rubric text and input; unreadable answers are kept too."""
+    """A judge that calls the wrapped one only once per rubric text and input. Unreadable answers are cached, too."""
 
     def __init__(self, judge: Judge, path: Path) -> None:
         self._judge = judge
@@ -29,22 +29,22 @@ class CachedJudge:
         label = self._labels.get(key)
         if label is None:
             label = await self._ask(rubric, values)
-            self._keep(key, label)
+            self._store(key, label)
         if label == _UNREADABLE:
-            raise UnreadableVerdict("The judge's answer was no verdict.")
+            raise UnreadableVerdict("The judge's answer was not a verdict.")
         return Verdict(rubric=rubric.version, label=label, score=rubric.verdicts[label])
 
     async def _ask(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
         try:
             return (await self._judge.judge(rubric, values)).label
-        except UnreadableVerdict:  # Asked again at temperature 0 it would say the same.
+        except UnreadableVerdict:  # At temperature 0, a repeated call would give the same answer.
             return _UNREADABLE
 
     def _key(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
         identity = [self.name, rubric.version.hash, sorted(rubric.verdicts), sorted(values.items())]
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
-    def _keep(self, key: str, label: str) -> None:
+    def _store(self, key: str, label: str) -> None:
         self._labels[key] = label
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps([key, label]) + "\n")
@@ -56,7 +56,7 @@ def _read(path: Path) -> dict[str, str]:
     for line in lines:
         try:
             key, label = json.loads(line)
-        except ValueError:  # The last line of a run that was killed.
+        except ValueError:  # The incomplete last line of a killed run.
             continue
         labels[key] = label
     return labels

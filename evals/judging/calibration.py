@@ -1,4 +1,4 @@
-"""A judge against people: what `python -m evals calibrate` measures."""
+"""Measures the agreement of a judge with people: `python -m evals calibrate` (ADR 0021)."""
 
 from collections.abc import Sequence
 
@@ -12,28 +12,26 @@ from service.judging.calibration import Agreement
 from service.judging.rubrics import PAIRWISE, load_rubric
 from service.prompting.base import PromptTemplate
 
-# Scores nearer than this are one and the same: a model's rubric has steps of a half, the lexical judge has none.
+# Closer scores count as a tie. A model's rubric has steps of 0.5; the lexical judge's scores are continuous.
 _SAME_SCORE = 0.04
 
 
 async def calibrate(
     judge: Judge, data: LabelledData, rubrics: Sequence[str] | None = None, *, concurrency: int
 ) -> list[Agreement]:
-    """Answers: faithfulness. Pairs: preference in both orders, and completeness from the scores of each answer.
+    """Measure faithfulness on labelled answers, or preference and completeness on labelled pairs.
 
-    Only the wanted rubrics; raises `InvalidInput` where these labels tell of none of them.
+    `rubrics` restricts the measured rubrics. Raise `InvalidInput` if the labels cover none of them.
     """
     measures = _OF_PAIRS if data.pairs else _OF_ANSWERS
     wanted = [measure for name, measure in measures.items() if rubrics is None or name in rubrics]
     if not wanted:
-        raise InvalidInput(
-            f"The labels of {data.name} tell of {', '.join(measures)}, not of {', '.join(rubrics or ())}."
-        )
+        raise InvalidInput(f"The labels of {data.name} cover {', '.join(measures)}, not {', '.join(rubrics or ())}.")
     return [await measure(judge, data, concurrency) for measure in wanted]
 
 
 def agreement_of_people(pairs: Sequence[LabelledPair]) -> LabelComparison:
-    """The two readers of each pair beside each other: no judge can be asked for more."""
+    """Return the agreement of the two people who labelled each pair. It is the upper limit for a judge."""
     return compare([[pair.overall[0]] for pair in pairs], [pair.overall[1] for pair in pairs], PREFERENCES)
 
 
@@ -99,4 +97,4 @@ def _to_agreement(
 _OF_ANSWERS = {"faithfulness": _faithfulness}
 _OF_PAIRS = {PAIRWISE: _preference, "completeness": _completeness}
 CALIBRATED = (*_OF_ANSWERS, *_OF_PAIRS)
-"""The rubrics that people's labels tell of."""
+"""The rubrics that public labels cover."""

@@ -21,45 +21,65 @@ from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import PAIRWISE, POINTWISE
 from service.settings import Settings
 
-EXAMPLES = """  python -m evals judge answers.jsonl                                faithfulness, relevance, completeness
-  python -m evals judge new.jsonl old.jsonl                          which answers are better, in both orders
-  python -m evals calibrate halueval-general --sample 200            how far the judge agrees with people
+EXAMPLES = """  python -m evals judge answers.jsonl                                scores answers by three rubrics
+  python -m evals judge new.jsonl old.jsonl                          compares answers in both orders
+  python -m evals calibrate halueval-general --sample 200            measures the judge
   python -m evals calibrate ragchecker-meta --judge lexical --held-out"""
-_MOST_FILES = 2
+_MAX_FILES = 2
 
 _HEADER = (
-    "| judge | rubric | people's labels | cases | no verdict | same label | κ (95 %) | changed with the order |\n"
+    "| judge | rubric | human labels | cases | no verdict | same label | κ (95 %) | changed with the order |\n"
     "|---|---|---|---|---|---|---|---|"
 )
 
 
 def add_commands(commands: Commands) -> None:
-    judged = commands.add_parser("judge", help="what a language model says of answers, and how far it can be believed")
-    judged.add_argument("answers", type=Path, nargs="+", metavar="ANSWERS", help="one file, or two to compare")
-    judged.add_argument(
-        "--rubrics", help=f"of one file: names, or name/version (default: {','.join(POINTWISE)}); two have their own"
+    judge_command = commands.add_parser(
+        "judge", help="score answers with a language model, and show how well it agrees with people"
     )
-    judged.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
-    judged.set_defaults(run=lambda arguments, settings: asyncio.run(_judge(arguments, settings)))
-    calibrated = commands.add_parser("calibrate", help="a judge beside people, on public labelled answers")
-    calibrated.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="HaluEval general or RAGChecker")
-    calibrated.add_argument("--sample", type=int, help="this many cases instead of all, always the same ones")
-    calibrated.add_argument("--held-out", action="store_true", help="every second case, on which nothing was chosen")
-    calibrated.add_argument(
+    judge_command.add_argument(
+        "answers", type=Path, nargs="+", metavar="ANSWERS", help="file of answers, or two files to compare"
+    )
+    judge_command.add_argument(
+        "--rubrics", help=f"rubrics for a single file, as name or name/version (default: {','.join(POINTWISE)})"
+    )
+    judge_command.add_argument("--json", type=Path, metavar="OUT", help="file to write the results to, as JSON")
+    judge_command.set_defaults(run=lambda arguments, settings: asyncio.run(_judge(arguments, settings)))
+    calibrate_command = commands.add_parser(
+        "calibrate", help="measure the agreement of a judge with people on public labelled answers"
+    )
+    calibrate_command.add_argument(
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="folder with HaluEval general or RAGChecker's meta-evaluation",
+    )
+    calibrate_command.add_argument(
+        "--sample", type=int, help="number of cases to draw with a fixed seed (default: all)"
+    )
+    calibrate_command.add_argument(
+        "--held-out", action="store_true", help="use every second case only; no parameter was chosen on them"
+    )
+    calibrate_command.add_argument(
         "--rubrics",
         type=some_of(CALIBRATED),
-        help=f"only these of {', '.join(CALIBRATED)} (default: what the labels can tell)",
+        help=f"rubrics to measure, from {', '.join(CALIBRATED)} (default: all that the labels cover)",
     )
-    calibrated.set_defaults(run=lambda arguments, settings: asyncio.run(_calibrate(arguments, settings)))
-    for command in (judged, calibrated):
-        command.add_argument("--judge", choices=["model", "lexical"], default="model", help="default: %(default)s")
+    calibrate_command.set_defaults(run=lambda arguments, settings: asyncio.run(_calibrate(arguments, settings)))
+    for command in (judge_command, calibrate_command):
+        command.add_argument(
+            "--judge", choices=["model", "lexical"], default="model", help="kind of judge (default: %(default)s)"
+        )
 
 
 async def _judge(arguments: argparse.Namespace, settings: Settings) -> None:
-    if len(arguments.answers) > _MOST_FILES:
-        raise InvalidInput(f"{len(arguments.answers)} files of answers: one is judged, or two are compared.")
-    if len(arguments.answers) == _MOST_FILES and arguments.rubrics:
-        raise InvalidInput(f"--rubrics is for one file of answers: two are compared by {PAIRWISE} alone.")
+    if len(arguments.answers) > _MAX_FILES:
+        raise InvalidInput(
+            f"{len(arguments.answers)} files of answers were given. Give one to score, or two to compare."
+        )
+    if len(arguments.answers) == _MAX_FILES and arguments.rubrics:
+        raise InvalidInput(f"--rubrics works with one file of answers only. Two files are compared by {PAIRWISE}.")
     known = Calibrations.read(_file_of(settings))
     first, *others = [read_transcripts(path) for path in arguments.answers]
     async with open_judge(arguments.judge, settings) as judge:
@@ -76,7 +96,7 @@ async def _judge(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 async def _calibrate(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Prints each result as it is there and keeps it beside those of other judges."""
+    """Print each result and add it to the calibration file."""
     path = _file_of(settings)
     print(_HEADER)
     async with open_judge(arguments.judge, settings) as judge:
@@ -108,16 +128,16 @@ def _row(agreement: Agreement) -> str:
 
 
 def _people_row(data: LabelledData) -> str:
-    found = agreement_of_people(data.pairs)
-    low, high = found.interval
+    agreement = agreement_of_people(data.pairs)
+    low, high = agreement.interval
     return (
-        f"| a second person | - | {data.name}, overall | {found.cases} | 0 | {found.agreement:.1%} "
-        f"| {found.kappa:.3f} ({low:.3f} to {high:.3f}) | - |"
+        f"| a second person | - | {data.name}, overall | {agreement.cases} | 0 | {agreement.agreement:.1%} "
+        f"| {agreement.kappa:.3f} ({low:.3f} to {high:.3f}) | - |"
     )
 
 
 async def _track(judgements: Sequence[Judgement], settings: Settings) -> None:
-    """Scores and what is known of the judge, into MLflow where there is one."""
+    """Record scores and calibrations in MLflow, if it is configured."""
     params = {judgement.rubric: judgement.hash for judgement in judgements}
     metrics = {judgement.rubric: judgement.score for judgement in judgements if judgement.score is not None}
     for judgement in judgements:

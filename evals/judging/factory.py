@@ -1,4 +1,4 @@
-"""The judge that the settings name, or the lexical one, with its verdicts kept."""
+"""Opens the configured judge with a cache, or the lexical judge."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,4 +1,4 @@
-"""Public answers with labels by people: what a judge is measured by."""
+"""Public data sets of answers with human labels, for the calibration of judges."""
 
 import json
 import random
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledAnswer:
-    """HaluEval, general: an answer of ChatGPT, and whether people found something made up in it (Li et al., 2023)."""
+    """A case of HaluEval general: an answer of ChatGPT, and whether people found hallucinations (Li et al., 2023)."""
 
     question: str
     answer: str
@@ -26,7 +26,7 @@ class LabelledAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledPair:
-    """RAGChecker's meta-evaluation: two answers, which two people compared with the right one (Ru et al., 2024)."""
+    """A case of RAGChecker's meta-evaluation: two answers with the preferences of two people (Ru et al., 2024)."""
 
     pair: Pair
     completeness: Sequence[Preference]
@@ -35,23 +35,23 @@ class LabelledPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledData:
-    """A data set; one of the two kinds of cases is empty."""
+    """A data set with labelled answers or labelled pairs. The other one is empty."""
 
     name: str
     answers: Sequence[LabelledAnswer] = ()
     pairs: Sequence[LabelledPair] = ()
 
     def sample(self, count: int | None) -> "LabelledData":
-        """All, or always the same of them."""
+        """Return all cases, or a sample that is the same each time."""
         return replace(self, answers=_choose(self.answers, count), pairs=_choose(self.pairs, count))
 
     def held_out(self) -> "LabelledData":
-        """Every second case: those on which nothing was chosen."""
+        """Return every second case. No parameter of a judge was chosen on them."""
         return replace(self, name=f"{self.name} (second half)", answers=self.answers[1::2], pairs=self.pairs[1::2])
 
 
 def read_labelled(folder: Path) -> LabelledData:
-    """By the file in it: `general_data.json` or `human_labeled_data.json`, as published."""
+    """Read `general_data.json` or `human_labeled_data.json` as published. Raise `InvalidInput` without either."""
     answers, pairs = folder / "general_data.json", folder / "human_labeled_data.json"
     try:
         if answers.exists():
@@ -60,8 +60,8 @@ def read_labelled(folder: Path) -> LabelledData:
         return LabelledData(name=folder.name, pairs=_to_pairs(json.loads(pairs.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
-            f"{folder} holds no labelled answers: neither HaluEval's general_data.json nor RAGChecker's "
-            f"human_labeled_data.json can be read there ({error})."
+            f"{folder} contains no labelled answers ({error}). It needs HaluEval's general_data.json or RAGChecker's "
+            "human_labeled_data.json."
         ) from error
 
 
@@ -72,8 +72,8 @@ def _to_answer(entry: dict[str, Any]) -> LabelledAnswer:
 
 
 def _to_pairs(entries: Sequence[dict[str, Any]]) -> list[LabelledPair]:
-    """One for each pair: the file has an entry for each of its two readers."""
-    read: dict[Pair, list[dict[str, Any]]] = {}
+    """Return one case per pair. The file has an entry for each of its two raters."""
+    entries_of: dict[Pair, list[dict[str, Any]]] = {}
     for entry in entries:
         pair = Pair(
             question=entry["query"],
@@ -81,19 +81,19 @@ def _to_pairs(entries: Sequence[dict[str, Any]]) -> list[LabelledPair]:
             first=entry["model1"]["response"],
             second=entry["model2"]["response"],
         )
-        read.setdefault(pair, []).append(entry)
+        entries_of.setdefault(pair, []).append(entry)
     return [
         LabelledPair(
             pair=pair,
             completeness=[_preference(entry["completeness_label"]) for entry in both],
             overall=[_preference(entry["overall_label"]) for entry in both],
         )
-        for pair, both in read.items()
+        for pair, both in entries_of.items()
     ]
 
 
 def _preference(label: int) -> Preference:
-    """From -2, the first is much better, to 2, the second is."""
+    """Convert a label from -2 (the first is much better) to 2 (the second is much better)."""
     if label == 0:
         return "tie"
     return "second" if label > 0 else "first"

@@ -1,4 +1,4 @@
-"""A judge without a model, for comparison: which share of the passages' words the answer has."""
+"""A judge without a model, as a baseline: it measures which share of the passages' words the answer contains."""
 
 import re
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from service.judging.base import Verdict
 from service.prompting.base import PromptTemplate
 
 _CONTENT_WORD = re.compile(r"\d[\d.,]*|\w{4,}")
-# Selection on every other pair of RAGChecker's meta-evaluation; its agreement is reported on the remaining ones.
+# Chosen on every other pair of RAGChecker's meta-evaluation. Its agreement is reported on the others (ADR 0021).
 _MARGIN = 0.04
 _COMPLETE = 0.6
 _PARTLY = 0.2
 
 
 class LexicalJudge:
-    """Knows the rubrics completeness and preference; never unreadable, never biased by position."""
+    """A judge for the rubrics completeness and preference. It has no position bias."""
 
     name = "lexical"
 
@@ -32,12 +32,12 @@ class LexicalJudge:
                 label = "tie" if abs(difference) < _MARGIN else "first" if difference > 0 else "second"
                 return Verdict(rubric=rubric.version, label=label, score=rubric.verdicts[label])
             case other:
-                raise InvalidInput(f"The lexical judge knows completeness and preference, not {other}.")
+                raise InvalidInput(f"The lexical judge supports the rubrics completeness and preference, not {other}.")
 
 
 def _recall(answer: str, passages: str) -> float:
-    wanted = _words(passages)
-    return len(wanted & _words(answer)) / len(wanted) if wanted else 0.0
+    expected = _words(passages)
+    return len(expected & _words(answer)) / len(expected) if expected else 0.0
 
 
 def _words(text: str) -> set[str]:

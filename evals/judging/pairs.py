@@ -1,4 +1,4 @@
-"""Two answers to one question, judged in both orders."""
+"""Compares two answers to one question in both orders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _SWAPPED: Mapping[str, Preference] = {"first": "second", "second": "first", "tie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two answers, with what they must be measured by."""
+    """Two answers with their question and passages."""
 
     question: str
     passages: str
@@ -34,26 +34,28 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What the judge prefers, and how much of it was the order."""
+    """The judge's preferences and its position bias."""
 
     of: Sequence[Preference | None]
-    """One for each pair; None where one of the two orders gave no verdict."""
+    """One per pair. None if one of the two orders gave no verdict."""
     position_bias: float
-    """Share of pairs with two verdicts on which these differ: they count as ties."""
+    """Share of pairs whose two verdicts differ. These pairs count as ties."""
 
 
 async def prefer(judge: Judge, rubric: PromptTemplate, pairs: Sequence[Pair], *, concurrency: int) -> Preferences:
-    """Each pair twice; a preference is one that both orders give."""
+    """Judge each pair in both orders. A preference counts only if both orders agree."""
     inputs = [pair.to_values(swapped=swapped) for pair in pairs for swapped in (False, True)]
     verdicts = await judge_all(judge, rubric, inputs, concurrency=concurrency)
-    both = list(zip(verdicts[::2], verdicts[1::2], strict=True))
-    read = [(one, _SWAPPED[other.label]) for one, other in both if one and other]
-    differing = sum(one.label != other for one, other in read)
-    return Preferences(of=[_agreed(*pair) for pair in both], position_bias=differing / len(read) if read else 0.0)
+    verdict_pairs = list(zip(verdicts[::2], verdicts[1::2], strict=True))
+    complete = [(one, _SWAPPED[other.label]) for one, other in verdict_pairs if one and other]
+    differing = sum(one.label != other for one, other in complete)
+    return Preferences(
+        of=[_agreed(*pair) for pair in verdict_pairs], position_bias=differing / len(complete) if complete else 0.0
+    )
 
 
 def _agreed(one: Verdict | None, other: Verdict | None) -> Preference | None:
     if one is None or other is None:
         return None
-    back = _SWAPPED[other.label]
-    return back if one.label == back else "tie"
+    swapped_back = _SWAPPED[other.label]
+    return swapped_back if one.label == swapped_back else "tie"

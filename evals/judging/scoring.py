@@ -1,4 +1,4 @@
-"""What a judge says of answers: what `python -m evals judge` measures."""
+"""Scores answers with a judge: `python -m evals judge`."""
 
 import re
 from collections import Counter
@@ -19,13 +19,13 @@ HEADER = (
     "|---|---|---|---|---|---|---|"
 )
 
-# As answers carry them.
+# A citation marker of an answer.
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One rubric over many answers, beside what is known of the judge."""
+    """The scores of many answers by one rubric, with the calibrations of the judge."""
 
     judge: str
     rubric: str
@@ -33,7 +33,7 @@ class Judgement:
     answers: int
     failures: int
     score: float | None
-    """None without a single verdict."""
+    """None without any verdict."""
     interval: Interval
     verdicts: Mapping[str, int]
     calibrations: Sequence[Agreement]
@@ -59,10 +59,12 @@ async def judge_answers(
     *,
     concurrency: int,
 ) -> list[Judgement]:
-    """Refusals are left out: there is nothing in them to judge. Raises `InvalidInput` where nothing else is there."""
+    """Score all answers by each rubric. Refusals are left out. Raise `InvalidInput` if no answer remains."""
     inputs = [transcript.to_subject().to_values() for transcript in transcripts if not transcript.refused]
     if not inputs:
-        raise InvalidInput("There is no answer to judge: the file is empty, or every question in it was refused.")
+        raise InvalidInput(
+            "There is no answer to judge: the file is empty, or the service refused every question in it."
+        )
     judgements = []
     for rubric in await load_rubrics(rubrics):
         verdicts = await judge_all(judge, rubric, inputs, concurrency=concurrency)
@@ -93,11 +95,11 @@ async def judge_pairs(
     *,
     concurrency: int,
 ) -> list[Judgement]:
-    """Two files of answers to the same questions; 1 is for the first file, 0 for the second."""
+    """Compare two files of answers to the same questions. A score of 1 favours the first file, 0 the second."""
     others = {(transcript.id, transcript.question): transcript for transcript in second}
     shared = [(one, others[one.id, one.question]) for one in first if (one.id, one.question) in others]
     if not shared:
-        raise InvalidInput("The two files share no question, so there is nothing to compare.")
+        raise InvalidInput("The two files share no question, so they cannot be compared.")
     rubric = await load_rubric(PAIRWISE)
     pairs = [_to_pair(one, other) for one, other in shared]
     preferences = await prefer(judge, rubric, pairs, concurrency=concurrency)
@@ -121,7 +123,7 @@ async def judge_pairs(
 
 
 def _to_pair(one: Transcript, other: Transcript) -> Pair:
-    """Both by the passages of both: what one answer says from a passage that the other lacked is not made up."""
+    """Return a pair with the passages of both answers. Otherwise text from the other's passages would look invented."""
     passages = list(dict.fromkeys([*one.passages, *other.passages]))
     return Pair(
         question=one.question,
@@ -132,7 +134,7 @@ def _to_pair(one: Transcript, other: Transcript) -> Pair:
 
 
 def _cite_among(passages: Sequence[str], transcript: Transcript) -> str:
-    """The answer, with the numbers that its own passages have among these."""
+    """Return the answer with its citation markers renumbered for the given passages."""
 
     def renumber(marker: re.Match[str]) -> str:
         number = int(marker[1])

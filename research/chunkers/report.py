@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.plots import draw_curves
+from evals.plots import plot_curves
 from evals.statistics import compare
 from rag.errors import InvalidInput
 from research.chunkers.measurement import ChunkingResult
@@ -77,7 +77,7 @@ def draw(results: Sequence[ChunkingResult], path: Path) -> None:
     for result in results:
         if result.mode == "hybrid":
             curves.setdefault(result.chunker, []).append((result.mean("precision"), result.mean("recall")))
-    draw_curves(curves, path, labels=("precision", "recall"), title="Three to twenty passages, hybrid search")
+    plot_curves(curves, path, labels=("precision", "recall"), title="Three to twenty passages, hybrid search")
 
 
 def write_report(figures: str, path: Path) -> None:

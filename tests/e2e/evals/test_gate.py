@@ -41,7 +41,7 @@ def test_the_gate_opens_for_the_current_system_and_writes_its_table(data_dir, ve
     assert run.returncode == 0, run.stdout + run.stderr
     table = (tmp_path / "table.md").read_text()
     assert table.startswith("### The gate is open")
-    assert "| what | baseline | now | difference, 95 % interval | verdict |" in table
+    assert "| metric | baseline | now | difference, 95 % interval | verdict |" in table
     assert fallen(table) == set()
 
 

@@ -1,4 +1,4 @@
-"""Data sets: read from a folder as they are, fetched by name once and checked."""
+"""Data sets are read from a folder, or downloaded once by name and verified."""
 
 import hashlib
 import io
@@ -46,13 +46,13 @@ def zipped(folder) -> bytes:
     return target.getvalue()
 
 
-def test_what_is_judged_not_relevant_is_nobodys_answer(folder):
+def test_documents_judged_not_relevant_are_left_out(folder):
     dataset = read_dataset(folder)
     assert dataset.relevant == {"q1": {"d1": 2}, "q2": {"d2": 1}}
     assert list(dataset.questions) == ["q2", "q1"]
 
 
-def test_a_document_keeps_its_marks_and_one_without_text_is_left_out(folder):
+def test_unicode_separators_are_kept_and_empty_documents_left_out(folder):
     [document] = read_dataset(folder).documents
     assert (document.id, document.text) == ("d1", "It hums.\u2028Loudly.")
 
@@ -64,7 +64,7 @@ def test_a_split_is_chosen_by_name(folder):
         read_dataset(folder, split="dev")
 
 
-def test_what_is_no_data_set_is_refused_with_what_is_missing(folder):
+def test_malformed_data_sets_are_rejected_with_the_reason(folder):
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1 d1 1\n")
     with pytest.raises(InvalidInput, match="line 2"):
         read_dataset(folder)
@@ -77,13 +77,13 @@ def test_what_is_no_data_set_is_refused_with_what_is_missing(folder):
         read_answers(folder)
 
 
-def test_gold_answers_come_with_their_questions(folder):
+def test_gold_answers_are_read_with_their_questions(folder):
     (folder / "answers.json").write_text(json.dumps({"q1": ["loudly", "it hums"]}))
     [question] = read_answers(folder)
     assert (question.text, question.gold) == ("Question q1?", ["loudly", "it hums"])
 
 
-def test_a_named_data_set_is_fetched_once_and_then_kept(folder, tmp_path):
+def test_a_named_data_set_is_downloaded_once(folder, tmp_path):
     archive = zipped(folder)
     (tmp_path / "pumps.zip").write_bytes(archive)
     known = {"pumps": hashlib.md5(archive).hexdigest()}
@@ -95,14 +95,14 @@ def test_a_named_data_set_is_fetched_once_and_then_kept(folder, tmp_path):
     assert [path.name for path in cache.iterdir()] == ["pumps"]
 
 
-def test_what_is_not_the_published_data_set_is_not_kept(folder, tmp_path):
+def test_a_download_with_a_wrong_checksum_is_deleted(folder, tmp_path):
     (tmp_path / "pumps.zip").write_bytes(zipped(folder))
     with served(tmp_path) as home, pytest.raises(BadResponse, match="md5"):
         find_dataset("pumps", cache=tmp_path / "cache", home=home, known={"pumps": "0" * 32})
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_an_unknown_name_and_a_missing_network_are_said(tmp_path):
+def test_an_unknown_name_and_a_missing_network_are_reported(tmp_path):
     with pytest.raises(InvalidInput, match="scifact"):
         find_dataset("no-such-set", cache=tmp_path)
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""The project's own questions fit the documents that they are asked about."""
+"""The golden set is consistent with its documents."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,17 +14,17 @@ TEXTS = {document.id: document.text for document in GOLDEN_SET.documents}
 
 
 @pytest.mark.parametrize("question", GOLDEN_SET.questions, ids=lambda question: question.id)
-def test_every_quote_stands_in_its_document(question):
-    for need in question.needs:
-        for place in need:
-            remedy = "put the words of the document into questions.jsonl, or take the question out"
-            assert place.document in TEXTS, f"There is no {place.document} under golden/documents: {remedy}"
-            assert flatten(place.quote) in flatten(TEXTS[place.document]), (
-                f"{place.document} does not say {place.quote!r}: {remedy}"
+def test_every_quote_occurs_in_its_document(question):
+    for group in question.evidence:
+        for passage in group:
+            remedy = "quote the document's current words in questions.jsonl, or remove the question"
+            assert passage.document in TEXTS, f"There is no {passage.document} under golden/documents: {remedy}"
+            assert flatten(passage.quote) in flatten(TEXTS[passage.document]), (
+                f"{passage.document} does not contain {passage.quote!r}: {remedy}"
             )
 
 
-def test_ids_are_unique():
+def test_question_ids_are_unique():
     assert not [name for name, count in Counter(question.id for question in GOLDEN_SET.questions).items() if count > 1]
 
 
@@ -43,12 +43,12 @@ def test_there_are_enough_questions_of_every_kind():
     }
 
 
-def test_only_questions_that_can_be_answered_name_passages():
+def test_exactly_the_answerable_questions_have_evidence_and_references():
     for question in GOLDEN_SET.questions:
-        assert question.is_answerable == bool(question.needs) == bool(question.references), question.id
+        assert question.is_answerable == bool(question.evidence) == bool(question.references), question.id
 
 
-def test_questions_with_several_documents_need_passages_of_several():
+def test_multi_document_questions_have_evidence_in_several_documents():
     for question in GOLDEN_SET.questions:
         if question.kind == "multi-document":
-            assert len({need[0].document for need in question.needs}) > 1, question.id
+            assert len({group[0].document for group in question.evidence}) > 1, question.id

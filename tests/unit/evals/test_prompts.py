@@ -1,4 +1,4 @@
-"""Two prompts over the same questions: what differs is told from noise."""
+"""The comparison of two prompts over the same questions."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ QUESTIONS = QuestionSet(
             id=town,
             text=f"When was the bridge of {town} opened?",
             kind="direct",
-            needs=[[GoldPassage(document=town, quote=fact)]],
+            evidence=[[GoldPassage(document=town, quote=fact)]],
         )
         for town, fact in FACTS.items()
     ],
@@ -35,7 +35,7 @@ QUESTIONS = QuestionSet(
 
 @pytest.fixture
 def prompts(tmp_path) -> Path:
-    """The packaged first version, and one that asks for no citations."""
+    """Return a folder with the first packaged prompt, and a copy that does not ask for citations."""
     folder = tmp_path / "prompts" / "answer"
     folder.mkdir(parents=True)
     text = (PACKAGED / "answer" / "v1.md").read_text()
@@ -54,7 +54,7 @@ async def compared(data_dir, prompts, *names):
 
 
 @pytest.mark.slow
-async def test_a_prompt_that_asks_for_no_citations_is_shown_to_be_worse(data_dir, prompts, tmp_path):
+async def test_a_prompt_that_does_not_ask_for_citations_has_fewer_cited_answers(data_dir, prompts, tmp_path):
     bare, usual = await compared(data_dir, prompts, "answer/bare", "answer/v1")
     difference = bare.run.minus(usual.run, "cited")
     assert difference.is_real
@@ -67,19 +67,19 @@ async def test_a_prompt_that_asks_for_no_citations_is_shown_to_be_worse(data_dir
 
 
 @pytest.mark.slow
-async def test_a_prompt_beside_itself_shows_no_difference(data_dir, prompts):
+async def test_a_prompt_compared_with_itself_shows_no_difference(data_dir, prompts):
     one, same = await compared(data_dir, prompts, "answer/v1", "answer/v1")
     assert not one.run.minus(same.run, "cited").is_real
     assert not one.run.minus(same.run, "groundedness").is_real
 
 
 @pytest.mark.slow
-async def test_a_version_that_is_not_there_is_named(data_dir, prompts):
+async def test_an_unknown_version_is_reported_with_the_known_ones(data_dir, prompts):
     with pytest.raises(InvalidInput, match="bare, v1"):
         await compared(data_dir, prompts, "answer/v1", "answer/v9")
 
 
-def test_a_prompt_is_told_from_a_file(tmp_path, monkeypatch):
+def test_a_name_is_a_prompt_unless_a_file_has_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert are_prompts("answer/v1", "answer/v2")
     assert not are_prompts("before.json", "after.json")

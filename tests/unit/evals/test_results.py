@@ -1,4 +1,4 @@
-"""Differences, the verdicts of the gate, and what is written and read back."""
+"""Differences between runs, the verdicts of the gate, and result files."""
 
 import json
 
@@ -28,37 +28,37 @@ def half(right: int) -> dict[str, float]:
     return {question: float(number < right) for number, question in enumerate(IDS)}
 
 
-def test_what_stays_holds_and_what_drops_falls():
+def test_a_metric_holds_falls_or_rises():
     assert outcome(half(25), half(25)) == "held"
     assert outcome(half(25), half(24)) == "held"
     assert outcome(half(25), half(15)) == "fell"
     assert outcome(half(25), half(40)) == "rose"
 
 
-def test_a_few_questions_that_get_worse_while_none_gets_better_are_noticed_within_the_noise_of_the_mean():
+def test_a_consistent_small_loss_is_detected_within_the_noise_of_the_mean():
     assert outcome(half(25), half(20)) == "fell"
     [verdict] = judge(accepted(half(25)), {"metric": half(20)})
     assert verdict.now > verdict.before.floor
 
 
-def test_where_all_were_right_one_that_is_not_is_still_noise():
+def test_one_wrong_answer_after_a_perfect_result_is_noise():
     assert outcome(half(50), half(49)) == "held"
     assert outcome(half(50), half(46)) == "fell"
 
 
-def test_a_metric_that_can_no_longer_be_measured_closes_the_gate():
+def test_a_metric_that_is_no_longer_measured_closes_the_gate():
     [verdict] = judge(accepted(half(25)), {"metric": {}})
     assert (verdict.outcome, verdict.is_red) == ("missing", True)
 
 
-def test_questions_that_came_in_since_are_not_compared():
+def test_new_questions_are_not_compared():
     now = half(25) | {f"new{number}": 1.0 for number in range(5)}
     [verdict] = judge(accepted(half(25)), {"metric": now})
     assert verdict.outcome == "held"
     assert (verdict.now, verdict.difference.mean) == (0.5, 0)
 
 
-def test_accepting_keeps_the_reason_of_what_did_not_change(tmp_path):
+def test_accepting_keeps_the_reasons_of_unchanged_metrics(tmp_path):
     before = update(None, {"a": half(25), "b": half(10)}, {}, reason="first", date="2026-01-01")
     after = update(before, {"a": half(25), "b": half(12)}, {}, reason="better", date="2026-02-02")
     assert (after.metrics["a"].reason, after.metrics["b"].reason) == ("first", "better")
@@ -67,18 +67,18 @@ def test_accepting_keeps_the_reason_of_what_did_not_change(tmp_path):
     assert read_baseline(tmp_path / "baseline.json") == after
 
 
-def test_a_baseline_that_is_not_there_says_how_to_make_one(tmp_path):
+def test_a_missing_baseline_is_reported_with_the_command_that_writes_it(tmp_path):
     with pytest.raises(InvalidInput, match="make eval-accept"):
         read_baseline(tmp_path / "none.json")
 
 
-def test_means_are_compared_where_a_measure_does_not_apply_to_every_question():
+def test_means_are_compared_if_a_measure_does_not_apply_to_every_question():
     difference = compare_means([1.0, None, 1.0, 0.0], [0.0, 1.0, None, 0.0])
     assert difference.mean == pytest.approx(2 / 3 - 1 / 3)
     assert compare_means([None, None], [1.0, 0.0]) is None
 
 
-def test_two_files_are_compared_question_by_question(tmp_path):
+def test_two_files_are_compared_by_question(tmp_path):
     for name, right in (("new", 40), ("old", 25)):
         scores = {question: {"f1": value, "nearness": 0.5} for question, value in half(right).items()}
         write_runs([AnswerRun(name="quote", scores=scores)], tmp_path / f"{name}.json")
@@ -88,16 +88,16 @@ def test_two_files_are_compared_question_by_question(tmp_path):
     assert "no difference shown" in compare_files(tmp_path / "new.json", tmp_path / "new.json")
 
 
-def test_what_is_written_has_each_mode_with_its_measures(tmp_path):
+def test_a_result_file_contains_each_run_with_its_measures(tmp_path):
     write_runs([AnswerRun(name="quote", scores={"q": {"f1": 0.5}})], tmp_path / "runs.json")
     written = json.loads((tmp_path / "runs.json").read_text())
     assert (written["quote"]["f1"], written["quote"]["intervals"]["f1"]) == (0.5, [0.5, 0.5])
     assert read_runs(tmp_path / "runs.json") == [AnswerRun(name="quote", scores={"q": {"f1": 0.5}})]
 
 
-def test_means_without_the_scores_of_single_questions_are_not_compared(tmp_path):
+def test_a_result_file_without_scores_per_question_is_rejected(tmp_path):
     (tmp_path / "means.json").write_text('{"quote": {"f1": 0.5}}')
-    with pytest.raises(InvalidInput, match="told from noise"):
+    with pytest.raises(InvalidInput, match="distinguished from noise"):
         read_runs(tmp_path / "means.json")
 
 
@@ -110,7 +110,7 @@ def test_a_threshold_is_measured_on_the_half_that_did_not_choose_it():
     assert all(point.threshold == 0.6 and point.recall.questions < 50 for point in chosen)
 
 
-def test_a_report_has_the_tables_and_the_plots(tmp_path):
+def test_a_report_contains_tables_and_plots(tmp_path):
     asked = [GoldQuestion(id=question, text="?", kind="single") for question in IDS]
     asked += [GoldQuestion(id=f"un{number}", text="?", kind="unanswerable") for number in range(50)]
     runs = [

@@ -1,4 +1,4 @@
-"""What an answer is worth, on answers that a person can check at a glance."""
+"""The scores of answers that are easy to check by hand."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ QUESTION = GoldQuestion(
     id="q",
     text="When was the mill built?",
     kind="span",
-    needs=[[GoldPassage(document="mill", quote="1820", is_span=True)]],
+    evidence=[[GoldPassage(document="mill", quote="1820", is_span=True)]],
     spans=["1820"],
 )
 UNANSWERABLE = GoldQuestion(id="u", text="Who owns the mill?", kind="unanswerable")
@@ -57,29 +57,29 @@ def hit(name: str) -> ScoredChunk:
     return ScoredChunk(chunk=chunk, score=1.0, similarity=0.5)
 
 
-def test_a_right_and_cited_answer_has_everything():
+def test_a_correct_and_cited_answer_gets_full_scores():
     scores = score(QUESTION, answer("The mill was built in 1820. [1]", "mill"))
     assert (scores["containment"], scores["exact_match"], scores["answered"], scores["cited"]) == (1, 0, 1, 1)
     assert (scores["citation_precision"], scores["citation_recall"], scores["groundedness"]) == (1, 1, 1)
-    # Of "mill was built in 1820" one token in five is gold, and it is all of the gold: 2 · (1/5 · 1) / (1/5 + 1).
+    # One of the five tokens "mill was built in 1820" is gold, and it is the only gold token: 2 · (1/5 · 1) / (1/5 + 1).
     assert scores["f1"] == pytest.approx(1 / 3)
     assert (scores["first_text_seconds"], scores["total_seconds"]) == (pytest.approx(0.1), 0.2)
 
 
-def test_the_span_alone_is_an_exact_match_whatever_its_articles_and_punctuation():
+def test_exact_match_ignores_articles_and_punctuation():
     scores = score(QUESTION, answer("The 1820! [1]", "mill"))
     assert (scores["exact_match"], scores["f1"]) == (1, 1)
 
 
-def test_a_citation_of_a_passage_without_the_gold_is_a_wrong_one():
+def test_a_citation_of_a_passage_without_gold_text_lowers_precision():
     scores = score(QUESTION, answer("It was built in 1820. [1] [2]", "mill", "bridge"))
     assert (scores["citation_precision"], scores["citation_recall"]) == (0.5, 1)
     assert score(QUESTION, answer("Eight lanes. [1]", "bridge"))["citation_recall"] == 0
 
 
-def test_the_span_in_another_document_does_not_count():
+def test_the_gold_span_in_another_document_does_not_count():
     elsewhere = GoldQuestion(
-        id="q", text="?", kind="span", needs=[[GoldPassage(document="other", quote="1820", is_span=True)]]
+        id="q", text="?", kind="span", evidence=[[GoldPassage(document="other", quote="1820", is_span=True)]]
     )
     assert score(elsewhere, answer("In 1820. [1]", "mill"))["citation_precision"] == 0
 
@@ -90,12 +90,12 @@ def test_an_answer_without_citations_has_no_precision_and_no_recall():
     assert (scores["citation_recall"], scores["cited"], scores["groundedness"]) == (0, 0, 0)
 
 
-def test_a_question_with_two_needs_is_half_met_by_one():
+def test_one_of_two_evidence_groups_gives_half_the_citation_recall():
     both = GoldQuestion(
         id="q",
         text="?",
         kind="multi-document",
-        needs=[
+        evidence=[
             [GoldPassage(document="mill", quote="It burnt down")],
             [
                 GoldPassage(document="bridge", quote="carries eight lanes"),
@@ -106,11 +106,11 @@ def test_a_question_with_two_needs_is_half_met_by_one():
     assert score(both, answer("It carries eight lanes. [1]", "bridge"))["citation_recall"] == 0.5
 
 
-def test_refusals_are_right_where_there_is_no_answer():
+def test_refusals_are_correct_for_unanswerable_questions_only():
     refusal = answer(NOT_IN_THE_DOCUMENTS, refused=True)
-    rightly, wrongly = score(UNANSWERABLE, refusal), score(QUESTION, refusal)
-    assert (rightly["refusal_precision"], rightly["refusal_recall"]) == (1, 1)
-    assert (wrongly["refusal_precision"], wrongly["answered"], wrongly["citation_recall"]) == (0, 0, 0)
+    correct, wrong = score(UNANSWERABLE, refusal), score(QUESTION, refusal)
+    assert (correct["refusal_precision"], correct["refusal_recall"]) == (1, 1)
+    assert (wrong["refusal_precision"], wrong["answered"], wrong["citation_recall"]) == (0, 0, 0)
     assert score(UNANSWERABLE, answer("Anna Berg owns it. [1]", "mill"))["refusal_recall"] == 0
 
 
@@ -122,7 +122,7 @@ def test_refusals_are_right_where_there_is_no_answer():
         "No source says. The text does not mention it.",
     ],
 )
-def test_a_model_that_says_that_the_passages_do_not_answer_refuses(text):
+def test_a_model_that_finds_no_answer_in_the_passages_refuses(text):
     assert score(UNANSWERABLE, answer(text))["refusal_recall"] == 1
 
 
@@ -138,5 +138,5 @@ def test_a_model_that_says_that_the_passages_do_not_answer_refuses(text):
         ("The mill was built in 1820.", 0),
     ],
 )
-def test_groundedness_is_the_share_of_sentences_that_their_own_passages_support(text, share):
+def test_groundedness_is_the_share_of_sentences_that_their_citations_support(text, share):
     assert groundedness(answer(text, "mill", "bridge")) == share

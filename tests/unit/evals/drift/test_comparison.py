@@ -1,4 +1,4 @@
-"""The test of two samples, on vectors of which the truth is known."""
+"""The two-sample test, on vectors whose distribution is known."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evals.drift.comparison import compare_samples
-from evals.drift.reference import refer_to
+from evals.drift.reference import build_reference_from
 from evals.drift.samples import Sample, read_questions, read_samples
 from evals.drift.two_sample_test import measure_shift, separate
 from rag.errors import InvalidInput
@@ -30,19 +30,19 @@ def sample(vectors) -> Sample:
     return Sample(observations=[Observation(vector=it, values={}) for it in vectors], embedder=EMBEDDER)
 
 
-def test_without_a_shift_p_is_as_often_small_as_it_says():
+def test_p_values_are_uniform_without_a_shift():
     random = np.random.default_rng(1)
     found = np.array(
         [measure_shift(around(random, 80), around(random, 60), permutations=99).p_value for _ in range(200)]
     )
-    # Binomial of 200: five deviations on either side.
+    # Five standard deviations of a binomial distribution with 200 trials.
     for bound in (0.05, 0.25, 0.5):
         expected, deviation = 200 * bound, np.sqrt(200 * bound * (1 - bound))
         assert abs((found <= bound).sum() - expected) < 5 * deviation
 
 
-def test_a_shift_is_one_sided_only_more_difference_counts():
-    """The trap: a threshold at the lower end of chance would call the same questions drifted."""
+def test_the_test_is_one_sided():
+    """A two-sided test would report drift for identical samples."""
     random = np.random.default_rng(2)
     vectors = around(random, 100)
     same = measure_shift(vectors, vectors.copy(), permutations=199)
@@ -50,20 +50,20 @@ def test_a_shift_is_one_sided_only_more_difference_counts():
     assert same.p_value > 0.5
 
 
-def test_a_shift_of_the_whole_is_found():
+def test_a_shift_of_the_whole_sample_is_detected():
     random = np.random.default_rng(3)
     found = measure_shift(around(random, 150), around(random, 150, away=1.5), permutations=499)
     assert found.p_value == 1 / 500
     assert found.mmd > 0.01
 
 
-def test_a_few_strangers_are_found_where_the_mean_hardly_moves():
+def test_a_few_outliers_are_detected_although_the_mean_hardly_moves():
     random = np.random.default_rng(4)
     base = around(random, 400, away=12)
     current = np.concatenate([around(random, 188, away=12), around(random, 12, away=0)])
     found = measure_shift(base, current, permutations=499)
     assert found.p_value <= 0.002
-    assert found.strangers > 4
+    assert found.outliers > 4
 
 
 def test_the_same_samples_give_the_same_result():
@@ -72,9 +72,9 @@ def test_the_same_samples_give_the_same_result():
     assert measure_shift(one, other, permutations=99) == measure_shift(one, other, permutations=99)
 
 
-def test_auc_is_what_a_classifier_reaches_on_what_it_has_not_seen():
+def test_auc_is_measured_on_held_out_items():
     random = np.random.default_rng(6)
-    # Nearly as many directions as questions: on what it has seen it would be perfect.
+    # With almost as many dimensions as items, the AUC on training data would be perfect.
     noise = [separate(around(random, 30), around(random, 30)) for _ in range(100)]
     assert np.mean([it.auc for it in noise]) == pytest.approx(0.5, abs=0.03)
     assert np.mean([it.interval[0] <= 0.5 <= it.interval[1] for it in noise]) > 0.9
@@ -83,7 +83,7 @@ def test_auc_is_what_a_classifier_reaches_on_what_it_has_not_seen():
     assert len(apart.scores) == 200
 
 
-def test_what_moved_is_named_and_counted_against_chance():
+def test_changed_questions_are_selected_and_compared_with_chance():
     random = np.random.default_rng(7)
     reference, current = around(random, 300, away=12), around(random, 100, away=12)
     current[40:60] = around(random, 20)
@@ -96,7 +96,7 @@ def test_what_moved_is_named_and_counted_against_chance():
     assert same.to_json().keys() == {"drifted", "auc", "auc_interval", "mmd", "p_value", "psi"}
 
 
-def test_the_more_often_one_looks_the_surer_one_must_be():
+def test_more_tests_per_day_lower_the_threshold_of_each():
     random = np.random.default_rng(8)
     one, other = sample(around(random, 40)), sample(around(random, 40))
     assert compare_samples(one, other, looks=1).threshold == 0.01
@@ -104,13 +104,13 @@ def test_the_more_often_one_looks_the_surer_one_must_be():
 
 
 @pytest.mark.parametrize("looks", [0, 101])
-def test_looks_of_which_none_could_be_sure_enough_are_refused(looks):
+def test_an_impossible_number_of_tests_per_day_is_rejected(looks):
     one = sample(around(np.random.default_rng(8), 40))
-    with pytest.raises(InvalidInput, match="1 to 100"):
+    with pytest.raises(InvalidInput, match="Use 1 to 100"):
         compare_samples(one, one, looks=looks)
 
 
-def test_one_question_that_makes_most_of_both_samples_is_no_shift():
+def test_one_dominant_question_in_both_samples_is_not_a_shift():
     random = np.random.default_rng(12)
     often = np.repeat(around(random, 1), 90, axis=0)
     found = measure_shift(*(np.concatenate([often, around(random, 10)]) for _ in range(2)), permutations=99)
@@ -120,13 +120,13 @@ def test_one_question_that_makes_most_of_both_samples_is_no_shift():
     assert separate(often, often.copy()).auc == 0.5
 
 
-def test_too_few_questions_are_refused():
+def test_too_few_questions_are_rejected():
     random = np.random.default_rng(9)
     with pytest.raises(InvalidInput, match="too few"):
         compare_samples(sample(around(random, 100)), sample(around(random, 5)))
 
 
-def test_questions_are_read_in_the_forms_that_files_have(tmp_path):
+def test_questions_are_read_in_all_supported_formats(tmp_path):
     path = tmp_path / "questions.jsonl"
     lines = ['{"question": "a?"}', '{"_id": "1", "text": "b?"}', "", '"c?"', '{"query": "d?"}']
     path.write_text("\n".join(lines))
@@ -153,7 +153,7 @@ async def test_windows_and_references_are_compared_without_a_model(tmp_path):
         await read_samples([str(tmp_path / "windows" / "1999-*")], Settings(data_dir=tmp_path))
 
 
-def test_thresholds_and_curves_count_days():
+def test_thresholds_and_roc_curves_are_counted_per_day():
     unchanged = np.arange(200, dtype=float).reshape(100, 2)
     threshold = threshold_for(unchanged)
     assert (unchanged > threshold).any(axis=1).sum() == 1
@@ -165,20 +165,20 @@ def test_thresholds_and_curves_count_days():
     assert np.allclose(without.std(axis=0), 1)
 
 
-def test_json_is_plain():
+def test_the_json_output_survives_serialisation():
     random = np.random.default_rng(11)
     found = compare_samples(sample(around(random, 30)), sample(around(random, 30)))
     assert json.loads(json.dumps(found.to_json())) == found.to_json()
 
 
-async def test_a_reference_of_windows_does_not_take_unknown_words_of_another_day_for_its_own(tmp_path):
+async def test_a_reference_of_windows_has_no_unknown_words_feature(tmp_path):
     random = np.random.default_rng(13)
     kept = [Observation(vector=it, values={"similarity": 0.5, "unknown_words": 0.9}) for it in around(random, 40)]
     path = tmp_path / "windows" / "2026-11-24-aa.npz"
     write_window(Window(observations=kept, seen=40, embedder=EMBEDDER), path)
     assert {name for it in read_window(path).observations for name in it.values} == {"similarity"}
-    reference = await refer_to(str(path), Settings(data_dir=tmp_path), tenant="default")
+    reference = await build_reference_from(str(path), Settings(data_dir=tmp_path), tenant="default")
     assert "similarity" in reference.bins
     assert "unknown_words" not in reference.bins
-    # So that nothing is counted of it either.
+    # Without a vocabulary, the service does not count unknown words.
     assert reference.vocabulary == frozenset()

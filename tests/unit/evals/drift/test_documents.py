@@ -1,4 +1,4 @@
-"""What came into a collection, against the revision before it."""
+"""The comparison of a collection with its previous revision or a snapshot."""
 
 import asyncio
 from collections.abc import Mapping
@@ -39,8 +39,8 @@ EMBEDDER = EmbedderIdentity(model="round", dimension=24)
 PASSAGES = 12
 
 
-def growth_of(random, new: int, *, away: float = 0.0, old: int = 40) -> CollectionChange:
-    """Documents of many passages that are alike, of which the new ones lie elsewhere, or do not."""
+def compare_with_new(random, new: int, *, away: float = 0.0, old: int = 40) -> CollectionChange:
+    """Compare old documents with `new` ones. `away` shifts the new ones; passages of one document are similar."""
 
     def vectors(names: range, centre: float) -> dict[str, np.ndarray]:
         found = {}
@@ -58,36 +58,36 @@ def growth_of(random, new: int, *, away: float = 0.0, old: int = 40) -> Collecti
 
 
 @pytest.mark.parametrize("new", [5, 20])
-def test_documents_of_the_same_kind_are_seldom_called_unlike(new):
+def test_similar_documents_are_rarely_reported_as_drift(new):
     random = np.random.default_rng(1)
-    # At 1 % each: more than three of 30 come once in 4,500 such runs. A test of the passages calls all 30 unlike.
-    assert sum(growth_of(random, new).drifted for _ in range(30)) <= 3
+    # With 1 % each, more than 3 of 30 happen once in 4,500 runs. A test of passages would report all 30.
+    assert sum(compare_with_new(random, new).drifted for _ in range(30)) <= 3
 
 
-def test_five_documents_of_another_kind_are_enough():
-    growth = growth_of(np.random.default_rng(2), 5, away=6)
-    assert growth.drifted
-    assert (growth.documents, growth.added, growth.kept) == (5, 5 * PASSAGES, 40 * PASSAGES)
-    assert set(growth.strangest) == {f"file:{number}" for number in range(40, 45)}
+def test_five_different_documents_are_detected():
+    change = compare_with_new(np.random.default_rng(2), 5, away=6)
+    assert change.drifted
+    assert (change.documents, change.added, change.kept) == (5, 5 * PASSAGES, 40 * PASSAGES)
+    assert set(change.least_similar) == {f"file:{number}" for number in range(40, 45)}
 
 
-def test_a_document_that_changed_counts_whole():
-    """Of a few of its passages alone the mean lies farther out than that of a whole document."""
+def test_all_passages_of_a_changed_document_count():
+    """The mean of a few passages is farther out than that of a complete document and would be reported."""
     random = np.random.default_rng(3)
     names = [f"default\nfile:{document}\n{number}" for document in range(60) for number in range(PASSAGES)]
     middles = np.repeat(random.normal(size=(60, 24)), PASSAGES, axis=0)
     found = middles + random.normal(scale=0.7, size=middles.shape)
     before = dict(zip(names, (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32), strict=True))
     now = {f"{name}b" if name.endswith("\n0") else name: vector for name, vector in before.items()}
-    growth = compare_snapshots(
+    change = compare_snapshots(
         Snapshot(embedder=EMBEDDER, vectors=before, words=frozenset()),
         Snapshot(embedder=EMBEDDER, vectors=now, words=frozenset()),
     )
-    assert (growth.documents, growth.added, growth.removed) == (60, 60, 60)
-    assert not growth.drifted
+    assert (change.documents, change.added, change.removed) == (60, 60, 60)
+    assert not change.drifted
 
 
-async def take_in(data_dir, documents: Mapping[str, str]) -> None:
+async def ingest_all(data_dir, documents: Mapping[str, str]) -> None:
     settings = IngestSettings(data_dir=data_dir)
     async with open_models(settings) as models, open_store(settings, models) as store:
         pipeline = Pipeline(store, models.batcher, models.parsers)
@@ -102,26 +102,26 @@ async def take_in(data_dir, documents: Mapping[str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_new_documents_of_another_kind_are_named(data_dir, tmp_path):
+def test_new_documents_of_another_kind_are_listed(data_dir, tmp_path):
     settings = Settings(data_dir=data_dir)
-    asyncio.run(take_in(data_dir, PUMPS))
+    asyncio.run(ingest_all(data_dir, PUMPS))
     with pytest.raises(InvalidInput, match="no previous revision"):
         asyncio.run(read_previous(settings))
-    # Under the name that was given.
+    # NumPy would append a suffix to the given name.
     write_snapshot(asyncio.run(read_current(settings)), tmp_path / "before")
     assert [path.name for path in tmp_path.glob("before*")] == ["before"]
-    asyncio.run(take_in(data_dir, DISHES))
+    asyncio.run(ingest_all(data_dir, DISHES))
     now = asyncio.run(read_current(settings))
-    growth = compare_snapshots(asyncio.run(read_previous(settings)), now)
-    assert growth.to_json()["drifted"] is True
-    assert (growth.documents, growth.removed) == (5, 0)
-    assert growth.added + growth.kept == len(now.vectors)
-    assert set(growth.strangest) == set(DISHES)
-    assert growth.separation.auc > 0.95
-    assert growth.unknown_words > 0.2
-    # A snapshot says the same as the revision it was made of.
-    assert compare_snapshots(read_snapshot(tmp_path / "before"), now).added == growth.added
-    with pytest.raises(InvalidInput, match="0 documents came in or changed, and 25 were there: too few"):
+    change = compare_snapshots(asyncio.run(read_previous(settings)), now)
+    assert change.to_json()["drifted"] is True
+    assert (change.documents, change.removed) == (5, 0)
+    assert change.added + change.kept == len(now.vectors)
+    assert set(change.least_similar) == set(DISHES)
+    assert change.separation.auc > 0.95
+    assert change.unknown_words > 0.2
+    # A snapshot gives the same result as the revision that it was made of.
+    assert compare_snapshots(read_snapshot(tmp_path / "before"), now).added == change.added
+    with pytest.raises(InvalidInput, match="0 documents are new or changed, and 25 are older"):
         compare_snapshots(now, now)
-    with pytest.raises(InvalidInput, match="ingest something first"):
+    with pytest.raises(InvalidInput, match="Ingest documents first"):
         write_snapshot(Snapshot(embedder=EMBEDDER, vectors={}, words=frozenset()), tmp_path / "empty")

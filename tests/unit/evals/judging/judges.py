@@ -1,4 +1,4 @@
-"""Judges of known quality behind the port of a model, and labelled answers to try them on."""
+"""Judges of known quality behind the port of a model, and labelled answers for them."""
 
 import json
 import random
@@ -30,23 +30,23 @@ async def judge_behind(handler: Handler, model: str = "fake") -> AsyncIterator[M
 
 
 def perfect() -> JudgeServer:
-    """Knows what the labels below rest on."""
+    """Return a judge that always agrees with the labels below."""
 
-    def decide(asked: str) -> str:
-        if pair := _FIRST.search(asked):
+    def decide(prompt: str) -> str:
+        if pair := _FIRST.search(prompt):
             return verdict(_better("good" in pair[1], "good" in pair[2]))
-        return verdict("unfaithful" if "invented" in asked else "faithful")
+        return verdict("unfaithful" if "invented" in prompt else "faithful")
 
     return JudgeServer(decide)
 
 
 def coin() -> JudgeServer:
-    """Tosses the same for the same question: which comes first is up to the machine."""
-    return JudgeServer(lambda asked: verdict(random.Random(asked).choice(_labels(asked))))
+    """Return a judge with random labels, seeded by the question because the order of calls varies."""
+    return JudgeServer(lambda prompt: verdict(random.Random(prompt).choice(_labels(prompt))))
 
 
-def fond_of_the_first() -> JudgeServer:
-    return JudgeServer(lambda asked: verdict(_labels(asked)[0]))
+def biased_to_the_first() -> JudgeServer:
+    return JudgeServer(lambda prompt: verdict(_labels(prompt)[0]))
 
 
 def halueval(folder: Path, count: int = 120) -> Path:
@@ -63,7 +63,7 @@ def halueval(folder: Path, count: int = 120) -> Path:
 
 
 def ragchecker(folder: Path, count: int = 60) -> Path:
-    """Two readers for each pair, who agree; the better answer says so."""
+    """Write pairs with two raters who agree. The better answer contains the word `good`."""
     entries = [
         {
             "query": f"Question {number}?",
@@ -86,5 +86,5 @@ def _better(first: bool, second: bool) -> str:
     return "first" if first else "second"
 
 
-def _labels(asked: str) -> list[str]:
-    return ["first", "second", "tie"] if _FIRST.search(asked) else ["faithful", "unfaithful"]
+def _labels(prompt: str) -> list[str]:
+    return ["first", "second", "tie"] if _FIRST.search(prompt) else ["faithful", "unfaithful"]
