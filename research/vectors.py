@@ -1,4 +1,4 @@
-"""Vectors of texts, computed once and kept: they are what takes the time."""
+"""A cache of text vectors, because embedding takes most of the time of a study."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,19 +11,21 @@ from rich.progress import track
 
 from rag.embedding.base import Embedder
 
-# So many texts between two steps of the bar.
+# Texts per step of the progress bar.
 _SLICE = 256
 
 
 async def embed_once(texts: Sequence[str], embedder: Embedder, cache: Path) -> npt.NDArray[np.float32]:
-    """The vectors of exactly these texts by this embedder, computed where they are not in the cache."""
+    """Return the vectors of the texts. They are read from the cache if exactly these texts were embedded before."""
     path = cache / f"{_key_of(texts, embedder)}.npy"
-    kept = _load(path)
-    if kept is not None:
-        return kept
+    cached = _load(path)
+    if cached is not None:
+        return cached
     slices = [texts[start : start + _SLICE] for start in range(0, len(texts), _SLICE)]
-    found = [await embedder.embed_passages(some) for some in track(slices, "embedding", console=Console(stderr=True))]
-    vectors = np.stack([vector for some in found for vector in some])
+    batches = [
+        await embedder.embed_passages(batch) for batch in track(slices, "embedding", console=Console(stderr=True))
+    ]
+    vectors = np.stack([vector for batch in batches for vector in batch])
     _save(path, vectors)
     return vectors
 

@@ -125,8 +125,8 @@ def _outcome(
         return "new"
     if now is None:
         return "missing"
-    # The interval of the mean is wide, because questions differ. The paired interval is narrow: it detects that a change
-    # makes a few questions worse and none better.
+    # The interval of the mean is wide, because questions differ. The paired interval is narrow: it detects a change
+    # that makes a few questions worse and none better.
     low, high = difference.interval if difference else (0.0, 0.0)
     if now < before.noise[0] or high < 0:
         return "fell"

@@ -1,1 +1,1 @@
-"""The two programs at work: speed, memory, latency."""
+"""Performance of the two programs: throughput, memory and latency."""

@@ -11,34 +11,61 @@ from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from service.settings import Settings
 
-EXAMPLES = """  python -m evals ingestion ~/docs --rounds 3                        chunks/s against the embedder alone
-  python -m evals memory --documents 1000,100000 --embedder fake     what ingestion keeps in memory
-  python -m evals latency --passages 5000                            passages for one question, the model included
-  python -m evals serving                                            the running service, a few minutes"""
+EXAMPLES = """  python -m evals ingestion ~/docs --rounds 3                        compares with the embedder alone
+  python -m evals memory --documents 1000,100000 --embedder fake     measures the memory of ingestion
+  python -m evals latency --passages 5000                            measures the search
+  python -m evals serving                                            measures the running service"""
 
 
 def add_commands(commands: Commands) -> None:
-    taken_in = commands.add_parser(
-        "ingestion", help="ingestion against the bare embedder, and over unchanged documents"
+    ingestion_command = commands.add_parser(
+        "ingestion", help="compare ingestion with the embedder alone, and measure a run over unchanged documents"
     )
-    taken_in.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
-    taken_in.add_argument("--rounds", type=int, default=3, help="how often (default: %(default)s)")
-    taken_in.add_argument("--documents", type=int, default=200, help="of the folder at most (default: %(default)s)")
-    taken_in.set_defaults(run=_ingestion)
-    kept = commands.add_parser("memory", help="resident memory of ingestion as the corpus grows")
-    kept.add_argument("--documents", type=_numbers, default=[1_000, 100_000], help="sizes of corpora, with commas")
-    kinds, places = get_args(memory.EmbedderKind), get_args(memory.StoreKind)
-    kept.add_argument("--embedder", type=some_of(kinds), default=["fake"], help="model, fake (costs no time), or both")
-    kept.add_argument("--store", type=some_of(places), default=["edge", "none"], help="edge, none (forgets), or both")
-    kept.set_defaults(run=_memory)
-    timed = commands.add_parser("latency", help="one question's passages, the model included")
-    timed.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
-    timed.add_argument("--passages", type=int, default=5000, help="(default: %(default)s)")
-    timed.add_argument("--sample", type=int, default=300, help="this many questions (default: %(default)s)")
-    timed.set_defaults(run=_latency)
-    served = commands.add_parser("serving", help="start, memory, uploads, streams while documents come in")
-    served.set_defaults(run=_serving)
-    for command in (taken_in, kept, timed, served):
+    ingestion_command.add_argument(
+        "folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER", help="documents (default: %(default)s)"
+    )
+    ingestion_command.add_argument("--rounds", type=int, default=3, help="number of rounds (default: %(default)s)")
+    ingestion_command.add_argument(
+        "--documents", type=int, default=200, help="maximum number of documents (default: %(default)s)"
+    )
+    ingestion_command.set_defaults(run=_ingestion)
+    memory_command = commands.add_parser(
+        "memory", help="measure the resident memory of ingestion for corpora of different sizes"
+    )
+    memory_command.add_argument(
+        "--documents", type=_numbers, default=[1_000, 100_000], help="sizes of the corpora, comma-separated"
+    )
+    embedders, stores = get_args(memory.EmbedderKind), get_args(memory.StoreKind)
+    memory_command.add_argument(
+        "--embedder",
+        type=some_of(embedders),
+        default=["fake"],
+        help="embedders, comma-separated: model, or fake without a model (default: fake)",
+    )
+    memory_command.add_argument(
+        "--store",
+        type=some_of(stores),
+        default=["edge", "none"],
+        help="stores, comma-separated: edge, or none which discards everything (default: both)",
+    )
+    memory_command.set_defaults(run=_memory)
+    latency_command = commands.add_parser("latency", help="measure the time to embed a question and to search")
+    latency_command.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("docs"),
+        metavar="FOLDER",
+        help="source of words (default: %(default)s)",
+    )
+    latency_command.add_argument("--passages", type=int, default=5000, help="number of passages (default: %(default)s)")
+    latency_command.add_argument("--sample", type=int, default=300, help="number of questions (default: %(default)s)")
+    latency_command.set_defaults(run=_latency)
+    serving_command = commands.add_parser(
+        "serving", help="measure start, memory, uploads, and streams during ingestion"
+    )
+    serving_command.set_defaults(run=_serving)
+    for command in (ingestion_command, memory_command, latency_command, serving_command):
         add_json(command)
 
 
@@ -51,11 +78,11 @@ def _ingestion(arguments: argparse.Namespace, _: Settings) -> None:
 async def _print_rounds(arguments: argparse.Namespace) -> list[ingestion.IngestionRound]:
     rounds = []
     print(ingestion.HEADER, flush=True)
-    async for one in ingestion.measure_ingestion(
+    async for each in ingestion.measure_ingestion(
         str(arguments.folder), read_settings(IngestSettings), rounds=arguments.rounds, documents=arguments.documents
     ):
-        print(one.to_row(), flush=True)
-        rounds.append(one)
+        print(each.to_row(), flush=True)
+        rounds.append(each)
     return rounds
 
 

@@ -1,4 +1,4 @@
-"""How near ingestion comes to its limit, the embedder alone, and what a run over unchanged documents costs."""
+"""Throughput of ingestion relative to the embedder alone, and the cost of a run over unchanged documents."""
 
 import statistics
 import tempfile
@@ -23,10 +23,10 @@ from rag.types import Scope
 
 _SCOPE = Scope(tenant="default")
 _STAGES = ("fetch", "parse", "embed", "upsert", "publish")
-# What a stage's time holds of waiting for its turn, by the name of its gate.
+# The gate of each stage: the time in front of it is not work and is subtracted.
 _GATES = {"parse": "parser", "embed": "embedder"}
-# Of the pieces that real documents are cut into where there are too few of them.
-_PIECE_CHARACTERS = 1_200
+# Length of the parts into which documents are split if there are too few of them.
+_PART_CHARACTERS = 1_200
 HEADER = (
     "| round | documents | chunks | embedder alone | end to end | ratio | fetch | parse | embed | upsert | publish "
     "| added up | wall | unchanged | times faster | embedded again |\n|" + "---|" * 16
@@ -35,7 +35,7 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestionRound:
-    """One of each, one after the other; times in seconds, those of stages without waiting for their turn."""
+    """The times of one round in seconds. Stage times exclude the wait at their gates."""
 
     number: int
     documents: int
@@ -45,7 +45,7 @@ class IngestionRound:
     again: float
     stages: dict[str, float]
     embedded_again: int
-    """Passages that the embedder was given in the run over unchanged documents."""
+    """Passages embedded in the run over unchanged documents."""
 
     @property
     def ratio(self) -> float:
@@ -65,34 +65,34 @@ class IngestionRound:
 
 
 def to_summary(rounds: Sequence[IngestionRound]) -> str:
-    """Least, median and most of the ratios."""
-    ratios, faster = [one.ratio for one in rounds], [one.times_faster for one in rounds]
+    """Return minimum, median and maximum of the ratios."""
+    ratios, faster = [each.ratio for each in rounds], [each.times_faster for each in rounds]
     return (
-        f"end to end of the embedder alone: {min(ratios):.3f} / {statistics.median(ratios):.3f} / {max(ratios):.3f} "
+        f"relative to the embedder alone: {min(ratios):.3f} / {statistics.median(ratios):.3f} / {max(ratios):.3f} "
         f"(target 0.95); unchanged, times faster: {min(faster):.0f} / {statistics.median(faster):.0f} / "
-        f"{max(faster):.0f} (target 50); least / median / most of {len(rounds)} rounds"
+        f"{max(faster):.0f} (target 50); minimum / median / maximum of {len(rounds)} rounds"
     )
 
 
 async def measure_ingestion(
     folder: str, settings: Settings, *, rounds: int, documents: int
 ) -> AsyncIterator[IngestionRound]:
-    """The same documents each time, the models open already: what is compared is the work, not the start.
+    """Ingest the same documents in each round, with models that are already open, so start-up is not measured.
 
-    A folder with fewer documents than wanted is cut into pieces, each a document.
+    If the folder has fewer than `documents` documents, they are split into parts. Raise `InvalidInput` without any.
     """
-    with tempfile.TemporaryDirectory() as pieces:
+    with tempfile.TemporaryDirectory() as parts:
         async with open_models(settings) as models, open_fetcher(settings) as fetcher:
             source = build_source(folder, fetcher=fetcher, settings=settings)
             units = [unit async for unit in source.find() if isinstance(unit, Unit)]
             if len(units) < documents:
-                await _cut_into_pieces(units, Path(pieces), documents)
-                source = build_source(pieces, fetcher=fetcher, settings=settings)
+                await _split_documents(units, Path(parts), documents)
+                source = build_source(parts, fetcher=fetcher, settings=settings)
                 units = [unit async for unit in source.find() if isinstance(unit, Unit)]
             units = units[:documents]
             passages = await _passages_of(units, models)
             if not passages:
-                raise InvalidInput(f"{folder} has no documents that can be taken in.")
+                raise InvalidInput(f"{folder} contains no documents that can be ingested.")
             await models.embedder.embed_passages(passages[:64])
             for number in range(1, rounds + 1):
                 yield await _measure_round(number, units, passages, settings, models)
@@ -120,33 +120,38 @@ async def _measure_round(
     )
 
 
-async def _cut_into_pieces(units: list[Unit], folder: Path, wanted: int) -> None:
+async def _split_documents(units: list[Unit], folder: Path, wanted: int) -> None:
     number = 0
     for unit in units:
         raw = await unit.fetch("")
         if isinstance(raw, Unmodified) or number >= wanted:
             continue
         suffix = Path(unit.uri).suffix
-        for piece in _pieces_of(raw.body.decode(errors="replace")):
+        for part in _split_text(raw.body.decode(errors="replace")):
             if number < wanted:
-                (folder / f"{number:06}{suffix}").write_text(piece)
+                (folder / f"{number:06}{suffix}").write_text(part)
                 number += 1
 
 
-def _pieces_of(text: str) -> list[str]:
-    """Paragraphs, as many as make a piece."""
-    pieces = [""]
+def _split_text(text: str) -> list[str]:
+    """Group paragraphs into parts of about equal length."""
+    parts = [""]
     for paragraph in text.split("\n\n"):
-        if len(pieces[-1]) > _PIECE_CHARACTERS:
-            pieces.append("")
-        pieces[-1] += paragraph + "\n\n"
-    return pieces
+        if len(parts[-1]) > _PART_CHARACTERS:
+            parts.append("")
+        parts[-1] += paragraph + "\n\n"
+    return parts
 
 
 def _stage_seconds() -> dict[str, float]:
-    """What each stage has worked so far: documents wait side by side at the gates, and that is no work."""
+    """Return the working seconds of each stage so far, without the time that documents wait at its gate."""
     metric = STAGE_DURATION.collect()
-    worked = {it.labels["stage"]: it.value for family in metric for it in family.samples if it.name.endswith("_sum")}
+    worked = {
+        sample.labels["stage"]: sample.value
+        for family in metric
+        for sample in family.samples
+        if sample.name.endswith("_sum")
+    }
     waited = {
         it.labels["gate"]: it.value
         for family in GATE_WAIT.collect()

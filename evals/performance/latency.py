@@ -1,7 +1,7 @@
-"""How long it takes to find passages for one question, the model included.
+"""The latency of finding passages for one question: embedding and hybrid search.
 
-The passages are made of a folder's words in another order each time, with vectors of any direction: neither of the
-two rankings can tell, and nothing needs to be embedded.
+Passages are random sequences of a folder's words with random vectors. This does not change the search times, and no
+passage has to be embedded.
 """
 
 import random
@@ -30,12 +30,12 @@ _SCOPE = Scope(tenant="evaluation")
 _SEED = 20
 _WORDS_PER_PASSAGE = 130
 _WORDS_PER_QUESTION = 9
-_WARM = 20
+_WARMUP_QUESTIONS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Times in seconds."""
+    """Percentiles of the times in seconds."""
 
     questions: int
     passages: int
@@ -51,10 +51,12 @@ class Latency:
 
 
 async def measure_latency(folder: Path, settings: Settings, *, passages: int, questions: int) -> list[Latency]:
-    """One question after the other, in the embedded store."""
+    """Search for one question at a time in the embedded store. Raise `InvalidInput` if the folder has too few words."""
     words = _words_of(folder)
-    chosen = random.Random(_SEED)
-    asked = [" ".join(chosen.sample(words, _WORDS_PER_QUESTION)) + "?" for _ in range(_WARM + questions)]
+    random_source = random.Random(_SEED)
+    texts = [
+        " ".join(random_source.sample(words, _WORDS_PER_QUESTION)) + "?" for _ in range(_WARMUP_QUESTIONS + questions)
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         async with (
             open_session(settings.http) as session,
@@ -63,32 +65,32 @@ async def measure_latency(folder: Path, settings: Settings, *, passages: int, qu
             await _fill(Path(scratch), embedder.identity, words, passages)
             async with open_reader(EdgeStoreSettings(), embedder.identity, root=Path(scratch)) as store:
                 retriever = Retriever(store, settings.retrieval)
-                spent = []
-                for question in asked:
-                    began = time.perf_counter()
+                durations = []
+                for question in texts:
+                    started = time.perf_counter()
                     vector = await embedder.embed_query(question)
                     embedded = time.perf_counter()
                     await retriever.retrieve(
                         _SCOPE, question, vector, limit=settings.retrieval.limit, timer=ANSWER_STAGES.start()
                     )
-                    spent.append((embedded - began, time.perf_counter() - embedded))
-    return [_to_latency(np.array(spent[_WARM:]), passages)]
+                    durations.append((embedded - started, time.perf_counter() - embedded))
+    return [_to_latency(np.array(durations[_WARMUP_QUESTIONS:]), passages)]
 
 
 def _words_of(folder: Path) -> list[str]:
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*.md"))]
     words = " ".join(texts).split()
     if len(words) < _WORDS_PER_PASSAGE:
-        raise InvalidInput(f"{folder} has too few words in Markdown files to make passages of.")
+        raise InvalidInput(f"{folder} needs Markdown files with at least {_WORDS_PER_PASSAGE} words.")
     return words
 
 
 async def _fill(root: Path, embedder: EmbedderIdentity, words: Sequence[str], passages: int) -> None:
-    mixed, vectors = random.Random(_SEED), np.random.default_rng(_SEED)
+    words_source, vectors = random.Random(_SEED), np.random.default_rng(_SEED)
     points = []
     for number in range(passages):
         vector = vectors.standard_normal(embedder.dimension, dtype=np.float32)
-        text = " ".join(mixed.choices(words, k=_WORDS_PER_PASSAGE))
+        text = " ".join(words_source.choices(words, k=_WORDS_PER_PASSAGE))
         points.append(Point(chunk=_to_chunk(number, text), vector=vector / np.linalg.norm(vector)))
     async with open_writer(EdgeStoreSettings(), embedder, root=root) as store:
         await store.stage(_SCOPE, points)
@@ -113,10 +115,10 @@ def _to_chunk(number: int, text: str) -> Chunk:
     )
 
 
-def _to_latency(spent: npt.NDArray[np.float64], passages: int) -> Latency:
-    together = spent.sum(axis=1)
+def _to_latency(durations: npt.NDArray[np.float64], passages: int) -> Latency:
+    together = durations.sum(axis=1)
     p50, p95, p99 = (float(value) for value in np.percentile(together, [50, 95, 99]))
-    embed, search = (float(value) for value in np.median(spent, axis=0))
+    embed, search = (float(value) for value in np.median(durations, axis=0))
     return Latency(
-        questions=len(spent), passages=passages, embed_p50=embed, search_p50=search, p50=p50, p95=p95, p99=p99
+        questions=len(durations), passages=passages, embed_p50=embed, search_p50=search, p50=p50, p95=p95, p99=p99
     )

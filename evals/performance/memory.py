@@ -1,6 +1,7 @@
-"""What ingestion keeps in memory as the corpus grows, and how much of that is the store's data."""
+"""The memory of ingestion for corpora of different sizes, and the part of it that is the store's data."""
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -30,13 +31,13 @@ from rag.store.base import Survey, VectorStore
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, RawDocument, Scope, ScoredChunk, Vector
 
 EmbedderKind = Literal["model", "fake"]
-"""The real embedder, or one that costs nothing, behind the same port."""
+"""The real embedder, or a fake one without a model behind the same port."""
 StoreKind = Literal["edge", "none"]
-"""The embedded store, or one that forgets, behind the same port: what grows beside it is the pipeline's."""
+"""The embedded store, or one that discards everything. Growth with the latter belongs to the pipeline."""
 
 HEADER = (
-    "| documents | embedder | store | chunks | seconds | ingesting process, MiB | of it anonymous | of it files "
-    "| parsing processes, MiB | graph builder, MiB | all at once, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| documents | embedder | store | chunks | seconds | ingesting process, MiB | anonymous part | file part "
+    "| parsing processes, MiB | graph builder, MiB | total, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 _SCOPE = Scope(tenant="default")
 _SAMPLE_SECONDS = 0.2
@@ -46,7 +47,7 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPeak:
-    """The most that each part had at any moment, in MiB of resident memory."""
+    """The peak of each part, in MiB of resident memory."""
 
     documents: int
     embedder: EmbedderKind
@@ -55,7 +56,7 @@ class MemoryPeak:
     seconds: float
     process: float
     anonymous: float
-    """Of the process: what it allocated itself; the rest is mapped files, libraries and the store's data."""
+    """What the process allocated itself. The file part is mapped: libraries and the store's data."""
     files: float
     parsers: float
     builder: float
@@ -70,29 +71,27 @@ class MemoryPeak:
 
 
 def measure_memory(
-    sizes: Sequence[int], kinds: Sequence[EmbedderKind], places: Sequence[StoreKind]
+    sizes: Sequence[int], embedders: Sequence[EmbedderKind], stores: Sequence[StoreKind]
 ) -> Iterator[MemoryPeak]:
-    """Each in a process of its own, and on documents that are written as they are asked for."""
-    for kind in kinds:
-        for place in places:
-            for size in sizes:
-                yield _measure(size, kind, place)
+    """Measure each combination in its own process. Documents are generated on demand, so they use no memory."""
+    for embedder, store, size in itertools.product(embedders, stores, sizes):
+        yield _measure(size, embedder, store)
 
 
-def _measure(documents: int, kind: EmbedderKind, place: StoreKind) -> MemoryPeak:
+def _measure(documents: int, embedder: EmbedderKind, store: StoreKind) -> MemoryPeak:
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "evals.performance.memory", str(documents), kind, place, scratch]
+        command = [sys.executable, "-m", "evals.performance.memory", str(documents), embedder, store, scratch]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        watch = _PeakSampler(process.pid)
-        thread = threading.Thread(target=watch.run)
+        sampler = _PeakSampler(process.pid)
+        thread = threading.Thread(target=sampler.run)
         thread.start()
         output, _ = process.communicate()
-        watch.ended.set()
+        sampler.ended.set()
         thread.join()
     if process.returncode != 0:
-        raise BadResponse(f"The ingesting process ended with status {process.returncode}.")
-    done: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return MemoryPeak(documents=documents, embedder=kind, store=place, **(done | watch.peak))
+        raise BadResponse(f"The ingesting process failed with status {process.returncode}. Its output is above.")
+    counts: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return MemoryPeak(documents=documents, embedder=embedder, store=store, **(counts | sampler.peak))
 
 
 class _PeakSampler:
@@ -105,7 +104,7 @@ class _PeakSampler:
         while not self.ended.wait(_SAMPLE_SECONDS):
             try:
                 self._sample()
-            except psutil.Error:  # A process that has just ended.
+            except psutil.Error:  # A process ended during the sample.
                 continue
 
     def _sample(self) -> None:
@@ -119,15 +118,17 @@ class _PeakSampler:
             self.peak[part] = max(self.peak[part], round(size / _MIB, 1))
 
 
-async def _ingest(documents: int, kind: EmbedderKind, place: StoreKind, settings: Settings) -> dict[str, Any]:
+async def _ingest(
+    documents: int, embedder_kind: EmbedderKind, store_kind: StoreKind, settings: Settings
+) -> dict[str, Any]:
     summary = Summary()
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(open_models(settings))
-        if kind == "fake":
+        if embedder_kind == "fake":
             embedder = _FakeEmbedder(models)
             models = replace(models, embedder=embedder, batcher=await stack.enter_async_context(open_batcher(embedder)))
         store: VectorStore = _NoStore()
-        if place == "edge":
+        if store_kind == "edge":
             store = await stack.enter_async_context(open_store(settings, models))
         source_pass = SourcePass(Pipeline(store, models.batcher, models.parsers), _SCOPE, summary.add, remember=False)
         for start in range(0, documents, _PUBLISH_EVERY):
@@ -153,7 +154,7 @@ def _unit(number: int) -> Unit:
 
 
 class _FakeEmbedder:
-    """Directions that follow from the text, without a model."""
+    """An embedder whose vectors are random numbers seeded by the text."""
 
     def __init__(self, models: Models) -> None:
         self.identity = models.embedder.identity
@@ -171,7 +172,7 @@ class _FakeEmbedder:
 
 
 class _NoStore:
-    """Takes everything and keeps nothing."""
+    """A store that accepts everything and stores nothing."""
 
     revision = ""
 

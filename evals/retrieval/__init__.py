@@ -1,1 +1,1 @@
-"""Documents found for questions that people have judged, with a reranker and without."""
+"""Evaluation of retrieval on data sets with human relevance judgements."""

@@ -17,21 +17,23 @@ EXAMPLES = """  python -m evals retrieval scifact --modes dense,bm25,hybrid --js
 
 
 def add_commands(commands: Commands) -> None:
-    found = commands.add_parser("retrieval", help="nDCG@10, recall and MRR on a data set in BEIR's form")
-    found.add_argument(
+    retrieval = commands.add_parser("retrieval", help="measure nDCG@10, recall and MRR on a data set in BEIR's format")
+    retrieval.add_argument(
         "--modes",
         type=some_of(get_args(Ranking)),
         default=["hybrid"],
-        help="dense, bm25, hybrid, or several with commas",
+        help="rankings, comma-separated: dense, bm25, hybrid (default: hybrid)",
     )
-    found.add_argument("--split", help="of the judgements (default: test, else dev, else train)")
-    found.add_argument(
-        "--chunks", action="store_true", help="cut documents as the product does; otherwise each is one passage"
+    retrieval.add_argument("--split", help="split of the judgements (default: test, else dev, else train)")
+    retrieval.add_argument(
+        "--chunks",
+        action="store_true",
+        help="chunk documents as the product does (default: each document is one passage)",
     )
-    found.set_defaults(run=_retrieval)
+    retrieval.set_defaults(run=_retrieval)
     names = ", ".join(sorted(NAMED))
-    found.add_argument("dataset", metavar="FOLDER", help=f"a folder, or the name of one of {names}")
-    add_json(found)
+    retrieval.add_argument("dataset", metavar="FOLDER", help=f"folder, or the name of a public data set: {names}")
+    add_json(retrieval)
 
 
 def _retrieval(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -1,7 +1,7 @@
-"""How well documents are found: the product's own ingestion and search, counted by trec_eval.
+"""Measures retrieval with the product's own ingestion and search; trec_eval computes the measures.
 
-A document's rank is that of its best passage. Hybrid weighs each question as the service does; what the service does
-with the list after that (duplicates, shares of documents) is left out, as judgements count every document.
+A document's rank is that of its best passage. Hybrid search weights each question as the service does. The service's
+later selection (duplicates, passages per document) is left out, because the judgements count every document.
 """
 
 import statistics
@@ -30,20 +30,20 @@ Ranking = Literal["dense", "bm25", "hybrid"]
 MEASURES = {"nDCG@10": nDCG @ 10, "R@5": R @ 5, "R@10": R @ 10, "R@100": R @ 100, "MRR@10": RR @ 10}
 _COLUMNS = ("mode", "questions", *MEASURES, "nDCG@10, 95 % interval", "p50")
 HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
-_DOCUMENTS = 100
-# Enough for a hundred documents that come with three passages each.
-_PASSAGES = 300
+_MAX_DOCUMENTS = 100
+# Enough for a hundred documents with three passages each.
+_MAX_PASSAGES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalResult:
-    """One mode on one data set."""
+    """The values of one ranking on one data set."""
 
     mode: Ranking
     values: Mapping[str, Sequence[float]]
-    """Measure to its value for each question, in the data set's order."""
+    """Values of each question by measure, in the order of the data set."""
     p50: float
-    """Seconds for one question, its embedding included."""
+    """Median seconds per question, with its embedding."""
 
     def mean(self, measure: str) -> float:
         return statistics.fmean(self.values[measure])
@@ -66,7 +66,7 @@ class RetrievalResult:
 async def measure_retrieval(
     dataset: Dataset, modes: Sequence[Ranking], settings: Settings, *, whole: bool
 ) -> list[RetrievalResult]:
-    """Ingests the corpus into a collection of its own and asks every question in each mode."""
+    """Ingest the corpus into a temporary collection and search for every question in each mode."""
     async with (
         open_collection(dataset.documents, settings, whole=whole) as apart,
         open_session(apart.http) as session,
@@ -88,27 +88,27 @@ async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Retrieva
     run: dict[str, dict[str, float]] = {}
     seconds = []
     for question, text in track(dataset.questions.items(), mode):
-        began = time.perf_counter()
-        found = await _ask(text, mode, search)
-        seconds.append(time.perf_counter() - began)
-        # Asked with a document's own text, a data set does not count that document.
-        documents = [document for document in found if document != question][:_DOCUMENTS]
+        started = time.perf_counter()
+        ranked = await _rank_documents(text, mode, search)
+        seconds.append(time.perf_counter() - started)
+        # In some data sets, questions are documents. A question's own document does not count.
+        documents = [document for document in ranked if document != question][:_MAX_DOCUMENTS]
         run[question] = {document: float(-rank) for rank, document in enumerate(documents)}
     return RetrievalResult(mode=mode, values=evaluate(dataset, run), p50=statistics.median(seconds))
 
 
-async def _ask(text: str, mode: Ranking, search: _Search) -> list[str]:
-    """Documents, best first."""
+async def _rank_documents(text: str, mode: Ranking, search: _Search) -> list[str]:
+    """Return document ids, best first."""
     vector = await search.embedder.embed_query(text)
     query = search.retriever.to_query(text, vector)
     if mode != "hybrid":
         query = replace(query, words_share={"dense": 0.0, "bm25": 1.0}[mode])
-    hits = await search.store.search(SCOPE, query, limit=_PASSAGES)
+    hits = await search.store.search(SCOPE, query, limit=_MAX_PASSAGES)
     return list(dict.fromkeys(hit.chunk.document_id for hit in hits))
 
 
 def evaluate(dataset: Dataset, run: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
-    """Measure to its value for each question, in the data set's order."""
+    """Return the values of each question by measure, in the order of the data set."""
     values: dict[str, dict[str, float]] = {name: dict.fromkeys(dataset.questions, 0.0) for name in MEASURES}
     names = {measure: name for name, measure in MEASURES.items()}
     for metric in ir_measures.iter_calc(list(MEASURES.values()), dataset.relevant, run):

@@ -1,4 +1,4 @@
-"""Questions whose answers are marked as spans in the documents: the form of Chroma's chunking evaluation.
+"""Reads a benchmark in the format of Chroma's chunking evaluation: the answers are marked as spans in the documents.
 
 Smith and Troynikov, "Evaluating Chunking Strategies for Retrieval", Chroma, 2024. The set comes with their code,
 github.com/brandonstarxel/chunking_evaluation: `corpora/*.md` and `questions_df.csv`.
@@ -13,12 +13,12 @@ from pathlib import Path
 from rag.errors import InvalidInput
 
 Span = tuple[int, int]
-"""Start and end in characters."""
+"""Start and end offset in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceQuestion:
-    """What is asked of one corpus, and where the answer stands in it."""
+    """A question about one corpus, with the spans of its answer."""
 
     text: str
     corpus: str
@@ -27,20 +27,22 @@ class ReferenceQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """All corpora are searched together; each question is about one of them."""
+    """Corpora that are searched together, and questions about one corpus each."""
 
     corpora: Mapping[str, str]
     questions: Sequence[ReferenceQuestion]
 
 
 def read_benchmark(folder: Path) -> Benchmark:
-    """Raises `InvalidInput` for a folder of another form, and for a reference that is not where it says."""
+    """Read a benchmark. Raise `InvalidInput` for another format, or if a span does not contain its text."""
     try:
         corpora = {path.stem: path.read_text() for path in sorted((folder / "corpora").glob("*.md"))}
         with (folder / "questions_df.csv").open(newline="") as file:
             questions = [_to_question(row, corpora) for row in csv.DictReader(file)]
     except (OSError, KeyError, ValueError) as error:
-        raise InvalidInput(f"{folder} is no chunking benchmark (corpora/*.md, questions_df.csv): {error!r}") from error
+        raise InvalidInput(
+            f"{folder} is not a chunking benchmark (corpora/*.md, questions_df.csv): {error!r}"
+        ) from error
     return Benchmark(corpora=corpora, questions=questions)
 
 
@@ -48,7 +50,7 @@ def _to_question(row: Mapping[str, str], corpora: Mapping[str, str]) -> Referenc
     references = json.loads(row["references"])
     for reference in references:
         if corpora[row["corpus_id"]][reference["start_index"] : reference["end_index"]] != reference["content"]:
-            raise ValueError(f"a reference of {row['question']!r} is not where it says")
+            raise ValueError(f"a span of {row['question']!r} does not contain its text")
     return ReferenceQuestion(
         text=row["question"],
         corpus=row["corpus_id"],

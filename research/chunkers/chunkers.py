@@ -1,7 +1,6 @@
-"""The ways of cutting that are compared: each turns a text into pieces, and says where in the text they are.
+"""The compared chunkers. Each splits a text into passages and returns their positions.
 
-Lengths are in the embedder's own tokens, because those are what it reads, except for the two that repeat published
-figures: they count as the report does.
+Lengths are in tokens of the embedder. The two chunkers that reproduce published results count as the publication does.
 """
 
 import re
@@ -22,7 +21,7 @@ from research.chunkers.benchmark import Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """What is embedded and found, and what is handed on when it is."""
+    """A passage that is embedded and searched, and the span that is retrieved with it."""
 
     passage: str
     span: Span
@@ -35,7 +34,7 @@ _LINE_BREAKS = re.compile(r"\n+")
 
 
 def build_chunkers(tokenizer: Tokenizer) -> Mapping[str, Cut]:
-    """By name, such as `structure 128`: at most so many tokens; `TokenText 250/125`: the second number overlaps."""
+    """Return the chunkers by name. The first number is the maximum of tokens, the second one the overlap."""
     structure = {f"structure {size}": partial(cut_by_structure, tokenizer, size) for size in (64, 96, 128, 200, 254)}
     published: dict[str, Cut] = {
         f"TokenText 250/{overlap}": partial(cut_fixed, _gpt_tokens, 250, overlap) for overlap in (125, 0)
@@ -47,7 +46,7 @@ def build_chunkers(tokenizer: Tokenizer) -> Mapping[str, Cut]:
 
 
 def cut_by_structure(tokenizer: Tokenizer, size: int, text: str) -> list[Piece]:
-    """The product's own. The corpora have no headings, so there is no heading path in front of the passages."""
+    """Chunk with the product's own chunker. The corpora have no headings, so passages have no heading path."""
     chunker = Chunker(tokenizer, target_tokens=size)
     document = Document(
         id=DocumentId("corpus"),
@@ -61,7 +60,7 @@ def cut_by_structure(tokenizer: Tokenizer, size: int, text: str) -> list[Piece]:
 
 
 def cut_fixed(spans_of: Callable[[str], Sequence[Span]], size: int, overlap: int, text: str) -> list[Piece]:
-    """So many tokens, whatever they are, and then the next, which begin with the last `overlap` of these."""
+    """Split into chunks of `size` tokens. Each starts with the last `overlap` tokens of the one before."""
     tokens = spans_of(text)
     starts = range(0, max(1, len(tokens) - overlap), size - overlap)
     spans = [(tokens[start][0], tokens[min(start + size, len(tokens)) - 1][1]) for start in starts]
@@ -69,7 +68,7 @@ def cut_fixed(spans_of: Callable[[str], Sequence[Span]], size: int, overlap: int
 
 
 def cut_sentences(tokenizer: Tokenizer, reach: int, text: str) -> list[Piece]:
-    """A sentence is found, and handed on with as many of its neighbours on either side."""
+    """Search for single sentences, and retrieve them with `reach` neighbours on each side."""
     spans = list(_sentences(tokenizer, text))
     last = len(spans) - 1
     return [
@@ -79,22 +78,22 @@ def cut_sentences(tokenizer: Tokenizer, reach: int, text: str) -> list[Piece]:
 
 
 def cut_by_library(tokenizer: Tokenizer, size: int, text: str) -> list[Piece]:
-    """The Rust library of that name: the largest semantic level (paragraph, sentence, word) that fits."""
+    """Chunk with semantic-text-splitter, which uses the largest fitting unit (paragraph, sentence, word)."""
     splitter = TextSplitter.from_callback(lambda piece: len(tokenizer.spans(piece)), size)
     return _locate(text, splitter.chunks(text))
 
 
 def _gpt_tokens(text: str) -> list[Span]:
-    """cl100k's tokens; one that begins or ends inside a character is widened to the whole of it."""
+    """Return the spans of cl100k's tokens. A token that splits a character is widened to the whole character."""
     encoding = bpe_openai.get_encoding("cl100k_base")
-    # Byte to character; and one more, for the end.
+    # Maps byte offsets to character offsets, with one more entry for the end.
     characters = [at for at, character in enumerate(text) for _ in character.encode()] + [len(text)]
     lengths = [len(encoding.decode_single_token_bytes(token)) for token in encoding.encode_ordinary(text)]
     return [(characters[start], characters[end]) for start, end in pairwise(accumulate(lengths, initial=0))]
 
 
 def _locate(text: str, pieces: Sequence[str]) -> list[Piece]:
-    """Where pieces in reading order, none of which overlap, stand."""
+    """Return the positions of pieces that are in reading order and do not overlap."""
     located = []
     position = 0
     for piece in pieces:
@@ -112,11 +111,11 @@ def _sentences(tokenizer: Tokenizer, text: str) -> Iterator[Span]:
                 continue
             start = text.index(sentence, position)
             position = start + len(sentence)
-            yield from _short_enough(tokenizer, text, (start, position))
+            yield from _limit_length(tokenizer, text, (start, position))
 
 
-def _short_enough(tokenizer: Tokenizer, text: str, sentence: Span) -> Iterator[Span]:
-    """What is called a sentence may be a whole table: it is cut where it is too long."""
+def _limit_length(tokenizer: Tokenizer, text: str, sentence: Span) -> Iterator[Span]:
+    """Split a sentence that is too long. The sentence splitter may return a whole table."""
     start, end = sentence
     tokens = tokenizer.spans(text[start:end])
     cuts = [start, *(start + tokens[at][0] for at in range(_SENTENCE_TOKENS, len(tokens), _SENTENCE_TOKENS)), end]

@@ -1,4 +1,4 @@
-"""`python -m research chunkers`: all of it, from the folder to the report."""
+"""`python -m research chunkers`."""
 
 import argparse
 import asyncio
@@ -16,7 +16,8 @@ from research.chunkers.chunkers import build_chunkers
 from research.chunkers.measurement import ChunkingResult, measure_chunking
 from research.chunkers.report import (
     PUBLISHED,
-    draw,
+    find_plot,
+    plot,
     to_best,
     to_choice,
     to_corpora,
@@ -31,12 +32,19 @@ EXAMPLES = """  python -m research chunkers chunking --json chunking.json       
 
 
 def add_commands(commands: Commands) -> None:
-    cut = commands.add_parser("chunkers", help="chunkers by how much of what answers they bring, and how much else")
-    cut.add_argument("folder", type=Path, metavar="FOLDER", help="corpora/*.md and questions_df.csv, as Chroma's")
-    cut.add_argument("--only", action="append", metavar="CHUNKER", help="such as 'structure 128'; may be repeated")
-    cut.add_argument("--report", type=Path, metavar="FILE", help="write the tables between its marks, and the plot")
-    add_json(cut)
-    cut.set_defaults(run=_chunking)
+    command = commands.add_parser("chunkers", help="compare chunkers by recall and precision of the retrieved text")
+    command.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="folder with corpora/*.md and questions_df.csv in Chroma's format"
+    )
+    command.add_argument(
+        "--only",
+        action="append",
+        metavar="CHUNKER",
+        help="measure this chunker only, such as 'structure 128'; may be repeated",
+    )
+    command.add_argument("--report", type=Path, metavar="FILE", help="Markdown page whose tables and plot are replaced")
+    add_json(command)
+    command.set_defaults(run=_chunking)
 
 
 def _chunking(arguments: argparse.Namespace, settings: KernelSettings) -> None:
@@ -47,13 +55,13 @@ def _chunking(arguments: argparse.Namespace, settings: KernelSettings) -> None:
         arguments.json.write_text(json.dumps({result.name: result.to_json() for result in results}, indent=1))
     if arguments.report:
         write_report(figures, arguments.report)
-        draw(results, arguments.report.parent / "images" / f"{arguments.report.stem}.svg")
+        plot(results, find_plot(arguments.report))
 
 
 async def _measure(folder: Path, settings: KernelSettings, only: Sequence[str] | None) -> list[ChunkingResult]:
     chunkers = build_chunkers(build_tokenizer(settings.embedder))
     if unknown := set(only or ()) - chunkers.keys():
-        raise InvalidInput(f"There is no chunker {', '.join(sorted(unknown))}; there are {', '.join(chunkers)}.")
+        raise InvalidInput(f"--only: unknown chunker {', '.join(sorted(unknown))}. Choose from {', '.join(chunkers)}.")
     benchmark = read_benchmark(folder)
     async with (
         open_session(settings.http) as session,
@@ -65,7 +73,7 @@ async def _measure(folder: Path, settings: KernelSettings, only: Sequence[str] |
 
 def to_figures(results: Sequence[ChunkingResult]) -> str:
     hybrid = [result for result in results if result.mode == "hybrid"]
-    # What a query stitches is measured beside the product's chunkers and not chosen: they cut what is stored.
+    # Only the product's own chunkers can be selected. Sentence windows are assembled at query time, for comparison.
     own = [result for result in hybrid if result.chunker.startswith("structure")] or hybrid
     best = choose(own, sorted(set(own[0].corpora)))
     parts = {

@@ -1,4 +1,4 @@
-"""Every chunker, with dense and with hybrid search, at several numbers of passages."""
+"""Measures each chunker with dense and hybrid search, for several numbers of passages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ MEASURES = ("recall", "precision", "iou")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkingResult:
-    """One chunker, searched in one way, so many passages handed on."""
+    """The scores of one chunker, one search mode and one number of passages."""
 
     chunker: str
     mode: Mode
     limit: int
     scores: Sequence[Scores]
-    """For each question, in the benchmark's order."""
+    """Scores per question, in the benchmark's order."""
     corpora: Sequence[str]
     """The corpus of each question."""
     chunks: int
     characters: float
-    """Of a chunk, on average."""
+    """Mean length of a chunk."""
     omega: float
-    """Mean precision-omega: the precision of a retrieval that makes no mistake."""
+    """Mean precision-omega: the precision of a perfect retrieval with these chunks."""
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class ChunkingResult:
 async def measure_chunking(
     benchmark: Benchmark, chunkers: Mapping[str, Cut], embedder: Embedder, *, cache: Path
 ) -> list[ChunkingResult]:
-    """Embeds every chunker's passages, unless `cache` has their vectors; minutes for each on a processor."""
+    """Measure all chunkers. Each takes minutes, unless `cache` has the vectors of its passages."""
     results = []
     for name, cut in track(chunkers.items(), "chunkers"):
         found = await search_all(benchmark, cut, embedder, depth=max(LIMITS), cache=cache)
@@ -90,7 +90,7 @@ def _score(chunker: str, benchmark: Benchmark, found: Rankings) -> list[Chunking
             mode=mode,
             limit=limit,
             scores=[
-                score(question, hand_on(chunker, ranking[:limit]))
+                score(question, assemble(chunker, ranking[:limit]))
                 for question, ranking in zip(benchmark.questions, rankings, strict=True)
             ],
             corpora=corpora,
@@ -103,8 +103,8 @@ def _score(chunker: str, benchmark: Benchmark, found: Rankings) -> list[Chunking
     ]
 
 
-def hand_on(chunker: str, ranking: Sequence[Retrieved]) -> list[Retrieved]:
-    """Windows around sentences are stitched where they meet; what was cut with an overlap is counted as published."""
+def assemble(chunker: str, ranking: Sequence[Retrieved]) -> list[Retrieved]:
+    """Merge overlapping windows around sentences. Chunks with overlap are counted twice, as in the publication."""
     if not chunker.startswith("sentence"):
         return list(ranking)
     by_corpus = groupby(sorted(ranking, key=lambda part: part.corpus), key=lambda part: part.corpus)

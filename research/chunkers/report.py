@@ -1,4 +1,4 @@
-"""What was measured as a Markdown table and a plot; between its marks a committed report is written anew."""
+"""The results as Markdown tables and a plot. In a committed report, the tables between two marks are replaced."""
 
 import re
 from collections.abc import Sequence
@@ -11,15 +11,16 @@ from research.chunkers.measurement import ChunkingResult
 from research.chunkers.selection import CrossValidation, best_of_each
 
 PUBLISHED = {"TokenText 250/125": (82.4, 3.6, 3.5), "TokenText 250/0": (77.1, None, None)}
-"""Recall, precision and IoU in per cent with all-MiniLM-L6-v2, dense, five passages: Smith and Troynikov, 2024."""
+"""Published recall, precision and IoU in per cent (Smith and Troynikov, 2024; all-MiniLM-L6-v2, dense, 5 passages)."""
 
 _LIMIT = 5
 _MARKED = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTALL)
+_IMAGE = re.compile(r"!\[[^\]]*\]\(([^)]+\.svg)\)")
 _COLUMNS = ("chunker", "chunks", "characters", "search", "passages", "recall", "precision", "IoU", "best precision")
 
 
 def to_table(results: Sequence[ChunkingResult]) -> str:
-    """At the published five passages; per cent with 95 % intervals. The last column is what no mistake would give."""
+    """Return the results for five passages in per cent, with 95 % intervals. The last column is a perfect retrieval."""
     rows = [_to_row(result) for result in results if result.limit == _LIMIT]
     return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *rows])
 
@@ -30,9 +31,7 @@ def to_reproduction(results: Sequence[ChunkingResult]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for chunker, published in PUBLISHED.items():
-        [result] = [
-            found for found in results if (found.chunker, found.mode, found.limit) == (chunker, "dense", _LIMIT)
-        ]
+        [result] = [each for each in results if (each.chunker, each.mode, each.limit) == (chunker, "dense", _LIMIT)]
         measured = (result.mean(measure) * 100 for measure in ("recall", "precision", "iou"))
         cells = [f"{known or ''} | {value:.1f}" for known, value in zip(published, measured, strict=True)]
         lines.append(f"| {chunker} | {' | '.join(cells)} |")
@@ -40,13 +39,13 @@ def to_reproduction(results: Sequence[ChunkingResult]) -> str:
 
 
 def to_best(results: Sequence[ChunkingResult]) -> str:
-    """Each chunker's best number of passages that keeps the precision asked for, hybrid."""
+    """Return each chunker's best number of passages with sufficient precision, for hybrid search."""
     rows = map(_to_row, best_of_each(results))
     return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *rows])
 
 
 def to_differences(chosen: ChunkingResult, results: Sequence[ChunkingResult]) -> str:
-    """The chosen configuration minus the best of every other chunker, paired."""
+    """Return the paired differences between the chosen configuration and the best one of each other chunker."""
     lines = [f"| {chosen.name} minus | recall | precision |", "|---|---|---|"]
     for other in best_of_each(results):
         if other.chunker != chosen.chunker:
@@ -71,8 +70,8 @@ def to_corpora(result: ChunkingResult) -> str:
     return "\n".join(lines)
 
 
-def draw(results: Sequence[ChunkingResult], path: Path) -> None:
-    """Recall against precision: a curve for each chunker, a point for each number of passages, hybrid."""
+def plot(results: Sequence[ChunkingResult], path: Path) -> None:
+    """Plot recall against precision for hybrid search: a curve per chunker, a point per number of passages."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for result in results:
         if result.mode == "hybrid":
@@ -80,12 +79,22 @@ def draw(results: Sequence[ChunkingResult], path: Path) -> None:
     plot_curves(curves, path, labels=("precision", "recall"), title="Three to twenty passages, hybrid search")
 
 
+def find_plot(report: Path) -> Path:
+    """Return the first SVG file that the report shows. Raise `InvalidInput` if it shows none."""
+    image = _IMAGE.search(report.read_text(encoding="utf-8"))
+    if image is None:
+        raise InvalidInput(f"{report} shows no SVG file that could be replaced. Add an image to it.")
+    return (report.parent / image[1]).resolve()
+
+
 def write_report(figures: str, path: Path) -> None:
-    """Raises `InvalidInput` where the report has no marks to write between."""
+    """Replace the text between the marks of the report. Raise `InvalidInput` if it has none."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if not _MARKED.search(text):
-        raise InvalidInput(f"{path} has no <!-- figures --> and <!-- end of figures --> to write between.")
-    path.write_text(_MARKED.sub(lambda found: f"{found[1]}\n{figures}\n\n{found[2]}", text), encoding="utf-8")
+        raise InvalidInput(
+            f"{path} lacks the marks <!-- figures --> and <!-- end of figures -->. Add them where the tables belong."
+        )
+    path.write_text(_MARKED.sub(lambda match: f"{match[1]}\n{figures}\n\n{match[2]}", text), encoding="utf-8")
 
 
 def _difference(chosen: ChunkingResult, other: ChunkingResult, measure: str) -> str:

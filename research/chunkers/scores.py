@@ -1,7 +1,8 @@
-"""How much of what answers was retrieved, and how much else: span by span, as Chroma's report defines it.
+"""Recall, precision and IoU of retrieved spans, as Chroma's report defines them.
 
-Formulas and the treatment of overlaps are those of `BaseEvaluation` in github.com/brandonstarxel/chunking_evaluation.
-The report speaks of tokens; its code, and with it every number that it gives, counts characters, and so does this.
+The formulas and the treatment of overlaps are those of `BaseEvaluation` in
+github.com/brandonstarxel/chunking_evaluation. The report speaks of tokens, but its code and all its results count
+characters, as this module does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from research.chunkers.benchmark import ReferenceQuestion, Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieved:
-    """A part of one corpus as it is handed on."""
+    """A retrieved span of one corpus."""
 
     corpus: str
     span: Span
@@ -20,14 +21,14 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Of one question, or the means over several; each 0 to 1."""
+    """The scores of one question, from 0 to 1."""
 
     recall: float
-    """Characters of the references that were retrieved / characters of the references."""
+    """Retrieved characters of the references / characters of the references."""
     precision: float
-    """The same / characters retrieved. What is retrieved twice counts twice, and so does every other corpus's."""
+    """Retrieved characters of the references / retrieved characters. Repeated text counts each time."""
     iou: float
-    """The same / (characters retrieved + characters of the references that were not)."""
+    """Retrieved characters of the references / (retrieved characters + missed characters of the references)."""
 
 
 def score(question: ReferenceQuestion, retrieved: Sequence[Retrieved]) -> Scores:
@@ -43,7 +44,7 @@ def score(question: ReferenceQuestion, retrieved: Sequence[Retrieved]) -> Scores
 
 
 def precision_omega(question: ReferenceQuestion, chunks: Mapping[str, Sequence[Span]]) -> float:
-    """The IoU of a retrieval that takes every chunk which holds a part of a reference and no other one."""
+    """Return the IoU of a retrieval of exactly the chunks that contain a part of a reference."""
     touching = [
         chunk
         for chunk in chunks[question.corpus]

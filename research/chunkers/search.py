@@ -1,4 +1,4 @@
-"""The pieces of all corpora in a collection of their own, asked as the product asks it."""
+"""Searches the passages of all corpora in a temporary collection, as the product does."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,15 +25,15 @@ _SLICE = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rankings:
-    """What one chunker's collection gave, for each question in the benchmark's order, best first."""
+    """The retrieved spans of each question, in the benchmark's order, best first."""
 
     rankings: Mapping[Mode, Sequence[Sequence[Retrieved]]]
     chunks: Mapping[str, Sequence[Span]]
-    """Every piece, by corpus."""
+    """The spans of all passages, by corpus."""
 
 
 async def search_all(benchmark: Benchmark, cut: Cut, embedder: Embedder, *, depth: int, cache: Path) -> Rankings:
-    """Vectors are kept in `cache`."""
+    """Search for all questions in each mode. Vectors are cached in `cache`."""
     pieces = {name: cut(text) for name, text in benchmark.corpora.items()}
     parts = {
         _id_of(corpus, at): Retrieved(corpus=corpus, span=piece.span)

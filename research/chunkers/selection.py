@@ -1,4 +1,4 @@
-"""Which configuration is best, judged on questions that it was not chosen on."""
+"""Selects the best configuration, and evaluates the selection on questions that it did not use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from evals.statistics import Interval, bootstrap
 from research.chunkers.measurement import ChunkingResult
 
-LEAST_PRECISION = 0.06
+MIN_PRECISION = 0.06
+"""The precision that a configuration must reach to be selected (ADR 0022)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,7 @@ class CrossValidation:
     """Leave-one-out selection: each corpus is measured with the configuration chosen on the four others."""
 
     chosen: dict[str, str]
-    """Corpus to the configuration chosen without it."""
+    """The chosen configuration by the corpus that was left out."""
     recall: float
     recall_interval: Interval
     precision: float
@@ -22,13 +23,13 @@ class CrossValidation:
 
 
 def choose(results: Sequence[ChunkingResult], corpora: Sequence[str]) -> ChunkingResult:
-    """The highest recall on these corpora among those of at least 6 % precision there."""
-    precise = [result for result in results if result.mean("precision", corpora) >= LEAST_PRECISION]
+    """Return the result with the highest recall on these corpora, among those with sufficient precision there."""
+    precise = [result for result in results if result.mean("precision", corpora) >= MIN_PRECISION]
     return max(precise or results, key=lambda result: result.mean("recall", corpora))
 
 
 def best_of_each(results: Sequence[ChunkingResult]) -> list[ChunkingResult]:
-    """Each chunker's choice over all corpora, with hybrid search."""
+    """Return each chunker's best configuration over all corpora, with hybrid search."""
     hybrid = [result for result in results if result.mode == "hybrid"]
     corpora = sorted(set(results[0].corpora))
     names = dict.fromkeys(result.chunker for result in hybrid)
@@ -36,13 +37,13 @@ def best_of_each(results: Sequence[ChunkingResult]) -> list[ChunkingResult]:
 
 
 def leave_one_out(results: Sequence[ChunkingResult]) -> CrossValidation:
-    """Over all questions of all corpora, each measured by the choice that was made without its corpus."""
+    """Measure each corpus with the configuration that was chosen without it."""
     corpora = sorted(set(results[0].corpora))
-    chosen = {left: choose(results, [name for name in corpora if name != left]) for left in corpora}
-    recall = [value for left, result in chosen.items() for value in result.values("recall", [left])]
-    precision = [value for left, result in chosen.items() for value in result.values("precision", [left])]
+    chosen = {held_out: choose(results, [name for name in corpora if name != held_out]) for held_out in corpora}
+    recall = [value for held_out, result in chosen.items() for value in result.values("recall", [held_out])]
+    precision = [value for held_out, result in chosen.items() for value in result.values("precision", [held_out])]
     return CrossValidation(
-        chosen={left: result.name for left, result in chosen.items()},
+        chosen={held_out: result.name for held_out, result in chosen.items()},
         recall=sum(recall) / len(recall),
         recall_interval=bootstrap(recall),
         precision=sum(precision) / len(precision),

@@ -1,7 +1,7 @@
-"""A small cross-encoder made on the spot, from the embedder's weights and a data set's training questions.
+"""Trains a small cross-encoder from the embedder's weights and a data set's training questions (ADR 0024).
 
-It proves the way from a model's directory to a better or worse ranking; it is no product. One of quality has seen half
-a million questions.
+It shows that a local model directory works as a reranker. It is not a good reranker: those are trained on half a
+million questions.
 """
 
 import random
@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from rag.embedding.weights import PACKAGED_MODEL, find_directory
 
-# The lower half of MiniLM: a quarter of an hour on one core instead of half an hour.
+# The lower half of MiniLM, which halves the training time to a quarter of an hour on one core.
 _LAYERS = 3
 _MAX_TOKENS = 200
 _NEGATIVES = 3
@@ -25,12 +25,12 @@ _LEARNING_RATE = 1e-4
 _SEED = 20
 
 TrainingExample = tuple[str, Sequence[str]]
-"""A question, and passages of which the first one answers it."""
+"""A question with passages, of which the first one answers it."""
 
 
 def train_cross_encoder(examples: Sequence[TrainingExample], target: Path) -> None:
-    """Writes a model's directory; takes CPU time for minutes."""
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # The layers left out are left out on purpose.
+    """Train for some minutes on one core and write the model to the directory."""
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers would warn about the layers that are omitted on purpose.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.manual_seed(_SEED)
     torch.set_num_threads(1)
@@ -49,10 +49,10 @@ def train_cross_encoder(examples: Sequence[TrainingExample], target: Path) -> No
         pairs = [(question, passage) for question, passages in step for passage in passages]
         inputs = model.tokenizer(pairs, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt")
         logits = model.model(**inputs).logits.view(len(step), 1 + _NEGATIVES)
-        # The right passage stands first among those it is shown with.
+        # The correct passage is always the first one.
         loss = torch.nn.functional.cross_entropy(logits, torch.zeros(len(step), dtype=torch.long))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch left its type out
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -66,15 +66,15 @@ def build_examples(
     candidates: Mapping[str, Sequence[str]],
     texts: Mapping[str, str],
 ) -> list[TrainingExample]:
-    """Each right document beside some that the search took for right."""
-    choose = random.Random(_SEED)
+    """Return each relevant document with some irrelevant ones that the search ranked high."""
+    random_source = random.Random(_SEED)
     examples: list[TrainingExample] = []
     for question, text in questions.items():
-        wrong = [document for document in candidates[question] if document not in relevant[question]]
-        for right in relevant[question]:
-            if right in texts and len(wrong) >= _NEGATIVES:
-                shown = [right, *choose.sample(wrong, _NEGATIVES)]
-                examples.append((text, [texts[document] for document in shown]))
+        irrelevant = [document for document in candidates[question] if document not in relevant[question]]
+        for document_id in relevant[question]:
+            if document_id in texts and len(irrelevant) >= _NEGATIVES:
+                passages = [document_id, *random_source.sample(irrelevant, _NEGATIVES)]
+                examples.append((text, [texts[document] for document in passages]))
     return examples
 
 

@@ -1,4 +1,4 @@
-"""What a reranker makes of the candidates: the same questions with it and without, and the time it takes."""
+"""Compares rankings with and without a reranker, and measures its time (ADR 0024)."""
 
 import statistics
 import tempfile
@@ -28,8 +28,10 @@ from service.settings import LocalRerankerSettings, NoRerankerSettings, Reranker
 
 _COLUMNS = ("measure", "search alone", "reranked", "difference, 95 % interval")
 HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
-_DOCUMENTS = 100
-_UNHURRIED = 3600.0
+_MAX_DOCUMENTS = 100
+_TRAINING_CANDIDATES = 30
+# The study measures the full effect, so the reranker has no time limit in practice.
+_TIME_LIMIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +49,22 @@ class RerankingMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankingComparison:
-    """All measures, and what the reranker costs."""
+    """All measures, and the time of the reranker."""
 
     model: str
     candidates: int
     results: Sequence[RerankingMeasure]
     p50: float
-    """Seconds of the reranker for one question."""
+    """Median seconds of the reranker per question."""
 
 
 async def measure_reranking(dataset: Dataset, training: Dataset | None, settings: Settings) -> RerankingComparison:
-    """With the configured reranker; with `training` given, with a small one that is trained on it first.
+    """Compare the search with the configured reranker, or with a small one that is trained on `training` first.
 
-    Raises `InvalidInput` where neither is there.
+    Raise `InvalidInput` if neither is given.
     """
     if training is None and isinstance(settings.reranker, NoRerankerSettings):
-        raise InvalidInput("No reranker is configured: set RAG_RERANKER__KIND, or have a small one made with --train.")
+        raise InvalidInput("No reranker is configured. Set RAG_RERANKER__KIND, or train a small one with --train.")
     async with (
         open_collection(dataset.documents, settings, whole=True) as apart,
         open_session(apart.http) as session,
@@ -83,16 +85,18 @@ async def _search_all(
     found = {}
     for question, text in track(dataset.questions.items(), f"searching ({dataset.split})"):
         query = retriever.to_query(text, await embedder.embed_query(text))
-        hits = await store.search(SCOPE, query, limit=_DOCUMENTS)
-        # Asked with a document's own text, a data set does not count that document.
+        hits = await store.search(SCOPE, query, limit=_MAX_DOCUMENTS)
+        # In some data sets, questions are documents. A question's own document does not count.
         found[question] = [hit for hit in hits if hit.chunk.document_id != question]
     return found
 
 
 def _train(training: Dataset, found: Mapping[str, Sequence[ScoredChunk]], target: Path) -> RerankerSettings:
     texts = {document.id: f"{document.title}\n{document.text}" for document in training.documents}
-    candidates = {question: [hit.chunk.document_id for hit in hits[:30]] for question, hits in found.items()}
-    # With it comes torch: five seconds that no other command of this program needs.
+    candidates = {
+        question: [hit.chunk.document_id for hit in hits[:_TRAINING_CANDIDATES]] for question, hits in found.items()
+    }
+    # Imported here, because torch takes five seconds to load and no other study of this program needs it.
     from research.reranking.cross_encoder import build_examples, train_cross_encoder  # noqa: PLC0415
 
     train_cross_encoder(build_examples(training.questions, training.relevant, candidates, texts), target)
@@ -123,13 +127,13 @@ async def _compare(
 async def _rerank_all(
     dataset: Dataset, found: Mapping[str, Sequence[ScoredChunk]], reranker: BudgetedReranker
 ) -> tuple[dict[str, Sequence[ScoredChunk]], list[float]]:
-    ordered: dict[str, Sequence[ScoredChunk]] = {}
+    reranked: dict[str, Sequence[ScoredChunk]] = {}
     seconds = []
     for question, text in track(dataset.questions.items(), f"reranking by {reranker.model}"):
-        began = time.perf_counter()
-        ordered[question] = (await reranker.rerank(text, found[question], seconds=_UNHURRIED)).hits
-        seconds.append(time.perf_counter() - began)
-    return ordered, seconds
+        started = time.perf_counter()
+        reranked[question] = (await reranker.rerank(text, found[question], seconds=_TIME_LIMIT_SECONDS)).hits
+        seconds.append(time.perf_counter() - started)
+    return reranked, seconds
 
 
 def _to_run(found: Mapping[str, Sequence[ScoredChunk]]) -> dict[str, dict[str, float]]:

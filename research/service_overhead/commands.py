@@ -8,18 +8,22 @@ from evals.commands import Commands, add_json, write_rows
 from research.service_overhead import overhead
 from service.settings import Settings
 
-EXAMPLES = "  python -m research service-overhead --streams 1,64                 the service against its parts"
+EXAMPLES = "  python -m research service-overhead --streams 1,64                 compares the service with its parts"
 
 
 def add_commands(commands: Commands) -> None:
-    added = commands.add_parser(
-        "service-overhead", help="what the service adds to the time to first token of its parts"
+    command = commands.add_parser(
+        "service-overhead", help="measure what the service adds to the time to first token of its parts"
     )
-    added.add_argument("folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER")
-    added.add_argument("--streams", type=_numbers, default=[1, 4, 16, 64], help="answers at once, with commas")
-    added.add_argument("--rounds", type=int, default=4, help="how often (default: %(default)s)")
-    added.set_defaults(run=_overhead)
-    add_json(added)
+    command.add_argument(
+        "folder", type=Path, nargs="?", default=Path("docs"), metavar="FOLDER", help="documents (default: %(default)s)"
+    )
+    command.add_argument(
+        "--streams", type=_numbers, default=[1, 4, 16, 64], help="numbers of concurrent answers, comma-separated"
+    )
+    command.add_argument("--rounds", type=int, default=4, help="number of rounds (default: %(default)s)")
+    command.set_defaults(run=_overhead)
+    add_json(command)
 
 
 def _overhead(arguments: argparse.Namespace, settings: Settings) -> None:

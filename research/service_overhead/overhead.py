@@ -1,9 +1,9 @@
-"""What the service adds to its parts: its time to first token against embedding, searching and the model, bare.
+"""The overhead of the service: its time to first token compared with embedding, search and model alone (ADR 0032).
 
-Both are asked by as many clients at once, each of which goes on when its answer has ended (a closed loop), in turn,
-over copies of one collection and with one stand-in for the model, whose delays are always the same. The bare parts run
-in the client's own process: whatever the service does besides, HTTP, prompt, citations, events, metrics and logs, is
-overhead.
+The service and the parts alone answer the same number of concurrent clients in turn, over copies of one collection and
+with one stand-in model of constant delays. Each client waits for its answer before it continues (a closed loop). The
+parts run in the client's process. Everything else that the service does is overhead: HTTP, prompt, citations, events,
+metrics and logs.
 """
 
 import asyncio
@@ -38,10 +38,10 @@ HEADER = (
     "| streams | answers | parts, TTFT p50 | service, TTFT p50 | overhead of the p50 | of the p95 "
     "| service, CPU ms an answer |\n|---|---|---|---|---|---|---|"
 )
-# Enough of a model that streams overlap, and nothing left to chance.
+# Long enough that streams overlap, and constant so that chance has no effect.
 _PACE = Delays(ttft=0.2, tpot=0.02, sigma=0.0, tokens=64)
 _ANSWER_SECONDS = _PACE.ttft + _PACE.tpot * _PACE.tokens
-_LEAST_ANSWERS = 6
+_MIN_ANSWERS = 6
 _TIMEOUT_SECONDS = 60.0
 _SCOPE = Scope(tenant="default")
 Ask = Callable[[str], Awaitable[RequestRecord]]
@@ -50,18 +50,18 @@ MinMedianMax = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overhead:
-    """Least, median and most of the rounds, in seconds."""
+    """Minimum, median and maximum over the rounds, in seconds."""
 
     streams: int
     answers: int
-    """Of each of the two, in all rounds."""
+    """Answers of the service, and of the parts, in all rounds."""
     parts: MinMedianMax
     service: MinMedianMax
     added: MinMedianMax
-    """p50 of the service less p50 of the parts, round by round."""
+    """p50 of the service - p50 of the parts, per round."""
     added_p95: MinMedianMax
     cpu: MinMedianMax
-    """Of the processor's time for one answer, by the service."""
+    """CPU time of the service per answer."""
 
     def to_row(self) -> str:
         times = (self.parts, self.service, self.added, self.added_p95, self.cpu)
@@ -78,12 +78,12 @@ class _Round:
 async def measure_overhead(
     documents: Path, settings: Settings, *, streams: Sequence[int], rounds: int
 ) -> AsyncIterator[Overhead]:
-    """For each number of streams, `rounds` times the parts and the service; which goes first alternates."""
+    """Measure parts and service `rounds` times per number of streams, in alternating order."""
     questions = cycle(read_questions(documents))
-    # Kept, so that the second time nothing has to be embedded.
+    # Not temporary, so a second call does not embed the documents again.
     data_dir = settings.data_dir / "overhead"
     with tempfile.TemporaryDirectory() as scratch, open_local_target(documents, data_dir, _PACE) as running:
-        # A shard belongs to one process, so the parts have a collection of their own.
+        # Only one process may open a shard, so the parts need a copy of the collection.
         copy = Path(shutil.copytree(data_dir / "store", Path(scratch) / "store"))
         process = psutil.Process(running.processes["service"])
         async with _bare(copy, settings, running.model) as parts, _client() as session:
@@ -94,20 +94,20 @@ async def measure_overhead(
 
             for number in streams:
                 seen: dict[str, list[_Round]] = {"parts": [], "service": []}
-                answers = max(_LEAST_ANSWERS, 2 * number)
+                answers = max(_MIN_ANSWERS, 2 * number)
                 for turn in range(rounds + 1):
                     order: list[tuple[str, Ask]] = [("parts", parts), ("service", service)]
-                    for name, one in order if turn % 2 else reversed(order):
+                    for name, ask_once in order if turn % 2 else reversed(order):
                         asked = list(islice(questions, answers))
-                        result = await _measure(one, asked, number, process)
-                        if turn:  # The first turn warms connections and caches.
+                        result = await _measure(ask_once, asked, number, process)
+                        if turn:  # The first turn warms up connections and caches.
                             seen[name].append(result)
                 yield _to_overhead(number, answers * rounds, seen["parts"], seen["service"])
 
 
 @asynccontextmanager
 async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[Ask]:
-    """Embed, search, and the first token of the model: nothing else."""
+    """Yield a function that embeds, searches and calls the model, and does nothing else."""
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
@@ -117,29 +117,31 @@ async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[As
         retriever = Retriever(reader, settings.retrieval)
 
         async def answer(question: str) -> RequestRecord:
-            began = _now()
+            started = _now()
             vector = await embedder.embed_query(question)
             await retriever.retrieve(
                 _SCOPE, question, vector, limit=settings.retrieval.limit, timer=ANSWER_STAGES.start()
             )
-            return await ask(client, model_at(model), question, due=began, clock=_now, timeout_seconds=_TIMEOUT_SECONDS)
+            return await ask(
+                client, model_at(model), question, due=started, clock=_now, timeout_seconds=_TIMEOUT_SECONDS
+            )
 
         yield answer
 
 
-async def _measure(one: Ask, questions: Sequence[str], streams: int, process: psutil.Process) -> _Round:
-    """So many clients share the questions; they begin spread over the time of one answer, not all at once."""
-    left = iter(questions)
+async def _measure(ask_once: Ask, questions: Sequence[str], streams: int, process: psutil.Process) -> _Round:
+    """Let `streams` clients share the questions. Their starts are spread over the duration of one answer."""
+    remaining = iter(questions)
     before = _cpu(process)
 
     async def client(number: int) -> list[RequestRecord]:
         await asyncio.sleep(_ANSWER_SECONDS * number / streams)
-        return [await one(question) for question in left]
+        return [await ask_once(question) for question in remaining]
 
     seen = [observation for each in await asyncio.gather(*map(client, range(streams))) for observation in each]
     if failed := [observation.reason for observation in seen if observation.outcome != "ok"]:
         raise Unavailable(f"{len(failed)} of {len(seen)} answers failed: {failed[0]}")
-    # A refusal for want of passages asks no model; it says nothing of what an answer takes.
+    # A declined question does not call the model, so its time does not count.
     times = sorted(observation.ttft for observation in seen if not observation.declined)
     cpu = (_cpu(process) - before) / len(seen)
     return _Round(p50=statistics.median(times), p95=times[int(0.95 * (len(times) - 1))], cpu=cpu)
@@ -162,8 +164,8 @@ def _min_median_max(values: Sequence[float]) -> MinMedianMax:
     return min(values), statistics.median(values), max(values)
 
 
-def _to_text(three: MinMedianMax) -> str:
-    return "{:.1f} / {:.1f} / {:.1f} ms".format(*(value * 1000 for value in three))
+def _to_text(values: MinMedianMax) -> str:
+    return "{:.1f} / {:.1f} / {:.1f} ms".format(*(value * 1000 for value in values))
 
 
 def _client() -> aiohttp.ClientSession:
