@@ -1,1 +1,1 @@
-"""Studies that back one architecture decision each. They run once and gate nothing."""
+"""Studies that back one architecture decision each. Each runs once, and no gate depends on it."""

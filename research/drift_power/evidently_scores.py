@@ -1,4 +1,6 @@
-"""evidently's scores of the same streams, by its own code at its defaults; runs in the environment of evidently.
+"""Computes evidently's scores of the same streams, with its own code and default settings.
+
+It runs in evidently's own environment:
 
 .venv-evidently/bin/python research/drift_power/evidently_scores.py STREAMS.npz SCORES.npz
 """
@@ -21,7 +23,7 @@ def main() -> None:
     for number, (reference, questions) in enumerate(zip(streams["references"], streams["questions"], strict=True)):
         for column, look in enumerate(looks):
             for name, method in _METHODS.items():
-                # It adds a column to what it is given.
+                # The method adds a column to its arguments, so each call needs new data frames.
                 current, before = pd.DataFrame(vectors[questions[:look]]), pd.DataFrame(vectors[reference])
                 scores[name][number, column] = method(current, before)[0]
     np.savez(sys.argv[2], allow_pickle=False, **scores)

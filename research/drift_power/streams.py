@@ -1,4 +1,4 @@
-"""Streams of real questions that change at a known moment: public sets, mixed."""
+"""Streams of real questions with a known change: mixtures of public data sets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from rag.embedding.base import Embedder
 from service.drift.reference import Vectors
 
 LENGTH = 500
-"""Questions of a day. A day with more is sampled down to as many."""
+"""Questions per day."""
+# Share of a set's topics that count as known. The others are new topics of the same set.
 _KNOWN_TOPICS = 0.75
 _SEED = 28
 
@@ -22,7 +23,7 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mix:
-    """Questions of one set, and from some moment a share of another's among them."""
+    """A mixture: questions of the set `base`, of which a share is replaced by questions of `added`."""
 
     base: str
     added: str
@@ -33,7 +34,7 @@ class Mix:
 
 
 CHOSEN_ON = (Mix(base="scifact", added="clapnq-dev"), Mix(base="clapnq-dev", added="scifact", length=300))
-"""What the test was built on: its statistics, their sum and its tails."""
+"""Mixes that were used to build the test. They are not reported as evidence."""
 REPORTED = (
     Mix(base="xquad-en", added="cranfield"),
     Mix(base="xquad-en", added="scifact"),
@@ -47,7 +48,7 @@ SETS = ("scifact", "clapnq-dev", "xquad-en", "cranfield")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
-    """Rows of `vectors`: of each stream its reference, and its questions in their order."""
+    """Row numbers of `vectors` for the reference and the questions of each stream."""
 
     vectors: Vectors
     references: Rows
@@ -58,27 +59,27 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """All vectors, and which rows belong to which set."""
+    """The vectors of all sets, and the rows of each set."""
 
     vectors: Vectors
     rows: Mapping[str, Rows]
 
     def draw(self, mix: Mix, *, share: float, count: int) -> Streams:
-        """Nothing is drawn twice within a stream; its reference is what the stream leaves of the base."""
+        """Draw streams without repetition. The reference of a stream is the rest of its base set."""
         random = np.random.default_rng([_SEED, int(share * 1000), *str(mix).encode()])
         base, added = self.rows[mix.base], self.rows[mix.added]
         references, questions = [], []
         for _ in range(count):
             shuffled = random.permutation(base)
             stream = shuffled[: mix.length].copy()
-            strange = np.flatnonzero(random.random(mix.length) < share)[: len(added)]
-            stream[strange] = random.permutation(added)[: len(strange)]
+            changed = np.flatnonzero(random.random(mix.length) < share)[: len(added)]
+            stream[changed] = random.permutation(added)[: len(changed)]
             references.append(shuffled[mix.length :])
             questions.append(stream)
         return Streams(vectors=self.vectors, references=np.array(references), questions=np.array(questions))
 
     def draw_bursts(self, name: str, groups: Sequence[int], *, length: int, count: int) -> Streams:
-        """Questions come in bursts, group after group, and no group of the stream is in the reference."""
+        """Draw streams of complete groups. No group of a stream is in its reference."""
         random = np.random.default_rng(_SEED)
         rows, of = self.rows[name], np.asarray(groups)
         references, questions = [], []
@@ -91,7 +92,7 @@ class Pools:
 
 
 async def embed_pools(folder: Path, embedder: Embedder) -> Pools:
-    """Each question alone, as the service embeds it."""
+    """Embed the questions one at a time, as the service does."""
     vectors: list[npt.NDArray[np.float32]] = []
     rows: dict[str, Rows] = {}
     for name in SETS:
@@ -106,7 +107,7 @@ async def embed_pools(folder: Path, embedder: Embedder) -> Pools:
 
 
 def groups_of(folder: Path) -> list[int]:
-    """Of each question the number of its document: whoever reads one page asks several questions about it."""
+    """Return the number of each question's document, as the group of questions that one reader may ask."""
     dataset = read_dataset(folder)
     documents = {document: number for number, document in enumerate(sorted({*_documents(folder)}))}
     return [documents[next(iter(dataset.relevant[question]))] for question in read_texts(folder)]
@@ -117,7 +118,7 @@ def _documents(folder: Path) -> list[str]:
 
 
 def _is_known(folder: Path, questions: Sequence[str]) -> npt.NDArray[np.bool_] | None:
-    """Whether its topic is one of the first three quarters, where documents of one topic share their title."""
+    """Return which questions have a known topic. Return None if titles do not group documents into topics."""
     dataset = read_dataset(folder)
     titles = {document.id: document.title for document in dataset.documents}
     topics = list(dict.fromkeys(titles.values()))

@@ -9,20 +9,24 @@ from research.engine_at_scale import scale
 from research.engine_at_scale.search import SEARCHING_HEADER
 from service.settings import Settings
 
-EXAMPLES = (
-    "  python -m research engine-at-scale scifact/ --kept .data/scale --points 500000   many points, up to an hour"
-)
+EXAMPLES = "  python -m research engine-at-scale scifact/ --kept .data/scale --points 500000   up to an hour"
 
 
 def add_commands(commands: Commands) -> None:
-    many = commands.add_parser(
-        "engine-at-scale", help="many real-size points in the embedded engine: loading, searches, memory"
+    command = commands.add_parser(
+        "engine-at-scale", help="measure loading, searches and memory of the embedded engine with many points"
     )
-    many.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="data sets whose texts are multiplied")
-    many.add_argument("--kept", type=Path, required=True, metavar="DIR", help="the collection; the next run goes on")
-    many.add_argument("--points", type=int, default=500_000, help="in hundred thousands (default: %(default)s)")
-    many.set_defaults(run=_scale)
-    add_json(many)
+    command.add_argument(
+        "folders", type=Path, nargs="+", metavar="FOLDER", help="data sets from which synthetic passages are made"
+    )
+    command.add_argument(
+        "--kept", type=Path, required=True, metavar="DIR", help="folder of the collection; a later run continues it"
+    )
+    command.add_argument(
+        "--points", type=int, default=500_000, help="number of points, a multiple of 100,000 (default: %(default)s)"
+    )
+    command.set_defaults(run=_scale)
+    add_json(command)
 
 
 def _scale(arguments: argparse.Namespace, settings: Settings) -> None:

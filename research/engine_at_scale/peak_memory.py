@@ -1,4 +1,4 @@
-"""The most memory that this process and those that it starts have while something happens."""
+"""Measures the peak memory of this process and its children."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _MIB = 1 << 20
 
 @dataclass(slots=True)
 class PeakMemory:
-    """Resident memory in MiB."""
+    """Peak resident memory in MiB."""
 
     own: float = 0.0
     children: float = 0.0
@@ -25,18 +25,18 @@ class PeakMemory:
 
 
 @contextmanager
-def watched() -> Iterator[PeakMemory]:
-    """Filled while the block runs."""
+def measure_peak() -> Iterator[PeakMemory]:
+    """Sample memory until the block ends. The yielded peak is updated while it runs."""
     peak, process, ended = PeakMemory(), psutil.Process(), threading.Event()
 
-    def watch() -> None:
+    def sample() -> None:
         while not ended.wait(_SAMPLE_SECONDS):
             try:
                 peak.sample(process)
-            except psutil.Error:  # A process that has just ended.
+            except psutil.Error:  # A process ended during the sample.
                 continue
 
-    thread = threading.Thread(target=watch)
+    thread = threading.Thread(target=sample)
     thread.start()
     try:
         yield peak

@@ -1,7 +1,7 @@
-"""The embedded engine with as many real-size points as wanted: loading, graph, disk, memory, and what searches cost.
+"""Measures the embedded engine with many points: loading, graph, disk, memory and searches (ADR 0033).
 
-Everything is loaded and searched without a graph first, then with one. It goes on where it was: what is published
-stays in its folder, and a killed run loads only what came after.
+All points are loaded and searched without a graph first, then with one. A run can be resumed: published points stay in
+the folder, and a killed run loads only the rest.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeWriter, open_edge_writer
 from rag.store.files import data_bytes
 from rag.types import EmbedderIdentity
-from research.engine_at_scale.peak_memory import PeakMemory, watched
+from research.engine_at_scale.peak_memory import PeakMemory, measure_peak
 from research.engine_at_scale.search import ASKED, RECALL_AT, SearchTimes, read_searched
 from research.engine_at_scale.synthetic import (
     BLOCK,
@@ -31,11 +31,11 @@ from research.engine_at_scale.synthetic import (
     SourceTexts,
     Vectors,
     chunk_id,
+    find_neighbours,
     make_points,
     make_vectors,
     read_passages,
     scope_of,
-    to_material,
 )
 from research.vectors import embed_once
 from service.settings import Settings
@@ -56,7 +56,7 @@ StepName = Literal["loaded", "published", "graph built and published"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What was done to the collection; seconds and MiB."""
+    """One step on the collection, in seconds and MiB."""
 
     points: int
     step: StepName
@@ -76,17 +76,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """What is loaded, and what is asked."""
+    """The source of the synthetic passages, and the questions."""
 
-    material: SourceTexts
+    source: SourceTexts
     questions: Sequence[str]
     vectors: Vectors
-    """Of the questions."""
+    """Vectors of the questions."""
     embedder: EmbedderIdentity
 
 
 async def read_corpus(folders: Sequence[Path], settings: Settings) -> Corpus:
-    """Embeds the real passages and questions, once: minutes on a processor."""
+    """Embed the real passages and questions. It takes minutes the first time; the vectors are cached."""
     passages, questions = read_passages(folders)
     chosen = np.random.default_rng(_SEED).choice(len(questions), size=min(_QUESTIONS, len(questions)), replace=False)
     cache = settings.data_dir / "vectors"
@@ -96,7 +96,7 @@ async def read_corpus(folders: Sequence[Path], settings: Settings) -> Corpus:
     ):
         vectors, asked = await embed_once(passages, embedder, cache), await embed_once(questions, embedder, cache)
         return Corpus(
-            material=to_material(passages, vectors),
+            source=find_neighbours(passages, vectors),
             questions=[questions[at] for at in chosen],
             vectors=asked[chosen],
             embedder=embedder.identity,
@@ -106,49 +106,49 @@ async def read_corpus(folders: Sequence[Path], settings: Settings) -> Corpus:
 async def load(
     corpus: Corpus, folder: Path, *, points: int, publish_every: int = _PUBLISH_EVERY
 ) -> AsyncIterator[Step]:
-    """Without a graph; what is exact is kept in the folder, for `ask`."""
-    truth = _Truth(corpus)
+    """Load points without a graph, and write the exact nearest points to the folder for `ask`."""
+    exact = _ExactNeighbours(corpus)
     async with open_edge_writer(folder / "store", corpus.embedder, exact_up_to=_NEVER) as store:
         done = (await store.survey(since=0)).chunks
         for block in range(done // BLOCK):
-            truth.add(block)
+            exact.add(block)
         for until in range((done // publish_every + 1) * publish_every, points + 1, publish_every):
-            with watched() as peak:
-                began = time.monotonic()
+            with measure_peak() as peak:
+                started = time.monotonic()
                 for block in range(done // BLOCK, until // BLOCK):
-                    await _load_block(store, corpus.material, block)
-                    truth.add(block)
+                    await _load_block(store, corpus.source, block)
+                    exact.add(block)
                 loaded = time.monotonic()
-                yield _to_step(folder, until, "loaded", loaded - began, peak, added=until - done)
+                yield _to_step(folder, until, "loaded", loaded - started, peak, added=until - done)
                 await store.publish()
                 yield _to_step(folder, until, "published", time.monotonic() - loaded, peak)
             done = until
-    truth.write(folder)
+    exact.write(folder)
 
 
 async def build_graph(corpus: Corpus, folder: Path) -> AsyncIterator[Step]:
-    """Where there is none yet."""
+    """Build the graph, unless the collection has one."""
     if Revisions(folder / "store").unindexed() == 0:
         return
     async with open_edge_writer(folder / "store", corpus.embedder, exact_up_to=0) as store:
         points = (await store.survey(since=0)).chunks
-        with watched() as peak:
-            began = time.monotonic()
+        with measure_peak() as peak:
+            started = time.monotonic()
             await store.publish()
-            yield _to_step(folder, points, "graph built and published", time.monotonic() - began, peak)
+            yield _to_step(folder, points, "graph built and published", time.monotonic() - started, peak)
 
 
 def ask(folder: Path) -> list[SearchTimes]:
-    """In a process of its own, so that its memory is what a reader has."""
+    """Search in a separate process, so that its memory is that of a reader."""
     command = [sys.executable, "-m", "research.engine_at_scale.search", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        raise BadResponse(f"The asking process ended with status {done.returncode}.")
+        raise BadResponse(f"The searching process failed with status {done.returncode}. Its error output is above.")
     return read_searched(done.stdout.splitlines()[-1])
 
 
-async def _load_block(store: EdgeWriter, material: SourceTexts, block: int) -> None:
-    for scope, points in make_points(material, block):
+async def _load_block(store: EdgeWriter, source: SourceTexts, block: int) -> None:
+    for scope, points in make_points(source, block):
         await store.stage(scope, points)
         await store.commit(scope, points[0].chunk.document_id, points[0].chunk.version)
     print(f"{(block + 1) * BLOCK:,} points", file=sys.stderr, flush=True)
@@ -167,8 +167,8 @@ def _to_step(folder: Path, points: int, step: StepName, seconds: float, peak: Pe
     )
 
 
-class _Truth:
-    """The nearest points of each question, by computing every distance."""
+class _ExactNeighbours:
+    """The exact nearest points of each question and tenant, computed by brute force."""
 
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
@@ -177,7 +177,7 @@ class _Truth:
         self._rows = np.zeros(shape, dtype=np.int64)
 
     def add(self, block: int) -> None:
-        similarities = self._corpus.vectors @ make_vectors(self._corpus.material, block).T
+        similarities = self._corpus.vectors @ make_vectors(self._corpus.source, block).T
         rows = np.arange(block * BLOCK, (block + 1) * BLOCK)
         owners = np.array([scope_of(int(row) // CHUNKS_PER_DOCUMENT).tenant for row in rows])
         for at, scope in enumerate(TENANTS):

@@ -1,4 +1,4 @@
-"""`python -m research.engine_at_scale.search FOLDER`: searches in the collection that `scale` has loaded."""
+"""`python -m research.engine_at_scale.search FOLDER`: measures searches in the collection that `scale` loaded."""
 
 import asyncio
 import json
@@ -25,19 +25,19 @@ from service.settings import Settings
 ASKED = "asked.npz"
 RECALL_AT = 10
 SEARCHING_HEADER = (
-    "| search | among | p50 | p95 | p99 | recall@10 | opened in | reader, RSS | of it anonymous |"
+    "| search | among | p50 | p95 | p99 | recall@10 | opened in | reader, RSS | anonymous part |"
     "\n|---|---|---|---|---|---|---|---|---|"
 )
-_WARM = 20
+_WARMUP_QUESTIONS = 20
 _MIB = 1 << 20
-# Of BM25: by the vector alone, and by the words alone.
+# Weight of BM25 in each mode.
 _SHARES = {"dense": 0.0, "bm25": 1.0}
 _HYBRID = "hybrid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchTimes:
-    """Times in seconds, of one search after the other; memory in MiB, afterwards."""
+    """Times of sequential searches in seconds, and memory afterwards in MiB."""
 
     mode: str
     points: int
@@ -45,7 +45,7 @@ class SearchTimes:
     p95: float
     p99: float
     recall: float | None
-    """Of the ten that are nearest by exact computation, how many are among the ten found; of the dense mode."""
+    """Share of the ten nearest points that the search returns among its ten results. Dense mode only."""
     opening: float
     resident: float
     anonymous: float
@@ -66,19 +66,19 @@ def read_searched(line: str) -> list[SearchTimes]:
 async def _search_all(folder: Path) -> list[SearchTimes]:
     embedder = Revisions(folder / "store").embedder()
     if embedder is None:
-        raise SystemExit(f"There is no collection in {folder}.")
+        raise SystemExit(f"There is no collection in {folder}. Load one with `python -m research engine-at-scale`.")
     asked = np.load(folder / ASKED)
     rows: list[SearchTimes] = []
-    began = time.perf_counter()
+    started = time.perf_counter()
     async with open_edge_reader(folder / "store", embedder) as reader:
-        opening = time.perf_counter() - began
+        opening = time.perf_counter() - started
         chunks = (await reader.survey(since=0)).chunks
         for mode in (*_SHARES, _HYBRID):
             for tenant, nearest in zip(asked["tenants"], asked["nearest"], strict=True):
                 scope = Scope(tenant=str(tenant))
-                spent, found = await search(reader, scope, mode, list(asked["questions"]), asked["vectors"])
+                durations, found = await search(reader, scope, mode, list(asked["questions"]), asked["vectors"])
                 memory = psutil.Process().memory_info()
-                p50, p95, p99 = (float(value) for value in np.percentile(spent[_WARM:], [50, 95, 99]))
+                p50, p95, p99 = (float(value) for value in np.percentile(durations[_WARMUP_QUESTIONS:], [50, 95, 99]))
                 rows.append(
                     SearchTimes(
                         mode=mode,
@@ -98,7 +98,7 @@ async def _search_all(folder: Path) -> list[SearchTimes]:
 async def search(
     reader: StoreReader, scope: Scope, mode: str, questions: Sequence[str], vectors: npt.NDArray[np.float32]
 ) -> tuple[list[float], list[Sequence[ScoredChunk]]]:
-    """Seconds and passages of each question; hybrid is all that the product does between a vector and its passages."""
+    """Return seconds and passages per question. Hybrid runs the product's complete retrieval after embedding."""
     settings = read_settings(Settings).retrieval
     retriever = Retriever(reader, settings)
 
@@ -108,13 +108,13 @@ async def search(
             return found.hits
         return await reader.search(scope, Query(text=text, vector=vector, words_share=_SHARES[mode]), limit=RECALL_AT)
 
-    spent: list[float] = []
+    durations: list[float] = []
     found: list[Sequence[ScoredChunk]] = []
     for text, vector in zip(questions, vectors, strict=True):
-        began = time.perf_counter()
+        started = time.perf_counter()
         found.append(await once(str(text), vector))
-        spent.append(time.perf_counter() - began)
-    return spent, found
+        durations.append(time.perf_counter() - started)
+    return durations, found
 
 
 def _recall(found: Sequence[Sequence[ScoredChunk]], nearest: npt.NDArray[np.str_]) -> float:

@@ -1,14 +1,14 @@
-"""As many passages as wanted from a few thousand real ones, with the structure that real vectors have.
+"""Makes any number of synthetic passages from a few thousand real ones, with the structure of real vectors.
 
-A made passage stands between two real ones that are neighbours: its text has sentences of both, and its vector is
+A synthetic passage lies between two real neighbours. Its text has sentences of both, and its vector is
 
     normalise(a + w (b - a) + s/4 sum of 16 e_k (d_k - c_k)),   w from 0 to 1/2, s = 0.7, e_k normal
 
-where b is one of the 16 nearest of a, and every d_k - c_k is the difference between another two neighbours. So clusters
-stay clusters, and what scatters around them scatters in the directions in which real passages differ. Vectors of any
-direction are all equally far from one another, which no corpus is, and say nothing about an approximate index. With
-s = 0.7 the made ones have the real ones' distance to their nearest (cosine 0.71 of 100,000 against 0.68 of 7,400) and
-nearly their intrinsic dimension (11.7 against 14.7); 0.5 makes the search easier than it is (6.9), 1.0 harder (21).
+where b is one of the 16 nearest neighbours of a, and each d_k - c_k is the difference of two other neighbours. Clusters
+are therefore preserved, and noise has the directions in which real passages differ. Random vectors would all be equally
+far from each other, unlike any corpus, and say nothing about an approximate index. With s = 0.7, the distance to the
+nearest neighbour is realistic (cosine 0.71 of 100,000 against 0.68 of 7,400 real ones), and so is the intrinsic
+dimension (11.7 against 14.7). With 0.5 the search would be too easy (6.9), with 1.0 too hard (21).
 """
 
 import re
@@ -26,10 +26,10 @@ from rag.types import Chunk, DocumentId, Point, Scope
 Vectors = npt.NDArray[np.float32]
 
 BLOCK = 10_000
-"""Points are made in blocks: a block is the same whenever it is made."""
+"""Points are made in blocks. A block is identical each time it is made."""
 CHUNKS_PER_DOCUMENT = 20
 TENANTS = {Scope(tenant="most"): 0.9, Scope(tenant="some"): 0.09, Scope(tenant="few"): 0.01}
-"""Whose the passages are, by share."""
+"""The tenants' shares of the passages."""
 
 _NEIGHBOURS = 16
 _DIFFERENCES = 16
@@ -46,35 +46,35 @@ class SourceTexts:
     texts: Sequence[str]
     vectors: Vectors
     neighbours: npt.NDArray[np.intp]
-    """The nearest of each, itself left out: rows of positions."""
+    """The positions of each passage's nearest neighbours, without itself."""
 
 
 def read_passages(folders: Sequence[Path]) -> tuple[list[str], list[str]]:
-    """The documents and the questions of data sets in BEIR's form, each once."""
+    """Return the distinct documents and questions of data sets in BEIR's format."""
     passages = dict.fromkeys(document.text for folder in folders for document in read_corpus(folder) if document.text)
     questions = dict.fromkeys(text for folder in folders for text in read_texts(folder).values())
     return list(passages), list(questions)
 
 
-def to_material(texts: Sequence[str], vectors: Vectors) -> SourceTexts:
+def find_neighbours(texts: Sequence[str], vectors: Vectors) -> SourceTexts:
     nearest = [_nearest(vectors, start) for start in range(0, len(vectors), _SLICE)]
     return SourceTexts(texts=texts, vectors=vectors, neighbours=np.concatenate(nearest))
 
 
-def make_vectors(material: SourceTexts, block: int) -> Vectors:
-    """Of one block: as many rows as `BLOCK`, each of length 1."""
-    _, vectors = _make(material, block)
+def make_vectors(source: SourceTexts, block: int) -> Vectors:
+    """Return the vectors of one block, shape (`BLOCK`, dimension), each of length 1."""
+    _, vectors = _make(source, block)
     return vectors
 
 
-def make_points(material: SourceTexts, block: int) -> Iterator[tuple[Scope, list[Point]]]:
-    """One block, document by document."""
-    (first, second), vectors = _make(material, block)
+def make_points(source: SourceTexts, block: int) -> Iterator[tuple[Scope, list[Point]]]:
+    """Yield the points of one block, document by document."""
+    (first, second), vectors = _make(source, block)
     words = np.random.default_rng((_SEED, block, 1))
     for start in range(0, BLOCK, CHUNKS_PER_DOCUMENT):
         number = (block * BLOCK + start) // CHUNKS_PER_DOCUMENT
         rows = range(start, start + CHUNKS_PER_DOCUMENT)
-        texts = [_mix(material.texts[first[row]], material.texts[second[row]], words) for row in rows]
+        texts = [_mix(source.texts[first[row]], source.texts[second[row]], words) for row in rows]
         chunks = [_to_chunk(number, ordinal, text) for ordinal, text in enumerate(texts)]
         yield (
             scope_of(number),
@@ -83,7 +83,7 @@ def make_points(material: SourceTexts, block: int) -> Iterator[tuple[Scope, list
 
 
 def scope_of(document: int) -> Scope:
-    """Of each hundred documents the first is of the smallest tenant."""
+    """Return the owner of a document. Of each hundred documents, the first one belongs to the smallest tenant."""
     place, below = document % 100 / 100, 0.0
     for scope, share in sorted(TENANTS.items(), key=lambda item: item[1]):
         below += share
@@ -97,9 +97,9 @@ def chunk_id(document: int, ordinal: int) -> str:
 
 
 def intrinsic_dimension(vectors: Vectors, among: Vectors, *, neighbours: int = 20) -> float:
-    """Levina and Bickel's maximum-likelihood estimate over the nearest `neighbours` of a sample (MacKay's average)."""
+    """Return Levina and Bickel's maximum-likelihood estimate with MacKay's average, over the nearest neighbours."""
     cosines = np.sort(vectors @ among.T, axis=1)[:, ::-1]
-    # A vector that is among them meets itself first.
+    # A vector that is itself in `among` is its own nearest neighbour and must be skipped.
     nearest = np.where(cosines[:, :1] > 1 - 1e-6, cosines[:, 1 : neighbours + 1], cosines[:, :neighbours])
     distances = np.sqrt(np.maximum(2 - 2 * nearest, 1e-12))
     inverse = np.log(distances[:, -1:] / distances[:, :-1]).mean(axis=1)
@@ -107,37 +107,37 @@ def intrinsic_dimension(vectors: Vectors, among: Vectors, *, neighbours: int = 2
 
 
 def _nearest(vectors: Vectors, start: int) -> npt.NDArray[np.intp]:
-    """Of one slice: the whole table of similarities would be a tenth of a gigabyte and more."""
+    """Return the neighbours of one slice. The table of all similarities would need more than 100 MB."""
     similarities = vectors[start : start + _SLICE] @ vectors.T
     own = np.arange(len(similarities))
     similarities[own, own + start] = -1
     return np.argpartition(-similarities, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
 
 
-def _make(material: SourceTexts, block: int) -> tuple[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], Vectors]:
-    chance, known = np.random.default_rng((_SEED, block)), material.vectors
-    first = chance.integers(len(known), size=BLOCK)
-    second = _neighbours_of(first, material, chance)
-    towards = chance.uniform(0, 0.5, size=(BLOCK, 1)).astype(np.float32)
+def _make(source: SourceTexts, block: int) -> tuple[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], Vectors]:
+    random_source, known = np.random.default_rng((_SEED, block)), source.vectors
+    first = random_source.integers(len(known), size=BLOCK)
+    second = _neighbours_of(first, source, random_source)
+    towards = random_source.uniform(0, 0.5, size=(BLOCK, 1)).astype(np.float32)
     made = known[first] + towards * (known[second] - known[first])
     for _ in range(_DIFFERENCES):
-        one = chance.integers(len(known), size=BLOCK)
-        scale = _SCATTER / _DIFFERENCES**0.5 * chance.standard_normal((BLOCK, 1), dtype=np.float32)
-        made += scale * (known[_neighbours_of(one, material, chance)] - known[one])
+        one = random_source.integers(len(known), size=BLOCK)
+        scale = _SCATTER / _DIFFERENCES**0.5 * random_source.standard_normal((BLOCK, 1), dtype=np.float32)
+        made += scale * (known[_neighbours_of(one, source, random_source)] - known[one])
     return (first, second), made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
 def _neighbours_of(
-    rows: npt.NDArray[np.intp], material: SourceTexts, chance: np.random.Generator
+    rows: npt.NDArray[np.intp], source: SourceTexts, random_source: np.random.Generator
 ) -> npt.NDArray[np.intp]:
-    """One for each, at random."""
-    return material.neighbours[rows, chance.integers(_NEIGHBOURS, size=len(rows))]
+    """Return a random neighbour of each row."""
+    return source.neighbours[rows, random_source.integers(_NEIGHBOURS, size=len(rows))]
 
 
-def _mix(first: str, second: str, chance: np.random.Generator) -> str:
-    """Sentences of both in any order, as long as the first."""
+def _mix(first: str, second: str, random_source: np.random.Generator) -> str:
+    """Return sentences of both texts in random order, with about the length of the first text."""
     sentences = [*_SENTENCE.split(first), *_SENTENCE.split(second)]
-    chance.shuffle(sentences)
+    random_source.shuffle(sentences)
     kept: list[str] = []
     for sentence in sentences:
         kept.append(sentence)

@@ -1,4 +1,4 @@
-"""Made passages are the same each time and like real ones; a collection of them is loaded, asked and gone on with."""
+"""Synthetic passages are reproducible and realistic. A collection of them is loaded, searched and resumed."""
 
 import numpy as np
 import pytest
@@ -11,11 +11,11 @@ from research.engine_at_scale.synthetic import (
     BLOCK,
     CHUNKS_PER_DOCUMENT,
     TENANTS,
+    find_neighbours,
     intrinsic_dimension,
     make_points,
     make_vectors,
     scope_of,
-    to_material,
 )
 from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
@@ -25,59 +25,59 @@ DIMENSION = 32
 
 
 def clustered(count: int, seed: int) -> np.ndarray:
-    chance = np.random.default_rng(seed)
-    centres = chance.standard_normal((20, DIMENSION))
-    vectors = centres[chance.integers(20, size=count)] + 0.4 * chance.standard_normal((count, DIMENSION))
+    random_source = np.random.default_rng(seed)
+    centres = random_source.standard_normal((20, DIMENSION))
+    vectors = centres[random_source.integers(20, size=count)] + 0.4 * random_source.standard_normal((count, DIMENSION))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def material():
+def source():
     texts = [f"The part {n} turns. It is made of metal {n % 7}. Close valve {n}." for n in range(400)]
-    return to_material(texts, clustered(400, seed=1))
+    return find_neighbours(texts, clustered(400, seed=1))
 
 
-def test_a_block_is_the_same_whenever_it_is_made_and_another_one_is_another(material):
-    assert np.array_equal(make_vectors(material, 3), make_vectors(material, 3))
-    assert not np.array_equal(make_vectors(material, 3), make_vectors(material, 4))
-    assert np.linalg.norm(make_vectors(material, 3), axis=1) == pytest.approx(1, abs=1e-5)
+def test_a_block_is_reproducible_and_differs_from_others(source):
+    assert np.array_equal(make_vectors(source, 3), make_vectors(source, 3))
+    assert not np.array_equal(make_vectors(source, 3), make_vectors(source, 4))
+    assert np.linalg.norm(make_vectors(source, 3), axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_vectors_of_points_are_those_of_their_block_and_texts_are_of_real_sentences(material):
-    documents = list(make_points(material, 0))
+def test_points_have_the_vectors_of_their_block_and_sentences_of_real_texts(source):
+    documents = list(make_points(source, 0))
     vectors = np.concatenate([[point.vector for point in points] for _, points in documents])
-    assert np.array_equal(vectors, make_vectors(material, 0))
-    known = {sentence for text in material.texts for sentence in text.rstrip(".").split(". ")}
+    assert np.array_equal(vectors, make_vectors(source, 0))
+    known = {sentence for text in source.texts for sentence in text.rstrip(".").split(". ")}
     _, points = documents[0]
     assert {sentence for point in points for sentence in point.chunk.text.rstrip(".").split(". ")} <= known
 
 
-def test_tenants_have_their_shares():
+def test_tenants_own_their_shares_of_the_documents():
     owners = [scope_of(number) for number in range(1000)]
     assert {scope: owners.count(scope) / 1000 for scope in TENANTS} == TENANTS
 
 
-def test_neighbours_are_the_nearest_but_itself(material):
-    similarities = material.vectors @ material.vectors.T
+def test_neighbours_are_the_nearest_other_passages(source):
+    similarities = source.vectors @ source.vectors.T
     np.fill_diagonal(similarities, -1)
     for row in (0, 150, 399):
-        assert set(material.neighbours[row]) == set(np.argsort(-similarities[row])[:16])
+        assert set(source.neighbours[row]) == set(np.argsort(-similarities[row])[:16])
 
 
-def test_the_intrinsic_dimension_is_that_of_what_was_drawn():
-    chance = np.random.default_rng(5)
+def test_the_estimated_intrinsic_dimension_is_that_of_the_sample():
+    random_source = np.random.default_rng(5)
     for dimension in (3, 8):
         flat = np.zeros((4000, DIMENSION), dtype=np.float32)
-        flat[:, : dimension + 1] = chance.standard_normal((4000, dimension + 1))
+        flat[:, : dimension + 1] = random_source.standard_normal((4000, dimension + 1))
         flat /= np.linalg.norm(flat, axis=1, keepdims=True)
         assert intrinsic_dimension(flat[:300], flat) == pytest.approx(dimension, rel=0.2)
 
 
-async def test_a_collection_is_loaded_searched_and_gone_on_with(material, tmp_path, monkeypatch):
-    # The builder of so small a graph is there for half a second.
+async def test_a_collection_is_loaded_searched_and_resumed(source, tmp_path, monkeypatch):
+    # The process that builds such a small graph lives for half a second only.
     monkeypatch.setattr("research.engine_at_scale.peak_memory._SAMPLE_SECONDS", 0.01)
     corpus = Corpus(
-        material=material,
+        source=source,
         questions=[f"Which metal is part {n} made of?" for n in range(60)],
         vectors=clustered(60, seed=2),
         embedder=EmbedderIdentity(model="clusters", dimension=DIMENSION),
@@ -96,22 +96,22 @@ async def test_a_collection_is_loaded_searched_and_gone_on_with(material, tmp_pa
 
 
 class RecordingStore:
-    """A store that has nothing, and keeps what it was asked for."""
+    """An empty store that records its searches."""
 
     def __init__(self):
-        self.asked = []
+        self.searches = []
 
     async def search(self, scope, query, *, limit, **where):
-        self.asked.append((scope, query.text, query.words_share, query.feedback, query.smoothing, limit, where))
+        self.searches.append((scope, query.text, query.words_share, query.feedback, query.smoothing, limit, where))
         return []
 
 
 @pytest.mark.parametrize("question", ["Which metal is it made of?", "What does `RAG_DATA_DIR` do?"])
-async def test_hybrid_asks_the_store_for_what_the_product_asks_for(question):
+async def test_hybrid_mode_searches_as_the_product_does(question):
     product, program, settings = RecordingStore(), RecordingStore(), read_settings(Settings).retrieval
     vector, scope = clustered(1, seed=3)[0], Scope(tenant="few")
     await Retriever(product, settings).retrieve(
         scope, question, vector, limit=settings.limit, timer=ANSWER_STAGES.start()
     )
     await search(program, scope, "hybrid", [question], vector[None])
-    assert program.asked == product.asked
+    assert program.searches == product.searches

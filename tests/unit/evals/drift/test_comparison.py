@@ -11,7 +11,7 @@ from evals.drift.samples import Sample, read_questions, read_samples
 from evals.drift.two_sample_test import measure_shift, separate
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
-from research.drift_power.curves import in_deviations, roc, threshold_for
+from research.drift_power.curves import roc, standardise, threshold_for
 from service.drift.base import Observation
 from service.drift.reference import build_reference, write_reference
 from service.drift.window import Window, read_window, write_window
@@ -160,7 +160,7 @@ def test_thresholds_and_roc_curves_are_counted_per_day():
     curve = roc(unchanged, unchanged + 1000)
     assert curve[0] == (0, 0)
     assert (0.0, 1.0) in curve
-    without, having = in_deviations(unchanged, unchanged)
+    without, having = standardise(unchanged, unchanged)
     assert np.allclose(without, having)
     assert np.allclose(without.std(axis=0), 1)
 
