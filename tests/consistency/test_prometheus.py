@@ -30,7 +30,7 @@ from tests.support.manifests import needs_kubectl, overlay, queries
 from tests.support.programs import Service, evals, ingest
 from tests.support.prometheus_server import PrometheusServer, needs_prometheus
 from tests.support.redis_server import free_port
-from tests.support.watched import installation, watched
+from tests.support.watched import service_with_worker, watched
 
 pytestmark = [pytest.mark.slow, needs_prometheus]
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def watch(tmp_path_factory, onnx_models) -> Iterator[Watch]:
     worker_port = free_port()
     with (
         in_thread(serve("/v1/chat/completions", JudgingModel([]))) as model,
-        installation(data_dir, worker_port, model, **judged) as service,
+        service_with_worker(data_dir, worker_port, model, **judged) as service,
         watched(
             tmp_path_factory.mktemp("prometheus"),
             {

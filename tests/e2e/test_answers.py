@@ -6,7 +6,7 @@ import re
 import pytest
 
 from rag import __version__
-from tests.support.prometheus_server import faults_of, needs_promtool
+from tests.support.prometheus_server import metric_problems, needs_promtool
 from tests.support.timing import probe_while_streaming
 from tests.support.waiting import wait_until
 
@@ -157,7 +157,7 @@ def test_the_metrics_tell_what_happened(running):
 @needs_promtool
 def test_the_names_and_texts_of_the_metrics_are_as_prometheus_wants_them(running):
     running.ask("What does error E1234 mean?", mode="checked")
-    assert faults_of(running.http.get("/metrics").text) == []
+    assert metric_problems(running.http.get("/metrics").text) == []
 
 
 def test_the_log_has_the_request_and_none_of_its_content(running):

@@ -64,7 +64,7 @@ def _running(container, env, log: Path):
     with log.open("w") as output:
         process = subprocess.Popen(command, env=env, cwd=K8S.parents[1], stdout=output, stderr=output)
     try:
-        wait_until(lambda: _answers(url) or process.poll() is not None, seconds=_START_SECONDS, seen=log.read_text)
+        wait_until(lambda: _answers(url) or process.poll() is not None, seconds=_START_SECONDS, describe=log.read_text)
         assert process.poll() is None, log.read_text()
         yield
     finally:
@@ -104,7 +104,7 @@ def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_can_tell(cl
     def state() -> str:
         return http.get("/v1/documents/pumps.md").json().get("state")
 
-    wait_until(lambda: state() == "ready", seen=state)
+    wait_until(lambda: state() == "ready", describe=state)
     status, report = smoke(url, key, questions)
     assert report["faults"] == []
     assert (status, report["grounded"], report["refused"]) == (0, 1.0, 0.0)

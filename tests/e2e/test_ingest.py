@@ -98,7 +98,7 @@ def test_what_is_enqueued_is_taken_in_by_a_worker_and_the_broken_become_dead_let
         return seen[-1]["queued"] + seen[-1]["processing"] == 0
 
     try:
-        wait_until(is_taken_in, seen=lambda: str(seen[-1]))
+        wait_until(is_taken_in, describe=lambda: str(seen[-1]))
     finally:
         worker.terminate()
         worker.wait(60)

@@ -13,7 +13,7 @@ from rag.inbox.base import Removal, Upload
 from rag.inbox.folder.inbox import FolderInbox
 from rag.types import DocumentId, RawDocument, Scope
 from tests.support.programs import environment
-from tests.support.prometheus_server import faults_of, needs_promtool
+from tests.support.prometheus_server import metric_problems, needs_promtool
 from tests.support.redis_server import free_port
 from tests.support.waiting import wait_until
 
@@ -114,4 +114,4 @@ def test_every_metric_tells_what_happened(worker):
 
 @needs_promtool
 def test_the_names_and_texts_of_the_metrics_are_as_prometheus_wants_them(worker):
-    assert faults_of(worker.http.get("/metrics").text) == []
+    assert metric_problems(worker.http.get("/metrics").text) == []

@@ -1,4 +1,4 @@
-"""A Docker engine and the images that `make image` has built, for the tests that run them."""
+"""Containers of the images that `make image` builds."""
 
 import json
 import os
@@ -18,7 +18,7 @@ DOCKER = os.environ.get("DOCKER", "docker")
 needs_images = pytest.mark.skipif(
     "RAG_TEST_IMAGE" not in os.environ, reason="needs a Docker engine and built images: make test-image"
 )
-# What an installation with care would say; the images promise to work under it.
+# The options of a hardened installation, under which the images must work.
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 _START_SECONDS = 90
 
@@ -30,8 +30,8 @@ def docker(*arguments: str, check: bool = True) -> str:
 
 
 def inspect(name: str) -> dict[str, Any]:
-    [found] = json.loads(docker("inspect", name))
-    return dict(found)
+    [details] = json.loads(docker("inspect", name))
+    return dict(details)
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def volume() -> Iterator[str]:
 
 
 class Container:
-    """One that runs in the background; `log` reads as a file of what it said."""
+    """A container in the background. `read_text` returns its log, as for the log file of a process."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -57,7 +57,7 @@ class Container:
         return f"http://{docker('port', self.name, f'{port}/tcp').splitlines()[0]}"
 
     def stop(self) -> tuple[float, int]:
-        """SIGTERM to its first process; the seconds until it was gone, and its exit code."""
+        """Send SIGTERM and return the seconds until the exit and the exit code."""
         began = time.monotonic()
         docker("stop", "--time", "60", self.name)
         return time.monotonic() - began, inspect(self.name)["State"]["ExitCode"]
@@ -74,12 +74,12 @@ def container(image: str, *arguments: str, options: tuple[str, ...] = ()) -> Ite
 
 @contextmanager
 def serving(image: str, data: str, *options: str) -> Iterator[tuple[Service, Container]]:
-    """The service over a volume, ready, with a writer's key in its hand."""
+    """Run the service with a volume and an API key of a writer, and wait until it is ready."""
     mount = ("--volume", f"{data}:/data")
     key = docker("run", "--rm", *HARDENED, *mount, image, "keys", "create", "--role", "writer")
     with container(image, options=(*mount, "--publish", "127.0.0.1::8000", *options)) as started:
         wait_for(f"{started.url(8000)}/readyz", started)
-        running = Service(None, started.url(8000), started)  # Neither a process nor a file.
+        running = Service(None, started.url(8000), started)  # The container replaces the process and its log file.
         running.http.headers["Authorization"] = f"Bearer {key}"
         yield running, started
 
@@ -93,7 +93,7 @@ def wait_for(url: str, started: Container) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.1)
-    raise AssertionError(f"{url} does not answer:\n{started.read_text()}")
+    raise AssertionError(f"{url} did not answer:\n{started.read_text()}")
 
 
 def wait_until_healthy(started: Container) -> None:
@@ -104,5 +104,5 @@ def wait_until_healthy(started: Container) -> None:
 
 
 def folder(path: Path) -> tuple[str, ...]:
-    """A folder of this machine, which the container may read."""
+    """Return the options that mount a local folder read-only at /documents."""
     return ("--volume", f"{path}:/documents:ro")

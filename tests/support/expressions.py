@@ -1,4 +1,4 @@
-"""Every PromQL expression that this project ships, as Prometheus would get it."""
+"""Every PromQL expression that this project ships: dashboards, rules, runbooks and the diagnosis page."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from prometheus_client import REGISTRY
 
-# They declare what `emitted` lists.
+# These modules declare the metrics that `emitted` lists.
 import ingest.metrics  # noqa: F401
 import rag.metrics  # noqa: F401
 import service.metrics  # noqa: F401
@@ -20,9 +20,9 @@ from dashboards.grafana import ALL_VALUES
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 DIAGNOSIS = DASHBOARDS.parent / "docs" / "operations" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
-# What Grafana would put in; the range is short enough for a test's Prometheus.
+# Values for Grafana's variables. The range is short enough for the Prometheus of a test.
 _VARIABLES = ALL_VALUES | {"__rate_interval": "30s"}
-# What runbooks read of kube-state-metrics, which only a cluster has: series to its labels.
+# Series of kube-state-metrics that runbooks read, with their labels. Only a cluster has them.
 KUBERNETES = {"kube_cronjob_status_last_successful_time": {"cronjob"}}
 _SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 _SELECTOR = re.compile(r"\b([a-zA-Z_]+[a-zA-Z_:0-9]*)(\{[^}]*\})?(?=[\s)\[*/+-]|$)")
@@ -43,14 +43,14 @@ _WORDS = frozenset({"sum", "rate", "by", "le", "increase", "on", "and", "or", "m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """One expression and where it stands."""
+    """A PromQL expression and the place where it is written."""
 
     place: str
     text: str
 
     @property
     def filled(self) -> str:
-        """With Grafana's variables replaced."""
+        """The expression with values for Grafana's variables."""
         text = self.text
         for name, value in _VARIABLES.items():
             text = text.replace(f"${name}", value)
@@ -58,7 +58,7 @@ class Expression:
 
     @property
     def selectors(self) -> list[str]:
-        """`metric{matchers}` of each series that it reads."""
+        """The selectors that the expression reads, each as `metric{matchers}`."""
         without_lists = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", r"\1 ", self.filled)
         bare = re.sub(r"\[[^\]]*\]", " ", without_lists)
         quoted = re.sub(r'"[^"]*"', lambda found: found[0].replace(" ", ""), bare)
@@ -66,7 +66,7 @@ class Expression:
 
     @property
     def labels(self) -> set[str]:
-        """Names of the labels that it filters or groups by."""
+        """The names of the labels that the expression filters or groups by."""
         lists = re.findall(r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\(([^)]*)\)", self.filled)
         matchers = re.findall(r"\{([^}]*)\}", self.filled)
         return {name for names in lists for name in re.findall(r"\w+", names)} | {
@@ -75,17 +75,17 @@ class Expression:
 
     @property
     def metrics(self) -> set[str]:
-        """Names of the series that it reads."""
+        """The names of the series that the expression reads."""
         return {selector.partition("{")[0] for selector in self.selectors}
 
 
 def boards() -> dict[str, dict[str, Any]]:
-    """File name to dashboard, as committed."""
+    """Return the committed dashboards by file name."""
     return {path.name: json.loads(path.read_text()) for path in sorted((DASHBOARDS / "grafana").glob("*.json"))}
 
 
 def panels() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every panel that draws something, and where it stands."""
+    """Yield every panel with data, preceded by its place."""
     for name, board in boards().items():
         yield from ((f"{name}: {panel['title']}", panel) for panel in board["panels"] if panel["type"] != "row")
 
@@ -99,7 +99,7 @@ def panel_expressions() -> list[Expression]:
 
 
 def rules() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every rule, and the file it stands in."""
+    """Yield every rule, preceded by the name of its file."""
     for path in RULE_FILES:
         for group in _groups(path):
             yield from ((path.name, rule) for rule in group["rules"])
@@ -118,7 +118,7 @@ def rule_expressions() -> list[Expression]:
 
 
 def runbook_expressions() -> list[Expression]:
-    """What the runbooks tell to look at."""
+    """Return the queries of the runbooks."""
     pages = sorted((DASHBOARDS.parent / "docs" / "operations" / "runbooks").glob("*.md"))
     return [
         Expression(place=page.name, text=block)
@@ -128,24 +128,27 @@ def runbook_expressions() -> list[Expression]:
 
 
 def diagnosis_expressions() -> list[Expression]:
-    """What the page from symptom to cause tells to ask."""
+    """Return the queries of the diagnosis page."""
     spans = re.findall(r"`([^`]+)`", DIAGNOSIS.read_text())
     return [Expression(place=DIAGNOSIS.name, text=span) for span in spans if re.search(r"\brag_|:rag_|\bup\{", span)]
 
 
 @cache
 def emitted() -> set[str]:
-    """Names of the series that either process writes, Prometheus's own, and what is read of kube-state-metrics."""
+    """Return the names of all series of service, worker, Prometheus and kube-state-metrics."""
     families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]
     return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS", *KUBERNETES}
 
 
 def labels_of(series: str) -> set[str]:
-    """Those beside `namespace`, `job` and `instance`; a recorded one has them in its name, its rule and its sum."""
+    """Return the labels of a series, except `namespace`, `job` and `instance`.
+
+    The labels of a recorded series are those that its rule groups by and adds.
+    """
     if ":" in series:
-        written = [rule for _, rule in rules() if rule.get("record") == series]
-        summed = Expression(place=series, text=" ".join(rule["expr"] for rule in written)).labels
-        return summed.union(*(rule.get("labels", {}) for rule in written))
+        recording = [rule for _, rule in rules() if rule.get("record") == series]
+        grouped = Expression(place=series, text=" ".join(rule["expr"] for rule in recording)).labels
+        return grouped.union(*(rule.get("labels", {}) for rule in recording))
     if series == "ALERTS":
         return {"alertname", "alertstate"}.union(*(rule["labels"] for _, rule in rules() if "alert" in rule))
     if series in KUBERNETES:

@@ -1,4 +1,4 @@
-"""What each overlay of `deploy/k8s` becomes, as a cluster would get it."""
+"""The rendered objects of each overlay in `deploy/k8s`."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ SETTINGS = "groundwork-settings"
 _OWN = ROOT / ".venv-deploy" / "bin" / "kubectl"
 KUBECTL = str(_OWN) if _OWN.exists() else shutil.which("kubectl")
 needs_kubectl = pytest.mark.skipif(
-    KUBECTL is None, reason="kubectl is not installed; `make setup-deploy` brings it on Linux with an x86-64 processor"
+    KUBECTL is None, reason="kubectl is not installed: make setup-deploy installs it on Linux on x86-64"
 )
 _MEMORY = {"Mi": 1, "Gi": 1024}
 
@@ -28,7 +28,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What starts pods, and the pod that it starts."""
+    """An object that starts pods, and its pod template."""
 
     kind: str
     name: str
@@ -41,7 +41,7 @@ class Workload:
 
     @property
     def ports(self) -> dict[str, int]:
-        """Name to number."""
+        """The port numbers by name."""
         return {port["name"]: port["containerPort"] for it in self.containers for port in it.get("ports", [])}
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Workload:
 
 @cache
 def overlay(name: str) -> tuple[Object, ...]:
-    """Every object that it consists of."""
+    """Return every object of an overlay."""
     done = subprocess.run(
         [str(KUBECTL), "kustomize", str(K8S / "overlays" / name)], capture_output=True, text=True, check=False
     )
@@ -75,14 +75,15 @@ def workloads(objects: tuple[Object, ...]) -> Iterator[Workload]:
 
 
 def settings(objects: tuple[Object, ...]) -> dict[str, str]:
-    """The variables that service and workers get, whatever hash kustomize has put behind the ConfigMap's name."""
-    found = [it for name, it in named(objects, "ConfigMap").items() if re.fullmatch(rf"{SETTINGS}-\w+", name)]
-    assert len(found) == 1
-    return found[0]["data"]
+    """Return the environment variables of service and workers."""
+    # kustomize appends a hash to the name of the ConfigMap.
+    maps = [it for name, it in named(objects, "ConfigMap").items() if re.fullmatch(rf"{SETTINGS}-\w+", name)]
+    assert len(maps) == 1
+    return maps[0]["data"]
 
 
 def queries(objects: tuple[Object, ...]) -> list[tuple[str, str]]:
-    """Who asks Prometheus what, with the arguments of a rollout filled in."""
+    """Return the Prometheus queries of autoscaling and rollout analyses by the name of their reader."""
     scaling = [
         (it["metadata"]["name"], trigger["metadata"]["query"])
         for it in named(objects, "ScaledObject").values()
@@ -95,7 +96,7 @@ def queries(objects: tuple[Object, ...]) -> list[tuple[str, str]]:
         for metric in it["spec"]["metrics"]
         if "prometheus" in metric["provider"]
     ]
-    return [(who, re.sub(r"\{\{args\.(\w+)\}\}", r"\1", query)) for who, query in [*scaling, *analysis]]
+    return [(reader, re.sub(r"\{\{args\.(\w+)\}\}", r"\1", query)) for reader, query in [*scaling, *analysis]]
 
 
 def mebibytes(quantity: str) -> int:
@@ -103,13 +104,12 @@ def mebibytes(quantity: str) -> int:
 
 
 def selected(selector: Object, labels: dict[str, str]) -> bool:
-    """Whether a label selector takes these labels; an empty one takes all."""
+    """Return True if a label selector matches the labels. An empty selector matches all."""
     equal = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
-    return equal and all(_expressed(it, labels) for it in selector.get("matchExpressions", []))
+    return equal and all(_matches(it, labels) for it in selector.get("matchExpressions", []))
 
 
-def _expressed(it: Object, labels: dict[str, str]) -> bool:
-    """By each of the four operators that Kubernetes has."""
+def _matches(it: Object, labels: dict[str, str]) -> bool:
     value = labels.get(it["key"])
     return {
         "In": value in it.get("values", []),

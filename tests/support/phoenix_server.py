@@ -1,4 +1,4 @@
-"""A real Arize Phoenix on loopback, from an environment of its own: it would bring 600 MB into this one."""
+"""A real Arize Phoenix on loopback, from its own virtual environment, because it needs 600 MB of packages."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ _START_SECONDS = 240
 
 @contextmanager
 def phoenix_server(folder: Path) -> Iterator[str]:
-    """Yields its base URL, which takes OTLP too; everything it keeps lies in the folder."""
+    """Run Phoenix with its data in `folder` and yield its base URL, which also accepts OTLP."""
     port, grpc = free_port(), free_port()
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "GRPC_PORT": str(grpc), "WORKING_DIR": str(folder)}
     environment = os.environ | {f"PHOENIX_{name}": value for name, value in settings.items()}

@@ -1,4 +1,4 @@
-"""Prometheus's own programs, for tests that hold what this project ships against them."""
+"""Prometheus and promtool for tests of the shipped rules, dashboards and metrics."""
 
 import os
 import shutil
@@ -29,31 +29,31 @@ class PrometheusServer:
         self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=120)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The samples of an instant query; raises with Prometheus's words where it is none."""
+        """Return the samples of an instant query. Fail with Prometheus's message if the query is invalid."""
         body = self._http.post("/query", data={"query": expression}).json()
         assert body["status"] == "success", f"{expression}: {body.get('error')}"
         result = body["data"]["result"]
         return [{"value": result}] if body["data"]["resultType"] == "scalar" else result
 
     def firing(self) -> set[str]:
-        """Names of the alerts that fire now."""
+        """Return the names of the alerts that fire now."""
         alerts = self._http.get("/alerts").json()["data"]["alerts"]
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
     def rules(self) -> list[dict[str, Any]]:
-        """Every rule with its health and its last error."""
+        """Return every rule with its health and its last error."""
         groups = self._http.get("/rules").json()["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
     def targets(self) -> dict[str, str]:
-        """Job to the health of its target."""
+        """Return the health of each job's target."""
         active = self._http.get("/targets").json()["data"]["activeTargets"]
         return {target["labels"]["job"]: target["health"] for target in active}
 
 
 @contextmanager
 def prometheus_server(folder: Path, config: str) -> Iterator[PrometheusServer]:
-    """Keeps its data under `folder`, where the files that `config` names lie too."""
+    """Run Prometheus with its data in `folder`. Paths in `config` are relative to it."""
     port = free_port()
     (folder / "prometheus.yml").write_text(config)
     log = folder / "prometheus.log"
@@ -79,8 +79,8 @@ def prometheus_server(folder: Path, config: str) -> Iterator[PrometheusServer]:
         process.wait(120)
 
 
-def faults_of(metrics: str) -> list[str]:
-    """What `promtool check metrics` says of our own metrics; those of Python's process are not ours to name."""
+def metric_problems(metrics: str) -> list[str]:
+    """Return what `promtool check metrics` reports, except about the metrics of Python's client library."""
     checked = subprocess.run(
         [str(PROMTOOL), "check", "metrics"], input=metrics, capture_output=True, text=True, check=False
     )
@@ -97,4 +97,4 @@ def _wait_until_ready(server: PrometheusServer, process: subprocess.Popen[bytes]
         except httpx.TransportError:
             pass
         time.sleep(0.05)
-    raise AssertionError(f"Prometheus does not start:\n{log.read_text()}")
+    raise AssertionError(f"Prometheus did not start:\n{log.read_text()}")

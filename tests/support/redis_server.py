@@ -1,4 +1,4 @@
-"""A real Redis (or Valkey) of a test's own, on a free loopback port, which can be killed and started again."""
+"""A real Redis or Valkey on a free loopback port, which a test can kill and start again."""
 
 import random
 import shutil
@@ -13,15 +13,15 @@ import pytest
 import redis
 
 BINARY = shutil.which("valkey-server") or shutil.which("redis-server")
-needs_redis = pytest.mark.skipif(BINARY is None, reason="no redis-server or valkey-server is installed")
+needs_redis = pytest.mark.skipif(BINARY is None, reason="redis-server or valkey-server is not installed")
 _START_SECONDS = 120
-# Below those that the system gives to connections (from 32,768 on), also with the 10,000 that a node of a cluster adds:
-# whoever calls a port on which nobody listens yet could otherwise be given that port, and keep it from its server.
+# Below the ephemeral ports (from 32,768), also after a cluster node adds 10,000. Otherwise a client that connects to a
+# server before it listens could get the server's port as its own source port.
 _PORTS = iter(random.SystemRandom().sample(range(10_000, 22_000), k=12_000))
 
 
 class RedisServer:
-    """Durable as production needs it: with the append-only file."""
+    """A Redis with an append-only file, as production needs it."""
 
     def __init__(self, folder: Path, *options: str, password: str | None = None) -> None:
         self._folder = folder
@@ -46,7 +46,7 @@ class RedisServer:
                     return
                 except (redis.ConnectionError, redis.TimeoutError):
                     running = self.process.poll() is None and time.monotonic() < deadline
-                    assert running, f"Redis does not start: {log.read_text()}"
+                    assert running, f"Redis did not start: {log.read_text()}"
                     time.sleep(0.05)
 
     def kill(self) -> None:
@@ -76,9 +76,9 @@ def redis_server(folder: Path, *options: str, password: str | None = None) -> It
 
 
 def free_port() -> int:
-    """Free a moment ago, and given to nobody else by this process or by the system."""
+    """Return a port that is free now and that this process has not returned before."""
     for port in _PORTS:
         with socket.socket() as listener, suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port
-    raise OSError("Every port was given away.")
+    raise OSError("All ports of the range are in use.")

@@ -1,16 +1,16 @@
-"""Patience with what must happen, however busy the machine is."""
+"""Waiting for a condition with a limit that a busy machine meets too."""
 
 import time
 from collections.abc import Callable
 
-_PATIENCE_SECONDS = 90
+_TIMEOUT_SECONDS = 90
 
 
 def wait_until(
-    happened: Callable[[], object], *, seconds: float = _PATIENCE_SECONDS, seen: Callable[[], str] = lambda: ""
+    condition: Callable[[], object], *, seconds: float = _TIMEOUT_SECONDS, describe: Callable[[], str] = lambda: ""
 ) -> None:
-    """`seen` tells whoever reads of a failure what there was instead."""
+    """Wait until the condition is true. Fail after `seconds` with the text that `describe` returns."""
     deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"It did not happen within {seconds} s. {seen()}"
+    while not condition():
+        assert time.monotonic() < deadline, f"The condition is still false after {seconds} s. {describe()}"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""An installation and a real Prometheus that watches it with the shipped configuration, only quicker."""
+"""A service with its worker, and a real Prometheus that scrapes them with the shipped configuration, but faster."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,26 +16,27 @@ from tests.support.prometheus_server import PrometheusServer, prometheus_server
 def watched(
     folder: Path, targets: Mapping[str, str], rules: Mapping[str, str], *, seconds: int = 1
 ) -> Iterator[PrometheusServer]:
-    """`targets`: job to host:port. `rules`: file name to text. Scraped and evaluated every so many seconds.
+    """Run a Prometheus that scrapes and evaluates every `seconds`.
 
-    More targets of a job come and go with `JOB.json` in the folder, as Prometheus's file discovery reads it.
+    `targets` maps a job to host:port, and `rules` a file name to its text. To add targets later, write `JOB.json` into
+    the folder, which Prometheus's file discovery reads.
     """
     (folder / "rules").mkdir(parents=True)
     for name, text in rules.items():
-        (folder / "rules" / name).write_text(_evaluated_each_time(text))
-    with prometheus_server(folder, yaml.safe_dump(_quicker(folder, targets, seconds))) as server:
+        (folder / "rules" / name).write_text(_without_intervals(text))
+    with prometheus_server(folder, yaml.safe_dump(_faster_config(folder, targets, seconds))) as server:
         yield server
 
 
 @contextmanager
-def installation(data_dir: Path, worker_port: int, model_url: str, **settings: str) -> Iterator[Service]:
-    """The service with a worker as its child, and a model at that URL."""
-    with service(data_dir, RAG_WORKER_PORT=str(worker_port), **writes_with(model_url), **settings) as running:
+def service_with_worker(data_dir: Path, worker_port: int, model_url: str, **settings: str) -> Iterator[Service]:
+    """Run the service with a worker as its child process and the model at `model_url`."""
+    with service(data_dir, RAG_WORKER_PORT=str(worker_port), **generator_settings(model_url), **settings) as running:
         yield running
 
 
-def writes_with(model_url: str) -> dict[str, str]:
-    """Settings of a program whose answers a model at that URL writes."""
+def generator_settings(model_url: str) -> dict[str, str]:
+    """Return the settings for a model at `model_url`."""
     return {
         "RAG_GENERATOR__KIND": "openai",
         "RAG_GENERATOR__URL": f"{model_url}/v1",
@@ -43,13 +44,13 @@ def writes_with(model_url: str) -> dict[str, str]:
     }
 
 
-def _evaluated_each_time(rules: str) -> str:
-    """A group with an interval of its own would not be evaluated within a test."""
+def _without_intervals(rules: str) -> str:
+    """Return the rules without the groups' own intervals, which are too long for a test."""
     groups = yaml.safe_load(rules)["groups"]
     return yaml.safe_dump({"groups": [{"name": group["name"], "rules": group["rules"]} for group in groups]})
 
 
-def _quicker(folder: Path, targets: Mapping[str, str], seconds: int) -> dict[str, Any]:
+def _faster_config(folder: Path, targets: Mapping[str, str], seconds: int) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((DASHBOARDS / "prometheus.yml").read_text())
     config["global"] = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{seconds}s")
     del config["alerting"]

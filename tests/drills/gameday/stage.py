@@ -20,7 +20,7 @@ from tests.support.fakes.qdrant import QdrantServer, open_qdrant
 from tests.support.fakes.servers import serve
 from tests.support.programs import Service, evals
 from tests.support.prometheus_server import PrometheusServer
-from tests.support.watched import installation, watched, writes_with
+from tests.support.watched import generator_settings, service_with_worker, watched
 
 _TOPICS = ("pumps", "valves", "seals", "motors", "gauges", "filters")
 _USERS = 4
@@ -138,7 +138,7 @@ async def open_stage(folder: Path, *, factor: int, with_reference: bool = False)
         # With a single attempt one kill makes a dead letter.
         worker = Worker(data_dir, settings | {"RAG_WORKER_ATTEMPTS": "1"})
         limits = {"RAG_GENERATOR__CONCURRENCY": "4", "RAG_ANSWERING__WAITING": "4", "RAG_WORKER": "none"}
-        service = await _enter(stack, installation(data_dir, 0, model_url, **settings, **limits))
+        service = await _enter(stack, service_with_worker(data_dir, 0, model_url, **settings, **limits))
         await _enter(stack, _running(worker))
         targets = {
             "groundwork-service": service.url.removeprefix("http://"),
@@ -151,7 +151,7 @@ async def open_stage(folder: Path, *, factor: int, with_reference: bool = False)
         for name in await stage.upload(len(_TOPICS)):
             await asyncio.to_thread(service.wait_for_state, name, "ready")
         if with_reference:
-            await asyncio.to_thread(_create_reference, data_dir, settings | writes_with(model_url))
+            await asyncio.to_thread(_create_reference, data_dir, settings | generator_settings(model_url))
         users = asyncio.create_task(stage.users.run())
         await stage.wait_for(f"count(up == 1) == {len(targets)}")
         try:

@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector: takes OTLP over HTTP, as real ones do, and shows what it was given."""
+"""An OpenTelemetry collector that accepts OTLP over HTTP and stores the spans for assertions."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-_PATIENCE_SECONDS = 120
+_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Span:
     schema_url: str
     attributes: dict[str, object]
     links: list[tuple[str, str]]
-    """Trace and span that each link points to."""
+    """The trace id and span id of each link."""
     events: dict[str, dict[str, object]]
     failed: bool
     seconds: float
@@ -34,7 +34,7 @@ class Span:
 
 @dataclass
 class Collector:
-    """What came so far."""
+    """The requests and spans received so far."""
 
     url: str = ""
     paths: list[str] = field(default_factory=list)
@@ -42,8 +42,8 @@ class Collector:
     spans: list[Span] = field(default_factory=list)
 
     def wait_for(self, name: str, *, where: Callable[[Span], bool] = lambda _: True) -> Span:
-        """The first span whose name begins so."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        """Wait for a span whose name starts with `name`, and return the first one."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             for span in list(self.spans):
                 if span.name.startswith(name) and where(span):
@@ -55,25 +55,25 @@ class Collector:
         return [other for other in self.spans if other.trace_id == span.trace_id]
 
     def tree(self, root: Span) -> dict[str, dict]:
-        """Names below a span, nested; several of one name are one."""
-        found: dict[str, dict] = {}
+        """Return the names of the spans below a span as nested dicts. Spans of one name are merged."""
+        children: dict[str, dict] = {}
         for child in sorted(self.trace_of(root), key=lambda it: it.name):
             if child.parent_id == root.span_id:
-                found.setdefault(child.name, {}).update(self.tree(child))
-        return found
+                children.setdefault(child.name, {}).update(self.tree(child))
+        return children
 
 
 @contextmanager
 def collector(port: int = 0) -> Iterator[Collector]:
-    seen = Collector()
+    received = Collector()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.paths.append(self.path)
-            seen.headers.append({name.lower(): value for name, value in self.headers.items()})
-            # All at once: whoever waits for one of them finds those beside it.
-            seen.spans += list(_read(ExportTraceServiceRequest.FromString(body)))
+            received.paths.append(self.path)
+            received.headers.append({name.lower(): value for name, value in self.headers.items()})
+            # Append all spans at once, so that a test that finds one of them also finds the others.
+            received.spans += list(_read(ExportTraceServiceRequest.FromString(body)))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -82,11 +82,11 @@ def collector(port: int = 0) -> Iterator[Collector]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        seen.url = f"http://127.0.0.1:{server.server_port}"
+        received.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield seen
+            yield received
         finally:
             server.shutdown()
             thread.join()

@@ -1,4 +1,4 @@
-"""A small cross-encoder made on the spot: the architecture and the files of a real one, with random weights."""
+"""A small cross-encoder with random weights, and with the architecture and files of a real one."""
 
 import warnings
 from pathlib import Path
@@ -13,7 +13,7 @@ _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def make_cross_encoder(folder: Path) -> Path:
-    """Writes model.safetensors, the tokenizer and the ONNX form, laid out as on the hub."""
+    """Write the weights, the tokenizer and the ONNX model in the layout of the hub. Return the folder."""
     torch.manual_seed(5)
     tokenizer = AutoTokenizer.from_pretrained(find_directory(PACKAGED_MODEL))
     config = BertConfig(
@@ -22,33 +22,33 @@ def make_cross_encoder(folder: Path) -> Path:
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,
-        num_labels=1,  # type: ignore[call-arg]  # The class passes unnamed arguments on.
+        num_labels=1,  # type: ignore[call-arg]  # The class accepts it as a keyword argument.
         initializer_range=0.5,
     )
     bare = folder / "bare"
     BertForSequenceClassification(config).save_pretrained(bare)
     tokenizer.save_pretrained(bare)
     model = CrossEncoder(str(bare), device="cpu", max_length=256)
-    whole = folder / "cross-encoder"
-    model.save_pretrained(str(whole))
-    (whole / "onnx").mkdir()
+    complete = folder / "cross-encoder"
+    model.save_pretrained(str(complete))
+    (complete / "onnx").mkdir()
     example = tokenizer(
         [("a question", "a passage"), ("another", "a longer passage")], padding=True, return_tensors="pt"
     )
     shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=512)}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The exporter warns of its own internals.
+        warnings.simplefilter("ignore")  # The exporter warns about its own internals.
         torch.onnx.export(
             _Logits(model.model).eval(),
             tuple(example[name] for name in _INPUTS),
-            whole / "onnx" / "model.onnx",
+            complete / "onnx" / "model.onnx",
             input_names=_INPUTS,
             output_names=["logits"],
             dynamic_shapes=((shape,) * len(_INPUTS),),
             external_data=False,
             verbose=False,
         )
-    return whole
+    return complete
 
 
 class _Logits(torch.nn.Module):

@@ -1,8 +1,8 @@
-"""The real `python -m ingest`, which is killed the moment it calls a named function for the n-th time.
+"""The real `python -m ingest`, which kills itself when it calls a named function for the n-th time.
 
     python -m tests.support.fakes.mortal rag/store/edge/store.py:stage 2 worker
 
-Python's own profiler watches the calls, so the program is the one that everybody runs, with nothing in it for tests.
+Python's profiler counts the calls, so the program itself contains no code for tests.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from ingest.__main__ import main
-from ingest.worker.worker import work  # noqa: F401 - imported before the profiler slows imports down
+from ingest.worker.worker import work  # noqa: F401 - imported first, because the profiler slows imports
 from rag.embedding import onnx  # noqa: F401 - likewise
 from rag.store import edge  # noqa: F401 - likewise
 
@@ -21,18 +21,18 @@ from rag.store import edge  # noqa: F401 - likewise
 def arm(place: str, nth: int) -> None:
     file, _, name = place.partition(":")
     path = str(Path.cwd() / file)
-    met = 0
+    calls = 0
 
     def watch(frame: FrameType, event: str, _: object) -> None:
-        nonlocal met
+        nonlocal calls
         code = frame.f_code
         if event != "call" or code.co_name != name or code.co_filename != path:
             return
-        # A coroutine that goes on after an `await` counts as called too, but then it is past its first line.
+        # Resuming a coroutine after an `await` is a call event too, but not at the function's first line.
         if frame.f_lineno != code.co_firstlineno:
             return
-        met += 1
-        if met == nth:
+        calls += 1
+        if calls == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
     threading.setprofile(watch)

@@ -1,4 +1,4 @@
-"""The real parser process, in which some words do what broken parsers do."""
+"""The real parser process, in which the first word of a document triggers the fault of a broken parser."""
 
 import os
 import sys

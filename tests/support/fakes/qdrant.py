@@ -1,4 +1,4 @@
-"""A Qdrant server's gRPC interface over qdrant-client's local mode: the wire is real, the engine behind it is not."""
+"""A stand-in Qdrant server: the real gRPC protocol in front of qdrant-client's local mode."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,13 +18,13 @@ _DONE = wire.PointsOperationResponse(result=wire.UpdateResult(operation_id=1, st
 
 @asynccontextmanager
 async def serve_qdrant() -> AsyncIterator[int]:
-    """Yields the port."""
+    """Run a server and yield its port."""
     async with open_qdrant() as server:
         yield server.port
 
 
 class QdrantServer:
-    """Stops, and starts again on the same port with everything that it had; searches take `delay` seconds longer."""
+    """A server that keeps its port and data over a restart. Searches take `delay` seconds longer."""
 
     def __init__(self, local: AsyncQdrantClient) -> None:
         self.local = local
@@ -51,7 +51,7 @@ class QdrantServer:
         )
 
     async def stop(self) -> None:
-        """At once: calls under way fail."""
+        """Stop at once. Running calls fail."""
         await self._server.stop(None)
 
 

@@ -1,4 +1,4 @@
-"""A Qdrant server's snapshots, made, given, taken and dropped over REST, of what `tests.support.fakes.qdrant` has."""
+"""The REST interface for snapshots of the stand-in Qdrant server in `tests.support.fakes.qdrant`."""
 
 import pickle
 import uuid
@@ -13,7 +13,7 @@ from tests.support.fakes.qdrant import QdrantServer
 
 
 class Snapshots:
-    """What the server keeps, and how many nodes it says it has."""
+    """The stored snapshots, and the number of nodes that the server reports."""
 
     def __init__(self, server: QdrantServer) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""Small servers on loopback, for faults that the real ones do not produce on demand."""
+"""Small servers on loopback for faults that real servers do not produce on demand."""
 
 import asyncio
 import json
@@ -11,13 +11,13 @@ from aiohttp import web
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-# A server that ends gives those that it still answers a minute.
+# A server that stops waits a minute for its open responses.
 _SECONDS = 120
 
 
 @asynccontextmanager
 async def serve(path: str, handler: Handler) -> AsyncIterator[str]:
-    """Serves POST on one path and yields the base URL."""
+    """Serve POST on one path and yield the base URL."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await handler(request)
@@ -37,7 +37,7 @@ async def serve(path: str, handler: Handler) -> AsyncIterator[str]:
 
 @contextmanager
 def in_thread(serving: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """A server of this kind for tests that are not asynchronous, in a thread with an event loop of its own."""
+    """Run an asynchronous server in a thread with its own event loop, for synchronous tests."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -51,7 +51,7 @@ def in_thread(serving: AbstractAsyncContextManager[T]) -> Iterator[T]:
 
 
 class ModelServer:
-    """An OpenAI-compatible chat server that streams the given pieces and remembers what it saw."""
+    """An OpenAI-compatible chat server that streams the given pieces and records requests."""
 
     def __init__(self, pieces: list[str], *, gap: float = 0.0, ending: bytes | None = None) -> None:
         self.pieces = pieces
@@ -88,7 +88,7 @@ class ModelServer:
 
 
 class JudgeServer:
-    """A judge behind the port of a model: what it says is decided from what it was asked."""
+    """A model server that calculates each answer from the prompt."""
 
     def __init__(self, decide: Callable[[str], str], *, gap: float = 0.0) -> None:
         self._decide = decide
@@ -97,9 +97,9 @@ class JudgeServer:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())
-        said = self._decide(self.requests[-1]["messages"][1]["content"])
+        answer = self._decide(self.requests[-1]["messages"][1]["content"])
         await asyncio.sleep(self._gap)
-        return await ModelServer([said])(request)
+        return await ModelServer([answer])(request)
 
 
 def verdict(label: str) -> str:
@@ -107,7 +107,7 @@ def verdict(label: str) -> str:
 
 
 def answering(status: int, body: str) -> Handler:
-    """A server that answers every request the same way."""
+    """Return a handler that sends the same response to every request."""
 
     async def handler(_: web.Request) -> web.Response:
         return web.Response(status=status, text=body)

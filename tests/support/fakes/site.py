@@ -1,4 +1,4 @@
-"""A small web site on loopback: pages by path, and what was asked for."""
+"""A small web site on loopback that records the requested paths."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ def page(text: str, *links: str) -> Page:
 
 
 class Site:
-    """Where there is no page, `missing` makes one up from the path, or there is none."""
+    """A running web site. For an unknown path it sends `missing` with the path inserted, or 404."""
 
     def __init__(self, server: TestServer, asked: list[str]) -> None:
         self._server = server
@@ -36,11 +36,11 @@ async def open_site(pages: Mapping[str, Page], *, missing: Page | None = None) -
 
     async def answer(request: web.Request) -> web.Response:
         asked.append(request.path_qs)
-        found = pages.get(request.path_qs, missing if request.path != "/robots.txt" else None)
-        if found is None:
+        requested = pages.get(request.path_qs, missing if request.path != "/robots.txt" else None)
+        if requested is None:
             return web.Response(status=404)
-        body = found.body.replace(b"{path}", request.path.encode())
-        return web.Response(body=body, status=found.status, headers=found.headers)
+        body = requested.body.replace(b"{path}", request.path.encode())
+        return web.Response(body=body, status=requested.status, headers=requested.headers)
 
     app = web.Application()
     app.router.add_get("/{tail:.*}", answer)
