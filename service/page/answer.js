@@ -1,96 +1,112 @@
 /** One answer on the page: its text as it streams, its citations, its passages and its stages. */
 
-import { counted } from "./counted.js";
+import { parseAnswerText } from "./answer_text.js";
+import { instantiate } from "./dom.js";
 import { createExplanation } from "./explain.js";
-import { pathOf } from "./path.js";
-import { readPieces } from "./pieces.js";
-import { instantiate } from "./template.js";
-import { drawWaterfall, milliseconds } from "./waterfall.js";
+import { formatHeadingPath } from "./heading_path.js";
+import { formatCount } from "./plural.js";
+import { drawWaterfall, formatMilliseconds } from "./waterfall.js";
 
 /**
- * An element, and one method for each event of the stream.
+ * @typedef {import("./api.js").Answer} Answer
+ * @typedef {import("./api.js").Citation} Citation
+ * @typedef {import("./answer_text.js").Piece} Piece
+ */
+
+/**
+ * Create the element of an answer, and a method for each event of its stream.
+ * @param {string} question
  * @param {ReturnType<typeof import("./passage.js").openPassage>} passage
  */
 export function createAnswer(question, passage) {
   const view = instantiate("answer");
-  /** @type {Map<number, import("./api.js").Citation>} */
+  /** @type {Map<number, Citation>} */
   const citations = new Map();
   /** @type {Map<number, HTMLElement>} */
   const rows = new Map();
-  /** @type {{kind: string, text: string, node: Node}[]} */
-  const written = [];
+  /** @type {(Piece & {node: HTMLElement | Text})[]} */
+  const rendered = [];
   let received = "";
 
   view.question.textContent = question;
   view.status.textContent = "Searching…";
 
-  function sources({ sources }) {
+  /** @param {{sources: Citation[]}} event */
+  function showSources({ sources }) {
     for (const source of sources) {
       citations.set(source.n, source);
-      rows.set(source.n, createSource(source, open));
+      rows.set(source.n, createSource(source, openCitation));
     }
     view.sources.append(...rows.values());
     view.passages.hidden = sources.length === 0;
     view.status.textContent = "Answering…";
   }
 
-  function token({ text }) {
+  /** @param {{text: string}} event */
+  function appendToken({ text }) {
     received += text;
-    write(received, { isComplete: false });
+    render(received, { isComplete: false });
   }
 
-  /** @param {import("./api.js").Answer} answer */
-  function done(answer) {
+  /** @param {Answer} answer */
+  function complete(answer) {
     for (const citation of answer.citations) {
       citations.set(citation.n, citation);
       rows.get(citation.n)?.classList.add("cited");
       passage.update(citation);
     }
-    // The service's last word on the text stands above what it streamed.
+    // The final text can differ from the streamed text, for example after the check against the quotes.
     received = answer.answer;
-    finish(
+    end(
       answer.refused
-        ? "No passage comes close to the question"
-        : `Answered from ${answer.citations.length} of ${counted(citations.size, "passage")}`,
+        ? "No passage is close enough to the question"
+        : `Answered from ${answer.citations.length} of ${formatCount(citations.size, "passage")}`,
     );
     view.element.classList.toggle("refused", answer.refused);
     drawWaterfall(view.waterfall, answer.timings);
-    view.usage.textContent = usageOf(answer);
+    view.usage.textContent = formatUsage(answer);
     view.stages.hidden = false;
     view.element.append(createExplanation(answer.id));
   }
 
-  function stopped() {
-    finish("Stopped");
+  function stop() {
+    end("Stopped");
   }
 
-  function failed(sentence) {
-    finish(received ? "Incomplete" : "");
-    view.failure.textContent = sentence;
+  /** @param {string} message */
+  function fail(message) {
+    end(received ? "Incomplete" : "");
+    view.failure.textContent = message;
   }
 
-  /** Replaces only what is different: the reader's focus or selection may be on the rest. */
-  function write(text, { isComplete }) {
-    const pieces = readPieces(text.trimStart(), { isComplete });
-    let same = pieces.findIndex((piece, at) => !isSame(piece, written[at]));
-    if (same < 0) same = pieces.length;
-    if (grows(written[same], pieces[same])) {
-      written[same].node.appendData(pieces[same].text.slice(written[same].text.length));
-      written[same].text = pieces[same].text;
-      same += 1;
+  /**
+   * Update only the nodes that changed, because the others may have the focus or a selection.
+   * @param {string} text
+   * @param {{isComplete: boolean}} options
+   */
+  function render(text, { isComplete }) {
+    const pieces = parseAnswerText(text.trimStart(), { isComplete });
+    let unchanged = pieces.findIndex((piece, index) => !isSame(piece, rendered[index]));
+    if (unchanged < 0) unchanged = pieces.length;
+    const last = rendered[unchanged];
+    if (last && last.node instanceof Text && isExtended(last, pieces[unchanged])) {
+      last.node.appendData(pieces[unchanged].text.slice(last.text.length));
+      last.text = pieces[unchanged].text;
+      unchanged += 1;
     }
-    for (const { node } of written.splice(same)) node.remove();
-    written.push(...pieces.slice(same).map((piece) => ({ ...piece, node: toNode(piece) })));
-    view.text.append(...written.slice(same).map(({ node }) => node));
+    for (const { node } of rendered.splice(unchanged)) node.remove();
+    rendered.push(...pieces.slice(unchanged).map((piece) => ({ ...piece, node: toNode(piece) })));
+    view.text.append(...rendered.slice(unchanged).map(({ node }) => node));
   }
 
-  function finish(status) {
-    write(received.trimEnd(), { isComplete: true });
+  /** @param {string} status */
+  function end(status) {
+    render(received.trimEnd(), { isComplete: true });
     view.text.ariaBusy = "false";
     view.status.textContent = status;
   }
 
-  /** @param {import("./pieces.js").Piece} piece */
+  /** @param {Piece} piece */
   function toNode({ kind, text }) {
     if (kind === "text") return new Text(text);
     if (kind === "marker") return createMarker(Number(text));
@@ -98,59 +114,77 @@ export function createAnswer(question, passage) {
     code.textContent = text;
     if (kind === "code") return code;
     const block = document.createElement("pre");
-    // What scrolls sideways must be within the keyboard's reach.
+    // A block can scroll sideways, so the keyboard must be able to reach it.
     block.tabIndex = 0;
     block.append(code);
     return block;
   }
 
+  /** @param {number} n */
   function createMarker(n) {
-    if (!citations.has(n)) return new Text(`[${n}]`);
+    const citation = citations.get(n);
+    if (!citation) return new Text(`[${n}]`);
     const { element } = instantiate("citation");
-    element.textContent = n;
-    element.ariaLabel = `Citation ${n}: ${citations.get(n).title}`;
-    element.addEventListener("click", () => open(n, element));
+    element.textContent = `${n}`;
+    element.ariaLabel = `Citation ${n}: ${citation.title}`;
+    element.addEventListener("click", () => openCitation(n, element));
     return element;
   }
 
-  // By number, because `done` brings the quotes that `sources` did not have.
-  function open(n, opener) {
-    passage.show(citations.get(n), opener);
+  /**
+   * Look the citation up by its number, because the `done` event adds the quotes.
+   * @param {number} n
+   * @param {HTMLElement} opener
+   */
+  function openCitation(n, opener) {
+    const citation = citations.get(n);
+    if (citation) passage.show(citation, opener);
   }
 
-  return { element: view.element, sources, token, done, stopped, failed };
+  return { element: view.element, showSources, appendToken, complete, stop, fail };
 }
 
+/**
+ * @param {Piece} piece
+ * @param {Piece | undefined} other
+ */
 const isSame = (piece, other) => piece.kind === other?.kind && piece.text === other.text;
 
-const grows = (before, after) =>
-  before?.kind === "text" && after?.kind === "text" && after.text.startsWith(before.text);
+/**
+ * @param {Piece} before
+ * @param {Piece | undefined} after
+ */
+const isExtended = (before, after) =>
+  before.kind === "text" && after?.kind === "text" && after.text.startsWith(before.text);
 
-function createSource(citation, open) {
-  const { n, title, similarity } = citation;
+/**
+ * @param {Citation} citation
+ * @param {(n: number, opener: HTMLElement) => void} onOpen
+ */
+function createSource(citation, onOpen) {
   const view = instantiate("source");
-  const button = view.element.firstElementChild;
-  view.number.textContent = n;
-  view.title.textContent = title;
-  view.path.textContent = pathOf(citation);
-  view.similarity.textContent = similarity.toFixed(2);
-  button.addEventListener("click", () => open(n, button));
+  view.number.textContent = `${citation.n}`;
+  view.title.textContent = citation.title;
+  view.path.textContent = formatHeadingPath(citation);
+  view.similarity.textContent = citation.similarity.toFixed(2);
+  view.button.addEventListener("click", () => onOpen(citation.n, view.button));
   return view.element;
 }
 
-/** @param {import("./api.js").Answer} answer */
-function usageOf({ usage, timings, ...answer }) {
+/** @param {Answer} answer */
+function formatUsage({ usage, timings, ...answer }) {
   return [
-    writtenHow(answer),
-    `${milliseconds(timings.total)} in all`,
-    usage.prompt_tokens && counted(usage.prompt_tokens, "prompt token"),
-    usage.completion_tokens && counted(usage.completion_tokens, "answer token"),
+    formatMode(answer),
+    `${formatMilliseconds(timings.total)} in total`,
+    usage.prompt_tokens && formatCount(usage.prompt_tokens, "prompt token"),
+    usage.completion_tokens && formatCount(usage.completion_tokens, "answer token"),
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
-function writtenHow({ refused, mode, model }) {
+/** @param {Pick<Answer, "refused" | "mode" | "model">} answer */
+function formatMode({ refused, mode, model }) {
   if (refused) return "";
   if (mode === "quote") return "Quoted from the documents";
   return `Written by ${model}${mode === "checked" ? ", checked against the quotes" : ""}`;

@@ -1,7 +1,7 @@
-/** The service's HTTP surface as the page uses it. Whatever goes wrong leaves here as a `Failure`. */
+/** The service's HTTP API as the page uses it. Every error is thrown as a `UserFacingError`. */
 
-import { readEvents } from "./events.js";
-import { currentKey, replaceKey } from "./key.js";
+import { currentKey, replaceKey } from "./api_key.js";
+import { readEvents } from "./server_sent_events.js";
 
 /**
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], uri: string, score: number,
@@ -9,30 +9,39 @@ import { currentKey, replaceKey } from "./key.js";
  * @typedef {{id: string, answer: string, refused: boolean, citations: Citation[], model: string,
  *   mode: "quote" | "checked" | "generate",
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
- *   timings: Record<string, number>}} Answer
- * @typedef {{id: string, title: string, uri: string, chunks: number, ingested_at: string,
- *   state: "queued" | "processing" | "ready" | "rejected", reason?: string,
+ *   timings: {total: number} & Record<string, number>}} Answer
+ * @typedef {"queued" | "processing" | "ready" | "rejected"} DocumentState
+ * @typedef {{id: string, title?: string, uri?: string, chunks?: number, ingested_at?: string, state: DocumentState,
+ *   reason?: string | null,
  *   update?: {state: "queued" | "processing" | "rejected", reason: string | null} | null}} Document
+ * @typedef {{n: number | null, title: string, heading_path: string[], similarity: number, bm25: number | null,
+ *   score: number, rerank_score: number | null, fate: string, cited: boolean}} Candidate
+ * @typedef {{name: string, characters: number, tokens: number | null}} PromptPart
  * @typedef {{id: string, refused: boolean, nearness: number | null, min_similarity: number, reranking: string | null,
- *   candidates: {n: number | null, title: string, heading_path: string[], similarity: number, bm25: number | null,
- *     score: number, rerank_score: number | null, fate: string, cited: boolean}[],
- *   prompt: {system: string, user: string, parts: {name: string, characters: number, tokens: number | null}[]} | null,
+ *   candidates: Candidate[], prompt: {system: string, user: string, parts: PromptPart[]} | null,
  *   versions: {model: string, prompt: {name: string, version: string, hash: string} | null, embedder: string,
  *     reranker: string | null, collection: string, revision: string}}} Explanation
+ * @typedef {{title?: string, detail?: string, errors?: {field: string, message: string}[], retryable?: boolean,
+ *   status?: number}} Problem
  */
 
-/** Its message is a sentence for whoever sits at the page, and says what to do. */
-export class Failure extends Error {
-  constructor(sentence, { status, cause } = {}) {
-    super(sentence, { cause });
-    /** Of the HTTP answer, where there was one. */
+/** An error whose message tells the user what failed and what to do. */
+export class UserFacingError extends Error {
+  /**
+   * @param {string} message
+   * @param {{status?: number, cause?: unknown}} options
+   */
+  constructor(message, { status, cause } = {}) {
+    super(message, { cause });
+    /** The HTTP status, if the service answered. */
     this.status = status;
   }
 }
 
 /**
- * The events of one answer: `sources`, `token`s, `done`. An `error` event, or an end without `done`, is a Failure.
- * @param {{question: string, mode?: string}} request Without a mode, the service chooses.
+ * Yield the events of one answer: `sources`, `token`s, `done`. An `error` event, or an end without `done`, is thrown.
+ * @param {{question: string, mode?: string}} request Without a mode, the service uses its default.
+ * @param {AbortSignal} signal
  * @returns {AsyncGenerator<{event: string, data: any}>}
  */
 export async function* streamAnswer(request, signal) {
@@ -41,15 +50,19 @@ export async function* streamAnswer(request, signal) {
     headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
     signal,
   });
+  if (!response.body) throw interrupted();
   for await (const { event, data } of receive(response.body)) {
-    if (event === "error") throw new Failure(sentenceOf(data), data);
+    if (event === "error") throw new UserFacingError(formatProblem(data), data);
     yield { event, data };
     if (event === "done") return;
   }
-  throw brokenOff();
+  throw interrupted();
 }
 
-/** @returns {Promise<Explanation>} */
+/**
+ * @param {string} id
+ * @returns {Promise<Explanation>}
+ */
 export async function explainAnswer(id) {
   const response = await send("GET", `/v1/answers/${encodeURIComponent(id)}/explain`);
   return response.json();
@@ -61,74 +74,108 @@ export async function listDocuments() {
   return (await response.json()).documents;
 }
 
-/** @returns {Promise<Document>} */
+/**
+ * @param {string} id
+ * @returns {Promise<Document>}
+ */
 export async function getDocument(id) {
   const response = await send("GET", documentPath(id));
   return response.json();
 }
 
-/** @returns {Promise<Document>} */
+/**
+ * @param {string} id
+ * @param {File} file
+ * @param {string} mediaType
+ * @returns {Promise<Document>}
+ */
 export async function putDocument(id, file, mediaType) {
   const response = await send("PUT", documentPath(id), { body: file, headers: { "Content-Type": mediaType } });
   return response.json();
 }
 
+/** @param {string} id */
 export async function deleteDocument(id) {
   await send("DELETE", documentPath(id));
 }
 
-/** What the service measures of itself, in Prometheus's text format. */
+/** Return the service's metrics in Prometheus's text format. */
 export async function readMetrics() {
   const response = await send("GET", "/metrics", { headers: { Accept: "text/plain" } });
   return response.text();
 }
 
+/** @param {string} id */
 const documentPath = (id) => `/v1/documents/${encodeURIComponent(id)}`;
 
-async function send(method, path, { headers = {}, ...rest } = {}) {
+/**
+ * Send a request; after a 401, ask for another key and retry until the user cancels.
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestInit & {headers?: Record<string, string>}} options
+ */
+async function send(method, path, { headers = {}, ...options } = {}) {
   for (;;) {
     const key = currentKey();
+    /** @type {Record<string, string>} */
     const authorization = key ? { Authorization: `Bearer ${key}` } : {};
-    const response = await reach(path, { ...rest, method, headers: { ...headers, ...authorization } });
+    const response = await fetchOrExplain(path, { ...options, method, headers: { ...headers, ...authorization } });
     if (response.ok) return response;
-    const failure = await failureOf(response);
-    if (response.status !== 401 || !(await replaceKey(key))) throw failure;
+    const error = await toError(response);
+    if (response.status !== 401 || !(await replaceKey(key))) throw error;
   }
 }
 
-async function reach(path, options) {
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+async function fetchOrExplain(path, options) {
   try {
     return await fetch(path, options);
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Failure("The service cannot be reached. Check that it is running, then try again.", { cause: error });
+    const message = "The service cannot be reached. Check that it is running, then try again.";
+    throw new UserFacingError(message, { cause: error });
   }
 }
 
+/** @param {ReadableStream<Uint8Array>} body */
 async function* receive(body) {
   try {
     for await (const { event, data } of readEvents(body)) yield { event, data: JSON.parse(data) };
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw brokenOff(error);
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw interrupted(error);
   }
 }
 
-function brokenOff(cause) {
-  return new Failure("The connection broke before the answer was complete. Ask again.", { cause });
+/** @param {unknown} [cause] */
+function interrupted(cause) {
+  return new UserFacingError("The connection was lost before the answer was complete. Ask again.", { cause });
 }
 
-async function failureOf(response) {
+/** @param {Response} response */
+async function toError(response) {
+  const { status } = response;
   const isProblem = response.headers.get("Content-Type")?.startsWith("application/problem+json");
-  // A proxy in between answers in its own words, and mostly in HTML.
+  // A proxy in front of the service sends errors in its own format, usually HTML.
+  /** @type {Problem} */
   const problem = isProblem
     ? await response.json()
-    : { detail: `The service answered ${response.status} without a reason`, retryable: response.status >= 500 || response.status === 429 };
-  return new Failure(sentenceOf(problem), { status: response.status });
+    : { detail: `The service answered with status ${status} and no reason`, retryable: status >= 500 || status === 429 };
+  return new UserFacingError(formatProblem(problem), { status });
 }
 
-function sentenceOf({ title, detail, errors = [], retryable }) {
+/** @param {Problem} problem */
+function formatProblem({ title, detail, errors = [], retryable }) {
   const fields = errors.map(({ field, message }) => `${field}: ${message}`);
-  const sentence = [detail || title, ...fields].join("; ").replace(/[.\s]*$/, ".");
-  return retryable ? `${sentence} Try again in a moment.` : sentence;
+  const message = [detail || title, ...fields].join("; ").replace(/[.\s]*$/, ".");
+  return retryable ? `${message} Try again in a moment.` : message;
 }
+
+/**
+ * Return the message of anything that was thrown.
+ * @param {unknown} error
+ */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));

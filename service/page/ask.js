@@ -1,20 +1,22 @@
-/** The question, and what the page offers before the first one is asked. */
+/** The question form, the example questions and the hints for the first steps. */
 
 import { createAnswer } from "./answer.js";
-import { streamAnswer } from "./api.js";
-import { openMode } from "./mode.js";
+import { openAnswerMode } from "./answer_mode.js";
+import { messageOf, streamAnswer } from "./api.js";
+import { elementById } from "./dom.js";
 
 const MAX_EXAMPLES = 3;
 
+/** @param {{passage: ReturnType<typeof import("./passage.js").openPassage>}} parts */
 export function openAsk({ passage }) {
-  const form = document.getElementById("ask");
-  const question = document.getElementById("question");
-  const send = document.getElementById("send");
-  const stop = document.getElementById("stop");
-  const examples = document.getElementById("examples");
-  const firstSteps = document.getElementById("first-steps");
-  const result = document.getElementById("result");
-  const mode = openMode(document.getElementById("mode"));
+  const form = elementById("ask", HTMLFormElement);
+  const question = elementById("question", HTMLTextAreaElement);
+  const submitButton = elementById("send", HTMLButtonElement);
+  const stopButton = elementById("stop", HTMLButtonElement);
+  const examples = elementById("examples", HTMLElement);
+  const firstSteps = elementById("first-steps", HTMLElement);
+  const result = elementById("result", HTMLDivElement);
+  const mode = openAnswerMode(elementById("mode", HTMLSelectElement));
 
   /** @type {AbortController | null} */
   let running = null;
@@ -25,53 +27,53 @@ export function openAsk({ passage }) {
     if (text && !running) ask(text);
   });
   question.addEventListener("keydown", (event) => {
-    // While an input method composes a character, Enter belongs to it.
+    // While an input method composes a character, Enter confirms that character.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     form.requestSubmit();
   });
-  stop.addEventListener("click", () => running?.abort());
+  stopButton.addEventListener("click", () => running?.abort());
 
+  /** @param {string} text */
   async function ask(text) {
     const answer = createAnswer(text, passage);
+    /** @type {Record<string, ((data: any) => void) | undefined>} */
+    const handlers = { sources: answer.showSources, token: answer.appendToken, done: answer.complete };
     passage.close();
     examples.hidden = true;
     result.replaceChildren(answer.element);
     question.value = "";
-    begin();
+    running = new AbortController();
+    replaceButton(submitButton, stopButton);
     const { signal } = running;
     try {
-      for await (const { event, data } of streamAnswer({ question: text, mode: mode.chosen() }, signal)) answer[event]?.(data);
+      const events = streamAnswer({ question: text, mode: mode.selected() }, signal);
+      for await (const { event, data } of events) handlers[event]?.(data);
     } catch (error) {
-      if (signal.aborted) answer.stopped();
-      else answer.failed(error.message);
-      // Nobody types a question twice to try it again.
+      if (signal.aborted) answer.stop();
+      else answer.fail(messageOf(error));
+      // The question is restored, so that the user can retry without typing it again.
       question.value ||= text;
     } finally {
-      end();
+      running = null;
+      replaceButton(stopButton, submitButton);
     }
   }
 
-  function begin() {
-    running = new AbortController();
-    swap(send, stop);
-  }
-
-  function end() {
-    running = null;
-    swap(stop, send);
-  }
-
-  /** What is the page for, right now? Without documents, to add some; before the first question, to ask one. */
+  /**
+   * Show the first steps if there are no documents, and example questions before the first answer.
+   * @param {import("./api.js").Document[]} documents
+   */
   function suggest(documents) {
     const ready = documents.filter(({ state }) => state === "ready");
     firstSteps.hidden = documents.length > 0;
     examples.hidden = ready.length === 0 || result.hasChildNodes();
-    const titles = new Set(ready.map(({ title }) => title));
-    examples.replaceChildren(...[...titles].slice(0, MAX_EXAMPLES).map((title) => example(`What is “${title}” about?`)));
+    const titles = [...new Set(ready.map(({ title }) => title))].slice(0, MAX_EXAMPLES);
+    examples.replaceChildren(...titles.map((title) => createExample(`What is “${title}” about?`)));
   }
 
-  function example(text) {
+  /** @param {string} text */
+  function createExample(text) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = text;
@@ -86,10 +88,14 @@ export function openAsk({ passage }) {
   return { suggest };
 }
 
-/** Shows one button in the place of another, and lets it keep the focus. */
-function swap(from, to) {
-  const hadFocus = document.activeElement === from;
-  from.hidden = true;
-  to.hidden = false;
-  if (hadFocus) to.focus();
+/**
+ * Show `next` instead of `current`, and move the focus to it if `current` had it.
+ * @param {HTMLElement} current
+ * @param {HTMLElement} next
+ */
+function replaceButton(current, next) {
+  const hadFocus = document.activeElement === current;
+  current.hidden = true;
+  next.hidden = false;
+  if (hadFocus) next.focus();
 }

@@ -1,8 +1,15 @@
-/** One row of the list of documents. */
+/** One row of the document list. */
 
-import { counted } from "./counted.js";
-import { instantiate } from "./template.js";
+import { instantiate } from "./dom.js";
+import { formatCount } from "./plural.js";
 
+/**
+ * @typedef {import("./api.js").Document} Document
+ * @typedef {Omit<Document, "state"> & {state: Document["state"] | "uploading" | "deleting"}} ListedDocument
+ *   A document with the states that only the page knows.
+ */
+
+/** @type {Record<string, string>} */
 const STATES = {
   uploading: "Uploading…",
   queued: "Queued",
@@ -10,36 +17,45 @@ const STATES = {
   rejected: "Rejected",
   deleting: "Deleting…",
 };
-const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const DATE_FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** A document that has not been parsed yet has no title. */
+/**
+ * Return the title, or the id of a document that has not been parsed yet.
+ * @param {{title?: string, id: string}} document
+ */
 export const nameOf = ({ title, id }) => title || id;
 
-export function createDocumentRow(onRemove) {
+/** @param {() => void} onDelete */
+export function createDocumentRow(onDelete) {
   const view = instantiate("document");
-  view.remove.addEventListener("click", onRemove);
+  const deleteButton = /** @type {HTMLButtonElement} */ (view.delete);
+  deleteButton.addEventListener("click", onDelete);
 
-  /** @param {import("./api.js").Document} document */
+  /** @param {ListedDocument} document */
   function update(document) {
     const name = nameOf(document);
     view.element.dataset.state = document.state;
     view.title.textContent = name;
     view.title.title = document.uri ?? "";
     view.state.textContent = STATES[document.state] ?? describe(document);
-    view.reason.textContent = document.state === "rejected" ? document.reason : describeUpdate(document);
-    view.remove.ariaLabel = `Delete ${name}`;
-    view.remove.disabled = document.state === "deleting";
+    view.reason.textContent = document.state === "rejected" ? (document.reason ?? "") : describeUpdate(document);
+    deleteButton.ariaLabel = `Delete ${name}`;
+    deleteButton.disabled = document.state === "deleting";
   }
 
   return { element: view.element, update };
 }
 
-/** Until an update is in, or where it never will be, searches see the version before it. */
+/**
+ * Describe an update that is in progress or was rejected; until it is ready, searches use the previous version.
+ * @param {ListedDocument} document
+ */
 function describeUpdate({ state, update }) {
   if (state !== "ready" || !update) return "";
   return update.state === "rejected" ? `The update was rejected: ${update.reason}` : `Update: ${STATES[update.state]}`;
 }
 
-function describe({ chunks, ingested_at: at }) {
-  return `${counted(chunks, "passage")} · ${DATE.format(new Date(at))}`;
+/** @param {ListedDocument} document */
+function describe({ chunks = 0, ingested_at: ingestedAt = "" }) {
+  return `${formatCount(chunks, "passage")} · ${DATE_FORMAT.format(new Date(ingestedAt))}`;
 }

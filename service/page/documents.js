@@ -1,39 +1,46 @@
-/** The documents: list, upload, follow until they are ready, delete. */
+/** The document list: upload, follow until processed, delete. */
 
-import { deleteDocument, Failure, getDocument, listDocuments, putDocument } from "./api.js";
-import { decide } from "./dialog.js";
+import { deleteDocument, getDocument, listDocuments, messageOf, putDocument, UserFacingError } from "./api.js";
+import { openDialog } from "./dialog.js";
 import { createDocumentRow, nameOf } from "./document_row.js";
+import { elementById } from "./dom.js";
 
-// The service knows better than browsers do what a suffix means.
-const UNDECLARED = "application/octet-stream";
-const UNDER_WAY = new Set(["queued", "processing", "deleting"]);
+/**
+ * @typedef {import("./api.js").Document} Document
+ * @typedef {import("./document_row.js").ListedDocument} ListedDocument
+ */
+
+// With this type the service uses the suffix, which it knows better than browsers do.
+const UNSPECIFIC_TYPE = "application/octet-stream";
+const IN_PROGRESS = new Set(["queued", "processing", "deleting"]);
 const MAX_ID_LENGTH = 200;
-const FIRST_LOOK_MS = 200;
-const LONGEST_WAIT_MS = 3000;
+const FIRST_POLL_MS = 200;
+const MAX_POLL_MS = 3000;
 
+/** @param {{onChange: (documents: Document[]) => void}} options */
 export function openDocuments({ onChange }) {
-  const list = document.getElementById("document-list");
-  const count = document.getElementById("document-count");
-  const news = document.getElementById("document-news");
-  const failure = document.getElementById("document-failure");
-  const input = document.getElementById("files");
-  const known = new Set(input.accept.split(",").map((suffix) => suffix.trim()));
+  const list = elementById("document-list", HTMLUListElement);
+  const count = elementById("document-count", HTMLElement);
+  const status = elementById("document-status", HTMLParagraphElement);
+  const failure = elementById("document-failure", HTMLParagraphElement);
+  const input = elementById("files", HTMLInputElement);
+  const supportedSuffixes = new Set(input.accept.split(",").map((suffix) => suffix.trim()));
 
-  /** @type {Map<string, import("./api.js").Document>} */
+  /** @type {Map<string, ListedDocument>} */
   const documents = new Map();
   /** @type {Map<string, ReturnType<typeof createDocumentRow>>} */
   const rows = new Map();
   /** @type {Set<string>} */
   const followed = new Set();
 
-  document.getElementById("add-documents").addEventListener("click", choose);
+  elementById("add-documents", HTMLButtonElement).addEventListener("click", chooseFiles);
   input.addEventListener("change", async () => {
-    await upload(input.files);
-    // Otherwise choosing the same file again would not be a change.
+    await upload(input.files ?? []);
+    // Without this, choosing the same file again would not fire a change event.
     input.value = "";
   });
 
-  function choose() {
+  function chooseFiles() {
     input.click();
   }
 
@@ -42,10 +49,10 @@ export function openDocuments({ onChange }) {
     await attempt(async () => {
       const before = [...documents.keys()];
       const listed = await listDocuments();
-      // What was dropped on the page meanwhile is not in the list yet.
-      before.forEach(forget);
-      listed.forEach(put);
-      changed();
+      // Only the earlier rows are replaced. Files dropped during the request are not in the list yet.
+      before.forEach(removeRow);
+      listed.forEach(putRow);
+      notify();
       listed.forEach(({ id }) => follow(id));
     });
   }
@@ -53,110 +60,133 @@ export function openDocuments({ onChange }) {
   /** @param {Iterable<File>} files */
   async function upload(files) {
     failure.textContent = "";
-    // One after another: a folder's worth of files must not open a folder's worth of connections.
-    for (const file of [...files]) await attempt(() => uploadOne(file));
+    // One file at a time, so that a large selection does not open one connection per file.
+    for (const file of [...files]) await attempt(() => uploadFile(file));
   }
 
-  async function uploadOne(file) {
-    const suffix = `.${file.name.split(".").pop().toLowerCase()}`;
-    if (!known.has(suffix)) throw new Failure(`“${file.name}” was not added: ${suffix} files cannot be read.`);
+  /** @param {File} file */
+  async function uploadFile(file) {
+    const suffix = `.${file.name.split(".").pop()?.toLowerCase()}`;
+    if (!supportedSuffixes.has(suffix)) {
+      throw new UserFacingError(`“${file.name}” was not added: ${suffix} files are not supported.`);
+    }
     const id = toId(file.name);
     const before = documents.get(id);
-    put({ id, state: "uploading" });
-    changed();
+    putRow({ id, state: "uploading" });
+    notify();
     try {
-      put(await putDocument(id, file, UNDECLARED));
+      putRow(await putDocument(id, file, UNSPECIFIC_TYPE));
     } catch (error) {
-      if (before) put(before);
-      else forget(id);
-      changed();
-      throw new Failure(`“${file.name}” was not added. ${error.message}`);
+      if (before) putRow(before);
+      else removeRow(id);
+      notify();
+      throw new UserFacingError(`“${file.name}” was not added. ${messageOf(error)}`);
     }
     follow(id);
   }
 
-  async function remove(id) {
-    document.getElementById("delete-title").textContent = `Delete “${nameOf(documents.get(id))}”?`;
-    if ((await decide(document.getElementById("delete-dialog"))) !== "delete") return;
+  /** @param {string} id */
+  async function confirmAndDelete(id) {
+    elementById("delete-title", HTMLHeadingElement).textContent = `Delete “${nameOf(documents.get(id) ?? { id })}”?`;
+    if ((await openDialog(elementById("delete-dialog", HTMLDialogElement))) !== "delete") return;
     await attempt(async () => {
       await deleteDocument(id);
-      put({ id, state: "deleting" });
+      putRow({ id, state: "deleting" });
       follow(id);
     });
   }
 
-  /** Looks again and again, less and less often, until the worker is done with the document. */
+  /**
+   * Poll a document, with growing delays, until the worker has processed it.
+   * @param {string} id
+   */
   async function follow(id) {
     if (followed.has(id)) return;
     followed.add(id);
     await attempt(async () => {
-      for (let wait = FIRST_LOOK_MS; isUnderWay(documents.get(id)); wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
-        await new Promise((resolve) => setTimeout(resolve, wait));
-        await look(id);
+      for (let delay = FIRST_POLL_MS; isInProgress(documents.get(id)); delay = Math.min(delay * 1.5, MAX_POLL_MS)) {
+        await new Promise((resolve) => setTimeout(resolve, delay));
+        await poll(id);
       }
     });
     followed.delete(id);
   }
 
-  async function look(id) {
-    // The list was read anew in between, with another key.
-    if (!documents.has(id)) return;
-    const name = nameOf(documents.get(id));
+  /** @param {string} id */
+  async function poll(id) {
+    const known = documents.get(id);
+    // The list may have been reloaded with another key.
+    if (!known) return;
+    const name = nameOf(known);
     try {
-      const seen = await getDocument(id);
-      // Until the worker has deleted it, the service still shows it as it was.
-      if (!documents.has(id) || documents.get(id).state === "deleting") return;
-      put(seen);
-      if (seen.state === "rejected" || seen.update?.state === "rejected") news.textContent = `“${name}” was rejected.`;
-      else if (!isUnderWay(seen)) news.textContent = `“${nameOf(seen)}” is ready: ask about it.`;
+      const current = await getDocument(id);
+      // Until the worker has deleted the document, the service still reports its previous state.
+      if (!documents.has(id) || documents.get(id)?.state === "deleting") return;
+      putRow(current);
+      if (current.state === "rejected" || current.update?.state === "rejected") status.textContent = `“${name}” was rejected.`;
+      else if (!isInProgress(current)) status.textContent = `“${nameOf(current)}” is ready. You can ask about it.`;
     } catch (error) {
-      if (error.status !== 404) throw error;
-      forget(id);
-      news.textContent = `“${name}” is deleted.`;
+      if (!(error instanceof UserFacingError) || error.status !== 404) throw error;
+      removeRow(id);
+      status.textContent = `“${name}” was deleted.`;
     }
-    changed();
+    notify();
   }
 
-  function put(document) {
+  /** @param {ListedDocument} document */
+  function putRow(document) {
     const { id } = document;
-    documents.set(id, { ...documents.get(id), ...document });
-    if (!rows.has(id)) {
-      rows.set(id, createDocumentRow(() => remove(id)));
-      if (document.state === "uploading") list.prepend(rows.get(id).element);
-      else list.append(rows.get(id).element);
+    const merged = { ...documents.get(id), ...document };
+    documents.set(id, merged);
+    let row = rows.get(id);
+    if (!row) {
+      row = createDocumentRow(() => confirmAndDelete(id));
+      rows.set(id, row);
+      if (document.state === "uploading") list.prepend(row.element);
+      else list.append(row.element);
     }
-    rows.get(id).update(documents.get(id));
+    row.update(merged);
   }
 
-  function forget(id) {
+  /** @param {string} id */
+  function removeRow(id) {
     documents.delete(id);
     rows.get(id)?.element.remove();
     rows.delete(id);
   }
 
-  function changed() {
-    count.textContent = documents.size || "";
-    onChange([...documents.values()]);
+  function notify() {
+    count.textContent = documents.size > 0 ? `${documents.size}` : "";
+    onChange(/** @type {Document[]} */ ([...documents.values()]));
   }
 
-  /** Failures are sentences already; those of several files stand one below the other. */
+  /**
+   * Run an action and show its error, one line per error.
+   * @param {() => Promise<void>} action
+   */
   async function attempt(action) {
     try {
       await action();
     } catch (error) {
-      failure.append(`${error.message}\n`);
+      failure.append(`${messageOf(error)}\n`);
     }
   }
 
-  return { load, upload, choose };
+  return { load, upload, chooseFiles };
 }
 
-/** A document that searches see may have a newer version on its way. */
-function isUnderWay(document) {
-  return UNDER_WAY.has(document?.state) || UNDER_WAY.has(document?.update?.state);
+/**
+ * Return true if the document, or an update of a ready document, is still being processed.
+ * @param {ListedDocument | undefined} document
+ */
+function isInProgress(document) {
+  return IN_PROGRESS.has(document?.state ?? "") || IN_PROGRESS.has(document?.update?.state ?? "");
 }
 
-/** The file's name, so that uploading it again replaces it, in the signs that an id may have. */
+/**
+ * Convert a file name to a valid id. Uploading the same file name again replaces the document.
+ * @param {string} fileName
+ */
 function toId(fileName) {
   return fileName.normalize("NFC").replace(/[^\p{Alphabetic}\p{M}\p{Nd}_.-]+/gu, "-").slice(-MAX_ID_LENGTH);
 }

@@ -1,74 +1,85 @@
-/** Why an answer says what it says: what was found and what became of it, and what the model read. */
+/** The explanation of an answer: the candidates, what happened to each, and the prompt. */
 
-import { explainAnswer } from "./api.js";
-import { counted } from "./counted.js";
-import { instantiate } from "./template.js";
+import { explainAnswer, messageOf } from "./api.js";
+import { instantiate } from "./dom.js";
+import { formatCount } from "./plural.js";
 
+/**
+ * @typedef {import("./api.js").Candidate} Candidate
+ * @typedef {import("./api.js").Explanation} Explanation
+ */
+
+/** @type {Record<string, string>} */
 const FATES = {
-  taken: "taken",
-  beyond_limit: "others were better",
-  repeats: "repeats a better one",
-  document_has_its_share: "its document had its share",
+  taken: "selected",
+  beyond_limit: "ranked too low",
+  repeats: "repeats a better passage",
+  document_has_its_share: "document limit reached",
 };
 
 /**
- * A closed section that asks the service when it is opened for the first time.
- * @param {string} id The answer's.
+ * Create a closed section that loads its content when it is opened for the first time.
+ * @param {string} answerId
  */
-export function createExplanation(id) {
+export function createExplanation(answerId) {
   const view = instantiate("explanation");
   view.element.addEventListener("toggle", load, { once: true });
 
   async function load() {
     try {
-      fill(await explainAnswer(id));
+      show(await explainAnswer(answerId));
     } catch (error) {
-      view.failure.textContent = error.message;
+      view.failure.textContent = messageOf(error);
     }
   }
 
-  /** @param {import("./api.js").Explanation} why */
-  function fill(why) {
-    view.decision.textContent = decisionOf(why);
-    view.candidates.append(...why.candidates.map(createCandidate));
-    view.table.hidden = why.candidates.length === 0;
-    view.prompt.hidden = !why.prompt;
-    if (why.prompt) {
-      view.parts.textContent = why.prompt.parts.map(partOf).join(" · ");
-      view.read.textContent = `${why.prompt.system}\n\n${why.prompt.user}`;
+  /** @param {Explanation} explanation */
+  function show(explanation) {
+    const { candidates, prompt } = explanation;
+    view.decision.textContent = formatDecision(explanation);
+    view.candidates.append(...candidates.map(createCandidate));
+    view.table.hidden = candidates.length === 0;
+    view.prompt.hidden = !prompt;
+    if (prompt) {
+      view.parts.textContent = prompt.parts.map(formatPart).join(" · ");
+      view.read.textContent = `${prompt.system}\n\n${prompt.user}`;
     }
-    view.versions.textContent = versionsOf(why);
+    view.versions.textContent = formatVersions(explanation);
   }
 
   return view.element;
 }
 
-function decisionOf({ refused, nearness, min_similarity }) {
-  const needed = `from ${min_similarity.toFixed(2)} on it is answered`;
-  const far =
+/** @param {Explanation} explanation */
+function formatDecision({ refused, nearness, min_similarity: minimum }) {
+  const threshold = `The threshold for an answer is ${minimum.toFixed(2)}.`;
+  const nearest =
     nearness === null
-      ? `No passage was found; ${needed}.`
-      : `The nearest passage reaches ${nearness.toFixed(2)}, with up to 0.10 more or less by the words it shares; ${needed}.`;
-  return refused ? `Refused. ${far}` : far;
+      ? "No passage was found."
+      : `The nearest passage reaches ${nearness.toFixed(2)}: its similarity, adjusted by up to 0.10 for shared words.`;
+  return `${refused ? "Refused. " : ""}${nearest} ${threshold}`;
 }
 
+/** @param {Candidate} candidate */
 function createCandidate({ n, title, heading_path, similarity, bm25, score, rerank_score, fate, cited }) {
   const view = instantiate("candidate");
-  view.number.textContent = n ?? "";
+  view.number.textContent = `${n ?? ""}`;
   view.title.textContent = [title, ...heading_path.filter((heading) => heading !== title)].join(" › ");
   view.dense.textContent = similarity.toFixed(2);
   view.words.textContent = bm25?.toFixed(2) ?? "–";
   view.fused.textContent = score.toFixed(2);
   view.reranked.textContent = rerank_score?.toFixed(2) ?? "–";
   view.fate.textContent = cited ? "cited" : FATES[fate];
-  view.element.classList.toggle("taken", fate === "taken");
+  view.element.classList.toggle("selected", fate === "taken");
   return view.element;
 }
 
-const partOf = ({ name, characters, tokens }) =>
-  `${name}: ${tokens === null ? counted(characters, "character") : `about ${counted(tokens, "token")}`}`;
+/** @param {import("./api.js").PromptPart} part */
+const formatPart = ({ name, characters, tokens }) =>
+  `${name}: ${tokens === null ? formatCount(characters, "character") : `about ${formatCount(tokens, "token")}`}`;
 
-function versionsOf({ versions: { model, prompt, embedder, reranker, collection, revision }, reranking }) {
+/** @param {Explanation} explanation */
+function formatVersions({ versions: { model, prompt, embedder, reranker, collection, revision }, reranking }) {
   return [
     model && `model ${model}`,
     prompt && `prompt ${prompt.name}/${prompt.version} (${prompt.hash})`,

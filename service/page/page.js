@@ -1,25 +1,26 @@
-/** The page at `/`: puts its parts together. */
+/** The entry point of the page: opens its parts and connects them. */
 
+import { changeKey, currentKey } from "./api_key.js";
 import { openAsk } from "./ask.js";
 import { openDocuments } from "./documents.js";
-import { acceptDrops } from "./drop.js";
-import { changeKey, currentKey } from "./key.js";
+import { elementById } from "./dom.js";
+import { acceptDrops } from "./file_drop.js";
 import { openOperate } from "./operate/operate.js";
 import { openPassage } from "./passage.js";
 import { openViews } from "./views.js";
 
-const passage = openPassage(document.getElementById("passage"));
+const passage = openPassage(elementById("passage", HTMLElement));
 const ask = openAsk({ passage });
 const documents = openDocuments({ onChange: ask.suggest });
 
 acceptDrops(documents.upload);
-document.getElementById("choose-files").addEventListener("click", documents.choose);
+elementById("choose-files", HTMLButtonElement).addEventListener("click", documents.chooseFiles);
 
-const key = document.getElementById("change-key");
-key.hidden = currentKey() === null;
-key.addEventListener("click", async () => {
+const keyButton = elementById("change-key", HTMLButtonElement);
+keyButton.hidden = currentKey() === null;
+keyButton.addEventListener("click", async () => {
   if (await changeKey()) documents.load();
 });
 
 documents.load();
-openViews({ operate: openOperate(document.getElementById("view-operate")) });
+openViews({ operate: openOperate(elementById("view-operate", HTMLElement)) });

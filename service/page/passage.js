@@ -1,23 +1,28 @@
-/** The passage behind a citation, with the words that support the answer highlighted. */
+/** The passage of a citation, with the quote that supports the answer highlighted. */
 
-import { pathOf } from "./path.js";
-import { partsOf } from "./template.js";
+import { partsOf } from "./dom.js";
+import { formatHeadingPath } from "./heading_path.js";
+
+/** @typedef {import("./api.js").Citation} Citation */
 
 /** @param {HTMLElement} panel */
 export function openPassage(panel) {
   const view = partsOf(panel);
-  /** @type {HTMLElement} */
-  let opener;
+  /** @type {HTMLElement | null} */
+  let opener = null;
   /** @type {number | null} */
-  let shown = null;
+  let shownNumber = null;
 
   view.close.addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
-    // Escape in a dialog closes the dialog alone.
+    // Escape in a dialog closes only the dialog.
     if (event.key === "Escape" && !document.querySelector("dialog[open]")) close();
   });
 
-  /** @param {import("./api.js").Citation} citation */
+  /**
+   * @param {Citation} citation
+   * @param {HTMLElement} openedBy
+   */
   function show(citation, openedBy) {
     close();
     opener = openedBy;
@@ -29,27 +34,31 @@ export function openPassage(panel) {
     view.text.querySelector("mark")?.scrollIntoView({ block: "nearest" });
   }
 
-  /** The same citation, now that more is known of it. */
+  /**
+   * Show the citation again if it is open, because its quote arrives after the answer.
+   * @param {Citation} citation
+   */
   function update(citation) {
-    if (citation.n === shown) fill(citation);
+    if (citation.n === shownNumber) fill(citation);
   }
 
+  /** @param {Citation} citation */
   function fill(citation) {
-    shown = citation.n;
+    shownNumber = citation.n;
     view.number.textContent = `Passage ${citation.n}`;
     view.title.textContent = citation.title;
-    view.path.textContent = pathOf(citation);
+    view.path.textContent = formatHeadingPath(citation);
     view.text.replaceChildren(...highlight(citation.text, citation.quote));
     view.facts.replaceChildren(
-      ...fact("Source", linkTo(citation.uri)),
-      ...fact("Similarity", citation.similarity.toFixed(3)),
-      ...fact("Score", citation.score.toFixed(4)),
+      ...createFact("Source", createLink(citation.uri)),
+      ...createFact("Similarity", citation.similarity.toFixed(3)),
+      ...createFact("Score", citation.score.toFixed(4)),
     );
   }
 
   function close() {
-    if (shown === null) return;
-    shown = null;
+    if (shownNumber === null || opener === null) return;
+    shownNumber = null;
     panel.hidden = true;
     opener.ariaExpanded = "false";
     opener.focus();
@@ -58,15 +67,23 @@ export function openPassage(panel) {
   return { show, update, close };
 }
 
+/**
+ * @param {string} text
+ * @param {string | null} quote
+ */
 function highlight(text, quote) {
-  const at = quote ? text.indexOf(quote) : -1;
-  if (at < 0) return [text];
+  const start = quote ? text.indexOf(quote) : -1;
+  if (!quote || start < 0) return [text];
   const mark = document.createElement("mark");
   mark.textContent = quote;
-  return [text.slice(0, at), mark, text.slice(at + quote.length)];
+  return [text.slice(0, start), mark, text.slice(start + quote.length)];
 }
 
-function fact(name, value) {
+/**
+ * @param {string} name
+ * @param {string | Node} value
+ */
+function createFact(name, value) {
   const term = document.createElement("dt");
   const description = document.createElement("dd");
   term.textContent = name;
@@ -74,8 +91,9 @@ function fact(name, value) {
   return [term, description];
 }
 
-function linkTo(uri) {
-  // A document chooses its own URI: "javascript:" must stay text.
+/** @param {string} uri */
+function createLink(uri) {
+  // URIs come from documents, which are not trusted: "javascript:" must stay text.
   if (!/^https?:\/\//i.test(uri)) return uri;
   const link = document.createElement("a");
   link.href = uri;

@@ -1,25 +1,27 @@
-/** Which view is shown. The address's fragment says it, so that a view has a link and the browser's Back works. */
+/** The views of the page. The URL's fragment selects one, so that each has a link and the Back button works. */
 
-const FIRST = "ask";
-const NAME = document.title;
+import { elementById } from "./dom.js";
 
-/** @param {Record<string, {show: () => void, hide: () => void}>} views Those that want to know, by name. */
-export function openViews(views) {
-  const links = [...document.querySelectorAll('nav a[href^="#"]')];
+const DEFAULT_VIEW = "ask";
+const PAGE_TITLE = document.title;
+
+/** @param {Record<string, {show: () => void, hide: () => void}>} listeners Notified when their view changes, by view. */
+export function openViews(listeners) {
+  const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll('nav a[href^="#"]')]);
   const names = links.map((link) => link.hash.slice(1));
-  let shown = FIRST;
+  let shown = DEFAULT_VIEW;
 
   addEventListener("hashchange", () => {
-    if (show()) elementOf(shown).querySelector("h1").focus();
+    if (update()) headingOf(shown)?.focus();
   });
-  show();
+  update();
 
-  /** True where that is another view than before. */
-  function show() {
-    const asked = location.hash.slice(1);
-    const name = names.includes(asked) ? asked : FIRST;
+  /** Show the view that the URL selects; returns true if it changed. */
+  function update() {
+    const requested = location.hash.slice(1);
+    const name = names.includes(requested) ? requested : DEFAULT_VIEW;
     if (name === shown) return false;
-    views[shown]?.hide();
+    listeners[shown]?.hide();
     shown = name;
     for (const link of links) {
       const isShown = link.hash === `#${name}`;
@@ -27,11 +29,17 @@ export function openViews(views) {
       if (isShown) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    document.title = name === FIRST ? NAME : `${elementOf(name).querySelector("h1").textContent} · ${NAME}`;
-    views[name]?.show();
+    document.title = name === DEFAULT_VIEW ? PAGE_TITLE : `${headingOf(name)?.textContent} · ${PAGE_TITLE}`;
+    listeners[name]?.show();
     return true;
   }
 }
 
-// Not the fragment itself, or the browser would scroll its top below the bar.
-const elementOf = (name) => document.getElementById(`view-${name}`);
+/**
+ * Return the view's element. Its id differs from the fragment, or the browser would scroll it below the top bar.
+ * @param {string} name
+ */
+const elementOf = (name) => elementById(`view-${name}`, HTMLElement);
+
+/** @param {string} name */
+const headingOf = (name) => elementOf(name).querySelector("h1");

@@ -1,10 +1,13 @@
-"""The registry of document formats, the parser table and the samples agree."""
+"""The registry of document formats agrees with the parser table, the samples and the guide."""
 
+from pathlib import Path
 from typing import get_args
 
 from ingest.parsing.factory import PARSERS
 from rag.formats import FORMATS, SUFFIXES, MediaType, media_type_of
 from tests.support.samples import SAMPLES
+
+_GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "ingest.md"
 
 
 def test_every_format_of_the_registry_has_a_parser_and_a_sample():
@@ -13,6 +16,12 @@ def test_every_format_of_the_registry_has_a_parser_and_a_sample():
     assert registered == set(get_args(MediaType))
     assert registered == PARSERS.keys()
     assert registered == SAMPLES.keys()
+
+
+def test_the_ingest_guide_lists_the_formats_of_the_registry():
+    *names, last = (known.name for known in FORMATS)
+
+    assert f"{', '.join(names)} and {last}." in _GUIDE.read_text()
 
 
 def test_no_two_formats_share_a_suffix_or_a_content_type():

@@ -94,7 +94,7 @@ def test_each_bad_source_is_a_line_of_its_own_and_the_rest_is_in(server, tmp_pat
     with (folder / "huge.txt").open("wb") as file:
         file.truncate(5 * GIB)
     expected = {
-        "gopher://example.org/1": "no known kind of source",
+        "gopher://example.org/1": "is not a known kind of source",
         "gs://bucket/docs": "needs a driver that is not installed",
         str(tmp_path / "nowhere"): "check the spelling",
         "http://127.0.0.1:1/": "cannot be reached",
@@ -106,7 +106,7 @@ def test_each_bad_source_is_a_line_of_its_own_and_the_rest_is_in(server, tmp_pat
         f"{base}/endless.txt": "larger than the limit of 5,000,000 bytes",
         f"{base}/gone": "404",
         (folder / "huge.txt").as_uri(): "larger than the limit of 5,000,000 bytes",
-        "stdin:": "line 2: not JSON",
+        "stdin:": "line 2: not valid JSON",
     }
     lines = b'{"id": "one", "text": "The first."}\n{"id": "two", \n{"id": "three", "text": "The third."}\n'
     bad = [source for source in expected if source not in {(folder / "huge.txt").as_uri(), "stdin:"}]

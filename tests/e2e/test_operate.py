@@ -35,11 +35,11 @@ async def test_what_was_asked_is_what_the_graphs_show(running: Service, browser:
             assert await now(page, "Time by stage", stage) > 0
         await expect(graph(page, "Requests by outcome").locator("path.band")).not_to_have_count(0)
         assert await now(page, "Requests by outcome", "ok") > 0
-        assert await now(page, "Documents on their way", "queued") == 0
-        await expect(graph(page, "How full the gates are").locator("svg")).to_be_visible()
+        assert await now(page, "Documents in progress", "queued") == 0
+        await expect(graph(page, "Gate utilisation").locator("svg")).to_be_visible()
         await expect(page.get_by_role("region", name="Drift")).to_contain_text("There is no reference")
         named = await graph(page, "Time to first token").get_by_role("img").get_attribute("aria-label")
-        assert re.match(r"Time to first token\. p50: now [\d.,]+ m?s, at most", named)
+        assert re.match(r"Time to first token\. p50: now [\d.,]+ m?s, maximum", named)
 
 
 def row(page: Page, title: str, series: str) -> Locator:

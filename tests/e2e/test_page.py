@@ -161,7 +161,7 @@ async def test_an_answer_says_why(page: Page) -> None:
     answer = await ask(page, "What does error E1234 mean?", "generate")
     await answer.get_by_text("Why this answer?").click()
     rows = answer.get_by_role("table").get_by_role("row")
-    await expect(rows.filter(has_text="Faults")).to_contain_text(re.compile("cited|taken"))
+    await expect(rows.filter(has_text="Faults")).to_contain_text(re.compile("cited|selected"))
     await expect(answer.get_by_text("The nearest passage reaches")).to_be_visible()
     await answer.get_by_text("What the model read").click()
     await expect(answer.locator("pre").filter(has_text="What does error E1234 mean?")).to_be_visible()

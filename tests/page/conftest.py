@@ -1,4 +1,4 @@
-"""For each test, a fake service and a page that is open on it."""
+"""A fake service and an open page for each test."""
 
 from collections.abc import AsyncIterator
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.page.fake_service import FakeService
-from tests.support.page.script import ANSWER, CITATIONS, TIMINGS, Asked, Event, done
+from tests.support.page.script import ANSWER, CITATIONS, TIMINGS, AnswerRequest, Event, done
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -17,12 +17,12 @@ async def ask(page: Page, question: str) -> None:
 
 
 async def test_tokens_appear_one_after_another(page: Page, service: FakeService) -> None:
-    go_on = asyncio.Event()
+    resume = asyncio.Event()
 
-    async def in_two_steps(_: Asked) -> AsyncIterator[Event]:
+    async def in_two_steps(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "First"}
-        await go_on.wait()
+        await resume.wait()
         yield "token", {"text": ", then second."}
         yield "done", done("First, then second.")
 
@@ -32,12 +32,12 @@ async def test_tokens_appear_one_after_another(page: Page, service: FakeService)
     text = page.get_by_role("article", name="Answer").locator("[aria-live]")
     await expect(text).to_have_text("First")
     await expect(text).to_have_attribute("aria-busy", "true")
-    go_on.set()
+    resume.set()
     await expect(text).to_have_text("First, then second.")
     await expect(text).to_have_attribute("aria-busy", "false")
 
 
-async def test_markers_become_buttons_though_they_are_cut_in_two(page: Page) -> None:
+async def test_markers_become_buttons_even_if_split_between_tokens(page: Page) -> None:
     await ask(page, "Does the service stop?")
 
     answer = page.get_by_role("article", name="Answer")
@@ -45,8 +45,8 @@ async def test_markers_become_buttons_though_they_are_cut_in_two(page: Page) -> 
     await expect(answer.locator("[aria-live]")).to_have_text(re.sub(r"[\[\]]", "", ANSWER))
 
 
-async def test_a_number_in_brackets_that_is_no_citation_stays_text(page: Page, service: FakeService) -> None:
-    async def with_other_brackets(_: Asked) -> AsyncIterator[Event]:
+async def test_a_bracketed_number_without_a_citation_stays_text(page: Page, service: FakeService) -> None:
+    async def with_other_brackets(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "See items[7] and [2024], an open ["}
         yield "done", done("See items[7] and [2024], an open [")
@@ -59,8 +59,8 @@ async def test_a_number_in_brackets_that_is_no_citation_stays_text(page: Page, s
     await expect(answer.get_by_role("button", name="Citation")).to_have_count(0)
 
 
-async def test_the_last_word_on_the_text_is_the_services(page: Page, service: FakeService) -> None:
-    async def revised(_: Asked) -> AsyncIterator[Event]:
+async def test_the_final_text_replaces_the_streamed_text(page: Page, service: FakeService) -> None:
+    async def revised(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "Unsupported."}
         yield "done", done("Supported [1].", cited=(1,))
@@ -72,7 +72,7 @@ async def test_the_last_word_on_the_text_is_the_services(page: Page, service: Fa
     await expect(page.get_by_role("button", name="Citation 1")).to_be_visible()
 
 
-async def test_a_citation_shows_its_passage_with_the_quote_marked(page: Page) -> None:
+async def test_a_citation_opens_its_passage_with_the_quote_highlighted(page: Page) -> None:
     await ask(page, "Does the service stop?")
     await page.get_by_role("button", name="Citation 1").click()
 
@@ -84,10 +84,10 @@ async def test_a_citation_shows_its_passage_with_the_quote_marked(page: Page) ->
     await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["text"])
 
 
-async def test_the_quote_of_an_open_passage_is_marked_once_it_is_known(page: Page, service: FakeService) -> None:
+async def test_the_quote_of_an_open_passage_is_highlighted_when_it_arrives(page: Page, service: FakeService) -> None:
     finish = asyncio.Event()
 
-    async def quoted_at_the_end(_: Asked) -> AsyncIterator[Event]:
+    async def quoted_at_the_end(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": [{**CITATIONS[0], "quote": None}]}
         yield "token", {"text": "It does not [1]."}
         await finish.wait()
@@ -103,7 +103,7 @@ async def test_the_quote_of_an_open_passage_is_marked_once_it_is_known(page: Pag
     await expect(mark).to_have_text(CITATIONS[0]["quote"])
 
 
-async def test_passages_are_listed_and_the_cited_ones_stand_out(page: Page) -> None:
+async def test_passages_are_listed_and_the_cited_ones_are_highlighted(page: Page) -> None:
     await ask(page, "Does the service stop?")
 
     passages = page.get_by_role("region", name="Passages")
@@ -135,25 +135,25 @@ async def test_the_waterfall_has_a_bar_for_each_stage_with_its_milliseconds(page
 @pytest.mark.parametrize(
     ("choice", "mode", "sentence"),
     [
-        ("Service\N{RIGHT SINGLE QUOTATION MARK}s choice", None, "Written by SmolLM2-135M-Instruct · 1,210 ms in all"),
-        ("Quotes", "quote", "Quoted from the documents · 1,210 ms in all"),
+        ("Default", None, "Written by SmolLM2-135M-Instruct · 1,210 ms in total"),
+        ("Quotes", "quote", "Quoted from the documents · 1,210 ms in total"),
         ("Model, checked", "checked", "Written by SmolLM2-135M-Instruct, checked against the quotes · 1,210 ms"),
-        ("Model", "generate", "Written by SmolLM2-135M-Instruct · 1,210 ms in all · 412 prompt tokens"),
+        ("Model", "generate", "Written by SmolLM2-135M-Instruct · 1,210 ms in total · 412 prompt tokens"),
     ],
 )
-async def test_the_reader_chooses_how_the_answer_is_written_and_is_told(
+async def test_the_selected_mode_is_sent_and_the_mode_used_is_shown(
     page: Page, service: FakeService, choice: str, mode: str | None, sentence: str
 ) -> None:
     await page.get_by_role("combobox", name="Answer").select_option(choice)
     await ask(page, "Does the service stop?")
 
     await expect(page.get_by_role("region", name="Stages")).to_contain_text(sentence)
-    assert service.asked[-1].get("mode") == mode
+    assert service.requests[-1].get("mode") == mode
     await page.reload()
     await expect(page.get_by_role("combobox", name="Answer")).to_have_value(mode or "")
 
 
-async def test_quoted_lines_and_code_keep_their_form(page: Page) -> None:
+async def test_quoted_lines_and_code_keep_their_layout(page: Page) -> None:
     await page.get_by_role("combobox", name="Answer").select_option("Quotes")
     await ask(page, "How is a revision published?")
 
@@ -165,17 +165,17 @@ async def test_quoted_lines_and_code_keep_their_form(page: Page) -> None:
     assert "closes the old one. 1\n\n- current names the revision that is served 2\n\nPublish it:" in shown
 
 
-async def test_a_refusal_says_so_and_cites_nothing(page: Page) -> None:
+async def test_a_refusal_is_shown_without_citations(page: Page) -> None:
     await ask(page, "Is there nothing?")
 
     answer = page.get_by_role("article", name="Answer")
     await expect(answer).to_contain_text("The documents do not say.")
-    await expect(answer.get_by_role("status")).to_have_text("No passage comes close to the question")
+    await expect(answer.get_by_role("status")).to_have_text("No passage is close enough to the question")
     await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
 
 
-async def test_stop_stops_the_stream_and_keeps_what_is_there(page: Page, service: FakeService) -> None:
-    async def endless(_: Asked) -> AsyncIterator[Event]:
+async def test_stop_ends_the_stream_and_keeps_the_text(page: Page, service: FakeService) -> None:
+    async def endless(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         while True:
             yield "token", {"text": "on and "}
@@ -192,7 +192,7 @@ async def test_stop_stops_the_stream_and_keeps_what_is_there(page: Page, service
     await expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
 
 
-async def test_a_problem_is_shown_as_its_detail_and_the_question_can_be_asked_again(page: Page) -> None:
+async def test_an_error_response_is_shown_and_the_question_is_restored(page: Page) -> None:
     await ask(page, "Too busy?")
 
     await expect(page.get_by_role("article").get_by_role("alert")).to_have_text(
@@ -201,7 +201,7 @@ async def test_a_problem_is_shown_as_its_detail_and_the_question_can_be_asked_ag
     await expect(page.get_by_label("Question")).to_have_value("Too busy?")
 
 
-async def test_an_error_in_mid_stream_keeps_the_text_and_says_what_happened(page: Page) -> None:
+async def test_an_error_during_the_stream_is_shown_and_the_text_is_kept(page: Page) -> None:
     await ask(page, "Will it break?")
 
     answer = page.get_by_role("article", name="Answer")
@@ -210,8 +210,8 @@ async def test_an_error_in_mid_stream_keeps_the_text_and_says_what_happened(page
     await expect(answer).to_contain_text("No. The service loads a new revision")
 
 
-async def test_a_stream_without_an_end_is_an_error(page: Page, service: FakeService) -> None:
-    async def cut_off(_: Asked) -> AsyncIterator[Event]:
+async def test_a_stream_that_ends_without_done_is_an_error(page: Page, service: FakeService) -> None:
+    async def cut_off(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
         yield "token", {"text": "Half a"}
 
@@ -219,20 +219,20 @@ async def test_a_stream_without_an_end_is_an_error(page: Page, service: FakeServ
     await ask(page, "Is that all?")
 
     await expect(page.get_by_role("article").get_by_role("alert")).to_have_text(
-        "The connection broke before the answer was complete. Ask again."
+        "The connection was lost before the answer was complete. Ask again."
     )
 
 
-async def test_a_service_that_is_gone_is_said_to_be_gone(page: Page) -> None:
+async def test_an_unreachable_service_is_reported(page: Page) -> None:
     await page.route("**/v1/answers", lambda route: route.abort())
-    await ask(page, "Anybody there?")
+    await ask(page, "Is the service running?")
 
     await expect(page.get_by_role("article").get_by_role("alert")).to_have_text(
         "The service cannot be reached. Check that it is running, then try again."
     )
 
 
-async def test_examples_come_from_the_documents_and_ask_themselves(page: Page) -> None:
+async def test_examples_come_from_document_titles_and_are_sent_on_click(page: Page) -> None:
     examples = page.get_by_role("region", name="Examples")
     await expect(examples.get_by_role("button")).to_have_count(3)
     await examples.get_by_role("button", name="A guided tour").click()

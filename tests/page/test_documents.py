@@ -25,7 +25,7 @@ async def add(page: Page, name: str, body: bytes) -> None:
     await (await chooser.value).set_files(FilePayload(name=name, mimeType="", buffer=body))
 
 
-async def test_an_upload_passes_its_states_and_is_listed(page: Page, service: FakeService) -> None:
+async def test_an_upload_shows_each_state_until_it_is_ready(page: Page, service: FakeService) -> None:
     service.step = asyncio.Semaphore(0)
     await add(page, "notes.md", b"# Field notes\n\nThey say nothing.")
 
@@ -36,7 +36,7 @@ async def test_an_upload_passes_its_states_and_is_listed(page: Page, service: Fa
     await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
     await expect(row(page, "Field notes")).to_contain_text("12 passages · 2 Mar 2026")
     await expect(page.get_by_role("region", name="Documents").get_by_role("status")).to_have_text(
-        "“Field notes” is ready: ask about it."
+        "“Field notes” is ready. You can ask about it."
     )
 
 
@@ -46,20 +46,20 @@ async def test_a_file_can_be_dropped_anywhere(page: Page) -> None:
     await expect(row(page, "Dropped")).to_have_attribute("data-state", "ready")
 
 
-async def test_what_is_dropped_before_the_list_is_there_stays(page: Page, service: FakeService) -> None:
-    held = asyncio.Event()
+async def test_a_file_dropped_while_the_list_loads_stays_listed(page: Page, service: FakeService) -> None:
+    release = asyncio.Event()
 
-    async def late(route: Route) -> None:
+    async def delay(route: Route) -> None:
         answer = await route.fetch()
-        await held.wait()
+        await release.wait()
         await route.fulfill(response=answer)
 
     service.step = asyncio.Semaphore(0)
-    await page.route("**/v1/documents", late)
+    await page.route("**/v1/documents", delay)
     await page.reload()
     await page.evaluate(_DROP, ["dropped.txt", "Dropped"])
     await expect(row(page, "dropped.txt")).to_contain_text("Queued")
-    held.set()
+    release.set()
 
     await expect(row(page, "A guided tour")).to_be_visible()
     service.step.release()
@@ -67,14 +67,14 @@ async def test_what_is_dropped_before_the_list_is_there_stays(page: Page, servic
     await expect(row(page, "Dropped")).to_have_attribute("data-state", "ready")
 
 
-async def test_a_rejected_document_says_why(page: Page) -> None:
+async def test_a_rejected_document_shows_its_reason(page: Page) -> None:
     await add(page, "junk.md", b"\0\1\2")
 
     await expect(row(page, "junk.md")).to_have_attribute("data-state", "rejected")
     await expect(row(page, "junk.md")).to_contain_text("The file is binary, not text.")
 
 
-async def test_a_rejected_update_stands_beside_the_version_that_still_answers(page: Page) -> None:
+async def test_a_rejected_update_is_shown_and_the_previous_version_stays_ready(page: Page) -> None:
     await add(page, "notes.md", b"# Field notes")
     await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
     await add(page, "notes.md", b"\0\1\2")
@@ -84,23 +84,23 @@ async def test_a_rejected_update_stands_beside_the_version_that_still_answers(pa
     await expect(row(page, "Field notes")).to_contain_text("12 passages")
 
 
-async def test_a_file_that_cannot_be_read_is_not_uploaded(page: Page) -> None:
+async def test_a_file_of_an_unsupported_format_is_not_uploaded(page: Page) -> None:
     await add(page, "photo.jpg", b"JFIF")
 
     await expect(page.get_by_role("region", name="Documents").get_by_role("alert")).to_have_text(
-        "“photo.jpg” was not added: .jpg files cannot be read."
+        "“photo.jpg” was not added: .jpg files are not supported."
     )
     await expect(row(page, "photo")).to_have_count(0)
 
 
-async def test_a_file_name_becomes_an_id_that_the_service_accepts(page: Page, service: FakeService) -> None:
+async def test_a_file_name_is_converted_to_a_valid_id(page: Page, service: FakeService) -> None:
     await add(page, "Über uns (2).md", b"# About us")
 
     await expect(row(page, "About us")).to_have_attribute("data-state", "ready")
     assert "Über-uns-2-.md" in service.documents
 
 
-async def test_a_document_is_deleted_once_that_is_confirmed(page: Page, service: FakeService) -> None:
+async def test_a_document_is_deleted_after_confirmation(page: Page, service: FakeService) -> None:
     service.step = asyncio.Semaphore(0)
     await page.get_by_role("button", name="Delete A guided tour").click()
     await page.get_by_role("dialog", name="Delete “A guided tour”?").get_by_role("button", name="Cancel").click()
@@ -113,7 +113,7 @@ async def test_a_document_is_deleted_once_that_is_confirmed(page: Page, service:
     await expect(row(page, "A guided tour")).to_have_count(0)
 
 
-async def test_without_documents_the_page_says_how_to_add_one(page: Page, service: FakeService) -> None:
+async def test_without_documents_the_page_shows_how_to_add_one(page: Page, service: FakeService) -> None:
     service.documents.clear()
     await page.reload()
     first_steps = page.get_by_role("region", name="There are no documents yet")

@@ -6,14 +6,14 @@ from tests.support.page.fake_service import FakeService
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-async def test_a_401_asks_for_the_key_and_goes_on_with_it(page: Page, service: FakeService) -> None:
+async def test_a_401_opens_the_key_dialog_and_the_request_is_retried(page: Page, service: FakeService) -> None:
     service.key = "gw_right"
     await page.reload()
     dialog = page.get_by_role("dialog", name="API key")
-    await expect(dialog).to_contain_text("This service asks for a key.")
+    await expect(dialog).to_contain_text("This service requires an API key.")
     await dialog.get_by_label("Key", exact=True).fill("gw_wrong")
     await page.keyboard.press("Enter")
-    await expect(dialog).to_contain_text("The service does not accept this key.")
+    await expect(dialog).to_contain_text("The service rejected this key.")
     await dialog.get_by_label("Key", exact=True).fill("gw_right")
     await page.keyboard.press("Enter")
 
@@ -26,7 +26,7 @@ async def test_a_401_asks_for_the_key_and_goes_on_with_it(page: Page, service: F
     await expect(dialog).to_be_hidden()
 
 
-async def test_a_declined_key_can_be_entered_later(page: Page, service: FakeService) -> None:
+async def test_a_key_can_be_entered_after_the_dialog_was_cancelled(page: Page, service: FakeService) -> None:
     service.key = "gw_right"
     await page.reload()
     await page.get_by_role("dialog").get_by_role("button", name="Cancel").click()

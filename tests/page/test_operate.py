@@ -1,4 +1,4 @@
-"""The view of the operator, on the service's real metrics, which the tests move."""
+"""The operator's view, on the service's real metrics, which the tests change."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from tests.support.page.script import Problem, document
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-_LOOK_SECONDS = 3
+_INTERVAL_SECONDS = 3
 _NEAR_BINS = [0.25, 0.25, 0.25, 0.25]
 
 
@@ -25,34 +25,34 @@ def _own_metrics():
     metrics.DRIFT_REFERENCE_RATIO.clear()
     metrics.DRIFT_REFERENCE_QUESTIONS.clear()
     metrics.INFLIGHT.set(0)
-    # Gates of tests that ran in this process before.
+    # Remove gates that earlier tests registered in this process.
     rag.metrics.GATE_DEPTH.clear()
     rag.metrics.GATE_CAPACITY.clear()
 
 
 async def open_operate(page: Page) -> None:
-    """The view after its first look, with a clock that only `look_again` moves."""
+    """Open the view and wait for its first update; afterwards only `wait_for_update` moves the browser's clock."""
     await page.clock.install()
     await page.reload()
-    # Far enough ahead that it has not passed by when the browser hears of it.
+    # Far enough ahead that the browser's clock has not passed it when the call arrives.
     await page.clock.pause_at(await page.evaluate("Date.now() + 60_000"))
     await page.get_by_role("link", name="Operate").click()
-    await expect(page.get_by_text("Last look")).to_be_visible()
+    await expect(page.get_by_text("Last update")).to_be_visible()
 
 
-async def look_again(page: Page, seconds: int = _LOOK_SECONDS) -> None:
-    """Returns once the view has seen what is there after so many seconds."""
-    before = await page.get_by_text("Last look").inner_text()
+async def wait_for_update(page: Page, seconds: int = _INTERVAL_SECONDS) -> None:
+    """Move the clock by `seconds` and wait until the view has read the metrics again."""
+    before = await page.get_by_text("Last update").inner_text()
     await page.clock.run_for(seconds * 1000)
-    await expect(page.get_by_text("Last look")).not_to_have_text(before)
+    await expect(page.get_by_text("Last update")).not_to_have_text(before)
 
 
-async def test_percentiles_drawn_are_those_of_the_metrics(page: Page, service: FakeService) -> None:
+async def test_the_graph_shows_the_percentiles_of_the_metrics(page: Page, service: FakeService) -> None:
     before = service.metrics()
     await open_operate(page)
     for seconds in (0.03, 0.09, 0.2, 0.3, 0.4, 0.7, 0.9, 1.5, 1.7, 4.0):
         metrics.TIME_TO_FIRST_TOKEN.observe(seconds)
-    await look_again(page)
+    await wait_for_update(page)
 
     for line, (name, q) in enumerate({"p50": 0.5, "p95": 0.95, "p99": 0.99}.items()):
         expected = quantile(q, before, service.metrics(), "rag_time_to_first_token_seconds")
@@ -60,23 +60,23 @@ async def test_percentiles_drawn_are_those_of_the_metrics(page: Page, service: F
         assert await drawn(page, "Time to first token", line) == pytest.approx(expected, rel=0.01)
 
 
-async def test_a_minute_without_requests_is_a_gap_and_no_zero(page: Page) -> None:
+async def test_a_minute_without_requests_is_a_gap_and_not_zero(page: Page) -> None:
     await open_operate(page)
     first_token = graph(page, "Time to first token")
-    await expect(first_token).to_contain_text("No requests in this time.")
+    await expect(first_token).to_contain_text("No requests in this period.")
     await expect(first_token.locator("svg")).to_have_count(0)
 
     metrics.TIME_TO_FIRST_TOKEN.observe(0.3)
-    await look_again(page)
+    await wait_for_update(page)
     await expect(first_token.locator("path")).to_have_count(3)
     for _ in range(21):
-        await look_again(page)
+        await wait_for_update(page)
     row = first_token.get_by_role("row").filter(has_text="p95")
     await expect(row).to_contain_text("no requests")
     await expect(row).to_contain_text("488 ms")
 
 
-async def test_stages_outcomes_gates_refusals_and_documents_are_told(page: Page, service: FakeService) -> None:
+async def test_stages_outcomes_gates_refusals_and_documents_are_shown(page: Page, service: FakeService) -> None:
     service.documents["late"] = document("late", state="queued")
     service.documents["tour.md"]["update"] = {"state": "processing", "reason": None}
     rag.metrics.GATE_CAPACITY.labels("generator").set(68)
@@ -90,36 +90,36 @@ async def test_stages_outcomes_gates_refusals_and_documents_are_told(page: Page,
     metrics.ANSWERS.labels("quote").inc(3)
     metrics.ANSWERS.labels("refused").inc(1)
     metrics.INFLIGHT.set(4)
-    await look_again(page)
+    await wait_for_update(page)
 
     assert await now(page, "Time by stage", "embed") == pytest.approx(0.1, rel=0.1)
     assert await now(page, "Time by stage", "generate") == pytest.approx(0.4, rel=0.1)
     assert await now(page, "Requests by outcome", "ok") == pytest.approx(2, rel=0.1)
     assert await now(page, "Requests by outcome", "error") == pytest.approx(1, rel=0.1)
     assert await now(page, "Requests in flight", "in flight") == 4
-    assert await now(page, "How full the gates are", "generator") == 0.25
+    assert await now(page, "Gate utilisation", "generator") == 0.25
     assert await now(page, "Refusals", "refused") == 0.25
-    assert await now(page, "Documents on their way", "queued") == 1
-    assert await now(page, "Documents on their way", "processing") == 1
+    assert await now(page, "Documents in progress", "queued") == 1
+    assert await now(page, "Documents in progress", "processing") == 1
     alternative = await graph(page, "Requests by outcome").get_by_role("img").get_attribute("aria-label")
     assert "error: now" in alternative
-    assert await drawn(page, "How full the gates are", 0) == pytest.approx(0.25, rel=0.01)
+    assert await drawn(page, "Gate utilisation", 0) == pytest.approx(0.25, rel=0.01)
 
 
-async def test_without_a_reference_the_panel_of_drift_says_how_to_make_one(page: Page) -> None:
+async def test_without_a_reference_the_drift_panel_shows_how_to_create_one(page: Page) -> None:
     await open_operate(page)
     drift = page.get_by_role("region", name="Drift")
     await expect(drift).to_contain_text("python -m evals reference questions.jsonl")
     await expect(drift.get_by_role("listitem")).to_have_count(0)
 
 
-async def test_psi_is_that_of_the_counters_and_beyond_chance_it_is_called_moved(page: Page) -> None:
+async def test_psi_is_computed_from_the_counters_and_drift_beyond_chance_is_marked(page: Page) -> None:
     counts = {"similarity": [55, 15, 15, 15], "margin": [27, 23, 26, 24], "answer_words": [1, 0, 0, 0]}
-    for name, found in counts.items():
+    for name, bin_counts in counts.items():
         metrics.DRIFT_REFERENCE_QUESTIONS.labels(name, "r2").set(500)
-        # What was counted against an earlier reference is no longer of interest.
+        # Observations against an earlier reference must be ignored.
         metrics.DRIFT_OBSERVATIONS.labels(name, "0", "r1").inc(500)
-        for number, (ratio, count) in enumerate(zip(_NEAR_BINS, found, strict=True)):
+        for number, (ratio, count) in enumerate(zip(_NEAR_BINS, bin_counts, strict=True)):
             metrics.DRIFT_REFERENCE_RATIO.labels(name, str(number), "r2").set(ratio)
             metrics.DRIFT_OBSERVATIONS.labels(name, str(number), "r2").inc(count)
     await open_operate(page)
@@ -131,52 +131,52 @@ async def test_psi_is_that_of_the_counters_and_beyond_chance_it_is_called_moved(
         shares = [count / sum(counts[name]) for count in counts[name]]
         expected = sum((a - e) * math.log(a / e) for a, e in zip(shares, _NEAR_BINS, strict=True))
         assert float(await feature(name).locator("data").get_attribute("value")) == pytest.approx(expected)
-    await expect(feature("similarity")).to_contain_text("moved")
-    # One in a hundred would be one look of ten: the 99.9 % quantile of chi-squared with three degrees is 16.266.
-    await expect(feature("margin")).to_contain_text(f"chance: up to {16.266 * (1 / 100 + 1 / 500):.2f}")
-    await expect(feature("margin")).not_to_contain_text("moved")
-    await expect(feature("answer words")).to_contain_text("1 question so far, 80 are needed")
+    await expect(feature("similarity")).to_contain_text("drifted")
+    # The 99.9 % quantile of the chi-squared distribution with three degrees of freedom is 16.266.
+    await expect(feature("margin")).to_contain_text(f"by chance up to {16.266 * (1 / 100 + 1 / 500):.2f}")
+    await expect(feature("margin")).not_to_contain_text("drifted")
+    await expect(feature("answer words")).to_contain_text("1 question of 80 required")
 
 
-async def test_it_looks_only_while_it_is_open_and_not_paused(page: Page, service: FakeService) -> None:
+async def test_metrics_are_read_only_while_the_view_is_open_and_not_paused(page: Page, service: FakeService) -> None:
     await page.clock.install()
     await page.reload()
     await page.clock.run_for(10_000)
-    assert service.looks == 0
+    assert service.metrics_requests == 0
     await open_operate(page)
     await page.get_by_role("button", name="Pause").click()
-    seen = service.looks
+    seen = service.metrics_requests
     await page.clock.run_for(10_000)
-    assert service.looks == seen
-    await page.get_by_role("button", name="Go on").click()
+    assert service.metrics_requests == seen
+    await page.get_by_role("button", name="Resume").click()
     await expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    await look_again(page)
+    await wait_for_update(page)
 
     await page.get_by_role("link", name="Ask").click()
     await expect(page.get_by_role("heading", name="Ask your documents")).to_be_focused()
-    seen = service.looks
+    seen = service.metrics_requests
     await page.clock.run_for(10_000)
-    assert service.looks == seen
+    assert service.metrics_requests == seen
     await page.go_back()
     await expect(page.get_by_role("heading", name="Operate")).to_be_focused()
     assert await page.title() == "Operate · Groundwork"
 
 
-async def test_where_the_metrics_are_kept_elsewhere_it_says_what_to_do(page: Page, service: FakeService) -> None:
-    def kept() -> str:
+async def test_blocked_metrics_are_reported_with_advice(page: Page, service: FakeService) -> None:
+    def blocked() -> str:
         raise Problem(404, "Not found", "There is nothing at this address.")
 
-    service.metrics = kept
+    service.metrics = blocked
     await page.get_by_role("link", name="Operate").click()
     failure = page.get_by_role("main").get_by_role("alert")
     await expect(failure).to_contain_text("There is nothing at this address.")
     await expect(failure).to_contain_text("The Grafana dashboards have the same graphs.")
 
-    service.metrics = lambda: "<html>a page of somebody else's</html>"
-    await expect(failure).to_contain_text("What answers at /metrics is not this service.")
+    service.metrics = lambda: "<html>another site</html>"
+    await expect(failure).to_contain_text("The response of /metrics does not come from this service.")
 
 
-async def test_where_the_metrics_need_a_key_it_is_asked_for_once(page: Page, service: FakeService) -> None:
+async def test_the_key_for_the_metrics_is_requested_only_once(page: Page, service: FakeService) -> None:
     def refused() -> str:
         raise Problem(401, "Unauthorized", "The metrics need a key.")
 
@@ -184,27 +184,27 @@ async def test_where_the_metrics_need_a_key_it_is_asked_for_once(page: Page, ser
     await page.get_by_role("link", name="Operate").click()
     await page.get_by_role("dialog", name="API key").get_by_role("button", name="Cancel").click()
     await expect(page.get_by_role("main").get_by_role("alert")).to_contain_text("The metrics need a key.")
-    await expect(page.get_by_role("button", name="Go on")).to_be_visible()
+    await expect(page.get_by_role("button", name="Resume")).to_be_visible()
 
 
-async def test_when_another_process_answers_the_graphs_begin_anew(page: Page, service: FakeService) -> None:
+async def test_the_graphs_start_over_when_another_process_answers(page: Page, service: FakeService) -> None:
     await open_operate(page)
     metrics.TIME_TO_FIRST_TOKEN.observe(0.3)
-    await look_again(page)
+    await wait_for_update(page)
     await expect(graph(page, "Time to first token").locator("path")).to_have_count(3)
 
     text = re.sub(r"(?m)^process_start_time_seconds .*$", "process_start_time_seconds 1", generate_latest().decode())
     service.metrics = lambda: text
-    await look_again(page)
-    await expect(graph(page, "Time to first token")).to_contain_text("No requests in this time.")
+    await wait_for_update(page)
+    await expect(graph(page, "Time to first token")).to_contain_text("No requests in this period.")
     await expect(page.get_by_role("status").filter(has_text="Another process answered")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [320, 1024])
-async def test_it_fits_on_small_screens_too(page: Page, width: int) -> None:
+async def test_the_view_fits_on_small_screens(page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 740})
     await open_operate(page)
     metrics.TIME_TO_FIRST_TOKEN.observe(0.3)
-    await look_again(page)
+    await wait_for_update(page)
     await expect(graph(page, "Time to first token").locator("svg")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,4 +1,4 @@
-"""The page serves whoever has no mouse, and whoever has a small screen."""
+"""Keyboard operation and small screens."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,13 +7,13 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.page.fake_service import FakeService
-from tests.support.page.script import Asked, Event
+from tests.support.page.script import AnswerRequest, Event
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def tab_to(page: Page, name: str) -> None:
-    """Presses Tab until the focus is on the control with this accessible name."""
+    """Press Tab until the button with this accessible name has the focus."""
     target = page.get_by_role("button", name=name)
     for _ in range(30):
         await page.keyboard.press("Tab")
@@ -22,7 +22,7 @@ async def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"Tab does not reach {name}")
 
 
-async def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
+async def test_every_action_is_possible_with_the_keyboard(page: Page) -> None:
     await expect(page.get_by_label("Question")).to_be_focused()
     await page.keyboard.type("Does the service")
     await page.keyboard.press("Shift+Enter")
@@ -48,8 +48,8 @@ async def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     await expect(page.get_by_role("button", name="Delete Capacity planning")).to_have_count(0)
 
 
-async def test_escape_in_a_dialog_leaves_the_passage_open(page: Page) -> None:
-    # On a narrow page, the passage and the documents are there at the same time.
+async def test_escape_in_a_dialog_keeps_the_passage_open(page: Page) -> None:
+    # Only a narrow page shows the passage and the documents at the same time.
     await page.set_viewport_size({"width": 800, "height": 900})
     await page.get_by_label("Question").fill("Does the service stop?")
     await page.keyboard.press("Enter")
@@ -61,8 +61,8 @@ async def test_escape_in_a_dialog_leaves_the_passage_open(page: Page) -> None:
     await expect(page.get_by_role("complementary", name="Passage 1")).to_be_visible()
 
 
-async def test_the_focus_stays_on_the_button_that_asks_and_stops(page: Page, service: FakeService) -> None:
-    async def never(_: Asked) -> AsyncIterator[Event]:
+async def test_the_focus_moves_between_the_ask_and_stop_buttons(page: Page, service: FakeService) -> None:
+    async def never(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": []}
         await asyncio.Event().wait()
 
@@ -75,7 +75,7 @@ async def test_the_focus_stays_on_the_button_that_asks_and_stops(page: Page, ser
 
 
 @pytest.mark.parametrize("width", [320, 360, 1024])
-async def test_nothing_scrolls_sideways(page: Page, service: FakeService, width: int) -> None:
+async def test_the_page_never_scrolls_sideways(page: Page, service: FakeService, width: int) -> None:
     service.documents["long"] = {**service.documents["tour.md"], "id": "long", "title": "Un" + "break" * 40 + "able"}
     await page.set_viewport_size({"width": width, "height": 740})
     await page.reload()

@@ -1,4 +1,4 @@
-"""What arrives in pieces is read the same, wherever the pieces are cut."""
+"""Streams are parsed the same way, wherever they are split."""
 
 import pytest
 from playwright.async_api import Page
@@ -24,7 +24,7 @@ EVENTS = [
 ]
 
 _READ = """async ([bytes, size]) => {
-    const { readEvents } = await import("/page/events.js");
+    const { readEvents } = await import("/page/server_sent_events.js");
     const body = new ReadableStream({
         start(controller) {
             for (let at = 0; at < bytes.length; at += size)
@@ -37,13 +37,13 @@ _READ = """async ([bytes, size]) => {
     return events;
 }"""
 
-_READ_PIECES = """async ([text, isComplete]) => {
-    const { readPieces } = await import("/page/pieces.js");
-    return readPieces(text, { isComplete }).map(({ kind, text }) => [kind, text]);
+_PARSE_ANSWER = """async ([text, isComplete]) => {
+    const { parseAnswerText } = await import("/page/answer_text.js");
+    return parseAnswerText(text, { isComplete }).map(({ kind, text }) => [kind, text]);
 }"""
 
 
-async def test_events_are_the_same_wherever_the_bytes_are_cut(page: Page) -> None:
+async def test_events_do_not_depend_on_how_the_bytes_are_split(page: Page) -> None:
     for size in (1, 2, 3, 5, 7, 1000):
         assert await page.evaluate(_READ, [list(STREAM.encode()), size]) == EVENTS, size
 
@@ -62,15 +62,15 @@ async def test_events_are_the_same_wherever_the_bytes_are_cut(page: Page) -> Non
         ("It is not ```here```.", [("text", "It is not ``"), ("code", "here"), ("text", "``.")]),
     ],
 )
-async def test_an_answer_is_read_into_pieces(page: Page, text: str, pieces: list[tuple[str, str]]) -> None:
-    assert await page.evaluate(_READ_PIECES, [text, True]) == [list(piece) for piece in pieces]
+async def test_an_answer_is_parsed_into_pieces(page: Page, text: str, pieces: list[tuple[str, str]]) -> None:
+    assert await page.evaluate(_PARSE_ANSWER, [text, True]) == [list(piece) for piece in pieces]
 
 
-async def test_what_is_shown_of_a_growing_answer_never_changes_what_it_is(page: Page) -> None:
+async def test_the_pieces_of_a_growing_answer_never_change(page: Page) -> None:
     text = "Use `make` [1], or:\n\n```sh\nmake all\n```\n[2]\n\n- the end"
-    final = await page.evaluate(_READ_PIECES, [text, True])
+    final = await page.evaluate(_PARSE_ANSWER, [text, True])
     for end in range(len(text)):
-        *settled, last = await page.evaluate(_READ_PIECES, [text[:end], False]) or [["text", ""]]
+        *settled, last = await page.evaluate(_PARSE_ANSWER, [text[:end], False]) or [["text", ""]]
         assert settled == final[: len(settled)], text[:end]
-        kind, whole = final[len(settled)]
-        assert last[0] == kind and whole.startswith(last[1]), text[:end]
+        kind, final_text = final[len(settled)]
+        assert last[0] == kind and final_text.startswith(last[1]), text[:end]

@@ -1,4 +1,4 @@
-"""Documents and answers are written by others: whatever stands in them is shown, never run."""
+"""Documents and answers are not trusted: their markup is shown as text and never executed."""
 
 from collections.abc import AsyncIterator
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.page.fake_service import FakeService
-from tests.support.page.script import CITATIONS, Asked, Event, document, done
+from tests.support.page.script import CITATIONS, AnswerRequest, Event, document, done
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -16,7 +16,7 @@ HOSTILE = '<script>document.title = "run"</script><img src="//elsewhere.example/
 async def test_markup_in_titles_passages_and_answers_is_shown_as_text(page: Page, service: FakeService) -> None:
     citation = {**CITATIONS[0], "title": HOSTILE, "heading_path": [HOSTILE], "text": HOSTILE, "quote": HOSTILE}
 
-    async def hostile(_: Asked) -> AsyncIterator[Event]:
+    async def hostile(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": [citation]}
         yield "token", {"text": f"{HOSTILE} [1]"}
         yield "done", {**done(f"{HOSTILE} [1]"), "citations": [citation], "model": HOSTILE}
@@ -39,8 +39,8 @@ async def test_markup_in_titles_passages_and_answers_is_shown_as_text(page: Page
 
 
 @pytest.mark.parametrize(("uri", "links"), [("javascript:alert(1)", 0), ("https://groundwork.example/a", 1)])
-async def test_only_web_addresses_become_links(page: Page, service: FakeService, uri: str, links: int) -> None:
-    async def cite(_: Asked) -> AsyncIterator[Event]:
+async def test_only_http_urls_become_links(page: Page, service: FakeService, uri: str, links: int) -> None:
+    async def cite(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": [{**CITATIONS[0], "uri": uri}]}
         yield "token", {"text": "There [1]."}
         yield "done", {**done("There [1]."), "citations": [{**CITATIONS[0], "uri": uri}]}

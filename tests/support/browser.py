@@ -1,4 +1,4 @@
-"""A headless browser, and pages that are watched for what no page may do."""
+"""A headless browser, and pages that fail the test on script errors, CSP violations and foreign requests."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-_PATIENCE_MILLISECONDS = 60_000
+_TIMEOUT_MILLISECONDS = 60_000
 _REPORT_VIOLATIONS = """
     document.addEventListener("securitypolicyviolation", (event) =>
         console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
@@ -30,7 +30,7 @@ async def browser() -> AsyncIterator[Browser]:
         known = (*_BROWSERS, playwright.chromium.executable_path)
         executable = next(filter(None, map(shutil.which, known)), None)
         if executable is None:
-            pytest.skip(f"No browser: neither {', '.join(_BROWSERS)} nor what `playwright install chromium` brings.")
+            pytest.skip(f"No browser found: install {', '.join(_BROWSERS)} or run `playwright install chromium`.")
         browser = await playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         yield browser
         await browser.close()
@@ -38,19 +38,19 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def open_page(browser: Browser, url: str, **options) -> AsyncIterator[Page]:
-    """Whatever is done on it: no script fails, nothing offends the policy, no request leaves the origin."""
-    faults: list[str] = []
+    """Open a page; at the end, fail on script errors, CSP violations and requests to other origins."""
+    violations: list[str] = []
     context = await browser.new_context(locale="en-GB", **options)
-    context.set_default_timeout(_PATIENCE_MILLISECONDS)
-    expect.set_options(timeout=_PATIENCE_MILLISECONDS)
+    context.set_default_timeout(_TIMEOUT_MILLISECONDS)
+    expect.set_options(timeout=_TIMEOUT_MILLISECONDS)
     page = await context.new_page()
     await page.add_init_script(_REPORT_VIOLATIONS)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if "CSP violation" in message.text else None)
-    page.on("request", lambda request: faults.append(request.url) if not request.url.startswith(url) else None)
+    page.on("pageerror", lambda error: violations.append(str(error)))
+    page.on("console", lambda message: violations.append(message.text) if "CSP violation" in message.text else None)
+    page.on("request", lambda request: violations.append(request.url) if not request.url.startswith(url) else None)
     await page.goto(url)
     try:
         yield page
     finally:
         await context.close()
-    assert faults == []
+    assert violations == []

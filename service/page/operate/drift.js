@@ -1,39 +1,42 @@
-/** The panel of drift: one bar for each feature, with a mark that chance alone seldom passes in any of them. */
+/** The drift panel: one bar per feature, with a mark at the value that chance rarely exceeds. */
 
-import { counted } from "../counted.js";
-import { instantiate } from "../template.js";
+import { instantiate } from "../dom.js";
+import { formatCount } from "../plural.js";
 import { psiByFeature } from "./psi.js";
 
-const SHORTEST_SCALE = 0.4;
+const MIN_SCALE = 0.4;
 
-/** @param {HTMLElement} panel */
-export function openDrift(panel) {
-  const { list, none } = panel;
-
-  /** @param {import("./span.js").Look} look */
-  function draw(look) {
-    const features = psiByFeature(look);
-    none.hidden = features.length > 0;
-    const told = features.filter(({ questions, least }) => questions >= least);
-    const scale = Math.max(SHORTEST_SCALE, ...told.flatMap(({ psi, chance }) => [psi, chance]));
+/** @param {{list: HTMLElement, empty: HTMLElement}} panel */
+export function openDrift({ list, empty }) {
+  /** @param {import("./snapshots.js").Snapshot} snapshot */
+  function draw(snapshot) {
+    const features = psiByFeature(snapshot);
+    empty.hidden = features.length > 0;
+    const drawn = features.filter(({ questions, required }) => questions >= required);
+    const scale = Math.max(MIN_SCALE, ...drawn.flatMap(({ psi, chance }) => [psi, chance]));
     list.replaceChildren(...features.map((feature) => createRow(feature, scale)));
   }
 
   return { draw };
 }
 
-function createRow({ feature, psi, chance, questions, least }, scale) {
+/**
+ * @param {import("./psi.js").FeaturePsi} feature
+ * @param {number} scale The value at the end of the bar.
+ */
+function createRow({ feature, psi, chance, questions, required }, scale) {
   const view = instantiate("feature");
-  const isTold = questions >= least;
-  const hasMoved = isTold && psi > chance;
+  const value = /** @type {HTMLDataElement} */ (view.value);
+  const hasEnough = questions >= required;
+  const hasDrifted = hasEnough && psi > chance;
   view.name.textContent = feature.replaceAll("_", " ");
-  view.track.hidden = !isTold;
-  view.bar.classList.toggle("moved", hasMoved);
-  view.bar.style.setProperty("--width", psi / scale);
-  view.mark.style.setProperty("--start", chance / scale);
-  view.value.textContent = isTold
-    ? `${psi.toFixed(2)}${hasMoved ? ", moved" : ""} (chance: up to ${chance.toFixed(2)})`
-    : `${counted(questions, "question")} so far, ${least} are needed`;
-  view.value.value = isTold ? psi : "";
+  view.track.hidden = !hasEnough;
+  view.bar.classList.toggle("drifted", hasDrifted);
+  view.bar.style.setProperty("--width", `${psi / scale}`);
+  view.mark.style.setProperty("--start", `${chance / scale}`);
+  value.textContent = hasEnough
+    ? `${psi.toFixed(2)}${hasDrifted ? ", drifted" : ""} (by chance up to ${chance.toFixed(2)})`
+    : `${formatCount(questions, "question")} of ${required} required`;
+  value.value = hasEnough ? `${psi}` : "";
   return view.element;
 }

@@ -1,29 +1,36 @@
-/** One panel on the page: title, what it tells, the plot, and its numbers as a table. */
+/** One panel of the view: its title, description and plot, and its values as a table. */
 
-import { instantiate } from "../template.js";
+import { instantiate } from "../dom.js";
 import { createPlot } from "./plot.js";
 
 const TONES = 6;
 
-/** @param {import("./panels.js").Panel} panel */
+/**
+ * @typedef {import("./panels.js").Panel} Panel
+ * @typedef {import("./panels.js").Reading} Reading
+ * @typedef {import("./plot.js").Series} Series
+ */
+
+/** @param {Panel} panel */
 export function createGraph(panel) {
   const view = instantiate("graph");
   view.title.textContent = panel.title;
   view.unit.textContent = panel.unit.name;
-  view.tells.textContent = panel.tells;
+  view.description.textContent = panel.description;
   view.caption.textContent = panel.title;
 
   /**
    * @param {number[]} times
-   * @param {(Record<string, number | null> | null)[]} readings What the panel reads at each of them.
+   * @param {(Reading | null)[]} readings The panel's reading at each time.
+   * @param {number} longestGap
    */
   function draw(times, readings, longestGap) {
     const series = toSeries(readings, panel.tones ?? {});
     view.numbers.hidden = view.plot.hidden = series.length === 0;
-    view.empty.textContent = series.length === 0 ? `${panel.nothing} in this time.` : "";
+    view.empty.textContent = series.length === 0 ? `${panel.emptyText} in this period.` : "";
     if (series.length === 0) return;
-    const { write } = panel.unit;
-    const data = { times, series, write, isStacked: panel.isStacked ?? false, longestGap };
+    const { format } = panel.unit;
+    const data = { times, series, format, isStacked: panel.isStacked ?? false, longestGap };
     view.plot.replaceChildren(createPlot(view.plot.clientWidth, data));
     view.plot.ariaLabel = `${panel.title}. ${series.map((one) => describe(one, panel)).join("; ")}`;
     view.rows.replaceChildren(...series.map((one) => createRow(one, panel)));
@@ -32,7 +39,12 @@ export function createGraph(panel) {
   return { element: view.element, draw };
 }
 
-/** Without the series that never had a value. */
+/**
+ * Convert readings to series and drop the series that never had a value.
+ * @param {(Reading | null)[]} readings
+ * @param {Record<string, string>} tones
+ * @returns {Series[]}
+ */
 function toSeries(readings, tones) {
   const names = [...new Set(readings.flatMap((reading) => Object.keys(reading ?? {})))];
   return names
@@ -44,24 +56,39 @@ function toSeries(readings, tones) {
     .filter(({ values }) => values.some((value) => value !== null));
 }
 
+/**
+ * @param {Series} series
+ * @param {Panel} panel
+ */
 function createRow({ name, tone, values }, panel) {
   const view = instantiate("series");
+  const [now, maximum] = /** @type {HTMLDataElement[]} */ ([view.now, view.maximum]);
+  const latest = values.at(-1) ?? null;
   view.key.classList.add(tone);
   view.name.textContent = name;
-  const now = values.at(-1);
-  view.now.textContent = written(now, panel);
-  view.now.value = now ?? "";
-  view.highest.textContent = panel.unit.write(highest(values));
-  view.highest.value = highest(values);
+  now.textContent = formatValue(latest, panel);
+  now.value = `${latest ?? ""}`;
+  maximum.textContent = panel.unit.format(maximumOf(values));
+  maximum.value = `${maximumOf(values)}`;
   return view.element;
 }
 
+/**
+ * @param {Series} series
+ * @param {Panel} panel
+ */
 function describe({ name, values }, panel) {
-  return `${name}: now ${written(values.at(-1), panel)}, at most ${panel.unit.write(highest(values))}`;
+  const latest = formatValue(values.at(-1) ?? null, panel);
+  return `${name}: now ${latest}, maximum ${panel.unit.format(maximumOf(values))}`;
 }
 
-function written(value, { unit, nothing }) {
-  return value === null ? nothing.toLowerCase() : unit.write(value);
+/**
+ * @param {number | null} value
+ * @param {Panel} panel
+ */
+function formatValue(value, { unit, emptyText }) {
+  return value === null ? emptyText.toLowerCase() : unit.format(value);
 }
 
-const highest = (values) => Math.max(...values.filter((value) => value !== null));
+/** @param {(number | null)[]} values */
+const maximumOf = (values) => Math.max(...values.filter((value) => value !== null));

@@ -1,50 +1,55 @@
-/** The view for whoever operates the service: looks at its metrics again and again while somebody looks at the view. */
+/** The operator's view: reads the service's metrics every few seconds while the view is visible. */
 
-import { Failure, readMetrics } from "../api.js";
-import { partsOf } from "../template.js";
+import { readMetrics, UserFacingError } from "../api.js";
+import { partsOf } from "../dom.js";
+import { openDocumentCounts } from "./document_counts.js";
 import { openDrift } from "./drift.js";
-import { parse } from "./exposition.js";
 import { createGraph } from "./graph.js";
 import { PANELS } from "./panels.js";
-import { openUploads } from "./uploads.js";
+import { parse } from "./prometheus_text.js";
 
-const EVERY_MS = 3000;
-// A point stands for what happened in the minute before it, as a rate in Prometheus does.
-const LOOK_BACK_MS = 60_000;
-const MOST_POINTS = 300;
-const START = "process_start_time_seconds";
-const ELSEWHERE = new Set([403, 404]);
-const WHAT_TO_DO =
+/**
+ * @typedef {import("./panels.js").Reading} Reading
+ * @typedef {import("./snapshots.js").Snapshot} Snapshot
+ */
+
+const INTERVAL_MS = 3000;
+// Each point covers the minute before it, like a rate over one minute in Prometheus.
+const WINDOW_MS = 60_000;
+const MAX_POINTS = 300;
+const START_TIME = "process_start_time_seconds";
+const BLOCKED_STATUSES = new Set([403, 404]);
+const BLOCKED_ADVICE =
   "The metrics are not available here: a proxy in front of the service may block /metrics. The Grafana dashboards have the same graphs.";
-const WHO_ELSE = "The service was restarted, or there are several replicas. The Grafana dashboards show all of them.";
-const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const RESTART_ADVICE = "The service was restarted, or there are several replicas. The Grafana dashboards show all of them.";
+const TIME_FORMAT = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 /** @param {HTMLElement} view */
 export function openOperate(view) {
   const parts = partsOf(view);
   const graphs = PANELS.map(createGraph);
-  const drift = openDrift({ list: parts.drift, none: parts.none });
-  const uploads = openUploads();
+  const drift = openDrift({ list: parts.drift, empty: parts.driftEmpty });
+  const documentCounts = openDocumentCounts();
   parts.graphs.prepend(...graphs.map(({ element }) => element));
 
-  /** @type {import("./span.js").Look[]} Those of the last minute, all of one process. */
-  let looks = [];
-  /** @type {{at: number, readings: (Record<string, number | null> | null)[]}[]} One reading for each panel. */
+  /** @type {Snapshot[]} The snapshots of the last minute, all of one process. */
+  let snapshots = [];
+  /** @type {{at: number, readings: (Reading | null)[]}[]} Each point has one reading per panel. */
   let points = [];
   let isShown = false;
   let isPaused = false;
-  let isLooking = false;
+  let isReading = false;
   let timer = 0;
 
-  parts.pause.addEventListener("click", () => (isPaused ? goOn() : pause()));
-  document.addEventListener("visibilitychange", look);
+  parts.pause.addEventListener("click", () => (isPaused ? resume() : pause()));
+  document.addEventListener("visibilitychange", update);
   addEventListener("resize", draw);
 
   function show() {
     isShown = true;
-    uploads.askAgain();
+    documentCounts.reset();
     draw();
-    goOn();
+    resume();
   }
 
   function hide() {
@@ -52,53 +57,58 @@ export function openOperate(view) {
     clearTimeout(timer);
   }
 
-  function goOn() {
+  function resume() {
     isPaused = false;
     parts.pause.textContent = "Pause";
-    look();
+    update();
   }
 
   function pause() {
     isPaused = true;
-    parts.pause.textContent = "Go on";
+    parts.pause.textContent = "Resume";
     clearTimeout(timer);
   }
 
-  async function look() {
+  async function update() {
     clearTimeout(timer);
-    if (!isShown || isPaused || isLooking || document.hidden) return;
-    isLooking = true;
+    if (!isShown || isPaused || isReading || document.hidden) return;
+    isReading = true;
     try {
       const samples = await readSamples();
-      add({ at: Date.now(), samples, documents: await uploads.look() });
+      add({ at: Date.now(), samples, documents: await documentCounts.read() });
       parts.failure.textContent = "";
     } catch (error) {
-      parts.failure.textContent = sentenceFor(error);
-      // Whoever declined to give a key is not asked again every few seconds.
+      if (!(error instanceof UserFacingError)) throw error;
+      parts.failure.textContent = withAdvice(error);
+      // After the key dialog was cancelled, it must not open again every few seconds.
       if (error.status === 401) pause();
     } finally {
-      isLooking = false;
+      isReading = false;
     }
-    if (isShown && !isPaused) timer = setTimeout(look, EVERY_MS);
+    if (isShown && !isPaused) timer = setTimeout(update, INTERVAL_MS);
   }
 
+  /** @param {Snapshot} now */
   function add(now) {
-    if (looks.length > 0 && startOf(looks[0]) !== startOf(now)) {
-      looks = points = [];
-      parts.restart.textContent = `Another process answered at ${TIME.format(now.at)}, so the graphs begin anew. ${WHO_ELSE}`;
+    const time = TIME_FORMAT.format(now.at);
+    if (snapshots.length > 0 && startTimeOf(snapshots[0]) !== startTimeOf(now)) {
+      snapshots = [];
+      points = [];
+      parts.restart.textContent = `Another process answered at ${time}, so the graphs start over. ${RESTART_ADVICE}`;
     }
-    looks = [...looks.filter(({ at }) => at >= now.at - LOOK_BACK_MS), now];
-    const span = { before: looks[0], now };
-    points = [...points, { at: now.at, readings: PANELS.map(({ read }) => read(span)) }].slice(-MOST_POINTS);
-    parts.news.textContent = `Last look ${TIME.format(now.at)}.`;
+    snapshots = [...snapshots.filter(({ at }) => at >= now.at - WINDOW_MS), now];
+    const span = { before: snapshots[0], now };
+    points = [...points, { at: now.at, readings: PANELS.map(({ read }) => read(span)) }].slice(-MAX_POINTS);
+    parts.updated.textContent = `Last update ${time}.`;
     draw();
   }
 
   function draw() {
-    if (!isShown || points.length === 0) return;
+    const latest = snapshots.at(-1);
+    if (!isShown || !latest) return;
     const times = points.map(({ at }) => at);
-    graphs.forEach((graph, index) => graph.draw(times, points.map(({ readings }) => readings[index]), LOOK_BACK_MS));
-    drift.draw(looks.at(-1));
+    graphs.forEach((graph, index) => graph.draw(times, points.map(({ readings }) => readings[index]), WINDOW_MS));
+    drift.draw(latest);
   }
 
   return { show, hide };
@@ -106,13 +116,16 @@ export function openOperate(view) {
 
 async function readSamples() {
   const samples = parse(await readMetrics());
-  if (!samples.has("rag_build_info")) throw new Failure("What answers at /metrics is not this service.", { status: 404 });
+  if (!samples.has("rag_build_info")) {
+    throw new UserFacingError("The response of /metrics does not come from this service.", { status: 404 });
+  }
   return samples;
 }
 
-const startOf = ({ samples }) => samples.get(START)?.get("")?.value;
+/** @param {Snapshot} snapshot */
+const startTimeOf = ({ samples }) => samples.get(START_TIME)?.get("")?.value;
 
-function sentenceFor(error) {
-  if (!(error instanceof Failure)) throw error;
-  return ELSEWHERE.has(error.status) ? `${error.message} ${WHAT_TO_DO}` : error.message;
+/** @param {UserFacingError} error */
+function withAdvice({ status, message }) {
+  return BLOCKED_STATUSES.has(status ?? 0) ? `${message} ${BLOCKED_ADVICE}` : message;
 }

@@ -1,31 +1,33 @@
 /**
- * What the view draws. A panel's `read` says the value of each of its series; it is null where there is nothing to
- * tell, and a series that is missing has nothing to tell either.
+ * The panels of the view. A panel's `read` returns the value of each of its series, or null without data; a series
+ * without data is left out.
  */
 
 import { quantileOf } from "./quantile.js";
-import { increaseOf, increasesOf, ratesOf, valuesOf } from "./span.js";
-import { AT_ONCE, COUNT, PER_SECOND, SECONDS, SHARE } from "./units.js";
+import { increaseOf, increasesOf, ratesOf, valuesOf } from "./snapshots.js";
+import { COUNT, PARALLEL_ANSWERS, PER_SECOND, SECONDS, SHARE } from "./units.js";
 
 /**
- * @typedef {{before: import("./span.js").Look, now: import("./span.js").Look}} Span
- * @typedef {{title: string, tells: string, nothing: string, unit: {name: string, write: (value: number) => string},
- *   isStacked?: boolean, tones?: Record<string, string>,
- *   read: (span: Span) => Record<string, number | null> | null}} Panel
- *   `tones`: series whose colour says something, such as `{error: "bad"}`.
+ * @typedef {import("./snapshots.js").Span} Span
+ * @typedef {Record<string, number | null>} Reading
+ * @typedef {{title: string, description: string, emptyText: string, unit: import("./units.js").Unit,
+ *   isStacked?: boolean, tones?: Record<string, string>, read: (span: Span) => Reading | null}} Panel
+ *   `tones`: series with a fixed colour, such as `{error: "bad"}`.
  */
 
 const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 };
 const OUTCOMES = ["ok", "refused", "cancelled", "error"];
 const STAGES = ["embed", "search", "rerank", "quote", "prompt", "first_token", "generate"];
+
+/** @type {import("./snapshots.js").LabelFilter} */
 const isApi = ({ route }) => route.startsWith("/v1/");
 
 /** @type {Panel[]} */
 export const PANELS = [
   {
     title: "Time to first token",
-    tells: "What users wait before the answer begins, all stages included. A p99 far above the p50: some questions wait behind others.",
-    nothing: "No requests",
+    description: "Time until the answer begins, all stages included. If p99 is far above p50, some questions wait for others.",
+    emptyText: "No requests",
     unit: SECONDS,
     read(span) {
       const entries = Object.entries(QUANTILES).map(([name, q]) => [name, quantileOf(span, q, "rag_time_to_first_token_seconds")]);
@@ -34,9 +36,9 @@ export const PANELS = [
   },
   {
     title: "Time by stage",
-    tells: "Seconds that each stage takes in one second, so how many answers are in it. The widest band is where to look first.",
-    nothing: "No requests",
-    unit: AT_ONCE,
+    description: "Seconds spent in each stage per second, which is the number of answers in that stage. Start with the widest band.",
+    emptyText: "No requests",
+    unit: PARALLEL_ANSWERS,
     isStacked: true,
     read(span) {
       const rates = ratesOf(span, "rag_stage_duration_seconds_sum", { by: "stage" });
@@ -46,37 +48,38 @@ export const PANELS = [
   },
   {
     title: "Requests by outcome",
-    tells: "Of the API. error: a 5xx, a 429 or a stream that broke; refused: another 4xx; cancelled: the client left.",
-    nothing: "No requests",
+    description: "API requests. error: 5xx, 429 or a broken stream; refused: another 4xx; cancelled: the client disconnected.",
+    emptyText: "No requests",
     unit: PER_SECOND,
     isStacked: true,
     tones: { error: "bad", cancelled: "quiet" },
     read(span) {
-      const isQuiet = increaseOf(span, "rag_requests_total", isApi) === 0;
-      return isQuiet ? null : inOrder(OUTCOMES, ratesOf(span, "rag_requests_total", { by: "outcome", where: isApi }));
+      const isIdle = increaseOf(span, "rag_requests_total", isApi) === 0;
+      return isIdle ? null : inOrder(OUTCOMES, ratesOf(span, "rag_requests_total", { by: "outcome", where: isApi }));
     },
   },
   {
     title: "Requests in flight",
-    tells: "Not yet answered to the end. It climbs when answers come slower than questions.",
-    nothing: "Not told",
+    description: "Requests whose response is not complete. The number climbs if requests arrive faster than they are answered.",
+    emptyText: "No data",
     unit: COUNT,
-    read: ({ now }) => mapped(valuesOf(now, "rag_inflight_requests"), (_, value) => ["in flight", value]),
+    read: ({ now }) => mapEntries(valuesOf(now, "rag_inflight_requests"), (_, value) => ["in flight", value]),
   },
   {
-    title: "How full the gates are",
-    tells: "Calls inside or waiting, of those that the gate holds. At 100 % the next one is refused with a 429.",
-    nothing: "No gates",
+    title: "Gate utilisation",
+    description: "Calls that run or wait, as a share of what the gate admits. At 100 % the next call gets a 429.",
+    emptyText: "No gates",
     unit: SHARE,
     read({ now }) {
       const capacities = valuesOf(now, "rag_gate_capacity", { by: "gate" });
-      return mapped(valuesOf(now, "rag_gate_depth", { by: "gate" }), (gate, depth) => [gate, depth / capacities.get(gate)]);
+      const depths = valuesOf(now, "rag_gate_depth", { by: "gate" });
+      return mapEntries(depths, (gate, depth) => [gate, depth / (capacities.get(gate) ?? NaN)]);
     },
   },
   {
     title: "Refusals",
-    tells: "“The documents do not say”, as a share of all answers. It rises when questions leave the topic or documents are missing.",
-    nothing: "No answers",
+    description: "Answers without a close passage, as a share of all answers. It rises with off-topic questions or missing documents.",
+    emptyText: "No answers",
     unit: SHARE,
     read(span) {
       const answers = increasesOf(span, "rag_answers_total", { by: "mode" });
@@ -85,19 +88,30 @@ export const PANELS = [
     },
   },
   {
-    title: "Documents on their way",
-    tells: "Of those that you may see. The worker’s own metrics are at a port that a page cannot reach: the Ingestion dashboard has them.",
-    nothing: "Not told",
+    title: "Documents in progress",
+    description: "Documents that you may read. The worker’s own metrics are on another port; see the Grafana dashboard Ingestion.",
+    emptyText: "No data",
     unit: COUNT,
     tones: { rejected: "bad" },
     read: ({ now }) => now.documents,
   },
 ];
 
+/**
+ * @param {string[]} names
+ * @param {Map<string, number>} values
+ * @returns {Reading}
+ */
 function inOrder(names, values) {
-  return Object.fromEntries(names.filter((name) => values.has(name)).map((name) => [name.replaceAll("_", " "), values.get(name)]));
+  const present = names.filter((name) => values.has(name));
+  return Object.fromEntries(present.map((name) => [name.replaceAll("_", " "), values.get(name) ?? null]));
 }
 
-function mapped(values, change) {
+/**
+ * @param {Map<string, number>} values
+ * @param {(key: string, value: number) => [string, number]} change
+ * @returns {Reading | null}
+ */
+function mapEntries(values, change) {
   return values.size > 0 ? Object.fromEntries([...values].map(([key, value]) => change(key, value))) : null;
 }

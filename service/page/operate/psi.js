@@ -1,47 +1,68 @@
-/** How far questions are from those of the reference: the population stability index of each feature. */
+/** The population stability index (PSI) of each feature: how far recent questions are from the reference. */
 
 const OBSERVATIONS = "rag_drift_observations_total";
 const REFERENCE_RATIO = "rag_drift_reference_ratio";
 const REFERENCE_QUESTIONS = "rag_drift_reference_questions";
-// Of a bin that one side lacks, as in service/drift.
-const FLOOR = 0.001;
-// With fewer in a bin on average, chance is no chi-squared: with 5 in each of ten it passes the mark in 4 % of windows.
-const LEAST_IN_A_BIN = 20;
+// The share of an empty bin, as in service/drift; PSI is not defined for 0.
+const MIN_SHARE = 0.001;
+// With fewer questions per bin, the chi-squared approximation is poor: with 5 in each of ten bins, 4 % of windows
+// without drift exceed the mark.
+const QUESTIONS_PER_BIN = 20;
 const Z_999 = 3.09;
 
 /**
- * Of everything that the process has counted against its present reference.
- * `chance`: what a feature passes once or twice in a thousand times although nothing changed, and one or another of
- * eleven features in one look of fifty.
- * @param {import("./span.js").Look} look
- * @returns {{feature: string, psi: number, chance: number, questions: number, least: number}[]} Empty without a reference.
+ * @typedef {import("./prometheus_text.js").Sample} Sample
+ * @typedef {{feature: string, psi: number, chance: number, questions: number, required: number}} FeaturePsi
+ *   `chance`: the 99.9 % quantile without drift. With eleven features, about one snapshot in fifty has a feature above
+ *   it by chance. `required`: the number of questions below which PSI says nothing.
+ */
+
+/**
+ * Compute PSI over all questions since the process started; the result is empty without a reference.
+ * @param {import("./snapshots.js").Snapshot} snapshot
+ * @returns {FeaturePsi[]}
  */
 export function psiByFeature({ samples }) {
-  const sizes = samples.get(REFERENCE_QUESTIONS) ?? new Map();
-  return [...sizes.values()].map(({ labels: { feature, reference }, value: size }) => {
-    const isOurs = ({ labels }) => labels.feature === feature && labels.reference === reference;
-    const expected = byBin(samples.get(REFERENCE_RATIO), isOurs);
-    const counts = byBin(samples.get(OBSERVATIONS), isOurs);
+  const sizes = [...(samples.get(REFERENCE_QUESTIONS)?.values() ?? [])];
+  return sizes.map(({ labels: { feature, reference }, value: size }) => {
+    /** @param {Sample} sample */
+    const isCurrent = ({ labels }) => labels.feature === feature && labels.reference === reference;
+    const expected = valuesByBin(samples.get(REFERENCE_RATIO), isCurrent);
+    const counts = valuesByBin(samples.get(OBSERVATIONS), isCurrent);
     const questions = [...counts.values()].reduce((sum, count) => sum + count, 0);
     const chance = chiSquared999(expected.size - 1) * (1 / questions + 1 / size);
-    return { feature, psi: psi(counts, questions, expected), chance, questions, least: LEAST_IN_A_BIN * expected.size };
+    return { feature, psi: psi(counts, questions, expected), chance, questions, required: QUESTIONS_PER_BIN * expected.size };
   });
 }
 
+/**
+ * @param {Map<string, number>} counts
+ * @param {number} questions
+ * @param {Map<string, number>} expected The reference's share per bin.
+ */
 function psi(counts, questions, expected) {
   let sum = 0;
-  for (const [bin, ratio] of expected) {
-    const [a, e] = [(counts.get(bin) ?? 0) / questions, ratio].map((share) => Math.max(share, FLOOR));
-    sum += (a - e) * Math.log(a / e);
+  for (const [bin, share] of expected) {
+    const actual = Math.max((counts.get(bin) ?? 0) / questions, MIN_SHARE);
+    const reference = Math.max(share, MIN_SHARE);
+    sum += (actual - reference) * Math.log(actual / reference);
   }
   return sum;
 }
 
-function byBin(samples = new Map(), isOurs) {
-  return new Map([...samples.values()].filter(isOurs).map(({ labels, value }) => [labels.bin, value]));
+/**
+ * @param {Map<string, Sample> | undefined} samples
+ * @param {(sample: Sample) => boolean} isIncluded
+ * @returns {Map<string, number>}
+ */
+function valuesByBin(samples = new Map(), isIncluded) {
+  return new Map([...samples.values()].filter(isIncluded).map(({ labels, value }) => [labels.bin, value]));
 }
 
-/** Wilson and Hilferty's approximation of its 99.9 % quantile. */
+/**
+ * Return the 99.9 % quantile of the chi-squared distribution, by Wilson and Hilferty's approximation.
+ * @param {number} degrees
+ */
 function chiSquared999(degrees) {
   const share = 2 / (9 * degrees);
   return degrees * (1 - share + Z_999 * Math.sqrt(share)) ** 3;

@@ -1,15 +1,28 @@
-/** Numbers as people read them. A unit is a name and a way to write. */
+/** Units of the graphs: a name, and a function that formats a value. */
 
-import { milliseconds } from "../waterfall.js";
+import { formatMilliseconds } from "../waterfall.js";
 
-export const SECONDS = { name: "seconds", write: (value) => (value === 0 || value >= 1 ? `${short(value)} s` : milliseconds(value)) };
-export const PER_SECOND = { name: "per second", write: (value) => `${short(value)} /s` };
-export const SHARE = { name: "share", write: (value) => `${short(value * 100)} %` };
-export const COUNT = { name: "number", write: short };
-export const AT_ONCE = { name: "answers at once", write: short };
+/** @typedef {{name: string, format: (value: number) => string}} Unit */
 
-/** Three digits, and no more than three of them behind the point. */
-function short(value) {
+/** @type {Unit} */
+export const SECONDS = {
+  name: "seconds",
+  format: (value) => (value === 0 || value >= 1 ? `${formatShort(value)} s` : formatMilliseconds(value)),
+};
+/** @type {Unit} */
+export const PER_SECOND = { name: "per second", format: (value) => `${formatShort(value)} /s` };
+/** @type {Unit} */
+export const SHARE = { name: "share", format: (value) => `${formatShort(value * 100)} %` };
+/** @type {Unit} */
+export const COUNT = { name: "number", format: formatShort };
+/** @type {Unit} */
+export const PARALLEL_ANSWERS = { name: "answers in parallel", format: formatShort };
+
+/**
+ * Format a number with about three significant digits.
+ * @param {number} value
+ */
+function formatShort(value) {
   const places = value < 10 ? 2 : value < 100 ? 1 : 0;
   return value.toLocaleString("en", { maximumFractionDigits: value < 1 ? 3 : places });
 }

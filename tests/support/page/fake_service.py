@@ -1,6 +1,6 @@
-"""A stand-in for the service, with the real page: `python -m tests.support.page.fake_service` serves it for a look.
+"""A fake service with the real page; `python -m tests.support.page.fake_service` serves it for manual tests.
 
-Its answers are scripted. A question that contains "busy" is a 429, "break" fails in mid-stream, "nothing" is refused.
+Its answers are scripted. A question with "busy" gets a 429, "break" fails during the stream, "nothing" is refused.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.support.page.script import LIBRARY, Asked, Event, Problem, document, scripted_answer
+from tests.support.page.script import LIBRARY, AnswerRequest, Event, Problem, document, scripted_answer
 
 PAGE = Path(__file__).parents[3] / "service" / "page"
 CSP = b"default-src 'self'"
@@ -34,21 +34,21 @@ CSP = b"default-src 'self'"
 
 @dataclass
 class FakeService:
-    """A test changes its attributes, and reads what it was asked."""
+    """A service that a test controls by its attributes, and that records the questions it received."""
 
-    answer: Callable[[Asked], AsyncIterator[Event]] = scripted_answer
+    answer: Callable[[AnswerRequest], AsyncIterator[Event]] = scripted_answer
     key: str | None = None
     seconds_per_state: float = 0.1
     step: asyncio.Semaphore | None = None
-    """Where there is one, a state lasts until it is released: a test that must see each lets no time pass one by."""
+    """If set, a document keeps its state until the test releases the semaphore."""
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[AnswerRequest] = field(default_factory=list)
     metrics: Callable[[], str] = lambda: generate_latest().decode()
-    """Raises a Problem where they are not to be had."""
-    looks: int = 0
-    """How often the metrics were asked for."""
+    """Return the text of /metrics; may raise a `Problem`."""
+    metrics_requests: int = 0
+    """Number of requests to /metrics."""
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a client leaves a stream before its end."""
+    """Set when a client disconnects before the end of a stream."""
     url: str = ""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -57,7 +57,7 @@ class FakeService:
         with socket.create_server(("127.0.0.1", port)) as listening:
             config = uvicorn.Config(self._app(), log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
-            # Signals belong to whoever runs the tests.
+            # pytest handles the signals.
             server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -81,7 +81,7 @@ class FakeService:
             ],
             exception_handlers={Problem: lambda _, problem: problem_response(problem)},
         )
-        return strictly_secured(self._guarded(app))
+        return with_security_headers(self._guarded(app))
 
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,9 +95,9 @@ class FakeService:
         return guarded
 
     async def _post_answer(self, request: Request) -> Response:
-        self.asked.append(await request.json())
-        events = self.answer(self.asked[-1])
-        # As the service does it: what fails before the first event is a problem, not a broken stream.
+        self.requests.append(await request.json())
+        events = self.answer(self.requests[-1])
+        # Like the service: an error before the first event is an error response, not a broken stream.
         first = await anext(events)
 
         async def stream() -> AsyncIterator[str]:
@@ -112,16 +112,16 @@ class FakeService:
         return StreamingResponse(stream(), media_type="text/event-stream")
 
     async def _get_metrics(self, _: Request) -> Response:
-        self.looks += 1
+        self.metrics_requests += 1
         return PlainTextResponse(self.metrics())
 
     async def _list_documents(self, _: Request) -> Response:
         return JSONResponse({"documents": list(self.documents.values())})
 
     async def _get_document(self, request: Request) -> Response:
-        if (found := self.documents.get(request.path_params["id"])) is None:
-            raise Problem(404, "Not found", "There is no such document.")
-        return JSONResponse(found)
+        if (stored := self.documents.get(request.path_params["id"])) is None:
+            raise Problem(404, "Not found", "The document does not exist.")
+        return JSONResponse(stored)
 
     async def _put_document(self, request: Request) -> Response:
         document_id = request.path_params["id"]
@@ -159,7 +159,7 @@ class FakeService:
         await (self.step.acquire() if self.step else asyncio.sleep(self.seconds_per_state))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        # The loop holds its tasks weakly.
+        # The event loop keeps only weak references to tasks.
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -174,7 +174,7 @@ def problem_response(problem: Problem) -> Response:
     return JSONResponse(problem.body, problem.body["status"], media_type="application/problem+json")
 
 
-def strictly_secured(app: ASGIApp) -> ASGIApp:
+def with_security_headers(app: ASGIApp) -> ASGIApp:
     async def secured(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -190,7 +190,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8010)
     parser.add_argument("--key", help="answer 401 without this key")
-    parser.add_argument("--empty", action="store_true", help="begin without documents")
+    parser.add_argument("--empty", action="store_true", help="start without documents")
     options = parser.parse_args()
     library = {} if options.empty else {one["id"]: one for one in LIBRARY}
     answer = functools.partial(scripted_answer, seconds_per_token=0.02)

@@ -1,4 +1,4 @@
-"""Numbers of the operator's view as a person reads them off, and as the metrics have them."""
+"""Read values from the graphs of the operator's view, and compute the expected ones from the metrics."""
 
 import math
 import re
@@ -12,13 +12,13 @@ def graph(page: Page, title: str) -> Locator:
 
 
 async def now(page: Page, title: str, series: str) -> float:
-    """The number in the table of a graph."""
+    """Return the latest value of a series in the graph's table."""
     row = graph(page, title).get_by_role("row").filter(has=page.get_by_role("rowheader", name=series))
     return float(await row.locator("data").first.get_attribute("value"))
 
 
 async def drawn(page: Page, title: str, line: int) -> float:
-    """Where a line ends, read off the axis as a person would read it: between the labels of 0 and of the top."""
+    """Return the last value of a line, measured between the axis labels of 0 and of the top."""
     ticks = graph(page, title).locator("text[text-anchor=end][dy]")
     zero, top = [float(await ticks.nth(index).get_attribute("y")) for index in (0, 4)]
     label = await ticks.nth(4).text_content()
@@ -29,7 +29,7 @@ async def drawn(page: Page, title: str, line: int) -> float:
 
 
 def quantile(q: float, before: str, after: str, histogram: str) -> float:
-    """By the book, from two texts of /metrics."""
+    """Return the quantile of the observations between two texts of /metrics."""
     buckets = {le: count - cumulative(before, histogram)[le] for le, count in cumulative(after, histogram).items()}
     rank = q * buckets[math.inf]
     start = below = 0.0

@@ -1,4 +1,4 @@
-"""The documents of a small water works, as somebody may keep them: for the page on the real service."""
+"""Documents of a small waterworks, for tests of the page on the real service."""
 
 HANDBOOK = """# Pump handbook
 
@@ -37,8 +37,8 @@ ON_CALL = """# On-call guide
 
 ## Who to call
 
-Outside working hours, the shift leader answers every alarm within fifteen minutes. An alarm that nobody has answered
-goes to the plant manager.
+Outside working hours, the shift leader answers every alarm within fifteen minutes. An unanswered alarm goes to
+the plant manager.
 
 ## After an alarm
 

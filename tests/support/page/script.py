@@ -1,11 +1,11 @@
-"""What the fake service answers, and which documents it has."""
+"""Scripted answers and documents of the fake service."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-Asked = dict[str, Any]
-"""The body of a request for an answer."""
+AnswerRequest = dict[str, Any]
+"""The body of a request to /v1/answers."""
 Event = tuple[str, dict[str, Any]]
 
 CITATIONS: list[dict[str, Any]] = [
@@ -84,9 +84,9 @@ BUSY = Problem(429, "Too Many Requests", "All 16 places for answers are taken.",
 BROKEN = Problem(502, "Bad response", "The model server closed the connection.", retryable=True)
 
 
-async def scripted_answer(asked: Asked, seconds_per_token: float = 0.002) -> AsyncIterator[Event]:
-    question = asked["question"]
-    mode = asked.get("mode", "generate")
+async def scripted_answer(request: AnswerRequest, seconds_per_token: float = 0.002) -> AsyncIterator[Event]:
+    question = request["question"]
+    mode = request.get("mode", "generate")
     answer = QUOTED if mode == "quote" else ANSWER
     if "busy" in question:
         raise BUSY
@@ -96,7 +96,7 @@ async def scripted_answer(asked: Asked, seconds_per_token: float = 0.002) -> Asy
         yield "done", done(REFUSAL, mode=mode, refused=True)
         return
     yield "sources", {"sources": [{**citation, "quote": None} for citation in CITATIONS]}
-    # In threes, so that markers too are cut in two.
+    # Three characters per token, so that markers are split between tokens.
     for start in range(0, len(answer), 3):
         await asyncio.sleep(seconds_per_token)
         yield "token", {"text": answer[start : start + 3]}

@@ -30,7 +30,7 @@ class Words:
         self.max_tokens = max_tokens
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        return [found.span() for found in re.finditer(r"\S+", text)]
+        return [match.span() for match in re.finditer(r"\S+", text)]
 
 
 @cache

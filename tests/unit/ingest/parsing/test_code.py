@@ -48,8 +48,8 @@ def test_a_long_class_is_split_into_methods():
 def test_no_line_is_lost_or_moved():
     text = "\n".join(part.text for part in sections(PYTHON, "shapes.py"))
 
-    kept = [line for line in text.split("\n") if line.strip() and not line.startswith("```")]
-    assert kept == [line for line in PYTHON.split("\n") if line.strip()]
+    code_lines = [line for line in text.split("\n") if line.strip() and not line.startswith("```")]
+    assert code_lines == [line for line in PYTHON.split("\n") if line.strip()]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_no_line_is_lost_or_moved():
     ],
 )
 def test_other_languages_are_split_at_lines_that_look_like_definitions(name, code, headings):
-    found = [part.heading_path[1] for part in sections(code, name) if len(part.heading_path) > 1]
+    found_headings = [part.heading_path[1] for part in sections(code, name) if len(part.heading_path) > 1]
 
-    assert found == (headings or ["export const f = (a) =>", "export class B"])
+    assert found_headings == (headings or ["export const f = (a) =>", "export class B"])
 
 
 def test_a_fence_inside_the_code_does_not_end_the_block():

@@ -23,8 +23,8 @@ def test_the_undamaged_sample_is_parsed(media_type):
     assert parse_document(SAMPLES[media_type], media_type).sections
 
 
-def damaged(body: bytes, kept: float, flips: list[tuple[float, int]]) -> bytes:
-    changed = bytearray(body[: max(1, int(len(body) * kept))])
+def damaged(body: bytes, kept_share: float, flips: list[tuple[float, int]]) -> bytes:
+    changed = bytearray(body[: max(1, int(len(body) * kept_share))])
     for place, mask in flips:
         changed[int(place * len(changed))] ^= mask
     return bytes(changed)
@@ -43,10 +43,10 @@ def require_document_or_reason(body: bytes, media_type: MediaType) -> None:
 
 
 @pytest.mark.parametrize("media_type", SAMPLES)
-@given(kept=st.just(1.0) | st.floats(0, 1), flips=byte_flips)
+@given(kept_share=st.just(1.0) | st.floats(0, 1), flips=byte_flips)
 @settings(max_examples=60, deadline=20_000)
-def test_a_damaged_document_is_parsed_or_rejected_with_a_one_line_reason(media_type, kept, flips):
-    require_document_or_reason(damaged(SAMPLES[media_type], kept, flips), media_type)
+def test_a_damaged_document_is_parsed_or_rejected_with_a_one_line_reason(media_type, kept_share, flips):
+    require_document_or_reason(damaged(SAMPLES[media_type], kept_share, flips), media_type)
 
 
 @pytest.mark.parametrize("media_type", _OFFICE)

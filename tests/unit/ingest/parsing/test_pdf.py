@@ -72,10 +72,10 @@ def test_a_pdf_without_readable_text_is_rejected_with_the_reason(body, reason):
 
 
 def test_a_truncated_pdf_is_parsed_or_rejected():
-    whole = pdf_of([["Some text."]] * 3)
-    for length in range(1, len(whole), 37):
+    complete = pdf_of([["Some text."]] * 3)
+    for length in range(1, len(complete), 37):
         try:
-            pdf(whole[:length])
+            pdf(complete[:length])
         except InvalidInput:
             continue
 

@@ -92,9 +92,9 @@ async def test_a_file_of_an_unsupported_format_is_rejected_if_it_is_named_explic
 async def test_a_file_over_the_limit_is_rejected(tmp_path):
     exact, over = write(tmp_path / "a.md", "x" * 1_000), write(tmp_path / "b.md", "x" * 1_001)
 
-    [taken], [rejection] = await read(exact), await read(over)
+    [accepted], [rejection] = await read(exact), await read(over)
 
-    assert isinstance(taken, RawDocument)
+    assert isinstance(accepted, RawDocument)
     assert isinstance(rejection, Rejection)
     assert rejection.reason == "larger than the limit of 1,000 bytes"
 

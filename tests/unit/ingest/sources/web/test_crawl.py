@@ -32,18 +32,18 @@ async def test_each_page_of_a_link_cycle_is_requested_once():
         "/docs/c.html": page("c", "./", "b.html"),
     }
     async with open_site(pages) as site:
-        taken, rejected = await crawl(site)
+        paths, rejected = await crawl(site)
 
-        assert (taken, rejected) == (["/docs/", "/docs/b.html", "/docs/c.html"], [])
+        assert (paths, rejected) == (["/docs/", "/docs/b.html", "/docs/c.html"], [])
         assert sorted(site.asked) == ["/docs/", "/docs/b.html", "/docs/c.html", "/robots.txt"]
 
 
 async def test_an_endless_site_is_truncated_at_the_limit_and_reported():
     endless = Page(body=b"<p>a day</p><a href='{path}1/'>next</a><a href='{path}2/'>other</a>")
     async with open_site({}, missing=endless) as site:
-        taken, [rejection] = await crawl(site, max_pages=20, max_depth=50)
+        paths, [rejection] = await crawl(site, max_pages=20, max_depth=50)
 
-        assert len(taken) == 20
+        assert len(paths) == 20
         assert "links to more than 20 pages" in rejection.reason
         assert len(site.asked) == 21
 
@@ -51,9 +51,9 @@ async def test_an_endless_site_is_truncated_at_the_limit_and_reported():
 async def test_a_page_with_very_many_links_is_truncated_at_the_limit():
     many = page("many", *(f"{number}.html" for number in range(30_000)))
     async with open_site({"/docs/": many}, missing=page("one")) as site:
-        taken, [rejection] = await crawl(site, max_pages=5)
+        paths, [rejection] = await crawl(site, max_pages=5)
 
-        assert len(taken) == 5
+        assert len(paths) == 5
         assert "links to more than 5 pages" in rejection.reason
 
 
@@ -77,17 +77,17 @@ async def test_a_crawl_delay_in_robots_txt_is_obeyed():
     }
     async with open_site(pages) as site:
         began = time.monotonic()
-        taken, _ = await crawl(site)
+        paths, _ = await crawl(site)
 
-        assert len(taken) == 3
+        assert len(paths) == 3
         assert time.monotonic() - began >= 0.6
 
 
 async def test_nothing_is_fetched_if_robots_txt_is_unavailable():
     async with open_site({"/robots.txt": Page(status=503), "/docs/": page("a")}) as site:
-        taken, [rejection] = await crawl(site)
+        paths, [rejection] = await crawl(site)
 
-        assert taken == []
+        assert paths == []
         assert rejection.reason == "robots.txt cannot be fetched: the server answered 503 Service Unavailable"
         assert set(site.asked) == {"/robots.txt"}
 
@@ -103,7 +103,7 @@ async def test_pictures_and_archives_are_not_requested_but_unknown_suffixes_are(
 async def test_a_failed_page_is_a_rejection_and_the_crawl_continues(status):
     pages = {"/docs/": page("a", "b.html", "c.html"), "/docs/b.html": Page(status=status), "/docs/c.html": page("c")}
     async with open_site(pages) as site:
-        taken, [rejection] = await crawl(site)
+        paths, [rejection] = await crawl(site)
 
-        assert taken == ["/docs/", "/docs/c.html"]
+        assert paths == ["/docs/", "/docs/c.html"]
         assert str(status) in rejection.reason

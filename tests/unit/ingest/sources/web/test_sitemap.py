@@ -45,37 +45,37 @@ async def test_a_sitemap_index_includes_its_sitemaps_gzipped_or_not():
 
 async def test_a_gzip_bomb_stops_at_the_size_limit_of_sitemaps():
     bomb = gzip.compress(b"<urlset>" + b" " * 60_000_000)
-    taken, [reason] = await read({"/sitemap.xml.gz": served(bomb, "application/gzip")}, "/sitemap.xml.gz")
-    assert taken == []
+    paths, [reason] = await read({"/sitemap.xml.gz": served(bomb, "application/gzip")}, "/sitemap.xml.gz")
+    assert paths == []
     assert reason == "larger than the limit of 52,428,800 bytes for a sitemap"
 
 
 async def test_private_addresses_and_other_hosts_are_skipped_and_reported():
     private = ("http://169.254.169.254/latest/", "http://10.0.0.1/a.html", "file:///etc/passwd")
     pages = {"/sitemap.xml": served(xml("urlset", "/a.html", *private)), "/a.html": page("a")}
-    taken, reasons = await read(pages)
-    assert taken == ["/a.html"]
+    paths, reasons = await read(pages)
+    assert paths == ["/a.html"]
     assert any("which is not an http(s) URL" in reason for reason in reasons)
     assert any("such as http://169.254.169.254/latest/" in reason for reason in reasons)
 
 
 async def test_a_response_that_is_not_a_sitemap_is_one_rejection():
     for body in (b"<html><body><p>hello</p></body></html>", b"no xml", b'<!DOCTYPE x [<!ENTITY a "b">]><urlset/>', b""):
-        taken, [reason] = await read({"/sitemap.xml": served(body)})
-        assert taken == []
+        paths, [reason] = await read({"/sitemap.xml": served(body)})
+        assert paths == []
         assert reason.startswith("not a sitemap")
 
 
 async def test_a_sitemap_with_too_many_pages_is_truncated_and_reported():
     pages = {f"/{number}.html": page("x") for number in range(5)}
     pages["/sitemap.xml"] = served(xml("urlset", *pages))
-    taken, [reason] = await read(pages, max_pages=3)
-    assert len(taken) == 3
+    paths, [reason] = await read(pages, max_pages=3)
+    assert len(paths) == 3
     assert "lists more than 3 pages" in reason
 
 
 async def test_an_unavailable_robots_txt_is_requested_once_and_forbids_every_page():
     pages = {"/robots.txt": Page(status=500), "/sitemap.xml": served(xml("urlset", *(f"/{n}.html" for n in range(9))))}
-    taken, reasons = await read(pages)
-    assert taken == []
+    paths, reasons = await read(pages)
+    assert paths == []
     assert set(reasons) == {"robots.txt cannot be fetched: the server answered 500 Internal Server Error"}

@@ -1,11 +1,13 @@
 /**
- * Server-sent events from a fetch body (EventSource can only GET).
+ * Server-sent events from the body of a fetch, because EventSource supports only GET.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 
+/** @typedef {{event: string, data: string}} ServerSentEvent */
+
 /**
  * @param {ReadableStream<Uint8Array>} body
- * @returns {AsyncGenerator<{event: string, data: string}>}
+ * @returns {AsyncGenerator<ServerSentEvent>}
  */
 export async function* readEvents(body) {
   const reader = body.getReader();
@@ -18,32 +20,41 @@ export async function* readEvents(body) {
       yield* parser.push(decoder.decode(value, { stream: true }));
     }
   } finally {
-    // Leaving early tells the service that nobody listens any more.
+    // Cancelling closes the connection, so that the service stops generating.
     await reader.cancel().catch(() => {});
   }
 }
 
-/** Takes the text in pieces cut anywhere, gives the events that are complete. */
+/** An incremental parser that accepts text in pieces of any size and returns the complete events. */
 export class EventParser {
   #line = "";
   #endedWithCr = false;
   #event = "";
+  /** @type {string[]} */
   #data = [];
 
+  /**
+   * @param {string} text
+   * @returns {ServerSentEvent[]}
+   */
   push(text) {
     if (text === "") return [];
-    // CR LF may be cut in two: its CR has already ended the line.
+    // A CR LF can be split between two pieces. Its CR has already ended the line.
     if (this.#endedWithCr && text.startsWith("\n")) text = text.slice(1);
     this.#endedWithCr = text.endsWith("\r");
 
     const lines = (this.#line + text).split(/\r\n|\r|\n/);
-    this.#line = lines.pop();
-    return lines.flatMap((line) => (line === "" ? this.#dispatch() : this.#field(line)));
+    this.#line = lines.pop() ?? "";
+    return lines.flatMap((line) => (line === "" ? this.#dispatch() : this.#parseField(line)));
   }
 
-  #field(line) {
-    // A line without a colon is a name without a value; one that starts with a colon is a comment.
-    const [, name, value] = /^([^:]*)(?:: ?(.*))?$/s.exec(line);
+  /**
+   * @param {string} line
+   * @returns {ServerSentEvent[]}
+   */
+  #parseField(line) {
+    // A line without a colon is a field without a value. A line that starts with a colon is a comment.
+    const [, name, value] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
     if (name === "event") this.#event = value ?? "";
     if (name === "data") this.#data.push(value ?? "");
     return [];
