@@ -1,4 +1,4 @@
-"""Passages for tests that look at lists of them, and the page that others answer from."""
+"""Passages for tests of retrieval, and the page that tests of answers use."""
 
 from rag.settings import TimeoutSettings
 from rag.types import Chunk, DocumentId, Scope, ScoredChunk
@@ -6,7 +6,7 @@ from rag.types import Chunk, DocumentId, Scope, ScoredChunk
 SCOPE = Scope(tenant="default")
 PAGE = b"# Bridge\n\nThe old bridge was opened to traffic in March 1932. It carries eight lanes and two tracks."
 QUESTION = "When was the bridge opened?"
-# However long this machine stands still, nobody is given up meanwhile.
+# Long enough that no call times out on a busy machine.
 PATIENT = TimeoutSettings(connect=60, read=120)
 
 
@@ -31,4 +31,4 @@ def hit(text: str, *, score: float = 0.5, similarity: float = 0.5, **more) -> Sc
 
 
 def texts(hits) -> list[str]:
-    return [found.chunk.text for found in hits]
+    return [hit.chunk.text for hit in hits]

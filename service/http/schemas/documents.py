@@ -29,7 +29,7 @@ class DocumentResponse(BaseModel):
     chunks: int | None = None
     ingested_at: datetime | None = None
     metadata: dict[str, str] = {}
-    update: UpdateOut | None = Field(None, description="A later upload or removal. Null if there is none.")
+    update: UpdateOut | None = Field(None, description="A later upload or removal. Null without one.")
 
     @classmethod
     def from_first_chunk(cls, chunk: Chunk, progress: Progress | None = None) -> "DocumentResponse":

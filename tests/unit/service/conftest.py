@@ -1,4 +1,4 @@
-"""A collection of one page for tests that answer from it: what takes the time is done once."""
+"""A collection with one page. It is ingested once, because that takes seconds."""
 
 import asyncio
 import shutil
@@ -24,7 +24,7 @@ def filled_once(tmp_path_factory, onnx_models) -> Path:
 
 @pytest.fixture
 def filled(tmp_path, filled_once) -> Path:
-    """A copy of a test's own."""
+    """Return a copy of the filled data directory for one test."""
     return shutil.copytree(filled_once, tmp_path / "data", symlinks=True)
 
 

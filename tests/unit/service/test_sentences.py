@@ -1,4 +1,4 @@
-"""Sentences of a passage, the best of them, and what they support."""
+"""Splitting of sentences, selection of quotes, and support of claims."""
 
 import numpy as np
 from hypothesis import given
@@ -24,7 +24,7 @@ def sentences(*texts: str) -> list[Sentence]:
     return [Sentence(text=text, passage=rank) for rank, text in enumerate(texts)]
 
 
-def test_sentences_list_items_and_code_blocks_stand_alone():
+def test_sentences_list_items_and_code_blocks_are_separate():
     assert split_sentences(MARKDOWN) == [
         "The pump has two modes.",
         "Choose one of these:\n\n- quiet mode for the night",
@@ -34,20 +34,20 @@ def test_sentences_list_items_and_code_blocks_stand_alone():
     ]
 
 
-def test_what_announces_something_keeps_it():
+def test_a_sentence_with_a_colon_includes_the_next_item():
     assert split_sentences("Run this command:\n\n```sh\nmake run now\n```") == [
         "Run this command:\n\n```sh\nmake run now\n```"
     ]
 
 
 @given(st.text(alphabet=st.sampled_from("ab .?!:\n-#`*|1é"), max_size=200))
-def test_every_sentence_is_a_substring_so_that_it_can_be_highlighted(passage):
+def test_every_sentence_is_a_substring_of_its_passage(passage):
     position = 0
     for sentence in split_sentences(passage):
         position = passage.index(sentence, position) + len(sentence)
 
 
-def test_the_rows_of_a_table_stand_alone():
+def test_the_rows_of_a_table_are_separate():
     assert split_sentences(
         "part | default | other\nmodel | SmolLM2 | any file\nstore | embedded engine | a server"
     ) == [
@@ -57,31 +57,31 @@ def test_the_rows_of_a_table_stand_alone():
     ]
 
 
-def test_line_breaks_mean_something_in_lists_and_code_only():
+def test_line_breaks_carry_meaning_in_lists_and_code_only():
     assert keeps_lines("Do this:\n\n- first")
     assert keeps_lines("```\nx = 1\n```")
     assert not keeps_lines("A sentence that is\nwrapped at the margin.")
 
 
-def test_a_shortlist_keeps_what_repeats_the_question_in_its_old_order():
+def test_a_shortlist_keeps_the_order_of_the_passages():
     given_sentences = sentences("Cats sleep.", "The pump needs oil.", "Dogs bark.", "Oil the pump weekly.")
     kept = shortlist("When does the pump need oil?", given_sentences, limit=2)
     assert [sentence.text for sentence in kept] == ["The pump needs oil.", "Oil the pump weekly."]
 
 
-def test_only_sentences_near_the_best_one_are_quoted():
+def test_only_sentences_with_a_score_close_to_the_best_are_quoted():
     given_sentences = sentences("The pump needs oil.", "The pump is blue.", "Cats sleep.")
     quotes = select_quotes("What does the pump need?", given_sentences, np.array([0.9, 0.8, 0.0], np.float32), limit=3)
     assert [quote.text for quote in quotes] == ["The pump needs oil.", "The pump is blue."]
 
 
-def test_a_sentence_far_from_the_question_is_not_added_to_a_better_one():
+def test_a_sentence_below_the_minimum_similarity_is_not_added():
     given_sentences = sentences("The pump needs oil.", "The pump is blue.")
     quotes = select_quotes("What does the pump need?", given_sentences, np.array([0.4, 0.2], np.float32), limit=3)
     assert [quote.text for quote in quotes] == ["The pump needs oil."]
 
 
-def test_a_claim_is_supported_by_a_quote_that_has_its_facts():
+def test_a_claim_is_supported_if_the_quote_contains_its_facts():
     quote = "The bridge was opened to traffic in March 1932."
     assert is_supported("It opened in March 1932.", quote, "When did the bridge open?")
     assert not is_supported("It opened in March 1933.", quote, "When did the bridge open?")

@@ -1,4 +1,4 @@
-"""The use case with real search and quoting, and a model that does as it is told."""
+"""The use case with real search and a scripted model."""
 
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,7 +29,7 @@ async def events_of(answering_with, mode, question=QUESTION) -> list:
     return [event async for event in answering_with.answer(Inquiry(scope=SCOPE, question=question, limit=3, mode=mode))]
 
 
-async def test_a_capable_model_is_trusted_to_write_and_to_cite(filled):
+async def test_a_capable_model_writes_and_cites(filled):
     model = ModelServer(["In March", " 1932 [1", "]. And [7]."])
     async with answerer(filled, model) as answering_with:
         *_, answer = await events_of(answering_with, None)
@@ -40,7 +40,7 @@ async def test_a_capable_model_is_trusted_to_write_and_to_cite(filled):
     assert (answer.prompt.name, answer.prompt.version) == ("answer", "v1")
 
 
-async def test_quoting_asks_no_model_and_marks_the_words(filled):
+async def test_quoting_calls_no_model_and_marks_the_quoted_words(filled):
     model = ModelServer(["never asked"])
     async with answerer(filled, model) as answering_with:
         events = await events_of(answering_with, "quote")
@@ -54,7 +54,7 @@ async def test_quoting_asks_no_model_and_marks_the_words(filled):
 
 
 @pytest.mark.parametrize(("mode", "around"), [("generate", "\n\nQuestion: "), ("checked", "Text: \nQuestion: ")])
-async def test_it_is_known_how_much_of_the_prompt_is_passages_or_quotes(filled, mode, around):
+async def test_the_sent_prompt_reports_the_length_of_its_passages(filled, mode, around):
     async with answerer(filled, ModelServer(["In March 1932 [1]."])) as answering_with:
         *_, answer = await events_of(answering_with, mode)
     assert answer.sent_prompt.passages > len("The old bridge was opened to traffic in March 1932.") - 1
@@ -69,20 +69,20 @@ async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):
     assert "eight lanes" in answer.text
 
 
-async def test_a_checked_sentence_stands_where_a_quote_supports_it(filled):
+async def test_a_supported_sentence_of_the_model_is_used(filled):
     async with answerer(filled, ModelServer(["It was opened ", "in March 1932."])) as answering_with:
         *_, answer = await events_of(answering_with, "checked")
     assert answer.text.startswith("It was opened in March 1932. [1]")
 
 
-async def test_a_sentence_without_support_gives_way_to_the_quote(filled):
+async def test_an_unsupported_sentence_is_replaced_by_the_quote(filled):
     async with answerer(filled, ModelServer(["It was opened by Queen Mary in 1875."])) as answering_with:
         *_, answer = await events_of(answering_with, "checked")
     assert "Mary" not in answer.text
     assert answer.text.startswith("The old bridge was opened to traffic in March 1932. [1]")
 
 
-async def test_what_is_not_in_the_documents_is_said_without_a_model(filled):
+async def test_an_unanswerable_question_is_refused_without_a_model(filled):
     model = ModelServer(["never asked"])
     async with answerer(filled, model) as answering_with:
         answer = (await events_of(answering_with, "generate", "How do I bake sourdough bread?"))[-1]
@@ -91,7 +91,7 @@ async def test_what_is_not_in_the_documents_is_said_without_a_model(filled):
     assert model.requests == []
 
 
-async def test_another_tenant_is_told_nothing(filled):
+async def test_another_tenant_gets_a_refusal(filled):
     async with answerer(filled, ModelServer(["never asked"])) as answering_with:
         inquiry = Inquiry(scope=Scope(tenant="another"), question=QUESTION, limit=3)
         *_, answer = [event async for event in answering_with.answer(inquiry)]
@@ -106,13 +106,13 @@ async def test_another_tenant_is_told_nothing(filled):
         (ModelServer([]), BadResponse),
     ],
 )
-async def test_what_fails_before_the_first_piece_is_raised_before_the_first_event(filled, handler, error):
+async def test_an_early_error_is_raised_before_the_first_event(filled, handler, error):
     async with answerer(filled, handler) as answering_with:
         with pytest.raises(error):
             await anext(answering_with.answer(Inquiry(scope=SCOPE, question=QUESTION, limit=3, mode="generate")))
 
 
-async def test_what_fails_later_is_raised_after_the_pieces_that_came(filled):
+async def test_a_late_error_is_raised_after_the_first_tokens(filled):
     async with answerer(filled, ModelServer(["fine"], ending=b"data: {garbage\n\n")) as answering_with:
         events = answering_with.answer(Inquiry(scope=SCOPE, question=QUESTION, limit=3, mode="generate"))
         assert isinstance(await anext(events), Sources)

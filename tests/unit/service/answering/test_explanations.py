@@ -1,4 +1,4 @@
-"""What is kept about answers: for whom, for how long, and how many."""
+"""Explanations: their tenant, their number and their age."""
 
 from dataclasses import replace
 
@@ -63,7 +63,7 @@ async def test_an_answer_is_explained_to_its_tenant_only():
         explanations.explain(THEIRS, "a")
 
 
-async def test_the_oldest_go_first():
+async def test_the_oldest_answer_is_removed_first():
     explanations = await kept(answer("a"), answer("b"), answer("c"), answers=2)
     assert [explanations.explain(OURS, name).answer.id for name in "bc"] == ["b", "c"]
     with pytest.raises(NotFound):
@@ -71,13 +71,13 @@ async def test_the_oldest_go_first():
 
 
 @pytest.mark.parametrize("settings", [{"answers": 0}, {"seconds": 0}])
-async def test_nothing_is_kept_where_nothing_shall_be(settings):
+async def test_disabled_explanations_keep_nothing(settings):
     explanations = await kept(answer("a"), **settings)
     with pytest.raises(NotFound, match="RAG_EXPLANATIONS__ANSWERS"):
         explanations.explain(OURS, "a")
 
 
-async def test_the_tokens_of_a_prompt_are_shared_out_by_length():
+async def test_the_tokens_of_a_prompt_are_divided_by_length():
     sent_prompt = SentPrompt(version=VERSION, prompt=Prompt(system="x" * 40, user="y" * 60), passages=20)
     usage = Usage(prompt_tokens=50, completion_tokens=4)
     explanations = await kept(
@@ -93,7 +93,7 @@ async def test_the_tokens_of_a_prompt_are_shared_out_by_length():
     assert explanations.explain(OURS, "c").prompt_parts == ()
 
 
-async def test_the_nearness_is_that_of_the_passages_as_they_were_found():
+async def test_the_nearness_is_computed_before_expansion():
     found, read = hit("The pump.", similarity=0.4), hit("The pump needs oil. Which one is on its lid.", similarity=0.4)
     passed_over = hit("Which oil does the pump need?", similarity=0.9)
     candidates = [Candidate(hit=found, reason="taken"), Candidate(hit=passed_over, reason="beyond_limit")]

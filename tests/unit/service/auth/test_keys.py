@@ -1,4 +1,4 @@
-"""API keys: what is stored, what is accepted, and when."""
+"""API keys: storage, authentication and revocation."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +14,11 @@ def keys(tmp_path) -> Keys:
     return Keys(tmp_path / "keys.json", allow_anonymous=True)
 
 
-def test_without_keys_everybody_on_loopback_is_the_default_tenant(keys):
+def test_without_keys_every_caller_on_loopback_is_the_default_tenant(keys):
     assert keys.authenticate(None).scope.tenant == "default"
 
 
-def test_beyond_loopback_a_key_file_that_has_gone_lets_nobody_in(tmp_path):
+def test_beyond_loopback_a_deleted_key_file_admits_no_caller(tmp_path):
     serving = Keys(tmp_path / "keys.json")
     key = serving.create(tenant="acme", role="reader")
     (tmp_path / "keys.json").unlink()
@@ -27,7 +27,7 @@ def test_beyond_loopback_a_key_file_that_has_gone_lets_nobody_in(tmp_path):
             serving.authenticate(presented)
 
 
-def test_keys_made_at_the_same_time_are_all_kept(tmp_path):
+def test_keys_created_concurrently_are_all_stored(tmp_path):
     with ThreadPoolExecutor(8) as threads:
         made = list(
             threads.map(lambda n: Keys(tmp_path / "keys.json").create(tenant=f"t{n}", role="reader"), range(16))
@@ -40,7 +40,7 @@ def test_a_key_carries_its_tenant_and_role(keys):
     assert (caller.scope.tenant, caller.role) == ("acme", "reader")
 
 
-def test_the_file_holds_no_secret_and_is_private(keys, tmp_path):
+def test_the_file_contains_no_secret_and_is_private(keys, tmp_path):
     secret = keys.create(tenant="acme", role="reader").split("_")[2]
     file = tmp_path / "keys.json"
     assert secret not in file.read_text()
@@ -48,19 +48,19 @@ def test_the_file_holds_no_secret_and_is_private(keys, tmp_path):
 
 
 @pytest.mark.parametrize("presented", [None, "", "gw", "gw__", "gw_00000000_abc", "Bearer x"])
-def test_anything_but_a_key_is_refused(keys, presented):
+def test_a_malformed_key_is_rejected(keys, presented):
     keys.create(tenant="acme", role="reader")
     with pytest.raises(Unauthorized):
         keys.authenticate(presented)
 
 
-def test_the_secret_of_one_key_does_not_open_another(keys):
+def test_the_secret_of_another_key_is_rejected(keys):
     first, second = keys.create(tenant="a", role="reader"), keys.create(tenant="b", role="reader")
     with pytest.raises(Unauthorized):
         keys.authenticate("_".join([*first.split("_")[:2], second.split("_")[2]]))
 
 
-def test_a_revoked_key_is_refused_at_once_in_another_process(keys, tmp_path):
+def test_a_revoked_key_is_rejected_at_once_in_another_process(keys, tmp_path):
     key = keys.create(tenant="acme", role="reader")
     keys.create(tenant="acme", role="reader")
     serving = Keys(tmp_path / "keys.json")
@@ -70,14 +70,14 @@ def test_a_revoked_key_is_refused_at_once_in_another_process(keys, tmp_path):
         serving.authenticate(key)
 
 
-def test_revoking_the_last_key_lets_nobody_in(keys):
+def test_revoking_the_last_key_admits_no_caller(keys):
     key = keys.create(tenant="acme", role="reader")
     keys.revoke(key.split("_")[1])
     with pytest.raises(Unauthorized):
         keys.authenticate(None)
 
 
-def test_revoking_what_is_not_there_says_so(keys):
+def test_revoking_an_unknown_key_fails(keys):
     with pytest.raises(NotFound, match="keys list"):
         keys.revoke("nothing")
 

@@ -1,4 +1,4 @@
-"""Bins of a reference: what adds up over replicas and windows, and what PSI says of it."""
+"""Bins of a reference, their sums over replicas, and PSI."""
 
 import json
 import re
@@ -21,7 +21,7 @@ VALUES = st.lists(st.floats(-1, 1, width=32), min_size=20, max_size=200)
 
 
 @given(VALUES, st.lists(st.floats(-2, 2), min_size=1, max_size=100))
-def test_every_value_has_its_bin_and_the_reference_fills_them_as_they_say(reference, values):
+def test_the_bins_of_a_reference_contain_its_values_in_the_stored_ratios(reference, values):
     bins = cut_bins(reference)
     assert len(bins.ratios) >= 2
     assert np.allclose(bins.shares(reference), bins.ratios)
@@ -32,7 +32,7 @@ def test_every_value_has_its_bin_and_the_reference_fills_them_as_they_say(refere
 
 
 @given(VALUES, VALUES, VALUES)
-def test_two_replicas_together_are_one(reference, one, other):
+def test_the_counts_of_two_replicas_add_up(reference, one, other):
     bins = cut_bins(reference)
     counts = [np.bincount([bins.index(value) for value in it], minlength=len(bins.ratios)) for it in (one, other)]
     merged = sum(counts) / (len(one) + len(other))
@@ -40,7 +40,7 @@ def test_two_replicas_together_are_one(reference, one, other):
 
 
 @given(VALUES, VALUES)
-def test_psi_is_nothing_for_the_same_and_never_negative(reference, values):
+def test_psi_is_zero_for_equal_distributions_and_never_negative(reference, values):
     bins = cut_bins(reference)
     assert psi(bins.ratios, bins.ratios) == 0
     assert psi(bins.shares(values), bins.ratios) >= 0
@@ -50,12 +50,12 @@ def test_psi_is_nothing_for_the_same_and_never_negative(reference, values):
     ("reference", "new"),
     [([0.0] * 95 + [1.0] * 5, 1.0), ([1.0] * 95 + [0.4] * 5, 0.3), ([1.0] * 100, 0.5), ([0.0] * 100, 1.0)],
 )
-def test_what_the_reference_hardly_had_shows_even_where_it_is_nearly_all_the_same(reference, new):
+def test_a_rare_value_is_visible_even_if_the_reference_is_almost_constant(reference, new):
     bins = cut_bins(reference)
     assert psi(bins.shares(reference[:80] + [new] * 20), bins.ratios) > 0.1
 
 
-def test_questions_that_come_again_and_again_stay_in_their_bins_whatever_is_rounded():
+def test_repeated_questions_stay_in_their_bins_despite_rounding():
     random = np.random.default_rng(6)
     often = np.tile([0.71, 0.82, 0.83, 0.9, 0.97, 1.0], 50)
     bins = cut_bins(often + random.normal(0, 1e-4, 300))
@@ -63,7 +63,7 @@ def test_questions_that_come_again_and_again_stay_in_their_bins_whatever_is_roun
     assert psi(bins.shares(often + random.normal(0, 1e-4, 300)), bins.ratios) == pytest.approx(0, abs=1e-9)
 
 
-def test_where_nothing_changed_psi_is_as_large_as_its_formula_says():
+def test_psi_without_a_change_follows_its_distribution():
     random = np.random.default_rng(5)
     found = []
     for _ in range(400):
@@ -77,7 +77,7 @@ def test_where_nothing_changed_psi_is_as_large_as_its_formula_says():
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.slow
-def test_prometheus_computes_the_same_psi_over_two_replicas_one_of_which_restarts(tmp_path):
+def test_prometheus_computes_the_same_psi_over_two_replicas_with_a_restart(tmp_path):
     random = np.random.default_rng(8)
     bins = cut_bins(random.normal(size=300))
     first, second, third = (random.normal(0.4, 1, size=size) for size in (40, 70, 30))
@@ -87,7 +87,7 @@ def test_prometheus_computes_the_same_psi_over_two_replicas_one_of_which_restart
         for number, ratio in enumerate(bins.ratios)
     ]
     for number in range(10):
-        # The second one restarts in the middle of the hour and begins at nothing.
+        # The second replica restarts in the middle of the hour, and its counter starts at 0 again.
         one, two, again = (int(count[number]) for count in counts)
         name = "rag_drift_observations_total"
         series.append({"series": _name(name, number, instance="a"), "values": f"0+0x9 {one}+0x50"})
@@ -95,7 +95,7 @@ def test_prometheus_computes_the_same_psi_over_two_replicas_one_of_which_restart
         series.append({"series": _name(name, number, instance="b"), "values": values})
     expected = psi(sum(counts) / 140, bins.ratios)
     wanted = {"labels": '{feature="similarity", reference="5f0c"}', "value": round(expected, 3)}
-    # An hour for a day: the test's series are as long.
+    # The series of the test cover an hour, so the rule's day is replaced by an hour.
     rules = RULES.read_text().replace("[1d]", "[1h]").replace("interval: 5m", "interval: 1m")
     (tmp_path / RULES.name).write_text(rules)
     test = {"expr": "round(feature:rag_drift_psi:1d, 0.001)", "eval_time": "1h", "exp_samples": [wanted]}
@@ -119,7 +119,7 @@ def _name(metric: str, number: int, **labels: str) -> str:
     return f"{metric}{{{inner}}}"
 
 
-def test_the_rules_that_the_page_names_are_recorded():
+def test_the_documented_rules_are_recorded():
     recorded = {
         rule["record"]
         for group in yaml.safe_load(RULES.read_text())["groups"]

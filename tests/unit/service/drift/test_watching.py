@@ -1,4 +1,4 @@
-"""What the service counts of its answers, and what it keeps of them."""
+"""Drift: references, counters per bin, and windows of questions."""
 
 import asyncio
 import time
@@ -66,7 +66,7 @@ def ratio(reference: str, feature: str, number: int) -> float | None:
     return REGISTRY.get_sample_value("rag_drift_reference_ratio", labels)
 
 
-def test_a_reference_is_read_as_it_was_written(tmp_path):
+def test_a_reference_survives_writing_and_reading(tmp_path):
     reference = build_reference(observations(60), EMBEDDER, [word_key("pump"), 7])
     write_reference(reference, tmp_path / "drift" / "reference.npz")
     found = read_reference(tmp_path / "drift" / "reference.npz")
@@ -80,14 +80,14 @@ def test_a_reference_is_read_as_it_was_written(tmp_path):
     assert found.of_vector(question) == reference.of_vector(question)
 
 
-def test_another_content_is_another_reference():
+def test_a_reference_with_other_content_has_another_id():
     assert build_reference(observations(60), EMBEDDER).id == build_reference(observations(60), EMBEDDER).id
     assert build_reference(observations(60), EMBEDDER).id != build_reference(observations(60, seed=2), EMBEDDER).id
-    # What is unknown is told by the vocabulary.
+    # The share of unknown words depends on the vocabulary.
     assert build_reference(observations(60), EMBEDDER).id != build_reference(observations(60), EMBEDDER, [7]).id
 
 
-def test_questions_in_some_order_are_no_drift_when_they_come_again():
+def test_questions_in_a_fixed_order_show_no_drift_when_they_repeat():
     asked = [Observation(vector=vector, values={}) for vector in np.tile(vectors(6, seed=4), (50, 1))]
     reference = build_reference(asked, EMBEDDER)
     of_vectors = np.array([reference.of_vector(it.vector) for it in asked])
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_a_reference_is_rejected(tmp_path, body):
         build_reference(observations(3), EMBEDDER)
 
 
-def test_each_answer_falls_into_one_bin_of_every_feature():
+def test_each_answer_is_counted_in_one_bin_per_feature():
     watch = DriftWatch()
     reference = build_reference(observations(60, seed=3), EMBEDDER, [word_key("pump")])
     watch.compare_with(reference)
@@ -115,12 +115,12 @@ def test_each_answer_falls_into_one_bin_of_every_feature():
     assert counted(reference.id, "nearest_questions") == 6
     assert counted(reference.id, "refused") == 6
     assert counted(reference.id, "similarity") == 5
-    # The reference had too few of these to know them.
+    # The reference had too few values of these features to cut bins.
     assert counted(reference.id, "margin") == 0
     assert ratio(reference.id, "refused", 0) == pytest.approx(0.9)
 
 
-async def test_a_reference_made_anew_is_taken_up_while_the_service_runs(tmp_path, monkeypatch):
+async def test_a_rebuilt_reference_is_loaded_while_the_service_runs(tmp_path, monkeypatch):
     monkeypatch.setattr("service.drift.watching._POLL_SECONDS", 0.01)
     path = tmp_path / "reference.npz"
     first, second = (build_reference(observations(60, seed=seed), EMBEDDER) for seed in (6, 7))
@@ -136,7 +136,7 @@ async def test_a_reference_made_anew_is_taken_up_while_the_service_runs(tmp_path
     assert ratio(first.id, "refused", 0) is None
 
 
-async def test_the_reference_of_another_embedder_is_left_alone(tmp_path):
+async def test_the_reference_of_another_embedder_is_ignored(tmp_path):
     path = tmp_path / "reference.npz"
     reference = build_reference(observations(60, seed=11), OTHER)
     write_reference(reference, path)
@@ -145,7 +145,7 @@ async def test_the_reference_of_another_embedder_is_left_alone(tmp_path):
     assert counted(reference.id, "refused") == 0
 
 
-async def test_a_window_keeps_vectors_and_numbers_and_no_text(tmp_path):
+async def test_a_window_contains_vectors_and_numbers_but_no_text(tmp_path):
     async with open_drift_watch(tmp_path / "none", tmp_path / "windows", EMBEDDER, window=10) as watch:
         for vector in vectors(30, seed=12):
             watch.observe("secret", vector, [hit("pump", 0.5)], "secret", by_model=False)
@@ -156,18 +156,16 @@ async def test_a_window_keeps_vectors_and_numbers_and_no_text(tmp_path):
     assert b"secret" not in path.read_bytes()
 
 
-async def test_nothing_is_kept_unless_it_was_asked_for(tmp_path):
+async def test_no_window_is_written_by_default(tmp_path):
     async with open_drift_watch(tmp_path / "none", tmp_path / "windows", EMBEDDER, window=0) as watch:
         watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
     assert not (tmp_path / "windows").exists()
 
 
 @pytest.mark.parametrize("window", [0, 10])
-async def test_windows_and_abandoned_drafts_go_after_fifteen_days_also_where_none_are_kept_any_more(
-    tmp_path, monkeypatch, window
-):
+async def test_windows_and_drafts_expire_after_fifteen_days_even_without_a_recorder(tmp_path, monkeypatch, window):
     monkeypatch.setattr("service.drift.watching._POLL_SECONDS", 0.001)
-    # Past a midnight the second one is still kept.
+    # The second window is kept even if midnight passes during the test.
     days = [(datetime.now(UTC) - timedelta(days=age)).date().isoformat() for age in (1, 13, 17)]
     windows = tmp_path / "windows"
 
@@ -183,7 +181,7 @@ async def test_windows_and_abandoned_drafts_go_after_fifteen_days_also_where_non
     leave()
     async with open_drift_watch(tmp_path / "none", windows, EMBEDDER, window=window):
         assert left() == set(days[:2])
-        # And while it runs: nobody starts a service because a day has passed.
+        # Windows must also expire in a service that runs for days.
         leave()
         deadline = time.monotonic() + 120
         while len(left()) > 2 and time.monotonic() < deadline:  # noqa: ASYNC110 - a folder
@@ -192,7 +190,7 @@ async def test_windows_and_abandoned_drafts_go_after_fifteen_days_also_where_non
     assert len(list(windows.iterdir())) == 4
 
 
-def test_two_who_save_at_once_write_one_after_the_other(tmp_path):
+def test_concurrent_saves_run_one_after_the_other(tmp_path):
     recorder = Recorder(tmp_path, EMBEDDER, size=3000)
     for observation in observations(3000):
         recorder.add(observation)
@@ -202,7 +200,7 @@ def test_two_who_save_at_once_write_one_after_the_other(tmp_path):
     assert len(_window_in(tmp_path).observations) == 3000
 
 
-def test_a_sample_holds_each_question_with_the_same_probability(tmp_path):
+def test_each_question_has_the_same_probability_to_be_sampled(tmp_path):
     kept = np.zeros(40)
     for run in range(600):
         recorder = Recorder(tmp_path / str(run), EMBEDDER, size=10)
@@ -215,7 +213,7 @@ def test_a_sample_holds_each_question_with_the_same_probability(tmp_path):
     assert np.abs(kept - 150).max() < 53
 
 
-def test_windows_of_two_replicas_count_by_what_they_saw(tmp_path):
+def test_windows_of_two_replicas_are_weighted_by_their_questions(tmp_path):
     busy = Window(observations=observations(20), seen=900, embedder=EMBEDDER)
     idle = Window(observations=observations(20, seed=2), seen=100, embedder=EMBEDDER)
     together = draw_together([busy, idle])

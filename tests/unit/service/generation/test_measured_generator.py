@@ -1,4 +1,4 @@
-"""What is measured of a model's stream: its first piece, its gaps, its pace and how it ended."""
+"""Metrics of a model's stream: first chunk, gaps, time per token and outcome."""
 
 import asyncio
 import time
@@ -19,10 +19,10 @@ from service.metrics import (
 PROMPT = Prompt(system="", user="")
 
 
-class Speaker:
-    """Says its pieces 20 ms apart and then fails, where it has an error to fail with."""
+class ScriptedGenerator:
+    """A generator that yields its pieces 20 ms apart, then raises `error` if it is given."""
 
-    model = "speaker"
+    model = "scripted"
 
     def __init__(self, *pieces: str, error: Exception | None = None) -> None:
         self._pieces = pieces
@@ -47,8 +47,8 @@ def counted() -> dict[str, float]:
     return {sample.labels.get("outcome", sample.name): sample.value for sample in samples}
 
 
-async def told(generator: Speaker, *, pieces: int | None = None) -> dict[str, float]:
-    """By how much each number grew while the first pieces, or all, were heard."""
+async def growth_during(generator: ScriptedGenerator, *, pieces: int | None = None) -> dict[str, float]:
+    """Return the growth of each metric while the first `pieces`, or all, are read."""
     before, heard = counted(), 0
     async with aclosing(MeasuredGenerator(generator).generate(PROMPT)) as stream:
         with suppress(BadResponse, Overloaded):
@@ -59,11 +59,11 @@ async def told(generator: Speaker, *, pieces: int | None = None) -> dict[str, fl
     return {name: value - before[name] for name, value in counted().items() if value != before[name]}
 
 
-async def test_every_gap_between_pieces_is_one_measurement():
+async def test_every_gap_between_chunks_is_observed():
     began = time.perf_counter()
-    grown = await told(Speaker("a", "b", "c", "d"))
+    grown = await growth_during(ScriptedGenerator("a", "b", "c", "d"))
     assert grown["rag_inter_token_latency_seconds_count"] == 3
-    # The wait for the first piece is no gap.
+    # The time before the first chunk is not a gap.
     assert 0.06 <= grown["rag_inter_token_latency_seconds_sum"] <= time.perf_counter() - began - 0.02
     assert grown["rag_generator_time_to_first_token_seconds_count"] == 1
     assert grown["rag_time_per_output_token_seconds_count"] == 1
@@ -74,12 +74,12 @@ async def test_every_gap_between_pieces_is_one_measurement():
 
 
 @pytest.mark.parametrize(("error", "outcome"), [(BadResponse("broken"), "failed"), (Overloaded("full"), "refused")])
-async def test_a_stream_that_fails_is_counted_as_what_it_was(error, outcome):
-    grown = await told(Speaker("a", "b", error=error))
+async def test_a_failed_stream_is_counted_by_its_outcome(error, outcome):
+    grown = await growth_during(ScriptedGenerator("a", "b", error=error))
     assert grown[outcome] == 1
     assert "rag_time_per_output_token_seconds_count" not in grown
 
 
-async def test_a_stream_that_is_left_is_neither_a_success_nor_a_failure():
-    grown = await told(Speaker("a", "b", "c"), pieces=1)
+async def test_an_abandoned_stream_is_neither_a_success_nor_a_failure():
+    grown = await growth_during(ScriptedGenerator("a", "b", "c"), pieces=1)
     assert {name for name in grown if not name.startswith("rag_")} == {"left"}

@@ -1,4 +1,4 @@
-"""The generator against servers that behave, misbehave and are not there."""
+"""The generator with working, failing and unreachable servers."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ async def pieces_from(handler, **options) -> list:
         return [piece async for piece in generator.generate(PROMPT)]
 
 
-async def test_pieces_come_in_order_and_the_usage_last():
+async def test_text_arrives_in_order_and_the_usage_last():
     server = ModelServer(["Because", " of", " that", "."])
     assert await pieces_from(server) == [
         "Because",
@@ -41,7 +41,7 @@ async def test_pieces_come_in_order_and_the_usage_last():
     assert server.requests[0]["messages"][0] == {"role": "system", "content": "Be brief."}
 
 
-async def test_pieces_come_as_they_are_written():
+async def test_text_arrives_as_it_is_written():
     server = ModelServer(["one", "two", "three"], gap=60)
     async with serve("/v1/chat/completions", server) as url, generator_at(url) as generator:
         assert await anext(generator.generate(PROMPT)) == "one"
@@ -60,7 +60,7 @@ async def test_closing_the_stream_stops_the_server():
 @pytest.mark.parametrize(
     ("status", "error"), [(500, Unavailable), (503, Unavailable), (429, Overloaded), (400, BadResponse)]
 )
-async def test_a_status_becomes_what_the_caller_may_do(status, error):
+async def test_a_status_becomes_the_matching_error(status, error):
     with pytest.raises(error, match=str(status)):
         await pieces_from(answering(status, "no"))
 
@@ -75,7 +75,7 @@ async def test_a_status_becomes_what_the_caller_may_do(status, error):
         b"",  # The connection ends without [DONE].
     ],
 )
-async def test_garbage_in_mid_stream_is_a_bad_response(ending):
+async def test_an_invalid_stream_is_a_bad_response(ending):
     with pytest.raises(BadResponse):
         await pieces_from(ModelServer(["fine so far"], ending=ending))
 
@@ -91,7 +91,7 @@ async def test_a_server_that_falls_silent_times_out():
         await pieces_from(ModelServer(["one", "two"], gap=60), read=0.2)
 
 
-async def test_more_callers_than_the_gate_holds_are_turned_away():
+async def test_calls_beyond_the_gate_are_rejected():
     server = ModelServer(["word "] * 100, gap=0.05)
     async with serve("/v1/chat/completions", server) as url, generator_at(url, running=1, waiting=0) as generator:
         first = generator.generate(PROMPT)

@@ -1,4 +1,4 @@
-"""A sample of live answers is judged beside the answering."""
+"""Judging of a sample of live answers."""
 
 import asyncio
 import time
@@ -55,7 +55,7 @@ async def until(condition, seconds: float = 120) -> None:
     assert condition()
 
 
-async def test_each_rubric_gives_an_event_in_the_conventions_names_and_no_content(filled):
+async def test_each_rubric_logs_an_event_with_conventional_names_and_without_content(filled):
     with capture_logs() as logs:
         async with judged(filled, agreeable()) as answerer:
             answer = await answer_from(answerer)
@@ -71,7 +71,7 @@ async def test_each_rubric_gives_an_event_in_the_conventions_names_and_no_conten
     assert "1932" not in str(events)
 
 
-async def test_verdicts_are_counted_by_rubric_and_by_the_answers_prompt(filled):
+async def test_verdicts_are_counted_by_rubric_and_prompt_version(filled):
     labels = {"rubric": "faithfulness/v1", "verdict": "faithful", "prompt": "answer/v1"}
     before = counted("rag_judge_verdicts_total", **labels)
     async with judged(filled, agreeable()) as answerer:
@@ -90,14 +90,14 @@ async def test_an_answer_does_not_wait_for_its_judge(filled):
 @pytest.mark.parametrize(
     ("judge", "reason"), [(answering(400, "no"), "failed"), (JudgeServer(lambda _: "Very good!"), "unreadable")]
 )
-async def test_a_judge_that_fails_costs_no_answer_and_is_counted(filled, judge, reason):
+async def test_a_failing_judge_is_counted_and_does_not_affect_the_answer(filled, judge, reason):
     before = counted("rag_judge_failures_total", rubric="relevance/v1", reason=reason)
     async with judged(filled, judge) as answerer:
         assert (await answer_from(answerer)).text == "In March 1932 [1]."
         await until(lambda: counted("rag_judge_failures_total", rubric="relevance/v1", reason=reason) == before + 1)
 
 
-async def test_what_is_too_much_is_dropped_and_counted(filled):
+async def test_judgements_beyond_the_queue_are_dropped_and_counted(filled):
     before = counted("rag_judge_dropped_total", reason="full")
     judge = agreeable(gap=_FOR_EVER)
     async with judged(filled, judge, concurrency=1) as answerer:
@@ -108,7 +108,7 @@ async def test_what_is_too_much_is_dropped_and_counted(filled):
         assert len(judge.requests) == 1
 
 
-async def test_without_a_sample_no_judge_is_asked(filled):
+async def test_without_a_sample_the_judge_is_not_called(filled):
     judge = agreeable()
     async with judged(filled, judge, sample=0) as answerer:
         await answer_from(answerer)
@@ -116,7 +116,7 @@ async def test_without_a_sample_no_judge_is_asked(filled):
     assert judge.requests == []
 
 
-async def test_a_judge_that_nobody_calibrated_is_called_that_at_the_start(filled):
+async def test_a_judge_without_calibration_is_reported_at_the_start(filled):
     with capture_logs() as logs:
         async with judged(filled, agreeable()):
             pass
@@ -127,7 +127,7 @@ async def test_a_judge_that_nobody_calibrated_is_called_that_at_the_start(filled
     }
 
 
-async def test_a_judges_server_without_a_model_is_refused(filled):
+async def test_a_judge_url_without_a_model_is_rejected(filled):
     with pytest.raises(Misconfigured, match="RAG_JUDGE__MODEL"):
         async with judged(filled, agreeable(), model=None):
             pass

@@ -1,4 +1,4 @@
-"""Which version a question gets."""
+"""Assignment of prompt versions to questions."""
 
 import pytest
 
@@ -19,24 +19,24 @@ async def assignments(**settings) -> list[str]:
     return [chosen.assigned(key).version.version for key in KEYS]
 
 
-async def test_without_an_experiment_everybody_gets_the_configured_version():
+async def test_without_an_alternative_every_key_gets_the_configured_version():
     assert set(await assignments(version="v2")) == {"v2"}
     assert set(await assignments(alternative="v2", percent=0)) == {"v1"}
     assert set(await assignments(alternative="v2", percent=100)) == {"v2"}
 
 
-async def test_a_percentage_is_kept_and_the_same_key_gets_the_same_version():
+async def test_the_percentage_is_respected_and_a_key_keeps_its_version():
     first = await assignments(alternative="v2", percent=30)
     assert first == await assignments(alternative="v2", percent=30)
     assert 0.27 < first.count("v2") / len(KEYS) < 0.33
 
 
-async def test_raising_the_percentage_takes_nobody_back():
+async def test_a_higher_percentage_moves_no_key_back():
     before, after = [await assignments(alternative="v2", percent=percent) for percent in (10, 40)]
     assert all(new == "v2" for old, new in zip(before, after, strict=True) if old == "v2")
 
 
-async def test_an_unknown_version_is_refused_with_those_there_are():
+async def test_an_unknown_version_is_rejected_with_the_known_versions():
     with pytest.raises(InvalidInput, match=r"v9.*v1, v2"):
         (await prompts()).named("v9")
     with pytest.raises(Misconfigured, match="RAG_PROMPT__VERSION"):

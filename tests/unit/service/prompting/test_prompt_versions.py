@@ -1,4 +1,4 @@
-"""Versions of the prompt, from the request's header to the model, the answer, the metrics and the log."""
+"""The prompt version in the request, the model call, the answer, the metrics and the log."""
 
 import json
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ async def ask(http, question=QUESTION, *, stream=False, **headers):
     )
 
 
-async def test_the_header_chooses_the_version_and_the_answer_names_it(filled):
+async def test_the_header_selects_the_version_and_the_answer_names_it(filled):
     model = ModelServer(["In 1932 [1]."])
     async with client(filled, model) as http:
         configured = (await ask(http)).json()["prompt"]
@@ -63,7 +63,7 @@ async def test_the_done_event_names_the_prompt(filled):
     assert set(prompt) == {"name", "version", "hash"}
 
 
-async def test_an_unknown_version_is_a_problem_that_names_the_header_and_what_there_is(filled):
+async def test_an_unknown_version_is_rejected_with_the_header_and_the_known_versions(filled):
     async with client(filled, ModelServer(["never asked"])) as http:
         response = await ask(http, X_Prompt_Version="v9")
     assert response.status_code == 422
@@ -72,7 +72,7 @@ async def test_an_unknown_version_is_a_problem_that_names_the_header_and_what_th
     assert "v1, v2" in response.json()["detail"]
 
 
-async def test_a_conversation_keeps_its_version_whatever_it_asks(filled):
+async def test_all_questions_with_one_key_get_the_same_version(filled):
     questions = ["When was the bridge opened?", "How many lanes has the bridge?", "How many tracks has the bridge?"]
     async with client(filled, ModelServer(["In 1932 [1]."]), alternative="v2", percent=50) as http:
         by_key = [
@@ -99,7 +99,7 @@ async def test_answers_are_counted_by_version_and_outcome(filled, handler, outco
     assert REGISTRY.get_sample_value("rag_prompt_answers_total", labels) == before + 1
 
 
-async def test_the_log_names_the_prompt_and_holds_no_content(filled):
+async def test_the_log_names_the_prompt_and_contains_no_content(filled):
     async with client(filled, ModelServer(["It was 1932 [1]."])) as http:
         with capture_logs() as logs:
             answer = (await ask(http)).json()

@@ -1,4 +1,4 @@
-"""A passage and what stands around it, stitched within a budget."""
+"""Expansion of passages by neighbours, within a token budget."""
 
 from service.retrieval.expansion import expand, neighbour_filter
 from tests.support.passages import chunk, hit, texts
@@ -12,7 +12,7 @@ def test_a_passage_gets_its_nearest_neighbours_in_reading_order():
     assert expanded.chunk.ordinal == 3
 
 
-def test_the_budget_counts_all_passages_and_the_best_one_is_served_first():
+def test_the_budget_is_shared_and_the_best_passage_is_expanded_first():
     hits = [hit("Part 1 of the text.", ordinal=1), hit("Part 5 of the text.", ordinal=5)]
     first, second = texts(expand(hits, PARTS, tokens=25))
     assert "Part 2" in first
@@ -20,35 +20,35 @@ def test_the_budget_counts_all_passages_and_the_best_one_is_served_first():
     assert texts(expand(hits, PARTS, tokens=1)) == texts(hits)
 
 
-def test_what_is_a_hit_itself_or_under_another_heading_or_of_another_version_is_left_alone():
+def test_hits_and_passages_of_another_heading_or_version_are_not_added():
     others = [chunk("Elsewhere.", ordinal=2, heading="Other"), chunk("Before.", ordinal=0, version="v0")]
     hits = [hit("Mine.", ordinal=1), hit("Hit too.", ordinal=3)]
     assert texts(expand(hits, [*others, chunk("Hit too.", ordinal=3)], tokens=1000)) == ["Mine.", "Hit too."]
 
 
-def test_a_neighbour_behind_a_gap_is_not_stitched():
+def test_a_neighbour_behind_a_gap_is_not_added():
     [expanded] = expand([hit("Mine.", ordinal=0)], [chunk("Far.", ordinal=2)], tokens=1000)
     assert expanded.chunk.text == "Mine."
 
 
-def test_a_neighbour_goes_to_one_passage_only():
+def test_a_neighbour_is_added_to_one_passage_only():
     hits = [hit("First.", ordinal=0), hit("Third.", ordinal=2)]
     assert texts(expand(hits, [chunk("Second.", ordinal=1)], tokens=1000)) == ["First.\n\nSecond.", "Third."]
 
 
-def test_what_neighbours_have_in_common_stands_once():
+def test_the_overlap_of_neighbours_appears_once():
     shared = "these words stand in both of them"
     [expanded] = expand([hit(f"A start, {shared}", ordinal=0)], [chunk(f"{shared}, and an end.", ordinal=1)], tokens=99)
     assert expanded.chunk.text == f"A start, {shared}, and an end."
 
 
-def test_every_found_passage_stands_word_for_word_in_its_expanded_form():
+def test_an_expanded_passage_contains_the_original_text():
     hits = [hit(PARTS[n].text, ordinal=n) for n in (0, 3, 6)]
     for found, expanded in zip(hits, expand(hits, PARTS, tokens=1000), strict=True):
         assert found.chunk.text in expanded.chunk.text
 
 
-def test_neighbours_of_many_documents_are_asked_for_at_once():
+def test_one_filter_matches_the_neighbours_of_all_documents():
     wanted = neighbour_filter([hit("a", document="a", ordinal=0), hit("b", document="b", ordinal=4)])
     assert wanted.document_ids == ("a", "b")
     assert wanted.ordinals == (0, 1, 2, 3, 4, 5, 6)

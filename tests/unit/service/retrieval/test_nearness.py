@@ -1,4 +1,4 @@
-"""When a question is near enough to answer."""
+"""The relevance that decides between an answer and a refusal."""
 
 import pytest
 
@@ -34,22 +34,22 @@ def hit(text: str, similarity: float) -> ScoredChunk:
         ("What is that?", 0.5),
     ],
 )
-def test_what_a_question_is_asked_with_does_not_count_as_shared(question, share):
+def test_function_words_do_not_count_as_shared_words(question, share):
     passage = "RAG_DRAIN_SECONDS: the time that running streams get when the service stops."
     assert coverage(question, passage) == pytest.approx(share)
 
 
-def test_the_same_cosine_is_nearer_with_the_questions_words():
+def test_shared_words_raise_the_relevance_at_equal_cosine():
     with_words, without = hit("The pump needs oil.", 0.3), hit("Lubrication is a must.", 0.3)
     assert nearness("Which oil does the pump need?", [with_words]) > nearness(
         "Which oil does the pump need?", [without]
     )
 
 
-def test_the_nearest_passage_counts_wherever_it_stands():
+def test_the_best_passage_decides_at_any_rank():
     near, far = hit("The pump needs oil.", 0.6), hit("Canteen hours.", 0.1)
     assert nearness("pump oil", [far, near]) == nearness("pump oil", [near]) == pytest.approx(0.7)
 
 
-def test_nothing_is_near_where_nothing_was_found():
+def test_without_passages_nothing_is_relevant():
     assert nearness("pump oil", []) == -1.0

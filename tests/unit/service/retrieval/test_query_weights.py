@@ -1,4 +1,4 @@
-"""Which questions lean on their words."""
+"""The weight of BM25 by the kind of question."""
 
 import pytest
 
@@ -27,7 +27,7 @@ from service.retrieval.query_weights import BALANCED, WORDS_FIRST, words_share_o
         "why 0x80070005",
     ],
 )
-def test_a_question_that_names_a_thing_by_its_letters_leans_on_words(question):
+def test_a_question_with_an_identifier_raises_the_weight_of_bm25(question):
     assert words_share_of(question) == WORDS_FIRST
 
 
@@ -44,5 +44,5 @@ def test_a_question_that_names_a_thing_by_its_letters_leans_on_words(question):
         "",
     ],
 )
-def test_plain_language_is_balanced(question):
+def test_a_plain_question_gets_the_balanced_weight(question):
     assert words_share_of(question) == BALANCED

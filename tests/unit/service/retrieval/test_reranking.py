@@ -1,4 +1,4 @@
-"""Reranking: two runtimes of one cross-encoder, two shapes of endpoint, and never a late answer."""
+"""Reranking: both runtimes, both endpoint formats, and the time budget."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -58,7 +58,7 @@ async def reranker(settings):
 
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
 @pytest.mark.slow
-async def test_each_runtime_orders_as_the_cross_encoder_itself_scores(cross_encoder, runtime):
+async def test_each_runtime_scores_like_sentence_transformers(cross_encoder, runtime):
     from sentence_transformers import CrossEncoder  # noqa: PLC0415 - it imports torch
 
     expected = CrossEncoder(str(cross_encoder), device="cpu").predict([(QUESTION, text) for text in PASSAGES])
@@ -67,19 +67,19 @@ async def test_each_runtime_orders_as_the_cross_encoder_itself_scores(cross_enco
         found = await opened.rerank(QUESTION, [hit(text) for text in PASSAGES], seconds=60)
     assert found.extent == "full"
     assert texts_of(found) == [PASSAGES[index] for index in np.argsort(-expected)]
-    # Its own activation is a sigmoid, ours are the logits.
+    # CrossEncoder applies a sigmoid; our scores are the logits.
     scores = [hit.rerank_score for hit in found.hits]
     assert np.allclose(1 / (1 + np.exp(-np.array(scores))), np.sort(expected)[::-1], atol=1e-4)
 
 
-async def test_a_model_directory_without_weights_is_named(tmp_path):
+async def test_a_model_directory_without_weights_is_rejected(tmp_path):
     for runtime in ("auto", "onnx"):
         with pytest.raises(Misconfigured, match="contains no"):
             async with reranker(LocalRerankerSettings(kind="local", model=str(tmp_path), runtime=runtime)):
                 pass
 
 
-async def test_without_a_reranker_there_is_none():
+async def test_the_kind_none_opens_no_reranker():
     async with reranker(NoRerankerSettings()) as opened:
         assert opened is None
 
@@ -89,7 +89,7 @@ def endpoint(url: str, **settings) -> EndpointRerankerSettings:
 
 
 @pytest.mark.parametrize("shape", ["cohere", "tei"])
-async def test_an_endpoint_is_asked_in_its_shape_and_its_scores_find_their_passages(shape):
+async def test_an_endpoint_receives_its_format_and_scores_match_their_passages(shape):
     asked = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -119,7 +119,7 @@ async def test_an_endpoint_is_asked_in_its_shape_and_its_scores_find_their_passa
         (answering(200, '{"results": "none"}'), BadResponse),
     ],
 )
-async def test_an_endpoint_that_fails_says_how_and_the_order_stays(handler, error):
+async def test_a_failing_endpoint_raises_and_the_order_stays(handler, error):
     async with serve("/rerank", handler) as url, aiohttp.ClientSession() as session:
         port = EndpointReranker(session, endpoint(url))
         with pytest.raises(error):
@@ -128,10 +128,10 @@ async def test_an_endpoint_that_fails_says_how_and_the_order_stays(handler, erro
     assert (texts_of(found), found.extent) == (["a", "b"], "failed")
 
 
-class Told:
-    """Scores longer texts higher, and takes its time for each batch."""
+class LengthReranker:
+    """Scores longer texts higher, and takes `seconds` for each batch."""
 
-    model = "told"
+    model = "length"
     batch_size = 2
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -151,14 +151,14 @@ def counted(extent: str) -> float:
     return REGISTRY.get_sample_value("rag_reranks_total", {"extent": extent})
 
 
-async def test_only_so_many_candidates_are_read_and_the_rest_follows():
-    told = Told()
-    found = await BudgetedReranker(told, candidates=3).rerank(QUESTION, HITS, seconds=60)
-    assert (texts_of(found), told.seen) == (["ccc", "bb", "a", "dddd", "eeeee"], ["a", "bb", "ccc"])
+async def test_candidates_beyond_the_limit_follow_unscored():
+    scorer = LengthReranker()
+    found = await BudgetedReranker(scorer, candidates=3).rerank(QUESTION, HITS, seconds=60)
+    assert (texts_of(found), scorer.seen) == (["ccc", "bb", "a", "dddd", "eeeee"], ["a", "bb", "ccc"])
 
 
 class Clock:
-    """Stands still unless a test moves it."""
+    """A clock that only tests advance."""
 
     now = 0.0
 
@@ -173,41 +173,41 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
-async def test_what_the_time_does_not_suffice_for_is_not_asked_and_keeps_its_order(clock):
-    class Slow(Told):
+async def test_a_batch_that_would_be_late_is_skipped_and_keeps_its_order(clock):
+    class Slow(LengthReranker):
         async def score(self, *asked):
             clock.now += 50
             return await super().score(*asked)
 
-    told, before = Slow(), counted("partial")
-    found = await BudgetedReranker(told, candidates=5).rerank(QUESTION, HITS, seconds=90)
+    scorer, before = Slow(), counted("partial")
+    found = await BudgetedReranker(scorer, candidates=5).rerank(QUESTION, HITS, seconds=90)
     assert (texts_of(found), found.extent) == (["bb", "a", "ccc", "dddd", "eeeee"], "partial")
-    assert told.seen == ["a", "bb"]
+    assert scorer.seen == ["a", "bb"]
     assert counted("partial") == before + 1
 
 
-async def test_without_time_nothing_is_asked():
-    told, before = Told(), counted("skipped")
-    found = await BudgetedReranker(told, candidates=5).rerank(QUESTION, HITS, seconds=-0.1)
-    assert (texts_of(found), found.extent, told.seen) == (["a", "bb", "ccc", "dddd", "eeeee"], "skipped", [])
+async def test_without_time_no_candidate_is_scored():
+    scorer, before = LengthReranker(), counted("skipped")
+    found = await BudgetedReranker(scorer, candidates=5).rerank(QUESTION, HITS, seconds=-0.1)
+    assert (texts_of(found), found.extent, scorer.seen) == (["a", "bb", "ccc", "dddd", "eeeee"], "skipped", [])
     assert counted("skipped") == before + 1
 
 
 @pytest.mark.usefixtures("clock")
-async def test_one_that_was_too_slow_is_not_waited_for_again_until_some_questions_later():
-    told = Told(600)
-    reranker = BudgetedReranker(told, candidates=2)
+async def test_a_reranker_that_was_too_slow_is_tried_again_after_some_questions():
+    scorer = LengthReranker(600)
+    reranker = BudgetedReranker(scorer, candidates=2)
     await reranker.rerank(QUESTION, HITS, seconds=0.5)
-    told.seconds = 0.0
+    scorer.seconds = 0.0
     assert (await reranker.rerank(QUESTION, HITS, seconds=0.4)).extent == "skipped"
-    assert told.seen == ["a", "bb"]
+    assert scorer.seen == ["a", "bb"]
     extents = [(await reranker.rerank(QUESTION, HITS, seconds=0.4)).extent for _ in range(20)]
     assert extents[-1] == "full"
 
 
 async def test_equal_scores_keep_the_order_of_the_search():
     twins = [hit("xx"), hit("yy"), hit("zz")]
-    assert texts_of(await BudgetedReranker(Told(), candidates=3).rerank(QUESTION, twins, seconds=60)) == [
+    assert texts_of(await BudgetedReranker(LengthReranker(), candidates=3).rerank(QUESTION, twins, seconds=60)) == [
         "xx",
         "yy",
         "zz",

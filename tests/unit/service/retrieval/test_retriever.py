@@ -1,4 +1,4 @@
-"""The retriever over the real engine: what a question brings back, and what stands around it."""
+"""The retriever with the real engine: search, selection and expansion."""
 
 import pytest
 
@@ -29,14 +29,14 @@ async def ask(store, question: str, *, axis: int = 0, limit: int, **settings) ->
     return list(found.hits)
 
 
-async def test_an_error_code_wins_over_what_only_means_the_same(store):
+async def test_an_exact_error_code_ranks_above_a_similar_meaning(store):
     near = [point(f"the oil of pump {n} is low", document=f"d{n}", axis=0) for n in range(30)]
     await put(store, OURS, [*near, point("E1234: fill up oil", document="codes", axis=1)])
     found = await ask(store, "what is E1234", axis=0, limit=3)
     assert found[0].chunk.text == "E1234: fill up oil"
 
 
-async def test_a_copy_of_a_passage_leaves_its_place_to_another(store):
+async def test_a_duplicate_makes_room_for_another_passage(store):
     text = "close the valve and wait until the gauge shows zero"
     await put(store, OURS, [point(text, document=name) for name in ("a", "b", "c")])
     await put(store, OURS, [point("the valve is made of brass", document="d", axis=1)])
@@ -44,14 +44,14 @@ async def test_a_copy_of_a_passage_leaves_its_place_to_another(store):
     assert texts(found) == [text, "the valve is made of brass"]
 
 
-async def test_one_document_leaves_room_for_others_and_fills_up_the_rest(store):
+async def test_the_limit_per_document_prefers_other_documents(store):
     own = [point(f"the valve, {word}", ordinal=n) for n, word in enumerate(("first", "second", "third"))]
     await put(store, OURS, [*own, point("a valve elsewhere", document="other", axis=1)])
     found = await ask(store, "the valve", axis=0, limit=4, per_document=1)
     assert [hit.chunk.document_id for hit in found] == ["doc", "other", "doc", "doc"]
 
 
-async def test_a_passage_is_expanded_from_its_own_document_and_tenant(store):
+async def test_a_passage_is_expanded_within_its_document_and_tenant(store):
     parts = [point(f"Step {n} of the work.", ordinal=n, chunk_count=4, axis=n) for n in range(4)]
     await put(store, OURS, [*parts, point("Elsewhere.", document="other", ordinal=1)])
     found = await ask(store, "step", axis=1, limit=1, feedback=0)
@@ -61,7 +61,7 @@ async def test_a_passage_is_expanded_from_its_own_document_and_tenant(store):
     assert await retriever(store, expand_to_tokens=0).expand(OURS, found) == found
 
 
-async def test_nothing_found_is_nothing_expanded_and_nothing_relevant(store):
+async def test_an_empty_result_is_neither_expanded_nor_relevant(store):
     found = await ask(store, "anything", axis=0, limit=5)
     assert (found, await retriever(store).expand(OURS, found)) == ([], [])
     assert not retriever(store).is_relevant("anything", found)
