@@ -58,10 +58,10 @@ class Recorder:
         if today != sample.day:
             # A new object, because a save may be reading the old one in another thread.
             sample = self._sample = _Sample(today)
-        if len(sample.kept) < self._size:
-            sample.kept.append(observation)
+        if len(sample.reservoir) < self._size:
+            sample.reservoir.append(observation)
         elif (place := self._random.randrange(sample.seen + 1)) < self._size:
-            sample.kept[place] = observation
+            sample.reservoir[place] = observation
         sample.seen += 1
 
     def save(self) -> None:
@@ -69,10 +69,10 @@ class Recorder:
         with self._saving:
             sample = self._sample
             # `seen` first: a question added in between then makes the next save write again.
-            seen, kept = sample.seen, list(sample.kept)
+            seen, observations = sample.seen, list(sample.reservoir)
             if seen == sample.written:
                 return
-            window = Window(observations=kept, seen=seen, embedder=self._embedder)
+            window = Window(observations=observations, seen=seen, embedder=self._embedder)
             write_window(window, self._folder / f"{sample.day.isoformat()}-{self._process}.npz")
             sample.written = seen
 
@@ -82,7 +82,7 @@ class _Sample:
     """The reservoir of one day."""
 
     day: date
-    kept: list[Observation] = field(default_factory=list)
+    reservoir: list[Observation] = field(default_factory=list)
     seen: int = 0
     written: int = 0
 

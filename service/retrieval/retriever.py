@@ -27,7 +27,7 @@ _MIN_CANDIDATES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalResult:
+class RetrievedPassages:
     """The selected passages, best first, and all candidates."""
 
     hits: Sequence[ScoredChunk]
@@ -64,7 +64,7 @@ class Retriever:
         timer: StageTimer,
         where: ChunkFilter = EVERYTHING,
         until: float = math.inf,
-    ) -> RetrievalResult:
+    ) -> RetrievedPassages:
         """Retrieve the passages for a question. Reranking ends by `until`, a time of `time.perf_counter()`."""
         attributes: Attributes = {
             semconv.OPERATION: semconv.RETRIEVAL,
@@ -88,7 +88,7 @@ class Retriever:
         timer: StageTimer,
         where: ChunkFilter,
         until: float,
-    ) -> RetrievalResult:
+    ) -> RetrievedPassages:
         candidates: Sequence[ScoredChunk]
         with timer.stage("search"):
             query = self.to_query(question, vector)
@@ -106,7 +106,7 @@ class Retriever:
         )
         RETRIEVED_CHUNKS.observe(len(selection.hits))
         PASSED_OVER.inc(sum(candidate.reason != "taken" for candidate in selection.candidates[:limit]))
-        return RetrievalResult(hits=selection.hits, candidates=selection.candidates, reranking=extent)
+        return RetrievedPassages(hits=selection.hits, candidates=selection.candidates, reranking=extent)
 
     def to_query(self, question: str, vector: Vector) -> Query:
         """Return the query for the store, with the configured weights."""

@@ -33,14 +33,16 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class SelectedPassages:
     """The selected passages, best first, and all candidates in their original order."""
 
     hits: Sequence[ScoredChunk]
     candidates: Sequence[Candidate]
 
 
-def select(candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per_document: int | None) -> Selection:
+def select(
+    candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per_document: int | None
+) -> SelectedPassages:
     """Select at most `limit` passages.
 
     Duplicates are removed first. Otherwise they would use up the places of their document.
@@ -57,7 +59,7 @@ def select(candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per
             return "repeats"
         return "document_has_its_share" if id(hit) in best else "beyond_limit"
 
-    return Selection(hits=hits, candidates=[Candidate(hit=hit, reason=reason_for(hit)) for hit in candidates])
+    return SelectedPassages(hits=hits, candidates=[Candidate(hit=hit, reason=reason_for(hit)) for hit in candidates])
 
 
 def without_duplicates(hits: Iterable[ScoredChunk], *, overlap: float) -> Iterator[ScoredChunk]:
