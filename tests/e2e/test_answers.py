@@ -1,4 +1,4 @@
-"""Questions to the real service: real embedder, real engine, real language model."""
+"""Ask the real service: real embedder, real engine, real language model."""
 
 import platform
 import re
@@ -47,12 +47,12 @@ def test_a_models_tokens_arrive_one_by_one(running):
         assert len(times) > 5
         return times[-1] - times[0] > 0.005 * len(times)
 
-    # A machine that stood still hands over together what came one by one.
+    # After a stall of the machine several tokens arrive together, so one of three streams must be spread out.
     assert any(is_spread() for _ in range(3))
 
 
 @pytest.mark.parametrize("mode", ["quote", "checked", "generate"])
-def test_each_way_to_write_an_answer_can_be_asked_for(running, mode):
+def test_a_request_can_choose_each_answer_mode(running, mode):
     answer = running.ask("What does error E1234 mean?", mode=mode).json()
     assert answer["mode"] == mode
     assert answer["answer"]
@@ -65,24 +65,24 @@ def test_timings_name_every_stage_and_add_up(running):
         timings = running.ask("What does error E2001 mean?").json()["timings"]
         assert set(timings) == {"embed", "search", "quote", "first_token", "generate", "total"}
         between.append(2 * timings["total"] - sum(timings.values()))
-    # The least: a machine that stood still between two stages is no stage.
+    # The minimum, because a stall of the machine between two stages belongs to neither.
     assert 0 <= min(between) < 0.5
 
 
-def test_what_the_documents_do_not_say_is_refused_without_a_model(running):
+def test_a_question_that_the_documents_do_not_answer_is_refused_without_the_model(running):
     answer = running.ask("What is the capital of Mongolia?").json()
     assert answer["refused"]
     assert answer["citations"] == []
     assert "generate" not in answer["timings"]
 
 
-def test_search_gives_passages_best_first(running):
+def test_search_returns_the_best_passage_first(running):
     results = running.http.post("/v1/search", json={"question": "oil level", "limit": 2}).json()["results"]
     assert [result["n"] for result in results] == [1, 2]
     assert "oil" in results[0]["text"]
 
 
-def test_a_filter_that_matches_nothing_finds_nothing(running):
+def test_a_filter_without_matches_returns_no_results(running):
     body = {"question": "oil level", "filter": {"document_id": ["another"]}}
     assert running.http.post("/v1/search", json=body).json()["results"] == []
 
@@ -109,7 +109,7 @@ def test_a_bad_question_is_a_problem_that_names_the_field(running, body, field):
 
 
 @pytest.mark.parametrize("body", [b'{"question": ', b"\xff\xfe", b"[]", b""])
-def test_a_body_that_is_no_json_object_is_a_problem(running, body):
+def test_a_body_that_is_not_a_json_object_is_a_problem(running, body):
     response = running.http.post("/v1/answers", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
@@ -133,7 +133,7 @@ def test_sixteen_streams_at_once_all_finish_and_the_service_stays_alive(running)
     assert health.long_probe_share < 0.5, f"the slowest /livez took {health.slowest_probe:.1f} s"
 
 
-def test_the_metrics_tell_what_happened(running):
+def test_a_request_appears_in_the_metrics(running):
     running.ask("What does error E1234 mean?", mode="generate")
     metrics = running.http.get("/metrics").text
     for name in (
@@ -150,22 +150,22 @@ def test_the_metrics_tell_what_happened(running):
         f'rag_build_info{{python="{platform.python_version()}",version="{__version__}"}}',
     ):
         assert re.search(rf"^{re.escape(name)} [\d.]+", metrics, re.MULTILINE), name
-    # Nobody is being answered: the look at the metrics is not in flight itself.
+    # The request for the metrics itself does not count as in flight.
     wait_until(lambda: "\nrag_inflight_requests 0.0\n" in running.http.get("/metrics").text)
 
 
 @needs_promtool
-def test_the_names_and_texts_of_the_metrics_are_as_prometheus_wants_them(running):
+def test_promtool_accepts_the_metrics(running):
     running.ask("What does error E1234 mean?", mode="checked")
     assert metric_problems(running.http.get("/metrics").text) == []
 
 
-def test_the_log_has_the_request_and_none_of_its_content(running):
+def test_the_log_names_the_request_and_contains_none_of_its_content(running):
     response = running.http.post(
         "/v1/answers", json={"question": "Is the xylophone in Rotterdam?"}, headers={"X-Request-Id": "my-request-7"}
     )
     assert response.headers["x-request-id"] == "my-request-7"
-    # A request is logged when it is over, which is after its last byte was read.
+    # The service logs a request after it has sent the last byte.
     wait_until(lambda: "my-request-7" in running.log.read_text())
     log = running.log.read_text()
     assert "xylophone" not in log

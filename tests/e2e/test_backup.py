@@ -1,4 +1,4 @@
-"""From a running installation to another one, by the programs' own commands."""
+"""Back up a running installation and restore it in another place with the commands of `ingest`."""
 
 from tests.e2e.test_search import search
 from tests.support.programs import Service, ingest, service
@@ -6,9 +6,9 @@ from tests.support.programs import Service, ingest, service
 _QUESTIONS = ("Which seals may be used?", "E1234", "Where was the pump designed?")
 
 
-def test_a_running_installation_is_backed_up_and_answers_the_same_elsewhere(tmp_path, data_dir, onnx_models, handbook):
+def test_a_restored_backup_of_a_running_installation_gives_the_same_answers(tmp_path, data_dir, onnx_models, handbook):
     assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
-    # Without a worker an upload stays in the inbox, and so does it in the backup.
+    # Without a worker the upload stays in the inbox, so the backup must contain it as queued.
     with service(data_dir, RAG_WORKER="none") as running:
         running.put("note.md", b"# Note\n\nThe crane of hall 9 lifts 11 tonnes.")
         before = answers(running)

@@ -1,4 +1,4 @@
-"""What is wrong with one source or document costs that one: a line that says why, and the rest is in."""
+"""A bad source or document is rejected with a reason, and all others are ingested."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ MIB = 1024**2
 
 
 class Awkward(BaseHTTPRequestHandler):
-    """Answers each path in a way of its own, and remembers what was asked."""
+    """A web server that misbehaves differently on each path and records the requested paths."""
 
     asked: list[str]
 
@@ -53,7 +53,7 @@ class Awkward(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Not to the screen."""
+        """Suppress the log on standard error."""
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 
 def run(data_dir: Path, *sources: str, given: bytes = b"", **settings: str) -> tuple[int, dict, int]:
-    """The exit status, the summary, and the most memory that the process had (bytes)."""
+    """Return the exit status, the summary and the peak memory of the process in bytes."""
     with (data_dir / "summary.json").open("w+b") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "ingest", "run", *sources, "--json"],
@@ -86,7 +86,7 @@ def run(data_dir: Path, *sources: str, given: bytes = b"", **settings: str) -> t
         return process.returncode, json.load(output), most
 
 
-def test_each_bad_source_is_a_line_of_its_own_and_the_rest_is_in(server, tmp_path, data_dir):
+def test_each_bad_source_is_rejected_with_its_reason_and_the_others_are_ingested(server, tmp_path, data_dir):
     base = f"http://127.0.0.1:{server.server_port}"
     folder = tmp_path / "documents"
     folder.mkdir()
@@ -132,7 +132,7 @@ def test_each_bad_source_is_a_line_of_its_own_and_the_rest_is_in(server, tmp_pat
     assert memory < 700 * MIB
 
 
-def test_private_addresses_are_not_even_asked_however_they_are_spelt(server, tmp_path, data_dir):
+def test_private_addresses_in_any_notation_receive_no_request(server, tmp_path, data_dir):
     (tmp_path / "a.md").write_text("# A\n\nA file that is as it should be.")
     hosts = ["127.0.0.1", "localhost", "2130706433", "0177.0.0.1", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
     urls = [f"http://{host}:{server.server_port}/good.md" for host in hosts]

@@ -1,4 +1,4 @@
-"""What the overlay `dev` starts, started here: its settings and commands, from an upload to an answer."""
+"""Start what the overlay `dev` would start, with its settings and commands, and go from an upload to an answer."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _START_SECONDS = 180
 
 @pytest.fixture
 def cluster(tmp_path, data_dir):
-    """URL of the service and the key of a writer."""
+    """Yield the URL of the service and the API key of a writer."""
     objects = overlay("dev")
     (config,) = [it["data"]["redis.conf"] for name, it in named(objects, "ConfigMap").items() if "redis" in name]
     (tmp_path / "redis.conf").write_text(config.replace("dir /data", f"dir {tmp_path / 'redis'}"))
@@ -34,7 +34,7 @@ def cluster(tmp_path, data_dir):
         redis = stack.enter_context(redis_server(tmp_path / "redis", *options, password="secret"))
         qdrant = stack.enter_context(in_thread(serve_qdrant()))
         port, worker_port = free_port(), free_port()
-        # What is a Service or a mounted Secret there.
+        # In the cluster these are a Service and a mounted Secret.
         here = {
             "RAG_PORT": port,
             "RAG_WORKER_PORT": worker_port,
@@ -57,7 +57,7 @@ def cluster(tmp_path, data_dir):
 
 @contextmanager
 def _running(container, env, log: Path):
-    """One container's process, from its start to its drained end; it is up when its startup probe says so."""
+    """Run the process of one container until its startup probe succeeds, and drain it at the end."""
     command = [sys.executable if part == "python" else part for part in container["command"]]
     port = env["RAG_PORT" if "service" in command else "RAG_WORKER_PORT"]
     url = f"http://127.0.0.1:{port}{container['startupProbe']['httpGet']['path']}"
@@ -88,14 +88,14 @@ def smoke(url: str, key: str, questions: Path) -> tuple[int, dict]:
     return done.returncode, json.loads(done.stdout)
 
 
-def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_can_tell(cluster, tmp_path):
+def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_detects_it(cluster, tmp_path):
     url, key = cluster
     http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
     wait_until(lambda: _answers(f"{url}/readyz"))
     assert httpx.get(f"{url}/v1/documents", timeout=60).status_code == 401
     questions = tmp_path / "questions.txt"
     questions.write_text("In which hall does the Kestrel pump stand?\n")
-    # Nothing is there yet: a rollout must not be promoted on refusals.
+    # The collection is empty, and a rollout must not be promoted if every answer is a refusal.
     status, report = smoke(url, key, questions)
     assert (status, report["refused"], report["good"]) == (1, 1.0, False)
     put = http.put("/v1/documents/pumps.md", content=DOCUMENT, headers={"Content-Type": "text/markdown"})

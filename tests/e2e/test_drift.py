@@ -1,4 +1,4 @@
-"""The running service counts its questions against a reference that was made from a file."""
+"""The running service compares its questions with a reference that was made from a file."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def samples(text: str) -> dict[tuple[str, str, str], float]:
     }
 
 
-def test_questions_are_counted_kept_and_compared(filled):
+def test_questions_are_counted_stored_and_compared_with_the_reference(filled):
     with service(filled, RAG_DRIFT__WINDOW="100") as running:
         fresh = samples(running.http.get("/metrics").text)
         assert {value for (name, *_), value in fresh.items() if name == "rag_drift_observations_total"} == {0}
@@ -62,7 +62,7 @@ def test_questions_are_counted_kept_and_compared(filled):
         for (name, of, number), value in found.items()
         if (name, of) == ("rag_drift_observations_total", "nearest_questions")
     }
-    # Nothing of the reference is near to them.
+    # No question of the reference is similar, so all fall into the first bin.
     assert counts["0"] == sum(counts.values()) == 22
     compared = evals(
         "drift",

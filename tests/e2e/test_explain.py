@@ -1,4 +1,4 @@
-"""Why an answer says what it says, asked of the real service."""
+"""Explanations of answers by the real service."""
 
 import httpx
 
@@ -7,7 +7,7 @@ def explain(running, answer_id: str) -> httpx.Response:
     return httpx.get(f"{running.url}/v1/answers/{answer_id}/explain", timeout=60)
 
 
-def test_a_quote_is_explained_by_its_candidates(running):
+def test_an_explanation_of_a_quote_lists_its_candidates(running):
     answer = running.ask("What does error E1234 mean?").json()
     why = explain(running, answer["id"]).json()
     assert (why["question"], why["answer"]) == ("What does error E1234 mean?", answer["answer"])
@@ -21,7 +21,7 @@ def test_a_quote_is_explained_by_its_candidates(running):
     assert why["versions"]["revision"].isdecimal()
 
 
-def test_a_models_answer_is_explained_by_what_it_read(running):
+def test_an_explanation_of_a_generated_answer_contains_the_prompt(running):
     *_, (_, _, done) = running.stream("What does error E1234 mean?", mode="generate")
     why = explain(running, done["id"]).json()
     assert "What does error E1234 mean?" in why["prompt"]["user"]
@@ -32,7 +32,7 @@ def test_a_models_answer_is_explained_by_what_it_read(running):
     assert why["versions"]["embedder"]
 
 
-def test_a_refusal_is_explained_by_how_far_the_nearest_passage_was(running):
+def test_an_explanation_of_a_refusal_gives_the_similarity_of_the_nearest_passage(running):
     answer = running.ask("Who won the football world cup in 2014?").json()
     why = explain(running, answer["id"]).json()
     assert why["refused"]
@@ -40,7 +40,7 @@ def test_a_refusal_is_explained_by_how_far_the_nearest_passage_was(running):
     assert not any(found["n"] or found["cited"] for found in why["candidates"])
 
 
-def test_an_answer_that_is_not_kept_is_not_found(running):
+def test_an_explanation_of_an_unknown_answer_is_not_found(running):
     response = explain(running, "0" * 32)
     assert response.status_code == 404
     assert "keeps the last 200 for 900 s" in response.json()["detail"]

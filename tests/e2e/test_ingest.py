@@ -1,4 +1,4 @@
-"""`python -m ingest` as a person uses it."""
+"""The commands of `python -m ingest`, as an operator runs them."""
 
 import json
 import os
@@ -32,14 +32,14 @@ def summary(*arguments: str, data_dir, **settings: str) -> dict:
     return json.loads(run.stdout)
 
 
-def test_a_second_run_changes_nothing_and_says_so(folder, data_dir):
+def test_a_second_run_reports_every_document_as_unchanged(folder, data_dir):
     first = summary(str(folder), data_dir=data_dir)
     second = summary(str(folder), data_dir=data_dir)
     assert (first["new"], first["unchanged"], first["chunks"]) == (3, 0, 3)
     assert (second["new"], second["unchanged"], second["chunks"]) == (0, 3, 0)
 
 
-def test_what_has_not_changed_is_gone_through_without_the_model(folder, data_dir):
+def test_unchanged_documents_are_checked_without_loading_the_model(folder, data_dir):
     summary(str(folder), data_dir=data_dir)
     without_model(data_dir)
     again = summary(str(folder), data_dir=data_dir, RAG_EMBEDDER__RUNTIME="onnx")
@@ -50,14 +50,14 @@ def test_what_has_not_changed_is_gone_through_without_the_model(folder, data_dir
 
 
 def without_model(data_dir: Path) -> None:
-    """A file that cannot be loaded takes the model's place."""
+    """Replace the model by a file that cannot be loaded."""
     [model] = (data_dir / "models").glob("*.onnx")
     (data_dir / "models").unlink()
     (data_dir / "models").mkdir()
     (data_dir / "models" / model.name).write_bytes(b"no model")
 
 
-def test_a_changed_document_is_told_from_new_and_unchanged_ones(folder, data_dir):
+def test_a_run_counts_new_changed_and_unchanged_documents(folder, data_dir):
     summary(str(folder), data_dir=data_dir)
     (folder / "page1.md").write_text("# Page 1\n\nRewritten.")
     (folder / "page9.md").write_text("# Page 9\n\nAdded.")
@@ -65,7 +65,7 @@ def test_a_changed_document_is_told_from_new_and_unchanged_ones(folder, data_dir
     assert (again["new"], again["changed"], again["unchanged"]) == (1, 1, 2)
 
 
-def test_what_is_gone_from_the_folder_goes_with_prune_and_only_then(folder, data_dir):
+def test_only_prune_removes_documents_whose_file_was_deleted(folder, data_dir):
     summary(str(folder), data_dir=data_dir)
     (folder / "page1.md").unlink()
     assert summary(str(folder), data_dir=data_dir)["removed"] == 0
@@ -73,7 +73,7 @@ def test_what_is_gone_from_the_folder_goes_with_prune_and_only_then(folder, data
     assert json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"] == 2
 
 
-def test_a_watched_folder_is_taken_in_again_when_it_changes(folder, data_dir):
+def test_a_watched_folder_is_ingested_again_when_it_changes(folder, data_dir):
     command = [sys.executable, "-m", "ingest", "run", str(folder), "--watch", "0.5", "--json"]
     process = subprocess.Popen(command, env=environment(data_dir), stdout=subprocess.PIPE, text=True)
     try:
@@ -86,19 +86,19 @@ def test_a_watched_folder_is_taken_in_again_when_it_changes(folder, data_dir):
         process.wait()
 
 
-def test_what_is_enqueued_is_taken_in_by_a_worker_and_the_broken_become_dead_letters(folder, data_dir):
+def test_a_worker_ingests_the_queue_and_broken_documents_become_dead_letters(folder, data_dir):
     (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
     assert ingest("enqueue", str(folder), data_dir=data_dir).returncode == 0
     assert json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["queued"] == 4
     worker = subprocess.Popen([sys.executable, "-m", "ingest", "worker"], env=environment(data_dir))
     seen: list[dict] = []
 
-    def is_taken_in() -> bool:
+    def is_ingested() -> bool:
         seen.append(json.loads(ingest("status", "--json", data_dir=data_dir).stdout))
         return seen[-1]["queued"] + seen[-1]["processing"] == 0
 
     try:
-        wait_until(is_taken_in, describe=lambda: str(seen[-1]))
+        wait_until(is_ingested, describe=lambda: str(seen[-1]))
     finally:
         worker.terminate()
         worker.wait(60)
@@ -108,7 +108,7 @@ def test_what_is_enqueued_is_taken_in_by_a_worker_and_the_broken_become_dead_let
     assert ingest("dead-letter", "list", data_dir=data_dir).stdout == "No dead letters.\n"
 
 
-def test_a_dry_run_says_what_would_happen_and_writes_nothing(folder, data_dir):
+def test_a_dry_run_reports_its_plan_and_writes_nothing(folder, data_dir):
     run = ingest("run", str(folder), "--dry-run", data_dir=data_dir)
     assert run.returncode == 0
     assert "3 new" in run.stdout
@@ -116,7 +116,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(folder, data_dir):
     assert not (data_dir / "store").exists()
 
 
-def test_files_of_other_kinds_are_counted_and_an_empty_folder_is_told_from_a_full_one(folder, tmp_path, data_dir):
+def test_files_of_other_types_are_counted_and_folders_without_documents_are_named(folder, tmp_path, data_dir):
     for name in ("photo.jpg", "film.mp4", ".hidden.png", "Makefile"):
         (folder / name).write_text("x")
     (tmp_path / "empty").mkdir()
@@ -132,7 +132,7 @@ def test_files_of_other_kinds_are_counted_and_an_empty_folder_is_told_from_a_ful
     assert summary(str(folder), data_dir=data_dir)["passed_over"] == 3
 
 
-def test_the_bad_ones_are_listed_with_reasons_and_the_exit_status_says_so(folder, data_dir):
+def test_rejected_files_are_listed_with_reasons_and_set_the_exit_status(folder, data_dir):
     (folder / "junk.md").write_bytes(bytes(range(256)) * 20)
     (folder / "empty.txt").write_text("  \n")
     (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
@@ -159,7 +159,7 @@ def test_thousands_of_files_are_ingested_and_three_bad_ones_named(tmp_path, data
     assert sorted(rejected["uri"].rsplit("/", 1)[1] for rejected in result["rejected"]) == ["1050.md", "17.md", "99.md"]
 
 
-def test_a_folder_that_is_empty_all_at_once_keeps_what_is_stored_of_it(folder, data_dir):
+def test_prune_keeps_the_documents_of_a_folder_that_became_empty(folder, data_dir):
     summary(str(folder), data_dir=data_dir)
     for path in folder.iterdir():
         path.unlink()
@@ -169,7 +169,7 @@ def test_a_folder_that_is_empty_all_at_once_keeps_what_is_stored_of_it(folder, d
     assert "its 3 stored documents were not removed" in rejected["reason"]
 
 
-def test_a_missing_path_alone_is_one_line_and_nothing_is_written(data_dir):
+def test_a_missing_path_is_a_one_line_error_and_nothing_is_written(data_dir):
     run = ingest("run", "no/such/folder", data_dir=data_dir)
     assert run.returncode == 1
     assert run.stderr.startswith("ingest: ")
@@ -178,7 +178,7 @@ def test_a_missing_path_alone_is_one_line_and_nothing_is_written(data_dir):
     assert not (data_dir / "store" / "current").exists()
 
 
-def test_a_second_writer_is_told_who_writes(folder, data_dir):
+def test_a_second_writer_is_told_the_process_of_the_first(folder, data_dir):
     program = f"""
 import time
 from pathlib import Path
@@ -205,7 +205,7 @@ with Revisions(Path({str(data_dir / "store")!r})).write_lock():
         holder.wait()
 
 
-def test_a_setting_that_does_not_fit_names_its_variable(folder, data_dir):
+def test_an_invalid_setting_is_an_error_that_names_its_variable(folder, data_dir):
     run = ingest("run", str(folder), data_dir=data_dir, RAG_LOG_LEVEL="loud")
     assert run.returncode == 1
     assert "RAG_LOG_LEVEL" in run.stderr
@@ -219,18 +219,18 @@ def test_weights_with_a_wrong_hash_are_refused(folder, data_dir):
     assert "Traceback" not in run.stderr
 
 
-def test_plain_lines_stand_where_there_is_no_terminal(folder, data_dir):
+def test_output_without_a_terminal_has_no_escape_sequences(folder, data_dir):
     run = ingest("run", str(folder), data_dir=data_dir)
     assert "\x1b" not in run.stdout + run.stderr
     assert "3 documents: 3 new" in run.stdout
 
 
-def test_a_run_that_is_killed_leaves_a_whole_collection(tmp_path, data_dir):
+def test_a_run_after_a_killed_run_completes_the_collection(tmp_path, data_dir):
     folder = tmp_path / "slow"
     folder.mkdir()
     for n in range(300):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence number {n} about many things. " * 25)
-    # With twenty documents written, and before the first publication.
+    # The process dies after it has written twenty documents and before it publishes.
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""The view of the operator on the real service: questions are asked, and its graphs tell what happened."""
+"""The page's operator view on the real service: its graphs show the questions that the test asked."""
 
 import re
 
@@ -15,7 +15,7 @@ QUESTION = "What does error E1234 mean?"
 _LOOK_MS = 60_000
 
 
-async def test_what_was_asked_is_what_the_graphs_show(running: Service, browser: Browser) -> None:  # noqa: F811
+async def test_the_graphs_show_the_questions_that_were_asked(running: Service, browser: Browser) -> None:  # noqa: F811
     async with open_page(browser, running.url) as page:
         await page.get_by_role("link", name="Operate").click()
         await expect(graph(page, "Requests in flight").locator("svg")).to_be_visible()
@@ -26,7 +26,7 @@ async def test_what_was_asked_is_what_the_graphs_show(running: Service, browser:
         after = running.http.get("/metrics").text
         await expect(row(page, "Refusals", "refused")).to_contain_text("14.3 %", timeout=_LOOK_MS)
 
-        # The refusal too has a first token.
+        # A refusal has a first token, too.
         for name, q in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items():
             expected = quantile(q, before, after, "rag_time_to_first_token_seconds")
             assert await now(page, "Time to first token", name) == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""A person's first minutes with the page, on the real service.
+"""The first minutes of a user with the page, on the real service.
 
 The pictures of the documentation are taken on the way; RAG_TEST_SCREENSHOTS=<folder> keeps them.
 """
@@ -18,7 +18,7 @@ from tests.support.programs import Service, service
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-# The model writes on the same cores as everything else here.
+# The model shares its cores with the tests.
 _ANSWER_MS = 180_000
 _INGEST_MS = 120_000
 
@@ -40,7 +40,7 @@ async def page(running: Service, browser: Browser) -> AsyncIterator[Page]:  # no
 
 
 async def ask(page: Page, question: str, mode: str = "") -> Locator:
-    """The answer, once it is finished."""
+    """Ask a question and return the finished answer."""
     await page.get_by_role("combobox", name="Answer").select_option(mode)
     await page.get_by_label("Question").fill(question)
     await page.get_by_role("button", name="Ask", exact=True).click()
@@ -60,7 +60,7 @@ def row(page: Page, title: str) -> Locator:
     return page.get_by_role("list", name="Documents").get_by_role("listitem").filter(has_text=title)
 
 
-async def test_an_answer_leads_to_the_words_it_quotes(page: Page) -> None:
+async def test_a_citation_opens_the_passage_and_marks_the_quote(page: Page) -> None:
     answer = await ask(page, "What does error E1234 mean?")
 
     await expect(answer.locator("[aria-live]")).to_contain_text("Error E1234 means that the oil level is too low.")
@@ -82,27 +82,27 @@ async def test_an_answer_leads_to_the_words_it_quotes(page: Page) -> None:
     await expect(passage.get_by_role("heading")).to_have_text("Pump handbook")
 
 
-async def test_the_models_words_appear_as_they_are_written(page: Page) -> None:
+async def test_the_models_words_appear_while_it_writes(page: Page) -> None:
     texts_shown = []
     for _ in range(3):
         await page.evaluate(_RECORD_TEXTS)
         answer = await ask(page, "Who designed the Kestrel pump?", mode="generate")
         texts_shown.append(await page.evaluate("window.texts.size"))
 
-    # The most: a machine that stood still shows at once what was written one by one.
+    # The maximum, because after a stall of the machine several words appear together.
     assert max(texts_shown) > 3
     await expect(answer.get_by_role("region", name="Stages")).to_contain_text("Written by SmolLM2-135M-Instruct")
     await expect(answer.get_by_role("region", name="Stages")).to_contain_text("answer token")
 
 
-async def test_what_the_documents_do_not_hold_is_refused(page: Page) -> None:
+async def test_a_question_that_the_documents_do_not_answer_is_refused(page: Page) -> None:
     answer = await ask(page, "Which orchestra plays tonight in Vienna?")
 
     await expect(answer).to_contain_text("The documents do not say anything about this.")
     await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
 
 
-async def test_a_document_comes_answers_and_goes(page: Page) -> None:
+async def test_an_uploaded_document_answers_until_it_is_deleted(page: Page) -> None:
     question = "How is the test of the emergency generator started by hand?"
     await upload(page, "generator.md", GENERATOR.encode(), "Emergency generator")
 
@@ -136,7 +136,7 @@ async def test_the_pictures_of_the_documentation_can_be_taken(browser: Browser, 
 
 async def take_answer(browser: Browser, plant: Service, picture: Path, **options) -> None:  # noqa: F811
     options = {"viewport": {"width": 1280, "height": 960}, "device_scale_factor": 1.25} | options
-    # The first answers of a process are slower than all others.
+    # The first answers of a process are slower, and the pictures show durations.
     for _ in range(3):
         plant.ask(QUESTION)
     async with open_page(browser, plant.url, **options) as page:
@@ -157,7 +157,7 @@ async def take_documents(browser: Browser, plant: Service, picture: Path) -> Non
         await page.screenshot(path=picture)
 
 
-async def test_an_answer_says_why(page: Page) -> None:
+async def test_an_answer_shows_its_explanation(page: Page) -> None:
     answer = await ask(page, "What does error E1234 mean?", "generate")
     await answer.get_by_text("Why this answer?").click()
     rows = answer.get_by_role("table").get_by_role("row")

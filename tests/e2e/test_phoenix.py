@@ -1,4 +1,4 @@
-"""A question to the running service, read back from a real Arize Phoenix."""
+"""Ask the running service and read the trace back from a real Arize Phoenix."""
 
 import time
 
@@ -27,7 +27,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory, onnx_models, handbook):
-    """The answer, and Phoenix's spans of it by name."""
+    """Return the answer, and the spans that Phoenix stored for it, by name."""
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "models").symlink_to(onnx_models)
     assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
@@ -54,7 +54,7 @@ def test_phoenix_has_the_whole_trace_with_the_kind_of_each_span(told):
     assert len({span["context"]["trace_id"] for span in spans.values()}) == 1
 
 
-def test_phoenix_has_the_tree_as_it_was(told):
+def test_phoenix_has_the_same_tree_of_spans(told):
     _, spans = told
     names = {span["context"]["span_id"]: name for name, span in spans.items()}
     parents = {name: names.get(span["parent_id"]) for name, span in spans.items()}

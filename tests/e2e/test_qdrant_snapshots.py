@@ -1,4 +1,4 @@
-"""Snapshots of a Qdrant cluster and their weekly restore, against nodes that keep what Qdrant's interface says."""
+"""Snapshots of a Qdrant cluster and their weekly restore, against fake nodes with Qdrant's interface."""
 
 import asyncio
 import re
@@ -14,12 +14,12 @@ from tests.support.manifests import K8S
 
 PROGRAM = K8S / "components" / "qdrant-cluster" / "snapshots.py"
 KEY = "secret"
-# One begins as another does.
+# One name is the prefix of another.
 _PEERS = (8170, 817, 4230)
 
 
 class Cluster:
-    """Nodes that each hold a share of every collection's points; a snapshot is the number that its node has.
+    """Fake nodes that each hold a share of the points. A snapshot of a node contains only its number of points.
 
     As with a bucket, all snapshots lie together, and every node lists and gives out all of them.
     """
@@ -118,7 +118,7 @@ async def run(cluster: Cluster, action: str, key: str = KEY, **more: str) -> tup
         return process.returncode or 0, said.decode()
 
 
-async def test_every_node_is_snapshot_and_the_oldest_go():
+async def test_every_node_gets_a_snapshot_and_the_oldest_are_deleted():
     cluster = Cluster([40, 30, 30])
     for _ in range(3):
         status, said = await run(cluster, "make", SNAPSHOTS_KEPT="2")
@@ -127,7 +127,7 @@ async def test_every_node_is_snapshot_and_the_oldest_go():
     assert kept == [[4, 7], [5, 8], [6, 9]]
 
 
-async def test_the_latest_of_each_node_comes_back_is_counted_and_leaves_nothing():
+async def test_a_drill_restores_the_latest_snapshots_counts_the_points_and_cleans_up():
     cluster = Cluster([40, 30, 30])
     await run(cluster, "make")
     status, said = await run(cluster, "drill")
@@ -147,14 +147,14 @@ async def test_a_restore_that_loses_points_fails_the_drill():
 
 
 @pytest.mark.parametrize(("key", "said_of"), [(KEY, "no snapshot"), ("wrong", "401")])
-async def test_what_cannot_be_done_says_why(key, said_of):
+async def test_a_failed_step_is_reported_with_its_reason(key, said_of):
     status, said = await run(Cluster([1]), "drill", key=key)
     assert status == 1
     assert said_of in said
     assert "Traceback" not in said
 
 
-def test_the_nodes_are_those_of_the_chart():
+def test_the_node_names_are_those_of_the_chart():
     values = (PROGRAM.parent / "values.yaml").read_text()
     assert "fullnameOverride: qdrant\n" in values
     nodes = set(

@@ -1,4 +1,4 @@
-"""Search through the front door: what is found, by what, and narrowed to what was asked for."""
+"""Search over HTTP: results, scores and filters."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ def put_runbook(running, name: str, **metadata: str) -> None:
     running.wait_for_state(f"{name}.md", "ready")
 
 
-def test_an_error_code_is_found_by_its_letters_with_both_scores(running):
+def test_an_error_code_is_found_and_has_both_scores(running):
     first, *_ = search(running, "E1234")
     assert "E1234" in first["text"]
     assert first["bm25"] > 0
@@ -29,7 +29,7 @@ def test_an_error_code_is_found_by_its_letters_with_both_scores(running):
     assert -1 <= first["similarity"] <= 1
 
 
-def test_metadata_given_with_an_upload_comes_back_and_narrows_searches(running):
+def test_metadata_of_an_upload_is_returned_and_filters_searches(running):
     put_runbook(running, "Heron", team="ops", site="north")
     put_runbook(running, "Egret", team="dev")
     [found] = search(running, "Which pump trips?", metadata={"team": ["ops", "legal"], "site": ["north"]})
@@ -38,7 +38,7 @@ def test_metadata_given_with_an_upload_comes_back_and_narrows_searches(running):
     assert search(running, "Which pump trips?", metadata={"team": ["legal"]}) == []
 
 
-def test_searches_are_narrowed_by_the_beginning_of_a_uri_and_by_time(running):
+def test_searches_are_filtered_by_uri_prefix_and_time(running):
     put_runbook(running, "Stork")
     assert {hit["uri"] for hit in search(running, "pump", uri_prefix=["upload:St"])} == {"upload:Stork.md"}
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
@@ -46,7 +46,7 @@ def test_searches_are_narrowed_by_the_beginning_of_a_uri_and_by_time(running):
     assert search(running, "pump", ingested_before=soon) != []
 
 
-def test_the_same_text_under_another_name_is_found_once(running):
+def test_a_text_that_two_documents_share_is_found_once(running):
     for name in ("first-copy.md", "second-copy.md"):
         running.put(name, b"# Canteen\n\nOn Fridays the canteen of hall 9 serves barley soup with rye bread.")
         running.wait_for_state(name, "ready")
@@ -54,7 +54,7 @@ def test_the_same_text_under_another_name_is_found_once(running):
     assert len([hit for hit in found if "barley soup" in hit["text"]]) == 1
 
 
-def test_what_is_no_metadata_and_no_time_is_refused(running):
+def test_invalid_metadata_and_times_are_refused(running):
     refused = running.http.put(
         "/v1/documents/odd.md", content=b"text", params={"metadata.a b": "c"}, headers={"Content-Type": "text/markdown"}
     )

@@ -1,4 +1,4 @@
-"""What the service refuses to start with, and how it says so."""
+"""Errors at the start of the service, and what it checks before it serves."""
 
 import signal
 import socket
@@ -16,7 +16,7 @@ from tests.support.programs import environment, failed_start, ingest, service
 from tests.support.waiting import wait_until
 
 
-def test_a_taken_port_is_one_line_that_says_what_to_do(data_dir):
+def test_a_port_in_use_is_an_error_that_says_what_to_do(data_dir):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = failed_start(data_dir, "--port", str(taken.getsockname()[1]))
     assert "is in use" in said
@@ -39,7 +39,7 @@ def test_a_collection_of_another_embedder_is_refused(data_dir, handbook):
     assert "Traceback" not in said
 
 
-def test_a_model_that_is_not_there_is_named(data_dir):
+def test_a_missing_model_is_an_error_that_names_it(data_dir):
     said = failed_start(data_dir, "--port", "0", RAG_GENERATOR__MODEL="/no/such/model.gguf")
     assert "/no/such/model.gguf" in said
     assert "Traceback" not in said
@@ -72,7 +72,7 @@ def test_a_signal_during_the_start_ends_it(data_dir, signum, seconds):
         [sys.executable, "-m", "service", "--port", "0"],
         env=environment(data_dir),
         stderr=subprocess.DEVNULL,
-        # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
+        # A shell ignores SIGINT for background jobs, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no other thread runs here
     )
     time.sleep(seconds)
@@ -80,23 +80,23 @@ def test_a_signal_during_the_start_ends_it(data_dir, signum, seconds):
     process.wait(60)
 
 
-def test_a_page_elsewhere_cannot_borrow_the_name_of_this_machine(data_dir):
+def test_a_request_for_another_host_name_is_refused(data_dir):
     with service(data_dir, RAG_WORKER="none") as running:
         assert running.http.get("/v1/documents", headers={"Host": "evil.example"}).status_code == 400
         assert running.http.get("/v1/documents").status_code == 200
 
 
-def test_a_worker_ends_with_a_service_that_is_killed(data_dir):
+def test_the_worker_ends_when_its_service_is_killed(data_dir):
     with service(data_dir) as running:
         children = psutil.Process(running.process.pid).children
-        # It is started beside the service, which may be ready first.
+        # The worker starts beside the service, which may be ready first.
         wait_until(lambda: any("worker" in child.cmdline() for child in children()))
         [worker] = children()
         running.process.kill()
         worker.wait(60)
 
 
-def test_keys_are_made_listed_and_revoked_on_the_command_line(data_dir):
+def test_keys_are_created_listed_and_revoked_on_the_command_line(data_dir):
     key = keys_command(data_dir, "create", "--tenant", "acme", "--role", "writer")
     identifier, secret = key.split("_")[1:]
     listed = keys_command(data_dir, "list")

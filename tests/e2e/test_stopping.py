@@ -1,4 +1,4 @@
-"""The end of a service that a load balancer stands before, and of one that a person has started."""
+"""Shutdown of a service behind a load balancer, and of one in a terminal."""
 
 import signal
 
@@ -14,13 +14,13 @@ QUESTION = "What does error E1234 mean?"
 
 @pytest.fixture
 def delay_seconds() -> int:
-    """Longer than a busy machine stands still between the signal and the last request that is to be answered."""
+    """Return a delay that is longer than the stalls of a busy machine between the signal and the last request."""
     return 10
 
 
 @pytest.fixture
 def model() -> ModelServer:
-    """It goes on for half an hour, or until its pieces are taken away."""
+    """Return a model server that streams for half an hour, or until a test clears its pieces."""
     return ModelServer(["word "] * 10_000, gap=0.2)
 
 
@@ -39,7 +39,7 @@ def stopping(data_dir, handbook, model, delay_seconds):
 
 
 def terminate(stopping: Service) -> httpx.Response:
-    """What it says of itself once it has heard the signal."""
+    """Send SIGTERM and return the first response of `/readyz` that reports it."""
     stopping.process.send_signal(signal.SIGTERM)
     said: list[httpx.Response] = []
 
@@ -56,12 +56,12 @@ def takes_nothing_new(stopping: Service) -> bool:
         httpx.get(f"{stopping.url}/livez", timeout=60)
     except httpx.ConnectError:
         return True
-    except httpx.TransportError:  # It waited to be accepted when that ended.
+    except httpx.TransportError:  # The listener closed while the connection waited in its queue.
         pass
     return False
 
 
-def test_a_service_that_stops_says_so_and_answers_until_it_is_left(stopping):
+def test_a_stopping_service_reports_it_and_answers_until_the_drain_delay_ends(stopping):
     assert "connection" not in stopping.http.get("/readyz").headers
     ready = terminate(stopping)
     assert ready.json()["status"] == "stopping"
@@ -72,7 +72,7 @@ def test_a_service_that_stops_says_so_and_answers_until_it_is_left(stopping):
     assert stopping.process.wait(60) == 0
 
 
-def test_a_stream_that_begins_while_the_service_stops_comes_to_its_end_when_nothing_new_is_taken(stopping, model):
+def test_a_stream_that_begins_during_the_drain_delay_is_completed(stopping, model):
     terminate(stopping)
     stream = stopping.stream(QUESTION)
     events = [next(stream)]
@@ -86,7 +86,7 @@ def test_a_stream_that_begins_while_the_service_stops_comes_to_its_end_when_noth
 
 @pytest.mark.parametrize("delay_seconds", [600])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_who_waits_at_the_terminal_need_not_wait_for_a_balancer(stopping, signum):
+def test_sigint_and_a_second_sigterm_skip_the_drain_delay(stopping, signum):
     if signum == signal.SIGTERM:
         terminate(stopping)
     stopping.process.send_signal(signum)

@@ -1,4 +1,4 @@
-"""What a collector is told by the running service and its worker."""
+"""The spans that the running service and its worker send to a collector."""
 
 import json
 import re
@@ -42,7 +42,7 @@ class Traced:
         return self.collector.wait_for(name, where=lambda span: span.trace_id == trace)
 
     def work_after(self, trace: str):
-        """What a worker did because of that trace, and the span that put it."""
+        """Return the worker's span that links to the trace, and the span that sent the entry."""
         sent = self.span("send", trace)
         return self.collector.wait_for("process", where=lambda it: (trace, sent.span_id) in it.links), sent
 
@@ -53,7 +53,7 @@ def trace_number(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def start(onnx_models, handbook, tmp_path_factory):
-    """Starts the service with a small collection, a model that says what it is told, and a collector."""
+    """Return a function that starts the service with a small collection, a fake model and a collector."""
 
     def prepare(url: str, model_url: str, **settings):
         folder = tmp_path_factory.mktemp("traced")
@@ -74,7 +74,7 @@ def traced(start):
 
 @pytest.fixture(scope="module")
 def outspoken(start, tmp_path_factory):
-    """Everything recorded, content too, in OpenInference's words too; the inbox is in Redis."""
+    """Yield a service that records everything, with content and OpenInference attributes; its inbox is in Redis."""
     model = ModelServer(SAID)
     switches = {f"RAG_TRACING__{name}": "1" for name in ("SAMPLE", "CONTENT", "OPENINFERENCE")}
     with (
@@ -101,7 +101,7 @@ def test_an_answer_is_a_workflow_with_its_stages_below_the_request(traced):
     assert {span.service for span in traced.collector.trace_of(request)} == {"groundwork-service"}
 
 
-def test_each_span_says_what_the_conventions_want_of_it(traced):
+def test_each_span_has_the_attributes_of_the_conventions(traced):
     answer = traced.ask(trace_number(2)).json()
     spans = {span.name: span for span in traced.collector.trace_of(traced.span("POST", trace_number(2)))}
     said = {name: span.attributes for name, span in spans.items()}
@@ -153,7 +153,7 @@ def test_each_span_says_what_the_conventions_want_of_it(traced):
     assert set(own) == {"https://opentelemetry.io/schemas/1.41.1"}
 
 
-def test_the_model_server_is_told_which_span_calls_it(traced):
+def test_the_model_server_receives_the_trace_context_of_the_calling_span(traced):
     traced.ask(trace_number(3))
     chat = traced.span("chat told", trace_number(3))
     assert traced.model.headers[-1]["traceparent"] == f"00-{trace_number(3)}-{chat.span_id}-01"
@@ -174,13 +174,13 @@ def test_logs_carry_the_trace_and_the_span(traced):
     workflow = traced.span("invoke_workflow", trace_number(5))
     lines = [json.loads(line) for line in traced.service.log.read_text().splitlines() if line.startswith("{")]
     ours = {line["event"]: line["span_id"] for line in lines if line.get("trace_id") == trace_number(5)}
-    # The worker may publish meanwhile: a search that opens the new revision says so in its own trace.
+    # If the worker publishes meanwhile, the search logs that it opens the new revision, in the same trace.
     ours.pop("revision_opened", None)
     assert ours == {"request": request.span_id, "question_answered": workflow.span_id}
     assert [line for line in lines if line["event"] == "worker_ready" and "trace_id" in line] == []
 
 
-def test_a_stream_that_the_client_leaves_ends_its_spans(traced):
+def test_spans_of_a_stream_end_when_the_client_leaves(traced):
     traced.model.gap, traced.model.pieces = 0.2, ["word "] * 500
     headers = {"traceparent": f"00-{trace_number(6)}-{CALLER}-01"}
     body = {"question": QUESTION, "stream": True}
@@ -195,7 +195,7 @@ def test_a_stream_that_the_client_leaves_ends_its_spans(traced):
         traced.model.gap, traced.model.pieces = 0.0, SAID
 
 
-def test_a_model_that_breaks_off_fails_the_spans_with_the_errors_type(traced):
+def test_spans_of_a_broken_model_stream_fail_with_the_type_of_the_error(traced):
     traced.model.ending = b""
     try:
         traced.ask(trace_number(7))
@@ -206,7 +206,7 @@ def test_a_model_that_breaks_off_fails_the_spans_with_the_errors_type(traced):
         assert (span.failed, span.attributes["error.type"]) == (True, "BadResponse")
 
 
-def test_what_the_caller_does_not_record_is_passed_on_and_logged_but_not_recorded(traced):
+def test_an_unsampled_trace_is_propagated_and_logged_but_not_recorded(traced):
     traced.ask(trace_number(8), sampled=False)
     told = traced.model.headers[-1]["traceparent"]
     assert (told[3:35], told[-2:]) == (trace_number(8), "00")
@@ -216,7 +216,7 @@ def test_what_the_caller_does_not_record_is_passed_on_and_logged_but_not_recorde
     assert trace_number(8) in traced.service.log.read_text()
 
 
-def test_probes_metrics_and_the_page_are_no_spans(traced):
+def test_probes_metrics_and_the_page_have_no_spans(traced):
     headers = {"traceparent": f"00-{trace_number(10)}-{CALLER}-01"}
     for path in ("/livez", "/readyz", "/metrics", "/", "/v1/documents"):
         traced.service.http.get(path, headers=headers)
@@ -224,7 +224,7 @@ def test_probes_metrics_and_the_page_are_no_spans(traced):
     assert traced.collector.trace_of(listed) == [listed]
 
 
-def test_an_upload_and_the_work_on_it_are_two_traces_with_a_link(traced):
+def test_an_upload_and_its_ingestion_are_two_linked_traces(traced):
     traced.put(trace_number(11), "pump.md", b"# Pump\n\nIt pumps.")
     work, sent = traced.work_after(trace_number(11))
     assert sent.kind == "PRODUCER"
@@ -236,7 +236,7 @@ def test_an_upload_and_the_work_on_it_are_two_traces_with_a_link(traced):
     assert traced.collector.tree(work).keys() >= stages
 
 
-def test_a_document_that_cannot_be_read_fails_the_stage_that_found_it(traced):
+def test_the_span_of_the_stage_that_rejects_a_document_fails(traced):
     traced.put(trace_number(12), "broken.pdf", b"no pdf", "application/pdf")
     work, _ = traced.work_after(trace_number(12))
     assert work.attributes["groundwork.ingest.result"] == "rejected"
@@ -244,7 +244,7 @@ def test_a_document_that_cannot_be_read_fails_the_stage_that_found_it(traced):
     assert parse.attributes["error.type"] == "InvalidInput"
 
 
-def test_exemplars_lead_from_the_histograms_to_the_trace(traced):
+def test_exemplars_link_the_histograms_to_the_trace(traced):
     traced.ask(trace_number(13))
     measured = ("request_duration", "time_to_first_token", "generator_time_to_first_token", "stage_duration")
 
@@ -255,11 +255,11 @@ def test_exemplars_lead_from_the_histograms_to_the_trace(traced):
         samples = [it for family in families for it in family.samples if it.exemplar]
         return {sample.name for sample in samples if sample.exemplar.labels == {"trace_id": trace_number(13)}}
 
-    # A request is measured when it is over, which is after its last byte was read.
+    # The service measures a request after it has sent the last byte.
     wait_until(lambda: lead_to_the_trace() == {f"rag_{name}_seconds_bucket" for name in measured})
 
 
-def test_whoever_does_not_ask_for_openmetrics_gets_the_text_format_without_exemplars(traced):
+def test_the_prometheus_text_format_has_no_exemplars(traced):
     traced.ask(trace_number(14))
     response = traced.service.http.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain")
@@ -268,14 +268,14 @@ def test_whoever_does_not_ask_for_openmetrics_gets_the_text_format_without_exemp
 
 
 @needs_promtool
-def test_promtool_finds_nothing_to_say_of_the_metrics(traced):
+def test_promtool_accepts_the_metrics(traced):
     text = traced.service.http.get("/metrics").text
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("rag_")] == []
 
 
 @needs_redis
-def test_the_link_goes_through_redis_too(outspoken):
+def test_the_link_passes_through_redis(outspoken):
     outspoken.put(trace_number(21), "pump.md", b"# Pump\n\nIt pumps.")
     work, sent = outspoken.work_after(trace_number(21))
     assert (sent.name, work.name) == ("send {groundwork}:inbox", "process {groundwork}:inbox")
@@ -305,7 +305,7 @@ def test_with_both_switches_spans_hold_content_in_both_vocabularies(outspoken):
     assert "E1234" in spans["retrieval groundwork"]["retrieval.documents.0.document.content"]
 
 
-def test_a_collector_that_is_down_costs_a_counter_and_a_line_and_one_that_comes_back_is_used(start):
+def test_an_unreachable_collector_is_counted_and_logged_once_and_used_when_it_returns(start):
     port = free_port()
     settings = {"RAG_TRACING__SAMPLE": "1", "RAG_WORKER": "none"}
     with start(f"http://127.0.0.1:{port}", "http://127.0.0.1:9", RAG_ANSWERING__MODE="quote", **settings) as running:

@@ -1,4 +1,4 @@
-"""`python -m ingest run --watch`: a folder that is looked at again and again, until somebody stops it."""
+"""`python -m ingest run --watch`: a folder that is scanned repeatedly until a signal stops the program."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ from tests.support.programs import environment, ingest
 
 
 class Watch:
-    """The running program; `out` and `err` are the files that it writes to."""
+    """The running program. `out` and `err` are the files that it writes to."""
 
     def __init__(self, process: subprocess.Popen[bytes], out: Path, err: Path) -> None:
         self.process = process
@@ -63,7 +63,7 @@ def folder(tmp_path) -> Path:
 
 
 def put_whole(path: Path, text: str) -> None:
-    """At once, so that no look finds half of it."""
+    """Write the file atomically, so that no scan finds half of it."""
     draft = path.parent.with_name("draft")
     draft.write_text(text)
     draft.rename(path)
@@ -73,7 +73,7 @@ def documents(data_dir: Path) -> int:
     return json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"]
 
 
-def test_additions_changes_and_deletions_come_in_and_what_was_rejected_waits_for_another_version(folder, data_dir):
+def test_additions_and_deletions_are_ingested_and_a_rejected_file_is_not_tried_again(folder, data_dir):
     (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
     with watching(data_dir, str(folder)) as watch:
         [first] = watch.wait_for("summaries", 1)
@@ -84,7 +84,7 @@ def test_additions_changes_and_deletions_come_in_and_what_was_rejected_waits_for
         assert watch.wait_for("summaries", 3)[2]["removed"] == 1
         time.sleep(2)
         assert len(watch.summaries()) == 3
-        # What went away may have been looked at in that moment.
+        # A scan may have read the file at the moment of its deletion.
         assert [line for line in watch.complaints() if "b.md" not in line] == []
         assert documents(data_dir) == 2
 
@@ -92,7 +92,7 @@ def test_additions_changes_and_deletions_come_in_and_what_was_rejected_waits_for
         assert watch.process.wait(60) == 0
 
 
-def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_dir):
+def test_a_missing_source_is_reported_once_and_loses_no_documents(folder, data_dir):
     elsewhere = folder.with_name("elsewhere")
     with watching(data_dir, str(folder)) as watch:
         watch.wait_for("summaries", 1)
@@ -121,7 +121,7 @@ def test_a_source_that_is_away_is_reported_once_and_loses_nothing(folder, data_d
         assert watch.process.wait(60) == 0
 
 
-def test_what_cannot_be_watched_is_said_at_once(folder, data_dir):
+def test_a_source_that_cannot_be_watched_is_an_error_at_the_start(folder, data_dir):
     for arguments in (["-", "--watch", "1"], [str(folder), "--watch", "0"], [str(folder), "--watch", "1", "--dry-run"]):
         run = ingest("run", *arguments, data_dir=data_dir)
         assert run.returncode == 1

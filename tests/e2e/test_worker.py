@@ -1,4 +1,4 @@
-"""`python -m ingest worker` as an operator sees it: while it is at work, and while what it needs is away."""
+"""`python -m ingest worker`: its status during work, and its behaviour while the inbox is unreachable."""
 
 import json
 import re
@@ -14,7 +14,7 @@ DOCUMENTS = 24
 AWAY = {"RAG_INBOX__KIND": "redis", "RAG_INBOX__URL": "redis://127.0.0.1:1/0", "RAG_LOG_FORMAT": "json"}
 
 
-def test_the_status_can_be_read_while_a_worker_is_at_work(tmp_path, data_dir):
+def test_the_status_can_be_read_while_a_worker_ingests(tmp_path, data_dir):
     folder = tmp_path / "documents"
     folder.mkdir()
     for n in range(DOCUMENTS):
@@ -39,7 +39,7 @@ def test_the_status_can_be_read_while_a_worker_is_at_work(tmp_path, data_dir):
     assert re.search(rf"^documents +{DOCUMENTS}$", table, re.MULTILINE)
 
 
-def test_a_worker_whose_inbox_is_away_asks_less_and_less_often_and_still_stops_at_once(data_dir):
+def test_a_worker_backs_off_from_an_unreachable_inbox_and_still_stops_at_once(data_dir):
     worker = subprocess.Popen(
         [sys.executable, "-m", "ingest", "worker"],
         env=environment(data_dir, **AWAY),
@@ -53,7 +53,7 @@ def test_a_worker_whose_inbox_is_away_asks_less_and_less_often_and_still_stops_a
         stopped = time.monotonic()
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0
-        # Seconds before the fourth pause was over, however busy this machine is.
+        # The worker must not wait for the end of its fourth pause.
         assert time.monotonic() - stopped < pauses[3] - 0.5
     finally:
         worker.kill()

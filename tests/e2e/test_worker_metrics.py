@@ -1,4 +1,4 @@
-"""What a real worker shows of itself while it takes documents in."""
+"""The metrics of a real worker while it ingests documents."""
 
 import asyncio
 import subprocess
@@ -22,14 +22,14 @@ PAGE = "# Pumps\n\n## One\n\nThe first part is about pumps.\n\n## Two\n\nThe sec
 
 
 class Worker:
-    """A worker with its inbox and its probes."""
+    """A running worker with its inbox and its probes."""
 
     def __init__(self, data_dir, port: int) -> None:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self._inbox = FolderInbox(data_dir / "inbox")
 
     def take(self, *jobs: Upload | Removal) -> None:
-        """Puts them and waits until they are settled."""
+        """Enqueue the jobs and wait until the inbox is empty."""
         for job in jobs:
             asyncio.run(self._inbox.put(job))
         wait_until(self._is_idle)
@@ -41,7 +41,7 @@ class Worker:
             return False
 
     def samples(self) -> dict[str, float]:
-        """`name{label="value"}` to the value."""
+        """Return the samples by `name{label="value"}`."""
         found = {}
         for family in text_string_to_metric_families(self.http.get("/metrics").text):
             for sample in family.samples:
@@ -77,7 +77,7 @@ def worker(data_dir):
         assert process.wait(60) == 0
 
 
-def test_every_metric_tells_what_happened(worker):
+def test_every_metric_counts_the_work(worker):
     began = time.time()
     fresh = worker.samples()
     assert fresh['rag_ingest_documents_total{result="new"}'] == 0
@@ -88,14 +88,14 @@ def test_every_metric_tells_what_happened(worker):
     found = worker.samples()
     results = {"new": 2, "changed": 1, "unchanged": 1, "rejected": 1, "removed": 1}
     assert {result: found[f'rag_ingest_documents_total{{result="{result}"}}'] for result in results} == results
-    # Of the changed document one part stayed as it was.
+    # One passage of the changed document is unchanged.
     assert found['rag_ingest_chunks_total{vector="embedded"}'] == 4
     assert found['rag_ingest_chunks_total{vector="kept"}'] == 1
     for stage in ("fetch", "parse", "embed", "upsert", "publish"):
         assert found[f'rag_ingest_stage_duration_seconds_count{{stage="{stage}"}}'] > 0
     for stage in ("fetch", "embed", "upsert", "publish", "entry"):
         assert found[f'rag_ingest_retries_total{{stage="{stage}"}}'] == 0
-    # And the one word that warms the model up.
+    # The fifth text is the word that warms up the model.
     assert found["rag_embed_batch_size_sum"] == 5
     assert found["rag_embed_batch_tokens_sum"] > 4
     assert found['rag_ingest_dead_letters_total{fault="document"}'] == 1
@@ -103,7 +103,7 @@ def test_every_metric_tells_what_happened(worker):
     assert {state: found[f'rag_ingest_queue_depth{{state="{state}"}}'] for state in depths} == depths
     assert found["rag_ingest_queue_lag_seconds"] == 0
     assert found["rag_ingest_inflight_documents"] == 0
-    # What was unchanged or rejected made nothing fresher.
+    # Unchanged and rejected documents do not count for freshness.
     assert found["rag_ingest_freshness_seconds_count"] == 4
     for phase in ("queue", "tokenize", "inference"):
         assert found[f'rag_embed_duration_seconds_count{{phase="{phase}"}}'] > 0
@@ -113,5 +113,5 @@ def test_every_metric_tells_what_happened(worker):
 
 
 @needs_promtool
-def test_the_names_and_texts_of_the_metrics_are_as_prometheus_wants_them(worker):
+def test_promtool_accepts_the_metrics(worker):
     assert metric_problems(worker.http.get("/metrics").text) == []
