@@ -99,9 +99,10 @@ COPY --from=model /opt/models /opt/models
 COPY --from=packages-service /opt/venv /opt/venv
 COPY --from=code-service /app /app
 USER 10001:10001
-# There is no ingest package here: the worker is a container of its own.
+# The worker is a container of its own, and the language model a server of its own.
 ENV RAG_HOST=0.0.0.0 \
-    RAG_WORKER=none
+    RAG_WORKER=none \
+    RAG_GENERATOR__KIND=none
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/livez', timeout=4)"]

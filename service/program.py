@@ -7,6 +7,7 @@ import gc
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from service.app import create_app
 from service.auth.keys import Keys
 from service.http.draining import DrainingServer
 from service.resources import open_resources
-from service.settings import Settings
+from service.settings import NoGeneratorSettings, Settings
 from service.worker import open_worker
 
 _LAST_PORT = 65535
@@ -121,6 +122,8 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         )
         _exclude_from_collection()
         _say(_welcome(settings, listener.getsockname()[1]))
+        for sentence in _missing_parts(settings):
+            _say(sentence)
         _leave_signals_to_uvicorn()
         await DrainingServer(config, resources).serve(sockets=[listener])
 
@@ -172,6 +175,14 @@ def _welcome(settings: Settings, port: int) -> str:
         """-d '{"question": "What happens to a document that crashes the parser?", "stream": true}'\n"""
         f"  your documents {_python()} -m ingest run ~/my/folder\n"
     )
+
+
+def _missing_parts(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each part that this process does not have."""
+    if isinstance(settings.generator, NoGeneratorSettings):
+        yield "There is no language model: answers quote the documents. Set RAG_GENERATOR__KIND=openai to use a server."
+    if settings.worker == "none":
+        yield "There is no worker in this process: uploads wait until `python -m ingest worker` runs elsewhere."
 
 
 def _python() -> str:

@@ -29,6 +29,13 @@ class EmbeddedGeneratorSettings(Part):
     )
 
 
+class NoGeneratorSettings(Part):
+    """No language model: answers quote the documents, and the modes that need a model are refused."""
+
+    kind: Literal["none"]
+    model: Literal["none"] = Field("none", description="Name in evaluations and logs.")
+
+
 class OpenAIGeneratorSettings(Part):
     """Any server with OpenAI's `/v1/chat/completions`: vLLM, TGI, Ollama, OpenAI."""
 
@@ -40,7 +47,9 @@ class OpenAIGeneratorSettings(Part):
 
 
 GeneratorSettings = Annotated[
-    Annotated[EmbeddedGeneratorSettings, Tag("embedded")] | Annotated[OpenAIGeneratorSettings, Tag("openai")],
+    Annotated[EmbeddedGeneratorSettings, Tag("embedded")]
+    | Annotated[OpenAIGeneratorSettings, Tag("openai")]
+    | Annotated[NoGeneratorSettings, Tag("none")],
     kind_or("embedded"),
 ]
 

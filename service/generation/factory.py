@@ -8,6 +8,7 @@ import aiohttp
 
 from rag.gate import Gate
 from rag.http import bearer_header
+from service.generation.absent import AbsentGenerator
 from service.generation.base import Generator
 from service.generation.measured import MeasuredGenerator
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
@@ -16,13 +17,14 @@ from service.settings import (
     AnsweringSettings,
     EmbeddedGeneratorSettings,
     GeneratorSettings,
+    NoGeneratorSettings,
     OpenAIGeneratorSettings,
 )
 
 
 @asynccontextmanager
-async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[ModelEndpoint]:
-    """Open the server of the generator. The embedded server runs until the block ends.
+async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[ModelEndpoint | None]:
+    """Open the server of the generator, None if there is no generator. The embedded server runs until the block ends.
 
     Both alternatives speak OpenAI's API, so one adapter serves them.
     """
@@ -46,10 +48,16 @@ async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[ModelEndpo
                 concurrency=settings.concurrency,
                 headers=bearer_header(settings.api_key),
             )
+        case NoGeneratorSettings():
+            yield None
 
 
-def build_generator(endpoint: ModelEndpoint, answering: AnsweringSettings, session: aiohttp.ClientSession) -> Generator:
+def build_generator(
+    endpoint: ModelEndpoint | None, answering: AnsweringSettings, session: aiohttp.ClientSession
+) -> Generator:
     """Build the generator that writes answers, with metrics and traces."""
+    if endpoint is None:
+        return AbsentGenerator()
     generator = OpenAIGenerator(
         session,
         endpoint,

@@ -5,6 +5,7 @@ import aiohttp
 from rag.errors import Misconfigured
 from rag.gate import Gate
 from rag.http import bearer_header
+from service.generation.absent import AbsentGenerator
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from service.generation.traced import TracedGenerator
 from service.judging.model import ModelJudge
@@ -24,6 +25,8 @@ def build_judge(
     Raises `Misconfigured` if the server or its model is missing.
     """
     endpoint = _select_endpoint(settings, generator)
+    if endpoint is None:
+        return ModelJudge(AbsentGenerator())
     model = OpenAIGenerator(
         session,
         endpoint,
@@ -34,9 +37,10 @@ def build_judge(
     return ModelJudge(TracedGenerator(model, endpoint, max_tokens=_MAX_TOKENS, temperature=_TEMPERATURE))
 
 
-def _select_endpoint(settings: JudgeSettings, generator: ModelEndpoint | None) -> ModelEndpoint:
+def _select_endpoint(settings: JudgeSettings, generator: ModelEndpoint | None) -> ModelEndpoint | None:
     match settings:
-        case JudgeSettings(url=None) if generator is not None:
+        # Without a sample the service never calls the judge, so it may be absent.
+        case JudgeSettings(url=None) if generator is not None or not settings.sample:
             return generator
         case JudgeSettings(url=None):
             raise Misconfigured("The judge has no model server. Set RAG_JUDGE__URL and RAG_JUDGE__MODEL.")

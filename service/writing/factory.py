@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rag.embedding.base import Embedder
 from service.generation.base import Generator
 from service.prompting.base import PromptTemplate
-from service.settings import PACKAGED_MODEL, AnsweringSettings, GeneratorSettings, Mode
+from service.settings import PACKAGED_MODEL, AnsweringSettings, GeneratorSettings, Mode, NoGeneratorSettings
 from service.writing.base import Writer
 from service.writing.checked import CheckedWriter
 from service.writing.generate import GenerateWriter
@@ -25,7 +25,10 @@ def build_writers(
 
 
 def default_mode(answering: AnsweringSettings, generator: GeneratorSettings) -> Mode:
-    """Return the configured mode; with `auto`, quote for the packaged model and generate for any other (ADR 4)."""
+    """Return the configured mode.
+
+    With `auto`, the packaged model and a service without a model quote, and any other model writes (ADR 4).
+    """
     if answering.mode != "auto":
         return answering.mode
-    return "quote" if generator.model == PACKAGED_MODEL else "generate"
+    return "quote" if isinstance(generator, NoGeneratorSettings) or generator.model == PACKAGED_MODEL else "generate"

@@ -56,7 +56,7 @@ def test_the_lean_images_ingest_and_answer_together():
             service.wait_for_state("faults.md", "ready", seconds=60)
         assert "oil level is too low" in service.ask(_QUESTION).json()["answer"]
         refused = service.ask(_QUESTION, mode="generate")
-        assert refused.status_code == 503
+        assert refused.status_code == 400
         assert "no language model" in refused.json()["detail"]
         assert "no language model" in started.read_text()
         assert "no worker" in started.read_text()
