@@ -35,6 +35,12 @@ def test_keys_created_concurrently_are_all_stored(tmp_path):
     assert {key.id for key in Keys(tmp_path / "keys.json").list()} == {key.split("_")[1] for key in made}
 
 
+def test_the_first_key_creates_the_missing_folders_of_its_file(tmp_path):
+    keys = Keys(tmp_path / "not" / "there" / "keys.json")
+    keys.create(tenant="acme", role="reader")
+    assert [key.tenant for key in keys.list()] == ["acme"]
+
+
 def test_a_key_carries_its_tenant_and_role(keys):
     caller = keys.authenticate(keys.create(tenant="acme", role="reader"))
     assert (caller.scope.tenant, caller.role) == ("acme", "reader")
