@@ -55,7 +55,7 @@ def measure_everything(data: Path | None, modes: Sequence[Mode], settings: Setti
 
 
 def _data_sets(data: Path) -> Iterator[Path]:
-    """Yield the folder itself, or the data sets in it. Raise `InvalidInput` if there is none."""
+    """Yield the folder itself, or the data sets in it. Raise `InvalidInput` without one."""
     data_sets = [folder for folder in (data, *sorted(data.glob("*"))) if (folder / "corpus.jsonl").is_file()]
     if not data_sets:
         raise InvalidInput(f"{data} is not a data set and contains none. A data set has a corpus.jsonl.")

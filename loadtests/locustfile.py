@@ -197,7 +197,7 @@ def _has_failed(response: ResponseContextManager) -> bool:
 
 
 def _field(response: Any, name: str) -> Any:
-    """Return a field of the JSON body. Return None if there is none, as in a gateway's HTML page."""
+    """Return a field of the JSON body. Return None without it, as in a gateway's HTML page."""
     try:
         return response.json()[name]
     except (ValueError, LookupError, TypeError):

@@ -139,7 +139,7 @@ async def read_current(settings: Settings) -> Snapshot:
 
 
 async def read_previous(settings: Settings) -> Snapshot:
-    """Read the previous revision of the embedded collection. Raise `InvalidInput` if there is none."""
+    """Read the previous revision of the embedded collection. Raise `InvalidInput` without one."""
     revisions = Revisions(settings.store_dir)
     path, embedder = revisions.previous(), revisions.embedder()
     if not isinstance(settings.store, EdgeStoreSettings) or path is None or embedder is None:

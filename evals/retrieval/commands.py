@@ -9,7 +9,7 @@ from typing import get_args
 from evals.commands import Commands, add_json, print_table, some_of
 from evals.datasets import NAMED, find_dataset, read_dataset
 from evals.retrieval import measurement
-from evals.retrieval.measurement import Ranking, RetrievalResult, measure_retrieval
+from evals.retrieval.measurement import Ranking, RankingResult, measure_retrieval
 from evals.statistics import compare
 from service.settings import Settings
 
@@ -52,5 +52,5 @@ def _folder(arguments: argparse.Namespace, settings: Settings) -> Path:
     return find_dataset(arguments.dataset, cache=settings.data_dir / "datasets")
 
 
-def _write(results: list[RetrievalResult], target: Path) -> None:
+def _write(results: list[RankingResult], target: Path) -> None:
     target.write_text(json.dumps({result.mode: result.to_json() for result in results}, indent=1))

@@ -36,7 +36,7 @@ _MAX_PASSAGES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalResult:
+class RankingResult:
     """The values of one ranking on one data set."""
 
     mode: Ranking
@@ -65,7 +65,7 @@ class RetrievalResult:
 
 async def measure_retrieval(
     dataset: Dataset, modes: Sequence[Ranking], settings: Settings, *, whole: bool
-) -> list[RetrievalResult]:
+) -> list[RankingResult]:
     """Ingest the corpus into a temporary collection and search for every question in each mode."""
     async with (
         open_collection(dataset.documents, settings, whole=whole) as apart,
@@ -84,7 +84,7 @@ class _Search:
     retriever: Retriever
 
 
-async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> RetrievalResult:
+async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> RankingResult:
     run: dict[str, dict[str, float]] = {}
     seconds = []
     for question, text in track(dataset.questions.items(), mode):
@@ -94,7 +94,7 @@ async def _measure(mode: Ranking, dataset: Dataset, search: _Search) -> Retrieva
         # In some data sets, questions are documents. A question's own document does not count.
         documents = [document for document in ranked if document != question][:_MAX_DOCUMENTS]
         run[question] = {document: float(-rank) for rank, document in enumerate(documents)}
-    return RetrievalResult(mode=mode, values=evaluate(dataset, run), p50=statistics.median(seconds))
+    return RankingResult(mode=mode, values=evaluate(dataset, run), p50=statistics.median(seconds))
 
 
 async def _rank_documents(text: str, mode: Ranking, search: _Search) -> list[str]:

@@ -134,7 +134,7 @@ def test_a_model_that_finds_no_answer_in_the_passages_refuses(text):
         ("It burnt down in 1903 [1].", 0),
         ("It burnt down in 1902. It was built by Anna Berg. [1]", 0.5),
         ("The mill was built in 1820. [1] The bridge carries eight lanes. [2]", 1),
-        ("The mill was built in 1820. [1] Nobody was hurt when it burnt down.", 0.5),
+        ("The mill was built in 1820. [1] Two people were hurt when it burnt down.", 0.5),
         ("The mill was built in 1820.", 0),
     ],
 )
