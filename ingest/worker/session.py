@@ -127,7 +127,7 @@ class Session:
             # An unchanged document was searchable all the time. `order` is the time of arrival in microseconds.
             if result.changes_collection:
                 FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
-            await retry(RETRIES.labels("entry"), lambda: self._worklist.settle(entry), seconds=ACKNOWLEDGE_SECONDS)
+            await retry(RETRIES.labels("entry"), lambda: self._worklist.acknowledge(entry), seconds=ACKNOWLEDGE_SECONDS)
         log.info("entry_processed", document=entry.job.document_id, result=result.status, attempt=entry.attempt)
 
     async def _ingest(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> IngestResult:
@@ -154,7 +154,7 @@ class Session:
         log.warning("entry_dead_lettered", document=entry.job.document_id, reason=reason, attempt=entry.attempt)
         await retry(
             RETRIES.labels("entry"),
-            lambda: self._worklist.bury(entry, reason=reason, trace=trace),
+            lambda: self._worklist.dead_letter(entry, reason=reason, trace=trace),
             seconds=ACKNOWLEDGE_SECONDS,
         )
 

@@ -126,7 +126,7 @@ class Worklist(Protocol):
         """Claim the next due entry, or return None. The claim lasts while this process lives."""
         ...
 
-    async def settle(self, entry: Entry) -> None:
+    async def acknowledge(self, entry: Entry) -> None:
         """Acknowledge a claimed entry: remove it, and the dead letter of its document."""
         ...
 
@@ -137,7 +137,7 @@ class Worklist(Protocol):
         """
         ...
 
-    async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:
+    async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         """Turn a claimed entry into the dead letter of its document, which replaces an earlier one."""
         ...
 

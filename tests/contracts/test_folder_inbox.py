@@ -29,10 +29,10 @@ class TestFolderInbox(InboxContract):
         entry = await worklist.claim()
         (tmp_path / "dead").rmdir()
         with pytest.raises(Unavailable, match="Is the disk full"):
-            await worklist.bury(entry, reason="no")
+            await worklist.dead_letter(entry, reason="no")
         (tmp_path / "dead").mkdir()
         await worklist.retry(entry, after=0, counts=False)
         again = await worklist.claim()
         assert (again.job, again.attempt) == (upload("a"), 1)
-        await worklist.bury(again, reason="no")
+        await worklist.dead_letter(again, reason="no")
         assert [letter.reason for letter in await letters.dead_letters()] == ["no"]

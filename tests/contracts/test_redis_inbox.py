@@ -121,13 +121,13 @@ async def test_the_consumer_group_reports_waiting_and_claimed_entries(inbox, que
         for index, entry in enumerate(reversed(entries[1:])):
             match index % 3:
                 case 0:
-                    await worklist.settle(entry)
+                    await worklist.acknowledge(entry)
                 case 1:
                     await worklist.retry(entry, after=60)
                 case 2:
-                    await worklist.bury(entry, reason="no")
+                    await worklist.dead_letter(entry, reason="no")
             assert await lag_and_pending(queue) == (10, 9 - index)
-        await worklist.settle(entries[0])
+        await worklist.acknowledge(entries[0])
         assert await lag_and_pending(queue) == (10, 0)
         assert await queue.client.xlen(queue.stream) <= 11
 
@@ -137,10 +137,10 @@ async def test_acknowledged_entries_leave_no_keys(inbox, queue, patient, tmp_pat
     async with open_worklist(patient, root=tmp_path) as worklist:
         for name in ("a", "b", "c"):
             await inbox.put(upload(name))
-        await worklist.settle(await worklist.claim())
+        await worklist.acknowledge(await worklist.claim())
         await worklist.retry(await worklist.claim(), after=0)
         while entry := await worklist.claim():
-            await worklist.settle(entry)
+            await worklist.acknowledge(entry)
     keys = {key.decode() for key in await queue.client.keys(f"{queue.stream}*")}
     assert keys == {queue.stream, queue.key("claims")}
 
@@ -155,7 +155,7 @@ async def test_heartbeats_keep_a_claim_beyond_its_time(inbox, patient, tmp_path)
         entry = await worklist.claim()
         assert not await other.wait(1.5 * patient.claim_seconds)
         await entry.confirm()
-        await worklist.settle(entry)
+        await worklist.acknowledge(entry)
 
 
 @asynccontextmanager
@@ -166,7 +166,7 @@ async def paused_worklist(settings: RedisInboxSettings):
 
 
 @needs_redis
-@pytest.mark.parametrize("ending", ["confirm", "settle", "retry", "bury"])
+@pytest.mark.parametrize("ending", ["confirm", "acknowledge", "retry", "dead_letter"])
 async def test_a_paused_worker_cannot_end_a_claim_that_another_worker_has(inbox, settings, tmp_path, ending):
     await inbox.put(upload("a", body=b"one"))
     async with paused_worklist(settings) as paused:
@@ -179,16 +179,16 @@ async def test_a_paused_worker_cannot_end_a_claim_that_another_worker_has(inbox,
                 match ending:
                     case "confirm":
                         await old.confirm()
-                    case "settle":
-                        await paused.settle(old)
+                    case "acknowledge":
+                        await paused.acknowledge(old)
                     case "retry":
                         await paused.retry(old, after=0)
-                    case "bury":
-                        await paused.bury(old, reason="no")
+                    case "dead_letter":
+                        await paused.dead_letter(old, reason="no")
             await new.confirm()
             [progress] = await inbox.progress(OURS, DocumentId("a"))
             assert progress.state == "processing"
-            await other.settle(new)
+            await other.acknowledge(new)
     assert await inbox.progress(OURS) == []
 
 
@@ -199,7 +199,7 @@ async def test_a_paused_worker_continues_if_no_other_worker_took_its_claim(inbox
         entry = await paused.claim()
         await asyncio.sleep(1.5 * CLAIM_SECONDS)
         await entry.confirm()
-        await paused.settle(entry)
+        await paused.acknowledge(entry)
     assert await inbox.progress(OURS) == []
 
 
@@ -213,7 +213,7 @@ async def test_a_newer_state_supersedes_the_claim_of_a_dead_worker(inbox, settin
             assert await other.wait(60)
             entry = await other.claim()
             assert (entry.job.document.body, entry.attempt) == (b"two", 1)
-            await other.settle(entry)
+            await other.acknowledge(entry)
             assert await other.claim() is None
 
 
@@ -229,7 +229,7 @@ async def test_a_server_without_memory_refuses_documents_and_keeps_its_entries(t
             async with open_worklist(settings, root=tmp_path) as worklist:
                 entry = await worklist.claim()
                 assert entry.job.document_id == "kept"
-                await worklist.settle(entry)
+                await worklist.acknowledge(entry)
 
 
 async def test_an_unreachable_server_is_unavailable(tmp_path):

@@ -29,8 +29,8 @@ _STAGES = [
     # The first replacement is that of the revision's description.
     ("pointer written, not renamed", _REPLACE, 2),
     ("published, old revision not dropped", "rag/store/edge/revisions.py:_drop_all_but", 2),
-    ("published, not acknowledged", "rag/inbox/folder/worklist.py:settle", 1),
-    ("one acknowledged, the other not", "rag/inbox/folder/worklist.py:settle", 2),
+    ("published, not acknowledged", "rag/inbox/folder/worklist.py:acknowledge", 1),
+    ("one acknowledged, the other not", "rag/inbox/folder/worklist.py:acknowledge", 2),
 ]
 
 

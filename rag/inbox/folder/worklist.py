@@ -61,7 +61,7 @@ class FolderWorklist:
                     return entry
         return None
 
-    async def settle(self, entry: Entry) -> None:
+    async def acknowledge(self, entry: Entry) -> None:
         (self._root / "dead" / Name.parse(entry.receipt).key).unlink(missing_ok=True)
         (self._own / entry.receipt).unlink()
 
@@ -70,9 +70,9 @@ class FolderWorklist:
         due = time.time_ns() + int(after * 1e9)
         self._requeue(self._own / entry.receipt, name.after_attempts(name.attempts - (not counts), due=due))
 
-    async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:
+    async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         content = to_content(entry.job, reason=reason, trace=trace, attempts=entry.attempt, failed_at=time.time())
-        self._bury(entry.receipt, content)
+        self._write_dead_letter(entry.receipt, content)
 
     def close(self) -> None:
         """Return all claims to the queue."""
@@ -100,7 +100,7 @@ class FolderWorklist:
             log.error("entry_damaged", entry=text, reason=str(error))
             job = Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(name.key))
             reason = "The entry is damaged, and its document is unknown. Upload the document again."
-            self._bury(
+            self._write_dead_letter(
                 str(claimed), to_content(job, reason=reason, trace=repr(error), attempts=1, failed_at=time.time())
             )
             return None
@@ -142,7 +142,7 @@ class FolderWorklist:
             path.rename(self._root / "queued" / str(name))
         self._listed = 0.0
 
-    def _bury(self, receipt: str, content: bytes) -> None:
+    def _write_dead_letter(self, receipt: str, content: bytes) -> None:
         name = Name.parse(receipt)
         write_durably(self._root / "incoming" / receipt, self._root / "dead" / name.key, content)
         (self._own / receipt).unlink()

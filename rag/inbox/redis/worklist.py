@@ -62,19 +62,19 @@ class RedisWorklist:
         try:
             job = to_job(header + b"\n" + body)
         except (ValueError, KeyError) as error:
-            await self._bury_damaged(receipt, error)
+            await self._dead_letter_damaged(receipt, error)
             return None
         confirm = partial(self._confirm, receipt)
         return Entry(receipt=receipt, job=job, attempt=int(attempt), order=int(order), confirm=confirm)
 
-    async def settle(self, entry: Entry) -> None:
+    async def acknowledge(self, entry: Entry) -> None:
         await self._release(entry.receipt, "settle")
 
     async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
         await self._release(entry.receipt, "retry", int(after * 1e6), int(counts))
 
-    async def bury(self, entry: Entry, *, reason: str, trace: str = "") -> None:
-        await self._bury(entry.receipt, reason=reason, trace=trace, attempts=entry.attempt)
+    async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
+        await self._write_dead_letter(entry.receipt, reason=reason, trace=trace, attempts=entry.attempt)
 
     async def keep_alive(self, stopped: asyncio.Event) -> None:
         """Send heartbeats until `stopped` is set. It is an event, because redis-py may swallow a cancellation."""
@@ -118,14 +118,16 @@ class RedisWorklist:
         if receipt not in self._claims:
             raise _claim_lost()
 
-    async def _bury_damaged(self, receipt: str, error: Exception) -> None:
+    async def _dead_letter_damaged(self, receipt: str, error: Exception) -> None:
         document = receipt.partition(".")[0]
         log.error("entry_damaged", entry=receipt, reason=str(error))
         header = to_content(Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(document))).strip()
         reason = "The entry is damaged, and its document is unknown. Upload the document again."
-        await self._bury(receipt, reason=reason, trace=repr(error), attempts=1, header=header)
+        await self._write_dead_letter(receipt, reason=reason, trace=repr(error), attempts=1, header=header)
 
-    async def _bury(self, receipt: str, *, reason: str, trace: str, attempts: int, header: bytes = b"") -> None:
+    async def _write_dead_letter(
+        self, receipt: str, *, reason: str, trace: str, attempts: int, header: bytes = b""
+    ) -> None:
         failed_at = time.time()
         failure = json.dumps({"reason": reason, "trace": trace, "attempts": attempts, "failed_at": failed_at})
         await self._release(receipt, "bury", failure, failed_at, header)

@@ -70,13 +70,13 @@ class InboxContract:
         [queued] = await inbox.progress(OURS, DocumentId("a"))
         entry = await worklist.claim()
         [processing] = await inbox.progress(OURS, DocumentId("a"))
-        await worklist.settle(entry)
+        await worklist.acknowledge(entry)
         assert (queued.state, processing.state) == ("queued", "processing")
         assert await inbox.progress(OURS, DocumentId("a")) == []
 
     async def test_a_dead_letter_keeps_its_reason_until_the_document_is_ingested(self, inbox, worklist, letters):
         await inbox.put(upload("a"))
-        await worklist.bury(await worklist.claim(), reason="It is encrypted.", trace="a trace")
+        await worklist.dead_letter(await worklist.claim(), reason="It is encrypted.", trace="a trace")
         [rejected] = await inbox.progress(OURS)
         [letter] = await letters.dead_letters()
         assert (rejected.state, rejected.reason) == ("rejected", "It is encrypted.")
@@ -88,14 +88,14 @@ class InboxContract:
         )
         await inbox.put(upload("a"))
         assert [progress.state for progress in await inbox.progress(OURS)] == ["queued"]
-        await worklist.settle(await worklist.claim())
+        await worklist.acknowledge(await worklist.claim())
         assert await inbox.progress(OURS) == []
         assert await letters.dead_letters() == []
 
     async def test_a_dead_letter_can_be_replayed_with_its_bytes_or_dropped(self, inbox, worklist, letters):
         for name in ("a", "b"):
             await inbox.put(upload(name))
-            await worklist.bury(await worklist.claim(), reason="no")
+            await worklist.dead_letter(await worklist.claim(), reason="no")
         first, second = await letters.dead_letters()
         await letters.replay(first.id)
         await letters.drop(second.id)
@@ -121,7 +121,7 @@ class InboxContract:
         await inbox.put(upload("a", body=b"two"))
         async with open_worklist(settings, root=tmp_path) as other:
             assert await other.claim() is None
-            await worklist.settle(first)
+            await worklist.acknowledge(first)
             assert (await other.claim()).job.document.body == b"two"
 
     async def test_a_later_state_supersedes_one_that_waits_for_a_retry(self, inbox, worklist):
@@ -192,7 +192,7 @@ asyncio.run(main())
     async def test_statistics_count_states_and_give_the_oldest_age(self, inbox, worklist):
         for name in ("a", "b", "c"):
             await inbox.put(upload(name))
-        await worklist.bury(await worklist.claim(), reason="no")
+        await worklist.dead_letter(await worklist.claim(), reason="no")
         await worklist.claim()
         await asyncio.sleep(0.1)
         found = await inbox.statistics()
@@ -214,7 +214,7 @@ asyncio.run(main())
             entry = await worklist.claim()
             orders.append(entry.order)
             await entry.confirm()
-            await worklist.settle(entry)
+            await worklist.acknowledge(entry)
         assert orders[0] == orders[1] < orders[2] == orders[3]
 
     async def test_documents_of_two_tenants_with_the_same_id_are_independent(self, inbox, worklist):
@@ -223,27 +223,27 @@ asyncio.run(main())
         await inbox.put(upload("a", scope=theirs, body=b"theirs"))
         entries = [await worklist.claim(), await worklist.claim()]
         assert [entry.job.document.body for entry in entries] == [b"ours", b"theirs"]
-        await worklist.settle(entries[0])
+        await worklist.acknowledge(entries[0])
         assert await inbox.progress(OURS) == []
         assert [progress.state for progress in await inbox.progress(theirs)] == ["processing"]
 
     @pytest.mark.parametrize("is_claimed", [False, True])
     async def test_a_replayed_dead_letter_does_not_replace_a_newer_state(self, inbox, worklist, letters, is_claimed):
         await inbox.put(upload("a", body=b"old"))
-        await worklist.bury(await worklist.claim(), reason="no")
+        await worklist.dead_letter(await worklist.claim(), reason="no")
         [letter] = await letters.dead_letters()
         await inbox.put(upload("a", body=b"new"))
         entry = await worklist.claim() if is_claimed else None
         await letters.replay(letter.id)
         entry = entry or await worklist.claim()
         assert entry.job.document.body == b"new"
-        await worklist.settle(entry)
+        await worklist.acknowledge(entry)
         assert await worklist.claim() is None
         assert await letters.dead_letters() == []
 
     async def test_a_replayed_dead_letter_is_queued_and_not_dead(self, inbox, worklist, letters):
         await inbox.put(upload("a"))
-        await worklist.bury(await worklist.claim(), reason="no")
+        await worklist.dead_letter(await worklist.claim(), reason="no")
         [letter] = await letters.dead_letters()
         await letters.replay(letter.id)
         [progress] = await inbox.progress(OURS)

@@ -86,7 +86,7 @@ async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path,
     for name in ("failed", "claimed", "queued"):
         await inbox.put(upload(name, name.encode()))
     with open_folder_worklist(filled.inbox_dir) as worklist:
-        await worklist.bury(await worklist.claim(), reason="odd", trace="trace")
+        await worklist.dead_letter(await worklist.claim(), reason="odd", trace="trace")
         await worklist.claim()
         await back_up(filled, tmp_path / "backup", quietly)
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
