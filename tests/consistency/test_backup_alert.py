@@ -8,6 +8,8 @@ import yaml
 from tests.support.manifests import ROOT, named, needs_kubectl, overlay
 from tests.support.prometheus_server import PROMTOOL, needs_promtool
 
+pytestmark = pytest.mark.slow
+
 _ALERT = "BackupLate"
 _HOUR = 3600
 _NOW = 20 * 24

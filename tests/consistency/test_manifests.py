@@ -409,6 +409,7 @@ def test_the_list_of_components_is_complete():
 
 
 @pytest.mark.parametrize("patch", worded(r"(?s)```yaml\n(.*?)```", GUIDE.read_text()))
+@pytest.mark.slow
 def test_every_patch_of_the_kubernetes_guide_applies(patch, tmp_path):
     base = {"resources": [os.path.relpath(K8S / "overlays" / "prod", tmp_path)]}
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(base | yaml.safe_load(patch)))

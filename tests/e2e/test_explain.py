@@ -43,4 +43,4 @@ def test_an_explanation_of_a_refusal_gives_the_similarity_of_the_nearest_passage
 def test_an_explanation_of_an_unknown_answer_is_not_found(running):
     response = explain(running, "0" * 32)
     assert response.status_code == 404
-    assert "keeps the last 200 for 900 s" in response.json()["detail"]
+    assert "keeps its last 200 answers for 900 s" in response.json()["detail"]
