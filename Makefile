@@ -128,6 +128,14 @@ load: setup-dev ## load the service for a minute, with a stand-in for the model:
 
 ##@ Maintain
 
+template: setup-dev ## make this clone the start of your own service: NAME=acme-search, and TITLE="ACME Search" for people
+	@[ -n "$(NAME)" ] || { echo 'Name your service: make template NAME=acme-search'; exit 2; }
+	@$(BIN)/python deploy/template.py "$(NAME)" $(if $(TITLE),--title "$(TITLE)")
+	@$(BIN)/ruff check --quiet --fix-only --select I . && $(BIN)/ruff format --quiet .
+
+check-template: setup-dev ## make template in a temporary copy, then make check unit there
+	@$(BIN)/python -m tests.support.template
+
 reference: setup-dev ## write docs/reference from the code
 	@$(BIN)/python -m tests.support.reference
 

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 
 _GUIDE = Path("docs/template.md")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# Lines that contain the name keep room for one of this length (tests/consistency/test_template.py).
-LONGEST_NAME = 20
+# Lines of code have room for a name of this length (tests/e2e/test_template.py), and Kubernetes appends to it.
+_LONGEST_NAME = 20
 # The golden vectors are of texts that contain the old name, and the evaluation's baseline is of these documents.
 # This script and its guide speak of Groundwork as the upstream.
 _UNTOUCHED = (
@@ -54,7 +54,7 @@ def main() -> int:
     if _changes():
         sys.stderr.write("template: commit or stash your changes first, so that `git diff` shows what this does.\n")
         return 1
-    names = Names(arguments.name, arguments.display or arguments.name.replace("-", " ").title())
+    names = Names(arguments.name, arguments.title or arguments.name.replace("-", " ").title())
     removed = remove_optional_parts()
     renamed = rename(names)
     sys.stdout.write(f"{len(renamed)} files renamed to {names.display}; removed: {', '.join(removed) or 'nothing'}.\n")
@@ -65,22 +65,21 @@ def main() -> int:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make template", description=__doc__)
     parser.add_argument("name", type=_name, help="lower case with hyphens, such as acme-search")
-    parser.add_argument("--display", help="as people read it (default: the name in title case, such as Acme Search)")
+    parser.add_argument("--title", help="as people read it (default: the name in title case, such as Acme Search)")
     return parser.parse_args()
 
 
 def _name(text: str) -> str:
-    if not _NAME.fullmatch(text) or len(text) > LONGEST_NAME:
+    if not _NAME.fullmatch(text) or len(text) > _LONGEST_NAME:
         raise argparse.ArgumentTypeError(
-            f"{text!r} does not fit. Use lower-case letters, digits and hyphens, at most {LONGEST_NAME} characters."
+            f"{text!r} does not fit. Use lower-case letters, digits and hyphens, at most {_LONGEST_NAME} characters."
         )
     return text
 
 
 def remove_optional_parts() -> list[str]:
     """Remove the paths that the guide lists, and the references to them; return those that were there."""
-    rows = _ROW.finditer((ROOT / _GUIDE).read_text())
-    listed = [path for row in rows for path in re.findall("`([^`]+)`", row["paths"])]
+    listed = listed_parts()
     found = [path for path in listed if (ROOT / path).exists()]
     for path in found:
         target = ROOT / path
@@ -90,6 +89,12 @@ def remove_optional_parts() -> list[str]:
         if page.suffix == ".md":
             _unlink(page, listed)
     return found
+
+
+def listed_parts() -> list[str]:
+    """Return the paths of the table of optional parts."""
+    rows = _ROW.finditer((ROOT / _GUIDE).read_text())
+    return [path for row in rows for path in re.findall("`([^`]+)`", row["paths"])]
 
 
 def _forget_packages(packages: set[str]) -> None:

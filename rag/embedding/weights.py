@@ -97,7 +97,8 @@ def require_torch(what: str) -> None:
     if not has_torch():
         raise Misconfigured(
             f"{what} needs torch, which is not installed here. "
-            "Use the image groundwork, run `make setup`, or configure an embedding server (RAG_EMBEDDER__KIND=openai)."
+            "Use the image groundwork, run `make setup`, "
+            "or configure an embedding server (RAG_EMBEDDER__KIND=openai)."
         )
 
 

@@ -9,7 +9,6 @@ import yaml
 
 import ingest.settings
 import service.settings
-from ingest.settings import ParsingSettings
 from rag.settings import KernelSettings, read_settings
 from tests.support.reference.settings import known_variables
 
@@ -141,15 +140,6 @@ def test_all_ports_are_bound_to_loopback():
     ports = [port for it in SERVICES.values() for port in it.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
-
-
-def test_the_memory_limit_of_the_worker_covers_its_parsers():
-    parsing = ParsingSettings()
-    limit = int(SERVICES["ingest"]["deploy"]["resources"]["limits"]["memory"].removesuffix("G")) * 1024
-    overview = (ROOT / "docs" / "measurements" / "overview.md").read_text()
-    (row,) = re.findall(r"(?m)^\| peak memory of its worker.*$", overview)
-    *runs, _target = map(int, re.findall(r"(\d+) MiB", row.replace(",", "")))
-    assert limit >= parsing.processes * parsing.memory_mib + max(runs)
 
 
 def test_the_stop_grace_period_covers_draining():

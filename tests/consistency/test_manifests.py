@@ -18,7 +18,6 @@ from tests.support.manifests import (
     KUBECTL,
     OVERLAYS,
     ROOT,
-    Workload,
     mebibytes,
     named,
     needs_kubectl,
@@ -34,7 +33,6 @@ from tests.support.reference.settings import known_variables
 pytestmark = needs_kubectl
 
 GUIDE = ROOT / "docs" / "deploy" / "kubernetes.md"
-MEASURED = (ROOT / "docs" / "measurements" / "overview.md").read_text()
 _PROGRAMS = {"groundwork-service": service.settings.Settings, "groundwork-worker": ingest.settings.Settings}
 # Tokens per second of the slowest model that the drain time must cover.
 _MIN_TOKENS_PER_SECOND = 5
@@ -237,27 +235,6 @@ def test_every_container_has_requests_and_limits(workload):
         assert set(resources["requests"]) >= {"cpu", "memory"}
         assert set(resources["limits"]) >= {"cpu", "memory"}
         assert mebibytes(resources["requests"]["memory"]) <= mebibytes(resources["limits"]["memory"])
-
-
-@every_overlay
-def test_memory_limits_cover_the_measured_memory(name):
-    limits = {it.name: _limit(it) for it in workloads(overlay(name)) if it.name in _PROGRAMS}
-    parsing = ingest.settings.ParsingSettings()
-    assert limits["groundwork-service"] >= _peak("the service")
-    assert limits["groundwork-worker"] >= _peak("its worker") + parsing.processes * parsing.memory_mib
-
-
-def _limit(workload: Workload) -> int:
-    return mebibytes(workload.containers[0]["resources"]["limits"]["memory"])
-
-
-def _peak(of: str) -> int:
-    (row,) = worded(rf"(?m)^\| peak memory of {of}.*$", MEASURED)
-    *runs, _target = worded(r"([\d,]+) MiB", row)
-    in_image = worded(
-        r"(?s)In container images.*?at most (\d+) MiB for the service and (\d+) MiB for the worker", MEASURED
-    )[0]
-    return max(*(int(run.replace(",", "")) for run in runs), int(in_image[of == "its worker"]))
 
 
 @every_overlay

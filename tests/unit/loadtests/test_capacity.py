@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import re
-import statistics
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.capacity import CHUNKS, USERS, build_table
+from loadtests.capacity import CHUNKS, USERS
 from loadtests.inputs import DEFAULT_FILE, CapacityInputs
 from loadtests.planning import answer_seconds, plan
 from loadtests.queueing import QueueModel, erlang_b, erlang_c, predict, simulate
@@ -129,23 +127,6 @@ def test_memory_cores_and_slots_of_a_plan_suffice(users, chunks):
     assert made.slots * made.replicas >= made.gpus * INPUTS.model.slots
 
 
-def milliseconds_of(tokens: int) -> float:
-    return answer_seconds(replace(INPUTS, model=replace(INPUTS.model, answer_tokens=tokens))) * 1000
-
-
-def test_the_planned_cpu_time_of_an_answer_agrees_with_the_measurements():
-    """The measurements in docs/measurements/load.md: one piece, 64 tokens with 16 streams, and four lengths in turn."""
-    measured = (ROOT / "docs" / "measurements" / "load.md").read_text()
-    assert milliseconds_of(1) == pytest.approx(float(re.search(r"in one piece takes (\d+) ms", measured)[1]), abs=1)
-    [(least, most)] = re.findall(r"^\| 16 \|.* ([\d.]+) / [\d.]+ / ([\d.]+) ms \|$", measured, re.MULTILINE)
-    assert float(least) <= milliseconds_of(64) <= float(most)
-    in_turn = re.findall(r"^\| (\d+) \| \d+ \| [\d, ]+ \| ([\d., ]+) ms \| ([\d.]+) ms \|$", measured, re.MULTILINE)
-    assert [int(tokens) for tokens, _, _ in in_turn] == [1, 8, 64, 200]
-    for tokens, rounds, planned in in_turn:
-        assert milliseconds_of(int(tokens)) == pytest.approx(float(planned), abs=0.1)
-        assert float(planned) == pytest.approx(statistics.mean(map(float, rounds.split(", "))), rel=0.15)
-
-
 def test_longer_answers_need_more_replicas():
     longer = replace(INPUTS, model=replace(INPUTS.model, answer_tokens=2 * INPUTS.model.answer_tokens))
     assert plan(10_000, 10**6, longer).replicas > 1.5 * plan(10_000, 10**6, INPUTS).replicas
@@ -178,9 +159,3 @@ def test_a_number_that_is_not_positive_is_rejected(number):
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert run.returncode == 2
     assert f"argument --users: {number!r} is not a comma-separated list of positive whole numbers" in run.stderr
-
-
-def test_the_documented_table_is_the_current_one():
-    assert build_table(INPUTS) in (ROOT / "docs" / "measurements" / "capacity.md").read_text(), (
-        "Copy the output of `python -m loadtests.capacity` into docs/measurements/capacity.md."
-    )

@@ -8,7 +8,7 @@ from tests.drills.gameday.runner import runbook_queries
 from tests.drills.gameday.scenarios import SCENARIOS
 from tests.drills.rolling import report as rolling
 
-MEASUREMENTS = Path(__file__).parents[2] / "docs" / "measurements"
+MEASUREMENTS = Path(__file__).parents[3] / "docs" / "measurements"
 GAME_DAY = (MEASUREMENTS / "game-day.md").read_text()
 ROLLING = (MEASUREMENTS / "rolling-updates.md").read_text()
 

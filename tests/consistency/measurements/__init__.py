@@ -1,0 +1,1 @@
+"""Committed measurements agree with the code and the plans that use them."""
