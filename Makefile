@@ -81,7 +81,7 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 drills: faults gameday rolling ## all three below (an hour)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
-	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/test_ingest.py --timeout 3600
+	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
 
 gameday: setup-dev ## break everything that has an alert and write the report (a quarter of an hour; needs prometheus)
 	@$(BIN)/python -m tests.drills.gameday --report docs/measurements/game-day.md
@@ -197,7 +197,7 @@ setup-phoenix: .venv-phoenix/.ready ## install Arize Phoenix into an environment
 ##@ Tests with other servers
 
 test-phoenix: setup-dev setup-phoenix ## traces of the running service in a real Arize Phoenix
-	@$(BIN)/python -m pytest tests/e2e/test_phoenix.py
+	@$(BIN)/python -m pytest tests/e2e/telemetry/test_phoenix.py
 
 .venv-phoenix/.ready: | .venv/bin/uv
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-phoenix
@@ -235,7 +235,7 @@ locust: setup-locust ## open locust's page on 127.0.0.1:8089 for a running servi
 ##@ Tests with other servers
 
 test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes against the real service
-	@$(BIN)/python -m pytest tests/e2e/test_locust.py
+	@$(BIN)/python -m pytest tests/e2e/loadtests/test_locust.py
 
 # Its gevent replaces parts of Python wherever it is imported, so it stays apart.
 .venv-locust/.ready: | .venv/bin/uv

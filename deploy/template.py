@@ -1,7 +1,7 @@
 """`make template NAME=acme-search`: turn a clone of Groundwork into the start of another project.
 
-It renames what people and machines see, removes the parts that docs/template.md marks as optional, and prints what is
-left to do before production. A second run, for example after a merge from upstream, does the same to what came in.
+It renames what people and machines see, removes the parts that docs/template.md marks as optional, and prints the
+remaining steps before production. Run it again after a merge from upstream: it changes only the merged parts.
 """
 
 import argparse

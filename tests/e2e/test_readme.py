@@ -25,7 +25,7 @@ MEASURING = re.findall(r"(?m)^\| .* \| `(.+)` \|$", re.findall(r"(?s)## Measured
 # These commands take a quarter of an hour, or change the checkout. The named test runs what is behind them.
 RUN_ELSEWHERE = {
     "make rolling": ("tests.drills.rolling", "tests/drills/rolling/test_rolling.py"),
-    "make template NAME=acme-search": ("deploy/template.py", "tests/consistency/test_template.py"),
+    "make template NAME=acme-search": ("deploy/template.py", "tests/consistency/deploy/test_template.py"),
 }
 # Flags that shorten a measurement; everything else is as the README has it.
 SHORTER = {

@@ -1,6 +1,6 @@
 """The end-to-end tests of answers, run against the service in its container."""
 
-from tests.e2e.test_answers import (
+from tests.e2e.service.test_answers import (
     test_a_filter_without_matches_returns_no_results,
     test_a_models_tokens_arrive_one_by_one,
     test_a_question_that_the_documents_do_not_answer_is_refused_without_the_model,

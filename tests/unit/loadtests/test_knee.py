@@ -1,4 +1,4 @@
-"""The search for the knee, over a simulated service. `tests/e2e/test_loadtests.py` uses a real one."""
+"""The search for the knee, over a simulated service. `tests/e2e/loadtests/test_loadtests.py` uses a real one."""
 
 import itertools
 from dataclasses import replace

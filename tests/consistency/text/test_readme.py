@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support.markdown import links_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
 
 

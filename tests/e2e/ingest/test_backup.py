@@ -1,6 +1,6 @@
 """Back up a running installation and restore it in another place with the commands of `ingest`."""
 
-from tests.e2e.test_search import search
+from tests.e2e.service.test_search import search
 from tests.support.programs import Service, ingest, service
 
 _QUESTIONS = ("Which seals may be used?", "E1234", "Where was the pump designed?")

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 import service.metrics  # noqa: F401
 from rag.formats import SUFFIXES
 
-_PAGE = Path(__file__).parents[2] / "service" / "page"
+_PAGE = Path(__file__).parents[3] / "service" / "page"
 
 
 def test_the_file_dialog_of_the_page_accepts_every_suffix_of_the_format_registry():

@@ -21,7 +21,7 @@ from tests.support.programs import Service, ingest, service
 from tests.support.redis_server import free_port
 from tests.support.waiting import wait_until
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _LOCUST = _ROOT / ".venv-locust" / "bin" / "locust"
 pytestmark = pytest.mark.skipif(not _LOCUST.exists(), reason="locust is not installed: make setup-locust")
 _PUMP = "# Pump\n\n## Seals\n\nUse seals of type S-17.\n\n## Oil\n\nUse oil of grade ISO 46.\n"

@@ -14,7 +14,7 @@ from deploy.pin import pinned
 from loadtests.limits import Limits
 from service.settings import AnsweringSettings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def _is_another_workflow(job: dict[str, Any]) -> bool:

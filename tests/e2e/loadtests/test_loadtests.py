@@ -12,7 +12,7 @@ from loadtests.stand_in import Delays, open_stand_in
 from tests.support.fakes.servers import in_thread
 from tests.support.programs import ingest, service
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 def loadtests(*arguments: str, out: Path) -> subprocess.CompletedProcess[str]:

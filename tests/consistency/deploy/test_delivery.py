@@ -11,7 +11,7 @@ import yaml
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 JOBS = yaml.safe_load((ROOT / ".github" / "workflows" / "delivery.yml").read_text())["jobs"]
 OVERLAY = Path("deploy") / "k8s" / "overlays" / "staging" / "kustomization.yaml"
 DIGEST = f"sha256:{'a' * 64}"

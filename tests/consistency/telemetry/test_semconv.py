@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rag.tracing import semconv
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMES = ("semconv.py", "openinference.py")
 LITERAL = re.compile(r"""["'](?:gen_ai|db|messaging|openinference|llm|error|server)\.\w+(?:\.\w+)*["']""")
 # Names that the installed package does not have yet, and the name of an event.

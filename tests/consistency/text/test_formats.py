@@ -7,7 +7,7 @@ from ingest.parsing.factory import PARSERS
 from rag.formats import FORMATS, SUFFIXES, MediaType, media_type_of
 from tests.support.samples import SAMPLES
 
-_GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "ingest.md"
+_GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "ingest.md"
 
 
 def test_every_format_of_the_registry_has_a_parser_and_a_sample():

@@ -1,0 +1,1 @@
+"""Images, manifests, workflows and the template agree with the code."""

@@ -1,0 +1,1 @@
+"""Dashboards, rules and runbooks agree with the metrics."""

@@ -1,0 +1,1 @@
+"""Documentation, prompts and the page agree with the code."""
