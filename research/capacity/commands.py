@@ -6,7 +6,7 @@ from pathlib import Path
 import uvloop
 
 from evals.commands import Commands
-from loadtests.inputs import DEFAULT_FILE, CapacityInputs
+from loadtests.capacity.inputs import DEFAULT_FILE, CapacityInputs
 from rag.errors import Misconfigured
 from service.settings import Settings
 

@@ -17,11 +17,11 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtests.arrivals import poisson, read_questions, zipf
+from loadtests.capacity.queueing import QueueModel, QueueSimulation, predict, simulate
 from loadtests.client import service_at
 from loadtests.metrics import Distribution
 from loadtests.open_loop import LoadRun, run_open_loop
 from loadtests.plots import build_figure, to_svg
-from loadtests.queueing import QueueModel, QueueSimulation, predict, simulate
 from loadtests.sampling import ServiceSamples, sample_service
 from loadtests.stand_in import Delays
 from loadtests.target import LoadTarget, open_local_target

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loadtests.inputs import CapacityInputs
-from loadtests.planning import prefill_seconds, token_seconds
+from loadtests.capacity.inputs import CapacityInputs
+from loadtests.capacity.planning import prefill_seconds, token_seconds
 
 HEADER = (
     "| what | sequences | predicted | measured: median (min to max) | of the data sheet | planned with |\n"

@@ -122,8 +122,7 @@ def read_reference(path: Path) -> Reference:
             header: dict[str, Any] = json.loads(str(file["header"]))
             if header["schema"] != SCHEMA:
                 raise InvalidInput(
-                    f"{path} was written by another version of Groundwork. "
-            "Build it again: `python -m evals reference`."
+                    f"{path} was written by another version of Groundwork. Build it again: `python -m evals reference`."
                 )
             return Reference(
                 id=header["id"],

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from loadtests.capacity import build_table
-from loadtests.inputs import CapacityInputs
-from loadtests.planning import answer_seconds
+from loadtests.capacity.inputs import CapacityInputs
+from loadtests.capacity.planning import answer_seconds
+from loadtests.capacity.table import build_table
 from tests.support.manifests import ROOT
 
 INPUTS = CapacityInputs.read()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.capacity import CHUNKS, USERS
-from loadtests.inputs import DEFAULT_FILE, CapacityInputs
-from loadtests.planning import answer_seconds, plan
-from loadtests.queueing import QueueModel, erlang_b, erlang_c, predict, simulate
+from loadtests.capacity.inputs import DEFAULT_FILE, CapacityInputs
+from loadtests.capacity.planning import answer_seconds, plan
+from loadtests.capacity.queueing import QueueModel, erlang_b, erlang_c, predict, simulate
+from loadtests.capacity.table import CHUNKS, USERS
 
 ROOT = Path(__file__).parents[3]
 INPUTS = CapacityInputs.read()

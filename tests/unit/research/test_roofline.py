@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from loadtests.inputs import CapacityInputs
-from loadtests.planning import prefill_seconds, token_seconds
+from loadtests.capacity.inputs import CapacityInputs
+from loadtests.capacity.planning import prefill_seconds, token_seconds
 from research.capacity.roofline import Decoder, DecoderShape, measure_roofline
 
 ROOT = Path(__file__).parents[3]

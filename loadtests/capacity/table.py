@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from loadtests.inputs import DEFAULT_FILE, CapacityInputs
-from loadtests.planning import HEADER, plan
+from loadtests.capacity.inputs import DEFAULT_FILE, CapacityInputs
+from loadtests.capacity.planning import HEADER, plan
 
 USERS = (1, 100, 10_000)
 CHUNKS = (500_000, 10_000_000, 1_000_000_000)
@@ -60,7 +60,3 @@ def _positive_numbers(text: str) -> tuple[int, ...]:
     if not all(number.isdecimal() and int(number) for number in numbers):
         raise argparse.ArgumentTypeError(f"{text!r} is not a comma-separated list of positive whole numbers")
     return tuple(map(int, numbers))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from loadtests.inputs import CapacityInputs
-from loadtests.queueing import QueueModel, predict
+from loadtests.capacity.inputs import CapacityInputs
+from loadtests.capacity.queueing import QueueModel, predict
 
 _GIB = 1 << 30
 _HOURS_PER_WEEK = 168

@@ -1,0 +1,1 @@
+"""The capacity plan: replicas, nodes, GPUs and cost for users and chunks."""

@@ -1,0 +1,7 @@
+"""Start `python -m loadtests.capacity`."""
+
+import sys
+
+from loadtests.capacity.table import main
+
+sys.exit(main())
