@@ -7,7 +7,7 @@ from typing import Any
 
 import evals.program
 import ingest.commands.parser
-import loadtests.capacity
+import loadtests.capacity.table
 import loadtests.program
 import service.program
 from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, to_table
@@ -22,7 +22,7 @@ _PARSERS = (
     ingest.commands.parser.build_parser,
     evals.program.build_parser,
     loadtests.program.build_parser,
-    loadtests.capacity.build_parser,
+    loadtests.capacity.table.build_parser,
 )
 
 
