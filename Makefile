@@ -12,13 +12,13 @@ LOCUST_HOST ?= http://127.0.0.1:8000
 TEST_WORKERS ?= 3
 export RAG_DATA_DIR ?= .data
 
-# uv does not read pip's configuration, so what is configured there (file or PIP_… variables) is handed on.
+# uv does not read pip's configuration (files or PIP_… variables), so these settings are passed on to it.
 pip_setting = $(shell $(BIN)/pip config list 2>/dev/null | sed -nE "s/^(:env:|global|install)\.$(1)='(.*)'$$/\2/p" | head -1)
 uv_settings = UV_FIND_LINKS="$(call pip_setting,find-links)" \
   $(if $(call pip_setting,index-url),UV_DEFAULT_INDEX="$(call pip_setting,index-url)") \
   $(if $(call pip_setting,cert),SSL_CERT_FILE="$(call pip_setting,cert)")
-# Without any configuration torch would come with gigabytes of CUDA libraries, so it is taken from its index of
-# processor builds, unless there is a GPU to use them.
+# PyPI's torch brings gigabytes of CUDA libraries. Without a GPU and without a pip configuration, torch comes from the
+# index of processor builds.
 torch_backend = $(if $(call pip_setting,find-links)$(call pip_setting,index-url),,--torch-backend $(if $(shell command -v nvidia-smi),auto,cpu))
 uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
@@ -141,7 +141,7 @@ reference: setup-dev ## write docs/reference from the code
 
 ##@ Images
 
-# What is built is told by the commit alone: its time, not the clock's. DOCKER and DOCKER_BUILD are for engines that need more words.
+# The labels come from the commit, so a second build gives the same image. DOCKER names another engine.
 image: ## build the images groundwork (everything), groundwork-service and groundwork-ingest (DOCKER_BUILD="--build-arg …")
 	@$(image_build) --target ingest --tag groundwork-ingest .
 	@$(image_build) --target service --tag groundwork-service .
@@ -153,7 +153,7 @@ test-image: setup-dev image ## test the images: answers, limits, shutdown, and c
 image_build = DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(version) \
   --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg CREATED=$(shell git log -1 --format=%cI) \
   --build-arg SOURCE=$(SOURCE)
-# Where the code is, for the image's label. Not read from git: a remote's address may hold a password.
+# The address of the repository, for the image's label. It is not read from git: a remote's URL may contain a password.
 SOURCE ?= unknown
 version = $(shell sed -nE 's/^version = "(.*)"/\1/p' pyproject.toml)
 
@@ -184,7 +184,7 @@ setup-mlflow: .venv-mlflow/.ready ## install MLflow into an environment of its o
 test-mlflow: setup-dev setup-mlflow ## prompts and runs in a real MLflow server
 	@$(BIN)/python -m pytest tests/e2e/test_mlflow.py tests/e2e/evals/test_tracking.py
 
-# A server's packages pin many of ours, so they stay apart; nothing at run time needs them.
+# MLflow pins many of our packages, so it has an environment of its own. Nothing needs it at run time.
 .venv-mlflow/.ready: | .venv/bin/uv
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-mlflow
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-mlflow/bin/python mlflow==3.17.2
@@ -237,7 +237,7 @@ locust: setup-locust ## open locust's page on 127.0.0.1:8089 for a running servi
 test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes against the real service
 	@$(BIN)/python -m pytest tests/e2e/loadtests/test_locust.py
 
-# Its gevent replaces parts of Python wherever it is imported, so it stays apart.
+# gevent patches the standard library on import, so locust has an environment of its own.
 .venv-locust/.ready: | .venv/bin/uv
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-locust
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-locust/bin/python locust==2.47.0
@@ -252,7 +252,7 @@ test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes agai
 
 constraints: .venv/bin/uv ## pin the newest version of every package
 	@$(uv_settings) $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --group dev pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
+	  --group dev --group mutants pyproject.toml | grep -vE '^(torch|nvidia|cuda|triton)' > constraints.draft && echo 'torch==2.13.0' >> constraints.draft && mv constraints.draft constraints.txt
 
 # The versions of constraints.txt with the hashes of their files, for the images: one file for each dependency group.
 # (torch-cpu.txt is written by hand, because its files are in an index of their own.)
