@@ -108,7 +108,7 @@ def _forget_packages(packages: set[str]) -> None:
 
 
 def _unlink(page: Path, removed: list[str]) -> None:
-    """Replace each link to a removed file by its text."""
+    """Replace each link to a removed file by its text, and drop table rows and list items that only pointed there."""
 
     def replace(link: re.Match[str]) -> str:
         if "://" in link["target"]:
@@ -118,10 +118,15 @@ def _unlink(page: Path, removed: list[str]) -> None:
         return link["text"] if is_removed else link[0]
 
     path = ROOT / page
-    text = path.read_text()
-    changed = _LINK.sub(replace, text)
-    if changed != text:
-        path.write_text(changed)
+    lines = path.read_text().splitlines(keepends=True)
+    changed = [_LINK.sub(replace, line) for line in lines]
+    kept = [
+        new
+        for old, new in zip(lines, changed, strict=True)
+        if new == old or _LINK.search(new) or not old.startswith(("|", "-"))
+    ]
+    if kept != lines:
+        path.write_text("".join(kept))
 
 
 def rename(names: Names) -> list[Path]:

@@ -41,7 +41,7 @@ class SourceSettings(Part):
     """Which addresses sources may fetch from, and how fast."""
 
     allow_private: bool = Field(
-        False, description="Also fetch from private, loopback and link-local addresses. Off, it prevents SSRF."
+        False, description="Also fetch from private, loopback and link-local addresses. false prevents SSRF."
     )
     user_agent: str = Field(
         "groundwork",

@@ -64,7 +64,7 @@ class RetrievalSettings(Part):
         0.28,
         ge=-1,
         le=1,
-        description="Lowest relevance of the best passage: cosine ±0.1 for shared words. "
+        description="Lowest relevance of the best passage: its cosine, adjusted by up to 0.1 for shared words. "
         "Below it the answer is a refusal. A higher value refuses more questions; -1 disables refusals.",
     )
     feedback: float = Field(
@@ -123,7 +123,7 @@ class LocalRerankerSettings(Part):
     runtime: Literal["auto", "onnx", "torch"] = Field(
         "auto", description="Inference runtime. auto uses ONNX Runtime if the model has an ONNX form, otherwise torch."
     )
-    threads: int = Field(1, ge=1, description="Inference threads.")
+    threads: int = Field(1, ge=1, description="Inference threads. More are faster only on idle cores.")
     candidates: int = _CANDIDATES
 
 
@@ -201,7 +201,7 @@ class ExplanationSettings(Part):
     answers: int = Field(
         200, ge=0, description="Latest answers that can be explained. More need more memory; 0 disables explanations."
     )
-    seconds: int = Field(900, ge=0, description="Seconds after an answer in which it can be explained.")
+    seconds: int = Field(900, ge=0, description="Seconds for which an answer can be explained. 0 disables it.")
 
 
 class JudgeSettings(Part):

@@ -44,7 +44,7 @@ def add_command(commands: Commands) -> None:
     command.add_argument(
         "--prune", action="store_true", help="remove documents of these sources that no longer exist there"
     )
-    command.add_argument("--watch", type=float, metavar="SECONDS", help="check again after so many seconds, for ever")
+    command.add_argument("--watch", type=float, metavar="SECONDS", help="keep running and check every SECONDS seconds")
     command.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
 
 

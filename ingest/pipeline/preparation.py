@@ -1,4 +1,4 @@
-"""The first half of a document's way: compare with the stored version, fetch, parse and chunk. Nothing is written."""
+"""Prepare a document: compare it with the stored version, fetch, parse and chunk it. Nothing is written yet."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ from rag.retries import retry
 from rag.store.base import Catalogue
 from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 
-# Increase it when parsers or the chunker make other chunks from the same bytes: every document is then ingested again.
+# The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
+# then ingested again.
 _RECIPE: Final = 3
 _FETCH_SECONDS: Final = 20.0
 
@@ -48,7 +49,7 @@ class PreparedDocument:
 
 
 class ChunkingParser(Protocol):
-    """Turns raw documents into chunks, isolated from this process, so that a document can be given up."""
+    """Turns raw documents into chunks, isolated from this process, so that a slow document can be stopped."""
 
     @property
     def recipe(self) -> str:
@@ -80,7 +81,7 @@ async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> I
 
 async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> RawDocument | None:
     """Return None if the stored version is current; raises `InvalidInput` or `Unavailable`."""
-    # Without a validator the source always sends the bytes: chunks of another recipe must be made again from them.
+    # Without a validator the source always sends the bytes: if the recipe has changed, its chunks must be made again.
     validator = stored.validator if stored and stored.version.startswith(_prefix_of(recipe)) else ""
     raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
     return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw, recipe)) else raw

@@ -114,7 +114,7 @@ class Session:
             await self._retry_or_dead_letter(entry, error)
             return
         except Exception as error:
-            # The only place that catches everything: a bug that one entry meets must not stop the others.
+            # The only place that catches everything: a bug that one entry triggers must not stop the others.
             fail(error)
             log.exception("entry_failed_unexpectedly", document=entry.job.document_id)
             reason = f"The worker has a bug that this document triggers ({type(error).__name__})."
@@ -124,7 +124,7 @@ class Session:
             fault = "program" if result.trace else "document"
             await self._dead_letter(entry, result.reason, result.trace, fault=fault)
         else:
-            # An unchanged document was searchable all the time. `order` is the time of arrival in microseconds.
+            # An unchanged document was searchable before. `order` is the time of arrival in microseconds.
             if result.changes_collection:
                 FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
             await retry(RETRIES.labels("entry"), lambda: self._worklist.acknowledge(entry), seconds=ACKNOWLEDGE_SECONDS)
@@ -160,7 +160,7 @@ class Session:
 
     async def _return(self, entry: Entry, *, after: float) -> None:
         """Return an entry to the inbox without counting the attempt."""
-        # If the inbox is away, the lease ends by itself. If the claim is lost, another worker has the entry already.
+        # If the inbox is unavailable, the lease expires. If the claim is lost, another worker has the entry already.
         with suppress(ClaimLost, Unavailable):
             await self._worklist.retry(entry, after=after, counts=False)
 

@@ -123,7 +123,7 @@ class Worklist(Protocol):
         ...
 
     async def claim(self) -> Entry | None:
-        """Claim the next due entry, or return None. The claim lasts while this process lives."""
+        """Claim the next due entry, or return None. It stays claimed until it is settled or its lease ends."""
         ...
 
     async def acknowledge(self, entry: Entry) -> None:

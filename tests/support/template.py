@@ -3,6 +3,7 @@
 `python -m tests.support.template` turns a copy into Acme Search with `make template`, and runs `make check unit` there.
 """
 
+import ast
 import re
 import shutil
 import subprocess
@@ -48,6 +49,8 @@ class Edit:
         end = start + (self.how == "replacing")
         lines[start:end] = [self.text]
         path.write_text("".join(lines))
+        if path.suffix == ".py":
+            ast.parse(path.read_text())
 
 
 def extensions() -> dict[str, list[Edit]]:

@@ -14,7 +14,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.selection import to_rules
 from ingest.sources.web.fetch_errors import RedirectRefused, require_success
-from ingest.sources.web.fetching import Fetcher, retry
+from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.links import read_links
 from ingest.sources.web.page import fetch_page, read_document
 from ingest.sources.web.robots import Robots
@@ -116,7 +116,7 @@ class CrawlSource:
 
     async def _visit(self, url: URL, *, is_start: bool) -> _Visit:
         try:
-            return await retry(lambda: self._fetch_once(url, is_start=is_start))
+            return await retry_listing(lambda: self._fetch_once(url, is_start=is_start))
         except RedirectRefused as error:
             return _Visit(url=url, rejection_reason=str(error) if is_start else "")
         except (InvalidInput, Unavailable) as error:

@@ -146,7 +146,7 @@ async def open_fetcher(
         yield Fetcher(session, settings)
 
 
-async def retry(call: Callable[[], Awaitable[T]]) -> T:
+async def retry_listing(call: Callable[[], Awaitable[T]]) -> T:
     """Call again after `Unavailable`, for requests that list a source; the pipeline retries the others."""
     for delay in _RETRY_DELAYS_SECONDS:
         try:

@@ -6,7 +6,7 @@ from protego import Protego
 from yarl import URL
 
 from ingest.sources.web.fetch_errors import require_success
-from ingest.sources.web.fetching import Fetcher, retry
+from ingest.sources.web.fetching import Fetcher, retry_listing
 from rag.errors import InvalidInput, Unavailable
 
 # The RFC requires crawlers to read at least 500 KiB.
@@ -44,7 +44,7 @@ class Robots:
     async def _load(self, url: URL) -> Protego | InvalidInput | Unavailable:
         # The error is kept, or every page would request robots.txt again.
         try:
-            rules = Protego.parse(await retry(lambda: self._read(url)))
+            rules = Protego.parse(await retry_listing(lambda: self._read(url)))
         except (InvalidInput, Unavailable) as error:
             return type(error)(f"robots.txt cannot be fetched: {error}")
         self._fetcher.rate_limits.slow_down(url.host or "", rules.crawl_delay(self.name) or 0)

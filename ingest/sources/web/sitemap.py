@@ -13,7 +13,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.document_ids import document_id_of
 from ingest.sources.selection import to_rules
-from ingest.sources.web.fetching import Fetcher, retry
+from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.page import fetch_page
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.sitemap_xml import Entry, SitemapReader
@@ -94,7 +94,7 @@ class SitemapSource:
         while waiting:
             sitemap, depth = waiting.popleft()
             try:
-                entries = await retry(partial(self._read, sitemap))
+                entries = await retry_listing(partial(self._read, sitemap))
             except (InvalidInput, Unavailable) as error:
                 yield Rejection(uri=uri_of(sitemap), reason=str(error))
                 continue

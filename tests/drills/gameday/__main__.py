@@ -22,6 +22,7 @@ def main() -> int:
     results = asyncio.run(_run(arguments.only, factor=arguments.factor))
     report = to_markdown(results, factor=arguments.factor)
     if arguments.report:
+        arguments.report.parent.mkdir(parents=True, exist_ok=True)
         arguments.report.write_text(report, encoding="utf-8")
     else:
         sys.stdout.write(report)

@@ -28,6 +28,7 @@ def main() -> int:
         export_onnx(weights, Path(folder) / weights.onnx_name)
         page, failed = asyncio.run(_measure(Path(folder), arguments))
     if arguments.report:
+        arguments.report.parent.mkdir(parents=True, exist_ok=True)
         arguments.report.write_text(page, encoding="utf-8")
     else:
         sys.stdout.write(page)
