@@ -48,7 +48,13 @@ class Row:
 
 def known_variables() -> frozenset[str]:
     """Return the name of every environment variable that a program reads."""
-    return frozenset(row.variable for model in (ServiceSettings, IngestSettings) for row in _rows_below("RAG_", model))
+    return frozenset(row.variable for row in all_rows())
+
+
+def all_rows() -> Iterator[Row]:
+    """Yield each variable of both programs."""
+    for model in (ServiceSettings, IngestSettings):
+        yield from _rows_below("RAG_", model)
 
 
 def render_page() -> str:
