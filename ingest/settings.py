@@ -8,28 +8,21 @@ from rag.settings import KernelSettings, Part
 class ParsingSettings(Part):
     """The parser processes and their limits."""
 
-    processes: int = Field(
-        2, ge=1, description="Parser processes. Each parses one document at a time and needs its own memory."
-    )
-    seconds: float = Field(
-        60.0, gt=0, description="Time limit for one document, in seconds. A document that takes longer is rejected."
-    )
-    memory_mib: int = Field(
-        1024,
-        ge=64,
-        description="Memory limit for one document, in MiB, beyond what the parser process needs itself. "
-        "A document that needs more is rejected.",
-    )
+    processes: int = Field(2, ge=1)
+    """Parser processes. Each parses one document at a time and needs its own memory."""
+    seconds: float = Field(60.0, gt=0)
+    """Time limit for one document, in seconds. A document that takes longer is rejected."""
+    memory_mib: int = Field(1024, ge=64)
+    """Memory limit for one document, in MiB, beyond what the parser process needs itself. A document that needs more is
+    rejected.
+    """
 
 
 class ChunkingSettings(Part):
     """How documents are split into passages."""
 
-    target_tokens: int = Field(
-        254,
-        ge=32,
-        description="Maximum length of a passage in tokens, with its headings. The embedder's maximum also applies.",
-    )
+    target_tokens: int = Field(254, ge=32)
+    """Maximum length of a passage in tokens, with its headings. The embedder's maximum also applies."""
 
     @property
     def recipe(self) -> str:
@@ -40,54 +33,46 @@ class ChunkingSettings(Part):
 class SourceSettings(Part):
     """Which addresses sources may fetch from, and how fast."""
 
-    allow_private: bool = Field(
-        False, description="Also fetch from private, loopback and link-local addresses. false prevents SSRF."
-    )
-    user_agent: str = Field(
-        "groundwork",
-        min_length=1,
-        description="Name that web servers see, and that rules of `robots.txt` match.",
-    )
-    timeout: float = Field(120.0, gt=0, description="Time limit for one response of a web server, in seconds.")
-    concurrency: int = Field(16, ge=1, description="Maximum number of concurrent fetches.")
-    per_host: int = Field(4, ge=1, description="Maximum number of concurrent fetches from one host.")
-    delay: float = Field(
-        0.0, ge=0, description="Minimum time between two fetches from one host, in seconds. 0 disables the pause."
-    )
-    max_delay: float = Field(
-        10.0, ge=0, description="Upper limit for a server's own `Crawl-delay` or `Retry-After`, in seconds."
-    )
-    max_pages: int = Field(
-        10_000, ge=1, description="Maximum number of pages that one crawl fetches or one sitemap may list."
-    )
-    max_depth: int = Field(10, ge=0, description="Maximum number of links from the start of a crawl to a page.")
-    trust_lastmod: bool = Field(
-        True, description="Skip a page if its `lastmod` in the sitemap has not changed. Off, every page is requested."
-    )
+    allow_private: bool = False
+    """Also fetch from private, loopback and link-local addresses. false prevents SSRF."""
+    user_agent: str = Field("groundwork", min_length=1)
+    """Name that web servers see, and that rules of `robots.txt` match."""
+    timeout: float = Field(120.0, gt=0)
+    """Time limit for one response of a web server, in seconds."""
+    concurrency: int = Field(16, ge=1)
+    """Maximum number of concurrent fetches."""
+    per_host: int = Field(4, ge=1)
+    """Maximum number of concurrent fetches from one host."""
+    delay: float = Field(0.0, ge=0)
+    """Minimum time between two fetches from one host, in seconds. 0 disables the pause."""
+    max_delay: float = Field(10.0, ge=0)
+    """Upper limit for a server's own `Crawl-delay` or `Retry-After`, in seconds."""
+    max_pages: int = Field(10_000, ge=1)
+    """Maximum number of pages that one crawl fetches or one sitemap may list."""
+    max_depth: int = Field(10, ge=0)
+    """Maximum number of links from the start of a crawl to a page."""
+    trust_lastmod: bool = True
+    """Skip a page if its `lastmod` in the sitemap has not changed. Off, every page is requested."""
 
 
 class Settings(KernelSettings):
     """All settings of `python -m ingest`."""
 
-    parsing: ParsingSettings = Field(ParsingSettings(), description="Parser processes.")
-    chunking: ChunkingSettings = Field(
-        ChunkingSettings(), description="Chunking. After a change the next run ingests every document again."
-    )
-    sources: SourceSettings = Field(SourceSettings(), description="Files, object stores and the web.")
-    worker_host: str = Field("127.0.0.1", description="Address on which the worker serves `/livez` and `/metrics`.")
-    worker_port: int = Field(
-        8001, ge=0, le=65535, description="Port on which the worker serves `/livez` and `/metrics`. 0 disables both."
-    )
-    worker_idle_seconds: float = Field(
-        10.0,
-        gt=0,
-        description="Time without work after which a worker unloads its model, in seconds. "
-        "A higher value saves reloads and holds memory longer.",
-    )
-    worker_attempts: int = Field(8, ge=1, description="Attempts to ingest an entry before it becomes a dead letter.")
-    worker_drain_seconds: float = Field(
-        20.0,
-        ge=0,
-        description="Time that a stopping worker gives to documents in progress, in seconds. "
-        "Later ones return to the inbox.",
-    )
+    parsing: ParsingSettings = ParsingSettings()
+    """Parser processes."""
+    chunking: ChunkingSettings = ChunkingSettings()
+    """Chunking. After a change the next run ingests every document again."""
+    sources: SourceSettings = SourceSettings()
+    """Files, object stores and the web."""
+    worker_host: str = "127.0.0.1"
+    """Address on which the worker serves `/livez` and `/metrics`."""
+    worker_port: int = Field(8001, ge=0, le=65535)
+    """Port on which the worker serves `/livez` and `/metrics`. 0 disables both."""
+    worker_idle_seconds: float = Field(10.0, gt=0)
+    """Time without work after which a worker unloads its model, in seconds. A higher value saves reloads and holds
+    memory longer.
+    """
+    worker_attempts: int = Field(8, ge=1)
+    """Attempts to ingest an entry before it becomes a dead letter."""
+    worker_drain_seconds: float = Field(20.0, ge=0)
+    """Time that a stopping worker gives to documents in progress, in seconds. Later ones return to the inbox."""

@@ -15,57 +15,45 @@ from rag.errors import Misconfigured
 class Part(BaseModel):
     """A frozen group of settings that rejects unknown names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class LocalEmbedderSettings(Part):
     """A sentence-transformers model that runs in this process."""
 
     kind: Literal["local"] = "local"
-    model: str = Field(
-        "all-MiniLM-L6-v2",
-        description="Name of the packaged model, path of a model directory, or id of a model on the Hugging Face Hub.",
-    )
-    sha256: str | None = Field(
-        None, description="SHA-256 that model.safetensors must have. Unset: not checked, except for the packaged model."
-    )
-    runtime: Literal["auto", "onnx", "torch"] = Field(
-        "auto",
-        description="Library that runs the model. auto: ONNX Runtime if `python -m ingest export` has written the ONNX "
-        "file, otherwise torch.",
-    )
-    threads: int = Field(
-        1,
-        ge=1,
-        description="Threads per inference. More threads embed long batches faster and single questions more slowly.",
-    )
+    model: str = "all-MiniLM-L6-v2"
+    """Name of the packaged model, path of a model directory, or id of a model on the Hugging Face Hub."""
+    sha256: str | None = None
+    """SHA-256 that model.safetensors must have. Unset: not checked, except for the packaged model."""
+    runtime: Literal["auto", "onnx", "torch"] = "auto"
+    """Library that runs the model. auto: ONNX Runtime if `python -m ingest export` has written the ONNX file, otherwise
+    torch.
+    """
+    threads: int = Field(1, ge=1)
+    """Threads per inference. More threads embed long batches faster and single questions more slowly."""
 
 
 class OpenAIEmbedderSettings(Part):
     """A server with OpenAI's `/v1/embeddings`, such as TEI, Infinity or vLLM."""
 
     kind: Literal["openai"]
-    url: HttpUrl = Field(description="Base URL of the server, such as http://127.0.0.1:8080/v1.")
-    model: str = Field(description="Name of the model on the server.")
-    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no key is sent.")
-    dimension: int = Field(
-        ge=1, description="Length of the model's vectors. It must be the length that the server returns."
-    )
-    max_tokens: int = Field(
-        256,
-        ge=16,
-        description="Longest text of the model in tokens, with special tokens. A higher value gives longer passages.",
-    )
-    tokenizer: str = Field(
-        "all-MiniLM-L6-v2",
-        description="Model whose tokenizer.json measures passages. It should be the tokenizer of the server's model.",
-    )
-    batch_size: int = Field(
-        32, ge=1, description="Texts in one request. A higher value needs fewer requests and more memory on the server."
-    )
-    concurrency: int = Field(
-        4, ge=1, description="Concurrent requests during ingestion. A higher value keeps a larger server busy."
-    )
+    url: HttpUrl
+    """Base URL of the server, such as http://127.0.0.1:8080/v1."""
+    model: str
+    """Name of the model on the server."""
+    api_key: SecretStr | None = None
+    """API key, sent as a bearer token. Unset: no key is sent."""
+    dimension: int = Field(ge=1)
+    """Length of the model's vectors. It must be the length that the server returns."""
+    max_tokens: int = Field(256, ge=16)
+    """Longest text of the model in tokens, with special tokens. A higher value gives longer passages."""
+    tokenizer: str = "all-MiniLM-L6-v2"
+    """Model whose tokenizer.json measures passages. It should be the tokenizer of the server's model."""
+    batch_size: int = Field(32, ge=1)
+    """Texts in one request. A higher value needs fewer requests and more memory on the server."""
+    concurrency: int = Field(4, ge=1)
+    """Concurrent requests during ingestion. A higher value keeps a larger server busy."""
 
 
 class EdgeStoreSettings(Part):
@@ -83,15 +71,16 @@ class ServerStoreSettings(Part):
     """A Qdrant server or cluster."""
 
     kind: Literal["server"]
-    url: HttpUrl = Field(description="Base URL of the Qdrant server, such as http://127.0.0.1:6333.")
-    grpc_port: int = Field(6334, description="Port of the server's gRPC interface.")
-    api_key: SecretStr | None = Field(None, description="API key of the Qdrant server. Unset: no key is sent.")
-    collection: str = Field("groundwork", description="Name of the alias that points to the current collection.")
-    timeout: int = Field(
-        10,
-        ge=1,
-        description="Seconds before a call to the Qdrant server fails. A higher value tolerates a slower server.",
-    )
+    url: HttpUrl
+    """Base URL of the Qdrant server, such as http://127.0.0.1:6333."""
+    grpc_port: int = 6334
+    """Port of the server's gRPC interface."""
+    api_key: SecretStr | None = None
+    """API key of the Qdrant server. Unset: no key is sent."""
+    collection: str = "groundwork"
+    """Name of the alias that points to the current collection."""
+    timeout: int = Field(10, ge=1)
+    """Seconds before a call to the Qdrant server fails. A higher value tolerates a slower server."""
 
 
 class FolderInboxSettings(Part):
@@ -104,34 +93,25 @@ class RedisInboxSettings(Part):
     """Redis or Valkey, 7 or newer, with the append-only file enabled."""
 
     kind: Literal["redis"]
-    url: RedisDsn = Field(description="URL of the server, such as redis://127.0.0.1:6379/0, or rediss:// for TLS.")
-    password: SecretStr | None = Field(
-        None, description="Password of the server. Unset: the password in the URL, if any."
-    )
-    prefix: str = Field(
-        "groundwork",
-        pattern=r"^[\w.-]+$",
-        description="Prefix of all Redis keys. Installations that share a server need different prefixes.",
-    )
-    claim_seconds: float = Field(
-        30.0,
-        gt=0,
-        description="Seconds without a heartbeat after which a worker loses its entries to other workers. "
-        "A higher value tolerates longer pauses and recovers later from a crash.",
-    )
+    url: RedisDsn
+    """URL of the server, such as redis://127.0.0.1:6379/0, or rediss:// for TLS."""
+    password: SecretStr | None = None
+    """Password of the server. Unset: the password in the URL, if any."""
+    prefix: str = Field("groundwork", pattern=r"^[\w.-]+$")
+    """Prefix of all Redis keys. Installations that share a server need different prefixes."""
+    claim_seconds: float = Field(30.0, gt=0)
+    """Seconds without a heartbeat after which a worker loses its entries to other workers. A higher value tolerates
+    longer pauses and recovers later from a crash.
+    """
 
 
 class TimeoutSettings(Part):
     """Time limits of every outgoing HTTP call."""
 
-    connect: float = Field(
-        3.0, gt=0, description="Seconds to open a connection. A higher value tolerates a slower network."
-    )
-    read: float = Field(
-        30.0,
-        gt=0,
-        description="Seconds without new data before a response fails. A higher value tolerates a slower server.",
-    )
+    connect: float = Field(3.0, gt=0)
+    """Seconds to open a connection. A higher value tolerates a slower network."""
+    read: float = Field(30.0, gt=0)
+    """Seconds without new data before a response fails. A higher value tolerates a slower server."""
 
 
 class TracingSettings(Part):
@@ -140,18 +120,14 @@ class TracingSettings(Part):
     The `OTEL_…` variables of OpenTelemetry set headers, certificates and resource attributes.
     """
 
-    endpoint: HttpUrl | None = Field(
-        None,
-        description="Base URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318. Unset: traces are disabled.",
-    )
-    sample: float = Field(
-        0.1,
-        ge=0,
-        le=1,
-        description="Share of traces to record, 0 to 1, if the caller has not decided. 0 records only on request.",
-    )
-    content: bool = Field(False, description="Record questions, passages, prompts and answers in spans.")
-    openinference: bool = Field(False, description="Add OpenInference attributes to spans, for tools such as Phoenix.")
+    endpoint: HttpUrl | None = None
+    """Base URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318. Unset: traces are disabled."""
+    sample: float = Field(0.1, ge=0, le=1)
+    """Share of traces to record, 0 to 1, if the caller has not decided. 0 records only on request."""
+    content: bool = False
+    """Record questions, passages, prompts and answers in spans."""
+    openinference: bool = False
+    """Add OpenInference attributes to spans, for tools such as Phoenix."""
 
 
 def kind_or(default: str) -> Discriminator:
@@ -180,32 +156,34 @@ class KernelSettings(BaseSettings):
     """Settings that service and worker must agree on."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RAG_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+        env_prefix="RAG_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
-    data_dir: Path = Field(
-        Path(".data"),
-        description="Folder of everything that is stored: the embedded collection, the inbox, keys, models.",
-    )
-    models_path: Path | None = Field(
-        None, description="Folder of exported models. Unset: the folder models in RAG_DATA_DIR."
-    )
-    embedder: EmbedderSettings = Field(
-        LocalEmbedderSettings(), description="Embedder: the model that turns text into vectors."
-    )
-    store: StoreSettings = Field(EdgeStoreSettings(), description="Vector store that holds the collection.")
-    inbox: InboxSettings = Field(FolderInboxSettings(), description="Queue of documents between service and workers.")
-    http: TimeoutSettings = Field(TimeoutSettings(), description="Time limits of outgoing HTTP calls.")
-    tracing: TracingSettings = Field(TracingSettings(), description="Export of traces.")
-    max_document_bytes: int = Field(
-        50_000_000, gt=0, description="Largest document in bytes. Larger documents are rejected."
-    )
-    log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="Format of log lines. auto: console on a terminal, otherwise json."
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Lowest level that is logged. A higher level logs less."
-    )
+    data_dir: Path = Path(".data")
+    """Folder of everything that is stored: the embedded collection, the inbox, keys, models."""
+    models_path: Path | None = None
+    """Folder of exported models. Unset: the folder models in RAG_DATA_DIR."""
+    embedder: EmbedderSettings = LocalEmbedderSettings()
+    """Embedder: the model that turns text into vectors."""
+    store: StoreSettings = EdgeStoreSettings()
+    """Vector store that holds the collection."""
+    inbox: InboxSettings = FolderInboxSettings()
+    """Queue of documents between service and workers."""
+    http: TimeoutSettings = TimeoutSettings()
+    """Time limits of outgoing HTTP calls."""
+    tracing: TracingSettings = TracingSettings()
+    """Export of traces."""
+    max_document_bytes: int = Field(50_000_000, gt=0)
+    """Largest document in bytes. Larger documents are rejected."""
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """Format of log lines. auto: console on a terminal, otherwise json."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged. A higher level logs less."""
 
     @property
     def store_dir(self) -> Path:

@@ -15,35 +15,36 @@ class EmbeddedGeneratorSettings(Part):
     """llama.cpp in this process; the service calls its OpenAI-compatible server over loopback."""
 
     kind: Literal["embedded"] = "embedded"
-    model: str = Field(PACKAGED_MODEL, description="Name of the packaged model, or the path of a .gguf file.")
-    slots: int = Field(
-        4, ge=1, description="Answers generated in parallel. Each slot needs its own memory; further answers queue."
-    )
-    context_tokens: int = Field(
-        2048,
-        ge=256,
-        description="Context of one slot in tokens: prompt plus answer. A higher value needs more memory.",
-    )
-    threads: int | None = Field(
-        None, ge=1, description="Threads that llama.cpp computes with. Unset: half of the processor cores."
-    )
+    model: str = PACKAGED_MODEL
+    """Name of the packaged model, or the path of a .gguf file."""
+    slots: int = Field(4, ge=1)
+    """Answers generated in parallel. Each slot needs its own memory; further answers queue."""
+    context_tokens: int = Field(2048, ge=256)
+    """Context of one slot in tokens: prompt plus answer. A higher value needs more memory."""
+    threads: int | None = Field(None, ge=1)
+    """Threads that llama.cpp computes with. Unset: half of the processor cores."""
 
 
 class NoGeneratorSettings(Part):
     """No language model: answers quote the documents, and the modes that need a model are refused."""
 
     kind: Literal["none"]
-    model: Literal["none"] = Field("none", description="Name in evaluations and logs.")
+    model: Literal["none"] = "none"
+    """Name in evaluations and logs."""
 
 
 class OpenAIGeneratorSettings(Part):
     """Any server with OpenAI's `/v1/chat/completions`: vLLM, TGI, Ollama, OpenAI."""
 
     kind: Literal["openai"]
-    url: HttpUrl = Field(description="Base URL, such as http://127.0.0.1:8080/v1.")
-    model: str = Field(description="Model name that the server expects.")
-    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no authentication.")
-    concurrency: int = Field(64, ge=1, description="Parallel requests to the server. Further answers queue.")
+    url: HttpUrl
+    """Base URL, such as http://127.0.0.1:8080/v1."""
+    model: str
+    """Model name that the server expects."""
+    api_key: SecretStr | None = None
+    """API key, sent as a bearer token. Unset: no authentication."""
+    concurrency: int = Field(64, ge=1)
+    """Parallel requests to the server. Further answers queue."""
 
 
 GeneratorSettings = Annotated[
@@ -57,48 +58,30 @@ GeneratorSettings = Annotated[
 class RetrievalSettings(Part):
     """How many passages an answer uses and how close to the question they must be."""
 
-    limit: int = Field(
-        5, ge=1, le=50, description="Passages for one answer. The mode quote reads only the three best of them."
-    )
-    min_similarity: float = Field(
-        0.28,
-        ge=-1,
-        le=1,
-        description="Lowest relevance of the best passage: its cosine, adjusted by up to 0.1 for shared words. "
-        "Below it the answer is a refusal. A higher value refuses more questions; -1 disables refusals.",
-    )
-    feedback: float = Field(
-        0.2,
-        ge=0,
-        le=1,
-        description="Rocchio feedback weight: how far the query vector moves towards the top hit "
-        "before a second dense search. 0 disables the second search.",
-    )
-    smoothing: float = Field(
-        0.2,
-        ge=0,
-        lt=1,
-        description="Share of a passage's score that is averaged from its two most similar candidates. "
-        "A higher value favours passages that agree with others; 0 disables smoothing.",
-    )
-    per_document: int | None = Field(
-        None,
-        ge=1,
-        description="Passages from one document before passages from other documents are preferred. Unset: no limit.",
-    )
-    duplicate_overlap: float = Field(
-        0.9,
-        gt=0,
-        le=1,
-        description="Jaccard overlap of five-word runs from which two passages are duplicates. "
-        "A lower value removes more passages; 1 removes only identical wording.",
-    )
-    expand_to_tokens: int = Field(
-        1500,
-        ge=0,
-        description="Tokens up to which the mode generate adds neighbouring passages to the hits. "
-        "A higher value gives the model more context and a longer prompt; 0 disables expansion.",
-    )
+    limit: int = Field(5, ge=1, le=50)
+    """Passages for one answer. The mode quote reads only the three best of them."""
+    min_similarity: float = Field(0.28, ge=-1, le=1)
+    """Lowest relevance of the best passage: its cosine, adjusted by up to 0.1 for shared words. Below it the answer is
+    a refusal. A higher value refuses more questions; -1 disables refusals.
+    """
+    feedback: float = Field(0.2, ge=0, le=1)
+    """Rocchio feedback weight: how far the query vector moves towards the top hit before a second dense search. 0
+    disables the second search.
+    """
+    smoothing: float = Field(0.2, ge=0, lt=1)
+    """Share of a passage's score that is averaged from its two most similar candidates. A higher value favours passages
+    that agree with others; 0 disables smoothing.
+    """
+    per_document: int | None = Field(None, ge=1)
+    """Passages from one document before passages from other documents are preferred. Unset: no limit."""
+    duplicate_overlap: float = Field(0.9, gt=0, le=1)
+    """Jaccard overlap of five-word runs from which two passages are duplicates. A lower value removes more passages; 1
+    removes only identical wording.
+    """
+    expand_to_tokens: int = Field(1500, ge=0)
+    """Tokens up to which the mode generate adds neighbouring passages to the hits. A higher value gives the model more
+    context and a longer prompt; 0 disables expansion.
+    """
 
 
 _CANDIDATES = Field(
@@ -119,11 +102,12 @@ class LocalRerankerSettings(Part):
     """A cross-encoder in this process."""
 
     kind: Literal["local"]
-    model: str = Field(description="A model directory or a hub id, such as cross-encoder/ms-marco-MiniLM-L6-v2.")
-    runtime: Literal["auto", "onnx", "torch"] = Field(
-        "auto", description="Inference runtime. auto uses ONNX Runtime if the model has an ONNX form, otherwise torch."
-    )
-    threads: int = Field(1, ge=1, description="Inference threads. More are faster only on idle cores.")
+    model: str
+    """A model directory or a hub id, such as cross-encoder/ms-marco-MiniLM-L6-v2."""
+    runtime: Literal["auto", "onnx", "torch"] = "auto"
+    """Inference runtime. auto uses ONNX Runtime if the model has an ONNX form, otherwise torch."""
+    threads: int = Field(1, ge=1)
+    """Inference threads. More are faster only on idle cores."""
     candidates: int = _CANDIDATES
 
 
@@ -131,13 +115,16 @@ class EndpointRerankerSettings(Part):
     """Any server with a `/rerank` endpoint: TEI, Infinity, vLLM, Cohere."""
 
     kind: Literal["endpoint"]
-    url: HttpUrl = Field(description="Base URL without /rerank, such as http://127.0.0.1:7997.")
-    model: str = Field(description="Model name that the server expects.")
-    shape: Literal["cohere", "tei"] = Field(
-        "cohere", description="Request format. Infinity, vLLM and Jina use the format of Cohere."
-    )
-    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no authentication.")
-    concurrency: int = Field(16, ge=1, description="Parallel requests to the server. Further questions queue.")
+    url: HttpUrl
+    """Base URL without /rerank, such as http://127.0.0.1:7997."""
+    model: str
+    """Model name that the server expects."""
+    shape: Literal["cohere", "tei"] = "cohere"
+    """Request format. Infinity, vLLM and Jina use the format of Cohere."""
+    api_key: SecretStr | None = None
+    """API key, sent as a bearer token. Unset: no authentication."""
+    concurrency: int = Field(16, ge=1)
+    """Parallel requests to the server. Further questions queue."""
     candidates: int = _CANDIDATES
 
 
@@ -160,127 +147,120 @@ generate   the text of the model
 class AnsweringSettings(Part):
     """How answers are written and how long they may take."""
 
-    mode: Mode | Literal["auto"] = Field(
-        "auto",
-        description="quote, checked or generate. auto selects quote for the packaged model, generate for other models.",
-    )
-    max_tokens: int = Field(
-        384, ge=1, description="Longest answer of the model in tokens. A higher value allows longer and slower answers."
-    )
-    temperature: float = Field(
-        0.0, ge=0, le=2, description="Sampling temperature. 0 repeats the same answer; a higher value varies more."
-    )
-    first_text_seconds: float = Field(
-        2.0,
-        gt=0,
-        description="Target time in seconds from the request to the first text. "
-        "The reranker uses what search and writer leave of it; a higher value lets it score more candidates.",
-    )
-    waiting: int = Field(
-        64, ge=0, description="Questions that may queue for the model. Further questions are answered with 429."
-    )
+    mode: Mode | Literal["auto"] = "auto"
+    """quote, checked or generate. auto selects quote for the packaged model, generate for other models."""
+    max_tokens: int = Field(384, ge=1)
+    """Longest answer of the model in tokens. A higher value allows longer and slower answers."""
+    temperature: float = Field(0.0, ge=0, le=2)
+    """Sampling temperature. 0 repeats the same answer; a higher value varies more."""
+    first_text_seconds: float = Field(2.0, gt=0)
+    """Target time in seconds from the request to the first text. The reranker uses what search and writer leave of it;
+    a higher value lets it score more candidates.
+    """
+    waiting: int = Field(64, ge=0)
+    """Questions that may queue for the model. Further questions are answered with 429."""
 
 
 class PromptSettings(Part):
     """Which prompt version the model receives, and how many questions try an alternative."""
 
-    registry: Literal["folder", "mlflow"] = Field("folder", description="Where prompts are stored: folder or mlflow.")
-    folder: Path | None = Field(None, description="Folder with your own prompts. Unset: `service/prompts`.")
-    version: str = Field("v1", description="Version of the prompt `answer`. With mlflow: the version number.")
-    alternative: str | None = Field(
-        None, description="Second version of the prompt `answer`, for comparison. Unset: no alternative."
-    )
-    percent: float = Field(
-        0.0, ge=0, le=100, description="Percentage of questions that use the alternative. 0 disables the comparison."
-    )
+    registry: Literal["folder", "mlflow"] = "folder"
+    """Where prompts are stored: folder or mlflow."""
+    folder: Path | None = None
+    """Folder with your own prompts. Unset: `service/prompts`."""
+    version: str = "v1"
+    """Version of the prompt `answer`. With mlflow: the version number."""
+    alternative: str | None = None
+    """Second version of the prompt `answer`, for comparison. Unset: no alternative."""
+    percent: float = Field(0.0, ge=0, le=100)
+    """Percentage of questions that use the alternative. 0 disables the comparison."""
 
 
 class ExplanationSettings(Part):
     """How long `GET /v1/answers/{id}/explain` works. The questions and passages stay in memory for it."""
 
-    answers: int = Field(
-        200, ge=0, description="Latest answers that can be explained. More need more memory; 0 disables explanations."
-    )
-    seconds: int = Field(900, ge=0, description="Seconds for which an answer can be explained. 0 disables it.")
+    answers: int = Field(200, ge=0)
+    """Latest answers that can be explained. More need more memory; 0 disables explanations."""
+    seconds: int = Field(900, ge=0)
+    """Seconds for which an answer can be explained. 0 disables it."""
 
 
 class JudgeSettings(Part):
     """A language model that judges answers in evaluations, and a sample of live answers."""
 
-    url: HttpUrl | None = Field(
-        None, description="Base URL of an OpenAI-compatible server for the judge. Unset: the generator is the judge."
-    )
-    model: str | None = Field(None, description="Model name that the server expects. Required with RAG_JUDGE__URL.")
-    api_key: SecretStr | None = Field(None, description="API key, sent as a bearer token. Unset: no authentication.")
-    sample: float = Field(
-        0.0, ge=0, le=1, description="Share of live answers that the judge reads. 0 disables live judging."
-    )
-    concurrency: int = Field(2, ge=1, description="Answers judged in parallel. A higher value adds load to the model.")
-    calibration: Path | None = Field(
-        None, description="File with the judge's measured agreement with people. Unset: the one in `service/rubrics`."
-    )
+    url: HttpUrl | None = None
+    """Base URL of an OpenAI-compatible server for the judge. Unset: the generator is the judge."""
+    model: str | None = None
+    """Model name that the server expects. Required with RAG_JUDGE__URL."""
+    api_key: SecretStr | None = None
+    """API key, sent as a bearer token. Unset: no authentication."""
+    sample: float = Field(0.0, ge=0, le=1)
+    """Share of live answers that the judge reads. 0 disables live judging."""
+    concurrency: int = Field(2, ge=1)
+    """Answers judged in parallel. A higher value adds load to the model."""
+    calibration: Path | None = None
+    """File with the judge's measured agreement with people. Unset: the one in `service/rubrics`."""
 
 
 class DriftSettings(Part):
     """What live questions are compared with, and whether a sample of them is stored."""
 
-    reference: Path | None = Field(
-        None,
-        description="File from `python -m evals reference`. Unset: drift/reference.npz in the data directory.",
-    )
-    window: int = Field(
-        0,
-        ge=0,
-        description="Question vectors stored per day and process, as a random sample without texts. "
-        "0 disables the sample.",
-    )
+    reference: Path | None = None
+    """File from `python -m evals reference`. Unset: drift/reference.npz in the data directory."""
+    window: int = Field(0, ge=0)
+    """Question vectors stored per day and process, as a random sample without texts. 0 disables the sample."""
 
 
 class MlflowSettings(Part):
     """An MLflow server that stores prompts and the results of evaluations."""
 
-    uri: HttpUrl | None = Field(
-        None, description="URL of an MLflow server, such as http://127.0.0.1:5000. Unset: MLflow is not used."
-    )
-    token: SecretStr | None = Field(None, description="Access token, sent as a bearer token. Unset: no authentication.")
-    experiment: str = Field("groundwork", description="MLflow experiment that receives the results of evaluations.")
+    uri: HttpUrl | None = None
+    """URL of an MLflow server, such as http://127.0.0.1:5000. Unset: MLflow is not used."""
+    token: SecretStr | None = None
+    """Access token, sent as a bearer token. Unset: no authentication."""
+    experiment: str = "groundwork"
+    """MLflow experiment that receives the results of evaluations."""
 
 
 class Settings(KernelSettings):
     """Settings of `python -m service`."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Any address other than loopback needs API keys.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on. 0 lets the system choose a free port.")
-    worker: Literal["child", "none"] = Field(
-        "child", description="child starts an ingest worker as a child process; none expects a worker elsewhere."
-    )
-    generator: GeneratorSettings = Field(EmbeddedGeneratorSettings(), description="The model that writes answers.")
-    reranker: RerankerSettings = Field(NoRerankerSettings(), description="The model that reorders candidates.")
-    retrieval: RetrievalSettings = Field(RetrievalSettings(), description="Selection of passages.")
-    answering: AnsweringSettings = Field(AnsweringSettings(), description="Writing of answers.")
-    prompt: PromptSettings = Field(PromptSettings(), description="Prompts of the model.")
-    explanations: ExplanationSettings = Field(ExplanationSettings(), description="Explanations of answers.")
-    judge: JudgeSettings = Field(JudgeSettings(), description="The model that judges answers.")
-    drift: DriftSettings = Field(DriftSettings(), description="Comparison of live questions with a reference.")
-    mlflow: MlflowSettings = Field(MlflowSettings(), description="Registry of prompts and of evaluation results.")
-    max_question_chars: int = Field(
-        2000, ge=1, description="Longest question in characters. Longer questions are rejected with 400."
-    )
-    keys_path: Path | None = Field(None, description="File with the API keys. Unset: keys.json in the data directory.")
-    keep_alive_seconds: int = Field(
-        75,
-        ge=1,
-        description="Seconds before an idle connection is closed. Keep it above the load balancer's idle timeout.",
-    )
-    drain_delay_seconds: int = Field(
-        0,
-        ge=0,
-        description="Seconds after SIGTERM in which /readyz fails while requests are still answered. "
-        "Keep it longer than the load balancer needs to notice. 0 disables the delay.",
-    )
-    drain_seconds: int = Field(
-        30, ge=0, description="Seconds that running requests get to finish before the service stops."
-    )
+    host: str = "127.0.0.1"
+    """Address to listen on. Any address other than loopback needs API keys."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port to listen on. 0 lets the system choose a free port."""
+    worker: Literal["child", "none"] = "child"
+    """child starts an ingest worker as a child process; none expects a worker elsewhere."""
+    generator: GeneratorSettings = EmbeddedGeneratorSettings()
+    """The model that writes answers."""
+    reranker: RerankerSettings = NoRerankerSettings()
+    """The model that reorders candidates."""
+    retrieval: RetrievalSettings = RetrievalSettings()
+    """Selection of passages."""
+    answering: AnsweringSettings = AnsweringSettings()
+    """Writing of answers."""
+    prompt: PromptSettings = PromptSettings()
+    """Prompts of the model."""
+    explanations: ExplanationSettings = ExplanationSettings()
+    """Explanations of answers."""
+    judge: JudgeSettings = JudgeSettings()
+    """The model that judges answers."""
+    drift: DriftSettings = DriftSettings()
+    """Comparison of live questions with a reference."""
+    mlflow: MlflowSettings = MlflowSettings()
+    """Registry of prompts and of evaluation results."""
+    max_question_chars: int = Field(2000, ge=1)
+    """Longest question in characters. Longer questions are rejected with 400."""
+    keys_path: Path | None = None
+    """File with the API keys. Unset: keys.json in the data directory."""
+    keep_alive_seconds: int = Field(75, ge=1)
+    """Seconds before an idle connection is closed. Keep it above the load balancer's idle timeout."""
+    drain_delay_seconds: int = Field(0, ge=0)
+    """Seconds after SIGTERM in which /readyz fails while requests are still answered. Keep it longer than the load
+    balancer needs to notice. 0 disables the delay.
+    """
+    drain_seconds: int = Field(30, ge=0)
+    """Seconds that running requests get to finish before the service stops."""
 
     @property
     def is_loopback(self) -> bool:

@@ -77,7 +77,7 @@ def _sections() -> Iterator[str]:
 def _group(name: str, field: FieldInfo, reader: str) -> Iterator[str]:
     prefix = f"RAG_{name.upper()}__"
     yield f"## `{prefix}…`"
-    yield to_sentences(f"{field.description} Read by {reader}.")
+    yield to_sentences(f"{_description_of(field)} Read by {reader}.")
     models = _models_of(field)
     if len(models) == 1:
         yield _to_rows(_rows_below(prefix, models[0]))
@@ -110,8 +110,12 @@ def _to_rows(rows: Iterator[Row] | list[Row]) -> str:
 
 def _to_row(variable: str, field: FieldInfo) -> Row:
     return Row(
-        variable=variable, values=_values_of(field), default=_default_of(field), description=field.description or ""
+        variable=variable, values=_values_of(field), default=_default_of(field), description=_description_of(field)
     )
+
+
+def _description_of(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
 
 
 def _values_of(field: FieldInfo) -> str:
