@@ -11,7 +11,7 @@ from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.store.base import StoreReader, VectorStore
-from rag.store.factory import open_reader, open_writer
+from rag.store.factory import build_backend
 from rag.types import EmbedderIdentity
 
 
@@ -41,9 +41,9 @@ async def open_models(settings: Settings, *, known: EmbedderIdentity | None = No
 
 def open_store(settings: Settings, models: Models) -> AbstractAsyncContextManager[VectorStore]:
     """Open the store for writing; raises `Locked` while another process writes the embedded one."""
-    return open_writer(settings.store, models.embedder.identity, root=settings.store_dir)
+    return build_backend(settings.store, root=settings.store_dir).open_writer(models.embedder.identity)
 
 
 def open_store_to_read(settings: Settings, models: Models) -> AbstractAsyncContextManager[StoreReader]:
     """Open the store for a dry run, without a lock and without the methods that write."""
-    return open_reader(settings.store, models.embedder.identity, root=settings.store_dir)
+    return build_backend(settings.store, root=settings.store_dir).open_reader(models.embedder.identity)

@@ -12,7 +12,7 @@ from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
 from rag.inbox.traced import TracedInbox
 from rag.store.base import StoreReader
-from rag.store.factory import open_reader
+from rag.store.factory import build_backend
 from rag.store.traced import TracedReader
 from service.answering.answerer import Answerer
 from service.answering.explanations import Explanations
@@ -61,7 +61,8 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         embedder = await stack.enter_async_context(
             open_embedder(settings.embedder, session, models=settings.models_dir)
         )
-        store = await stack.enter_async_context(open_reader(settings.store, embedder.identity, root=settings.store_dir))
+        backend = build_backend(settings.store, root=settings.store_dir)
+        store = await stack.enter_async_context(backend.open_reader(embedder.identity))
         reranker = await stack.enter_async_context(open_reranker(settings.reranker, session))
         endpoint = await stack.enter_async_context(open_endpoint(settings.generator))
         generator = build_generator(endpoint, settings.answering, session)

@@ -5,11 +5,12 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 
 import structlog
+
+from rag.event_loop import run_beside
 
 log = structlog.get_logger()
 
@@ -20,16 +21,9 @@ _PR_SET_PDEATHSIG = 1
 _NICENESS = 15
 
 
-@asynccontextmanager
-async def open_worker() -> AsyncIterator[None]:
+def open_worker() -> AbstractAsyncContextManager[None]:
     """Run one worker and restart it when it ends. On Linux the worker also ends if this process is killed."""
-    supervisor = asyncio.create_task(_keep_running())
-    try:
-        yield
-    finally:
-        supervisor.cancel()
-        with suppress(asyncio.CancelledError):
-            await supervisor
+    return run_beside(_keep_running())
 
 
 async def _keep_running() -> None:

@@ -18,7 +18,7 @@ from evals.drift.reference import build_reference_from
 from evals.drift.report import Nearest, describe, find_nearest, plot_samples
 from evals.drift.samples import Sample, read_samples
 from rag.errors import IndexMismatch, Unavailable
-from rag.store.factory import open_reader
+from rag.store.factory import build_backend
 from rag.types import Scope
 from service.drift.reference import write_reference
 from service.settings import Settings
@@ -87,7 +87,7 @@ async def _find_nearest(
 ) -> list[Nearest]:
     """Return the nearest passages. Without a matching collection, print why and return none: drift is known anyway."""
     try:
-        async with open_reader(settings.store, current.embedder, root=settings.store_dir) as store:
+        async with build_backend(settings.store, root=settings.store_dir).open_reader(current.embedder) as store:
             return await find_nearest(store, Scope(tenant=tenant), current, comparison.moved.tolist())
     except (IndexMismatch, Unavailable) as error:
         print(f"The collection was not searched: {error}")

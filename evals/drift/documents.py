@@ -20,7 +20,7 @@ from rag.http import open_session
 from rag.settings import EdgeStoreSettings
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.shard import Shard, to_point
-from rag.store.factory import open_reader
+from rag.store.factory import build_backend
 from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
 from service.drift.archives import UNREADABLE, open_arrays, write_arrays
 from service.drift.bins import cut_bins, psi
@@ -130,7 +130,7 @@ async def read_current(settings: Settings) -> Snapshot:
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        open_reader(settings.store, embedder.identity, root=settings.store_dir) as store,
+        build_backend(settings.store, root=settings.store_dir).open_reader(embedder.identity) as store,
     ):
         tenants = (await store.survey(since=0)).tenants
         return await _collect(

@@ -19,7 +19,7 @@ from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.settings import EdgeStoreSettings
-from rag.store.factory import open_reader, open_writer
+from rag.store.factory import build_backend
 from rag.types import Chunk, DocumentId, EmbedderIdentity, Point, Scope
 from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
@@ -63,7 +63,7 @@ async def measure_latency(folder: Path, settings: Settings, *, passages: int, qu
             open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
         ):
             await _fill(Path(scratch), embedder.identity, words, passages)
-            async with open_reader(EdgeStoreSettings(), embedder.identity, root=Path(scratch)) as store:
+            async with build_backend(EdgeStoreSettings(), root=Path(scratch)).open_reader(embedder.identity) as store:
                 retriever = Retriever(store, settings.retrieval)
                 durations = []
                 for question in texts:
@@ -92,7 +92,7 @@ async def _fill(root: Path, embedder: EmbedderIdentity, words: Sequence[str], pa
         vector = vectors.standard_normal(embedder.dimension, dtype=np.float32)
         text = " ".join(words_source.choices(words, k=_WORDS_PER_PASSAGE))
         points.append(Point(chunk=_to_chunk(number, text), vector=vector / np.linalg.norm(vector)))
-    async with open_writer(EdgeStoreSettings(), embedder, root=root) as store:
+    async with build_backend(EdgeStoreSettings(), root=root).open_writer(embedder) as store:
         await store.stage(_SCOPE, points)
         for point in points:
             await store.commit(_SCOPE, point.chunk.document_id, point.chunk.version)

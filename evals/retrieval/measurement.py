@@ -21,7 +21,7 @@ from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
 from rag.store.base import StoreReader
-from rag.store.factory import open_reader
+from rag.store.factory import build_backend
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
 
@@ -71,7 +71,7 @@ async def measure_retrieval(
         open_collection(dataset.documents, settings, whole=whole) as apart,
         open_session(apart.http) as session,
         open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
-        open_reader(apart.store, embedder.identity, root=apart.store_dir) as store,
+        build_backend(apart.store, root=apart.store_dir).open_reader(embedder.identity) as store,
     ):
         search = _Search(embedder, store, Retriever(store, apart.retrieval))
         return [await _measure(mode, dataset, search) for mode in modes]

@@ -10,7 +10,7 @@ from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
 from rag.errors import InvalidInput, NotFound
 from rag.inbox.base import DeadLetter
-from rag.inbox.factory import open_dead_letters
+from rag.inbox.factory import open_inbox
 
 _SHORT_ID = 8
 
@@ -48,7 +48,7 @@ def add_command(commands: Commands) -> None:
 
 
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    async with open_dead_letters(settings.inbox, root=settings.inbox_dir) as inbox:
+    async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
         letters = await inbox.dead_letters()
         if arguments.action == "list":
             print(_to_json(letters) if arguments.json else _to_table(letters))

@@ -88,7 +88,6 @@ class Reporter(Protocol):
 
     def show(self, summary: Summary) -> None:
         """Show the counts so far; called after each document."""
-        ...
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from rag.errors import BadResponse, NotFound
 from rag.settings import EdgeStoreSettings, ServerStoreSettings
 from rag.store.base import StoreReader, VectorStore
 from rag.store.edge.revisions import Revisions
-from rag.store.factory import open_reader, open_writer
+from rag.store.factory import build_backend
 from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, Scope
 
 
@@ -21,8 +21,8 @@ async def promote(settings: Settings, target: ServerStoreSettings) -> tuple[int,
     if embedder is None:
         raise NotFound(f"There is no embedded collection in {settings.store_dir}. Check RAG_DATA_DIR.")
     async with (
-        open_reader(EdgeStoreSettings(), embedder, root=settings.store_dir) as source,
-        open_writer(target, embedder, root=settings.store_dir) as server,
+        build_backend(EdgeStoreSettings(), root=settings.store_dir).open_reader(embedder) as source,
+        build_backend(target, root=settings.store_dir).open_writer(embedder) as server,
     ):
         scopes = [Scope(tenant=tenant) for tenant in (await source.survey(since=0)).tenants]
         for scope in scopes:

@@ -25,12 +25,10 @@ class Claim(Protocol):
     @property
     def order(self) -> int | None:
         """The position of this state among all states of the document: a later state has a greater order."""
-        ...
 
     @property
     def confirm(self) -> Callable[[], Awaitable[None]]:
         """Raises `ClaimLost` if another worker holds the claim by now."""
-        ...
 
 
 async def _do_not_check() -> None:

@@ -54,11 +54,9 @@ class ChunkingParser(Protocol):
     @property
     def recipe(self) -> str:
         """The settings that chunks depend on; every document is ingested again when it changes."""
-        ...
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         """Return at least one chunk; raises `InvalidInput` with the reason if the document has no text."""
-        ...
 
 
 async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> IngestResult | PreparedDocument:

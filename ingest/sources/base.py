@@ -41,16 +41,12 @@ class Source(Protocol):
     @property
     def passed_over(self) -> int:
         """Number of files of unsupported formats that `find` has skipped so far, without those named explicitly."""
-        ...
 
     def count(self) -> int | None:
         """Return the number of units that `find` will yield, or None if only listing them tells."""
-        ...
 
     def find(self) -> AsyncIterator[Unit | Rejection]:
         """Yield the units in a stable order, and a `Rejection` for each one that cannot be listed."""
-        ...
 
     def covers(self, uri: str) -> bool:
         """Return True if `find` would yield a document with this URI if it existed; `--prune` relies on it."""
-        ...

@@ -100,15 +100,12 @@ class Inbox(Protocol):
 
     async def put(self, job: Upload | Removal) -> None:
         """Enqueue a job durably; raises `Overloaded` if the inbox is full."""
-        ...
 
     async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
         """Return the entries of one document, or of the whole tenant, oldest first."""
-        ...
 
     async def statistics(self) -> InboxStatistics:
         """Return the number of entries by state and the age of the oldest one."""
-        ...
 
 
 class Worklist(Protocol):
@@ -120,39 +117,31 @@ class Worklist(Protocol):
 
     async def wait(self, seconds: float) -> bool:
         """Return True as soon as an entry can be claimed, or False after `seconds`."""
-        ...
 
     async def claim(self) -> Entry | None:
-        """Claim the next due entry, or return None. It stays claimed until it is settled or its lease ends."""
-        ...
+        """Claim the next due entry, or return None. It stays claimed until it is acknowledged or its lease ends."""
 
     async def acknowledge(self, entry: Entry) -> None:
         """Acknowledge a claimed entry: remove it, and the dead letter of its document."""
-        ...
 
     async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
         """Return a claimed entry to the queue, due in `after` seconds, unless a later state supersedes it.
 
         With `counts=False` the attempt is not counted, because the entry was not at fault.
         """
-        ...
 
     async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         """Turn a claimed entry into the dead letter of its document, which replaces an earlier one."""
-        ...
 
 
-class DeadLetters(Protocol):
-    """The side of an operator, who manages failed entries."""
+class OperatorInbox(Inbox, Protocol):
+    """The side of an operator, who also manages failed entries."""
 
     async def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters of all tenants, oldest first."""
-        ...
 
     async def replay(self, letter_id: str) -> None:
         """Enqueue it again as new, unless a newer state of its document is queued; raises `NotFound`."""
-        ...
 
     async def drop(self, letter_id: str) -> None:
         """Delete it; raises `NotFound`."""
-        ...

@@ -16,33 +16,26 @@ class AlreadyFilled(InvalidInput):
 class Migration(Protocol):
     """The collection that serves, and its successor, which another embedder fills."""
 
-    @property
-    def current(self) -> StoreReader:
-        """The collection that serves. It may grow while the successor is filled."""
-        ...
+    current: StoreReader
+    """The collection that serves. It may grow while the successor is filled."""
 
-    @property
-    def successor(self) -> VectorStore:
-        """The collection to fill."""
-        ...
+    successor: VectorStore
+    """The collection to fill."""
 
     def pause(self) -> AbstractAsyncContextManager[bool]:
         """Keep writers away from the current collection, and yield False if the store cannot do this.
 
         Raises `Locked` while another process writes.
         """
-        ...
 
     async def require_unchanged(self) -> None:
         """Raise `Unavailable` if another process has switched the current collection meanwhile."""
-        ...
 
     async def switch(self) -> None:
         """Show the successor to readers and keep the previous collection as the fallback.
 
         Raises `Unavailable` if another process has switched meanwhile.
         """
-        ...
 
 
 class CollectionBackup(Protocol):
@@ -51,27 +44,21 @@ class CollectionBackup(Protocol):
     reads_the_copy: bool
     """True if `reader` reads the copy, which does not change. Otherwise it reads the live collection."""
 
-    @property
-    def reader(self) -> StoreReader:
-        """Counts and searches. If it reads the copy, it is usable after `copy`."""
-        ...
+    reader: StoreReader
+    """Counts and searches. If it reads the copy, it is usable after `copy`."""
 
     async def copy(self) -> EmbedderIdentity:
         """Write the files and return the embedder of the collection; raises `NotFound` without a collection."""
-        ...
 
 
 class CollectionRestore(Protocol):
     """A restored collection that readers do not see yet."""
 
-    @property
-    def reader(self) -> StoreReader:
-        """Reads the restored collection."""
-        ...
+    reader: StoreReader
+    """Reads the restored collection."""
 
     async def switch(self) -> None:
         """Show the restored collection to readers and keep the previous one as the fallback."""
-        ...
 
 
 class StoreBackend(Protocol):
@@ -79,45 +66,36 @@ class StoreBackend(Protocol):
 
     def open_reader(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[StoreReader]:
         """Open the collection for searches; raises `IndexMismatch` if another embedder filled it."""
-        ...
 
     def open_writer(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[VectorStore]:
         """Open the collection for ingestion; raises `Locked` or `IndexMismatch`."""
-        ...
 
     def open_catalogue(self) -> AbstractAsyncContextManager[Catalogue | None]:
         """Open the collection for listing, or yield None if there is no collection. Never creates one."""
-        ...
 
     async def embedder(self) -> EmbedderIdentity | None:
         """Return the embedder that filled the collection, or None without a collection."""
-        ...
 
     def open_migration(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[Migration]:
         """Open a migration to this embedder; raises `NotFound` without a collection, or `AlreadyFilled`.
 
         The successor starts as the fallback if this embedder filled it, otherwise empty.
         """
-        ...
 
     async def fallback_embedder(self) -> EmbedderIdentity:
         """Return the embedder of the collection before the last switch; raises `NotFound` without one."""
-        ...
 
     async def roll_back(self) -> None:
         """Switch back to the collection before the last switch; raises `NotFound` without one."""
-        ...
 
     def open_backup(self, folder: Path) -> AbstractAsyncContextManager[CollectionBackup]:
         """Open a backup into this folder; raises `NotFound` without a collection."""
-        ...
 
     def open_restore(self, folder: Path, *, replace: bool) -> AbstractAsyncContextManager[CollectionRestore]:
         """Restore the folder beside the current collection. Without `switch`, the restored collection is removed.
 
         Raises `InvalidInput` if there is a collection and `replace` is False, `Locked` while another process writes.
         """
-        ...
 
 
 def require_another_embedder(current: EmbedderIdentity | None, wanted: EmbedderIdentity) -> EmbedderIdentity:

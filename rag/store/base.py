@@ -33,11 +33,9 @@ class Catalogue(Protocol):
 
     def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         """Yield every matching chunk, in no particular order."""
-        ...
 
     async def survey(self, *, since: float) -> Survey:
         """Return statistics; `since` (Unix time in seconds) begins the period of `recent_chunks`."""
-        ...
 
 
 class StoreReader(Catalogue, Protocol):
@@ -46,17 +44,14 @@ class StoreReader(Catalogue, Protocol):
     @property
     def revision(self) -> str:
         """The revision, or the name of the collection, that is searched now. Empty before the first."""
-        ...
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """Return the best chunks of the scope, best first, from the fused dense and BM25 rankings."""
-        ...
 
     def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         """Yield every matching chunk with its vector."""
-        ...
 
 
 class VectorStore(StoreReader, Protocol):
@@ -64,19 +59,15 @@ class VectorStore(StoreReader, Protocol):
 
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         """Write points of staged versions. Existing points do not change."""
-        ...
 
     async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
         """Make a staged version live and remove the document's other live versions.
 
         With an order, versions of a later order stay. If one of them is live, this version is removed instead.
         """
-        ...
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         """Remove a document with its staged versions. With an order, versions of a later order stay."""
-        ...
 
     async def publish(self) -> None:
         """Make all commits durable and visible to readers, in one step."""
-        ...

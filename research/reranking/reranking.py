@@ -19,7 +19,7 @@ from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.store.base import StoreReader
-from rag.store.factory import open_reader
+from rag.store.factory import build_backend
 from rag.types import ScoredChunk
 from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.reranking.factory import open_reranker
@@ -69,7 +69,7 @@ async def measure_reranking(dataset: Dataset, training: Dataset | None, settings
         open_collection(dataset.documents, settings, whole=True) as apart,
         open_session(apart.http) as session,
         open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
-        open_reader(apart.store, embedder.identity, root=apart.store_dir) as store,
+        build_backend(apart.store, root=apart.store_dir).open_reader(embedder.identity) as store,
     ):
         retriever = Retriever(store, apart.retrieval)
         found = await _search_all(dataset, embedder, store, retriever)

@@ -28,7 +28,7 @@ from rag.embedding.factory import open_embedder
 from rag.errors import Unavailable
 from rag.http import open_session
 from rag.settings import EdgeStoreSettings
-from rag.store.factory import open_reader
+from rag.store.factory import build_backend
 from rag.types import Scope
 from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
@@ -111,7 +111,7 @@ async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[As
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        open_reader(EdgeStoreSettings(), embedder.identity, root=store) as reader,
+        build_backend(EdgeStoreSettings(), root=store).open_reader(embedder.identity) as reader,
         _client() as client,
     ):
         retriever = Retriever(reader, settings.retrieval)

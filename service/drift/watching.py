@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import Counter
 
 from rag.errors import InvalidInput
+from rag.event_loop import run_beside
 from rag.types import EmbedderIdentity, ScoredChunk, Vector
 from service.drift.base import OF_THE_VECTOR, Feature, Observation
 from service.drift.bins import Bins
@@ -98,13 +99,10 @@ async def open_drift_watch(
         watch.compare_with(file.read())
     # Also without a recorder: the files of an earlier configuration must still expire.
     await asyncio.to_thread(_save_and_clean, windows, recorder)
-    task = asyncio.create_task(_reload_and_save(file, watch, windows, recorder))
     try:
-        yield watch
+        async with run_beside(_reload_and_save(file, watch, windows, recorder)):
+            yield watch
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         _save_and_clean(windows, recorder)
 
 

@@ -35,7 +35,6 @@ class Generator(Protocol):
     @property
     def model(self) -> str:
         """Model name for answers and metrics."""
-        ...
 
     def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         """Yield text as the model writes it, then the usage if the server reports it.
@@ -43,4 +42,3 @@ class Generator(Protocol):
         Closing the iterator stops the generation at the server.
         Raises `Unavailable`, `Overloaded`, `TimedOut` or `BadResponse`, also after the first text.
         """
-        ...

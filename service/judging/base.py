@@ -46,11 +46,9 @@ class Judge(Protocol):
     @property
     def name(self) -> str:
         """Name for tables, metrics and calibrations."""
-        ...
 
     async def judge(self, rubric: PromptTemplate, values: Mapping[str, str]) -> Verdict:
         """Return the verdict of the rubric.
 
         Raises `UnreadableVerdict`, `BadResponse` or `Unavailable`.
         """
-        ...

@@ -50,4 +50,3 @@ class PromptRegistry(Protocol):
 
     async def load(self, name: str) -> Mapping[str, PromptTemplate]:
         """Return all versions of a prompt, by version. Raises `Misconfigured` if the prompt cannot be used."""
-        ...

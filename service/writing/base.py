@@ -58,11 +58,9 @@ class Writer(Protocol):
     @property
     def model(self) -> str:
         """Model name for answers and metrics."""
-        ...
 
     def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
         """Yield the pieces of an answer. A writer that calls a model yields the `SentPrompt` first.
 
         Closing the generator stops the model too.
         """
-        ...

@@ -18,7 +18,7 @@ from rag.http import open_session
 from rag.inbox.base import Upload
 from rag.inbox.factory import open_inbox
 from rag.settings import KernelSettings, RedisInboxSettings, ServerStoreSettings
-from rag.store.factory import open_reader
+from rag.store.factory import build_backend
 from rag.types import Chunk, DocumentId, RawDocument, Scope
 from tests.support.fakes.qdrant import serve_qdrant
 from tests.support.fakes.servers import in_thread
@@ -105,7 +105,7 @@ async def stored(data_dir: Path, variables: dict[str, str]) -> list[Chunk]:
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        open_reader(settings.store, embedder.identity, root=settings.store_dir) as reader,
+        build_backend(settings.store, root=settings.store_dir).open_reader(embedder.identity) as reader,
     ):
         return [chunk async for chunk in reader.scroll(SCOPE)]
 

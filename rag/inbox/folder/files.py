@@ -7,11 +7,12 @@ from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rag.errors import Unavailable
-from rag.inbox.base import Removal, Upload
+from rag.errors import NotFound, Overloaded, Unavailable
+from rag.inbox.base import DeadLetter, Removal, Upload
 from rag.types import DocumentId, RawDocument, Scope
 
 _HEADER_FIELDS = tuple(it for it in fields(RawDocument) if it.name not in {"id", "body"})
+_LETTER_FIELDS = tuple(it.name for it in fields(DeadLetter) if it.name not in {"id", "scope"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,19 @@ def to_job(content: bytes) -> Upload | Removal:
     return Upload(scope=scope, document=document, traceparent=traceparent)
 
 
+def to_dead_letter(letter_id: str, header: dict[str, Any]) -> DeadLetter:
+    shared = {name: header[name] for name in _LETTER_FIELDS}
+    return DeadLetter(id=letter_id, scope=Scope(tenant=header["tenant"]), **shared)
+
+
+def unknown_letter(letter_id: str) -> NotFound:
+    return NotFound(f"There is no dead letter {letter_id}. List them with `python -m ingest dead-letter list`.")
+
+
+def inbox_full(entries: int) -> Overloaded:
+    return Overloaded(f"{entries} documents are queued already. Try again when workers have ingested some of them.")
+
+
 def _is_required(document_field: Field[Any]) -> bool:
     return document_field.default is MISSING and document_field.default_factory is MISSING
 
@@ -79,9 +93,17 @@ def read_header(path: Path) -> dict[str, Any] | None:
     """Return the line of JSON, or None if the entry has moved meanwhile or is damaged."""
     try:
         with path.open("rb") as file:
-            header: dict[str, Any] = json.loads(file.readline())
-            return header
-    except (FileNotFoundError, ValueError):
+            return parse_header(file.readline())
+    except FileNotFoundError:
+        return None
+
+
+def parse_header(line: bytes) -> dict[str, Any] | None:
+    """Return the line of JSON, or None if it is damaged."""
+    try:
+        header: dict[str, Any] = json.loads(line)
+        return header
+    except ValueError:
         return None
 
 

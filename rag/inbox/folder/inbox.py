@@ -15,9 +15,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from rag.errors import NotFound, Overloaded
 from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
-from rag.inbox.folder.files import Name, key_of, read_header, to_content, to_job, write_durably
+from rag.inbox.folder.files import (
+    Name,
+    inbox_full,
+    key_of,
+    read_header,
+    to_content,
+    to_dead_letter,
+    to_job,
+    unknown_letter,
+    write_durably,
+)
 from rag.types import DocumentId, Scope
 
 _STATES = ("incoming", "queued", "processing", "workers", "dead")
@@ -59,9 +68,7 @@ class FolderInbox:
         key, now = key_of(job.scope, job.document_id), time.time_ns()
         waiting = os.listdir(self._root / "queued")
         if len(waiting) >= self._max_entries:
-            raise Overloaded(
-                f"{len(waiting)} documents are queued already. Try again when workers have ingested some of them."
-            )
+            raise inbox_full(len(waiting))
         name = Name(due=now, put=now, attempts=0, key=key)
         draft = self._root / "incoming" / f"{name}.{os.getpid()}"
         write_durably(draft, self._root / "queued" / str(name), to_content(job))
@@ -103,14 +110,14 @@ class FolderInbox:
         )
 
     def _dead_letters(self) -> list[DeadLetter]:
-        letters = [_to_letter(path.name, header) for path in self._dead() if (header := read_header(path))]
+        letters = [to_dead_letter(path.name, header) for path in self._dead() if (header := read_header(path))]
         return sorted(letters, key=lambda letter: letter.failed_at)
 
     def _require(self, letter_id: str) -> Path:
         for path in self._dead():
             if path.name.startswith(letter_id):
                 return path
-        raise NotFound(f"There is no dead letter {letter_id}. List them with `python -m ingest dead-letter list`.")
+        raise unknown_letter(letter_id)
 
     def _queued(self) -> list[Path]:
         return sorted((self._root / "queued").iterdir())
@@ -137,17 +144,3 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _to_progress(state: Any, header: dict[str, Any]) -> Progress:
     return Progress(document_id=header["document_id"], uri=header["uri"], state=state, reason=header.get("reason"))
-
-
-def _to_letter(letter_id: str, header: dict[str, Any]) -> DeadLetter:
-    return DeadLetter(
-        id=letter_id,
-        scope=Scope(tenant=header["tenant"]),
-        document_id=header["document_id"],
-        uri=header["uri"],
-        kind=header["kind"],
-        reason=header["reason"],
-        trace=header["trace"],
-        attempts=header["attempts"],
-        failed_at=header["failed_at"],
-    )

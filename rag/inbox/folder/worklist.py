@@ -5,8 +5,8 @@ import fcntl
 import os
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -173,8 +173,8 @@ class FolderWorklist:
         log.warning("entries_reclaimed", worker=folder.name)
 
 
-@contextmanager
-def open_folder_worklist(root: Path) -> Iterator[FolderWorklist]:
+@asynccontextmanager
+async def open_folder_worklist(root: Path) -> AsyncIterator[FolderWorklist]:
     """Open the worklist. Claims end with this block, or with this process."""
     FolderInbox(root)
     worker = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"

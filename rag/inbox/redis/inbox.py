@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from rag.errors import NotFound, Overloaded
 from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
-from rag.inbox.folder.files import key_of, to_content
+from rag.inbox.folder.files import inbox_full, key_of, parse_header, to_content, to_dead_letter, unknown_letter
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
 from rag.types import DocumentId, Scope
@@ -30,7 +29,7 @@ class RedisInbox:
         header, _, body = to_content(job).partition(b"\n")
         document = key_of(job.scope, job.document_id)
         if not await self._queue.call("put", document, job.scope.tenant, header, body, self._max_entries):
-            raise self._full()
+            raise inbox_full(self._max_entries)
 
     async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
         if document_id is not None:
@@ -61,31 +60,26 @@ class RedisInbox:
     async def replay(self, letter_id: str) -> None:
         match await self._queue.call("replay", letter_id, self._max_entries):
             case -1:
-                raise _unknown_letter(letter_id)
+                raise unknown_letter(letter_id)
             case 0:
-                raise self._full()
+                raise inbox_full(self._max_entries)
 
     async def drop(self, letter_id: str) -> None:
         if not await self._queue.call("drop", letter_id):
-            raise _unknown_letter(letter_id)
+            raise unknown_letter(letter_id)
 
     async def _progress(self, documents: list[str]) -> list[Progress]:
         found = await self._queue.call("progress", *documents)
         return [
             _to_progress(state.decode(), fields, failure)
             for state, header, failure in found
-            if (fields := _read_header(header)) is not None
+            if (fields := parse_header(header)) is not None
         ]
 
     async def _letter(self, document: str) -> DeadLetter | None:
         with translated_errors():
             header, failure = await self._queue.client.hmget(self._queue.key("dead", document), ["header", "failure"])
-        return _to_letter(document, json.loads(header), json.loads(failure)) if header and failure else None
-
-    def _full(self) -> Overloaded:
-        return Overloaded(
-            f"{self._max_entries} documents are queued already. Try again when workers have ingested some of them."
-        )
+        return to_dead_letter(document, json.loads(header) | json.loads(failure)) if header and failure else None
 
 
 @asynccontextmanager
@@ -94,37 +88,10 @@ async def open_redis_inbox(settings: RedisInboxSettings) -> AsyncIterator[RedisI
         yield RedisInbox(queue)
 
 
-def _unknown_letter(letter_id: str) -> NotFound:
-    return NotFound(f"There is no dead letter {letter_id}. List them with `python -m ingest dead-letter list`.")
-
-
-def _read_header(header: bytes) -> dict[str, Any] | None:
-    """Return the line of JSON, or None if the entry is damaged."""
-    try:
-        fields: dict[str, Any] = json.loads(header)
-        return fields
-    except ValueError:
-        return None
-
-
 def _to_progress(state: str, header: dict[str, Any], failure: bytes) -> Progress:
     return Progress(
         document_id=header["document_id"],
         uri=header["uri"],
         state="rejected" if state == "dead" else state,  # type: ignore[arg-type]
         reason=json.loads(failure)["reason"] if state == "dead" else None,
-    )
-
-
-def _to_letter(document: str, header: dict[str, Any], failure: dict[str, Any]) -> DeadLetter:
-    return DeadLetter(
-        id=document,
-        scope=Scope(tenant=header["tenant"]),
-        document_id=header["document_id"],
-        uri=header["uri"],
-        kind=header["kind"],
-        reason=failure["reason"],
-        trace=failure["trace"],
-        attempts=failure["attempts"],
-        failed_at=failure["failed_at"],
     )

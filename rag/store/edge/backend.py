@@ -16,7 +16,7 @@ from rag.store.backend import (
 )
 from rag.store.base import Catalogue, StoreReader, VectorStore
 from rag.store.edge.revisions import Revisions
-from rag.store.edge.store import EdgeReader, open_edge_catalogue, open_edge_reader, open_edge_writer
+from rag.store.edge.store import EdgeReader, open_edge_reader, open_edge_writer
 from rag.types import EmbedderIdentity
 
 
@@ -33,8 +33,9 @@ class EdgeBackend:
     def open_writer(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[VectorStore]:
         return open_edge_writer(self._root, embedder)
 
-    def open_catalogue(self) -> AbstractAsyncContextManager[Catalogue | None]:
-        return open_edge_catalogue(self._root)
+    @asynccontextmanager
+    async def open_catalogue(self) -> AsyncIterator[Catalogue | None]:
+        yield EdgeReader(self._revisions, None) if self._revisions.current() else None
 
     async def embedder(self) -> EmbedderIdentity | None:
         return self._revisions.embedder()

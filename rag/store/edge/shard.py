@@ -40,7 +40,7 @@ from rag.store.schema import (
     to_point_id,
     to_scored_chunk,
 )
-from rag.types import Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
+from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
 _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
@@ -224,10 +224,6 @@ class Shard:
 def to_point(record: edge.Record) -> Point:
     vectors: Any = record.vector
     return Point(chunk=to_chunk(record.payload or {}), vector=np.asarray(vectors[DENSE], dtype=np.float32))
-
-
-def to_stored_chunk(record: edge.Record) -> Chunk:
-    return to_chunk(record.payload or {})
 
 
 _OPTIMIZE = """

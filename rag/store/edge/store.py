@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from rag.errors import GroundworkError, Unavailable
+from rag.event_loop import run_beside
 from rag.store.base import EMPTY, Survey
 from rag.store.edge.revisions import Revisions
-from rag.store.edge.shard import Shard, to_point, to_stored_chunk
-from rag.store.schema import require_same_embedder
+from rag.store.edge.shard import Shard, to_point
+from rag.store.schema import require_same_embedder, to_chunk
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
 log = structlog.get_logger()
@@ -44,7 +45,7 @@ class EdgeReader:
         self.refresh()
         if self._shard:
             async for record in self._shard.scroll(scope, where, with_vector=False):
-                yield to_stored_chunk(record)
+                yield to_chunk(record.payload or {})
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         self.refresh()
@@ -118,7 +119,7 @@ class EdgeWriter:
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._shard.scroll(scope, where, with_vector=False):
-            yield to_stored_chunk(record)
+            yield to_chunk(record.payload or {})
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         async for record in self._shard.scroll(scope, where, with_vector=True):
@@ -167,30 +168,15 @@ async def open_edge_reader(root: Path, embedder: EmbedderIdentity) -> AsyncItera
     """Open a reader; raises `IndexMismatch` if another embedder filled the collection."""
     reader = EdgeReader(Revisions(root), embedder)
     reader.refresh()
-    watcher = asyncio.create_task(reader.watch())
-    try:
+    async with run_beside(reader.watch()):
         yield reader
-    finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
-
-
-@asynccontextmanager
-async def open_edge_catalogue(root: Path) -> AsyncIterator[EdgeReader | None]:
-    """Open the collection for listing, or yield None before the first publication."""
-    revisions = Revisions(root)
-    yield EdgeReader(revisions, None) if revisions.current() else None
 
 
 @asynccontextmanager
 async def open_edge_writer(
     root: Path, embedder: EmbedderIdentity, *, exact_up_to: int = EXACT_UP_TO
 ) -> AsyncIterator[EdgeWriter]:
-    """Open the writer.
-
-    Raises `Locked` while another process writes, and `IndexMismatch` if another embedder filled the collection.
-    """
+    """Open the writer as `StoreBackend.open_writer` does."""
     revisions = Revisions(root)
     with revisions.write_lock():
         require_same_embedder(revisions.embedder() or embedder, embedder)

@@ -20,13 +20,7 @@ from rag.store.base import Catalogue, StoreReader, VectorStore
 from rag.store.server.collections import Collections
 from rag.store.server.reader import ServerReader
 from rag.store.server.snapshots import Snapshots, open_snapshots
-from rag.store.server.store import (
-    ServerStore,
-    open_client,
-    open_server_catalogue,
-    open_server_store,
-    open_server_writer,
-)
+from rag.store.server.store import ServerStore, open_client, open_server_store
 from rag.types import EmbedderIdentity
 
 _SNAPSHOT = "collection.snapshot"
@@ -41,11 +35,17 @@ class ServerBackend:
     def open_reader(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[StoreReader]:
         return open_server_store(self._settings, embedder)
 
-    def open_writer(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[VectorStore]:
-        return open_server_writer(self._settings, embedder)
+    @asynccontextmanager
+    async def open_writer(self, embedder: EmbedderIdentity) -> AsyncIterator[VectorStore]:
+        async with open_server_store(self._settings, embedder) as store:
+            await store.delete_abandoned()
+            yield store
 
-    def open_catalogue(self) -> AbstractAsyncContextManager[Catalogue | None]:
-        return open_server_catalogue(self._settings)
+    @asynccontextmanager
+    async def open_catalogue(self) -> AsyncIterator[Catalogue | None]:
+        async with self._open_collections() as (client, collections):
+            current = await collections.current()
+            yield ServerReader(client, current) if current else None
 
     async def embedder(self) -> EmbedderIdentity | None:
         async with self._open_collections() as (_, collections):

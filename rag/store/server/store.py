@@ -1,12 +1,12 @@
 """Writes a collection on a Qdrant server or cluster, over gRPC."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from qdrant_client import AsyncQdrantClient, models
 
+from rag.event_loop import run_beside
 from rag.settings import ServerStoreSettings
 from rag.store.schema import DENSE, SPARSE, require_same_embedder, to_payload, to_point_id
 from rag.store.server.collections import Collections, translated_errors
@@ -93,38 +93,14 @@ class ServerStore(ServerReader):
 
 @asynccontextmanager
 async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
-    """Open the collection, after creating it if it is missing.
-
-    Raises `IndexMismatch` if another embedder filled it.
-    """
+    """Open the collection, after creating it if it is missing; raises `IndexMismatch` if another embedder filled it."""
     async with open_client(settings) as client:
         collections = Collections(client, settings.collection)
         collection = await collections.open(embedder)
         require_same_embedder(await collections.embedder_of(collection), embedder)
         store = ServerStore(client, collection)
-        follower = asyncio.create_task(store.follow(collections, embedder))
-        try:
+        async with run_beside(store.follow(collections, embedder)):
             yield store
-        finally:
-            follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await follower
-
-
-@asynccontextmanager
-async def open_server_writer(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
-    """Open the collection for writing, and delete abandoned staged points."""
-    async with open_server_store(settings, embedder) as store:
-        await store.delete_abandoned()
-        yield store
-
-
-@asynccontextmanager
-async def open_server_catalogue(settings: ServerStoreSettings) -> AsyncIterator[ServerReader | None]:
-    """Open the collection for listing, or yield None if it is missing."""
-    async with open_client(settings) as client:
-        collection = await Collections(client, settings.collection).current()
-        yield ServerReader(client, collection) if collection else None
 
 
 @asynccontextmanager

@@ -13,16 +13,13 @@ class Reranker(Protocol):
     @property
     def model(self) -> str:
         """Model name for answers."""
-        ...
 
     @property
     def batch_size(self) -> int:
         """Preferred number of passages per call."""
-        ...
 
     async def score(self, question: str, passages: Sequence[str]) -> list[float]:
         """Return one score per passage, in their order. Higher is better; scores of different questions do not compare.
 
         Raises `Unavailable`, `Overloaded`, `TimedOut` or `BadResponse`.
         """
-        ...

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from rag.errors import NotFound, Overloaded
 from rag.inbox.base import Removal, Upload
-from rag.inbox.factory import open_dead_letters, open_inbox, open_worklist
+from rag.inbox.factory import open_inbox, open_worklist
 from rag.settings import InboxSettings
 from rag.types import DocumentId, RawDocument, Scope
 
@@ -50,7 +50,7 @@ class InboxContract:
 
     @pytest.fixture
     async def letters(self, settings, tmp_path):
-        async with open_dead_letters(settings, root=tmp_path) as opened:
+        async with open_inbox(settings, root=tmp_path) as opened:
             yield opened
 
     @pytest.fixture

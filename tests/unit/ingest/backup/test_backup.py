@@ -85,7 +85,7 @@ async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path,
     inbox = FolderInbox(filled.inbox_dir)
     for name in ("failed", "claimed", "queued"):
         await inbox.put(upload(name, name.encode()))
-    with open_folder_worklist(filled.inbox_dir) as worklist:
+    async with open_folder_worklist(filled.inbox_dir) as worklist:
         await worklist.dead_letter(await worklist.claim(), reason="odd", trace="trace")
         await worklist.claim()
         await back_up(filled, tmp_path / "backup", quietly)
@@ -93,7 +93,7 @@ async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path,
     await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
     assert (elsewhere.data_dir / "keys.json").stat().st_mode & 0o777 == 0o600
     assert (elsewhere.data_dir / "drift" / "reference.npz").read_bytes() == b"reference"
-    with open_folder_worklist(elsewhere.inbox_dir) as worklist:
+    async with open_folder_worklist(elsewhere.inbox_dir) as worklist:
         jobs = [(await worklist.claim()).job for _ in range(2)]
     assert {(job.document_id, job.document.body) for job in jobs} == {("claimed", b"claimed"), ("queued", b"queued")}
     [letter] = await FolderInbox(elsewhere.inbox_dir).dead_letters()

@@ -19,7 +19,7 @@ from rag.errors import BadResponse, IndexMismatch, InvalidInput, NotFound, Unava
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
-from rag.store.factory import build_backend, open_writer
+from rag.store.factory import build_backend
 from rag.store.server.store import open_server_store
 from rag.types import EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, texts
@@ -102,7 +102,7 @@ async def settings(tmp_path, request):
 
 def writer_of(settings: Settings):
     identity = EmbedderIdentity(model=settings.embedder.model, dimension=16)
-    return open_writer(settings.store, identity, root=settings.store_dir)
+    return build_backend(settings.store, root=settings.store_dir).open_writer(identity)
 
 
 async def change_to(settings: Settings, embedder: OpenAIEmbedderSettings) -> Settings:
