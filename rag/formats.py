@@ -31,7 +31,7 @@ MediaType = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class DocumentFormat:
     """A document format and the ways in which files and servers declare it."""
 
@@ -47,79 +47,39 @@ class DocumentFormat:
 
 
 FORMATS: Final[tuple[DocumentFormat, ...]] = (
+    DocumentFormat("Markdown", "text/markdown", (".md", ".markdown"), ("text/x-markdown",)),
+    DocumentFormat("plain text", "text/plain", (".txt",)),
+    DocumentFormat("reStructuredText", "text/x-rst", (".rst",), ("text/prs.fallenstein.rst",)),
+    DocumentFormat("HTML", "text/html", (".html", ".htm"), ("application/xhtml+xml",)),
+    DocumentFormat("PDF", "application/pdf", (".pdf",), ("application/x-pdf",), is_text=False),
     DocumentFormat(
-        name="Markdown",
-        media_type="text/markdown",
-        suffixes=(".md", ".markdown"),
-        content_types=("text/x-markdown",),
-    ),
-    DocumentFormat(name="plain text", media_type="text/plain", suffixes=(".txt",)),
-    DocumentFormat(
-        name="reStructuredText",
-        media_type="text/x-rst",
-        suffixes=(".rst",),
-        content_types=("text/prs.fallenstein.rst",),
+        "DOCX", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", (".docx",), is_text=False
     ),
     DocumentFormat(
-        name="HTML",
-        media_type="text/html",
-        suffixes=(".html", ".htm"),
-        content_types=("application/xhtml+xml",),
+        "PPTX", "application/vnd.openxmlformats-officedocument.presentationml.presentation", (".pptx",), is_text=False
     ),
     DocumentFormat(
-        name="PDF",
-        media_type="application/pdf",
-        suffixes=(".pdf",),
-        content_types=("application/x-pdf",),
-        is_text=False,
+        "XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", (".xlsx",), is_text=False
+    ),
+    DocumentFormat("CSV", "text/csv", (".csv", ".tsv"), ("application/csv", "text/tab-separated-values")),
+    DocumentFormat("JSON", "application/json", (".json",), ("application/ld+json", "application/geo+json")),
+    DocumentFormat(
+        "JSON lines",
+        "application/x-ndjson",
+        (".jsonl", ".ndjson"),
+        ("application/ndjson", "application/jsonl", "application/x-jsonlines"),
     ),
     DocumentFormat(
-        name="DOCX",
-        media_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        suffixes=(".docx",),
-        is_text=False,
-    ),
-    DocumentFormat(
-        name="PPTX",
-        media_type="application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        suffixes=(".pptx",),
-        is_text=False,
-    ),
-    DocumentFormat(
-        name="XLSX",
-        media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        suffixes=(".xlsx",),
-        is_text=False,
-    ),
-    DocumentFormat(
-        name="CSV",
-        media_type="text/csv",
-        suffixes=(".csv", ".tsv"),
-        content_types=("application/csv", "text/tab-separated-values"),
-    ),
-    DocumentFormat(
-        name="JSON",
-        media_type="application/json",
-        suffixes=(".json",),
-        content_types=("application/ld+json", "application/geo+json"),
-    ),
-    DocumentFormat(
-        name="JSON lines",
-        media_type="application/x-ndjson",
-        suffixes=(".jsonl", ".ndjson"),
-        content_types=("application/ndjson", "application/jsonl", "application/x-jsonlines"),
-    ),
-    DocumentFormat(
-        name="source code",
-        media_type="text/x-code",
+        "source code",
+        "text/x-code",
         # Files that people write and ask about. Lock files and source maps are generated; style sheets hold no prose.
-        suffixes=(
+        (
             *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".svelte", ".java", ".kt", ".scala"),
             *(".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".swift", ".rb", ".php", ".pl", ".lua", ".r"),
             *(".jl", ".ex", ".exs", ".erl", ".hs", ".clj", ".dart", ".sh", ".bash", ".ps1", ".sql", ".proto"),
             *(".graphql", ".tf", ".yaml", ".yml", ".toml", ".ini", ".cfg"),
         ),
-        content_types=(
+        (
             *("text/javascript", "application/javascript", "application/x-javascript", "application/typescript"),
             *("text/x-python", "text/x-script.python", "application/x-python-code"),
             *("text/x-java-source", "text/x-java", "text/x-c", "text/x-csrc", "text/x-chdr", "text/x-c++"),
@@ -146,16 +106,9 @@ _BY_CONTENT_TYPE: Final[Mapping[str, MediaType]] = {
 # default, Windows registers CSV for Excel, some servers call Office files ZIP, and .ts is also a video suffix.
 _UNSPECIFIC: Final = frozenset(
     {
-        "",
-        "text/plain",
-        "application/octet-stream",
-        "binary/octet-stream",
-        "application/x-www-form-urlencoded",
-        "application/vnd.ms-excel",
-        "application/zip",
-        "application/x-zip-compressed",
-        "video/mp2t",
-        "video/vnd.dlna.mpeg-tts",
+        *("", "text/plain", "application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"),
+        *("application/vnd.ms-excel", "application/zip", "application/x-zip-compressed"),
+        *("video/mp2t", "video/vnd.dlna.mpeg-tts"),
     }
 )
 

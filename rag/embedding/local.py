@@ -32,23 +32,12 @@ class LocalEmbedder:
     def __init__(
         self, identity: EmbedderIdentity, encode: Encode, thread: ThreadPoolExecutor, *, batch_size: int
     ) -> None:
-        self._identity = identity
+        self.identity = identity
         self._encode = encode
         self._thread = thread
-        self._batch_size = batch_size
+        self.batch_size = batch_size
+        self.concurrency = _CALLS
         self._gate = Gate("embedder", running=1, waiting=_MAX_WAITING)
-
-    @property
-    def identity(self) -> EmbedderIdentity:
-        return self._identity
-
-    @property
-    def batch_size(self) -> int:
-        return self._batch_size
-
-    @property
-    def concurrency(self) -> int:
-        return _CALLS
 
     async def embed_query(self, text: str) -> Vector:
         [vector] = await self._embed([text], max_wait=_MAX_QUESTION_WAIT_SECONDS)
@@ -58,8 +47,8 @@ class LocalEmbedder:
         # Texts of similar length share a batch, because each text is padded to the longest one.
         by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors: dict[int, Vector] = {}
-        for start in range(0, len(by_length), self._batch_size):
-            batch = by_length[start : start + self._batch_size]
+        for start in range(0, len(by_length), self.batch_size):
+            batch = by_length[start : start + self.batch_size]
             vectors.update(zip(batch, await self._embed([texts[index] for index in batch]), strict=True))
         return [vectors[index] for index in range(len(texts))]
 

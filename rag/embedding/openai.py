@@ -23,25 +23,16 @@ class OpenAIEmbedder:
         self._settings = settings
         self._url = f"{str(settings.url).rstrip('/')}/embeddings"
         self._headers = bearer_header(settings.api_key)
-
-    @property
-    def identity(self) -> EmbedderIdentity:
-        return EmbedderIdentity(model=self._settings.model, dimension=self._settings.dimension)
-
-    @property
-    def batch_size(self) -> int:
-        return self._settings.batch_size
-
-    @property
-    def concurrency(self) -> int:
-        return self._settings.concurrency
+        self.identity = EmbedderIdentity(model=settings.model, dimension=settings.dimension)
+        self.batch_size = settings.batch_size
+        self.concurrency = settings.concurrency
 
     async def embed_query(self, text: str) -> Vector:
         [vector] = await self._embed([text])
         return vector
 
     async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
-        size = self._settings.batch_size
+        size = self.batch_size
         batches = [await self._embed(texts[start : start + size]) for start in range(0, len(texts), size)]
         return [vector for batch in batches for vector in batch]
 

@@ -12,11 +12,7 @@ class ModelTokenizer:
 
     def __init__(self, directory: Path, max_tokens: int) -> None:
         self._tokenizer = load_tokenizer(directory)
-        self._max_tokens = max_tokens - _SPECIAL_TOKENS
-
-    @property
-    def max_tokens(self) -> int:
-        return self._max_tokens
+        self.max_tokens = max_tokens - _SPECIAL_TOKENS
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         offsets: list[tuple[int, int]] = self._tokenizer.encode(text, add_special_tokens=False).offsets

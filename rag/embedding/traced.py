@@ -17,20 +17,11 @@ class TracedEmbedder:
 
     def __init__(self, embedder: Embedder, settings: EmbedderSettings) -> None:
         self._embedder = embedder
+        self.identity = embedder.identity
+        self.batch_size = embedder.batch_size
+        self.concurrency = embedder.concurrency
         self._name = f"{semconv.EMBEDDINGS} {embedder.identity.model}"
         self._kind, self._attributes = _describe(embedder.identity, settings)
-
-    @property
-    def identity(self) -> EmbedderIdentity:
-        return self._embedder.identity
-
-    @property
-    def batch_size(self) -> int:
-        return self._embedder.batch_size
-
-    @property
-    def concurrency(self) -> int:
-        return self._embedder.concurrency
 
     async def embed_query(self, text: str) -> Vector:
         with span(self._name, self._attributes, kind=self._kind) as call:

@@ -14,8 +14,8 @@ from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Q
 
 DENSE = "dense"
 SPARSE = "bm25"
-CANDIDATES_PER_RESULT = 2
-MIN_CANDIDATES = 200
+_CANDIDATES_PER_RESULT = 2
+_MIN_CANDIDATES = 200
 
 SCHEMA = 3
 """Increment it with every change that makes existing points unreadable."""
@@ -27,41 +27,29 @@ INTEGER_FIELDS = ("ordinal", "order")
 FLOAT_FIELDS = ("ingested_at",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """The field equals or contains one of the values."""
 
     field: str
     values: list[str] | list[int]
 
-    @property
-    def restricts(self) -> bool:
-        return bool(self.values)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StartsWith:
     """The field starts with one of the prefixes."""
 
     field: str
     prefixes: tuple[str, ...]
 
-    @property
-    def restricts(self) -> bool:
-        return bool(self.prefixes)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Within:
     """The field is a number from `since`, inclusive, to `before`, exclusive."""
 
     field: str
     since: float | None
     before: float | None
-
-    @property
-    def restricts(self) -> bool:
-        return self.since is not None or self.before is not None
 
 
 Condition = AnyOf | StartsWith | Within
@@ -81,7 +69,7 @@ def build_bm25() -> qdrant_edge.Bm25:
 
 def candidates_for(limit: int) -> int:
     """Return the depth of each ranking before fusion."""
-    return max(MIN_CANDIDATES, limit * CANDIDATES_PER_RESULT)
+    return max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT)
 
 
 def rankings_of(query: Query) -> tuple[str, ...]:
@@ -110,17 +98,9 @@ def to_point_id(scope: Scope, chunk: Chunk) -> str:
 def to_payload(scope: Scope, point: Point, state: State) -> dict[str, Any]:
     """Return the payload of a point. Metadata is repeated as labels `key=value`, so one index serves every key."""
     chunk = point.chunk
-    own = {"tenant": scope.tenant, "state": state, "order": point.order}
     labels = [_label(key, value) for key, value in chunk.metadata.items()]
-    return (
-        asdict(chunk)
-        | own
-        | {
-            "heading_path": list(chunk.heading_path),
-            "metadata": dict(chunk.metadata),
-            "labels": labels,
-        }
-    )
+    own = {"tenant": scope.tenant, "state": state, "order": point.order, "labels": labels}
+    return asdict(chunk) | own | {"heading_path": list(chunk.heading_path), "metadata": dict(chunk.metadata)}
 
 
 def to_chunk(payload: dict[str, Any]) -> Chunk:
@@ -130,21 +110,22 @@ def to_chunk(payload: dict[str, Any]) -> Chunk:
 
 def to_conditions(scope: Scope, where: ChunkFilter) -> list[Condition]:
     """Return conditions that all must hold. They always include the tenant and exclude staged points."""
-    conditions: list[Condition] = [
-        AnyOf(field="tenant", values=[scope.tenant]),
-        AnyOf(field="state", values=["live"]),
-        AnyOf(field="document_id", values=list[str](where.document_ids)),
-        AnyOf(field="uri", values=list(where.uris)),
-        StartsWith(field="uri", prefixes=where.uri_prefixes),
-        AnyOf(field="media_type", values=list[str](where.media_types)),
-        AnyOf(field="ordinal", values=list(where.ordinals)),
-        *(
-            AnyOf(field="labels", values=[_label(key, value) for value in values])
-            for key, values in where.metadata.items()
-        ),
-        Within(field="ingested_at", since=where.ingested_since, before=where.ingested_before),
+    alternatives: dict[str, list[str] | list[int]] = {
+        "document_id": list[str](where.document_ids),
+        "uri": list(where.uris),
+        "media_type": list[str](where.media_types),
+        "ordinal": list(where.ordinals),
+    }
+    conditions: list[Condition] = [AnyOf("tenant", [scope.tenant]), AnyOf("state", ["live"])]
+    conditions += [AnyOf(field, values) for field, values in alternatives.items() if values]
+    conditions += [
+        AnyOf("labels", [_label(key, it) for it in values]) for key, values in where.metadata.items() if values
     ]
-    return [condition for condition in conditions if condition.restricts]
+    if where.uri_prefixes:
+        conditions.append(StartsWith("uri", where.uri_prefixes))
+    if where.ingested_since is not None or where.ingested_before is not None:
+        conditions.append(Within("ingested_at", where.ingested_since, where.ingested_before))
+    return conditions
 
 
 def _label(key: str, value: str) -> str:

@@ -16,35 +16,15 @@ import numpy as np
 import qdrant_edge as edge
 
 from rag.errors import Unavailable
+from rag.store import schema
 from rag.store.base import Survey
 from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
-from rag.store.schema import (
-    DENSE,
-    FLOAT_FIELDS,
-    INTEGER_FIELDS,
-    KEYWORD_FIELDS,
-    PREFIX_FIELDS,
-    SPARSE,
-    AnyOf,
-    Condition,
-    StartsWith,
-    State,
-    Within,
-    build_bm25,
-    candidates_for,
-    move_towards,
-    rankings_of,
-    to_chunk,
-    to_conditions,
-    to_payload,
-    to_point_id,
-    to_scored_chunk,
-)
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
 _SCROLL_PAGE = 256
 _UPSERT_BATCH = 128
 _MAX_TENANTS = 10_000
+_LIVE: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
 
 
 class Shard:
@@ -53,7 +33,7 @@ class Shard:
     def __init__(self, path: Path, shard: edge.EdgeShard) -> None:
         self._path = path
         self._shard = shard
-        self._bm25 = build_bm25()
+        self._bm25 = schema.build_bm25()
         # Held while another process builds the graph in this folder, because the shard is closed meanwhile.
         self._open_lock = asyncio.Lock()
 
@@ -66,18 +46,18 @@ class Shard:
     def create(cls, path: Path, dimension: int) -> "Shard":
         path.mkdir(parents=True)
         config = edge.EdgeConfig(
-            vectors={DENSE: edge.EdgeVectorParams(dimension, edge.Distance.Cosine)},
-            sparse_vectors={SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+            vectors={schema.DENSE: edge.EdgeVectorParams(dimension, edge.Distance.Cosine)},
+            sparse_vectors={schema.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
             # Entries are acknowledged only after a flush and a publication, so a write-ahead log would protect nothing.
             wal_enabled=False,
         )
         with _translated_errors():
             shard = edge.EdgeShard.create(str(path), config)
             for fields, kind in (
-                (KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
-                (PREFIX_FIELDS, edge.KeywordIndexParams(prefix=True)),
-                (INTEGER_FIELDS, edge.PayloadSchemaType.Integer),
-                (FLOAT_FIELDS, edge.PayloadSchemaType.Float),
+                (schema.KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
+                (schema.PREFIX_FIELDS, edge.KeywordIndexParams(prefix=True)),
+                (schema.INTEGER_FIELDS, edge.PayloadSchemaType.Integer),
+                (schema.FLOAT_FIELDS, edge.PayloadSchemaType.Float),
             ):
                 for field in fields:
                     shard.update(edge.UpdateOperation.create_field_index(field, kind))
@@ -85,22 +65,22 @@ class Shard:
 
     def search(self, scope: Scope, query: Query, limit: int, where: ChunkFilter) -> list[ScoredChunk]:
         """Return the best chunks: rank ids by both vectors, fuse the rankings, then read the best points."""
-        depth, condition_filter = candidates_for(limit), edge.Filter(must=_to_must(scope, where))
+        depth, condition_filter = schema.candidates_for(limit), edge.Filter(must=_to_must(scope, where))
         rankings = self._rank(
-            {name: self._to_form(query, name) for name in rankings_of(query)}, depth, condition_filter
+            {name: self._to_form(query, name) for name in schema.rankings_of(query)}, depth, condition_filter
         )
-        fused = fuse(rankings.get(DENSE, []), rankings.get(SPARSE, []), words_share=query.words_share)
+        fused = fuse(rankings.get(schema.DENSE, []), rankings.get(schema.SPARSE, []), words_share=query.words_share)
         if query.feedback and len(rankings) > 1 and (best := self._retrieve(fused[:1])):
-            again = {DENSE: move_towards(best[fused[0].id].vector, query).tolist()}
+            again = {schema.DENSE: schema.move_towards(best[fused[0].id].vector, query).tolist()}
             rankings |= self._rank(again, depth, condition_filter)
-            fused = fuse(rankings[DENSE], rankings[SPARSE], words_share=query.words_share)
+            fused = fuse(rankings[schema.DENSE], rankings[schema.SPARSE], words_share=query.words_share)
         if query.smoothing and len(rankings) > 1:
             fused = smooth(fused, self._vectors(fused[:SMOOTHED]), share=query.smoothing)
         points = self._retrieve(fused[:limit])
-        return [to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
+        return [schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
 
     def _to_form(self, query: Query, name: str) -> Any:
-        return query.vector.tolist() if name == DENSE else self._bm25.embed_query(query.text)
+        return query.vector.tolist() if name == schema.DENSE else self._bm25.embed_query(query.text)
 
     def _rank(self, forms: dict[str, Any], depth: int, condition_filter: edge.Filter) -> dict[str, list[Ranked]]:
         requests = [
@@ -113,13 +93,13 @@ class Shard:
 
     def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
         with _translated_errors():
-            records = self._shard.retrieve([it.id for it in fused], with_payload=True, with_vector=[DENSE])
+            records = self._shard.retrieve([it.id for it in fused], with_payload=True, with_vector=[schema.DENSE])
         return {str(record.id): to_point(record) for record in records}
 
     def _vectors(self, fused: Sequence[Fused]) -> dict[str, Vector]:
         with _translated_errors():
-            records: Any = self._shard.retrieve([it.id for it in fused], with_payload=False, with_vector=[DENSE])
-        return {str(record.id): np.asarray(record.vector[DENSE], dtype=np.float32) for record in records}
+            records: Any = self._shard.retrieve([it.id for it in fused], with_payload=False, with_vector=[schema.DENSE])
+        return {str(record.id): np.asarray(record.vector[schema.DENSE], dtype=np.float32) for record in records}
 
     async def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
         condition_filter = edge.Filter(must=_to_must(scope, where))
@@ -130,7 +110,7 @@ class Shard:
                 limit=_SCROLL_PAGE,
                 filter=condition_filter,
                 with_payload=True,
-                with_vector=[DENSE] if with_vector else False,
+                with_vector=[schema.DENSE] if with_vector else False,
             )
             async with self._open_lock:
                 with _translated_errors():
@@ -142,22 +122,21 @@ class Shard:
             await asyncio.sleep(0)  # Let other tasks run between pages.
 
     def survey(self, *, since: float) -> Survey:
-        live: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
         first: Any = edge.FieldCondition("ordinal", match=edge.MatchValue(0))
         recent: Any = edge.FieldCondition("ingested_at", range=edge.RangeFloat(gte=since))
         newest = edge.ScrollRequest(
             limit=1,
-            filter=edge.Filter(must=[live]),
+            filter=edge.Filter(must=[_LIVE]),
             order_by=edge.OrderBy("ingested_at", edge.Direction.Desc),
             with_payload=True,
         )
         with _translated_errors():
             tenants = self._shard.facet(
-                edge.FacetRequest("tenant", limit=_MAX_TENANTS, exact=True, filter=edge.Filter(must=[live]))
+                edge.FacetRequest("tenant", limit=_MAX_TENANTS, exact=True, filter=edge.Filter(must=[_LIVE]))
             )
             documents, chunks, recent_chunks = (
                 self._shard.count(edge.CountRequest(exact=True, filter=edge.Filter(must=must)))
-                for must in ([live, first], [live], [live, recent])
+                for must in ([_LIVE, first], [_LIVE], [_LIVE, recent])
             )
             last, _ = self._shard.scroll(newest)
         return Survey(
@@ -168,7 +147,7 @@ class Shard:
             newest=(last[0].payload or {})["ingested_at"] if last else None,
         )
 
-    def insert(self, scope: Scope, points: Sequence[Point], state: State) -> None:
+    def insert(self, scope: Scope, points: Sequence[Point], state: schema.State) -> None:
         """Write new points. Existing points do not change."""
         edge_points = [_to_edge_point(scope, point, self._bm25, state) for point in points]
         for start in range(0, len(edge_points), _UPSERT_BATCH):
@@ -179,12 +158,11 @@ class Shard:
     def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None) -> None:
         owner, later = _to_owner(scope, document_id), _to_later(order)
         own: Any = edge.FieldCondition("version", match=edge.MatchValue(version))
-        live: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
         ours = edge.Filter(must=[*owner, own], must_not=later)
         others = edge.Filter(must=owner, must_not=[own, *later])
         show = edge.UpdateOperation.set_payload_by_filter(ours, {"state": "live", "order": order or 0})
         with _translated_errors():
-            newer = edge.CountRequest(exact=True, filter=edge.Filter(must=[*owner, *later, live]))
+            newer = edge.CountRequest(exact=True, filter=edge.Filter(must=[*owner, *later, _LIVE]))
             if later and self._shard.count(newer) > 0:
                 self._shard.update(edge.UpdateOperation.delete_points_by_filter(ours))
             else:
@@ -223,7 +201,9 @@ class Shard:
 
 def to_point(record: edge.Record) -> Point:
     vectors: Any = record.vector
-    return Point(chunk=to_chunk(record.payload or {}), vector=np.asarray(vectors[DENSE], dtype=np.float32))
+    return Point(
+        chunk=schema.to_chunk(record.payload or {}), vector=np.asarray(vectors[schema.DENSE], dtype=np.float32)
+    )
 
 
 _OPTIMIZE = """
@@ -251,23 +231,23 @@ def _to_ranking(points: Sequence[edge.ScoredPoint]) -> list[Ranked]:
     return [Ranked(id=str(point.id), score=point.score) for point in points]
 
 
-def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25, state: State) -> edge.Point:
-    vectors = {DENSE: point.vector.tolist(), SPARSE: bm25.embed_document(point.chunk.passage)}
-    return edge.Point(to_point_id(scope, point.chunk), vectors, to_payload(scope, point, state))
+def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25, state: schema.State) -> edge.Point:
+    vectors = {schema.DENSE: point.vector.tolist(), schema.SPARSE: bm25.embed_document(point.chunk.passage)}
+    return edge.Point(schema.to_point_id(scope, point.chunk), vectors, schema.to_payload(scope, point, state))
 
 
 def _to_must(scope: Scope, where: ChunkFilter) -> list[Any]:
-    return [_to_condition(condition) for condition in to_conditions(scope, where)]
+    return [_to_condition(condition) for condition in schema.to_conditions(scope, where)]
 
 
-def _to_condition(condition: Condition) -> Any:
+def _to_condition(condition: schema.Condition) -> Any:
     match condition:
-        case AnyOf(field=field, values=values):
+        case schema.AnyOf(field=field, values=values):
             return edge.FieldCondition(field, match=edge.MatchAny(values))
-        case StartsWith(field=field, prefixes=prefixes):
+        case schema.StartsWith(field=field, prefixes=prefixes):
             starts: Any = [edge.FieldCondition(field, match=edge.MatchPrefix(prefix)) for prefix in prefixes]
             return edge.Filter(should=starts)
-        case Within(field=field, since=since, before=before):
+        case schema.Within(field=field, since=since, before=before):
             return edge.FieldCondition(field, range=edge.RangeFloat(gte=since, lt=before))
 
 

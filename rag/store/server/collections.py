@@ -15,16 +15,7 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from rag.errors import BadResponse, IndexMismatch, NotFound, TimedOut, Unavailable
-from rag.store.schema import (
-    DENSE,
-    FLOAT_FIELDS,
-    INTEGER_FIELDS,
-    KEYWORD_FIELDS,
-    PREFIX_FIELDS,
-    SPARSE,
-    to_identity,
-    to_metadata,
-)
+from rag.store import schema
 from rag.types import EmbedderIdentity
 
 # A call that runs while the server stops gets CANCELLED. Cancellations by this process are not gRPC errors.
@@ -50,7 +41,7 @@ class Collections:
         """Return the embedder of a collection; raises `IndexMismatch` for a collection of another program or schema."""
         with translated_errors():
             description = await self._client.get_collection(collection)
-        return to_identity(description.config.metadata or {})
+        return schema.to_identity(description.config.metadata or {})
 
     async def open(self, embedder: EmbedderIdentity) -> str:
         """Return the current collection, after creating it if it does not exist."""
@@ -119,10 +110,10 @@ class Collections:
                 await self._client.create_collection(
                     collection,
                     vectors_config={
-                        DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)
+                        schema.DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)
                     },
-                    sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                    metadata=to_metadata(embedder),
+                    sparse_vectors_config={schema.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                    metadata=schema.to_metadata(embedder),
                 )
         except BadResponse:
             # Another process that started at the same moment may have created it first.
@@ -183,13 +174,13 @@ def _indexes() -> dict[str, Any]:
     # `is_tenant` stores the points of a tenant together, because every search names one tenant.
     keywords: dict[str, Any] = {
         field: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=field == "tenant")
-        for field in KEYWORD_FIELDS
+        for field in schema.KEYWORD_FIELDS
     }
     prefixes = dict.fromkeys(
-        PREFIX_FIELDS, models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True)
+        schema.PREFIX_FIELDS, models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True)
     )
-    integers = dict.fromkeys(INTEGER_FIELDS, models.PayloadSchemaType.INTEGER)
-    floats = dict.fromkeys(FLOAT_FIELDS, models.PayloadSchemaType.FLOAT)
+    integers = dict.fromkeys(schema.INTEGER_FIELDS, models.PayloadSchemaType.INTEGER)
+    floats = dict.fromkeys(schema.FLOAT_FIELDS, models.PayloadSchemaType.FLOAT)
     return keywords | prefixes | integers | floats
 
 

@@ -9,25 +9,9 @@ import structlog
 from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import BadResponse, GroundworkError, IndexMismatch
+from rag.store import schema
 from rag.store.base import Survey
 from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
-from rag.store.schema import (
-    DENSE,
-    SPARSE,
-    AnyOf,
-    Condition,
-    StartsWith,
-    Within,
-    build_bm25,
-    candidates_for,
-    move_towards,
-    newest_versions,
-    rankings_of,
-    require_same_embedder,
-    to_chunk,
-    to_conditions,
-    to_scored_chunk,
-)
 from rag.store.server.collections import Collections, translated_errors
 from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
@@ -37,6 +21,8 @@ _SCROLL_PAGE = 256
 _MAX_TENANTS = 10_000
 _WATCH_SECONDS = 2.0
 
+LIVE = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
+
 _QueryVector = list[float] | models.SparseVector
 
 
@@ -45,56 +31,55 @@ class ServerReader:
 
     def __init__(self, client: AsyncQdrantClient, collection: str) -> None:
         self._client = client
-        self._collection = collection
+        self.revision = collection
         self._refusal: IndexMismatch | None = None
-        self._bm25 = build_bm25()
-
-    @property
-    def revision(self) -> str:
-        return self._collection
+        self._bm25 = schema.build_bm25()
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """Return the best chunks in two round trips: rank ids by both vectors and fuse, then read the best points."""
-        depth, wanted = candidates_for(limit), _to_filter(scope, where)
-        rankings = await self._rank({name: self._to_form(query, name) for name in rankings_of(query)}, depth, wanted)
-        fused = fuse(rankings.get(DENSE, []), rankings.get(SPARSE, []), words_share=query.words_share)
+        depth, wanted = schema.candidates_for(limit), _to_filter(scope, where)
+        rankings = await self._rank(
+            {name: self._to_form(query, name) for name in schema.rankings_of(query)}, depth, wanted
+        )
+        fused = fuse(rankings.get(schema.DENSE, []), rankings.get(schema.SPARSE, []), words_share=query.words_share)
         if query.feedback and len(rankings) > 1 and (best := await self._retrieve(fused[:1])):
-            again: dict[str, _QueryVector] = {DENSE: move_towards(best[fused[0].id].vector, query).tolist()}
+            again: dict[str, _QueryVector] = {
+                schema.DENSE: schema.move_towards(best[fused[0].id].vector, query).tolist()
+            }
             rankings |= await self._rank(again, depth, wanted)
-            fused = fuse(rankings[DENSE], rankings[SPARSE], words_share=query.words_share)
+            fused = fuse(rankings[schema.DENSE], rankings[schema.SPARSE], words_share=query.words_share)
         points = await self._retrieve(fused[: max(limit, SMOOTHED)])
         # A point may have been deleted between the two calls.
         fused = [it for it in fused if it.id in points]
         if query.smoothing and len(rankings) > 1:
             vectors = {key: point.vector for key, point in points.items()}
             fused = smooth(fused, vectors, share=query.smoothing)
-        return newest_versions(to_scored_chunk(it, points[it.id], query) for it in fused[:limit])
+        return schema.newest_versions(schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit])
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._scroll(scope, where, with_vectors=False):
-            yield to_chunk(record.payload or {})
+            yield schema.to_chunk(record.payload or {})
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
-        async for record in self._scroll(scope, where, with_vectors=[DENSE]):
+        async for record in self._scroll(scope, where, with_vectors=[schema.DENSE]):
             yield _to_point(record)
 
     async def survey(self, *, since: float) -> Survey:
-        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
         first = models.FieldCondition(key="ordinal", match=models.MatchValue(value=0))
         recent = models.FieldCondition(key="ingested_at", range=models.Range(gte=since))
         with translated_errors():
             tenants = await self._client.facet(
-                self._collection, "tenant", limit=_MAX_TENANTS, exact=True, facet_filter=models.Filter(must=[live])
+                self.revision, "tenant", limit=_MAX_TENANTS, exact=True, facet_filter=models.Filter(must=[LIVE])
             )
             documents, chunks, recent_chunks = [
-                (await self._client.count(self._collection, models.Filter(must=must), exact=True)).count
-                for must in ([live, first], [live], [live, recent])
+                (await self._client.count(self.revision, models.Filter(must=must), exact=True)).count
+                for must in ([LIVE, first], [LIVE], [LIVE, recent])
             ]
             last, _ = await self._client.scroll(
-                self._collection,
-                scroll_filter=models.Filter(must=[live]),
+                self.revision,
+                scroll_filter=models.Filter(must=[LIVE]),
                 limit=1,
                 order_by=models.OrderBy(key="ingested_at", direction=models.Direction.DESC),
             )
@@ -112,10 +97,10 @@ class ServerReader:
             await asyncio.sleep(_WATCH_SECONDS)
             try:
                 current = await collections.open(embedder)
-                if current == self._collection:
+                if current == self.revision:
                     continue
-                require_same_embedder(await collections.embedder_of(current), embedder)
-                self._collection, self._refusal = current, None
+                schema.require_same_embedder(await collections.embedder_of(current), embedder)
+                self.revision, self._refusal = current, None
                 log.info("collection_opened", collection=current)
             except IndexMismatch as error:
                 if self._refusal is None:
@@ -129,7 +114,7 @@ class ServerReader:
         while True:
             with translated_errors():
                 page, offset = await self._client.scroll(
-                    self._collection,
+                    self.revision,
                     scroll_filter=_to_filter(scope, where),
                     offset=offset,
                     limit=_SCROLL_PAGE,
@@ -142,7 +127,7 @@ class ServerReader:
                 return
 
     def _to_form(self, query: Query, name: str) -> _QueryVector:
-        if name == DENSE:
+        if name == schema.DENSE:
             dense: list[float] = query.vector.tolist()
             return dense
         words = self._bm25.embed_query(query.text)
@@ -153,7 +138,7 @@ class ServerReader:
             models.QueryRequest(query=form, using=name, limit=depth, filter=wanted) for name, form in forms.items()
         ]
         with translated_errors():
-            answers = await self._client.query_batch_points(self._collection, requests)
+            answers = await self._client.query_batch_points(self.revision, requests)
         return {name: _to_ranking(answer.points) for name, answer in zip(forms, answers, strict=True)}
 
     async def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
@@ -161,7 +146,7 @@ class ServerReader:
             return {}
         with translated_errors():
             records = await self._client.retrieve(
-                self._collection, [it.id for it in fused], with_payload=True, with_vectors=[DENSE]
+                self.revision, [it.id for it in fused], with_payload=True, with_vectors=[schema.DENSE]
             )
         return {str(record.id): _to_point(record) for record in records}
 
@@ -173,25 +158,25 @@ def _to_ranking(points: Sequence[models.ScoredPoint]) -> list[Ranked]:
 def _to_point(record: models.Record) -> Point:
     if record.payload is None:
         raise BadResponse("Qdrant sent a point without a payload.")
-    return Point(chunk=to_chunk(record.payload), vector=np.asarray(_dense_of(record.vector), dtype=np.float32))
+    return Point(chunk=schema.to_chunk(record.payload), vector=np.asarray(_dense_of(record.vector), dtype=np.float32))
 
 
 def _dense_of(vectors: Any) -> Any:
-    if not isinstance(vectors, dict) or vectors.get(DENSE) is None:
+    if not isinstance(vectors, dict) or vectors.get(schema.DENSE) is None:
         raise BadResponse("Qdrant sent a point without a dense vector.")
-    return vectors[DENSE]
+    return vectors[schema.DENSE]
 
 
 def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:
-    return models.Filter(must=[_to_condition(condition) for condition in to_conditions(scope, where)])
+    return models.Filter(must=[_to_condition(condition) for condition in schema.to_conditions(scope, where)])
 
 
-def _to_condition(condition: Condition) -> models.Condition:
+def _to_condition(condition: schema.Condition) -> models.Condition:
     match condition:
-        case AnyOf(field=field, values=values):
+        case schema.AnyOf(field=field, values=values):
             return models.FieldCondition(key=field, match=models.MatchAny(any=values))
-        case StartsWith(field=field, prefixes=prefixes):
+        case schema.StartsWith(field=field, prefixes=prefixes):
             starts = [models.FieldCondition(key=field, match=models.MatchPrefix(prefix=it)) for it in prefixes]
             return models.Filter(should=[*starts])
-        case Within(field=field, since=since, before=before):
+        case schema.Within(field=field, since=since, before=before):
             return models.FieldCondition(key=field, range=models.Range(gte=since, lt=before))

@@ -10,7 +10,7 @@ from rag.event_loop import run_beside
 from rag.settings import ServerStoreSettings
 from rag.store.schema import DENSE, SPARSE, require_same_embedder, to_payload, to_point_id
 from rag.store.server.collections import Collections, translated_errors
-from rag.store.server.reader import ServerReader
+from rag.store.server.reader import LIVE, ServerReader
 from rag.types import DocumentId, EmbedderIdentity, Point, Scope
 
 _UPSERT_BATCH = 128
@@ -28,7 +28,7 @@ class ServerStore(ServerReader):
         for start in range(0, len(structs), _UPSERT_BATCH):
             with translated_errors():
                 await self._client.upsert(
-                    self._collection,
+                    self.revision,
                     structs[start : start + _UPSERT_BATCH],
                     wait=True,
                     update_mode=models.UpdateMode.INSERT_ONLY,
@@ -41,24 +41,23 @@ class ServerStore(ServerReader):
         ours = models.Filter(must=[*owner, own], must_not=[*later])
         show = models.SetPayload(payload={"state": "live", "order": order or 0}, filter=ours)
         # Staged points stay, because another process may be about to commit them.
-        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
-        remove = models.FilterSelector(filter=models.Filter(must=[*owner, live], must_not=[own, *later]))
+        remove = models.FilterSelector(filter=models.Filter(must=[*owner, LIVE], must_not=[own, *later]))
         # One request in this order: a search between the two operations finds both versions and keeps the newer one.
         with translated_errors():
             await self._client.batch_update_points(
-                self._collection,
+                self.revision,
                 [models.SetPayloadOperation(set_payload=show), models.DeleteOperation(delete=remove)],
                 wait=True,
             )
         if later and await self._has_live([*owner, *later]):
             with translated_errors():
-                await self._client.delete(self._collection, models.FilterSelector(filter=ours), wait=True)
+                await self._client.delete(self.revision, models.FilterSelector(filter=ours), wait=True)
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         self._require_current()
         wanted = models.Filter(must=[*_to_owner(scope, document_id)], must_not=[*_to_later(order)])
         with translated_errors():
-            await self._client.delete(self._collection, models.FilterSelector(filter=wanted), wait=True)
+            await self._client.delete(self.revision, models.FilterSelector(filter=wanted), wait=True)
 
     async def publish(self) -> None:
         """Do nothing: every write has waited for the confirmation of the server."""
@@ -69,7 +68,7 @@ class ServerStore(ServerReader):
         old = models.FieldCondition(key=_STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
         with translated_errors():
             await self._client.delete(
-                self._collection, models.FilterSelector(filter=models.Filter(must=[staged, old])), wait=True
+                self.revision, models.FilterSelector(filter=models.Filter(must=[staged, old])), wait=True
             )
 
     def _require_current(self) -> None:
@@ -78,9 +77,8 @@ class ServerStore(ServerReader):
             raise self._refusal
 
     async def _has_live(self, conditions: Sequence[models.FieldCondition]) -> bool:
-        live = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
         with translated_errors():
-            found = await self._client.count(self._collection, models.Filter(must=[*conditions, live]), exact=True)
+            found = await self._client.count(self.revision, models.Filter(must=[*conditions, LIVE]), exact=True)
         return found.count > 0
 
     def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
