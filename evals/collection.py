@@ -61,7 +61,9 @@ async def _open_scratch(settings: Settings) -> AsyncIterator[dict[str, Any]]:
                     yield {"data_dir": Path(scratch), "store": settings.store.model_copy(update={"collection": name})}
                 finally:
                     async with open_client(settings.store) as client:
-                        await Collections(client, name).clear()
+                        collections = Collections(client, name)
+                        if current := await collections.current():
+                            await collections.drop(current)
 
 
 class WholeDocumentParser:

@@ -51,7 +51,6 @@ class _Logger(structlog.WriteLogger):
 
 
 def _add_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Add the ids of the current trace and span."""
     event.update(spans.ids())
     return event
 

@@ -16,10 +16,7 @@ NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def to_metadata(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values as text: numbers and booleans as JSON writes them, None dropped.
-
-    Raises `InvalidInput` if a value is nested, or if a limit is exceeded.
-    """
+    """Return the values as JSON writes them, without None; raises `InvalidInput` for a nested or too long value."""
     if len(values) > _MAX_PAIRS:
         raise InvalidInput(f"metadata: more than {_MAX_PAIRS} keys")
     return {_checked_key(key): _checked_value(key, value) for key, value in values.items() if value is not None}

@@ -19,10 +19,7 @@ T = TypeVar("T")
 
 
 async def retry(counter: Counter, call: Callable[[], Awaitable[T]], *, seconds: float = _SECONDS) -> T:
-    """Call until it succeeds, fails for good, or `seconds` have passed; `counter` counts the retries.
-
-    Calls back off from 0.2 s to 10 s, with jitter.
-    """
+    """Call until it succeeds, fails for good, or `seconds` have passed; `counter` counts the retries."""
 
     def is_retried(error: Exception) -> bool:
         if not is_retryable(error):
@@ -42,10 +39,7 @@ def is_retryable(error: Exception) -> bool:
 
 
 def log_retries() -> None:
-    """Log each retry without the call's arguments, which hold questions and texts.
-
-    This replaces stamina's own hook, which logs them.
-    """
+    """Log each retry. This replaces stamina's own hook, which logs arguments: they hold questions and texts."""
     set_on_retry_hooks([_log_retry])
 
 

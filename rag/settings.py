@@ -27,9 +27,7 @@ class LocalEmbedderSettings(Part):
     sha256: str | None = None
     """SHA-256 that model.safetensors must have. Unset: not checked, except for the packaged model."""
     runtime: Literal["auto", "onnx", "torch"] = "auto"
-    """Library that runs the model. auto: ONNX Runtime if `python -m ingest export` has written the ONNX file, otherwise
-    torch.
-    """
+    """Library that runs the model. auto: ONNX Runtime if `python -m ingest export` has run, otherwise torch."""
     threads: int = Field(1, ge=1)
     """Threads per inference. More threads embed long batches faster and single questions more slowly."""
 
@@ -100,9 +98,7 @@ class RedisInboxSettings(Part):
     prefix: str = Field("groundwork", pattern=r"^[\w.-]+$")
     """Prefix of all Redis keys. Installations that share a server need different prefixes."""
     claim_seconds: float = Field(30.0, gt=0)
-    """Seconds without a heartbeat after which a worker loses its entries to other workers. A higher value tolerates
-    longer pauses and recovers later from a crash.
-    """
+    """Seconds without a heartbeat until a worker loses its entries. More tolerates pauses and delays recovery."""
 
 
 class TimeoutSettings(Part):
@@ -187,17 +183,14 @@ class KernelSettings(BaseSettings):
 
     @property
     def store_dir(self) -> Path:
-        """Folder of the embedded collection."""
         return self.data_dir / "store"
 
     @property
     def inbox_dir(self) -> Path:
-        """Folder of the folder inbox."""
         return self.data_dir / "inbox"
 
     @property
     def models_dir(self) -> Path:
-        """Folder of exported models."""
         return self.models_path or self.data_dir / "models"
 
 
@@ -214,9 +207,7 @@ def read_settings(kind: type[S]) -> S:
 
 
 def variable_of(location: tuple[int | str, ...]) -> str:
-    """Return the environment variable of a pydantic error location.
-
-    Pydantic puts the `kind` of an alternative second, which no variable name contains.
-    """
+    """Return the environment variable of a pydantic error location."""
+    # Pydantic puts the `kind` of an alternative second, which no variable name contains.
     path = location if len(location) < 3 else (location[0], *location[2:])
     return "RAG_" + "__".join(str(part).upper() for part in path)

@@ -17,7 +17,7 @@ import uvloop
 
 from rag.errors import Misconfigured
 from rag.program import run_program
-from rag.tracing.opening import open_tracing
+from rag.tracing.spans import open_tracing
 from service.app import create_app
 from service.auth.keys import Keys
 from service.http.draining import DrainingServer

@@ -19,7 +19,7 @@ from rag.errors import Locked, Unavailable
 from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist
 from rag.inbox.factory import open_inbox, open_worklist
-from rag.tracing.opening import open_tracing
+from rag.tracing.spans import open_tracing
 
 log = structlog.get_logger()
 

@@ -7,10 +7,7 @@ from rag.types import EmbedderIdentity, Vector
 
 
 class Embedder(Protocol):
-    """A model that turns text into vectors of shape (dimension,) and norm 1.
-
-    Every call may raise `Unavailable` or `BadResponse`.
-    """
+    """A model that turns text into vectors of norm 1. Every call may raise `Unavailable` or `BadResponse`."""
 
     @property
     def identity(self) -> EmbedderIdentity:

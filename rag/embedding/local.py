@@ -63,10 +63,7 @@ class LocalEmbedder:
 async def open_local_embedder(
     model: str, digest: str, load: Callable[[], Encode], *, batch_size: int, dimension: int | None = None
 ) -> AsyncIterator[LocalEmbedder]:
-    """Load the model in its own thread and embed one text, whose vector tells the dimension.
-
-    If the dimension is known, the model is loaded with the first text instead.
-    """
+    """Load the model in its own thread: at once, to learn its dimension, or if that is known, with the first text."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder") as thread:
         encode = _load_with_first_text(load)
         if dimension is None:

@@ -12,6 +12,9 @@ from rag.types import DocumentId, RawDocument, Scope
 MAX_ENTRIES = 100_000
 """Most queued entries. A full inbox raises `Overloaded`, so that clients slow down."""
 
+DAMAGED = "The entry is damaged, and its document is unknown. Upload the document again."
+"""Reason of the dead letter of an entry that cannot be read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:

@@ -1,6 +1,8 @@
 """The port of a kind of store: everything that can be done with its collection."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,47 +20,39 @@ class Migration(Protocol):
 
     current: StoreReader
     """The collection that serves. It may grow while the successor is filled."""
-
     successor: VectorStore
     """The collection to fill."""
 
     def pause(self) -> AbstractAsyncContextManager[bool]:
-        """Keep writers away from the current collection, and yield False if the store cannot do this.
-
-        Raises `Locked` while another process writes.
-        """
+        """Lock out writers, or yield False if the store cannot; raises `Locked` while another process writes."""
 
     async def require_unchanged(self) -> None:
         """Raise `Unavailable` if another process has switched the current collection meanwhile."""
 
     async def switch(self) -> None:
-        """Show the successor to readers and keep the previous collection as the fallback.
-
-        Raises `Unavailable` if another process has switched meanwhile.
-        """
+        """Show the successor to readers and keep `current` as the fallback; raises as `require_unchanged` does."""
 
 
-class CollectionBackup(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionBackup:
     """A published collection that can be copied into a folder."""
-
-    reads_the_copy: bool
-    """True if `reader` reads the copy, which does not change. Otherwise it reads the live collection."""
 
     reader: StoreReader
     """Counts and searches. If it reads the copy, it is usable after `copy`."""
+    reads_the_copy: bool
+    """True if `reader` reads the copy, which does not change. Otherwise it reads the live collection."""
+    copy: Callable[[], Awaitable[EmbedderIdentity]]
+    """Writes the files and returns the embedder of the collection; raises `NotFound` without a collection."""
 
-    async def copy(self) -> EmbedderIdentity:
-        """Write the files and return the embedder of the collection; raises `NotFound` without a collection."""
 
-
-class CollectionRestore(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionRestore:
     """A restored collection that readers do not see yet."""
 
     reader: StoreReader
     """Reads the restored collection."""
-
-    async def switch(self) -> None:
-        """Show the restored collection to readers and keep the previous one as the fallback."""
+    switch: Callable[[], Awaitable[None]]
+    """Shows the restored collection to readers and keeps the previous one as the fallback."""
 
 
 class StoreBackend(Protocol):

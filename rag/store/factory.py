@@ -7,10 +7,8 @@ from rag.store.backend import StoreBackend
 
 
 def build_backend(settings: StoreSettings, *, root: Path) -> StoreBackend:
-    """Return the configured store; `root` is the folder of the embedded one.
-
-    Only the chosen adapter is imported: qdrant-client alone costs 80 MB and a second.
-    """
+    """Return the configured store; `root` is the folder of the embedded one."""
+    # Only the chosen adapter is imported: qdrant-client alone costs 80 MB and a second.
     match settings:
         case EdgeStoreSettings():
             from rag.store.edge.backend import EdgeBackend  # noqa: PLC0415

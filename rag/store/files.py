@@ -9,10 +9,7 @@ _PIECE_BYTES = 1 << 20
 
 
 def copy_folder(source: Path, target: Path, *, reserve: int) -> None:
-    """Copy a folder durably, and remove the partial copy if it fails.
-
-    Raises `OSError` if fewer than `reserve` bytes would be free afterwards.
-    """
+    """Copy a folder durably; raises `OSError` if fewer than `reserve` bytes would be free afterwards."""
     target.parent.mkdir(parents=True, exist_ok=True)
     require_free(target.parent, data_bytes(source) + reserve)
     try:

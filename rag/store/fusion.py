@@ -1,7 +1,8 @@
 """Fuses two rankings into one by a weighted sum of normalised scores, and smooths the result (docs/adr/0017)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,11 @@ class Fused:
     """At most 1, for the best point of both rankings."""
     dense: float | None
     bm25: float | None
+
+
+def to_ranking(points: Iterable[Any]) -> list[Ranked]:
+    """Convert scored points of either Qdrant client."""
+    return [Ranked(id=str(point.id), score=point.score) for point in points]
 
 
 def fuse(dense: Sequence[Ranked], bm25: Sequence[Ranked], *, words_share: float) -> list[Fused]:

@@ -1,14 +1,15 @@
 """The schema of points in Qdrant, for both adapters: vectors, payload fields and indexes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid5
 
 import numpy as np
 import qdrant_edge
 
 from rag.errors import IndexMismatch
+from rag.store.base import Survey
 from rag.store.fusion import Fused
 from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk, Vector
 
@@ -16,6 +17,10 @@ DENSE = "dense"
 SPARSE = "bm25"
 _CANDIDATES_PER_RESULT = 2
 _MIN_CANDIDATES = 200
+
+SCROLL_PAGE = 256
+UPSERT_BATCH = 128
+MAX_TENANTS = 10_000
 
 SCHEMA = 3
 """Increment it with every change that makes existing points unreadable."""
@@ -53,9 +58,6 @@ class Within:
 
 
 Condition = AnyOf | StartsWith | Within
-
-State = Literal["staged", "live"]
-"""Searches see live points only."""
 
 _CHUNK_FIELDS = tuple(Chunk.__dataclass_fields__)
 # Chunks have up to 254 wordpieces. About half of them remain without stop words and word parts.
@@ -95,11 +97,11 @@ def to_point_id(scope: Scope, chunk: Chunk) -> str:
     return str(uuid5(UUID(chunk.id), f"{scope.tenant}\n{chunk.version}"))
 
 
-def to_payload(scope: Scope, point: Point, state: State) -> dict[str, Any]:
-    """Return the payload of a point. Metadata is repeated as labels `key=value`, so one index serves every key."""
+def to_payload(scope: Scope, point: Point) -> dict[str, Any]:
+    """Return the payload of a staged point. Metadata is also stored as labels `key=value`: one index serves all keys."""
     chunk = point.chunk
     labels = [_label(key, value) for key, value in chunk.metadata.items()]
-    own = {"tenant": scope.tenant, "state": state, "order": point.order, "labels": labels}
+    own = {"tenant": scope.tenant, "state": "staged", "order": point.order, "labels": labels}
     return asdict(chunk) | own | {"heading_path": list(chunk.heading_path), "metadata": dict(chunk.metadata)}
 
 
@@ -145,6 +147,18 @@ def to_identity(metadata: dict[str, Any]) -> EmbedderIdentity:
             "Ingest into a new RAG_DATA_DIR, or into another RAG_STORE__COLLECTION."
         )
     return EmbedderIdentity(**metadata["embedder"])
+
+
+def to_survey(tenants: Iterable[Any], counts: Iterable[int], newest: Sequence[Any]) -> Survey:
+    """Return a survey from facet hits, the counts of documents, chunks and recent chunks, and the newest record."""
+    documents, chunks, recent_chunks = counts
+    return Survey(
+        tenants=tuple(sorted(str(hit.value) for hit in tenants)),
+        documents=documents,
+        chunks=chunks,
+        recent_chunks=recent_chunks,
+        newest=(newest[0].payload or {})["ingested_at"] if newest else None,
+    )
 
 
 def newest_versions(hits: Iterable[ScoredChunk]) -> list[ScoredChunk]:

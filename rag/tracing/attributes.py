@@ -15,7 +15,6 @@ _MAX_DOCUMENTS = 10
 
 
 def server_at(url: str) -> Attributes:
-    """Return the address of a server."""
     parsed = URL(url)
     return {semconv.SERVER_ADDRESS: parsed.host or "", semconv.SERVER_PORT: parsed.port or 0}
 

@@ -1,17 +1,18 @@
 """Spans for traced code. Without a sampled trace, a span costs one look-up of a context variable.
 
-Only OpenTelemetry's API is imported here. `rag.tracing.opening` adds the SDK if a collector is configured.
+Only OpenTelemetry's API is imported here. `open_tracing` imports the SDK if a collector is configured.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from opentelemetry import context, trace
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from rag.settings import TracingSettings
 from rag.tracing import semconv
 
 Attributes = Mapping[str, str | int | float | bool | Sequence[str]]
@@ -21,6 +22,18 @@ T = TypeVar("T")
 _TRACER = trace.get_tracer("groundwork", schema_url=semconv.SCHEMA_URL)
 _W3C = TraceContextTextMapPropagator()
 _CANCELLED = "cancelled"
+
+
+@asynccontextmanager
+async def open_tracing(settings: TracingSettings, *, service: str) -> AsyncIterator[None]:
+    """Export the spans of this process while the block runs, and the remaining ones at its end. Call it once."""
+    if settings.endpoint is None:
+        yield
+        return
+    from rag.tracing.export import open_export  # noqa: PLC0415
+
+    async with open_export(settings, endpoint=str(settings.endpoint), service=service):
+        yield
 
 
 def is_traced() -> bool:
@@ -57,10 +70,7 @@ def start(name: str, attributes: Attributes | None = None, *, kind: SpanKind = S
 
 
 async def inside(opened: Span, stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
-    """Yield the items of a stream. The span is current while the stream works, and ends with it.
-
-    Between two items it is not current, because the consumer's work is not part of it.
-    """
+    """Yield the items of a stream. The span is current while the stream works, not while its consumer does."""
     within = trace.set_span_in_context(opened)
     try:
         with _failing(opened):
@@ -79,7 +89,6 @@ async def inside(opened: Span, stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
 
 
 def annotate(attributes: Attributes) -> None:
-    """Add attributes to the current span."""
     trace.get_current_span().set_attributes(attributes)
 
 

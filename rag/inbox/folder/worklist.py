@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from rag.inbox.base import Entry, Removal
+from rag.inbox.base import DAMAGED, Entry, Removal, Upload
 from rag.inbox.folder.files import Name, to_content, to_job, write_durably
 from rag.inbox.folder.inbox import FolderInbox
 from rag.types import DocumentId, Scope
@@ -71,8 +71,7 @@ class FolderWorklist:
         self._requeue(self._own / entry.receipt, name.after_attempts(name.attempts - (not counts), due=due))
 
     async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
-        content = to_content(entry.job, reason=reason, trace=trace, attempts=entry.attempt, failed_at=time.time())
-        self._write_dead_letter(entry.receipt, content)
+        self._write_dead_letter(entry.receipt, entry.job, reason=reason, trace=trace, attempts=entry.attempt)
 
     def close(self) -> None:
         """Return all claims to the queue."""
@@ -99,10 +98,7 @@ class FolderWorklist:
         except (ValueError, KeyError) as error:
             log.error("entry_damaged", entry=text, reason=str(error))
             job = Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(name.key))
-            reason = "The entry is damaged, and its document is unknown. Upload the document again."
-            self._write_dead_letter(
-                str(claimed), to_content(job, reason=reason, trace=repr(error), attempts=1, failed_at=time.time())
-            )
+            self._write_dead_letter(str(claimed), job, reason=DAMAGED, trace=repr(error), attempts=1)
             return None
 
     def _list(self) -> list[str]:
@@ -113,7 +109,6 @@ class FolderWorklist:
         return self._listing
 
     def _busy(self) -> set[str]:
-        """Return the keys of documents that are being processed."""
         return {name.rpartition(".")[2] for _, name in self._claims()}
 
     def _is_older_claimed_elsewhere(self, name: Name) -> bool:
@@ -133,18 +128,16 @@ class FolderWorklist:
                 yield worker, name
 
     def _requeue(self, path: Path, name: Name) -> None:
-        newer = any(
-            text.endswith(name.key) and Name.parse(text).put > name.put for text in os.listdir(self._root / "queued")
-        )
-        if newer:
+        queued = os.listdir(self._root / "queued")
+        if any(text.endswith(name.key) and Name.parse(text).put > name.put for text in queued):
             path.unlink()
         else:
             path.rename(self._root / "queued" / str(name))
         self._listed = 0.0
 
-    def _write_dead_letter(self, receipt: str, content: bytes) -> None:
-        name = Name.parse(receipt)
-        write_durably(self._root / "incoming" / receipt, self._root / "dead" / name.key, content)
+    def _write_dead_letter(self, receipt: str, job: Upload | Removal, **failure: str | int) -> None:
+        content = to_content(job, **failure, failed_at=time.time())
+        write_durably(self._root / "incoming" / receipt, self._root / "dead" / Name.parse(receipt).key, content)
         (self._own / receipt).unlink()
 
     def _reclaim(self) -> None:

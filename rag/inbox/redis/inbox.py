@@ -49,9 +49,8 @@ class RedisInbox:
                 queued, processing, dead, first_queued, first_processing, (seconds, micros) = await reading.execute()
         now = seconds * 1_000_000 + micros
         oldest = min((score for _, score in (*first_queued, *first_processing)), default=now)
-        return InboxStatistics(
-            queued=queued, processing=processing, dead=dead, oldest_seconds=max(0.0, (now - oldest) / 1e6)
-        )
+        age = max(0.0, (now - oldest) / 1e6)
+        return InboxStatistics(queued=queued, processing=processing, dead=dead, oldest_seconds=age)
 
     async def dead_letters(self) -> list[DeadLetter]:
         letters = [await self._letter(document) for document in await self._queue.documents("dead")]

@@ -67,7 +67,6 @@ async def open_queue(settings: RedisInboxSettings) -> AsyncIterator[RedisQueue]:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Translate redis-py's errors into `GroundworkError`s."""
     try:
         yield
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from rag.errors import ClaimLost, GroundworkError, Unavailable
-from rag.inbox.base import Entry, Removal
+from rag.inbox.base import DAMAGED, Entry, Removal
 from rag.inbox.folder.files import to_content, to_job
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
@@ -122,8 +122,7 @@ class RedisWorklist:
         document = receipt.partition(".")[0]
         log.error("entry_damaged", entry=receipt, reason=str(error))
         header = to_content(Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(document))).strip()
-        reason = "The entry is damaged, and its document is unknown. Upload the document again."
-        await self._write_dead_letter(receipt, reason=reason, trace=repr(error), attempts=1, header=header)
+        await self._write_dead_letter(receipt, reason=DAMAGED, trace=repr(error), attempts=1, header=header)
 
     async def _write_dead_letter(
         self, receipt: str, *, reason: str, trace: str, attempts: int, header: bytes = b""

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from rag.store.backend import (
@@ -64,18 +65,22 @@ class EdgeBackend:
 
     @asynccontextmanager
     async def open_backup(self, folder: Path) -> AsyncIterator[CollectionBackup]:
-        yield _EdgeBackup(self._revisions, Revisions(folder))
+        target = Revisions(folder)
+        copy = partial(asyncio.to_thread, self._revisions.copy_to, target)
+        yield CollectionBackup(reader=EdgeReader(target, None), reads_the_copy=True, copy=copy)
 
     @asynccontextmanager
     async def open_restore(self, folder: Path, *, replace: bool) -> AsyncIterator[CollectionRestore]:
         root = self._root / "restoring"
+        restored = Revisions(root)
         with self._revisions.write_lock():
             require_replaceable(self._revisions.current(), replace=replace)
             shutil.rmtree(root, ignore_errors=True)  # A killed restore may have left it.
             try:
                 # The backup is copied and not opened, because the engine writes into what it opens.
-                await asyncio.to_thread(Revisions(folder).copy_to, Revisions(root))
-                yield _EdgeRestore(self._revisions, Revisions(root))
+                await asyncio.to_thread(Revisions(folder).copy_to, restored)
+                switch = partial(asyncio.to_thread, self._revisions.replace_by, restored)
+                yield CollectionRestore(reader=EdgeReader(restored, None), switch=switch)
             finally:
                 shutil.rmtree(root, ignore_errors=True)
 
@@ -102,28 +107,6 @@ class _EdgeMigration:
         await self.successor.publish()
         await self.require_unchanged()
         self._revisions.replace_by(self._successors)
-
-
-class _EdgeBackup:
-    reads_the_copy = True
-
-    def __init__(self, revisions: Revisions, target: Revisions) -> None:
-        self._revisions = revisions
-        self._target = target
-        self.reader: StoreReader = EdgeReader(target, None)
-
-    async def copy(self) -> EmbedderIdentity:
-        return await asyncio.to_thread(self._revisions.copy_to, self._target)
-
-
-class _EdgeRestore:
-    def __init__(self, revisions: Revisions, restored: Revisions) -> None:
-        self._revisions = revisions
-        self._restored = restored
-        self.reader: StoreReader = EdgeReader(restored, None)
-
-    async def switch(self) -> None:
-        await asyncio.to_thread(self._revisions.replace_by, self._restored)
 
 
 def _remove(successor: Path) -> None:

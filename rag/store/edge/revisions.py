@@ -92,10 +92,7 @@ class Revisions:
             yield
 
     def check_out(self) -> bool:
-        """Copy the current revision to the working shard, or return False without a revision.
-
-        Unpublished work of an interrupted writer is removed.
-        """
+        """Replace the working shard by the current revision, or remove it and return False without a revision."""
         with _translated_errors():
             shutil.rmtree(self.working, ignore_errors=True)
             self._drop_all_but(*self._revisions_in_use())
@@ -111,10 +108,7 @@ class Revisions:
             require_free(self._root, _RESERVE_BYTES)
 
     def publish(self, embedder: EmbedderIdentity, *, unindexed: int) -> None:
-        """Copy the flushed working shard to a new revision and switch to it.
-
-        Raises `Unavailable` if the disk is full.
-        """
+        """Copy the flushed working shard to a new revision and switch to it; raises `Unavailable` on a full disk."""
         with _translated_errors():
             before, fallback = self.current(), self.fallback()
             added = self._add(self.working, embedder, unindexed)
@@ -133,7 +127,6 @@ class Revisions:
             self._drop_all_but(added, before)
 
     def fallback_embedder(self) -> EmbedderIdentity:
-        """Return the embedder of the fallback; raises `NotFound` without one."""
         return to_identity(_read_metadata(self._require_fallback()))
 
     def roll_back(self) -> None:
@@ -170,11 +163,9 @@ class Revisions:
     def copy_fallback_to(self, target: "Revisions", embedder: EmbedderIdentity) -> None:
         """Copy the fallback to an empty collection, if this embedder filled the fallback."""
         fallback, first = self.fallback(), target._revisions / "1"
-        if (
-            fallback is None
-            or target.current()
-            or not to_metadata(embedder).items() <= _read_metadata(fallback).items()
-        ):
+        if fallback is None or target.current():
+            return
+        if not to_metadata(embedder).items() <= _read_metadata(fallback).items():
             return
         with _translated_errors():
             shutil.rmtree(first, ignore_errors=True)  # A killed run may have left it.

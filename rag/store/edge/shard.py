@@ -18,12 +18,9 @@ import qdrant_edge as edge
 from rag.errors import Unavailable
 from rag.store import schema
 from rag.store.base import Survey
-from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
+from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth, to_ranking
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
-_SCROLL_PAGE = 256
-_UPSERT_BATCH = 128
-_MAX_TENANTS = 10_000
 _LIVE: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
 
 
@@ -89,7 +86,7 @@ class Shard:
         ]
         with _translated_errors():
             answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return {name: _to_ranking(points) for name, points in zip(forms, answers, strict=True)}
+        return {name: to_ranking(points) for name, points in zip(forms, answers, strict=True)}
 
     def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
         with _translated_errors():
@@ -107,7 +104,7 @@ class Shard:
         while True:
             request = edge.ScrollRequest(
                 offset=offset,
-                limit=_SCROLL_PAGE,
+                limit=schema.SCROLL_PAGE,
                 filter=condition_filter,
                 with_payload=True,
                 with_vector=[schema.DENSE] if with_vector else False,
@@ -132,26 +129,20 @@ class Shard:
         )
         with _translated_errors():
             tenants = self._shard.facet(
-                edge.FacetRequest("tenant", limit=_MAX_TENANTS, exact=True, filter=edge.Filter(must=[_LIVE]))
+                edge.FacetRequest("tenant", limit=schema.MAX_TENANTS, exact=True, filter=edge.Filter(must=[_LIVE]))
             )
-            documents, chunks, recent_chunks = (
+            counts = [
                 self._shard.count(edge.CountRequest(exact=True, filter=edge.Filter(must=must)))
                 for must in ([_LIVE, first], [_LIVE], [_LIVE, recent])
-            )
+            ]
             last, _ = self._shard.scroll(newest)
-        return Survey(
-            tenants=tuple(sorted(str(hit.value) for hit in tenants.hits)),
-            documents=documents,
-            chunks=chunks,
-            recent_chunks=recent_chunks,
-            newest=(last[0].payload or {})["ingested_at"] if last else None,
-        )
+        return schema.to_survey(tenants.hits, counts, last)
 
-    def insert(self, scope: Scope, points: Sequence[Point], state: schema.State) -> None:
-        """Write new points. Existing points do not change."""
-        edge_points = [_to_edge_point(scope, point, self._bm25, state) for point in points]
-        for start in range(0, len(edge_points), _UPSERT_BATCH):
-            batch = edge_points[start : start + _UPSERT_BATCH]
+    def insert(self, scope: Scope, points: Sequence[Point]) -> None:
+        """Write new staged points. Existing points do not change."""
+        edge_points = [_to_edge_point(scope, point, self._bm25) for point in points]
+        for start in range(0, len(edge_points), schema.UPSERT_BATCH):
+            batch = edge_points[start : start + schema.UPSERT_BATCH]
             with _translated_errors():
                 self._shard.update(edge.UpdateOperation.upsert_points(batch, update_mode=edge.UpdateMode.InsertOnly))
 
@@ -227,13 +218,9 @@ def _optimize(path: Path) -> None:
         raise Unavailable(f"The embedded store could not build its search graph (status {done.returncode}): {reason}")
 
 
-def _to_ranking(points: Sequence[edge.ScoredPoint]) -> list[Ranked]:
-    return [Ranked(id=str(point.id), score=point.score) for point in points]
-
-
-def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25, state: schema.State) -> edge.Point:
+def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25) -> edge.Point:
     vectors = {schema.DENSE: point.vector.tolist(), schema.SPARSE: bm25.embed_document(point.chunk.passage)}
-    return edge.Point(schema.to_point_id(scope, point.chunk), vectors, schema.to_payload(scope, point, state))
+    return edge.Point(schema.to_point_id(scope, point.chunk), vectors, schema.to_payload(scope, point))
 
 
 def _to_must(scope: Scope, where: ChunkFilter) -> list[Any]:

@@ -131,7 +131,7 @@ class EdgeWriter:
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         async with self._write_lock:
             self._revisions.require_room()
-            self._shard.insert(scope, points, "staged")
+            self._shard.insert(scope, points)
             self._unindexed += len(points)
 
     async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:

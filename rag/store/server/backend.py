@@ -19,7 +19,7 @@ from rag.store.backend import (
 from rag.store.base import Catalogue, StoreReader, VectorStore
 from rag.store.server.collections import Collections
 from rag.store.server.reader import ServerReader
-from rag.store.server.snapshots import Snapshots, open_snapshots
+from rag.store.server.snapshots import open_snapshots
 from rag.store.server.store import ServerStore, open_client, open_server_store
 from rag.types import EmbedderIdentity
 
@@ -78,7 +78,12 @@ class ServerBackend:
             if current is None:
                 raise NotFound(f"There is no collection {settings.collection} on {settings.url} yet.")
             await snapshots.require_one_node()
-            yield _ServerBackup(client, collections, snapshots, current, folder / _SNAPSHOT)
+
+            async def copy() -> EmbedderIdentity:
+                await snapshots.fetch(current, folder / _SNAPSHOT)
+                return await collections.embedder_of(current)
+
+            yield CollectionBackup(reader=ServerReader(client, current), reads_the_copy=False, copy=copy)
 
     @asynccontextmanager
     async def open_restore(self, folder: Path, *, replace: bool) -> AsyncIterator[CollectionRestore]:
@@ -87,9 +92,14 @@ class ServerBackend:
             await snapshots.require_one_node()
             # A new name, because an existing collection may be the fallback, or another process may be filling it.
             restored = await collections.unused()
+
+            async def switch() -> None:
+                await collections.switch_to(restored)
+                await collections.drop_leftovers()
+
             try:
                 await snapshots.send(restored, folder / _SNAPSHOT)
-                yield _ServerRestore(client, collections, restored)
+                yield CollectionRestore(reader=ServerReader(client, restored), switch=switch)
             finally:
                 if await collections.current() != restored:
                     await collections.drop(restored)
@@ -120,32 +130,4 @@ class _ServerMigration:
         await self.require_unchanged()
         await self._collections.switch_to(self._successor)
         self._served = self._successor
-        await self._collections.drop_leftovers()
-
-
-class _ServerBackup:
-    reads_the_copy = False
-
-    def __init__(
-        self, client: AsyncQdrantClient, collections: Collections, snapshots: Snapshots, collection: str, target: Path
-    ) -> None:
-        self._collections = collections
-        self._snapshots = snapshots
-        self._collection = collection
-        self._target = target
-        self.reader: StoreReader = ServerReader(client, collection)
-
-    async def copy(self) -> EmbedderIdentity:
-        await self._snapshots.fetch(self._collection, self._target)
-        return await self._collections.embedder_of(self._collection)
-
-
-class _ServerRestore:
-    def __init__(self, client: AsyncQdrantClient, collections: Collections, restored: str) -> None:
-        self._collections = collections
-        self._restored = restored
-        self.reader: StoreReader = ServerReader(client, restored)
-
-    async def switch(self) -> None:
-        await self._collections.switch_to(self._restored)
         await self._collections.drop_leftovers()

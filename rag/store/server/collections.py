@@ -61,7 +61,6 @@ class Collections:
         return await self.unused()
 
     async def unused(self) -> str:
-        """Return a name that no collection has."""
         return f"{self._name}-{max(await self._numbers(), default=0) + 1}"
 
     async def drop_leftovers(self) -> None:
@@ -78,12 +77,6 @@ class Collections:
             for field, schema in _indexes().items():
                 await self._client.create_payload_index(collection, field, schema)
 
-    async def clear(self) -> None:
-        """Delete the current collection with its alias."""
-        current = await self.current()
-        if current is not None:
-            await self.drop(current)
-
     async def drop(self, collection: str) -> None:
         with translated_errors():
             await self._client.delete_collection(collection)
@@ -97,11 +90,9 @@ class Collections:
         await self._move(targets)
 
     async def fallback_embedder(self) -> EmbedderIdentity:
-        """Return the embedder of the fallback; raises `NotFound` without one."""
         return await self.embedder_of(await self._require_fallback())
 
     async def roll_back(self) -> None:
-        """Exchange the current collection and the fallback; raises `NotFound` without one."""
         await self.switch_to(await self._require_fallback())
 
     async def _create(self, collection: str, embedder: EmbedderIdentity) -> None:
@@ -186,7 +177,6 @@ def _indexes() -> dict[str, Any]:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Translate qdrant-client's errors into `GroundworkError`s."""
     try:
         yield
     except grpc.aio.AioRpcError as error:

@@ -11,14 +11,12 @@ from qdrant_client import AsyncQdrantClient, models
 from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.store import schema
 from rag.store.base import Survey
-from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
+from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth, to_ranking
 from rag.store.server.collections import Collections, translated_errors
 from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
 log = structlog.get_logger()
 
-_SCROLL_PAGE = 256
-_MAX_TENANTS = 10_000
 _WATCH_SECONDS = 2.0
 
 LIVE = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
@@ -71,9 +69,9 @@ class ServerReader:
         recent = models.FieldCondition(key="ingested_at", range=models.Range(gte=since))
         with translated_errors():
             tenants = await self._client.facet(
-                self.revision, "tenant", limit=_MAX_TENANTS, exact=True, facet_filter=models.Filter(must=[LIVE])
+                self.revision, "tenant", limit=schema.MAX_TENANTS, exact=True, facet_filter=models.Filter(must=[LIVE])
             )
-            documents, chunks, recent_chunks = [
+            counts = [
                 (await self._client.count(self.revision, models.Filter(must=must), exact=True)).count
                 for must in ([LIVE, first], [LIVE], [LIVE, recent])
             ]
@@ -83,13 +81,7 @@ class ServerReader:
                 limit=1,
                 order_by=models.OrderBy(key="ingested_at", direction=models.Direction.DESC),
             )
-        return Survey(
-            tenants=tuple(sorted(str(hit.value) for hit in tenants.hits)),
-            documents=documents,
-            chunks=chunks,
-            recent_chunks=recent_chunks,
-            newest=(last[0].payload or {})["ingested_at"] if last else None,
-        )
+        return schema.to_survey(tenants.hits, counts, last)
 
     async def follow(self, collections: Collections, embedder: EmbedderIdentity) -> None:
         """Follow the alias for ever. A collection of another embedder is refused, and the old one stays in use."""
@@ -117,7 +109,7 @@ class ServerReader:
                     self.revision,
                     scroll_filter=_to_filter(scope, where),
                     offset=offset,
-                    limit=_SCROLL_PAGE,
+                    limit=schema.SCROLL_PAGE,
                     with_payload=True,
                     with_vectors=with_vectors,
                 )
@@ -139,7 +131,7 @@ class ServerReader:
         ]
         with translated_errors():
             answers = await self._client.query_batch_points(self.revision, requests)
-        return {name: _to_ranking(answer.points) for name, answer in zip(forms, answers, strict=True)}
+        return {name: to_ranking(answer.points) for name, answer in zip(forms, answers, strict=True)}
 
     async def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
         if not fused:
@@ -151,20 +143,12 @@ class ServerReader:
         return {str(record.id): _to_point(record) for record in records}
 
 
-def _to_ranking(points: Sequence[models.ScoredPoint]) -> list[Ranked]:
-    return [Ranked(id=str(point.id), score=point.score) for point in points]
-
-
 def _to_point(record: models.Record) -> Point:
     if record.payload is None:
         raise BadResponse("Qdrant sent a point without a payload.")
-    return Point(chunk=schema.to_chunk(record.payload), vector=np.asarray(_dense_of(record.vector), dtype=np.float32))
-
-
-def _dense_of(vectors: Any) -> Any:
-    if not isinstance(vectors, dict) or vectors.get(schema.DENSE) is None:
+    if not isinstance(record.vector, dict) or record.vector.get(schema.DENSE) is None:
         raise BadResponse("Qdrant sent a point without a dense vector.")
-    return vectors[schema.DENSE]
+    return Point(chunk=schema.to_chunk(record.payload), vector=np.asarray(record.vector[schema.DENSE], np.float32))
 
 
 def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:

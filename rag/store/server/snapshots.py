@@ -63,7 +63,6 @@ class Snapshots:
             await self._call("POST", f"/collections/{collection}/snapshots/upload?priority=snapshot", data=form)
 
     async def _call(self, method: str, path: str, **more: Any) -> Any:
-        """Return the `result` of the response."""
         with translated_errors(_PART):
             async with self._session.request(method, self._url + path, headers=self._headers, **more) as response:
                 await require_success(_PART, response)

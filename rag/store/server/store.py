@@ -8,12 +8,11 @@ from qdrant_client import AsyncQdrantClient, models
 
 from rag.event_loop import run_beside
 from rag.settings import ServerStoreSettings
-from rag.store.schema import DENSE, SPARSE, require_same_embedder, to_payload, to_point_id
+from rag.store.schema import DENSE, SPARSE, UPSERT_BATCH, require_same_embedder, to_payload, to_point_id
 from rag.store.server.collections import Collections, translated_errors
 from rag.store.server.reader import LIVE, ServerReader
 from rag.types import DocumentId, EmbedderIdentity, Point, Scope
 
-_UPSERT_BATCH = 128
 _STAGED_AT = "staged_at"
 # Longer than any document needs between its first staged point and its commit.
 _STAGED_SECONDS = 24 * 3600.0
@@ -25,11 +24,11 @@ class ServerStore(ServerReader):
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         self._require_current()
         structs = [self._to_struct(scope, point) for point in points]
-        for start in range(0, len(structs), _UPSERT_BATCH):
+        for start in range(0, len(structs), UPSERT_BATCH):
             with translated_errors():
                 await self._client.upsert(
                     self.revision,
-                    structs[start : start + _UPSERT_BATCH],
+                    structs[start : start + UPSERT_BATCH],
                     wait=True,
                     update_mode=models.UpdateMode.INSERT_ONLY,
                 )
@@ -85,7 +84,7 @@ class ServerStore(ServerReader):
         words = self._bm25.embed_document(point.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
-        payload = to_payload(scope, point, "staged") | {_STAGED_AT: time.time()}
+        payload = to_payload(scope, point) | {_STAGED_AT: time.time()}
         return models.PointStruct(id=to_point_id(scope, point.chunk), vector=vectors, payload=payload)
 
 

@@ -67,7 +67,7 @@ def test_the_sdk_is_not_imported_without_a_collector(module):
     program = f"""
 import asyncio, sys, {module}
 from rag.settings import TracingSettings
-from rag.tracing.opening import open_tracing
+from rag.tracing.spans import open_tracing
 async def main():
     async with open_tracing(TracingSettings(), service="x"):
         print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))])
@@ -81,7 +81,7 @@ def test_a_collector_that_never_answers_does_not_delay_the_exit():
 import asyncio, sys, time
 from opentelemetry.trace import SpanKind
 from rag.settings import TracingSettings
-from rag.tracing.opening import open_tracing
+from rag.tracing.spans import open_tracing
 from rag.tracing.spans import root
 async def main():
     async with open_tracing(TracingSettings(endpoint=sys.argv[1], sample=1), service="x"):
