@@ -8,17 +8,12 @@ import numpy as np
 
 from rag.types import Vector
 
+Ranking = Mapping[str, float]
+"""The scores of points by id."""
+
 SMOOTHED = 50
 """Number of top hits whose scores are smoothed."""
 _NEIGHBOURS = 2  # Two to five neighbours gain about the same (docs/adr/0017).
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
-    """A point of one ranking."""
-
-    id: str
-    score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,28 +27,26 @@ class Fused:
     bm25: float | None
 
 
-def to_ranking(points: Iterable[Any]) -> list[Ranked]:
+def to_ranking(points: Iterable[Any]) -> Ranking:
     """Convert scored points of either Qdrant client."""
-    return [Ranked(id=str(point.id), score=point.score) for point in points]
+    return {str(point.id): point.score for point in points}
 
 
-def fuse(dense: Sequence[Ranked], bm25: Sequence[Ranked], *, words_share: float) -> list[Fused]:
+def fuse(dense: Ranking, bm25: Ranking, *, words_share: float) -> list[Fused]:
     """Return the points of both rankings, best first. Equal scores are ordered by id, so results are reproducible.
 
     This is the convex combination of Bruch, Gai and Ingber (TOIS 2023), with 0 as the lowest score of each ranking.
     So the result does not depend on the depth of the rankings. A point that a ranking lacks scores 0 in it.
     """
-    dense_scores, bm25_scores = _scores(dense), _scores(bm25)
-    best_dense, best_bm25 = _best(dense_scores), _best(bm25_scores)
+    best_dense, best_bm25 = _best(dense), _best(bm25)
     fused = [
         Fused(
             id=key,
-            score=(1 - words_share) * dense_scores.get(key, 0.0) / best_dense
-            + words_share * bm25_scores.get(key, 0.0) / best_bm25,
-            dense=dense_scores.get(key),
-            bm25=bm25_scores.get(key),
+            score=(1 - words_share) * dense.get(key, 0.0) / best_dense + words_share * bm25.get(key, 0.0) / best_bm25,
+            dense=dense.get(key),
+            bm25=bm25.get(key),
         )
-        for key in dense_scores | bm25_scores
+        for key in dense.keys() | bm25.keys()
     ]
     return sorted(fused, key=lambda point: (-point.score, point.id))
 
@@ -81,11 +74,7 @@ def smooth(fused: Sequence[Fused], vectors: Mapping[str, Vector], *, share: floa
     return [*sorted(moved, key=lambda point: (-point.score, point.id)), *fused[SMOOTHED:]]
 
 
-def _scores(ranking: Sequence[Ranked]) -> dict[str, float]:
-    return {point.id: point.score for point in ranking}
-
-
-def _best(scores: dict[str, float]) -> float:
+def _best(scores: Ranking) -> float:
     """Return the best score, or 1 if no score is positive."""
     best = max(scores.values(), default=0.0)
     return best if best > 0 else 1.0

@@ -12,10 +12,6 @@ from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, 
 T = TypeVar("T")
 
 
-async def _confirm_nothing() -> None:
-    pass
-
-
 class RetryingStore:
     """The wrapped store, each call retried as `rag.retries.retry` does.
 
@@ -23,7 +19,7 @@ class RetryingStore:
     """
 
     def __init__(
-        self, store: VectorStore, counter: Counter, *, confirm: Callable[[], Awaitable[None]] = _confirm_nothing
+        self, store: VectorStore, counter: Counter, *, confirm: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         self._store = store
         self._counter = counter
@@ -65,7 +61,8 @@ class RetryingStore:
 
     async def _write(self, call: Callable[[], Awaitable[None]]) -> None:
         async def confirm_and_write() -> None:
-            await self._confirm()
+            if self._confirm:
+                await self._confirm()
             await call()
 
         await self._retry(confirm_and_write)

@@ -98,7 +98,7 @@ def to_point_id(scope: Scope, chunk: Chunk) -> str:
 
 
 def to_payload(scope: Scope, point: Point) -> dict[str, Any]:
-    """Return the payload of a staged point. Metadata is also stored as labels `key=value`: one index serves all keys."""
+    """Return the payload of a staged point. Metadata is also stored as labels `key=value`, with one index."""
     chunk = point.chunk
     labels = [_label(key, value) for key, value in chunk.metadata.items()]
     own = {"tenant": scope.tenant, "state": "staged", "order": point.order, "labels": labels}

@@ -18,7 +18,7 @@ import qdrant_edge as edge
 from rag.errors import Unavailable
 from rag.store import schema
 from rag.store.base import Survey
-from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth, to_ranking
+from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
 _LIVE: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
@@ -66,7 +66,7 @@ class Shard:
         rankings = self._rank(
             {name: self._to_form(query, name) for name in schema.rankings_of(query)}, depth, condition_filter
         )
-        fused = fuse(rankings.get(schema.DENSE, []), rankings.get(schema.SPARSE, []), words_share=query.words_share)
+        fused = fuse(rankings.get(schema.DENSE, {}), rankings.get(schema.SPARSE, {}), words_share=query.words_share)
         if query.feedback and len(rankings) > 1 and (best := self._retrieve(fused[:1])):
             again = {schema.DENSE: schema.move_towards(best[fused[0].id].vector, query).tolist()}
             rankings |= self._rank(again, depth, condition_filter)
@@ -79,7 +79,7 @@ class Shard:
     def _to_form(self, query: Query, name: str) -> Any:
         return query.vector.tolist() if name == schema.DENSE else self._bm25.embed_query(query.text)
 
-    def _rank(self, forms: dict[str, Any], depth: int, condition_filter: edge.Filter) -> dict[str, list[Ranked]]:
+    def _rank(self, forms: dict[str, Any], depth: int, condition_filter: edge.Filter) -> dict[str, Ranking]:
         requests = [
             edge.QueryRequest(limit=depth, query=edge.Query.Nearest(form, using=name), filter=condition_filter)
             for name, form in forms.items()

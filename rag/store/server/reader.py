@@ -11,7 +11,7 @@ from qdrant_client import AsyncQdrantClient, models
 from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.store import schema
 from rag.store.base import Survey
-from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth, to_ranking
+from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.store.server.collections import Collections, translated_errors
 from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
@@ -41,7 +41,7 @@ class ServerReader:
         rankings = await self._rank(
             {name: self._to_form(query, name) for name in schema.rankings_of(query)}, depth, wanted
         )
-        fused = fuse(rankings.get(schema.DENSE, []), rankings.get(schema.SPARSE, []), words_share=query.words_share)
+        fused = fuse(rankings.get(schema.DENSE, {}), rankings.get(schema.SPARSE, {}), words_share=query.words_share)
         if query.feedback and len(rankings) > 1 and (best := await self._retrieve(fused[:1])):
             again: dict[str, _QueryVector] = {
                 schema.DENSE: schema.move_towards(best[fused[0].id].vector, query).tolist()
@@ -125,7 +125,7 @@ class ServerReader:
         words = self._bm25.embed_query(query.text)
         return models.SparseVector(indices=words.indices, values=words.values)
 
-    async def _rank(self, forms: dict[str, _QueryVector], depth: int, wanted: models.Filter) -> dict[str, list[Ranked]]:
+    async def _rank(self, forms: dict[str, _QueryVector], depth: int, wanted: models.Filter) -> dict[str, Ranking]:
         requests = [
             models.QueryRequest(query=form, using=name, limit=depth, filter=wanted) for name, form in forms.items()
         ]

@@ -48,8 +48,11 @@ class ServerStore(ServerReader):
                 [models.SetPayloadOperation(set_payload=show), models.DeleteOperation(delete=remove)],
                 wait=True,
             )
-        if later and await self._has_live([*owner, *later]):
-            with translated_errors():
+        if not later:
+            return
+        newer = models.Filter(must=[*owner, *later, LIVE])
+        with translated_errors():
+            if (await self._client.count(self.revision, newer, exact=True)).count:
                 await self._client.delete(self.revision, models.FilterSelector(filter=ours), wait=True)
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
@@ -74,11 +77,6 @@ class ServerStore(ServerReader):
         """Raise if readers have moved to another collection, where this write would be missing."""
         if self._refusal:
             raise self._refusal
-
-    async def _has_live(self, conditions: Sequence[models.FieldCondition]) -> bool:
-        with translated_errors():
-            found = await self._client.count(self.revision, models.Filter(must=[*conditions, LIVE]), exact=True)
-        return found.count > 0
 
     def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
         words = self._bm25.embed_document(point.chunk.passage)

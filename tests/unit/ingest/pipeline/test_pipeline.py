@@ -48,7 +48,7 @@ class FailingStore(ServerStore):
         if self.half_commits > 0:
             self.half_commits -= 1
             own = qdrant.FieldCondition(key="version", match=qdrant.MatchValue(value=version))
-            await self._client.set_payload(self._collection, {"state": "live"}, qdrant.Filter(must=[own]))
+            await self._client.set_payload(self.revision, {"state": "live"}, qdrant.Filter(must=[own]))
             raise BadResponse("The server died between the two steps of a commit.")
         await super().commit(scope, document_id, version, order=order)
 

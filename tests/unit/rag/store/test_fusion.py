@@ -1,15 +1,13 @@
-"""Fusion of two rankings: what it promises whatever the scores."""
+"""Properties of the fusion of two rankings, for any scores."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.store.fusion import SMOOTHED, Fused, Ranked, fuse, smooth
+from rag.store.fusion import SMOOTHED, Fused, fuse, smooth
 from tests.support.contracts.store import direction
 
 SCORES = st.floats(min_value=0, max_value=100, allow_nan=False).map(lambda score: round(score, 3))
-RANKINGS = st.dictionaries(st.sampled_from("abcdefgh"), SCORES).map(
-    lambda scores: [Ranked(id=key, score=score) for key, score in sorted(scores.items(), key=lambda it: -it[1])]
-)
+RANKINGS = st.dictionaries(st.sampled_from("abcdefgh"), SCORES)
 SHARES = st.floats(min_value=0, max_value=1)
 
 
@@ -20,9 +18,9 @@ def ids(fused) -> list[str]:
 @given(RANKINGS, RANKINGS, SHARES)
 def test_every_point_of_both_rankings_comes_out_once_with_its_own_scores(dense, bm25, share):
     fused = fuse(dense, bm25, words_share=share)
-    assert sorted(ids(fused)) == sorted({point.id for point in [*dense, *bm25]})
-    assert {point.id: point.dense for point in fused if point.dense is not None} == {it.id: it.score for it in dense}
-    assert {point.id: point.bm25 for point in fused if point.bm25 is not None} == {it.id: it.score for it in bm25}
+    assert sorted(ids(fused)) == sorted(dense.keys() | bm25.keys())
+    assert {point.id: point.dense for point in fused if point.dense is not None} == dense
+    assert {point.id: point.bm25 for point in fused if point.bm25 is not None} == bm25
 
 
 @given(RANKINGS, RANKINGS, SHARES)
@@ -33,40 +31,41 @@ def test_scores_lie_between_0_and_1_and_fall(dense, bm25, share):
 
 
 @given(RANKINGS, RANKINGS, SHARES)
-def test_the_order_in_which_rankings_come_does_not_matter_and_ties_fall_the_same_way(dense, bm25, share):
-    assert fuse(dense, bm25, words_share=share) == fuse(dense[::-1], bm25[::-1], words_share=share)
+def test_the_order_of_a_ranking_does_not_matter(dense, bm25, share):
+    assert fuse(dense, bm25, words_share=share) == fuse(
+        dict(reversed(dense.items())), dict(reversed(bm25.items())), words_share=share
+    )
 
 
 @given(RANKINGS, RANKINGS, SHARES)
-def test_who_is_ahead_in_both_rankings_stays_ahead(dense, bm25, share):
+def test_a_point_that_leads_in_both_rankings_stays_ahead(dense, bm25, share):
     place = {point.id: index for index, point in enumerate(fuse(dense, bm25, words_share=share))}
     score = {point.id: point.score for point in fuse(dense, bm25, words_share=share)}
-    by_vector, by_words = ({point.id: point.score for point in ranking} for ranking in (dense, bm25))
-    both = by_vector.keys() & by_words.keys()
+    both = dense.keys() & bm25.keys()
     for first in both:
         for second in both:
-            if by_vector[first] >= by_vector[second] and by_words[first] >= by_words[second]:
+            if dense[first] >= dense[second] and bm25[first] >= bm25[second]:
                 assert score[first] >= score[second] - 1e-9 or place[first] < place[second]
 
 
 @given(RANKINGS, st.sampled_from([0.0, 0.3, 0.5]))
 def test_without_one_ranking_the_other_one_decides(ranking, share):
-    scores = [point.dense for point in fuse(ranking, [], words_share=share)]
-    assert scores == sorted((point.score for point in ranking), reverse=True)
+    scores = [point.dense for point in fuse(ranking, {}, words_share=share)]
+    assert scores == sorted(ranking.values(), reverse=True)
 
 
 def test_vectors_that_all_point_away_keep_their_order():
-    dense = [Ranked(id="less", score=-0.1), Ranked(id="more", score=-0.9)]
-    assert ids(fuse(dense, [], words_share=0.0)) == ["less", "more"]
+    dense = {"less": -0.1, "more": -0.9}
+    assert ids(fuse(dense, {}, words_share=0.0)) == ["less", "more"]
 
 
-def test_nothing_fused_is_nothing():
-    assert fuse([], [], words_share=0.5) == []
+def test_empty_rankings_have_an_empty_fusion():
+    assert fuse({}, {}, words_share=0.5) == []
 
 
 def test_the_share_moves_the_first_place_from_one_ranking_to_the_other():
-    dense = [Ranked(id="meant", score=0.9), Ranked(id="said", score=0.1)]
-    bm25 = [Ranked(id="said", score=12.0), Ranked(id="meant", score=1.0)]
+    dense = {"meant": 0.9, "said": 0.1}
+    bm25 = {"said": 12.0, "meant": 1.0}
     assert [fuse(dense, bm25, words_share=share)[0].id for share in (0.0, 0.4, 0.6, 1.0)] == [
         "meant",
         "meant",
