@@ -67,9 +67,7 @@ class Settings(KernelSettings):
     worker_port: int = Field(8001, ge=0, le=65535)
     """Port on which the worker serves `/livez` and `/metrics`. 0 disables both."""
     worker_idle_seconds: float = Field(10.0, gt=0)
-    """Time without work after which a worker unloads its model, in seconds. A higher value saves reloads and holds
-    memory longer.
-    """
+    """Seconds without work until a worker unloads its model. A higher value saves reloads and holds memory."""
     worker_attempts: int = Field(8, ge=1)
     """Attempts to ingest an entry before it becomes a dead letter."""
     worker_drain_seconds: float = Field(20.0, ge=0)

@@ -98,7 +98,7 @@ class RedisInboxSettings(Part):
     prefix: str = Field("groundwork", pattern=r"^[\w.-]+$")
     """Prefix of all Redis keys. Installations that share a server need different prefixes."""
     claim_seconds: float = Field(30.0, gt=0)
-    """Seconds without a heartbeat until a worker loses its entries. More tolerates pauses and delays recovery."""
+    """Seconds without a heartbeat until a worker loses its entries. A higher value delays recovery from a crash."""
 
 
 class TimeoutSettings(Part):
