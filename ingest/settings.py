@@ -13,7 +13,9 @@ class ParsingSettings(Part):
     seconds: float = Field(60.0, gt=0)
     """Time limit for one document, in seconds. A document that takes longer is rejected."""
     memory_mib: int = Field(1024, ge=64)
-    """Memory limit for one document, in MiB. A document for which the parser needs more is rejected."""
+    """Memory limit for one document, in MiB, beyond what the parser process needs itself. A document that needs more is
+    rejected.
+    """
 
 
 class ChunkingSettings(Part):

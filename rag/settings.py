@@ -98,7 +98,9 @@ class RedisInboxSettings(Part):
     prefix: str = Field("groundwork", pattern=r"^[\w.-]+$")
     """Prefix of all Redis keys. Installations that share a server need different prefixes."""
     claim_seconds: float = Field(30.0, gt=0)
-    """Seconds without a heartbeat until a worker loses its entries. A higher value delays recovery from a crash."""
+    """Seconds without a heartbeat after which a worker loses its entries to other workers. A higher value tolerates
+    longer pauses and recovers later from a crash.
+    """
 
 
 class TimeoutSettings(Part):
