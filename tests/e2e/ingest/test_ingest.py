@@ -215,7 +215,7 @@ def test_an_invalid_setting_is_an_error_that_names_its_variable(folder, data_dir
 def test_weights_with_a_wrong_hash_are_refused(folder, data_dir):
     run = ingest("run", str(folder), data_dir=data_dir, RAG_EMBEDDER__SHA256="0" * 64)
     assert run.returncode == 1
-    assert "sha256" in run.stderr
+    assert "RAG_EMBEDDER__SHA256" in run.stderr
     assert "Traceback" not in run.stderr
 
 
