@@ -10,13 +10,14 @@ manifest.json     written last
 Exported models and the collection of the previous embedder are not included, because they can be made again.
 """
 
+import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.backup.disk_errors import advice_for
 from ingest.backup.manifest import Manifest, digest_files, names_in, write_manifest
 from ingest.backup.profile import CollectionProfile, profile_collection
 from ingest.settings import Settings
@@ -102,3 +103,15 @@ async def _copy_collection(settings: Settings, target: Path) -> tuple[EmbedderId
         f"Documents were ingested during each of {_ATTEMPTS} snapshots, so the content of the backup is unknown. "
         "Stop the workers and run `backup` again. Uploads wait in the inbox meanwhile."
     )
+
+
+def advice_for(error: OSError) -> str:
+    """Return what an operator can do about a disk error of a backup or a restore."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "Free disk space there, or name a folder on another disk."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            user = os.getuid()
+            return f"Name a folder that user {user} may write. In a container, mount a volume that belongs to {user}."
+        case _:
+            return "Name a folder on another disk."

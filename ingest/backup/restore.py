@@ -7,8 +7,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from ingest.backup.backup import DATA_FILES
-from ingest.backup.disk_errors import advice_for
+from ingest.backup.backup import DATA_FILES, advice_for
 from ingest.backup.manifest import Manifest, read_manifest, require_complete
 from ingest.backup.profile import require_same_profile
 from ingest.pipeline.writer_lock import wait_for_writer_lock

@@ -3,11 +3,10 @@
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from uuid import UUID, uuid5
 
-from ingest.chunking.fences import fence_pairs, with_complete_fences
 from rag.embedding.base import Tokenizer
 from rag.types import Chunk, Document, Section, passage_of
 
@@ -35,6 +34,10 @@ _MAX_CHARACTERS_PER_TOKEN: Final = 16
 _MAX_HEADING_SHARE: Final = 1 / 3
 # The largest share of a passage for repeating the fences of a code block.
 _MAX_FENCE_SHARE: Final = 1 / 8
+
+_FENCE: Final = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
+_EMPTY_BLOCK: Final = re.compile(r"^(`{3,}|~{3,})[^`\n]*\n+[ \t]*\1[ \t]*$\n*", re.MULTILINE)
+_MAX_LANGUAGE_CHARACTERS: Final = 16
 
 
 class Chunker:
@@ -76,13 +79,13 @@ class Chunker:
         pieces = (piece for slab in _slabs(section.text) for piece in self._split_slab(heading_path, slab, reserve))
         # Leading spaces stay, because they are the indentation of code.
         stripped = (piece.rstrip().lstrip("\n") for piece in pieces)
-        for text in with_complete_fences(stripped) if reserve else stripped:
+        for text in _with_complete_fences(stripped) if reserve else stripped:
             if text:
                 yield Section(heading_path=heading_path, text=text)
 
     def _fence_tokens(self, text: str) -> int:
         """Return the tokens to reserve for repeated fences; 0 without code blocks or if they take too much room."""
-        needed = max((self._count(fences) for fences in fence_pairs(text)), default=0)
+        needed = max((self._count(fences) for fences in _fence_pairs(text)), default=0)
         return needed if needed < self._max_tokens * _MAX_FENCE_SHARE else 0
 
     def _shorten(self, heading_path: tuple[str, ...]) -> tuple[str, ...]:
@@ -173,3 +176,32 @@ def _nearest_cut(text: str, lowest: int, limit: int, *, target: int) -> int:
         if ends:
             return min(ends, key=lambda end: abs(end - target))
     return 0
+
+
+def _fence_pairs(text: str) -> set[str]:
+    """Return the opening and closing line of each kind of code block in the text, as one string per kind."""
+    return {f"{_opening_line(fence)}\n{fence['mark']}" for fence in _FENCE.finditer(text)}
+
+
+def _with_complete_fences(pieces: Iterable[str]) -> Iterator[str]:
+    """Close a code block at the end of a piece and open it again in the next one; a piece may become empty."""
+    open_fence: re.Match[str] | None = None
+    for piece in pieces:
+        before, open_fence = open_fence, _open_at_end(piece, open_fence)
+        parts = [_opening_line(before) if before else "", piece, open_fence["mark"] if open_fence else ""]
+        complete = "\n".join(part for part in parts if part)
+        yield _EMPTY_BLOCK.sub("", complete).rstrip() if before or open_fence else piece
+
+
+def _open_at_end(piece: str, open_fence: re.Match[str] | None) -> re.Match[str] | None:
+    for fence in _FENCE.finditer(piece):
+        if open_fence is None:
+            open_fence = fence
+        elif fence["mark"].startswith(open_fence["mark"]) and not fence["info"].strip():
+            open_fence = None
+    return open_fence
+
+
+def _opening_line(fence: re.Match[str]) -> str:
+    language = (fence["info"].split() or [""])[0]
+    return fence["mark"] + (language if len(language) <= _MAX_LANGUAGE_CHARACTERS else "")

@@ -8,31 +8,22 @@ from ingest.backup.backup import back_up
 from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
 
-_DESCRIPTION = """Copies the published collection, the folder inbox, API keys and the drift reference to a new folder.
-Service and workers keep running. The folder appears under its name only when it is complete."""
+_HELP = """Copies the published collection, the folder inbox, API keys and the drift reference to a new folder.
+Service and workers keep running. The folder appears under its name only when it is complete.
 
-_EPILOG = """examples:
+examples:
   python -m ingest backup /backups/monday
   python -m ingest backup /backups/$(date +%F) && rsync -a /backups/ store.example.org:/backups/
 
 A Redis inbox is not included: back up Redis with its own tools. Exported models are not included:
 `python -m ingest export` creates them again.
 
-exit status:
-  0  the backup is complete and durable on disk
-  1  nothing was written under this name; standard error has the reason
-
 needs: a folder that does not exist or is empty, and as much free disk space as RAG_DATA_DIR uses."""
 
 
 def add_command(commands: Commands) -> None:
     command = add_command_parser(
-        commands,
-        "backup",
-        run,
-        summary="copy collection, inbox, keys and drift reference to a folder",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        commands, "backup", run, "copy collection, inbox, keys and drift reference to a folder", _HELP
     )
     command.add_argument("target", type=Path, metavar="DEST", help="folder to create")
 

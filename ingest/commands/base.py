@@ -12,19 +12,18 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 """The body of a command: it prints its result and returns the exit status."""
 
+EXIT_STATUS = "exit status: 0 success, 1 failure, 2 wrong arguments, 3 some documents were rejected"
 SOME_REJECTED = 3
-"""Exit status if at least one document was rejected and the others were accepted."""
 
 
-def add_command_parser(
-    commands: Commands, name: str, run: Run, *, summary: str, description: str, epilog: str
-) -> argparse.ArgumentParser:
-    """Return the parser of a new command; `epilog` shows examples, exit statuses and requirements."""
+def add_command_parser(commands: Commands, name: str, run: Run, summary: str, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a new command; the first paragraph of `text` is shown above its arguments."""
+    description, _, epilog = text.partition("\n\n")
     command = commands.add_parser(
         name,
         help=summary,
         description=description,
-        epilog=epilog,
+        epilog=f"{epilog}\n\n{EXIT_STATUS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=run)

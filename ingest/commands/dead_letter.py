@@ -14,31 +14,22 @@ from rag.inbox.factory import open_inbox
 
 _SHORT_ID = 8
 
-_DESCRIPTION = """Handles dead letters: entries of the inbox that a worker could not ingest.
-Each keeps the document's bytes and the reason, so it can be replayed after the cause is fixed."""
+_HELP = """Handles dead letters: entries of the inbox that a worker could not ingest.
+Each keeps the document's bytes and the reason, so it can be replayed after the cause is fixed.
 
-_EPILOG = """examples:
+examples:
   python -m ingest dead-letter list
   python -m ingest dead-letter show 3f2a9c01        reason and traceback of one
   python -m ingest dead-letter replay 3f2a9c01      queue it again
   python -m ingest dead-letter replay all
   python -m ingest dead-letter drop 3f2a9c01        delete it with its bytes
 
-exit status:
-  0  done
-  1  no dead letter has this ID, or the inbox cannot be reached
-
 needs: the inbox. It needs neither a worker nor a model."""
 
 
 def add_command(commands: Commands) -> None:
     command = add_command_parser(
-        commands,
-        "dead-letter",
-        run,
-        summary="list, show, replay or drop documents that failed",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        commands, "dead-letter", run, "list, show, replay or drop documents that failed", _HELP
     )
     command.add_argument("action", choices=["list", "show", "replay", "drop"])
     command.add_argument(

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from dataclasses import asdict
 
 from ingest.commands.base import SOME_REJECTED, Commands, add_command_parser
 from ingest.commands.selection import SourceSelection, add_selection_arguments, to_selection
@@ -20,38 +20,30 @@ _FETCH_SECONDS = 20
 # A full inbox empties at the speed of the workers, so a large source may have to wait for a long time.
 _FULL_INBOX_SECONDS = 3600
 
-_DESCRIPTION = """Fetches the documents of the sources and puts them into the inbox.
-Workers parse, embed and publish them. This command waits while the inbox is full."""
+_HELP = """Fetches the documents of the sources and puts them into the inbox.
+Workers parse, embed and publish them. This command waits while the inbox is full.
 
-_EPILOG = """examples:
+examples:
   python -m ingest enqueue docs/
   python -m ingest enqueue sitemap:https://example.org/sitemap.xml --tenant acme
   python -m ingest enqueue docs/ --json && python -m ingest status
-
-exit status:
-  0  every document is in the inbox
-  1  no source could be opened, or the inbox cannot be reached
-  3  some documents could not be fetched; the others are in the inbox
 
 needs: the inbox, and at least one worker (`python -m ingest worker`) that reads it. It does not load a model."""
 
 
 def add_command(commands: Commands) -> None:
-    command = add_command_parser(
-        commands,
-        "enqueue",
-        run,
-        summary="put sources into the inbox, for workers",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-    )
+    command = add_command_parser(commands, "enqueue", run, "put sources into the inbox, for workers", _HELP)
     add_selection_arguments(command)
 
 
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
         enqueued, rejected = await _enqueue(to_selection(arguments), settings, inbox)
-    print(_to_json(enqueued, rejected) if arguments.json else _to_text(enqueued, rejected))
+    if arguments.json:
+        print(json.dumps({"enqueued": enqueued, "rejected": [asdict(rejection) for rejection in rejected]}))
+    else:
+        lines = [f"  rejected {rejection.uri}: {rejection.reason}" for rejection in rejected]
+        print("\n".join([*lines, f"{enqueued} documents enqueued, {len(rejected)} rejected"]))
     return SOME_REJECTED if rejected else 0
 
 
@@ -80,13 +72,3 @@ async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:
     upload = Upload(scope=scope, document=raw)
     await retry(RETRIES.labels("entry"), lambda: inbox.put(upload), seconds=_FULL_INBOX_SECONDS)
     return None
-
-
-def _to_json(enqueued: int, rejected: Sequence[Rejection]) -> str:
-    reasons = [{"uri": rejection.uri, "reason": rejection.reason} for rejection in rejected]
-    return json.dumps({"enqueued": enqueued, "rejected": reasons})
-
-
-def _to_text(enqueued: int, rejected: Sequence[Rejection]) -> str:
-    lines = [f"  rejected {rejection.uri}: {rejection.reason}" for rejection in rejected]
-    return "\n".join([*lines, f"{enqueued} documents enqueued, {len(rejected)} rejected"])

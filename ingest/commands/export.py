@@ -8,29 +8,18 @@ from rag.embedding.weights import find_weights, require_torch
 from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 
-_DESCRIPTION = """Converts the configured local embedder from sentence-transformers weights to ONNX, and checks that
-both give the same vectors. It does nothing if the ONNX file exists already."""
+_HELP = """Converts the configured local embedder from sentence-transformers weights to ONNX, and checks that
+both give the same vectors. It does nothing if the ONNX file exists already.
 
-_EPILOG = """examples:
+examples:
   python -m ingest export
   RAG_EMBEDDER__MODEL=BAAI/bge-small-en-v1.5 python -m ingest export
-
-exit status:
-  0  the ONNX file is in RAG_DATA_DIR/models
-  1  the embedder is not a local one, PyTorch is not installed, or the vectors differ
 
 needs: PyTorch, the weights, and about 15 seconds. The service and workers need only the file that it writes."""
 
 
 def add_command(commands: Commands) -> None:
-    add_command_parser(
-        commands,
-        "export",
-        run,
-        summary="write the ONNX form of the configured embedder",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-    )
+    add_command_parser(commands, "export", run, "write the ONNX form of the configured embedder", _HELP)
 
 
 async def run(_: argparse.Namespace, settings: Settings) -> int:

@@ -1,11 +1,11 @@
 """One pass over the selected sources: ingests them, or plans what a run would change."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ingest.commands.report import Reporter, Summary, open_reporter
+from ingest.commands.report import Summary, open_reporter
 from ingest.commands.selection import SourceSelection
 from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult, prepare, stored_documents
@@ -30,10 +30,9 @@ async def ingest_selection(
     """
     async with (
         _open_pass(selection, settings, quiet=quiet) as this,
-        _open_models(settings) as models,
-        wait_for_writer_lock(lambda: open_store(settings, models)) as store,
+        wait_for_writer_lock(lambda: open_store(settings, this.models)) as store,
     ):
-        pipeline = Pipeline(store, models.batcher, models.parsers)
+        pipeline = Pipeline(store, this.models.batcher, this.models.parsers)
         async with publish_regularly(store):
             for name, source in this.sources.items():
                 source_pass = SourcePass(pipeline, selection.scope, this.report, remember=prune)
@@ -58,8 +57,7 @@ async def plan_selection(selection: SourceSelection, settings: Settings, *, quie
     """Return what `ingest_selection` would do, without a write or a lock."""
     async with (
         _open_pass(selection, settings, quiet=quiet) as this,
-        _open_models(settings) as models,
-        open_store_to_read(settings, models) as store,
+        open_store_to_read(settings, this.models) as store,
     ):
         for name, source in this.sources.items():
             is_empty = True
@@ -69,7 +67,7 @@ async def plan_selection(selection: SourceSelection, settings: Settings, *, quie
                     this.report_rejection(unit)
                     continue
                 stored = await stored_documents(store, selection.scope, [unit.id])
-                prepared = await prepare(unit, stored[unit.id], models.parsers)
+                prepared = await prepare(unit, stored[unit.id], this.models.parsers)
                 this.report(prepared if isinstance(prepared, IngestResult) else prepared.result)
             this.summary.note_source(name, passed_over=source.passed_over, is_empty=is_empty)
     return this.summary
@@ -77,15 +75,16 @@ async def plan_selection(selection: SourceSelection, settings: Settings, *, quie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pass:
-    """The opened sources of one pass, and its results so far."""
+    """The opened sources and models of one pass, and its results so far."""
 
     sources: Mapping[str, Source]
-    reporter: Reporter
+    models: Models
+    show: Callable[[Summary], None]
     summary: Summary = field(default_factory=Summary)
 
     def report(self, result: IngestResult) -> None:
         self.summary.add(result)
-        self.reporter.show(self.summary)
+        self.show(self.summary)
 
     def report_rejection(self, rejection: Rejection) -> None:
         self.report(IngestResult(uri=rejection.uri, status="rejected", reason=rejection.reason))
@@ -96,24 +95,19 @@ async def _open_pass(selection: SourceSelection, settings: Settings, *, quiet: b
     async with open_fetcher(settings) as fetcher:
         sources, rejected = selection.build_all(fetcher, settings)
         total = None if quiet else await asyncio.to_thread(_total, sources.values())
-        with open_reporter(total=total, quiet=quiet) as reporter:
-            opened = _Pass(sources=sources, reporter=reporter)
-            for rejection in rejected:
-                opened.report_rejection(rejection)
-            yield opened
+        # The embedder that filled the collection is loaded only if a document has changed.
+        known = await build_backend(settings.store, root=settings.store_dir).embedder()
+        with open_reporter(total=total, quiet=quiet) as show:
+            async with open_models(settings, known=known) as models:
+                opened = _Pass(sources=sources, models=models, show=show)
+                for rejection in rejected:
+                    opened.report_rejection(rejection)
+                yield opened
 
 
 def _total(sources: Iterable[Source]) -> int | None:
     counts = [source.count() for source in sources]
     return None if None in counts else sum(count for count in counts if count is not None)
-
-
-@asynccontextmanager
-async def _open_models(settings: Settings) -> AsyncIterator[Models]:
-    """Open the models; the embedder that filled the collection is loaded only if a document has changed."""
-    known = await build_backend(settings.store, root=settings.store_dir).embedder()
-    async with open_models(settings, known=known) as models:
-        yield models
 
 
 async def _missing(

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from ingest.commands.base import EXIT_STATUS
+
 # In the order of `--help`. A hyphen in a command's name is an underscore in its module's name.
 COMMANDS = (
     "run",
@@ -19,25 +21,14 @@ COMMANDS = (
     "export",
 )
 
-_EXAMPLES = """examples:
-  python -m ingest run docs/ README.md             ingest files and folders now
-  python -m ingest run https://example.org/guide   ingest one web page
-  python -m ingest run docs/ --dry-run             show what a run would change
-  python -m ingest run docs/ --prune --watch 30    keep the collection equal to a folder
-  python -m ingest enqueue docs/                   leave the work to workers
-  python -m ingest worker                          ingest the documents in the inbox
-  python -m ingest status                          count documents, chunks and queue entries
-  python -m ingest dead-letter list                list the documents that failed, with reasons
-  python -m ingest reindex --embedder BAAI/bge-small-en-v1.5
-                                                   change the embedder without downtime
-  python -m ingest promote --to http://127.0.0.1:6333
-                                                   copy the embedded collection to a Qdrant server
-  python -m ingest backup /backups/monday          copy collection, inbox and keys to a folder
-  python -m ingest restore /backups/monday         put a backup into this RAG_DATA_DIR
+_EPILOG = f"""examples:
+  python -m ingest run docs/ README.md      ingest files and folders now
+  python -m ingest enqueue docs/            leave the work to workers
+  python -m ingest dead-letter list         list the documents that failed, with reasons
 
 `python -m ingest COMMAND --help` describes one command.
 
-exit status: 0 success, 1 failure, 2 wrong arguments, 3 some documents were rejected
+{EXIT_STATUS}
 settings: environment variables RAG_… or a file .env; docs/reference/settings.md lists them"""
 
 
@@ -53,7 +44,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ingest",
         description="Ingests documents into the collection and maintains the collection.",
-        epilog=_EXAMPLES,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)

@@ -9,32 +9,21 @@ from ingest.settings import Settings
 from rag.errors import InvalidInput
 from rag.settings import ServerStoreSettings
 
-_DESCRIPTION = """Copies every document of the embedded collection, with its vectors, to a Qdrant server.
-Nothing is embedded again, and the embedded collection stays as it is."""
+_HELP = """Copies every document of the embedded collection, with its vectors, to a Qdrant server.
+Nothing is embedded again, and the embedded collection stays as it is.
 
-_EPILOG = """examples:
+examples:
   python -m ingest promote --to http://127.0.0.1:6333
   python -m ingest promote --to https://qdrant.example.org:6333 --api-key-file /run/secrets/qdrant
 
 Run it again to copy later changes: documents that the server has in the same or a newer version are skipped.
 Then set RAG_STORE__KIND=server and RAG_STORE__URL, and restart service and workers.
 
-exit status:
-  0  the server has every document
-  1  there is no embedded collection, the server cannot be reached, or documents are missing; run it again
-
 needs: the embedded collection in RAG_DATA_DIR, and a Qdrant server that accepts gRPC."""
 
 
 def add_command(commands: Commands) -> None:
-    command = add_command_parser(
-        commands,
-        "promote",
-        run,
-        summary="copy the embedded collection to a Qdrant server",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-    )
+    command = add_command_parser(commands, "promote", run, "copy the embedded collection to a Qdrant server", _HELP)
     command.add_argument("--to", required=True, metavar="URL", help="URL of the server, such as http://127.0.0.1:6333")
     command.add_argument("--grpc-port", type=int, default=6334, help="gRPC port of the server (default: %(default)s)")
     command.add_argument("--collection", default="groundwork", help="collection on the server (default: %(default)s)")

@@ -10,11 +10,11 @@ from rag.errors import NotFound
 from rag.settings import LocalEmbedderSettings
 from rag.store.backend import AlreadyFilled
 
-_DESCRIPTION = """Embeds the stored text of every document again, with another embedder, into a second collection.
+_HELP = """Embeds the stored text of every document again, with another embedder, into a second collection.
 The current collection serves meanwhile. The new one is verified and then takes its place in one step.
-The previous collection is kept for --rollback."""
+The previous collection is kept for --rollback.
 
-_EPILOG = """examples:
+examples:
   python -m ingest reindex --embedder BAAI/bge-small-en-v1.5   a local model
   RAG_EMBEDDER__KIND=openai RAG_EMBEDDER__URL=http://tei:8080/v1 RAG_EMBEDDER__MODEL=bge-m3 \\
       RAG_EMBEDDER__DIMENSION=1024 python -m ingest reindex    an embedder behind a URL
@@ -24,22 +24,11 @@ _EPILOG = """examples:
 Afterwards configure the new embedder and restart service and workers. A rollback takes effect at once, but the
 previous collection lacks every document that was ingested after the switch.
 
-exit status:
-  0  switched, or nothing to do with --if-needed
-  1  not switched: the embedder failed its checks, the copy is not complete, or there is nothing to do
-
 needs: both collections on the same disk or server, and the new embedder. Workers may run meanwhile."""
 
 
 def add_command(commands: Commands) -> None:
-    command = add_command_parser(
-        commands,
-        "reindex",
-        run,
-        summary="change the embedder without downtime",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-    )
+    command = add_command_parser(commands, "reindex", run, "change the embedder without downtime", _HELP)
     command.add_argument(
         "--embedder", metavar="MODEL", help="name or directory of a local model (default: the configured embedder)"
     )

@@ -3,10 +3,9 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -51,6 +50,10 @@ class Summary:
         return time.monotonic() - self.started
 
     @property
+    def rate(self) -> str:
+        return f"{self.chunks / max(self.seconds, 1e-9):.0f} chunks/s"
+
+    @property
     def documents(self) -> int:
         return self.counts.total()
 
@@ -68,7 +71,7 @@ class Summary:
     def to_text(self, *, dry_run: bool) -> str:
         counts = ", ".join(f"{self.counts[status]} {status}" for status in ("new", "changed", "unchanged", "rejected"))
         removed = f", {self.counts['removed']} removed" if self.counts["removed"] else ""
-        rate = f" ({self.chunks / self.seconds:.0f} chunks/s)" if self.chunks and not dry_run else ""
+        rate = f" ({self.rate})" if self.chunks and not dry_run else ""
         lines = [f"  rejected {result.uri}: {result.reason}" for result in self.rejected[:_REASONS_SHOWN]]
         if len(self.rejected) > _REASONS_SHOWN:
             lines.append(f"  … and {len(self.rejected) - _REASONS_SHOWN} more; --json lists all of them")
@@ -83,22 +86,19 @@ class Summary:
         return "\n".join(lines)
 
 
-class Reporter(Protocol):
-    """Shows the progress of a run."""
-
-    def show(self, summary: Summary) -> None:
-        """Show the counts so far; called after each document."""
-
-
 @contextmanager
-def open_reporter(*, total: int | None, quiet: bool) -> Iterator[Reporter]:
-    """Yield a progress bar on a terminal, else a reporter that prints a line every few seconds.
+def open_reporter(*, total: int | None, quiet: bool) -> Iterator[Callable[[Summary], None]]:
+    """Yield a function that shows the counts so far on standard error; call it after each document.
 
-    `total` is the expected number of documents, if it is known. Both write to standard error.
+    On a terminal it moves a progress bar, elsewhere it prints a line every few seconds.
+    `total` is the expected number of documents, if it is known.
     """
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield _Lines(console, total, quiet=quiet)
+    if quiet:
+        yield lambda _: None
+        return
+    if not console.is_terminal:
+        yield _Lines(console, total).show
         return
     columns = [
         TextColumn("ingesting"),
@@ -109,32 +109,18 @@ def open_reporter(*, total: int | None, quiet: bool) -> Iterator[Reporter]:
         TimeRemainingColumn(),
     ]
     with Progress(*columns, console=console) as progress:
-        yield _Bar(progress, total)
-
-
-class _Bar:
-    def __init__(self, progress: Progress, total: int | None) -> None:
-        self._progress = progress
-        self._task = progress.add_task("ingesting", total=total, rate="")
-
-    def show(self, summary: Summary) -> None:
-        rate = f"{summary.chunks / max(summary.seconds, 1e-9):.0f} chunks/s"
-        self._progress.update(self._task, completed=summary.documents, rate=rate)
+        task = progress.add_task("ingesting", total=total, rate="")
+        yield lambda summary: progress.update(task, completed=summary.documents, rate=summary.rate)
 
 
 class _Lines:
-    def __init__(self, console: Console, total: int | None, *, quiet: bool) -> None:
+    def __init__(self, console: Console, total: int | None) -> None:
         self._console = console
         self._of_total = f" of {total}" if total is not None else ""
-        self._quiet = quiet
         self._last = time.monotonic()
 
     def show(self, summary: Summary) -> None:
-        if self._quiet or time.monotonic() - self._last < _LINE_EVERY_SECONDS:
-            return
-        self._last = time.monotonic()
-        rate = summary.chunks / max(summary.seconds, 1e-9)
-        self._console.print(
-            f"{summary.documents}{self._of_total} documents, {summary.chunks} chunks, {rate:.0f} chunks/s",
-            highlight=False,
-        )
+        if time.monotonic() - self._last >= _LINE_EVERY_SECONDS:
+            self._last = time.monotonic()
+            counts = f"{summary.documents}{self._of_total} documents, {summary.chunks} chunks"
+            self._console.print(f"{counts}, {summary.rate}", highlight=False)

@@ -8,31 +8,20 @@ from ingest.backup.restore import restore
 from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
 
-_DESCRIPTION = """Checks every file of a backup, copies it beside the current collection, compares counts and answers
-with the manifest, and then switches to it in one step. If a check fails, nothing changes."""
+_HELP = """Checks every file of a backup, copies it beside the current collection, compares counts and answers
+with the manifest, and then switches to it in one step. If a check fails, nothing changes.
 
-_EPILOG = """examples:
+examples:
   python -m ingest restore /backups/monday
   RAG_DATA_DIR=/srv/groundwork python -m ingest restore /backups/monday
   python -m ingest restore /backups/monday --replace      over an existing collection
   python -m ingest reindex --rollback                     undo a restore with --replace
 
-exit status:
-  0  restored
-  1  not restored: the backup is damaged or of another kind of store, or a collection exists and --replace is missing
-
 needs: the same kind of store (RAG_STORE__KIND) as when the backup was made, and disk space for a second collection."""
 
 
 def add_command(commands: Commands) -> None:
-    command = add_command_parser(
-        commands,
-        "restore",
-        run,
-        summary="check a backup and switch to it",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-    )
+    command = add_command_parser(commands, "restore", run, "check a backup and switch to it", _HELP)
     command.add_argument("source", type=Path, metavar="SOURCE", help="folder of the backup")
     command.add_argument(
         "--replace", action="store_true", help="replace an existing collection, API keys and drift reference"

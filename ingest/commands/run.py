@@ -1,45 +1,32 @@
 """`python -m ingest run`: ingests sources now, in this process."""
 
 import argparse
-import sys
 
 from ingest.commands.base import SOME_REJECTED, Commands, add_command_parser
 from ingest.commands.ingestion import ingest_selection, plan_selection
 from ingest.commands.report import Summary
 from ingest.commands.selection import add_selection_arguments, to_selection
-from ingest.commands.watch import watch
+from ingest.commands.watch import Watch
 from ingest.settings import Settings
 from rag.errors import InvalidInput
 
-_DESCRIPTION = """Reads the sources, parses and embeds new and changed documents, and publishes them.
-Unchanged documents are skipped, so a second run is fast. An interrupted run continues when it is started again."""
+_HELP = """Reads the sources, parses and embeds new and changed documents, and publishes them.
+Unchanged documents are skipped, so a second run is fast. An interrupted run continues when it is started again.
 
-_EPILOG = """examples:
-  python -m ingest run README.md docs/                     files and folders
-  python -m ingest run ~/notes --tenant acme               documents of one tenant
-  python -m ingest run docs/ --dry-run                     show what would change, write nothing
-  python -m ingest run docs/ --prune                       also remove documents whose file no longer exists
-  python -m ingest run docs/ --watch 30                    check the folder every 30 seconds, until stopped
+examples:
+  python -m ingest run README.md docs/ --tenant acme       files and folders, for one tenant
+  python -m ingest run docs/ --prune --watch 30            keep the collection equal to a folder, until stopped
   python -m ingest run runbooks/ --metadata team=ops       a search finds only these with
                                                            "filter": {"metadata": {"team": ["ops"]}}
-  python -m ingest run https://example.org/guide           one web page
   python -m ingest run crawl:https://example.org/docs/     pages below this URL, by following links
-  python -m ingest run sitemap:https://example.org/sitemap.xml records.jsonl
   python -m ingest run s3://bucket/handbook --prune        an object store, with its fsspec driver installed
-
-exit status:
-  0  every document was ingested, or was unchanged
-  1  nothing could be ingested; standard error has the reason
-  3  some documents were rejected and the others were ingested; the summary lists the reasons
 
 needs: the embedder, and the right to write the collection. With the embedded store only one process may write,
 so the run waits for a worker to finish its work, and fails if that takes longer than 20 seconds."""
 
 
 def add_command(commands: Commands) -> None:
-    command = add_command_parser(
-        commands, "run", run, summary="ingest sources now, then stop", description=_DESCRIPTION, epilog=_EPILOG
-    )
+    command = add_command_parser(commands, "run", run, "ingest sources now, then stop", _HELP)
     add_selection_arguments(command)
     command.add_argument(
         "--prune", action="store_true", help="remove documents of these sources that no longer exist there"
@@ -52,14 +39,13 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     selection = to_selection(arguments)
     if arguments.watch is not None:
         _require_watchable(arguments)
-        await watch(
-            selection,
-            settings,
+        await Watch(
+            selection=selection,
+            settings=settings,
             seconds=arguments.watch,
             prune=arguments.prune,
             on_pass=lambda summary: _print(summary, arguments),
-            on_problem=lambda problem: print(f"ingest: {problem}", file=sys.stderr, flush=True),
-        )
+        ).run()
         return 0
     if arguments.dry_run:
         summary = await plan_selection(selection, settings, quiet=arguments.json)

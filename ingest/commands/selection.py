@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
-from ingest.sources.factory import build_source, build_sources
+from ingest.sources.factory import build_source
 from ingest.sources.web.fetching import Fetcher
+from rag.errors import InvalidInput
 from rag.metadata import parse_pairs
 from rag.types import Scope
 
@@ -27,12 +28,18 @@ class SourceSelection:
 
         Raises `InvalidInput` if no source can be opened.
         """
-        return build_sources(
-            self.sources, fetcher=fetcher, settings=settings, ignore=self.ignore, metadata=self.metadata
-        )
+        sources, rejected = {}, []
+        for name in self.sources:
+            try:
+                sources[name] = self.build_one(name, fetcher, settings)
+            except InvalidInput as error:
+                rejected.append(Rejection(uri=name, reason=str(error)))
+        if not sources:
+            raise InvalidInput("\n".join(rejection.reason for rejection in rejected))
+        return sources, rejected
 
     def build_one(self, name: str, fetcher: Fetcher, settings: Settings) -> Source:
-        """Return the source of this name; raises `InvalidInput` if it cannot be opened."""
+        """Return one of the sources; raises `InvalidInput` if it cannot be opened."""
         return build_source(name, fetcher=fetcher, settings=settings, ignore=self.ignore, metadata=self.metadata)
 
 

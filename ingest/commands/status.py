@@ -15,15 +15,11 @@ from rag.store.factory import build_backend
 
 _RATE_SECONDS = 60.0
 
-_DESCRIPTION = "Shows the size of the collection, the length of the queue, and the number of dead letters."
+_HELP = """Shows the size of the collection, the length of the queue, and the number of dead letters.
 
-_EPILOG = """examples:
+examples:
   python -m ingest status
   python -m ingest status --json | jq .queued
-
-exit status:
-  0  the status was printed
-  1  the collection or the inbox cannot be reached
 
 needs: read access to the collection and the inbox. It loads no model and waits for no lock."""
 
@@ -67,12 +63,7 @@ class Status:
 
 def add_command(commands: Commands) -> None:
     command = add_command_parser(
-        commands,
-        "status",
-        run,
-        summary="count documents, chunks, queue entries and dead letters",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        commands, "status", run, "count documents, chunks, queue entries and dead letters", _HELP
     )
     command.add_argument("--json", action="store_true", help="print the status as one JSON object")
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ingest.commands.ingestion import ingest_selection
@@ -22,60 +23,43 @@ from rag.types import FIRST_CHUNKS, Chunk, DocumentId
 _BATCH: Final = 64
 
 
-async def watch(
-    selection: SourceSelection,
-    settings: Settings,
-    *,
-    seconds: float,
-    prune: bool,
-    on_pass: Callable[[Summary], None],
-    on_problem: Callable[[str], None],
-) -> None:
-    """Ingest what changes until SIGTERM or SIGINT. The first pass raises what `ingest_selection` raises.
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """Passes over the sources until SIGTERM or SIGINT."""
 
-    A problem of a later pass, such as a missing source, is reported once and tried again. Stored documents stay.
-    """
-    stopped = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
-    watching = asyncio.create_task(_Watch(selection, settings, seconds, prune, on_pass, on_problem).run())
-    stopping = asyncio.create_task(stopped.wait())
-    await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (watching, stopping):
-        task.cancel()
-    [result, _] = await asyncio.gather(watching, stopping, return_exceptions=True)
-    if isinstance(result, Exception):
-        raise result
-
-
-class _Watch:
-    def __init__(
-        self,
-        selection: SourceSelection,
-        settings: Settings,
-        seconds: float,
-        prune: bool,
-        on_pass: Callable[[Summary], None],
-        on_problem: Callable[[str], None],
-    ) -> None:
-        self._selection = selection
-        self._settings = settings
-        self._seconds = seconds
-        self._prune = prune
-        self._on_pass = on_pass
-        self._on_problem = on_problem
-        self._rejected: dict[str, str] = {}
-        """The rejected version of each URI: it is ingested again only when it has another version."""
-        self._problems: set[str] = set()
-        """The problems of the current pass."""
+    selection: SourceSelection
+    settings: Settings
+    seconds: float
+    prune: bool
+    on_pass: Callable[[Summary], None]
+    _rejected: dict[str, str] = field(default_factory=dict)
+    """The rejected version of each URI: it is ingested again only when it has another version."""
+    _problems: set[str] = field(default_factory=set)
+    """The problems of the current pass."""
 
     async def run(self) -> None:
-        """Ingest everything once, then what differs, for ever."""
+        """Ingest what changes. The first pass raises what `ingest_selection` raises.
+
+        A problem of a later pass, such as a missing source, is reported once and tried again. Stored documents stay.
+        """
+        stopped = asyncio.Event()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        watching = asyncio.create_task(self._run_passes())
+        stopping = asyncio.create_task(stopped.wait())
+        await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (watching, stopping):
+            task.cancel()
+        [result, _] = await asyncio.gather(watching, stopping, return_exceptions=True)
+        if isinstance(result, Exception):
+            raise result
+
+    async def _run_passes(self) -> None:
         is_first = True
         while True:
             reported, self._problems = self._problems, set()
             try:
-                changed = self._selection.sources if is_first else await self._changed_sources()
+                changed = self.selection.sources if is_first else await self._changed_sources()
                 if changed:
                     await self._ingest(changed)
                 is_first = False
@@ -84,25 +68,25 @@ class _Watch:
                     raise
                 self._problems.add(str(error))
             for problem in sorted(self._problems - reported):
-                self._on_problem(problem)
-            await asyncio.sleep(self._seconds)
+                print(f"ingest: {problem}", file=sys.stderr, flush=True)
+            await asyncio.sleep(self.seconds)
 
     async def _ingest(self, sources: Sequence[str]) -> None:
-        selection = replace(self._selection, sources=sources)
-        summary = await ingest_selection(selection, self._settings, prune=self._prune, quiet=True)
+        selection = replace(self.selection, sources=sources)
+        summary = await ingest_selection(selection, self.settings, prune=self.prune, quiet=True)
         self._rejected |= {result.uri: result.version for result in summary.rejected if result.version}
-        self._on_pass(summary)
+        self.on_pass(summary)
 
     async def _changed_sources(self) -> list[str]:
         """Return the sources that differ from the collection; this needs neither a model nor the writer lock."""
         changed = []
         async with (
-            open_fetcher(self._settings) as fetcher,
-            build_backend(self._settings.store, root=self._settings.store_dir).open_catalogue() as catalogue,
+            open_fetcher(self.settings) as fetcher,
+            build_backend(self.settings.store, root=self.settings.store_dir).open_catalogue() as catalogue,
         ):
-            for name in self._selection.sources:
+            for name in self.selection.sources:
                 try:
-                    source = self._selection.build_one(name, fetcher, self._settings)
+                    source = self.selection.build_one(name, fetcher, self.settings)
                 except InvalidInput as error:
                     self._problems.add(str(error))
                     continue
@@ -119,7 +103,7 @@ class _Watch:
                 is_complete = False
                 self._problems.add(f"{unit.uri}: {unit.reason}")
                 continue
-            if self._prune:
+            if self.prune:
                 seen.add(unit.id)
             batch.append(unit)
             if len(batch) == _BATCH:
@@ -131,17 +115,17 @@ class _Watch:
         # An empty or incompletely listed source never prunes, so a missing document is not a difference then.
         if not seen or not is_complete or catalogue is None:
             return False
-        stored = catalogue.scroll(self._selection.scope, FIRST_CHUNKS)
+        stored = catalogue.scroll(self.selection.scope, FIRST_CHUNKS)
         return any([source.covers(chunk.uri) and chunk.document_id not in seen async for chunk in stored])
 
     async def _any_changed(self, units: Sequence[Unit], catalogue: Catalogue | None) -> bool:
         ids = [unit.id for unit in units]
-        scope = self._selection.scope
+        scope = self.selection.scope
         stored = await stored_documents(catalogue, scope, ids) if catalogue else dict.fromkeys(ids)
         return any(await asyncio.gather(*(self._is_changed(unit, stored[unit.id]) for unit in units)))
 
     async def _is_changed(self, unit: Unit, stored: Chunk | None) -> bool:
-        recipe = self._settings.chunking.recipe
+        recipe = self.settings.chunking.recipe
         try:
             raw = await fetch_if_changed(unit, stored, recipe)
         except (InvalidInput, Unavailable) as error:

@@ -11,9 +11,8 @@ from ingest.parsing.docx import parse_docx
 from ingest.parsing.html import parse_html
 from ingest.parsing.json import parse_json, parse_json_lines
 from ingest.parsing.markdown import parse_markdown
-from ingest.parsing.outline import Outline
+from ingest.parsing.outline import Outline, parse_plain
 from ingest.parsing.pdf import parse_pdf
-from ingest.parsing.plain import parse_plain
 from ingest.parsing.pptx import parse_pptx
 from ingest.parsing.rst import parse_rst
 from ingest.parsing.text import decode, one_line

@@ -7,8 +7,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from ingest.parsing.html import add_html
-from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.plain import parse_plain
+from ingest.parsing.outline import Outline, OutlineBuilder, parse_plain
 
 # markdown-it drops blocks that are nested deeper, and its call stack grows with each level.
 _MAX_NESTING: Final = 40

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from ingest.parsing.signatures import kind_of
+from ingest.parsing.text import kind_of
 from rag.errors import InvalidInput
 
 _MIB: Final = 1024 * 1024

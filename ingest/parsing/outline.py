@@ -74,3 +74,10 @@ class OutlineBuilder:
             # A heading without text becomes text itself. If sections follow below it, their paths contain it.
             self._sections.append(Section(heading_path=path[:-1], text=path[-1]))
         self._blocks = []
+
+
+def parse_plain(text: str) -> Outline:
+    """Parse plain text into one section."""
+    builder = OutlineBuilder()
+    builder.add_block(text)
+    return builder.build()

@@ -7,7 +7,6 @@ from typing import Final
 
 from charset_normalizer import from_bytes
 
-from ingest.parsing.signatures import kind_of
 from rag.errors import InvalidInput
 
 # UTF-32 before UTF-16, whose little-endian mark is a prefix of UTF-32's.
@@ -17,6 +16,25 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+# Binary files are recognised by their first bytes, whatever their name says.
+_SIGNATURES: Final = (
+    (b"PK\x03\x04", "ZIP"),
+    (b"PK\x05\x06", "ZIP"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE"),
+    (b"%PDF-", "PDF"),
+    (b"{\\rtf", "RTF"),
+    (b"\x89PNG\r\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF89a", "GIF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh91AY&SY", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a", "RAR"),
+    (b"\x7fELF", "program"),
+    (b"SQLite format 3\x00", "SQLite"),
 )
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
@@ -53,6 +71,11 @@ def decode(body: bytes, declared: str = "") -> str:
     if len(_CONTROL.findall(text[:_BINARY_PROBE])) * 20 > len(text[:_BINARY_PROBE]):
         raise InvalidInput("binary data, not text")
     return _without_nuls(text)
+
+
+def kind_of(body: bytes) -> str:
+    """Return the name of a well-known binary format, or "" for anything else, such as text."""
+    return next((kind for signature, kind in _SIGNATURES if body.startswith(signature)), "")
 
 
 def clean(text: str) -> str:

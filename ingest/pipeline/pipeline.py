@@ -1,13 +1,14 @@
 """The way of one document into the collection: fetch, parse, embed, stage and commit."""
 
+import asyncio
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES
 from ingest.pipeline.batching import Batcher
-from ingest.pipeline.locks import Locks
 from ingest.pipeline.preparation import ChunkingParser, IngestResult, StoredDocuments, prepare, stored_documents
 from ingest.sources.base import Unit
 from rag.store.base import VectorStore
@@ -54,7 +55,7 @@ class Pipeline:
         self._store = store
         self._batcher = batcher
         self._parser = parser
-        self._locks = Locks()
+        self._locks = _Locks()
 
     async def look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> StoredDocuments:
         """Return the stored state of these documents, without those in progress; many cost one request."""
@@ -107,6 +108,31 @@ class Pipeline:
 
     def _retrying(self, claim: Claim) -> RetryingStore:
         return RetryingStore(self._store, RETRIES.labels("upsert"), confirm=claim.confirm)
+
+
+class _Locks:
+    """One lock per key. A lock exists only while a task holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
+
+    def is_held(self, key: Hashable) -> bool:
+        return key in self._locks
+
+    @asynccontextmanager
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        """Hold the lock of this key; waiting tasks get it in their order of arrival."""
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[key]
+            if users == 1:
+                del self._locks[key]
+            else:
+                self._locks[key] = lock, users - 1
 
 
 async def _stored_vectors(store: VectorStore, scope: Scope, stored: Chunk | None) -> dict[str, Vector]:

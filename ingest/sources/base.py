@@ -2,9 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+from uuid import UUID, uuid5
 
 from rag.types import DocumentId, RawDocument
+
+# Never change it: every stored document would get another id and be ingested a second time.
+_NAMESPACE: Final = UUID("6b0c3a52-8f0e-5d6c-9a51-2f6a7c1f4e10")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +54,8 @@ class Source(Protocol):
 
     def covers(self, uri: str) -> bool:
         """Return True if `find` would yield a document with this URI if it existed; `--prune` relies on it."""
+
+
+def document_id_of(uri: str) -> DocumentId:
+    """Return the id of the document at `uri`, the same on every machine."""
+    return DocumentId(str(uuid5(_NAMESPACE, uri)))

@@ -10,7 +10,7 @@ import fsspec
 
 from ingest.settings import Settings
 from ingest.sources.added_metadata import SourceWithMetadata
-from ingest.sources.base import Rejection, Source
+from ingest.sources.base import Source
 from ingest.sources.files import FileSource
 from ingest.sources.json_lines import JsonLinesSource
 from ingest.sources.object_store import ObjectStoreSource
@@ -26,26 +26,6 @@ _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
 _PREFIX: Final = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
 _SITEMAP: Final = re.compile(r"sitemap[^/]*\.xml(\.gz)?")
 _JSON_LINES_SUFFIXES: Final = {".jsonl", ".ndjson"}
-
-
-def build_sources(
-    texts: Sequence[str],
-    *,
-    fetcher: Fetcher,
-    settings: Settings,
-    ignore: Sequence[str] = (),
-    metadata: Mapping[str, str] = NOTHING,
-) -> tuple[dict[str, Source], list[Rejection]]:
-    """Return the valid sources and a rejection for each invalid one; raises `InvalidInput` if none is valid."""
-    sources, rejected = {}, []
-    for text in texts:
-        try:
-            sources[text] = build_source(text, fetcher=fetcher, settings=settings, ignore=ignore, metadata=metadata)
-        except InvalidInput as error:
-            rejected.append(Rejection(uri=text, reason=str(error)))
-    if not sources:
-        raise InvalidInput("\n".join(rejection.reason for rejection in rejected))
-    return sources, rejected
 
 
 def build_source(

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.document_ids import document_id_of
+from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
 from ingest.sources.selection import Selection
 from ingest.sources.threaded_iteration import iterate_in_threads
 from rag.errors import InvalidInput, Unavailable

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
-from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.document_ids import document_id_of
+from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
 from ingest.sources.threaded_iteration import iterate_in_daemon_threads, iterate_in_threads
 from rag.errors import InvalidInput
 from rag.formats import TEXT_MEDIA_TYPES, MediaType

@@ -11,8 +11,7 @@ from typing import Any, Final
 import fsspec
 
 from ingest.settings import Settings
-from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.document_ids import document_id_of
+from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
 from ingest.sources.selection import Selection
 from ingest.sources.threaded_iteration import iterate_in_threads
 from ingest.sources.web.fetch_errors import one_line

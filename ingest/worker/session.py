@@ -1,6 +1,7 @@
 """The work between opening the store and an empty inbox: claims entries, ingests them and acknowledges them."""
 
 import asyncio
+import random
 import time
 import traceback
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from ingest.pipeline.publishing import Publisher, open_publisher
 from ingest.resources import Models
 from ingest.settings import Settings
 from ingest.sources.base import Unit
-from ingest.worker.backoff import backoff_seconds
 from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Unavailable
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.traced import processing
@@ -163,6 +163,11 @@ class Session:
         # If the inbox is unavailable, the lease expires. If the claim is lost, another worker has the entry already.
         with suppress(ClaimLost, Unavailable):
             await self._worklist.retry(entry, after=after, counts=False)
+
+
+def backoff_seconds(attempt: int, *, longest: float) -> float:
+    """Return 2^attempt seconds, at most `longest`, with jitter: many workers must not try again at the same moment."""
+    return random.uniform(0.5, 1) * min(longest, 2.0 ** min(attempt, 16))
 
 
 async def _apply(entry: Entry, pipeline: Pipeline) -> IngestResult:

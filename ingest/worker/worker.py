@@ -12,9 +12,8 @@ import structlog
 
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings
-from ingest.worker.backoff import backoff_seconds
 from ingest.worker.probes import open_probes
-from ingest.worker.session import Session
+from ingest.worker.session import Session, backoff_seconds
 from rag.errors import Locked, Unavailable
 from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist

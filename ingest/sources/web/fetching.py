@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Final, TypeVar
@@ -17,7 +17,6 @@ from ingest.sources.web.decompression import decompress
 from ingest.sources.web.fetch_errors import AddressRefused, RedirectRefused, http_errors, require_success
 from ingest.sources.web.rate_limits import RateLimits
 from ingest.sources.web.urls import redirect_target
-from ingest.sources.web.validators import to_conditions, validator_of
 from rag.errors import InvalidInput, Unavailable
 from rag.gate import Gate
 
@@ -26,6 +25,9 @@ _PIECE_BYTES: Final = 64 * 1024
 # The pipeline bounds how many fetches exist. This bound only has to exceed that number.
 _MAX_WAITING: Final = 10_000
 _RETRY_DELAYS_SECONDS: Final = (0.5, 2.0)
+# The prefixes of validators, which detect whether a page has changed.
+_ETAG: Final = "etag:"
+_MODIFIED: Final = "modified:"
 
 MayFollow = Callable[[URL], Awaitable[bool]]
 T = TypeVar("T")
@@ -48,7 +50,7 @@ class Answer:
         """True if the page has not changed since the validator in the request."""
         self.content_type = response.headers.get("Content-Type", "")
         self.charset = response.charset
-        self.validator = validator_of(response.headers)
+        self.validator = _validator_of(response.headers)
         self.robots = ",".join(response.headers.getall("X-Robots-Tag", []))
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -116,7 +118,7 @@ class Fetcher:
             with http_errors():
                 async with (
                     asyncio.timeout(self._timeout),
-                    self._session.get(url, headers=to_conditions(validator) | auth, allow_redirects=False) as response,
+                    self._session.get(url, headers=_conditions_of(validator) | auth, allow_redirects=False) as response,
                 ):
                     if response.status in {429, 503} and response.headers.get("Retry-After", "").isdecimal():
                         self.rate_limits.pause(host, float(response.headers["Retry-After"]))
@@ -154,6 +156,23 @@ async def retry_listing(call: Callable[[], Awaitable[T]]) -> T:
         except Unavailable:
             await asyncio.sleep(delay)
     return await call()
+
+
+def _validator_of(headers: Mapping[str, str]) -> str:
+    """Return `etag:"abc"`, else `modified:<date>`, else ""."""
+    if etag := headers.get("ETag", "").strip():
+        return _ETAG + etag
+    modified = headers.get("Last-Modified", "").strip()
+    return _MODIFIED + modified if modified else ""
+
+
+def _conditions_of(validator: str) -> dict[str, str]:
+    """Return the headers of a conditional request."""
+    if validator.startswith(_ETAG):
+        return {"If-None-Match": validator.removeprefix(_ETAG)}
+    if validator.startswith(_MODIFIED):
+        return {"If-Modified-Since": validator.removeprefix(_MODIFIED)}
+    return {}
 
 
 def _sockets_for(may_connect: MayConnect) -> Callable[[aiohttp.AddrInfoType], socket.socket]:

@@ -5,8 +5,7 @@ from functools import partial
 
 from yarl import URL
 
-from ingest.sources.base import Unit, Unmodified
-from ingest.sources.document_ids import document_id_of
+from ingest.sources.base import Unit, Unmodified, document_id_of
 from ingest.sources.web.fetching import Answer, Fetcher, MayFollow, follow_any
 from ingest.sources.web.urls import to_url, uri_of
 from rag.errors import InvalidInput

@@ -10,8 +10,7 @@ from typing import Final
 from yarl import URL
 
 from ingest.settings import Settings
-from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.document_ids import document_id_of
+from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
 from ingest.sources.selection import to_rules
 from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.page import fetch_page
