@@ -56,7 +56,7 @@ class Chunker:
         for ordinal, piece in enumerate(pieces):
             chunks.append(
                 Chunk(
-                    id=_chunk_id(document, piece.text, seen[piece.text]),
+                    id=str(uuid5(_NAMESPACE, f"{document.id}\n{seen[piece.text]}\n{piece.text}")),
                     document_id=document.id,
                     uri=document.uri,
                     media_type=document.media_type,
@@ -132,10 +132,6 @@ class Chunker:
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.spans(text))
-
-
-def _chunk_id(document: Document, text: str, occurrence: int) -> str:
-    return str(uuid5(_NAMESPACE, f"{document.id}\n{occurrence}\n{text}"))
 
 
 def _slabs(text: str) -> Iterator[str]:

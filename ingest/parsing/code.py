@@ -57,16 +57,12 @@ def parse_code(text: str, name: str) -> Outline:
         if code.strip():
             for level, heading in enumerate((name, *piece.names), 1):
                 builder.add_heading(level, heading)
-            builder.add_block(_fenced(code, suffix[1:]))
+            # In Markdown fences, so that a client that shows the passage keeps its line breaks.
+            # A fence inside the code must be shorter than the fence around it, or it would end the block.
+            longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
+            fence = "`" * (longest + 1)
+            builder.add_block(f"{fence}{suffix[1:]}\n{code}\n{fence}")
     return builder.build()
-
-
-def _fenced(code: str, language: str) -> str:
-    """Return the code in Markdown fences, so that a client that shows the passage keeps its line breaks."""
-    # A fence inside the code must be shorter than the fence around it, or it would end the block.
-    longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{code}\n{fence}"
 
 
 def _python_pieces(lines: Sequence[str]) -> list[_Piece] | None:

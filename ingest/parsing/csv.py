@@ -19,7 +19,7 @@ _DECLARATION: Final = "sep="
 
 def parse_csv(text: str) -> Outline:
     """Parse CSV; the delimiter is declared, or else the one that gives the first rows equally many fields."""
-    delimiter = _guess_delimiter(text)
+    delimiter = max(_DELIMITERS, key=lambda delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter))
     if text[:4].lower() == _DECLARATION:
         delimiter, text = text[4:5] or ",", text.partition("\n")[2]
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
@@ -30,10 +30,6 @@ def parse_csv(text: str) -> Outline:
     except (csv.Error, TypeError) as error:
         raise InvalidInput(f"invalid CSV in line {rows.line_num}: {error}") from error
     return builder.build()
-
-
-def _guess_delimiter(text: str) -> str:
-    return max(_DELIMITERS, key=lambda delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter))
 
 
 def _regularity(probe: str, delimiter: str) -> tuple[float, int]:

@@ -43,11 +43,7 @@ def _styles(archive: ZipFile) -> str:
 
 def _to_html(body: bytes, styles: str) -> str:
     converted = mammoth.convert_to_html(
-        BytesIO(body), style_map=styles, include_embedded_style_map=False, convert_image=_drop_image
+        BytesIO(body), style_map=styles, include_embedded_style_map=False, convert_image=lambda _image: []
     )
     # The paragraphs of a table cell are lines of one value. As paragraphs they would break the row.
     return _CELL.sub(lambda cell: cell[0].replace("</p><p>", "<br />"), _BACK_LINK.sub("", converted.value))
-
-
-def _drop_image(_image: object) -> list[object]:
-    return []

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from ingest.parsing.html_reader import HtmlReader
 from ingest.parsing.outline import Outline, OutlineBuilder
@@ -33,7 +33,9 @@ def parse_html(body: bytes) -> Outline:
     tree = _parse_tree(decode(body, _declared_encoding(body)))
     title = tree.css_first("head > title")
     builder = OutlineBuilder()
-    HtmlReader(builder).read(_content_of(tree))
+    main = tree.css_first("main, [role=main]")
+    # Pages that a script fills have an empty main element.
+    HtmlReader(builder).read(main if main is not None and main.text().strip() else tree.body)
     return builder.build(fallback_title=title.text() if title else "")
 
 
@@ -65,12 +67,6 @@ def _parse_tree(text: str) -> LexborHTMLParser:
     except SelectolaxError as error:
         # Lexbor accepts any input as HTML. It fails only if it runs out of memory.
         raise InvalidInput("HTML that expands to more than fits in memory; split the page") from error
-
-
-def _content_of(tree: LexborHTMLParser) -> LexborNode | None:
-    main = tree.css_first("main, [role=main]")
-    # Pages that a script fills have an empty main element.
-    return main if main is not None and main.text().strip() else tree.body
 
 
 def _reject_slow_html(text: str) -> None:

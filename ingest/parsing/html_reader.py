@@ -19,20 +19,9 @@ _LISTS: Final = {"ul", "ol", "menu"}
 _LIST_PARTS: Final = {"li", "dl", "dt", "dd"}
 _TABLE_PARTS: Final = {"table", "caption", "tr", "td", "th"}
 _PARTS_OF_A_PAGE: Final = {"body", "main", "article", "section", "aside", "header", "footer", "hgroup", "hr", "form"}
-_PARAGRAPHS: Final = {
-    "p",
-    "div",
-    "center",
-    "address",
-    "blockquote",
-    "pre",
-    "figure",
-    "figcaption",
-    "details",
-    "summary",
-}
-_FORM_PARTS: Final = {"fieldset", "legend"}
-_BLOCKS: Final = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FORM_PARTS
+_PARAGRAPHS: Final = {"p", "div", "center", "address", "blockquote", "pre", "fieldset", "legend"}
+_FIGURES: Final = {"figure", "figcaption", "details", "summary"}
+_BLOCKS: Final = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FIGURES
 _MAX_INDENT_LEVELS: Final = 20
 # A table whose cells contain blocks is used for page layout. Its cells are read as parts of the page, not as values.
 _LAYOUT: Final = ", ".join(f"td {inner}" for inner in ("table", "p + p", "ul", "ol", "pre", *_HEADINGS))
@@ -113,7 +102,9 @@ class HtmlReader:
         elif self._heading_level:
             return
         elif tag == "pre":
-            self._end_preformatted()
+            indent = self._indent()
+            self._lines += [indent + line for line in "".join(self._parts).split("\n")]
+            self._parts, self._is_preformatted = [], False
         elif self._is_preformatted:
             return
         elif tag in _LISTS:
@@ -147,11 +138,6 @@ class HtmlReader:
         if self._heading_level:
             self._builder.add_heading(self._heading_level, "".join(self._parts))
             self._parts, self._heading_level = [], 0
-
-    def _end_preformatted(self) -> None:
-        indent = self._indent()
-        self._lines += [indent + line for line in "".join(self._parts).split("\n")]
-        self._parts, self._is_preformatted = [], False
 
     def _end_line(self) -> None:
         line = " ".join("".join(self._parts).split())

@@ -35,12 +35,8 @@ def parse_markdown(text: str) -> Outline:
     builder = OutlineBuilder()
     for node in SyntaxTreeNode(tokens).children:
         _add(node, builder)
-    return builder.build(title=_title_of(front_matter[0]) if front_matter else "")
-
-
-def _title_of(front_matter: str) -> str:
-    title = _FRONT_MATTER_TITLE.search(front_matter)
-    return title[1].strip().strip("\"'") if title else ""
+    title = _FRONT_MATTER_TITLE.search(front_matter[0]) if front_matter else None
+    return builder.build(title=title[1].strip().strip("\"'") if title else "")
 
 
 def _add(node: SyntaxTreeNode, builder: OutlineBuilder) -> None:
@@ -64,7 +60,9 @@ def _block(node: SyntaxTreeNode) -> str:
         case "fence" | "code_block":
             return node.content.rstrip("\n")
         case "html_block":
-            return _text_of_html(node.content)
+            builder = OutlineBuilder()
+            add_html(node.content, builder)
+            return "\n".join(section.text for section in builder.build().sections)
         case "bullet_list" | "ordered_list":
             return _list(node)
         case _:
@@ -74,13 +72,11 @@ def _block(node: SyntaxTreeNode) -> str:
 def _list(node: SyntaxTreeNode) -> str:
     first = int(node.attrs.get("start", 1))
     is_ordered = node.type == "ordered_list"
-    items = enumerate(node.children, first)
-    return "\n".join(_list_item(item, f"{number}. " if is_ordered else "- ") for number, item in items)
-
-
-def _list_item(item: SyntaxTreeNode, marker: str) -> str:
-    lines = "\n".join(_block(child) for child in item.children).split("\n")
-    return marker + "\n".join([lines[0], *("  " + line if line else "" for line in lines[1:])])
+    items = []
+    for number, item in enumerate(node.children, first):
+        text = "\n".join(_block(child) for child in item.children)
+        items.append((f"{number}. " if is_ordered else "- ") + re.sub(r"\n(?=[^\n])", "\n  ", text))
+    return "\n".join(items)
 
 
 def _inline(node: SyntaxTreeNode) -> str:
@@ -95,9 +91,3 @@ def _inline(node: SyntaxTreeNode) -> str:
             return "\n" if _LINE_BREAK.match(node.content) else ""
         case _:
             return "".join(_inline(child) for child in node.children)
-
-
-def _text_of_html(fragment: str) -> str:
-    builder = OutlineBuilder()
-    add_html(fragment, builder)
-    return "\n".join(section.text for section in builder.build().sections)

@@ -2,7 +2,6 @@
 
 import re
 import threading
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -47,7 +46,9 @@ def _open(body: bytes) -> pdfium.PdfDocument:
 def _read(document: pdfium.PdfDocument) -> Outline:
     builder = OutlineBuilder()
     for number in range(1, len(document) + 1):
-        text = _paragraphs(_text_of_page(document, number - 1))
+        page = document[number - 1]
+        text = _paragraphs(page.get_textpage().get_text_range())
+        page.close()
         if text:
             # A heading of level 1 would become the title.
             builder.add_heading(2, f"page {number}")
@@ -58,28 +59,16 @@ def _read(document: pdfium.PdfDocument) -> Outline:
     return outline
 
 
-def _text_of_page(document: pdfium.PdfDocument, index: int) -> str:
-    page = document[index]
-    try:
-        return str(page.get_textpage().get_text_range())
-    finally:
-        page.close()
-
-
 def _paragraphs(text: str) -> str:
     """Join wrapped lines: a line of at least 75 % of the page's width continues in the next line."""
     lines = [line.strip() for line in _HYPHENATED.sub(f"{_HYPHEN}\n", text).splitlines()]
-    full = max(_NARROWEST_FULL_LINE, 0.75 * _width_of(lines))
+    # The 90th percentile instead of the maximum: a heading across two columns is wider than each column.
+    lengths = sorted(map(len, lines))
+    full = max(_NARROWEST_FULL_LINE, 0.75 * lengths[len(lengths) * 9 // 10]) if lengths else 0
     pieces: list[str] = []
     for line, following in pairwise([*lines, ""]):
         pieces += [line.rstrip(_HYPHEN), _gap(line, following, full)]
     return "".join(pieces).strip()
-
-
-def _width_of(lines: Sequence[str]) -> int:
-    # The 90th percentile instead of the maximum: a heading across two columns is wider than each column.
-    lengths = sorted(map(len, lines))
-    return lengths[len(lengths) * 9 // 10] if lengths else 0
 
 
 def _gap(line: str, following: str, full: float) -> str:

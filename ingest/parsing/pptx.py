@@ -1,7 +1,7 @@
 """Parse PPTX into one section per slide, with its text, tables and notes, in presentation order."""
 
 from collections.abc import Iterator
-from posixpath import dirname, join, normpath
+from posixpath import join, normpath
 from typing import Final
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -30,7 +30,7 @@ def parse_pptx(body: bytes) -> Outline:
 def _slides(archive: ZipFile) -> Iterator[str]:
     related = dict(_related(archive, _PRESENTATION))
     for element in _tree(archive, _PRESENTATION).iter():
-        if _name(element) == "sldId" and (target := related.get(_attribute(element, "id", is_foreign=True))):
+        if _name(element) == "sldId" and (target := related.get(_related_id(element))):
             yield target
 
 
@@ -76,7 +76,7 @@ def _shapes(root: Element) -> Iterator[Element]:
 
 
 def _placeholder_of(shape: Element) -> str:
-    return next((_attribute(element, "type") for element in shape.iter() if _name(element) == "ph"), "")
+    return next((element.get("type", "") for element in shape.iter() if _name(element) == "ph"), "")
 
 
 def _table(table: Element) -> str:
@@ -95,7 +95,7 @@ def _paragraphs(element: Element) -> Iterator[str]:
 
 def _level_of(paragraph: Element) -> int:
     """Return the list level of a paragraph: 0 for the first level, 8 at most."""
-    levels = (_attribute(child, "lvl") for child in paragraph if _name(child) == "pPr")
+    levels = (child.get("lvl") for child in paragraph if _name(child) == "pPr")
     return min(int(next(levels, "") or 0), 8)
 
 
@@ -115,7 +115,7 @@ def _related(archive: ZipFile, name: str) -> Iterator[tuple[str, str]]:
     if relations in archive.namelist():
         for relation in _tree(archive, relations):
             target = relation.get("Target", "")
-            path = target.lstrip("/") if target.startswith("/") else normpath(join(dirname(name), target))
+            path = target.lstrip("/") if target.startswith("/") else normpath(join(folder, target))
             yield relation.get("Id", ""), path
 
 
@@ -128,7 +128,6 @@ def _name(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _attribute(element: Element, name: str, *, is_foreign: bool = False) -> str:
-    if not is_foreign:
-        return element.get(name, "")
-    return next((value for key, value in element.items() if key.startswith("{") and key.endswith(f"}}{name}")), "")
+def _related_id(element: Element) -> str:
+    """Return the relation id, the attribute `id` that has a namespace; the plain attribute `id` is another one."""
+    return next((value for key, value in element.items() if key.endswith("}id")), "")

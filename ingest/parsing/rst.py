@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import dropwhile
 from textwrap import dedent
 from typing import Final
 
@@ -21,6 +22,13 @@ _DROPPED: Final = {
     *("currentmodule", "py:currentmodule", "sectionauthor", "moduleauthor", "highlight"),
 }
 _LABELLED: Final = {"note", "warning", "tip", "hint", "important", "caution", "danger", "attention", "seealso", "error"}
+
+_VERSION_LABELS: Final = {
+    "versionadded": "New in version",
+    "versionchanged": "Changed in version",
+    "deprecated": "Deprecated since version",
+    "deprecated-removed": "Deprecated since version",
+}
 
 _ITEM: Final = re.compile(r"\s*(?:[-*+•]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+|\s*(?::[^:\n]+:|\|)\s+")
 _TABLE: Final = re.compile(r"\s*(?:=+(?: +=+)+\s*$|\+[-=+]+\+)")
@@ -102,7 +110,7 @@ def _blocks(lines: Sequence[str], depth: int = 0) -> Iterator[str]:
             index += 1
             continue
         indent = _indent_of(lines[index])
-        end = _end_of_paragraph(lines, index)
+        end = next((number for number in range(index, len(lines)) if not lines[number].strip()), len(lines))
         if _EXPLICIT.match(lines[index].strip()):
             end = _end_of_indented(lines, index + 1, indent)
             yield from _explicit(lines[index].strip(), dedent("\n".join(lines[index + 1 : end])).split("\n"), depth)
@@ -113,12 +121,6 @@ def _blocks(lines: Sequence[str], depth: int = 0) -> Iterator[str]:
         else:
             yield _prose(lines[index:end])
         index = end
-
-
-def _end_of_paragraph(lines: Sequence[str], index: int) -> int:
-    while index < len(lines) and lines[index].strip():
-        index += 1
-    return index
 
 
 def _end_of_indented(lines: Sequence[str], index: int, indent: int) -> int:
@@ -141,7 +143,7 @@ def _explicit(first: str, content: Sequence[str], depth: int) -> Iterator[str]:
         # A comment or a link target.
         return
     name, argument = directive["name"].lower(), directive["argument"] or ""
-    body = _without_options(content)
+    body = list(dropwhile(_OPTION.match, content))
     if name in _DROPPED:
         return
     if name == "figure":
@@ -155,31 +157,11 @@ def _explicit(first: str, content: Sequence[str], depth: int) -> Iterator[str]:
 def _directive(name: str, argument: str, body: Sequence[str], depth: int) -> Iterator[str]:
     label = f"{name.capitalize()}:" if name in _LABELLED else ""
     blocks = _blocks(body, depth + 1) if depth < _MAX_DEPTH else iter(["\n".join(body)])
-    head = " ".join(filter(None, [label or _label_of(name), _plain(argument)]))
+    head = " ".join(filter(None, [label or _VERSION_LABELS.get(name, ""), _plain(argument)]))
     if label and not argument:
         head = f"{label} {next(blocks, '')}"
     yield head
     yield from blocks
-
-
-def _label_of(name: str) -> str:
-    """Return the words for directives that mark a thing as new, changed or deprecated."""
-    match name:
-        case "versionadded":
-            return "New in version"
-        case "versionchanged":
-            return "Changed in version"
-        case "deprecated" | "deprecated-removed":
-            return "Deprecated since version"
-        case _:
-            return ""
-
-
-def _without_options(content: Sequence[str]) -> Sequence[str]:
-    index = 0
-    while index < len(content) and _OPTION.match(content[index]):
-        index += 1
-    return content[index:]
 
 
 def _code(lines: Sequence[str], language: str = "") -> str:

@@ -18,7 +18,8 @@ _YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
 
 def add_table(rows: Iterable[Sequence[str]], builder: OutlineBuilder) -> None:
     """Add a block for each row with a value; the header is the first row that looks like column names, if any."""
-    filled = (row for row in (_tidy(row) for row in rows) if any(row))
+    tidy = ([" ".join(value.split()) for value in row] for row in rows)
+    filled = (row for row in tidy if any(row))
     head = list(islice(filled, _PROBED_ROWS))
     header = _header_of(head)
     if header is None:
@@ -26,20 +27,16 @@ def add_table(rows: Iterable[Sequence[str]], builder: OutlineBuilder) -> None:
     else:
         labels, body = [label[:_MAX_LABEL_CHARACTERS] for label in head[header]], chain(head[header + 1 :], filled)
         for row in head[:header]:
-            builder.add_block(_bare(row))
+            builder.add_block(_labelled([], row))
         if header == len(head) - 1:
             # Without rows below it the header is the only content.
-            builder.add_block(_bare(head[header]))
+            builder.add_block(_labelled([], head[header]))
     for row in body:
         builder.add_block(_labelled(labels, row))
 
 
-def _tidy(row: Sequence[str]) -> list[str]:
-    return [" ".join(value.split()) for value in row]
-
-
 def _header_of(rows: Sequence[Sequence[str]]) -> int | None:
-    widest = max((_width(row) for row in rows), default=0)
+    widest = max((sum(map(bool, row)) for row in rows), default=0)
     return next((index for index, row in enumerate(rows) if widest > 1 and _is_header(row, widest)), None)
 
 
@@ -49,20 +46,8 @@ def _is_header(row: Sequence[str], widest: int) -> bool:
     return len(labels) * 2 >= max(widest, 3) and are_names and len(set(labels)) == len(labels)
 
 
-def _width(row: Sequence[str]) -> int:
-    return sum(map(bool, row))
-
-
 def _labelled(labels: Sequence[str], row: Sequence[str]) -> str:
     padded = chain(labels, [""] * (len(row) - len(labels)))
     values = [f"{label}: {value}" if label else value for label, value in zip(padded, row, strict=False) if value]
-    return _joined(values)
-
-
-def _bare(row: Sequence[str]) -> str:
-    return _joined([value for value in row if value])
-
-
-def _joined(values: Sequence[str]) -> str:
     line = " | ".join(values)
     return line if len(line) <= _MAX_LINE_CHARACTERS else "\n".join(values)

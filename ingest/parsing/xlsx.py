@@ -1,7 +1,7 @@
 """Parse XLSX into one section per sheet."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, time
 from io import BytesIO
 from typing import Final
@@ -30,7 +30,12 @@ def parse_xlsx(body: bytes) -> Outline:
     builder = OutlineBuilder()
     try:
         with CalamineWorkbook.from_filelike(BytesIO(body)) as workbook:
-            _read(workbook, builder)
+            for name in workbook.sheet_names:
+                sheet = workbook.get_sheet_by_name(name)
+                if sheet.height:
+                    # A heading of level 1 would become the title.
+                    builder.add_heading(2, name)
+                    add_table((list(map(_text_of, row)) for row in sheet.iter_rows()), builder)
     except PasswordError as error:
         raise encrypted("XLSX") from error
     except (CalamineError, *DAMAGE) as error:
@@ -75,20 +80,6 @@ def _number_of(column: bytes) -> int:
     for letter in column.upper():
         number = number * 26 + letter - ord("A") + 1
     return number
-
-
-def _read(workbook: CalamineWorkbook, builder: OutlineBuilder) -> None:
-    for name in workbook.sheet_names:
-        sheet = workbook.get_sheet_by_name(name)
-        if sheet.height:
-            # A heading of level 1 would become the title.
-            builder.add_heading(2, name)
-            add_table(_rows(sheet.iter_rows()), builder)
-
-
-def _rows(rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
-    for row in rows:
-        yield [_text_of(value) for value in row]
 
 
 def _text_of(value: object) -> str:

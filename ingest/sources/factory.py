@@ -68,7 +68,8 @@ def _kind_of(text: str) -> tuple[str, str]:
         raise InvalidInput("The name of a source is empty; write . for the current folder.")
     if prefixed := _PREFIX.fullmatch(text):
         return prefixed[1], prefixed[2]
-    match _scheme_of(text):
+    scheme_found = _SCHEME.match(text)
+    match scheme_found[1].lower() if scheme_found else "":
         case "http" | "https":
             is_sitemap = _SITEMAP.fullmatch(PurePosixPath(to_url(text).path).name)
             return ("sitemap" if is_sitemap else "page"), text
@@ -85,11 +86,6 @@ def _kind_of(text: str) -> tuple[str, str]:
                 "sitemap:URL, crawl:URL, jsonl:PATH, an object store's URL such as s3://bucket/folder, "
                 "or - for JSON lines on standard input."
             )
-
-
-def _scheme_of(text: str) -> str:
-    scheme = _SCHEME.match(text)
-    return scheme[1].lower() if scheme else ""
 
 
 def _path_of(file_url: str) -> Path:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
 from ingest.sources.threaded_iteration import iterate_in_daemon_threads, iterate_in_threads
+from ingest.sources.web.fetch_errors import one_line
 from rag.errors import InvalidInput
 from rag.formats import TEXT_MEDIA_TYPES, MediaType
 from rag.metadata import to_metadata
@@ -94,7 +95,7 @@ def _to_fields(line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"not valid JSON: {_one_line(error)}") from error
+        raise InvalidInput(f"not valid JSON: {one_line(error)}") from error
     if not isinstance(fields, dict):
         raise InvalidInput("not a JSON object")
     return fields
@@ -152,7 +153,3 @@ def _media_type_of(declared: str | None) -> MediaType:
     if media_type is None:
         raise InvalidInput(f"its media_type is {declared[:100]}; supported are {', '.join(TEXT_MEDIA_TYPES)}")
     return media_type
-
-
-def _one_line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -1,6 +1,6 @@
 """Decide which files below a folder belong to a source."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from typing import Final
@@ -43,7 +43,8 @@ class Selection:
 
     def includes_path(self, file: str) -> bool:
         """Return True if the selection includes the file and all of its parent folders."""
-        return self.includes_file(file) and all(self.includes_folder(folder) for folder in _parents_of(file))
+        parents = accumulate(file.split("/")[:-1], lambda parent, name: f"{parent}/{name}")
+        return self.includes_file(file) and all(map(self.includes_folder, parents))
 
     def _is_requested(self, file: str) -> bool:
         if file.rpartition("/")[2].startswith(".") or self._ignored.match_file(file):
@@ -57,10 +58,6 @@ def to_rules(patterns: Sequence[str]) -> GitIgnoreSpec:
         return GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
         raise InvalidInput(f"An ignore rule is not valid gitignore syntax: {error}.") from error
-
-
-def _parents_of(file: str) -> Iterator[str]:
-    return accumulate(file.split("/")[:-1], lambda parent, name: f"{parent}/{name}")
 
 
 def _matches(parts: Sequence[str], glob: Sequence[str]) -> bool:

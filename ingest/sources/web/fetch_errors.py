@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
+from http.client import responses
 from typing import Final
 
 import aiohttp
@@ -54,7 +54,8 @@ def require_success(status: int) -> None:
     """Raise `Unavailable` if a retry may succeed, and `InvalidInput` for any other failure."""
     if 200 <= status < 300:
         return
-    reason = f"the server answered {status} {_phrase_of(status)}".rstrip()
+    phrase = responses.get(status, "")
+    reason = f"the server answered {status} {phrase}".rstrip()
     if status >= 500 or status in _RETRYABLE_STATUSES:
         raise Unavailable(reason)
     raise InvalidInput(reason)
@@ -79,10 +80,3 @@ def _errno_of(error: BaseException) -> int | None:
     # Depending on the resolver, aiohttp keeps the original error as the cause, as the context, or itself.
     origin = error.__cause__ or error.__context__ or error
     return origin.errno if isinstance(origin, OSError) else None
-
-
-def _phrase_of(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

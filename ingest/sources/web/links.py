@@ -72,13 +72,9 @@ def _tags_of(text: str) -> Iterator[tuple[str, dict[str, str]]]:
             yield name, _attributes_of(tag["attributes"])
             position = tag.end() - 1
             if name in _END_TAGS:
-                position = _find_ignoring_case(text, _END_TAGS[name], position)
+                end = re.compile(_END_TAGS[name], re.IGNORECASE).search(text, position)
+                position = end.start() if end else -1
         position = text.find("<", position + 1) if position >= 0 else -1
-
-
-def _find_ignoring_case(text: str, end: str, start: int) -> int:
-    match = re.compile(re.escape(end), re.IGNORECASE).search(text, start)
-    return match.start() if match else -1
 
 
 def _attributes_of(text: str) -> dict[str, str]:

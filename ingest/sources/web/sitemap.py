@@ -136,7 +136,10 @@ class SitemapSource:
         return Unit(id=document_id_of(uri), uri=uri, fetch=partial(self._fetch, page))
 
     async def _fetch(self, page: _Page, validator: str) -> RawDocument | Unmodified:
-        lastmod, validator = _split_validator(validator)
+        lastmod = ""
+        if validator.startswith(_LASTMOD):
+            # The sitemap's date, followed by the server's validator.
+            lastmod, _, validator = validator.removeprefix(_LASTMOD).partition(" ")
         if self._trust_lastmod and lastmod and lastmod == page.lastmod:
             return Unmodified()
         fetched = await fetch_page(
@@ -152,14 +155,6 @@ class SitemapSource:
 
     async def _may_follow(self, url: URL) -> bool:
         return url in self._folder and await self._robots.allow(url)
-
-
-def _split_validator(validator: str) -> tuple[str, str]:
-    """Return the sitemap's date and the server's validator."""
-    if not validator.startswith(_LASTMOD):
-        return "", validator
-    lastmod, _, rest = validator.removeprefix(_LASTMOD).partition(" ")
-    return lastmod, rest
 
 
 def _is_old_enough(lastmod: str) -> bool:

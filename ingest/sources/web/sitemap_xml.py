@@ -76,7 +76,7 @@ class SitemapReader:
     def _start(self, name: str, _: dict[str, str]) -> None:
         if len(self._path) >= _MAX_DEPTH:
             raise InvalidInput("not a sitemap: its XML is nested too deeply")
-        self._path.append(_local(name))
+        self._path.append(name.rpartition(" ")[2].lower())
         self._is_sitemap = self._is_sitemap or self._path in (["urlset"], ["sitemapindex"])
         self._text = ""
 
@@ -101,10 +101,6 @@ class SitemapReader:
                 yield Entry(kind="page", location=location, lastmod=self._fields.get("lastmod", ""))
             case ("sitemapindex", "sitemap"):
                 yield Entry(kind="sitemap", location=location, lastmod="")
-
-
-def _local(name: str) -> str:
-    return name.rpartition(" ")[2].lower()
 
 
 def _reject_doctype(*_: object) -> None:
