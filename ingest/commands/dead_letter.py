@@ -45,17 +45,13 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
             print(_to_json(letters) if arguments.json else _to_table(letters))
             return 0
         selected = _select(letters, arguments.ids, arguments.action)
-        match arguments.action:
-            case "show":
-                print(_to_json(selected) if arguments.json else "\n\n".join(map(_to_text, selected)))
-            case "replay":
-                for letter in selected:
-                    await inbox.replay(letter.id)
-                print(f"{len(selected)} replayed")
-            case "drop":
-                for letter in selected:
-                    await inbox.drop(letter.id)
-                print(f"{len(selected)} dropped")
+        if arguments.action == "show":
+            print(_to_json(selected) if arguments.json else "\n\n".join(map(_to_text, selected)))
+            return 0
+        act, result = (inbox.replay, "replayed") if arguments.action == "replay" else (inbox.drop, "dropped")
+        for letter in selected:
+            await act(letter.id)
+        print(f"{len(selected)} {result}")
     return 0
 
 

@@ -31,15 +31,9 @@ def add_command(commands: Commands) -> None:
 
 
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    documents, chunks = await promote(settings, _to_server(arguments))
-    print(f"{documents} documents, {chunks} chunks in {arguments.collection} at {arguments.to}")
-    return 0
-
-
-def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:
     try:
         key = arguments.api_key_file.read_text().strip() if arguments.api_key_file else None
-        return ServerStoreSettings(
+        server = ServerStoreSettings(
             kind="server",
             url=arguments.to,
             grpc_port=arguments.grpc_port,
@@ -48,3 +42,6 @@ def _to_server(arguments: argparse.Namespace) -> ServerStoreSettings:
         )
     except (OSError, ValueError) as error:
         raise InvalidInput(f"The arguments do not describe a Qdrant server: {error}") from error
+    documents, chunks = await promote(settings, server)
+    print(f"{documents} documents, {chunks} chunks in {arguments.collection} at {arguments.to}")
+    return 0

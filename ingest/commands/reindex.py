@@ -42,7 +42,13 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.embedder:
         settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
     if arguments.rollback:
-        await _roll_back(settings)
+        has_other_embedder = await roll_back_reindex(settings)
+        print(
+            "Rolled back. Restart service and workers. Run the sources again: documents that were ingested after the "
+            "switch are missing."
+            if has_other_embedder
+            else "Rolled back. Service and workers use it without a restart."
+        )
         return 0
     try:
         result = await reindex(settings, lambda line: print(line, file=sys.stderr, flush=True))
@@ -56,13 +62,3 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
         "of passages find themselves. Configure this embedder, then restart service and workers."
     )
     return 0
-
-
-async def _roll_back(settings: Settings) -> None:
-    if await roll_back_reindex(settings):
-        print(
-            "Rolled back. Restart service and workers. Run the sources again: documents that were ingested after the "
-            "switch are missing."
-        )
-    else:
-        print("Rolled back. Service and workers use it without a restart.")

@@ -51,8 +51,9 @@ async def check_embedder(embedder: Embedder, tokenizer: Tokenizer) -> list[Check
     together = await _embed(embedder, _PROBES)
     again = await _embed(embedder, _PROBES)
     alone = np.stack([(await _embed(embedder, [text]))[0] for text in _PROBES])
+    dimension, declared = together.shape[1], embedder.identity.dimension
     results = [
-        _check_dimension(together, embedder.identity.dimension),
+        CheckResult(check="dimension", holds=dimension == declared, measured=f"{dimension}, declared {declared}"),
         _check_norm(together),
         _check_cosine("the same texts twice", together, again, _MIN_REPEAT_COSINE),
         _check_cosine("a text alone and in a batch", together, alone, _MIN_BATCH_COSINE),
@@ -60,7 +61,9 @@ async def check_embedder(embedder: Embedder, tokenizer: Tokenizer) -> list[Check
         _check_length(await _embed(embedder, _long_pair(tokenizer)), tokenizer.max_tokens),
     ]
     if embedder.identity.digest == PACKAGED_SHA256:
-        results.append(await _check_golden(embedder))
+        # One text at a time, as the golden vectors were made.
+        golden = np.stack([(await _embed(embedder, [text]))[0] for text in golden_texts()])
+        results.append(_check_cosine("golden vectors", golden, golden_vectors(), GOLDEN_COSINE))
     return results
 
 
@@ -78,11 +81,6 @@ async def require_valid(embedder: Embedder, tokenizer: Tokenizer) -> None:
 async def _embed(embedder: Embedder, texts: Sequence[str]) -> Matrix:
     vectors: list[Vector] = await embedder.embed_passages(texts)
     return np.stack(vectors)
-
-
-def _check_dimension(vectors: Matrix, declared: int) -> CheckResult:
-    dimension = vectors.shape[1]
-    return CheckResult(check="dimension", holds=dimension == declared, measured=f"{dimension}, declared {declared}")
 
 
 def _check_norm(vectors: Matrix) -> CheckResult:
@@ -113,12 +111,6 @@ def _check_length(pair: Matrix, max_tokens: int) -> CheckResult:
         holds=distance >= _MIN_END_DISTANCE,
         measured=f"texts with different ends have distance {distance:.4f}, at least {_MIN_END_DISTANCE}",
     )
-
-
-async def _check_golden(embedder: Embedder) -> CheckResult:
-    # One text at a time, as the golden vectors were made.
-    vectors = np.stack([(await _embed(embedder, [text]))[0] for text in golden_texts()])
-    return _check_cosine("golden vectors", vectors, golden_vectors(), GOLDEN_COSINE)
 
 
 def _long_pair(tokenizer: Tokenizer) -> list[str]:

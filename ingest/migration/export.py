@@ -32,7 +32,10 @@ def export_onnx(weights: Weights, target: Path) -> float:
     target.parent.mkdir(parents=True, exist_ok=True)
     unchecked = target.with_suffix(".unchecked")
     _export(weights.directory, unchecked)
-    cosine = _least_cosine(weights.directory, unchecked)
+    reference = load_torch(weights.directory, threads=1)(_PROBES)
+    max_tokens = read_max_tokens(weights.directory)
+    exported = load_onnx(unchecked, weights.directory, max_tokens=max_tokens, threads=1)(_PROBES)
+    cosine = float(np.min(np.sum(reference * exported, axis=1)))
     if cosine < _MIN_COSINE:
         unchecked.unlink()
         raise Misconfigured(
@@ -75,9 +78,3 @@ def _export(directory: Path, target: Path) -> None:
             external_data=False,
             verbose=False,
         )
-
-
-def _least_cosine(directory: Path, onnx_file: Path) -> float:
-    reference = load_torch(directory, threads=1)(_PROBES)
-    exported = load_onnx(onnx_file, directory, max_tokens=read_max_tokens(directory), threads=1)(_PROBES)
-    return float(np.min(np.sum(reference * exported, axis=1)))

@@ -170,10 +170,8 @@ async def _measure_self_recall(store: StoreReader, tenants: Sequence[str], embed
         scope = Scope(tenant=tenant)
         firsts = [chunk async for chunk in store.scroll(scope, FIRST_CHUNKS)]
         sample += [(scope, chunk) for chunk in random.Random(0).sample(firsts, min(_SAMPLE, len(firsts)))]
-    hits = [await _finds_itself(store, scope, chunk, embedder) for scope, chunk in sample]
-    return sum(hits) / len(hits) if hits else 1.0
-
-
-async def _finds_itself(store: StoreReader, scope: Scope, chunk: Chunk, embedder: Embedder) -> bool:
-    query = Query(text=chunk.passage, vector=await embedder.embed_query(chunk.passage))
-    return any(hit.chunk.text == chunk.text for hit in await store.search(scope, query, limit=_RECALL_AT))
+    self_hits = 0
+    for scope, chunk in sample:
+        query = Query(text=chunk.passage, vector=await embedder.embed_query(chunk.passage))
+        self_hits += any(hit.chunk.text == chunk.text for hit in await store.search(scope, query, limit=_RECALL_AT))
+    return self_hits / len(sample) if sample else 1.0

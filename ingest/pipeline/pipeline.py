@@ -4,7 +4,6 @@ import asyncio
 from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES
@@ -32,19 +31,6 @@ class Claim(Protocol):
         """Raises `ClaimLost` if another worker holds the claim by now."""
 
 
-async def _do_not_check() -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NoClaim:
-    order: None = None
-    confirm: Callable[[], Awaitable[None]] = _do_not_check
-
-
-_NO_CLAIM: Final = _NoClaim()
-
-
 class Pipeline:
     """Ingests documents concurrently: some are fetched and parsed while others are embedded and written.
 
@@ -62,7 +48,9 @@ class Pipeline:
         idle = [document_id for document_id in document_ids if not self._locks.is_held((scope, document_id))]
         return await self._look_up(scope, idle)
 
-    async def ingest(self, scope: Scope, unit: Unit, stored: StoredDocuments, claim: Claim = _NO_CLAIM) -> IngestResult:
+    async def ingest(
+        self, scope: Scope, unit: Unit, stored: StoredDocuments, claim: Claim | None = None
+    ) -> IngestResult:
         """Write the document if it is new or changed. `stored` may have the result of `look_up` for it.
 
         Raises `Unavailable` if the store or the embedder does not answer for longer than the retries last.
@@ -74,22 +62,22 @@ class Pipeline:
                 stored = await self._look_up(scope, [unit.id])
             return _count(await self._ingest(scope, unit, stored[unit.id], claim))
 
-    async def remove(self, scope: Scope, document_id: DocumentId, uri: str, claim: Claim = _NO_CLAIM) -> IngestResult:
+    async def remove(self, scope: Scope, document_id: DocumentId, uri: str, claim: Claim | None = None) -> IngestResult:
         """Delete a document from the collection."""
         async with self._locks.hold((scope, document_id)):
-            await self._retrying(claim).delete(scope, document_id, order=claim.order)
+            await self._retrying(claim).delete(scope, document_id, order=claim.order if claim else None)
             return _count(IngestResult(uri=uri, status="removed"))
 
-    async def _ingest(self, scope: Scope, unit: Unit, stored: Chunk | None, claim: Claim) -> IngestResult:
+    async def _ingest(self, scope: Scope, unit: Unit, stored: Chunk | None, claim: Claim | None) -> IngestResult:
         prepared = await prepare(unit, stored, self._parser)
         if isinstance(prepared, IngestResult):
             return prepared
-        store = self._retrying(claim)
+        store, order = self._retrying(claim), claim.order if claim else None
         vectors = await _stored_vectors(store, scope, stored)
         for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
-            await self._stage(store, scope, prepared.chunks[start : start + _SLICE_CHUNKS], vectors, claim.order or 0)
+            await self._stage(store, scope, prepared.chunks[start : start + _SLICE_CHUNKS], vectors, order or 0)
         with span("commit"):
-            await store.commit(scope, unit.id, prepared.chunks[0].version, order=claim.order)
+            await store.commit(scope, unit.id, prepared.chunks[0].version, order=order)
         return prepared.result
 
     async def _stage(
@@ -104,9 +92,11 @@ class Pipeline:
         CHUNKS.labels("kept").inc(len(chunks) - len(missing))
 
     async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> StoredDocuments:
-        return await stored_documents(self._retrying(_NO_CLAIM), scope, document_ids)
+        return await stored_documents(self._retrying(None), scope, document_ids)
 
-    def _retrying(self, claim: Claim) -> RetryingStore:
+    def _retrying(self, claim: Claim | None) -> RetryingStore:
+        if claim is None:
+            return RetryingStore(self._store, RETRIES.labels("upsert"))
         return RetryingStore(self._store, RETRIES.labels("upsert"), confirm=claim.confirm)
 
 

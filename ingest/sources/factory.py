@@ -1,7 +1,10 @@
 """Choose the source by the form of its name: a path, a URL or a prefix such as `crawl:`."""
 
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -9,8 +12,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from ingest.settings import Settings
-from ingest.sources.added_metadata import SourceWithMetadata
-from ingest.sources.base import Source
+from ingest.sources.base import Rejection, Source, Unit, Unmodified
 from ingest.sources.files import FileSource
 from ingest.sources.json_lines import JsonLinesSource
 from ingest.sources.object_store import ObjectStoreSource
@@ -21,6 +23,7 @@ from ingest.sources.web.sitemap import SitemapSource
 from ingest.sources.web.urls import to_url
 from rag.errors import InvalidInput
 from rag.metadata import NOTHING
+from rag.types import RawDocument
 
 _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
 _PREFIX: Final = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
@@ -41,7 +44,7 @@ def build_source(
     `ignore` holds patterns in gitignore syntax.
     """
     source = _build(text, fetcher, settings, ignore)
-    return SourceWithMetadata(source, metadata) if metadata else source
+    return _SourceWithMetadata(source, metadata) if metadata else source
 
 
 def _build(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence[str]) -> Source:
@@ -105,3 +108,35 @@ def _expanded(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise InvalidInput(f"{path} names the home folder of an unknown user; give the absolute path.") from error
+
+
+class _SourceWithMetadata:
+    """A source that adds metadata to the documents of another source and overrides their own values."""
+
+    def __init__(self, source: Source, metadata: Mapping[str, str]) -> None:
+        self._source = source
+        self._metadata = metadata
+        pairs = "\n".join(f"{key}={value}" for key, value in sorted(metadata.items()))
+        # Part of the validator, or an unchanged document would keep its old metadata.
+        self._prefix = f"metadata:{hashlib.sha256(pairs.encode()).hexdigest()[:16]} "
+
+    @property
+    def passed_over(self) -> int:
+        return self._source.passed_over
+
+    def count(self) -> int | None:
+        return self._source.count()
+
+    async def find(self) -> AsyncIterator[Unit | Rejection]:
+        async for unit in self._source.find():
+            yield unit if isinstance(unit, Rejection) else replace(unit, fetch=partial(self._fetch, unit))
+
+    def covers(self, uri: str) -> bool:
+        return self._source.covers(uri)
+
+    async def _fetch(self, unit: Unit, validator: str) -> RawDocument | Unmodified:
+        raw = await unit.fetch(validator.removeprefix(self._prefix) if validator.startswith(self._prefix) else "")
+        if isinstance(raw, Unmodified):
+            return raw
+        prefixed = f"{self._prefix}{raw.validator}" if raw.validator else ""
+        return replace(raw, metadata={**raw.metadata, **self._metadata}, validator=prefixed)

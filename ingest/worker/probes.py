@@ -5,6 +5,7 @@ It runs on the worker's own event loop, so a blocked loop is visible to a probe.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -28,7 +29,7 @@ async def open_probes(host: str, port: int, inbox: Inbox) -> AsyncIterator[None]
         return
     app = web.Application()
     app.router.add_get("/livez", _livez)
-    app.router.add_get("/metrics", _Metrics(inbox).show)
+    app.router.add_get("/metrics", partial(_metrics, inbox))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -45,19 +46,15 @@ async def _livez(_: web.Request) -> web.Response:
     return web.json_response({"status": "alive"})
 
 
-class _Metrics:
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-
-    async def show(self, request: web.Request) -> web.Response:
-        """Measure the queue and return all metrics. If the inbox does not answer, its metrics are NaN."""
-        try:
-            statistics = await self._inbox.statistics()
-        except GroundworkError as error:
-            log.warning("queue_not_measured", reason=str(error))
-            statistics = None
-        for state in ("queued", "processing", "dead"):
-            QUEUE_DEPTH.labels(state).set(getattr(statistics, state, _UNKNOWN))
-        QUEUE_LAG.set(statistics.oldest_seconds if statistics else _UNKNOWN)
-        render, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=render(REGISTRY), headers={"Content-Type": content_type})
+async def _metrics(inbox: Inbox, request: web.Request) -> web.Response:
+    """Measure the queue and return all metrics. If the inbox does not answer, its metrics are NaN."""
+    try:
+        statistics = await inbox.statistics()
+    except GroundworkError as error:
+        log.warning("queue_not_measured", reason=str(error))
+        statistics = None
+    for state in ("queued", "processing", "dead"):
+        QUEUE_DEPTH.labels(state).set(getattr(statistics, state, _UNKNOWN))
+    QUEUE_LAG.set(statistics.oldest_seconds if statistics else _UNKNOWN)
+    render, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return web.Response(body=render(REGISTRY), headers={"Content-Type": content_type})

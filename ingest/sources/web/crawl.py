@@ -12,13 +12,12 @@ from yarl import URL
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.selection import to_rules
 from ingest.sources.web.fetch_errors import RedirectRefused, require_success
 from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.links import read_links
 from ingest.sources.web.page import fetch_page, read_document
 from ingest.sources.web.robots import Robots
-from ingest.sources.web.urls import Folder, link_to, to_url, uri_of, with_credentials_of
+from ingest.sources.web.urls import Folder, to_url, uri_of, with_credentials_of
 from rag.errors import InvalidInput, Unavailable
 from rag.formats import media_type_of
 from rag.types import RawDocument
@@ -46,13 +45,9 @@ class CrawlSource:
     passed_over = 0
 
     def __init__(self, url: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> None:
-        """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL.
-
-        `ignore` patterns match paths relative to the start page's folder.
-        """
+        """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL."""
         self._start = to_url(url)
-        self._folder = Folder(self._start)
-        self._ignored = to_rules(ignore)
+        self._folder = Folder(self._start, ignore)
         self._fetcher = fetcher
         self._robots = Robots(fetcher, settings.sources.user_agent)
         self._settings = settings.sources
@@ -74,9 +69,7 @@ class CrawlSource:
                 yield self._to_unit(visit.url, visit.document)
 
     def covers(self, uri: str) -> bool:
-        """Return True for pages below the start page's folder that no ignore rule excludes."""
-        url = link_to(self._start, uri)
-        return url is not None and url in self._folder and not self._ignores(url)
+        return self._folder.covers(uri)
 
     async def _visits(self, start: URL) -> AsyncIterator[_Visit]:
         """Fetch up to `per_host` pages concurrently, and yield them in breadth-first order."""
@@ -144,11 +137,11 @@ class CrawlSource:
 
     async def _may_visit(self, url: URL) -> bool:
         return (
-            url in self._folder and _may_be_document(url) and not self._ignores(url) and await self._robots.allow(url)
+            url in self._folder
+            and _may_be_document(url)
+            and not self._folder.ignores(url)
+            and await self._robots.allow(url)
         )
-
-    def _ignores(self, url: URL) -> bool:
-        return self._ignored.match_file(self._folder.path_of(url))
 
     def _to_unit(self, url: URL, document: RawDocument) -> Unit:
         self._cache.put(document)

@@ -11,7 +11,6 @@ from yarl import URL
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
-from ingest.sources.selection import to_rules
 from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.page import fetch_page
 from ingest.sources.web.robots import Robots
@@ -39,13 +38,9 @@ class SitemapSource:
     passed_over = 0
 
     def __init__(self, url: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> None:
-        """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL.
-
-        `ignore` patterns match paths relative to the sitemap's folder.
-        """
+        """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL."""
         self._url = to_url(url)
-        self._folder = Folder(self._url)
-        self._ignored = to_rules(ignore)
+        self._folder = Folder(self._url, ignore)
         self._fetcher = fetcher
         self._robots = Robots(fetcher, settings.sources.user_agent)
         self._max_bytes = settings.max_document_bytes
@@ -63,7 +58,7 @@ class SitemapSource:
                 yield page
             elif page.url not in self._folder:
                 outside = outside or page.url
-            elif page.url in known or self._ignores(page.url):
+            elif page.url in known or self._folder.ignores(page.url):
                 continue
             elif len(known) == self._max_pages:
                 yield Rejection(
@@ -79,12 +74,7 @@ class SitemapSource:
             yield Rejection(uri=uri_of(self._url), reason=reason)
 
     def covers(self, uri: str) -> bool:
-        """Return True for pages below the sitemap's folder that no ignore rule excludes."""
-        url = link_to(self._url, uri)
-        return url is not None and url in self._folder and not self._ignores(url)
-
-    def _ignores(self, url: URL) -> bool:
-        return self._ignored.match_file(self._folder.path_of(url))
+        return self._folder.covers(uri)
 
     async def _pages(self) -> AsyncIterator[_Page | Rejection]:
         """Yield the pages of the sitemap and of nested sitemaps, reading one sitemap at a time."""

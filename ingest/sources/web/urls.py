@@ -1,10 +1,12 @@
 """Parse, resolve and compare URLs."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
+from ingest.sources.selection import to_rules
 from ingest.sources.web.fetch_errors import one_line
 from rag.errors import InvalidInput
 
@@ -59,9 +61,12 @@ def redirect_target(url: URL, response: aiohttp.ClientResponse) -> URL | None:
 
 
 class Folder:
-    """The pages of a host below the folder of a URL."""
+    """The pages of a host below the folder of a URL, and rules that exclude some of them from the source."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, ignore: Sequence[str]) -> None:
+        """`ignore` patterns match paths relative to the folder."""
+        self._url = url
+        self._ignored = to_rules(ignore)
         self._host = (url.host, url.port if not url.is_default_port() else None)
         self.path = url.raw_path[: url.raw_path.rindex("/") + 1]
 
@@ -70,6 +75,10 @@ class Folder:
         host = (url.host, url.port if not url.is_default_port() else None)
         return host == self._host and url.raw_path.startswith(self.path)
 
-    def path_of(self, url: URL) -> str:
-        """Return the URL's decoded path relative to this folder, for ignore rules."""
-        return url.path.removeprefix(URL.build(path=self.path, encoded=True).path)
+    def ignores(self, url: URL) -> bool:
+        return self._ignored.match_file(url.path.removeprefix(URL.build(path=self.path, encoded=True).path))
+
+    def covers(self, uri: str) -> bool:
+        """Return True for pages below the folder that no ignore rule excludes."""
+        url = link_to(self._url, uri)
+        return url is not None and url in self and not self.ignores(url)
