@@ -44,7 +44,10 @@ async def back_up(settings: Settings, target: Path, report: Callable[[str], None
         # Copied before the collection: a document that moves meanwhile is then in both copies and not in neither.
         if isinstance(settings.inbox, FolderInboxSettings):
             copy_entries(settings.inbox_dir, draft / "inbox")
-        _copy_data_files(settings.data_dir, draft)
+        for name in DATA_FILES:
+            if (settings.data_dir / name).is_file():
+                (draft / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(settings.data_dir / name, draft / name)
         report("copying the published collection …")
         embedder, profile = await _copy_collection(settings, draft / "store")
         report("hashing the files …")
@@ -78,13 +81,6 @@ def _draft_of(target: Path) -> Iterator[Path]:
         raise Unavailable(f"The backup cannot be written: {error}. {advice_for(error)}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _copy_data_files(source: Path, target: Path) -> None:
-    for name in DATA_FILES:
-        if (source / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / name, target / name)
 
 
 async def _copy_collection(settings: Settings, target: Path) -> tuple[EmbedderIdentity, CollectionProfile]:

@@ -83,15 +83,12 @@ def _die_with_the_parent() -> None:
 
 def _limit(memory_mib: int) -> None:
     """Limit memory to the current use plus `memory_mib`, and forbid this process to write files."""
-    limit = _address_space() + memory_mib * _MIB
+    statm = Path("/proc/self/statm")
+    pages = int(statm.read_text().split()[0]) if statm.exists() else 0
+    limit = pages * resource.getpagesize() + memory_mib * _MIB
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _address_space() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
-    return pages * resource.getpagesize()
 
 
 if __name__ == "__main__":

@@ -42,14 +42,10 @@ class ParserPool:
     """Parses and chunks documents in child processes, a bounded number at a time."""
 
     def __init__(
-        self,
-        settings: ParsingSettings,
-        chunking: ChunkingSettings,
-        embedder: EmbedderSettings,
-        command: Sequence[str],
+        self, settings: ParsingSettings, chunking: ChunkingSettings, embedder: EmbedderSettings, command: Sequence[str]
     ) -> None:
         self._settings = settings
-        self._chunking = chunking
+        self.recipe = chunking.recipe
         self._options = {
             "embedder": embedder.model_dump(mode="json"),
             "memory_mib": settings.memory_mib,
@@ -58,10 +54,6 @@ class ParserPool:
         self._command = command
         self._idle: list[_ParserProcess] = []
         self._gate = Gate("parser", running=settings.processes, waiting=_MAX_WAITING)
-
-    @property
-    def recipe(self) -> str:
-        return self._chunking.recipe
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         """Return the document's chunks; raises `InvalidInput` with the reason, or `ParserCrashed`."""

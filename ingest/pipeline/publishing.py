@@ -66,14 +66,14 @@ async def open_publisher(store: VectorStore) -> AsyncIterator[Publisher]:
 @asynccontextmanager
 async def publish_regularly(store: VectorStore) -> AsyncIterator[None]:
     """Publish every minute inside the block; the caller publishes once more at its end."""
-    async with _running(_publish_for_ever(store)):
+
+    async def publish_for_ever() -> None:
+        while True:
+            await asyncio.sleep(_REGULAR_SECONDS)
+            await publish_now(store)
+
+    async with _running(publish_for_ever()):
         yield
-
-
-async def _publish_for_ever(store: VectorStore) -> None:
-    while True:
-        await asyncio.sleep(_REGULAR_SECONDS)
-        await publish_now(store)
 
 
 @asynccontextmanager

@@ -107,7 +107,10 @@ def _to_document(fields: dict[str, Any], base: str) -> RawDocument:
     if text is None:
         raise InvalidInput("it has no field text")
     media_type = _media_type_of(_text_in(fields, "media_type"))
-    metadata = _metadata_in(fields)
+    metadata = fields.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise InvalidInput("its field metadata is not an object")
+    metadata = to_metadata(metadata)
     content = [media_type, title or "", text, *(f"{key}={value}" for key, value in sorted(metadata.items()))]
     digest = hashlib.sha256("\0".join(content).encode("utf-8", "replace")).hexdigest()
     uri = uri or f"{base}#{quote(key or digest[:32], safe='')}"
@@ -136,13 +139,6 @@ def _text_in(fields: dict[str, Any], *names: str) -> str | None:
             case _:
                 raise InvalidInput(f"its field {name} is not a string")
     return None
-
-
-def _metadata_in(fields: dict[str, Any]) -> dict[str, str]:
-    metadata = fields.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise InvalidInput("its field metadata is not an object")
-    return to_metadata(metadata)
 
 
 def _media_type_of(declared: str | None) -> MediaType:
