@@ -9,7 +9,7 @@ from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 
 _HELP = """Converts the configured local embedder from sentence-transformers weights to ONNX, and checks that
-both give the same vectors. It does nothing if the ONNX file exists already.
+both give the same vectors. The ONNX file is written to RAG_DATA_DIR/models. It does nothing if the file exists already.
 
 examples:
   python -m ingest export

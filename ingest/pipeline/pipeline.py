@@ -101,7 +101,7 @@ class Pipeline:
 
 
 class _Locks:
-    """One lock per key. A lock exists only while a task holds it or waits for it."""
+    """One lock per document, so that none is written twice at once. Unused locks are dropped."""
 
     def __init__(self) -> None:
         self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
