@@ -23,8 +23,6 @@ from service.resources import Resources
 
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}
-_API = "/v1/"
-_DESCRIPTION = "Documents in, cited answers streaming out."
 
 
 def create_app(resources: Resources) -> FastAPI:
@@ -37,13 +35,13 @@ def create_app(resources: Resources) -> FastAPI:
     app = FastAPI(
         title="Groundwork",
         version=__version__,
-        description=_DESCRIPTION,
+        description="Documents in, cited answers streaming out.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         telemetry=TelemetryConfig(
-            operation_spans=False, metrics=False, logs=False, exclude=lambda scope: not scope["path"].startswith(_API)
+            operation_spans=False, metrics=False, logs=False, exclude=lambda scope: not scope["path"].startswith("/v1/")
         ),
     )
     # Serves Swagger UI from a package instead of a CDN, so that /docs works offline.

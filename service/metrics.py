@@ -12,9 +12,7 @@ _TTFT_BUCKETS = (
 _TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
 
 REQUESTS = Counter(
-    "rag_requests_total",
-    "Requests by route and outcome. The outcome error covers 5xx, 429 and streams that broke after the first event.",
-    ["route", "outcome"],
+    "rag_requests_total", "Requests. The outcome error: 5xx, 429, and streams that broke.", ["route", "outcome"]
 )
 REQUEST_DURATION = Histogram(
     "rag_request_duration_seconds",
@@ -24,72 +22,41 @@ REQUEST_DURATION = Histogram(
 )
 INFLIGHT = Gauge("rag_inflight_requests", "Requests in progress. Probes and scrapes of /metrics are excluded.")
 TIME_TO_FIRST_TOKEN = Histogram(
-    "rag_time_to_first_token_seconds",
-    "Time from the arrival of a request to the first answer text, all stages included.",
-    buckets=_TTFT_BUCKETS,
+    "rag_time_to_first_token_seconds", "Time from a request to the first answer text.", buckets=_TTFT_BUCKETS
 )
 GENERATOR_TIME_TO_FIRST_TOKEN = Histogram(
-    "rag_generator_time_to_first_token_seconds",
-    "Time from the call of the model to its first chunk.",
-    buckets=_TTFT_BUCKETS,
+    "rag_generator_time_to_first_token_seconds", "Time from a model call to its first chunk.", buckets=_TTFT_BUCKETS
 )
 TIME_PER_OUTPUT_TOKEN = Histogram(
-    "rag_time_per_output_token_seconds",
-    "Mean time between the streamed chunks of one model answer: (last - first) / (chunks - 1).",
-    buckets=_TOKEN_BUCKETS,
+    "rag_time_per_output_token_seconds", "Mean time between the chunks of a model answer.", buckets=_TOKEN_BUCKETS
 )
 INTER_TOKEN_LATENCY = Histogram(
-    "rag_inter_token_latency_seconds",
-    "Time between two consecutive streamed chunks of the model.",
-    buckets=_TOKEN_BUCKETS,
+    "rag_inter_token_latency_seconds", "Time between two streamed chunks of the model.", buckets=_TOKEN_BUCKETS
 )
-GENERATIONS = Counter(
-    "rag_generations_total",
-    "Calls of the model by outcome. The outcome left means that the client disconnected.",
-    ["outcome"],
-)
+GENERATIONS = Counter("rag_generations_total", "Model calls by outcome. left: the client disconnected.", ["outcome"])
 STAGE_DURATION = Histogram(
     "rag_stage_duration_seconds", "Duration of one stage of an answer.", ["stage"], buckets=_STAGE_BUCKETS
 )
-STAGE_FAILURES = Counter(
-    "rag_stage_failures_total", "Answers and searches that failed, by the stage that failed.", ["stage"]
-)
+STAGE_FAILURES = Counter("rag_stage_failures_total", "Failed answers and searches, by failed stage.", ["stage"])
 RETRIEVED_CHUNKS = Histogram(
     "rag_retrieved_chunks", "Passages selected for a question.", buckets=(0, 1, 2, 3, 5, 8, 13, 20, 50)
 )
 RERANKS = Counter("rag_reranks_total", "Reranker runs by extent: full, partial, skipped or failed.", ["extent"])
 PASSED_OVER = Counter(
-    "rag_passed_over_chunks_total",
-    "Passages replaced by a lower-ranked one, because they are duplicates or their document has enough passages.",
+    "rag_passed_over_chunks_total", "Passages passed over as duplicates or beyond the limit of their document."
 )
-ANSWERS = Counter(
-    "rag_answers_total",
-    "Answers by writing mode. The mode refused means that no passage was relevant enough.",
-    ["mode"],
-)
+ANSWERS = Counter("rag_answers_total", "Answers by writing mode. refused: no passage was relevant enough.", ["mode"])
 CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one citation, by writing mode.", ["mode"])
 PROMPT_INFO = Gauge("rag_prompt_info", "1 for each loaded prompt version.", ["name", "version", "hash"])
 PROMPT_ANSWERS = Counter(
-    "rag_prompt_answers_total",
-    "Model answers by prompt version and outcome: cited, uncited or failed.",
-    ["name", "version", "outcome"],
+    "rag_prompt_answers_total", "Model answers: cited, uncited or failed.", ["name", "version", "outcome"]
 )
-JUDGE_VERDICTS = Counter(
-    "rag_judge_verdicts_total", "Verdicts of the judge on live answers.", ["rubric", "verdict", "prompt"]
-)
-JUDGE_SCORE = Histogram(
-    "rag_judge_score", "Scores of the judge for live answers.", ["rubric"], buckets=(0, 0.25, 0.5, 0.75, 1)
-)
-JUDGE_FAILURES = Counter(
-    "rag_judge_failures_total", "Judgements without a verdict, by reason: unreadable or failed.", ["rubric", "reason"]
-)
-JUDGE_DROPPED = Counter(
-    "rag_judge_dropped_total", "Sampled answers that were not judged, by reason: full or stopped.", ["reason"]
-)
+JUDGE_VERDICTS = Counter("rag_judge_verdicts_total", "Verdicts on live answers.", ["rubric", "verdict", "prompt"])
+JUDGE_SCORE = Histogram("rag_judge_score", "Scores of live answers.", ["rubric"], buckets=(0, 0.25, 0.5, 0.75, 1))
+JUDGE_FAILURES = Counter("rag_judge_failures_total", "Verdicts that failed or were unreadable.", ["rubric", "reason"])
+JUDGE_DROPPED = Counter("rag_judge_dropped_total", "Sampled answers not judged: full or stopped.", ["reason"])
 JUDGE_KAPPA = Gauge(
-    "rag_judge_kappa",
-    "Cohen's kappa of the live judge with people, from its calibration. Absent if the judge is not calibrated.",
-    ["rubric", "data"],
+    "rag_judge_kappa", "Cohen's kappa of judge and people. Absent without a calibration.", ["rubric", "data"]
 )
 TOKENS = Counter("rag_tokens_total", "Tokens counted by the model server.", ["kind", "model"])
 
@@ -110,17 +77,13 @@ for reason in ("full", "stopped"):
 
 # Drift (ADR 28): the bins are the deciles of the reference. One query can therefore compute PSI over any period.
 DRIFT_OBSERVATIONS = Counter(
-    "rag_drift_observations_total",
-    "Questions by feature and by the reference bin of the feature's value.",
-    ["feature", "bin", "reference"],
+    "rag_drift_observations_total", "Questions by feature and bin of its value.", ["feature", "bin", "reference"]
 )
 DRIFT_REFERENCE_RATIO = Gauge(
     "rag_drift_reference_ratio", "Share of the reference's questions in this bin.", ["feature", "bin", "reference"]
 )
 DRIFT_REFERENCE_QUESTIONS = Gauge(
-    "rag_drift_reference_questions",
-    "Questions of the reference that have a value of this feature.",
-    ["feature", "reference"],
+    "rag_drift_reference_questions", "Questions of the reference with this feature.", ["feature", "reference"]
 )
 DRIFT_REFERENCE_TIMESTAMP = Gauge(
     "rag_drift_reference_timestamp_seconds", "Unix time at which the reference was built.", ["reference"]

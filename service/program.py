@@ -63,15 +63,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", help="address to listen on (RAG_HOST)")
     parser.add_argument("--port", type=_port, help="port to listen on (RAG_PORT)")
     commands = parser.add_subparsers(dest="command")
-    keys = commands.add_parser("keys", help="create, list and revoke API keys").add_subparsers(
-        dest="action", required=True
-    )
+    keys_parser = commands.add_parser("keys", help="create, list and revoke API keys")
+    keys = keys_parser.add_subparsers(dest="action", required=True)
     create = keys.add_parser("create", help="print a new key; it cannot be shown again")
-    create.add_argument(
-        "--tenant",
-        default="default",
-        help="tenant that the key belongs to (default: %(default)s)",
-    )
+    create.add_argument("--tenant", default="default", help="tenant that the key belongs to (default: %(default)s)")
     create.add_argument("--role", choices=["reader", "writer"], default="reader", help="a writer may upload and delete")
     keys.add_parser("list", help="list every key with its tenant and role, without the secret")
     revoke = keys.add_parser("revoke", help="revoke a key at once")
@@ -120,18 +115,14 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
             timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=settings.drain_seconds,
         )
-        _exclude_from_collection()
+        # Modules and models live as long as the process, so later garbage collections need not scan them.
+        gc.collect()
+        gc.freeze()
         _say(_welcome(settings, listener.getsockname()[1]))
         for sentence in _missing_parts(settings):
             _say(sentence)
         _leave_signals_to_uvicorn()
         await DrainingServer(config, resources).serve(sockets=[listener])
-
-
-def _exclude_from_collection() -> None:
-    """Exclude modules and models from garbage collection: they live as long as the process."""
-    gc.collect()
-    gc.freeze()
 
 
 def _leave_signals_to_uvicorn() -> None:
@@ -144,8 +135,7 @@ def _require_keys_beyond_loopback(settings: Settings) -> None:
     if settings.is_loopback or Keys(settings.keys_file).exist():
         return
     raise Misconfigured(
-        f"{settings.host} can be reached from other machines, and there are no API keys. "
-        "Create one first: `python -m service keys create --role writer`."
+        f"{settings.host} is not loopback, but no API keys exist. Run `python -m service keys create --role writer`."
     )
 
 

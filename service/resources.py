@@ -54,32 +54,28 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
     Raises `IndexMismatch`, `Misconfigured` or `Unavailable`, because a service that cannot answer must not start.
     """
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(open_lag_monitor())
-        session = await stack.enter_async_context(open_session(settings.http))
+        enter = stack.enter_async_context
+        await enter(open_lag_monitor())
+        session = await enter(open_session(settings.http))
         prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
         rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]
-        embedder = await stack.enter_async_context(
-            open_embedder(settings.embedder, session, models=settings.models_dir)
-        )
+        embedder = await enter(open_embedder(settings.embedder, session, models=settings.models_dir))
         backend = build_backend(settings.store, root=settings.store_dir)
-        store = await stack.enter_async_context(backend.open_reader(embedder.identity))
-        reranker = await stack.enter_async_context(open_reranker(settings.reranker, session))
-        endpoint = await stack.enter_async_context(open_endpoint(settings.generator))
+        store = await enter(backend.open_reader(embedder.identity))
+        reranker = await enter(open_reranker(settings.reranker, session))
+        endpoint = await enter(open_endpoint(settings.generator))
         generator = build_generator(endpoint, settings.answering, session)
-        live_judge = await stack.enter_async_context(
-            open_live_judge(
-                build_judge(settings.judge, session, generator=endpoint),
-                await load_rubrics(),
-                settings.judge,
-                Calibrations.read(settings.judge.calibration or calibration.PACKAGED),
-            )
-        )
+        judge = build_judge(settings.judge, session, generator=endpoint)
+        calibrations = Calibrations.read(settings.judge.calibration or calibration.PACKAGED)
+        live_judge = await enter(open_live_judge(judge, await load_rubrics(), settings.judge, calibrations))
         if drift is None:
-            drift_watch = open_drift_watch(
-                settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
+            drift = await enter(
+                open_drift_watch(
+                    settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
+                )
             )
-            drift = await stack.enter_async_context(drift_watch)
-        inbox = await stack.enter_async_context(open_inbox(settings.inbox, root=settings.inbox_dir))
+        traced_store = TracedReader(store, settings.store)
+        inbox = await enter(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
@@ -87,12 +83,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             inbox=TracedInbox(inbox, settings.inbox),
             answerer=Answerer(
                 embedder,
-                Retriever(
-                    TracedReader(store, settings.store),
-                    settings.retrieval,
-                    reranker,
-                    collection=settings.store.collection,
-                ),
+                Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection),
                 build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,

@@ -19,12 +19,9 @@ _TABLE_ROW = " | "
 _WORD = re.compile(r"\w+(?:[.,:]\d+)*")
 _NEGATIONS = frozenset({"no", "not", "never", "without"})
 # English function words of questions. In other languages every word counts as a content word.
-_FUNCTION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "what which who whom whose when where why how is are was were be been do does did has have had can "
-        "a an the of in on to for and or by with from at as it this that not",
-    )
+_FUNCTION_WORDS = (
+    "what which who whom whose when where why how is are was were be been do does did has have had can "
+    "a an the of in on to for and or by with from at as it this that not"
 )
 # Longer words count as facts of a claim. Shorter ones are mostly function words, which any two sentences share.
 _SHORT_WORD = 4
@@ -55,8 +52,7 @@ class Sentence:
 def split_sentences(passage: str) -> list[str]:
     """Split a passage into sentences, list items, table rows and code blocks, each an exact substring.
 
-    Headings and questions are omitted because they answer nothing. A sentence that ends in a colon includes the next
-    item.
+    Headings and questions are omitted because they answer nothing. A colon joins a sentence with the next item.
     """
     spans: list[tuple[int, int]] = []
     for start, end in _spans(passage):
@@ -152,7 +148,7 @@ def _stems(text: str) -> frozenset[str]:
     return frozenset(word if word[0].isdigit() else word[:_STEM] for word in _WORD.findall(text.lower()))
 
 
-_FUNCTION_STEMS = _stems(" ".join(_FUNCTION_WORDS))
+_FUNCTION_STEMS = _stems(_FUNCTION_WORDS)
 
 
 def _facts(claim: str) -> frozenset[str]:

@@ -65,31 +65,15 @@ class RetrievalSettings(Part):
     a refusal. A higher value refuses more questions; -1 disables refusals.
     """
     feedback: float = Field(0.2, ge=0, le=1)
-    """Rocchio feedback weight: how far the query vector moves towards the top hit before a second dense search. 0
-    disables the second search.
-    """
+    """Rocchio feedback weight: pull of the top hit on the query of a second dense search. 0 disables that search."""
     smoothing: float = Field(0.2, ge=0, lt=1)
-    """Share of a passage's score that is averaged from its two most similar candidates. A higher value favours passages
-    that agree with others; 0 disables smoothing.
-    """
+    """Share of a score that comes from the two most similar candidates, which favours agreement. 0 disables it."""
     per_document: int | None = Field(None, ge=1)
     """Passages from one document before passages from other documents are preferred. Unset: no limit."""
     duplicate_overlap: float = Field(0.9, gt=0, le=1)
-    """Jaccard overlap of five-word runs from which two passages are duplicates. A lower value removes more passages; 1
-    removes only identical wording.
-    """
+    """Jaccard overlap of five-word runs in duplicates. Lower values remove more; 1 only identical wording."""
     expand_to_tokens: int = Field(1500, ge=0)
-    """Tokens up to which the mode generate adds neighbouring passages to the hits. A higher value gives the model more
-    context and a longer prompt; 0 disables expansion.
-    """
-
-
-_CANDIDATES = Field(
-    30,
-    ge=1,
-    le=200,
-    description="Candidates that the reranker scores for one question. A higher value finds more and takes longer.",
-)
+    """Tokens up to which the mode generate adds neighbouring passages, for more context. 0 disables expansion."""
 
 
 class NoRerankerSettings(Part):
@@ -108,7 +92,8 @@ class LocalRerankerSettings(Part):
     """Inference runtime. auto uses ONNX Runtime if the model has an ONNX form, otherwise torch."""
     threads: int = Field(1, ge=1)
     """Inference threads. More are faster only on idle cores."""
-    candidates: int = _CANDIDATES
+    candidates: int = Field(30, ge=1, le=200)
+    """Candidates that the reranker scores for one question. A higher value finds more and takes longer."""
 
 
 class EndpointRerankerSettings(Part):
@@ -125,7 +110,8 @@ class EndpointRerankerSettings(Part):
     """API key, sent as a bearer token. Unset: no authentication."""
     concurrency: int = Field(16, ge=1)
     """Parallel requests to the server. Further questions queue."""
-    candidates: int = _CANDIDATES
+    candidates: int = Field(30, ge=1, le=200)
+    """Candidates that the reranker scores for one question. A higher value finds more and takes longer."""
 
 
 RerankerSettings = Annotated[
@@ -154,9 +140,7 @@ class AnsweringSettings(Part):
     temperature: float = Field(0.0, ge=0, le=2)
     """Sampling temperature. 0 repeats the same answer; a higher value varies more."""
     first_text_seconds: float = Field(2.0, gt=0)
-    """Target time in seconds from the request to the first text. The reranker uses what search and writer leave of it;
-    a higher value lets it score more candidates.
-    """
+    """Target seconds from the request to the first text. A higher value lets the reranker score more candidates."""
     waiting: int = Field(64, ge=0)
     """Questions that may queue for the model. Further questions are answered with 429."""
 
@@ -256,9 +240,7 @@ class Settings(KernelSettings):
     keep_alive_seconds: int = Field(75, ge=1)
     """Seconds before an idle connection is closed. Keep it above the load balancer's idle timeout."""
     drain_delay_seconds: int = Field(0, ge=0)
-    """Seconds after SIGTERM in which /readyz fails while requests are still answered. Keep it longer than the load
-    balancer needs to notice. 0 disables the delay.
-    """
+    """Seconds after SIGTERM in which only /readyz fails, until the load balancer notices. 0 disables the delay."""
     drain_seconds: int = Field(30, ge=0)
     """Seconds that running requests get to finish before the service stops."""
 

@@ -16,13 +16,10 @@ class CachedJudge:
 
     def __init__(self, judge: Judge, path: Path) -> None:
         self._judge = judge
+        self.name = judge.name
         self._path = path
         self._labels = _read(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def name(self) -> str:
-        return self._judge.name
 
     async def judge(self, rubric: PromptTemplate, values: Mapping[str, str]) -> Verdict:
         key = self._key(rubric, values)

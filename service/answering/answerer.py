@@ -96,13 +96,7 @@ class Answerer:
         with timer.stage("embed"):
             vector = await self._embedder.embed_query(inquiry.question)
         retrieved = await self._retriever.retrieve(
-            inquiry.scope,
-            inquiry.question,
-            vector,
-            limit=inquiry.limit,
-            timer=timer,
-            where=inquiry.where,
-            until=until,
+            inquiry.scope, inquiry.question, vector, limit=inquiry.limit, timer=timer, where=inquiry.where, until=until
         )
         return WritingInput(
             question=inquiry.question,
@@ -144,10 +138,7 @@ class Answerer:
             id=uuid.uuid4().hex,
             text=NOT_IN_THE_DOCUMENTS,
             refused=True,
-            citations=[],
-            usage=None,
             timings=timer.timings(),
-            model="",
             mode=mode,
             writing_input=writing_input,
         )
@@ -169,12 +160,10 @@ class Answerer:
                     if isinstance(piece, str):
                         yield Token(text=piece)
         answer = draft.to_answer(writer.model, mode, timer)
-        passages = [hit.chunk.text for hit in writing_input.hits]
-        subject = Subject(question=writing_input.question, passages=passages, answer=answer.text)
+        question, hits = writing_input.question, writing_input.hits
+        subject = Subject(question=question, passages=[hit.chunk.text for hit in hits], answer=answer.text)
         self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
-        self._drift.observe(
-            writing_input.question, writing_input.vector, writing_input.hits, answer.text, by_model=mode != "quote"
-        )
+        self._drift.observe(question, writing_input.vector, hits, answer.text, by_model=mode != "quote")
         yield answer
 
     def _update_writing_seconds(self, mode: Mode, seconds: float) -> None:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 
@@ -36,12 +36,12 @@ class Answer:
 
     id: str
     text: str
-    refused: bool
-    citations: Sequence[Citation]
-    usage: Usage | None
     timings: dict[str, float]
-    model: str
     mode: Mode
+    model: str = ""
+    refused: bool = False
+    citations: Sequence[Citation] = ()
+    usage: Usage | None = None
     writing_input: WritingInput
     """The passages. After a refusal: passages that were not relevant enough."""
     sent_prompt: SentPrompt | None = None
@@ -94,7 +94,7 @@ class Draft:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
         ANSWERS_BY[mode].inc()
-        citations = self._citations()
+        citations = [replace(it, quote=self._quotes[it.number]) for it in self.sources if it.number in self._quotes]
         if citations:
             CITED_ANSWERS_BY[mode].inc()
         self._count("cited" if citations else "uncited")
@@ -104,7 +104,6 @@ class Draft:
         return Answer(
             id=answer_id,
             text="".join(self._text).strip(),
-            refused=False,
             citations=citations,
             usage=self._usage,
             timings=timer.timings(),
@@ -118,10 +117,3 @@ class Draft:
         if self._sent_prompt:
             version = self._sent_prompt.version
             PROMPT_ANSWERS.labels(version.name, version.version, outcome).inc()
-
-    def _citations(self) -> list[Citation]:
-        return [
-            Citation(number=source.number, hit=source.hit, quote=self._quotes[source.number])
-            for source in self.sources
-            if source.number in self._quotes
-        ]

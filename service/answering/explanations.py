@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -16,16 +16,6 @@ from service.settings import ExplanationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptPart:
-    """A section of the prompt."""
-
-    name: str
-    characters: int
-    tokens: int | None
-    """Estimate: the prompt's tokens, divided in proportion to the characters. None without a count."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """An answer with the versions and the relevance that led to it."""
 
@@ -35,25 +25,6 @@ class Explanation:
     """Revision of the collection at the time of the answer."""
     nearness: float
     """Relevance of the best passage, as `service.retrieval.retriever.nearness` computes it."""
-
-    @property
-    def prompt_parts(self) -> Sequence[PromptPart]:
-        """The system message, the passages or quotes, and the rest of the user message."""
-        if self.answer.sent_prompt is None:
-            return ()
-        prompt = self.answer.sent_prompt.prompt
-        # A prompt version may omit the passages. The user message is then shorter than they are.
-        passages = min(self.answer.sent_prompt.passages, len(prompt.user))
-        lengths = {"system": len(prompt.system), "passages": passages, "question": len(prompt.user) - passages}
-        usage, total = self.answer.usage, sum(lengths.values()) or 1
-        return [
-            PromptPart(
-                name=name,
-                characters=length,
-                tokens=round(usage.prompt_tokens * length / total) if usage else None,
-            )
-            for name, length in lengths.items()
-        ]
 
 
 class Explanations:
@@ -74,10 +45,7 @@ class Explanations:
                 yield event
 
     def explain(self, scope: Scope, answer_id: str) -> Explanation:
-        """Return the explanation of an answer.
-
-        Raises `NotFound` also for an answer of another tenant, so that its existence is not revealed.
-        """
+        """Return the explanation. Raises `NotFound` also for another tenant's answer, to conceal that it exists."""
         self._remove_old()
         if entry := self._entries.get((scope.tenant, answer_id)):
             return entry[1]
@@ -90,10 +58,8 @@ class Explanations:
         # Not `hits`: these may be expanded by neighbours, but the decision was made on the passages as found.
         selected = [candidate.hit for candidate in answer.writing_input.candidates if candidate.reason == "taken"]
         relevance = nearness(answer.writing_input.question, selected)
-        explanation = Explanation(
-            answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=relevance
-        )
-        self._entries[scope.tenant, answer.id] = (time.monotonic(), explanation)
+        entry = Explanation(answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=relevance)
+        self._entries[scope.tenant, answer.id] = (time.monotonic(), entry)
         self._remove_old()
 
     def _remove_old(self) -> None:

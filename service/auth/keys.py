@@ -78,10 +78,7 @@ class Keys:
                 raise NotFound(f"There is no key {identifier}. Run `python -m service keys list` to see all keys.")
 
     def authenticate(self, presented: str | None) -> Caller:
-        """Return the caller of this key.
-
-        Raises `Unauthorized` without naming the wrong part, which would tell an attacker which ids exist.
-        """
+        """Return the caller. Raises `Unauthorized` without naming the wrong part, so that no id is revealed."""
         self._refresh()
         if self._allow_anonymous and not self._path.exists():
             return ANONYMOUS
@@ -107,9 +104,7 @@ class Keys:
         try:
             keys = [Key(**entry) for entry in json.loads(self._path.read_text())]
         except (ValueError, TypeError) as error:
-            raise Misconfigured(
-                f"The key file {self._path} cannot be read: {error}. Restore it from a backup, or set RAG_KEYS_PATH."
-            ) from error
+            raise Misconfigured(f"{self._path} is not a valid key file: {error}. Check RAG_KEYS_PATH.") from error
         self._keys = {key.id: key for key in keys}
         self._file_stamp = (stat.st_mtime_ns, stat.st_ino)
 

@@ -2,23 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from rag.types import Vector
 
-Feature = Literal[
-    "projection_1",
-    "projection_2",
-    "projection_3",
-    "projection_4",
-    "nearest_questions",
-    "similarity",
-    "margin",
-    "unknown_words",
-    "answer_words",
-    "grounded",
-    "refused",
-]
+_OfVector = Literal["projection_1", "projection_2", "projection_3", "projection_4", "nearest_questions"]
+_OfAnswer = Literal["similarity", "margin", "unknown_words", "answer_words", "grounded", "refused"]
+Feature = _OfVector | _OfAnswer
 """
 projection_1 to 4   the question vector along the principal axes of the reference
 nearest_questions   mean cosine of the question and the five nearest reference questions; low for unusual questions
@@ -30,14 +20,8 @@ grounded            share of the answer's words that occur in its passages; only
 refused             1 for a refusal, otherwise 0
 """
 
-OF_THE_VECTOR: tuple[Feature, ...] = (
-    "projection_1",
-    "projection_2",
-    "projection_3",
-    "projection_4",
-    "nearest_questions",
-)
-OF_THE_ANSWER: tuple[Feature, ...] = ("similarity", "margin", "unknown_words", "answer_words", "grounded", "refused")
+OF_THE_VECTOR: tuple[Feature, ...] = get_args(_OfVector)
+OF_THE_ANSWER: tuple[Feature, ...] = get_args(_OfAnswer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,10 +51,7 @@ def cut_bins(values: Sequence[float] | npt.NDArray[np.float64]) -> Bins:
 
 
 def _edge_above(value: float, ascending: npt.NDArray[np.float64]) -> float:
-    """Return an edge midway to the next distinct value.
-
-    An edge exactly at a frequent value would split equal values by their rounding errors.
-    """
+    """Return an edge midway to the next distinct value. An edge on a value would split it by rounding errors."""
     others = ascending[np.searchsorted(ascending, value + _TOLERANCE, side="right") :]
     below = ascending[np.searchsorted(ascending, others[0], side="left") - 1]
     return float(below + others[0]) / 2

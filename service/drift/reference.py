@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -62,10 +62,7 @@ def word_key(stem: str) -> int:
 def build_reference(
     observations: Sequence[Observation], embedder: EmbedderIdentity, vocabulary: Iterable[int] = ()
 ) -> Reference:
-    """Build a reference, from a random sample if there are more than `MAX_QUESTIONS`.
-
-    Raises `InvalidInput` for fewer than `MIN_QUESTIONS`.
-    """
+    """Build a reference from at most `MAX_QUESTIONS`, randomly. Raises `InvalidInput` below `MIN_QUESTIONS`."""
     if len(observations) < MIN_QUESTIONS:
         raise InvalidInput(f"A reference needs at least {MIN_QUESTIONS} questions; there are {len(observations)}.")
     # Shuffled, because the file may be ordered and the code below splits the questions into halves.
@@ -121,9 +118,7 @@ def read_reference(path: Path) -> Reference:
         with open_arrays(path) as file:
             header: dict[str, Any] = json.loads(str(file["header"]))
             if header["schema"] != SCHEMA:
-                raise InvalidInput(
-                    f"{path} was written by another version of Groundwork. Build it again: `python -m evals reference`."
-                )
+                raise InvalidInput(f"{path} is from another version. Run `python -m evals reference`.")
             return Reference(
                 id=header["id"],
                 embedder=EmbedderIdentity(**header["embedder"]),
@@ -131,13 +126,11 @@ def read_reference(path: Path) -> Reference:
                 vectors=file["vectors"].astype(np.float32),
                 mean=file["mean"],
                 axes=file["axes"],
-                bins={name: Bins(**header["bins"][name]) for name in get_args(Feature) if name in header["bins"]},
+                bins={feature: Bins(**bins) for feature, bins in header["bins"].items()},
                 vocabulary=frozenset(file["vocabulary"].tolist()),
             )
     except UNREADABLE as error:
-        raise InvalidInput(
-            f"{path} is not a valid drift reference. Build it again: `python -m evals reference`."
-        ) from error
+        raise InvalidInput(f"{path} is not a valid drift reference. Run `python -m evals reference`.") from error
 
 
 def nearest_among(vectors: Vectors, others: Vectors, *, same: bool) -> npt.NDArray[np.float64]:

@@ -127,10 +127,7 @@ class _ReferenceFile:
             log.warning("drift_reference_refused", reason=str(error))
             return None
         if reference.embedder != self._embedder:
-            log.warning(
-                "drift_reference_refused",
-                reason=f"it was built for the embedder {reference.embedder.model}; build it again",
-            )
+            log.warning("drift_reference_refused", reason=f"built for {reference.embedder.model}; build it again")
             return None
         return reference
 

@@ -114,18 +114,11 @@ def read_window(path: Path) -> Window:
             header: dict[str, Any] = json.loads(str(file["header"]))
             names, vectors = header["features"], file["vectors"].astype(np.float32)
             values = file["values"].astype(np.float64)
+            rows = [dict(zip(names, row.tolist(), strict=True)) for row in values]
+            features = [{name: row[name] for name in _FEATURES if not np.isnan(row.get(name, np.nan))} for row in rows]
+            pairs = zip(vectors, features, strict=True)
             return Window(
-                observations=[
-                    Observation(
-                        vector=vector,
-                        values={
-                            name: float(it)
-                            for name, it in zip(names, row, strict=True)
-                            if name in _FEATURES and not np.isnan(it)
-                        },
-                    )
-                    for vector, row in zip(vectors, values, strict=True)
-                ],
+                observations=[Observation(vector=vector, values=values) for vector, values in pairs],
                 seen=int(header["seen"]),
                 embedder=EmbedderIdentity(**header["embedder"]),
             )
@@ -134,15 +127,10 @@ def read_window(path: Path) -> Window:
 
 
 def draw_together(windows: Sequence[Window]) -> Window:
-    """Merge windows into one sample, in which each window has its share of the questions seen.
-
-    Raises `InvalidInput` if the embedders differ.
-    """
+    """Merge windows, each with its share of the questions seen. Raises `InvalidInput` if the embedders differ."""
     embedders = {window.embedder for window in windows}
     if len(embedders) != 1:
-        raise InvalidInput(
-            "The windows contain no questions or come from different embedders. Choose days with one embedder."
-        )
+        raise InvalidInput("The windows are empty or from different embedders. Choose days with one embedder.")
     seen = sum(window.seen for window in windows)
     most = min(len(window.observations) * seen / window.seen for window in windows if window.seen)
     draw = random.Random(_SEED)

@@ -27,14 +27,10 @@ class Usage:
 
 
 class Generator(Protocol):
-    """A language model.
+    """A language model: `OpenAIGenerator`, wrapped by `MeasuredGenerator` and `TracedGenerator`."""
 
-    Implemented by `OpenAIGenerator`, and wrapped by `MeasuredGenerator` and `TracedGenerator`.
-    """
-
-    @property
-    def model(self) -> str:
-        """Model name for answers and metrics."""
+    model: str
+    """Model name for answers and metrics."""
 
     def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         """Yield text as the model writes it, then the usage if the server reports it.

@@ -20,10 +20,7 @@ _PACKAGED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110
 
 @asynccontextmanager
 async def open_llama_server(settings: EmbeddedGeneratorSettings) -> AsyncIterator[str]:
-    """Start the server and yield its base URL.
-
-    Raises `Misconfigured` if the model is missing, damaged or cannot be loaded.
-    """
+    """Start the server and yield its base URL. Raises `Misconfigured` if the model cannot be loaded."""
     server = await asyncio.to_thread(_start, _find_model(settings.model), settings)
     try:
         yield f"{server.listening_address}/v1"
@@ -49,9 +46,7 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
-        raise Misconfigured(
-            f"llama.cpp cannot load {model}: {error}. Set RAG_GENERATOR__MODEL to another .gguf file."
-        ) from error
+        raise Misconfigured(f"llama.cpp cannot load {model}: {error}. Set RAG_GENERATOR__MODEL.") from error
 
 
 def _find_model(model: str) -> Path:
@@ -73,7 +68,5 @@ def _verified(path: Path) -> Path:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != _PACKAGED_SHA256:
-        raise Misconfigured(
-            f"{path} has the SHA-256 {digest[:12]}… instead of {_PACKAGED_SHA256[:12]}…. Reinstall it: `make setup`."
-        )
+        raise Misconfigured(f"{path} has a wrong SHA-256: {digest[:12]}…. Reinstall it: `make setup`.")
     return path

@@ -7,12 +7,7 @@ from contextlib import aclosing
 from rag.errors import GroundworkError, Overloaded
 from rag.tracing.spans import exemplar
 from service.generation.base import Generator, Prompt, Usage
-from service.metrics import (
-    GENERATIONS_THAT,
-    GENERATOR_TIME_TO_FIRST_TOKEN,
-    INTER_TOKEN_LATENCY,
-    TIME_PER_OUTPUT_TOKEN,
-)
+from service.metrics import GENERATIONS_THAT, GENERATOR_TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, TIME_PER_OUTPUT_TOKEN
 
 
 class MeasuredGenerator:
@@ -20,37 +15,29 @@ class MeasuredGenerator:
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
-
-    @property
-    def model(self) -> str:
-        return self._generator.model
+        self.model = generator.model
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         outcome = "left"
+        began = time.perf_counter()
+        count, first, last = 0, began, began
         try:
-            async with aclosing(self._timed(prompt)) as pieces:
+            async with aclosing(self._generator.generate(prompt)) as pieces:
                 async for piece in pieces:
+                    if isinstance(piece, str):
+                        now = time.perf_counter()
+                        if count == 0:
+                            first = now
+                            GENERATOR_TIME_TO_FIRST_TOKEN.observe(first - began, exemplar())
+                        else:
+                            INTER_TOKEN_LATENCY.observe(now - last)
+                        count, last = count + 1, now
                     yield piece
+            if count > 1:
+                TIME_PER_OUTPUT_TOKEN.observe((last - first) / (count - 1))
             outcome = "ok"
         except GroundworkError as error:
             outcome = "refused" if isinstance(error, Overloaded) else "failed"
             raise
         finally:
             GENERATIONS_THAT[outcome].inc()
-
-    async def _timed(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
-        began = time.perf_counter()
-        count, first, last = 0, began, began
-        async with aclosing(self._generator.generate(prompt)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, str):
-                    now = time.perf_counter()
-                    if count == 0:
-                        first = now
-                        GENERATOR_TIME_TO_FIRST_TOKEN.observe(first - began, exemplar())
-                    else:
-                        INTER_TOKEN_LATENCY.observe(now - last)
-                    count, last = count + 1, now
-                yield piece
-        if count > 1:
-            TIME_PER_OUTPUT_TOKEN.observe((last - first) / (count - 1))

@@ -46,18 +46,14 @@ class OpenAIGenerator:
     ) -> None:
         self._session = session
         self._url = f"{endpoint.url.rstrip('/')}/chat/completions"
-        self._model = endpoint.model
+        self.model = endpoint.model
         self._headers = endpoint.headers
         self._gate = gate
         self._options = {"max_tokens": max_tokens, "temperature": temperature}
 
-    @property
-    def model(self) -> str:
-        return self._model
-
     async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         request: dict[str, Any] = {
-            "model": self._model,
+            "model": self.model,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -78,10 +74,7 @@ class OpenAIGenerator:
 
 
 async def _read_events(stream: aiohttp.StreamReader) -> AsyncGenerator[dict[str, Any]]:
-    """Yield the JSON of each `data:` line up to `[DONE]`.
-
-    Raises `BadResponse` if the stream ends without `[DONE]`, because the answer is incomplete then.
-    """
+    """Yield the JSON of each `data:` line. Raises `BadResponse` without `[DONE]`: the answer is incomplete then."""
     try:
         async for line in stream:
             field, _, value = line.decode().strip().partition(":")

@@ -18,6 +18,7 @@ class TracedGenerator:
 
     def __init__(self, generator: Generator, endpoint: ModelEndpoint, *, max_tokens: int, temperature: float) -> None:
         self._generator = generator
+        self.model = generator.model
         self._attributes: Attributes = {
             semconv.OPERATION: semconv.CHAT,
             semconv.PROVIDER: endpoint.provider,
@@ -27,10 +28,6 @@ class TracedGenerator:
             semconv.REQUEST_TEMPERATURE: temperature,
             **server_at(endpoint.url),
         }
-
-    @property
-    def model(self) -> str:
-        return self._generator.model
 
     def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         if not is_traced():

@@ -8,10 +8,8 @@ import time
 import uuid
 from collections.abc import Iterable
 from contextlib import nullcontext
-from functools import cache
 
 import structlog
-from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,11 +21,7 @@ from service.metrics import INFLIGHT, OUTCOMES, REQUEST_DURATION, REQUESTS
 log = structlog.get_logger()
 
 _SAFE_REQUEST_ID = re.compile(r"[\w.-]{1,64}\Z")
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
+_SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
 _UNMATCHED = "unmatched"
@@ -38,14 +32,11 @@ _MONITORING_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def declare_routes(paths: Iterable[str]) -> None:
-    """Create the counters of these routes at 0.
-
-    A counter that first appears with the value 1 shows no increase in PromQL, so the first error would be invisible.
-    """
+    """Create the counters of these routes at 0. PromQL would not see the increase of one that first appears with 1."""
     for path in [*paths, _UNMATCHED]:
-        _duration(path)
+        REQUEST_DURATION.labels(path)
         for outcome in OUTCOMES:
-            _requests(path, outcome)
+            REQUESTS.labels(path, outcome)
 
 
 class RequestTelemetry:
@@ -110,32 +101,18 @@ class BodyLimit:
 def _record(scope: Scope, status: int, seconds: float) -> None:
     # The route's template, not the path: otherwise each document id would create its own time series.
     route = getattr(scope.get("route"), "path", _UNMATCHED)
-    _requests(route, "error" if scope["state"].get("broken") else _outcome(status)).inc()
-    _duration(route).observe(seconds, exemplar())
+    REQUESTS.labels(route, "error" if scope["state"].get("broken") else _outcome(status)).inc()
+    REQUEST_DURATION.labels(route).observe(seconds, exemplar())
     if scope["path"] not in _MONITORING_PATHS:
         log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 
-@cache
-def _requests(route: str, outcome: str) -> Counter:
-    return REQUESTS.labels(route, outcome)
-
-
-@cache
-def _duration(route: str) -> Histogram:
-    return REQUEST_DURATION.labels(route)
-
-
 def _outcome(status: int) -> str:
-    match status:
-        case _ if status == CLIENT_GONE:
-            return "cancelled"
-        case _ if status >= 500 or status == _OVERLOADED:
-            return "error"
-        case _ if status >= 400:
-            return "refused"
-        case _:
-            return "ok"
+    if status == CLIENT_GONE:
+        return "cancelled"
+    if status >= 500 or status == _OVERLOADED:
+        return "error"
+    return "refused" if status >= 400 else "ok"
 
 
 def _request_id(scope: Scope) -> str:

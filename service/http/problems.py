@@ -26,7 +26,8 @@ _STATUS: list[tuple[type[errors.GroundworkError], int]] = [
     (errors.Overloaded, 429),
     (errors.Unavailable, 503),
 ]
-_RETRY_AFTER_SECONDS = "2"
+_RETRY_LATER = {"Retry-After": "2"}
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: _RETRY_LATER, 503: _RETRY_LATER}
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -55,13 +56,7 @@ async def _respond_to_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.GroundworkError)
     problem = to_problem(error)
     log.warning("request_failed", status=problem["status"], error=type(error).__name__)
-    match problem["status"]:
-        case 401:
-            return _respond(problem, {"WWW-Authenticate": "Bearer"})
-        case 429 | 503:
-            return _respond(problem, {"Retry-After": _RETRY_AFTER_SECONDS})
-        case _:
-            return _respond(problem)
+    return _respond(problem, _HEADERS.get(problem["status"]))
 
 
 async def _respond_to_invalid_request(_: Request, error: Exception) -> JSONResponse:

@@ -38,17 +38,10 @@ class UnreadableVerdict(BadResponse):
 
 
 class Judge(Protocol):
-    """Judges an answer by a rubric.
+    """Judges an answer: `ModelJudge`, and in evaluations `LexicalJudge` and `CachedJudge`."""
 
-    Implemented by `ModelJudge`, and in evaluations by `LexicalJudge` and `CachedJudge`.
-    """
-
-    @property
-    def name(self) -> str:
-        """Name for tables, metrics and calibrations."""
+    name: str
+    """Name for tables, metrics and calibrations."""
 
     async def judge(self, rubric: PromptTemplate, values: Mapping[str, str]) -> Verdict:
-        """Return the verdict of the rubric.
-
-        Raises `UnreadableVerdict`, `BadResponse` or `Unavailable`.
-        """
+        """Return the verdict of the rubric. Raises `UnreadableVerdict`, `BadResponse` or `Unavailable`."""

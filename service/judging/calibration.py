@@ -53,9 +53,7 @@ class Calibrations:
             entries = json.loads(path.read_text(encoding="utf-8"))
             return cls([Agreement(**(entry | {"interval": tuple(entry["interval"])})) for entry in entries])
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise Misconfigured(
-                f"{path} is not a valid calibration file: {error}. Check RAG_JUDGE__CALIBRATION."
-            ) from error
+            raise Misconfigured(f"{path} is not a valid calibration: {error}. Check RAG_JUDGE__CALIBRATION.") from error
 
     def write(self, path: Path) -> None:
         entries = [asdict(self._agreements[key]) for key in sorted(self._agreements)]

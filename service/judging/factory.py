@@ -20,10 +20,7 @@ _TEMPERATURE = 0.0
 def build_judge(
     settings: JudgeSettings, session: aiohttp.ClientSession, *, generator: ModelEndpoint | None = None
 ) -> ModelJudge:
-    """Build the judge on its own server, or on the generator's if the settings name none.
-
-    Raises `Misconfigured` if the server or its model is missing.
-    """
+    """Build the judge on its own server or on the generator's. Raises `Misconfigured` without a server or model."""
     endpoint = _select_endpoint(settings, generator)
     if endpoint is None:
         return ModelJudge(AbsentGenerator())

@@ -22,11 +22,8 @@ class ModelJudge:
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
+        self.name = generator.model
         self._caller = stamina.AsyncRetryingCaller(attempts=_ATTEMPTS, timeout=_TIMEOUT_SECONDS, wait_initial=0.2)
-
-    @property
-    def name(self) -> str:
-        return self._generator.model
 
     async def judge(self, rubric: PromptTemplate, values: Mapping[str, str]) -> Verdict:
         return read_verdict(await self._caller(is_retryable, self._ask, rubric, values), rubric)
@@ -38,10 +35,7 @@ class ModelJudge:
 
 
 def read_verdict(text: str, rubric: PromptTemplate) -> Verdict:
-    """Return the verdict in `{"reason": "…", "verdict": "…"}`.
-
-    Raises `UnreadableVerdict` for any other form, and for a label that the rubric does not have.
-    """
+    """Return the verdict in `{"reason": "…", "verdict": "…"}`. Raises `UnreadableVerdict` for anything else."""
     try:
         response = json.loads(text)
     except ValueError as error:
@@ -50,9 +44,7 @@ def read_verdict(text: str, rubric: PromptTemplate) -> Verdict:
         case {"reason": str(), "verdict": str(label), **rest} if not rest and label in rubric.verdicts:
             return Verdict(rubric=rubric.version, label=label, score=rubric.verdicts[label])
         case _:
-            raise UnreadableVerdict(
-                "The judge's response does not contain exactly a reason and a verdict of this rubric."
-            )
+            raise UnreadableVerdict("The judge's response is not exactly a reason and a verdict of this rubric.")
 
 
 def _schema_of(rubric: PromptTemplate) -> Mapping[str, Any]:

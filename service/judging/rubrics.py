@@ -19,10 +19,7 @@ _VARIABLES = dict.fromkeys(POINTWISE, _ONE) | {PAIRWISE: _TWO}
 
 
 async def load_rubric(name: str, version: str = "") -> PromptTemplate:
-    """Load a version of a rubric, by default the newest.
-
-    Raises `Misconfigured` if the rubric does not exist or has no verdicts.
-    """
+    """Load a version of a rubric, by default the newest. Raises `Misconfigured` without the rubric or its verdicts."""
     if name not in _VARIABLES:
         raise Misconfigured(f"There is no rubric {name!r}. Choose one of {', '.join(_VARIABLES)}.")
     versions = await FolderPrompts(PACKAGED, _VARIABLES).load(name)

@@ -1,11 +1,20 @@
 """Prompt templates, and the port of the registry that stores them."""
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.generation.base import Prompt
-from service.prompting.template import Template
+
+
+class Template(string.Template):
+    """A template with `{{variables}}`, as in MLflow. It is filled in one pass, so values are never interpreted."""
+
+    pattern = r"""
+        \{\{\s*(?:(?P<named>[a-z][a-z_]*)\s*\}\} | (?P<invalid>))
+        | (?P<escaped>(?!)) | (?P<braced>(?!))
+    """  # type: ignore[assignment]  # A string here becomes a compiled pattern, as the library's documentation says.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +46,8 @@ class PromptTemplate:
 
         Variables and roles inside a value are not interpreted, so a document cannot inject them.
         """
-        return Prompt(
-            system=self.system.substitute(values),
-            user=self.user.substitute(values),
-            name=self.version.name,
-            version=self.version.version,
-        )
+        system, user = self.system.substitute(values), self.user.substitute(values)
+        return Prompt(system=system, user=user, name=self.version.name, version=self.version.version)
 
 
 class PromptRegistry(Protocol):

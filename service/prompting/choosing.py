@@ -39,10 +39,7 @@ class AnswerPrompts:
             raise InvalidInput(f"There is no version {version!r}. Choose one of {', '.join(self._versions)}.") from None
 
     def assigned(self, key: str) -> PromptTemplate:
-        """Return the version for a key. The same key gets the same version in every process.
-
-        A higher percentage moves more keys to the alternative and none back.
-        """
+        """Return the version for a key, the same in every process. A higher percentage moves no key back."""
         salted = f"{self._default.version}\n{self._alternative.version}\n{key}"
         bucket = int.from_bytes(hashlib.sha256(salted.encode()).digest()[:8]) % _BUCKETS
         return self._alternative if bucket < self._percent * _BUCKETS / 100 else self._default
@@ -51,6 +48,4 @@ class AnswerPrompts:
         try:
             return self.named(version)
         except InvalidInput as error:
-            raise Misconfigured(
-                f"Prompt answer: {error} Check RAG_PROMPT__VERSION and RAG_PROMPT__ALTERNATIVE."
-            ) from error
+            raise Misconfigured(f"{error} Check RAG_PROMPT__VERSION and RAG_PROMPT__ALTERNATIVE.") from error

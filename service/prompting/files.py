@@ -8,13 +8,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.errors import Misconfigured
-from service.prompting.base import PromptTemplate, PromptVersion
-from service.prompting.template import Template
+from service.prompting.base import PromptTemplate, PromptVersion, Template
 
-VARIABLES = {
-    "answer": frozenset({"passages", "question"}),
-    "rewrite": frozenset({"text", "question"}),
-}
+VARIABLES = {"answer": frozenset({"passages", "question"}), "rewrite": frozenset({"text", "question"})}
 """Variables that the code provides for each prompt."""
 
 _FILE = re.compile(r"---\n(?P<front_matter>.*?)^---\n(?P<body>.*)\Z", re.DOTALL | re.MULTILINE)
@@ -39,14 +35,10 @@ def read_prompt(name: str, version: str, text: str, *, known: frozenset[str]) ->
     """Parse a prompt file. Raises `Misconfigured` with the prompt and the error."""
     file = _FILE.match(text)
     if file is None:
-        raise Misconfigured(
-            f"Prompt {name}/{version}: the file must begin with front matter between two lines of `---`."
-        )
+        raise Misconfigured(f"Prompt {name}/{version}: the file must begin with front matter between `---` lines.")
     body = _BODY.match(file["body"])
     if body is None:
-        raise Misconfigured(
-            f"Prompt {name}/{version}: after the front matter, the sections `## system` and `## user` must follow."
-        )
+        raise Misconfigured(f"Prompt {name}/{version}: `## system` and `## user` must follow the front matter.")
     front_matter = _read_front_matter(name, version, file["front_matter"])
     template = build_template(
         name,
@@ -70,10 +62,7 @@ def build_template(
     declared: frozenset[str] | None,
     known: frozenset[str],
 ) -> PromptTemplate:
-    """Build a template.
-
-    Raises `Misconfigured` for an unknown variable, and for one that is declared but not used or used but not declared.
-    """
+    """Build a template. Raises `Misconfigured` for an unknown, an unused or an undeclared variable."""
     templates = Template(system), Template(user)
     if not all(template.is_valid() for template in templates):
         raise Misconfigured(f"Prompt {name}/{version}: a `{{{{` does not start a variable such as {{{{question}}}}.")

@@ -37,9 +37,7 @@ class MlflowPrompts:
             except Misconfigured as error:
                 log.warning("prompt_unusable", name=name, version=version, reason=str(error))
         if not versions:
-            raise Misconfigured(
-                f"MLflow has no usable prompt {name!r}. Register one: `python -m evals register {name}/v1`."
-            )
+            raise Misconfigured(f"MLflow has no usable prompt {name!r}. Run `python -m evals register {name}/v1`.")
         return versions
 
     async def register(self, template: PromptTemplate) -> str:
@@ -49,10 +47,8 @@ class MlflowPrompts:
             if _tags(entry).get(_HASH) == template.version.hash:
                 return str(entry["version"])
         await self._ensure_prompt(name)
-        messages = [
-            {"role": "system", "content": template.system.template},
-            {"role": "user", "content": template.user.template},
-        ]
+        texts = (template.system.template, template.user.template)
+        messages = [{"role": role, "content": text} for role, text in zip(_ROLES, texts, strict=True)]
         tags = {_IS_PROMPT: "true", _TYPE: "chat", _TEXT: json.dumps(messages), _HASH: template.version.hash}
         body = {"name": name, "source": "prompt-template", "description": template.purpose, "tags": _to_tags(tags)}
         created = await self._mlflow.post("model-versions/create", body)
@@ -83,15 +79,8 @@ def _build_template(name: str, version: str, entry: Mapping[str, Any]) -> Prompt
         system, user = ({message["role"]: message["content"] for message in messages}[role] for role in _ROLES)
     except (ValueError, KeyError, TypeError) as error:
         raise Misconfigured(f"Prompt {name}/{version}: MLflow must store a system and a user message.") from error
-    return build_template(
-        name,
-        version,
-        purpose=entry.get("description", ""),
-        system=system,
-        user=user,
-        declared=None,
-        known=VARIABLES[name],
-    )
+    purpose, known = entry.get("description", ""), VARIABLES[name]
+    return build_template(name, version, purpose=purpose, system=system, user=user, declared=None, known=known)
 
 
 def _tags(entry: Mapping[str, Any]) -> dict[str, str]:

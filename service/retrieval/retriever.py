@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from rag.stages import StageTimer
 from rag.store.base import StoreReader
@@ -14,8 +14,8 @@ from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk, Vector
 from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
 from service.retrieval.expansion import expand, neighbour_filter
 from service.retrieval.query_weights import words_share_of
-from service.retrieval.reranking.budgeted import BudgetedReranker, RerankExtent
-from service.retrieval.selection import Candidate, select
+from service.retrieval.reranking.budgeted import BudgetedReranker
+from service.retrieval.selection import RetrievedPassages, select
 from service.sentences import coverage
 from service.settings import RetrievalSettings
 
@@ -24,17 +24,6 @@ _COVERAGE_WEIGHT = 0.2
 # Duplicates and the limit per document remove candidates, so the search must return more than it needs.
 _CANDIDATES_PER_RESULT = 4
 _MIN_CANDIDATES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievedPassages:
-    """The selected passages, best first, and all candidates."""
-
-    hits: Sequence[ScoredChunk]
-    candidates: Sequence[Candidate]
-    """All candidates, in the order of search and reranking."""
-    reranking: RerankExtent | None
-    """How many candidates the reranker scored in time. None without a reranker."""
 
 
 class Retriever:
@@ -71,42 +60,31 @@ class Retriever:
             semconv.DATA_SOURCE: self._collection,
             semconv.RETRIEVAL_TOP_K: limit,
         }
+        query = self.to_query(question, vector)
         with span(f"{semconv.RETRIEVAL} {self._collection}", attributes) as retrieval:
-            result = await self._retrieve(scope, question, vector, limit=limit, timer=timer, where=where, until=until)
+            result = await self._retrieve(scope, query, limit=limit, timer=timer, where=where, until=until)
             if retrieval.is_recording():
                 retrieval.set_attributes(content(semconv.RETRIEVAL_QUERY, question))
                 retrieval.set_attributes(documents(semconv.RETRIEVAL_DOCUMENTS, result.hits))
             return result
 
     async def _retrieve(
-        self,
-        scope: Scope,
-        question: str,
-        vector: Vector,
-        *,
-        limit: int,
-        timer: StageTimer,
-        where: ChunkFilter,
-        until: float,
+        self, scope: Scope, query: Query, *, limit: int, timer: StageTimer, where: ChunkFilter, until: float
     ) -> RetrievedPassages:
         candidates: Sequence[ScoredChunk]
         with timer.stage("search"):
-            query = self.to_query(question, vector)
             candidates = await self._store.search(scope, query, limit=self._candidates_for(limit), where=where)
         extent = None
         if self._reranker is not None:
             with timer.stage("rerank"):
-                reranked = await self._reranker.rerank(question, candidates, seconds=until - time.perf_counter())
+                reranked = await self._reranker.rerank(query.text, candidates, seconds=until - time.perf_counter())
                 candidates, extent = reranked.hits, reranked.extent
         selection = select(
-            candidates,
-            limit=limit,
-            overlap=self._settings.duplicate_overlap,
-            per_document=self._settings.per_document,
+            candidates, limit=limit, overlap=self._settings.duplicate_overlap, per_document=self._settings.per_document
         )
         RETRIEVED_CHUNKS.observe(len(selection.hits))
         PASSED_OVER.inc(sum(candidate.reason != "taken" for candidate in selection.candidates[:limit]))
-        return RetrievedPassages(hits=selection.hits, candidates=selection.candidates, reranking=extent)
+        return replace(selection, reranking=extent)
 
     def to_query(self, question: str, vector: Vector) -> Query:
         """Return the query for the store, with the configured weights."""
@@ -124,9 +102,8 @@ class Retriever:
             tokens = self._settings.expand_to_tokens
             if not hits or not tokens:
                 return list(hits)
-            return expand(
-                hits, [chunk async for chunk in self._store.scroll(scope, neighbour_filter(hits))], tokens=tokens
-            )
+            neighbours = [chunk async for chunk in self._store.scroll(scope, neighbour_filter(hits))]
+            return expand(hits, neighbours, tokens=tokens)
 
     def is_relevant(self, question: str, hits: Sequence[ScoredChunk]) -> bool:
         """Return whether the best passage is relevant enough to answer from."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.types import ScoredChunk
+from service.retrieval.reranking.budgeted import RerankExtent
 
 _WORD = re.compile(r"\w+")
 _SHINGLE_WORDS = 5
 
 Shingles = frozenset[tuple[str, ...]]
-
-
 SelectionReason = Literal["taken", "beyond_limit", "repeats", "document_has_its_share"]
 """Why a candidate was selected or not.
 
@@ -33,20 +32,20 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelectedPassages:
-    """The selected passages, best first, and all candidates in their original order."""
+class RetrievedPassages:
+    """The selected passages, best first."""
 
     hits: Sequence[ScoredChunk]
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Candidate] = ()
+    """All candidates, in the order of search and reranking."""
+    reranking: RerankExtent | None = None
+    """How many candidates the reranker scored in time. None without a reranker."""
 
 
 def select(
     candidates: Sequence[ScoredChunk], *, limit: int, overlap: float, per_document: int | None
-) -> SelectedPassages:
-    """Select at most `limit` passages.
-
-    Duplicates are removed first. Otherwise they would use up the places of their document.
-    """
+) -> RetrievedPassages:
+    """Select at most `limit` passages. Duplicates go first, or they would use up the places of their document."""
     distinct = list(without_duplicates(candidates, overlap=overlap))
     hits = (list(spread(distinct, per_document=per_document)) if per_document else distinct)[:limit]
     # Compared by identity, because comparing passages by value would compare their texts.
@@ -59,7 +58,7 @@ def select(
             return "repeats"
         return "document_has_its_share" if id(hit) in best else "beyond_limit"
 
-    return SelectedPassages(hits=hits, candidates=[Candidate(hit=hit, reason=reason_for(hit)) for hit in candidates])
+    return RetrievedPassages(hits=hits, candidates=[Candidate(hit=hit, reason=reason_for(hit)) for hit in candidates])
 
 
 def without_duplicates(hits: Iterable[ScoredChunk], *, overlap: float) -> Iterator[ScoredChunk]:

@@ -1,28 +1,22 @@
 """The port of the writer."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
 from rag.stages import StageTimer
-from rag.types import ScoredChunk, Vector
+from rag.types import Vector
 from service.generation.base import Prompt, Usage
 from service.prompting.base import PromptTemplate, PromptVersion
-from service.retrieval.reranking.budgeted import RerankExtent
-from service.retrieval.selection import Candidate
+from service.retrieval.selection import RetrievedPassages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WritingInput:
+class WritingInput(RetrievedPassages):
     """A question with its passages. The answer numbers them from 1, in the order of `hits`."""
 
     question: str
     vector: Vector
-    hits: Sequence[ScoredChunk]
-    candidates: Sequence[Candidate] = ()
-    """All candidates of the search, in the order of search and reranking."""
-    reranking: RerankExtent | None = None
-    """How many candidates the reranker scored in time. None without a reranker."""
     prompt: PromptTemplate | None = None
     """Prompt for this question. None: the writer's default."""
 
@@ -50,17 +44,10 @@ Piece = str | CitedPassage | Usage | SentPrompt
 
 
 class Writer(Protocol):
-    """Writes an answer piece by piece, with markers such as [1] in the text.
+    """Writes an answer with markers such as [1]: `QuoteWriter`, `CheckedWriter` or `GenerateWriter`."""
 
-    Implemented by `QuoteWriter`, `CheckedWriter` and `GenerateWriter`.
-    """
-
-    @property
-    def model(self) -> str:
-        """Model name for answers and metrics."""
+    model: str
+    """Model name for answers and metrics."""
 
     def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
-        """Yield the pieces of an answer. A writer that calls a model yields the `SentPrompt` first.
-
-        Closing the generator stops the model too.
-        """
+        """Yield the pieces, the `SentPrompt` of a model first. Closing the generator stops the model too."""

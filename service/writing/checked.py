@@ -20,11 +20,8 @@ class CheckedWriter:
     def __init__(self, quoter: Quoter, generator: Generator, template: PromptTemplate) -> None:
         self._quoter = quoter
         self._generator = generator
+        self.model = generator.model
         self._template = template
-
-    @property
-    def model(self) -> str:
-        return self._generator.model
 
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
         with timer.stage("quote"):
@@ -40,11 +37,8 @@ class CheckedWriter:
                     yield piece
                 else:
                     text += piece
-        supported = [
-            (claim, quote)
-            for claim in split_sentences(text)
-            if (quote := _supporting_quote(claim, quotes, writing_input.question))
-        ]
+        claims = ((claim, _supporting_quote(claim, quotes, writing_input.question)) for claim in split_sentences(text))
+        supported = [(claim, quote) for claim, quote in claims if quote]
         for claim, source in [*supported, *((quote.text, quote) for quote in quotes)][:_SENTENCES]:
             for cited in cite(claim, source):
                 yield cited
@@ -52,6 +46,5 @@ class CheckedWriter:
 
 def _supporting_quote(claim: str, quotes: list[Sentence], question: str) -> Sentence | None:
     """Return the first quote that supports the claim, unless it contains the claim word for word."""
-    return next(
-        (quote for quote in quotes if claim not in quote.text and is_supported(claim, quote.text, question)), None
-    )
+    others = (quote for quote in quotes if claim not in quote.text)
+    return next((quote for quote in others if is_supported(claim, quote.text, question)), None)

@@ -25,10 +25,7 @@ def build_writers(
 
 
 def default_mode(answering: AnsweringSettings, generator: GeneratorSettings) -> Mode:
-    """Return the configured mode.
-
-    With `auto`, the packaged model and a service without a model quote, and any other model writes (ADR 4).
-    """
+    """Return the configured mode. With `auto`, other models than the packaged one write themselves (ADR 4)."""
     if answering.mode != "auto":
         return answering.mode
     return "quote" if isinstance(generator, NoGeneratorSettings) or generator.model == PACKAGED_MODEL else "generate"

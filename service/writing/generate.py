@@ -18,11 +18,8 @@ class GenerateWriter:
 
     def __init__(self, generator: Generator, template: PromptTemplate) -> None:
         self._generator = generator
+        self.model = generator.model
         self._template = template
-
-    @property
-    def model(self) -> str:
-        return self._generator.model
 
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
         with timer.stage("prompt"):

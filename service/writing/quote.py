@@ -64,10 +64,7 @@ def cite(text: str, source: Sentence) -> Iterator[str | CitedPassage]:
 
 
 def _candidates(question: str, hits: Sequence[ScoredChunk]) -> list[Sentence]:
-    """Return each sentence once, with the best passage that contains it.
-
-    A sentence that repeats the whole question is omitted: it asks the question too.
-    """
+    """Return each sentence once, with its best passage, but none that repeats the whole question."""
     without_mark = question.rstrip("?").lower()
     sentences: dict[str, Sentence] = {}
     for rank, hit in enumerate(hits):

@@ -25,17 +25,11 @@ router = APIRouter(prefix="/v1", tags=["answers"])
 
 PromptVersionHeader = Annotated[
     str | None,
-    Header(
-        max_length=100, description="Prompt version for the mode `generate`. Unset: the service chooses the version."
-    ),
+    Header(max_length=100, description="Prompt version of the mode `generate`. Unset: the service chooses one."),
 ]
 PromptKeyHeader = Annotated[
     str | None,
-    Header(
-        max_length=200,
-        description="Key that always gets the same prompt version during a comparison, such as a conversation id. "
-        "Unset: the question is the key.",
-    ),
+    Header(max_length=200, description="Key of one prompt version, such as a conversation id. Unset: the question."),
 ]
 
 _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -58,9 +52,8 @@ async def answer(
     # The first event waits for the first text of the model. A failure up to then still gets an HTTP status.
     first = await while_connected(request, anext(events))
     if body.stream:
-        return StreamingResponse(
-            _stream(request, first, events), media_type="text/event-stream", headers=_STREAM_HEADERS
-        )
+        stream = _stream(request, first, events)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)
     return await while_connected(request, _last(events))
 
 
@@ -78,10 +71,7 @@ async def search(body: SearchRequest, request: Request, resources: ResourcesDep,
 def _to_inquiry(body: SearchRequest, request: Request, resources: Resources, scope: Scope) -> Inquiry:
     settings = resources.settings
     if len(body.question) > settings.max_question_chars:
-        raise InvalidInput(
-            f"question: {len(body.question)} characters are too many. "
-            f"RAG_MAX_QUESTION_CHARS allows {settings.max_question_chars}."
-        )
+        raise InvalidInput(f"question: RAG_MAX_QUESTION_CHARS allows {settings.max_question_chars} characters.")
     return Inquiry(
         scope=scope,
         question=body.question,

@@ -16,7 +16,7 @@ from service.resources import Resources
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 _METADATA = "metadata."
-_Id = Annotated[str, Path(pattern=r"^[\w.-]{1,200}$", description="Letters, digits, '.', '_' and '-'.")]
+_Id = Annotated[DocumentId, Path(pattern=r"^[\w.-]{1,200}$", description="Letters, digits, '.', '_' and '-'.")]
 
 
 @router.get("")
@@ -34,7 +34,7 @@ async def list_documents(resources: ResourcesDep, scope: ReadingScope) -> Docume
 @router.get("/{document_id}")
 async def get_document(document_id: _Id, resources: ResourcesDep, scope: ReadingScope) -> DocumentResponse:
     """Return the state of a document."""
-    return await _require(resources, scope, DocumentId(document_id))
+    return await _require(resources, scope, document_id)
 
 
 @router.put("/{document_id}", status_code=202)
@@ -53,11 +53,7 @@ async def put_document(
     if not body:
         raise InvalidInput("The document is empty.")
     document = RawDocument(
-        id=DocumentId(document_id),
-        uri=f"upload:{document_id}",
-        media_type=media_type,
-        body=body,
-        metadata=_metadata_in(request),
+        id=document_id, uri=f"upload:{document_id}", media_type=media_type, body=body, metadata=_metadata_in(request)
     )
     await resources.inbox.put(Upload(scope=scope, document=document))
     response.headers["Location"] = f"/v1/documents/{document_id}"
@@ -67,16 +63,14 @@ async def put_document(
 @router.delete("/{document_id}", status_code=202)
 async def delete_document(document_id: _Id, resources: ResourcesDep, scope: WritingScope) -> AcceptedResponse:
     """Queue the removal of a document."""
-    await _require(resources, scope, DocumentId(document_id))
-    await resources.inbox.put(Removal(scope=scope, document_id=DocumentId(document_id)))
+    await _require(resources, scope, document_id)
+    await resources.inbox.put(Removal(scope=scope, document_id=document_id))
     return AcceptedResponse(id=document_id)
 
 
 def _metadata_in(request: Request) -> dict[str, str]:
-    pairs = {
-        key.removeprefix(_METADATA): value for key, value in request.query_params.items() if key.startswith(_METADATA)
-    }
-    return to_metadata(pairs)
+    pairs = [pair for pair in request.query_params.items() if pair[0].startswith(_METADATA)]
+    return to_metadata({key.removeprefix(_METADATA): value for key, value in pairs})
 
 
 async def _require(resources: Resources, scope: Scope, document_id: DocumentId) -> DocumentResponse:

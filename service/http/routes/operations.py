@@ -1,17 +1,26 @@
 """Probes and metrics for operators and orchestrators."""
 
+from typing import Any, Literal
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
+from pydantic import BaseModel
 
 from rag.errors import Unavailable
 from rag.types import FIRST_CHUNKS, Scope
 from service.http.dependencies import ResourcesDep
-from service.http.schemas.operations import StatusResponse
 
 router = APIRouter(tags=["operations"])
 
 _NO_TENANT = Scope(tenant="")
+
+
+class StatusResponse(BaseModel):
+    """The result of a probe."""
+
+    status: Literal["ok", "unavailable", "stopping"]
+    detail: dict[str, Any] = {}
 
 
 @router.get("/livez")

@@ -1,4 +1,1 @@
-"""Request and response bodies, one module for each group of routes.
-
-Bodies end in `Request` or `Response`, parts of a response in `Out`.
-"""
+"""Request and response bodies. Names end in `Request` or `Response`, those of a response's parts in `Out`."""

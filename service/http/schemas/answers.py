@@ -1,12 +1,11 @@
 """Bodies of `/v1/answers` and `/v1/search`."""
 
-from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from rag.formats import MediaType
-from rag.types import ChunkFilter, DocumentId
+from rag.types import ChunkFilter, DocumentId, ScoredChunk
 from service.answering.drafts import Answer, Citation
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
@@ -54,60 +53,64 @@ class SearchRequest(BaseModel):
     question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
         examples=["How do I run it?"]
     )
-    limit: int | None = Field(
-        None, ge=1, le=50, description="Number of passages to use. Unset: RAG_RETRIEVAL__LIMIT of the service."
-    )
+    limit: int | None = Field(None, ge=1, le=50, description="Number of passages. Unset: RAG_RETRIEVAL__LIMIT.")
     filter: FilterRequest = FilterRequest()
 
 
 class AnswerRequest(SearchRequest):
     """A question to answer."""
 
-    mode: Mode | None = Field(
-        None, description="How to write the answer. Unset: the mode that the service is configured with."
-    )
-    stream: bool = Field(
-        False, description="True: server-sent events `sources`, then `token` events, then `done` or `error`."
-    )
+    mode: Mode | None = Field(None, description="How to write the answer. Unset: the configured mode.")
+    stream: bool = Field(False, description="True: stream `sources`, then `token` events, then `done` or `error`.")
 
 
-class CitationOut(BaseModel):
-    """A passage with the number that the answer's markers refer to."""
+class PassageOut(BaseModel):
+    """A passage with its document and its scores."""
 
-    n: int
     document_id: str
     title: str
     heading_path: list[str]
     uri: str
-    metadata: dict[str, str]
+    text: str
     score: float = Field(description="Fused score of dense search and BM25. Comparable only within one search.")
     similarity: float = Field(description="Cosine similarity of question and passage.")
     rerank_score: float | None = Field(description="Score of the reranker. Null if it did not score this passage.")
     bm25: float | None = Field(description="BM25 score. Null if the passage is not among the best BM25 hits.")
-    text: str
-    quote: str | None = Field(description="Part of `text` that supports the answer. Null if it is not known.")
 
     @classmethod
-    def from_citation(cls, citation: Citation) -> "CitationOut":
-        hit, chunk = citation.hit, citation.hit.chunk
+    def from_hit(cls, hit: ScoredChunk, **more: Any) -> Self:
+        """Return the passage. `more` holds the fields that a subclass adds."""
         return cls(
-            n=citation.number,
-            document_id=chunk.document_id,
-            title=chunk.title,
-            heading_path=list(chunk.heading_path),
-            uri=chunk.uri,
-            metadata=dict(chunk.metadata),
+            document_id=hit.chunk.document_id,
+            title=hit.chunk.title,
+            heading_path=list(hit.chunk.heading_path),
+            uri=hit.chunk.uri,
+            text=hit.chunk.text,
             score=round(hit.score, 6),
             similarity=round(hit.similarity, 6),
             rerank_score=hit.rerank_score,
             bm25=None if hit.bm25 is None else round(hit.bm25, 6),
-            text=chunk.text,
-            quote=citation.quote,
+            **more,
         )
+
+
+class CitationOut(PassageOut):
+    """A passage with the number that the answer's markers refer to."""
+
+    n: int
+    metadata: dict[str, str]
+    quote: str | None = Field(description="Part of `text` that supports the answer. Null if it is not known.")
+
+    @classmethod
+    def from_citation(cls, citation: Citation) -> Self:
+        metadata = dict(citation.hit.chunk.metadata)
+        return cls.from_hit(citation.hit, n=citation.number, metadata=metadata, quote=citation.quote)
 
 
 class UsageOut(BaseModel):
     """Tokens counted by the model server. Null without a model or if the server does not report them."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -116,9 +119,17 @@ class UsageOut(BaseModel):
 class PromptVersionOut(BaseModel):
     """The prompt version that the model received."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     name: str
     version: str
     hash: str = Field(description="First 12 hex digits of the SHA-256 of the template text.")
+
+
+Timings = Annotated[dict[str, float], Field(description="Seconds by stage, and in total since the request arrived.")]
+Reranking = Annotated[
+    RerankExtent | None, Field(description="How many candidates the reranker scored in time. Null without a reranker.")
+]
 
 
 class AnswerResponse(BaseModel):
@@ -129,26 +140,24 @@ class AnswerResponse(BaseModel):
     refused: bool = Field(description="True if no passage was relevant enough. The model is not called then.")
     citations: list[CitationOut]
     usage: UsageOut
-    timings: dict[str, float] = Field(description="Seconds by stage, and in total since the request arrived.")
+    timings: Timings
     model: str
     mode: Mode
     prompt: PromptVersionOut | None = Field(description="Null if no model was called.")
-    reranking: RerankExtent | None = Field(
-        description="How many candidates the reranker scored in time. Null without a reranker."
-    )
+    reranking: Reranking
 
     @classmethod
-    def from_answer(cls, answer: Answer) -> "AnswerResponse":
+    def from_answer(cls, answer: Answer) -> Self:
         return cls(
             id=answer.id,
             answer=answer.text,
             refused=answer.refused,
             citations=[CitationOut.from_citation(citation) for citation in answer.citations],
-            usage=UsageOut(**asdict(answer.usage)) if answer.usage else UsageOut(),
+            usage=answer.usage or UsageOut(),
             timings=answer.timings,
             model=answer.model,
             mode=answer.mode,
-            prompt=PromptVersionOut(**asdict(answer.prompt)) if answer.prompt else None,
+            prompt=answer.prompt,
             reranking=answer.reranking,
         )
 
@@ -157,7 +166,5 @@ class SearchResponse(BaseModel):
     """The passages, best first."""
 
     results: list[CitationOut]
-    timings: dict[str, float] = Field(description="Seconds by stage, and in total since the request arrived.")
-    reranking: RerankExtent | None = Field(
-        None, description="How many candidates the reranker scored in time. Null without a reranker."
-    )
+    timings: Timings
+    reranking: Reranking = None

@@ -1,31 +1,23 @@
 """Bodies of `/v1/answers/{id}/explain`."""
 
-from dataclasses import asdict
+from typing import Self
 
 from pydantic import BaseModel, Field
 
 from service.answering.drafts import Answer
 from service.answering.explanations import Explanation
-from service.http.schemas.answers import AnswerResponse, PromptVersionOut, UsageOut
-from service.retrieval.reranking.budgeted import RerankExtent
-from service.retrieval.selection import Candidate, SelectionReason
+from service.generation.base import Usage
+from service.http.schemas.answers import AnswerResponse, PassageOut, PromptVersionOut, Reranking, Timings, UsageOut
+from service.retrieval.selection import SelectionReason
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings, Mode, Settings
+from service.writing.base import SentPrompt
 
 
-class CandidateOut(BaseModel):
+class CandidateOut(PassageOut):
     """A passage that the search considered."""
 
     n: int | None = Field(description="Number that markers use. Null if the answer was not written from this passage.")
-    document_id: str
-    title: str
-    heading_path: list[str]
-    uri: str
     version: str = Field(description="Version of the document at the time of the answer.")
-    text: str
-    similarity: float = Field(description="Cosine similarity of question and passage.")
-    bm25: float | None = Field(description="BM25 score. Null if the passage is not among the best BM25 hits.")
-    score: float = Field(description="Fused score of dense search and BM25.")
-    rerank_score: float | None = Field(description="Score of the reranker. Null if it did not score this passage.")
     fate: SelectionReason = Field(
         description="taken: selected for the answer, or for a refusal the passages that were not relevant enough. "
         "beyond_limit: other passages are better. repeats: duplicate of a better passage. "
@@ -33,34 +25,13 @@ class CandidateOut(BaseModel):
     )
     cited: bool
 
-    @classmethod
-    def from_candidate(cls, candidate: Candidate, number: int | None, *, cited: bool) -> "CandidateOut":
-        hit, chunk = candidate.hit, candidate.hit.chunk
-        return cls(
-            n=number,
-            document_id=chunk.document_id,
-            title=chunk.title,
-            heading_path=list(chunk.heading_path),
-            uri=chunk.uri,
-            version=chunk.version,
-            text=chunk.text,
-            similarity=round(hit.similarity, 6),
-            bm25=None if hit.bm25 is None else round(hit.bm25, 6),
-            score=round(hit.score, 6),
-            rerank_score=hit.rerank_score,
-            fate=candidate.reason,
-            cited=cited,
-        )
-
 
 class PromptPartOut(BaseModel):
     """A section of the prompt."""
 
     name: str = Field(description="system; passages (or quotes); question: the rest of the user message.")
     characters: int
-    tokens: int | None = Field(
-        description="Estimate: the prompt's token count, divided in proportion to the characters. Null if unknown."
-    )
+    tokens: int | None = Field(description="Estimate, in proportion to the characters. Null if unknown.")
 
 
 class PromptOut(BaseModel):
@@ -71,12 +42,17 @@ class PromptOut(BaseModel):
     parts: list[PromptPartOut]
 
     @classmethod
-    def from_explanation(cls, explanation: Explanation) -> "PromptOut | None":
-        sent = explanation.answer.sent_prompt
-        if sent is None:
-            return None
-        parts = [PromptPartOut(**asdict(part)) for part in explanation.prompt_parts]
-        return cls(system=sent.prompt.system, user=sent.prompt.user, parts=parts)
+    def from_sent_prompt(cls, sent: SentPrompt, usage: Usage | None) -> Self:
+        system, user = sent.prompt.system, sent.prompt.user
+        # A prompt version may omit the passages. The user message is then shorter than they are.
+        passages = min(sent.passages, len(user))
+        lengths = {"system": len(system), "passages": passages, "question": len(user) - passages}
+        tokens_per_character = usage.prompt_tokens / (sum(lengths.values()) or 1) if usage else 0.0
+        parts = [
+            PromptPartOut(name=name, characters=length, tokens=round(length * tokens_per_character) if usage else None)
+            for name, length in lengths.items()
+        ]
+        return cls(system=system, user=user, parts=parts)
 
 
 class VersionsOut(BaseModel):
@@ -94,11 +70,11 @@ class VersionsOut(BaseModel):
     )
 
     @classmethod
-    def from_explanation(cls, explanation: Explanation, settings: Settings) -> "VersionsOut":
-        answer, reranker = explanation.answer, settings.reranker
+    def from_explanation(cls, explanation: Explanation, settings: Settings) -> Self:
+        reranker = settings.reranker
         return cls(
-            model=answer.model,
-            prompt=PromptVersionOut(**asdict(answer.prompt)) if answer.prompt else None,
+            model=explanation.answer.model,
+            prompt=explanation.answer.prompt,
             embedder=explanation.embedder.model,
             embedder_digest=explanation.embedder.digest,
             reranker=reranker.model if isinstance(reranker, LocalRerankerSettings | EndpointRerankerSettings) else None,
@@ -119,18 +95,18 @@ class ExplanationResponse(BaseModel):
         "The answer is a refusal if it is below `min_similarity`. Null if the search found no passage."
     )
     min_similarity: float
-    reranking: RerankExtent | None
+    reranking: Reranking
     candidates: list[CandidateOut] = Field(description="In the order of search and reranking.")
     prompt: PromptOut | None = Field(description="Null if no model was called.")
     usage: UsageOut
-    timings: dict[str, float]
+    timings: Timings
     mode: Mode
     versions: VersionsOut
 
     @classmethod
-    def from_explanation(cls, explanation: Explanation, settings: Settings) -> "ExplanationResponse":
+    def from_explanation(cls, explanation: Explanation, settings: Settings) -> Self:
         answer = AnswerResponse.from_answer(explanation.answer)
-        writing_input = explanation.answer.writing_input
+        writing_input, sent = explanation.answer.writing_input, explanation.answer.sent_prompt
         return cls(
             id=answer.id,
             question=writing_input.question,
@@ -140,7 +116,7 @@ class ExplanationResponse(BaseModel):
             min_similarity=settings.retrieval.min_similarity,
             reranking=answer.reranking,
             candidates=_candidates_of(explanation.answer),
-            prompt=PromptOut.from_explanation(explanation),
+            prompt=PromptOut.from_sent_prompt(sent, explanation.answer.usage) if sent else None,
             usage=answer.usage,
             timings=answer.timings,
             mode=answer.mode,
@@ -153,7 +129,12 @@ def _candidates_of(answer: Answer) -> list[CandidateOut]:
     numbers = {hit.chunk.id: number for number, hit in enumerate(hits, start=1)}
     cited = {citation.number for citation in answer.citations}
     return [
-        CandidateOut.from_candidate(candidate, number, cited=number in cited)
+        CandidateOut.from_hit(
+            candidate.hit,
+            n=(number := numbers.get(candidate.hit.chunk.id)),
+            version=candidate.hit.chunk.version,
+            fate=candidate.reason,
+            cited=number in cited,
+        )
         for candidate in answer.writing_input.candidates
-        for number in [numbers.get(candidate.hit.chunk.id)]
     ]

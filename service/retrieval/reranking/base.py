@@ -10,13 +10,10 @@ class Reranker(Protocol):
     Implemented by `LocalReranker` and `EndpointReranker`.
     """
 
-    @property
-    def model(self) -> str:
-        """Model name for answers."""
-
-    @property
-    def batch_size(self) -> int:
-        """Preferred number of passages per call."""
+    model: str
+    """Model name for answers."""
+    batch_size: int
+    """Preferred number of passages per call."""
 
     async def score(self, question: str, passages: Sequence[str]) -> list[float]:
         """Return one score per passage, in their order. Higher is better; scores of different questions do not compare.

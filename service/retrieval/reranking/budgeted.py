@@ -46,12 +46,9 @@ class BudgetedReranker:
 
     def __init__(self, reranker: Reranker, *, candidates: int) -> None:
         self._reranker = reranker
+        self.model = reranker.model
         self._seconds_per_passage = 0.0
         self.candidates = candidates
-
-    @property
-    def model(self) -> str:
-        return self._reranker.model
 
     async def rerank(self, question: str, hits: Sequence[ScoredChunk], *, seconds: float) -> Reranked:
         """Rerank the candidates in about `seconds` at most. It never raises."""

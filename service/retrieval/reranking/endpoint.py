@@ -22,17 +22,11 @@ class EndpointReranker:
     def __init__(self, session: aiohttp.ClientSession, settings: EndpointRerankerSettings) -> None:
         self._session = session
         self._settings = settings
+        self.model = settings.model
+        self.batch_size = settings.candidates
         self._url = f"{str(settings.url).rstrip('/')}/rerank"
         self._headers = bearer_header(settings.api_key)
         self._gate = Gate("reranker", running=settings.concurrency, waiting=_WAITING)
-
-    @property
-    def model(self) -> str:
-        return self._settings.model
-
-    @property
-    def batch_size(self) -> int:
-        return self._settings.candidates
 
     async def score(self, question: str, passages: Sequence[str]) -> list[float]:
         request = self._to_request(question, list(passages))
@@ -44,16 +38,9 @@ class EndpointReranker:
         return _to_scores(body, len(passages))
 
     def _to_request(self, question: str, passages: list[str]) -> dict[str, Any]:
-        match self._settings.shape:
-            case "tei":
-                return {"query": question, "texts": passages, "raw_scores": True, "truncate": True}
-            case "cohere":
-                return {
-                    "model": self._settings.model,
-                    "query": question,
-                    "documents": passages,
-                    "top_n": len(passages),
-                }
+        if self._settings.shape == "tei":
+            return {"query": question, "texts": passages, "raw_scores": True, "truncate": True}
+        return {"model": self.model, "query": question, "documents": passages, "top_n": len(passages)}
 
 
 def _to_scores(body: Any, count: int) -> list[float]:

@@ -10,27 +10,20 @@ from rag.gate import Gate
 Score = Callable[[Sequence[tuple[str, str]]], list[float]]
 """Function from (question, passage) pairs to the model's logits. Not thread-safe."""
 
-# Small batches: the time budget is checked only between two batches.
-_BATCH_SIZE = 8
 _WAITING = 64
 
 
 class LocalReranker:
     """Runs one model in one thread."""
 
+    batch_size = 8
+    """Small, because the time budget is checked only between two batches."""
+
     def __init__(self, model: str, score: Score, thread: ThreadPoolExecutor) -> None:
-        self._model = model
+        self.model = model
         self._score = score
         self._thread = thread
         self._gate = Gate("reranker", running=1, waiting=_WAITING)
-
-    @property
-    def model(self) -> str:
-        return self._model
-
-    @property
-    def batch_size(self) -> int:
-        return _BATCH_SIZE
 
     async def score(self, question: str, passages: Sequence[str]) -> list[float]:
         pairs = [(question, passage) for passage in passages]

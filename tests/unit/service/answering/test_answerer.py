@@ -87,7 +87,7 @@ async def test_an_unanswerable_question_is_refused_without_a_model(filled):
     async with answerer(filled, model) as answering_with:
         answer = (await events_of(answering_with, "generate", "How do I bake sourdough bread?"))[-1]
     assert isinstance(answer, Answer)
-    assert (answer.text, answer.refused, answer.citations) == (NOT_IN_THE_DOCUMENTS, True, [])
+    assert (answer.text, answer.refused, answer.citations) == (NOT_IN_THE_DOCUMENTS, True, ())
     assert model.requests == []
 
 

@@ -10,6 +10,7 @@ from service.answering.answerer import Inquiry
 from service.answering.drafts import Answer
 from service.answering.explanations import Explanations
 from service.generation.base import Prompt, Usage
+from service.http.schemas.explanations import PromptOut
 from service.prompting.base import PromptVersion
 from service.retrieval.retriever import nearness
 from service.retrieval.selection import Candidate
@@ -77,20 +78,15 @@ async def test_disabled_explanations_keep_nothing(settings):
         explanations.explain(OURS, "a")
 
 
-async def test_the_tokens_of_a_prompt_are_divided_by_length():
+def test_the_tokens_of_a_prompt_are_divided_by_length():
     sent_prompt = SentPrompt(version=VERSION, prompt=Prompt(system="x" * 40, user="y" * 60), passages=20)
-    usage = Usage(prompt_tokens=50, completion_tokens=4)
-    explanations = await kept(
-        answer("a", usage=usage, sent_prompt=sent_prompt), answer("b", sent_prompt=sent_prompt), answer("c")
-    )
-    parts = explanations.explain(OURS, "a").prompt_parts
+    parts = PromptOut.from_sent_prompt(sent_prompt, Usage(prompt_tokens=50, completion_tokens=4)).parts
     assert [(part.name, part.characters, part.tokens) for part in parts] == [
         ("system", 40, 20),
         ("passages", 20, 10),
         ("question", 40, 20),
     ]
-    assert [part.tokens for part in explanations.explain(OURS, "b").prompt_parts] == [None] * 3
-    assert explanations.explain(OURS, "c").prompt_parts == ()
+    assert [part.tokens for part in PromptOut.from_sent_prompt(sent_prompt, None).parts] == [None] * 3
 
 
 async def test_the_nearness_is_computed_before_expansion():
