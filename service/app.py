@@ -59,8 +59,9 @@ def create_app(resources: Resources) -> FastAPI:
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
-        headers = {"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
-        return FileResponse(_PAGE / "index.html", headers=headers)
+        return FileResponse(
+            _PAGE / "index.html", headers={"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
+        )
 
     return app
 

@@ -121,14 +121,10 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         _say(_welcome(settings, listener.getsockname()[1]))
         for sentence in _missing_parts(settings):
             _say(sentence)
-        _leave_signals_to_uvicorn()
+        # uvicorn raises the signal again after draining, which would end the process before the resources close.
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
         await DrainingServer(config, resources).serve(sockets=[listener])
-
-
-def _leave_signals_to_uvicorn() -> None:
-    """Ignore the signal that uvicorn raises again after draining: it would end the process before resources close."""
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
 
 
 def _require_keys_beyond_loopback(settings: Settings) -> None:

@@ -69,11 +69,10 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         calibrations = Calibrations.read(settings.judge.calibration or calibration.PACKAGED)
         live_judge = await enter(open_live_judge(judge, await load_rubrics(), settings.judge, calibrations))
         if drift is None:
-            drift = await enter(
-                open_drift_watch(
-                    settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
-                )
+            watch = open_drift_watch(
+                settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window
             )
+            drift = await enter(watch)
         traced_store = TracedReader(store, settings.store)
         inbox = await enter(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(

@@ -18,8 +18,7 @@ class MeasuredGenerator:
         self.model = generator.model
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
-        outcome = "left"
-        began = time.perf_counter()
+        outcome, began = "left", time.perf_counter()
         count, first, last = 0, began, began
         try:
             async with aclosing(self._generator.generate(prompt)) as pieces:

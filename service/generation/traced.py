@@ -32,8 +32,7 @@ class TracedGenerator:
     def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         if not is_traced():
             return self._generator.generate(prompt)
-        attributes = {**self._attributes, **_describe(prompt)}
-        call = start(f"{semconv.CHAT} {self.model}", attributes, kind=SpanKind.CLIENT)
+        call = start(f"{semconv.CHAT} {self.model}", {**self._attributes, **_describe(prompt)}, kind=SpanKind.CLIENT)
         return inside(call, self._recorded(prompt, call))
 
     async def _recorded(self, prompt: Prompt, call: Span) -> AsyncGenerator[str | Usage]:

@@ -13,8 +13,6 @@ from service.http.dependencies import ResourcesDep
 
 router = APIRouter(tags=["operations"])
 
-_NO_TENANT = Scope(tenant="")
-
 
 class StatusResponse(BaseModel):
     """The result of a probe."""
@@ -36,7 +34,7 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
         response.status_code = 503
         return StatusResponse(status="stopping")
     try:
-        async for _ in resources.store.scroll(_NO_TENANT, FIRST_CHUNKS):
+        async for _ in resources.store.scroll(Scope(tenant=""), FIRST_CHUNKS):
             break
     except Unavailable as error:
         response.status_code = 503
