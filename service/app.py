@@ -23,6 +23,7 @@ from service.resources import Resources
 
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}
+_PAGE_HEADERS = {"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
 
 
 def create_app(resources: Resources) -> FastAPI:
@@ -59,9 +60,7 @@ def create_app(resources: Resources) -> FastAPI:
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
-        return FileResponse(
-            _PAGE / "index.html", headers={"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
-        )
+        return FileResponse(_PAGE / "index.html", headers=_PAGE_HEADERS)
 
     return app
 

@@ -11,8 +11,7 @@ from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
 
 # A filter becomes a query of the store. Without bounds a single request could make that query arbitrarily expensive.
-_MAX_FILTER_VALUES = 100
-_MAX_FILTER_KEYS = 32
+_MAX_FILTER_VALUES, _MAX_FILTER_KEYS = 100, 32
 _FilterValues = Annotated[list[str], Field(max_length=_MAX_FILTER_VALUES)]
 
 
