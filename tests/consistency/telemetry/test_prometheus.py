@@ -12,6 +12,7 @@ from operator import not_
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 
 from service.judging.calibration import Agreement, Calibrations
@@ -50,6 +51,7 @@ QUESTION = "What does error E1234 mean?"
 _ROUNDS = 5
 _SETTLE_SECONDS = 120
 _ATTEMPTS = 4
+_RENDERINGS = 10
 _RENDER_SECONDS = 0.02
 
 
@@ -220,17 +222,18 @@ def test_no_alert_fires_in_a_healthy_installation(watch):
     assert watch.prometheus.firing() <= {"EventLoopBlocked"}
 
 
-def test_metrics_are_rendered_within_twenty_milliseconds(watch):
-    # The minimum of many attempts shows the cost of rendering without the load of other programs.
-    fastest = math.inf
-    for _ in range(60):
-        began = time.perf_counter()
-        text = watch.service.http.get("/metrics").text
-        fastest = min(fastest, time.perf_counter() - began)
-        if fastest <= _RENDER_SECONDS:
+def test_metrics_cost_at_most_twenty_milliseconds_of_processor_time(watch):
+    # Processor time, because other programs slow down the clock's time. Of several batches the best counts.
+    service = psutil.Process(watch.service.process.pid)
+    cheapest = math.inf
+    for _ in range(20):
+        before = sum(service.cpu_times()[:2])
+        for _ in range(_RENDERINGS):
+            text = watch.service.http.get("/metrics").text
+        cheapest = min(cheapest, (sum(service.cpu_times()[:2]) - before) / _RENDERINGS)
+        if cheapest <= _RENDER_SECONDS:
             break
-        time.sleep(0.2)
-    assert fastest <= _RENDER_SECONDS, f"{fastest * 1000:.1f} ms for {len(text.splitlines())} lines"
+    assert cheapest <= _RENDER_SECONDS, f"{cheapest * 1000:.1f} ms for {len(text.splitlines())} lines"
 
 
 def test_no_label_contains_input_of_users(watch):
