@@ -1,0 +1,133 @@
+"""One pass over a source: what is ingested, remembered, and reported."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from qdrant_client import AsyncQdrantClient
+
+from ingest.pipeline.batching import open_batcher
+from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.source_pass import SourcePass
+from ingest.sources.base import Rejection, Unit
+from rag.errors import BadResponse
+from rag.store.server.collections import Collections
+from rag.store.server.store import ServerStore
+from rag.types import Chunk, DocumentId, RawDocument
+from tests.support.contracts.store import DIMENSION, EMBEDDER, OURS, direction, point, texts
+
+
+class OneChunk:
+    """A parser whose documents are one chunk."""
+
+    recipe = ""
+
+    async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
+        return [point(raw.body.decode(), document=raw.id, version=version).chunk]
+
+
+class AxisEmbedder:
+    """Maps each text to an axis."""
+
+    identity = EMBEDDER
+    batch_size = 64
+    concurrency = 1
+
+    async def embed_passages(self, passages):
+        return [direction(len(passage) % DIMENSION) for passage in passages]
+
+    async def embed_query(self, text):
+        raise NotImplementedError
+
+
+class CountingStore(ServerStore):
+    """The real adapter, which counts look-ups."""
+
+    look_ups = 0
+
+    def scroll(self, scope, where):
+        self.look_ups += 1
+        return super().scroll(scope, where)
+
+
+@pytest.fixture
+async def store():
+    client = AsyncQdrantClient(":memory:")
+    yield CountingStore(client, await Collections(client, "c").open(EMBEDDER))
+    await client.close()
+
+
+@pytest.fixture
+async def pipeline(store):
+    async with open_batcher(AxisEmbedder()) as batcher:
+        yield Pipeline(store, batcher, OneChunk())
+
+
+def unit(name: str, text: str = "text") -> Unit:
+    async def fetch(_: str) -> RawDocument:
+        return RawDocument(id=DocumentId(name), uri=name, media_type="text/plain", body=f"{text} of {name}".encode())
+
+    return Unit(id=DocumentId(name), uri=name, fetch=fetch)
+
+
+async def listing(*units: Unit | Rejection) -> AsyncIterator[Unit | Rejection]:
+    for listed in units:
+        yield listed
+
+
+def pass_over(pipeline, reports, *, remember=True) -> SourcePass:
+    return SourcePass(pipeline, OURS, reports.append, remember=remember)
+
+
+async def test_a_rejected_entry_is_reported_and_makes_the_listing_incomplete(pipeline, store):
+    reports = []
+    run = pass_over(pipeline, reports)
+    assert (run.is_complete, run.has_seen_any) == (True, False)
+    await run.ingest(listing(Rejection(uri="bad", reason="It is too large."), unit("good")))
+    assert [(report.uri, report.status, report.reason) for report in reports] == [
+        ("bad", "rejected", "It is too large."),
+        ("good", "new", None),
+    ]
+    assert (run.is_complete, run.has_seen_any) == (False, True)
+    assert await texts(store, OURS) == {"text of good"}
+
+
+async def test_a_complete_listing_remembers_its_documents(pipeline):
+    run = pass_over(pipeline, [])
+    await run.ingest(listing(unit("a"), unit("b")))
+    assert run.is_complete
+    assert [run.has_seen(DocumentId(name)) for name in "abc"] == [True, True, False]
+
+
+async def test_a_pass_without_memory_still_knows_whether_a_document_was_listed(pipeline):
+    run = pass_over(pipeline, [], remember=False)
+    await run.ingest(listing(unit("a")))
+    assert (run.has_seen_any, run.has_seen(DocumentId("a"))) == (True, False)
+
+
+async def test_a_listing_of_rejections_has_no_documents(pipeline):
+    run = pass_over(pipeline, [])
+    await run.ingest(listing(Rejection(uri="bad", reason="It is too large.")))
+    assert (run.is_complete, run.has_seen_any) == (False, False)
+
+
+async def test_documents_are_looked_up_in_batches(pipeline, store):
+    reports = []
+    await pass_over(pipeline, reports).ingest(listing(*(unit(f"d{n}") for n in range(65))))
+    assert [report.status for report in reports] == ["new"] * 65
+    assert store.look_ups == 2
+
+
+async def test_the_last_state_of_a_document_that_is_listed_twice_is_stored(pipeline, store):
+    reports = []
+    await pass_over(pipeline, reports).ingest(listing(unit("a", "old"), unit("a", "new")))
+    assert [report.status for report in reports] == ["new", "changed"]
+    assert await texts(store, OURS) == {"new of a"}
+
+
+async def test_the_error_of_a_lost_store_is_raised(pipeline, store):
+    async def refuse(*_) -> None:
+        raise BadResponse("The store refuses the write.")
+
+    store.stage = refuse
+    with pytest.raises(BadResponse, match="refuses the write"):
+        await pass_over(pipeline, []).ingest(listing(unit("a")))
