@@ -34,13 +34,12 @@ def data_bytes(folder: Path) -> int:
 def _copy_sparse(source: str, target: str) -> None:
     """Copy data and skip holes: a small shard has 13 MB of data in 123 MB of preallocated files."""
     with Path(source).open("rb") as reader, Path(target).open("wb") as writer:
-        size = os.fstat(reader.fileno()).st_size
-        writer.truncate(size)
+        writer.truncate(os.fstat(reader.fileno()).st_size)
         offset = 0
-        while offset < size:
+        while True:
             try:
                 start = os.lseek(reader.fileno(), offset, os.SEEK_DATA)
-            except OSError:  # The rest of the file is a hole.
+            except OSError:  # There is no data after `offset`.
                 break
             offset = os.lseek(reader.fileno(), start, os.SEEK_HOLE)
             reader.seek(start)

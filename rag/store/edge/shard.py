@@ -132,7 +132,7 @@ class Shard:
                 edge.FacetRequest("tenant", limit=schema.MAX_TENANTS, exact=True, filter=edge.Filter(must=[_LIVE]))
             )
             counts = [
-                self._shard.count(edge.CountRequest(exact=True, filter=edge.Filter(must=must)))
+                self._shard.count(edge.CountRequest(filter=edge.Filter(must=must)))
                 for must in ([_LIVE, first], [_LIVE], [_LIVE, recent])
             ]
             last, _ = self._shard.scroll(newest)
@@ -153,7 +153,7 @@ class Shard:
         others = edge.Filter(must=owner, must_not=[own, *later])
         show = edge.UpdateOperation.set_payload_by_filter(ours, {"state": "live", "order": order or 0})
         with _translated_errors():
-            newer = edge.CountRequest(exact=True, filter=edge.Filter(must=[*owner, *later, _LIVE]))
+            newer = edge.CountRequest(filter=edge.Filter(must=[*owner, *later, _LIVE]))
             if later and self._shard.count(newer) > 0:
                 self._shard.update(edge.UpdateOperation.delete_points_by_filter(ours))
             else:

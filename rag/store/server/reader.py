@@ -72,7 +72,7 @@ class ServerReader:
                 self.revision, "tenant", limit=schema.MAX_TENANTS, exact=True, facet_filter=models.Filter(must=[LIVE])
             )
             counts = [
-                (await self._client.count(self.revision, models.Filter(must=must), exact=True)).count
+                (await self._client.count(self.revision, models.Filter(must=must))).count
                 for must in ([LIVE, first], [LIVE], [LIVE, recent])
             ]
             last, _ = await self._client.scroll(

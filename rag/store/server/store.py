@@ -52,7 +52,7 @@ class ServerStore(ServerReader):
             return
         newer = models.Filter(must=[*owner, *later, LIVE])
         with translated_errors():
-            if (await self._client.count(self.revision, newer, exact=True)).count:
+            if (await self._client.count(self.revision, newer)).count:
                 await self._client.delete(self.revision, models.FilterSelector(filter=ours), wait=True)
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:

@@ -1,0 +1,106 @@
+"""Revisions of the embedded collection: which ones are kept, copied and refused."""
+
+from pathlib import Path
+
+import pytest
+
+from rag.errors import NotFound
+from rag.store.edge.revisions import Revisions
+from rag.types import EmbedderIdentity
+from tests.support.contracts.store import EMBEDDER
+
+OTHER = EmbedderIdentity(model="other", dimension=8)
+
+
+@pytest.fixture
+def revisions(tmp_path) -> Revisions:
+    return filled(tmp_path / "a" / "store", EMBEDDER)
+
+
+def filled(root: Path, embedder: EmbedderIdentity, text: str = "first") -> Revisions:
+    """Return a collection with one published revision."""
+    revisions = Revisions(root)
+    with revisions.write_lock():
+        revisions.working.mkdir(exist_ok=True)
+        (revisions.working / "shard").write_text(text)
+        revisions.publish(embedder, unindexed=3)
+    return revisions
+
+
+def text_of(revisions: Revisions) -> str | None:
+    current = revisions.current()
+    return (current / "shard").read_text() if current else None
+
+
+def names(revisions: Revisions) -> set[str]:
+    return {path.name for path in (revisions.working.parent / "revisions").iterdir()}
+
+
+def test_a_collection_without_a_publication_is_empty(tmp_path):
+    revisions = Revisions(tmp_path)
+    assert (revisions.current(), revisions.previous(), revisions.fallback(), revisions.stamp()) == (None,) * 4
+    assert (revisions.embedder(), revisions.unindexed()) == (None, 0)
+    assert not revisions.check_out()
+    with pytest.raises(NotFound, match="no collection"):
+        revisions.copy_to(Revisions(tmp_path / "copy"))
+    for operation in (revisions.roll_back, revisions.fallback_embedder):
+        with pytest.raises(NotFound, match="nothing can be rolled back"):
+            operation()
+
+
+def test_a_publication_remembers_its_embedder_and_its_unindexed_points(revisions):
+    assert (text_of(revisions), revisions.embedder(), revisions.unindexed()) == ("first", EMBEDDER, 3)
+
+
+def test_a_new_writer_keeps_the_revision_that_a_reader_may_be_opening(revisions):
+    for _ in range(2):
+        revisions.publish(EMBEDDER, unindexed=0)
+    assert revisions.previous().name == "2"
+    assert revisions.check_out()
+    assert names(revisions) == {"2", "3"}
+
+
+def test_a_copy_whose_revision_is_removed_meanwhile_is_made_from_the_newest_one(tmp_path, revisions):
+    target = Revisions(tmp_path / "copy")
+    assert Overtaken(revisions.working.parent).copy_to(target) == EMBEDDER
+    assert (text_of(target), names(target)) == ("first", {"1"})
+
+
+class Overtaken(Revisions):
+    """Revisions of which two more are published right after the current one was looked up."""
+
+    is_first = True
+
+    def current(self) -> Path | None:
+        current = super().current()
+        if self.is_first:
+            self.is_first = False
+            for _ in range(2):
+                Revisions(self.working.parent).publish(EMBEDDER, unindexed=0)
+        return current
+
+
+def test_a_replaced_collection_can_be_rolled_back_and_its_fallback_survives_publications(tmp_path, revisions):
+    revisions.replace_by(filled(tmp_path / "b", OTHER, "second"))
+    assert (text_of(revisions), revisions.embedder(), revisions.fallback_embedder()) == ("second", OTHER, EMBEDDER)
+    revisions.check_out()
+    for _ in range(3):
+        revisions.publish(OTHER, unindexed=0)
+    assert names(revisions) == {"1", "4", "5"}
+    revisions.roll_back()
+    assert (text_of(revisions), revisions.fallback_embedder()) == ("first", OTHER)
+
+
+def test_an_empty_collection_replaces_nothing(tmp_path, revisions):
+    revisions.replace_by(Revisions(tmp_path / "empty"))
+    assert (text_of(revisions), revisions.fallback()) == ("first", None)
+
+
+def test_the_fallback_is_copied_for_its_own_embedder_into_an_empty_collection_only(tmp_path, revisions):
+    empty, used = Revisions(tmp_path / "empty"), filled(tmp_path / "used", EMBEDDER, "used")
+    revisions.copy_fallback_to(empty, EMBEDDER)
+    assert text_of(empty) is None
+    revisions.replace_by(filled(tmp_path / "b", OTHER, "second"))
+    for target, embedder, text in ((empty, OTHER, None), (used, EMBEDDER, "used"), (empty, EMBEDDER, "first")):
+        revisions.copy_fallback_to(target, embedder)
+        assert text_of(target) == text

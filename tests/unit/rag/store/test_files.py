@@ -1,0 +1,47 @@
+"""File operations of the store: sparse copies, free space, and folders that are missing or exist."""
+
+import errno
+from types import SimpleNamespace
+
+import pytest
+
+from rag.store.files import copy_file, copy_folder, data_bytes, require_free
+
+
+def test_a_copy_has_the_same_bytes_and_the_same_holes(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "new" / "parents" / "target"
+    (source / "inner").mkdir(parents=True)
+    (source / "empty").touch()
+    (source / "inner" / "data").write_bytes(b"x" * (3 << 20))
+    with (source / "sparse").open("wb") as file:
+        file.truncate(64 << 20)
+        file.seek(32 << 20)
+        file.write(b"in the middle")
+    copy_folder(source, target, reserve=0)
+    for name in ("empty", "inner/data", "sparse"):
+        assert (target / name).read_bytes() == (source / name).read_bytes()
+    assert data_bytes(target) < 8 << 20
+
+
+def test_a_failed_copy_names_the_cause_and_leaves_no_target(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing"):
+        copy_folder(tmp_path / "missing", tmp_path / "target", reserve=0)
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(("wanted", "is_enough"), [(1000, True), (1001, False)])
+def test_all_free_bytes_may_be_used_and_no_more(tmp_path, monkeypatch, wanted, is_enough):
+    monkeypatch.setattr("rag.store.files.shutil", SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1000)))
+    if is_enough:
+        require_free(tmp_path, wanted)
+    else:
+        with pytest.raises(OSError, match="MiB are free") as raised:
+            require_free(tmp_path, wanted)
+        assert raised.value.errno == errno.ENOSPC
+
+
+def test_a_file_is_copied_into_a_new_or_an_existing_folder(tmp_path):
+    (tmp_path / "source").write_text("text")
+    for name in ("one", "two"):
+        copy_file(tmp_path / "source", tmp_path / "new" / "folder" / name)
+        assert (tmp_path / "new" / "folder" / name).read_text() == "text"
