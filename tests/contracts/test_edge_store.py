@@ -178,6 +178,27 @@ async def test_many_new_points_are_indexed_and_still_found(tmp_path):
     assert Revisions(tmp_path).unindexed() == 1
 
 
+async def test_the_graph_is_built_only_beyond_the_limit_of_an_exact_search(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=2) as writer:
+        assert writer.revision == ""
+        await put(writer, OURS, [point("one"), point("two", ordinal=1)])
+        await writer.publish()
+        assert writer.revision == "1"
+    assert Revisions(tmp_path).unindexed() == 2
+
+
+async def test_a_failure_to_build_the_graph_is_reported_and_the_writer_continues(tmp_path, monkeypatch):
+    async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=0) as writer:
+        await put(writer, OURS, [point("one")])
+        with monkeypatch.context() as patched:
+            patched.setattr("rag.store.edge.shard._OPTIMIZE", "raise SystemExit('no memory is left')")
+            with pytest.raises(Unavailable, match=r"search graph \(status 1\): no memory is left"):
+                await writer.publish()
+        assert await texts(writer, OURS) == {"one"}
+        await writer.publish()
+    assert Revisions(tmp_path).unindexed() == 0
+
+
 async def test_the_collection_can_be_read_while_the_graph_is_built(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=100) as writer:
         await put(writer, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(300)])

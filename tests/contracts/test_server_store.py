@@ -13,7 +13,7 @@ from qdrant_client import AsyncQdrantClient, models
 from rag.errors import IndexMismatch, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.server.collections import Collections
-from rag.store.server.store import ServerStore, open_server_store
+from rag.store.server.store import ServerStore, open_client, open_server_catalogue, open_server_store
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant, serve_qdrant
@@ -99,6 +99,67 @@ async def test_the_alias_moves_to_the_next_collection_and_back():
     await collections.roll_back()
     assert (await collections.current(), await collections.fallback()) == (first, second)
     await client.close()
+
+
+async def test_a_successor_is_reused_only_for_its_own_embedder():
+    client = AsyncQdrantClient(":memory:")
+    collections = Collections(client, "contract")
+    first, other = await collections.open(EMBEDDER), EmbedderIdentity(model="other", dimension=8)
+    second = await collections.successor(other)
+    await collections.create(second, other)
+    assert await collections.successor(other) == second
+    await collections.switch_to(second)
+    assert await collections.successor(EMBEDDER) == first
+    third = await collections.successor(EmbedderIdentity(model="third", dimension=8))
+    assert third not in {first, second}
+    await client.close()
+
+
+async def test_a_collection_that_is_cleared_is_gone():
+    client = AsyncQdrantClient(":memory:")
+    collections = Collections(client, "contract")
+    await collections.clear()
+    collection = await collections.open(EMBEDDER)
+    await collections.clear()
+    assert await collections.current() is None
+    assert not await client.collection_exists(collection)
+    await client.close()
+
+
+async def test_a_catalogue_is_opened_without_creating_a_collection():
+    async with serve_qdrant() as port:
+        settings = settings_for("http://127.0.0.1:1", port)
+        async with open_server_catalogue(settings) as missing:
+            assert missing is None
+        async with open_server_store(settings, EMBEDDER) as store:
+            await put(store, OURS, [point("one")])
+        async with open_server_catalogue(settings) as catalogue:
+            assert await texts(catalogue, OURS) == {"one"}
+
+
+async def test_an_open_store_follows_the_alias_and_refuses_another_embedder(monkeypatch):
+    monkeypatch.setattr("rag.store.server.reader._WATCH_SECONDS", 0.01)
+    async with serve_qdrant() as port:
+        settings = settings_for("http://127.0.0.1:1", port)
+        async with open_server_store(settings, EMBEDDER) as store, open_client(settings) as client:
+            collections = Collections(client, settings.collection)
+            await put(store, OURS, [point("old")])
+            next_one = await collections.unused()
+            await collections.create(next_one, EMBEDDER)
+            await collections.switch_to(next_one)
+            async with asyncio.timeout(60):
+                while store.revision != next_one:
+                    await collections.current()
+            assert await texts(store, OURS) == set()
+            await put(store, OURS, [point("new")])
+            foreign = await collections.unused()
+            await collections.create(foreign, EmbedderIdentity(model="other", dimension=8))
+            await collections.switch_to(foreign)
+            with pytest.raises(IndexMismatch, match="other"):
+                async with asyncio.timeout(60):
+                    while True:
+                        await store.delete(OURS, DocumentId("unknown"))
+            assert await texts(store, OURS) == {"new"}
 
 
 async def test_an_unreachable_server_is_unavailable():

@@ -137,6 +137,7 @@ class StoreContract:
         await put(store, OURS, [point(f"at {time}", document=f"d{time}", ingested_at=time) for time in (1.0, 2.0, 3.0)])
         await store.publish()
         assert await texts(store, OURS, ChunkFilter(ingested_since=2.0)) == {"at 2.0", "at 3.0"}
+        assert await texts(store, OURS, ChunkFilter(ingested_before=2.0)) == {"at 1.0"}
         assert await texts(store, OURS, ChunkFilter(ingested_since=2.0, ingested_before=3.0)) == {"at 2.0"}
 
     async def test_metadata_is_returned_and_restricts_a_search(self, store):
@@ -200,6 +201,20 @@ class StoreContract:
         smoothed = await store.search(OURS, replace(asked, smoothing=0.9), limit=4)
         assert [hit.chunk.text for hit in alone] != [hit.chunk.text for hit in smoothed]
         assert {hit.chunk.text for hit in smoothed} == set(names)
+
+    @pytest.mark.parametrize("words_share", [0.0, 1.0])
+    async def test_feedback_and_smoothing_need_both_rankings(self, store, words_share):
+        vectors = (diagonal(0), diagonal(0, 1), diagonal(0, 2, 3), diagonal(0, 1, 2))
+        chunks = [point(f"apples {n}", document=f"d{n}").chunk for n in range(4)]
+        await put(store, OURS, [Point(chunk=chunk, vector=it) for chunk, it in zip(chunks, vectors, strict=True)])
+        await store.publish()
+        asked = Query(text="apples 2", vector=diagonal(0, 1), words_share=words_share)
+        plain, tuned = [
+            {hit.chunk.text: pytest.approx(hit.score, abs=1e-5) for hit in await store.search(OURS, it, limit=4)}
+            for it in (asked, replace(asked, feedback=1.0, smoothing=0.9))
+        ]
+        assert len(plain) == 4
+        assert plain == {text: score.expected for text, score in tuned.items()}
 
     async def test_a_chunk_that_is_written_twice_is_stored_once(self, store):
         await put(store, OURS, [point("same")])

@@ -79,6 +79,20 @@ async def test_a_call_that_would_wait_longer_than_its_limit_is_refused_at_once(c
     await asyncio.gather(unlimited, *inside)
 
 
+async def test_a_call_may_wait_exactly_as_long_as_its_limit(clock):
+    gate, leave = Gate("exact", running=1, waiting=100), asyncio.Event()
+    await pass_through(gate, clock, 1.0)
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(33)]
+    await asyncio.sleep(0)
+    # 33 calls of 1 s are ahead.
+    with pytest.raises(Overloaded):
+        await enter_with(gate, max_wait=32.9)
+    admitted = asyncio.create_task(enter_with(gate, max_wait=33.0))
+    await asyncio.sleep(0)
+    leave.set()
+    await asyncio.gather(admitted, *inside)
+
+
 async def test_a_burst_may_wait_even_after_slow_calls(clock):
     gate, leave = Gate("bursting", running=1, waiting=100), asyncio.Event()
     await pass_through(gate, clock, 0.2)

@@ -21,11 +21,13 @@ class LengthEmbedder:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.has_begun = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
     async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
         self.batches.append(list(texts))
+        self.has_begun.set()
         await self.may_answer.wait()
         if "defect" in texts:
             raise ZeroDivisionError
@@ -69,8 +71,7 @@ async def test_a_cancelled_document_does_not_stop_the_batches_of_other_documents
     async with open_batcher(embedder) as batcher:
         embedder.may_answer.clear()
         cancelled = asyncio.create_task(batcher.embed([text]))
-        while not embedder.batches:
-            await asyncio.sleep(0)
+        await embedder.has_begun.wait()
         cancelled.cancel()
         await asyncio.gather(cancelled, return_exceptions=True)
         embedder.may_answer.set()

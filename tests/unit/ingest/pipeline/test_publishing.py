@@ -14,11 +14,13 @@ class CountingStore:
     def __init__(self) -> None:
         self.count = 0
         self.error: Exception | None = None
+        self.has_begun = asyncio.Event()
         self.may_publish = asyncio.Event()
         self.may_publish.set()
 
     async def publish(self) -> None:
         self.count += 1
+        self.has_begun.set()
         await self.may_publish.wait()
         error, self.error = self.error, None
         if error:
@@ -30,8 +32,7 @@ async def test_requests_during_a_publication_share_the_next_one():
     store.may_publish.clear()
     async with open_publisher(store) as publisher:
         first = asyncio.create_task(publisher.publish())
-        while not store.count:
-            await asyncio.sleep(0)
+        await store.has_begun.wait()
         later = [asyncio.create_task(publisher.publish()) for _ in range(3)]
         await asyncio.sleep(0)
         store.may_publish.set()
@@ -54,8 +55,7 @@ async def test_a_cancelled_request_does_not_stop_the_publisher():
     store.may_publish.clear()
     async with open_publisher(store) as publisher:
         cancelled = asyncio.create_task(publisher.publish())
-        while not store.count:
-            await asyncio.sleep(0)
+        await store.has_begun.wait()
         cancelled.cancel()
         await asyncio.gather(cancelled, return_exceptions=True)
         store.may_publish.set()
@@ -67,8 +67,9 @@ async def test_a_long_run_publishes_again_and_again(monkeypatch):
     monkeypatch.setattr("ingest.pipeline.publishing._REGULAR_SECONDS", 0)
     store = CountingStore()
     async with publish_regularly(store):
-        while store.count < 2:
-            await asyncio.sleep(0)
+        for _ in range(2):
+            await store.has_begun.wait()
+            store.has_begun.clear()
     stopped_at = store.count
     await asyncio.sleep(0)
     assert store.count == stopped_at

@@ -84,6 +84,16 @@ def test_a_passage_among_good_ones_passes_one_among_bad_ones():
     assert ids(smooth(fused, vectors, share=0.2)) == ["00", "01", "03", "02", "04", "05"]
 
 
+def test_two_passages_are_too_few_to_be_smoothed():
+    fused, vectors = found(1.0, 0.5, axes=(0, 0))
+    assert smooth(fused, vectors, share=0.5) == fused
+
+
+def test_scores_of_zero_are_not_divided_by():
+    ranking = [Ranked(id="a", score=0.0), Ranked(id="b", score=0.0)]
+    assert [point.score for point in fuse(ranking, ranking, words_share=0.5)] == [0.0, 0.0]
+
+
 def test_a_passage_without_neighbours_keeps_its_score():
     fused, vectors = found(1.0, 0.6, 0.3, axes=(0, 1, 2))
     assert smooth(fused, vectors, share=0.5) == fused

@@ -88,6 +88,12 @@ def test_revoking_an_unknown_key_fails(keys):
         keys.revoke("nothing")
 
 
+def test_the_folder_of_the_key_file_is_created(tmp_path):
+    path = tmp_path / "new" / "folder" / "keys.json"
+    key = Keys(path).create(tenant="acme", role="reader")
+    assert Keys(path).authenticate(key).scope.tenant == "acme"
+
+
 def test_a_key_needs_a_tenant(keys):
     with pytest.raises(InvalidInput):
         keys.create(tenant="", role="reader")

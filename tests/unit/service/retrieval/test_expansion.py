@@ -26,6 +26,12 @@ def test_hits_and_passages_of_another_heading_or_version_are_not_added():
     assert texts(expand(hits, [*others, chunk("Hit too.", ordinal=3)], tokens=1000)) == ["Mine.", "Hit too."]
 
 
+def test_a_neighbour_may_fill_the_budget_exactly():
+    found = [hit("12345", ordinal=0)]
+    for neighbour, expanded in (("678901234", "12345\n678901234"), ("6789012345", "12345")):
+        assert texts(expand(found, [chunk(neighbour, ordinal=1)], tokens=5)) == [expanded]
+
+
 def test_a_neighbour_behind_a_gap_is_not_added():
     [expanded] = expand([hit("Mine.", ordinal=0)], [chunk("Far.", ordinal=2)], tokens=1000)
     assert expanded.chunk.text == "Mine."

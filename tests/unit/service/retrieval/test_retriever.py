@@ -4,11 +4,11 @@ import pytest
 
 from rag.store.edge.store import open_edge_writer
 from rag.types import ScoredChunk
-from service.metrics import ANSWER_STAGES
-from service.retrieval.retriever import Retriever
+from service.metrics import ANSWER_STAGES, PASSED_OVER
+from service.retrieval.retriever import Retriever, nearness
 from service.settings import RetrievalSettings
 from tests.support.contracts.store import EMBEDDER, OURS, direction, point, put
-from tests.support.passages import texts
+from tests.support.passages import hit, texts
 
 
 @pytest.fixture
@@ -59,6 +59,27 @@ async def test_a_passage_is_expanded_within_its_document_and_tenant(store):
     assert texts(found) == ["Step 1 of the work."]
     assert expanded.chunk.text == "\n\n".join(f"Step {n} of the work." for n in range(4))
     assert await retriever(store, expand_to_tokens=0).expand(OURS, found) == found
+
+
+async def test_only_candidates_that_were_passed_over_are_counted(store):
+    await put(store, OURS, [point("the valve", document=name) for name in ("a", "b", "c")])
+    await put(store, OURS, [point("the pump", document="d", axis=1)])
+    before = PASSED_OVER._value.get()
+    assert len(await ask(store, "the valve", limit=2)) == 2
+    assert PASSED_OVER._value.get() == before + 1
+
+
+def test_a_passage_at_the_minimum_of_similarity_is_relevant(store):
+    passage = hit("water boils", similarity=0.5)
+    at_minimum = nearness("water boils", [passage])
+    for minimum, is_relevant in ((at_minimum, True), (at_minimum + 0.001, False)):
+        assert retriever(store, min_similarity=minimum).is_relevant("water boils", [passage]) == is_relevant
+
+
+async def test_without_passages_or_a_budget_no_neighbours_are_read():
+    # A store that does not exist cannot be read.
+    for passages, tokens in (([], 100), ([hit("water boils")], 0)):
+        assert await retriever(None, expand_to_tokens=tokens).expand(OURS, passages) == passages
 
 
 async def test_an_empty_result_is_neither_expanded_nor_relevant(store):
