@@ -1,6 +1,6 @@
 """The mutants: each is one module with one condition changed."""
 
-import random
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,6 @@ _OPERATORS = (
 )
 # `True` here is not a condition: frozen or unfrozen, the code does the same.
 _NOT_CONDITIONS = ("@dataclass(", "strict=True)")
-_SEED = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,12 @@ class Mutant:
     line: int
     operator: str
     occurrence: int
+    text: str
+    """The line before the change."""
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(f"{self.module}\n{self.operator}\n{self.text}".encode()).hexdigest()
 
     def source(self, root: Path) -> str:
         """Return the module's text with the change."""
@@ -65,9 +70,12 @@ class Mutant:
 
 
 def draw_sample(root: Path, size: int) -> list[Mutant]:
-    """Return the same mutants for the same code, in the order of modules and lines."""
+    """Return the mutants with the lowest hashes, in the order of modules and lines.
+
+    A hash depends on the changed line and not on its number, so an edit elsewhere does not draw another sample.
+    """
     everything = [mutant for module in _modules(root) for mutant in _mutants_of(root, module)]
-    sample = random.Random(_SEED).sample(everything, min(size, len(everything)))
+    sample = sorted(everything, key=lambda mutant: mutant.hash)[:size]
     return sorted(sample, key=lambda mutant: (mutant.module, mutant.line, mutant.operator, mutant.occurrence))
 
 
@@ -83,4 +91,5 @@ def _mutants_of(root: Path, module: str) -> Iterator[Mutant]:
         places = [place for node in nodes for place in operator.mutation_positions(node)]
         for occurrence, ((line, _), _) in enumerate(places):
             if not any(marker in lines[line - 1] for marker in _NOT_CONDITIONS):
-                yield Mutant(module=module, line=line, operator=name, occurrence=occurrence)
+                text = lines[line - 1].strip()
+                yield Mutant(module=module, line=line, operator=name, occurrence=occurrence, text=text)

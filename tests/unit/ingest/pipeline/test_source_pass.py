@@ -1,18 +1,21 @@
 """One pass over a source: what is ingested, remembered, and reported."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 from qdrant_client import AsyncQdrantClient
 
 from ingest.pipeline.batching import open_batcher
 from ingest.pipeline.pipeline import Pipeline
+from ingest.pipeline.preparation import IngestResult
 from ingest.pipeline.source_pass import SourcePass
 from ingest.sources.base import Rejection, Unit
 from rag.errors import BadResponse
 from rag.store.server.collections import Collections
 from rag.store.server.store import ServerStore
-from rag.types import Chunk, DocumentId, RawDocument
+from rag.types import EVERYTHING, Chunk, DocumentId, RawDocument
 from tests.support.contracts.store import DIMENSION, EMBEDDER, OURS, direction, point, texts
 
 
@@ -44,7 +47,7 @@ class CountingStore(ServerStore):
 
     look_ups = 0
 
-    def scroll(self, scope, where):
+    def scroll(self, scope, where=EVERYTHING):
         self.look_ups += 1
         return super().scroll(scope, where)
 
@@ -79,7 +82,7 @@ def pass_over(pipeline, reports, *, remember=True) -> SourcePass:
 
 
 async def test_a_rejected_entry_is_reported_and_makes_the_listing_incomplete(pipeline, store):
-    reports = []
+    reports: list[IngestResult] = []
     run = pass_over(pipeline, reports)
     assert (run.is_complete, run.has_seen_any) == (True, False)
     await run.ingest(listing(Rejection(uri="bad", reason="It is too large."), unit("good")))
@@ -111,14 +114,42 @@ async def test_a_listing_of_rejections_has_no_documents(pipeline):
 
 
 async def test_documents_are_looked_up_in_batches(pipeline, store):
-    reports = []
+    reports: list[IngestResult] = []
     await pass_over(pipeline, reports).ingest(listing(*(unit(f"d{n}") for n in range(65))))
     assert [report.status for report in reports] == ["new"] * 65
     assert store.look_ups == 2
 
 
+async def test_two_equal_states_that_are_ingested_together_are_written_once(pipeline):
+    # The second task cannot rely on the look-up from before the first one.
+    both = (pipeline.ingest(OURS, unit("a"), {DocumentId("a"): None}) for _ in range(2))
+    assert [result.status for result in await asyncio.gather(*both)] == ["new", "unchanged"]
+
+
+async def test_the_points_of_a_claim_have_its_order(pipeline, store):
+    staged = []
+
+    async def record(_, points) -> None:
+        staged.extend(points)
+
+    store.stage = record
+    await pipeline.ingest(OURS, unit("a"), {}, Claim(order=3))
+    await pipeline.ingest(OURS, unit("b"), {}, Claim(order=None))
+    assert [point.order for point in staged] == [3, 0]
+
+
+@dataclass
+class Claim:
+    """A claim that is never lost."""
+
+    order: int | None
+
+    async def confirm(self) -> None:
+        pass
+
+
 async def test_the_last_state_of_a_document_that_is_listed_twice_is_stored(pipeline, store):
-    reports = []
+    reports: list[IngestResult] = []
     await pass_over(pipeline, reports).ingest(listing(unit("a", "old"), unit("a", "new")))
     assert [report.status for report in reports] == ["new", "changed"]
     assert await texts(store, OURS) == {"new of a"}

@@ -90,7 +90,7 @@ def test_two_passages_are_too_few_to_be_smoothed():
 
 
 def test_scores_of_zero_are_not_divided_by():
-    ranking = [Ranked(id="a", score=0.0), Ranked(id="b", score=0.0)]
+    ranking = {"a": 0.0, "b": 0.0}
     assert [point.score for point in fuse(ranking, ranking, words_share=0.5)] == [0.0, 0.0]
 
 
