@@ -12,8 +12,9 @@ from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import IndexMismatch, Unavailable
 from rag.settings import ServerStoreSettings
+from rag.store.server.backend import ServerBackend
 from rag.store.server.collections import Collections
-from rag.store.server.store import ServerStore, open_client, open_server_catalogue, open_server_store
+from rag.store.server.store import ServerStore, open_client, open_server_store
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant, serve_qdrant
@@ -115,25 +116,14 @@ async def test_a_successor_is_reused_only_for_its_own_embedder():
     await client.close()
 
 
-async def test_a_collection_that_is_cleared_is_gone():
-    client = AsyncQdrantClient(":memory:")
-    collections = Collections(client, "contract")
-    await collections.clear()
-    collection = await collections.open(EMBEDDER)
-    await collections.clear()
-    assert await collections.current() is None
-    assert not await client.collection_exists(collection)
-    await client.close()
-
-
 async def test_a_catalogue_is_opened_without_creating_a_collection():
     async with serve_qdrant() as port:
         settings = settings_for("http://127.0.0.1:1", port)
-        async with open_server_catalogue(settings) as missing:
+        async with ServerBackend(settings).open_catalogue() as missing:
             assert missing is None
         async with open_server_store(settings, EMBEDDER) as store:
             await put(store, OURS, [point("one")])
-        async with open_server_catalogue(settings) as catalogue:
+        async with ServerBackend(settings).open_catalogue() as catalogue:
             assert await texts(catalogue, OURS) == {"one"}
 
 
