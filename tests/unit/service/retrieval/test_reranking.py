@@ -7,10 +7,15 @@ import aiohttp
 import numpy as np
 import pytest
 from aiohttp import web
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 from pydantic import HttpUrl
 
 from rag.errors import BadResponse, Misconfigured, Overloaded, Unavailable
+from rag.tracing import semconv
 from rag.types import Chunk, DocumentId, ScoredChunk
 from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.reranking.endpoint import EndpointReranker
@@ -207,6 +212,16 @@ async def test_a_reranker_that_was_too_slow_is_tried_again_after_some_questions(
     assert scorer.seen == ["a", "bb"]
     extents = [(await reranker.rerank(QUESTION, HITS, seconds=0.48)).extent for _ in range(20)]
     assert extents[-1] == "full"
+
+
+async def test_the_span_of_a_recorded_reranking_has_its_extent(monkeypatch):
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("rag.tracing.spans._TRACER", provider.get_tracer("test"))
+    with trace.use_span(provider.get_tracer("test").start_span("request"), end_on_exit=True):
+        await BudgetedReranker(LengthReranker(), candidates=5).rerank(QUESTION, HITS, seconds=60)
+    [recorded] = [it for it in exporter.get_finished_spans() if it.name.startswith(semconv.RERANK)]
+    assert recorded.attributes[semconv.EXTENT] == "full"
 
 
 async def test_equal_scores_keep_the_order_of_the_search():

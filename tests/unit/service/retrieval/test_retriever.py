@@ -1,8 +1,13 @@
 """The retriever with the real engine: search, selection and expansion."""
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from rag.store.edge.store import open_edge_writer
+from rag.tracing import semconv
 from rag.types import ScoredChunk
 from service.metrics import ANSWER_STAGES, PASSED_OVER
 from service.retrieval.retriever import Retriever, nearness
@@ -59,6 +64,17 @@ async def test_a_passage_is_expanded_within_its_document_and_tenant(store):
     assert texts(found) == ["Step 1 of the work."]
     assert expanded.chunk.text == "\n\n".join(f"Step {n} of the work." for n in range(4))
     assert await retriever(store, expand_to_tokens=0).expand(OURS, found) == found
+
+
+async def test_the_span_of_a_recorded_retrieval_lists_its_passages(store, monkeypatch):
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("rag.tracing.spans._TRACER", provider.get_tracer("test"))
+    await put(store, OURS, [point("the valve")])
+    with trace.use_span(provider.get_tracer("test").start_span("request"), end_on_exit=True):
+        await ask(store, "the valve", limit=1)
+    [recorded] = [it for it in exporter.get_finished_spans() if it.name.startswith(semconv.RETRIEVAL)]
+    assert point("the valve").chunk.id in str(recorded.attributes[semconv.RETRIEVAL_DOCUMENTS])
 
 
 async def test_only_candidates_that_were_passed_over_are_counted(store):
