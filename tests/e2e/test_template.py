@@ -38,7 +38,7 @@ def python(copy: Path, *arguments: str) -> str:
 def test_a_format_that_is_added_as_the_guide_shows_is_ingested(copy, tmp_path):
     for edit in extensions()["Add a format"]:
         edit.apply(copy)
-    python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/consistency/text/test_formats.py")
+    python(copy, "-m", "pytest", "-q", "-n", "0", "tests/consistency/text/test_formats.py")
     film = tmp_path / "film.srt"
     film.write_text("1\n00:00:01,000 --> 00:00:02,000\nOpen the valve.\n")
     parse = (
@@ -59,7 +59,7 @@ def test_a_metric_that_is_added_as_the_guide_shows_is_observed_and_has_a_panel(c
     python(copy, "-m", "tests.support.reference")
     assert "rag_question_characters" in (copy / "docs" / "reference" / "metrics.md").read_text()
     tests = ("tests/consistency/telemetry/test_dashboards.py", "tests/unit/service/retrieval/test_retriever.py")
-    python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *tests)
+    python(copy, "-m", "pytest", "-q", "-n", "0", *tests)
 
 
 def test_a_renamed_copy_is_complete_and_a_second_run_changes_nothing(copy):
@@ -83,5 +83,5 @@ def test_a_renamed_copy_is_complete_and_a_second_run_changes_nothing(copy):
     run(copy, str(ROOT / ".venv/bin/ruff"), "format", "--check", ".")
     run(copy, str(ROOT / ".venv/bin/lint-imports"))
     quick = ("tests/unit/ingest/migration/test_embedder_checks.py", "tests/consistency/text/test_docs.py")
-    python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *quick)
+    python(copy, "-m", "pytest", "-q", "-n", "0", *quick)
     assert "Acme Document Search" in python(copy, "-m", "service", "--help") + (copy / "README.md").read_text()

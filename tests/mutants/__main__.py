@@ -113,6 +113,8 @@ def _fails(tests: list[str], copy: Path) -> bool:
         )
     except subprocess.TimeoutExpired:
         return True
+    if done.returncode in {4, 5}:
+        raise RuntimeError("pytest does not know the chosen tests any more. Run `make mutants` without --measured.")
     return done.returncode != 0
 
 
