@@ -47,7 +47,7 @@ class StageTimer:
 
     @contextmanager
     def stage(self, name: str, *, span_name: str | None = None, attributes: Attributes | None = None) -> Iterator[Span]:
-        """Observe the duration of the block, count a `GroundworkError` that leaves it, and open a span with this name.
+        """Observe the duration of the block, count an error of `rag.errors`, and open a span with this name.
 
         A stage whose work is traced by a wrapper of its port, such as `TracedEmbedder`, needs no span of its own.
         """

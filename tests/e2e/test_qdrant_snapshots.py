@@ -132,7 +132,8 @@ async def test_a_drill_restores_the_latest_snapshots_counts_the_points_and_clean
     await run(cluster, "make")
     status, said = await run(cluster, "drill")
     for node, peer in enumerate(_PEERS, start=1):
-        assert f"restoring groundwork-1-{peer}-2026-05-04-02-17-{node:02}.snapshot into groundwork-drill" in said
+        snapshot = f"groundwork-1-{peer}-2026-05-04-02-17-{node:02}.snapshot"
+        assert f"restoring {snapshot} into groundwork-drill" in said
     assert (status, re.findall(r"(\d+) points restored, (\d+) points in the live", said)) == (0, [("100", "100")])
     assert set(cluster.shares) == {"groundwork-1"}
 

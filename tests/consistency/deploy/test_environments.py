@@ -24,6 +24,7 @@ PRODUCTION, STAGING = (
 )
 _SERIES = re.compile(r"\b(up|rag_\w+|(?:job|slo|feature|feature_bin):\w+:\w+)(?:\{([^}]*)\})?")
 _MINUTES = 30
+_SERVICE = "groundwork-service"
 
 
 def enforced(namespace: str) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def model(namespace: str, outcome: str) -> list[dict[str, str]]:
     """Return series of ten model calls per minute with one outcome."""
     return [
         {
-            "series": f'rag_generations_total{{namespace="{namespace}",job="groundwork-service",outcome="{it}"}}',
+            "series": f'rag_generations_total{{namespace="{namespace}",job="{_SERVICE}",outcome="{it}"}}',
             "values": f"0+10x{_MINUTES}" if it == outcome else f"0x{_MINUTES}",
         }
         for it in ("ok", "failed")
