@@ -102,7 +102,7 @@ def _forget_packages(packages: set[str]) -> None:
     path = ROOT / "pyproject.toml"
     text = path.read_text()
     for package in packages:
-        text = re.sub(rf'^[ ]*"{package}(/[^"]*)?"(,| =)[^\n]*\n', "", text, flags=re.MULTILINE)
+        text = re.sub(rf'^ *"[^"\n]*\b{package}\b[^"\n]*"[^\n]*\n', "", text, flags=re.MULTILINE)
         text = text.replace(f'"{package}", ', "").replace(f', "{package}"', "")
     path.write_text(text)
 
