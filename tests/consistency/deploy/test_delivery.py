@@ -83,7 +83,7 @@ def follow(section: str, checkout: Path, **placeholders: str) -> None:
     """Run the git and make commands of a section of docs/deploy/delivery.md."""
     page = (ROOT / "docs" / "deploy" / "delivery.md").read_text()
     text = re.split(r"(?m)^## ", page.partition(f"\n## {section}\n")[2])[0]
-    commands = re.findall(r"(?m)^\$ ((?:git|make) .*)$", text)
+    commands = re.findall(r"(?m)^ *\$ ((?:git|make) .*)$", text)
     assert any(it.startswith("git push origin production") for it in commands)
     for name, value in (placeholders | {"OWNER/REPOSITORY": "example/groundwork", "sha256:…": DIGEST}).items():
         commands = [it.replace(name, value) for it in commands]
