@@ -36,7 +36,7 @@ class LengthEmbedder:
         return [np.array([len(text)]) for text in texts]
 
     async def embed_query(self, text: str) -> Vector:
-        raise NotImplementedError
+        raise NotImplementedError  # ingestion embeds no questions
 
 
 async def test_a_batch_holds_the_oldest_passage_and_those_of_similar_length():

@@ -39,7 +39,7 @@ class AxisEmbedder:
         return [direction(len(passage) % DIMENSION) for passage in passages]
 
     async def embed_query(self, text):
-        raise NotImplementedError
+        raise NotImplementedError  # ingestion embeds no questions
 
 
 class CountingStore(ServerStore):
