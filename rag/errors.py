@@ -1,58 +1,98 @@
 """Errors, named by what the caller can do about them. None of them knows HTTP."""
 
+from typing import ClassVar
+
 
 class GroundworkError(Exception):
     """Base of the errors that this project raises on purpose. The text is written for users."""
 
+    code: ClassVar[str] = "internal"
+    """Stable name of the kind of error, for clients, logs and metrics."""
     retryable = False
     """True if the same call may succeed later."""
+
+    def __init__(self, message: str, *, upstream: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.upstream = upstream
+        """What another server said about the error. It belongs in the log and never in a response."""
+        self.retry_after = retry_after
+        """Seconds after which a retry may succeed. None: not known."""
 
 
 class InvalidInput(GroundworkError):
     """The request is invalid, and the caller can fix it."""
 
+    code = "invalid"
+
 
 class NotFound(GroundworkError):
     """The requested object does not exist."""
+
+    code = "not_found"
 
 
 class Unauthorized(GroundworkError):
     """The API key is missing, unknown or revoked."""
 
+    code = "unauthorized"
+
 
 class Forbidden(GroundworkError):
     """The role of the API key does not allow the call."""
+
+    code = "forbidden"
 
 
 class Unavailable(GroundworkError):
     """A required part does not answer now."""
 
+    code = "unavailable"
     retryable = True
 
 
 class Overloaded(Unavailable):
     """Too many calls are running or waiting."""
 
+    code = "overloaded"
+
 
 class TimedOut(Unavailable):
     """A part exceeded its time limit."""
+
+    code = "timed_out"
 
 
 class BadResponse(GroundworkError):
     """A part sent a response that violates its protocol."""
 
+    code = "bad_response"
+
+
+class AccessRefused(BadResponse):
+    """A part rejects this installation's key, address or model. Only an operator can change that."""
+
+    code = "access_refused"
+
 
 class IndexMismatch(GroundworkError):
     """The collection was filled by another embedder than the configured one."""
+
+    code = "index_mismatch"
 
 
 class Misconfigured(GroundworkError):
     """Settings, weights or files of this installation are missing or do not fit together."""
 
+    code = "misconfigured"
+
 
 class Locked(GroundworkError):
     """Another process is writing to the collection."""
 
+    code = "locked"
+
 
 class ClaimLost(GroundworkError):
     """The lease of the entry expired, and another worker may have claimed it."""
+
+    code = "claim_lost"
