@@ -16,7 +16,7 @@ from rag.inbox.redis.worklist import RedisWorklist
 from rag.settings import RedisInboxSettings
 from rag.types import DocumentId
 from tests.support.contracts.inbox import INBOX_SETTINGS, OURS, InboxContract, upload
-from tests.support.redis_server import needs_redis, redis_server
+from tests.support.servers.redis_server import needs_redis, redis_server
 
 pytestmark = pytest.mark.slow
 

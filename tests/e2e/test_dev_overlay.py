@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.fakes.qdrant import serve_qdrant
 from tests.support.fakes.servers import in_thread
-from tests.support.manifests import K8S, named, needs_kubectl, overlay, settings, workloads
-from tests.support.redis_server import free_port, needs_redis, redis_server
+from tests.support.servers.redis_server import free_port, needs_redis, redis_server
+from tests.support.shipped.manifests import K8S, named, needs_kubectl, overlay, settings, workloads
 from tests.support.waiting import wait_until
 
 pytestmark = [needs_kubectl, needs_redis]

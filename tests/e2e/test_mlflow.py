@@ -16,7 +16,7 @@ from service.prompting.mlflow import MlflowPrompts
 from service.prompting.mlflow_client import MlflowClient
 from service.resources import open_resources
 from service.settings import MlflowSettings, OpenAIGeneratorSettings, PromptSettings, Settings
-from tests.support.mlflow_server import MLFLOW, mlflow_server
+from tests.support.servers.mlflow_server import MLFLOW, mlflow_server
 
 needs_mlflow = pytest.mark.skipif(not MLFLOW.exists(), reason="MLflow is not installed here: make setup-mlflow")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.support.manifests import K8S
+from tests.support.shipped.manifests import K8S
 
 PROGRAM = K8S / "components" / "qdrant-cluster" / "snapshots.py"
 KEY = "secret"

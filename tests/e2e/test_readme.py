@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.fakes.servers import ModelServer, in_thread, serve
-from tests.support.markdown import Command, blocks_of, commands_of
 from tests.support.programs import Service, environment, service
+from tests.support.shipped.markdown import Command, blocks_of, commands_of
 
 # A measurement of the running service takes a minute on quiet cores, and many on busy ones.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

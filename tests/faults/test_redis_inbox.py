@@ -23,7 +23,7 @@ from rag.types import Chunk, DocumentId, RawDocument, Scope
 from tests.support.fakes.qdrant import serve_qdrant
 from tests.support.fakes.servers import in_thread
 from tests.support.programs import environment, ingest, service
-from tests.support.redis_server import RedisServer, needs_redis, redis_server
+from tests.support.servers.redis_server import RedisServer, needs_redis, redis_server
 
 pytestmark = needs_redis
 

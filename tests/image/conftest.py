@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import HANDBOOK
-from tests.support.container_engine import HARDENED, docker, folder, serving, volume
 from tests.support.programs import Service
+from tests.support.servers.container_engine import HARDENED, docker, folder, serving, volume
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tests.e2e.service.test_answers import (
     test_the_log_names_the_request_and_contains_none_of_its_content,
     test_timings_name_every_stage_and_add_up,
 )
-from tests.support.container_engine import needs_images
+from tests.support.servers.container_engine import needs_images
 
 __all__ = [
     "test_a_filter_without_matches_returns_no_results",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.container_engine import DOCKER, docker, needs_images
 from tests.support.programs import Service
-from tests.support.prometheus_server import PrometheusServer
+from tests.support.servers.container_engine import DOCKER, docker, needs_images
+from tests.support.servers.prometheus_server import PrometheusServer
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from rag import __version__
-from tests.support.container_engine import (
+from tests.support.servers.container_engine import (
     HARDENED,
     container,
     docker,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.support.browser import browser, open_page  # noqa: F401
+from tests.support.page.browser import browser, open_page  # noqa: F401
 from tests.support.page.fake_service import FakeService
 from tests.support.page.script import LIBRARY
 

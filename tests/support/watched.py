@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from tests.support.expressions import DASHBOARDS
 from tests.support.programs import Service, service
-from tests.support.prometheus_server import PrometheusServer, prometheus_server
+from tests.support.servers.prometheus_server import PrometheusServer, prometheus_server
+from tests.support.shipped.expressions import DASHBOARDS
 
 
 @contextmanager

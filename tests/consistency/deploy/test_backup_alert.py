@@ -5,8 +5,8 @@ import subprocess
 import pytest
 import yaml
 
-from tests.support.manifests import ROOT, named, needs_kubectl, overlay
-from tests.support.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.servers.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.shipped.manifests import ROOT, named, needs_kubectl, overlay
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manifests import ROOT
-from tests.support.prometheus_server import needs_promtool
+from tests.support.servers.prometheus_server import needs_promtool
+from tests.support.shipped.manifests import ROOT
 
 _TOOLS = ROOT / ".venv-deploy"
 pytestmark = [

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.expressions import RULE_FILES
-from tests.support.manifests import K8S
-from tests.support.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.servers.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.shipped.expressions import RULE_FILES
+from tests.support.shipped.manifests import K8S
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,10 @@ import ingest.worker.session
 import service.settings
 from rag.settings import KernelSettings, RedisInboxSettings, read_settings
 from service.http.routes import operations
-from tests.support.expressions import Expression, emitted, labels_of
-from tests.support.manifests import (
+from tests.support.reference.settings import known_variables
+from tests.support.servers.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.shipped.expressions import Expression, emitted, labels_of
+from tests.support.shipped.manifests import (
     K8S,
     KUBECTL,
     OVERLAYS,
@@ -27,8 +29,6 @@ from tests.support.manifests import (
     settings,
     workloads,
 )
-from tests.support.prometheus_server import PROMTOOL, needs_promtool
-from tests.support.reference.settings import known_variables
 
 pytestmark = needs_kubectl
 

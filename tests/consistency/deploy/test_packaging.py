@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manifests import ROOT
+from tests.support.shipped.manifests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS = PROJECT["dependency-groups"]

@@ -7,7 +7,7 @@ import yaml
 
 import service.settings
 from dashboards.slos import slos
-from tests.support.manifests import OVERLAYS, ROOT, named, needs_kubectl, overlay
+from tests.support.shipped.manifests import OVERLAYS, ROOT, named, needs_kubectl, overlay
 
 pytestmark = needs_kubectl
 

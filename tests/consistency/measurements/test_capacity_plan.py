@@ -9,7 +9,7 @@ import pytest
 from loadtests.capacity.inputs import CapacityInputs
 from loadtests.capacity.planning import answer_seconds
 from loadtests.capacity.table import build_table
-from tests.support.manifests import ROOT
+from tests.support.shipped.manifests import ROOT
 
 INPUTS = CapacityInputs.read()
 

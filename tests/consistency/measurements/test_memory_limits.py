@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from ingest.settings import ParsingSettings
-from tests.support.manifests import OVERLAYS, ROOT, mebibytes, needs_kubectl, overlay, workloads
+from tests.support.shipped.manifests import OVERLAYS, ROOT, mebibytes, needs_kubectl, overlay, workloads
 
 OVERVIEW = (ROOT / "docs" / "measurements" / "overview.md").read_text()
 

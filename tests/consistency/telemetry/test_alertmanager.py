@@ -10,9 +10,9 @@ import httpx
 import pytest
 import yaml
 
-from tests.support.expressions import DASHBOARDS
-from tests.support.manifests import K8S
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
+from tests.support.shipped.expressions import DASHBOARDS
+from tests.support.shipped.manifests import K8S
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,8 @@ from dashboards.__main__ import files
 from dashboards.boards.overview import FIRST_TOKEN
 from dashboards.grafana import ALL_VALUES
 from dashboards.slos import FIRST_TEXT_BOUNDARIES, slos
-from tests.support.expressions import (
+from tests.support.servers.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.shipped.expressions import (
     DASHBOARDS,
     boards,
     diagnosis_expressions,
@@ -29,7 +30,6 @@ from tests.support.expressions import (
     rules,
     runbook_expressions,
 )
-from tests.support.prometheus_server import PROMTOOL, needs_promtool
 
 _PANELS = dict(panels())
 _EXPRESSIONS = panel_expressions()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.expressions import DIAGNOSIS, boards, diagnosis_expressions
+from tests.support.shipped.expressions import DIAGNOSIS, boards, diagnosis_expressions
 
 PAGE = DIAGNOSIS.read_text()
 SYMPTOMS = re.findall(r"(?m)^## (?!One answer)(.+)$", PAGE)

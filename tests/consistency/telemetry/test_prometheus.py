@@ -17,7 +17,11 @@ import pytest
 
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import load_rubric
-from tests.support.expressions import (
+from tests.support.fakes.servers import ModelServer, in_thread, serve, verdict
+from tests.support.programs import Service, evals, ingest
+from tests.support.servers.prometheus_server import PrometheusServer, needs_prometheus
+from tests.support.servers.redis_server import free_port
+from tests.support.shipped.expressions import (
     KUBERNETES,
     RULE_FILES,
     diagnosis_expressions,
@@ -26,11 +30,7 @@ from tests.support.expressions import (
     rules,
     runbook_expressions,
 )
-from tests.support.fakes.servers import ModelServer, in_thread, serve, verdict
-from tests.support.manifests import needs_kubectl, overlay, queries
-from tests.support.programs import Service, evals, ingest
-from tests.support.prometheus_server import PrometheusServer, needs_prometheus
-from tests.support.redis_server import free_port
+from tests.support.shipped.manifests import needs_kubectl, overlay, queries
 from tests.support.watched import service_with_worker, watched
 
 pytestmark = [pytest.mark.slow, needs_prometheus]

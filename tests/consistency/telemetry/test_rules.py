@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.drills.gameday.scenarios import SCENARIOS
-from tests.support.expressions import DASHBOARDS, RULE_FILES, rules
-from tests.support.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.servers.prometheus_server import PROMTOOL, needs_promtool
+from tests.support.shipped.expressions import DASHBOARDS, RULE_FILES, rules
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manifests import ROOT
+from tests.support.shipped.manifests import ROOT
 
 FOLDER = ROOT / "docs" / "adr"
 DECISIONS = sorted(FOLDER.glob("[0-9]*.md"))

@@ -13,10 +13,10 @@ import ingest.commands.parser
 import loadtests.program
 import service.program
 from rag import __version__
-from tests.support.markdown import anchors_of, links_of
 from tests.support.prose import ROOT, project_files
 from tests.support.reference.cli import commands_of
 from tests.support.reference.settings import known_variables
+from tests.support.shipped.markdown import anchors_of, links_of
 
 PAGES = [path for path in project_files() if path.suffix == ".md"]
 GUIDES = [path for path in PAGES if path.parts[0] != "evals"]

@@ -5,7 +5,7 @@ from typing import get_args
 
 from ingest.parsing.factory import PARSERS
 from rag.formats import FORMATS, SUFFIXES, MediaType, media_type_of
-from tests.support.samples import SAMPLES
+from tests.support.formats.samples import SAMPLES
 
 _GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "ingest.md"
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.support.markdown import links_of
+from tests.support.shipped.markdown import links_of
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()

@@ -11,7 +11,7 @@ from tests.drills.gameday.report import HOURS_PER_DAY, to_markdown
 from tests.drills.gameday.runner import ScenarioResult, run_scenario
 from tests.drills.gameday.scenarios import SCENARIOS, Scenario
 from tests.drills.gameday.stage import open_stage
-from tests.support.prometheus_server import PROMETHEUS
+from tests.support.servers.prometheus_server import PROMETHEUS
 
 
 def main() -> int:

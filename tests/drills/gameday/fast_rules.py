@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.expressions import RULE_FILES
+from tests.support.shipped.expressions import RULE_FILES
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _WINDOW = re.compile(r"\[(\d+)([smhd])\]")

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from tests.support.fakes.collector import collector
 from tests.support.fakes.servers import ModelServer
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
 from tests.support.workers import start_worker
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.drills.gameday.fast_rules import runbook_query
 from tests.drills.gameday.scenarios import Scenario
 from tests.drills.gameday.stage import Stage
-from tests.support.expressions import DASHBOARDS
+from tests.support.shipped.expressions import DASHBOARDS
 
 RUNBOOKS = DASHBOARDS.parent / "docs" / "operations" / "runbooks"
 # Alerts on slow burns cover days, so they would still fire in the next scenario.

@@ -19,7 +19,7 @@ from tests.drills.gameday.parts import Model, TraceCollector, Worker
 from tests.support.fakes.qdrant import QdrantServer, open_qdrant
 from tests.support.fakes.servers import serve
 from tests.support.programs import Service, evals
-from tests.support.prometheus_server import PrometheusServer
+from tests.support.servers.prometheus_server import PrometheusServer
 from tests.support.watched import generator_settings, service_with_worker, watched
 
 _TOPICS = ("pumps", "valves", "seals", "motors", "gauges", "filters")

@@ -12,7 +12,7 @@ from tests.drills.rolling import haproxy
 from tests.drills.rolling.killing import kill_redis, kill_replicas, kill_workers
 from tests.drills.rolling.report import to_markdown
 from tests.drills.rolling.rolling import DELAY_SECONDS, roll
-from tests.support import redis_server
+from tests.support.servers import redis_server
 
 _CLAIM_SECONDS = 30.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
 
 BINARY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 needs_haproxy = pytest.mark.skipif(BINARY is None, reason="haproxy is not installed: apt-get install haproxy")

@@ -20,7 +20,7 @@ from tests.drills.rolling.load import Load, open_load
 from tests.drills.rolling.replicas import Replica, installation
 from tests.drills.rolling.rolling import DELAYS
 from tests.support.programs import Service
-from tests.support.redis_server import RedisServer, redis_server
+from tests.support.servers.redis_server import RedisServer, redis_server
 from tests.support.workers import start_worker
 
 _REDIS_AWAY_SECONDS = 2.0

@@ -13,7 +13,7 @@ from qdrant_client import QdrantClient
 
 from service.prompting.folder import PACKAGED
 from tests.support.programs import Service, ingest, service
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
 
 HANDBOOK = """# Pump handbook
 

@@ -4,7 +4,7 @@ import asyncio
 
 from tests.drills.rolling.haproxy import needs_haproxy
 from tests.drills.rolling.killing import kill_redis, kill_replicas, kill_workers
-from tests.support.redis_server import needs_redis
+from tests.support.servers.redis_server import needs_redis
 
 
 @needs_haproxy

@@ -10,7 +10,7 @@ from rag.settings import TimeoutSettings
 from service.prompting.folder import PACKAGED, FolderPrompts
 from service.prompting.mlflow_client import MlflowClient
 from service.settings import MlflowSettings, Settings
-from tests.support.mlflow_server import MLFLOW, mlflow_server
+from tests.support.servers.mlflow_server import MLFLOW, mlflow_server
 
 
 @pytest.mark.skipif(not MLFLOW.exists(), reason="MLflow is not installed here: make setup-mlflow")

@@ -13,8 +13,8 @@ from rag.inbox.base import Removal, Upload
 from rag.inbox.folder.inbox import FolderInbox
 from rag.types import DocumentId, RawDocument, Scope
 from tests.support.programs import environment
-from tests.support.prometheus_server import metric_problems, needs_promtool
-from tests.support.redis_server import free_port
+from tests.support.servers.prometheus_server import metric_problems, needs_promtool
+from tests.support.servers.redis_server import free_port
 from tests.support.waiting import wait_until
 
 SCOPE = Scope(tenant="default")

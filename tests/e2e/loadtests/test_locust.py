@@ -18,7 +18,7 @@ from loadtests.stand_in import Delays, open_stand_in
 from tests.support.fakes.servers import in_thread, serve
 from tests.support.loadtests import answer, event
 from tests.support.programs import Service, ingest, service
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
 from tests.support.waiting import wait_until
 
 _ROOT = Path(__file__).parents[3]

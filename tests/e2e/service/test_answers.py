@@ -6,7 +6,7 @@ import re
 import pytest
 
 from rag import __version__
-from tests.support.prometheus_server import metric_problems, needs_promtool
+from tests.support.servers.prometheus_server import metric_problems, needs_promtool
 from tests.support.timing import probe_while_streaming
 from tests.support.waiting import wait_until
 

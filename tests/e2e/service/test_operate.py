@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.support.browser import browser, open_page  # noqa: F401
+from tests.support.page.browser import browser, open_page  # noqa: F401
 from tests.support.page.graphs import graph, now, quantile
 from tests.support.programs import Service
 

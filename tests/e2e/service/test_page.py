@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
-from tests.support.browser import browser, open_page  # noqa: F401
+from tests.support.page.browser import browser, open_page  # noqa: F401
 from tests.support.page.plant import GENERATOR, PLANT, QUESTION
 from tests.support.programs import Service, service
 

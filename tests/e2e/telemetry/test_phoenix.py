@@ -5,8 +5,8 @@ import time
 import httpx
 import pytest
 
-from tests.support.phoenix_server import PHOENIX, phoenix_server
 from tests.support.programs import ingest, service
+from tests.support.servers.phoenix_server import PHOENIX, phoenix_server
 
 pytestmark = pytest.mark.skipif(not PHOENIX.exists(), reason="Phoenix is not installed here: make setup-phoenix")
 

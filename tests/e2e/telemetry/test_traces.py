@@ -13,8 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.support.fakes.collector import Collector, collector
 from tests.support.fakes.servers import ModelServer, in_thread, serve
 from tests.support.programs import Service, ingest, service
-from tests.support.prometheus_server import needs_promtool
-from tests.support.redis_server import free_port, needs_redis, redis_server
+from tests.support.servers.prometheus_server import needs_promtool
+from tests.support.servers.redis_server import free_port, needs_redis, redis_server
 from tests.support.waiting import wait_until
 
 QUESTION = "What does error E1234 mean?"

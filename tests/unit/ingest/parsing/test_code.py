@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.documents import parse_document, section
+from tests.support.formats.documents import parse_document, section
 
 PYTHON = '''"""Shapes."""
 

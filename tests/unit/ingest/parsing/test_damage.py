@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rag.errors import InvalidInput
 from rag.formats import MediaType
-from tests.support.documents import parse_document
-from tests.support.samples import SAMPLES
+from tests.support.formats.documents import parse_document
+from tests.support.formats.samples import SAMPLES
 
 _OFFICE = [media_type for media_type in SAMPLES if "openxmlformats" in media_type]
 

@@ -1,5 +1,5 @@
-from tests.support.documents import parse_document, section
-from tests.support.office_writer import docx_of, paragraph, word_table
+from tests.support.formats.documents import parse_document, section
+from tests.support.formats.office_writer import docx_of, paragraph, word_table
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 

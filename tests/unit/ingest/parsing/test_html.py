@@ -1,7 +1,7 @@
 import pytest
 
 from rag.errors import InvalidInput
-from tests.support.documents import parse_document, section
+from tests.support.formats.documents import parse_document, section
 
 
 def html(body: str | bytes):

@@ -14,7 +14,7 @@ from rag.errors import InvalidInput
 from rag.formats import MediaType, media_type_of
 from rag.settings import LocalEmbedderSettings
 from rag.types import Chunk, DocumentId, RawDocument
-from tests.support.office_writer import docx_of, paragraph, pptx_of, shape, xlsx_of
+from tests.support.formats.office_writer import docx_of, paragraph, pptx_of, shape, xlsx_of
 
 _DATA = os.environ.get("RAG_TEST_DATA", "")
 _NASTY = Path(_DATA) / "nasty"

@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rag.errors import InvalidInput
-from tests.support.documents import parse_document, section
-from tests.support.pdf_writer import pdf_of
+from tests.support.formats.documents import parse_document, section
+from tests.support.formats.pdf_writer import pdf_of
 
 
 def pdf(body: bytes):

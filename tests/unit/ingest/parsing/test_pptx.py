@@ -1,5 +1,5 @@
-from tests.support.documents import parse_document, section
-from tests.support.office_writer import pptx_of, shape, slide_table
+from tests.support.formats.documents import parse_document, section
+from tests.support.formats.office_writer import pptx_of, shape, slide_table
 
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 

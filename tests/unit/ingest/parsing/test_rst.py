@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tests.support.documents import parse_document, section
+from tests.support.formats.documents import parse_document, section
 
 PEP = """PEP: 8
 Title: Style ``Guide``

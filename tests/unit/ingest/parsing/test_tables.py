@@ -3,8 +3,8 @@
 import pytest
 
 from rag.errors import InvalidInput
-from tests.support.documents import parse_document, section
-from tests.support.office_writer import xlsx_of
+from tests.support.formats.documents import parse_document, section
+from tests.support.formats.office_writer import xlsx_of
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

@@ -5,7 +5,7 @@ import pytest
 
 from rag.errors import InvalidInput
 from rag.formats import MediaType
-from tests.support.documents import parse_document
+from tests.support.formats.documents import parse_document
 
 FRENCH = "Le garçon préfère la crème brûlée et les œufs à la coque, où qu'il déjeune cet été. " * 5
 MEDIA_TYPES: list[MediaType] = ["text/plain", "text/markdown", "text/html", "application/pdf"]

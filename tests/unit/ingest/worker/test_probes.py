@@ -8,7 +8,7 @@ import pytest
 from ingest.worker.probes import open_probes
 from rag.inbox.factory import open_inbox
 from rag.settings import FolderInboxSettings
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux accepts connections on every address of 127.0.0.0/8")

@@ -1,7 +1,7 @@
 """A small, valid document of each media type."""
 
-from tests.support.office_writer import docx_of, paragraph, pptx_of, shape, slide_table, word_table, xlsx_of
-from tests.support.pdf_writer import pdf_of
+from tests.support.formats.office_writer import docx_of, paragraph, pptx_of, shape, slide_table, word_table, xlsx_of
+from tests.support.formats.pdf_writer import pdf_of
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 

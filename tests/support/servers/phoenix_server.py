@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PHOENIX = ROOT / ".venv-phoenix" / "bin" / "phoenix"
 _START_SECONDS = 240
 

@@ -17,7 +17,7 @@ import rag.metrics  # noqa: F401
 import service.metrics  # noqa: F401
 from dashboards.grafana import ALL_VALUES
 
-DASHBOARDS = Path(__file__).parents[2] / "dashboards"
+DASHBOARDS = Path(__file__).parents[3] / "dashboards"
 DIAGNOSIS = DASHBOARDS.parent / "docs" / "operations" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # Values for Grafana's variables. The range is short enough for the Prometheus of a test.

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-from tests.support.redis_server import free_port
+from tests.support.servers.redis_server import free_port
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MLFLOW = ROOT / ".venv-mlflow" / "bin" / "mlflow"
 _START_SECONDS = 180
 
