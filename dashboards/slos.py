@@ -64,7 +64,7 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             name="availability",
             alert="AvailabilityBudgetBurning",
             objective=0.999,
-            bad='sum by (job) (rate(rag_requests_total{$on,route=~"/v1/.*",outcome="error"}[$w]))',
+            bad='sum by (job) (rate(rag_requests_total{$on,route=~"/v1/.*",outcome=~"error|overloaded"}[$w]))',
             total='sum by (job) (rate(rag_requests_total{$on,route=~"/v1/.*",outcome!="cancelled"}[$w]))',
             promise="99.9 % of requests to /v1 end without a 5xx, a 429 or a broken stream",
         ),
@@ -92,10 +92,10 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             alert="GroundednessBudgetBurning",
             objective=0.95,
             bad="("
-            'sum by (job) (rate(rag_answers_total{$on,mode!="refused"}[$w]))'
+            'sum by (job) (rate(rag_answers_total{$on,mode!="declined"}[$w]))'
             " - sum by (job) (rate(rag_cited_answers_total{$on}[$w])))",
-            total='sum by (job) (rate(rag_answers_total{$on,mode!="refused"}[$w]))',
-            promise="95 % of answers, refusals excluded, cite a passage",
+            total='sum by (job) (rate(rag_answers_total{$on,mode!="declined"}[$w]))',
+            promise="95 % of answers, declined ones excluded, cite a passage",
             pages=False,
         ),
     )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rag.errors import InvalidInput
 from service.judging.base import Subject
@@ -17,7 +18,7 @@ class Transcript:
     question: str
     passages: Sequence[str]
     answer: str
-    refused: bool = False
+    declined: bool = False
 
     def to_subject(self) -> Subject:
         return Subject(question=self.question, passages=self.passages, answer=self.answer)
@@ -30,8 +31,15 @@ def write_transcripts(transcripts: Sequence[Transcript], path: Path) -> None:
 def read_transcripts(path: Path) -> list[Transcript]:
     """Read the answers. Raise `InvalidInput` if the file has another format."""
     try:
-        return [Transcript(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [_to_transcript(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, TypeError) as error:
         raise InvalidInput(
             f"{path} contains no answers ({error}). Write them with `python -m evals answers … --texts FOLDER`."
         ) from error
+
+
+def _to_transcript(fields: dict[str, Any]) -> Transcript:
+    # Files that were written before `declined` had its name.
+    if "refused" in fields:
+        fields["declined"] = fields.pop("refused")
+    return Transcript(**fields)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import aiohttp
 
-Outcome = Literal["ok", "refused", "failed"]
+Outcome = Literal["ok", "overloaded", "failed"]
 Clock = Callable[[], float]
 """Returns the seconds since the run started."""
 
@@ -56,7 +56,7 @@ class RequestRecord:
     ended: float = 0.0
     outcome: Outcome = "failed"
     reason: str = ""
-    """Why the request was refused or failed."""
+    """Why the request failed, or that the service was overloaded."""
     retry_after: str | None = None
     content_times: list[float] = field(default_factory=list)
     """When each piece of the answer's text arrived. Events without text (role, sources, usage) are not counted."""
@@ -94,7 +94,7 @@ async def ask(
             session.post(target.url, json=target.body(question), headers=target.headers) as response,
         ):
             if response.status != 200:
-                record.outcome = "refused" if response.status == _TOO_MANY_REQUESTS else "failed"
+                record.outcome = "overloaded" if response.status == _TOO_MANY_REQUESTS else "failed"
                 record.retry_after = response.headers.get("Retry-After")
                 record.reason = f"{response.status}: {(await response.text(errors='replace'))[:_EXCERPT_BYTES]}"
             elif response.content_type != "text/event-stream":
@@ -139,7 +139,7 @@ def _record_event(event: bytes, body: Mapping[str, Any], record: RequestRecord, 
     elif usage := body.get("usage"):
         record.completion_tokens = usage.get("completion_tokens")
     if event == b"done":
-        record.declined = bool(body.get("refused"))
+        record.declined = bool(body.get("declined"))
 
 
 def _text_of(event: bytes, body: Mapping[str, Any]) -> str:

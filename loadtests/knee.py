@@ -19,7 +19,7 @@ _BISECTIONS = 2
 Measure = Callable[[float], Awaitable[LoadResult]]
 """Measures one step at the given requests per second."""
 _HEADER = (
-    "| offered/s | goodput/s | share | TTFT p50 | p95 | latency p95 | TPOT p95 | refused | failed | refused after p95 "
+    "| offered/s | goodput/s | share | TTFT p50 | p95 | latency p95 | TPOT p95 | overloaded | failed | 429 after p95 "
     "| in flight | Little's law | late p95 | cores: service | client | holds |\n|" + "---|" * 16
 )
 
@@ -91,9 +91,9 @@ class Knee:
             f"{metrics.goodput:.1f}",
             f"{metrics.goodput_share:.1%}",
             *(f"{time:.3f}" for time in times),
-            f"{metrics.refused}",
+            f"{metrics.overloaded}",
             f"{metrics.failed}",
-            f"{metrics.refusal.p95:.3f}" if metrics.refused else "-",
+            f"{metrics.overloaded_latency.p95:.3f}" if metrics.overloaded else "-",
             f"{law.in_flight:.1f}",
             f"{law.error:+.1%}",
             f"{metrics.late.p95:.3f}",
@@ -131,13 +131,13 @@ def holds(step: LoadResult, objectives: Objectives) -> bool:
 
 
 def find_faults(overload: LoadResult) -> list[str]:
-    """Return what a service must not do under overload. To refuse requests with Retry-After is correct."""
+    """Return what a service must not do under overload. A 429 with Retry-After is correct."""
     metrics, samples = overload.metrics, overload.samples
     faults = []
-    if metrics.refused_without_retry_after:
-        faults.append(f"{metrics.refused_without_retry_after} requests were refused without Retry-After")
+    if metrics.overloaded_without_retry_after:
+        faults.append(f"{metrics.overloaded_without_retry_after} requests got a 429 without Retry-After")
     if metrics.failed:
-        faults.append(f"{metrics.failed} requests failed instead of being refused")
+        faults.append(f"{metrics.failed} requests failed instead of getting a 429")
     faults += [
         f"{deepest:.0f} calls were seen at the gate {gate}, whose capacity is {samples.capacity[gate]:.0f}"
         for gate, deepest in samples.deepest.items()

@@ -47,7 +47,7 @@ _METRICS = {
     "latency_p95": lambda metrics: metrics.latency.p95,
     "goodput_share": lambda metrics: metrics.goodput_share,
     "declined_share": lambda metrics: metrics.declined_share,
-    "refused": lambda metrics: metrics.refused,
+    "overloaded": lambda metrics: metrics.overloaded,
     "failed": lambda metrics: metrics.failed,
     "littles_law_error": lambda metrics: abs(metrics.in_flight.error),
 }

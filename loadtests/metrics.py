@@ -16,14 +16,14 @@ DEFINITIONS = {
     "TPOT": "(latency - TTFT) / (tokens - 1) of one answer, with the model's own token count; undefined for one token",
     "ITL": "time between two pieces of text, pooled over all answers",
     "latency": "end of the stream - intended start of the request",
-    "percentiles": "nearest rank, over completed answers; refused and failed requests are excluded",
-    "refused": "status 429, with or without Retry-After; counted separately",
+    "percentiles": "nearest rank, over completed answers; overloaded and failed requests are excluded",
+    "overloaded": "status 429, with or without Retry-After; counted separately",
     "failed": "any other error status, or a stream that broke or timed out; counted separately",
     "declined": "completed answers which say that the documents do not contain the answer; the model is not called. "
     "Share: / completed answers",
     "goodput": "answers that meet every objective (TTFT, TPOT, latency) / seconds of arrivals. Share: / all requests",
     "in flight": "integral of the client's own counter / window; the first quarter of the run is excluded",
-    "Little's law": "requests in flight against arrival rate x mean time in the system, with refused and failed "
+    "Little's law": "requests in flight against arrival rate x mean time in the system, with overloaded and failed "
     "requests. Error: ratio - 1",
     "late": "time at which a request was sent - time at which it was due; shows when the client is too slow",
 }
@@ -103,18 +103,18 @@ class RunMetrics:
     answered: int
     declined: int
     declined_share: float
-    refused: int
-    refused_without_retry_after: int
+    overloaded: int
+    overloaded_without_retry_after: int
     failed: int
     unsent: int
     reasons: dict[str, int]
-    """Reasons of refused and failed requests with their counts, the five most frequent ones."""
+    """Reasons of overloaded and failed requests with their counts, the five most frequent ones."""
     ttft: Distribution
     tpot: Distribution
     itl: Distribution
     latency: Distribution
-    refusal: Distribution
-    """Time until a refused request received its refusal."""
+    overloaded_latency: Distribution
+    """Time until a request received its 429."""
     goodput: float
     goodput_share: float
     in_flight: LittlesLaw
@@ -125,7 +125,7 @@ class RunMetrics:
     def of(cls, run: LoadRun, objectives: Objectives) -> "RunMetrics":
         records = run.records
         answered = [record for record in records if record.outcome == "ok"]
-        refused = [record for record in records if record.outcome == "refused"]
+        overloaded = [record for record in records if record.outcome == "overloaded"]
         declined = sum(record.declined for record in answered)
         good = sum(objectives.are_met_by(record) for record in answered)
         requests = len(records) + run.unsent
@@ -137,16 +137,16 @@ class RunMetrics:
             answered=len(answered),
             declined=declined,
             declined_share=declined / len(answered) if answered else math.nan,
-            refused=len(refused),
-            refused_without_retry_after=sum(record.retry_after is None for record in refused),
-            failed=len(records) - len(answered) - len(refused),
+            overloaded=len(overloaded),
+            overloaded_without_retry_after=sum(record.retry_after is None for record in overloaded),
+            failed=len(records) - len(answered) - len(overloaded),
             unsent=run.unsent,
             reasons=dict(reasons.most_common(5)),
             ttft=Distribution.of([record.ttft for record in answered]),
             tpot=Distribution.of([tpot for record in answered if (tpot := record.tpot) is not None]),
             itl=Distribution.of([gap for record in answered for gap in _gaps(record)]),
             latency=Distribution.of([record.latency for record in answered]),
-            refusal=Distribution.of([record.latency for record in refused]),
+            overloaded_latency=Distribution.of([record.latency for record in overloaded]),
             goodput=good / run.seconds,
             goodput_share=good / requests if requests else 0.0,
             in_flight=LittlesLaw.of(run),

@@ -10,7 +10,7 @@ from loadtests.client import RequestRecord
 from loadtests.metrics import Objectives, RunMetrics
 from loadtests.open_loop import LoadRun
 
-_COLOURS = {"ok": "#2a6f4e", "refused": "#d08700", "failed": "#a1260d"}
+_COLOURS = {"ok": "#2a6f4e", "overloaded": "#d08700", "failed": "#a1260d"}
 
 
 def plot_run(run: LoadRun) -> list[str]:
@@ -53,7 +53,7 @@ def build_figure(title: str, *, xlabel: str, ylabel: str) -> tuple[Figure, Any]:
 
 
 def _plot_requests(records: Sequence[RequestRecord]) -> str:
-    figure, axes = build_figure("Requests", xlabel="due, s", ylabel="TTFT, or time until refused or failed, s")
+    figure, axes = build_figure("Requests", xlabel="due, s", ylabel="TTFT, or time until a 429 or a failure, s")
     for outcome, colour in _COLOURS.items():
         matching = [record for record in records if record.outcome == outcome]
         times = [record.ttft if outcome == "ok" else record.latency for record in matching]

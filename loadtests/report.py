@@ -76,8 +76,8 @@ def _to_sentences(metrics: RunMetrics, samples: ServiceSamples) -> list[str]:
     )
     return [
         f"{metrics.requests} requests in {metrics.seconds:.0f} s ({metrics.rate:.2f}/s): {metrics.answered} answered "
-        f"({metrics.declined} declined, {metrics.declined_share:.1%}), {metrics.refused} refused "
-        f"({metrics.refused_without_retry_after} without Retry-After), {metrics.failed} failed",
+        f"({metrics.declined} declined, {metrics.declined_share:.1%}), {metrics.overloaded} overloaded "
+        f"({metrics.overloaded_without_retry_after} without Retry-After), {metrics.failed} failed",
         *(f"  {count} x {reason}" for reason, count in metrics.reasons.items()),
         f"goodput {metrics.goodput:.2f}/s, {metrics.goodput_share:.1%} of all requests",
         f"Little's law: {law.in_flight:.2f} in flight, {law.rate:.2f}/s x {law.mean_time:.3f} s = "

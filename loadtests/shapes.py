@@ -13,7 +13,7 @@ SHAPES: dict[str, Callable[[float], float]] = {
     "soak": lambda elapsed: min(1.0, elapsed / 0.05),
     # A linear increase to all users. It shows where latency starts to grow.
     "ramp": lambda elapsed: elapsed,
-    # A tenth of the users, and all of them for a fifth of the time. It shows refusals and the time to recover.
+    # A tenth of the users, and all of them for a fifth of the time. It shows overload and the time to recover.
     "spike": lambda elapsed: 1.0 if 0.4 <= elapsed < 0.6 else 0.1,
     # Ten steps up until the service collapses, which ends the test.
     "collapse": lambda elapsed: (int(elapsed * _STEPS) + 1) / _STEPS,

@@ -1,30 +1,17 @@
-"""Background tasks on the event loop, and the lag of the loop: how late its timers run."""
+"""The lag of the event loop: how late its timers run."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any
+from contextlib import AbstractAsyncContextManager
 
 from rag.metrics import EVENT_LOOP_LAG
+from rag.tasks import supervise
 
 _INTERVAL_SECONDS = 0.1
 
 
-@asynccontextmanager
-async def run_beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run `work` as a task while the block runs, then cancel it."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-def open_lag_monitor() -> AbstractAsyncContextManager[None]:
+def open_lag_monitor() -> AbstractAsyncContextManager[object]:
     """Sample the lag of the running event loop while the block runs."""
-    return run_beside(_sample())
+    return supervise("event_loop_lag", _sample(), essential=False)
 
 
 async def _sample() -> None:

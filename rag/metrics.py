@@ -47,6 +47,10 @@ EVENT_LOOP_LAG = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
+TASKS_FAILED = Counter(
+    "rag_tasks_failed_total", "Long-lived tasks of this process that ended although they should run on.", ["task"]
+)
+
 SPANS = Counter(
     "rag_trace_spans_total",
     "Recorded spans by result. failed: the collector refused them. dropped: too many spans waited for export.",

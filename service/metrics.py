@@ -12,7 +12,10 @@ _TTFT_BUCKETS = (
 _TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
 
 REQUESTS = Counter(
-    "rag_requests_total", "Requests. The outcome error: 5xx, 429, and streams that broke.", ["route", "outcome"]
+    "rag_requests_total",
+    "Requests by outcome. overloaded: 429. invalid: another 4xx. error: 5xx, or a broken stream. cancelled: the client "
+    "disconnected.",
+    ["route", "outcome"],
 )
 REQUEST_DURATION = Histogram(
     "rag_request_duration_seconds",
@@ -33,7 +36,9 @@ TIME_PER_OUTPUT_TOKEN = Histogram(
 INTER_TOKEN_LATENCY = Histogram(
     "rag_inter_token_latency_seconds", "Time between two streamed chunks of the model.", buckets=_TOKEN_BUCKETS
 )
-GENERATIONS = Counter("rag_generations_total", "Model calls by outcome. left: the client disconnected.", ["outcome"])
+GENERATIONS = Counter(
+    "rag_generations_total", "Model calls by outcome. overloaded: 429. left: the client disconnected.", ["outcome"]
+)
 STAGE_DURATION = Histogram(
     "rag_stage_duration_seconds", "Duration of one stage of an answer.", ["stage"], buckets=_STAGE_BUCKETS
 )
@@ -45,7 +50,7 @@ RERANKS = Counter("rag_reranks_total", "Reranker runs by extent: full, partial, 
 PASSED_OVER = Counter(
     "rag_passed_over_chunks_total", "Passages passed over as duplicates or beyond the limit of their document."
 )
-ANSWERS = Counter("rag_answers_total", "Answers by writing mode. refused: no passage was relevant enough.", ["mode"])
+ANSWERS = Counter("rag_answers_total", "Answers by writing mode. declined: no passage was relevant enough.", ["mode"])
 CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one citation, by writing mode.", ["mode"])
 PROMPT_INFO = Gauge("rag_prompt_info", "1 for each loaded prompt version.", ["name", "version", "hash"])
 PROMPT_ANSWERS = Counter(
@@ -66,11 +71,11 @@ ANSWER_STAGES = StageMetrics(
     durations={stage: STAGE_DURATION.labels(stage) for stage in _STAGES},
     failures={stage: STAGE_FAILURES.labels(label) for stage, label in _FAILURE_LABELS.items()},
 )
-OUTCOMES = ("ok", "refused", "error", "cancelled")
+OUTCOMES = ("ok", "overloaded", "invalid", "error", "cancelled")
 RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
-GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "refused", "left")}
+GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "overloaded", "left")}
 _MODES = ("quote", "checked", "generate")
-ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "refused")}
+ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "declined")}
 CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}
 for reason in ("full", "stopped"):
     JUDGE_DROPPED.labels(reason)

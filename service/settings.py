@@ -62,7 +62,7 @@ class RetrievalSettings(Part):
     """Passages for one answer. The mode quote reads only the three best of them."""
     min_similarity: float = Field(0.28, ge=-1, le=1)
     """Lowest relevance of the best passage: its cosine, adjusted by up to 0.1 for shared words. Below it the answer is
-    a refusal. A higher value refuses more questions; -1 disables refusals.
+    declined. A higher value declines more questions; -1 answers every question.
     """
     feedback: float = Field(0.2, ge=0, le=1)
     """Rocchio feedback weight: pull of the top hit on the query of a second dense search. 0 disables that search."""

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from rag.event_loop import run_beside
+from rag.tasks import supervise
 
 log = structlog.get_logger()
 
@@ -21,9 +21,9 @@ _PR_SET_PDEATHSIG = 1
 _NICENESS = 15
 
 
-def open_worker() -> AbstractAsyncContextManager[None]:
+def open_worker() -> AbstractAsyncContextManager[object]:
     """Run one worker and restart it when it ends. On Linux the worker also ends if this process is killed."""
-    return run_beside(_keep_running())
+    return supervise("worker", _keep_running(), essential=False)
 
 
 async def _keep_running() -> None:

@@ -67,7 +67,8 @@ def _first_token(objectives: Sequence[Slo]) -> Panel:
 
 _REQUESTS = Panel(
     title="Requests by outcome",
-    description="Requests per second to the API under /v1. error: 5xx, 429 or a broken stream. refused: any other 4xx.",
+    description="Requests per second to the API under /v1. error: 5xx or a broken stream. overloaded: 429. "
+    "invalid: another 4xx.",
     unit="reqps",
     stacked=True,
     queries=[
@@ -79,7 +80,7 @@ _REQUESTS = Panel(
 )
 _ANSWERS = Panel(
     title="Answers by mode",
-    description="Answers per second by mode. refused: no passage was similar enough to the question.",
+    description="Answers per second by mode. declined: no passage was similar enough to the question.",
     unit="reqps",
     stacked=True,
     queries=[Query("sum by (mode) (rate(rag_answers_total{$on}[$__rate_interval]))", "{{mode}}")],

@@ -26,7 +26,8 @@ BOARD = Board(
                     width=8,
                     queries=[
                         Query(
-                            'sum by (route) (rate(rag_requests_total{$on,outcome="error"}[$__rate_interval]))'
+                            'sum by (route) (rate(rag_requests_total{$on,outcome=~"error|overloaded"}'
+                            "[$__rate_interval]))"
                             " / sum by (route) (rate(rag_requests_total{$on}[$__rate_interval]) > 0)",
                             "{{route}}",
                         ),
@@ -122,7 +123,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Calls by outcome",
-                    description="Model calls per second. refused: the gate or the model server was full. left: the "
+                    description="Model calls per second. overloaded: the gate or the model server was full. left: the "
                     "client disconnected.",
                     unit="reqps",
                     stacked=True,

@@ -50,22 +50,22 @@ BOARD = Board(
             title="Answers",
             panels=[
                 Panel(
-                    title="Refusal ratio",
+                    title="Declined ratio",
                     description="The ratio of questions without a similar enough passage. A rise means that users ask "
                     "about other topics or that documents are missing.",
                     unit="percentunit",
                     width=8,
                     queries=[
                         Query(
-                            'sum(rate(rag_answers_total{$on,mode="refused"}[$__rate_interval]))'
+                            'sum(rate(rag_answers_total{$on,mode="declined"}[$__rate_interval]))'
                             " / sum(rate(rag_answers_total{$on}[$__rate_interval]))",
-                            "refused",
+                            "declined",
                         ),
                     ],
                 ),
                 Panel(
                     title="Groundedness",
-                    description="The ratio of answers, refusals excluded, that cite a passage.",
+                    description="The ratio of answers, declined ones excluded, that cite a passage.",
                     unit="percentunit",
                     width=8,
                     queries=[

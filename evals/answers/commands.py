@@ -22,7 +22,7 @@ EXAMPLES = """  python -m evals answers golden --modes quote                    
 
 def add_commands(commands: Commands) -> None:
     answers = commands.add_parser(
-        "answers", help="measure answers, citations, groundedness and refusals per answer mode"
+        "answers", help="measure answers, citations, groundedness and declined questions per answer mode"
     )
     answers.add_argument(
         "questions", metavar="FOLDER", help=f"folder with gold answers, or {GOLDEN} for the project's own questions"

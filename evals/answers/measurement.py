@@ -64,7 +64,7 @@ async def run_over(
             prompts.add(f"{answer.prompt} {answer.prompt.hash}")
         transcripts.append(
             Transcript(
-                id=question.id, question=question.text, passages=passages, answer=answer.text, refused=answer.refused
+                id=question.id, question=question.text, passages=passages, answer=answer.text, declined=answer.declined
             )
         )
     used = {"prompt": ", ".join(sorted(prompts))} if prompts else {}
@@ -121,7 +121,7 @@ async def _ask(
 
 
 async def _nearness(question: GoldQuestion, resources: Resources) -> float:
-    """Return the nearness by which the service decides whether to refuse. A refusal does not contain it."""
+    """Return the nearness by which the service decides whether to decline. A declined answer does not contain it."""
     inquiry = Inquiry(scope=SCOPE, question=question.text, limit=resources.settings.retrieval.limit)
     material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
     return nearness(question.text, material.hits)

@@ -1,9 +1,9 @@
-"""Plots of answer runs: the cost of refusing, and quality against time."""
+"""Plots of answer runs: the cost of declining, and quality against time."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.answers.refusals import Tradeoff
+from evals.answers.declining import Tradeoff
 from evals.answers.results import AnswerRun
 from evals.plots import open_figure
 
@@ -12,7 +12,7 @@ _QUALITY = ("containment", "citation_recall", "f1")
 
 
 def plot_tradeoff(tradeoff: Tradeoff, path: Path, *, title: str) -> None:
-    """Plot the refused share of unanswerable questions against that of answerable ones, over all thresholds."""
+    """Plot the declined share of unanswerable questions against that of answerable ones, over all thresholds."""
     answerable, unanswerable = sorted(tradeoff.answerable.values()), sorted(tradeoff.unanswerable.values())
     thresholds = sorted({*answerable, *unanswerable})
     with open_figure(path) as axes:
@@ -22,16 +22,16 @@ def plot_tradeoff(tradeoff: Tradeoff, path: Path, *, title: str) -> None:
             color="C0",
         )
         configured = tradeoff.points[0]
-        axes.plot(configured.wrongly_refused.value, configured.recall.value, "o", color="C1")
+        axes.plot(configured.wrongly_declined.value, configured.recall.value, "o", color="C1")
         axes.annotate(
             f"configured: {configured.threshold:.2f}",
-            (configured.wrongly_refused.value, configured.recall.value),
+            (configured.wrongly_declined.value, configured.recall.value),
             xytext=(8, -4),
             textcoords="offset points",
         )
         axes.set(
-            xlabel="answerable questions refused",
-            ylabel="unanswerable questions refused",
+            xlabel="answerable questions declined",
+            ylabel="unanswerable questions declined",
             title=title,
             xlim=(-0.02, 1.02),
             ylim=(-0.02, 1.02),

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from evals.answers.declining import Tradeoff, weigh_declining
 from evals.answers.gold import QuestionSet
 from evals.answers.plots import plot_quality_against_time, plot_tradeoff
-from evals.answers.refusals import Tradeoff, weigh_refusals
 from evals.answers.results import AnswerRun, read_runs, write_runs
 from rag.errors import InvalidInput
 
@@ -32,15 +32,15 @@ _MEASURES = {
     "total_seconds": "seconds in total",
 }
 # Inputs of other tables.
-_HIDDEN = frozenset({"nearness", "refused"})
+_HIDDEN = frozenset({"nearness", "declined"})
 
 
 def report_answers(questions: QuestionSet, runs: Sequence[AnswerRun], *, threshold: float) -> str:
-    """Return the tables of measures, differences between modes, and refusal thresholds."""
+    """Return the tables of measures, differences between modes, and thresholds for declining."""
     tables = [to_table(runs)]
     tables += [to_differences(run, runs[0]) for run in runs[1:]]
-    if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
-        tables.append(to_refusals(tradeoff))
+    if tradeoff := weigh_declining(questions.questions, runs[0], threshold=threshold):
+        tables.append(to_declining(tradeoff))
     return "\n\n".join(tables)
 
 
@@ -51,8 +51,8 @@ def write_report(questions: QuestionSet, runs: Sequence[AnswerRun], folder: Path
     write_runs(runs, folder / f"{name}.json")
     plots = [f"{name}-time.svg"]
     plot_quality_against_time(runs, folder / plots[0], title=name)
-    if tradeoff := weigh_refusals(questions.questions, runs[0], threshold=threshold):
-        plots.append(f"{name}-refusals.svg")
+    if tradeoff := weigh_declining(questions.questions, runs[0], threshold=threshold):
+        plots.append(f"{name}-declined.svg")
         plot_tradeoff(tradeoff, folder / plots[1], title=name)
     images = "\n".join(f"![{plot}]({plot})" for plot in plots)
     conditions = ", ".join(f"{name} {value}" for name, value in runs[0].conditions.items())
@@ -68,7 +68,7 @@ def compare_files(new: Path, old: Path) -> str:
 def to_table(runs: Sequence[AnswerRun]) -> str:
     """Return a table with a row per measure and a column per run: mean, 95 % interval, and questions if not all."""
     names = [run.name for run in runs]
-    # If all questions are answerable, every refusal is wrong and "answerable questions answered" shows it already.
+    # If all questions are answerable, every declined one is wrong and "answerable questions answered" shows it already.
     has_unanswerable = "refusal_recall" in runs[0].measures
     lines = [f"| {len(runs[0].scores)} questions | {' | '.join(names)} |", "|---" * (len(runs) + 1) + "|"]
     for measure, title in _MEASURES.items():
@@ -94,16 +94,16 @@ def to_differences(new: AnswerRun, old: AnswerRun) -> str:
     return "\n".join(lines)
 
 
-def to_refusals(tradeoff: Tradeoff) -> str:
+def to_declining(tradeoff: Tradeoff) -> str:
     """Return a table of other thresholds, each chosen on one half of the questions and measured on the other."""
     lines = [
-        "| threshold | chosen on one half so that | refusal recall | refusal precision | wrongly refused |",
+        "| threshold | chosen on one half so that | refusal recall | refusal precision | wrongly declined |",
         "|---|---|---|---|---|",
     ]
     for point in tradeoff.points:
         precision = "-" if point.precision is None else f"{point.precision}"
         lines.append(
-            f"| {point.threshold:.2f} | {point.chosen} | {point.recall} | {precision} | {point.wrongly_refused} |"
+            f"| {point.threshold:.2f} | {point.chosen} | {point.recall} | {precision} | {point.wrongly_declined} |"
         )
     return "\n".join(lines)
 

@@ -14,8 +14,8 @@ Scores = dict[str, float]
 _CITED_TEXT = re.compile(r"(.*?)((?:\s*\[\d{1,2}\][.,;]?)+|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"\[(\d{1,2})\]")
 _TRAILING = " .,;\n"
-# The wording that models use for a refusal when their prompt asks for one.
-_REFUSAL = re.compile(
+# The wording that models use to decline when their prompt asks for one.
+_DECLINING = re.compile(
     r"\b(?:passages?|documents?|text|sources?|context)\b[^.]{0,40}"
     r"\b(?:do(?:es)? not|don't|doesn't)\s+(?:\w+\s+)?(?:say|hold|contain|mention|provide|answer|include)",
     re.IGNORECASE,
@@ -24,15 +24,15 @@ _REFUSAL = re.compile(
 
 def score(question: GoldQuestion, answer: Answer) -> Scores:
     """Return every measure that applies to the question."""
-    refused = is_refusal(answer)
-    scores: Scores = {"refused": float(refused)}
+    declined = is_declined(answer)
+    scores: Scores = {"declined": float(declined)}
     if question.is_answerable:
-        scores["answered"] = float(not refused)
+        scores["answered"] = float(not declined)
         scores |= _against_gold(question, answer)
-        scores |= _citations(question, answer, refused=refused)
+        scores |= _citations(question, answer, declined=declined)
     else:
-        scores["refusal_recall"] = float(refused)
-    if refused:
+        scores["refusal_recall"] = float(declined)
+    if declined:
         scores["refusal_precision"] = float(not question.is_answerable)
     else:
         scores["cited"] = float(bool(answer.citations))
@@ -40,9 +40,9 @@ def score(question: GoldQuestion, answer: Answer) -> Scores:
     return scores | _costs(answer)
 
 
-def is_refusal(answer: Answer) -> bool:
-    """Return whether the service refused, or the model said without a citation that the passages do not answer."""
-    return answer.refused or (not answer.citations and bool(_REFUSAL.search(answer.text)))
+def is_declined(answer: Answer) -> bool:
+    """Return whether the service declined, or the model said without a citation that the passages do not answer."""
+    return answer.declined or (not answer.citations and bool(_DECLINING.search(answer.text)))
 
 
 def groundedness(answer: Answer) -> float:
@@ -75,7 +75,7 @@ def _against_gold(question: GoldQuestion, answer: Answer) -> Scores:
     return scores
 
 
-def _citations(question: GoldQuestion, answer: Answer, *, refused: bool) -> Scores:
+def _citations(question: GoldQuestion, answer: Answer, *, declined: bool) -> Scores:
     if not question.evidence:
         return {}
     cited = [citation.hit.chunk for citation in answer.citations]
@@ -86,7 +86,7 @@ def _citations(question: GoldQuestion, answer: Answer, *, refused: bool) -> Scor
         for group in question.evidence
     ]
     scores: Scores = {"citation_recall": sum(covered) / len(covered)}
-    if correct and not refused:
+    if correct and not declined:
         scores["citation_precision"] = sum(correct) / len(correct)
     return scores
 

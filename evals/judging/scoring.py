@@ -59,11 +59,11 @@ async def judge_answers(
     *,
     concurrency: int,
 ) -> list[Judgement]:
-    """Score all answers by each rubric. Refusals are left out. Raise `InvalidInput` if no answer remains."""
-    inputs = [transcript.to_subject().to_values() for transcript in transcripts if not transcript.refused]
+    """Score all answers by each rubric. Declined answers are left out. Raise `InvalidInput` if no answer remains."""
+    inputs = [transcript.to_subject().to_values() for transcript in transcripts if not transcript.declined]
     if not inputs:
         raise InvalidInput(
-            "There is no answer to judge: the file is empty, or the service refused every question in it."
+            "There is no answer to judge: the file is empty, or the service declined every question in it."
         )
     judgements = []
     for rubric in await load_rubrics(rubrics):

@@ -3,13 +3,14 @@
 import asyncio
 import heapq
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from ingest.metrics import RETRIES, STAGES, WAITING_PASSAGES
 from rag.embedding.base import Embedder
 from rag.errors import GroundworkError
 from rag.retries import retry
+from rag.tasks import depend_on
 from rag.tracing import semconv
 from rag.tracing.spans import Attributes, span
 from rag.types import Vector
@@ -102,10 +103,7 @@ class Batcher:
 @asynccontextmanager
 async def open_batcher(embedder: Embedder) -> AsyncIterator[Batcher]:
     batcher = Batcher(embedder)
-    tasks = [asyncio.create_task(batcher.run()) for _ in range(embedder.concurrency)]
-    try:
+    async with AsyncExitStack() as stack:
+        for _ in range(embedder.concurrency):
+            await stack.enter_async_context(depend_on("batcher", batcher.run()))
         yield batcher
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

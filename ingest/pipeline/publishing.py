@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ingest.metrics import LAST_SUCCESS, RETRIES, STAGES
 from rag.store.base import VectorStore
 from rag.store.retrying import RetryingStore
+from rag.tasks import depend_on
 
 # The share of the time that may be spent on publishing: under load each publication serves many documents.
 _SHARE = 0.1
@@ -59,7 +60,7 @@ async def publish_now(store: VectorStore) -> None:
 @asynccontextmanager
 async def open_publisher(store: VectorStore) -> AsyncIterator[Publisher]:
     publisher = Publisher(store)
-    async with _running(publisher.run()):
+    async with depend_on("publisher", publisher.run()):
         yield publisher
 
 
@@ -72,15 +73,5 @@ async def publish_regularly(store: VectorStore) -> AsyncIterator[None]:
             await asyncio.sleep(_REGULAR_SECONDS)
             await publish_now(store)
 
-    async with _running(publish_for_ever()):
+    async with depend_on("regular_publisher", publish_for_ever()):
         yield
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -123,21 +123,21 @@ class Answerer:
                 writing_input = replace(writing_input, hits=hits)
             events = self._write(writing_input, mode, timer)
         else:
-            events = self._refuse(writing_input, mode, timer)
+            events = self._decline(writing_input, mode, timer)
         async with aclosing(events):
             async for event in events:
                 yield event
 
-    async def _refuse(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
+    async def _decline(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
         TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
         yield Token(text=NOT_IN_THE_DOCUMENTS)
-        ANSWERS_BY["refused"].inc()
+        ANSWERS_BY["declined"].inc()
         self._drift.observe(writing_input.question, writing_input.vector, writing_input.hits, None, by_model=False)
         yield Answer(
             id=uuid.uuid4().hex,
             text=NOT_IN_THE_DOCUMENTS,
-            refused=True,
+            declined=True,
             timings=timer.timings(),
             mode=mode,
             writing_input=writing_input,

@@ -39,11 +39,11 @@ class Answer:
     timings: dict[str, float]
     mode: Mode
     model: str = ""
-    refused: bool = False
+    declined: bool = False
     citations: Sequence[Citation] = ()
     usage: Usage | None = None
     writing_input: WritingInput
-    """The passages. After a refusal: passages that were not relevant enough."""
+    """The passages. If `declined`: passages that were not relevant enough."""
     sent_prompt: SentPrompt | None = None
     """The prompt that the model received. None if no model was called."""
 

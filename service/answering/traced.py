@@ -51,7 +51,7 @@ def _conclude(workflow: Span, answer: Answer) -> None:
         {
             semconv.RESPONSE_ID: answer.id,
             semconv.MODE: answer.mode,
-            semconv.REFUSED: answer.refused,
+            semconv.DECLINED: answer.declined,
             semconv.CITATIONS: len(answer.citations),
             **message(semconv.OUTPUT_MESSAGES, "assistant", answer.text),
         }

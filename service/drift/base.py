@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from rag.types import Vector
 
 _OfVector = Literal["projection_1", "projection_2", "projection_3", "projection_4", "nearest_questions"]
-_OfAnswer = Literal["similarity", "margin", "unknown_words", "answer_words", "grounded", "refused"]
+_OfAnswer = Literal["similarity", "margin", "unknown_words", "answer_words", "grounded", "declined"]
 Feature = _OfVector | _OfAnswer
 """
 projection_1 to 4   the question vector along the principal axes of the reference
@@ -17,8 +17,11 @@ margin              difference of the cosines of the best and the second passage
 unknown_words       share of the question's words that do not occur in the collection
 answer_words        length of the answer in words
 grounded            share of the answer's words that occur in its passages; only if a model wrote the answer
-refused             1 for a refusal, otherwise 0
+declined            1 if the answer was declined, otherwise 0
 """
+
+FORMER_NAMES: Mapping[str, Feature] = {"refused": "declined"}
+"""Names of features in files that an earlier version wrote."""
 
 OF_THE_VECTOR: tuple[Feature, ...] = get_args(_OfVector)
 OF_THE_ANSWER: tuple[Feature, ...] = get_args(_OfAnswer)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity, Vector
 from service.drift.archives import UNREADABLE, open_arrays, write_arrays
-from service.drift.base import OF_THE_ANSWER, OF_THE_VECTOR, Feature, Observation
+from service.drift.base import FORMER_NAMES, OF_THE_ANSWER, OF_THE_VECTOR, Feature, Observation
 from service.drift.bins import Bins, cut_bins
 
 SCHEMA = 1
@@ -126,7 +126,7 @@ def read_reference(path: Path) -> Reference:
                 vectors=file["vectors"].astype(np.float32),
                 mean=file["mean"],
                 axes=file["axes"],
-                bins={feature: Bins(**bins) for feature, bins in header["bins"].items()},
+                bins={FORMER_NAMES.get(feature, feature): Bins(**bins) for feature, bins in header["bins"].items()},
                 vocabulary=frozenset(file["vocabulary"].tolist()),
             )
     except UNREADABLE as error:

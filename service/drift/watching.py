@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Counter
 
 from rag.errors import InvalidInput
-from rag.event_loop import run_beside
+from rag.tasks import supervise
 from rag.types import EmbedderIdentity, ScoredChunk, Vector
 from service.drift.base import OF_THE_VECTOR, Feature, Observation
 from service.drift.bins import Bins
@@ -59,7 +59,7 @@ class DriftWatch:
     def observe(
         self, question: str, vector: Vector, hits: Sequence[ScoredChunk], answer: str | None, *, by_model: bool
     ) -> None:
-        """Observe one question; `answer` is None for a refusal. It takes about 0.1 ms."""
+        """Observe one question; `answer` is None if it was declined. It takes about 0.1 ms."""
         if self._reference is None and self._recorder is None:
             return
         values = _of_answer(hits, answer)
@@ -100,7 +100,7 @@ async def open_drift_watch(
     # Also without a recorder: the files of an earlier configuration must still expire.
     await asyncio.to_thread(_save_and_clean, windows, recorder)
     try:
-        async with run_beside(_reload_and_save(file, watch, windows, recorder)):
+        async with supervise("drift_watch", _reload_and_save(file, watch, windows, recorder), essential=False):
             yield watch
     finally:
         _save_and_clean(windows, recorder)
@@ -174,7 +174,7 @@ def _bind(reference: Reference) -> dict[Feature, tuple[Bins, Sequence[Counter]]]
 
 
 def _of_answer(hits: Sequence[ScoredChunk], answer: str | None) -> dict[Feature, float]:
-    values: dict[Feature, float] = {"refused": float(answer is None)}
+    values: dict[Feature, float] = {"declined": float(answer is None)}
     nearest = sorted((hit.similarity for hit in hits), reverse=True)[:_MARGIN_HITS]
     if nearest:
         values["similarity"] = nearest[0]

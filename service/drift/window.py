@@ -18,7 +18,7 @@ import numpy as np
 from rag.errors import InvalidInput
 from rag.types import EmbedderIdentity
 from service.drift.archives import UNREADABLE, open_arrays, write_arrays
-from service.drift.base import OF_THE_ANSWER, Feature, Observation
+from service.drift.base import FORMER_NAMES, OF_THE_ANSWER, Feature, Observation
 
 SCHEMA = 1
 # Two weeks: the same weekday of the previous week is available, even if that was a holiday.
@@ -112,7 +112,8 @@ def read_window(path: Path) -> Window:
     try:
         with open_arrays(path) as file:
             header: dict[str, Any] = json.loads(str(file["header"]))
-            names, vectors = header["features"], file["vectors"].astype(np.float32)
+            names = [FORMER_NAMES.get(name, name) for name in header["features"]]
+            vectors = file["vectors"].astype(np.float32)
             values = file["values"].astype(np.float64)
             rows = [dict(zip(names, row.tolist(), strict=True)) for row in values]
             features = [{name: row[name] for name in _FEATURES if not np.isnan(row.get(name, np.nan))} for row in rows]

@@ -36,7 +36,7 @@ class MeasuredGenerator:
                 TIME_PER_OUTPUT_TOKEN.observe((last - first) / (count - 1))
             outcome = "ok"
         except GroundworkError as error:
-            outcome = "refused" if isinstance(error, Overloaded) else "failed"
+            outcome = "overloaded" if isinstance(error, Overloaded) else "failed"
             raise
         finally:
             GENERATIONS_THAT[outcome].inc()

@@ -22,7 +22,6 @@ _SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no
 _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
 _UNMATCHED = "unmatched"
-# 429 counts as an error, not as a refused request: the user got no answer although the request was valid.
 _OVERLOADED = 429
 # Probes and scrapes are excluded, or monitoring would count itself as load.
 _MONITORING_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
@@ -107,9 +106,11 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
 def _outcome(status: int) -> str:
     if status == CLIENT_GONE:
         return "cancelled"
-    if status >= 500 or status == _OVERLOADED:
+    if status == _OVERLOADED:
+        return "overloaded"
+    if status >= 500:
         return "error"
-    return "refused" if status >= 400 else "ok"
+    return "invalid" if status >= 400 else "ok"
 
 
 def _request_id(scope: Scope) -> str:

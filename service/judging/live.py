@@ -77,6 +77,10 @@ class LiveJudge:
         except (BadResponse, Unavailable) as error:
             JUDGE_FAILURES.labels(name, "failed").inc()
             log.warning("judge_failed", rubric=name, error=type(error).__name__)
+        except Exception:
+            # No caller awaits this task, so an unexpected error would be lost.
+            JUDGE_FAILURES.labels(name, "failed").inc()
+            log.exception("judge_failed", rubric=name)
         else:
             JUDGE_VERDICTS.labels(name, verdict.label, str(prompt) if prompt else "none").inc()
             JUDGE_SCORE.labels(name).observe(verdict.score)

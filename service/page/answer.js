@@ -58,11 +58,11 @@ export function createAnswer(question, passage) {
     // The final text can differ from the streamed text, for example after the check against the quotes.
     received = answer.answer;
     end(
-      answer.refused
+      answer.declined
         ? "No passage is close enough to the question"
         : `Answered from ${answer.citations.length} of ${formatCount(citations.size, "passage")}`,
     );
-    view.element.classList.toggle("refused", answer.refused);
+    view.element.classList.toggle("declined", answer.declined);
     drawWaterfall(view.waterfall, answer.timings);
     view.usage.textContent = formatUsage(answer);
     view.stages.hidden = false;
@@ -183,9 +183,9 @@ function formatUsage({ usage, timings, ...answer }) {
     .join(" · ");
 }
 
-/** @param {Pick<Answer, "refused" | "mode" | "model">} answer */
-function formatMode({ refused, mode, model }) {
-  if (refused) return "";
+/** @param {Pick<Answer, "declined" | "mode" | "model">} answer */
+function formatMode({ declined, mode, model }) {
+  if (declined) return "";
   if (mode === "quote") return "Quoted from the documents";
   return `Written by ${model}${mode === "checked" ? ", checked against the quotes" : ""}`;
 }

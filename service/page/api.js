@@ -6,7 +6,7 @@ import { readEvents } from "./server_sent_events.js";
 /**
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], uri: string, score: number,
  *   similarity: number, text: string, quote: string | null}} Citation
- * @typedef {{id: string, answer: string, refused: boolean, citations: Citation[], model: string,
+ * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string,
  *   mode: "quote" | "checked" | "generate",
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   timings: {total: number} & Record<string, number>}} Answer
@@ -17,7 +17,7 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{n: number | null, title: string, heading_path: string[], similarity: number, bm25: number | null,
  *   score: number, rerank_score: number | null, fate: string, cited: boolean}} Candidate
  * @typedef {{name: string, characters: number, tokens: number | null}} PromptPart
- * @typedef {{id: string, refused: boolean, nearness: number | null, min_similarity: number, reranking: string | null,
+ * @typedef {{id: string, declined: boolean, nearness: number | null, min_similarity: number, reranking: string | null,
  *   candidates: Candidate[], prompt: {system: string, user: string, parts: PromptPart[]} | null,
  *   versions: {model: string, prompt: {name: string, version: string, hash: string} | null, embedder: string,
  *     reranker: string | null, collection: string, revision: string}}} Explanation

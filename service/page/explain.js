@@ -51,13 +51,13 @@ export function createExplanation(answerId) {
 }
 
 /** @param {Explanation} explanation */
-function formatDecision({ refused, nearness, min_similarity: minimum }) {
+function formatDecision({ declined, nearness, min_similarity: minimum }) {
   const threshold = `The threshold for an answer is ${minimum.toFixed(2)}.`;
   const nearest =
     nearness === null
       ? "No passage was found."
       : `The nearest passage reaches ${nearness.toFixed(2)}: its similarity, adjusted by up to 0.10 for shared words.`;
-  return `${refused ? "Refused. " : ""}${nearest} ${threshold}`;
+  return `${declined ? "Declined. " : ""}${nearest} ${threshold}`;
 }
 
 /** @param {Candidate} candidate */

@@ -95,9 +95,9 @@ def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_detects_it(
     assert httpx.get(f"{url}/v1/documents", timeout=60).status_code == 401
     questions = tmp_path / "questions.txt"
     questions.write_text("In which hall does the Kestrel pump stand?\n")
-    # The collection is empty, and a rollout must not be promoted if every answer is a refusal.
+    # The collection is empty, and a rollout must not be promoted if every question is declined.
     status, report = smoke(url, key, questions)
-    assert (status, report["refused"], report["good"]) == (1, 1.0, False)
+    assert (status, report["declined"], report["good"]) == (1, 1.0, False)
     put = http.put("/v1/documents/pumps.md", content=DOCUMENT, headers={"Content-Type": "text/markdown"})
     assert put.status_code == 202
 
@@ -107,6 +107,6 @@ def test_an_upload_becomes_an_answer_and_the_smoke_test_of_a_rollout_detects_it(
     wait_until(lambda: state() == "ready", describe=state)
     status, report = smoke(url, key, questions)
     assert report["faults"] == []
-    assert (status, report["grounded"], report["refused"]) == (0, 1.0, 0.0)
+    assert (status, report["grounded"], report["declined"]) == (0, 1.0, 0.0)
     status, report = smoke(url, "gw_0_0", questions)
     assert (status, report["faults"]) == (1, ["status 401"])

@@ -165,7 +165,7 @@ async def test_quoted_lines_and_code_keep_their_layout(page: Page) -> None:
     assert "closes the old one. 1\n\n- current names the revision that is served 2\n\nPublish it:" in shown
 
 
-async def test_a_refusal_is_shown_without_citations(page: Page) -> None:
+async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
     await ask(page, "Is there nothing?")
 
     answer = page.get_by_role("article", name="Answer")

@@ -76,7 +76,7 @@ async def test_a_minute_without_requests_is_a_gap_and_not_zero(page: Page) -> No
     await expect(row).to_contain_text("488 ms")
 
 
-async def test_stages_outcomes_gates_refusals_and_documents_are_shown(page: Page, service: FakeService) -> None:
+async def test_stages_outcomes_gates_declined_answers_and_documents_are_shown(page: Page, service: FakeService) -> None:
     service.documents["late"] = document("late", state="queued")
     service.documents["tour.md"]["update"] = {"state": "processing", "reason": None}
     rag.metrics.GATE_CAPACITY.labels("generator").set(68)
@@ -88,7 +88,7 @@ async def test_stages_outcomes_gates_refusals_and_documents_are_shown(page: Page
         metrics.REQUESTS.labels("/v1/answers", outcome).inc(count)
     metrics.REQUESTS.labels("/metrics", "ok").inc(100)
     metrics.ANSWERS.labels("quote").inc(3)
-    metrics.ANSWERS.labels("refused").inc(1)
+    metrics.ANSWERS.labels("declined").inc(1)
     metrics.INFLIGHT.set(4)
     await wait_for_update(page)
 
@@ -98,7 +98,7 @@ async def test_stages_outcomes_gates_refusals_and_documents_are_shown(page: Page
     assert await now(page, "Requests by outcome", "error") == pytest.approx(1, rel=0.1)
     assert await now(page, "Requests in flight", "in flight") == 4
     assert await now(page, "Gate utilisation", "generator") == 0.25
-    assert await now(page, "Refusals", "refused") == 0.25
+    assert await now(page, "Declined answers", "declined") == 0.25
     assert await now(page, "Documents in progress", "queued") == 1
     assert await now(page, "Documents in progress", "processing") == 1
     alternative = await graph(page, "Requests by outcome").get_by_role("img").get_attribute("aria-label")

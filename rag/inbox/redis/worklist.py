@@ -22,6 +22,7 @@ from rag.inbox.base import DAMAGED, Entry, Removal
 from rag.inbox.folder.files import to_content, to_job
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
+from rag.tasks import depend_on
 from rag.types import DocumentId, Scope
 
 log = structlog.get_logger()
@@ -76,12 +77,10 @@ class RedisWorklist:
     async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         await self._write_dead_letter(entry.receipt, reason=reason, trace=trace, attempts=entry.attempt)
 
-    async def keep_alive(self, stopped: asyncio.Event) -> None:
-        """Send heartbeats until `stopped` is set. It is an event, because redis-py may swallow a cancellation."""
-        while not stopped.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), self._claim_seconds / _HEARTBEATS)
-                return
+    async def keep_alive(self) -> None:
+        """Send heartbeats until cancelled."""
+        while True:
+            await asyncio.sleep(self._claim_seconds / _HEARTBEATS)
             try:
                 await self._renew()
             except GroundworkError as error:
@@ -164,13 +163,10 @@ async def open_redis_worklist(settings: RedisInboxSettings) -> AsyncIterator[Red
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     async with open_queue(settings) as queue:
         worklist = RedisWorklist(queue, worker, claim_seconds=settings.claim_seconds)
-        stopped = asyncio.Event()
-        keeper = asyncio.create_task(worklist.keep_alive(stopped))
         try:
-            yield worklist
+            async with depend_on("claim_heartbeats", worklist.keep_alive()):
+                yield worklist
         finally:
-            stopped.set()
-            await keeper
             await worklist.close()
 
 

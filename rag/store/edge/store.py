@@ -9,11 +9,11 @@ from typing import Any
 import structlog
 
 from rag.errors import GroundworkError, Unavailable
-from rag.event_loop import run_beside
 from rag.store.base import EMPTY, Survey
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.shard import Shard, to_point
 from rag.store.schema import require_same_embedder, to_chunk
+from rag.tasks import supervise
 from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
 
 log = structlog.get_logger()
@@ -168,7 +168,7 @@ async def open_edge_reader(root: Path, embedder: EmbedderIdentity) -> AsyncItera
     """Open a reader; raises `IndexMismatch` if another embedder filled the collection."""
     reader = EdgeReader(Revisions(root), embedder)
     reader.refresh()
-    async with run_beside(reader.watch()):
+    async with supervise("revision_watch", reader.watch(), essential=False):
         yield reader
 
 

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 from qdrant_client import AsyncQdrantClient, models
 
-from rag.event_loop import run_beside
 from rag.settings import ServerStoreSettings
 from rag.store.schema import DENSE, SPARSE, UPSERT_BATCH, require_same_embedder, to_payload, to_point_id
 from rag.store.server.collections import Collections, translated_errors
 from rag.store.server.reader import LIVE, ServerReader
+from rag.tasks import supervise
 from rag.types import DocumentId, EmbedderIdentity, Point, Scope
 
 _STAGED_AT = "staged_at"
@@ -94,7 +94,7 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
         collection = await collections.open(embedder)
         require_same_embedder(await collections.embedder_of(collection), embedder)
         store = ServerStore(client, collection)
-        async with run_beside(store.follow(collections, embedder)):
+        async with supervise("alias_watch", store.follow(collections, embedder), essential=False):
             yield store
 
 

@@ -1,24 +1,28 @@
 """Probes and metrics for operators and orchestrators."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from rag.errors import Unavailable
+from rag.errors import GroundworkError
+from rag.tasks import ended_tasks
 from rag.types import FIRST_CHUNKS, Scope
 from service.http.dependencies import ResourcesDep
+from service.resources import Resources
 
 router = APIRouter(tags=["operations"])
+
+_OK = "ok"
 
 
 class StatusResponse(BaseModel):
     """The result of a probe."""
 
     status: Literal["ok", "unavailable", "stopping"]
-    detail: dict[str, Any] = {}
+    detail: dict[str, str] = Field({}, description="State of each part: ok, or what is wrong with it.")
 
 
 @router.get("/livez")
@@ -29,17 +33,19 @@ async def livez() -> StatusResponse:
 
 @router.get("/readyz")
 async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
-    """Report whether the store answers and the service is not stopping. The models are loaded before the start."""
+    """Report whether this process can answer questions, with the state of each part.
+
+    A part that only delays new documents does not change the status.
+    """
     if resources.stopping.is_set():
         response.status_code = 503
         return StatusResponse(status="stopping")
-    try:
-        async for _ in resources.store.scroll(Scope(tenant=""), FIRST_CHUNKS):
-            break
-    except Unavailable as error:
-        response.status_code = 503
-        return StatusResponse(status="unavailable", detail={"store": str(error)})
-    return StatusResponse(status="ok")
+    ended = ended_tasks()
+    detail = {"store": await _store_state(resources)} | {it.name: f"ended: {it.reason}" for it in ended}
+    if detail["store"] == _OK and not any(it.essential for it in ended):
+        return StatusResponse(status="ok", detail=detail)
+    response.status_code = 503
+    return StatusResponse(status="unavailable", detail=detail)
 
 
 @router.get("/metrics")
@@ -47,3 +53,12 @@ async def metrics(request: Request) -> Response:
     """Return the metrics in Prometheus's text format, or in OpenMetrics with exemplars if the client accepts it."""
     render, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(render(REGISTRY), headers={"Content-Type": content_type})
+
+
+async def _store_state(resources: Resources) -> str:
+    try:
+        async for _ in resources.store.scroll(Scope(tenant=""), FIRST_CHUNKS):
+            break
+    except GroundworkError as error:
+        return str(error)
+    return _OK

@@ -136,7 +136,7 @@ class AnswerResponse(BaseModel):
 
     id: str
     answer: str
-    refused: bool = Field(description="True if no passage was relevant enough. The model is not called then.")
+    declined: bool = Field(description="True if no passage was relevant enough. The model is not called then.")
     citations: list[CitationOut]
     usage: UsageOut
     timings: Timings
@@ -150,7 +150,7 @@ class AnswerResponse(BaseModel):
         return cls(
             id=answer.id,
             answer=answer.text,
-            refused=answer.refused,
+            declined=answer.declined,
             citations=[CitationOut.from_citation(citation) for citation in answer.citations],
             usage=answer.usage or UsageOut(),
             timings=answer.timings,

@@ -19,7 +19,7 @@ class CandidateOut(PassageOut):
     n: int | None = Field(description="Number that markers use. Null if the answer was not written from this passage.")
     version: str = Field(description="Version of the document at the time of the answer.")
     fate: SelectionReason = Field(
-        description="taken: selected for the answer, or for a refusal the passages that were not relevant enough. "
+        description="taken: selected for the answer, or, if the answer was declined, not relevant enough. "
         "beyond_limit: other passages are better. repeats: duplicate of a better passage. "
         "document_has_its_share: its document has enough passages."
     )
@@ -89,10 +89,10 @@ class ExplanationResponse(BaseModel):
     id: str
     question: str
     answer: str
-    refused: bool
+    declined: bool
     nearness: float | None = Field(
         description="Relevance of the best passage: cosine ±0.1 for shared words. "
-        "The answer is a refusal if it is below `min_similarity`. Null if the search found no passage."
+        "The answer is declined if it is below `min_similarity`. Null if the search found no passage."
     )
     min_similarity: float
     reranking: Reranking
@@ -111,7 +111,7 @@ class ExplanationResponse(BaseModel):
             id=answer.id,
             question=writing_input.question,
             answer=answer.answer,
-            refused=answer.refused,
+            declined=answer.declined,
             nearness=round(explanation.nearness, 6) if writing_input.hits else None,
             min_similarity=settings.retrieval.min_similarity,
             reranking=answer.reranking,
@@ -125,7 +125,7 @@ class ExplanationResponse(BaseModel):
 
 
 def _candidates_of(answer: Answer) -> list[CandidateOut]:
-    hits = () if answer.refused else answer.writing_input.hits
+    hits = () if answer.declined else answer.writing_input.hits
     numbers = {hit.chunk.id: number for number, hit in enumerate(hits, start=1)}
     cited = {citation.number for citation in answer.citations}
     return [

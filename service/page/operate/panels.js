@@ -16,7 +16,7 @@ import { COUNT, PARALLEL_ANSWERS, PER_SECOND, SECONDS, SHARE } from "./units.js"
  */
 
 const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 };
-const OUTCOMES = ["ok", "refused", "cancelled", "error"];
+const OUTCOMES = ["ok", "invalid", "cancelled", "overloaded", "error"];
 const STAGES = ["embed", "search", "rerank", "quote", "prompt", "first_token", "generate"];
 
 /** @type {import("./snapshots.js").LabelFilter} */
@@ -48,7 +48,7 @@ export const PANELS = [
   },
   {
     title: "Requests by outcome",
-    description: "API requests. error: 5xx, 429 or a broken stream; refused: another 4xx; cancelled: the client disconnected.",
+    description: "API requests. error: 5xx or a broken stream; overloaded: 429; invalid: another 4xx; cancelled: the client disconnected.",
     emptyText: "No requests",
     unit: PER_SECOND,
     isStacked: true,
@@ -77,14 +77,14 @@ export const PANELS = [
     },
   },
   {
-    title: "Refusals",
+    title: "Declined answers",
     description: "Answers without a close passage, as a share of all answers. It rises with off-topic questions or missing documents.",
     emptyText: "No answers",
     unit: SHARE,
     read(span) {
       const answers = increasesOf(span, "rag_answers_total", { by: "mode" });
       const total = [...answers.values()].reduce((sum, count) => sum + count, 0);
-      return total > 0 ? { refused: (answers.get("refused") ?? 0) / total } : null;
+      return total > 0 ? { declined: (answers.get("declined") ?? 0) / total } : null;
     },
   },
   {

@@ -125,7 +125,7 @@ def _load(service: Service) -> None:
         service.put(f"d{number}.md", f"{DOCUMENT}\nThe pump number {number} stands in hall {number}.".encode())
         for mode in ("quote", "checked", "generate"):
             assert service.ask(QUESTION, mode=mode).status_code == 200
-        assert service.ask("Who painted the Mona Lisa in Paris?").json()["refused"]
+        assert service.ask("Who painted the Mona Lisa in Paris?").json()["declined"]
         service.http.post("/v1/search", json={"question": QUESTION})
         time.sleep(0.5)
     service.wait_for_state(f"d{_ROUNDS - 1}.md", "ready", seconds=180)

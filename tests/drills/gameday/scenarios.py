@@ -176,7 +176,7 @@ SCENARIOS = [
         title="Questions about another topic",
         fault="users ask about painters, and the documents are about pumps",
         fix="users ask about pumps again",
-        alerts=frozenset({"RefusalsHigh"}),
+        alerts=frozenset({"DeclinedHigh"}),
         inject=_off_topic,
     ),
     Scenario(

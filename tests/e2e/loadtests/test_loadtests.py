@@ -50,7 +50,7 @@ def test_a_run_over_the_real_service_reports_its_measurements(out, documents):
     assert run.returncode in {0, 1}, run.stderr  # A busy machine may miss a threshold. The report must then name it.
     report = json.loads((out / "report.json").read_text())
     figures = report["figures"]
-    assert (figures["refused"], figures["failed"], figures["unsent"]) == (0, 0, 0)
+    assert (figures["overloaded"], figures["failed"], figures["unsent"]) == (0, 0, 0)
     assert figures["answered"] == figures["requests"] > 5
     # The model needs about 0.1 s to the first token and 0.15 s for 15 more, so no answer can be faster.
     assert figures["ttft"]["p50"] > 0.07
@@ -104,10 +104,10 @@ def test_a_missing_limits_file_is_reported_without_a_traceback(tmp_path):
     assert "Traceback" not in run.stderr
 
 
-def test_under_overload_excess_requests_are_refused_and_admitted_ones_stay_fast(data_dir, documents, tmp_path):
+def test_under_overload_excess_requests_get_429_and_admitted_ones_stay_fast(data_dir, documents, tmp_path):
     """Two requests run and two wait, so the capacity does not depend on other work of the machine."""
     limits = tmp_path / "limits.toml"
-    # Even a busy machine meets these objectives, so only refusals determine the knee.
+    # Even a busy machine meets these objectives, so only overload determines the knee.
     limits.write_text("[objectives]\nttft = 8\ntpot = 2\nlatency = 20\n[thresholds]\n")
     assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
     limits_of_service = {"RAG_GENERATOR__CONCURRENCY": "2", "RAG_ANSWERING__WAITING": "2", "RAG_WORKER": "none"}
@@ -125,9 +125,9 @@ def test_under_overload_excess_requests_are_refused_and_admitted_ones_stay_fast(
     overload = report["beyond"]
     # After a stall of the machine the measured knee is too low, and four times its rate may still fit.
     if OVERLOAD_FACTOR * report["knee"] * 3 > 8 * 3 + 4:
-        assert overload["figures"]["refused"] > 0
-    assert overload["figures"]["refused_without_retry_after"] == 0
+        assert overload["figures"]["overloaded"] > 0
+    assert overload["figures"]["overloaded_without_retry_after"] == 0
     assert overload["service"]["deepest"]["generator"] <= overload["service"]["capacity"]["generator"] == 4
-    # An admitted request waits for at most two others. Without refusals, half of all would wait longer than this.
+    # An admitted request waits for at most two others. Without a bound, half of all would wait longer than this.
     assert overload["figures"]["latency"]["p50"] < 3
     assert (tmp_path / "knee.html").read_text().count("<svg") == 4

@@ -69,9 +69,9 @@ def test_timings_name_every_stage_and_add_up(running):
     assert 0 <= min(between) < 0.5
 
 
-def test_a_question_that_the_documents_do_not_answer_is_refused_without_the_model(running):
+def test_a_question_that_the_documents_do_not_answer_is_declined_without_the_model(running):
     answer = running.ask("What is the capital of Mongolia?").json()
-    assert answer["refused"]
+    assert answer["declined"]
     assert answer["citations"] == []
     assert "generate" not in answer["timings"]
 

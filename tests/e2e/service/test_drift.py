@@ -51,7 +51,7 @@ def test_questions_are_counted_stored_and_compared_with_the_reference(filled):
             assert running.ask(question, mode="quote").status_code == 200
         found = samples(running.http.get("/metrics").text)
     features = {feature for _, feature, _ in found}
-    assert features >= {"projection_1", "projection_4", "nearest_questions", "similarity", "unknown_words", "refused"}
+    assert features >= {"projection_1", "projection_4", "nearest_questions", "similarity", "unknown_words", "declined"}
     for feature in features:
         shares = [
             value for (name, of, _), value in found.items() if (name, of) == ("rag_drift_reference_ratio", feature)

@@ -32,10 +32,10 @@ def test_an_explanation_of_a_generated_answer_contains_the_prompt(running):
     assert why["versions"]["embedder"]
 
 
-def test_an_explanation_of_a_refusal_gives_the_similarity_of_the_nearest_passage(running):
+def test_an_explanation_of_a_declined_answer_gives_the_similarity_of_the_nearest_passage(running):
     answer = running.ask("Who won the football world cup in 2014?").json()
     why = explain(running, answer["id"]).json()
-    assert why["refused"]
+    assert why["declined"]
     assert why["nearness"] < why["min_similarity"]
     assert not any(found["n"] or found["cited"] for found in why["candidates"])
 

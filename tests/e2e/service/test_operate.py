@@ -22,11 +22,11 @@ async def test_the_graphs_show_the_questions_that_were_asked(running: Service, b
         before = running.http.get("/metrics").text
         for _ in range(6):
             assert running.ask(QUESTION, mode="quote").status_code == 200
-        assert running.ask("Which orchestra plays tonight in Vienna?").json()["refused"]
+        assert running.ask("Which orchestra plays tonight in Vienna?").json()["declined"]
         after = running.http.get("/metrics").text
-        await expect(row(page, "Refusals", "refused")).to_contain_text("14.3 %", timeout=_LOOK_MS)
+        await expect(row(page, "Declined answers", "declined")).to_contain_text("14.3 %", timeout=_LOOK_MS)
 
-        # A refusal has a first token, too.
+        # A declined answer has a first token, too.
         for name, q in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items():
             expected = quantile(q, before, after, "rag_time_to_first_token_seconds")
             assert await now(page, "Time to first token", name) == pytest.approx(expected)

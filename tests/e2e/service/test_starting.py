@@ -54,7 +54,7 @@ def test_keys_separate_tenants_and_roles(data_dir, handbook):
         assert running.http.get("/livez").status_code == 200
 
         running.http.headers["Authorization"] = f"Bearer {globex}"
-        assert running.ask("What does error E1234 mean?").json()["refused"]
+        assert running.ask("What does error E1234 mean?").json()["declined"]
         assert running.http.get("/v1/documents").json()["documents"] == []
         assert running.put("mine.md", b"# Mine").status_code == 403
 

@@ -1,6 +1,6 @@
 """A fake service with the real page; `python -m tests.support.page.fake_service` serves it for manual tests.
 
-Its answers are scripted. A question with "busy" gets a 429, "break" fails during the stream, "nothing" is refused.
+Its answers are scripted. A question with "busy" gets a 429, "break" fails during the stream, "nothing" is declined.
 """
 
 import argparse

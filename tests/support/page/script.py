@@ -62,7 +62,7 @@ Publish it:
 mv current.next current  # atomic [1]
 ```
 [1]"""
-REFUSAL = "The documents do not say."
+NOT_FOUND = "The documents do not say."
 TIMINGS = {
     "embed": 0.0084,
     "search": 0.0011,
@@ -71,7 +71,7 @@ TIMINGS = {
     "generate": 1.1389,
     "total": 1.21,
 }
-REFUSED_TIMINGS = {"embed": 0.0084, "search": 0.0011, "total": 0.0101}
+DECLINED_TIMINGS = {"embed": 0.0084, "search": 0.0011, "total": 0.0101}
 
 
 class Problem(Exception):
@@ -92,8 +92,8 @@ async def scripted_answer(request: AnswerRequest, seconds_per_token: float = 0.0
         raise BUSY
     if "nothing" in question:
         yield "sources", {"sources": []}
-        yield "token", {"text": REFUSAL}
-        yield "done", done(REFUSAL, mode=mode, refused=True)
+        yield "token", {"text": NOT_FOUND}
+        yield "done", done(NOT_FOUND, mode=mode, declined=True)
         return
     yield "sources", {"sources": [{**citation, "quote": None} for citation in CITATIONS]}
     # Three characters per token, so that markers are split between tokens.
@@ -106,16 +106,16 @@ async def scripted_answer(request: AnswerRequest, seconds_per_token: float = 0.0
     yield "done", done(answer, cited=(1, 2), mode=mode)
 
 
-def done(answer: str, *, cited: tuple[int, ...] = (), mode: str = "generate", refused: bool = False) -> dict[str, Any]:
-    counts = mode != "quote" and not refused
+def done(answer: str, *, cited: tuple[int, ...] = (), mode: str = "generate", declined: bool = False) -> dict[str, Any]:
+    counts = mode != "quote" and not declined
     return {
         "id": "answer-1",
         "answer": answer,
-        "refused": refused,
+        "declined": declined,
         "citations": [citation for citation in CITATIONS if citation["n"] in cited],
         "usage": {"prompt_tokens": 412 if counts else None, "completion_tokens": 58 if counts else None},
-        "timings": REFUSED_TIMINGS if refused else TIMINGS,
-        "model": "" if refused else "quote" if mode == "quote" else "SmolLM2-135M-Instruct",
+        "timings": DECLINED_TIMINGS if declined else TIMINGS,
+        "model": "" if declined else "quote" if mode == "quote" else "SmolLM2-135M-Instruct",
         "mode": mode,
     }
 

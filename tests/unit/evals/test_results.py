@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from evals.answers.declining import weigh_declining
 from evals.answers.gold import GoldQuestion, QuestionSet
-from evals.answers.refusals import weigh_refusals
 from evals.answers.report import compare_files, write_report
 from evals.answers.results import AnswerRun, read_runs, write_runs
 from evals.gating.baseline import Baseline, judge, read_baseline, update, write_baseline
@@ -105,8 +105,8 @@ def test_a_threshold_is_measured_on_the_half_that_did_not_choose_it():
     asked = [GoldQuestion(id=question, text="?", kind="single") for question in IDS]
     asked += [GoldQuestion(id=f"un{number}", text="?", kind="unanswerable") for number in range(50)]
     nearness = {question.id: {"nearness": 0.6 if question.is_answerable else 0.2} for question in asked}
-    configured, *chosen = weigh_refusals(asked, AnswerRun(name="quote", scores=nearness), threshold=0.3).points
-    assert (configured.recall.value, configured.wrongly_refused.value, configured.recall.questions) == (1, 0, 50)
+    configured, *chosen = weigh_declining(asked, AnswerRun(name="quote", scores=nearness), threshold=0.3).points
+    assert (configured.recall.value, configured.wrongly_declined.value, configured.recall.questions) == (1, 0, 50)
     assert all(point.threshold == 0.6 and point.recall.questions < 50 for point in chosen)
 
 
@@ -137,6 +137,6 @@ def test_a_report_contains_tables_and_plots(tmp_path):
         "some.json",
         "some.md",
         "some-time.svg",
-        "some-refusals.svg",
+        "some-declined.svg",
     }
-    assert (tmp_path / "some-refusals.svg").stat().st_size < 100_000
+    assert (tmp_path / "some-declined.svg").stat().st_size < 100_000

@@ -24,11 +24,11 @@ QUESTION = GoldQuestion(
 UNANSWERABLE = GoldQuestion(id="u", text="Who owns the mill?", kind="unanswerable")
 
 
-def answer(text: str, *cited: str, refused: bool = False) -> Answer:
+def answer(text: str, *cited: str, declined: bool = False) -> Answer:
     return Answer(
         id="a",
         text=text,
-        refused=refused,
+        declined=declined,
         citations=[Citation(number=number, hit=hit(name)) for number, name in enumerate(cited, start=1)],
         usage=None,
         timings={"embed": 0.01, "search": 0.02, "prompt": 0.03, "first_token": 0.04, "total": 0.2},
@@ -106,9 +106,9 @@ def test_one_of_two_evidence_groups_gives_half_the_citation_recall():
     assert score(both, answer("It carries eight lanes. [1]", "bridge"))["citation_recall"] == 0.5
 
 
-def test_refusals_are_correct_for_unanswerable_questions_only():
-    refusal = answer(NOT_IN_THE_DOCUMENTS, refused=True)
-    correct, wrong = score(UNANSWERABLE, refusal), score(QUESTION, refusal)
+def test_declining_is_correct_for_unanswerable_questions_only():
+    nothing = answer(NOT_IN_THE_DOCUMENTS, declined=True)
+    correct, wrong = score(UNANSWERABLE, nothing), score(QUESTION, nothing)
     assert (correct["refusal_precision"], correct["refusal_recall"]) == (1, 1)
     assert (wrong["refusal_precision"], wrong["answered"], wrong["citation_recall"]) == (0, 0, 0)
     assert score(UNANSWERABLE, answer("Anna Berg owns it. [1]", "mill"))["refusal_recall"] == 0
@@ -122,7 +122,7 @@ def test_refusals_are_correct_for_unanswerable_questions_only():
         "No source says. The text does not mention it.",
     ],
 )
-def test_a_model_that_finds_no_answer_in_the_passages_refuses(text):
+def test_a_model_that_finds_no_answer_in_the_passages_declines(text):
     assert score(UNANSWERABLE, answer(text))["refusal_recall"] == 1
 
 

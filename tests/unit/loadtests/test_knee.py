@@ -17,14 +17,14 @@ SECONDS = 10.0
 
 
 def step(rate: float, serves: float, *, depth: float = 4, failed: int = 0, retry_after: str | None = "2") -> LoadResult:
-    """Return the result of a service that answers `serves` requests per second and refuses all others."""
+    """Return the result of a service that answers `serves` requests per second and all others with 429."""
     records = []
     for number in range(round(rate * SECONDS)):
         due = number / rate
         if number % rate < serves:
             one = RequestRecord(due=due, sent=due, ended=due + 0.5, outcome="ok", content_times=[due + 0.2, due + 0.5])
         else:
-            one = RequestRecord(due=due, sent=due, ended=due, outcome="refused", retry_after=retry_after)
+            one = RequestRecord(due=due, sent=due, ended=due, outcome="overloaded", retry_after=retry_after)
         records.append(one)
     records += [RequestRecord(due=0, sent=0, ended=1) for _ in range(failed)]
     run = LoadRun(seconds=SECONDS, records=records, concurrency=Concurrency(begin=0, end=SECONDS))
@@ -45,7 +45,7 @@ async def test_the_search_bisects_between_the_last_rate_that_held_and_the_first_
     assert rates == [8, 12, 18, 27, 40.5, 33.75, 30.375, OVERLOAD_FACTOR * 30.375]
     assert knee.rate == 30.375
     assert [one.configuration["rate"] for one in knee.steps] == sorted(rates[:-1])
-    assert knee.overload.metrics.refused > 0
+    assert knee.overload.metrics.overloaded > 0
     assert knee.is_good
     assert knee.verdict == "The knee: 30.4 requests per second."
 
@@ -100,5 +100,5 @@ def test_each_fault_under_overload_is_reported(overload, fault):
     assert fault in sentence
 
 
-def test_refusals_with_retry_after_are_not_a_fault():
+def test_429s_with_retry_after_are_not_a_fault():
     assert find_faults(step(40, serves=10)) == []

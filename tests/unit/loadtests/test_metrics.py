@@ -58,9 +58,9 @@ def test_an_answer_of_one_token_has_no_tpot_and_can_be_good():
         answered(0.0, 1.1, ended=1.2),
         answered(0.0, 0.5, 1.1, ended=1.1),
         answered(0.0, 0.9, *(0.9 + n / 10 for n in range(1, 23)), ended=3.1),
-        RequestRecord(due=0.0, sent=0.0, ended=0.1, outcome="refused"),
+        RequestRecord(due=0.0, sent=0.0, ended=0.1, outcome="overloaded"),
     ],
-    ids=["TTFT", "TPOT", "latency", "refused"],
+    ids=["TTFT", "TPOT", "latency", "overloaded"],
 )
 def test_a_good_answer_meets_every_objective(bad):
     metrics = metrics_of(bad, answered(0.0, 0.5, ended=0.6))
@@ -99,7 +99,7 @@ def test_every_threshold_can_be_missed(tmp_path):
         "latency_p95": 0.9,
         "goodput_share": 1.01,
         "declined_share": -0.1,
-        "refused": -1,
+        "overloaded": -1,
         "failed": -1,
         "littles_law_error": -1,
     }.items():

@@ -13,7 +13,7 @@ from tests.support.fakes.servers import serve
 from tests.support.loadtests import answer, event, retry_if_slow, scripted
 
 OBJECTIVES = Objectives(ttft=0.2, tpot=0.1, latency=1.0)
-QUICK = ((0.0, event("token", text="Yes.")), (0.0, event("done", refused=False, usage={})))
+QUICK = ((0.0, event("token", text="Yes.")), (0.0, event("done", declined=False, usage={})))
 
 
 async def run(url: str, arrivals: list[float], seconds: float = 1.0, **more):
@@ -21,7 +21,7 @@ async def run(url: str, arrivals: list[float], seconds: float = 1.0, **more):
 
 
 async def test_ttft_is_measured_to_the_first_event_with_text():
-    done = event("done", refused=False, usage={"completion_tokens": 4})
+    done = event("done", declined=False, usage={"completion_tokens": 4})
     async with scripted(
         (0.05, event("sources", sources=[])),
         (0.05, event("token", text="")),
@@ -77,7 +77,7 @@ async def test_times_are_measured_from_the_due_time_even_if_the_client_is_late()
     assert metrics.latency.max > 0.45
 
 
-async def test_refusals_and_failures_are_counted_apart_and_excluded_from_percentiles():
+async def test_overload_and_failures_are_counted_apart_and_excluded_from_percentiles():
     number = itertools.count()
 
     async def mixed(request: web.Request) -> web.StreamResponse:
@@ -95,10 +95,10 @@ async def test_refusals_and_failures_are_counted_apart_and_excluded_from_percent
 
     async with serve("/v1/answers", mixed) as url:
         load_run = await run(url, [n * 0.02 for n in range(25)])
-    # No answer misses these objectives, so only refusals and failures reduce the goodput.
+    # No answer misses these objectives, so only overload and failures reduce the goodput.
     metrics = RunMetrics.of(load_run, Objectives(ttft=30, tpot=30, latency=60))
-    assert (metrics.answered, metrics.refused, metrics.failed) == (5, 10, 10)
-    assert metrics.refused_without_retry_after == 5
+    assert (metrics.answered, metrics.overloaded, metrics.failed) == (5, 10, 10)
+    assert metrics.overloaded_without_retry_after == 5
     assert metrics.ttft.count == metrics.latency.count == 5
     assert metrics.goodput_share == 0.2
     assert metrics.reasons["503: down"] == 5
@@ -116,7 +116,7 @@ async def test_a_broken_stream_and_an_endless_stream_have_failed():
 
 
 async def test_keep_alive_messages_are_ignored():
-    said = (event("token", text="Yes."), event("done", refused=False, usage={"completion_tokens": 1}))
+    said = (event("token", text="Yes."), event("done", declined=False, usage={"completion_tokens": 1}))
     alive = (b": ping\n\n", b"event: ping\n\n", b"data:\n\n", b"retry: 3000\n\n", b"\n\n")
     plain = [(0.0, sent) for pair in zip(alive, (*said, *alive), strict=False) for sent in pair]
     async with scripted(*plain) as url:
@@ -125,7 +125,7 @@ async def test_keep_alive_messages_are_ignored():
 
 
 async def test_a_stream_may_have_other_line_ends_and_arrive_byte_by_byte():
-    whole = (event("token", text="Yes.") + event("done", refused=False)).replace(b"\n", b"\r\n").replace(b": ", b":")
+    whole = (event("token", text="Yes.") + event("done", declined=False)).replace(b"\n", b"\r\n").replace(b": ", b":")
     async with scripted(*((0.002, bytes([byte])) for byte in whole)) as url:
         [record] = (await run(url, [0.0])).records
     assert (record.outcome, len(record.content_times)) == ("ok", 1)
@@ -159,7 +159,7 @@ async def test_an_unreachable_service_is_a_failure():
 
 
 async def test_littles_law_holds_for_a_service_in_steady_state():
-    script = ((0.2, event("token", text="Yes.")), (0.1, event("done", refused=False, usage={})))
+    script = ((0.2, event("token", text="Yes.")), (0.1, event("done", declined=False, usage={})))
 
     async def attempt() -> None:
         async with scripted(*script) as url:

@@ -19,7 +19,7 @@ from typing import Any
 
 MAX_FIRST_TEXT_SECONDS = float(os.environ.get("SMOKE_FIRST_TEXT_SECONDS", "2"))
 MIN_GROUNDED = float(os.environ.get("SMOKE_GROUNDED", "0.95"))
-MAX_REFUSED = float(os.environ.get("SMOKE_REFUSED", "0.2"))
+MAX_DECLINED = float(os.environ.get("SMOKE_DECLINED", "0.2"))
 # Several rounds, because the p95 of a handful of answers is the slowest of them.
 _ROUNDS = 4
 _TIMEOUT_SECONDS = 120
@@ -30,7 +30,7 @@ class Result:
     """The result of one question as a user sees it."""
 
     first_text: float = math.inf
-    refused: bool = False
+    declined: bool = False
     cited: bool = False
     fault: str = ""
 
@@ -44,17 +44,17 @@ def main(questions: Path) -> int:
 
 def _report(results: list[Result]) -> dict[str, Any]:
     answers = [it for it in results if not it.fault]
-    written = [it for it in answers if not it.refused]
+    written = [it for it in answers if not it.declined]
     p95 = sorted(it.first_text for it in answers)[math.ceil(0.95 * len(answers)) - 1] if answers else None
-    refused = (len(answers) - len(written)) / len(answers) if answers else 1.0
+    declined = (len(answers) - len(written)) / len(answers) if answers else 1.0
     grounded = sum(it.cited for it in written) / len(written) if written else 0.0
-    good = p95 is not None and p95 <= MAX_FIRST_TEXT_SECONDS and grounded >= MIN_GROUNDED and refused <= MAX_REFUSED
+    good = p95 is not None and p95 <= MAX_FIRST_TEXT_SECONDS and grounded >= MIN_GROUNDED and declined <= MAX_DECLINED
     faults = sorted({it.fault for it in results if it.fault})
     return {
         "asked": len(results),
         "faults": faults,
         "first_text_p95_seconds": p95 and round(p95, 3),
-        "refused": round(refused, 3),
+        "declined": round(declined, 3),
         "grounded": round(grounded, 3),
         "good": good,
     }
@@ -76,7 +76,7 @@ def _ask(question: str) -> Result:
                     return Result(fault=f"the stream ended with an error: {data.get('title', 'no reason given')}")
                 elif event == "done":
                     first = min(first, time.monotonic() - began)
-                    return Result(first_text=first, refused=data["refused"], cited=bool(data["citations"]))
+                    return Result(first_text=first, declined=data["declined"], cited=bool(data["citations"]))
     except urllib.error.HTTPError as error:
         return Result(fault=f"status {error.code}")
     except OSError as error:

@@ -55,9 +55,9 @@ async def test_the_agreement_with_people_is_shown_with_every_score(tmp_path):
     assert known.of("fake", replace(rubric.version, hash="another text")) == []
 
 
-async def test_refused_answers_are_not_judged():
-    refused = replace(ANSWERS[2], refused=True)
-    assert (await scored(perfect(), [*ANSWERS[:2], refused])).answers == 2
+async def test_declined_answers_are_not_judged():
+    declined = replace(ANSWERS[2], declined=True)
+    assert (await scored(perfect(), [*ANSWERS[:2], declined])).answers == 2
 
 
 async def test_two_files_are_compared_in_both_orders():
@@ -93,7 +93,7 @@ async def test_without_a_verdict_there_is_no_score():
     assert (judgement.score, judgement.failures) == (None, 4)
     assert "| 4 | 4 | - |" in judgement.to_row()
     with pytest.raises(InvalidInput, match="no answer to judge"):
-        await scored(perfect(), [replace(ANSWERS[0], refused=True)])
+        await scored(perfect(), [replace(ANSWERS[0], declined=True)])
 
 
 @pytest.mark.parametrize(

@@ -82,20 +82,20 @@ async def test_an_unsupported_sentence_is_replaced_by_the_quote(filled):
     assert answer.text.startswith("The old bridge was opened to traffic in March 1932. [1]")
 
 
-async def test_an_unanswerable_question_is_refused_without_a_model(filled):
+async def test_an_unanswerable_question_is_declined_without_a_model(filled):
     model = ModelServer(["never asked"])
     async with answerer(filled, model) as answering_with:
         answer = (await events_of(answering_with, "generate", "How do I bake sourdough bread?"))[-1]
     assert isinstance(answer, Answer)
-    assert (answer.text, answer.refused, answer.citations) == (NOT_IN_THE_DOCUMENTS, True, ())
+    assert (answer.text, answer.declined, answer.citations) == (NOT_IN_THE_DOCUMENTS, True, ())
     assert model.requests == []
 
 
-async def test_another_tenant_gets_a_refusal(filled):
+async def test_another_tenant_gets_no_answer(filled):
     async with answerer(filled, ModelServer(["never asked"])) as answering_with:
         inquiry = Inquiry(scope=Scope(tenant="another"), question=QUESTION, limit=3)
         *_, answer = [event async for event in answering_with.answer(inquiry)]
-    assert answer.refused
+    assert answer.declined
 
 
 @pytest.mark.parametrize(

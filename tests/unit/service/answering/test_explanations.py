@@ -27,7 +27,7 @@ def answer(identifier: str, *, usage: Usage | None = None, sent_prompt: SentProm
     return Answer(
         id=identifier,
         text="In 1932 [1].",
-        refused=False,
+        declined=False,
         citations=[],
         usage=usage,
         timings={"total": 1.0},

@@ -29,7 +29,7 @@ def vectors(count: int, *, seed: int) -> np.ndarray:
 
 def observations(count: int, *, seed: int = 1) -> list[Observation]:
     return [
-        Observation(vector=vector, values={"similarity": 0.5 + 0.001 * number, "refused": float(number % 10 == 0)})
+        Observation(vector=vector, values={"similarity": 0.5 + 0.001 * number, "declined": float(number % 10 == 0)})
         for number, vector in enumerate(vectors(count, seed=seed))
     ]
 
@@ -113,11 +113,11 @@ def test_each_answer_is_counted_in_one_bin_per_feature():
         watch.observe("pump", vector, [hit("pump", 0.51), hit("seal", 0.4)], "Pump.", by_model=False)
     watch.observe("seal", vectors(1, seed=5)[0], [], None, by_model=False)
     assert counted(reference.id, "nearest_questions") == 6
-    assert counted(reference.id, "refused") == 6
+    assert counted(reference.id, "declined") == 6
     assert counted(reference.id, "similarity") == 5
     # The reference had too few values of these features to cut bins.
     assert counted(reference.id, "margin") == 0
-    assert ratio(reference.id, "refused", 0) == pytest.approx(0.9)
+    assert ratio(reference.id, "declined", 0) == pytest.approx(0.9)
 
 
 async def test_a_rebuilt_reference_is_loaded_while_the_service_runs(tmp_path, monkeypatch):
@@ -129,11 +129,11 @@ async def test_a_rebuilt_reference_is_loaded_while_the_service_runs(tmp_path, mo
         watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
         write_reference(second, path)
         deadline = time.monotonic() + 120
-        while ratio(second.id, "refused", 0) is None and time.monotonic() < deadline:  # noqa: ASYNC110 - a gauge
+        while ratio(second.id, "declined", 0) is None and time.monotonic() < deadline:  # noqa: ASYNC110 - a gauge
             await asyncio.sleep(0.01)
         watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
-    assert (counted(first.id, "refused"), counted(second.id, "refused")) == (1, 1)
-    assert ratio(first.id, "refused", 0) is None
+    assert (counted(first.id, "declined"), counted(second.id, "declined")) == (1, 1)
+    assert ratio(first.id, "declined", 0) is None
 
 
 async def test_the_reference_of_another_embedder_is_ignored(tmp_path):
@@ -142,7 +142,7 @@ async def test_the_reference_of_another_embedder_is_ignored(tmp_path):
     write_reference(reference, path)
     async with open_drift_watch(path, tmp_path / "windows", EMBEDDER, window=0) as watch:
         watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
-    assert counted(reference.id, "refused") == 0
+    assert counted(reference.id, "declined") == 0
 
 
 async def test_a_window_contains_vectors_and_numbers_but_no_text(tmp_path):

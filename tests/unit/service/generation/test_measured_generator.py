@@ -73,7 +73,7 @@ async def test_every_gap_between_chunks_is_observed():
     assert grown["ok"] == 1
 
 
-@pytest.mark.parametrize(("error", "outcome"), [(BadResponse("broken"), "failed"), (Overloaded("full"), "refused")])
+@pytest.mark.parametrize(("error", "outcome"), [(BadResponse("broken"), "failed"), (Overloaded("full"), "overloaded")])
 async def test_a_failed_stream_is_counted_by_its_outcome(error, outcome):
     grown = await growth_during(ScriptedGenerator("a", "b", error=error))
     assert grown[outcome] == 1

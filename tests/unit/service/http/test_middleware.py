@@ -101,8 +101,8 @@ async def test_every_response_has_the_security_headers(client):
     ("status", "outcome"),
     [
         *[(200, "ok"), (204, "ok"), (304, "ok")],
-        *[(400, "refused"), (404, "refused"), (428, "refused")],
-        *[(499, "cancelled"), (429, "error"), (500, "error"), (503, "error")],
+        *[(400, "invalid"), (404, "invalid"), (428, "invalid")],
+        *[(499, "cancelled"), (429, "overloaded"), (500, "error"), (503, "error")],
     ],
 )
 async def test_each_status_is_counted_as_its_outcome_and_timed_once(client, status, outcome):
@@ -119,9 +119,9 @@ async def test_a_stream_that_broke_counts_as_an_error_although_it_began_with_200
 
 
 async def test_a_path_without_a_route_is_counted_as_unmatched(client):
-    before = requests("unmatched", "refused")
+    before = requests("unmatched", "invalid")
     await client.get("/some/document-id")
-    assert requests("unmatched", "refused") == before + 1
+    assert requests("unmatched", "invalid") == before + 1
 
 
 async def test_a_client_that_leaves_before_the_response_is_counted_as_cancelled():
@@ -152,7 +152,7 @@ async def test_a_request_is_logged_with_its_route_and_a_scrape_is_not(client):
 async def test_declared_routes_are_counted_from_zero():
     declare_routes(["/declared"])
     for route in ("/declared", "unmatched"):
-        for outcome in ("ok", "refused", "error", "cancelled"):
+        for outcome in ("ok", "overloaded", "invalid", "error", "cancelled"):
             labels = {"route": route, "outcome": outcome}
             assert REGISTRY.get_sample_value("rag_requests_total", labels) is not None
 

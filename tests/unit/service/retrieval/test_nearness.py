@@ -1,4 +1,4 @@
-"""The relevance that decides between an answer and a refusal."""
+"""The relevance that decides between an answer and declining."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The trade-off of the refusal threshold: wrongly refused questions against missed refusals."""
+"""The trade-off of the threshold for declining: wrongly declined questions against questions that should have been."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from evals.answers.gold import GoldQuestion
 from evals.answers.results import AnswerRun, Estimate
 from evals.statistics import bootstrap
 
-# Shares of answerable questions that may be refused wrongly, from strict to lenient.
+# Shares of answerable questions that may be declined wrongly, from strict to lenient.
 _ACCEPTED_SHARES = (0.01, 0.02, 0.05)
 
 
@@ -20,8 +20,8 @@ class ThresholdPoint:
     chosen: str
     recall: Estimate
     precision: Estimate | None
-    """None if no question is refused."""
-    wrongly_refused: Estimate
+    """None if no question is declined."""
+    wrongly_declined: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Tradeoff:
     points: Sequence[ThresholdPoint]
 
 
-def weigh_refusals(questions: Sequence[GoldQuestion], run: AnswerRun, *, threshold: float) -> Tradeoff | None:
+def weigh_declining(questions: Sequence[GoldQuestion], run: AnswerRun, *, threshold: float) -> Tradeoff | None:
     """Measure the configured threshold on all questions, and others that are chosen on one half.
 
     Return None without unanswerable questions.
@@ -50,7 +50,7 @@ def weigh_refusals(questions: Sequence[GoldQuestion], run: AnswerRun, *, thresho
     if choosing and all(reported):
         for share in _ACCEPTED_SHARES:
             chosen = choosing[int(share * len(choosing))]
-            points.append(_measure(chosen, f"at most {share:.0%} are wrongly refused", *reported))
+            points.append(_measure(chosen, f"at most {share:.0%} are wrongly declined", *reported))
     return Tradeoff(answerable=answerable, unanswerable=unanswerable, points=points)
 
 
@@ -68,13 +68,13 @@ def _measure(
 ) -> ThresholdPoint:
     wrongly = [float(value < threshold) for value in answerable.values()]
     rightly = [float(value < threshold) for value in unanswerable.values()]
-    refused = [0.0] * int(sum(wrongly)) + [1.0] * int(sum(rightly))
+    declined = [0.0] * int(sum(wrongly)) + [1.0] * int(sum(rightly))
     return ThresholdPoint(
         threshold=threshold,
         chosen=chosen,
         recall=_estimate(rightly),
-        precision=_estimate(refused) if refused else None,
-        wrongly_refused=_estimate(wrongly),
+        precision=_estimate(declined) if declined else None,
+        wrongly_declined=_estimate(wrongly),
     )
 
 

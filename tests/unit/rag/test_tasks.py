@@ -1,0 +1,95 @@
+"""Supervision of long-lived tasks."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from rag.errors import Unavailable
+from rag.metrics import TASKS_FAILED
+from rag.tasks import depend_on, ended_tasks, supervise
+
+
+async def _run_on() -> None:
+    await asyncio.Event().wait()
+
+
+async def _fail() -> None:
+    raise ValueError("a secret")
+
+
+async def _return() -> None:
+    pass
+
+
+def _failed(task: str) -> float:
+    return TASKS_FAILED.labels(task)._value.get()
+
+
+async def _until_ended(name: str) -> None:
+    async with asyncio.timeout(60):
+        while not any(task.name == name for task in ended_tasks()):  # noqa: ASYNC110 - a record sets no event
+            await asyncio.sleep(0)
+
+
+async def test_a_running_task_is_neither_logged_nor_counted() -> None:
+    with capture_logs() as logs:
+        async with supervise("healthy", _run_on(), essential=True):
+            await asyncio.sleep(0)
+            assert _failed("healthy") == 0
+            assert ended_tasks() == []
+    assert logs == []
+    assert _failed("healthy") == 0
+
+
+@pytest.mark.parametrize(("work", "reason"), [(_fail, "ValueError"), (_return, "it returned")])
+async def test_a_task_that_ends_is_logged_once_counted_and_shown(work: Any, reason: str) -> None:
+    before = _failed("mortal")
+    with capture_logs() as logs:
+        async with supervise("mortal", work(), essential=False):
+            await _until_ended("mortal")
+            [ended] = ended_tasks()
+            assert (ended.name, ended.reason, ended.essential) == ("mortal", reason, False)
+    assert [(line["event"], line["log_level"], line["task"], line["reason"]) for line in logs] == [
+        ("task_died", "error", "mortal", reason)
+    ]
+    assert _failed("mortal") == before + 1
+    assert ended_tasks() == [], "the record ends with the block"
+
+
+async def test_a_task_that_swallows_its_cancellation_is_stopped() -> None:
+    swallowed = 0
+
+    async def swallow_once() -> None:
+        nonlocal swallowed
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed += 1
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(60):
+        async with supervise("stubborn", swallow_once(), essential=False):
+            await asyncio.sleep(0)
+    assert swallowed == 1
+
+
+async def test_a_block_that_depends_on_a_task_ends_with_it() -> None:
+    async with asyncio.timeout(60):
+        with pytest.raises(Unavailable, match="required"):
+            async with depend_on("required", _fail()):
+                await asyncio.Event().wait()
+    assert ended_tasks() == []
+
+
+async def test_a_cancelled_block_stays_cancelled() -> None:
+    async def block() -> None:
+        async with depend_on("required", _run_on()):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(block())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
