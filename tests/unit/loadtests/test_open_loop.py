@@ -12,6 +12,9 @@ from loadtests.open_loop import Concurrency, run_open_loop
 from tests.support.fakes.servers import serve
 from tests.support.loadtests import answer, event, retry_if_slow, scripted
 
+# The runner measures real time, so each test takes seconds.
+pytestmark = pytest.mark.slow
+
 OBJECTIVES = Objectives(ttft=0.2, tpot=0.1, latency=1.0)
 QUICK = ((0.0, event("token", text="Yes.")), (0.0, event("done", declined=False, usage={})))
 

@@ -29,6 +29,9 @@ from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, qu
 from tests.support.fakes.qdrant import open_qdrant
 from tests.support.fakes.qdrant_snapshots import serve_snapshots
 
+# Each test fills, copies and restores a collection.
+pytestmark = pytest.mark.slow
+
 REAL_SERVER = os.environ.get("RAG_TEST_QDRANT_URL")
 
 
@@ -100,7 +103,6 @@ async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path,
     assert (letter.document_id, letter.reason, letter.trace) == ("failed", "odd", "trace")
 
 
-@pytest.mark.slow
 async def test_a_backup_during_publications_holds_one_published_revision(tmp_path, filled):
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
 
@@ -131,7 +133,6 @@ async def test_an_unwritable_folder_is_reported_with_the_user(filled):
         await back_up(filled, Path("/sys/backup"), quietly)  # Not even root may write there.
 
 
-@pytest.mark.slow
 async def test_a_collection_is_replaced_only_with_replace_and_can_be_rolled_back(tmp_path, filled, capsys):
     await back_up(filled, tmp_path / "backup", quietly)
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
@@ -170,7 +171,6 @@ async def test_a_damaged_or_foreign_backup_is_refused_and_leaves_no_file(tmp_pat
     assert not elsewhere.data_dir.exists()
 
 
-@pytest.mark.slow
 async def test_a_collection_that_differs_from_its_manifest_is_not_switched_to(tmp_path, filled):
     await back_up(filled, tmp_path / "backup", quietly)
     contents = json.loads((tmp_path / "backup" / "manifest.json").read_text())["contents"]

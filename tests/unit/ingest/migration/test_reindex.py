@@ -27,6 +27,9 @@ from tests.support.fakes.qdrant import serve_qdrant
 from tests.support.fakes.servers import serve
 from tests.support.programs import ingest
 
+# Each test fills two collections.
+pytestmark = pytest.mark.slow
+
 OTHER = EmbedderIdentity(model="other", dimension=16)
 
 
@@ -112,7 +115,6 @@ async def change_to(settings: Settings, embedder: OpenAIEmbedderSettings) -> Set
 
 
 @pytest.mark.parametrize("settings", FORMS, indirect=True)
-@pytest.mark.slow
 async def test_a_reindex_to_the_previous_embedder_reuses_its_collection_and_adds_later_changes(settings):
     async with other_embedder() as embedder:
         changed = await change_to(settings, embedder)
@@ -254,7 +256,6 @@ async def test_the_alias_of_a_server_moves_and_open_readers_stay_on_their_collec
             assert await texts(again, OURS) == {"one", "two"}
 
 
-@pytest.mark.slow
 def test_if_needed_succeeds_without_a_collection_and_with_the_same_embedder(tmp_path, onnx_models):
     (tmp_path / "models").symlink_to(onnx_models)
     (tmp_path / "a.md").write_text("The pump is in hall three.")

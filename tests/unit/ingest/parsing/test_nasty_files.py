@@ -16,6 +16,9 @@ from rag.settings import LocalEmbedderSettings
 from rag.types import Chunk, DocumentId, RawDocument
 from tests.support.formats.office_writer import docx_of, paragraph, pptx_of, shape, xlsx_of
 
+# The tests start parser processes and wait for their limits.
+pytestmark = pytest.mark.slow
+
 _DATA = os.environ.get("RAG_TEST_DATA", "")
 _NASTY = Path(_DATA) / "nasty"
 # Media types per folder, in addition to the one that the file name gives.
