@@ -25,6 +25,12 @@ class InvalidInput(GroundworkError):
     code = "invalid"
 
 
+class UnknownHost(InvalidInput):
+    """The service does not answer to this host name."""
+
+    code = "unknown_host"
+
+
 class NotFound(GroundworkError):
     """The requested object does not exist."""
 
@@ -41,6 +47,12 @@ class Forbidden(GroundworkError):
     """The role of the API key does not allow the call."""
 
     code = "forbidden"
+
+
+class KeyRequired(Forbidden):
+    """Without API keys, the service answers only direct calls from its own machine."""
+
+    code = "key_required"
 
 
 class Unavailable(GroundworkError):
@@ -60,6 +72,12 @@ class TimedOut(Unavailable):
     """A part exceeded its time limit."""
 
     code = "timed_out"
+
+
+class KeysUnavailable(Unavailable):
+    """The API keys cannot be checked, because their file is damaged or missing."""
+
+    code = "keys_unavailable"
 
 
 class BadResponse(GroundworkError):

@@ -5,17 +5,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
-from fastapi_swagger import patch_fastapi
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import Response
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from rag import __version__
+from service.http.entrance import Entrance, HeadAsGet, PathPrefix
 from service.http.middleware import BodyLimit, RequestTelemetry, declare_routes
 from service.http.problems import add_problem_handlers
 from service.http.routes import answers, documents, explanations, operations
@@ -24,6 +24,9 @@ from service.resources import Resources
 _PAGE = Path(__file__).with_name("page")
 _REVALIDATE = {"Cache-Control": "no-cache"}
 _PAGE_HEADERS = {"Content-Security-Policy": "default-src 'self'"} | _REVALIDATE
+# Swagger UI writes styles into its elements and draws its icons from data URLs.
+_DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+_DOCS_HEADERS = {"Content-Security-Policy": _DOCS_POLICY} | _REVALIDATE
 
 
 def create_app(resources: Resources) -> FastAPI:
@@ -33,11 +36,15 @@ def create_app(resources: Resources) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         yield {"resources": resources}
 
+    settings = resources.settings
     app = FastAPI(
         title="Groundwork",
         version=__version__,
         description="Documents in, cited answers streaming out.",
         lifespan=lifespan,
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
+        # A redirect would name the scheme and the host of the connection, which a proxy in front may have changed.
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -45,24 +52,52 @@ def create_app(resources: Resources) -> FastAPI:
             operation_spans=False, metrics=False, logs=False, exclude=lambda scope: not scope["path"].startswith("/v1/")
         ),
     )
-    # Serves Swagger UI from a package instead of a CDN, so that /docs works offline.
-    patch_fastapi(app, redirect_from_root_to_docs=False)
-    app.add_middleware(BodyLimit, document_bytes=resources.settings.max_document_bytes)
-    if resources.settings.is_loopback:
-        # On loopback no key is needed. Without this check a foreign web page could read the API by DNS rebinding.
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
-    app.add_middleware(RequestTelemetry)
+    _add_middleware(app, resources)
     add_problem_handlers(app)
     for router in (answers.router, explanations.router, documents.router, operations.router):
         app.include_router(router)
         declare_routes(route.path for route in router.routes if isinstance(route, APIRoute))
     app.mount("/page", _PageFiles(directory=_PAGE))
+    # Swagger UI comes from a package instead of a CDN, so that /docs works offline.
+    app.mount("/swagger", _PageFiles(packages=[("fastapi_swagger", "resources")]))
 
     @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
+    async def page(request: Request) -> Response:
+        # The links of the page are relative, so its address must end with a slash.
+        if not request.scope.get("raw_path", b"/").endswith(b"/"):
+            return RedirectResponse(f"{settings.root_path}/")
         return FileResponse(_PAGE / "index.html", headers=_PAGE_HEADERS)
 
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(_PAGE / "docs.html", headers=_DOCS_HEADERS)
+
     return app
+
+
+def _add_middleware(app: FastAPI, resources: Resources) -> None:
+    """Wrap the routes. The last one added receives a request first."""
+    settings = resources.settings
+    app.add_middleware(BodyLimit, document_bytes=settings.max_document_bytes)
+    app.add_middleware(
+        Entrance,
+        keys=resources.keys,
+        is_loopback=settings.is_loopback,
+        hosts=settings.allowed_hosts,
+        origins=settings.cors_origins,
+    )
+    app.add_middleware(HeadAsGet)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id", "Location", "ETag", "Retry-After"],
+        )
+    app.add_middleware(RequestTelemetry)
+    if settings.root_path:
+        app.add_middleware(PathPrefix, prefix=settings.root_path)
 
 
 class _PageFiles(StaticFiles):

@@ -77,7 +77,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         inbox = await enter(open_inbox(settings.inbox, root=settings.inbox_dir))
         yield Resources(
             settings=settings,
-            keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback),
+            keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback and settings.keys_path is None),
             store=store,
             inbox=TracedInbox(inbox, settings.inbox),
             answerer=Answerer(

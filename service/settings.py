@@ -1,10 +1,12 @@
 """Settings of `python -m service`, in addition to those that it shares with the ingest worker."""
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl, SecretStr, Tag
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, Tag
+from pydantic_settings import NoDecode
 
 from rag.settings import KernelSettings, Part, kind_or
 
@@ -206,6 +208,42 @@ class MlflowSettings(Part):
     """MLflow experiment that receives the results of evaluations."""
 
 
+_OWN_PATHS = frozenset({"v1", "page", "docs", "swagger", "openapi.json", "livez", "readyz", "metrics"})
+
+
+def _to_prefix(path: str) -> str:
+    """Return the path with a slash at its start and none at its end, or an empty string for the root."""
+    steps = [step for step in path.split("/") if step]
+    if not all(re.fullmatch(r"[\w.~-]+", step, re.ASCII) for step in steps):
+        raise ValueError("use a path such as /groundwork, with letters, digits, '.', '_', '~' and '-'")
+    if steps and steps[0] in _OWN_PATHS:
+        raise ValueError(f"/{steps[0]} is a path of the service itself; choose another prefix")
+    return "".join(f"/{step}" for step in steps)
+
+
+def _split(value: Any) -> Any:
+    """Return the names in a variable: separated by commas, or as a JSON array."""
+    return [name for name in re.split(r'[\s,"\[\]]+', value) if name] if isinstance(value, str) else value
+
+
+def _to_hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not re.fullmatch(r"\*|(\*\.)?[\w.-]+|[\da-f:.]+", name, re.IGNORECASE):
+            raise ValueError(f"{name} is not a host name; leave out scheme, port and path, as in rag.example.org")
+    return tuple(name.lower() for name in names)
+
+
+def _to_origins(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not re.fullmatch(r"\*|[a-z][a-z\d+.-]*://[^/\s*@]+/?", name, re.IGNORECASE):
+            raise ValueError(f"{name} is not an origin; use scheme and host without a path, as in https://example.org")
+    return tuple(name.lower().rstrip("/") for name in names)
+
+
+_Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_to_hosts)]
+_Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_to_origins)]
+
+
 class Settings(KernelSettings):
     """Settings of `python -m service`."""
 
@@ -213,6 +251,18 @@ class Settings(KernelSettings):
     """Address to listen on. Any address other than loopback needs API keys."""
     port: int = Field(8000, ge=0, le=65535)
     """Port to listen on. 0 lets the system choose a free port."""
+    root_path: Annotated[str, AfterValidator(_to_prefix)] = ""
+    """Path prefix under which a proxy serves this service, such as /groundwork. The proxy may remove it or pass it on.
+    Unset: no prefix.
+    """
+    allowed_hosts: _Hosts = ()
+    """Host names that the service answers to, separated by commas. *.example.org allows every subdomain, * every name.
+    Unset: the names of this machine if RAG_HOST is loopback, otherwise every name.
+    """
+    cors_origins: _Origins = ()
+    """Origins whose web pages may call the API, such as https://example.org, separated by commas. * allows every
+    origin. Unset: only the service's own page.
+    """
     worker: Literal["child", "none"] = "child"
     """child starts an ingest worker as a child process; none expects a worker elsewhere."""
     generator: GeneratorSettings = EmbeddedGeneratorSettings()

@@ -41,7 +41,15 @@ def add_problem_handlers(app: FastAPI) -> None:
 def to_problem(error: errors.GroundworkError) -> dict[str, Any]:
     """Return the problem details of an error, for a response body or for the `error` event of a stream."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    return _problem(status, str(error), retryable=error.retryable)
+    kind = f"urn:problem-type:{error.code.replace('_', '-')}"
+    return _problem(status, str(error), type=kind, retryable=error.retryable)
+
+
+def respond_to(error: errors.GroundworkError) -> JSONResponse:
+    """Return the response to an error, and log the error."""
+    problem = to_problem(error)
+    log.warning("request_failed", status=problem["status"], error=type(error).__name__)
+    return _respond(problem, _HEADERS.get(problem["status"]))
 
 
 def _problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
@@ -54,9 +62,7 @@ def _respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> 
 
 async def _respond_to_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.GroundworkError)
-    problem = to_problem(error)
-    log.warning("request_failed", status=problem["status"], error=type(error).__name__)
-    return _respond(problem, _HEADERS.get(problem["status"]))
+    return respond_to(error)
 
 
 async def _respond_to_invalid_request(_: Request, error: Exception) -> JSONResponse:

@@ -25,6 +25,9 @@ import { readEvents } from "./server_sent_events.js";
  *   status?: number}} Problem
  */
 
+/** The address of the service. A proxy may serve it under a path prefix. */
+const ROOT = new URL("..", import.meta.url);
+
 /** An error whose message tells the user what failed and what to do. */
 export class UserFacingError extends Error {
   /**
@@ -132,7 +135,7 @@ async function send(method, path, { headers = {}, ...options } = {}) {
  */
 async function fetchOrExplain(path, options) {
   try {
-    return await fetch(path, options);
+    return await fetch(new URL(`.${path}`, ROOT), options);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     const message = "The service cannot be reached. Check that it is running, then try again.";

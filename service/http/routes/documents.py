@@ -56,7 +56,7 @@ async def put_document(
         id=document_id, uri=f"upload:{document_id}", media_type=media_type, body=body, metadata=_metadata_in(request)
     )
     await resources.inbox.put(Upload(scope=scope, document=document))
-    response.headers["Location"] = f"/v1/documents/{document_id}"
+    response.headers["Location"] = f"{resources.settings.root_path}/v1/documents/{document_id}"
     return AcceptedResponse(id=document_id)
 
 

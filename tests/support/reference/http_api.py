@@ -65,7 +65,7 @@ def render_page() -> str:
 
 def _describe_api() -> dict[str, Any]:
     # The application's description needs the settings only; nothing is opened for it.
-    resources = cast(Resources, SimpleNamespace(settings=Settings.model_construct()))
+    resources = cast(Resources, SimpleNamespace(settings=Settings.model_construct(), keys=None))
     return create_app(resources).openapi()
 
 

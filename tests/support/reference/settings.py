@@ -135,6 +135,8 @@ def _value_names(annotation: Any) -> Iterator[str]:
     elif get_origin(annotation) in {Union, types.UnionType}:
         for part in get_args(annotation):
             yield from _value_names(part)
+    elif get_origin(annotation) is tuple:
+        yield "list of text"
     elif annotation is not type(None):
         yield _TYPES.get(annotation, "URL")
 
@@ -142,7 +144,7 @@ def _value_names(annotation: Any) -> Iterator[str]:
 def _default_of(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "required"
-    if field.default is None:
+    if field.default in (None, "", ()):
         return "unset"
     return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
 

@@ -1,12 +1,28 @@
 """API keys: storage, authentication and revocation."""
 
+import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 
-from rag.errors import InvalidInput, NotFound, Unauthorized
+from rag.errors import InvalidInput, KeysUnavailable, Misconfigured, NotFound, Unauthorized
 from service.auth.keys import Keys
+
+VALID = {"id": "a1", "tenant": "acme", "role": "reader", "salt": "s", "hash": "0" * 64, "created_at": 1.0}
+DAMAGED = {
+    "empty": "",
+    "cut off": '[{"id": "a1", "ten',
+    "not a list": "{}",
+    "binary": "\x00\x01",
+    "a field is missing": json.dumps([{"id": "a1"}]),
+    "an unknown role": json.dumps([VALID | {"role": "admin"}]),
+    "no tenant": json.dumps([VALID | {"tenant": ""}]),
+    "a number as tenant": json.dumps([VALID | {"tenant": 7}]),
+    "a hash of another length": json.dumps([VALID | {"hash": "secret"}]),
+    "a field of a later release": json.dumps([VALID | {"expires_at": 1.0}]),
+}
 
 
 @pytest.fixture
@@ -18,13 +34,82 @@ def test_without_keys_every_caller_on_loopback_is_the_default_tenant(keys):
     assert keys.authenticate(None).scope.tenant == "default"
 
 
-def test_beyond_loopback_a_deleted_key_file_admits_no_caller(tmp_path):
-    serving = Keys(tmp_path / "keys.json")
+@pytest.mark.parametrize("allow_anonymous", [True, False])
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_deleted_key_file_admits_no_caller(tmp_path, allow_anonymous, restarted):
+    serving = Keys(tmp_path / "keys.json", allow_anonymous=allow_anonymous)
     key = serving.create(tenant="acme", role="reader")
     (tmp_path / "keys.json").unlink()
+    if restarted:
+        serving = Keys(tmp_path / "keys.json", allow_anonymous=allow_anonymous)
     for presented in (None, key):
-        with pytest.raises(Unauthorized):
+        with pytest.raises(KeysUnavailable):
             serving.authenticate(presented)
+
+
+def test_a_copied_key_file_that_is_deleted_later_admits_no_caller(keys, tmp_path):
+    (tmp_path / "keys.json").write_text(json.dumps([VALID]))
+    with pytest.raises(Unauthorized):
+        keys.authenticate(None)
+    (tmp_path / "keys.json").unlink()
+    for serving in (keys, Keys(tmp_path / "keys.json", allow_anonymous=True)):
+        with pytest.raises(KeysUnavailable):
+            serving.authenticate(None)
+
+
+def test_a_key_file_at_a_configured_path_must_exist(tmp_path):
+    with pytest.raises(KeysUnavailable):
+        Keys(tmp_path / "keys.json", allow_anonymous=False).authenticate(None)
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_key_file_admits_no_caller_and_shows_no_path(keys, tmp_path, content):
+    key = keys.create(tenant="acme", role="writer")
+    keys.authenticate(key)
+    (tmp_path / "keys.json").write_text(content)
+    with capture_logs() as lines:
+        for presented in (None, key, key):
+            with pytest.raises(KeysUnavailable) as caught:
+                keys.authenticate(presented)
+            assert str(tmp_path) not in str(caught.value)
+    [line] = lines
+    assert (line["log_level"], line["event"]) == ("error", "keys_unavailable")
+    assert str(tmp_path / "keys.json") in line["reason"]
+    assert "secret" not in line["reason"]
+
+
+def test_a_folder_in_place_of_the_key_file_admits_no_caller(keys, tmp_path):
+    (tmp_path / "keys.json").mkdir()
+    with pytest.raises(KeysUnavailable):
+        keys.authenticate(None)
+
+
+def test_a_restored_key_file_admits_its_callers_again(keys, tmp_path):
+    key = keys.create(tenant="acme", role="reader")
+    stored = (tmp_path / "keys.json").read_text()
+    (tmp_path / "keys.json").write_text("")
+    with pytest.raises(KeysUnavailable):
+        keys.authenticate(key)
+    (tmp_path / "keys.json").write_text(stored)
+    assert keys.authenticate(key).scope.tenant == "acme"
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_the_keys_of_a_damaged_file_can_be_neither_listed_nor_overwritten(keys, tmp_path, content):
+    (tmp_path / "keys.json").write_text(content)
+    with pytest.raises(Misconfigured, match="Restore it from a backup"):
+        keys.list()
+    with pytest.raises(Misconfigured, match="Restore it from a backup"):
+        keys.create(tenant="acme", role="reader")
+    assert (tmp_path / "keys.json").read_text() == content
+
+
+def test_after_the_loss_of_the_key_file_new_keys_can_be_created(keys, tmp_path):
+    keys.create(tenant="acme", role="reader")
+    (tmp_path / "keys.json").unlink()
+    with pytest.raises(Misconfigured, match="keys create"):
+        keys.list()
+    assert keys.authenticate(keys.create(tenant="new", role="reader")).scope.tenant == "new"
 
 
 def test_keys_created_concurrently_are_all_stored(tmp_path):
@@ -83,9 +168,10 @@ def test_revoking_the_last_key_admits_no_caller(keys):
         keys.authenticate(None)
 
 
-def test_revoking_an_unknown_key_fails(keys):
+def test_revoking_an_unknown_key_fails_and_requires_no_keys(keys):
     with pytest.raises(NotFound, match="keys list"):
         keys.revoke("nothing")
+    assert not keys.are_required()
 
 
 def test_the_folder_of_the_key_file_is_created(tmp_path):
