@@ -30,7 +30,7 @@ class PathPrefix:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{self._prefix}/"):
-            scope = scope | {"path": scope["path"].removeprefix(self._prefix) or "/"}
+            scope = {**scope, "path": scope["path"].removeprefix(self._prefix) or "/"}
         await self._app(scope, receive, send)
 
 
@@ -46,9 +46,9 @@ class HeadAsGet:
             return
 
         async def send_without_body(message: Message) -> None:
-            await send(message | {"body": b""} if message["type"] == "http.response.body" else message)
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        as_get = scope | {"method": "GET"}
+        as_get = {**scope, "method": "GET"}
         try:
             await self._app(as_get, receive, send_without_body)
         finally:
