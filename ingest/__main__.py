@@ -3,12 +3,12 @@
 import asyncio
 import sys
 
-from rag.program import exit_on_sigterm, run_program
+from rag.program import prepare_process, run_program
 
 
 def main() -> int:
     """Run the command of `sys.argv` and return the exit status."""
-    exit_on_sigterm()
+    prepare_process()
     from ingest.commands.parser import parse_arguments
     from ingest.settings import Settings
 

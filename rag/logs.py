@@ -1,62 +1,188 @@
-"""Structured logs to standard error. They have fields and never content."""
+"""Structured logs to standard error. They have fields and never content.
 
+`RAG_LOG_FORMAT` and `RAG_LOG_LEVEL` hold for every line: also for those of libraries, of Python itself, and for the
+sentences that a program says to its operator.
+"""
+
+import json
 import logging
+import re
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict, Processor
 
-from rag.settings import KernelSettings
+from rag.log_stream import LogStream
+from rag.settings import LogSettings
 from rag.tracing import spans
 
 # Local variables hold questions and passages, which must not reach the log.
 _WITHOUT_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+_HIDDEN = "***"
+_END = r"[^\s\"'<>\\\x1b]"
+_SECRETS = (
+    (re.compile(r"(?<=://)[^\s/\"'<>\\\x1b]*@"), f"{_HIDDEN}@"),
+    (re.compile(rf"(\b[a-z][a-z0-9+.-]*://[^\s?\"'<>\\\x1b]*\?){_END}+"), rf"\g<1>{_HIDDEN}"),
+    (
+        re.compile(
+            rf"([?&][\w.-]*(?:token|key|secret|password|passwd|auth|sig|signature|credential)[\w.-]*=)(?:(?!&){_END})+",
+            re.IGNORECASE,
+        ),
+        rf"\g<1>{_HIDDEN}",
+    ),
+    (re.compile(r"\bBearer\s+[\w.~+/=-]{16,}"), f"Bearer {_HIDDEN}"),
+)
 
 
-def configure_logging(settings: KernelSettings) -> None:
-    """Log one line per event: coloured on a terminal, otherwise JSON. Records of libraries have the same format."""
-    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    shared: list[structlog.typing.Processor] = [
+def configure_logging(settings: LogSettings, *, is_command: bool = False) -> None:
+    """Log one line per event to standard error. `is_command` is True if a person reads the output of the program."""
+    stream = LogStream()
+    as_json = settings.log_format == "json" or (
+        settings.log_format == "auto" and not (is_command or stream.is_terminal)
+    )
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _add_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    rendering = _render(as_json)
+    rendering = _Rendering(_json_renderers() if as_json else _console_renderers(colors=stream.is_terminal))
     # Written directly to the stream: through the standard library, a log line takes twice as long.
     structlog.configure(
-        processors=[*shared, *rendering],
+        processors=[*shared, rendering],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        logger_factory=lambda *_: _Logger(sys.stderr),
+        logger_factory=lambda *_: _Logger(stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    drop: structlog.typing.Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[drop, *rendering]))
     root = logging.getLogger()
-    root.handlers = [handler]
-    # Only warnings of libraries are logged; their informational records would bury those of this program.
-    root.setLevel(logging.WARNING)
+    root.handlers = [_Handler(stream, shared, rendering)]
+    # Informational records of libraries would bury those of this program.
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level.upper()]))
 
 
-class _Logger(structlog.WriteLogger):
-    """A logger that drops the line if the pipe is closed or the disk is full, so that the program continues."""
+def say(event: str, text: str) -> None:
+    """Tell the operator something: the text alone on a terminal, and a log line with the text in JSON."""
+    structlog.get_logger().info(event, text=text)
 
-    def msg(self, message: str) -> None:
-        with suppress(OSError):
-            super().msg(message)
+
+def report(event: str, text: str) -> None:
+    """Tell the person who started a command something, such as its progress. Commands log warnings and errors only."""
+    structlog.get_logger().warning(event, text=text)
+
+
+def say_why_it_ends(text: str) -> None:
+    """Tell the operator why the program ends, at every log level."""
+    structlog.get_logger().critical("program_failed", text=text)
+
+
+def log_what_python_prints() -> None:
+    """Log warnings and uncaught exceptions, which Python would otherwise print in a format of its own."""
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False
+    sys.excepthook = lambda _, error, __: _log_end(error)
+    threading.excepthook = lambda crash: _log_crash("thread_crashed", crash.exc_value)
+    sys.unraisablehook = lambda crash: _log_crash("error_ignored", crash.exc_value)
+
+
+def redacted(text: str) -> str:
+    """Return the text without passwords, tokens and queries of URLs."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class _Logger:
+    """The end of structlog's chain."""
+
+    def __init__(self, stream: LogStream) -> None:
+        self._write = stream.write_line
+
+    def msg(self, line: str) -> None:
+        self._write(line)
 
     debug = info = warning = error = critical = exception = msg
 
 
-def _add_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+class _Handler(logging.Handler):
+    """Writes records of the standard library like events of this program."""
+
+    def __init__(self, stream: LogStream, shared: Sequence[Processor], rendering: Processor) -> None:
+        super().__init__()
+        self._stream = stream
+        drop: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+        self.setFormatter(
+            structlog.stdlib.ProcessorFormatter(foreign_pre_chain=list(shared), processors=[drop, rendering])
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception as error:  # noqa: BLE001 - a library's format string may not fit its arguments
+            line = _unreadable(record.name, error)
+        self._stream.write_line(line)
+
+
+class _Rendering:
+    """Renders an event to a line without secrets. It never fails."""
+
+    def __init__(self, processors: Sequence[Processor]) -> None:
+        self._processors = processors
+
+    def __call__(self, logger: Any, method: str, event: EventDict) -> str:
+        name = event.get("event")
+        try:
+            rendered: Any = event
+            for process in self._processors:
+                rendered = process(logger, method, rendered)
+            return redacted(rendered)
+        except Exception as error:  # noqa: BLE001 - a value may fail to render itself
+            return _unreadable(str(name), error)
+
+
+def _json_renderers() -> list[Processor]:
+    return [
+        structlog.processors.ExceptionRenderer(_WITHOUT_LOCALS),
+        structlog.processors.JSONRenderer(serializer=_to_json),
+    ]
+
+
+def _console_renderers(*, colors: bool) -> list[Processor]:
+    formatter = structlog.dev.plain_traceback  # The default formatter, rich, prints local variables.
+    render = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=formatter)
+
+    def render_for_people(logger: Any, method: str, event: EventDict) -> str:
+        text = event.get("text")
+        return text if isinstance(text, str) else render(logger, method, event)
+
+    return [render_for_people]
+
+
+def _to_json(event: EventDict, **options: Any) -> str:
+    try:
+        return json.dumps(event, allow_nan=False, **options)
+    except ValueError:
+        # NaN and infinity are not JSON, so many readers would reject the line.
+        return json.dumps(json.loads(json.dumps(event, **options), parse_constant=str))
+
+
+def _unreadable(source: str, error: Exception) -> str:
+    return json.dumps({"event": "log_line_unreadable", "source": source, "error": type(error).__name__})
+
+
+def _log_end(error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        say_why_it_ends("The program was interrupted.")
+    else:
+        _log_crash("program_crashed", error)
+
+
+def _log_crash(event: str, error: BaseException | None) -> None:
+    structlog.get_logger().critical(event, exc_info=error)
+
+
+def _add_trace(_: Any, __: str, event: EventDict) -> EventDict:
     event.update(spans.ids())
     return event
-
-
-def _render(as_json: bool) -> list[structlog.typing.Processor]:
-    if as_json:
-        return [structlog.processors.ExceptionRenderer(_WITHOUT_LOCALS), structlog.processors.JSONRenderer()]
-    formatter = structlog.dev.plain_traceback  # The default formatter, rich, prints local variables.
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=formatter)]

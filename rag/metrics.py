@@ -58,4 +58,8 @@ SPANS = Counter(
 )
 SPANS_EXPORTED, SPANS_FAILED, SPANS_DROPPED = (SPANS.labels(result) for result in ("exported", "failed", "dropped"))
 
+LOG_LINES_LOST = Counter(
+    "rag_log_lines_lost_total", "Log lines that standard error did not take: closed, full, or its reader is stuck."
+)
+
 BUILD_INFO.labels(rag.__version__, platform.python_version()).set(1)

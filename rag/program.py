@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound="KernelSettings")
 
 
-def exit_on_sigterm() -> None:
-    """Exit with status 143 on SIGTERM.
-
-    Call it before heavy imports: the first process of a container ignores every signal that has no handler.
-    """
+def prepare_process() -> None:
+    """Prepare this process for what may happen from now on. Call it before heavy imports."""
+    # The first process of a container ignores every signal that has no handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _open_missing_streams()
+    from rag.tracing.environment import repair_environment  # noqa: PLC0415 - heavy
+
+    repair_environment()  # Before opentelemetry is imported, which the next imports do.
+    from rag.logs import configure_logging, log_what_python_prints  # noqa: PLC0415
+    from rag.settings import read_log_settings  # noqa: PLC0415
+
+    configure_logging(read_log_settings())
+    log_what_python_prints()
 
 
 def run_program(
@@ -35,26 +42,46 @@ def run_program(
 
     A `GroundworkError` becomes one line on standard error and status 1.
     `log_level` overrides the configured level: a person reads the output of a command, and log lines would bury it.
+    The person also gets plain sentences, unless RAG_LOG_FORMAT is json.
     """
     # Imported here, because this module is imported before SIGTERM has a handler.
     from rag.errors import GroundworkError  # noqa: PLC0415
-    from rag.logs import configure_logging  # noqa: PLC0415
+    from rag.logs import configure_logging, say_why_it_ends  # noqa: PLC0415
     from rag.retries import log_retries  # noqa: PLC0415
-    from rag.settings import read_settings  # noqa: PLC0415
+    from rag.settings import read_log_settings, read_settings  # noqa: PLC0415
 
+    # Before the other settings are read, so that their faults are reported in the configured format.
+    log_settings = read_log_settings()
+    configure_logging(
+        log_settings.model_copy(update={"log_level": log_level}) if log_level else log_settings,
+        is_command=log_level is not None,
+    )
+    log_retries()
     try:
         settings = read_settings(settings_type)
-        configure_logging(settings.model_copy(update={"log_level": log_level}) if log_level else settings)
-        log_retries()
         with report_unwritable_folder(), exit_on_broken_pipe():
             return command(settings) or 0
     except GroundworkError as error:
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - the one line that the operator needs
+        say_why_it_ends(f"{name}: {error}")
         return 1
     except KeyboardInterrupt:
         if when_interrupted:
-            print(f"{name}: {when_interrupted}", file=sys.stderr)  # noqa: T201
+            say_why_it_ends(f"{name}: {when_interrupted}")
         return 128 + signal.SIGINT
+
+
+def _open_missing_streams() -> None:
+    """Open the null device in place of standard streams that the parent closed.
+
+    Otherwise the next file or connection would get the number of standard error, and log lines would be written to it.
+    """
+    for stream, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(stream)
+        except OSError:
+            # The lowest free number is this one, because the lower ones are open.
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(stream, "r" if name == "stdin" else "w", closefd=False))
 
 
 @contextmanager

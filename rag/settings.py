@@ -115,13 +115,17 @@ class TimeoutSettings(Part):
 class TracingSettings(Part):
     """Export of traces to an OpenTelemetry collector.
 
-    The `OTEL_…` variables of OpenTelemetry set headers, certificates and resource attributes.
+    OpenTelemetry's own variables (`OTEL_…`) set everything else, such as headers, certificates and the service's name.
     """
 
     endpoint: HttpUrl | None = None
-    """Base URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318. Unset: traces are disabled."""
+    """Base URL of an OTLP/HTTP collector, such as http://127.0.0.1:4318. Unset: the URL in OTEL_EXPORTER_OTLP_ENDPOINT.
+    Without either, traces are disabled.
+    """
     sample: float = Field(0.1, ge=0, le=1)
-    """Share of traces to record, 0 to 1, if the caller has not decided. 0 records only on request."""
+    """Share of traces to record, 0 to 1, if the caller has not decided by `traceparent`. 0 records nothing, whatever a
+    caller asks for. Unset: the sampler in OTEL_TRACES_SAMPLER, if any.
+    """
     content: bool = False
     """Record questions, passages, prompts and answers in spans."""
     openinference: bool = False
@@ -150,8 +154,8 @@ InboxSettings = Annotated[
 ]
 
 
-class KernelSettings(BaseSettings):
-    """Settings that service and worker must agree on."""
+class LogSettings(BaseSettings):
+    """What is logged, and how. These settings are read first, so that invalid other settings are reported by them."""
 
     model_config = SettingsConfigDict(
         env_prefix="RAG_",
@@ -161,6 +165,15 @@ class KernelSettings(BaseSettings):
         frozen=True,
         use_attribute_docstrings=True,
     )
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """Format of every line on standard error. auto: console on a terminal and for commands, otherwise json."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged. A higher level logs less. Records of libraries are logged from warning."""
+
+
+class KernelSettings(LogSettings):
+    """Settings that service and worker must agree on."""
 
     data_dir: Path = Path(".data")
     """Folder of everything that is stored: the embedded collection, the inbox, keys, models."""
@@ -178,10 +191,6 @@ class KernelSettings(BaseSettings):
     """Export of traces."""
     max_document_bytes: int = Field(50_000_000, gt=0)
     """Largest document in bytes. Larger documents are rejected."""
-    log_format: Literal["auto", "console", "json"] = "auto"
-    """Format of log lines. auto: console on a terminal, otherwise json."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lowest level that is logged. A higher level logs less."""
 
     @property
     def store_dir(self) -> Path:
@@ -197,6 +206,17 @@ class KernelSettings(BaseSettings):
 
 
 S = TypeVar("S", bound=KernelSettings)
+
+
+def read_log_settings() -> LogSettings:
+    """Return the settings of the log. Invalid ones have their defaults, and `read_settings` reports them."""
+    try:
+        return LogSettings()
+    except ValidationError as error:
+        invalid = {str(fault["loc"][0]) for fault in error.errors()}
+        return LogSettings(**{name: LogSettings.model_fields[name].default for name in invalid})
+    except Exception:  # noqa: BLE001 - for example a `.env` that is a folder
+        return LogSettings.model_construct()
 
 
 def read_settings(kind: type[S]) -> S:

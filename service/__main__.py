@@ -2,12 +2,12 @@
 
 import sys
 
-from rag.program import exit_on_sigterm
+from rag.program import prepare_process
 
 
 def main() -> int:
     """Run the service's command line and return the exit status."""
-    exit_on_sigterm()
+    prepare_process()
     from service.program import main as run
 
     return run()

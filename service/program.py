@@ -16,6 +16,7 @@ import uvicorn
 import uvloop
 
 from rag.errors import Misconfigured
+from rag.logs import say
 from rag.program import run_program
 from rag.tracing.spans import open_tracing
 from service.app import create_app
@@ -41,7 +42,8 @@ settings: environment variables RAG_… or the file .env; docs/reference/setting
 def main() -> int:
     """Run the command of `sys.argv` and return the exit status."""
     arguments = build_parser().parse_args()
-    return run_program("service", Settings, lambda settings: _run(arguments, settings))
+    log_level = "warning" if arguments.command == "keys" else None
+    return run_program("service", Settings, lambda settings: _run(arguments, settings), log_level=log_level)
 
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -118,9 +120,9 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         # Modules and models live as long as the process, so later garbage collections need not scan them.
         gc.collect()
         gc.freeze()
-        _say(_welcome(settings, listener.getsockname()[1]))
+        say("service_ready", _welcome(settings, listener.getsockname()[1]))
         for sentence in _missing_parts(settings):
-            _say(sentence)
+            say("part_missing", sentence)
         # uvicorn raises the signal again after draining, which would end the process before the resources close.
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
@@ -179,7 +181,3 @@ def _python() -> str:
 
 def _print(line: str) -> None:
     print(line)  # noqa: T201 - the output of the command
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - for the operator at the terminal

@@ -1,12 +1,13 @@
 """`python -m ingest backup`: copies what an installation must not lose to a folder."""
 
 import argparse
-import sys
+from functools import partial
 from pathlib import Path
 
 from ingest.backup.backup import back_up
 from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
+from rag.logs import report
 
 _HELP = """Copies the published collection, the folder inbox, API keys and the drift reference to a new folder.
 Service and workers keep running. The folder appears under its name only when it is complete.
@@ -29,7 +30,7 @@ def add_command(commands: Commands) -> None:
 
 
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    manifest = await back_up(settings, arguments.target, lambda line: print(line, file=sys.stderr, flush=True))
+    manifest = await back_up(settings, arguments.target, partial(report, "backup"))
     print(
         f"{arguments.target}: {manifest.contents.documents:,} documents, {manifest.contents.chunks:,} chunks, "
         f"{len(manifest.files):,} files, {manifest.mebibytes:,} MiB"

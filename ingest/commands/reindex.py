@@ -1,12 +1,13 @@
 """`python -m ingest reindex`: changes the embedder of the collection without downtime."""
 
 import argparse
-import sys
+from functools import partial
 
 from ingest.commands.base import Commands, add_command_parser
 from ingest.migration.reindex import reindex, roll_back_reindex
 from ingest.settings import Settings
 from rag.errors import NotFound
+from rag.logs import report
 from rag.settings import LocalEmbedderSettings
 from rag.store.backend import AlreadyFilled
 
@@ -51,7 +52,7 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
         )
         return 0
     try:
-        result = await reindex(settings, lambda line: print(line, file=sys.stderr, flush=True))
+        result = await reindex(settings, partial(report, "reindex"))
     except (AlreadyFilled, NotFound) as error:
         if not arguments.if_needed:
             raise

@@ -1,12 +1,13 @@
 """`python -m ingest restore`: puts a backup into this installation."""
 
 import argparse
-import sys
+from functools import partial
 from pathlib import Path
 
 from ingest.backup.restore import restore
 from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
+from rag.logs import report
 
 _HELP = """Checks every file of a backup, copies it beside the current collection, compares counts and answers
 with the manifest, and then switches to it in one step. If a check fails, nothing changes.
@@ -32,7 +33,7 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     restored = await restore(
         settings,
         arguments.source,
-        lambda line: print(line, file=sys.stderr, flush=True),
+        partial(report, "restore"),
         replace=arguments.replace,
     )
     manifest, profile = restored.manifest, restored.manifest.contents

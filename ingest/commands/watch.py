@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -15,6 +14,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source, Unit
 from ingest.sources.web.fetching import open_fetcher
 from rag.errors import InvalidInput, Locked, Unavailable
+from rag.logs import report
 from rag.store.base import Catalogue
 from rag.store.factory import build_backend
 from rag.types import FIRST_CHUNKS, Chunk, DocumentId
@@ -68,7 +68,7 @@ class Watch:
                     raise
                 self._problems.add(str(error))
             for problem in sorted(self._problems - reported):
-                print(f"ingest: {problem}", file=sys.stderr, flush=True)
+                report("source_not_read", f"ingest: {problem}")
             await asyncio.sleep(self.seconds)
 
     async def _ingest(self, sources: Sequence[str]) -> None:

@@ -40,6 +40,8 @@ def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> 
     chunker = Chunker(build_tokenizer(settings), target_tokens=options["target_tokens"])
     _limit(options["memory_mib"])
     _send(results, {"ready": True})
+    # From here on, what a library prints may quote a document.
+    _discard(2)
 
     def parse_and_chunk(raw: RawDocument, version: str) -> list[Chunk]:
         return chunker.chunk(parse(raw, version=version), ingested_at=time.time())
@@ -70,8 +72,12 @@ def _send(results: BinaryIO, message: dict[str, Any]) -> None:
 def _take_standard_output() -> BinaryIO:
     """Return the real standard output and redirect file descriptor 1: a library that prints must not break frames."""
     results = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _discard(1)
     return results
+
+
+def _discard(stream: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def _die_with_the_parent() -> None:

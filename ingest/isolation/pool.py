@@ -103,7 +103,11 @@ class _ParserProcess:
     @classmethod
     async def start(cls, command: Sequence[str], options: dict[str, Any]) -> "_ParserProcess":
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment()
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
         )
         started = cls(process)
         try:
@@ -112,9 +116,7 @@ class _ParserProcess:
                 await receive_frame(started._results, max_bytes=_MAX_RESULT_BYTES)
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
             await started.kill()
-            raise Misconfigured(
-                "The parser process did not start. Its own error message is above this line on standard error."
-            ) from error
+            raise Misconfigured(f"The parser process did not start: {await started.last_words()}.") from error
         except asyncio.CancelledError:
             await started.kill()
             raise
@@ -139,6 +141,12 @@ class _ParserProcess:
         await self.kill()
         status = self._process.returncode or 0
         return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+    async def last_words(self) -> str:
+        """Return the last line that the process wrote to standard error before it ended."""
+        assert self._process.stderr is not None
+        lines = (await self._process.stderr.read()).decode(errors="replace").splitlines()
+        return lines[-1] if lines else "it did not answer in time"
 
     async def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -166,7 +174,7 @@ def _to_chunks(result: dict[str, Any], raw: RawDocument, version: str) -> list[C
     if "invalid" in result:
         raise InvalidInput(str(result["invalid"]))
     if "crashed" in result:
-        log.error("parser_crashed", uri=raw.uri, error=result["crashed"])
+        log.error("parser_crashed", media_type=raw.media_type, error=result["crashed"])
         raise ParserCrashed(f"The parser failed on this document ({result['crashed']}).", str(result.get("trace", "")))
     # Not taken from the process: a document that takes over its parser must not write to another document.
     own = {

@@ -89,7 +89,7 @@ class Session:
             with processing(entry, self._settings.inbox):
                 await self._ingest_and_acknowledge(entry, pipeline, publisher)
         except ClaimLost as error:
-            log.warning("entry_claim_lost", document=entry.job.document_id, reason=str(error))
+            log.warning("entry_claim_lost", document=entry.job.short_key, reason=str(error))
         except Unavailable:
             # The acknowledgement failed. Without a return the entry would stay claimed as long as this worker lives.
             await self._return(entry, after=_RETURN_SECONDS)
@@ -116,7 +116,7 @@ class Session:
         except Exception as error:
             # The only place that catches everything: a bug that one entry triggers must not stop the others.
             fail(error)
-            log.exception("entry_failed_unexpectedly", document=entry.job.document_id)
+            log.exception("entry_failed_unexpectedly", document=entry.job.short_key)
             reason = f"The worker has a bug that this document triggers ({type(error).__name__})."
             await self._dead_letter(entry, reason, traceback.format_exc(), fault="program")
             return
@@ -128,7 +128,7 @@ class Session:
             if result.changes_collection:
                 FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
             await retry(RETRIES.labels("entry"), lambda: self._worklist.acknowledge(entry), seconds=ACKNOWLEDGE_SECONDS)
-        log.info("entry_processed", document=entry.job.document_id, result=result.status, attempt=entry.attempt)
+        log.info("entry_processed", document=entry.job.short_key, result=result.status, attempt=entry.attempt)
 
     async def _ingest(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> IngestResult:
         result = await _apply(entry, pipeline)
@@ -146,12 +146,12 @@ class Session:
             return
         after = backoff_seconds(entry.attempt, longest=_MAX_BACKOFF_SECONDS)
         RETRIES.labels("entry").inc()
-        log.warning("entry_retried", document=entry.job.document_id, in_seconds=round(after, 1), reason=str(error))
+        log.warning("entry_retried", document=entry.job.short_key, in_seconds=round(after, 1), reason=str(error))
         await self._worklist.retry(entry, after=after)
 
     async def _dead_letter(self, entry: Entry, reason: str, trace: str, *, fault: str) -> None:
         DEAD_LETTERS.labels(fault).inc()
-        log.warning("entry_dead_lettered", document=entry.job.document_id, reason=reason, attempt=entry.attempt)
+        log.warning("entry_dead_lettered", document=entry.job.short_key, reason=reason, attempt=entry.attempt)
         await retry(
             RETRIES.labels("entry"),
             lambda: self._worklist.dead_letter(entry, reason=reason, trace=trace),

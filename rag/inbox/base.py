@@ -3,6 +3,7 @@
 The service enqueues and reads progress, a worker claims and acknowledges, an operator manages dead letters.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -14,6 +15,13 @@ MAX_ENTRIES = 100_000
 
 DAMAGED = "The entry is damaged, and its document is unknown. Upload the document again."
 """Reason of the dead letter of an entry that cannot be read."""
+
+_SHORT_KEY = 12
+
+
+def key_of(scope: Scope, document_id: DocumentId) -> str:
+    """Return the name of a document's entries. It identifies tenant and document without containing their names."""
+    return hashlib.sha256(f"{scope.tenant}\0{document_id}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +37,11 @@ class Upload:
     def document_id(self) -> DocumentId:
         return self.document.id
 
+    @property
+    def short_key(self) -> str:
+        """The beginning of the document's key, for logs and spans, which must not contain its name."""
+        return key_of(self.scope, self.document_id)[:_SHORT_KEY]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
@@ -37,6 +50,11 @@ class Removal:
     scope: Scope
     document_id: DocumentId
     traceparent: str = ""
+
+    @property
+    def short_key(self) -> str:
+        """The beginning of the document's key, as in `Upload`."""
+        return key_of(self.scope, self.document_id)[:_SHORT_KEY]
 
 
 async def _confirm_always() -> None:

@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind
 from rag.inbox.base import Entry, Inbox, InboxStatistics, Progress, Removal, Upload
 from rag.settings import InboxSettings, RedisInboxSettings
 from rag.tracing import semconv
-from rag.tracing.spans import Attributes, links_to, root, span, traceparent
+from rag.tracing.spans import Attributes, keeps_content, links_to, root, span, traceparent
 from rag.types import DocumentId, Scope
 
 
@@ -52,7 +52,7 @@ def _describe(settings: InboxSettings, job: Upload | Removal, operation: str) ->
         semconv.MESSAGING_OPERATION: operation,
         semconv.MESSAGING_TYPE: operation,
         semconv.TENANT: job.scope.tenant,
-        semconv.DOCUMENT: job.document_id,
+        semconv.DOCUMENT: job.document_id if keeps_content() else job.short_key,
         **size,
     }
 

@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
+import os
 import threading
-import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_NAMESPACE, Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_NAMESPACE, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import (
@@ -22,30 +23,40 @@ from opentelemetry.sdk.trace.sampling import (
     SamplingResult,
     TraceIdRatioBased,
 )
-from opentelemetry.trace import Link, SpanKind, TraceState
-from opentelemetry.util.types import Attributes
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TraceState
+from opentelemetry.util.types import AnyValue, Attributes
 
 from rag.metrics import SPANS_DROPPED, SPANS_EXPORTED, SPANS_FAILED
 from rag.settings import TracingSettings
 from rag.tracing import semconv
+from rag.tracing.environment import MAX_WAITING
 from rag.tracing.openinference import translate
 
 log = structlog.get_logger()
 
-_MAX_WAITING = 2048
 # A batch that takes longer is lost, because the next batches wait behind it.
 _EXPORT_SECONDS = 5.0
 _SHUTDOWN_SECONDS = 2.0
+# Both have the address of a document, whose last part is its name.
+_NAMES = (semconv.URL_PATH, semconv.URL_QUERY)
+# They log each batch that fails, or values of variables. `CountingExporter` logs a failing collector once.
+_NOISY = ("opentelemetry.exporter", "opentelemetry.util.re", "urllib3.connectionpool")
+
+
+def build_export(settings: TracingSettings, *, url: str, service: str) -> AbstractAsyncContextManager[None]:
+    """Return a context manager that exports spans to `url`. Raises if an `OTEL_…` variable cannot be used."""
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    has_timeout = {"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"} & os.environ.keys()
+    exporter = OTLPSpanExporter(url, timeout=None if has_timeout else _EXPORT_SECONDS)
+    provider = Provider(settings, service=service)
+    provider.add_span_processor(BoundedProcessor(CountingExporter(exporter, settings, collector=_origin(url))))
+    return _run(provider, exporter)
 
 
 @asynccontextmanager
-async def open_export(settings: TracingSettings, *, endpoint: str, service: str) -> AsyncIterator[None]:
+async def _run(provider: TracerProvider, exporter: SpanExporter) -> AsyncIterator[None]:
     """Export spans while the block runs. It ends within seconds, even without a reachable collector."""
-    # `CountingExporter` logs a failing collector once; this logger would log each batch.
-    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
-    exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_EXPORT_SECONDS)
-    provider = Provider(settings, service=service)
-    provider.add_span_processor(BoundedProcessor(CountingExporter(exporter, settings)))
     trace.set_tracer_provider(provider)
     try:
         yield
@@ -61,18 +72,31 @@ class Provider(TracerProvider):
     """OpenTelemetry's provider, which also knows whether spans may have content."""
 
     def __init__(self, settings: TracingSettings, *, service: str) -> None:
-        identity = {SERVICE_NAME: service, SERVICE_NAMESPACE: "groundwork", SERVICE_INSTANCE_ID: uuid.uuid4().hex}
-        super().__init__(
-            sampler=FollowingSampler(settings.sample), resource=Resource.create(identity), shutdown_on_exit=False
-        )
+        ours = Resource.create({SERVICE_NAME: service, SERVICE_NAMESPACE: "groundwork"})
+        # Merged last, because the operator's OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
+        resource = ours.merge(OTELResourceDetector().detect())
+        super().__init__(sampler=build_sampler(settings), resource=resource, shutdown_on_exit=False)
         self.keeps_content = settings.content
 
 
-class FollowingSampler(Sampler):
-    """Follows the decision of the caller or of the linked span. Otherwise it samples a share of the traces."""
+def build_sampler(settings: TracingSettings) -> Sampler:
+    """Return the sampler of `RAG_TRACING__SAMPLE`, or else of `OTEL_TRACES_SAMPLER` if only that is set."""
+    name = os.environ.get("OTEL_TRACES_SAMPLER")
+    if name is None or "sample" in settings.model_fields_set:
+        if not settings.sample:
+            return ALWAYS_OFF
+        return FollowingSampler(TraceIdRatioBased(settings.sample))
+    samplers: dict[str, Sampler] = {"on": ALWAYS_ON, "off": ALWAYS_OFF}
+    ratio = TraceIdRatioBased(float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1")))
+    root = samplers.get(name.rpartition("_")[2], ratio)
+    return FollowingSampler(root) if name.startswith("parentbased_") else root
 
-    def __init__(self, share: float) -> None:
-        self._parent_based = ParentBased(TraceIdRatioBased(share))
+
+class FollowingSampler(Sampler):
+    """Follows the decision of the caller or of the linked span. Otherwise the given sampler decides."""
+
+    def __init__(self, root: Sampler) -> None:
+        self._parent_based = ParentBased(root)
 
     def should_sample(
         self,
@@ -96,45 +120,49 @@ class FollowingSampler(Sampler):
 class CountingExporter(SpanExporter):
     """Sends batches, counts spans, and logs a failing collector once, and once more when it recovers.
 
-    At most `_MAX_WAITING` spans wait, including the batch that is being sent.
+    At most as many spans wait as the queue may have, including the batch that is being sent.
     """
 
-    def __init__(self, exporter: SpanExporter, settings: TracingSettings) -> None:
+    def __init__(self, exporter: SpanExporter, settings: TracingSettings, *, collector: str) -> None:
         self._exporter = exporter
         self._settings = settings
+        self._collector = collector
         self._lock = threading.Lock()
         self._waiting = 0
         self._lost = 0
+        self.max_waiting = int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE", MAX_WAITING))
 
     def admit(self) -> bool:
         """Return True if one more span may wait."""
         with self._lock:
-            if self._waiting >= _MAX_WAITING:
+            if self._waiting >= self.max_waiting:
                 return False
             self._waiting += 1
             return True
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = SpanExportResult.FAILURE
+        result, reason = SpanExportResult.FAILURE, "refused"
         try:
             result = self._exporter.export([self._prepare(span) for span in spans])
-        finally:
-            with self._lock:
-                self._waiting -= len(spans)
-            self._count(len(spans), is_exported=result is SpanExportResult.SUCCESS)
+        except Exception as error:  # noqa: BLE001 - for example a certificate that cannot be read
+            reason = type(error).__name__
+        with self._lock:
+            self._waiting -= len(spans)
+        self._count(len(spans), is_exported=result is SpanExportResult.SUCCESS, reason=reason)
         return result
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
 
     def _prepare(self, span: ReadableSpan) -> ReadableSpan:
-        attributes = dict(span.attributes or {})
+        attributes = {name: _encodable(value) for name, value in (span.attributes or {}).items()}
         if not self._settings.content:
-            attributes.pop(
-                semconv.URL_QUERY, None
-            )  # FastAPI's span has the query string, which contains metadata of documents.
+            for name in _NAMES:
+                attributes.pop(name, None)
         if self._settings.openinference:
             attributes |= translate(attributes)
+        # FastAPI marks a request as failed if the client left before the response, but the metrics do not.
+        is_cancelled = attributes.get(semconv.OUTCOME) == semconv.CANCELLED
         return ReadableSpan(
             name=span.name,
             context=span.context,
@@ -144,20 +172,21 @@ class CountingExporter(SpanExporter):
             events=span.events,
             links=span.links,
             kind=span.kind,
-            status=span.status,
+            status=Status(StatusCode.UNSET) if is_cancelled else span.status,
             start_time=span.start_time,
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
         )
 
-    def _count(self, spans: int, *, is_exported: bool) -> None:
+    def _count(self, spans: int, *, is_exported: bool, reason: str) -> None:
         (SPANS_EXPORTED if is_exported else SPANS_FAILED).inc(spans)
         if is_exported and self._lost:
             log.info("collector_back", lost=self._lost)
             self._lost = 0
         elif not is_exported:
             if not self._lost:
-                log.warning("collector_away", endpoint=str(self._settings.endpoint), metric="rag_trace_spans_total")
+                metric = "rag_trace_spans_total"
+                log.warning("collector_away", endpoint=self._collector, reason=reason, metric=metric)
             self._lost += spans
 
 
@@ -165,7 +194,7 @@ class BoundedProcessor(BatchSpanProcessor):
     """OpenTelemetry's batch processor, which drops spans that the exporter does not admit."""
 
     def __init__(self, exporter: CountingExporter) -> None:
-        super().__init__(exporter, max_queue_size=_MAX_WAITING)
+        super().__init__(exporter, max_queue_size=exporter.max_waiting)
         self._exporter = exporter
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -175,3 +204,14 @@ class BoundedProcessor(BatchSpanProcessor):
             super().on_end(span)
         else:
             SPANS_DROPPED.inc()
+
+
+def _encodable(value: AnyValue) -> AnyValue:
+    """Replace lone surrogates, which a model may send. One of them would make the whole batch fail."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) and not value.isascii() else value
+
+
+def _origin(url: str) -> str:
+    """Return the address without user, password and query, which may be secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -63,7 +63,11 @@ MESSAGING_BODY_SIZE: Final = "messaging.message.body.size"
 ERROR_TYPE: Final = "error.type"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
+URL_PATH: Final = "url.path"
 URL_QUERY: Final = "url.query"
+
+# Value of `ERROR_TYPE` if the client left. The span's status then stays unset.
+CANCELLED: Final = "cancelled"
 
 # Names of this project, where the conventions define none.
 TENANT: Final = "groundwork.tenant"
@@ -71,6 +75,7 @@ DOCUMENT: Final = "groundwork.document"
 MODE: Final = "groundwork.answer.mode"
 DECLINED: Final = "groundwork.answer.declined"
 CITATIONS: Final = "groundwork.answer.citations"
+OUTCOME: Final = "groundwork.request.outcome"
 EMBEDDED_TEXT: Final = "groundwork.embedded.text"
 EMBEDDED_TEXTS: Final = "groundwork.embedded.texts"
 EXTENT: Final = "groundwork.reranking.extent"

@@ -8,12 +8,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Mu
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TypeVar
 
-from opentelemetry import context, trace
+import structlog
+from opentelemetry import baggage, context, trace
+from opentelemetry.propagate import inject
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from rag.settings import TracingSettings
 from rag.tracing import semconv
+from rag.tracing.environment import take_faults, traces_url
+
+log = structlog.get_logger()
 
 Attributes = Mapping[str, str | int | float | bool | Sequence[str]]
 
@@ -21,18 +26,29 @@ T = TypeVar("T")
 
 _TRACER = trace.get_tracer("groundwork", schema_url=semconv.SCHEMA_URL)
 _W3C = TraceContextTextMapPropagator()
-_CANCELLED = "cancelled"
 
 
 @asynccontextmanager
 async def open_tracing(settings: TracingSettings, *, service: str) -> AsyncIterator[None]:
-    """Export the spans of this process while the block runs, and the remaining ones at its end. Call it once."""
-    if settings.endpoint is None:
+    """Export the spans of this process while the block runs, and the remaining ones at its end. Call it once.
+
+    Traces that cannot be exported are logged, and the program continues without them.
+    """
+    if (url := traces_url(settings)) is None:
         yield
         return
-    from rag.tracing.export import open_export  # noqa: PLC0415
+    for fault in take_faults():
+        log.warning("otel_variable_invalid", reason=fault)
+    try:
+        from rag.tracing.export import build_export  # noqa: PLC0415
 
-    async with open_export(settings, endpoint=str(settings.endpoint), service=service):
+        export = build_export(settings, url=url, service=service)
+    except Exception as error:  # noqa: BLE001 - traces must not end what they describe
+        # The SDK reads more variables than this program checks. Its message may quote one, such as a header.
+        log.error("tracing_disabled", error=type(error).__name__, hint="check the OTEL_ variables")
+        yield
+        return
+    async with export:
         yield
 
 
@@ -112,15 +128,18 @@ def ids() -> dict[str, str]:
 
 
 def propagate(headers: MutableMapping[str, str]) -> None:
-    """Add `traceparent` to the headers of a call. Baggage of the client is not forwarded, because it may be private."""
+    """Add the trace to the headers of a call, in the formats of `OTEL_PROPAGATORS`.
+
+    Baggage of the client is not forwarded, because it may be private.
+    """
     if trace.get_current_span().get_span_context().is_valid:
-        _W3C.inject(headers)
+        inject(headers, baggage.clear())
 
 
 def traceparent() -> str:
     """Return the current span in the W3C format for a queue entry. Empty outside a trace."""
     headers: dict[str, str] = {}
-    propagate(headers)
+    _W3C.inject(headers)
     return headers.get("traceparent", "")
 
 
@@ -147,7 +166,12 @@ def _failing(opened: Span) -> Iterator[None]:
 
 
 def _fail(opened: Span, error: BaseException) -> None:
-    """Record the type of the error only, because its text may quote content."""
-    is_cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
-    opened.set_attribute(semconv.ERROR_TYPE, _CANCELLED if is_cancelled else type(error).__name__)
+    """Record the type of the error only, because its text may quote content.
+
+    A cancelled span is not a failed one: the client left, and the metrics do not count an error either.
+    """
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        opened.set_attribute(semconv.ERROR_TYPE, semconv.CANCELLED)
+        return
+    opened.set_attribute(semconv.ERROR_TYPE, type(error).__name__)
     opened.set_status(StatusCode.ERROR)

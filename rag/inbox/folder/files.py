@@ -1,6 +1,5 @@
 """The files of entries: the name has the state of the queue, the content is a line of JSON and the document's bytes."""
 
-import hashlib
 import json
 import os
 from dataclasses import MISSING, Field, dataclass, fields, replace
@@ -37,10 +36,6 @@ class Name:
 
     def after_attempts(self, attempts: int, *, due: int) -> "Name":
         return replace(self, attempts=attempts, due=due)
-
-
-def key_of(scope: Scope, document_id: DocumentId) -> str:
-    return hashlib.sha256(f"{scope.tenant}\0{document_id}".encode()).hexdigest()[:32]
 
 
 def to_content(job: Upload | Removal, **more: Any) -> bytes:

@@ -15,11 +15,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
+from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload, key_of
 from rag.inbox.folder.files import (
     Name,
     inbox_full,
-    key_of,
     read_header,
     to_content,
     to_dead_letter,

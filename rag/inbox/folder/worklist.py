@@ -96,7 +96,7 @@ class FolderWorklist:
             order = name.put // 1000
             return Entry(receipt=str(claimed), job=to_job(content), attempt=claimed.attempts, order=order)
         except (ValueError, KeyError) as error:
-            log.error("entry_damaged", entry=text, reason=str(error))
+            log.error("entry_damaged", entry=text, error=type(error).__name__)
             job = Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(name.key))
             self._write_dead_letter(str(claimed), job, reason=DAMAGED, trace=repr(error), attempts=1)
             return None

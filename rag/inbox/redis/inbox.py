@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload
-from rag.inbox.folder.files import inbox_full, key_of, parse_header, to_content, to_dead_letter, unknown_letter
+from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload, key_of
+from rag.inbox.folder.files import inbox_full, parse_header, to_content, to_dead_letter, unknown_letter
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
 from rag.types import DocumentId, Scope

@@ -119,7 +119,7 @@ class RedisWorklist:
 
     async def _dead_letter_damaged(self, receipt: str, error: Exception) -> None:
         document = receipt.partition(".")[0]
-        log.error("entry_damaged", entry=receipt, reason=str(error))
+        log.error("entry_damaged", entry=receipt, error=type(error).__name__)
         header = to_content(Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(document))).strip()
         await self._write_dead_letter(receipt, reason=DAMAGED, trace=repr(error), attempts=1, header=header)
 

@@ -1,10 +1,12 @@
 """How a program ends: errors, interrupts, signals and broken pipes."""
 
 import errno
+import json
 import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import structlog
@@ -68,8 +70,24 @@ def run_and_leave(then: str, *flags: str, leave: bool = True) -> tuple[subproces
 
 @pytest.mark.usefixtures("logging_restored")
 def test_an_error_of_this_project_becomes_one_line_and_status_1(capsys):
-    assert run_program("demo", KernelSettings, fail_with(NotFound("There is no collection yet."))) == 1
+    assert run_command(fail_with(NotFound("There is no collection yet."))) == 1
     assert capsys.readouterr().err == "demo: There is no collection yet.\n"
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_a_program_that_nobody_watches_ends_with_a_json_line(capsys):
+    assert run_program("demo", KernelSettings, fail_with(NotFound("There is no collection yet."))) == 1
+    line = json.loads(capsys.readouterr().err)
+    assert (line["level"], line["text"]) == ("critical", "demo: There is no collection yet.")
+
+
+@pytest.mark.usefixtures("logging_restored")
+@pytest.mark.parametrize("variable", ["RAG_LOG_LEVEL", "RAG_HTTP__READ"])
+def test_invalid_settings_are_reported_in_the_configured_format(variable, capsys, monkeypatch):
+    monkeypatch.setenv("RAG_LOG_FORMAT", "json")
+    monkeypatch.setenv(variable, "loud")
+    assert run_command(lambda _: 0) == 1
+    assert variable in json.loads(capsys.readouterr().err)["text"]
 
 
 @pytest.mark.usefixtures("logging_restored")
@@ -80,7 +98,7 @@ def test_the_status_of_the_command_is_the_status_of_the_program():
 
 @pytest.mark.usefixtures("logging_restored")
 def test_an_unwritable_data_directory_names_the_setting_and_the_user(capsys):
-    assert run_program("demo", KernelSettings, fail_with(PermissionError(errno.EACCES, "Denied", "/data/store"))) == 1
+    assert run_command(fail_with(PermissionError(errno.EACCES, "Denied", "/data/store"))) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"demo: /data/store cannot be written by user {os.getuid()}: Denied.")
     assert "RAG_DATA_DIR" in said
@@ -88,7 +106,7 @@ def test_an_unwritable_data_directory_names_the_setting_and_the_user(capsys):
 
 @pytest.mark.usefixtures("logging_restored")
 def test_an_interrupt_exits_with_130(capsys):
-    assert run_program("demo", KernelSettings, fail_with(KeyboardInterrupt()), when_interrupted="stopped") == 130
+    assert run_command(fail_with(KeyboardInterrupt()), when_interrupted="stopped") == 130
     assert capsys.readouterr().err == "demo: stopped\n"
 
 
@@ -104,6 +122,10 @@ sys.meta_path.insert(0, Terminate())
 import {program}.__main__
 sys.exit({program}.__main__.main())"""
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 143
+
+
+def run_command(command: Callable[[KernelSettings], int], **options: str) -> int:
+    return run_program("demo", KernelSettings, command, log_level="warning", **options)
 
 
 def fail_with(error: BaseException):
