@@ -16,25 +16,17 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from rag.log_stream import LogStream
+from rag.redaction import redact
 from rag.settings import LogSettings
 from rag.tracing import spans
 
 # Local variables hold questions and passages, which must not reach the log.
 _WITHOUT_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-_HIDDEN = "***"
-_END = r"[^\s\"'<>\\\x1b]"
-_SECRETS = (
-    (re.compile(r"(?<=://)[^\s/\"'<>\\\x1b]*@"), f"{_HIDDEN}@"),
-    (re.compile(rf"(\b[a-z][a-z0-9+.-]*://[^\s?\"'<>\\\x1b]*\?){_END}+"), rf"\g<1>{_HIDDEN}"),
-    (
-        re.compile(
-            rf"([?&][\w.-]*(?:token|key|secret|password|passwd|auth|sig|signature|credential)[\w.-]*=)(?:(?!&){_END})+",
-            re.IGNORECASE,
-        ),
-        rf"\g<1>{_HIDDEN}",
-    ),
-    (re.compile(r"\bBearer\s+[\w.~+/=-]{16,}"), f"Bearer {_HIDDEN}"),
-)
+# The query of a complete address. Any of its parameters may be a secret, whatever its name.
+_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?\"'<>]*\?)[^\s\"'<>]+")
+
+# Python writes these numbers, but many readers of JSON reject the whole line.
+_NOT_JSON = ("NaN", "Infinity")
 
 
 def configure_logging(settings: LogSettings, *, is_command: bool = False) -> None:
@@ -87,13 +79,6 @@ def log_what_python_prints() -> None:
     sys.unraisablehook = lambda crash: _log_crash("error_ignored", crash.exc_value)
 
 
-def redacted(text: str) -> str:
-    """Return the text without passwords, tokens and queries of URLs."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
 class _Logger:
     """The end of structlog's chain."""
 
@@ -126,7 +111,7 @@ class _Handler(logging.Handler):
 
 
 class _Rendering:
-    """Renders an event to a line without secrets. It never fails."""
+    """Renders an event to a line and never fails."""
 
     def __init__(self, processors: Sequence[Processor]) -> None:
         self._processors = processors
@@ -137,7 +122,7 @@ class _Rendering:
             rendered: Any = event
             for process in self._processors:
                 rendered = process(logger, method, rendered)
-            return redacted(rendered)
+            return str(rendered)
         except Exception as error:  # noqa: BLE001 - a value may fail to render itself
             return _unreadable(str(name), error)
 
@@ -155,17 +140,33 @@ def _console_renderers(*, colors: bool) -> list[Processor]:
 
     def render_for_people(logger: Any, method: str, event: EventDict) -> str:
         text = event.get("text")
-        return text if isinstance(text, str) else render(logger, method, event)
+        return _redact(text if isinstance(text, str) else render(logger, method, event))
 
     return [render_for_people]
 
 
 def _to_json(event: EventDict, **options: Any) -> str:
-    try:
-        return json.dumps(event, allow_nan=False, **options)
-    except ValueError:
-        # NaN and infinity are not JSON, so many readers would reject the line.
-        return json.dumps(json.loads(json.dumps(event, **options), parse_constant=str))
+    line = json.dumps(event, **options)
+    # Most lines have no secret. In the others it is removed before the text is quoted, so that they remain JSON.
+    if line != _redact(line) or any(number in line for number in _NOT_JSON):
+        return json.dumps(_without_secrets(json.loads(line, parse_constant=str)), **options)
+    return line
+
+
+def _without_secrets(value: Any) -> Any:
+    match value:
+        case str():
+            return _redact(value)
+        case list():
+            return [_without_secrets(one) for one in value]
+        case dict():
+            return {name: _without_secrets(one) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _redact(text: str) -> str:
+    return _QUERY.sub(r"\1***", redact(text)) if "://" in text else redact(text)
 
 
 def _unreadable(source: str, error: Exception) -> str:

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from rag.log_stream import LogStream
-from rag.logs import configure_logging, redacted, report, say, say_why_it_ends
+from rag.logs import configure_logging, report, say, say_why_it_ends
 from rag.metrics import LOG_LINES_LOST
 from rag.settings import LogSettings
 
@@ -99,26 +99,10 @@ def test_a_number_that_json_does_not_have_is_written_as_text(capsys):
     assert (json.loads(line)["score"], json.loads(line)["others"]) == ("NaN", [1.5, "-Infinity"])
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("redis://:hunter2@127.0.0.1:6379/0 is away", "redis://***@127.0.0.1:6379/0 is away"),
-        ("https://me:p@ss@host/a?b=c", "https://***@host/a?***"),
-        ("http://host:80/path?token=abc&x=1 failed", "http://host:80/path?*** failed"),
-        ("no route for /v1/traces?api_key=abc&x=1", "no route for /v1/traces?api_key=***&x=1"),
-        ("Bearer sk-0123456789abcdef0123", "Bearer ***"),
-        ("bearer authentication is required?", "bearer authentication is required?"),
-        ("write to me@example.org about http://host/a", "write to me@example.org about http://host/a"),
-    ],
-)
-def test_secrets_of_addresses_are_hidden(text, shown):
-    assert redacted(text) == shown
-
-
 @pytest.mark.parametrize("form", FORMATS)
 def test_no_line_has_the_secret_of_an_address(form, capsys):
     configure_logging(LogSettings(log_format=form))
-    address = "https://user:s3cret@host/path?key=s3cret"
+    address = 'https://user:s3cret@host/path?x=s3cret" and more'
     try:
         raise OSError(f"{address} is away")
     except OSError as error:
@@ -126,6 +110,7 @@ def test_no_line_has_the_secret_of_an_address(form, capsys):
         logging.getLogger("library").warning("retry %s", address, exc_info=error)
     output = capsys.readouterr().err
     assert output.count("host/path") >= 4
+    assert output.count("and more") >= 4
     assert "s3cret" not in output
 
 

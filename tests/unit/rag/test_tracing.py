@@ -146,9 +146,7 @@ def test_the_sampler_decides_whether_a_caller_may_ask_for_a_recording(environmen
 
 
 def test_the_operators_name_and_attributes_win_over_those_of_this_project(monkeypatch):
-    monkeypatch.setenv(
-        "OTEL_RESOURCE_ATTRIBUTES", "service.name=other,service.namespace=shop,service.instance.id=p3"
-    )
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=other,service.namespace=shop,service.instance.id=p3")
     attributes = Provider(SETTINGS, service="groundwork-service").resource.attributes
     names = ("service.name", "service.namespace", "service.instance.id")
     assert [attributes[name] for name in names] == ["other", "shop", "p3"]
