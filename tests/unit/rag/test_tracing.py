@@ -160,6 +160,12 @@ def test_without_the_operators_variables_each_process_has_a_name_and_an_id_of_it
     assert len(str(attributes["service.instance.id"])) > 8
 
 
+def made(settings: TracingSettings, name: str, attributes: dict[str, str] | None = None) -> ReadableSpan:
+    work = Provider(settings, service="x").get_tracer("x").start_span(name, attributes=attributes)
+    assert isinstance(work, ReadableSpan)
+    return work
+
+
 class Failing(SpanExporter):
     """An exporter that raises, as with a certificate that cannot be read."""
 
@@ -172,7 +178,7 @@ def test_an_exporter_that_raises_loses_its_spans_and_says_so_once_without_secret
     before = SPANS_FAILED._value.get()
     with capture_logs() as lines:
         for _ in range(3):
-            assert exporter.export([Provider(SETTINGS, service="x").get_tracer("x").start_span("work")]) is FAILURE
+            assert exporter.export([made(SETTINGS, "work")]) is FAILURE
     assert SPANS_FAILED._value.get() - before == 3
     assert [line["event"] for line in lines] == ["collector_away"]
     assert lines[0]["reason"] == "OSError"
@@ -194,15 +200,13 @@ class Kept(SpanExporter):
 def test_the_address_of_a_document_is_content(content):
     settings, kept = SETTINGS.model_copy(update={"content": content}), Kept()
     attributes = {"url.path": "/v1/documents/plan.md", "url.query": "metadata.team=red", "http.route": "/v1/documents"}
-    made = Provider(settings, service="x").get_tracer("x").start_span("PUT", attributes=attributes)
-    CountingExporter(kept, settings, collector="").export([made])
+    CountingExporter(kept, settings, collector="").export([made(settings, "PUT", attributes)])
     assert dict(kept.spans[0].attributes) == (attributes if content else {"http.route": "/v1/documents"})
 
 
 def test_one_broken_character_does_not_cost_the_batch():
     kept = Kept()
-    made = Provider(SETTINGS, service="x").get_tracer("x").start_span("chat", attributes={"id": "a\ud800", "name": "é"})
-    CountingExporter(kept, SETTINGS, collector="").export([made])
+    CountingExporter(kept, SETTINGS, collector="").export([made(SETTINGS, "chat", {"id": "a\ud800", "name": "é"})])
     assert dict(kept.spans[0].attributes) == {"id": "a?", "name": "é"}
 
 
