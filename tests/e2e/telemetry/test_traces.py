@@ -164,7 +164,7 @@ def test_no_span_and_no_log_holds_content(traced):
     traced.put(trace_number(4), "secret.md", b"# Secret\n\nThe xylophone is hidden.")
     traced.work_after(trace_number(4))
     everything = json.dumps([vars(span) for span in traced.collector.spans]) + traced.service.log.read_text()
-    for word in ("E1234", "oil", "xylophone"):
+    for word in ("E1234", "oil", "xylophone", "secret"):
         assert word not in everything
 
 
@@ -189,7 +189,7 @@ def test_spans_of_a_stream_end_when_the_client_leaves(traced):
             next(response.iter_lines())
         for name in ("chat told", "invoke_workflow rag.answer"):
             span = traced.span(name, trace_number(6))
-            assert (span.failed, span.attributes["error.type"]) == (True, "cancelled")
+            assert (span.failed, span.attributes["error.type"]) == (False, "cancelled")
             assert span.seconds < 30
     finally:
         traced.model.gap, traced.model.pieces = 0.0, SAID
