@@ -40,10 +40,11 @@ class Gate:
         The expected wait comes from the calls ahead and the duration of recent calls. Without this limit, all calls of
         a long queue would be late.
         """
+        expected = self._expected_wait()
         if self._depth >= self._capacity:
-            self._refuse(f"at its limit of {self._capacity} calls")
-        if self._depth >= self._running + _BURST and self._expected_wait() > max_wait:
-            self._refuse(f"busy with earlier calls for more than {max_wait:g} s")
+            self._refuse(f"at its limit of {self._capacity} calls", expected)
+        if self._depth >= self._running + _BURST and expected > max_wait:
+            self._refuse(f"busy with earlier calls for more than {max_wait:g} s", expected)
         self._depth += 1
         arrived = time.perf_counter()
         try:
@@ -58,6 +59,7 @@ class Gate:
             self._depth -= 1
 
     def _expected_wait(self) -> float:
+        """Return the seconds until one more call could run."""
         ahead = max(0, self._depth - self._running + 1)
         return ahead / self._running * self._mean_seconds
 
@@ -65,6 +67,7 @@ class Gate:
         known = self._mean_seconds or seconds
         self._mean_seconds = (1 - _WEIGHT) * known + _WEIGHT * seconds
 
-    def _refuse(self, reason: str) -> NoReturn:
+    def _refuse(self, reason: str, expected: float) -> NoReturn:
         self._refusals.inc()
-        raise Overloaded(f"The {self._name} is {reason}. Try again in a moment.")
+        # Before the first call has ended, nothing is known about the durations.
+        raise Overloaded(f"The {self._name} is {reason}. Try again in a moment.", retry_after=expected or None)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from opentelemetry.trace import INVALID_SPAN, Span
 from prometheus_client import Counter, Histogram
 
-from rag.errors import GroundworkError
 from rag.tracing.spans import Attributes, exemplar, span
 
 
@@ -47,7 +46,7 @@ class StageTimer:
 
     @contextmanager
     def stage(self, name: str, *, span_name: str | None = None, attributes: Attributes | None = None) -> Iterator[Span]:
-        """Observe the duration of the block, count an error of `rag.errors`, and open a span with this name.
+        """Observe the duration of the block, count an error, and open a span with this name.
 
         A stage whose work is traced by a wrapper of its port, such as `TracedEmbedder`, needs no span of its own.
         """
@@ -57,7 +56,7 @@ class StageTimer:
             with nullcontext(INVALID_SPAN) if span_name is None else span(span_name, attributes) as opened:
                 yield opened
             has_succeeded = True
-        except GroundworkError:
+        except Exception:
             if failures and name in failures:
                 failures[name].inc()
             raise

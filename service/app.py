@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from rag import __version__
 from service.http.entrance import Entrance, HeadAsGet, PathPrefix
+from service.http.failures import ErrorResponses
 from service.http.middleware import BodyLimit, RequestTelemetry, declare_routes
 from service.http.problems import add_problem_handlers
 from service.http.routes import answers, documents, explanations, operations
@@ -86,6 +87,8 @@ def _add_middleware(app: FastAPI, resources: Resources) -> None:
         hosts=settings.allowed_hosts,
         origins=settings.cors_origins,
     )
+    # Inside CORS, whose headers let a page of another origin read an error.
+    app.add_middleware(ErrorResponses, stopping=resources.stopping)
     app.add_middleware(HeadAsGet)
     if settings.cors_origins:
         app.add_middleware(

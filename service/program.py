@@ -115,7 +115,6 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
             access_log=False,
             server_header=False,
             timeout_keep_alive=settings.keep_alive_seconds,
-            timeout_graceful_shutdown=settings.drain_seconds,
         )
         # Modules and models live as long as the process, so later garbage collections need not scan them.
         gc.collect()

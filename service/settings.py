@@ -143,6 +143,10 @@ class AnsweringSettings(Part):
     """Sampling temperature. 0 repeats the same answer; a higher value varies more."""
     first_text_seconds: float = Field(2.0, gt=0)
     """Target seconds from the request to the first text. A higher value lets the reranker score more candidates."""
+    stream_after_seconds: float = Field(1.0, ge=0)
+    """Seconds after which a stream begins with its passages although the model has not written any text yet. A higher
+    value reports more failures of the model with a status code, but a proxy may give up. 0 begins at once.
+    """
     waiting: int = Field(64, ge=0)
     """Questions that may queue for the model. Further questions are answered with 429."""
 
@@ -292,7 +296,9 @@ class Settings(KernelSettings):
     drain_delay_seconds: int = Field(0, ge=0)
     """Seconds after SIGTERM in which only /readyz fails, until the load balancer notices. 0 disables the delay."""
     drain_seconds: int = Field(30, ge=0)
-    """Seconds that running requests get to finish before the service stops."""
+    """Seconds that running requests get to finish before the service stops. Then they end with an error. 0 ends them
+    at once, and Ctrl-C after one second.
+    """
 
     @property
     def is_loopback(self) -> bool:

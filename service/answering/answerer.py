@@ -42,13 +42,15 @@ class Inquiry:
     """How to write the answer. None: the configured mode."""
     prompt: PromptTemplate | None = None
     """Prompt for the mode generate. None: the configured version."""
+    is_streamed: bool = False
+    """True if the reader sees the text while it is written. Otherwise the whole answer is the first text."""
     arrived: float | None = None
     """`time.perf_counter()` at the arrival of the request. The time to first token starts here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """The first event: the passages. It is sent together with the first text."""
+    """The first event: the passages, before the writer has begun."""
 
     citations: Sequence[Citation]
 
@@ -61,7 +63,7 @@ class Token:
 
 
 Event = Sources | Token | Answer
-"""An answer yields `Sources`, then at least one `Token`, then the `Answer`."""
+"""An answer yields `Sources`, then at least one `Token`, then the `Answer`. The first token has visible text."""
 
 
 class Answerer:
@@ -108,7 +110,7 @@ class Answerer:
         )
 
     def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
-        """Return the events of an answer. An error before the first piece of text is raised before the first event."""
+        """Return the events of an answer. An error of the search is raised before the first event."""
         return trace_answer(inquiry.scope, inquiry.question, self._answer(inquiry))
 
     async def _answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
@@ -124,13 +126,16 @@ class Answerer:
             events = self._write(writing_input, mode, timer)
         else:
             events = self._decline(writing_input, mode, timer)
+        has_text = False
         async with aclosing(events):
             async for event in events:
+                if not has_text and isinstance(event, Token if inquiry.is_streamed else Answer):
+                    has_text = True
+                    TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
                 yield event
 
     async def _decline(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         yield Sources(citations=[])
-        TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
         yield Token(text=NOT_IN_THE_DOCUMENTS)
         ANSWERS_BY["declined"].inc()
         self._drift.observe(writing_input.question, writing_input.vector, writing_input.hits, None, by_model=False)
@@ -146,13 +151,12 @@ class Answerer:
     async def _write(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         writer = self._writers[mode]
         draft = Draft(writing_input)
+        yield Sources(citations=draft.sources)
         began = timer.elapsed
         async with aclosing(writer.write(writing_input, timer)) as pieces:
             with draft.counting_failure(), timer.stage("first_token"):
                 first = await _first_text(pieces, draft)
             self._update_writing_seconds(mode, timer.elapsed - began)
-            yield Sources(citations=draft.sources)
-            TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
             yield Token(text=first)
             with draft.counting_failure(), timer.stage("generate"):
                 async for piece in pieces:
@@ -172,8 +176,9 @@ class Answerer:
 
 
 async def _first_text(pieces: AsyncIterator[Piece], draft: Draft) -> str:
+    """Return the first text that a reader can see. White space before it is dropped, as at the end of the answer."""
     async for piece in pieces:
         draft.add(piece)
-        if isinstance(piece, str):
-            return piece
+        if isinstance(piece, str) and (text := piece.lstrip()):
+            return text
     raise BadResponse("The model returned an empty answer. Ask again, or check the model server's log.")

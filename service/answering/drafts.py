@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 
 import structlog
 
-from rag.errors import GroundworkError
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.generation.base import Usage
@@ -85,7 +84,7 @@ class Draft:
         """Count a failed answer for the version of its prompt."""
         try:
             yield
-        except GroundworkError:
+        except Exception:
             self._count("failed")
             raise
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from rag.errors import GroundworkError, Overloaded
+from rag.errors import Overloaded
 from rag.tracing.spans import exemplar
 from service.generation.base import Generator, Prompt, Usage
 from service.metrics import GENERATIONS_THAT, GENERATOR_TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, TIME_PER_OUTPUT_TOKEN
@@ -35,7 +35,7 @@ class MeasuredGenerator:
             if count > 1:
                 TIME_PER_OUTPUT_TOKEN.observe((last - first) / (count - 1))
             outcome = "ok"
-        except GroundworkError as error:
+        except Exception as error:
             outcome = "overloaded" if isinstance(error, Overloaded) else "failed"
             raise
         finally:

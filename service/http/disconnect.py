@@ -8,9 +8,6 @@ from fastapi import Request
 
 T = TypeVar("T")
 
-CLIENT_GONE = 499
-"""The status that nginx logs if the client closed the connection."""
-
 
 class ClientGone(Exception):
     """The client closed the connection before the response started."""

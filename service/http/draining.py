@@ -1,4 +1,4 @@
-"""Shutdown in three steps: fail readiness, stop accepting connections, finish running requests."""
+"""Shutdown in four steps: fail readiness, stop accepting connections, finish running requests, end the others."""
 
 import asyncio
 import signal
@@ -11,6 +11,10 @@ import uvicorn
 from service.resources import Resources
 
 _POLL_SECONDS = 0.1
+# A person who presses Ctrl-C wants the terminal back, and running answers are for other people.
+_SECONDS_AFTER_INTERRUPT = 1
+# Time for the requests that are ended to send their errors. uvicorn closes the connections afterwards.
+_SECONDS_TO_END = 5
 
 
 class DrainingServer(uvicorn.Server):
@@ -20,15 +24,18 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._stopping = resources.stopping
         self._delay = resources.settings.drain_delay_seconds
+        self._drain = resources.settings.drain_seconds
         self._skip_delay = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Ctrl-C and a second signal come from a person at a terminal. No load balancer has to notice then.
         self._skip_delay = self.should_exit or sig == signal.SIGINT
+        if sig == signal.SIGINT:
+            self._drain = min(self._drain, _SECONDS_AFTER_INTERRUPT)
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Fail `/readyz`, wait for the configured delay, then shut down.
+        """Fail `/readyz`, wait for the configured delay, then shut down. Requests that take too long get an error.
 
         Responses carry `Connection: close` meanwhile. A client would otherwise reuse a connection that is about to end.
         """
@@ -37,4 +44,14 @@ class DrainingServer(uvicorn.Server):
         end = time.monotonic() + self._delay
         while not self._skip_delay and time.monotonic() < end:  # noqa: ASYNC110 - a signal handler cannot set an asyncio.Event safely
             await asyncio.sleep(_POLL_SECONDS)
-        await super().shutdown(sockets)
+        self.config.timeout_graceful_shutdown = self._drain + _SECONDS_TO_END
+        ending = asyncio.get_running_loop().call_later(self._drain, self._end_requests)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+
+    def _end_requests(self) -> None:
+        # `ErrorResponses` turns the cancellation into a 503, or into the last event of a stream.
+        for task in self.server_state.tasks:
+            task.cancel()

@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag.errors import GroundworkError, KeyRequired, UnknownHost
+from rag.errors import KeyRequired, UnknownHost
 from service.auth.keys import Keys
-from service.http.problems import respond_to
 
 _HOST = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+)(:\d*)?")
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
@@ -71,11 +70,7 @@ class Entrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            try:
-                self._check(scope)
-            except GroundworkError as error:
-                await respond_to(error)(scope, receive, send)
-                return
+            self._check(scope)
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:

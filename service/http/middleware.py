@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 
 import structlog
@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.tracing.spans import exemplar
-from service.http.disconnect import CLIENT_GONE
 from service.metrics import INFLIGHT, OUTCOMES, REQUEST_DURATION, REQUESTS
 
 log = structlog.get_logger()
@@ -23,6 +22,8 @@ _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
 _UNMATCHED = "unmatched"
 _OVERLOADED = 429
+# The status that nginx logs if a client closes the connection before the response.
+_CLIENT_LEFT = 499
 # Probes and scrapes are excluded, or monitoring would count itself as load.
 _MONITORING_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
@@ -48,23 +49,41 @@ class RequestTelemetry:
         arrived = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {}).update(arrived=arrived, request_id=request_id)
-        status = CLIENT_GONE  # Remains if the client disconnects before the response starts.
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers.update(_SECURITY_HEADERS)
-            await send(message)
-
+        exchange = _Exchange(receive, send, {"X-Request-Id": request_id, **_SECURITY_HEADERS})
         in_flight = nullcontext() if scope["path"] in _MONITORING_PATHS else INFLIGHT.track_inprogress()
         with structlog.contextvars.bound_contextvars(request_id=request_id), in_flight:
             try:
-                await self._app(scope, receive, send_with_id)
+                await self._app(scope, exchange.receive, exchange.send)
             finally:
-                _record(scope, status, time.perf_counter() - arrived)
+                _record(scope, exchange, time.perf_counter() - arrived)
+
+
+class _Exchange:
+    """One request and its response, as far as they have come."""
+
+    def __init__(self, receive: Receive, send: Send, headers: Mapping[str, str]) -> None:
+        self._receive = receive
+        self._send = send
+        self._headers = headers
+        self.status: int | None = None
+        """None until the response has started."""
+        self.is_complete = False
+        self.has_client_left = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        # Servers also report a disconnection to a listener that waits when the response is complete.
+        if message["type"] == "http.disconnect" and not self.is_complete:
+            self.has_client_left = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message).update(self._headers)
+        elif message["type"] == "http.response.body":
+            self.is_complete = not message.get("more_body", False)
+        await self._send(message)
 
 
 class BodyLimit:
@@ -94,18 +113,25 @@ class BodyLimit:
         await self._app(scope, receive_within_limit, send)
 
 
-def _record(scope: Scope, status: int, seconds: float) -> None:
+def _record(scope: Scope, exchange: _Exchange, seconds: float) -> None:
     # The route's template, not the path: otherwise each document id would create its own time series.
     route = getattr(scope.get("route"), "path", _UNMATCHED)
-    REQUESTS.labels(route, "error" if scope["state"].get("broken") else _outcome(status)).inc()
+    status = _CLIENT_LEFT if exchange.status is None and exchange.has_client_left else exchange.status
+    outcome = _outcome(scope, exchange)
+    REQUESTS.labels(route, outcome).inc()
     REQUEST_DURATION.labels(route).observe(seconds, exemplar())
     if scope["path"] not in _MONITORING_PATHS:
-        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+        ms = round(seconds * 1000, 1)
+        log.info("request", method=scope["method"], route=route, status=status, outcome=outcome, ms=ms)
 
 
-def _outcome(status: int) -> str:
-    if status == CLIENT_GONE:
+def _outcome(scope: Scope, exchange: _Exchange) -> str:
+    if exchange.has_client_left:
         return "cancelled"
+    if not exchange.is_complete:
+        return "error"
+    # A stream that failed began with status 200.
+    status = scope["state"].get("failed_with", exchange.status)
     if status == _OVERLOADED:
         return "overloaded"
     if status >= 500:

@@ -1,18 +1,18 @@
 """Error responses as RFC 9457 problem details. Only this module maps errors to HTTP statuses."""
 
 import http
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from rag import errors
-from service.http.disconnect import CLIENT_GONE, ClientGone
-
-log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -26,65 +26,106 @@ _STATUS: list[tuple[type[errors.GroundworkError], int]] = [
     (errors.Overloaded, 429),
     (errors.Unavailable, 503),
 ]
-_RETRY_LATER = {"Retry-After": "2"}
-_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: _RETRY_LATER, 503: _RETRY_LATER}
+_DEFECT = 500
+_INVALID_REQUEST = 422
+_OF_FRAMEWORK = {
+    404: ("unknown_path", "The API has no such path."),
+    405: ("method_not_allowed", "The path does not allow this method."),
+    413: ("too_large", "The request body is larger than the limit."),
+    _INVALID_REQUEST: ("invalid_request", "The request body or a parameter does not match the schema."),
+}
+
+# Bounds of `Retry-After`: an earlier retry only adds load, and a client that is told to wait for a day gives up.
+_MIN_RETRY_SECONDS = 1
+_MAX_RETRY_SECONDS = 3600
+_USUAL_RETRY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemType:
+    """A kind of problem. Its `type` is stable, so that a client can decide by it what to do."""
+
+    type: str
+    status: int
+    retryable: bool
+    meaning: str
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(errors.GroundworkError, _respond_to_error)
+    """Answer the exceptions of the framework. `ErrorResponses` answers all others."""
     app.add_exception_handler(RequestValidationError, _respond_to_invalid_request)
     app.add_exception_handler(HTTPException, _respond_to_http_exception)
-    app.add_exception_handler(ClientGone, _respond_to_disconnect)
-    app.add_exception_handler(Exception, _respond_to_defect)
 
 
-def to_problem(error: errors.GroundworkError) -> dict[str, Any]:
+def problem_types() -> Iterator[ProblemType]:
+    """Yield each type that a problem of this service can have."""
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.GroundworkError):
+            meaning = "A defect of the service." if kind is errors.GroundworkError else (kind.__doc__ or "").strip()
+            status = _status_of(kind)
+            yield ProblemType(type=_type_of(kind.code), status=status, retryable=kind.retryable, meaning=meaning)
+    for status, (code, meaning) in _OF_FRAMEWORK.items():
+        yield ProblemType(type=_type_of(code), status=status, retryable=False, meaning=meaning)
+
+
+def to_problem(error: Exception, scope: Scope) -> dict[str, Any]:
     """Return the problem details of an error, for a response body or for the `error` event of a stream."""
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    kind = f"urn:problem-type:{error.code.replace('_', '-')}"
-    return _problem(status, str(error), type=kind, retryable=error.retryable)
+    if isinstance(error, errors.GroundworkError):
+        return _problem(scope, _status_of(type(error)), error.code, str(error), retryable=error.retryable)
+    detail = "The service has a defect. Its log has the cause under this request id."
+    return _problem(scope, _DEFECT, errors.GroundworkError.code, detail)
 
 
-def respond_to(error: errors.GroundworkError) -> JSONResponse:
-    """Return the response to an error, and log the error."""
-    problem = to_problem(error)
-    log.warning("request_failed", status=problem["status"], error=type(error).__name__)
-    return _respond(problem, _HEADERS.get(problem["status"]))
+def respond_to(error: Exception, scope: Scope) -> JSONResponse:
+    """Return the response to an error."""
+    problem = to_problem(error, scope)
+    headers = {}
+    if problem["status"] == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if problem["status"] in {429, 503}:
+        seconds = getattr(error, "retry_after", None) or _USUAL_RETRY_SECONDS
+        headers["Retry-After"] = str(min(max(math.ceil(seconds), _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS))
+    return _respond(problem, headers)
 
 
-def _problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
-    return {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail} | more
+def _status_of(kind: type[errors.GroundworkError]) -> int:
+    return next((status for parent, status in _STATUS if issubclass(kind, parent)), _DEFECT)
 
 
-def _respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+def _type_of(code: str) -> str:
+    return f"urn:problem-type:{code.replace('_', '-')}"
+
+
+def _problem(
+    scope: Scope, status: int, code: str, detail: str, *, retryable: bool = False, **more: Any
+) -> dict[str, Any]:
+    return {
+        "type": _type_of(code),
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "retryable": retryable,
+        "request_id": scope.get("state", {}).get("request_id"),
+        **more,
+    }
+
+
+def _respond(problem: dict[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
 
 
-async def _respond_to_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, errors.GroundworkError)
-    return respond_to(error)
-
-
-async def _respond_to_invalid_request(_: Request, error: Exception) -> JSONResponse:
+async def _respond_to_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    code, _ = _OF_FRAMEWORK[_INVALID_REQUEST]
     faults = [{"field": _field_of(fault), "message": _message_of(fault)} for fault in error.errors()]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
-    return _respond(_problem(422, detail, retryable=False, errors=faults))
+    return _respond(_problem(request.scope, _INVALID_REQUEST, code, detail, errors=faults))
 
 
-async def _respond_to_http_exception(_: Request, error: Exception) -> JSONResponse:
+async def _respond_to_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _respond(_problem(error.status_code, error.detail, retryable=False), dict(error.headers or {}))
-
-
-async def _respond_to_disconnect(_: Request, __: Exception) -> Response:
-    """Return the status for the metrics. The client does not receive it."""
-    return Response(status_code=CLIENT_GONE)
-
-
-async def _respond_to_defect(_: Request, error: Exception) -> JSONResponse:
-    log.error("defect", exc_info=error)
-    return _respond(_problem(500, "Internal error. The service's log has the cause under this X-Request-Id."))
+    code, _ = _OF_FRAMEWORK.get(error.status_code, (f"http_{error.status_code}", ""))
+    return _respond(_problem(request.scope, error.status_code, code, error.detail), error.headers)
 
 
 def _message_of(fault: dict[str, Any]) -> str:

@@ -1,21 +1,23 @@
 """`POST /v1/answers` and `POST /v1/search`."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import StreamingResponse
 
-from rag.errors import GroundworkError, InvalidInput
+from rag.errors import InvalidInput
 from rag.types import Scope
 from service.answering.answerer import Event, Inquiry, Sources, Token
 from service.answering.drafts import Answer, Citation
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected
-from service.http.problems import to_problem
+from service.http.event_stream import EventStreamResponse, to_event
 from service.http.schemas.answers import AnswerRequest, AnswerResponse, CitationOut, SearchRequest, SearchResponse
 from service.metrics import ANSWER_STAGES
 from service.prompting.base import PromptTemplate
@@ -32,8 +34,6 @@ PromptKeyHeader = Annotated[
     Header(max_length=200, description="Key of one prompt version, such as a conversation id. Unset: the question."),
 ]
 
-_STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-
 
 @router.post("/answers", response_model=AnswerResponse)
 async def answer(
@@ -47,14 +47,12 @@ async def answer(
     """Answer a question from the documents, as JSON or, with `"stream": true`, as server-sent events."""
     inquiry = _to_inquiry(body, request, resources, scope)
     prompt = _choose_prompt(resources, x_prompt_version, key=f"{scope.tenant}\n{x_prompt_key or body.question}")
-    inquiry = replace(inquiry, mode=body.mode, prompt=prompt)
+    inquiry = replace(inquiry, mode=body.mode, prompt=prompt, is_streamed=body.stream)
     events = resources.explanations.record(inquiry, resources.answerer.answer(inquiry))
-    # The first event waits for the first text of the model. A failure up to then still gets an HTTP status.
-    first = await while_connected(request, anext(events))
-    if body.stream:
-        stream = _stream(request, first, events)
-        return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)
-    return await while_connected(request, _last(events))
+    if not body.stream:
+        return await while_connected(request, _last(events))
+    start_at = request.state.arrived + resources.settings.answering.stream_after_seconds
+    return EventStreamResponse(_to_stream(await while_connected(request, _begin(events, start_at))))
 
 
 @router.post("/search")
@@ -96,30 +94,55 @@ async def _last(events: AsyncIterator[Event]) -> AnswerResponse:
     return AnswerResponse.from_answer(answer)
 
 
-async def _stream(request: Request, first: Event, rest: AsyncGenerator[Event]) -> AsyncIterator[str]:
+async def _begin(events: AsyncGenerator[Event], start_at: float) -> AsyncGenerator[Event]:
+    """Await the passages and the first text, but the text not beyond `start_at`. Return all events.
+
+    An error up to then is raised, and gets an HTTP status. A later one has to become an event of the stream.
+    """
+    passages = await anext(events)
+    first_text = asyncio.create_task(anext(events))
     try:
-        yield _to_sse(first)
+        await asyncio.wait({first_text}, timeout=max(0.0, start_at - time.perf_counter()))
+        if first_text.done():
+            first_text.result()
+    except BaseException:
+        await _stop(first_text, events)
+        raise
+    return _continue(passages, first_text, events)
+
+
+async def _continue(
+    passages: Event, first_text: asyncio.Task[Event], rest: AsyncGenerator[Event]
+) -> AsyncGenerator[Event]:
+    try:
+        yield passages
+        yield await first_text
         async for event in rest:
-            yield _to_sse(event)
-    except GroundworkError as error:
-        # The status 200 has been sent already. The middleware reads this flag to count the request as an error.
-        request.state.broken = True
-        yield _sse("error", json.dumps(to_problem(error)))
+            yield event
     finally:
         # Also reached when the client disconnects. Closing the events stops the generation at the model server.
-        await rest.aclose()
+        await _stop(first_text, rest)
+
+
+async def _stop(first_text: asyncio.Task[Event], events: AsyncGenerator[Event]) -> None:
+    first_text.cancel()
+    # Events that wait inside a task cannot be closed.
+    await asyncio.gather(first_text, return_exceptions=True)
+    await events.aclose()
+
+
+async def _to_stream(events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
+    async with aclosing(events):
+        async for event in events:
+            yield _to_sse(event)
 
 
 def _to_sse(event: Event) -> str:
     match event:
         case Sources():
             sources = [CitationOut.from_citation(citation).model_dump() for citation in event.citations]
-            return _sse("sources", json.dumps({"sources": sources}))
+            return to_event("sources", json.dumps({"sources": sources}))
         case Token():
-            return _sse("token", json.dumps({"text": event.text}))
+            return to_event("token", json.dumps({"text": event.text}))
         case Answer():
-            return _sse("done", AnswerResponse.from_answer(event).model_dump_json())
-
-
-def _sse(event: str, data: str) -> str:
-    return f"event: {event}\ndata: {data}\n\n"
+            return to_event("done", AnswerResponse.from_answer(event).model_dump_json())

@@ -1,12 +1,11 @@
-"""The page of the HTTP API, read off the OpenAPI document and the error classes."""
+"""The page of the HTTP API, read off the OpenAPI document and the types of problems."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
-from rag import errors
 from service.app import create_app
-from service.http.problems import to_problem
+from service.http.problems import problem_types
 from service.resources import Resources
 from service.settings import Settings
 from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, to_table
@@ -20,12 +19,14 @@ Routes under `/v1` expect the header `Authorization: Bearer KEY` once the first 
 See [keys and tenants](../guides/keys-and-tenants.md)."""
 _EVENTS = """\
 With `"stream": true`, `POST /v1/answers` responds with `text/event-stream`.
-The response starts when the first event is ready, so an error before it is a normal error response.
+The response starts with the first text, or after `RAG_ANSWERING__STREAM_AFTER_SECONDS` with the passages alone.
+An error before the start is a normal error response.
+While nothing else is sent, a comment line (`: still working`) keeps the connection open. Clients ignore comments.
 
 | event | data | sent |
 |---|---|---|
 | `sources` | `{"sources": […]}`: a list of [CitationOut](#citationout) | first, once; `[n]` refers to one of them |
-| `token` | `{"text": "…"}` | for each piece of the answer's text |
+| `token` | `{"text": "…"}` | for each piece of the answer's text; the first one has visible text |
 | `done` | an [AnswerResponse](#answerresponse) | once, last |
 | `error` | a problem, as under [errors](#errors) | instead of `done`, if the answer fails after it started |"""
 _ERRORS = """\
@@ -33,12 +34,14 @@ An error response has the media type `application/problem+json` (RFC 9457) with 
 
 | field | meaning |
 |---|---|
-| `type`, `title`, `status` | the kind of problem and the HTTP status |
+| `type` | the kind of problem. It never changes, so a client can decide by it |
+| `title`, `status` | the HTTP status as words and as a number |
 | `detail` | what failed and what to do |
 | `retryable` | true if the same request can succeed later |
+| `request_id` | the id of the request, as in the header `X-Request-Id` and in each log line |
 | `errors` | with status 422: the rejected fields, each with `field` and `message` |
 
-Statuses 429 and 503 have the header `Retry-After`."""
+Statuses 429 and 503 have the header `Retry-After`: the seconds that the part asked for, or an estimate of the queue."""
 _ANSWERED_BY_FASTAPI = frozenset({"HTTPValidationError", "ValidationError"})
 
 
@@ -56,7 +59,7 @@ def render_page() -> str:
             _EVENTS,
             "## Errors",
             _ERRORS,
-            to_table(("status", "error", "retryable", "meaning"), sorted(_problems())),
+            to_table(("type", "status", "retryable", "meaning"), _problems()),
             "## Schemas",
             *(block for name in sorted(schemas) for block in _schema(name, schemas[name])),
         ]
@@ -65,7 +68,7 @@ def render_page() -> str:
 
 def _describe_api() -> dict[str, Any]:
     # The application's description needs the settings only; nothing is opened for it.
-    resources = cast(Resources, SimpleNamespace(settings=Settings.model_construct(), keys=None))
+    resources = cast(Resources, SimpleNamespace(settings=Settings.model_construct(), keys=None, stopping=None))
     return create_app(resources).openapi()
 
 
@@ -152,15 +155,8 @@ def _default_of(schema: dict[str, Any], is_required: bool) -> str:
 
 
 def _problems() -> Iterator[tuple[str, str, str, str]]:
-    for kind in vars(errors).values():
-        if not (isinstance(kind, type) and issubclass(kind, errors.GroundworkError)):
-            continue
-        problem = to_problem(kind(""))
-        if problem["status"] != 500:
-            meaning = (kind.__doc__ or "").strip().split("\n\n")[0]
-            yield str(problem["status"]), f"`{kind.__name__}`", "yes" if problem["retryable"] else "no", meaning
-    yield "422", "", "no", "The request body or a parameter does not match the schema."
-    yield "500", "", "no", "A defect of the service. Its log has one line with the request id and the cause."
+    for problem in sorted(problem_types(), key=lambda problem: problem.status):
+        yield f"`{problem.type}`", str(problem.status), "yes" if problem.retryable else "no", problem.meaning
 
 
 def _anchor(method: str, path: str) -> str:

@@ -93,6 +93,30 @@ async def test_a_call_may_wait_exactly_as_long_as_its_limit(clock):
     await asyncio.gather(admitted, *inside)
 
 
+async def test_a_refused_call_is_told_how_long_the_queue_is(clock):
+    gate, leave = Gate("estimating", running=2, waiting=4), asyncio.Event()
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(6)]
+    await asyncio.sleep(0)
+    # No call has ended yet, so nothing is known.
+    assert await refused_by(gate) is None
+    leave.set()
+    await asyncio.gather(*inside)
+    gate, leave = Gate("estimating", running=2, waiting=4), asyncio.Event()
+    await pass_through(gate, clock, 3.0)
+    inside = [asyncio.create_task(hold(gate, leave)) for _ in range(6)]
+    await asyncio.sleep(0)
+    # Five calls of 3 s must end at two places before one more can run.
+    assert await refused_by(gate) == pytest.approx(7.5)
+    leave.set()
+    await asyncio.gather(*inside)
+
+
+async def refused_by(gate: Gate) -> float | None:
+    with pytest.raises(Overloaded) as refusal:
+        await enter_with(gate, max_wait=60)
+    return refusal.value.retry_after
+
+
 async def test_a_burst_may_wait_even_after_slow_calls(clock):
     gate, leave = Gate("bursting", running=1, waiting=100), asyncio.Event()
     await pass_through(gate, clock, 0.2)

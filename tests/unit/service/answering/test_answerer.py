@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import HttpUrl
 
 from rag.errors import BadResponse, Unavailable
@@ -106,10 +107,41 @@ async def test_another_tenant_gets_no_answer(filled):
         (ModelServer([]), BadResponse),
     ],
 )
-async def test_an_early_error_is_raised_before_the_first_event(filled, handler, error):
+async def test_an_error_of_the_model_is_raised_after_the_passages(filled, handler, error):
     async with answerer(filled, handler) as answering_with:
+        events = answering_with.answer(Inquiry(scope=SCOPE, question=QUESTION, limit=3, mode="generate"))
+        assert (await anext(events)).citations
         with pytest.raises(error):
-            await anext(answering_with.answer(Inquiry(scope=SCOPE, question=QUESTION, limit=3, mode="generate")))
+            await anext(events)
+
+
+async def test_the_first_token_has_visible_text(filled):
+    async with answerer(filled, ModelServer(["\n", "  ", "\n In ", "1932 [1]."])) as answering_with:
+        _, first, *_, answer = await events_of(answering_with, "generate")
+    assert (first.text, answer.text) == ("In ", "In 1932 [1].")
+
+
+async def test_an_answer_of_white_space_is_an_error(filled):
+    async with answerer(filled, ModelServer(["\n", "  "])) as answering_with:
+        with pytest.raises(BadResponse, match="empty answer"):
+            await events_of(answering_with, "generate")
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+@pytest.mark.parametrize("question", [QUESTION, "How do I bake sourdough bread?"], ids=["written", "declined"])
+async def test_the_time_to_first_token_is_what_the_reader_waits(filled, is_streamed, question):
+    def observed() -> tuple[float, float]:
+        return tuple(REGISTRY.get_sample_value(f"rag_time_to_first_token_seconds_{name}") for name in ("count", "sum"))
+
+    inquiry = Inquiry(scope=SCOPE, question=question, limit=3, mode="quote", is_streamed=is_streamed)
+    async with answerer(filled, ModelServer([])) as answering_with:
+        before = observed()
+        seen_at: dict[type, int] = {}
+        async for event in answering_with.answer(inquiry):
+            seen_at.setdefault(type(event), observed()[0] - before[0])
+    # A streamed text counts when it begins. Without streaming, the reader sees nothing before the whole answer.
+    assert (seen_at[Sources], seen_at[Token], seen_at[Answer]) == (0, int(is_streamed), 1)
+    assert observed()[1] > before[1]
 
 
 async def test_a_late_error_is_raised_after_the_first_tokens(filled):

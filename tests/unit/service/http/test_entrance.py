@@ -1,5 +1,6 @@
 """The entrance: host names, calls without a key, the path prefix and HEAD."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from service.auth.keys import Keys
 from service.http.entrance import Entrance, HeadAsGet, PathPrefix
+from service.http.failures import ErrorResponses
 
 PATHS = ["/", "/livez", "/readyz", "/metrics", "/v1/answers"]
 
@@ -35,7 +37,8 @@ async def entering(tmp_path, *, is_loopback=True, hosts=(), origins=(), with_key
     keys = Keys(tmp_path / "keys.json", allow_anonymous=is_loopback)
     if with_key:
         keys.create(tenant="acme", role="reader")
-    async with client_of(Entrance(INNER, keys=keys, is_loopback=is_loopback, hosts=hosts, origins=origins)) as http:
+    entrance = Entrance(INNER, keys=keys, is_loopback=is_loopback, hosts=hosts, origins=origins)
+    async with client_of(ErrorResponses(entrance, stopping=asyncio.Event())) as http:
         yield http
 
 

@@ -32,7 +32,7 @@ async def count_bytes(request: Request) -> Response:
 
 
 async def break_stream(request: Request) -> Response:
-    request.state.broken = True
+    request.state.failed_with = 503
     return Response()
 
 
@@ -102,7 +102,7 @@ async def test_every_response_has_the_security_headers(client):
     [
         *[(200, "ok"), (204, "ok"), (304, "ok")],
         *[(400, "invalid"), (404, "invalid"), (428, "invalid")],
-        *[(499, "cancelled"), (429, "overloaded"), (500, "error"), (503, "error")],
+        *[(429, "overloaded"), (500, "error"), (503, "error")],
     ],
 )
 async def test_each_status_is_counted_as_its_outcome_and_timed_once(client, status, outcome):
@@ -124,14 +124,17 @@ async def test_a_path_without_a_route_is_counted_as_unmatched(client):
     assert requests("unmatched", "invalid") == before + 1
 
 
-async def test_a_client_that_leaves_before_the_response_is_counted_as_cancelled():
-    async def never(*_):
-        raise asyncio.CancelledError
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
+async def test_a_request_without_a_complete_response_counts_as_an_error(error):
+    async def break_off(_, __, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise error
 
-    before = requests("unmatched", "cancelled")
-    with pytest.raises(asyncio.CancelledError):
-        await run_request(RequestTelemetry(never), "/anything")
-    assert requests("unmatched", "cancelled") == before + 1
+    before = requests("unmatched", "error")
+    with pytest.raises(error):
+        await run_request(RequestTelemetry(break_off), "/anything")
+    assert requests("unmatched", "error") == before + 1
 
 
 async def test_a_request_is_in_flight_and_a_scrape_is_not(client):

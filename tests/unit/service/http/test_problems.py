@@ -1,5 +1,6 @@
 """Every error as a problem: its status, its headers and its body."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from structlog.testing import capture_logs
 
 from rag import errors
-from service.http.disconnect import ClientGone
-from service.http.problems import MEDIA_TYPE, add_problem_handlers, to_problem
+from service.http.failures import ErrorResponses
+from service.http.problems import MEDIA_TYPE, add_problem_handlers, problem_types, respond_to, to_problem
 
 STATUSES = [
     (errors.InvalidInput, 400, False),
@@ -45,6 +46,7 @@ def raised() -> list[Exception]:
 @pytest.fixture
 async def client(raised) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
+    app.add_middleware(ErrorResponses, stopping=asyncio.Event())
     add_problem_handlers(app)
 
     @app.get("/raise")
@@ -55,7 +57,7 @@ async def client(raised) -> AsyncIterator[httpx.AsyncClient]:
     async def ask(question: Question) -> str:
         return question.text
 
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
         yield opened
 
@@ -70,15 +72,36 @@ async def test_each_error_has_its_status_and_says_whether_to_try_again(client, r
     body = response.json()
     assert (body["status"], body["detail"], body["retryable"]) == (status, "The reason.", retryable)
     assert body["title"]
+    assert body["type"] == f"urn:problem-type:{kind.code.replace('_', '-')}"
     assert ("retry-after" in response.headers) == (status in {429, 503})
     assert ("www-authenticate" in response.headers) == (status == 401)
     [line] = [line for line in lines if line["event"] == "request_failed"]
     assert (line["status"], line["error"]) == (status, kind.__name__)
 
 
-def test_the_error_event_of_a_stream_has_the_same_body():
-    problem = to_problem(errors.Overloaded("Full."))
+def test_the_error_event_of_a_stream_has_the_same_body_with_the_request_id():
+    problem = to_problem(errors.Overloaded("Full."), {"state": {"request_id": "r1"}})
     assert (problem["status"], problem["detail"], problem["retryable"]) == (429, "Full.", True)
+    assert problem["request_id"] == "r1"
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(None, "2"), (0.0, "2"), (0.2, "1"), (7.1, "8"), (90_000.0, "3600")])
+def test_retry_after_is_a_whole_number_within_bounds(seconds, told):
+    assert respond_to(errors.Overloaded("Full.", retry_after=seconds), {}).headers["retry-after"] == told
+
+
+def test_each_kind_of_problem_has_a_type_of_its_own():
+    types = [problem.type for problem in problem_types()]
+    assert len(set(types)) == len(types)
+    assert {"urn:problem-type:overloaded", "urn:problem-type:unknown-path", "urn:problem-type:internal"} <= set(types)
+    assert all(problem.meaning.endswith(".") for problem in problem_types())
+
+
+async def test_the_reason_of_a_fault_of_the_client_is_not_logged(client, raised):
+    raised.append(errors.InvalidInput("secret-plan.md is not a document."))
+    with capture_logs() as lines:
+        await client.get("/raise")
+    assert "secret-plan" not in str(lines)
 
 
 async def test_an_invalid_request_names_each_field(client):
@@ -112,12 +135,6 @@ async def test_an_http_exception_keeps_its_status_text_and_headers(client, raise
     assert (response.status_code, response.json()["detail"], response.headers["allow"]) == (405, "Use GET.", "GET")
     assert response.headers["content-type"] == MEDIA_TYPE
     assert response.json()["retryable"] is False
-
-
-async def test_a_client_that_has_gone_is_answered_with_an_empty_499(client, raised):
-    raised.append(ClientGone())
-    response = await client.get("/raise")
-    assert (response.status_code, response.content) == (499, b"")
 
 
 async def test_a_defect_is_logged_with_its_cause_and_tells_the_client_nothing(client, raised):

@@ -1,0 +1,51 @@
+"""Server-sent events: their format, and a response that stays alive while the application has nothing to say."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Send
+
+EVENT_STREAM = "text/event-stream"
+
+# Proxies close a connection that was silent for 60 s (nginx, AWS) or 30 s (Heroku's 55 s and others in between).
+_PAUSE_SECONDS = 10.0
+_COMMENT = b": still working\n\n"
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def to_event(name: str, data: str) -> str:
+    """Return one event in the format of server-sent events."""
+    return f"event: {name}\ndata: {data}\n\n"
+
+
+class EventStreamResponse(StreamingResponse):
+    """A stream of events, with a comment whenever none was sent for some time. Clients ignore comments."""
+
+    media_type = EVENT_STREAM
+
+    def __init__(self, events: AsyncGenerator[str], *, pause_seconds: float = _PAUSE_SECONDS) -> None:
+        super().__init__(events, headers=_HEADERS)
+        self._pause_seconds = pause_seconds
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the events and the comments."""
+        sent_at = time.monotonic()
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal sent_at
+            sent_at = time.monotonic()
+            await send(message)
+
+        async def keep_alive() -> None:
+            while True:
+                await asyncio.sleep(self._pause_seconds - (time.monotonic() - sent_at))
+                if time.monotonic() - sent_at >= self._pause_seconds:
+                    await send_and_note({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+
+        comments = asyncio.create_task(keep_alive())
+        try:
+            await super().stream_response(send_and_note)
+        finally:
+            comments.cancel()

@@ -1,0 +1,257 @@
+"""What a client, the metrics and the log say about the end of a request: all three must agree."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from rag.errors import BadResponse, Overloaded, Unavailable
+from service.answering.answerer import Sources, Token
+from service.answering.drafts import Answer
+from service.settings import AnsweringSettings
+from service.writing.base import WritingInput
+from tests.unit.service.http.conftest import QUESTION, Served, events_of
+
+SOURCES = Sources(citations=[])
+TEXT = Token(text="It ends.")
+ANSWER = Answer(
+    id="1",
+    text="It ends.",
+    timings={"total": 0.1},
+    mode="generate",
+    writing_input=WritingInput(question=QUESTION["question"], vector=None, hits=[]),
+)
+FOREVER = 3600
+SECRET = "sk-live-77aa1234beef"
+
+
+async def answers():
+    yield SOURCES
+    yield TEXT
+    yield ANSWER
+
+
+def failing(error: Exception, *, before: tuple = (SOURCES,), cause: Exception | None = None):
+    """Return a script that yields some events and then fails."""
+
+    async def script():
+        for event in before:
+            yield event
+        raise error from cause
+
+    return script
+
+
+def hanging(*before):
+    """Return a script that yields some events and then waits."""
+
+    async def script():
+        for event in before:
+            yield event
+        await asyncio.sleep(FOREVER)
+
+    return script
+
+
+async def leave(served: Served, script, *, stream: bool, after_bytes: bool) -> None:
+    """Ask, and close the connection: after the first bytes of the response, or while the answerer works."""
+    served.answerer.script = script
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
+        asking = client.stream("POST", "/v1/answers", json=QUESTION | {"stream": stream})
+        if after_bytes:
+            async with asking as response:
+                await anext(response.aiter_bytes())
+            return
+        waiting = asyncio.create_task(asking.__aenter__())
+        await asyncio.wait_for(served.answerer.is_working.wait(), 60)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_counted_and_logged_as_ok(served, stream):
+    response = await served.ask(answers, stream=stream)
+    [line] = await served.logged("request")
+    assert (response.status_code, line["status"], line["outcome"]) == (200, 200, "ok")
+    assert line["request_id"] == response.headers["x-request-id"]
+    assert served.counted() == {"ok": 1}
+    if stream:
+        assert [name for name, _ in events_of(response.text)] == ["sources", "token", "done"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_defect_is_a_500_with_the_request_id_and_one_line_with_the_traceback(served, stream):
+    defect = KeyError("a passage")
+    response = await served.ask(failing(defect), stream=stream)
+    assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    problem = response.json()
+    assert (problem["type"], problem["retryable"]) == ("urn:problem-type:internal", False)
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert "passage" not in response.text
+    [line] = await served.logged("defect")
+    assert (line["log_level"], line["request_id"], line["exc_info"]) == ("error", problem["request_id"], defect)
+    [request] = await served.logged("request")
+    assert (request["status"], request["outcome"]) == (500, "error")
+    assert served.counted() == {"error": 1}
+
+
+async def test_a_defect_inside_a_stream_is_an_error_event_and_counts_as_an_error(served):
+    defect = ZeroDivisionError("a passage")
+    response = await served.ask(failing(defect, before=(SOURCES, TEXT)), stream=True)
+    assert response.status_code == 200
+    *_, (name, problem) = events_of(response.text)
+    assert (name, problem["status"]) == ("error", 500)
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert "passage" not in response.text
+    [line] = await served.logged("defect")
+    assert (line["request_id"], line["exc_info"]) == (problem["request_id"], defect)
+    [request] = await served.logged("request")
+    assert (request["status"], request["outcome"]) == (200, "error")
+    assert served.counted() == {"error": 1}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_failed_dependency_is_logged_with_its_reason_and_its_words_stay_in_the_log(served, stream):
+    error = Unavailable("The model server failed.", upstream=f"CUDA is broken for {SECRET}", retry_after=6.2)
+    response = await served.ask(failing(error, cause=ConnectionResetError()), stream=stream)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "7")
+    problem = response.json()
+    assert (problem["type"], problem["detail"]) == ("urn:problem-type:unavailable", "The model server failed.")
+    assert "CUDA" not in response.text
+    [line] = await served.logged("request_failed")
+    assert (line["log_level"], line["request_id"]) == ("warning", response.headers["x-request-id"])
+    assert (line["error"], line["reason"], line["cause"]) == (
+        "Unavailable",
+        "The model server failed.",
+        "ConnectionResetError",
+    )
+    assert line["upstream"] == "CUDA is broken for ***"
+    assert served.counted() == {"error": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "status"),
+    [(BadResponse("It is broken."), "error", 502), (Overloaded("It is full."), "overloaded", 429)],
+)
+async def test_a_stream_that_breaks_ends_with_an_event_and_counts_as_the_status_of_its_error(
+    served, error, outcome, status
+):
+    response = await served.ask(failing(error, before=(SOURCES, TEXT), cause=ValueError()), stream=True)
+    assert response.status_code == 200
+    *_, (name, problem) = events_of(response.text)
+    assert (name, problem["status"], problem["detail"]) == ("error", status, str(error))
+    [line] = await served.logged("request_failed")
+    assert (line["request_id"], line["reason"], line["cause"]) == (problem["request_id"], str(error), "ValueError")
+    assert served.counted() == {outcome: 1}
+
+
+@pytest.mark.parametrize("after_bytes", [False, True])
+async def test_a_client_that_leaves_a_stream_cancels_the_answer(served, after_bytes):
+    await leave(served, hanging(SOURCES, TEXT) if after_bytes else hanging(), stream=True, after_bytes=after_bytes)
+    await asyncio.wait_for(served.answerer.is_closed.wait(), 60)
+    [request] = await served.logged("request")
+    assert (request["status"], request["outcome"]) == (200 if after_bytes else 499, "cancelled")
+    assert {line["event"] for line in served.lines} == {"request"}
+    assert served.counted() == {"cancelled": 1}
+
+
+async def test_a_client_that_does_not_wait_for_json_cancels_the_answer(served):
+    await leave(served, hanging(SOURCES, TEXT), stream=False, after_bytes=False)
+    await asyncio.wait_for(served.answerer.is_closed.wait(), 60)
+    [request] = await served.logged("request")
+    assert (request["status"], request["outcome"]) == (499, "cancelled")
+    assert {line["event"] for line in served.lines} == {"request"}
+    assert served.counted() == {"cancelled": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "name"),
+    [
+        ("GET", "/nowhere", "", 404, "unknown-path"),
+        ("DELETE", "/v1/answers", "", 405, "method-not-allowed"),
+        ("POST", "/v1/answers", "x" * 200_000, 413, "too-large"),
+        ("POST", "/v1/answers", "{}", 422, "invalid-request"),
+        ("GET", "/v1/answers/unknown/explain", "", 404, "not-found"),
+    ],
+)
+async def test_a_request_that_is_not_valid_leaves_one_line_too(served, method, path, body, status, name):
+    response = await served.http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    problem = response.json()
+    assert (problem["type"], problem["status"]) == (f"urn:problem-type:{name}", status)
+    [line] = await served.logged("request")
+    assert (line["status"], line["outcome"]) == (status, "invalid")
+    assert line["request_id"] == problem["request_id"] == response.headers["x-request-id"]
+    assert served.counted() == {"invalid": 1}
+
+
+class TestASlowModel:
+    """The model needs longer than `RAG_ANSWERING__STREAM_AFTER_SECONDS`."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return settings.model_copy(update={"answering": AnsweringSettings(stream_after_seconds=0.05)})
+
+    async def test_the_stream_begins_with_the_passages_while_the_model_works(self, served):
+        may_write = asyncio.Event()
+
+        async def script():
+            yield SOURCES
+            await may_write.wait()
+            yield TEXT
+            yield ANSWER
+
+        served.answerer.script = script
+        async with served.http.stream("POST", "/v1/answers", json=QUESTION | {"stream": True}) as response:
+            chunks = response.aiter_text()
+            assert [name for name, _ in events_of(await anext(chunks))] == ["sources"]
+            may_write.set()
+            rest = "".join([chunk async for chunk in chunks])
+        assert [name for name, _ in events_of(rest)] == ["token", "done"]
+        await served.logged("request")
+        assert served.counted() == {"ok": 1}
+
+    async def test_a_late_failure_is_an_event(self, served):
+        async def script():
+            yield SOURCES
+            await asyncio.sleep(0.5)
+            raise Unavailable("The model server failed.")
+
+        response = await served.ask(script, stream=True)
+        assert response.status_code == 200
+        assert [name for name, _ in events_of(response.text)] == ["sources", "error"]
+        await served.logged("request")
+        assert served.counted() == {"error": 1}
+
+    async def test_json_waits_for_the_whole_answer(self, served):
+        async def script():
+            yield SOURCES
+            await asyncio.sleep(0.5)
+            raise Unavailable("The model server failed.")
+
+        assert (await served.ask(script)).status_code == 503
+
+    async def test_a_client_that_leaves_cancels_the_answer(self, served):
+        await leave(served, hanging(SOURCES), stream=True, after_bytes=True)
+        await asyncio.wait_for(served.answerer.is_closed.wait(), 60)
+        await served.logged("request")
+        assert served.counted() == {"cancelled": 1}
+
+
+async def test_requests_that_outlast_the_drain_time_end_with_an_error(served):
+    served.answerer.script = hanging(SOURCES, TEXT)
+    async with served.http.stream("POST", "/v1/answers", json=QUESTION | {"stream": True}) as response:
+        chunks = response.aiter_text()
+        first = await anext(chunks)
+        served.answerer.is_working.clear()
+        waiting = asyncio.create_task(served.http.post("/v1/answers", json=QUESTION))
+        await asyncio.wait_for(served.answerer.is_working.wait(), 60)
+        served.server.should_exit = True
+        streamed = events_of(first + "".join([chunk async for chunk in chunks]))
+    assert [name for name, _ in streamed] == ["sources", "token", "error"]
+    assert streamed[-1][1]["status"] == 503
+    answer = await waiting
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem-type:unavailable")
+    assert len(await served.logged("request_failed")) == 2
+    assert served.counted() == {"error": 2}
