@@ -39,11 +39,12 @@ export function createAnswer(question, passage) {
     }
     view.sources.append(...rows.values());
     view.passages.hidden = sources.length === 0;
-    view.status.textContent = "Answering…";
+    view.status.textContent = sources.length > 0 ? `Reading ${formatCount(sources.length, "passage")}…` : "Answering…";
   }
 
   /** @param {{text: string}} event */
   function appendToken({ text }) {
+    if (received === "") view.status.textContent = "Answering…";
     received += text;
     render(received, { isComplete: false });
   }

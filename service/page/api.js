@@ -22,7 +22,7 @@ import { readEvents } from "./server_sent_events.js";
  *   versions: {model: string, prompt: {name: string, version: string, hash: string} | null, embedder: string,
  *     reranker: string | null, collection: string, revision: string}}} Explanation
  * @typedef {{title?: string, detail?: string, errors?: {field: string, message: string}[], retryable?: boolean,
- *   status?: number}} Problem
+ *   status?: number, request_id?: string | null}} Problem
  */
 
 /** The address of the service. A proxy may serve it under a path prefix. */
@@ -171,10 +171,13 @@ async function toError(response) {
 }
 
 /** @param {Problem} problem */
-function formatProblem({ title, detail, errors = [], retryable }) {
+function formatProblem({ title, detail, errors = [], retryable, status = 0, request_id: requestId }) {
   const fields = errors.map(({ field, message }) => `${field}: ${message}`);
   const message = [detail || title, ...fields].join("; ").replace(/[.\s]*$/, ".");
-  return retryable ? `${message} Try again in a moment.` : message;
+  const advice = retryable && !/ again\b/i.test(message) ? "Try again in a moment." : "";
+  // With the id, an operator finds the cause in the log.
+  const reference = status >= 500 && requestId ? `Request ${requestId}.` : "";
+  return [message, advice, reference].filter(Boolean).join(" ");
 }
 
 /**

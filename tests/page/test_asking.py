@@ -37,6 +37,29 @@ async def test_tokens_appear_one_after_another(page: Page, service: FakeService)
     await expect(text).to_have_attribute("aria-busy", "false")
 
 
+async def test_passages_are_shown_while_the_model_works_and_a_late_error_has_the_request_id(
+    page: Page, service: FakeService
+) -> None:
+    fail = asyncio.Event()
+
+    async def slow(_: AnswerRequest) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        await fail.wait()
+        yield "error", {"status": 503, "detail": "The model server failed.", "retryable": True, "request_id": "r-17"}
+
+    service.answer = slow
+    await ask(page, "Slowly?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer.get_by_role("status")).to_have_text("Reading 3 passages…")
+    await expect(page.get_by_role("region", name="Passages").get_by_role("listitem")).to_have_count(3)
+    fail.set()
+    await expect(answer.get_by_role("alert")).to_have_text(
+        "The model server failed. Try again in a moment. Request r-17."
+    )
+    await expect(answer.get_by_role("status")).to_have_text("")
+
+
 async def test_markers_become_buttons_even_if_split_between_tokens(page: Page) -> None:
     await ask(page, "Does the service stop?")
 

@@ -130,18 +130,18 @@ async def test_an_answer_of_white_space_is_an_error(filled):
 @pytest.mark.parametrize("is_streamed", [True, False])
 @pytest.mark.parametrize("question", [QUESTION, "How do I bake sourdough bread?"], ids=["written", "declined"])
 async def test_the_time_to_first_token_is_what_the_reader_waits(filled, is_streamed, question):
-    def observed() -> tuple[float, float]:
-        return tuple(REGISTRY.get_sample_value(f"rag_time_to_first_token_seconds_{name}") for name in ("count", "sum"))
+    def observed(name: str) -> float:
+        return REGISTRY.get_sample_value(f"rag_time_to_first_token_seconds_{name}")
 
     inquiry = Inquiry(scope=SCOPE, question=question, limit=3, mode="quote", is_streamed=is_streamed)
     async with answerer(filled, ModelServer([])) as answering_with:
-        before = observed()
-        seen_at: dict[type, int] = {}
+        count, seconds = observed("count"), observed("sum")
+        seen_at: dict[type, float] = {}
         async for event in answering_with.answer(inquiry):
-            seen_at.setdefault(type(event), observed()[0] - before[0])
+            seen_at.setdefault(type(event), observed("count") - count)
     # A streamed text counts when it begins. Without streaming, the reader sees nothing before the whole answer.
     assert (seen_at[Sources], seen_at[Token], seen_at[Answer]) == (0, int(is_streamed), 1)
-    assert observed()[1] > before[1]
+    assert observed("sum") > seconds
 
 
 async def test_a_late_error_is_raised_after_the_first_tokens(filled):
