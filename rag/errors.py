@@ -93,7 +93,7 @@ class AccessRefused(BadResponse):
 
 
 class IndexMismatch(GroundworkError):
-    """The collection was filled by another embedder than the configured one."""
+    """The stored data does not fit this program: another embedder filled it, or another version wrote it."""
 
     code = "index_mismatch"
 

@@ -14,6 +14,7 @@ COMMANDS = (
     "worker",
     "status",
     "dead-letter",
+    "upgrade",
     "reindex",
     "promote",
     "backup",

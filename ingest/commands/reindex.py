@@ -10,6 +10,7 @@ from rag.errors import NotFound
 from rag.logs import report
 from rag.settings import LocalEmbedderSettings
 from rag.store.backend import AlreadyFilled
+from rag.store.schema import SCHEMA, Origin
 
 _HELP = """Embeds the stored text of every document again, with another embedder, into a second collection.
 The current collection serves meanwhile. The new one is verified and then takes its place in one step.
@@ -43,13 +44,7 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.embedder:
         settings = settings.model_copy(update={"embedder": LocalEmbedderSettings(model=arguments.embedder)})
     if arguments.rollback:
-        has_other_embedder = await roll_back_reindex(settings)
-        print(
-            "Rolled back. Restart service and workers. Run the sources again: documents that were ingested after the "
-            "switch are missing."
-            if has_other_embedder
-            else "Rolled back. Service and workers use it without a restart."
-        )
+        print(_describe(*await roll_back_reindex(settings)))
         return 0
     try:
         result = await reindex(settings, partial(report, "reindex"))
@@ -63,3 +58,17 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
         "of passages find themselves. Configure this embedder, then restart service and workers."
     )
     return 0
+
+
+def _describe(rolled_back: Origin | None, current: Origin) -> str:
+    if current.schema != SCHEMA:
+        return (
+            f"Rolled back to a collection of schema {current.schema}. Start service and workers of the earlier "
+            "version. Documents that were ingested after the upgrade are missing."
+        )
+    if current == rolled_back:
+        return "Rolled back. Service and workers use it without a restart."
+    return (
+        "Rolled back. Restart service and workers. Run the sources again: documents that were ingested after the "
+        "switch are missing."
+    )

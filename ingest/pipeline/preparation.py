@@ -94,6 +94,12 @@ def version_of(raw: RawDocument, recipe: str = "") -> str:
     return f"{_prefix_of(recipe)}{digest.hexdigest()}"
 
 
+def parsed_by_earlier_version(chunk: Chunk) -> bool:
+    """Return whether other parsers or another chunker made the chunk than this version would use."""
+    number = chunk.version.partition("-")[0].partition(".")[0]
+    return not number.isdecimal() or int(number) < _RECIPE
+
+
 async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequence[DocumentId]) -> StoredDocuments:
     """Return the first chunk of each document.
 

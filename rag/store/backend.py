@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Protocol
 
 from rag.errors import InvalidInput, NotFound, Unavailable
-from rag.store.base import Catalogue, StoreReader, VectorStore
+from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
+from rag.store.schema import SCHEMA, Origin
 from rag.types import EmbedderIdentity
 
 
 class AlreadyFilled(InvalidInput):
-    """The embedder of a migration has filled the current collection already."""
+    """The embedder of a migration has filled the current collection already, in this version's schema."""
 
 
 class Migration(Protocol):
-    """The collection that serves, and its successor, which another embedder fills."""
+    """The collection that serves, and its successor, which has another embedder or a newer schema."""
 
-    current: StoreReader
+    origin: Origin
+    """The schema and the embedder of `current`."""
+    current: PointReader
     """The collection that serves. It may grow while the successor is filled."""
     successor: VectorStore
     """The collection to fill."""
+    keeps_current: bool
+    """False if `switch` removes `current`. Writers that still use it then fail, and their entries stay in the inbox."""
 
     def pause(self) -> AbstractAsyncContextManager[bool]:
         """Lock out writers, or yield False if the store cannot; raises `Locked` while another process writes."""
@@ -30,7 +35,7 @@ class Migration(Protocol):
         """Raise `Unavailable` if another process has switched the current collection meanwhile."""
 
     async def switch(self) -> None:
-        """Show the successor to readers and keep `current` as the fallback; raises as `require_unchanged` does."""
+        """Show the successor to readers and make `current` the fallback; raises as `require_unchanged` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +73,29 @@ class StoreBackend(Protocol):
         """Open the collection for listing, or yield None if there is no collection. Never creates one."""
 
     async def embedder(self) -> EmbedderIdentity | None:
-        """Return the embedder that filled the collection, or None without a collection."""
+        """Return the embedder that filled the collection, or None without a collection.
 
-    def open_migration(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[Migration]:
-        """Open a migration to this embedder; raises `NotFound` without a collection, or `AlreadyFilled`.
-
-        The successor starts as the fallback if this embedder filled it, otherwise empty.
+        Raises `IndexMismatch` if the collection has another schema.
         """
 
-    async def fallback_embedder(self) -> EmbedderIdentity:
-        """Return the embedder of the collection before the last switch; raises `NotFound` without one."""
+    async def origin(self) -> Origin | None:
+        """Return the schema and embedder of the collection, or None without a collection.
+
+        Raises `IndexMismatch` if another program or a newer version wrote the collection.
+        """
+
+    def open_earlier(self, schema: int) -> AbstractAsyncContextManager[PointReader]:
+        """Open a collection of an earlier schema for counting and copying."""
+
+    def open_migration(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[Migration]:
+        """Open a migration to this embedder and this version's schema; raises `NotFound` without a collection, or
+        `AlreadyFilled`.
+
+        The successor starts as the fallback if this embedder filled it in this schema, otherwise empty.
+        """
+
+    async def fallback_origin(self) -> Origin:
+        """Return the schema and embedder of the collection before the last switch; raises `NotFound` without one."""
 
     async def roll_back(self) -> None:
         """Switch back to the collection before the last switch; raises `NotFound` without one."""
@@ -92,11 +110,11 @@ class StoreBackend(Protocol):
         """
 
 
-def require_another_embedder(current: EmbedderIdentity | None, wanted: EmbedderIdentity) -> EmbedderIdentity:
-    """Return the embedder of the current collection; raises `NotFound` or `AlreadyFilled`."""
+def require_another_origin(current: Origin | None, wanted: EmbedderIdentity) -> Origin:
+    """Return the origin of the current collection; raises `NotFound` or `AlreadyFilled`."""
     if current is None:
         raise NotFound("There is no collection yet. Ingest documents first: `python -m ingest run`.")
-    if current == wanted:
+    if current == Origin(schema=SCHEMA, embedder=wanted):
         raise AlreadyFilled(f"The collection was filled by {wanted.model} already. Name another model with --embedder.")
     return current
 

@@ -38,7 +38,14 @@ class Catalogue(Protocol):
         """Return statistics; `since` (Unix time in seconds) begins the period of `recent_chunks`."""
 
 
-class StoreReader(Catalogue, Protocol):
+class PointReader(Catalogue, Protocol):
+    """A collection whose points can be copied."""
+
+    def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
+        """Yield every matching chunk with its vector."""
+
+
+class StoreReader(PointReader, Protocol):
     """A collection that can be searched. Its type has no method that writes."""
 
     @property
@@ -49,9 +56,6 @@ class StoreReader(Catalogue, Protocol):
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """Return the best chunks of the scope, best first, from the fused dense and BM25 rankings."""
-
-    def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
-        """Yield every matching chunk with its vector."""
 
 
 class VectorStore(StoreReader, Protocol):

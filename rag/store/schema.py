@@ -23,13 +23,23 @@ UPSERT_BATCH = 128
 MAX_TENANTS = 10_000
 
 SCHEMA = 3
-"""Increment it with every change that makes existing points unreadable."""
+"""Increment it with every change of what a collection stores, and add the step from the previous number to `STEPS` in
+`rag.store.earlier`.
+"""
 
 KEYWORD_FIELDS = ("tenant", "document_id", "media_type", "version", "state", "labels")
 PREFIX_FIELDS = ("uri",)
 """Keyword fields that are also matched by prefix."""
 INTEGER_FIELDS = ("ordinal", "order")
 FLOAT_FIELDS = ("ingested_at",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a collection records about itself: the schema of its points, and the embedder of its vectors."""
+
+    schema: int
+    embedder: EmbedderIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class Within:
 
 Condition = AnyOf | StartsWith | Within
 
+# Its collections had no number yet.
+_FIRST_SCHEMA = 1
 _CHUNK_FIELDS = tuple(Chunk.__dataclass_fields__)
 # Chunks have up to 254 wordpieces. About half of them remain without stop words and word parts.
 _AVERAGE_WORDS = 128
@@ -139,14 +151,32 @@ def to_metadata(embedder: EmbedderIdentity) -> dict[str, Any]:
     return {"schema": SCHEMA, "embedder": asdict(embedder)}
 
 
-def to_identity(metadata: dict[str, Any]) -> EmbedderIdentity:
-    """Return the embedder of a collection; raises `IndexMismatch` for another schema."""
-    if metadata.get("schema") != SCHEMA:
+def to_origin(metadata: dict[str, Any]) -> Origin:
+    """Return the origin of a collection of any schema so far; raises `IndexMismatch` for another program's or a newer
+    one.
+    """
+    schema = metadata.get("schema", _FIRST_SCHEMA)
+    if "embedder" not in metadata or not isinstance(schema, int) or schema < _FIRST_SCHEMA:
         raise IndexMismatch(
-            "The collection was written by another program, or by a version with another schema. "
-            "Ingest into a new RAG_DATA_DIR, or into another RAG_STORE__COLLECTION."
+            "The collection was written by another program. Choose another RAG_DATA_DIR or RAG_STORE__COLLECTION."
         )
-    return EmbedderIdentity(**metadata["embedder"])
+    if schema > SCHEMA:
+        raise IndexMismatch(
+            f"This program is older than its data: the collection has schema {schema}, and this version reads schemas "
+            f"up to {SCHEMA}. Start the newer version again."
+        )
+    return Origin(schema=schema, embedder=EmbedderIdentity(**metadata["embedder"]))
+
+
+def to_identity(metadata: dict[str, Any]) -> EmbedderIdentity:
+    """Return the embedder of a collection; raises `IndexMismatch` for another schema than this version's."""
+    origin = to_origin(metadata)
+    if origin.schema != SCHEMA:
+        raise IndexMismatch(
+            f"The collection has schema {origin.schema} of an earlier version, and this version needs {SCHEMA}. "
+            "Run `python -m ingest upgrade`, which keeps every document."
+        )
+    return origin.embedder
 
 
 def to_survey(tenants: Iterable[Any], counts: Iterable[int], newest: Sequence[Any]) -> Survey:

@@ -158,11 +158,11 @@ async def test_a_revision_that_cannot_be_opened_leaves_the_old_one_in_use(tmp_pa
         assert [hit.chunk.text for hit in await reader.search(OURS, query("old"), limit=1)] == ["old"]
 
 
-async def test_a_collection_of_another_schema_is_refused(tmp_path):
+async def test_a_collection_without_a_description_is_refused(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await writer.publish()
     (tmp_path / "revisions" / "1" / "collection.json").unlink()
-    with pytest.raises(IndexMismatch, match="a version with another schema"):
+    with pytest.raises(IndexMismatch, match="another program"):
         async with open_edge_reader(tmp_path, EMBEDDER):
             pass
 

@@ -24,6 +24,13 @@ class TestFolderInbox(InboxContract):
     def small(self, tmp_path):
         return FolderInbox(tmp_path, max_entries=1)
 
+    async def test_an_entry_of_a_newer_version_waits_for_its_worker(self, inbox, worklist, tmp_path):
+        await inbox.put(upload("a"))
+        [path] = (tmp_path / "queued").iterdir()
+        path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 3'))
+        assert await worklist.claim() is None
+        assert (await inbox.statistics()).queued == 1
+
     async def test_an_entry_is_kept_if_its_dead_letter_cannot_be_written(self, inbox, worklist, letters, tmp_path):
         await inbox.put(upload("a"))
         entry = await worklist.claim()

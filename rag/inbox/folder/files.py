@@ -6,9 +6,17 @@ from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rag.errors import NotFound, Overloaded, Unavailable
+from rag.errors import IndexMismatch, NotFound, Overloaded, Unavailable
 from rag.inbox.base import DeadLetter, Removal, Upload
 from rag.types import DocumentId, RawDocument, Scope
+
+FORMAT = 2
+"""Increment it with every change of what an entry stores, in a folder or in Redis, and convert earlier entries in
+`rag.inbox.folder.earlier`.
+"""
+
+REFUSED_SECONDS = 60.0
+"""Time until an entry of a newer format is claimed again, by then perhaps by a newer worker."""
 
 _HEADER_FIELDS = tuple(it for it in fields(RawDocument) if it.name not in {"id", "body"})
 _LETTER_FIELDS = tuple(it.name for it in fields(DeadLetter) if it.name not in {"id", "scope"})
@@ -39,7 +47,7 @@ class Name:
 
 
 def to_content(job: Upload | Removal, **more: Any) -> bytes:
-    header: dict[str, Any] = {"tenant": job.scope.tenant, "document_id": job.document_id}
+    header: dict[str, Any] = {"format": FORMAT, "tenant": job.scope.tenant, "document_id": job.document_id}
     match job:
         case Upload():
             body = job.document.body
@@ -54,9 +62,18 @@ def to_content(job: Upload | Removal, **more: Any) -> bytes:
 
 
 def to_job(content: bytes) -> Upload | Removal:
-    """Parse the content of an entry; raises `ValueError` or `KeyError` if it is damaged."""
+    """Parse the content of an entry; raises `ValueError` or `KeyError` if it is damaged.
+
+    Raises `IndexMismatch` if a newer version wrote it.
+    """
     line, _, body = content.partition(b"\n")
     header = json.loads(line)
+    # Entries had no number until format 2 was extended by it.
+    if header.get("format", FORMAT) > FORMAT:
+        raise IndexMismatch(
+            f"This program is older than its data: the entry has format {header['format']}, and this version reads "
+            f"formats up to {FORMAT}. The entry waits for a worker of the newer version."
+        )
     scope, document_id = Scope(tenant=header["tenant"]), DocumentId(header["document_id"])
     traceparent = header.get("traceparent", "")
     if header["kind"] == "removal":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload, key_of
+from rag.inbox.folder.earlier import require_current_format
 from rag.inbox.folder.files import (
     Name,
     inbox_full,
@@ -130,6 +131,8 @@ class FolderInbox:
 
 @asynccontextmanager
 async def open_folder_inbox(root: Path) -> AsyncIterator[FolderInbox]:
+    """Open the inbox; raises `IndexMismatch` if an earlier version wrote it."""
+    require_current_format(root)
     yield FolderInbox(root)
 
 

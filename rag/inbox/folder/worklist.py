@@ -11,8 +11,10 @@ from pathlib import Path
 
 import structlog
 
+from rag.errors import IndexMismatch
 from rag.inbox.base import DAMAGED, Entry, Removal, Upload
-from rag.inbox.folder.files import Name, to_content, to_job, write_durably
+from rag.inbox.folder.earlier import require_current_format
+from rag.inbox.folder.files import REFUSED_SECONDS, Name, to_content, to_job, write_durably
 from rag.inbox.folder.inbox import FolderInbox
 from rag.types import DocumentId, Scope
 
@@ -95,6 +97,10 @@ class FolderWorklist:
         try:
             order = name.put // 1000
             return Entry(receipt=str(claimed), job=to_job(content), attempt=claimed.attempts, order=order)
+        except IndexMismatch as error:
+            log.error("entry_refused", entry=text, reason=str(error))
+            self._requeue(path, name.after_attempts(name.attempts, due=time.time_ns() + int(REFUSED_SECONDS * 1e9)))
+            return None
         except (ValueError, KeyError) as error:
             log.error("entry_damaged", entry=text, error=type(error).__name__)
             job = Removal(scope=Scope(tenant="unknown"), document_id=DocumentId(name.key))
@@ -168,7 +174,11 @@ class FolderWorklist:
 
 @asynccontextmanager
 async def open_folder_worklist(root: Path) -> AsyncIterator[FolderWorklist]:
-    """Open the worklist. Claims end with this block, or with this process."""
+    """Open the worklist. Claims end with this block, or with this process.
+
+    Raises `IndexMismatch` if an earlier version wrote the inbox.
+    """
+    require_current_format(root)
     FolderInbox(root)
     worker = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
     lock = root / "workers" / worker

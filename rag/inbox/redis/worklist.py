@@ -17,9 +17,9 @@ from typing import Any
 
 import structlog
 
-from rag.errors import ClaimLost, GroundworkError, Unavailable
+from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Unavailable
 from rag.inbox.base import DAMAGED, Entry, Removal
-from rag.inbox.folder.files import to_content, to_job
+from rag.inbox.folder.files import REFUSED_SECONDS, to_content, to_job
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
 from rag.tasks import depend_on
@@ -62,6 +62,10 @@ class RedisWorklist:
         self._claims[receipt] = called + self._claim_seconds
         try:
             job = to_job(header + b"\n" + body)
+        except IndexMismatch as error:
+            log.error("entry_refused", entry=receipt, reason=str(error))
+            await self._release(receipt, "retry", int(REFUSED_SECONDS * 1e6), 0)
+            return None
         except (ValueError, KeyError) as error:
             await self._dead_letter_damaged(receipt, error)
             return None

@@ -11,13 +11,15 @@ from rag.store.backend import (
     CollectionBackup,
     CollectionRestore,
     Migration,
-    require_another_embedder,
+    require_another_origin,
     require_replaceable,
     require_same_collection,
 )
-from rag.store.base import Catalogue, StoreReader, VectorStore
+from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
+from rag.store.earlier import EarlierReader
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeReader, open_edge_reader, open_edge_writer
+from rag.store.schema import SCHEMA, Origin
 from rag.types import EmbedderIdentity
 
 
@@ -36,28 +38,38 @@ class EdgeBackend:
 
     @asynccontextmanager
     async def open_catalogue(self) -> AsyncIterator[Catalogue | None]:
-        yield EdgeReader(self._revisions, None) if self._revisions.current() else None
+        # `embedder` refuses a collection of another schema.
+        yield EdgeReader(self._revisions, None) if self._revisions.embedder() else None
 
     async def embedder(self) -> EmbedderIdentity | None:
         return self._revisions.embedder()
 
+    async def origin(self) -> Origin | None:
+        return self._revisions.origin()
+
+    @asynccontextmanager
+    async def open_earlier(self, schema: int) -> AsyncIterator[PointReader]:
+        yield EarlierReader(EdgeReader(self._revisions, None).scan, schema)
+
     @asynccontextmanager
     async def open_migration(self, embedder: EmbedderIdentity) -> AsyncIterator[Migration]:
-        root = self._root / "successor"
+        root, wanted = self._root / "successor", Origin(schema=SCHEMA, embedder=embedder)
         successors = Revisions(root)
-        if successors.embedder() not in {None, embedder} or self._revisions.embedder() == embedder:
+        if successors.origin() not in {None, wanted} or self._revisions.origin() == wanted:
             # A killed run filled it for another embedder, or was killed after the switch.
             _remove(root)
-        before = require_another_embedder(self._revisions.embedder(), embedder)
+        origin = require_another_origin(self._revisions.origin(), embedder)
         with successors.write_lock():
             self._revisions.copy_fallback_to(successors, embedder)
-        async with open_edge_reader(self._root, before) as current, open_edge_writer(root, embedder) as successor:
-            yield _EdgeMigration(self._revisions, successors, current, successor)
-        if self._revisions.embedder() == embedder:
+        is_earlier = origin.schema != SCHEMA
+        reading = self.open_earlier(origin.schema) if is_earlier else open_edge_reader(self._root, origin.embedder)
+        async with reading as current, open_edge_writer(root, embedder) as successor:
+            yield _EdgeMigration(self._revisions, successors, origin, current, successor)
+        if self._revisions.origin() == wanted:
             _remove(root)
 
-    async def fallback_embedder(self) -> EmbedderIdentity:
-        return self._revisions.fallback_embedder()
+    async def fallback_origin(self) -> Origin:
+        return self._revisions.fallback_origin()
 
     async def roll_back(self) -> None:
         with self._revisions.write_lock():
@@ -87,11 +99,17 @@ class EdgeBackend:
 
 class _EdgeMigration:
     def __init__(
-        self, revisions: Revisions, successors: Revisions, current: StoreReader, successor: VectorStore
+        self,
+        revisions: Revisions,
+        successors: Revisions,
+        origin: Origin,
+        current: PointReader,
+        successor: VectorStore,
     ) -> None:
         self._revisions = revisions
         self._successors = successors
-        self._before = revisions.embedder()
+        self.origin = origin
+        self.keeps_current = True
         self.current = current
         self.successor = successor
 
@@ -101,7 +119,7 @@ class _EdgeMigration:
             yield True
 
     async def require_unchanged(self) -> None:
-        require_same_collection(self._before, self._revisions.embedder())
+        require_same_collection(self.origin, self._revisions.origin())
 
     async def switch(self) -> None:
         await self.successor.publish()

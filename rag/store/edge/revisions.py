@@ -4,8 +4,9 @@ store/writer.lock     locked by the one process that writes
 store/working/        its shard, copied from the current revision when the writer opens
 store/revisions/<n>/  published shards, each with its embedder in collection.json
 store/current         the number of the current revision; a second line has the number of the fallback, if there is one
+store/embedder.json   the embedder of a collection of schema 1, whose revisions have no collection.json
 
-The fallback is the revision before the last change of the embedder.
+The fallback is the revision before the last change of the embedder or of the schema.
 """
 
 import fcntl
@@ -20,10 +21,11 @@ from typing import Any
 
 from rag.errors import Locked, NotFound, Unavailable
 from rag.store.files import copy_folder, replace_text, require_free, sync_folder
-from rag.store.schema import to_identity, to_metadata
+from rag.store.schema import Origin, to_identity, to_metadata, to_origin
 from rag.types import EmbedderIdentity
 
 _METADATA = "collection.json"
+_FIRST_METADATA = "embedder.json"
 # Free space to keep: the engine writes through memory maps, so a full disk kills the process with SIGBUS.
 _RESERVE_BYTES = 64 << 20
 _COPY_TRIES = 5
@@ -42,7 +44,7 @@ class Revisions:
         return self._revisions / current if current else None
 
     def fallback(self) -> Path | None:
-        """Return the revision before the last change of the embedder, or None."""
+        """Return the revision before the last change of the embedder or the schema, or None."""
         _, fallback = self._pointers()
         return self._revisions / fallback if fallback else None
 
@@ -62,15 +64,23 @@ class Revisions:
             raise _unreadable(self._root / "current", error) from error
         return stat.st_ino, stat.st_mtime_ns
 
-    def embedder(self) -> EmbedderIdentity | None:
-        """Return the embedder of the current revision, or None before the first publication."""
+    def origin(self) -> Origin | None:
+        """Return the schema and embedder of the current revision, or None before the first publication."""
         current = self.current()
-        return to_identity(_read_metadata(current)) if current else None
+        return to_origin(self._metadata_of(current)) if current else None
+
+    def embedder(self) -> EmbedderIdentity | None:
+        """Return the embedder of the current revision, or None before the first publication.
+
+        Raises `IndexMismatch` if the revision has another schema.
+        """
+        current = self.current()
+        return to_identity(self._metadata_of(current)) if current else None
 
     def unindexed(self) -> int:
         """Return the number of points in the current revision that its search graph does not contain."""
         current = self.current()
-        return int(_read_metadata(current).get("unindexed", 0)) if current else 0
+        return int(self._metadata_of(current).get("unindexed", 0)) if current else 0
 
     @contextmanager
     def write_lock(self) -> Iterator[None]:
@@ -126,8 +136,9 @@ class Revisions:
             self._point_to(added, before)
             self._drop_all_but(added, before)
 
-    def fallback_embedder(self) -> EmbedderIdentity:
-        return to_identity(_read_metadata(self._require_fallback()))
+    def fallback_origin(self) -> Origin:
+        """Return the schema and embedder of the fallback; raises `NotFound` without one."""
+        return to_origin(self._metadata_of(self._require_fallback()))
 
     def roll_back(self) -> None:
         """Exchange the current revision and the fallback; raises `NotFound` without one."""
@@ -153,7 +164,7 @@ class Revisions:
                         raise
                 if copied in self._revisions_in_use():
                     target._point_to(first, None)
-                    return to_identity(_read_metadata(first))
+                    return to_identity(self._metadata_of(first))
                 shutil.rmtree(first, ignore_errors=True)
         raise Unavailable(
             f"{self._root} could not be copied: each of {_COPY_TRIES} copies took longer than two publications. "
@@ -165,12 +176,18 @@ class Revisions:
         fallback, first = self.fallback(), target._revisions / "1"
         if fallback is None or target.current():
             return
-        if not to_metadata(embedder).items() <= _read_metadata(fallback).items():
+        if not to_metadata(embedder).items() <= self._metadata_of(fallback).items():
             return
         with _translated_errors():
             shutil.rmtree(first, ignore_errors=True)  # A killed run may have left it.
             copy_folder(fallback, first, reserve=_RESERVE_BYTES)
             target._point_to(first, None)
+
+    def _metadata_of(self, revision: Path) -> dict[str, Any]:
+        if metadata := _read_metadata(revision / _METADATA):
+            return metadata
+        first = _read_metadata(self._root / _FIRST_METADATA)
+        return {"embedder": first} if first else {}
 
     def _require_fallback(self) -> Path:
         fallback = self.fallback()
@@ -223,14 +240,14 @@ class Revisions:
                 shutil.rmtree(path)
 
 
-def _read_metadata(revision: Path) -> dict[str, Any]:
+def _read_metadata(file: Path) -> dict[str, Any]:
     try:
-        metadata: dict[str, Any] = json.loads((revision / _METADATA).read_text())
+        metadata: dict[str, Any] = json.loads(file.read_text())
         return metadata
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise _unreadable(revision / _METADATA, error) from error
+        raise _unreadable(file, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> Unavailable:

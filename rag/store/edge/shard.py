@@ -98,8 +98,12 @@ class Shard:
             records: Any = self._shard.retrieve([it.id for it in fused], with_payload=False, with_vector=[schema.DENSE])
         return {str(record.id): np.asarray(record.vector[schema.DENSE], dtype=np.float32) for record in records}
 
-    async def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
-        condition_filter = edge.Filter(must=_to_must(scope, where))
+    def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
+        return self.scan(schema.to_conditions(scope, where), with_vector=with_vector)
+
+    async def scan(self, conditions: Sequence[schema.Condition], *, with_vector: bool) -> AsyncIterator[edge.Record]:
+        """Yield every point that meets all conditions, whosever it is."""
+        condition_filter = edge.Filter(must=[_to_condition(condition) for condition in conditions])
         offset: Any = None
         while True:
             request = edge.ScrollRequest(
@@ -191,10 +195,13 @@ class Shard:
 
 
 def to_point(record: edge.Record) -> Point:
+    payload = record.payload or {}
+    return Point(chunk=schema.to_chunk(payload), vector=dense_of(record), order=payload.get("order", 0))
+
+
+def dense_of(record: edge.Record) -> Vector:
     vectors: Any = record.vector
-    return Point(
-        chunk=schema.to_chunk(record.payload or {}), vector=np.asarray(vectors[schema.DENSE], dtype=np.float32)
-    )
+    return np.asarray(vectors[schema.DENSE], dtype=np.float32)
 
 
 _OPTIMIZE = """

@@ -10,11 +10,23 @@ import structlog
 
 from rag.errors import GroundworkError, Unavailable
 from rag.store.base import EMPTY, Survey
+from rag.store.earlier import Payload
 from rag.store.edge.revisions import Revisions
-from rag.store.edge.shard import Shard, to_point
-from rag.store.schema import require_same_embedder, to_chunk
+from rag.store.edge.shard import Shard, dense_of, to_point
+from rag.store.schema import Condition, require_same_embedder, to_chunk
 from rag.tasks import supervise
-from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk
+from rag.types import (
+    EVERYTHING,
+    Chunk,
+    ChunkFilter,
+    DocumentId,
+    EmbedderIdentity,
+    Point,
+    Query,
+    Scope,
+    ScoredChunk,
+    Vector,
+)
 
 log = structlog.get_logger()
 
@@ -28,7 +40,7 @@ class EdgeReader:
     """Searches the current revision and follows new ones."""
 
     def __init__(self, revisions: Revisions, embedder: EmbedderIdentity | None) -> None:
-        """If `embedder` is None, the reader accepts a collection of any embedder."""
+        """If `embedder` is None, the reader accepts a collection of any embedder and schema."""
         self._revisions = revisions
         self._embedder = embedder
         self._shard: Shard | None = None
@@ -56,6 +68,15 @@ class EdgeReader:
     async def survey(self, *, since: float) -> Survey:
         self.refresh()
         return self._shard.survey(since=since) if self._shard else EMPTY
+
+    async def scan(
+        self, conditions: Sequence[Condition], with_vector: bool
+    ) -> AsyncIterator[tuple[Payload, Vector | None]]:
+        """Yield every point that meets all conditions, in the form in which it is stored."""
+        self.refresh()
+        if self._shard:
+            async for record in self._shard.scan(conditions, with_vector=with_vector):
+                yield record.payload or {}, dense_of(record) if with_vector else None
 
     def refresh(self) -> None:
         """Load a newer revision beside the old one, then release the old one."""

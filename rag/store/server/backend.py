@@ -12,11 +12,13 @@ from rag.store.backend import (
     CollectionBackup,
     CollectionRestore,
     Migration,
-    require_another_embedder,
+    require_another_origin,
     require_replaceable,
     require_same_collection,
 )
-from rag.store.base import Catalogue, StoreReader, VectorStore
+from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
+from rag.store.earlier import EarlierReader
+from rag.store.schema import SCHEMA, Origin
 from rag.store.server.collections import Collections
 from rag.store.server.reader import ServerReader
 from rag.store.server.snapshots import open_snapshots
@@ -45,6 +47,8 @@ class ServerBackend:
     async def open_catalogue(self) -> AsyncIterator[Catalogue | None]:
         async with self._open_collections() as (client, collections):
             current = await collections.current()
+            if current:
+                await collections.embedder_of(current)  # Refuses a collection of another schema.
             yield ServerReader(client, current) if current else None
 
     async def embedder(self) -> EmbedderIdentity | None:
@@ -52,18 +56,28 @@ class ServerBackend:
             current = await collections.current()
             return await collections.embedder_of(current) if current else None
 
+    async def origin(self) -> Origin | None:
+        async with self._open_collections() as (_, collections):
+            current = await collections.current()
+            return await collections.origin_of(current) if current else None
+
+    @asynccontextmanager
+    async def open_earlier(self, schema: int) -> AsyncIterator[PointReader]:
+        async with self._open_collections() as (client, collections):
+            yield EarlierReader(ServerReader(client, await collections.current() or "").scan, schema)
+
     @asynccontextmanager
     async def open_migration(self, embedder: EmbedderIdentity) -> AsyncIterator[Migration]:
         async with self._open_collections() as (client, collections):
             current = await collections.current()
-            require_another_embedder(await collections.embedder_of(current) if current else None, embedder)
+            origin = require_another_origin(await collections.origin_of(current) if current else None, embedder)
             successor = await collections.successor(embedder)
             await collections.create(successor, embedder)
-            yield _ServerMigration(client, collections, current or "", successor)
+            yield _ServerMigration(client, collections, origin, current or "", successor)
 
-    async def fallback_embedder(self) -> EmbedderIdentity:
+    async def fallback_origin(self) -> Origin:
         async with self._open_collections() as (_, collections):
-            return await collections.fallback_embedder()
+            return await collections.fallback_origin()
 
     async def roll_back(self) -> None:
         async with self._open_collections() as (_, collections):
@@ -111,11 +125,16 @@ class ServerBackend:
 
 
 class _ServerMigration:
-    def __init__(self, client: AsyncQdrantClient, collections: Collections, current: str, successor: str) -> None:
+    def __init__(
+        self, client: AsyncQdrantClient, collections: Collections, origin: Origin, current: str, successor: str
+    ) -> None:
         self._collections = collections
         self._served = current
         self._successor = successor
-        self.current: StoreReader = ServerReader(client, current)
+        self.origin = origin
+        self.keeps_current = not collections.is_without_alias(current)
+        reader = ServerReader(client, current)
+        self.current: PointReader = reader if origin.schema == SCHEMA else EarlierReader(reader.scan, origin.schema)
         self.successor: VectorStore = ServerStore(client, successor)
 
     @asynccontextmanager

@@ -2,7 +2,9 @@
 
 <name>           alias of the current collection
 <name>-<n>       collections, each with its embedder in its metadata
-<name>-fallback  alias of the collection before the last change of the embedder
+<name>-fallback  alias of the collection before the last change of the embedder or of the schema
+
+A collection of schema 1 has the name itself, without an alias.
 """
 
 import re
@@ -31,17 +33,26 @@ class Collections:
 
     async def current(self) -> str | None:
         """Return the collection that the alias points to, or None."""
-        return (await self._aliases()).get(self._name)
+        if collection := (await self._aliases()).get(self._name):
+            return collection
+        with translated_errors():
+            return self._name if await self._client.collection_exists(self._name) else None
+
+    def is_without_alias(self, collection: str) -> bool:
+        """Return whether the collection has the name of the alias, as in schema 1."""
+        return collection == self._name
 
     async def fallback(self) -> str | None:
-        """Return the collection before the last change of the embedder, or None."""
+        """Return the collection before the last change of the embedder or of the schema, or None."""
         return (await self._aliases()).get(self._fallback)
 
     async def embedder_of(self, collection: str) -> EmbedderIdentity:
         """Return the embedder of a collection; raises `IndexMismatch` for a collection of another program or schema."""
-        with translated_errors():
-            description = await self._client.get_collection(collection)
-        return schema.to_identity(description.config.metadata or {})
+        return schema.to_identity(await self._metadata_of(collection))
+
+    async def origin_of(self, collection: str) -> schema.Origin:
+        """Return schema and embedder; raises `IndexMismatch` for a collection of another program or a newer schema."""
+        return schema.to_origin(await self._metadata_of(collection))
 
     async def open(self, embedder: EmbedderIdentity) -> str:
         """Return the current collection, after creating it if it does not exist."""
@@ -55,8 +66,9 @@ class Collections:
 
     async def successor(self, embedder: EmbedderIdentity) -> str:
         """Return the fallback or a killed migration's collection if this embedder filled it, or an unused name."""
+        wanted = schema.Origin(schema=schema.SCHEMA, embedder=embedder)
         for name in [await self.fallback(), *reversed(await self._leftovers())]:
-            if name and await self._embedder_or_none(name) == embedder:
+            if name and await self._origin_or_none(name) == wanted:
                 return name
         return await self.unused()
 
@@ -85,12 +97,16 @@ class Collections:
         """Move the alias, and make the previous collection the fallback."""
         before = await self.current()
         targets = {self._name: collection}
-        if before and before != collection:
+        if before and self.is_without_alias(before):
+            # An alias cannot have the name of a collection. Searches fail until the alias exists, a moment later.
+            await self.drop(before)
+        elif before and before != collection:
             targets[self._fallback] = before
         await self._move(targets)
 
-    async def fallback_embedder(self) -> EmbedderIdentity:
-        return await self.embedder_of(await self._require_fallback())
+    async def fallback_origin(self) -> schema.Origin:
+        """Return schema and embedder of the fallback; raises `NotFound` without one."""
+        return await self.origin_of(await self._require_fallback())
 
     async def roll_back(self) -> None:
         await self.switch_to(await self._require_fallback())
@@ -131,14 +147,19 @@ class Collections:
         """Return the collections of this program that are neither current nor the fallback."""
         in_use = {await self.current(), await self.fallback()}
         names = [f"{self._name}-{number}" for number in await self._numbers()]
-        return [name for name in names if name not in in_use and await self._embedder_or_none(name)]
+        return [name for name in names if name not in in_use and await self._origin_or_none(name)]
 
-    async def _embedder_or_none(self, collection: str) -> EmbedderIdentity | None:
-        """Return the embedder, or None for a collection of another program."""
+    async def _origin_or_none(self, collection: str) -> schema.Origin | None:
+        """Return the origin, or None for a collection of another program or a newer schema."""
         try:
-            return await self.embedder_of(collection)
+            return await self.origin_of(collection)
         except IndexMismatch:
             return None
+
+    async def _metadata_of(self, collection: str) -> dict[str, Any]:
+        with translated_errors():
+            description = await self._client.get_collection(collection)
+        return description.config.metadata or {}
 
     async def _aliases(self) -> dict[str, str]:
         with translated_errors():

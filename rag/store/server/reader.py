@@ -11,9 +11,10 @@ from qdrant_client import AsyncQdrantClient, models
 from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.store import schema
 from rag.store.base import Survey
+from rag.store.earlier import Payload
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.store.server.collections import Collections, translated_errors
-from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Query, Scope, ScoredChunk
+from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Query, Scope, ScoredChunk, Vector
 
 log = structlog.get_logger()
 
@@ -57,12 +58,19 @@ class ServerReader:
         return schema.newest_versions(schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit])
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
-        async for record in self._scroll(scope, where, with_vectors=False):
+        async for record in self._scroll(schema.to_conditions(scope, where), with_vectors=False):
             yield schema.to_chunk(record.payload or {})
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
-        async for record in self._scroll(scope, where, with_vectors=[schema.DENSE]):
+        async for record in self._scroll(schema.to_conditions(scope, where), with_vectors=[schema.DENSE]):
             yield _to_point(record)
+
+    async def scan(
+        self, conditions: Sequence[schema.Condition], with_vector: bool
+    ) -> AsyncIterator[tuple[Payload, Vector | None]]:
+        """Yield every point that meets all conditions, in the form in which it is stored."""
+        async for record in self._scroll(conditions, with_vectors=[schema.DENSE] if with_vector else False):
+            yield record.payload or {}, _dense_of(record) if with_vector else None
 
     async def survey(self, *, since: float) -> Survey:
         first = models.FieldCondition(key="ordinal", match=models.MatchValue(value=0))
@@ -101,13 +109,16 @@ class ServerReader:
             except GroundworkError as error:
                 log.warning("collection_unknown", reason=str(error))
 
-    async def _scroll(self, scope: Scope, where: ChunkFilter, *, with_vectors: Any) -> AsyncIterator[models.Record]:
+    async def _scroll(
+        self, conditions: Sequence[schema.Condition], *, with_vectors: Any
+    ) -> AsyncIterator[models.Record]:
+        wanted = models.Filter(must=[_to_condition(condition) for condition in conditions])
         offset: models.ExtendedPointId | None = None
         while True:
             with translated_errors():
                 page, offset = await self._client.scroll(
                     self.revision,
-                    scroll_filter=_to_filter(scope, where),
+                    scroll_filter=wanted,
                     offset=offset,
                     limit=schema.SCROLL_PAGE,
                     with_payload=True,
@@ -146,9 +157,14 @@ class ServerReader:
 def _to_point(record: models.Record) -> Point:
     if record.payload is None:
         raise BadResponse("Qdrant sent a point without a payload.")
+    order = record.payload.get("order", 0)
+    return Point(chunk=schema.to_chunk(record.payload), vector=_dense_of(record), order=order)
+
+
+def _dense_of(record: models.Record) -> Vector:
     if not isinstance(record.vector, dict) or record.vector.get(schema.DENSE) is None:
         raise BadResponse("Qdrant sent a point without a dense vector.")
-    return Point(chunk=schema.to_chunk(record.payload), vector=np.asarray(record.vector[schema.DENSE], np.float32))
+    return np.asarray(record.vector[schema.DENSE], np.float32)
 
 
 def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rag.errors import IndexMismatch
 from rag.inbox.base import Removal, Upload
 from rag.inbox.folder.files import to_content, to_job
 from rag.types import DocumentId, RawDocument, Scope
@@ -29,6 +30,7 @@ def test_a_job_is_read_back_as_it_was_written(job):
 def test_the_format_of_an_upload_does_not_change():
     header, _, body = to_content(JOBS[0]).partition(b"\n")
     assert json.loads(header) == {
+        "format": 2,
         "tenant": "acme",
         "document_id": "guide.md",
         "kind": "upload",
@@ -47,6 +49,11 @@ def test_an_entry_from_before_metadata_and_traces_is_read():
     content = json.dumps(header | {"title": "", "validator": ""}).encode() + b"\ntext"
     document = RawDocument(id=DocumentId("a"), uri="u", media_type="text/plain", body=b"text")
     assert to_job(content) == Upload(scope=SCOPE, document=document)
+
+
+def test_an_entry_of_a_newer_version_is_refused():
+    with pytest.raises(IndexMismatch, match="This program is older than its data: the entry has format 3"):
+        to_job(to_content(JOBS[0], format=3))
 
 
 @pytest.mark.parametrize(

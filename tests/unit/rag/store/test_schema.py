@@ -41,5 +41,5 @@ def test_the_error_for_another_embedder_describes_both(stored, described):
 
 def test_the_embedder_is_read_from_metadata_of_this_schema_only():
     assert to_identity(to_metadata(EMBEDDER)) == EMBEDDER
-    with pytest.raises(IndexMismatch, match="another schema"):
+    with pytest.raises(IndexMismatch, match="another program"):
         to_identity(to_metadata(EMBEDDER) | {"schema": 0})

@@ -43,7 +43,7 @@ def test_a_collection_without_a_publication_is_empty(tmp_path):
     assert not revisions.check_out()
     with pytest.raises(NotFound, match="no collection"):
         revisions.copy_to(Revisions(tmp_path / "copy"))
-    for operation in (revisions.roll_back, revisions.fallback_embedder):
+    for operation in (revisions.roll_back, revisions.fallback_origin):
         with pytest.raises(NotFound, match="nothing can be rolled back"):
             operation()
 
@@ -82,13 +82,14 @@ class Overtaken(Revisions):
 
 def test_a_replaced_collection_can_be_rolled_back_and_its_fallback_survives_publications(tmp_path, revisions):
     revisions.replace_by(filled(tmp_path / "b", OTHER, "second"))
-    assert (text_of(revisions), revisions.embedder(), revisions.fallback_embedder()) == ("second", OTHER, EMBEDDER)
+    assert (text_of(revisions), revisions.embedder()) == ("second", OTHER)
+    assert revisions.fallback_origin().embedder == EMBEDDER
     revisions.check_out()
     for _ in range(3):
         revisions.publish(OTHER, unindexed=0)
     assert names(revisions) == {"1", "4", "5"}
     revisions.roll_back()
-    assert (text_of(revisions), revisions.fallback_embedder()) == ("first", OTHER)
+    assert (text_of(revisions), revisions.fallback_origin().embedder) == ("first", OTHER)
 
 
 def test_an_empty_collection_replaces_nothing(tmp_path, revisions):
