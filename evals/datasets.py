@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from rag.errors import BadResponse, InvalidInput
-from rag.http import require_success, translated_errors
+from rag.http import Upstream, require_success, translated_errors
 
 # md5 sums as BEIR publishes them, for the collections that a laptop embeds within two hours.
 NAMED = {
@@ -25,6 +25,7 @@ NAMED = {
     "scidocs": "38121350fc3a4d2f48850f6aff52e4a9",
     "scifact": "5f7d1de60b170fc8027bb7898e2efca1",
 }
+_UPSTREAM = Upstream("data set server")
 _HOME = "https://public.ukp.informatik.tu-darmstadt.de/thakur/BEIR/datasets"
 _BLOCK_BYTES = 1 << 20
 _SPLITS = ("test", "dev", "train")
@@ -184,9 +185,9 @@ def _fetch(name: str, url: str, cache: Path, *, md5: str) -> None:
 async def _download(url: str, target: Path) -> str:
     """Download the file and return its md5 sum."""
     digest = hashlib.md5(usedforsecurity=False)
-    with translated_errors("data set server"), target.open("wb") as file:
+    with translated_errors(_UPSTREAM), target.open("wb") as file:
         async with aiohttp.ClientSession(trust_env=True) as session, session.get(url) as response:
-            await require_success("data set server", response)
+            await require_success(_UPSTREAM, response)
             async for block in response.content.iter_chunked(_BLOCK_BYTES):
                 digest.update(block)
                 file.write(block)

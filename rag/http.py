@@ -1,46 +1,188 @@
-"""Outgoing HTTP: one session per process, and the translation of its errors."""
+"""Outgoing HTTP: one session per server, JSON requests, and the translation of errors."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import math
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from pydantic import SecretStr
+from yarl import URL
 
-from rag.errors import BadResponse, Overloaded, TimedOut, Unavailable
+from rag.errors import AccessRefused, BadResponse, GroundworkError, Overloaded, TimedOut, Unavailable
+from rag.redaction import redact
 from rag.settings import TimeoutSettings
 from rag.tracing.spans import propagate
 
-_EXCERPT = 200
+# Long enough for the message and the field names of an error response, short enough for a log line.
+_EXCERPT_BYTES = 2_000
+# A server that failed may also fail to send the end of its error response.
+_EXCERPT_SECONDS = 2.0
+# 256 vectors with 4,096 numbers of 20 characters are 21 MB.
+_MAX_BODY_BYTES = 64 * 2**20
+_MAX_REDIRECTS = 3
+_MAX_RETRY_AFTER = 86_400.0
+# Below the 5 s of uvicorn, which serves many models: a connection that its server closes would fail the next request.
+_KEEP_ALIVE_SECONDS = 4.0
+
+# What servers call their errors instead of a status: OpenAI, Anthropic, TGI, vLLM, Google.
+_STATUS_OF_TYPE = {
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "ratelimiterror": 429,
+    "too_many_requests": 429,
+    "resource_exhausted": 429,
+    "insufficient_quota": 429,
+    "overloaded": 429,
+    "overloaded_error": 429,
+    "server_overloaded": 429,
+    "service_unavailable": 503,
+    "serviceunavailableerror": 503,
+    "unavailable": 503,
+    "timeout": 503,
+    "timeout_error": 503,
+    "server_error": 503,
+    "internal": 503,
+    "internal_error": 503,
+    "internal_server_error": 503,
+    "internalservererror": 503,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "notfounderror": 404,
+    "invalid_request_error": 400,
+    "badrequesterror": 400,
+    "validation": 422,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A server that this installation calls, in the words of error messages."""
+
+    name: str
+    settings: str = ""
+    """Settings that an operator checks if the server refuses access, such as "RAG_JUDGE__URL"."""
+
+
+class RequestRejected(BadResponse):
+    """A server rejected the content of a request, such as one of its fields or its size."""
 
 
 @asynccontextmanager
-async def open_session(timeouts: TimeoutSettings) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session. It has no total time limit, because a long stream is healthy while data keeps coming."""
-    phases = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.read)
-    async with aiohttp.ClientSession(timeout=phases, middlewares=(_traced,)) as session:
+async def open_session(timeouts: TimeoutSettings, *, connections: int = 100) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session with its own pool, so that a slow server never occupies the connections to another one.
+
+    There is no total time limit, because a long stream is healthy while data keeps coming.
+    Waiting for a free connection has no limit either: the gate in front of each server bounds it.
+    Proxies from the environment are ignored, because the configured addresses are called directly.
+    """
+    phases = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect, sock_read=timeouts.read)
+    pool = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+    async with aiohttp.ClientSession(
+        connector=pool, timeout=phases, middlewares=(_traced,), trust_env=False
+    ) as session:
         yield session
 
 
+@asynccontextmanager
+async def post(
+    session: aiohttp.ClientSession, upstream: Upstream, url: str, body: Any, headers: Mapping[str, str]
+) -> AsyncIterator[ClientResponse]:
+    """Send JSON and yield the successful response, whose connection is closed at the end of the block.
+
+    Raises the errors of `require_success` and `translated_errors`.
+    """
+    with translated_errors(upstream):
+        response = await _follow(session, upstream, url, body, headers)
+        async with response:
+            await require_success(upstream, response)
+            yield response
+
+
+async def read_json(upstream: Upstream, response: ClientResponse) -> Any:
+    """Return the body. Raises `BadResponse` if it is not JSON or too large, or the error that it reports."""
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > _MAX_BODY_BYTES:
+            raise BadResponse(f"The {upstream.name} sent more than {_MAX_BODY_BYTES:,} bytes.")
+    try:
+        body = parse_json(bytes(content))
+    except ValueError as error:
+        raise BadResponse(f"The {upstream.name} sent a response that is not valid JSON.") from error
+    if reported := error_in(upstream, body):
+        raise reported
+    return body
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON from a server. Raises `ValueError`, also where the standard library raises other errors."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("The JSON is nested too deeply.") from error
+    except ValueError:
+        # Python refuses to parse an integer of thousands of digits. As a float it is infinite, which checks find.
+        return json.loads(text, parse_int=float)
+
+
 @contextmanager
-def translated_errors(part: str) -> Iterator[None]:
-    """Translate aiohttp's errors into `GroundworkError`s. `part` names the server, such as "generator"."""
+def translated_errors(upstream: Upstream) -> Iterator[None]:
+    """Translate aiohttp's errors into `GroundworkError`s."""
+    name = upstream.name
     try:
         yield
     except TimeoutError as error:
-        raise TimedOut(f"The {part} did not answer in time.") from error
+        raise TimedOut(f"The {name} did not answer in time. Try again later.") from error
     except aiohttp.ClientPayloadError as error:
-        raise BadResponse(f"The {part} closed the connection before the end of its response.") from error
+        message = f"The {name} closed the connection before the end of its response."
+        raise BadResponse(message, upstream=redact(str(error))) from error
     except aiohttp.ClientError as error:
-        raise Unavailable(f"The {part} cannot be reached: {error}") from error
+        advice = f"An operator must check it and {upstream.settings}." if upstream.settings else "Check its address."
+        # The text of the error has the address, which users must not see.
+        raise Unavailable(f"The {name} cannot be reached. {advice}", upstream=redact(str(error))) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadResponse(f"The {part} sent a response that is not valid JSON.") from error
+        raise BadResponse(f"The {name} sent a response that is not valid JSON.") from error
 
 
 def bearer_header(key: SecretStr | None) -> dict[str, str]:
     """Return the header that carries an API key, or no header without a key."""
     return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
+
+async def require_success(upstream: Upstream, response: ClientResponse) -> None:
+    """Raise the error that matches an error status, with an excerpt of the body for the log."""
+    if response.ok:
+        return
+    key = response.request_info.headers.get("Authorization", "").removeprefix("Bearer ")
+    excerpt = redact(await _read_excerpt(response), key)
+    raise _to_error(upstream, response.status, excerpt, _read_retry_after(response.headers.get("Retry-After", "")))
+
+
+def error_in(upstream: Upstream, body: Any) -> GroundworkError | None:
+    """Return the error that a response with status 200 reports in its JSON, or None.
+
+    Known forms are `{"error": …}` with a text or an object, `{"object": "error"}` of vLLM, and `{"detail": …}`.
+    """
+    if isinstance(body, list) and len(body) == 1:
+        [body] = body
+    if not isinstance(body, dict):
+        return None
+    reported = body.get("error")
+    if not reported and (body.get("object") == "error" or (body.get("detail") and not body.get("choices"))):
+        reported = body
+    if not reported:
+        return None
+    return _to_error(upstream, _status_in(reported) or _status_in(body), redact(json.dumps(reported)[:_EXCERPT_BYTES]))
 
 
 async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -49,16 +191,93 @@ async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientR
     return await handler(request)
 
 
-async def require_success(part: str, response: aiohttp.ClientResponse) -> None:
-    """Raise `Overloaded` for 429, `Unavailable` for 408 and 5xx, `BadResponse` for any other error status."""
-    if response.ok:
-        return
-    excerpt = (await response.text(errors="replace"))[:_EXCERPT].strip()
-    message = f"The {part} answered {response.status}: {excerpt}"
-    match response.status:
+async def _follow(
+    session: aiohttp.ClientSession, upstream: Upstream, url: str, body: Any, headers: Mapping[str, str]
+) -> ClientResponse:
+    """Send the request, and follow redirects within the server.
+
+    Another address is not followed: it would receive the question and its passages, and no operator has chosen it.
+    The statuses 301 to 303 are not followed, because they turn a POST into a GET.
+    """
+    target = URL(url)
+    for _ in range(_MAX_REDIRECTS):
+        response = await session.post(target, json=body, headers=headers, allow_redirects=False)
+        location = response.headers.get("Location")
+        if not 300 <= response.status < 400 or location is None:
+            return response
+        response.close()
+        try:
+            following = target.join(URL(location))
+            is_followed = response.status in (307, 308) and following.origin() == target.origin()
+        except ValueError:
+            is_followed = False
+        if not is_followed:
+            break
+        target = following
+    raise AccessRefused(
+        f"The {upstream.name} redirects to another address (status {response.status}). "
+        f"An operator must set {upstream.settings or 'the new address'}.",
+        upstream=redact(f"Location: {location}"),
+    )
+
+
+async def _read_excerpt(response: ClientResponse) -> str:
+    excerpt = b""
+    try:
+        async with asyncio.timeout(_EXCERPT_SECONDS):
+            while len(excerpt) < _EXCERPT_BYTES and (chunk := await response.content.read(_EXCERPT_BYTES)):
+                excerpt += chunk
+    except (TimeoutError, aiohttp.ClientError):
+        pass  # The status is known, and it matters more than the text.
+    return excerpt[:_EXCERPT_BYTES].decode(errors="replace").strip()
+
+
+def _read_retry_after(value: str) -> float | None:
+    """Return the seconds of a `Retry-After` header, which has a number or a date."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(value)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER) if math.isfinite(seconds) else None
+
+
+def _to_error(upstream: Upstream, status: int | None, said: str, retry_after: float | None = None) -> GroundworkError:
+    """Return the error of a status. `said` is the server's text, which goes to the log only."""
+    name = upstream.name
+    match status:
+        case 401 | 403 | 404:
+            refused = "does not have the configured address or model" if status == 404 else "refused the API key"
+            check = f" An operator must check {upstream.settings}." if upstream.settings else ""
+            return AccessRefused(f"The {name} {refused} (status {status}).{check}", upstream=said)
         case 429:
-            raise Overloaded(message)
-        case status if status == 408 or status >= 500:
-            raise Unavailable(message)
-        case _:
-            raise BadResponse(message)
+            return Overloaded(f"The {name} is overloaded. Try again later.", upstream=said, retry_after=retry_after)
+        case 408:
+            return TimedOut(f"The {name} did not answer in time. Try again later.", upstream=said)
+        case int() if status >= 500:
+            message = f"The {name} failed (status {status}). Try again later."
+            return Unavailable(message, upstream=said, retry_after=retry_after)
+        case int():
+            message = f"The {name} rejected the request (status {status}). The service's log has its reason."
+            return RequestRejected(message, upstream=said)
+        case None:
+            message = f"The {name} reported an error instead of a result. The service's log has its reason."
+            return BadResponse(message, upstream=said)
+
+
+def _status_in(reported: Any) -> int | None:
+    """Return the HTTP status that an error object names by number or by type, or None."""
+    if not isinstance(reported, dict):
+        return None
+    named = [reported.get(field) for field in ("code", "status", "status_code", "http_status", "type", "error_type")]
+    for value in named:
+        if isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(str(value)[:4]) < 600:
+            return int(value)
+    return next((_STATUS_OF_TYPE[word] for word in map(_to_word, named) if word in _STATUS_OF_TYPE), None)
+
+
+def _to_word(value: Any) -> str:
+    return value.lower().replace("-", "_").replace(" ", "_") if isinstance(value, str) else ""

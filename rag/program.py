@@ -62,7 +62,8 @@ def run_program(
         with report_unwritable_folder(), exit_on_broken_pipe():
             return command(settings) or 0
     except GroundworkError as error:
-        say_why_it_ends(f"{name}: {error}")
+        said = f" It said: {error.upstream}" if error.upstream else ""
+        say_why_it_ends(f"{name}: {error}{said}")
         return 1
     except KeyboardInterrupt:
         if when_interrupted:

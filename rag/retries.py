@@ -14,6 +14,7 @@ log = structlog.get_logger()
 
 # Long enough for a server to restart.
 _SECONDS = 90.0
+_MAX_WAIT = 10.0
 
 T = TypeVar("T")
 
@@ -21,14 +22,15 @@ T = TypeVar("T")
 async def retry(counter: Counter, call: Callable[[], Awaitable[T]], *, seconds: float = _SECONDS) -> T:
     """Call until it succeeds, fails for good, or `seconds` have passed; `counter` counts the retries."""
 
-    def is_retried(error: Exception) -> bool:
-        if not is_retryable(error):
+    def is_retried(error: Exception) -> bool | float:
+        if not isinstance(error, GroundworkError) or not error.retryable:
             return False
         counter.inc()
-        return True
+        # As long as the server asks for, but not so long that a restarted server would be idle.
+        return min(error.retry_after, _MAX_WAIT) if error.retry_after else True
 
     caller = stamina.AsyncRetryingCaller(
-        attempts=None, timeout=seconds, wait_initial=0.2, wait_max=10.0, wait_jitter=1.0
+        attempts=None, timeout=seconds, wait_initial=0.2, wait_max=_MAX_WAIT, wait_jitter=1.0
     )
     return await caller(is_retried, call)
 
@@ -44,4 +46,5 @@ def log_retries() -> None:
 
 
 def _log_retry(details: RetryDetails) -> None:
-    log.warning("retrying", in_seconds=round(details.wait_for, 1), reason=str(details.caused_by))
+    upstream = getattr(details.caused_by, "upstream", "")
+    log.warning("retrying", in_seconds=round(details.wait_for, 1), reason=str(details.caused_by), upstream=upstream)

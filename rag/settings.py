@@ -51,7 +51,7 @@ class OpenAIEmbedderSettings(Part):
     batch_size: int = Field(32, ge=1)
     """Texts in one request. A higher value needs fewer requests and more memory on the server."""
     concurrency: int = Field(4, ge=1)
-    """Concurrent requests during ingestion. A higher value keeps a larger server busy."""
+    """Concurrent requests and connections of one process. A higher value keeps a larger server busy."""
 
 
 class EdgeStoreSettings(Part):

@@ -52,6 +52,9 @@ PASSED_OVER = Counter(
 )
 ANSWERS = Counter("rag_answers_total", "Answers by writing mode. declined: no passage was relevant enough.", ["mode"])
 CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one citation, by writing mode.", ["mode"])
+CITATIONS_REMOVED = Counter(
+    "rag_citations_removed_total", "Numbers in brackets without a passage that were removed from model answers."
+)
 PROMPT_INFO = Gauge("rag_prompt_info", "1 for each loaded prompt version.", ["name", "version", "hash"])
 PROMPT_ANSWERS = Counter(
     "rag_prompt_answers_total", "Model answers: cited, uncited or failed.", ["name", "version", "outcome"]

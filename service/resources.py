@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+
+from aiohttp import ClientSession
 
 from rag.embedding.factory import open_embedder
 from rag.event_loop import open_lag_monitor
@@ -56,16 +58,17 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         await enter(open_lag_monitor())
-        session = await enter(open_session(settings.http))
-        prompts = AnswerPrompts(await build_registry(settings, session).load("answer"), settings.prompt)
+        registry = build_registry(settings, await enter(_open_pool(settings, settings.mlflow)))
+        prompts = AnswerPrompts(await registry.load("answer"), settings.prompt)
         rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]
-        embedder = await enter(open_embedder(settings.embedder, session, models=settings.models_dir))
+        pool = await enter(_open_pool(settings, settings.embedder))
+        embedder = await enter(open_embedder(settings.embedder, pool, models=settings.models_dir))
         backend = build_backend(settings.store, root=settings.store_dir)
         store = await enter(backend.open_reader(embedder.identity))
-        reranker = await enter(open_reranker(settings.reranker, session))
+        reranker = await enter(open_reranker(settings.reranker, await enter(_open_pool(settings, settings.reranker))))
         endpoint = await enter(open_endpoint(settings.generator))
-        generator = build_generator(endpoint, settings.answering, session)
-        judge = build_judge(settings.judge, session, generator=endpoint)
+        generator = build_generator(endpoint, settings.answering, await enter(_open_pool(settings, endpoint)))
+        judge = build_judge(settings.judge, await enter(_open_pool(settings, settings.judge)), generator=endpoint)
         calibrations = Calibrations.read(settings.judge.calibration or calibration.PACKAGED)
         live_judge = await enter(open_live_judge(judge, await load_rubrics(), settings.judge, calibrations))
         if drift is None:
@@ -93,3 +96,8 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             prompts=prompts,
             stopping=asyncio.Event(),
         )
+
+
+def _open_pool(settings: Settings, part: object) -> AbstractAsyncContextManager[ClientSession]:
+    """Open the connections to the server of a part: as many as it has concurrent calls, and none of another part."""
+    return open_session(settings.http, connections=getattr(part, "concurrency", 1))

@@ -46,7 +46,11 @@ class OpenAIGeneratorSettings(Part):
     api_key: SecretStr | None = None
     """API key, sent as a bearer token. Unset: no authentication."""
     concurrency: int = Field(64, ge=1)
-    """Parallel requests to the server. Further answers queue."""
+    """Parallel requests and connections to the server. Further answers queue."""
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """JSON object that is merged into each request body, such as `{"reasoning_effort": "low"}`.
+    Its nulls remove fields.
+    """
 
 
 GeneratorSettings = Annotated[
@@ -111,7 +115,7 @@ class EndpointRerankerSettings(Part):
     api_key: SecretStr | None = None
     """API key, sent as a bearer token. Unset: no authentication."""
     concurrency: int = Field(16, ge=1)
-    """Parallel requests to the server. Further questions queue."""
+    """Parallel requests and connections to the server. Further questions queue."""
     candidates: int = Field(30, ge=1, le=200)
     """Candidates that the reranker scores for one question. A higher value finds more and takes longer."""
 
@@ -184,6 +188,8 @@ class JudgeSettings(Part):
     """Model name that the server expects. Required with RAG_JUDGE__URL."""
     api_key: SecretStr | None = None
     """API key, sent as a bearer token. Unset: no authentication."""
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """JSON object that is merged into each request body to RAG_JUDGE__URL. Its nulls remove fields."""
     sample: float = Field(0.0, ge=0, le=1)
     """Share of live answers that the judge reads. 0 disables live judging."""
     concurrency: int = Field(2, ge=1)

@@ -9,7 +9,7 @@ import structlog
 
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
-from service.generation.base import Usage
+from service.generation.base import Finish, FinishReason, Retraction, Usage
 from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
 from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
@@ -41,6 +41,8 @@ class Answer:
     declined: bool = False
     citations: Sequence[Citation] = ()
     usage: Usage | None = None
+    finish_reason: FinishReason | None = None
+    """Why the model stopped writing. None if no model wrote the text, or its server gave no reason."""
     writing_input: WritingInput
     """The passages. If `declined`: passages that were not relevant enough."""
     sent_prompt: SentPrompt | None = None
@@ -66,6 +68,7 @@ class Draft:
         self._text: list[str] = []
         self._quotes: dict[int, str | None] = {}
         self._usage: Usage | None = None
+        self._finish_reason: FinishReason | None = None
         self._sent_prompt: SentPrompt | None = None
 
     def add(self, piece: Piece) -> None:
@@ -74,6 +77,10 @@ class Draft:
                 self._text.append(piece)
             case CitedPassage():
                 self._quotes.setdefault(piece.number, piece.quote)
+            case Retraction():
+                self._text.clear()
+            case Finish():
+                self._finish_reason = piece.reason
             case Usage():
                 self._usage = piece
             case SentPrompt():
@@ -99,12 +106,20 @@ class Draft:
         self._count("cited" if citations else "uncited")
         answer_id = uuid.uuid4().hex
         prompt = asdict(self._sent_prompt.version) if self._sent_prompt else None
-        log.info("question_answered", answer=answer_id, mode=mode, citations=len(citations), prompt=prompt)
+        log.info(
+            "question_answered",
+            answer=answer_id,
+            mode=mode,
+            citations=len(citations),
+            finish_reason=self._finish_reason,
+            prompt=prompt,
+        )
         return Answer(
             id=answer_id,
             text="".join(self._text).strip(),
             citations=citations,
             usage=self._usage,
+            finish_reason=self._finish_reason,
             timings=timer.timings(),
             model=model,
             mode=mode,

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from rag.errors import InvalidInput
-from service.generation.base import Prompt, Usage
+from service.generation.base import Output, Prompt
 
 
 class AbsentGenerator:
@@ -11,7 +11,7 @@ class AbsentGenerator:
 
     model = "none"
 
-    async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:  # noqa: ARG002 - as the port says
+    async def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:  # noqa: ARG002 - as the port says
         raise InvalidInput(
             "This service has no language model, so only the mode quote works. "
             "Its operator can set RAG_GENERATOR__KIND=openai with a URL and a model."

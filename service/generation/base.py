@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from rag.errors import BadResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,28 @@ class Prompt:
     """Prompt name and version for traces. Empty if the prompt does not come from a template."""
 
 
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """A report that all text so far was the model's reasoning and does not belong to the answer."""
+
+
+FinishReason = Literal["stop", "length", "content_filter"]
+"""Why a model stopped writing.
+
+stop             it had finished
+length           it reached the limit of tokens, so the text is cut off
+content_filter   a filter of the model server removed text
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of the text."""
+
+    reason: FinishReason | None
+    """None if the server gave no reason, or one of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens counted by the model server."""
@@ -26,15 +50,23 @@ class Usage:
     completion_tokens: int
 
 
+Output = str | Retraction | Finish | Usage
+"""A part of the text, or a report about it."""
+
+
+class EmptyText(BadResponse):
+    """The model finished without any visible text."""
+
+
 class Generator(Protocol):
     """A language model: `OpenAIGenerator`, wrapped by `MeasuredGenerator` and `TracedGenerator`."""
 
     model: str
     """Model name for answers and metrics."""
 
-    def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
-        """Yield text as the model writes it, then the usage if the server reports it.
+    def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:
+        """Yield text as the model writes it, then `Finish`, then the usage if the server reports it.
 
-        Closing the iterator stops the generation at the server.
-        Raises `Unavailable`, `Overloaded`, `TimedOut` or `BadResponse`, also after the first text.
+        The text has no reasoning and starts with a visible character. Closing the iterator stops the generation at
+        the server. Raises `Unavailable`, `Overloaded`, `TimedOut` or `BadResponse`, also after the first text.
         """

@@ -47,6 +47,7 @@ async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[ModelEndpo
                 model=settings.model,
                 concurrency=settings.concurrency,
                 headers=bearer_header(settings.api_key),
+                extra=settings.extra,
             )
         case NoGeneratorSettings():
             yield None

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from rag.errors import Overloaded
 from rag.tracing.spans import exemplar
-from service.generation.base import Generator, Prompt, Usage
+from service.generation.base import Generator, Output, Prompt
 from service.metrics import GENERATIONS_THAT, GENERATOR_TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, TIME_PER_OUTPUT_TOKEN
 
 
@@ -17,7 +17,7 @@ class MeasuredGenerator:
         self._generator = generator
         self.model = generator.model
 
-    async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
+    async def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:
         outcome, began = "left", time.perf_counter()
         count, first, last = 0, began, began
         try:

@@ -1,23 +1,32 @@
 """A generator on any server with OpenAI's `/v1/chat/completions`."""
 
-import json
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import structlog
 
-from rag.errors import BadResponse
+from rag.errors import BadResponse, Unavailable
 from rag.gate import Gate
-from rag.http import require_success, translated_errors
-from rag.tracing import semconv
-from rag.tracing.spans import Attributes, annotate
-from service.generation.base import Prompt, Usage
+from rag.http import RequestRejected, Upstream, post
+from rag.sse import EventDecoder, EventTooLong, ServerSentEvent
+from service.generation.base import Output, Prompt
+from service.generation.completion import DONE, CompletionReader
+from service.generation.dialect import Quirk, build_request, find_quirk
 
-_PART = "model server"
-_ADVICE = "Check that its URL ends in /v1, and look into its log."
-_DONE = "[DONE]"
+log = structlog.get_logger()
+
+# A whole answer in one event with the probabilities of every token is smaller. Each stream may hold this much.
+_MAX_EVENT_BYTES = 4 * 2**20
+# The usage follows the finish at once. Some servers neither send [DONE] nor close the connection.
+_LINGER_SECONDS = 2.0
+_BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
+
+
+_GENERATOR = Upstream("model server", "RAG_GENERATOR__URL, RAG_GENERATOR__MODEL and RAG_GENERATOR__API_KEY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +36,14 @@ class ModelEndpoint:
     url: str
     model: str
     concurrency: int
+    upstream: Upstream = _GENERATOR
     provider: str = "openai"
     """Provider name in traces. The semantic conventions use openai for every server with that API."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Fields of the request body that an operator adds or overrides."""
+    quirks: set[Quirk] = field(default_factory=set)
+    """What this process has learned about the server, so that only its first answers need a second request."""
 
 
 class OpenAIGenerator:
@@ -45,66 +59,111 @@ class OpenAIGenerator:
         temperature: float,
     ) -> None:
         self._session = session
+        self._endpoint = endpoint
         self._url = f"{endpoint.url.rstrip('/')}/chat/completions"
         self.model = endpoint.model
-        self._headers = endpoint.headers
         self._gate = gate
-        self._options = {"max_tokens": max_tokens, "temperature": temperature}
+        self._options = {"model": self.model, "max_tokens": max_tokens, "temperature": temperature}
 
-    async def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
-        request: dict[str, Any] = {
-            "model": self.model,
-            "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **self._options,
-        }
-        if prompt.schema is not None:
-            schema = {"name": "answer", "strict": True, "schema": prompt.schema}
-            request["response_format"] = {"type": "json_schema", "json_schema": schema}
-        async with self._gate.enter():
-            with translated_errors(_PART):
-                # Leaving this block closes the connection. That tells the server to stop generating.
-                async with self._session.post(self._url, json=request, headers=self._headers) as response:
-                    await require_success(_PART, response)
-                    async with aclosing(_read_events(response.content)) as events:
-                        async for event in events:
-                            for piece in _to_pieces(event):
-                                yield piece
+    async def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:
+        async with self._gate.enter(), aclosing(self._converse(prompt)) as pieces:
+            async for piece in pieces:
+                yield piece
 
-
-async def _read_events(stream: aiohttp.StreamReader) -> AsyncGenerator[dict[str, Any]]:
-    """Yield the JSON of each `data:` line. Raises `BadResponse` without `[DONE]`: the answer is incomplete then."""
-    try:
-        async for line in stream:
-            field, _, value = line.decode().strip().partition(":")
-            if field != "data":
-                continue
-            if value.strip() == _DONE:
+    async def _converse(self, prompt: Prompt) -> AsyncGenerator[Output]:
+        """Send the request again without a field that the server rejects. What works then is remembered."""
+        endpoint = self._endpoint
+        quirks = set(endpoint.quirks)
+        request = build_request(prompt, self._options, quirks, endpoint.extra)
+        while True:
+            has_begun = False
+            try:
+                async with aclosing(self._complete(request)) as pieces:
+                    async for piece in pieces:
+                        if not has_begun:
+                            self._remember(quirks)
+                        has_begun = True
+                        yield piece
                 return
-            yield json.loads(value)
-    except ValueError as error:  # Not JSON, not UTF-8, or an endless line.
-        raise BadResponse(f"The {_PART} streamed a line that is not JSON. {_ADVICE}") from error
-    raise BadResponse(f"The {_PART} ended its stream without [DONE]. {_ADVICE}")
+            except (RequestRejected, Unavailable) as error:
+                quirk = None if has_begun else find_quirk(error.upstream, quirks)
+                if quirk is None:
+                    raise
+                quirks.add(quirk)
+                rejected, request = request, build_request(prompt, self._options, quirks, endpoint.extra)
+                if request == rejected:
+                    raise
+
+    def _remember(self, quirks: set[Quirk]) -> None:
+        for quirk in quirks - self._endpoint.quirks:
+            self._endpoint.quirks.add(quirk)
+            log.info("model_server_quirk", model=self.model, quirk=quirk)
+
+    async def _complete(self, request: Mapping[str, Any]) -> AsyncGenerator[Output]:
+        endpoint = self._endpoint
+        reader = CompletionReader(endpoint.upstream, starts_inside_reasoning="unopened_reasoning" in endpoint.quirks)
+        # Leaving this block closes the connection. That tells the server to stop generating.
+        async with (
+            post(self._session, endpoint.upstream, self._url, request, endpoint.headers) as response,
+            aclosing(_read_events(endpoint.upstream, response, reader)) as events,
+        ):
+            async for event in events:
+                for part in reader.read(event):
+                    yield part
+                if reader.is_done:
+                    break
+        for piece in reader.end():
+            yield piece
+        if reader.reasoning.starts_inside:
+            self._remember({"unopened_reasoning"})
 
 
-def _to_pieces(event: dict[str, Any]) -> list[str | Usage]:
-    pieces: list[str | Usage] = []
+async def _read_events(
+    upstream: Upstream, response: aiohttp.ClientResponse, reader: CompletionReader
+) -> AsyncGenerator[ServerSentEvent]:
+    """Yield the events of a stream. A server that sends one JSON document instead is read like one event."""
     try:
-        if "error" in event:
-            raise BadResponse(f"The {_PART} failed mid-stream: {event['error'].get('message', 'no reason given')}")
-        for choice in event["choices"]:
-            if text := choice["delta"].get("content"):
-                pieces.append(text)
-            if reason := choice.get("finish_reason"):
-                annotate(_response_attributes(event, reason))
-        if usage := event.get("usage"):
-            pieces.append(Usage(prompt_tokens=usage["prompt_tokens"], completion_tokens=usage["completion_tokens"]))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadResponse(f"The {_PART} streamed JSON that is not a chat completion. {_ADVICE}") from error
-    return pieces
+        async with aclosing(_read_chunks(response, reader)) as chunks:
+            start = b""
+            async for chunk in chunks:
+                start = (start + chunk).lstrip(_BEFORE_JSON)
+                if start:
+                    break
+            if start.startswith(b"{"):
+                yield ServerSentEvent("", await _read_document(start, chunks))
+                yield ServerSentEvent("", DONE)
+                return
+            decoder = EventDecoder(limit=_MAX_EVENT_BYTES)
+            for event in decoder.push(start):
+                yield event
+            async for chunk in chunks:
+                for event in decoder.push(chunk):
+                    yield event
+            for event in decoder.end():
+                yield event
+    except EventTooLong as error:
+        raise BadResponse(f"The {upstream.name} sent an event of more than {_MAX_EVENT_BYTES:,} bytes.") from error
 
 
-def _response_attributes(event: dict[str, Any], finish_reason: str) -> Attributes:
-    known = {semconv.RESPONSE_ID: event.get("id"), semconv.RESPONSE_MODEL: event.get("model")}
-    return {semconv.FINISH_REASONS: [finish_reason], **{name: value for name, value in known.items() if value}}
+async def _read_document(start: bytes, chunks: AsyncIterator[bytes]) -> str:
+    document = bytearray(start)
+    async for chunk in chunks:
+        document += chunk
+        if len(document) > _MAX_EVENT_BYTES:
+            raise EventTooLong
+    return document.decode(errors="replace")
+
+
+async def _read_chunks(response: aiohttp.ClientResponse, reader: CompletionReader) -> AsyncGenerator[bytes]:
+    """Yield the body. After the finish of the answer, neither silence nor a broken connection is an error."""
+    while True:
+        try:
+            async with asyncio.timeout(_LINGER_SECONDS if reader.is_complete else None):
+                chunk = await response.content.readany()
+        except (TimeoutError, aiohttp.ClientError):
+            if reader.is_complete:
+                return
+            raise
+        if not chunk:
+            return
+        yield chunk

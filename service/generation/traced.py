@@ -9,7 +9,7 @@ from opentelemetry.trace import Span, SpanKind
 from rag.tracing import semconv
 from rag.tracing.attributes import instructions, message, server_at
 from rag.tracing.spans import Attributes, inside, is_traced, start
-from service.generation.base import Generator, Prompt, Usage
+from service.generation.base import Generator, Output, Prompt, Retraction, Usage
 from service.generation.openai import ModelEndpoint
 
 
@@ -29,13 +29,13 @@ class TracedGenerator:
             **server_at(endpoint.url),
         }
 
-    def generate(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
+    def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:
         if not is_traced():
             return self._generator.generate(prompt)
         call = start(f"{semconv.CHAT} {self.model}", {**self._attributes, **_describe(prompt)}, kind=SpanKind.CLIENT)
         return inside(call, self._recorded(prompt, call))
 
-    async def _recorded(self, prompt: Prompt, call: Span) -> AsyncGenerator[str | Usage]:
+    async def _recorded(self, prompt: Prompt, call: Span) -> AsyncGenerator[Output]:
         began = time.perf_counter()
         texts: list[str] = []
         try:
@@ -44,7 +44,9 @@ class TracedGenerator:
                     if isinstance(piece, Usage):
                         call.set_attribute(semconv.INPUT_TOKENS, piece.prompt_tokens)
                         call.set_attribute(semconv.OUTPUT_TOKENS, piece.completion_tokens)
-                    else:
+                    elif isinstance(piece, Retraction):
+                        texts.clear()
+                    elif isinstance(piece, str):
                         if not texts:
                             call.set_attribute(semconv.TIME_TO_FIRST_CHUNK, time.perf_counter() - began)
                         texts.append(piece)

@@ -4,13 +4,14 @@ import aiohttp
 
 from rag.errors import Misconfigured
 from rag.gate import Gate
-from rag.http import bearer_header
+from rag.http import Upstream, bearer_header
 from service.generation.absent import AbsentGenerator
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from service.generation.traced import TracedGenerator
 from service.judging.model import ModelJudge
 from service.settings import JudgeSettings
 
+_UPSTREAM = Upstream("judge's model server", "RAG_JUDGE__URL, RAG_JUDGE__MODEL and RAG_JUDGE__API_KEY")
 # A verdict with its reason in JSON. A rambling model is cut off here and counts as unreadable.
 _MAX_TOKENS = 256
 # Judging the same answer twice must give the same verdict.
@@ -48,5 +49,7 @@ def _select_endpoint(settings: JudgeSettings, generator: ModelEndpoint | None) -
                 url=str(url),
                 model=str(model),
                 concurrency=settings.concurrency,
+                upstream=_UPSTREAM,
                 headers=bearer_header(settings.api_key),
+                extra=settings.extra,
             )

@@ -9,7 +9,7 @@ from typing import Any
 import stamina
 
 from rag.retries import is_retryable
-from service.generation.base import Generator
+from service.generation.base import Generator, Retraction
 from service.judging.base import UnreadableVerdict, Verdict
 from service.prompting.base import PromptTemplate
 
@@ -30,8 +30,14 @@ class ModelJudge:
 
     async def _ask(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
         prompt = replace(rubric.fill(**values), schema=_schema_of(rubric))
+        text = ""
         async with aclosing(self._generator.generate(prompt)) as pieces:
-            return "".join([piece async for piece in pieces if isinstance(piece, str)])
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    text += piece
+                elif isinstance(piece, Retraction):
+                    text = ""
+        return text
 
 
 def read_verdict(text: str, rubric: PromptTemplate) -> Verdict:

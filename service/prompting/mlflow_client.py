@@ -6,10 +6,10 @@ from typing import Any
 import aiohttp
 
 from rag.errors import BadResponse, Misconfigured, NotFound
-from rag.http import bearer_header, require_success, translated_errors
+from rag.http import Upstream, bearer_header, read_json, require_success, translated_errors
 from service.settings import MlflowSettings
 
-_PART = "MLflow server"
+_MLFLOW = Upstream("MLflow server", "RAG_MLFLOW__URI and RAG_MLFLOW__TOKEN")
 _MISSING = 404
 
 
@@ -30,13 +30,13 @@ class MlflowClient:
         return await self._call("POST", path, json=body)
 
     async def _call(self, method: str, path: str, **content: Any) -> Mapping[str, Any]:
-        with translated_errors(_PART):
+        with translated_errors(_MLFLOW):
             url = f"{self._base}/{path}"
             async with self._session.request(method, url, headers=self._headers, **content) as response:
                 if response.status == _MISSING:
-                    raise NotFound(f"The {_PART} has no entry for {path}. Check RAG_MLFLOW__URI.")
-                await require_success(_PART, response)
-                body = await response.json()
+                    raise NotFound(f"The MLflow server has no entry for {path}. Check RAG_MLFLOW__URI.")
+                await require_success(_MLFLOW, response)
+                body = await read_json(_MLFLOW, response)
         if not isinstance(body, dict):
-            raise BadResponse(f"The {_PART} did not return a JSON object. Check RAG_MLFLOW__URI.")
+            raise BadResponse("The MLflow server did not return a JSON object. Check RAG_MLFLOW__URI.")
         return body

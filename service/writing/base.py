@@ -6,7 +6,7 @@ from typing import Protocol
 
 from rag.stages import StageTimer
 from rag.types import Vector
-from service.generation.base import Prompt, Usage
+from service.generation.base import Finish, Prompt, Retraction, Usage
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.retrieval.selection import RetrievedPassages
 
@@ -39,7 +39,7 @@ class SentPrompt:
     """Characters of the user message that are passages or quotes."""
 
 
-Piece = str | CitedPassage | Usage | SentPrompt
+Piece = str | Retraction | CitedPassage | Finish | Usage | SentPrompt
 """A part of the text, or a report about it."""
 
 

@@ -1,10 +1,10 @@
 """A writer that keeps a model's sentence only if a quote supports it."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from rag.stages import StageTimer
-from service.generation.base import Generator, Usage
+from service.generation.base import EmptyText, Generator, Retraction, Usage
 from service.prompting.base import PromptTemplate
 from service.sentences import Sentence, is_supported, split_sentences
 from service.writing.base import Piece, SentPrompt, WritingInput
@@ -31,12 +31,16 @@ class CheckedWriter:
             prompt = self._template.fill(text=passages, question=writing_input.question)
         yield SentPrompt(version=self._template.version, prompt=prompt, passages=len(passages))
         text = ""
-        async with aclosing(self._generator.generate(prompt)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Usage):
-                    yield piece
-                else:
-                    text += piece
+        with suppress(EmptyText):  # The quotes are an answer without the model too.
+            async with aclosing(self._generator.generate(prompt)) as pieces:
+                async for piece in pieces:
+                    match piece:
+                        case str():
+                            text += piece
+                        case Retraction():
+                            text = ""
+                        case Usage():
+                            yield piece
         claims = ((claim, _supporting_quote(claim, quotes, writing_input.question)) for claim in split_sentences(text))
         supported = [(claim, quote) for claim, quote in claims if quote]
         for claim, source in [*supported, *((quote.text, quote) for quote in quotes)][:_SENTENCES]:

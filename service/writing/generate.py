@@ -1,20 +1,19 @@
 """A writer that lets the model write and cite. It needs a capable model."""
 
-import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
-from service.generation.base import Generator
+from service.generation.base import Generator, Retraction
+from service.metrics import CITATIONS_REMOVED
 from service.prompting.base import PromptTemplate
 from service.writing.base import CitedPassage, Piece, SentPrompt, WritingInput
-
-_MARKER = re.compile(r"\[(\d{1,2})\]")
+from service.writing.citations import CitationNormaliser
 
 
 class GenerateWriter:
-    """Streams the model's text unchanged, and reads the citations from the markers of the finished text."""
+    """Streams the model's text with its citations as [n], without those of passages that do not exist."""
 
     def __init__(self, generator: Generator, template: PromptTemplate) -> None:
         self._generator = generator
@@ -27,15 +26,20 @@ class GenerateWriter:
             passages = _numbered(writing_input.hits)
             prompt = template.fill(passages=passages, question=writing_input.question)
         yield SentPrompt(version=template.version, prompt=prompt, passages=len(passages))
-        text = ""
+        citations = CitationNormaliser(len(writing_input.hits))
         async with aclosing(self._generator.generate(prompt)) as pieces:
             async for piece in pieces:
-                if isinstance(piece, str):
-                    text += piece
-                yield piece
-        for number in sorted({int(marker) for marker in _MARKER.findall(text)}):
-            if 1 <= number <= len(writing_input.hits):
-                yield CitedPassage(number=number)
+                if isinstance(piece, Retraction):
+                    citations = CitationNormaliser(len(writing_input.hits))
+                if not isinstance(piece, str):
+                    yield piece
+                elif text := citations.push(piece):
+                    yield text
+        if text := citations.end():
+            yield text
+        for number in sorted(citations.cited):
+            yield CitedPassage(number=number)
+        CITATIONS_REMOVED.inc(citations.removed)
 
 
 def _numbered(hits: Sequence[ScoredChunk]) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 
 from rag.errors import InvalidInput, Unavailable
-from rag.http import open_session, require_success, translated_errors
+from rag.http import Upstream, open_session, require_success, translated_errors
 from rag.settings import ServerStoreSettings, TimeoutSettings
 
-_PART = "Qdrant server"
+_UPSTREAM = Upstream("Qdrant server", "RAG_STORE__URL and RAG_STORE__API_KEY")
 _PIECE_BYTES = 1 << 20
 # The server sends nothing while it writes or reads a snapshot, which may be of any size.
 _TIMEOUTS = TimeoutSettings(read=3600)
@@ -44,9 +44,9 @@ class Snapshots:
         path = f"/collections/{collection}/snapshots/{made['name']}"
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with translated_errors(_PART):
+            with translated_errors(_UPSTREAM):
                 async with self._session.get(self._url + path, headers=self._headers) as response:
-                    await require_success(_PART, response)
+                    await require_success(_UPSTREAM, response)
                     with target.open("wb") as file:
                         async for piece in response.content.iter_chunked(_PIECE_BYTES):
                             file.write(piece)
@@ -63,9 +63,9 @@ class Snapshots:
             await self._call("POST", f"/collections/{collection}/snapshots/upload?priority=snapshot", data=form)
 
     async def _call(self, method: str, path: str, **more: Any) -> Any:
-        with translated_errors(_PART):
+        with translated_errors(_UPSTREAM):
             async with self._session.request(method, self._url + path, headers=self._headers, **more) as response:
-                await require_success(_PART, response)
+                await require_success(_UPSTREAM, response)
                 return (await response.json()).get("result")
 
 

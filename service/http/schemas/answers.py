@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from rag.formats import MediaType
 from rag.types import ChunkFilter, DocumentId, ScoredChunk
 from service.answering.drafts import Answer, Citation
+from service.generation.base import FinishReason
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
 
@@ -139,6 +140,11 @@ class AnswerResponse(BaseModel):
     declined: bool = Field(description="True if no passage was relevant enough. The model is not called then.")
     citations: list[CitationOut]
     usage: UsageOut
+    finish_reason: FinishReason | None = Field(
+        description="Why the model stopped. With `length` the answer is cut off at RAG_ANSWERING__MAX_TOKENS, with "
+        "`content_filter` the model server removed text. Null if no model wrote the answer, or its server gave no "
+        "such reason."
+    )
     timings: Timings
     model: str
     mode: Mode
@@ -153,6 +159,7 @@ class AnswerResponse(BaseModel):
             declined=answer.declined,
             citations=[CitationOut.from_citation(citation) for citation in answer.citations],
             usage=answer.usage or UsageOut(),
+            finish_reason=answer.finish_reason,
             timings=answer.timings,
             model=answer.model,
             mode=answer.mode,

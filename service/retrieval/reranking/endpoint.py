@@ -8,10 +8,10 @@ import numpy as np
 
 from rag.errors import BadResponse
 from rag.gate import Gate
-from rag.http import bearer_header, require_success, translated_errors
+from rag.http import Upstream, bearer_header, post, read_json
 from service.settings import EndpointRerankerSettings
 
-_PART = "reranking server"
+_UPSTREAM = Upstream("reranking server", "RAG_RERANKER__URL, RAG_RERANKER__MODEL and RAG_RERANKER__API_KEY")
 # More questions than this would time out before their turn.
 _WAITING = 64
 
@@ -30,11 +30,11 @@ class EndpointReranker:
 
     async def score(self, question: str, passages: Sequence[str]) -> list[float]:
         request = self._to_request(question, list(passages))
-        async with self._gate.enter():
-            with translated_errors(_PART):
-                async with self._session.post(self._url, json=request, headers=self._headers) as response:
-                    await require_success(_PART, response)
-                    body = await response.json(content_type=None)
+        async with (
+            self._gate.enter(),
+            post(self._session, _UPSTREAM, self._url, request, self._headers) as response,
+        ):
+            body = await read_json(_UPSTREAM, response)
         return _to_scores(body, len(passages))
 
     def _to_request(self, question: str, passages: list[str]) -> dict[str, Any]:
@@ -44,13 +44,34 @@ class EndpointReranker:
 
 
 def _to_scores(body: Any, count: int) -> list[float]:
-    """Return the scores by passage. TEI sends a list with `score`, Cohere `results` with `relevance_score`."""
+    """Return the scores by passage. TEI sends a list, Cohere the list `results`, and others the list `data`."""
     try:
-        items = body["results"] if isinstance(body, dict) else body
-        by_index = {int(item["index"]): float(item.get("relevance_score", item.get("score"))) for item in items}
-        scores = [by_index[index] for index in range(count)]
+        items = body if isinstance(body, list) else body.get("results") or body["data"]
+        scores = {_to_index(item["index"]): _to_score(item) for item in items}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadResponse(f"The {_PART} did not return a score for each passage. Check RAG_RERANKER__SHAPE.") from error
-    if not np.isfinite(scores).all():
-        raise BadResponse(f"The {_PART} returned a score that is not a finite number. Check RAG_RERANKER__MODEL.")
-    return scores
+        raise _bad_response() from error
+    if len(items) != count or scores.keys() != set(range(count)):
+        raise _bad_response()
+    if not np.isfinite([*scores.values()]).all():
+        raise BadResponse(
+            f"The {_UPSTREAM.name} returned a score that is not a finite number. "
+            "An operator must check RAG_RERANKER__MODEL."
+        )
+    return [scores[index] for index in range(count)]
+
+
+def _to_index(value: Any) -> int:
+    if isinstance(value, bool) or int(value) != float(value):
+        raise ValueError(f"{value!r} is not an index.")
+    return int(value)
+
+
+def _to_score(item: dict[str, Any]) -> float:
+    score = item.get("relevance_score")
+    return float(item["score"] if score is None else score)
+
+
+def _bad_response() -> BadResponse:
+    return BadResponse(
+        f"The {_UPSTREAM.name} did not return one score for each passage. An operator must check RAG_RERANKER__SHAPE."
+    )

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from rag.errors import Overloaded
-from service.generation.base import Generator, Prompt, Usage
+from service.generation.base import Finish, Generator, Prompt, Usage
 from service.generation.factory import build_generator, open_endpoint
 from service.settings import AnsweringSettings
 
@@ -27,8 +27,9 @@ class GeneratorContract:
         async with aiohttp.ClientSession() as session, open_endpoint(generator_settings) as endpoint:
             yield build_generator(endpoint, answering, session)
 
-    async def test_the_text_comes_first_and_the_usage_last(self, generator: Generator):
-        *texts, usage = [piece async for piece in generator.generate(PROMPT)]
+    async def test_the_text_comes_first_then_its_finish_and_the_usage_last(self, generator: Generator):
+        *texts, finish, usage = [piece async for piece in generator.generate(PROMPT)]
+        assert isinstance(finish, Finish)
         assert len(texts) > 1
         assert all(isinstance(text, str) for text in texts)
         assert isinstance(usage, Usage)

@@ -35,7 +35,8 @@ async def test_a_capable_model_writes_and_cites(filled):
     async with answerer(filled, model) as answering_with:
         *_, answer = await events_of(answering_with, None)
     assert (answer.mode, answer.model) == ("generate", "told")
-    assert answer.text == "In March 1932 [1]. And [7]."
+    assert answer.text == "In March 1932 [1]. And."
+    assert answer.finish_reason == "stop"
     assert [citation.number for citation in answer.citations] == [1]
     assert answer.usage.completion_tokens == 3
     assert (answer.prompt.name, answer.prompt.version) == ("answer", "v1")

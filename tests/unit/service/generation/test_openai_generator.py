@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import BadResponse, Overloaded, TimedOut, Unavailable
 from rag.gate import Gate
-from service.generation.base import Prompt, Usage
+from service.generation.base import Finish, Prompt, Usage
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from tests.support.fakes.servers import ModelServer, answering, serve
 
@@ -36,6 +36,7 @@ async def test_text_arrives_in_order_and_the_usage_last():
         " of",
         " that",
         ".",
+        Finish("stop"),
         Usage(prompt_tokens=7, completion_tokens=4),
     ]
     assert server.requests[0]["messages"][0] == {"role": "system", "content": "Be brief."}
@@ -61,8 +62,9 @@ async def test_closing_the_stream_stops_the_server():
     ("status", "error"), [(500, Unavailable), (503, Unavailable), (429, Overloaded), (400, BadResponse)]
 )
 async def test_a_status_becomes_the_matching_error(status, error):
-    with pytest.raises(error, match=str(status)):
+    with pytest.raises(error) as raised:
         await pieces_from(answering(status, "no"))
+    assert raised.value.upstream == "no"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+"""Removal of the reasoning that models write before their answer (ADR 40)."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from service.generation.base import Retraction
+
+# Opening and closing tags of DeepSeek and Qwen, others by prompt, Mistral, Kimi, Seed, Cohere, gpt-oss.
+_TAGS = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "[think]": "[/think]",
+    "◁think▷": "◁/think▷",
+    "<seed:think>": "</seed:think>",
+    "<|start_thinking|>": "<|end_thinking|>",
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+}
+_ALL = (*_TAGS, *_TAGS.values())
+_FIRST_CHARACTERS = frozenset(tag[0] for tag in _ALL)
+_LONGEST = max(map(len, _ALL))
+# White space, control characters and characters without a width.
+_INVISIBLE = re.compile(r"\A[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]+")
+
+
+def _any_of(tags: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, tags)), re.IGNORECASE)
+
+
+_OPENING, _CLOSING = _any_of(_TAGS), _any_of(_TAGS.values())
+_CLOSING_OF = {opening: _any_of([closing]) for opening, closing in _TAGS.items()}
+
+
+class ReasoningFilter:
+    """Removes the leading blocks of reasoning from a text that arrives in pieces.
+
+    Blocks after the first visible text stay, because an answer may be about these tags.
+    Some chat templates write the opening tag into the prompt, and the text has the closing one only. The text before
+    it was released by then, so it is retracted. `starts_inside` tells the filter of the next text to hold it back.
+    """
+
+    def __init__(self, *, starts_inside: bool) -> None:
+        self.starts_inside = starts_inside
+        """True if the text begins inside the reasoning. The filter sets it when it finds that out."""
+        self._held = ""
+        self._closing = _CLOSING if starts_inside else None
+        """What ends the current block. None outside a block."""
+        self._is_leading = True
+        """True until the first visible text."""
+        self._may_be_unopened = not starts_inside
+        """True as long as a closing tag would show that the text so far was reasoning."""
+        self._backticks = 0
+
+    def push(self, text: str) -> Iterator[str | Retraction]:
+        """Yield the text that is certain to be visible."""
+        self._held += text
+        while self._is_leading:
+            if not self._skip():
+                return
+        if not self._may_be_unopened:
+            yield from self._take(len(self._held))
+            return
+        yield from self._take_before_closing_tag()
+
+    def end(self, *, is_cut_off: bool) -> Iterator[str | Retraction]:
+        """Yield the rest. A block that did not end is reasoning, unless the opening tag was only assumed."""
+        if self._closing is None or (self._closing is _CLOSING and not is_cut_off):
+            yield from self._take(len(self._held))
+
+    def _skip(self) -> bool:
+        """Remove leading space and reasoning as far as possible. Return False if that needs more text."""
+        self._held = _INVISIBLE.sub("", self._held, count=1)
+        if opened := _OPENING.match(self._held):
+            self._closing = _CLOSING_OF[opened[0].lower()]
+            self._held = self._held[opened.end() :]
+        if self._closing is None:
+            if not self._held or _unfinished_tag(self._held) == len(self._held):
+                return False
+            self._is_leading = False
+            return True
+        if closed := self._closing.search(self._held):
+            self._held = self._held[closed.end() :]
+            self._closing = None
+            self._may_be_unopened = False
+            return True
+        if self._closing is not _CLOSING:
+            self._held = self._held[-_LONGEST:]  # Its end may be the beginning of the closing tag.
+        return False
+
+    def _take_before_closing_tag(self) -> Iterator[str | Retraction]:
+        complete = self._held[: len(self._held) - _unfinished_tag(self._held)]
+        if _OPENING.search(complete):
+            self._may_be_unopened = False  # The answer is about these tags.
+        elif closed := _CLOSING.search(complete):
+            self._may_be_unopened = False
+            if (self._backticks + complete.count("`", 0, closed.start())) % 2 == 0:
+                self.starts_inside = True
+                self._is_leading = True
+                self._held = self._held[closed.end() :]
+                yield Retraction()
+                yield from self.push("")
+                return
+        self._backticks += complete.count("`")
+        yield from self._take(len(complete))
+
+    def _take(self, length: int) -> Iterator[str]:
+        taken, self._held = self._held[:length], self._held[length:]
+        if taken:
+            yield taken
+
+
+def _unfinished_tag(text: str) -> int:
+    """Return the length of the beginning of a tag at the end of the text, or 0."""
+    end = text[-_LONGEST:].lower()
+    for position, character in enumerate(end):
+        if character in _FIRST_CHARACTERS:
+            beginning = end[position:]
+            if any(len(tag) > len(beginning) and tag.startswith(beginning) for tag in _ALL):
+                return len(beginning)
+    return 0
