@@ -59,7 +59,9 @@ class RequestRecord:
     """Why the request failed, or that the service was overloaded."""
     retry_after: str | None = None
     content_times: list[float] = field(default_factory=list)
-    """When each piece of the answer's text arrived. Events without text (role, sources, usage) are not counted."""
+    """When each piece of the answer's text arrived. Events without text (role, sources, usage) are not counted, nor is
+    white space before the first visible text.
+    """
     completion_tokens: int | None = None
     """The model's own token count, if the stream contains it."""
     declined: bool = False
@@ -134,7 +136,8 @@ async def _read(stream: aiohttp.StreamReader, record: RequestRecord, clock: Cloc
 
 def _record_event(event: bytes, body: Mapping[str, Any], record: RequestRecord, clock: Clock) -> None:
     """Add one event to the record. A body of an unknown shape raises what the access to its fields raises."""
-    if _text_of(event, body):
+    text = _text_of(event, body)
+    if text and (record.content_times or text.strip()):
         record.content_times.append(clock())
     elif usage := body.get("usage"):
         record.completion_tokens = usage.get("completion_tokens")

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from rag.redaction import redact
+
 
 class GroundworkError(Exception):
     """Base of the errors that this project raises on purpose. The text is written for users."""
@@ -13,10 +15,14 @@ class GroundworkError(Exception):
 
     def __init__(self, message: str, *, upstream: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.upstream = upstream
-        """What another server said about the error. It belongs in the log and never in a response."""
+        self.upstream = redact(upstream)
+        """What another server or library said about the error. It belongs in the log and never in a response."""
         self.retry_after = retry_after
         """Seconds after which a retry may succeed. None: not known."""
+
+    def describe(self) -> str:
+        """Return the text for operators: with what the other server said."""
+        return f"{self} It said: {self.upstream}" if self.upstream else str(self)
 
 
 class InvalidInput(GroundworkError):

@@ -62,8 +62,7 @@ def run_program(
         with report_unwritable_folder(), exit_on_broken_pipe():
             return command(settings) or 0
     except GroundworkError as error:
-        said = f" It said: {error.upstream}" if error.upstream else ""
-        say_why_it_ends(f"{name}: {error}{said}")
+        say_why_it_ends(f"{name}: {error.describe()}")
         return 1
     except KeyboardInterrupt:
         if when_interrupted:

@@ -10,7 +10,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.errors import GroundworkError, Unavailable
-from rag.redaction import redact
 from service.http.disconnect import ClientGone
 from service.http.event_stream import EVENT_STREAM, to_event
 from service.http.problems import respond_to, to_problem
@@ -89,9 +88,9 @@ def _log(error: Exception, status: int) -> None:
     fields: dict[str, Any] = {"status": status, "error": type(error).__name__, "cause": _cause(error)}
     if status >= 500 or status == _OVERLOADED:
         # The reason of another error may quote the request.
-        fields["reason"] = redact(str(error))
+        fields["reason"] = str(error)
         if error.upstream:
-            fields["upstream"] = redact(error.upstream)
+            fields["upstream"] = error.upstream
     log.warning("request_failed", **fields)
 
 

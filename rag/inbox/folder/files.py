@@ -125,7 +125,9 @@ def write_durably(draft: Path, target: Path, content: bytes) -> None:
         _write_durably(draft, target, content)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise Unavailable(f"The inbox cannot write to RAG_DATA_DIR: {error}. Is the disk full?") from error
+        raise Unavailable(
+            f"The inbox cannot write to RAG_DATA_DIR: {error.strerror}. Is the disk full?", upstream=str(error)
+        ) from error
 
 
 def _write_durably(draft: Path, target: Path, content: bytes) -> None:

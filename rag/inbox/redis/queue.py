@@ -71,17 +71,19 @@ def translated_errors() -> Iterator[None]:
         yield
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
         raise Misconfigured(
-            f"Redis refused the credentials: {error}. Check RAG_INBOX__URL and RAG_INBOX__PASSWORD."
+            "Redis refused the credentials. Check RAG_INBOX__URL and RAG_INBOX__PASSWORD.", upstream=str(error)
         ) from error
     except exceptions.TimeoutError as error:
         raise TimedOut("Redis did not answer in time.") from error
     except (exceptions.ConnectionError, exceptions.ReadOnlyError) as error:
-        raise Unavailable(f"Redis cannot be reached: {error} Is it running, and is RAG_INBOX__URL right?") from error
+        raise Unavailable(
+            "Redis cannot be reached. Check that it runs, and RAG_INBOX__URL.", upstream=str(error)
+        ) from error
     except exceptions.OutOfMemoryError as error:
         raise Overloaded(
             "Redis has no memory left for another document. Try again when workers have ingested some of them."
         ) from error
     except exceptions.RedisError as error:
         if str(error).startswith(_TEMPORARY):
-            raise Unavailable(f"Redis is temporarily unavailable: {error}") from error
-        raise BadResponse(f"Redis refused the call: {error}") from error
+            raise Unavailable("Redis is temporarily unavailable.", upstream=str(error)) from error
+        raise BadResponse("Redis refused the call.", upstream=str(error)) from error

@@ -88,7 +88,7 @@ class RedisWorklist:
             try:
                 await self._renew()
             except GroundworkError as error:
-                log.warning("claims_not_renewed", claims=len(self._claims), reason=str(error))
+                log.warning("claims_not_renewed", claims=len(self._claims), reason=error.describe())
 
     async def close(self) -> None:
         """Return all claims to the queue."""

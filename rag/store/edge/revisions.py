@@ -251,7 +251,7 @@ def _read_metadata(file: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, error: Exception) -> Unavailable:
-    return Unavailable(f"{path} of the embedded store cannot be read: {error}")
+    return Unavailable("A file of the embedded store cannot be read.", upstream=f"{path}: {error}")
 
 
 @contextmanager
@@ -259,4 +259,4 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, shutil.Error) as error:
-        raise Unavailable(f"The embedded store cannot write: {error}. Is the disk full?") from error
+        raise Unavailable("The embedded store cannot write. Is the disk full?", upstream=str(error)) from error

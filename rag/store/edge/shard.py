@@ -222,7 +222,9 @@ def _optimize(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _OPTIMIZE, str(path)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = done.stderr.strip().rpartition("\n")[2]
-        raise Unavailable(f"The embedded store could not build its search graph (status {done.returncode}): {reason}")
+        raise Unavailable(
+            f"The embedded store could not build its search graph (status {done.returncode}).", upstream=reason
+        )
 
 
 def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25) -> edge.Point:
@@ -262,4 +264,4 @@ def _translated_errors() -> Iterator[None]:
         yield
     except Exception as error:
         # The engine raises plain `Exception`, so nothing narrower can be caught.
-        raise Unavailable(f"The embedded store failed: {error}") from error
+        raise Unavailable("The embedded store failed.", upstream=str(error)) from error

@@ -22,6 +22,7 @@ from rag.types import EmbedderIdentity
 
 # A call that runs while the server stops gets CANCELLED. Cancellations by this process are not gRPC errors.
 _TEMPORARY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED}
+_NOT_REACHED = "Qdrant cannot be reached. Check that it runs, and RAG_STORE__URL."
 
 
 class Collections:
@@ -204,11 +205,9 @@ def translated_errors() -> Iterator[None]:
         if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
             raise TimedOut("Qdrant did not answer within RAG_STORE__TIMEOUT seconds.") from error
         if error.code() in _TEMPORARY:
-            raise Unavailable(
-                f"Qdrant cannot be reached: {error.details()} Is it running, and is RAG_STORE__URL right?"
-            ) from error
-        raise BadResponse(f"Qdrant refused the call: {error.details()}") from error
+            raise Unavailable(_NOT_REACHED, upstream=str(error.details())) from error
+        raise BadResponse("Qdrant refused the call.", upstream=str(error.details())) from error
     except UnexpectedResponse as error:
-        raise BadResponse(f"Qdrant answered {error.status_code}: {error.reason_phrase}") from error
+        raise BadResponse(f"Qdrant answered {error.status_code}.", upstream=str(error.reason_phrase)) from error
     except (ResponseHandlingException, ApiException) as error:
-        raise Unavailable(f"Qdrant cannot be reached: {error} Is it running, and is RAG_STORE__URL right?") from error
+        raise Unavailable(_NOT_REACHED, upstream=str(error)) from error

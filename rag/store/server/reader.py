@@ -104,10 +104,10 @@ class ServerReader:
                 log.info("collection_opened", collection=current)
             except IndexMismatch as error:
                 if self._refusal is None:
-                    log.error("collection_refused", reason=str(error))
+                    log.error("collection_refused", reason=error.describe())
                 self._refusal = error
             except GroundworkError as error:
-                log.warning("collection_unknown", reason=str(error))
+                log.warning("collection_unknown", reason=error.describe())
 
     async def _scroll(
         self, conditions: Sequence[schema.Condition], *, with_vectors: Any

@@ -23,11 +23,12 @@ async def run(url: str, arrivals: list[float], seconds: float = 1.0, **more):
     return await run_open_loop(service_at(url), arrivals, itertools.repeat("What?"), seconds=seconds, **more)
 
 
-async def test_ttft_is_measured_to_the_first_event_with_text():
+async def test_ttft_is_measured_to_the_first_text_that_a_reader_can_see():
     done = event("done", declined=False, usage={"completion_tokens": 4})
     async with scripted(
         (0.05, event("sources", sources=[])),
-        (0.05, event("token", text="")),
+        (0.0, b": still working\n\n"),
+        (0.05, event("token", text="\n")),
         (0.1, event("token", text="One ")),
         (0.1, event("token", text="two.")),
         (0.0, done),

@@ -166,17 +166,20 @@ async def test_a_client_that_does_not_wait_for_json_cancels_the_answer(served):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status", "name"),
+    ("method", "path", "more", "status", "name"),
     [
-        ("GET", "/nowhere", "", 404, "unknown-path"),
-        ("DELETE", "/v1/answers", "", 405, "method-not-allowed"),
-        ("POST", "/v1/answers", "x" * 200_000, 413, "too-large"),
-        ("POST", "/v1/answers", "{}", 422, "invalid-request"),
-        ("GET", "/v1/answers/unknown/explain", "", 404, "not-found"),
+        ("GET", "/nowhere", {}, 404, "unknown-path"),
+        ("DELETE", "/v1/answers", {}, 405, "method-not-allowed"),
+        ("POST", "/v1/answers", {"content": "x" * 200_000}, 413, "too-large"),
+        ("POST", "/v1/answers", {"json": {}}, 422, "invalid-request"),
+        ("POST", "/v1/answers", {"json": {"question": "x" * 9000}}, 400, "invalid"),
+        ("GET", "/v1/answers/unknown/explain", {}, 404, "not-found"),
+        ("GET", "/", {"headers": {"Host": "evil.example"}}, 400, "unknown-host"),
+        ("GET", "/", {"headers": {"Via": "1.1 proxy"}}, 403, "key-required"),
     ],
 )
-async def test_a_request_that_is_not_valid_leaves_one_line_too(served, method, path, body, status, name):
-    response = await served.http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+async def test_a_request_that_is_not_valid_leaves_one_line_too(served, method, path, more, status, name):
+    response = await served.http.request(method, path, **more)
     assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
     problem = response.json()
     assert (problem["type"], problem["status"]) == (f"urn:problem-type:{name}", status)
