@@ -10,7 +10,10 @@ IMAGE := deploy/image
 DOCKER ?= docker
 LOCUST_HOST ?= http://127.0.0.1:8000
 TEST_WORKERS ?= 3
-export RAG_DATA_DIR ?= .data
+# Recipes pass these on as variables of their shell, which keeps spaces and quotes in them.
+export DOCS
+# Python would not find the programs in this folder.
+unexport PYTHONSAFEPATH
 
 # uv does not read pip's configuration (files or PIP_… variables), so these settings are passed on to it.
 pip_setting = $(shell $(BIN)/pip config list 2>/dev/null | sed -nE "s/^(:env:|global|install)\.$(1)='(.*)'$$/\2/p" | head -1)
@@ -33,8 +36,9 @@ help: ## list the targets
 	  END{for (i = 1; i <= groups; i++) printf "%s\n%s\n", order[i], lines[order[i]]}' $(MAKEFILE_LIST)
 
 run: setup ## install, ingest DOCS (default: this documentation) and serve on 127.0.0.1:8000
+	@$(BIN)/python -m service --check
 	@$(BIN)/python -m ingest export
-	@$(BIN)/python -m ingest run $(DOCS) || [ $$? -eq 3 ]
+	@$(BIN)/python -m ingest run -- "$$DOCS" || [ $$? -eq 3 ]
 	@exec $(BIN)/python -m service
 
 ##@ Check a change
@@ -120,8 +124,8 @@ eval-accept: setup-dev ## accept the current results as the baseline of the gate
 
 bench: setup-dev ## measure the running service: start, memory, uploads, streams (a few minutes)
 	@$(BIN)/python -m ingest export
-	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(RAG_DATA_DIR)/bench-ingestion.json
-	@$(BIN)/python -m evals serving --json $(RAG_DATA_DIR)/bench-serving.json
+	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(or $(RAG_DATA_DIR),.data)/bench-ingestion.json
+	@$(BIN)/python -m evals serving --json $(or $(RAG_DATA_DIR),.data)/bench-serving.json
 
 load: setup-dev ## load the service for a minute, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
 	@$(BIN)/python -m loadtests run $(LOAD)
@@ -136,7 +140,7 @@ template: setup-dev ## make this clone the start of your own service: NAME=acme-
 check-template: setup-dev ## make template in a temporary copy, then make check unit there
 	@$(BIN)/python -m tests.support.template
 
-reference: setup-dev ## write docs/reference from the code
+reference: setup-dev ## write docs/reference and rag/variables.txt from the code
 	@$(BIN)/python -m tests.support.reference
 
 ##@ Images

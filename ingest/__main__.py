@@ -3,12 +3,14 @@
 import asyncio
 import sys
 
-from rag.program import prepare_process, run_program
+from rag.program import cancelled_by_interrupt, prepare_process, run_program
+
+_INTERRUPTED = "ingest: interrupted. Published documents stay; the next run continues."
 
 
 def main() -> int:
     """Run the command of `sys.argv` and return the exit status."""
-    prepare_process()
+    prepare_process("ingest")
     from ingest.commands.parser import parse_arguments
     from ingest.settings import Settings
 
@@ -16,9 +18,8 @@ def main() -> int:
     return run_program(
         "ingest",
         Settings,
-        lambda settings: asyncio.run(arguments.run(arguments, settings)),
+        lambda settings: asyncio.run(cancelled_by_interrupt(arguments.run(arguments, settings), _INTERRUPTED)),
         log_level=None if arguments.command == "worker" else "warning",
-        when_interrupted="interrupted. Published documents stay; the next run continues.",
     )
 
 

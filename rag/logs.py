@@ -55,9 +55,9 @@ def configure_logging(settings: LogSettings, *, is_command: bool = False) -> Non
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level.upper()]))
 
 
-def say(event: str, text: str) -> None:
-    """Tell the operator something: the text alone on a terminal, and a log line with the text in JSON."""
-    structlog.get_logger().info(event, text=text)
+def say(event: str, text: str, **fields: object) -> None:
+    """Tell the operator something: the text alone on a terminal, and a log line with text and fields in JSON."""
+    structlog.get_logger().info(event, text=text, **fields)
 
 
 def report(event: str, text: str) -> None:

@@ -5,9 +5,12 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from rag.settings import KernelSettings
@@ -15,11 +18,19 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound="KernelSettings")
 
 
-def prepare_process() -> None:
+# Ctrl-C must end a program within 3 seconds. What still works then may be killed: every write to disk survives it.
+_INTERRUPTED_SECONDS = 2.5
+_TELLING_SECONDS = 0.3
+
+
+def prepare_process(name: str) -> None:
     """Prepare this process for what may happen from now on. Call it before heavy imports."""
     # The first process of a container ignores every signal that has no handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _open_missing_streams()
+    sentence = f"{name}: interrupted."
+    # An exception would end up in the import of a library, which may print or ignore it.
+    signal.signal(signal.SIGINT, lambda *_: _leave(sentence))
     from rag.tracing.environment import repair_environment  # noqa: PLC0415 - heavy
 
     repair_environment()  # Before opentelemetry is imported, which the next imports do.
@@ -28,6 +39,7 @@ def prepare_process() -> None:
 
     configure_logging(read_log_settings())
     log_what_python_prints()
+    signal.signal(signal.SIGINT, lambda *_: _tell(sentence) or _leave())
 
 
 def run_program(
@@ -36,7 +48,6 @@ def run_program(
     command: Callable[[S], int | None],
     *,
     log_level: str | None = None,
-    when_interrupted: str = "",
 ) -> int:
     """Run a command with the settings of the environment and return the process's exit status.
 
@@ -59,15 +70,70 @@ def run_program(
     log_retries()
     try:
         settings = read_settings(settings_type)
-        with report_unwritable_folder(), exit_on_broken_pipe():
+        with report_denied_access(), exit_on_broken_pipe():
+            _require_folder(settings.data_dir)
             return command(settings) or 0
     except GroundworkError as error:
         say_why_it_ends(f"{name}: {error.describe()}")
         return 1
     except KeyboardInterrupt:
-        if when_interrupted:
-            say_why_it_ends(f"{name}: {when_interrupted}")
         return 128 + signal.SIGINT
+
+
+async def cancelled_by_interrupt(work: Coroutine[Any, Any, int], sentence: str) -> int:
+    """Await `work`. Ctrl-C prints the sentence, cancels the work, and ends the process after a moment in any case.
+
+    A thread that loads a model cannot be cancelled, and the end of the event loop would wait for it.
+    """
+    import asyncio  # noqa: PLC0415 - as in `run_program`
+
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    is_interrupted = False
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        nonlocal is_interrupted
+        if is_interrupted:
+            _leave()
+        is_interrupted = True
+        end_soon(sentence)
+        loop.call_soon_threadsafe(task.cancel)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if is_interrupted:
+            _leave()
+        raise
+
+
+def end_soon(sentence: str) -> None:
+    """Tell the operator, and end this process with status 130 if it has not ended by itself in time."""
+    _tell(sentence)
+    timer = threading.Timer(_INTERRUPTED_SECONDS, _leave)
+    timer.daemon = True
+    timer.start()
+
+
+def _tell(sentence: str) -> None:
+    """Tell the operator why the program ends, from a signal handler.
+
+    A thread does it, because the handler may have interrupted a log line, whose lock it would wait for.
+    """
+    from rag.logs import say_why_it_ends  # noqa: PLC0415 - as in `run_program`
+
+    thread = threading.Thread(target=say_why_it_ends, args=[sentence], daemon=True)
+    thread.start()
+    thread.join(_TELLING_SECONDS)
+
+
+def _leave(sentence: str = "") -> NoReturn:
+    """End this process now. Unlike an exception, this also works inside imports and while threads run."""
+    with suppress(OSError, ValueError, RuntimeError):
+        sys.stdout.flush()
+        os.write(2, f"{sentence}\n".encode() if sentence else b"")
+    os._exit(128 + signal.SIGINT)
 
 
 def _open_missing_streams() -> None:
@@ -82,23 +148,52 @@ def _open_missing_streams() -> None:
             # The lowest free number is this one, because the lower ones are open.
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(stream, "r" if name == "stdin" else "w", closefd=False))
+    # A terminal may not have every character that is printed.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # typed as TextIO
 
 
 @contextmanager
-def report_unwritable_folder() -> Iterator[None]:
-    """Raise `Misconfigured` if the data directory cannot be written, as with a volume of another user."""
+def report_denied_access() -> Iterator[None]:
+    """Raise `Misconfigured` if this user may not read or write a file, as with a volume of another user."""
     from rag.errors import Misconfigured  # noqa: PLC0415 - as in `run_program`
 
     try:
         yield
     except OSError as error:
-        if error.errno not in {errno.EACCES, errno.EROFS}:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise Misconfigured(
+                "This process may not open more files. Raise the limit, for example with `ulimit -n 4096`."
+            ) from error
+        if error.errno not in {errno.EACCES, errno.EROFS} or error.filename is None:
             raise
-        user = os.getuid()
-        raise Misconfigured(
-            f"{error.filename} cannot be written by user {user}: {error.strerror}. Make the folder in RAG_DATA_DIR "
-            f"writable for this user. In a container, mount a volume or a folder that belongs to user {user}."
-        ) from error
+        raise Misconfigured(describe_denial(Path(os.fsdecode(error.filename)), str(error.strerror))) from error
+
+
+def describe_denial(path: Path, reason: str) -> str:
+    """Return a sentence about a denied access: which file, which right is missing, and what to do."""
+    user = os.geteuid()
+    existing = [it for it in (path, *path.absolute().parents) if os.access(it, os.F_OK)]
+    closed = next((folder for folder in reversed(existing) if folder.is_dir() and _lacks(folder, os.X_OK)), None)
+    denied, right = (closed, "entered") if closed else (path, "read" if _lacks(path, os.R_OK) else "written")
+    owner = (closed or existing[0]).stat().st_uid
+    return (
+        f"{denied} cannot be {right} by user {user}: {reason}. It belongs to user {owner}, who can run "
+        f"`chown -R {user} {denied}`. Or set RAG_DATA_DIR, or RAG_MODELS_PATH for models, to a folder of user {user}. "
+        f"In a container, mount a volume or a folder that belongs to user {user}."
+    )
+
+
+def _lacks(path: Path, right: int) -> bool:
+    return os.access(path, os.F_OK) and not os.access(path, right, effective_ids=True)
+
+
+def _require_folder(path: Path) -> None:
+    """Raise `Misconfigured` if something that is not a folder has the name of the data directory."""
+    from rag.errors import Misconfigured  # noqa: PLC0415 - as in `run_program`
+
+    if os.path.lexists(path) and not path.is_dir():
+        what = "a symbolic link to a folder that does not exist" if path.is_symlink() else "not a folder"
+        raise Misconfigured(f"{path} is {what}. Remove it, or set RAG_DATA_DIR to another folder.")
 
 
 @contextmanager

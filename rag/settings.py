@@ -6,16 +6,40 @@ They come from environment variables with the prefix `RAG_`, nested with `__`, o
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, HttpUrl, RedisDsn, SecretStr, Tag, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    HttpUrl,
+    RedisDsn,
+    SecretStr,
+    Tag,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from rag.errors import Misconfigured
+from rag.variables import DELIMITER, ENV_FILE, ENV_FILE_ENCODING, PREFIX, describe, find_faults
+
+
+def _expand_home(path: Path) -> Path:
+    """Expand `~`, which no shell has expanded in `.env`."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path} names the home folder of an unknown user. Set an absolute path.") from error
+
+
+ExpandedPath = Annotated[Path, AfterValidator(_expand_home)]
+"""A path that may begin with `~`."""
 
 
 class Part(BaseModel):
     """A frozen group of settings that rejects unknown names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class LocalEmbedderSettings(Part):
@@ -158,11 +182,14 @@ class LogSettings(BaseSettings):
     """What is logged, and how. These settings are read first, so that invalid other settings are reported by them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RAG_",
-        env_nested_delimiter="__",
-        env_file=".env",
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
+        env_file=ENV_FILE,
+        env_file_encoding=ENV_FILE_ENCODING,
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
 
@@ -175,9 +202,9 @@ class LogSettings(BaseSettings):
 class KernelSettings(LogSettings):
     """Settings that service and worker must agree on."""
 
-    data_dir: Path = Path(".data")
+    data_dir: ExpandedPath = Path(".data")
     """Folder of everything that is stored: the embedded collection, the inbox, keys, models."""
-    models_path: Path | None = None
+    models_path: ExpandedPath | None = None
     """Folder of exported models. Unset: the folder models in RAG_DATA_DIR."""
     embedder: EmbedderSettings = LocalEmbedderSettings()
     """Embedder: the model that turns text into vectors."""
@@ -220,16 +247,13 @@ def read_log_settings() -> LogSettings:
 
 
 def read_settings(kind: type[S]) -> S:
-    """Read the environment; raises `Misconfigured` with the reason for each invalid variable."""
-    try:
-        return kind()
-    except ValidationError as error:
-        faults = "; ".join(f"{variable_of(fault['loc'])}: {fault['msg']}" for fault in error.errors())
-        raise Misconfigured(f"Invalid settings: {faults}. Change these variables.") from error
-
-
-def variable_of(location: tuple[int | str, ...]) -> str:
-    """Return the environment variable of a pydantic error location."""
-    # Pydantic puts the `kind` of an alternative second, which no variable name contains.
-    path = location if len(location) < 3 else (location[0], *location[2:])
-    return "RAG_" + "__".join(str(part).upper() for part in path)
+    """Read the environment and `.env`; raises `Misconfigured` with a sentence for each wrong name and value."""
+    faults = list(find_faults(kind))
+    if not faults:
+        try:
+            return kind()
+        except ValidationError as error:
+            faults = [describe(fault, kind) for fault in error.errors()]
+        except SettingsError as error:  # A list that is not JSON.
+            faults = [f"{error}."]
+    raise Misconfigured(f"Invalid settings: {' '.join(faults)} docs/reference/settings.md lists all settings.")

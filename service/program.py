@@ -4,26 +4,26 @@ import argparse
 import asyncio
 import errno
 import gc
+import ipaddress
 import signal
 import socket
-import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 
 import uvicorn
 import uvloop
 
 from rag.errors import Misconfigured
-from rag.logs import say
 from rag.program import run_program
 from rag.tracing.spans import open_tracing
 from service.app import create_app
 from service.auth.keys import Keys
+from service.banner import announce_start
 from service.http.draining import DrainingServer
 from service.resources import open_resources
-from service.settings import NoGeneratorSettings, Settings
+from service.settings import Settings
 from service.worker import open_worker
 
 _LAST_PORT = 65535
@@ -31,6 +31,7 @@ _LAST_PORT = 65535
 _EXAMPLES = """examples:
   python -m service                                serve on 127.0.0.1:8000
   python -m service --port 9000                    serve on another port
+  python -m service --check                        say whether settings and port are valid, then stop
   python -m service keys create --tenant acme --role writer
   python -m service --host 0.0.0.0                 accept remote clients; API keys must exist
   curl -N localhost:8000/v1/answers -H 'Content-Type: application/json' \\
@@ -51,7 +52,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> None:
         _manage_keys(arguments, Keys(settings.keys_file))
         return
     given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
-    _serve(settings.model_copy(update=given))
+    _serve(settings.model_copy(update=given), check_only=arguments.check)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", help="address to listen on (RAG_HOST)")
     parser.add_argument("--port", type=_port, help="port to listen on (RAG_PORT)")
+    parser.add_argument("--check", action="store_true", help="check the settings and the port, and do not serve")
     commands = parser.add_subparsers(dest="command")
     keys_parser = commands.add_parser("keys", help="create, list and revoke API keys")
     keys = keys_parser.add_subparsers(dest="action", required=True)
@@ -95,11 +97,13 @@ def _manage_keys(arguments: argparse.Namespace, keys: Keys) -> None:
                 _print(f"{key.id}  {key.role:6}  {created}  {key.tenant}")
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, *, check_only: bool) -> None:
     _require_keys_beyond_loopback(settings)
-    listener = _listen(settings.host, settings.port)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_on(listener, settings))
+    with _listen(settings.host, settings.port) as listener:
+        if check_only:
+            return
+        with _explained_errors(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve_on(listener, settings))
 
 
 async def _serve_on(listener: socket.socket, settings: Settings) -> None:
@@ -119,13 +123,11 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         # Modules and models live as long as the process, so later garbage collections need not scan them.
         gc.collect()
         gc.freeze()
-        say("service_ready", _welcome(settings, listener.getsockname()[1]))
-        for sentence in _missing_parts(settings):
-            say("part_missing", sentence)
         # uvicorn raises the signal again after draining, which would end the process before the resources close.
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
-        await DrainingServer(config, resources).serve(sockets=[listener])
+        announce = partial(announce_start, resources, _url_of(listener))
+        await DrainingServer(config, resources, announce).serve(sockets=[listener])
 
 
 def _require_keys_beyond_loopback(settings: Settings) -> None:
@@ -136,46 +138,54 @@ def _require_keys_beyond_loopback(settings: Settings) -> None:
     )
 
 
+@contextmanager
+def _explained_errors(settings: Settings) -> Iterator[None]:
+    """Translate the error of two services that started at the same time: both can bind a port, and one can listen."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise Misconfigured(_explain(error, settings.host, settings.port)) from error
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """Bind the port before the models load, so a port in use is reported at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise Misconfigured(f"This machine has no IPv6, which {host} needs. Set RAG_HOST=127.0.0.1.") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
-        if error.errno == errno.EADDRINUSE:
-            # The next port is not suggested, because 8001 serves the worker's metrics.
-            raise Misconfigured(f"Port {port} is in use. Choose another: `--port {port + 10}` or RAG_PORT.") from error
-        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+        raise Misconfigured(_explain(error, host, port)) from error
     return listener
 
 
-def _welcome(settings: Settings, port: int) -> str:
-    base = f"http://{'localhost' if settings.is_loopback else settings.host}:{port}"
-    return (
-        f"\nGroundwork answers on {base}\n"
-        f"  the page       {base}/\n"
-        f"  the API        {base}/docs\n"
-        f"  in a terminal  curl -N {base}/v1/answers -H 'Content-Type: application/json' "
-        """-d '{"question": "What happens to a document that crashes the parser?", "stream": true}'\n"""
-        f"  your documents {_python()} -m ingest run ~/my/folder\n"
-    )
+def _explain(error: OSError | UnicodeError, host: str, port: int) -> str:
+    """Return a sentence about an address that cannot be listened on."""
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            # The next port is not suggested, because 8001 serves the worker's metrics.
+            free = port + 10 if port + 10 <= _LAST_PORT else port - 10
+            return f"Port {port} is in use. Choose another: `--port {free}` or RAG_PORT."
+        case errno.EACCES | errno.EPERM:
+            return f"This user may not listen on port {port}. Choose a port from 1024 on: `--port 8000` or RAG_PORT."
+        case _:
+            reason = getattr(error, "strerror", None) or "it is not a valid host name"
+            return f"Cannot listen on {host}: {reason}. Set RAG_HOST to an address of this machine, such as 127.0.0.1."
 
 
-def _missing_parts(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each part that this process does not have."""
-    if isinstance(settings.generator, NoGeneratorSettings):
-        yield "There is no language model: answers quote the documents. Set RAG_GENERATOR__KIND=openai to use a server."
-    if settings.worker == "none":
-        yield "There is no worker in this process: uploads wait until `python -m ingest worker` runs elsewhere."
-
-
-def _python() -> str:
-    """Return the path of this interpreter, relative to the current folder if it is inside."""
-    path = Path(sys.executable)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def _url_of(listener: socket.socket) -> str:
+    """Return a URL that answers on this machine. It has an address, because `localhost` may be another one."""
+    host, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.is_unspecified:
+        address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
 
 
 def _print(line: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, Tag
 from pydantic_settings import NoDecode
 
-from rag.settings import KernelSettings, Part, kind_or
+from rag.settings import ExpandedPath, KernelSettings, Part, kind_or
 
 PACKAGED_MODEL = "SmolLM2-135M-Instruct"
 
@@ -160,7 +160,7 @@ class PromptSettings(Part):
 
     registry: Literal["folder", "mlflow"] = "folder"
     """Where prompts are stored: folder or mlflow."""
-    folder: Path | None = None
+    folder: ExpandedPath | None = None
     """Folder with your own prompts. Unset: `service/prompts`."""
     version: str = "v1"
     """Version of the prompt `answer`. With mlflow: the version number."""
@@ -194,14 +194,14 @@ class JudgeSettings(Part):
     """Share of live answers that the judge reads. 0 disables live judging."""
     concurrency: int = Field(2, ge=1)
     """Answers judged in parallel. A higher value adds load to the model."""
-    calibration: Path | None = None
+    calibration: ExpandedPath | None = None
     """File with the judge's measured agreement with people. Unset: the one in `service/rubrics`."""
 
 
 class DriftSettings(Part):
     """What live questions are compared with, and whether a sample of them is stored."""
 
-    reference: Path | None = None
+    reference: ExpandedPath | None = None
     """File from `python -m evals reference`. Unset: drift/reference.npz in the data directory."""
     window: int = Field(0, ge=0)
     """Question vectors stored per day and process, as a random sample without texts. 0 disables the sample."""
@@ -295,7 +295,7 @@ class Settings(KernelSettings):
     """Registry of prompts and of evaluation results."""
     max_question_chars: int = Field(2000, ge=1)
     """Longest question in characters. Longer questions are rejected with 400."""
-    keys_path: Path | None = None
+    keys_path: ExpandedPath | None = None
     """File with the API keys. Unset: keys.json in the data directory."""
     keep_alive_seconds: int = Field(75, ge=1)
     """Seconds before an idle connection is closed. Keep it above the load balancer's idle timeout."""

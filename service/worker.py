@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 # Long enough that a worker which fails at once does not take a core from the service.
 _RESTART_SECONDS = 2.0
-_STOP_SECONDS = 3.0
+_STOP_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 _NICENESS = 15
 

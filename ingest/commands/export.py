@@ -1,10 +1,12 @@
 """`python -m ingest export`: writes the ONNX form of the embedder."""
 
 import argparse
+import asyncio
+from pathlib import Path
 
 from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
-from rag.embedding.weights import find_weights, require_torch
+from rag.embedding.weights import Weights, find_weights, require_torch
 from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 
@@ -33,10 +35,19 @@ async def run(_: argparse.Namespace, settings: Settings) -> int:
     if target.is_file():
         return 0
     require_torch("An export")
+    print("Exporting the embedder to ONNX (once, about 15 s) …", flush=True)
+    try:
+        cosine = await asyncio.to_thread(_export, weights, target)
+    except asyncio.CancelledError:
+        for draft in set(target.parent.glob(f"{target.stem}.*")) - {target}:
+            draft.unlink()
+        raise
+    print(f"{target}: cosine to the original at least {cosine:.6f}")
+    return 0
+
+
+def _export(weights: Weights, target: Path) -> float:
     # Imported here, because `python -m ingest --help` imports this module, and an image for serving has no PyTorch.
     from ingest.migration.export import export_onnx  # noqa: PLC0415
 
-    print("Exporting the embedder to ONNX (once, about 15 s) …", flush=True)
-    cosine = export_onnx(weights, target)
-    print(f"{target}: cosine to the original at least {cosine:.6f}")
-    return 0
+    return export_onnx(weights, target)

@@ -4,10 +4,12 @@ import asyncio
 import signal
 import socket
 import time
+from collections.abc import Awaitable, Callable
 from types import FrameType
 
 import uvicorn
 
+from rag.program import end_soon
 from service.resources import Resources
 
 _POLL_SECONDS = 0.1
@@ -20,18 +22,27 @@ _SECONDS_TO_END = 5
 class DrainingServer(uvicorn.Server):
     """A uvicorn server that keeps answering for a while after SIGTERM, until load balancers have noticed."""
 
-    def __init__(self, config: uvicorn.Config, resources: Resources) -> None:
+    def __init__(
+        self, config: uvicorn.Config, resources: Resources, when_started: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`when_started` is awaited once the server accepts connections."""
         super().__init__(config)
+        self._when_started = when_started
         self._stopping = resources.stopping
         self._delay = resources.settings.drain_delay_seconds
         self._drain = resources.settings.drain_seconds
         self._skip_delay = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        await self._when_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Ctrl-C and a second signal come from a person at a terminal. No load balancer has to notice then.
         self._skip_delay = self.should_exit or sig == signal.SIGINT
         if sig == signal.SIGINT:
             self._drain = min(self._drain, _SECONDS_AFTER_INTERRUPT)
+            end_soon("service: interrupted.")
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

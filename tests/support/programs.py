@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.servers.redis_server import free_port
+
 _ROOT = Path(__file__).parents[2]
 _START_SECONDS = 180
 _RUN_SECONDS = 600
@@ -88,21 +90,15 @@ class Service:
 
 @contextmanager
 def service(data_dir: Path, *arguments: str, program: str = "service", **settings: str) -> Iterator[Service]:
-    """Start the service on a free port, wait until it is ready, and stop it with SIGTERM.
+    """Start the service on RAG_PORT, or on a free port, wait until it is ready, and stop it with SIGTERM.
+
+    It announces its address in a form that depends on the settings of its log, so the port is chosen here.
 
     `program` is the module to run, if it is not the service itself but a variant of it.
     Raise `StartFailed` if it does not start.
     """
-    log = data_dir / "service.log"
-    with running_program(
-        program,
-        "--port",
-        "0",
-        *arguments,
-        announcement=r"answers on http://localhost:(\d+)",
-        env=environment(data_dir, **settings),
-        log=log,
-    ) as (process, port):
+    log, port = data_dir / "service.log", settings.setdefault("RAG_PORT", str(free_port()))
+    with _started(program, *arguments, env=environment(data_dir, **settings), log=log) as process:
         running = Service(process, f"http://127.0.0.1:{port}", log)
         with running.http:
             _wait_until_ready(running)
@@ -117,12 +113,19 @@ def running_program(
 
     Raise `StartFailed` if the program ends, or does not print the announcement in time.
     """
+    with _started(module, *arguments, env=env, log=log) as process:
+        yield process, _wait_for_announcement(announcement, module, process, log)
+
+
+@contextmanager
+def _started(module: str, *arguments: str, env: Mapping[str, str] | None, log: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a module until the block ends, then stop it with SIGTERM."""
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], env=env, cwd=_ROOT, stdout=output, stderr=output, text=True
         )
     try:
-        yield process, _wait_for_announcement(announcement, module, process, log)
+        yield process
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

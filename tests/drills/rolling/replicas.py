@@ -44,7 +44,7 @@ class Replica:
     def start(self, version: int) -> None:
         """Start the process and wait until it is ready."""
         settings = self._settings | {"RAG_PROMPT__VERSION": f"v{version}"}
-        self._service = self._running.enter_context(service(self.data_dir, "--port", str(self.port), **settings))
+        self._service = self._running.enter_context(service(self.data_dir, RAG_PORT=str(self.port), **settings))
 
     def stop(self) -> None:
         """Send SIGTERM and wait for a clean exit."""

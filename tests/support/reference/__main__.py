@@ -1,14 +1,15 @@
-"""`python -m tests.support.reference`: write the pages of docs/reference from the code."""
+"""`python -m tests.support.reference`: write the pages of docs/reference and rag/variables.txt from the code."""
 
+import os
 import sys
 
-from tests.support.reference.pages import FOLDER, render_pages
+from tests.support.reference.pages import render_files
 
 
 def main() -> int:
-    for name, text in render_pages().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"docs/reference/{name}\n")
+    for path, text in render_files().items():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{os.path.relpath(path)}\n")
     return 0
 
 

@@ -4,7 +4,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from ingest.settings import Settings as IngestSettings
 from rag.settings import KernelSettings
+from rag.variables import kinds_of, models_of, variables_of
 from service.settings import Settings as ServiceSettings
 from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, to_table
 
@@ -21,6 +22,8 @@ They also read the same names from a file `.env` in the working directory; the e
 Two underscores separate a group from its field: `RAG_STORE__URL` is the field `url` of the group `store`.
 The programs read their settings once, when they start.
 A value that does not fit stops the program with a message that names the variable.
+So does a name with this prefix that neither program knows; the message tells the nearest known name.
+An empty value counts as unset.
 
 The service and the worker must agree on everything in the sections that say "read by both programs".
 
@@ -57,6 +60,11 @@ def all_rows() -> Iterator[Row]:
         yield from _rows_below("RAG_", model)
 
 
+def render_names() -> str:
+    """Return the content of rag/variables.txt."""
+    return "\n".join(sorted(known_variables())) + "\n"
+
+
 def render_page() -> str:
     return join_blocks(["# Settings", NOTICE, _INTRODUCTION, *_sections()])
 
@@ -66,11 +74,11 @@ def _sections() -> Iterator[str]:
     for program, reader in _PROGRAMS:
         fields = {name: field for name, field in program.model_fields.items() if name not in documented}
         documented |= set(fields)
-        plain = [_to_row(f"RAG_{name.upper()}", field) for name, field in fields.items() if not _models_of(field)]
+        plain = [_to_row(f"RAG_{name.upper()}", field) for name, field in fields.items() if not models_of(field)]
         yield f"## General settings read by {reader}"
         yield _to_rows(plain)
         for name, field in fields.items():
-            if _models_of(field):
+            if models_of(field):
                 yield from _group(name, field, reader)
 
 
@@ -78,11 +86,11 @@ def _group(name: str, field: FieldInfo, reader: str) -> Iterator[str]:
     prefix = f"RAG_{name.upper()}__"
     yield f"## `{prefix}…`"
     yield to_sentences(f"{_description_of(field)} Read by {reader}.")
-    models = _models_of(field)
+    models = models_of(field)
     if len(models) == 1:
         yield _to_rows(_rows_below(prefix, models[0]))
         return
-    kinds = {_kind_of(model): model for model in models}
+    kinds = dict(zip(kinds_of(field), models, strict=True))
     default = next(iter(kinds))
     yield to_table(
         ("kind", "is"),
@@ -96,12 +104,8 @@ def _group(name: str, field: FieldInfo, reader: str) -> Iterator[str]:
 
 
 def _rows_below(prefix: str, model: type[BaseModel]) -> Iterator[Row]:
-    for name, field in model.model_fields.items():
-        variable = f"{prefix}{name.upper()}"
-        for part in _models_of(field):
-            yield from _rows_below(f"{variable}__", part)
-        if not _models_of(field):
-            yield _to_row(variable, field)
+    for variable, field in variables_of(model, prefix):
+        yield _to_row(variable, field)
 
 
 def _to_rows(rows: Iterator[Row] | list[Row]) -> str:
@@ -130,7 +134,9 @@ def _values_of(field: FieldInfo) -> str:
 
 
 def _value_names(annotation: Any) -> Iterator[str]:
-    if get_origin(annotation) is Literal:
+    if get_origin(annotation) is Annotated:
+        yield from _value_names(get_args(annotation)[0])
+    elif get_origin(annotation) is Literal:
         yield from (f"`{value}`" for value in get_args(annotation))
     elif get_origin(annotation) in {Union, types.UnionType}:
         for part in get_args(annotation):
@@ -147,21 +153,6 @@ def _default_of(field: FieldInfo) -> str:
     if field.default in (None, "", ()):
         return "unset"
     return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
-
-
-def _models_of(field: FieldInfo) -> list[type[BaseModel]]:
-    models, annotations = [], [field.annotation]
-    while annotations:
-        annotation: Any = annotations.pop(0)
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            models.append(annotation)
-        else:
-            annotations = [part for part in get_args(annotation) if not isinstance(part, str)] + annotations
-    return models
-
-
-def _kind_of(model: type[BaseModel]) -> str:
-    return str(get_args(model.model_fields["kind"].annotation)[0])
 
 
 def _summary_of(model: type[BaseModel]) -> str:

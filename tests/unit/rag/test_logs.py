@@ -153,7 +153,7 @@ def test_a_program_runs_to_its_end_without_standard_error(target, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "from rag.program import prepare_process, run_program\n"
-        "prepare_process()\n"
+        "prepare_process('demo')\n"
         "import logging, pathlib, structlog, warnings\n"
         "from rag.settings import KernelSettings\n"
         "def work(_):\n"
@@ -184,7 +184,7 @@ def test_a_program_runs_to_its_end_without_standard_error(target, tmp_path):
     ],
 )
 def test_what_python_would_print_is_a_json_line(failure, event):
-    program = f"from rag.program import prepare_process\nprepare_process()\nimport threading, warnings\n{failure}"
+    program = f"from rag.program import prepare_process\nprepare_process('demo')\nimport threading, warnings\n{failure}"
     environment = os.environ | {"RAG_LOG_FORMAT": "json"}
     command = [sys.executable, "-c", program]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

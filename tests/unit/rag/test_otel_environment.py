@@ -11,7 +11,7 @@ from rag.tracing.environment import repair_environment, take_faults, traces_url
 
 _IMPORT = """
 from rag.program import prepare_process
-prepare_process()
+prepare_process("demo")
 import asyncio, fastapi, opentelemetry.propagate
 from rag.settings import TracingSettings
 from rag.tracing.spans import open_tracing

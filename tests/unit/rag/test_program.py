@@ -4,17 +4,21 @@ import errno
 import json
 import logging
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import structlog
 
 from rag.errors import NotFound
-from rag.program import run_program
+from rag.program import describe_denial, run_program
 from rag.settings import KernelSettings
 
+_ANOTHER_USER = 65534
 _PROGRAM = """
 import sys
 from rag.program import exit_on_broken_pipe
@@ -104,10 +108,125 @@ def test_an_unwritable_data_directory_names_the_setting_and_the_user(capsys):
     assert "RAG_DATA_DIR" in said
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("mode", "folder_mode", "denied", "right"),
+    [(0o600, 0o755, "model.bin", "read"), (0o444, 0o755, "model.bin", "written"), (0o644, 0o700, "models", "entered")],
+)
+def test_a_denied_access_names_the_file_and_the_right(tmp_path, mode, folder_mode, denied, right):
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    file = tmp_path / "models" / "model.bin"
+    file.parent.mkdir()
+    file.touch(mode)
+    file.chmod(mode)
+    file.parent.chmod(folder_mode)
+    wanted = f"{file if denied == file.name else file.parent} cannot be {right} by user {_ANOTHER_USER}: "
+    child = os.fork()
+    if child == 0:
+        is_right = False
+        try:
+            os.setuid(_ANOTHER_USER)
+            sentence = describe_denial(file, "Permission denied")
+            is_right = sentence.startswith(wanted) and "belongs to user 0" in sentence
+        finally:
+            os._exit(0 if is_right else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 @pytest.mark.usefixtures("logging_restored")
-def test_an_interrupt_exits_with_130(capsys):
-    assert run_command(fail_with(KeyboardInterrupt()), when_interrupted="stopped") == 130
-    assert capsys.readouterr().err == "demo: stopped\n"
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda path: path.touch(), "is not a folder"),
+        (lambda path: path.symlink_to("missing"), "is a symbolic link to a folder that does not exist"),
+        (lambda path: path.symlink_to(path.name), "is a symbolic link to a folder that does not exist"),
+    ],
+)
+def test_a_data_directory_that_is_not_a_folder_is_reported(make, what, tmp_path, monkeypatch, capsys):
+    make(tmp_path / "data")
+    monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
+    assert run_command(lambda _: 0) == 1
+    assert f"data {what}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_too_many_open_files_is_an_error_that_says_what_to_do(capsys):
+    full = OSError(errno.EMFILE, "Too many open files")
+    assert run_command(fail_with(full)) == 1
+    assert "ulimit -n" in capsys.readouterr().err
+
+
+_INTERRUPTED = """
+import asyncio, signal, sys, threading, time
+from rag.program import cancelled_by_interrupt, prepare_process
+
+async def work():
+    {work}
+
+prepare_process("demo")
+print("started", flush=True)
+sys.exit(asyncio.run(cancelled_by_interrupt(work(), "demo: interrupted, as asked.")))"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "work",
+    [
+        "await asyncio.sleep(600)",
+        "await asyncio.to_thread(time.sleep, 600)",
+        "[sum(range(1000)) for _ in range(10**9)]",  # It never returns to the event loop.
+    ],
+)
+def test_ctrl_c_ends_a_command_with_one_sentence_whatever_it_does(work):
+    program = start(_INTERRUPTED.format(work=work))
+    with program:
+        assert program.stdout.readline() == "started\n"
+        program.send_signal(signal.SIGINT)
+        assert program.stderr.read() in {"demo: interrupted, as asked.\n", "demo: interrupted.\n"}
+        assert program.wait(60) == 130
+
+
+@pytest.mark.slow
+def test_ctrl_c_during_the_imports_ends_a_program_with_one_sentence():
+    program = start("from rag.program import prepare_process\nprepare_process('demo')\nprint()\nimport torch")
+    with program:
+        assert program.stdout.readline() == "\n"
+        program.send_signal(signal.SIGINT)
+        assert program.stderr.read() == "demo: interrupted.\n"
+        assert program.wait(60) == 130
+
+
+@pytest.mark.slow
+def test_a_program_survives_closed_standard_streams(tmp_path):
+    code = "import os; from rag.program import prepare_process as f; f('demo'); print('…'); os.open('x', os.O_CREAT)"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} <&- >&- 2>&-"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "x").read_bytes() == b""
+
+
+@pytest.mark.slow
+def test_a_terminal_without_a_character_does_not_end_a_program():
+    program = start(
+        "from rag.program import prepare_process\nprepare_process('demo')\nprint('…')", PYTHONIOENCODING="ascii"
+    )
+    with program:
+        assert program.stdout.read() == "\\u2026\n"
+
+
+def start(code: str, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | variables,
+        # A shell ignores SIGINT for background jobs, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no other thread runs here
+    )
 
 
 @pytest.mark.parametrize("program", ["service", "ingest"])
@@ -124,8 +243,8 @@ sys.exit({program}.__main__.main())"""
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 143
 
 
-def run_command(command: Callable[[KernelSettings], int], **options: str) -> int:
-    return run_program("demo", KernelSettings, command, log_level="warning", **options)
+def run_command(command: Callable[[KernelSettings], int]) -> int:
+    return run_program("demo", KernelSettings, command, log_level="warning")
 
 
 def fail_with(error: BaseException):

@@ -1,20 +1,28 @@
 """Settings from the environment, and the errors for invalid ones."""
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
+from ingest.settings import Settings as IngestSettings
 from rag.errors import Misconfigured
 from rag.settings import EdgeStoreSettings, LocalEmbedderSettings, ServerStoreSettings, read_settings
+from rag.variables import variables_of
 from service.settings import Settings
 
 
 @pytest.fixture
 def given(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # The .env of the developer must not be read.
+    for name in [name for name in os.environ if name.upper().startswith("RAG_")]:
+        monkeypatch.delenv(name)
 
-    def give(**variables: str) -> Settings:
+    def give(program=Settings, **variables: str):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        return read_settings(Settings)
+        return read_settings(program)
 
     return give
 
@@ -35,18 +43,134 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
 
 
 @pytest.mark.parametrize(
-    ("variables", "named"),
+    ("variables", "sentence"),
     [
-        ({"RAG_STORE__KIND": "server"}, "RAG_STORE__URL"),
-        ({"RAG_STORE__KIND": "servr"}, "RAG_STORE"),
-        ({"RAG_EMBEDDER__COLOUR": "red"}, "RAG_EMBEDDER__COLOUR"),
-        ({"RAG_PORT": "99999"}, "RAG_PORT"),
-        ({"RAG_RETRIEVAL__LIMIT": "many"}, "RAG_RETRIEVAL__LIMIT"),
+        ({"RAG_STORE__KIND": "server"}, "RAG_STORE__URL is missing: RAG_STORE__KIND=server needs it."),
+        ({"RAG_STORE__KIND": "servr"}, "RAG_STORE__KIND is servr, but must be edge or server."),
+        (
+            {"RAG_STORE__URL": "http://qdrant:6333"},
+            "RAG_STORE__URL is not used by RAG_STORE__KIND=edge. Set RAG_STORE__KIND=server, or unset it.",
+        ),
+        ({"RAG_PORT": "99999"}, "RAG_PORT is 99999, but must be at most 65535."),
+        ({"RAG_PORT": "80.5"}, "RAG_PORT is 80.5, but must be a whole number."),
+        ({"RAG_HTTP__READ": "0"}, "RAG_HTTP__READ is 0, but must be more than 0."),
+        ({"RAG_HTTP__READ": "inf"}, "RAG_HTTP__READ is inf, but must be a finite number."),
+        ({"RAG_RETRIEVAL__LIMIT": "many"}, "RAG_RETRIEVAL__LIMIT is many, but must be a whole number."),
+        ({"RAG_TRACING__CONTENT": "perhaps"}, "RAG_TRACING__CONTENT is perhaps, but must be true or false."),
+        ({"RAG_LOG_FORMAT": "xml"}, "RAG_LOG_FORMAT is xml, but must be auto or console or json."),
+        (
+            {"RAG_JUDGE__URL": "judge:80"},
+            "RAG_JUDGE__URL is judge:80, but must be a URL with the scheme http or https.",
+        ),
+        ({"RAG_DATA_DIR": "~unknown-user/data"}, "~unknown-user/data names the home folder of an unknown user."),
     ],
 )
-def test_an_invalid_value_is_reported_with_its_variable(given, variables, named):
-    with pytest.raises(Misconfigured, match=named):
+def test_a_wrong_value_gets_a_sentence_with_its_variable(given, variables, sentence):
+    with pytest.raises(Misconfigured, match=re.escape(sentence)):
         given(**variables)
+
+
+def test_no_sentence_of_the_validation_library_is_shown(given):
+    names = {name for model in (Settings, IngestSettings) for name, field in variables_of(model) if "KIND" not in name}
+    for name in names - {"RAG_DATA_DIR", "RAG_HOST"}:
+        try:
+            given(**{name: "\x1b[1m,"})
+        except Misconfigured as error:
+            assert "Input should" not in str(error)
+            assert str(error).isprintable()
+        del os.environ[name]
+
+
+def test_a_password_in_an_invalid_url_is_not_shown(given):
+    with pytest.raises(Misconfigured, match="RAG_INBOX__URL is …@inbox") as raised:
+        given(RAG_INBOX__KIND="redis", RAG_INBOX__URL="rediss//user:hidden-value@inbox")
+    assert "hidden-value" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("RAG_PROT", "RAG_PORT"),
+        ("rag_prot", "RAG_PORT"),
+        ("RAG_GENERATOR_KIND", "RAG_GENERATOR__KIND"),
+        ("RAG_GENERATOR__API__KEY", "RAG_GENERATOR__API_KEY"),
+        ("RAG_RETRIEVAL__LIMITS", "RAG_RETRIEVAL__LIMIT"),
+        ("RAG_PARSING_SECONDS", "RAG_PARSING__SECONDS"),
+        ("RAG_STORE__URL__HOST", "RAG_STORE__URL"),
+    ],
+)
+@pytest.mark.parametrize("settings", [Settings, IngestSettings])
+def test_an_unknown_name_is_an_error_that_tells_the_nearest_known_one(given, name, nearest, settings):
+    with pytest.raises(Misconfigured, match=rf"{name.upper()} is not a setting. The nearest one is {nearest}\."):
+        given(settings, **{name: "1"})
+
+
+def test_each_program_accepts_the_names_of_the_other(given):
+    assert given(RAG_PARSING__SECONDS="5", RAG_PORT="9000").port == 9000
+    assert given(IngestSettings).parsing.seconds == 5
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "advice"),
+    [
+        ("RAG_STORE", "server", "Set RAG_STORE__KIND=server."),
+        ("RAG_STORE", "qdrant", "Set RAG_STORE__KIND to edge or server."),
+        ("RAG_STORE", "true", "Set RAG_STORE__KIND to edge or server."),
+        ("RAG_STORE", '["edge"]', "Set RAG_STORE__KIND to edge or server."),
+        ("RAG_PROMPT", "some text", "Set one of them, such as RAG_PROMPT__ALTERNATIVE."),
+        ("RAG_PARSING", "2", "Set one of them, such as RAG_PARSING__MEMORY_MIB."),
+    ],
+)
+def test_the_name_of_a_group_is_not_a_setting(given, variable, value, advice):
+    with pytest.raises(Misconfigured, match=re.escape(f"{variable} is a group of settings. {advice}")):
+        given(**{variable: value})
+
+
+def test_a_group_may_be_given_as_json(given):
+    assert given(RAG_RETRIEVAL='{"limit": 3}').retrieval.limit == 3
+
+
+def test_an_empty_value_counts_as_unset(given):
+    assert given(RAG_PORT="", RAG_TRACING__ENDPOINT="", RAG_STORE="").port == 8000
+
+
+def test_an_env_file_of_another_editor_is_read(given, tmp_path):
+    lines = [b"\xef\xbb\xbfRAG_PORT='9001'", b"export RAG_HOST=::1 # loopback", b"rag_log_level=debug", b"OTHER: 1"]
+    (tmp_path / ".env").write_bytes(b"\r\n".join(lines))
+    settings = given()
+    assert (settings.port, settings.host, settings.log_level) == (9001, "::1", "debug")
+
+
+def test_the_environment_comes_before_the_env_file(given, tmp_path):
+    (tmp_path / ".env").write_text("RAG_PORT=9001\nRAG_DATA_DIR=elsewhere\n")
+    settings = given(RAG_PORT="9002")
+    assert (settings.port, settings.data_dir) == (9002, Path("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"RAG_PROT=1\n", "RAG_PROT in .env is not a setting. The nearest one is RAG_PORT."),
+        (b"# a comment\nRAG_PORT: 9000\n", "Line 2 of .env does not have the form NAME=value."),
+        (b"export RAG_PORT\n", "Line 1 of .env does not have the form NAME=value."),
+        (b"RAG_HOST='unclosed\n", "Line 1 of .env does not have the form NAME=value."),
+        (b"RAG_HOST=\xff\n", "is not UTF-8"),
+    ],
+)
+def test_a_mistake_in_the_env_file_is_reported_with_its_place(given, tmp_path, content, sentence):
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(Misconfigured, match=re.escape(sentence)):
+        given()
+
+
+def test_a_folder_in_place_of_the_env_file_is_reported(given, tmp_path):
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(Misconfigured, match="is a folder"):
+        given()
+
+
+def test_the_home_folder_in_a_path_is_expanded(given):
+    assert given(RAG_DATA_DIR="~/data", HOME="/home/ada").data_dir == Path("/home/ada/data")
 
 
 def test_secrets_are_not_printed(given):

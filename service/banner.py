@@ -1,0 +1,81 @@
+"""What the operator reads when the service has started: its address, and what is in force."""
+
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import AnyUrl
+
+from rag.logs import say
+from rag.settings import EmbedderSettings, InboxSettings, StoreSettings
+from service.resources import Resources
+from service.settings import NoGeneratorSettings, OpenAIGeneratorSettings, Settings
+from service.writing.factory import default_mode
+
+_QUESTION = "What happens to a document that crashes the parser?"
+_MEANINGS: Mapping[tuple[str, object], str] = {
+    ("worker", "child"): " of this process",
+    ("worker", "none"): " in this process: uploads wait until `python -m ingest worker` runs elsewhere",
+    ("keys", "none"): ": every program on this machine may ask and upload",
+    ("model", "none"): ": answers quote the documents. Set RAG_GENERATOR__KIND=openai to use a server",
+}
+"""What a value means for the operator."""
+
+
+async def announce_start(resources: Resources, url: str) -> None:
+    """Announce that the service answers on `url`."""
+    settings = resources.settings
+    survey = await resources.store.survey(since=time.time())
+    facts = {
+        "documents": survey.documents,
+        "mode": default_mode(settings.answering, settings.generator),
+        "model": _describe_model(settings),
+        "embedder": _describe(settings.embedder, settings.embedder.model),
+        "store": _describe(settings.store, settings.store_dir),
+        "inbox": _describe(settings.inbox, settings.inbox_dir),
+        "worker": settings.worker,
+        "keys": len(resources.keys.list()) if resources.keys.exist() else "none",
+    }
+    say("service_ready", _to_text(url, facts), url=url, **facts)
+
+
+def _to_text(url: str, facts: Mapping[str, object]) -> str:
+    lines = "".join(f"  {name:<15}{value}{_MEANINGS.get((name, value), '')}\n" for name, value in facts.items())
+    return (
+        f"\nGroundwork answers on {url}\n"
+        f"  the page       {url}/\n"
+        f"  the API        {url}/docs\n"
+        f"  in a terminal  curl -N {url}/v1/answers -H 'Content-Type: application/json' "
+        f"""-d '{{"question": "{_QUESTION}", "stream": true}}'\n"""
+        f"  your documents {_python()} -m ingest run ~/my/folder\n"
+        f"\nIn force\n{lines}"
+    )
+
+
+def _describe_model(settings: Settings) -> str:
+    match settings.generator:
+        case NoGeneratorSettings():
+            return "none"
+        case OpenAIGeneratorSettings(model=model, url=url):
+            return f"{model} ({_without_secrets(url)})"
+        case embedded:
+            return f"{embedded.model} (in this process)"
+
+
+def _describe(part: EmbedderSettings | StoreSettings | InboxSettings, name: object) -> str:
+    """Return the address of a server, or the name or folder of an embedded part."""
+    url = getattr(part, "url", None)
+    return f"{name if url is None else _without_secrets(url)} ({part.kind})"
+
+
+def _without_secrets(url: AnyUrl) -> str:
+    """Return scheme, host and port: user, password, path and query may be secret."""
+    return f"{url.scheme}://{url.host}:{url.port}"
+
+
+def _python() -> str:
+    """Return the path of this interpreter, relative to the current folder if it is inside, as a shell reads it."""
+    path = Path(sys.executable)
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
