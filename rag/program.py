@@ -39,7 +39,7 @@ def prepare_process(name: str) -> None:
 
     configure_logging(read_log_settings())
     log_what_python_prints()
-    signal.signal(signal.SIGINT, lambda *_: _tell(sentence) or _leave())
+    signal.signal(signal.SIGINT, lambda *_: _tell_and_leave(sentence))
 
 
 def run_program(
@@ -126,6 +126,11 @@ def _tell(sentence: str) -> None:
     thread = threading.Thread(target=say_why_it_ends, args=[sentence], daemon=True)
     thread.start()
     thread.join(_TELLING_SECONDS)
+
+
+def _tell_and_leave(sentence: str) -> NoReturn:
+    _tell(sentence)
+    _leave()
 
 
 def _leave(sentence: str = "") -> NoReturn:
