@@ -9,7 +9,7 @@ from starlette.types import Message, Send
 
 EVENT_STREAM = "text/event-stream"
 
-# Proxies close a connection that was silent for 60 s (nginx, AWS) or 30 s (Heroku's 55 s and others in between).
+# Proxies close a connection that was silent for 30 to 60 s.
 _PAUSE_SECONDS = 10.0
 _COMMENT = b": still working\n\n"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.errors import GroundworkError, Unavailable
+from rag.tracing.spans import fail
 from service.http.disconnect import ClientGone
 from service.http.event_stream import EVENT_STREAM, to_event
 from service.http.problems import respond_to, to_problem
@@ -52,6 +53,8 @@ class ErrorResponses:
         problem = to_problem(error, scope)
         # The middleware that counts requests reads this, because a stream has begun with status 200.
         scope.setdefault("state", {})["failed_with"] = problem["status"]
+        if problem["status"] >= 500:
+            fail(error)
         _log(error, problem["status"])
         if response.is_complete:
             return
@@ -76,7 +79,9 @@ class _Response:
         await self._send(message)
         if message["type"] == "http.response.start":
             self.has_started = True
-            self.is_event_stream = Headers(raw=message["headers"]).get("content-type", "").startswith(EVENT_STREAM)
+            self.is_event_stream = (
+                Headers(raw=message.get("headers", [])).get("content-type", "").startswith(EVENT_STREAM)
+            )
         else:
             self.is_complete = not message.get("more_body", False)
 

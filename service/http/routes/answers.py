@@ -60,7 +60,7 @@ async def search(body: SearchRequest, request: Request, resources: ResourcesDep,
     """Return the passages that an answer would be written from."""
     inquiry = _to_inquiry(body, request, resources, scope)
     timer = ANSWER_STAGES.start(inquiry.arrived)
-    passages = await resources.answerer.search(inquiry, timer)
+    passages = await while_connected(request, resources.answerer.search(inquiry, timer))
     citations = [Citation(number=number, hit=hit) for number, hit in enumerate(passages.hits, start=1)]
     results = [CitationOut.from_citation(citation) for citation in citations]
     return SearchResponse(results=results, timings=timer.timings(), reranking=passages.reranking)

@@ -118,7 +118,7 @@ async def served(settings) -> AsyncIterator[Served]:
     )
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(create_app(resources), log_config=None, access_log=False)
-    server = DrainingServer(config, resources)
+    server = DrainingServer(config, resources, _say_nothing)
     url = f"http://localhost:{listener.getsockname()[1]}"
     with capture_logs([merge_contextvars]) as lines:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -127,3 +127,7 @@ async def served(settings) -> AsyncIterator[Served]:
             yield running
         server.should_exit = True
         await serving
+
+
+async def _say_nothing() -> None:
+    pass
