@@ -30,6 +30,12 @@ FRESHNESS = Histogram(
 )
 LAST_SUCCESS = Gauge("rag_ingest_last_success_timestamp_seconds", "Unix time of the last publication.")
 
+WAITING = Gauge(
+    "rag_ingest_waiting",
+    "1 while the worker cannot ingest, by the kind of error. Documents stay queued meanwhile.",
+    ["cause"],
+)
+
 for result in ("new", "changed", "unchanged", "removed", "rejected"):
     DOCUMENTS.labels(result)
 for vector in ("embedded", "kept"):
@@ -39,7 +45,9 @@ STAGES = StageMetrics(
 )
 for stage in ("fetch", "embed", "upsert", "publish", "entry"):
     RETRIES.labels(stage)
-for fault in ("document", "program", "unavailable"):
+for fault in ("document", "program"):
     DEAD_LETTERS.labels(fault)
+for cause in ("locked", "unavailable", "overloaded", "timed_out", "access_refused", "bad_response"):
+    WAITING.labels(cause)
 for state in ("queued", "processing", "dead"):
     QUEUE_DEPTH.labels(state)

@@ -67,10 +67,14 @@ class Settings(KernelSettings):
     worker_host: str = "127.0.0.1"
     """Address on which the worker serves `/livez` and `/metrics`."""
     worker_port: int = Field(8001, ge=0, le=65535)
-    """Port on which the worker serves `/livez` and `/metrics`. 0 disables both."""
+    """Port on which the worker serves `/livez` and `/metrics`. 0 disables both. A worker whose port is in use logs an
+    error and works without them.
+    """
     worker_idle_seconds: float = Field(10.0, gt=0)
     """Seconds without work until a worker unloads its model. A higher value saves reloads and holds memory."""
     worker_attempts: int = Field(8, ge=1)
-    """Attempts to ingest an entry before it becomes a dead letter."""
+    """Attempts that may end with the worker's death before an entry becomes a dead letter. A failure of the store, the
+    embedder or the inbox does not count: such an entry waits until that part works again.
+    """
     worker_drain_seconds: float = Field(20.0, ge=0)
     """Time that a stopping worker gives to documents in progress, in seconds. Later ones return to the inbox."""

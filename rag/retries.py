@@ -14,25 +14,39 @@ log = structlog.get_logger()
 
 # Long enough for a server to restart.
 _SECONDS = 90.0
-_MAX_WAIT = 10.0
+# Short enough that work continues soon after the server is back.
+_MAX_WAIT_SECONDS = 5.0
 
 T = TypeVar("T")
+
+_retried: dict[object, Exception] = {}
 
 
 async def retry(counter: Counter, call: Callable[[], Awaitable[T]], *, seconds: float = _SECONDS) -> T:
     """Call until it succeeds, fails for good, or `seconds` have passed; `counter` counts the retries."""
 
+    this_call = object()
+
     def is_retried(error: Exception) -> bool | float:
         if not isinstance(error, GroundworkError) or not error.retryable:
             return False
         counter.inc()
+        _retried[this_call] = error
         # As long as the server asks for, but not so long that a restarted server would be idle.
-        return min(error.retry_after, _MAX_WAIT) if error.retry_after else True
+        return min(error.retry_after, _MAX_WAIT_SECONDS) if error.retry_after else True
 
     caller = stamina.AsyncRetryingCaller(
-        attempts=None, timeout=seconds, wait_initial=0.2, wait_max=_MAX_WAIT, wait_jitter=1.0
+        attempts=None, timeout=seconds, wait_initial=0.2, wait_max=_MAX_WAIT_SECONDS, wait_jitter=1.0
     )
-    return await caller(is_retried, call)
+    try:
+        return await caller(is_retried, call)
+    finally:
+        _retried.pop(this_call, None)
+
+
+def retried_error() -> Exception | None:
+    """Return the latest error of a call that is being retried now, or None."""
+    return next(reversed(_retried.values()), None)
 
 
 def is_retryable(error: Exception) -> bool:
@@ -46,5 +60,10 @@ def log_retries() -> None:
 
 
 def _log_retry(details: RetryDetails) -> None:
-    upstream = getattr(details.caused_by, "upstream", "")
-    log.warning("retrying", in_seconds=round(details.wait_for, 1), reason=str(details.caused_by), upstream=upstream)
+    error = details.caused_by
+    log.warning(
+        "retrying",
+        in_seconds=round(details.wait_for, 1),
+        reason=str(error),
+        upstream=getattr(error, "upstream", "") or None,
+    )

@@ -67,6 +67,12 @@ JUDGE_KAPPA = Gauge(
     "rag_judge_kappa", "Cohen's kappa of judge and people. Absent without a calibration.", ["rubric", "data"]
 )
 TOKENS = Counter("rag_tokens_total", "Tokens counted by the model server.", ["kind", "model"])
+WORKER_STATE = Gauge(
+    "rag_worker_state",
+    "1 for the current state of the inbox's workers, else 0: working, waiting, starting, down, unknown.",
+    ["state"],
+)
+WORKER_RESTARTS = Counter("rag_worker_restarts_total", "Restarts of the worker that the service runs as its child.")
 
 _STAGES = ("embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
 _FAILURE_LABELS = {"embed": "embed", "search": "search", "first_token": "write", "generate": "write"}
@@ -80,6 +86,7 @@ GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "
 _MODES = ("quote", "checked", "generate")
 ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "declined")}
 CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}
+WORKER_STATES = {state: WORKER_STATE.labels(state) for state in ("working", "waiting", "starting", "down", "unknown")}
 for reason in ("full", "stopped"):
     JUDGE_DROPPED.labels(reason)
 

@@ -24,7 +24,7 @@ from service.banner import announce_start
 from service.http.draining import DrainingServer
 from service.resources import open_resources
 from service.settings import Settings
-from service.worker import open_worker
+from service.worker_supervisor import open_worker
 
 _LAST_PORT = 65535
 
@@ -111,7 +111,7 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         # Resources come first: if they cannot be opened, the service must not leave a started worker behind.
         resources = await stack.enter_async_context(open_resources(settings))
         if settings.worker == "child":
-            await stack.enter_async_context(open_worker())
+            await stack.enter_async_context(open_worker(resources.workers))
         await stack.enter_async_context(open_tracing(settings.tracing, service="groundwork-service"))
         config = uvicorn.Config(
             create_app(resources),

@@ -32,6 +32,7 @@ from service.prompting.folder import PACKAGED, FolderPrompts
 from service.retrieval.reranking.factory import open_reranker
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
+from service.worker_watch import WorkerWatch, open_worker_watch
 from service.writing.factory import build_writers, default_mode
 
 
@@ -43,6 +44,7 @@ class Resources:
     keys: Keys
     store: StoreReader
     inbox: Inbox
+    workers: WorkerWatch
     answerer: Answerer
     explanations: Explanations
     prompts: AnswerPrompts
@@ -83,6 +85,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback and settings.keys_path is None),
             store=store,
             inbox=TracedInbox(inbox, settings.inbox),
+            workers=await enter(open_worker_watch(inbox)),
             answerer=Answerer(
                 embedder,
                 Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection),

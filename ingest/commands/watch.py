@@ -13,7 +13,7 @@ from ingest.pipeline.preparation import fetch_if_changed, stored_documents, vers
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source, Unit
 from ingest.sources.web.fetching import open_fetcher
-from rag.errors import InvalidInput, Locked, Unavailable
+from rag.errors import AccessRefused, InvalidInput, Locked, Unavailable
 from rag.logs import report
 from rag.store.base import Catalogue
 from rag.store.factory import build_backend
@@ -63,8 +63,8 @@ class Watch:
                 if changed:
                     await self._ingest(changed)
                 is_first = False
-            except (InvalidInput, Locked, Unavailable) as error:
-                if is_first and isinstance(error, InvalidInput):
+            except (InvalidInput, Locked, Unavailable, AccessRefused) as error:
+                if is_first and isinstance(error, (InvalidInput, AccessRefused)):
                     raise
                 self._problems.add(str(error))
             for problem in sorted(self._problems - reported):

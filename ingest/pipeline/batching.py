@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 from ingest.metrics import RETRIES, STAGES, WAITING_PASSAGES
 from rag.embedding.base import Embedder
-from rag.errors import GroundworkError
+from rag.errors import AccessRefused, BadResponse, GroundworkError, InvalidInput
 from rag.retries import retry
 from rag.tasks import depend_on
 from rag.tracing import semconv
 from rag.tracing.spans import Attributes, span
 from rag.types import Vector
+
+# Every embedder accepts this text. If it is refused too, the embedder is at fault and not a document.
+_HARMLESS = "A short sentence."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +37,10 @@ class Batcher:
         self._arrived = asyncio.Condition()
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """Return the vectors in the order of the texts; raises the embedder's error after the last retry."""
+        """Return the vectors in the order of the texts; raises the embedder's error after the last retry.
+
+        Raises `InvalidInput` if the embedder refuses one of these texts and accepts another one.
+        """
         passages = [_Passage(text) for text in texts]
         async with self._arrived:
             self._waiting.update(dict.fromkeys(passages))
@@ -90,14 +96,22 @@ class Batcher:
 
     async def _fail(self, batch: Sequence[_Passage], error: BaseException) -> None:
         """Embed each passage alone if one of them may have caused the error, else fail all of them."""
-        may_be_one_of_them = isinstance(error, GroundworkError) and not error.retryable
-        if may_be_one_of_them and len(batch) > 1:
-            for passage in batch:
-                await self._embed([passage])
-            return
+        if isinstance(error, BadResponse) and not isinstance(error, AccessRefused) and await self._accepts(_HARMLESS):
+            if len(batch) > 1:
+                for passage in batch:
+                    await self._embed([passage])
+                return
+            error = InvalidInput(f"The embedder does not accept a passage of the document. {error}")
         for passage in batch:
             if not passage.vector.done():
                 passage.vector.set_exception(error)
+
+    async def _accepts(self, text: str) -> bool:
+        try:
+            await self._embedder.embed_passages([text])
+        except GroundworkError:
+            return False
+        return True
 
 
 @asynccontextmanager

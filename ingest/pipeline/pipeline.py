@@ -8,8 +8,16 @@ from typing import Final, Protocol
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES
 from ingest.pipeline.batching import Batcher
-from ingest.pipeline.preparation import ChunkingParser, IngestResult, StoredDocuments, prepare, stored_documents
+from ingest.pipeline.preparation import (
+    ChunkingParser,
+    IngestResult,
+    StoredDocuments,
+    prepare,
+    rejection_of,
+    stored_documents,
+)
 from ingest.sources.base import Unit
+from rag.errors import InvalidInput
 from rag.store.base import VectorStore
 from rag.store.retrying import RetryingStore
 from rag.tracing.spans import span
@@ -53,7 +61,8 @@ class Pipeline:
     ) -> IngestResult:
         """Write the document if it is new or changed. `stored` may have the result of `look_up` for it.
 
-        Raises `Unavailable` if the store or the embedder does not answer for longer than the retries last.
+        A document that cannot be parsed or embedded is rejected, which is a result. An error that is raised belongs to
+        the store or the embedder: it does not answer for longer than the retries last, or refuses every document.
         """
         # Two states of one document are written one after the other, and for the second the look-up is out of date.
         is_second = self._locks.is_held((scope, unit.id))
@@ -73,11 +82,15 @@ class Pipeline:
         if isinstance(prepared, IngestResult):
             return prepared
         store, order = self._retrying(claim), claim.order if claim else None
+        version = prepared.chunks[0].version
         vectors = await _stored_vectors(store, scope, stored)
-        for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
-            await self._stage(store, scope, prepared.chunks[start : start + _SLICE_CHUNKS], vectors, order or 0)
+        try:
+            for start in range(0, len(prepared.chunks), _SLICE_CHUNKS):
+                await self._stage(store, scope, prepared.chunks[start : start + _SLICE_CHUNKS], vectors, order or 0)
+        except InvalidInput as error:
+            return rejection_of(unit, error, version=version)
         with span("commit"):
-            await store.commit(scope, unit.id, prepared.chunks[0].version, order=order)
+            await store.commit(scope, unit.id, version, order=order)
         return prepared.result
 
     async def _stage(

@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol
 
 from ingest.metrics import RETRIES, STAGES
 from ingest.sources.base import Unit, Unmodified
-from rag.errors import InvalidInput, Unavailable
+from rag.errors import GroundworkError, InvalidInput, Unavailable
 from rag.retries import retry
 from rag.store.base import Catalogue
 from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
@@ -61,20 +61,26 @@ class ChunkingParser(Protocol):
 
 async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> IngestResult | PreparedDocument:
     """Return the chunks to write, or a result if there is nothing to write."""
-    version = ""
     try:
         with STAGES.stage("fetch", span_name="fetch"):
             raw = await fetch_if_changed(unit, stored, parser.recipe)
-        if raw is None:
-            return IngestResult(uri=unit.uri, status="unchanged")
-        version = version_of(raw, parser.recipe)
+    except (InvalidInput, Unavailable) as error:
+        return rejection_of(unit, error)
+    if raw is None:
+        return IngestResult(uri=unit.uri, status="unchanged")
+    version = version_of(raw, parser.recipe)
+    try:
         with STAGES.stage("parse", span_name="parse"):
             chunks = await parser.parse(raw, version=version)
-    except (InvalidInput, Unavailable) as error:
-        trace = getattr(error, "trace", "")
-        return IngestResult(uri=unit.uri, status="rejected", reason=str(error), trace=trace, version=version)
+    except InvalidInput as error:
+        return rejection_of(unit, error, version=version)
     result = IngestResult(uri=unit.uri, status="changed" if stored else "new", chunks=len(chunks))
     return PreparedDocument(result=result, chunks=chunks)
+
+
+def rejection_of(unit: Unit, error: GroundworkError, *, version: str = "") -> IngestResult:
+    trace = getattr(error, "trace", "")
+    return IngestResult(uri=unit.uri, status="rejected", reason=str(error), trace=trace, version=version)
 
 
 async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> RawDocument | None:

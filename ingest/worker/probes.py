@@ -35,7 +35,7 @@ async def open_probes(host: str, port: int, inbox: Inbox) -> AsyncIterator[None]
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        log.warning("worker_metrics_off", host=host, port=port, reason=str(error), hint="set RAG_WORKER_PORT")
+        log.error("worker_metrics_off", host=host, port=port, reason=str(error), hint="set RAG_WORKER_PORT")
     try:
         yield
     finally:

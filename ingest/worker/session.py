@@ -16,7 +16,8 @@ from ingest.pipeline.publishing import Publisher, open_publisher
 from ingest.resources import Models
 from ingest.settings import Settings
 from ingest.sources.base import Unit
-from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Unavailable
+from ingest.worker.status import WorkerStatus
+from rag.errors import ClaimLost, GroundworkError
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.traced import processing
 from rag.retries import retry
@@ -28,26 +29,33 @@ from rag.types import RawDocument
 log = structlog.get_logger()
 
 _POLL_SECONDS = 0.5
-_RETURN_SECONDS = 1.0
+# Pause of an entry for which the store or the embedder failed, although other entries succeeded meanwhile.
+_SETBACK_SECONDS = 60.0
 _MAX_ENTRIES = 64
 # Bounds the memory for bodies: no entry is claimed while the claimed ones have this many bytes.
 _MAX_BYTES = 256 << 20
 # Shorter than a lease (RAG_INBOX__CLAIM_SECONDS), after which another worker would ingest the entry again.
 ACKNOWLEDGE_SECONDS = 20.0
-_MAX_BACKOFF_SECONDS = 300.0
 
 
 class Session:
     """Processes due entries concurrently until none is left."""
 
-    def __init__(self, worklist: Worklist, settings: Settings, stop_requested: Callable[[], bool]) -> None:
+    def __init__(
+        self, worklist: Worklist, settings: Settings, status: WorkerStatus, stop_requested: Callable[[], bool]
+    ) -> None:
         self._worklist = worklist
         self._settings = settings
+        self._status = status
         self._stop_requested = stop_requested
         self._running: dict[asyncio.Task[None], Entry] = {}
+        self._last_success = 0.0
 
     async def work(self, store: VectorStore, models: Models) -> None:
-        """Return when no entry is due, or when a stop was requested and the entries in progress are finished."""
+        """Return when no entry is due, or when a stop was requested and the entries in progress are finished.
+
+        Raises the error of the store, the embedder or the inbox if no entry can be ingested because of it.
+        """
         async with open_publisher(store) as publisher:
             pipeline = Pipeline(store, models.batcher, models.parsers)
             try:
@@ -71,7 +79,9 @@ class Session:
 
     def _has_room(self) -> bool:
         claimed = sum(len(entry.job.document.body) for entry in self._running.values() if isinstance(entry.job, Upload))
-        return len(self._running) < _MAX_ENTRIES and claimed < _MAX_BYTES
+        # While a part fails, one entry is enough to see whether it works again. The others stay queued.
+        most = 1 if self._status.is_waiting else _MAX_ENTRIES
+        return len(self._running) < most and claimed < _MAX_BYTES
 
     async def _drain(self) -> None:
         """Finish the entries in progress, and return those to the inbox that take longer than the drain time."""
@@ -85,18 +95,27 @@ class Session:
             await self._return(self._running[task], after=0)
 
     async def _process(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
+        began = time.monotonic()
         try:
             with processing(entry, self._settings.inbox):
                 await self._ingest_and_acknowledge(entry, pipeline, publisher)
         except ClaimLost as error:
             log.warning("entry_claim_lost", document=entry.job.short_key, reason=str(error))
-        except Unavailable:
-            # The acknowledgement failed. Without a return the entry would stay claimed as long as this worker lives.
-            await self._return(entry, after=_RETURN_SECONDS)
-            raise
+        except GroundworkError as error:
+            # A part of the installation failed, which is never the document's fault, so the attempt does not count.
+            RETRIES.labels("entry").inc()
+            if began > self._last_success:
+                await self._return(entry, after=0)
+                raise
+            log.warning("entry_set_back", document=entry.job.short_key, reason=str(error), upstream=error.upstream)
+            await self._return(entry, after=_SETBACK_SECONDS)
 
     async def _ingest_and_acknowledge(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
-        """Acknowledge the entry only after its document is published, or move it to the dead letters."""
+        """Acknowledge the entry only after its document is published, or move it to the dead letters.
+
+        An entry becomes a dead letter if its document is at fault, if it triggers a bug of this program, or if the
+        worker ended during each attempt. Raises every other error.
+        """
         if entry.attempt > self._settings.worker_attempts:
             reason = f"The worker ended during each of {self._settings.worker_attempts} attempts (RAG_WORKER_ATTEMPTS)."
             await self._dead_letter(entry, reason, "", fault="program")
@@ -106,13 +125,9 @@ class Session:
                 result = await self._ingest(entry, pipeline, publisher)
         except ClaimLost:
             raise
-        except IndexMismatch:
-            await self._worklist.retry(entry, after=_RETURN_SECONDS, counts=False)
-            raise
         except GroundworkError as error:
             fail(error)
-            await self._retry_or_dead_letter(entry, error)
-            return
+            raise
         except Exception as error:
             # The only place that catches everything: a bug that one entry triggers must not stop the others.
             fail(error)
@@ -128,6 +143,9 @@ class Session:
             if result.changes_collection:
                 FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
             await retry(RETRIES.labels("entry"), lambda: self._worklist.acknowledge(entry), seconds=ACKNOWLEDGE_SECONDS)
+            if result.status in {"new", "changed"}:  # Other results do not need the embedder.
+                self._last_success = time.monotonic()
+                self._status.works()
         log.info("entry_processed", document=entry.job.short_key, result=result.status, attempt=entry.attempt)
 
     async def _ingest(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> IngestResult:
@@ -137,17 +155,6 @@ class Session:
             with span("publish"):
                 await publisher.publish()
         return result
-
-    async def _retry_or_dead_letter(self, entry: Entry, error: GroundworkError) -> None:
-        if not error.retryable or entry.attempt >= self._settings.worker_attempts:
-            trace = "".join(traceback.format_exception(error))
-            fault = "unavailable" if error.retryable else "program"
-            await self._dead_letter(entry, str(error), trace, fault=fault)
-            return
-        after = backoff_seconds(entry.attempt, longest=_MAX_BACKOFF_SECONDS)
-        RETRIES.labels("entry").inc()
-        log.warning("entry_retried", document=entry.job.short_key, in_seconds=round(after, 1), reason=str(error))
-        await self._worklist.retry(entry, after=after)
 
     async def _dead_letter(self, entry: Entry, reason: str, trace: str, *, fault: str) -> None:
         DEAD_LETTERS.labels(fault).inc()
@@ -161,7 +168,7 @@ class Session:
     async def _return(self, entry: Entry, *, after: float) -> None:
         """Return an entry to the inbox without counting the attempt."""
         # If the inbox is unavailable, the lease expires. If the claim is lost, another worker has the entry already.
-        with suppress(ClaimLost, Unavailable):
+        with suppress(GroundworkError):
             await self._worklist.retry(entry, after=after, counts=False)
 
 

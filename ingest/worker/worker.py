@@ -14,17 +14,20 @@ from ingest.resources import open_models, open_store
 from ingest.settings import Settings
 from ingest.worker.probes import open_probes
 from ingest.worker.session import Session, backoff_seconds
-from rag.errors import Locked, Unavailable
+from ingest.worker.status import WorkerStatus
+from rag.errors import GroundworkError, IndexMismatch, Misconfigured, Unavailable
 from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist
 from rag.inbox.factory import open_inbox, open_worklist
+from rag.tasks import depend_on
 from rag.tracing.spans import open_tracing
 
 log = structlog.get_logger()
 
 _POLL_SECONDS = 0.5
-# A run or another worker usually holds the lock for seconds, so a short limit keeps documents fresh.
-_MAX_LOCKED_SECONDS = 5.0
+# Another process usually holds the lock for seconds, and a renewed key works at once. A short limit keeps documents
+# fresh then.
+_MAX_WAIT_SECONDS = 5.0
 # A server that restarts needs longer, and many workers that ask often would delay its start.
 _MAX_UNAVAILABLE_SECONDS = 30.0
 
@@ -35,30 +38,43 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
     """Ingest entries until SIGTERM or SIGINT, or until the parent process ends if `exit_with_parent` is set."""
     stop_requested = _watch_signals(exit_with_parent=exit_with_parent)
     root = settings.inbox_dir
+    status = WorkerStatus()
     async with (
         open_tracing(settings.tracing, service="groundwork-worker"),
         open_lag_monitor(),
         open_inbox(settings.inbox, root=root) as inbox,
         open_probes(settings.worker_host, settings.worker_port, inbox),
         open_worklist(settings.inbox, root=root) as worklist,
+        depend_on("worker_report", status.report_to(worklist)),
     ):
         log.info("worker_ready", inbox=settings.inbox.kind)
         failures = 0
         while not stop_requested():
             try:
                 if await worklist.wait(_POLL_SECONDS):
-                    await _work_until_idle(worklist, settings, stop_requested)
+                    await _work_until_idle(worklist, settings, status, stop_requested)
                     _return_memory()
                 failures = 0
-            except (Locked, Unavailable) as error:
+                status.works()
+            except (IndexMismatch, Misconfigured):
+                raise  # Only other settings and a restart can help.
+            except GroundworkError as error:
                 failures += 1
-                longest = _MAX_LOCKED_SECONDS if isinstance(error, Locked) else _MAX_UNAVAILABLE_SECONDS
+                longest = _MAX_UNAVAILABLE_SECONDS if isinstance(error, Unavailable) else _MAX_WAIT_SECONDS
                 seconds = backoff_seconds(failures, longest=longest)
-                log.warning("worker_waits", in_seconds=round(seconds, 1), reason=str(error))
+                status.waits(error)
+                log.warning(
+                    "worker_waits",
+                    in_seconds=round(seconds, 1),
+                    reason=str(error),
+                    upstream=error.upstream or None,
+                )
                 await _sleep(seconds, stop_requested)
 
 
-async def _work_until_idle(worklist: Worklist, settings: Settings, stop_requested: StopRequested) -> None:
+async def _work_until_idle(
+    worklist: Worklist, settings: Settings, status: WorkerStatus, stop_requested: StopRequested
+) -> None:
     """Hold the models until the inbox has been empty for a while, but the store only while there is work.
 
     The lock of the embedded store must not be held longer, because other processes write it too.
@@ -69,7 +85,7 @@ async def _work_until_idle(worklist: Worklist, settings: Settings, stop_requeste
             if not await worklist.wait(_POLL_SECONDS):
                 continue
             async with open_store(settings, models) as store:
-                await Session(worklist, settings, stop_requested).work(store, models)
+                await Session(worklist, settings, status, stop_requested).work(store, models)
             last_work = time.monotonic()
 
 

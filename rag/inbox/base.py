@@ -13,6 +13,11 @@ from rag.types import DocumentId, RawDocument, Scope
 MAX_ENTRIES = 100_000
 """Most queued entries. A full inbox raises `Overloaded`, so that clients slow down."""
 
+REPORT_SECONDS = 2.0
+"""Time between two reports of a worker."""
+REPORT_VALID_SECONDS = 15.0
+"""Longest time for which a report may stand for a worker that has died. Longer than a pause of a busy machine."""
+
 DAMAGED = "The entry is damaged, and its document is unknown. Upload the document again."
 """Reason of the dead letter of an entry that cannot be read."""
 
@@ -116,6 +121,14 @@ class InboxStatistics:
     """Age in seconds of the oldest entry that waits or is processed. 0 for an empty inbox."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerReport:
+    """What a living worker tells the service about itself."""
+
+    waiting_for: str = ""
+    """One sentence that says why the worker cannot ingest now. Empty if it can."""
+
+
 class Inbox(Protocol):
     """The side of the service. Entries are durable, and a later state of a document supersedes an earlier one."""
 
@@ -127,6 +140,9 @@ class Inbox(Protocol):
 
     async def statistics(self) -> InboxStatistics:
         """Return the number of entries by state and the age of the oldest one."""
+
+    async def workers(self) -> list[WorkerReport]:
+        """Return the latest report of each living worker of this inbox."""
 
 
 class Worklist(Protocol):
@@ -153,6 +169,9 @@ class Worklist(Protocol):
 
     async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         """Turn a claimed entry into the dead letter of its document, which replaces an earlier one."""
+
+    async def report(self, report: WorkerReport) -> None:
+        """Tell the readers of the inbox that this worker lives. Call it every `REPORT_SECONDS`."""
 
 
 class OperatorInbox(Inbox, Protocol):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from opentelemetry.trace import SpanKind
 
-from rag.inbox.base import Entry, Inbox, InboxStatistics, Progress, Removal, Upload
+from rag.inbox.base import Entry, Inbox, InboxStatistics, Progress, Removal, Upload, WorkerReport
 from rag.settings import InboxSettings, RedisInboxSettings
 from rag.tracing import semconv
 from rag.tracing.spans import Attributes, keeps_content, links_to, root, span, traceparent
@@ -33,6 +33,9 @@ class TracedInbox:
 
     async def statistics(self) -> InboxStatistics:
         return await self._inbox.statistics()
+
+    async def workers(self) -> list[WorkerReport]:
+        return await self._inbox.workers()
 
 
 @contextmanager

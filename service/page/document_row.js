@@ -37,7 +37,7 @@ export function createDocumentRow(onDelete) {
     view.element.dataset.state = document.state;
     view.title.textContent = name;
     view.title.title = document.uri ?? "";
-    view.state.textContent = STATES[document.state] ?? describe(document);
+    view.state.textContent = describeState(document) ?? describe(document);
     view.reason.textContent = document.state === "rejected" ? (document.reason ?? "") : describeUpdate(document);
     deleteButton.ariaLabel = `Delete ${name}`;
     deleteButton.disabled = document.state === "deleting";
@@ -52,7 +52,16 @@ export function createDocumentRow(onDelete) {
  */
 function describeUpdate({ state, update }) {
   if (state !== "ready" || !update) return "";
-  return update.state === "rejected" ? `The update was rejected: ${update.reason}` : `Update: ${STATES[update.state]}`;
+  return update.state === "rejected" ? `The update was rejected: ${update.reason}` : `Update: ${describeState(update)}`;
+}
+
+/**
+ * Return the state, and what a document that is not ready waits for, such as "Queued: no worker is running".
+ * @param {{state: string, reason?: string | null}} document
+ */
+function describeState({ state, reason }) {
+  if (!reason || !["queued", "processing"].includes(state)) return STATES[state];
+  return `${STATES[state]}: ${reason[0].toLowerCase()}${reason.slice(1).replace(/\.$/, "")}`;
 }
 
 /** @param {ListedDocument} document */

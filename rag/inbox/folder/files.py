@@ -1,5 +1,6 @@
 """The files of entries: the name has the state of the queue, the content is a line of JSON and the document's bytes."""
 
+import fcntl
 import json
 import os
 from dataclasses import MISSING, Field, dataclass, fields, replace
@@ -95,6 +96,19 @@ def unknown_letter(letter_id: str) -> NotFound:
 
 def inbox_full(entries: int) -> Overloaded:
     return Overloaded(f"{entries} documents are queued already. Try again when workers have ingested some of them.")
+
+
+def is_dead(lock: Path) -> bool:
+    """Return True if no living worker holds the lock."""
+    try:
+        with lock.open("r") as file:
+            # A shared lock, so that two processes that look at the same moment do not see each other.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return True
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return True
 
 
 def _is_required(document_field: Field[Any]) -> bool:

@@ -3,7 +3,7 @@
 incoming/             files that are being written
 queued/               <due>.<put>.<attempts>.<key>: a line of JSON, then the document's bytes
 processing/<worker>/  entries that this worker has claimed
-workers/<worker>      locked by the worker while it lives
+workers/<worker>      locked by the worker while it lives; its content is the worker's report
 dead/<key>            dead letters, whose line of JSON also has the reason
 """
 
@@ -15,11 +15,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload, key_of
+from rag.inbox.base import (
+    MAX_ENTRIES,
+    DeadLetter,
+    InboxStatistics,
+    Progress,
+    Removal,
+    Upload,
+    WorkerReport,
+    key_of,
+)
 from rag.inbox.folder.earlier import require_current_format
 from rag.inbox.folder.files import (
     Name,
     inbox_full,
+    is_dead,
     read_header,
     to_content,
     to_dead_letter,
@@ -50,6 +60,9 @@ class FolderInbox:
 
     async def statistics(self) -> InboxStatistics:
         return await asyncio.to_thread(self._statistics)
+
+    async def workers(self) -> list[WorkerReport]:
+        return await asyncio.to_thread(self._workers)
 
     async def dead_letters(self) -> list[DeadLetter]:
         return await asyncio.to_thread(self._dead_letters)
@@ -109,6 +122,9 @@ class FolderInbox:
             oldest_seconds=max(0.0, time.time() - oldest / 1e9) if oldest else 0.0,
         )
 
+    def _workers(self) -> list[WorkerReport]:
+        return [_to_report(read_header(lock)) for lock in (self._root / "workers").iterdir() if not is_dead(lock)]
+
     def _dead_letters(self) -> list[DeadLetter]:
         letters = [to_dead_letter(path.name, header) for path in self._dead() if (header := read_header(path))]
         return sorted(letters, key=lambda letter: letter.failed_at)
@@ -142,6 +158,11 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield from below.iterdir()
         except FileNotFoundError:  # The worker has removed its folder.
             continue
+
+
+def _to_report(header: dict[str, Any] | None) -> WorkerReport:
+    # A worker that has just started has not reported yet.
+    return WorkerReport(**header) if header else WorkerReport()
 
 
 def _to_progress(state: Any, header: dict[str, Any]) -> Progress:

@@ -2,19 +2,21 @@
 
 import asyncio
 import fcntl
+import json
 import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
 
-from rag.errors import IndexMismatch
-from rag.inbox.base import DAMAGED, Entry, Removal, Upload
+from rag.errors import IndexMismatch, Unavailable
+from rag.inbox.base import DAMAGED, Entry, Removal, Upload, WorkerReport
 from rag.inbox.folder.earlier import require_current_format
-from rag.inbox.folder.files import REFUSED_SECONDS, Name, to_content, to_job, write_durably
+from rag.inbox.folder.files import REFUSED_SECONDS, Name, is_dead, to_content, to_job, write_durably
 from rag.inbox.folder.inbox import FolderInbox
 from rag.types import DocumentId, Scope
 
@@ -37,6 +39,7 @@ class FolderWorklist:
         self._listing: list[str] = []
         self._listed = 0.0
         self._reclaimed = 0.0
+        self._reported: WorkerReport | None = None
 
     async def wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -74,6 +77,19 @@ class FolderWorklist:
 
     async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         self._write_dead_letter(entry.receipt, entry.job, reason=reason, trace=trace, attempts=entry.attempt)
+
+    async def report(self, report: WorkerReport) -> None:
+        # Readers see from the lock that the worker lives, so only a changed report is written.
+        if report == self._reported:
+            return
+        try:
+            # Overwritten and then shortened, because a new file may not fit on a full disk.
+            with (self._root / "workers" / self._worker).open("r+") as file:
+                file.write(json.dumps(asdict(report)))
+                file.truncate()
+        except OSError as error:
+            raise Unavailable(f"The inbox cannot write to RAG_DATA_DIR: {error.strerror}.") from error
+        self._reported = report
 
     def close(self) -> None:
         """Return all claims to the queue."""
@@ -152,7 +168,7 @@ class FolderWorklist:
             return
         self._reclaimed = time.monotonic()
         for worker in os.listdir(self._root / "processing"):
-            if worker != self._worker and _is_dead(self._root / "workers" / worker):
+            if worker != self._worker and is_dead(self._root / "workers" / worker):
                 self._reclaim_from(self._root / "processing" / worker)
                 (self._root / "workers" / worker).unlink(missing_ok=True)
         for draft in (self._root / "incoming").iterdir():
@@ -191,14 +207,3 @@ async def open_folder_worklist(root: Path) -> AsyncIterator[FolderWorklist]:
         finally:
             worklist.close()
             lock.unlink(missing_ok=True)
-
-
-def _is_dead(lock: Path) -> bool:
-    try:
-        with lock.open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-    except BlockingIOError:
-        return False
-    except FileNotFoundError:
-        return True

@@ -9,7 +9,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from rag.inbox.base import MAX_ENTRIES, DeadLetter, InboxStatistics, Progress, Removal, Upload, key_of
+from rag.inbox.base import (
+    MAX_ENTRIES,
+    DeadLetter,
+    InboxStatistics,
+    Progress,
+    Removal,
+    Upload,
+    WorkerReport,
+    key_of,
+)
 from rag.inbox.folder.files import inbox_full, parse_header, to_content, to_dead_letter, unknown_letter
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
@@ -51,6 +60,9 @@ class RedisInbox:
         oldest = min((score for _, score in (*first_queued, *first_processing)), default=now)
         age = max(0.0, (now - oldest) / 1e6)
         return InboxStatistics(queued=queued, processing=processing, dead=dead, oldest_seconds=age)
+
+    async def workers(self) -> list[WorkerReport]:
+        return [WorkerReport(**json.loads(report)) for report in await self._queue.call("workers")]
 
     async def dead_letters(self) -> list[DeadLetter]:
         letters = [await self._letter(document) for document in await self._queue.documents("dead")]

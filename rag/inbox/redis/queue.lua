@@ -5,6 +5,8 @@
 -- <stream>:queued|processing|dead documents in that state, by the time of enqueueing (dead: of giving up)
 -- <stream>:<state>:<document>     the entry: tenant, header, body, order, attempts; while claimed, also claim and place
 -- <stream>:of:<tenant>            documents of the tenant in any state
+-- <stream>:workers                living workers, by the time until which their last report is valid
+-- <stream>:reports                the last report of each of them
 --
 -- A document is at most once in the stream or in `later`, so it is never delivered twice at once.
 -- The stream is trimmed at its start only, because a gap in the middle would make the lag of the group unknown.
@@ -259,6 +261,35 @@ function changes.drop(document)
   remove(document, 'dead')
   forget_if_gone(document, tenant)
   return 1
+end
+
+local function forget_silent_workers()
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', all_of('workers'), '-inf', text(now()))) do
+    redis.call('HDEL', all_of('reports'), worker)
+    redis.call('ZREM', all_of('workers'), worker)
+  end
+end
+
+function changes.report(worker, report, valid)
+  redis.call('ZADD', all_of('workers'), text(now() + valid), worker)
+  redis.call('HSET', all_of('reports'), worker, report)
+  forget_silent_workers()
+  return 1
+end
+
+function changes.leave(worker)
+  redis.call('ZREM', all_of('workers'), worker)
+  redis.call('HDEL', all_of('reports'), worker)
+  return 1
+end
+
+-- Returns the reports of the living workers.
+function changes.workers()
+  local found = {}
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', all_of('workers'), text(now()), '+inf')) do
+    table.insert(found, redis.call('HGET', all_of('reports'), worker))
+  end
+  return found
 end
 
 -- Returns the state of each document, its header, and the failure of a dead letter.

@@ -10,7 +10,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
-from rag.errors import BadResponse, Misconfigured, Overloaded, TimedOut, Unavailable
+from rag.errors import AccessRefused, BadResponse, Overloaded, TimedOut, Unavailable
 from rag.settings import RedisInboxSettings
 
 _SCRIPT = Path(__file__).with_name("queue.lua")
@@ -69,12 +69,12 @@ async def open_queue(settings: RedisInboxSettings) -> AsyncIterator[RedisQueue]:
 def translated_errors() -> Iterator[None]:
     try:
         yield
-    except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
-        raise Misconfigured(
+    except (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError) as error:
+        raise AccessRefused(
             "Redis refused the credentials. Check RAG_INBOX__URL and RAG_INBOX__PASSWORD.", upstream=str(error)
         ) from error
     except exceptions.TimeoutError as error:
-        raise TimedOut("Redis did not answer in time.") from error
+        raise TimedOut("Redis did not answer in time.", upstream=str(error)) from error
     except (exceptions.ConnectionError, exceptions.ReadOnlyError) as error:
         raise Unavailable(
             "Redis cannot be reached. Check that it runs, and RAG_INBOX__URL.", upstream=str(error)

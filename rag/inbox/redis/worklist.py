@@ -12,13 +12,14 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import structlog
 
 from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Unavailable
-from rag.inbox.base import DAMAGED, Entry, Removal
+from rag.inbox.base import DAMAGED, REPORT_VALID_SECONDS, Entry, Removal, WorkerReport
 from rag.inbox.folder.files import REFUSED_SECONDS, to_content, to_job
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
@@ -81,6 +82,9 @@ class RedisWorklist:
     async def dead_letter(self, entry: Entry, *, reason: str, trace: str = "") -> None:
         await self._write_dead_letter(entry.receipt, reason=reason, trace=trace, attempts=entry.attempt)
 
+    async def report(self, report: WorkerReport) -> None:
+        await self._call("report", self._worker, json.dumps(asdict(report)), int(REPORT_VALID_SECONDS * 1e6))
+
     async def keep_alive(self) -> None:
         """Send heartbeats until cancelled."""
         while True:
@@ -91,10 +95,12 @@ class RedisWorklist:
                 log.warning("claims_not_renewed", claims=len(self._claims), reason=error.describe())
 
     async def close(self) -> None:
-        """Return all claims to the queue."""
+        """Return all claims to the queue, and say that this worker has left."""
         for receipt in list(self._claims):
-            with suppress(ClaimLost, Unavailable):
+            with suppress(GroundworkError):
                 await self._release(receipt, "retry", 0, 0)
+        with suppress(GroundworkError):
+            await self._call("leave", self._worker)
 
     async def _sleep_until_put(self, last: bytes, seconds: float) -> None:
         with translated_errors():

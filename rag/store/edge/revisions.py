@@ -93,8 +93,8 @@ class Revisions:
                 file.seek(0)
                 holder = file.read().strip() or "another process"
                 raise Locked(
-                    f"{self._root} is locked for writing by {holder}. Try again later, or let the worker ingest the "
-                    "documents: `python -m ingest enqueue`."
+                    f"The collection in RAG_DATA_DIR is locked for writing by {holder}. Try again later, or let the "
+                    "worker ingest the documents: `python -m ingest enqueue`."
                 ) from error
             file.truncate(0)
             file.write(f"process {os.getpid()} since {datetime.now(UTC):%H:%M:%S} UTC")

@@ -7,6 +7,7 @@
 A collection of schema 1 has the name itself, without an alias.
 """
 
+import http
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +17,20 @@ import grpc
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from rag.errors import BadResponse, IndexMismatch, NotFound, TimedOut, Unavailable
+from rag.errors import AccessRefused, BadResponse, GroundworkError, IndexMismatch, NotFound, TimedOut, Unavailable
 from rag.store import schema
 from rag.types import EmbedderIdentity
 
-# A call that runs while the server stops gets CANCELLED. Cancellations by this process are not gRPC errors.
-_TEMPORARY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED}
-_NOT_REACHED = "Qdrant cannot be reached. Check that it runs, and RAG_STORE__URL."
+_REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
+# The server says that the call itself is wrong. Every other code can also come from a node that starts, stops, is full
+# or has lost its peers: a cluster without one of its nodes answers INTERNAL, and a moved alias NOT_FOUND for a moment.
+_WRONG_CALL = {
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.ALREADY_EXISTS,
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.UNIMPLEMENTED,
+}
+_UNREACHABLE = "Qdrant cannot be reached. Check that it runs, and RAG_STORE__URL."
 
 
 class Collections:
@@ -123,7 +131,7 @@ class Collections:
                     sparse_vectors_config={schema.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
                     metadata=schema.to_metadata(embedder),
                 )
-        except BadResponse:
+        except (BadResponse, Unavailable):
             # Another process that started at the same moment may have created it first.
             if not await self._client.collection_exists(collection):
                 raise
@@ -202,12 +210,33 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-            raise TimedOut("Qdrant did not answer within RAG_STORE__TIMEOUT seconds.") from error
-        if error.code() in _TEMPORARY:
-            raise Unavailable(_NOT_REACHED, upstream=str(error.details())) from error
-        raise BadResponse("Qdrant refused the call.", upstream=str(error.details())) from error
+        raise _from_grpc(error) from error
     except UnexpectedResponse as error:
-        raise BadResponse(f"Qdrant answered {error.status_code}.", upstream=str(error.reason_phrase)) from error
+        raise _from_http(error) from error
     except (ResponseHandlingException, ApiException) as error:
-        raise Unavailable(_NOT_REACHED, upstream=str(error)) from error
+        raise Unavailable(_UNREACHABLE, upstream=str(error)) from error
+
+
+def _from_grpc(error: grpc.aio.AioRpcError) -> GroundworkError:
+    code, said = error.code(), f"{error.code().name}: {error.details()}"
+    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return TimedOut("Qdrant did not answer within RAG_STORE__TIMEOUT seconds.", upstream=said)
+    if code in _REFUSED:
+        return _refused(said)
+    if code in _WRONG_CALL:
+        return BadResponse("Qdrant refused the call.", upstream=said)
+    return Unavailable(_UNREACHABLE, upstream=said)
+
+
+def _from_http(error: UnexpectedResponse) -> GroundworkError:
+    status = error.status_code or http.HTTPStatus.INTERNAL_SERVER_ERROR
+    said = f"{status}: {error.reason_phrase}"
+    if status in {http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN}:
+        return _refused(said)
+    if status == http.HTTPStatus.TOO_MANY_REQUESTS or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unavailable(_UNREACHABLE, upstream=said)
+    return BadResponse("Qdrant refused the call.", upstream=said)
+
+
+def _refused(said: str) -> AccessRefused:
+    return AccessRefused("Qdrant refused the API key. Check RAG_STORE__API_KEY.", upstream=said)

@@ -1,12 +1,13 @@
 """`/v1/documents`: list documents, and queue uploads and removals for the ingest worker."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
 from rag.errors import InvalidInput, NotFound
 from rag.formats import FORMAT_NAMES, media_type_of
-from rag.inbox.base import Removal, Upload
+from rag.inbox.base import Progress, Removal, Upload
 from rag.metadata import to_metadata
 from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, RawDocument, Scope
 from service.http.dependencies import ReadingScope, ResourcesDep, WritingScope
@@ -22,7 +23,7 @@ _Id = Annotated[DocumentId, Path(pattern=r"^[\w.-]{1,200}$", description="Letter
 @router.get("")
 async def list_documents(resources: ResourcesDep, scope: ReadingScope) -> DocumentListResponse:
     """List all documents, including pending and rejected ones."""
-    progress = {it.document_id: it for it in await resources.inbox.progress(scope)}
+    progress = {it.document_id: it for it in await _progress(resources, scope)}
     ready = [
         DocumentResponse.from_first_chunk(chunk, progress.pop(chunk.document_id, None))
         async for chunk in resources.store.scroll(scope, FIRST_CHUNKS)
@@ -57,7 +58,7 @@ async def put_document(
     )
     await resources.inbox.put(Upload(scope=scope, document=document))
     response.headers["Location"] = f"{resources.settings.root_path}/v1/documents/{document_id}"
-    return AcceptedResponse(id=document_id)
+    return AcceptedResponse.from_status(document_id, resources.workers.status)
 
 
 @router.delete("/{document_id}", status_code=202)
@@ -65,7 +66,7 @@ async def delete_document(document_id: _Id, resources: ResourcesDep, scope: Writ
     """Queue the removal of a document."""
     await _require(resources, scope, document_id)
     await resources.inbox.put(Removal(scope=scope, document_id=document_id))
-    return AcceptedResponse(id=document_id)
+    return AcceptedResponse.from_status(document_id, resources.workers.status)
 
 
 def _metadata_in(request: Request) -> dict[str, str]:
@@ -76,10 +77,17 @@ def _metadata_in(request: Request) -> dict[str, str]:
 async def _require(resources: Resources, scope: Scope, document_id: DocumentId) -> DocumentResponse:
     # The inbox must be read before the store. The worker publishes before it acknowledges, so a document that
     # finishes between the two reads is found in the store. In the other order it could be missed.
-    pending = await resources.inbox.progress(scope, document_id)
+    pending = await _progress(resources, scope, document_id)
     first = ChunkFilter(document_ids=(document_id,), ordinals=(0,))
     async for chunk in resources.store.scroll(scope, first):
         return DocumentResponse.from_first_chunk(chunk, pending[0] if pending else None)
     if pending:
         return DocumentResponse.from_progress(pending[0])
     raise NotFound(f"There is no document {document_id}.")
+
+
+async def _progress(resources: Resources, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
+    """Return the entries of the inbox. Those that wait for the worker have its reason."""
+    found = await resources.inbox.progress(scope, document_id)
+    waits = resources.workers.status.message or None
+    return [it if it.state == "rejected" else replace(it, reason=waits) for it in found]

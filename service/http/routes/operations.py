@@ -35,13 +35,14 @@ async def livez() -> StatusResponse:
 async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
     """Report whether this process can answer questions, with the state of each part.
 
-    A part that only delays new documents does not change the status.
+    The state of the worker does not change the status, because it only delays new documents.
     """
     if resources.stopping.is_set():
         response.status_code = 503
         return StatusResponse(status="stopping")
     ended = ended_tasks()
-    detail = {"store": await _store_state(resources)} | {it.name: f"ended: {it.reason}" for it in ended}
+    detail = {"store": await _store_state(resources), "worker": str(resources.workers.status)}
+    detail |= {it.name: f"ended: {it.reason}" for it in ended}
     if detail["store"] == _OK and not any(it.essential for it in ended):
         return StatusResponse(status="ok", detail=detail)
     response.status_code = 503

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from rag.formats import MediaType
 from rag.inbox.base import Progress
 from rag.types import Chunk
+from service.worker_watch import WorkerState, WorkerStatus
 
 
 class UpdateOut(BaseModel):
@@ -23,7 +24,7 @@ class DocumentResponse(BaseModel):
     id: str
     state: Literal["queued", "processing", "ready", "rejected"]
     uri: str = ""
-    reason: str | None = None
+    reason: str | None = Field(None, description="Why the document was rejected, or what it waits for.")
     title: str | None = None
     media_type: MediaType | None = None
     chunks: int | None = None
@@ -61,3 +62,9 @@ class AcceptedResponse(BaseModel):
 
     id: str
     state: Literal["queued"] = "queued"
+    worker: WorkerState = Field(description="Whether a worker can ingest the document now.")
+    message: str | None = Field(None, description="Why the document waits. Null if a worker can ingest it now.")
+
+    @classmethod
+    def from_status(cls, document_id: str, status: WorkerStatus) -> "AcceptedResponse":
+        return cls(id=document_id, worker=status.state, message=status.message or None)

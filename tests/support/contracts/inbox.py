@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from rag.errors import NotFound, Overloaded
-from rag.inbox.base import Removal, Upload
+from rag.inbox.base import Removal, Upload, WorkerReport
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.settings import InboxSettings
 from rag.types import DocumentId, RawDocument, Scope
@@ -198,6 +198,20 @@ asyncio.run(main())
         found = await inbox.statistics()
         assert (found.queued, found.processing, found.dead) == (1, 1, 1)
         assert 0.1 <= found.oldest_seconds < 60
+
+    async def test_only_living_workers_are_reported(self, inbox, settings, tmp_path):
+        assert await inbox.workers() == []
+        async with open_worklist(settings, root=tmp_path) as first:
+            await first.report(WorkerReport())
+            assert await inbox.workers() == [WorkerReport()]
+            async with open_worklist(settings, root=tmp_path) as second:
+                await second.report(WorkerReport(waiting_for="The embedder refuses the key."))
+                reasons = sorted(report.waiting_for for report in await inbox.workers())
+                assert reasons == ["", "The embedder refuses the key."]
+                await second.report(WorkerReport())
+                assert await inbox.workers() == [WorkerReport(), WorkerReport()]
+            assert await inbox.workers() == [WorkerReport()]
+        assert await inbox.workers() == []
 
     async def test_a_full_inbox_refuses_documents(self, small):
         await small.put(upload("a"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.pipeline.batching import open_batcher
-from rag.errors import BadResponse
+from rag.errors import AccessRefused, BadResponse, InvalidInput
 from rag.types import Vector
 from tests.support.contracts.store import EMBEDDER
 
@@ -52,9 +52,23 @@ async def test_a_refused_passage_fails_only_its_own_document():
     async with open_batcher(embedder) as batcher:
         good, bad = await asyncio.gather(batcher.embed(["good"]), batcher.embed(["refused"]), return_exceptions=True)
         assert [int(vector[0]) for vector in good] == [4]
-        assert isinstance(bad, BadResponse)
-        assert embedder.batches == [["good", "refused"], ["good"], ["refused"]]
+        assert isinstance(bad, InvalidInput)
+        [probe] = embedder.batches[1]
+        assert embedder.batches == [["good", "refused"], [probe], ["good"], ["refused"], [probe]]
         assert len(await batcher.embed(["later"])) == 1
+
+
+@pytest.mark.parametrize("error", [BadResponse, AccessRefused])
+async def test_an_embedder_that_refuses_every_text_fails_the_batch_with_its_own_error(error):
+    class Refusing(LengthEmbedder):
+        async def embed_passages(self, texts):
+            self.batches.append(list(texts))
+            raise error("The embedder refuses every text.")
+
+    async with open_batcher(embedder := Refusing()) as batcher:
+        failed = await asyncio.gather(*(batcher.embed([text]) for text in "abc"), return_exceptions=True)
+    assert [type(it) for it in failed] == [error] * 3
+    assert len(embedder.batches) <= 2, "the batch, and one harmless text"
 
 
 async def test_a_defect_of_the_embedder_fails_the_whole_batch_at_once():

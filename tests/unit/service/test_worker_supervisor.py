@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from service.worker import _prepare_child
+from service.worker_supervisor import _prepare_child
 
 pytestmark = pytest.mark.slow
 

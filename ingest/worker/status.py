@@ -1,0 +1,52 @@
+"""What the worker waits for: shown in its metrics, and reported to the service through the inbox."""
+
+import asyncio
+from contextlib import suppress
+
+from ingest.metrics import WAITING
+from rag.errors import GroundworkError, Locked
+from rag.inbox.base import REPORT_SECONDS, WorkerReport, Worklist
+from rag.retries import retried_error
+
+
+class WorkerStatus:
+    """The error that keeps the worker from ingesting, if there is one."""
+
+    def __init__(self) -> None:
+        self._error: GroundworkError | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._error is not None
+
+    def works(self) -> None:
+        """Note that the worker can ingest."""
+        self._set(None)
+
+    def waits(self, error: GroundworkError) -> None:
+        """Note why the worker cannot ingest."""
+        self._set(error)
+
+    async def report_to(self, worklist: Worklist) -> None:
+        """Report for ever. The worker's own calls of the inbox log it if the inbox cannot be reached."""
+        while True:
+            with suppress(GroundworkError):
+                await worklist.report(WorkerReport(waiting_for=_sentence_for(self._error or retried_error())))
+            await asyncio.sleep(REPORT_SECONDS)
+
+    def _set(self, error: GroundworkError | None) -> None:
+        if self._error is not None:
+            WAITING.labels(self._error.code).set(0)
+        if error is not None:
+            WAITING.labels(error.code).set(1)
+        self._error = error
+
+
+def _sentence_for(error: Exception | None) -> str:
+    match error:
+        case None:
+            return ""
+        case Locked():  # Its text tells an operator what to do instead, and this sentence is for clients.
+            return "Another process is writing to the collection."
+        case _:
+            return str(error)

@@ -1,0 +1,174 @@
+"""Whose fault a failure is: the document's, which is rejected, or a part's, which the entry waits for."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+import stamina
+from qdrant_client import AsyncQdrantClient
+
+from ingest.metrics import WAITING
+from ingest.pipeline.batching import open_batcher
+from ingest.resources import Models
+from ingest.settings import Settings
+from ingest.worker.session import Session
+from ingest.worker.status import WorkerStatus
+from rag.errors import AccessRefused, BadResponse, GroundworkError, InvalidInput, Overloaded, Unavailable
+from rag.inbox.base import Upload
+from rag.inbox.factory import open_inbox, open_worklist
+from rag.settings import FolderInboxSettings
+from rag.store.server.collections import Collections
+from rag.store.server.store import ServerStore
+from rag.types import Chunk, DocumentId, RawDocument, Scope
+from tests.support.contracts.store import DIMENSION, EMBEDDER, OURS, direction, point, texts
+
+
+class OneChunk:
+    """A parser whose documents are one chunk."""
+
+    recipe = ""
+
+    async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
+        text = raw.body.decode()
+        if text == "encrypted":
+            raise InvalidInput("The document is encrypted.")
+        return [point(text, document=raw.id, version=version).chunk]
+
+
+class FailingEmbedder:
+    """Fails for every text, or only for some of them."""
+
+    identity = EMBEDDER
+    batch_size = 1
+    concurrency = 2
+
+    def __init__(self) -> None:
+        self.error: GroundworkError | None = None
+        self.fails_for: Callable[[str], bool] = lambda _: True
+        self.may_fail = asyncio.Event()
+        self.may_fail.set()
+
+    async def embed_passages(self, passages):
+        if self.error is not None and any(self.fails_for(passage) for passage in passages):
+            await self.may_fail.wait()
+            raise self.error
+        return [direction(len(passage) % DIMENSION) for passage in passages]
+
+    async def embed_query(self, text):
+        raise NotImplementedError  # ingestion embeds no questions
+
+
+@pytest.fixture(autouse=True)
+def _without_retries():
+    stamina.set_testing(True, attempts=1)
+    yield
+    stamina.set_testing(False)
+
+
+class Stage:
+    """A real inbox and a real store, with an embedder that can fail."""
+
+    def __init__(self, inbox, worklist, store, batcher, embedder) -> None:
+        self.inbox = inbox
+        self.worklist = worklist
+        self.store = store
+        self.embedder = embedder
+        self.status = WorkerStatus()
+        self._models = Models(parsers=OneChunk(), embedder=embedder, batcher=batcher)
+
+    async def put(self, *names: str) -> None:
+        for name in names:
+            document = RawDocument(
+                id=DocumentId(name), uri=f"upload:{name}", media_type="text/plain", body=name.encode()
+            )
+            await self.inbox.put(Upload(scope=OURS, document=document))
+
+    async def work(self) -> None:
+        session = Session(
+            self.worklist, Settings(worker_drain_seconds=60, worker_attempts=2), self.status, lambda: False
+        )
+        async with asyncio.timeout(60):
+            await session.work(self.store, self._models)
+
+    async def states(self) -> dict[str, tuple[str, str | None]]:
+        return {it.document_id: (it.state, it.reason) for it in await self.inbox.progress(Scope(tenant=OURS.tenant))}
+
+
+@pytest.fixture
+async def stage(tmp_path):
+    embedder = FailingEmbedder()
+    inbox = FolderInboxSettings()
+    async with (
+        open_inbox(inbox, root=tmp_path / "inbox") as opened,
+        open_worklist(inbox, root=tmp_path / "inbox") as worklist,
+        open_batcher(embedder) as batcher,
+    ):
+        client = AsyncQdrantClient(":memory:")
+        store = ServerStore(client, await Collections(client, "c").open(EMBEDDER))
+        yield Stage(opened, worklist, store, batcher, embedder)
+        await client.close()
+
+
+@pytest.mark.parametrize("error", [AccessRefused, Unavailable, Overloaded, BadResponse])
+async def test_a_failing_embedder_rejects_no_document_and_costs_no_attempt(stage, error):
+    await stage.put("a", "b", "c")
+    stage.embedder.error = error("The embedder refuses.")
+    for _ in range(3):
+        with pytest.raises(error):
+            await stage.work()
+    assert await stage.states() == dict.fromkeys("abc", ("queued", None))
+    entry = await stage.worklist.claim()
+    assert entry.attempt == 1
+    await stage.worklist.retry(entry, after=0, counts=False)
+    stage.embedder.error = None
+    await stage.work()
+    assert await stage.states() == {}
+    assert await texts(stage.store, OURS) == {"a", "b", "c"}
+
+
+async def test_a_text_that_only_the_embedder_refuses_rejects_its_document_alone(stage):
+    await stage.put("good", "poison", "fine")
+    stage.embedder.error, stage.embedder.fails_for = BadResponse("It is too long."), lambda text: "poison" in text
+    await stage.work()
+    assert await stage.states() == {
+        "poison": ("rejected", "The embedder does not accept a passage of the document. It is too long.")
+    }
+    assert await texts(stage.store, OURS) == {"good", "fine"}
+
+
+async def test_a_document_that_cannot_be_parsed_is_rejected_while_the_embedder_fails(stage):
+    await stage.put("encrypted", "good")
+    stage.embedder.error = AccessRefused("The embedder refuses the key.")
+    with pytest.raises(AccessRefused):
+        await stage.work()
+    assert await stage.states() == {
+        "encrypted": ("rejected", "The document is encrypted."),
+        "good": ("queued", None),
+    }
+
+
+async def test_an_entry_that_fails_alone_does_not_stop_the_others(stage):
+    await stage.put("odd", "good")
+    stage.embedder.error, stage.embedder.fails_for = Unavailable("It crashed."), lambda text: "odd" in text
+    stage.embedder.may_fail.clear()
+    working = asyncio.create_task(stage.work())
+    async with asyncio.timeout(60):
+        while "good" in await stage.states():  # noqa: ASYNC110 - the inbox sets no event
+            await asyncio.sleep(0.01)
+    stage.embedder.may_fail.set()
+    await working
+    assert await stage.states() == {"odd": ("queued", None)}
+    assert await stage.worklist.claim() is None, "it is not due yet"
+
+
+async def test_the_metric_shows_the_kind_of_error_until_the_worker_works_again():
+    def causes() -> set[str]:
+        return {sample.labels["cause"] for sample in next(iter(WAITING.collect())).samples if sample.value == 1}
+
+    status = WorkerStatus()
+    status.waits(Unavailable("The store is down."))
+    assert causes() == {"unavailable"}
+    status.waits(AccessRefused("The store refuses the key."))
+    assert causes() == {"access_refused"}
+    status.works()
+    assert causes() == set()
