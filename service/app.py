@@ -18,6 +18,7 @@ from rag import __version__
 from service.http.entrance import Entrance, HeadAsGet, PathPrefix
 from service.http.failures import ErrorResponses
 from service.http.middleware import BodyLimit, RequestTelemetry, declare_routes
+from service.http.openapi import describe
 from service.http.problems import add_problem_handlers
 from service.http.routes import answers, documents, explanations, operations
 from service.resources import Resources
@@ -73,6 +74,7 @@ def create_app(resources: Resources) -> FastAPI:
     async def docs() -> FileResponse:
         return FileResponse(_PAGE / "docs.html", headers=_DOCS_HEADERS)
 
+    describe(app, question_chars=settings.max_question_chars, prompt_versions=resources.prompts.versions)
     return app
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from rag.errors import Forbidden
@@ -35,6 +35,13 @@ async def _writing_scope(caller: Annotated[Caller, Depends(_caller)]) -> Scope:
     if caller.role != "writer":
         raise Forbidden("This key has the role reader. To upload or delete, use a key with the role writer.")
     return caller.scope
+
+
+async def require_json(request: Request) -> None:
+    """Refuse a body that is not declared as JSON: FastAPI would report its first field as missing."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise HTTPException(415, "The body must be JSON. Send it with the header `Content-Type: application/json`.")
 
 
 ReadingScope = Annotated[Scope, Depends(_reading_scope)]

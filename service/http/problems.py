@@ -1,15 +1,17 @@
 """Error responses as RFC 9457 problem details. Only this module maps errors to HTTP statuses."""
 
-import http
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Scope
 
 from rag import errors
@@ -29,9 +31,11 @@ _STATUS: list[tuple[type[errors.GroundworkError], int]] = [
 _DEFECT = 500
 _INVALID_REQUEST = 422
 _OF_FRAMEWORK = {
+    400: ("unreadable_body", "The request body cannot be read."),
     404: ("unknown_path", "The API has no such path."),
     405: ("method_not_allowed", "The path does not allow this method."),
     413: ("too_large", "The request body is larger than the limit."),
+    415: ("unsupported_media_type", "The request body has another media type than the path expects."),
     _INVALID_REQUEST: ("invalid_request", "The request body or a parameter does not match the schema."),
 }
 
@@ -63,9 +67,14 @@ def problem_types() -> Iterator[ProblemType]:
         if isinstance(kind, type) and issubclass(kind, errors.GroundworkError):
             meaning = "A defect of the service." if kind is errors.GroundworkError else (kind.__doc__ or "").strip()
             status = _status_of(kind)
-            yield ProblemType(type=_type_of(kind.code), status=status, retryable=kind.retryable, meaning=meaning)
+            yield ProblemType(type=type_of(kind.code), status=status, retryable=kind.retryable, meaning=meaning)
     for status, (code, meaning) in _OF_FRAMEWORK.items():
-        yield ProblemType(type=_type_of(code), status=status, retryable=False, meaning=meaning)
+        yield ProblemType(type=type_of(code), status=status, retryable=False, meaning=meaning)
+
+
+def type_of(code: str) -> str:
+    """Return the `type` of problems with the code of an error."""
+    return f"urn:problem-type:{code.replace('_', '-')}"
 
 
 def to_problem(error: Exception, scope: Scope) -> dict[str, Any]:
@@ -92,16 +101,12 @@ def _status_of(kind: type[errors.GroundworkError]) -> int:
     return next((status for parent, status in _STATUS if issubclass(kind, parent)), _DEFECT)
 
 
-def _type_of(code: str) -> str:
-    return f"urn:problem-type:{code.replace('_', '-')}"
-
-
 def _problem(
     scope: Scope, status: int, code: str, detail: str, *, retryable: bool = False, **more: Any
 ) -> dict[str, Any]:
     return {
-        "type": _type_of(code),
-        "title": http.HTTPStatus(status).phrase,
+        "type": type_of(code),
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "retryable": retryable,
@@ -125,7 +130,20 @@ async def _respond_to_invalid_request(request: Request, error: Exception) -> JSO
 async def _respond_to_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code, _ = _OF_FRAMEWORK.get(error.status_code, (f"http_{error.status_code}", ""))
-    return _respond(_problem(request.scope, error.status_code, code, error.detail), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed_methods(request)
+    return _respond(_problem(request.scope, error.status_code, code, error.detail), headers)
+
+
+def _allowed_methods(request: Request) -> str:
+    """Return the methods of all routes with this path. The framework names those of the first route only."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= route.methods or {"GET"}  # Mounted files have no methods.
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _message_of(fault: dict[str, Any]) -> str:

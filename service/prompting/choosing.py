@@ -27,6 +27,11 @@ class AnswerPrompts:
             PROMPT_INFO.labels(identity.name, identity.version, identity.hash).set(1)
 
     @property
+    def versions(self) -> tuple[str, ...]:
+        """The names of all versions."""
+        return tuple(self._versions)
+
+    @property
     def default(self) -> PromptTemplate:
         """The configured version."""
         return self._default

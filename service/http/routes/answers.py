@@ -1,24 +1,32 @@
 """`POST /v1/answers` and `POST /v1/search`."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 
-from rag.errors import InvalidInput
+from rag.errors import AccessRefused, BadResponse, InvalidInput, Overloaded
 from rag.types import Scope
 from service.answering.answerer import Event, Inquiry, Sources, Token
 from service.answering.drafts import Answer, Citation
-from service.http.dependencies import ReadingScope, ResourcesDep
+from service.http.dependencies import ReadingScope, ResourcesDep, require_json
 from service.http.disconnect import while_connected
 from service.http.event_stream import EventStreamResponse, to_event
-from service.http.schemas.answers import AnswerRequest, AnswerResponse, CitationOut, SearchRequest, SearchResponse
+from service.http.openapi import raises, streams
+from service.http.schemas.answers import (
+    AnswerRequest,
+    AnswerResponse,
+    CitationOut,
+    SearchRequest,
+    SearchResponse,
+    SourcesEvent,
+    TokenEvent,
+)
 from service.metrics import ANSWER_STAGES
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
@@ -35,7 +43,13 @@ PromptKeyHeader = Annotated[
 ]
 
 
-@router.post("/answers", response_model=AnswerResponse)
+@router.post(
+    "/answers",
+    response_model=AnswerResponse,
+    responses=streams(),
+    dependencies=[Depends(require_json)],
+    openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused),
+)
 async def answer(
     body: AnswerRequest,
     request: Request,
@@ -55,7 +69,11 @@ async def answer(
     return EventStreamResponse(_to_stream(await while_connected(request, _begin(events, start_at))))
 
 
-@router.post("/search")
+@router.post(
+    "/search",
+    dependencies=[Depends(require_json)],
+    openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused),
+)
 async def search(body: SearchRequest, request: Request, resources: ResourcesDep, scope: ReadingScope) -> SearchResponse:
     """Return the passages that an answer would be written from."""
     inquiry = _to_inquiry(body, request, resources, scope)
@@ -140,9 +158,9 @@ async def _to_stream(events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
 def _to_sse(event: Event) -> str:
     match event:
         case Sources():
-            sources = [CitationOut.from_citation(citation).model_dump() for citation in event.citations]
-            return to_event("sources", json.dumps({"sources": sources}))
+            sources = [CitationOut.from_citation(citation) for citation in event.citations]
+            return to_event("sources", SourcesEvent(sources=sources).model_dump_json())
         case Token():
-            return to_event("token", json.dumps({"text": event.text}))
+            return to_event("token", TokenEvent(text=event.text).model_dump_json())
         case Answer():
             return to_event("done", AnswerResponse.from_answer(event).model_dump_json())

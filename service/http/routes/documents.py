@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from rag.errors import InvalidInput, NotFound
+from rag.errors import Forbidden, InvalidInput, NotFound
 from rag.formats import FORMAT_NAMES, media_type_of
 from rag.inbox.base import Progress, Removal, Upload
 from rag.metadata import to_metadata
 from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, RawDocument, Scope
 from service.http.dependencies import ReadingScope, ResourcesDep, WritingScope
+from service.http.openapi import raises, uploads
 from service.http.schemas.documents import AcceptedResponse, DocumentListResponse, DocumentResponse
 from service.resources import Resources
 
@@ -32,13 +33,13 @@ async def list_documents(resources: ResourcesDep, scope: ReadingScope) -> Docume
     return DocumentListResponse(documents=[*pending, *sorted(ready, key=lambda it: it.title or "")])
 
 
-@router.get("/{document_id}")
+@router.get("/{document_id}", openapi_extra=raises(NotFound))
 async def get_document(document_id: _Id, resources: ResourcesDep, scope: ReadingScope) -> DocumentResponse:
     """Return the state of a document."""
     return await _require(resources, scope, document_id)
 
 
-@router.put("/{document_id}", status_code=202)
+@router.put("/{document_id}", status_code=202, openapi_extra=raises(Forbidden, InvalidInput) | uploads())
 async def put_document(
     document_id: _Id, request: Request, response: Response, resources: ResourcesDep, scope: WritingScope
 ) -> AcceptedResponse:
@@ -61,7 +62,7 @@ async def put_document(
     return AcceptedResponse.from_status(document_id, resources.workers.status)
 
 
-@router.delete("/{document_id}", status_code=202)
+@router.delete("/{document_id}", status_code=202, openapi_extra=raises(Forbidden, NotFound))
 async def delete_document(document_id: _Id, resources: ResourcesDep, scope: WritingScope) -> AcceptedResponse:
     """Queue the removal of a document."""
     await _require(resources, scope, document_id)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, Field
@@ -31,7 +32,7 @@ async def livez() -> StatusResponse:
     return StatusResponse(status="ok")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"model": StatusResponse}})
 async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
     """Report whether this process can answer questions, with the state of each part.
 
@@ -49,7 +50,11 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
     return StatusResponse(status="unavailable", detail=detail)
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"application/openmetrics-text": {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
     """Return the metrics in Prometheus's text format, or in OpenMetrics with exemplars if the client accepts it."""
     render, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -1,8 +1,9 @@
 """Bodies of `/v1/answers` and `/v1/search`."""
 
+import re
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from rag.formats import MediaType
 from rag.types import ChunkFilter, DocumentId, ScoredChunk
@@ -13,7 +14,25 @@ from service.settings import Mode
 
 # A filter becomes a query of the store. Without bounds a single request could make that query arbitrarily expensive.
 _MAX_FILTER_VALUES, _MAX_FILTER_KEYS = 100, 32
-_FilterValues = Annotated[list[str], Field(max_length=_MAX_FILTER_VALUES)]
+# A bound also makes Pydantic reject half of a surrogate pair, which JSON can carry and no store can.
+_FilterText = Annotated[str, Field(max_length=4_000)]
+_FilterValues = Annotated[list[_FilterText], Field(max_length=_MAX_FILTER_VALUES)]
+# RFC 3339, as the format `date-time` of JSON Schema says. Pydantic would also read numbers, as seconds since 1970.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def _check_time(value: Any) -> Any:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError("Send a time with a time zone, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _to_whole(value: Any) -> Any:
+    """Return a number such as 5.0 as an integer. JSON does not distinguish them."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Time = Annotated[AwareDatetime, BeforeValidator(_check_time)]
 
 
 class FilterRequest(BaseModel):
@@ -25,11 +44,11 @@ class FilterRequest(BaseModel):
     uri: _FilterValues = []
     uri_prefix: _FilterValues = Field([], description="Prefixes of URIs, such as a folder or a site.")
     media_type: list[MediaType] = []
-    ingested_since: AwareDatetime | None = Field(None, description="Earliest time of ingestion, with a time zone.")
-    ingested_before: AwareDatetime | None = Field(
+    ingested_since: _Time | None = Field(None, description="Earliest time of ingestion, with a time zone.")
+    ingested_before: _Time | None = Field(
         None, description="Time before which the document was ingested, with a time zone."
     )
-    metadata: Annotated[dict[str, _FilterValues], Field(max_length=_MAX_FILTER_KEYS)] = Field(
+    metadata: Annotated[dict[_FilterText, _FilterValues], Field(max_length=_MAX_FILTER_KEYS)] = Field(
         {}, description="Accepted values for each metadata key of the document.", examples=[{"team": ["ops"]}]
     )
 
@@ -51,9 +70,11 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
-        examples=["How do I run it?"]
+        examples=["How do I run it?"], json_schema_extra={"pattern": r"\S"}
     )
-    limit: int | None = Field(None, ge=1, le=50, description="Number of passages. Unset: RAG_RETRIEVAL__LIMIT.")
+    limit: Annotated[int, Field(ge=1, le=50), BeforeValidator(_to_whole)] | None = Field(
+        None, description="Number of passages. Unset: RAG_RETRIEVAL__LIMIT."
+    )
     filter: FilterRequest = FilterRequest()
 
 
@@ -174,3 +195,15 @@ class SearchResponse(BaseModel):
     results: list[CitationOut]
     timings: Timings
     reranking: Reranking = None
+
+
+class SourcesEvent(BaseModel):
+    """Data of the event `sources`: the passages that the markers of the answer refer to."""
+
+    sources: list[CitationOut]
+
+
+class TokenEvent(BaseModel):
+    """Data of the event `token`: a piece of the answer's text."""
+
+    text: str

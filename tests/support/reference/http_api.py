@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from service.app import create_app
-from service.http.problems import problem_types
+from service.http.problems import MEDIA_TYPE, problem_types
 from service.resources import Resources
 from service.settings import Settings
 from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, to_table
@@ -41,12 +41,12 @@ An error response has the media type `application/problem+json` (RFC 9457) with 
 | `request_id` | the id of the request, as in the header `X-Request-Id` and in each log line |
 | `errors` | with status 422: the rejected fields, each with `field` and `message` |
 
+Every route can also respond with 500 if the service has a defect or its parts do not fit together.
 Statuses 429 and 503 have the header `Retry-After`: the seconds that the part asked for, or an estimate of the queue."""
-_ANSWERED_BY_FASTAPI = frozenset({"HTTPValidationError", "ValidationError"})
 
 
 def render_page() -> str:
-    api = _describe_api()
+    api = describe_api()
     schemas = api["components"]["schemas"]
     return join_blocks(
         [
@@ -66,10 +66,12 @@ def render_page() -> str:
     )
 
 
-def _describe_api() -> dict[str, Any]:
+def describe_api() -> dict[str, Any]:
     # The application's description needs the settings only; nothing is opened for it.
-    resources = cast(Resources, SimpleNamespace(settings=Settings.model_construct(), keys=None, stopping=None))
-    return create_app(resources).openapi()
+    parts = {"settings": Settings.model_construct(), "keys": None, "stopping": None}
+    # Without prompts, the page does not list the versions of one installation.
+    prompts = SimpleNamespace(versions=())
+    return create_app(cast(Resources, SimpleNamespace(**parts, prompts=prompts))).openapi()
 
 
 def _routes(api: dict[str, Any]) -> Iterator[str]:
@@ -87,13 +89,15 @@ def _routes(api: dict[str, Any]) -> Iterator[str]:
     for path, method, route in operations:
         yield f"### {method.upper()} {path}"
         yield to_sentences(route["description"])
-        yield "\n".join([*_body_of(route), *_responses_of(route)])
+        yield "\n".join(_responses_of(route))
         yield to_table(("parameter", "in", "type", "description"), map(_parameter, route.get("parameters", [])))
+        yield to_table(("media type of the request body", "schema"), _bodies_of(route))
+        yield to_table(("error", "type"), _errors_of(route))
 
 
-def _body_of(route: dict[str, Any]) -> Iterator[str]:
+def _bodies_of(route: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for media_type, content in route.get("requestBody", {}).get("content", {}).items():
-        yield f"Request body: {_type_of(content['schema'])} as `{media_type}`."
+        yield f"`{media_type}`", _type_of(content["schema"])
 
 
 def _responses_of(route: dict[str, Any]) -> Iterator[str]:
@@ -105,14 +109,20 @@ def _responses_of(route: dict[str, Any]) -> Iterator[str]:
         yield "Authorization: a bearer token, once the first key was created."
 
 
+def _errors_of(route: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for status, response in route["responses"].items():
+        if MEDIA_TYPE in response.get("content", {}) and status != "500":
+            [_, narrowed] = response["content"][MEDIA_TYPE]["schema"]["allOf"]
+            names = [f"`{name.rpartition(':')[2]}`" for name in narrowed["properties"]["type"]["enum"]]
+            yield status, ", ".join(names)
+
+
 def _parameter(parameter: dict[str, Any]) -> tuple[str, str, str, str]:
     schema = parameter["schema"]
     return f"`{parameter['name']}`", parameter["in"], _type_of(schema), parameter.get("description", "")
 
 
 def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
-    if name in _ANSWERED_BY_FASTAPI:
-        return
     yield f"### {name}"
     yield to_sentences(schema.get("description", ""))
     required = schema.get("required", [])

@@ -53,6 +53,11 @@ async def client(raised) -> AsyncIterator[httpx.AsyncClient]:
     async def raise_it() -> None:
         raise raised[0]
 
+    @app.get("/both")
+    @app.delete("/both")
+    async def both() -> None:
+        raise AssertionError("never called")
+
     @app.post("/ask")
     async def ask(question: Question) -> str:
         return question.text
@@ -114,6 +119,12 @@ async def test_an_invalid_request_names_each_field(client):
     assert body["retryable"] is False
 
 
+async def test_another_method_is_refused_with_all_methods_of_the_path(client):
+    response = await client.put("/both")
+    assert (response.status_code, response.headers["allow"]) == (405, "DELETE, GET, HEAD")
+    assert response.json()["type"] == "urn:problem-type:method-not-allowed"
+
+
 async def test_an_unknown_field_is_told_from_a_wrong_one(client):
     unknown = (await client.post("/ask", json={"text": "x", "colour": "red"})).json()["errors"]
     wrong = (await client.post("/ask", json={"text": 5})).json()["errors"]
@@ -130,9 +141,9 @@ async def test_a_body_that_is_not_json_is_a_fault_of_the_body(client):
 
 
 async def test_an_http_exception_keeps_its_status_text_and_headers(client, raised):
-    raised.append(HTTPException(405, "Use GET.", headers={"Allow": "GET"}))
+    raised.append(HTTPException(413, "Too much.", headers={"X-Limit": "7"}))
     response = await client.get("/raise")
-    assert (response.status_code, response.json()["detail"], response.headers["allow"]) == (405, "Use GET.", "GET")
+    assert (response.status_code, response.json()["detail"], response.headers["x-limit"]) == (413, "Too much.", "7")
     assert response.headers["content-type"] == MEDIA_TYPE
     assert response.json()["retryable"] is False
 
