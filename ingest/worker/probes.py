@@ -51,7 +51,7 @@ async def _metrics(inbox: Inbox, request: web.Request) -> web.Response:
     try:
         statistics = await inbox.statistics()
     except GroundworkError as error:
-        log.warning("queue_not_measured", reason=str(error))
+        log.warning("queue_not_measured", reason=error.describe())
         statistics = None
     for state in ("queued", "processing", "dead"):
         QUEUE_DEPTH.labels(state).set(getattr(statistics, state, _UNKNOWN))

@@ -110,7 +110,7 @@ class EdgeReader:
             try:
                 self.refresh()
             except GroundworkError as error:
-                log.error("revision_refused", reason=str(error))
+                log.error("revision_refused", reason=error.describe())
                 await asyncio.sleep(_RETRY_SECONDS)
 
 

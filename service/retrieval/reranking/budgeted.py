@@ -82,7 +82,7 @@ class BudgetedReranker:
                 self._update_estimate(remaining, len(batch))
                 break
             except GroundworkError as error:
-                log.warning("reranking_failed", reason=str(error), upstream=error.upstream)
+                log.warning("reranking_failed", reason=error.describe())
                 failed = True
         return Reranked(hits=_in_order(hits, scores), extent=_extent(len(scores), len(selected), failed=failed))
 
