@@ -12,7 +12,7 @@ from loadtests.open_loop import LoadRun
 
 DEFINITIONS = {
     "loop": "open: requests are sent at Poisson arrival times, whether or not earlier requests have ended",
-    "TTFT": "first piece of the answer's text - intended start of the request; events without text do not count",
+    "TTFT": "first visible text of the answer - intended start of the request; white space does not count",
     "TPOT": "(latency - TTFT) / (tokens - 1) of one answer, with the model's own token count; undefined for one token",
     "ITL": "time between two pieces of text, pooled over all answers",
     "latency": "end of the stream - intended start of the request",

@@ -25,7 +25,9 @@ REQUEST_DURATION = Histogram(
 )
 INFLIGHT = Gauge("rag_inflight_requests", "Requests in progress. Probes and scrapes of /metrics are excluded.")
 TIME_TO_FIRST_TOKEN = Histogram(
-    "rag_time_to_first_token_seconds", "Time from a request to the first answer text.", buckets=_TTFT_BUCKETS
+    "rag_time_to_first_token_seconds",
+    "Time from a request to the first visible text, or to the whole answer if it is not streamed.",
+    buckets=_TTFT_BUCKETS,
 )
 GENERATOR_TIME_TO_FIRST_TOKEN = Histogram(
     "rag_generator_time_to_first_token_seconds", "Time from a model call to its first chunk.", buckets=_TTFT_BUCKETS

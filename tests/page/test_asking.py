@@ -57,7 +57,6 @@ async def test_passages_are_shown_while_the_model_works_and_a_late_error_has_the
     await expect(answer.get_by_role("alert")).to_have_text(
         "The model server failed. Try again in a moment. Request r-17."
     )
-    await expect(answer.get_by_role("status")).to_have_text("")
 
 
 async def test_markers_become_buttons_even_if_split_between_tokens(page: Page) -> None:
