@@ -100,7 +100,7 @@ def _add_middleware(app: FastAPI, resources: Resources) -> None:
             allow_headers=["*"],
             expose_headers=["X-Request-Id", "Location", "ETag", "Retry-After"],
         )
-    app.add_middleware(RequestTelemetry)
+    app.add_middleware(RequestTelemetry, patience_seconds=settings.answering.first_text_seconds)
     if settings.root_path:
         app.add_middleware(PathPrefix, prefix=settings.root_path)
 

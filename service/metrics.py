@@ -13,8 +13,8 @@ _TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75,
 
 REQUESTS = Counter(
     "rag_requests_total",
-    "Requests by outcome. overloaded: 429. invalid: another 4xx. error: 5xx, or a broken stream. cancelled: the client "
-    "disconnected.",
+    "Requests by outcome. overloaded: 429. invalid: another 4xx. error: 5xx, or a broken stream. abandoned: the client "
+    "left without any text after RAG_ANSWERING__FIRST_TEXT_SECONDS. cancelled: it left earlier, or with a part.",
     ["route", "outcome"],
 )
 REQUEST_DURATION = Histogram(
@@ -82,7 +82,7 @@ ANSWER_STAGES = StageMetrics(
     durations={stage: STAGE_DURATION.labels(stage) for stage in _STAGES},
     failures={stage: STAGE_FAILURES.labels(label) for stage, label in _FAILURE_LABELS.items()},
 )
-OUTCOMES = ("ok", "overloaded", "invalid", "error", "cancelled")
+OUTCOMES = ("ok", "overloaded", "invalid", "error", "abandoned", "cancelled")
 RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "overloaded", "left")}
 _MODES = ("quote", "checked", "generate")

@@ -161,8 +161,10 @@ class CountingExporter(SpanExporter):
                 attributes.pop(name, None)
         if self._settings.openinference:
             attributes |= translate(attributes)
-        # FastAPI marks a request as failed if the client left before the response, but the metrics do not.
+        # FastAPI marks a request as failed if its client left, but the metrics count only those that gave up waiting.
         is_cancelled = attributes.get(semconv.OUTCOME) == semconv.CANCELLED
+        if is_cancelled:
+            attributes[semconv.ERROR_TYPE] = semconv.CANCELLED
         return ReadableSpan(
             name=span.name,
             context=span.context,

@@ -113,6 +113,15 @@ def fail(error: Exception) -> None:
     _fail(trace.get_current_span(), error)
 
 
+def conclude(outcome: str) -> None:
+    """Record how the metrics count the request of the current span. An error also marks the span as failed."""
+    request = trace.get_current_span()
+    if request.is_recording():
+        request.set_attribute(semconv.OUTCOME, outcome)
+        if outcome == "error":
+            request.set_status(StatusCode.ERROR)
+
+
 def exemplar() -> dict[str, str] | None:
     """Return the exemplar that links a metric to the current trace, or None outside a recorded trace."""
     here = trace.get_current_span().get_span_context()

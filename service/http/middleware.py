@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag.tracing.spans import exemplar
+from rag.tracing.spans import conclude, exemplar
 from service.metrics import INFLIGHT, OUTCOMES, REQUEST_DURATION, REQUESTS
 
 log = structlog.get_logger()
@@ -37,10 +37,14 @@ def declare_routes(paths: Iterable[str]) -> None:
 
 
 class RequestTelemetry:
-    """Assigns each request an id and an arrival time, then counts, times and logs it without its content."""
+    """Assigns each request an id and an arrival time, then counts, times and logs it without its content.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A client that leaves after `patience_seconds` without any text has given up: the service was too slow.
+    """
+
+    def __init__(self, app: ASGIApp, *, patience_seconds: float) -> None:
         self._app = app
+        self._patience_seconds = patience_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,19 +53,21 @@ class RequestTelemetry:
         arrived = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {}).update(arrived=arrived, request_id=request_id)
-        exchange = _Exchange(receive, send, {"X-Request-Id": request_id, **_SECURITY_HEADERS})
+        exchange = _Exchange(scope, receive, send, {"X-Request-Id": request_id, **_SECURITY_HEADERS})
+        exchange.give_up_at = arrived + self._patience_seconds
         in_flight = nullcontext() if scope["path"] in _MONITORING_PATHS else INFLIGHT.track_inprogress()
         with structlog.contextvars.bound_contextvars(request_id=request_id), in_flight:
             try:
                 await self._app(scope, exchange.receive, exchange.send)
             finally:
-                _record(scope, exchange, time.perf_counter() - arrived)
+                _record(exchange, time.perf_counter() - arrived)
 
 
 class _Exchange:
     """One request and its response, as far as they have come."""
 
-    def __init__(self, receive: Receive, send: Send, headers: Mapping[str, str]) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str]) -> None:
+        self.scope = scope
         self._receive = receive
         self._send = send
         self._headers = headers
@@ -69,6 +75,24 @@ class _Exchange:
         """None until the response has started."""
         self.is_complete = False
         self.has_client_left = False
+        self.give_up_at = 0.0
+
+    @property
+    def outcome(self) -> str:
+        """How the request is counted."""
+        state = self.scope["state"]
+        if self.has_client_left:
+            has_text = self.status is not None and not state.get("awaits_text", False)
+            return "cancelled" if has_text or time.perf_counter() < self.give_up_at else "abandoned"
+        if not self.is_complete:
+            return "error"
+        # A stream that failed began with status 200.
+        status = state.get("failed_with", self.status)
+        if status == _OVERLOADED:
+            return "overloaded"
+        if status >= 500:
+            return "error"
+        return "invalid" if status >= 400 else "ok"
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -83,6 +107,9 @@ class _Exchange:
             MutableHeaders(scope=message).update(self._headers)
         elif message["type"] == "http.response.body":
             self.is_complete = not message.get("more_body", False)
+            if self.is_complete:
+                # Before the message is sent, because its end is also the end of the span.
+                conclude(self.outcome)
         await self._send(message)
 
 
@@ -113,30 +140,17 @@ class BodyLimit:
         await self._app(scope, receive_within_limit, send)
 
 
-def _record(scope: Scope, exchange: _Exchange, seconds: float) -> None:
+def _record(exchange: _Exchange, seconds: float) -> None:
+    scope, outcome = exchange.scope, exchange.outcome
+    conclude(outcome)
     # The route's template, not the path: otherwise each document id would create its own time series.
     route = getattr(scope.get("route"), "path", _UNMATCHED)
     status = _CLIENT_LEFT if exchange.status is None and exchange.has_client_left else exchange.status
-    outcome = _outcome(scope, exchange)
     REQUESTS.labels(route, outcome).inc()
     REQUEST_DURATION.labels(route).observe(seconds, exemplar())
     if scope["path"] not in _MONITORING_PATHS:
         ms = round(seconds * 1000, 1)
         log.info("request", method=scope["method"], route=route, status=status, outcome=outcome, ms=ms)
-
-
-def _outcome(scope: Scope, exchange: _Exchange) -> str:
-    if exchange.has_client_left:
-        return "cancelled"
-    if not exchange.is_complete:
-        return "error"
-    # A stream that failed began with status 200.
-    status = scope["state"].get("failed_with", exchange.status)
-    if status == _OVERLOADED:
-        return "overloaded"
-    if status >= 500:
-        return "error"
-    return "invalid" if status >= 400 else "ok"
 
 
 def _request_id(scope: Scope) -> str:

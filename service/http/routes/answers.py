@@ -66,7 +66,7 @@ async def answer(
     if not body.stream:
         return await while_connected(request, _last(events))
     start_at = request.state.arrived + resources.settings.answering.stream_after_seconds
-    return EventStreamResponse(_to_stream(await while_connected(request, _begin(events, start_at))))
+    return EventStreamResponse(_to_stream(request, await while_connected(request, _begin(events, start_at))))
 
 
 @router.post(
@@ -149,9 +149,13 @@ async def _stop(first_text: asyncio.Task[Event], events: AsyncGenerator[Event]) 
     await events.aclose()
 
 
-async def _to_stream(events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
+async def _to_stream(request: Request, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
+    # The middleware that counts requests reads it: a client that leaves meanwhile may have waited too long.
+    request.state.awaits_text = True
     async with aclosing(events):
         async for event in events:
+            if not isinstance(event, Sources):
+                request.state.awaits_text = False
             yield _to_sse(event)
 
 

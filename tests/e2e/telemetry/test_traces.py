@@ -191,6 +191,9 @@ def test_spans_of_a_stream_end_when_the_client_leaves(traced):
             span = traced.span(name, trace_number(6))
             assert (span.failed, span.attributes["error.type"]) == (False, "cancelled")
             assert span.seconds < 30
+        request = traced.span("POST /v1/answers", trace_number(6))
+        assert (request.failed, request.attributes["groundwork.request.outcome"]) == (False, "cancelled")
+        assert request.attributes["error.type"] == "cancelled"
     finally:
         traced.model.gap, traced.model.pieces = 0.0, SAID
 
@@ -204,6 +207,22 @@ def test_spans_of_a_broken_model_stream_fail_with_the_type_of_the_error(traced):
     for name in ("chat told", "invoke_workflow rag.answer"):
         span = traced.span(name, trace_number(7))
         assert (span.failed, span.attributes["error.type"]) == (True, "BadResponse")
+    request = traced.span("POST /v1/answers", trace_number(7))
+    assert (request.failed, request.attributes["groundwork.request.outcome"]) == (True, "error")
+
+
+def test_the_request_of_a_stream_that_breaks_fails_although_it_began_with_200(traced):
+    traced.model.ending = b""
+    headers = {"traceparent": f"00-{trace_number(15)}-{CALLER}-01"}
+    body = {"question": QUESTION, "stream": True}
+    try:
+        said = traced.service.http.post("/v1/answers", json=body, headers=headers)
+    finally:
+        traced.model.ending = None
+    assert (said.status_code, "event: error" in said.text) == (200, True)
+    request = traced.span("POST /v1/answers", trace_number(15))
+    assert (request.failed, request.attributes["groundwork.request.outcome"]) == (True, "error")
+    assert request.attributes["http.response.status_code"] == 200
 
 
 def test_an_unsampled_trace_is_propagated_and_logged_but_not_recorded(traced):

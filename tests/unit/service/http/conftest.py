@@ -100,7 +100,8 @@ def events_of(body: str) -> list[tuple[str, Any]]:
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(data_dir=tmp_path, drain_seconds=0, answering=AnsweringSettings(stream_after_seconds=60))
+    answering = AnsweringSettings(stream_after_seconds=60, first_text_seconds=60)
+    return Settings(data_dir=tmp_path, drain_seconds=0, answering=answering)
 
 
 @pytest.fixture

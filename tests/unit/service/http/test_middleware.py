@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import httpx
 import pytest
@@ -51,7 +52,7 @@ def app() -> RequestTelemetry:
         Route("/v1/answers", count_bytes, methods=["POST"]),
     ]
     inner = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
-    return RequestTelemetry(BodyLimit(inner, document_bytes=DOCUMENT_BYTES))
+    return RequestTelemetry(BodyLimit(inner, document_bytes=DOCUMENT_BYTES), patience_seconds=60)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ async def test_a_request_without_a_complete_response_counts_as_an_error(error):
 
     before = requests("unmatched", "error")
     with pytest.raises(error):
-        await run_request(RequestTelemetry(break_off), "/anything")
+        await run_request(RequestTelemetry(break_off, patience_seconds=60), "/anything")
     assert requests("unmatched", "error") == before + 1
 
 
@@ -155,7 +156,7 @@ async def test_a_request_is_logged_with_its_route_and_a_scrape_is_not(client):
 async def test_declared_routes_are_counted_from_zero():
     declare_routes(["/declared"])
     for route in ("/declared", "unmatched"):
-        for outcome in ("ok", "overloaded", "invalid", "error", "cancelled"):
+        for outcome in ("ok", "overloaded", "invalid", "error", "abandoned", "cancelled"):
             labels = {"route": route, "outcome": outcome}
             assert REGISTRY.get_sample_value("rag_requests_total", labels) is not None
 
@@ -183,7 +184,9 @@ async def test_a_length_that_is_not_a_number_is_ignored(app):
     assert (sent[0]["status"], sent[1]["body"]) == (200, b"3")
 
 
-@pytest.mark.parametrize("middleware", [RequestTelemetry, lambda app: BodyLimit(app, document_bytes=1)])
+@pytest.mark.parametrize(
+    "middleware", [partial(RequestTelemetry, patience_seconds=60), partial(BodyLimit, document_bytes=1)]
+)
 async def test_what_is_not_http_passes_unchanged(middleware):
     seen = []
 

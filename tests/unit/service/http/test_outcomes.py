@@ -194,7 +194,8 @@ class TestASlowModel:
 
     @pytest.fixture
     def settings(self, settings):
-        return settings.model_copy(update={"answering": AnsweringSettings(stream_after_seconds=0.05)})
+        answering = AnsweringSettings(stream_after_seconds=0.05, first_text_seconds=60)
+        return settings.model_copy(update={"answering": answering})
 
     async def test_the_stream_begins_with_the_passages_while_the_model_works(self, served):
         may_write = asyncio.Event()
@@ -240,6 +241,31 @@ class TestASlowModel:
         await asyncio.wait_for(served.answerer.is_closed.wait(), 60)
         await served.logged("request")
         assert served.counted() == {"cancelled": 1}
+
+
+class TestReadersWhoWaitLongerThanPromised:
+    """They leave after `RAG_ANSWERING__FIRST_TEXT_SECONDS`."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        answering = AnsweringSettings(stream_after_seconds=0.05, first_text_seconds=0.001)
+        return settings.model_copy(update={"answering": answering})
+
+    @pytest.mark.parametrize(
+        ("script", "stream", "after_bytes", "outcome"),
+        [
+            (hanging(SOURCES), False, False, "abandoned"),
+            (hanging(), True, False, "abandoned"),
+            (hanging(SOURCES), True, True, "abandoned"),
+            (hanging(SOURCES, TEXT), True, True, "cancelled"),
+        ],
+        ids=["json", "before the stream", "with passages only", "with text"],
+    )
+    async def test_they_gave_up_unless_they_saw_text(self, served, script, stream, after_bytes, outcome):
+        await leave(served, script, stream=stream, after_bytes=after_bytes)
+        [request] = await served.logged("request")
+        assert request["outcome"] == outcome
+        assert served.counted() == {outcome: 1}
 
 
 async def test_requests_that_outlast_the_drain_time_end_with_an_error(served):
