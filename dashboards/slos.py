@@ -31,12 +31,15 @@ class Slo:
     """The objective as a sentence without a full stop."""
     seconds: float | None = None
     """The latency threshold of a good event. None if the objective is not about latency."""
+    suspicious: str = ""
+    """Events, as PromQL, that are neither good nor bad. If there are no others, the ratio of bad events is 1."""
     pages: bool = True
     """True if a fast burn pages. If false, it raises a ticket."""
 
     def ratio(self, window: str) -> str:
         """Return the expression for the ratio of bad events. It yields no sample if there were no events."""
-        return _over(window, f"{self.bad} / ({self.total} > 0)")
+        ratio = f"{self.bad} / ({self.total} > 0)"
+        return _over(window, f"{ratio} or ({self.suspicious} > 0) * 0 + 1" if self.suspicious else ratio)
 
     @property
     def budget(self) -> float:
@@ -64,9 +67,12 @@ def slos(*, first_text_seconds: float = 2.0) -> tuple[Slo, ...]:
             name="availability",
             alert="AvailabilityBudgetBurning",
             objective=0.999,
-            bad='sum by (job) (rate(rag_requests_total{$on,route=~"/v1/.*",outcome=~"error|overloaded"}[$w]))',
-            total='sum by (job) (rate(rag_requests_total{$on,route=~"/v1/.*",outcome!="cancelled"}[$w]))',
-            promise="99.9 % of requests to /v1 end without a 5xx, a 429 or a broken stream",
+            bad=_requests("error|overloaded|abandoned"),
+            # Invalid requests are the client's fault, and a reader who leaves early or with a part was not failed.
+            total=_requests("ok|error|overloaded|abandoned"),
+            # If every request ends because its client left, none was answered. Without this there would be no ratio.
+            suspicious=_requests("cancelled"),
+            promise="99.9 % of valid requests to /v1 end without a 5xx, a 429, a broken stream or a reader who gave up",
         ),
         Slo(
             name="first_token",
@@ -106,6 +112,10 @@ def rules(objectives: Sequence[Slo]) -> dict[str, Any]:
     return {"groups": [_group(slo) for slo in objectives]}
 
 
+def _requests(outcomes: str) -> str:
+    return f'sum by (job) (rate(rag_requests_total{{$on,route=~"/v1/.*",outcome=~"{outcomes}"}}[$w]))'
+
+
 def _all(histogram: str) -> str:
     return f"sum by (job) (rate({histogram}_count{{$on}}[$w]))"
 
@@ -142,11 +152,12 @@ def _alert(slo: Slo, burns: Sequence[Burn], severity: str, pace: str) -> dict[st
 
 def _burning(slo: Slo, burn: Burn) -> str:
     threshold = f"{burn.factor * slo.budget:.6g}"
-    events = _over(burn.long, f"{slo.total} >= {_MIN_EVENTS}").replace("rate(", "increase(")
+    enough = " or ".join(f"{events} >= {_MIN_EVENTS}" for events in (slo.total, slo.suspicious) if events)
+    events = _over(burn.long, enough).replace("rate(", "increase(")
     return (
         f'{RATIO}{burn.long}{{slo="{slo.name}"}} > {threshold}'
         f' and {RATIO}{burn.short}{{slo="{slo.name}"}} > {threshold}'
-        f" and on (job) {events}"
+        f" and on (job) ({events})"
     )
 
 

@@ -15,18 +15,21 @@ STAGE_DURATION = Histogram(
     "Duration of one stage: fetch and parse (with chunking) per document, embed and upsert per batch, "
     "publish per publication.",
     ["stage"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )
 IN_FLIGHT = Gauge("rag_ingest_inflight_documents", "Documents in progress.")
 WAITING_PASSAGES = Gauge("rag_ingest_waiting_passages", "Passages that wait for the embedder.")
 RETRIES = Counter("rag_ingest_retries_total", "Retries of calls and of inbox entries, by stage.", ["stage"])
 DEAD_LETTERS = Counter("rag_ingest_dead_letters_total", "Entries that became dead letters, by cause.", ["fault"])
+QUEUE_READABLE = Gauge(
+    "rag_ingest_queue_readable", "1 if the inbox told its depth and lag at this scrape. 0 if not: both are then NaN."
+)
 QUEUE_DEPTH = Gauge("rag_ingest_queue_depth", "Entries of the inbox by state.", ["state"])
 QUEUE_LAG = Gauge("rag_ingest_queue_lag_seconds", "Age of the oldest queued or processed entry.")
 FRESHNESS = Histogram(
     "rag_ingest_freshness_seconds",
     "Time from the arrival of an entry in the inbox until searches see the change.",
-    buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
+    buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400),
 )
 LAST_SUCCESS = Gauge("rag_ingest_last_success_timestamp_seconds", "Unix time of the last publication.")
 

@@ -20,14 +20,14 @@ GATE_WAIT = Histogram(
     "rag_gate_wait_seconds",
     "Time that a call waited at a gate.",
     ["gate"],
-    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 640),
 )
 
 EMBED_DURATION = Histogram(
     "rag_embed_duration_seconds",
     "Time of one embedder call by phase: queue, tokenize, inference. torch and servers tokenize during inference.",
     ["phase"],
-    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 EMBED_QUEUE = EMBED_DURATION.labels("queue")
 EMBED_TOKENIZE = EMBED_DURATION.labels("tokenize")

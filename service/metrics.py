@@ -4,12 +4,14 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from rag.stages import StageMetrics
 
-_STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10)
+# All buckets end beyond the longest wait: a question may queue, and the read timeout starts again with each chunk.
+_LONG = (20, 40, 80, 160, 640)
+_STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, *_LONG)
 # vLLM's buckets, so that one query can compare the user's view with the model server's.
 _TTFT_BUCKETS = (
-    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2, 2.5, 5, 7.5, 10, 20, 40, 80, 160,
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2, 2.5, 5, 7.5, 10, *_LONG,
 )  # fmt: skip
-_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
+_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, *_LONG)
 
 REQUESTS = Counter(
     "rag_requests_total",
@@ -21,7 +23,7 @@ REQUEST_DURATION = Histogram(
     "rag_request_duration_seconds",
     "Time from the arrival of a request to the last byte of its response.",
     ["route"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 40),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, *_LONG),
 )
 INFLIGHT = Gauge("rag_inflight_requests", "Requests in progress. Probes and scrapes of /metrics are excluded.")
 TIME_TO_FIRST_TOKEN = Histogram(
@@ -69,6 +71,7 @@ JUDGE_KAPPA = Gauge(
     "rag_judge_kappa", "Cohen's kappa of judge and people. Absent without a calibration.", ["rubric", "data"]
 )
 TOKENS = Counter("rag_tokens_total", "Tokens counted by the model server.", ["kind", "model"])
+TOKEN_KINDS = ("prompt", "completion")
 WORKER_STATE = Gauge(
     "rag_worker_state",
     "1 for the current state of the inbox's workers, else 0: working, waiting, starting, down, unknown.",
@@ -86,6 +89,7 @@ OUTCOMES = ("ok", "overloaded", "invalid", "error", "abandoned", "cancelled")
 RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "overloaded", "left")}
 _MODES = ("quote", "checked", "generate")
+PROMPT_OUTCOMES = ("cited", "uncited", "failed")
 ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "declined")}
 CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}
 WORKER_STATES = {state: WORKER_STATE.labels(state) for state in ("working", "waiting", "starting", "down", "unknown")}

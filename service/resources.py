@@ -72,7 +72,9 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         generator = build_generator(endpoint, settings.answering, await enter(_open_pool(settings, endpoint)))
         judge = build_judge(settings.judge, await enter(_open_pool(settings, settings.judge)), generator=endpoint)
         calibrations = Calibrations.read(settings.judge.calibration or calibration.PACKAGED)
-        live_judge = await enter(open_live_judge(judge, await load_rubrics(), settings.judge, calibrations))
+        live_judge = await enter(
+            open_live_judge(judge, await load_rubrics(), settings.judge, calibrations, prompts.versions)
+        )
         if drift is None:
             watch = open_drift_watch(
                 settings.drift_reference, settings.drift_windows, embedder.identity, window=settings.drift.window

@@ -3,6 +3,7 @@
 It runs on the worker's own event loop, so a blocked loop is visible to a probe.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,13 +13,14 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
-from ingest.metrics import QUEUE_DEPTH, QUEUE_LAG
+from ingest.metrics import QUEUE_DEPTH, QUEUE_LAG, QUEUE_READABLE
 from rag.errors import GroundworkError
 from rag.inbox.base import Inbox
 
 log = structlog.get_logger()
 
 _UNKNOWN = float("nan")
+_MEASURE_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -47,12 +49,16 @@ async def _livez(_: web.Request) -> web.Response:
 
 
 async def _metrics(inbox: Inbox, request: web.Request) -> web.Response:
-    """Measure the queue and return all metrics. If the inbox does not answer, its metrics are NaN."""
+    """Measure the queue and return all metrics, also if the inbox does not answer."""
     try:
-        statistics = await inbox.statistics()
-    except GroundworkError as error:
-        log.warning("queue_not_measured", reason=error.describe())
+        # Shorter than Prometheus's timeout. A scrape that fails would look like a worker that is down.
+        async with asyncio.timeout(_MEASURE_SECONDS):
+            statistics = await inbox.statistics()
+    except Exception as error:  # noqa: BLE001 - a measurement must not fail the others
+        reason = error.describe() if isinstance(error, GroundworkError) else str(error)
+        log.warning("queue_not_measured", error=type(error).__name__, reason=reason)
         statistics = None
+    QUEUE_READABLE.set(statistics is not None)
     for state in ("queued", "processing", "dead"):
         QUEUE_DEPTH.labels(state).set(getattr(statistics, state, _UNKNOWN))
     QUEUE_LAG.set(statistics.oldest_seconds if statistics else _UNKNOWN)

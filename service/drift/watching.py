@@ -59,6 +59,15 @@ class DriftWatch:
     def observe(
         self, question: str, vector: Vector, hits: Sequence[ScoredChunk], answer: str | None, *, by_model: bool
     ) -> None:
+        """Observe one question. A failure is logged and does not reach the answer."""
+        try:
+            self._observe(question, vector, hits, answer, by_model=by_model)
+        except Exception as error:
+            log.error("question_not_observed", exc_info=error)
+
+    def _observe(
+        self, question: str, vector: Vector, hits: Sequence[ScoredChunk], answer: str | None, *, by_model: bool
+    ) -> None:
         """Observe one question; `answer` is None if it was declined. It takes about 0.1 ms."""
         if self._reference is None and self._recorder is None:
             return

@@ -7,7 +7,14 @@ from contextlib import aclosing
 from rag.errors import Overloaded
 from rag.tracing.spans import exemplar
 from service.generation.base import Generator, Output, Prompt
-from service.metrics import GENERATIONS_THAT, GENERATOR_TIME_TO_FIRST_TOKEN, INTER_TOKEN_LATENCY, TIME_PER_OUTPUT_TOKEN
+from service.metrics import (
+    GENERATIONS_THAT,
+    GENERATOR_TIME_TO_FIRST_TOKEN,
+    INTER_TOKEN_LATENCY,
+    TIME_PER_OUTPUT_TOKEN,
+    TOKEN_KINDS,
+    TOKENS,
+)
 
 
 class MeasuredGenerator:
@@ -16,6 +23,8 @@ class MeasuredGenerator:
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
         self.model = generator.model
+        for kind in TOKEN_KINDS:
+            TOKENS.labels(kind, self.model)
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:
         outcome, began = "left", time.perf_counter()

@@ -82,8 +82,8 @@ class _Exchange:
         """How the request is counted."""
         state = self.scope["state"]
         if self.has_client_left:
-            has_text = self.status is not None and not state.get("awaits_text", False)
-            return "cancelled" if has_text or time.perf_counter() < self.give_up_at else "abandoned"
+            has_given_up = state.get("awaits_text", False) and time.perf_counter() >= self.give_up_at
+            return "abandoned" if has_given_up else "cancelled"
         if not self.is_complete:
             return "error"
         # A stream that failed began with status 200.

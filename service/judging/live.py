@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import product
 
 import structlog
 
@@ -21,12 +22,21 @@ log = structlog.get_logger()
 
 # Bounds the memory of waiting answers. Further answers of the sample are dropped and counted.
 _WAITING = 32
+_NO_PROMPT = "none"
 
 
 class LiveJudge:
     """Judges a share of the answers. The number of running and waiting judgements is bounded."""
 
-    def __init__(self, judge: Judge, rubrics: Sequence[PromptTemplate], *, sample: float, concurrency: int) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        rubrics: Sequence[PromptTemplate],
+        *,
+        sample: float,
+        concurrency: int,
+        prompts: Sequence[PromptVersion] = (),
+    ) -> None:
         self._judge = judge
         self._rubrics = rubrics
         self._sample = sample
@@ -36,6 +46,8 @@ class LiveJudge:
             for rubric in rubrics:
                 for reason in ("unreadable", "failed"):
                     JUDGE_FAILURES.labels(str(rubric.version), reason)
+                for label, prompt in product(rubric.verdicts, (_NO_PROMPT, *map(str, prompts))):
+                    JUDGE_VERDICTS.labels(str(rubric.version), label, prompt)
 
     def consider(self, subject: Subject, *, response_id: str, prompt: PromptVersion | None) -> None:
         """Schedule the answer for judging, with the configured probability. Returns immediately."""
@@ -82,19 +94,23 @@ class LiveJudge:
             JUDGE_FAILURES.labels(name, "failed").inc()
             log.exception("judge_failed", rubric=name)
         else:
-            JUDGE_VERDICTS.labels(name, verdict.label, str(prompt) if prompt else "none").inc()
+            JUDGE_VERDICTS.labels(name, verdict.label, str(prompt) if prompt else _NO_PROMPT).inc()
             JUDGE_SCORE.labels(name).observe(verdict.score)
 
 
 @asynccontextmanager
 async def open_live_judge(
-    judge: Judge, rubrics: Sequence[PromptTemplate], settings: JudgeSettings, calibrations: Calibrations
+    judge: Judge,
+    rubrics: Sequence[PromptTemplate],
+    settings: JudgeSettings,
+    calibrations: Calibrations,
+    prompts: Sequence[PromptVersion],
 ) -> AsyncIterator[LiveJudge]:
     """Open the live judge, and report its calibration in metrics and log."""
     if settings.sample:
         for rubric in rubrics:
             _report_calibration(judge, rubric.version, calibrations)
-    live = LiveJudge(judge, rubrics, sample=settings.sample, concurrency=settings.concurrency)
+    live = LiveJudge(judge, rubrics, sample=settings.sample, concurrency=settings.concurrency, prompts=prompts)
     try:
         yield live
     finally:

@@ -1,11 +1,11 @@
 """Selection of the prompt version for a question."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rag.errors import InvalidInput, Misconfigured
-from service.metrics import PROMPT_INFO
-from service.prompting.base import PromptTemplate
+from service.metrics import PROMPT_ANSWERS, PROMPT_INFO, PROMPT_OUTCOMES
+from service.prompting.base import PromptTemplate, PromptVersion
 from service.settings import PromptSettings
 
 # A hundredth of a percent is the smallest step of RAG_PROMPT__PERCENT.
@@ -25,6 +25,13 @@ class AnswerPrompts:
         for template in versions.values():
             identity = template.version
             PROMPT_INFO.labels(identity.name, identity.version, identity.hash).set(1)
+            for outcome in PROMPT_OUTCOMES:
+                PROMPT_ANSWERS.labels(identity.name, identity.version, outcome)
+
+    @property
+    def versions(self) -> Sequence[PromptVersion]:
+        """All loaded versions."""
+        return [template.version for template in self._versions.values()]
 
     @property
     def versions(self) -> tuple[str, ...]:

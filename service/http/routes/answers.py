@@ -85,6 +85,8 @@ async def search(body: SearchRequest, request: Request, resources: ResourcesDep,
 
 
 def _to_inquiry(body: SearchRequest, request: Request, resources: Resources, scope: Scope) -> Inquiry:
+    # The middleware that counts requests reads it: a client that leaves before the first text may have given up.
+    request.state.awaits_text = True
     settings = resources.settings
     if len(body.question) > settings.max_question_chars:
         raise InvalidInput(f"question: RAG_MAX_QUESTION_CHARS allows {settings.max_question_chars} characters.")
@@ -150,8 +152,6 @@ async def _stop(first_text: asyncio.Task[Event], events: AsyncGenerator[Event]) 
 
 
 async def _to_stream(request: Request, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
-    # The middleware that counts requests reads it: a client that leaves meanwhile may have waited too long.
-    request.state.awaits_text = True
     async with aclosing(events):
         async for event in events:
             if not isinstance(event, Sources):
