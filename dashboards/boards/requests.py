@@ -26,7 +26,7 @@ BOARD = Board(
                     width=8,
                     queries=[
                         Query(
-                            'sum by (route) (rate(rag_requests_total{$on,outcome=~"error|overloaded"}'
+                            'sum by (route) (rate(rag_requests_total{$on,outcome=~"error|overloaded|abandoned"}'
                             "[$__rate_interval]))"
                             " / sum by (route) (rate(rag_requests_total{$on}[$__rate_interval]) > 0)",
                             "{{route}}",

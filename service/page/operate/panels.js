@@ -16,7 +16,7 @@ import { COUNT, PARALLEL_ANSWERS, PER_SECOND, SECONDS, SHARE } from "./units.js"
  */
 
 const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 };
-const OUTCOMES = ["ok", "invalid", "cancelled", "overloaded", "error"];
+const OUTCOMES = ["ok", "invalid", "cancelled", "abandoned", "overloaded", "error"];
 const STAGES = ["embed", "search", "rerank", "quote", "prompt", "first_token", "generate"];
 
 /** @type {import("./snapshots.js").LabelFilter} */
@@ -48,7 +48,7 @@ export const PANELS = [
   },
   {
     title: "Requests by outcome",
-    description: "API requests. error: 5xx or a broken stream; overloaded: 429; invalid: another 4xx; cancelled: the client disconnected.",
+    description: "API requests. error: 5xx or a broken stream; overloaded: 429; invalid: another 4xx; abandoned: the reader gave up waiting; cancelled: the reader left early or with a part.",
     emptyText: "No requests",
     unit: PER_SECOND,
     isStacked: true,

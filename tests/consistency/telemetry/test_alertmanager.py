@@ -109,13 +109,24 @@ def _wait_until_ready(http: httpx.Client, process: subprocess.Popen[bytes]) -> N
             id="a missing replica explains no other alert",
         ),
         pytest.param(
-            {"WorkerDown": _WORKER, "ReplicaDown": _WORKER, "QueueStalled": _WORKER, "DeadLetters": _WORKER},
-            {"ReplicaDown", "QueueStalled"},
+            {
+                "WorkerDown": _WORKER,
+                "ReplicaDown": _WORKER,
+                "QueueStalled": _WORKER,
+                "QueueUnknown": _WORKER,
+                "DeadLetters": _WORKER,
+            },
+            {"ReplicaDown", "QueueStalled", "QueueUnknown"},
             id="a missing worker explains a stalled queue",
         ),
         pytest.param(
-            {"SearchFailing": _SERVICE, "AvailabilityBudgetBurning": _SERVICE, "GroundednessBudgetBurning": _SERVICE},
-            {"AvailabilityBudgetBurning"},
+            {
+                "SearchFailing": _SERVICE,
+                "AvailabilityBudgetBurning": _SERVICE,
+                "ReadersLeave": _SERVICE,
+                "GroundednessBudgetBurning": _SERVICE,
+            },
+            {"AvailabilityBudgetBurning", "ReadersLeave"},
             id="a cause explains its error budget",
         ),
     ],

@@ -41,6 +41,21 @@ async def _slow_model(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _model_hangs(stage: Stage) -> AsyncIterator[None]:
+    stage.model.delay_seconds, stage.users.patience_seconds = 60.0, 1.0
+    yield
+    stage.model.delay_seconds, stage.users.patience_seconds = 0.0, 60.0
+
+
+@asynccontextmanager
+async def _unreadable_inbox(stage: Stage) -> AsyncIterator[None]:
+    folder = stage.data_dir / "inbox" / "dead"
+    away = folder.rename(folder.with_name("away"))
+    yield
+    away.rename(folder)
+
+
+@asynccontextmanager
 async def _model_cites_nothing(stage: Stage) -> AsyncIterator[None]:
     stage.model.cites = False
     yield
@@ -152,6 +167,13 @@ SCENARIOS = [
         inject=_model_fails,
     ),
     Scenario(
+        title="The model hangs",
+        fault="the model server accepts each call and sends nothing, and users leave after a second",
+        fix="the model server answers at once",
+        alerts=frozenset({"LanguageModelDown", "ReadersLeave"}),
+        inject=_model_hangs,
+    ),
+    Scenario(
         title="The model does not cite",
         fault="the model writes answers without citations",
         fix="the model cites again",
@@ -213,6 +235,13 @@ SCENARIOS = [
         fix="`python -m ingest dead-letter replay all`",
         alerts=frozenset({"DeadLetters"}),
         inject=_deadly_documents,
+    ),
+    Scenario(
+        title="The inbox cannot be read",
+        fault="a folder of the inbox is renamed",
+        fix="the folder gets its name back",
+        alerts=frozenset({"QueueUnknown"}),
+        inject=_unreadable_inbox,
     ),
     Scenario(
         title="Documents are late",

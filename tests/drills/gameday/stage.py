@@ -34,12 +34,13 @@ class Users:
     def __init__(self, url: str) -> None:
         self.count = _USERS
         self.off_topic = False
+        self.patience_seconds = 60.0
         self._url = f"{url}/v1/answers"
         self._numbers = itertools.count()
 
     async def run(self) -> None:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+            aiohttp.ClientSession() as session,
             asyncio.TaskGroup() as all_,
         ):
             for number in range(_USERS * 4):
@@ -51,7 +52,8 @@ class Users:
             if number >= self.count:
                 continue
             try:
-                async with session.post(self._url, json=self._question()) as response:
+                patience = aiohttp.ClientTimeout(total=self.patience_seconds)
+                async with session.post(self._url, json=self._question(), timeout=patience) as response:
                     await response.read()
             except (aiohttp.ClientError, TimeoutError):
                 pass  # Failures are expected, and the metrics count them.
