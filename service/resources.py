@@ -73,7 +73,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         judge = build_judge(settings.judge, await enter(_open_pool(settings, settings.judge)), generator=endpoint)
         calibrations = Calibrations.read(settings.judge.calibration or calibration.PACKAGED)
         live_judge = await enter(
-            open_live_judge(judge, await load_rubrics(), settings.judge, calibrations, prompts.versions)
+            open_live_judge(judge, await load_rubrics(), settings.judge, calibrations, prompts.identities)
         )
         if drift is None:
             watch = open_drift_watch(

@@ -29,8 +29,8 @@ class AnswerPrompts:
                 PROMPT_ANSWERS.labels(identity.name, identity.version, outcome)
 
     @property
-    def versions(self) -> Sequence[PromptVersion]:
-        """All loaded versions."""
+    def identities(self) -> Sequence[PromptVersion]:
+        """Name, version and hash of all versions."""
         return [template.version for template in self._versions.values()]
 
     @property
