@@ -1,5 +1,6 @@
 """Errors, named by what the caller can do about them. None of them knows HTTP."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rag.redaction import redact
@@ -41,6 +42,29 @@ class NotFound(GroundworkError):
     """The requested object does not exist."""
 
     code = "not_found"
+
+
+class InvalidParts(InvalidInput):
+    """Files of the request are invalid. Nothing of the request was done."""
+
+    code = "invalid_files"
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(" ".join(f"{name}: {fault}" for name, fault in faults.items()))
+        self.faults = faults
+        """What is wrong, by the name of the part."""
+
+
+class Conflict(GroundworkError):
+    """The object has changed, or exists already, and the caller must decide what to do."""
+
+    code = "conflict"
+
+
+class PreconditionFailed(GroundworkError):
+    """The object is not in the state that the caller requires."""
+
+    code = "precondition_failed"
 
 
 class Unauthorized(GroundworkError):

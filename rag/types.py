@@ -1,5 +1,6 @@
 """Values that pass between the parts: documents, chunks, queries and their identities."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NewType
@@ -44,6 +45,14 @@ class RawDocument:
     """Identifies this state for the source, such as an ETag or a date. The next fetch sends it. May be empty."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Key-value pairs that searches can filter by (`rag.metadata`)."""
+
+    def digest(self) -> str:
+        """Return the sha256 of everything that the document's points are made from. It reads the whole body."""
+        digest = hashlib.sha256(f"{self.media_type}\n{self.title}\n".encode())
+        for key, value in sorted(self.metadata.items()):
+            digest.update(f"{key}={value}\n".encode())
+        digest.update(self.body)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +105,26 @@ class Chunk:
     def passage(self) -> str:
         """The text that is embedded: the heading path, which gives context, and the chunk's text."""
         return passage_of(self.heading_path, self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """The live version of a document, without its text."""
+
+    document_id: DocumentId
+    uri: str
+    media_type: MediaType
+    title: str
+    version: str
+    ingested_at: float
+    """Unix time in seconds."""
+    chunk_count: int
+    metadata: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the `RawDocument`: the version without the recipe of its chunks."""
+        return self.version.rpartition("-")[2]
 
 
 def passage_of(heading_path: Sequence[str], text: str) -> str:

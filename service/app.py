@@ -58,7 +58,7 @@ def create_app(resources: Resources) -> FastAPI:
     add_problem_handlers(app)
     for router in (answers.router, explanations.router, documents.router, operations.router):
         app.include_router(router)
-        declare_routes(route.path for route in router.routes if isinstance(route, APIRoute))
+        declare_routes(route.path_format for route in router.routes if isinstance(route, APIRoute))
     app.mount("/page", _PageFiles(directory=_PAGE))
     # Swagger UI comes from a package instead of a CDN, so that /docs works offline.
     app.mount("/swagger", _PageFiles(packages=[("fastapi_swagger", "resources")]))

@@ -19,6 +19,7 @@ from rag.store.traced import TracedReader
 from service.answering.answerer import Answerer
 from service.answering.explanations import Explanations
 from service.auth.keys import Keys
+from service.documents.watching import InboxWatch, open_inbox_watch
 from service.drift.watching import DriftWatch, open_drift_watch
 from service.generation.factory import build_generator, open_endpoint
 from service.judging import calibration
@@ -45,6 +46,7 @@ class Resources:
     store: StoreReader
     inbox: Inbox
     workers: WorkerWatch
+    inbox_watch: InboxWatch
     answerer: Answerer
     explanations: Explanations
     prompts: AnswerPrompts
@@ -82,12 +84,14 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             drift = await enter(watch)
         traced_store = TracedReader(store, settings.store)
         inbox = await enter(open_inbox(settings.inbox, root=settings.inbox_dir))
+        stopping = asyncio.Event()
         yield Resources(
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback and settings.keys_path is None),
             store=store,
             inbox=TracedInbox(inbox, settings.inbox),
             workers=await enter(open_worker_watch(inbox)),
+            inbox_watch=await enter(open_inbox_watch(inbox, stopping)),
             answerer=Answerer(
                 embedder,
                 Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection),
@@ -99,7 +103,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             ),
             explanations=Explanations(settings.explanations, embedder.identity, store),
             prompts=prompts,
-            stopping=asyncio.Event(),
+            stopping=stopping,
         )
 
 

@@ -28,7 +28,19 @@ from ingest.sources.base import Rejection, Unit
 from rag.errors import BadResponse
 from rag.settings import read_settings
 from rag.store.base import Survey, VectorStore
-from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, RawDocument, Scope, ScoredChunk, Vector
+from rag.types import (
+    EVERYTHING,
+    Chunk,
+    ChunkFilter,
+    DocumentId,
+    Point,
+    Query,
+    RawDocument,
+    Scope,
+    ScoredChunk,
+    StoredDocument,
+    Vector,
+)
 
 EmbedderKind = Literal["model", "fake"]
 """The real embedder, or a fake one without a model behind the same port."""
@@ -187,6 +199,16 @@ class _NoStore:
         return []
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:  # noqa: ARG002
+        return
+        yield
+
+    async def documents(
+        self,
+        scope: Scope,  # noqa: ARG002
+        where: ChunkFilter = EVERYTHING,  # noqa: ARG002
+        *,
+        newest_first: bool = False,  # noqa: ARG002
+    ) -> AsyncIterator[StoredDocument]:
         return
         yield
 

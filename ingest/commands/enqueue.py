@@ -69,6 +69,6 @@ async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:
         return Rejection(uri=unit.uri, reason=str(error))
     if isinstance(raw, Unmodified):
         return None
-    upload = Upload(scope=scope, document=raw)
+    upload = Upload(scope=scope, document=raw, digest=raw.digest())
     await retry(RETRIES.labels("entry"), lambda: inbox.put(upload), seconds=_FULL_INBOX_SECONDS)
     return None

@@ -1,6 +1,5 @@
 """Prepare a document: compare it with the stored version, fetch, parse and chunk it. Nothing is written yet."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
@@ -92,12 +91,8 @@ async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> Raw
 
 
 def version_of(raw: RawDocument, recipe: str = "") -> str:
-    """Return the recipe and the sha256 of everything that the document's points are made from."""
-    digest = hashlib.sha256(f"{raw.media_type}\n{raw.title}\n".encode())
-    for key, value in sorted(raw.metadata.items()):
-        digest.update(f"{key}={value}\n".encode())
-    digest.update(raw.body)
-    return f"{_prefix_of(recipe)}{digest.hexdigest()}"
+    """Return the recipe of the chunks, and the digest of everything that they are made from."""
+    return f"{_prefix_of(recipe)}{raw.digest()}"
 
 
 def parsed_by_earlier_version(chunk: Chunk) -> bool:

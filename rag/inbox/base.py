@@ -4,11 +4,13 @@ The service enqueues and reads progress, a worker claims and acknowledges, an op
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rag.types import DocumentId, RawDocument, Scope
+
+ProgressState = Literal["queued", "processing", "rejected"]
 
 MAX_ENTRIES = 100_000
 """Most queued entries. A full inbox raises `Overloaded`, so that clients slow down."""
@@ -37,6 +39,8 @@ class Upload:
     document: RawDocument
     traceparent: str = ""
     """The span that enqueued the job, in the W3C format. Empty without a trace."""
+    digest: str = ""
+    """`RawDocument.digest`, so that the queue need not read the body. Empty in entries of older versions."""
 
     @property
     def document_id(self) -> DocumentId:
@@ -87,8 +91,13 @@ class Progress:
 
     document_id: DocumentId
     uri: str
-    state: Literal["queued", "processing", "rejected"]
+    state: ProgressState
     reason: str | None = None
+    kind: Literal["upload", "removal"] = "upload"
+    digest: str = ""
+    """The digest of the `Upload`."""
+    order: int = 0
+    """Time of enqueueing in microseconds of the inbox's clock. Each state of a document has another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +141,15 @@ class WorkerReport:
 class Inbox(Protocol):
     """The side of the service. Entries are durable, and a later state of a document supersedes an earlier one."""
 
-    async def put(self, job: Upload | Removal) -> None:
-        """Enqueue a job durably; raises `Overloaded` if the inbox is full."""
+    async def put(self, job: Upload | Removal, *, expected: int | None = None) -> None:
+        """Enqueue a job durably; raises `Overloaded` if the inbox is full.
 
-    async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
-        """Return the entries of one document, or of the whole tenant, oldest first."""
+        `expected` is the order of the document's entry that the caller knows, or 0 for none. If the document has
+        another entry by now, nothing is enqueued: raises `Conflict`.
+        """
+
+    async def progress(self, scope: Scope, document_ids: Collection[DocumentId] | None = None) -> list[Progress]:
+        """Return the latest entry of each of these documents, or of each document of the tenant, in no order."""
 
     async def statistics(self) -> InboxStatistics:
         """Return the number of entries by state and the age of the oldest one."""

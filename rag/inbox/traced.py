@@ -3,7 +3,7 @@
 It is a link and not a parent, because an entry may be processed much later and more than once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -23,13 +23,13 @@ class TracedInbox:
         self._inbox = inbox
         self._settings = settings
 
-    async def put(self, job: Upload | Removal) -> None:
+    async def put(self, job: Upload | Removal, *, expected: int | None = None) -> None:
         attributes = _describe(self._settings, job, "send")
         with span(f"send {_destination(self._settings)}", attributes, kind=SpanKind.PRODUCER):
-            await self._inbox.put(replace(job, traceparent=traceparent()))
+            await self._inbox.put(replace(job, traceparent=traceparent()), expected=expected)
 
-    async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
-        return await self._inbox.progress(scope, document_id)
+    async def progress(self, scope: Scope, document_ids: Collection[DocumentId] | None = None) -> list[Progress]:
+        return await self._inbox.progress(scope, document_ids)
 
     async def statistics(self) -> InboxStatistics:
         return await self._inbox.statistics()

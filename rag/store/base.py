@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk
+from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, StoredDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,14 @@ class StoreReader(PointReader, Protocol):
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
         """Return the best chunks of the scope, best first, from the fused dense and BM25 rankings."""
+
+    def documents(
+        self, scope: Scope, where: ChunkFilter = EVERYTHING, *, newest_first: bool = False
+    ) -> AsyncIterator[StoredDocument]:
+        """Yield every document whose first chunk matches, in no particular order or by its time of ingestion.
+
+        The store sends pages without texts. A caller that stops early reads no further page.
+        """
 
 
 class VectorStore(StoreReader, Protocol):

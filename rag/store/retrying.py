@@ -7,7 +7,7 @@ from prometheus_client import Counter
 
 from rag.retries import retry
 from rag.store.base import Survey, VectorStore
-from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk
+from rag.types import EVERYTHING, Chunk, ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, StoredDocument
 
 T = TypeVar("T")
 
@@ -38,6 +38,14 @@ class RetryingStore:
         """Collects everything in memory first, so that no chunk comes twice: for scrolls over a few documents."""
         for chunk in await self._retry(lambda: _collect(self._store.scroll(scope, where))):
             yield chunk
+
+    async def documents(
+        self, scope: Scope, where: ChunkFilter = EVERYTHING, *, newest_first: bool = False
+    ) -> AsyncIterator[StoredDocument]:
+        """Collects everything in memory first, as `scroll` does."""
+        found = await self._retry(lambda: _collect(self._store.documents(scope, where, newest_first=newest_first)))
+        for document in found:
+            yield document
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         """Collects everything in memory first, as `scroll` does."""

@@ -1,7 +1,7 @@
 """The schema of points in Qdrant, for both adapters: vectors, payload fields and indexes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -11,7 +11,18 @@ import qdrant_edge
 from rag.errors import IndexMismatch
 from rag.store.base import Survey
 from rag.store.fusion import Fused
-from rag.types import Chunk, ChunkFilter, DocumentId, EmbedderIdentity, Point, Query, Scope, ScoredChunk, Vector
+from rag.types import (
+    Chunk,
+    ChunkFilter,
+    DocumentId,
+    EmbedderIdentity,
+    Point,
+    Query,
+    Scope,
+    ScoredChunk,
+    StoredDocument,
+    Vector,
+)
 
 DENSE = "dense"
 SPARSE = "bm25"
@@ -72,6 +83,8 @@ Condition = AnyOf | StartsWith | Within
 # Its collections had no number yet.
 _FIRST_SCHEMA = 1
 _CHUNK_FIELDS = tuple(Chunk.__dataclass_fields__)
+DOCUMENT_FIELDS = tuple(StoredDocument.__dataclass_fields__)
+"""The payload fields that a list of documents needs."""
 # Chunks have up to 254 wordpieces. About half of them remain without stop words and word parts.
 _AVERAGE_WORDS = 128
 
@@ -120,6 +133,15 @@ def to_payload(scope: Scope, point: Point) -> dict[str, Any]:
 def to_chunk(payload: dict[str, Any]) -> Chunk:
     fields = {name: payload[name] for name in _CHUNK_FIELDS}
     return Chunk(**(fields | {"heading_path": tuple(payload["heading_path"])}))
+
+
+def to_stored_document(payload: dict[str, Any]) -> StoredDocument:
+    return StoredDocument(**{name: payload[name] for name in DOCUMENT_FIELDS})
+
+
+def first_chunks(where: ChunkFilter) -> ChunkFilter:
+    """Return the filter for one chunk of each document."""
+    return replace(where, ordinals=(0,))
 
 
 def to_conditions(scope: Scope, where: ChunkFilter) -> list[Condition]:

@@ -9,7 +9,7 @@ from rag.store.base import StoreReader, Survey
 from rag.tracing import semconv
 from rag.tracing.attributes import server_at
 from rag.tracing.spans import Attributes, span
-from rag.types import EVERYTHING, Chunk, ChunkFilter, Point, Query, Scope, ScoredChunk
+from rag.types import EVERYTHING, Chunk, ChunkFilter, Point, Query, Scope, ScoredChunk, StoredDocument
 
 _SEARCH = "query_points"
 
@@ -36,6 +36,11 @@ class TracedReader:
 
     def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         return self._reader.scroll(scope, where)
+
+    def documents(
+        self, scope: Scope, where: ChunkFilter = EVERYTHING, *, newest_first: bool = False
+    ) -> AsyncIterator[StoredDocument]:
+        return self._reader.documents(scope, where, newest_first=newest_first)
 
     def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         return self._reader.scroll_points(scope, where)

@@ -20,6 +20,8 @@ _SAFE_REQUEST_ID = re.compile(r"[\w.-]{1,64}\Z")
 _SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
+DOCUMENTS_PER_FORM = 4
+"""A form with files may have the bytes of this many documents of the largest size."""
 _UNMATCHED = "unmatched"
 _OVERLOADED = 429
 # The status that nginx logs if a client closes the connection before the response.
@@ -124,7 +126,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._document_bytes if scope["path"].startswith(_DOCUMENTS) else _QUESTION_BYTES
+        limit = self._limit(scope)
         declared = Headers(scope=scope).get("content-length", "")
         received = 0
 
@@ -139,12 +141,19 @@ class BodyLimit:
 
         await self._app(scope, receive_within_limit, send)
 
+    def _limit(self, scope: Scope) -> int:
+        if not scope["path"].startswith(_DOCUMENTS):
+            return _QUESTION_BYTES
+        # Several documents, and the headers of their parts.
+        several = self._document_bytes * DOCUMENTS_PER_FORM + _QUESTION_BYTES
+        return several if scope["method"] == "POST" else self._document_bytes
+
 
 def _record(exchange: _Exchange, seconds: float) -> None:
     scope, outcome = exchange.scope, exchange.outcome
     conclude(outcome)
     # The route's template, not the path: otherwise each document id would create its own time series.
-    route = getattr(scope.get("route"), "path", _UNMATCHED)
+    route = getattr(scope.get("route"), "path_format", _UNMATCHED)
     status = _CLIENT_LEFT if exchange.status is None and exchange.has_client_left else exchange.status
     REQUESTS.labels(route, outcome).inc()
     REQUEST_DURATION.labels(route).observe(seconds, exemplar())

@@ -23,6 +23,8 @@ _STATUS: list[tuple[type[errors.GroundworkError], int]] = [
     (errors.Unauthorized, 401),
     (errors.Forbidden, 403),
     (errors.NotFound, 404),
+    (errors.Conflict, 409),
+    (errors.PreconditionFailed, 412),
     (errors.BadResponse, 502),
     # Not a 5xx: a load balancer would treat this process as broken and move its load to the other replicas.
     (errors.Overloaded, 429),
@@ -80,7 +82,8 @@ def type_of(code: str) -> str:
 def to_problem(error: Exception, scope: Scope) -> dict[str, Any]:
     """Return the problem details of an error, for a response body or for the `error` event of a stream."""
     if isinstance(error, errors.GroundworkError):
-        return _problem(scope, _status_of(type(error)), error.code, str(error), retryable=error.retryable)
+        more = {"errors": _faults_of(error)} if isinstance(error, errors.InvalidParts) else {}
+        return _problem(scope, _status_of(type(error)), error.code, str(error), retryable=error.retryable, **more)
     detail = "The service has a defect. Its log has the cause under this request id."
     return _problem(scope, _DEFECT, errors.GroundworkError.code, detail)
 
@@ -95,6 +98,10 @@ def respond_to(error: Exception, scope: Scope) -> JSONResponse:
         seconds = getattr(error, "retry_after", None) or _USUAL_RETRY_SECONDS
         headers["Retry-After"] = str(min(max(math.ceil(seconds), _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS))
     return _respond(problem, headers)
+
+
+def _faults_of(error: errors.InvalidParts) -> list[dict[str, str]]:
+    return [{"field": name, "message": fault} for name, fault in error.faults.items()]
 
 
 def _status_of(kind: type[errors.GroundworkError]) -> int:

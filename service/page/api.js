@@ -10,10 +10,14 @@ import { readEvents } from "./server_sent_events.js";
  *   mode: "quote" | "checked" | "generate",
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   timings: {total: number} & Record<string, number>}} Answer
- * @typedef {"queued" | "processing" | "ready" | "rejected"} DocumentState
- * @typedef {{id: string, title?: string, uri?: string, chunks?: number, ingested_at?: string, state: DocumentState,
+ * @typedef {"queued" | "processing" | "ready" | "rejected" | "deleting"} DocumentState
+ * @typedef {{id: string, title?: string | null, uri?: string, chunks?: number | null, ingested_at?: string | null,
+ *   state: DocumentState, version?: string | null,
  *   reason?: string | null,
- *   update?: {state: "queued" | "processing" | "rejected", reason: string | null} | null}} Document
+ *   update?: {state: "queued" | "processing" | "rejected" | "unknown", reason: string | null} | null}} Document
+ * @typedef {{q?: string, state?: string, sort?: "title" | "id" | "time", limit?: number, cursor?: string}} DocumentQuery
+ * @typedef {{documents: Document[], next: string | null,
+ *   queue: {queued: number, processing: number, rejected: number, deleting: number} | null}} DocumentPage
  * @typedef {{n: number | null, title: string, heading_path: string[], similarity: number, bm25: number | null,
  *   score: number, rerank_score: number | null, fate: string, cited: boolean}} Candidate
  * @typedef {{name: string, characters: number, tokens: number | null}} PromptPart
@@ -27,6 +31,7 @@ import { readEvents } from "./server_sent_events.js";
 
 /** The address of the service. A proxy may serve it under a path prefix. */
 const ROOT = new URL("..", import.meta.url);
+const UNSPECIFIC_TYPE = "application/octet-stream";
 
 /** An error whose message tells the user what failed and what to do. */
 export class UserFacingError extends Error {
@@ -71,30 +76,30 @@ export async function explainAnswer(id) {
   return response.json();
 }
 
-/** @returns {Promise<Document[]>} */
-export async function listDocuments() {
-  const response = await send("GET", "/v1/documents");
-  return (await response.json()).documents;
-}
-
 /**
- * @param {string} id
- * @returns {Promise<Document>}
+ * Return one page of the documents.
+ * @param {DocumentQuery} query
+ * @returns {Promise<DocumentPage>}
  */
-export async function getDocument(id) {
-  const response = await send("GET", documentPath(id));
+export async function listDocuments(query) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  const parameters = new URLSearchParams(given.map(([name, value]) => [name, `${value}`]));
+  const response = await send("GET", `/v1/documents?${parameters}`);
   return response.json();
 }
 
 /**
- * @param {string} id
+ * Upload a file under its name. If another document has the name, the service answers 409 unless `replace` is true.
  * @param {File} file
- * @param {string} mediaType
+ * @param {{replace: boolean}} options
  * @returns {Promise<Document>}
  */
-export async function putDocument(id, file, mediaType) {
-  const response = await send("PUT", documentPath(id), { body: file, headers: { "Content-Type": mediaType } });
-  return response.json();
+export async function uploadDocument(file, { replace }) {
+  const form = new FormData();
+  // With this type the service uses the suffix, which it knows better than browsers do.
+  form.append("file", new File([file], file.name, { type: UNSPECIFIC_TYPE }));
+  const response = await send("POST", `/v1/documents${replace ? "?replace=true" : ""}`, { body: form });
+  return (await response.json()).documents[0];
 }
 
 /** @param {string} id */

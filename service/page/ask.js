@@ -20,6 +20,7 @@ export function openAsk({ passage }) {
 
   /** @type {AbortController | null} */
   let running = null;
+  let titlesShown = "";
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -62,13 +63,16 @@ export function openAsk({ passage }) {
 
   /**
    * Show the first steps if there are no documents, and example questions before the first answer.
-   * @param {import("./api.js").Document[]} documents
+   * @param {import("./document_row.js").ListedDocument[]} documents
    */
   function suggest(documents) {
     const ready = documents.filter(({ state }) => state === "ready");
     firstSteps.hidden = documents.length > 0;
     examples.hidden = ready.length === 0 || result.hasChildNodes();
     const titles = [...new Set(ready.map(({ title }) => title))].slice(0, MAX_EXAMPLES);
+    // The list is read again and again. Other buttons in the same place would lose the focus and clicks.
+    if (titlesShown === titles.join("\n")) return;
+    titlesShown = titles.join("\n");
     examples.replaceChildren(...titles.map((title) => createExample(`What is “${title}” about?`)));
   }
 

@@ -5,8 +5,8 @@ import { formatCount } from "./plural.js";
 
 /**
  * @typedef {import("./api.js").Document} Document
- * @typedef {Omit<Document, "state"> & {state: Document["state"] | "uploading" | "deleting"}} ListedDocument
- *   A document with the states that only the page knows.
+ * @typedef {Omit<Document, "state"> & {state: Document["state"] | "uploading"}} ListedDocument
+ *   A document with the state that only the page knows.
  */
 
 /** @type {Record<string, string>} */
@@ -21,7 +21,7 @@ const DATE_FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", ti
 
 /**
  * Return the title, or the id of a document that has not been parsed yet.
- * @param {{title?: string, id: string}} document
+ * @param {{title?: string | null, id: string}} document
  */
 export const nameOf = ({ title, id }) => title || id;
 
@@ -51,7 +51,7 @@ export function createDocumentRow(onDelete) {
  * @param {ListedDocument} document
  */
 function describeUpdate({ state, update }) {
-  if (state !== "ready" || !update) return "";
+  if (state !== "ready" || !update || update.state === "unknown") return "";
   return update.state === "rejected" ? `The update was rejected: ${update.reason}` : `Update: ${describeState(update)}`;
 }
 
@@ -60,11 +60,11 @@ function describeUpdate({ state, update }) {
  * @param {{state: string, reason?: string | null}} document
  */
 function describeState({ state, reason }) {
-  if (!reason || !["queued", "processing"].includes(state)) return STATES[state];
-  return `${STATES[state]}: ${reason[0].toLowerCase()}${reason.slice(1).replace(/\.$/, "")}`;
+  if (!reason || !["queued", "processing", "deleting"].includes(state)) return STATES[state];
+  return `${STATES[state].replace("…", "")}: ${reason[0].toLowerCase()}${reason.slice(1).replace(/\.$/, "")}`;
 }
 
 /** @param {ListedDocument} document */
-function describe({ chunks = 0, ingested_at: ingestedAt = "" }) {
-  return `${formatCount(chunks, "passage")} · ${DATE_FORMAT.format(new Date(ingestedAt))}`;
+function describe({ chunks, ingested_at: ingestedAt }) {
+  return `${formatCount(chunks ?? 0, "passage")} · ${DATE_FORMAT.format(new Date(ingestedAt ?? 0))}`;
 }

@@ -1,6 +1,6 @@
-/** The document list: upload, follow until processed, delete. */
+/** The document list: search, upload, follow until processed, delete. */
 
-import { deleteDocument, getDocument, listDocuments, messageOf, putDocument, UserFacingError } from "./api.js";
+import { deleteDocument, listDocuments, messageOf, uploadDocument, UserFacingError } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { createDocumentRow, nameOf } from "./document_row.js";
 import { elementById } from "./dom.js";
@@ -10,56 +10,151 @@ import { elementById } from "./dom.js";
  * @typedef {import("./document_row.js").ListedDocument} ListedDocument
  */
 
-// With this type the service uses the suffix, which it knows better than browsers do.
-const UNSPECIFIC_TYPE = "application/octet-stream";
 const IN_PROGRESS = new Set(["queued", "processing", "deleting"]);
-const MAX_ID_LENGTH = 200;
+const PAGE_SIZE = 50;
+// The longest page that the service sends. Rows behind it are refreshed by a search only.
+const MAX_PAGE_SIZE = 500;
+const TYPING_MS = 200;
 const FIRST_POLL_MS = 200;
 const MAX_POLL_MS = 3000;
+// A list that takes long, because the collection is large or the service is busy, is read less often.
+const PAUSE_FACTOR = 10;
+const UNAUTHORIZED = 401;
+const CONFLICT = 409;
 
-/** @param {{onChange: (documents: Document[]) => void}} options */
+/** @param {{onChange: (documents: ListedDocument[]) => void}} options */
 export function openDocuments({ onChange }) {
   const list = elementById("document-list", HTMLUListElement);
   const count = elementById("document-count", HTMLElement);
   const status = elementById("document-status", HTMLParagraphElement);
   const failure = elementById("document-failure", HTMLParagraphElement);
+  const filter = elementById("document-filter", HTMLFormElement);
+  const search = elementById("document-search", HTMLInputElement);
+  const stateFilter = elementById("document-state", HTMLSelectElement);
+  const empty = elementById("document-empty", HTMLParagraphElement);
+  const queueUnknown = elementById("document-queue", HTMLParagraphElement);
+  const moreButton = elementById("more-documents", HTMLButtonElement);
   const input = elementById("files", HTMLInputElement);
   const supportedSuffixes = new Set(input.accept.split(",").map((suffix) => suffix.trim()));
 
-  /** @type {Map<string, ListedDocument>} */
-  const documents = new Map();
+  /** @type {Map<string, ListedDocument>} The files that are being sent, by id. They are shown first. */
+  const uploads = new Map();
+  /** @type {Document[]} */
+  let listed = [];
+  /** @type {string | null} */
+  let next = null;
   /** @type {Map<string, ReturnType<typeof createDocumentRow>>} */
   const rows = new Map();
-  /** @type {Set<string>} */
-  const followed = new Set();
+  // Of several lists that are requested at once, only the latest is shown.
+  let latestRequest = 0;
+  let typingTimer = 0;
+  let pollTimer = 0;
+  let pollDelay = FIRST_POLL_MS;
+  let isPollFailing = false;
 
   elementById("add-documents", HTMLButtonElement).addEventListener("click", chooseFiles);
   input.addEventListener("change", async () => {
-    await upload(input.files ?? []);
+    const files = [...(input.files ?? [])];
     // Without this, choosing the same file again would not fire a change event.
     input.value = "";
+    await upload(files);
   });
+  search.addEventListener("input", () => {
+    clearTimeout(typingTimer);
+    typingTimer = setTimeout(load, TYPING_MS);
+  });
+  stateFilter.addEventListener("change", load);
+  filter.addEventListener("submit", (event) => {
+    event.preventDefault();
+    load();
+  });
+  moreButton.addEventListener("click", () => attempt(loadMore));
+  document.addEventListener("visibilitychange", followSoon);
 
   function chooseFiles() {
     input.click();
   }
 
   async function load() {
+    clearTimeout(typingTimer);
     failure.textContent = "";
-    await attempt(async () => {
-      const before = [...documents.keys()];
-      const listed = await listDocuments();
-      // Only the earlier rows are replaced. Files dropped during the request are not in the list yet.
-      before.forEach(removeRow);
-      listed.forEach(putRow);
-      notify();
-      listed.forEach(({ id }) => follow(id));
-    });
+    await attempt(() => refresh(PAGE_SIZE));
+  }
+
+  /**
+   * Read the beginning of the list again, with one request however many documents are in progress.
+   * @param {number} limit
+   */
+  async function refresh(limit) {
+    clearTimeout(pollTimer);
+    const request = ++latestRequest;
+    const start = Date.now();
+    const page = await listDocuments({ ...filters(), limit });
+    if (request !== latestRequest) return;
+    const before = listed;
+    const behind = limit === MAX_PAGE_SIZE ? listed.slice(limit) : [];
+    const ids = new Set(page.documents.map(({ id }) => id));
+    listed = [...page.documents, ...behind.filter(({ id }) => !ids.has(id))];
+    if (behind.length === 0) next = page.next;
+    queueUnknown.hidden = page.queue !== null;
+    announce(before);
+    show();
+    follow(PAUSE_FACTOR * (Date.now() - start));
+  }
+
+  async function loadMore() {
+    const request = ++latestRequest;
+    clearTimeout(pollTimer);
+    const page = await listDocuments({ ...filters(), limit: PAGE_SIZE, cursor: next ?? "" });
+    if (request !== latestRequest) return;
+    const ids = new Set(listed.map(({ id }) => id));
+    listed = [...listed, ...page.documents.filter(({ id }) => !ids.has(id))];
+    next = page.next;
+    show();
+    followSoon();
+  }
+
+  function filters() {
+    return /** @type {const} */ ({ q: search.value.trim(), state: stateFilter.value, sort: "time" });
+  }
+
+  /** Read the list again soon, and then less and less often, as long as a shown document is in progress. */
+  function followSoon() {
+    pollDelay = FIRST_POLL_MS;
+    follow(0);
+  }
+
+  /** @param {number} pause The shortest time until the next list in milliseconds. */
+  function follow(pause) {
+    clearTimeout(pollTimer);
+    if (document.hidden || !listed.some(isInProgress)) return;
+    pollTimer = setTimeout(poll, Math.max(pause, pollDelay));
+    pollDelay = Math.min(pollDelay * 1.5, MAX_POLL_MS);
+  }
+
+  async function poll() {
+    try {
+      await refresh(Math.min(Math.max(listed.length, PAGE_SIZE), MAX_PAGE_SIZE));
+      if (isPollFailing) failure.textContent = "";
+      isPollFailing = false;
+    } catch (error) {
+      failure.textContent = messageOf(error);
+      isPollFailing = true;
+      // After the key dialog was cancelled, it must not open again every few seconds.
+      if (error instanceof UserFacingError && error.status === UNAUTHORIZED) return;
+      pollTimer = setTimeout(poll, PAUSE_FACTOR * MAX_POLL_MS);
+    }
   }
 
   /** @param {Iterable<File>} files */
   async function upload(files) {
     failure.textContent = "";
+    if (isFiltered()) {
+      // Otherwise the user would not see what becomes of the files.
+      search.value = "";
+      stateFilter.value = "";
+      await attempt(() => refresh(PAGE_SIZE));
+    }
     // One file at a time, so that a large selection does not open one connection per file.
     for (const file of [...files]) await attempt(() => uploadFile(file));
   }
@@ -70,94 +165,119 @@ export function openDocuments({ onChange }) {
     if (!supportedSuffixes.has(suffix)) {
       throw new UserFacingError(`“${file.name}” was not added: ${suffix} files are not supported.`);
     }
-    const id = toId(file.name);
-    const before = documents.get(id);
-    putRow({ id, state: "uploading" });
-    notify();
+    // The service makes the same id of the name.
+    const id = file.name.normalize("NFC");
+    uploads.set(id, { ...listed.find((document) => document.id === id), id, state: "uploading" });
+    show();
     try {
-      putRow(await putDocument(id, file, UNSPECIFIC_TYPE));
+      const accepted = await sendFile(file);
+      if (accepted) showAccepted(accepted);
     } catch (error) {
-      if (before) putRow(before);
-      else removeRow(id);
-      notify();
       throw new UserFacingError(`“${file.name}” was not added. ${messageOf(error)}`);
+    } finally {
+      uploads.delete(id);
+      show();
     }
-    follow(id);
+    followSoon();
+  }
+
+  /**
+   * Send a file, and ask before it replaces another document; returns null if the user keeps the other document.
+   * @param {File} file
+   */
+  async function sendFile(file) {
+    try {
+      return await uploadDocument(file, { replace: false });
+    } catch (error) {
+      if (!(error instanceof UserFacingError) || error.status !== CONFLICT) throw error;
+    }
+    elementById("replace-title", HTMLHeadingElement).textContent = `Replace “${file.name}”?`;
+    const choice = await openDialog(elementById("replace-dialog", HTMLDialogElement));
+    return choice === "replace" ? uploadDocument(file, { replace: true }) : null;
+  }
+
+  /**
+   * Show the accepted upload until the next list has it.
+   * @param {Document} accepted
+   */
+  function showAccepted({ id, state }) {
+    // A list that was requested before may lack the document.
+    latestRequest += 1;
+    const known = listed.find((document) => document.id === id);
+    const isReady = known?.state === "ready";
+    /** @type {Document} */
+    const shown = isReady ? { ...known, update: { state: "queued", reason: null } } : { id, state };
+    listed = [shown, ...listed.filter((document) => document.id !== id)];
   }
 
   /** @param {string} id */
   async function confirmAndDelete(id) {
-    elementById("delete-title", HTMLHeadingElement).textContent = `Delete “${nameOf(documents.get(id) ?? { id })}”?`;
+    elementById("delete-title", HTMLHeadingElement).textContent = `Delete “${nameOf(shownDocument(id) ?? { id })}”?`;
     if ((await openDialog(elementById("delete-dialog", HTMLDialogElement))) !== "delete") return;
     await attempt(async () => {
       await deleteDocument(id);
-      putRow({ id, state: "deleting" });
-      follow(id);
+      latestRequest += 1;
+      listed = listed.map((document) => (document.id === id ? { ...document, state: "deleting" } : document));
+      show();
+      followSoon();
     });
   }
 
   /**
-   * Poll a document, with growing delays, until the worker has processed it.
-   * @param {string} id
+   * Announce what has become of documents that were in progress.
+   * @param {Document[]} before
    */
-  async function follow(id) {
-    if (followed.has(id)) return;
-    followed.add(id);
-    await attempt(async () => {
-      for (let delay = FIRST_POLL_MS; isInProgress(documents.get(id)); delay = Math.min(delay * 1.5, MAX_POLL_MS)) {
-        await new Promise((resolve) => setTimeout(resolve, delay));
-        await poll(id);
+  function announce(before) {
+    const now = new Map(listed.map((document) => [document.id, document]));
+    for (const known of before.filter(isInProgress)) {
+      const current = now.get(known.id);
+      if (!current) {
+        if (known.state === "deleting") status.textContent = `“${nameOf(known)}” was deleted.`;
+      } else if (current.state === "rejected" || current.update?.state === "rejected") {
+        status.textContent = `“${nameOf(known)}” was rejected.`;
+      } else if (!isInProgress(current)) {
+        status.textContent = `“${nameOf(current)}” is ready. You can ask about it.`;
       }
-    });
-    followed.delete(id);
+    }
+  }
+
+  function show() {
+    const shown = [...uploads.values(), ...listed.filter(({ id }) => !uploads.has(id))];
+    const ids = new Set(shown.map(({ id }) => id));
+    for (const [id, row] of rows) {
+      if (ids.has(id)) continue;
+      row.element.remove();
+      rows.delete(id);
+    }
+    // Rows stay in place if they can, so that the focus and the scroll position stay, too.
+    let place = list.firstElementChild;
+    for (const document of shown) {
+      const row = rowOf(document.id);
+      row.update(document);
+      if (row.element === place) place = place.nextElementSibling;
+      else list.insertBefore(row.element, place);
+    }
+    count.textContent = shown.length > 0 ? `${shown.length}${next ? "+" : ""}` : "";
+    moreButton.hidden = next === null;
+    filter.hidden = shown.length === 0 && !isFiltered();
+    empty.hidden = shown.length > 0 || !isFiltered();
+    if (!isFiltered()) onChange(shown);
+  }
+
+  function isFiltered() {
+    return search.value.trim() !== "" || stateFilter.value !== "";
   }
 
   /** @param {string} id */
-  async function poll(id) {
-    const known = documents.get(id);
-    // The list may have been reloaded with another key.
-    if (!known) return;
-    const name = nameOf(known);
-    try {
-      const current = await getDocument(id);
-      // Until the worker has deleted the document, the service still reports its previous state.
-      if (!documents.has(id) || documents.get(id)?.state === "deleting") return;
-      putRow(current);
-      if (current.state === "rejected" || current.update?.state === "rejected") status.textContent = `“${name}” was rejected.`;
-      else if (!isInProgress(current)) status.textContent = `“${nameOf(current)}” is ready. You can ask about it.`;
-    } catch (error) {
-      if (!(error instanceof UserFacingError) || error.status !== 404) throw error;
-      removeRow(id);
-      status.textContent = `“${name}” was deleted.`;
-    }
-    notify();
-  }
-
-  /** @param {ListedDocument} document */
-  function putRow(document) {
-    const { id } = document;
-    const merged = { ...documents.get(id), ...document };
-    documents.set(id, merged);
-    let row = rows.get(id);
-    if (!row) {
-      row = createDocumentRow(() => confirmAndDelete(id));
-      rows.set(id, row);
-      if (document.state === "uploading") list.prepend(row.element);
-      else list.append(row.element);
-    }
-    row.update(merged);
+  function rowOf(id) {
+    const row = rows.get(id) ?? createDocumentRow(() => confirmAndDelete(id));
+    rows.set(id, row);
+    return row;
   }
 
   /** @param {string} id */
-  function removeRow(id) {
-    documents.delete(id);
-    rows.get(id)?.element.remove();
-    rows.delete(id);
-  }
-
-  function notify() {
-    count.textContent = documents.size > 0 ? `${documents.size}` : "";
-    onChange(/** @type {Document[]} */ ([...documents.values()]));
+  function shownDocument(id) {
+    return uploads.get(id) ?? listed.find((document) => document.id === id);
   }
 
   /**
@@ -177,16 +297,8 @@ export function openDocuments({ onChange }) {
 
 /**
  * Return true if the document, or an update of a ready document, is still being processed.
- * @param {ListedDocument | undefined} document
+ * @param {ListedDocument} document
  */
 function isInProgress(document) {
-  return IN_PROGRESS.has(document?.state ?? "") || IN_PROGRESS.has(document?.update?.state ?? "");
-}
-
-/**
- * Convert a file name to a valid id. Uploading the same file name again replaces the document.
- * @param {string} fileName
- */
-function toId(fileName) {
-  return fileName.normalize("NFC").replace(/[^\p{Alphabetic}\p{M}\p{Nd}_.-]+/gu, "-").slice(-MAX_ID_LENGTH);
+  return IN_PROGRESS.has(document.state) || IN_PROGRESS.has(document.update?.state ?? "");
 }

@@ -186,7 +186,7 @@ async def test_a_paused_worker_cannot_end_a_claim_that_another_worker_has(inbox,
                     case "dead_letter":
                         await paused.dead_letter(old, reason="no")
             await new.confirm()
-            [progress] = await inbox.progress(OURS, DocumentId("a"))
+            [progress] = await inbox.progress(OURS, [DocumentId("a")])
             assert progress.state == "processing"
             await other.acknowledge(new)
     assert await inbox.progress(OURS) == []

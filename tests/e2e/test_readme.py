@@ -145,7 +145,7 @@ def events_in(lines: list[str]) -> list[str]:
 
 
 def document_named(running: Service, name: str) -> str:
-    listed = running.http.get("/v1/documents").json()["documents"]
+    listed = running.documents().values()
     (document,) = [document for document in listed if document["uri"].endswith(f"/{name}")]
     return document["id"]
 

@@ -170,6 +170,14 @@ def test_the_service_answers_503_without_redis_and_recovers_with_it(data_dir, re
         assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
         assert "Retry-After" in refused.headers
         assert running.ask("Which colour has the pump?").status_code == 200
+        listed = running.http.get("/v1/documents").json()
+        assert [(it["id"], it["state"], it["update"]["state"]) for it in listed["documents"]] == [
+            ("before.md", "ready", "unknown")
+        ]
+        assert listed["queue"] is None
+        ready = running.http.get("/v1/documents/before.md")
+        assert (ready.json()["state"], ready.headers.get("etag")) == ("ready", None)
+        assert running.http.get("/v1/documents/during.md").status_code == 503
         redis.start()
         assert running.put("after.md", b"# After\n\nThe pump is green.").status_code == 202
         running.wait_for_state("after.md", "ready", seconds=TIMEOUT_SECONDS)

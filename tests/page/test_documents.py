@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import FilePayload, Locator, Page, Route, expect
 
 from tests.support.page.fake_service import FakeService
+from tests.support.page.script import document
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -55,7 +56,7 @@ async def test_a_file_dropped_while_the_list_loads_stays_listed(page: Page, serv
         await route.fulfill(response=answer)
 
     service.step = asyncio.Semaphore(0)
-    await page.route("**/v1/documents", delay)
+    await page.route("**/v1/documents?*", delay)
     await page.reload()
     await page.evaluate(_DROP, ["dropped.txt", "Dropped"])
     await expect(row(page, "dropped.txt")).to_contain_text("Queued")
@@ -78,6 +79,7 @@ async def test_a_rejected_update_is_shown_and_the_previous_version_stays_ready(p
     await add(page, "notes.md", b"# Field notes")
     await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
     await add(page, "notes.md", b"\0\1\2")
+    await page.get_by_role("dialog").get_by_role("button", name="Replace").click()
 
     await expect(row(page, "Field notes")).to_contain_text("The update was rejected: The file is binary, not text.")
     await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")
@@ -93,11 +95,75 @@ async def test_a_file_of_an_unsupported_format_is_not_uploaded(page: Page) -> No
     await expect(row(page, "photo")).to_have_count(0)
 
 
-async def test_a_file_name_is_converted_to_a_valid_id(page: Page, service: FakeService) -> None:
-    await add(page, "Über uns (2).md", b"# About us")
+@pytest.mark.parametrize("name", ["日本.md", "C++ and C# (2).md", "Ελληνικά 🦉.md"])
+async def test_a_file_name_in_any_script_is_kept(page: Page, service: FakeService, name: str) -> None:
+    await add(page, name, b"# About us")
 
     await expect(row(page, "About us")).to_have_attribute("data-state", "ready")
-    assert "Über-uns-2-.md" in service.documents
+    assert name in service.documents
+
+
+async def test_another_file_of_the_same_name_replaces_a_document_after_confirmation_only(page: Page) -> None:
+    await add(page, "tour.md", b"# A longer tour")
+    question = page.get_by_role("dialog", name="Replace “tour.md”?")
+    await question.get_by_role("button", name="Keep the old one").click()
+    await expect(row(page, "A guided tour")).to_have_attribute("data-state", "ready")
+    await expect(row(page, "A longer tour")).to_have_count(0)
+
+    await add(page, "tour.md", b"# A longer tour")
+    await question.get_by_role("button", name="Replace").click()
+    await expect(row(page, "A longer tour")).to_have_attribute("data-state", "ready")
+    await expect(row(page, "A guided tour")).to_have_count(0)
+
+
+async def test_many_documents_are_shown_in_parts(page: Page, service: FakeService) -> None:
+    service.documents = {f"note-{n}.md": document(f"note-{n}.md") for n in range(120)}
+    await page.reload()
+    rows = page.get_by_role("list", name="Documents").get_by_role("listitem")
+    more = page.get_by_role("button", name="Load more")
+
+    await expect(rows).to_have_count(50)
+    await more.click()
+    await expect(rows).to_have_count(100)
+    await more.click()
+    await expect(rows).to_have_count(120)
+    await expect(more).to_be_hidden()
+
+
+async def test_a_search_and_a_state_select_documents(page: Page, service: FakeService) -> None:
+    service.documents["broken.md"] = document("broken.md", state="rejected", reason="It is empty.")
+    await page.reload()
+    rows = page.get_by_role("list", name="Documents").get_by_role("listitem")
+
+    await page.get_by_role("searchbox", name="Search documents").fill("TOUR")
+    await expect(rows).to_have_count(1)
+    await expect(rows).to_contain_text("A guided tour")
+    await page.get_by_role("combobox", name="State").select_option("Rejected")
+    await expect(page.get_by_text("No document matches.")).to_be_visible()
+    await page.get_by_role("searchbox", name="Search documents").fill("")
+    await expect(rows).to_contain_text("It is empty.")
+
+
+async def test_the_page_follows_many_documents_with_one_request_at_a_time(page: Page, service: FakeService) -> None:
+    service.documents = {f"late-{n}.md": document(f"late-{n}.md", state="queued") for n in range(300)}
+    await page.reload()
+    rows = page.get_by_role("list", name="Documents").get_by_role("listitem")
+    await expect(rows).to_have_count(50)
+    await page.get_by_role("button", name="Load more").click()
+    await expect(rows).to_have_count(100)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    before = len(service.lists)
+
+    for stored in service.documents.values():
+        stored["state"] = "ready"
+    for found in await rows.all():
+        await expect(found).to_have_attribute("data-state", "ready")
+
+    # A list covers all rows, and none of them is asked for alone. The first list may have been under way.
+    assert len(service.lists) - before <= 2
+    assert service.lists[-1]["limit"] == "100"
+    assert not [url for url in requests if "/v1/documents/" in url]
 
 
 async def test_a_document_is_deleted_after_confirmation(page: Page, service: FakeService) -> None:

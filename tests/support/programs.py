@@ -75,6 +75,17 @@ class Service:
     def put(self, name: str, body: bytes, media_type: str = "text/markdown") -> httpx.Response:
         return self.http.put(f"/v1/documents/{name}", content=body, headers={"Content-Type": media_type})
 
+    def documents(self, **query: str) -> dict[str, dict[str, Any]]:
+        """Return all documents by id, from every page."""
+        found: dict[str, dict[str, Any]] = {}
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.http.get("/v1/documents", params={"limit": "500", **query, **cursor}).json()
+            found |= {document["id"]: document for document in page["documents"]}
+            if page["next"] is None:
+                return found
+            cursor = {"cursor": page["next"]}
+
     def wait_for_state(self, name: str, state: str, *, seconds: float = 90) -> dict[str, Any]:
         """Wait until the document has the state and is not being updated. Raise `AssertionError` after `seconds`."""
         deadline = time.monotonic() + seconds

@@ -3,12 +3,13 @@
 import fcntl
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rag.errors import IndexMismatch, NotFound, Overloaded, Unavailable
-from rag.inbox.base import DeadLetter, Removal, Upload
+from rag.errors import Conflict, IndexMismatch, NotFound, Overloaded, Unavailable
+from rag.inbox.base import DeadLetter, Progress, ProgressState, Removal, Upload
 from rag.types import DocumentId, RawDocument, Scope
 
 FORMAT = 2
@@ -53,6 +54,8 @@ def to_content(job: Upload | Removal, **more: Any) -> bytes:
         case Upload():
             body = job.document.body
             header |= {"kind": "upload"} | {it.name: getattr(job.document, it.name) for it in _HEADER_FIELDS}
+            if job.digest:
+                header["digest"] = job.digest
         case Removal():
             body = b""
             header |= {"kind": "removal", "uri": ""}
@@ -82,7 +85,7 @@ def to_job(content: bytes) -> Upload | Removal:
     # An entry of an older version lacks newer fields, which then have their defaults.
     values = {it.name: header[it.name] for it in _HEADER_FIELDS if it.name in header or _is_required(it)}
     document = RawDocument(id=document_id, body=body, **values)
-    return Upload(scope=scope, document=document, traceparent=traceparent)
+    return Upload(scope=scope, document=document, traceparent=traceparent, digest=header.get("digest", ""))
 
 
 def to_dead_letter(letter_id: str, header: dict[str, Any]) -> DeadLetter:
@@ -90,8 +93,24 @@ def to_dead_letter(letter_id: str, header: dict[str, Any]) -> DeadLetter:
     return DeadLetter(id=letter_id, scope=Scope(tenant=header["tenant"]), **shared)
 
 
+def to_progress(state: ProgressState, header: Mapping[str, Any], *, order: int) -> Progress:
+    return Progress(
+        document_id=header["document_id"],
+        uri=header["uri"],
+        state=state,
+        reason=header.get("reason"),
+        kind=header["kind"],
+        digest=header.get("digest", ""),
+        order=order,
+    )
+
+
 def unknown_letter(letter_id: str) -> NotFound:
     return NotFound(f"There is no dead letter {letter_id}. List them with `python -m ingest dead-letter list`.")
+
+
+def changed_meanwhile() -> Conflict:
+    return Conflict("Another client has changed the document at this moment. Read its state, then try again.")
 
 
 def inbox_full(entries: int) -> Overloaded:

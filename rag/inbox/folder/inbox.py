@@ -4,14 +4,17 @@ incoming/             files that are being written
 queued/               <due>.<put>.<attempts>.<key>: a line of JSON, then the document's bytes
 processing/<worker>/  entries that this worker has claimed
 workers/<worker>      locked by the worker while it lives; its content is the worker's report
+locks/<part of key>   locked while an entry of such a document is added
 dead/<key>            dead letters, whose line of JSON also has the reason
 """
 
 import asyncio
+import fcntl
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from rag.inbox.base import (
     DeadLetter,
     InboxStatistics,
     Progress,
+    ProgressState,
     Removal,
     Upload,
     WorkerReport,
@@ -28,18 +32,22 @@ from rag.inbox.base import (
 from rag.inbox.folder.earlier import require_current_format
 from rag.inbox.folder.files import (
     Name,
+    changed_meanwhile,
     inbox_full,
     is_dead,
     read_header,
     to_content,
     to_dead_letter,
     to_job,
+    to_progress,
     unknown_letter,
     write_durably,
 )
 from rag.types import DocumentId, Scope
 
-_STATES = ("incoming", "queued", "processing", "workers", "dead")
+_STATES = ("incoming", "queued", "processing", "workers", "dead", "locks")
+_Header = tuple[str, Progress]
+"""The tenant of an entry, and its progress."""
 
 
 class FolderInbox:
@@ -48,15 +56,17 @@ class FolderInbox:
     def __init__(self, root: Path, *, max_entries: int = MAX_ENTRIES) -> None:
         self._root = root
         self._max_entries = max_entries
+        self._headers: dict[str, _Header] = {}
+        """What the files contain, by what never changes in their names: a listing opens new files only."""
         for state in _STATES:
             (root / state).mkdir(parents=True, exist_ok=True)
 
-    async def put(self, job: Upload | Removal) -> None:
-        await asyncio.to_thread(self._put, job)
+    async def put(self, job: Upload | Removal, *, expected: int | None = None) -> None:
+        await asyncio.to_thread(self._put, job, expected)
 
-    async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
-        key = key_of(scope, document_id) if document_id is not None else None
-        return await asyncio.to_thread(self._progress, scope, key)
+    async def progress(self, scope: Scope, document_ids: Collection[DocumentId] | None = None) -> list[Progress]:
+        keys = None if document_ids is None else {key_of(scope, document_id) for document_id in document_ids}
+        return await asyncio.to_thread(self._progress, scope, keys)
 
     async def statistics(self) -> InboxStatistics:
         return await asyncio.to_thread(self._statistics)
@@ -77,38 +87,71 @@ class FolderInbox:
     async def drop(self, letter_id: str) -> None:
         self._require(letter_id).unlink(missing_ok=True)
 
-    def _put(self, job: Upload | Removal) -> None:
-        key, now = key_of(job.scope, job.document_id), time.time_ns()
-        waiting = os.listdir(self._root / "queued")
-        if len(waiting) >= self._max_entries:
-            raise inbox_full(len(waiting))
-        name = Name(due=now, put=now, attempts=0, key=key)
-        draft = self._root / "incoming" / f"{name}.{os.getpid()}"
-        write_durably(draft, self._root / "queued" / str(name), to_content(job))
-        # Only the newest state of a document needs processing.
-        for older in waiting:
-            if older.endswith(key) and Name.parse(older).put < now:
-                (self._root / "queued" / older).unlink(missing_ok=True)
+    def _put(self, job: Upload | Removal, expected: int | None) -> None:
+        key = key_of(job.scope, job.document_id)
+        with self._adding(key):
+            if expected is not None and expected != self._latest_order(job.scope, key):
+                raise changed_meanwhile()
+            now = time.time_ns()
+            waiting = os.listdir(self._root / "queued")
+            if len(waiting) >= self._max_entries:
+                raise inbox_full(len(waiting))
+            name = Name(due=now, put=now, attempts=0, key=key)
+            draft = self._root / "incoming" / f"{name}.{os.getpid()}"
+            write_durably(draft, self._root / "queued" / str(name), to_content(job))
+            # Only the newest state of a document needs processing.
+            for older in waiting:
+                if older.endswith(key) and Name.parse(older).put < now:
+                    (self._root / "queued" / older).unlink(missing_ok=True)
 
-    def _progress(self, scope: Scope, key: str | None) -> list[Progress]:
+    @contextmanager
+    def _adding(self, key: str) -> Iterator[None]:
+        """Hold the lock for entries of this document. A few hundred documents share each lock, so locks stay few."""
+        with (self._root / "locks" / key[:2]).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _latest_order(self, scope: Scope, key: str) -> int:
+        return next((progress.order for progress in self._progress(scope, {key})), 0)
+
+    def _progress(self, scope: Scope, keys: Collection[str] | None) -> list[Progress]:
         """Return progress by document. A document that was enqueued again counts as queued."""
         progress: dict[str, Progress] = {}
+        seen: dict[str, _Header] = {}
         # States are listed one after the other, in the order in which entries move, so a moving entry is not missed.
         # The queue is listed again at the end, because a retried entry moves back.
-        for state, listed in (
+        listings: tuple[tuple[ProgressState, Callable[[], list[Path]]], ...] = (
             ("queued", self._queued),
             ("processing", self._processing),
             ("rejected", self._dead),
             ("queued", self._queued),
-        ):
+        )
+        for state, listed in listings:
             for path in listed():
-                its_key = path.name.rpartition(".")[2]
-                if its_key in progress or key not in (None, its_key):
+                key = path.name.rpartition(".")[2]
+                if key in progress or (keys is not None and key not in keys):
                     continue
-                header = read_header(path)
-                if header and header["tenant"] == scope.tenant:
-                    progress[its_key] = _to_progress(state, header)
+                if known := self._read_header(path, seen):
+                    tenant, entry = known
+                    if tenant == scope.tenant:
+                        progress[key] = replace(entry, state=state)
+        if keys is None:
+            self._headers = seen
         return list(progress.values())
+
+    def _read_header(self, path: Path, seen: dict[str, _Header]) -> _Header | None:
+        """Return what the file contains, or None if the entry has moved meanwhile or is damaged."""
+        try:
+            order, identity = _identify(path)
+        except FileNotFoundError:
+            return None
+        known = self._headers.get(identity)
+        if known is None and (header := read_header(path)):
+            order = int(header.get("order", order))
+            known = header["tenant"], to_progress("queued", header, order=order)
+        if known:
+            seen[identity] = known
+        return known
 
     def _statistics(self) -> InboxStatistics:
         queued, processing = self._queued(), self._processing()
@@ -136,13 +179,15 @@ class FolderInbox:
         raise unknown_letter(letter_id)
 
     def _queued(self) -> list[Path]:
-        return sorted((self._root / "queued").iterdir())
+        """Return the entries, the latest first: a document has two while a newer one replaces the older one."""
+        names = sorted(os.listdir(self._root / "queued"), key=lambda name: name.partition(".")[2], reverse=True)
+        return [self._root / "queued" / name for name in names]
 
     def _processing(self) -> list[Path]:
         return sorted(_files_below(self._root / "processing"), key=lambda path: path.name)
 
     def _dead(self) -> list[Path]:
-        return sorted((self._root / "dead").iterdir())
+        return [self._root / "dead" / name for name in sorted(os.listdir(self._root / "dead"))]
 
 
 @asynccontextmanager
@@ -165,5 +210,11 @@ def _to_report(header: dict[str, Any] | None) -> WorkerReport:
     return WorkerReport(**header) if header else WorkerReport()
 
 
-def _to_progress(state: Any, header: dict[str, Any]) -> Progress:
-    return Progress(document_id=header["document_id"], uri=header["uri"], state=state, reason=header.get("reason"))
+def _identify(path: Path) -> tuple[int, str]:
+    """Return the order of an entry, and a name that it keeps as long as its content stays the same."""
+    if "." in path.name:
+        name = Name.parse(path.name)
+        return name.put // 1000, f"{name.put}.{name.key}"
+    # A dead letter has the name of its document. A later one replaces the file.
+    changed = path.stat().st_mtime_ns
+    return changed // 1000, f"dead.{changed}.{path.name}"

@@ -158,8 +158,9 @@ class FolderWorklist:
         self._listed = 0.0
 
     def _write_dead_letter(self, receipt: str, job: Upload | Removal, **failure: str | int) -> None:
-        content = to_content(job, **failure, failed_at=time.time())
-        write_durably(self._root / "incoming" / receipt, self._root / "dead" / Name.parse(receipt).key, content)
+        name = Name.parse(receipt)
+        content = to_content(job, **failure, failed_at=time.time(), order=name.put // 1000)
+        write_durably(self._root / "incoming" / receipt, self._root / "dead" / name.key, content)
         (self._own / receipt).unlink()
 
     def _reclaim(self) -> None:

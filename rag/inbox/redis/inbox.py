@@ -5,7 +5,7 @@ An autoscaler can read the number of waiting entries from the lag of the group `
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,7 +19,15 @@ from rag.inbox.base import (
     WorkerReport,
     key_of,
 )
-from rag.inbox.folder.files import inbox_full, parse_header, to_content, to_dead_letter, unknown_letter
+from rag.inbox.folder.files import (
+    changed_meanwhile,
+    inbox_full,
+    parse_header,
+    to_content,
+    to_dead_letter,
+    to_progress,
+    unknown_letter,
+)
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
 from rag.settings import RedisInboxSettings
 from rag.types import DocumentId, Scope
@@ -34,16 +42,21 @@ class RedisInbox:
         self._queue = queue
         self._max_entries = max_entries
 
-    async def put(self, job: Upload | Removal) -> None:
+    async def put(self, job: Upload | Removal, *, expected: int | None = None) -> None:
         header, _, body = to_content(job).partition(b"\n")
         document = key_of(job.scope, job.document_id)
-        if not await self._queue.call("put", document, job.scope.tenant, header, body, self._max_entries):
-            raise inbox_full(self._max_entries)
+        known = "" if expected is None else expected
+        match await self._queue.call("put", document, job.scope.tenant, header, body, self._max_entries, known):
+            case -1:
+                raise changed_meanwhile()
+            case 0:
+                raise inbox_full(self._max_entries)
 
-    async def progress(self, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
-        if document_id is not None:
-            return await self._progress([key_of(scope, document_id)])
-        documents = await self._queue.documents("of", scope.tenant)
+    async def progress(self, scope: Scope, document_ids: Collection[DocumentId] | None = None) -> list[Progress]:
+        if document_ids is None:
+            documents = await self._queue.documents("of", scope.tenant)
+        else:
+            documents = [key_of(scope, document_id) for document_id in document_ids]
         pages = [await self._progress(documents[start : start + _PAGE]) for start in range(0, len(documents), _PAGE)]
         return [progress for page in pages for progress in page]
 
@@ -82,8 +95,8 @@ class RedisInbox:
     async def _progress(self, documents: list[str]) -> list[Progress]:
         found = await self._queue.call("progress", *documents)
         return [
-            _to_progress(state.decode(), fields, failure)
-            for state, header, failure in found
+            _to_progress(state.decode(), fields, failure, int(order))
+            for state, header, failure, order in found
             if (fields := parse_header(header)) is not None
         ]
 
@@ -99,10 +112,7 @@ async def open_redis_inbox(settings: RedisInboxSettings) -> AsyncIterator[RedisI
         yield RedisInbox(queue)
 
 
-def _to_progress(state: str, header: dict[str, Any], failure: bytes) -> Progress:
-    return Progress(
-        document_id=header["document_id"],
-        uri=header["uri"],
-        state="rejected" if state == "dead" else state,  # type: ignore[arg-type]
-        reason=json.loads(failure)["reason"] if state == "dead" else None,
-    )
+def _to_progress(state: str, header: dict[str, Any], failure: bytes, order: int) -> Progress:
+    if state == "dead":
+        return to_progress("rejected", header | {"reason": json.loads(failure)["reason"]}, order=order)
+    return to_progress("queued" if state == "queued" else "processing", header, order=order)

@@ -71,6 +71,16 @@ local function forget_if_gone(document, tenant)
   end
 end
 
+local function latest_order(document)
+  for _, state in ipairs({'queued', 'processing', 'dead'}) do
+    local order = redis.call('HGET', entry_of(state, document), 'order')
+    if order then
+      return order
+    end
+  end
+  return '0'
+end
+
 local function is_full(document, most)
   return not has('queued', document) and redis.call('ZCARD', all_of('queued')) >= tonumber(most)
 end
@@ -110,8 +120,12 @@ end
 
 local changes = {}
 
-function changes.put(document, tenant, header, body, most)
+-- Returns 1, 0 if the inbox is full, or -1 if the order of the latest entry is not the expected one ('' accepts any).
+function changes.put(document, tenant, header, body, most, expected)
   make_group()
+  if expected ~= '' and latest_order(document) ~= expected then
+    return -1
+  end
   if is_full(document, most) then
     return 0
   end
@@ -292,14 +306,14 @@ function changes.workers()
   return found
 end
 
--- Returns the state of each document, its header, and the failure of a dead letter.
+-- Returns the state of each document, its header, the failure of a dead letter, and its order.
 function changes.progress(...)
   local found = {}
   for _, document in ipairs({...}) do
     for _, state in ipairs({'queued', 'processing', 'dead'}) do
       if has(state, document) then
-        local fields = redis.call('HMGET', entry_of(state, document), 'header', 'failure')
-        table.insert(found, {state, fields[1], fields[2] or ''})
+        local fields = redis.call('HMGET', entry_of(state, document), 'header', 'failure', 'order')
+        table.insert(found, {state, fields[1], fields[2] or '', fields[3]})
         break
       end
     end

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from rag.errors import Unavailable
-from rag.store import schema
+from rag.store import newest, schema
 from rag.store.base import Survey
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
@@ -101,8 +102,10 @@ class Shard:
     def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
         return self.scan(schema.to_conditions(scope, where), with_vector=with_vector)
 
-    async def scan(self, conditions: Sequence[schema.Condition], *, with_vector: bool) -> AsyncIterator[edge.Record]:
-        """Yield every point that meets all conditions, whosever it is."""
+    async def scan(
+        self, conditions: Sequence[schema.Condition], *, with_vector: bool, fields: Sequence[str] = ()
+    ) -> AsyncIterator[edge.Record]:
+        """Yield every point that meets all conditions, whosever it is, with these fields or all."""
         condition_filter = edge.Filter(must=[_to_condition(condition) for condition in conditions])
         offset: Any = None
         while True:
@@ -110,7 +113,7 @@ class Shard:
                 offset=offset,
                 limit=schema.SCROLL_PAGE,
                 filter=condition_filter,
-                with_payload=True,
+                with_payload=list(fields) or True,
                 with_vector=[schema.DENSE] if with_vector else False,
             )
             async with self._open_lock:
@@ -121,6 +124,30 @@ class Shard:
             if offset is None:
                 return
             await asyncio.sleep(0)  # Let other tasks run between pages.
+
+    async def documents(self, scope: Scope, where: ChunkFilter, *, newest_first: bool) -> AsyncIterator[dict[str, Any]]:
+        """Yield the payloads of first chunks, without their texts."""
+        first = schema.first_chunks(where)
+        if newest_first:
+            async for payload in newest.newest_first(partial(self._fetch_newest, _to_must(scope, first))):
+                yield payload
+            return
+        conditions = schema.to_conditions(scope, first)
+        async for record in self.scan(conditions, with_vector=False, fields=schema.DOCUMENT_FIELDS):
+            yield record.payload or {}
+
+    async def _fetch_newest(self, must: list[Any], start: float | None, limit: int) -> Sequence[edge.Record]:
+        request = edge.ScrollRequest(
+            limit=limit,
+            filter=edge.Filter(must=must),
+            with_payload=[*schema.DOCUMENT_FIELDS],
+            order_by=edge.OrderBy(newest.ORDER_FIELD, edge.Direction.Desc, start),
+        )
+        await asyncio.sleep(0)  # Let other tasks run between pages.
+        async with self._open_lock:
+            with _translated_errors():
+                page, _ = self._shard.scroll(request)
+        return page
 
     def survey(self, *, since: float) -> Survey:
         first: Any = edge.FieldCondition("ordinal", match=edge.MatchValue(0))

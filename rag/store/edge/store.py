@@ -13,7 +13,7 @@ from rag.store.base import EMPTY, Survey
 from rag.store.earlier import Payload
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.shard import Shard, dense_of, to_point
-from rag.store.schema import Condition, require_same_embedder, to_chunk
+from rag.store.schema import Condition, require_same_embedder, to_chunk, to_stored_document
 from rag.tasks import supervise
 from rag.types import (
     EVERYTHING,
@@ -25,6 +25,7 @@ from rag.types import (
     Query,
     Scope,
     ScoredChunk,
+    StoredDocument,
     Vector,
 )
 
@@ -58,6 +59,14 @@ class EdgeReader:
         if self._shard:
             async for record in self._shard.scroll(scope, where, with_vector=False):
                 yield to_chunk(record.payload or {})
+
+    async def documents(
+        self, scope: Scope, where: ChunkFilter = EVERYTHING, *, newest_first: bool = False
+    ) -> AsyncIterator[StoredDocument]:
+        self.refresh()
+        if self._shard:
+            async for payload in self._shard.documents(scope, where, newest_first=newest_first):
+                yield to_stored_document(payload)
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         self.refresh()
@@ -141,6 +150,12 @@ class EdgeWriter:
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._shard.scroll(scope, where, with_vector=False):
             yield to_chunk(record.payload or {})
+
+    async def documents(
+        self, scope: Scope, where: ChunkFilter = EVERYTHING, *, newest_first: bool = False
+    ) -> AsyncIterator[StoredDocument]:
+        async for payload in self._shard.documents(scope, where, newest_first=newest_first):
+            yield to_stored_document(payload)
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         async for record in self._shard.scroll(scope, where, with_vector=True):

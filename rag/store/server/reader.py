@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,23 @@ import structlog
 from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import BadResponse, GroundworkError, IndexMismatch
-from rag.store import schema
+from rag.store import newest, schema
 from rag.store.base import Survey
 from rag.store.earlier import Payload
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.store.server.collections import Collections, translated_errors
-from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Query, Scope, ScoredChunk, Vector
+from rag.types import (
+    EVERYTHING,
+    Chunk,
+    ChunkFilter,
+    EmbedderIdentity,
+    Point,
+    Query,
+    Scope,
+    ScoredChunk,
+    StoredDocument,
+    Vector,
+)
 
 log = structlog.get_logger()
 
@@ -60,6 +72,18 @@ class ServerReader:
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._scroll(schema.to_conditions(scope, where), with_vectors=False):
             yield schema.to_chunk(record.payload or {})
+
+    async def documents(
+        self, scope: Scope, where: ChunkFilter = EVERYTHING, *, newest_first: bool = False
+    ) -> AsyncIterator[StoredDocument]:
+        first = schema.first_chunks(where)
+        if newest_first:
+            async for payload in newest.newest_first(partial(self._fetch_newest, _to_filter(scope, first))):
+                yield schema.to_stored_document(payload)
+            return
+        conditions = schema.to_conditions(scope, first)
+        async for record in self._scroll(conditions, with_vectors=False, fields=schema.DOCUMENT_FIELDS):
+            yield schema.to_stored_document(record.payload or {})
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
         async for record in self._scroll(schema.to_conditions(scope, where), with_vectors=[schema.DENSE]):
@@ -109,8 +133,20 @@ class ServerReader:
             except GroundworkError as error:
                 log.warning("collection_unknown", reason=error.describe())
 
+    async def _fetch_newest(self, wanted: models.Filter, start: float | None, limit: int) -> Sequence[models.Record]:
+        order = models.OrderBy(key=newest.ORDER_FIELD, direction=models.Direction.DESC, start_from=start)
+        with translated_errors():
+            page, _ = await self._client.scroll(
+                self.revision,
+                scroll_filter=wanted,
+                limit=limit,
+                with_payload=[*schema.DOCUMENT_FIELDS],
+                order_by=order,
+            )
+        return page
+
     async def _scroll(
-        self, conditions: Sequence[schema.Condition], *, with_vectors: Any
+        self, conditions: Sequence[schema.Condition], *, with_vectors: Any, fields: Sequence[str] = ()
     ) -> AsyncIterator[models.Record]:
         wanted = models.Filter(must=[_to_condition(condition) for condition in conditions])
         offset: models.ExtendedPointId | None = None
@@ -121,7 +157,7 @@ class ServerReader:
                     scroll_filter=wanted,
                     offset=offset,
                     limit=schema.SCROLL_PAGE,
-                    with_payload=True,
+                    with_payload=list(fields) or True,
                     with_vectors=with_vectors,
                 )
             for record in page:

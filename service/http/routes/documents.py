@@ -1,94 +1,252 @@
 """`/v1/documents`: list documents, and queue uploads and removals for the ingest worker."""
 
-from dataclasses import replace
+import asyncio
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.convertors import Convertor, register_url_convertor
 
-from rag.errors import Forbidden, InvalidInput, NotFound
-from rag.formats import FORMAT_NAMES, media_type_of
-from rag.inbox.base import Progress, Removal, Upload
+from rag.errors import Conflict, Forbidden, InvalidInput, InvalidParts, NotFound, Overloaded, PreconditionFailed
+from rag.inbox.base import Removal, Upload
 from rag.metadata import to_metadata
-from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, RawDocument, Scope
+from rag.types import DocumentId, Scope
+from service.documents.changes import Check, accept, refuse_replacement
+from service.documents.listing import Selection, Sort, from_cursor, list_documents
+from service.documents.names import MAX_CHARACTERS, to_document_id
+from service.documents.state import DocumentState, State, find_document, look_up
 from service.http.dependencies import ReadingScope, ResourcesDep, WritingScope
+from service.http.disconnect import while_connected
+from service.http.forms import MAX_FILES, FormFile, open_files
 from service.http.openapi import raises, uploads
-from service.http.schemas.documents import AcceptedResponse, DocumentListResponse, DocumentResponse
+from service.http.preconditions import PreconditionDep, to_etag
+from service.http.schemas.documents import (
+    METADATA,
+    AcceptedListResponse,
+    AcceptedResponse,
+    DocumentListResponse,
+    DocumentResponse,
+    to_raw_document,
+)
 from service.resources import Resources
+
+
+class _DocumentName(Convertor[str]):
+    """The rest of the path with every character, so that a name with a slash or a line break is refused in words."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return quote(value, safe="")
+
+
+register_url_convertor("document_name", _DocumentName())
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
-_METADATA = "metadata."
-_Id = Annotated[DocumentId, Path(pattern=r"^[\w.-]{1,200}$", description="Letters, digits, '.', '_' and '-'.")]
+_MAX_PAGE = 500
+_MAX_WAIT_SECONDS = 60
+# The same document has another state a moment later, so no cache may answer for it.
+_UNCACHED = {"Cache-Control": "no-store"}
+# What changes of a document can be refused for.
+_REFUSALS = (Forbidden, InvalidInput, PreconditionFailed, Conflict, Overloaded)
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "file": {
+                            "type": "array",
+                            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+                            "minItems": 1,
+                            "maxItems": MAX_FILES,
+                        }
+                    },
+                    "required": ["file"],
+                }
+            }
+        },
+    }
+}
 
 
-@router.get("")
-async def list_documents(resources: ResourcesDep, scope: ReadingScope) -> DocumentListResponse:
-    """List all documents, including pending and rejected ones."""
-    progress = {it.document_id: it for it in await _progress(resources, scope)}
-    ready = [
-        DocumentResponse.from_first_chunk(chunk, progress.pop(chunk.document_id, None))
-        async for chunk in resources.store.scroll(scope, FIRST_CHUNKS)
-    ]
-    pending = [DocumentResponse.from_progress(it) for it in progress.values()]
-    return DocumentListResponse(documents=[*pending, *sorted(ready, key=lambda it: it.title or "")])
+async def _document_id(
+    document_id: Annotated[
+        str,
+        Path(
+            description=f"A file name in any script, percent-encoded. It has at most {MAX_CHARACTERS} characters, "
+            "and no slash, backslash or control character."
+        ),
+    ],
+) -> DocumentId:
+    return to_document_id(document_id)
 
 
-@router.get("/{document_id}", openapi_extra=raises(NotFound))
-async def get_document(document_id: _Id, resources: ResourcesDep, scope: ReadingScope) -> DocumentResponse:
-    """Return the state of a document."""
-    return await _require(resources, scope, document_id)
+DocumentIdDep = Annotated[DocumentId, Depends(_document_id)]
 
 
-@router.put("/{document_id}", status_code=202, openapi_extra=raises(Forbidden, InvalidInput) | uploads())
+@router.get("", openapi_extra=raises(InvalidInput))
+async def get_documents(
+    resources: ResourcesDep,
+    scope: ReadingScope,
+    response: Response,
+    q: Annotated[str, Query(max_length=200, description="Part of a title or an id, in any case.")] = "",
+    state: Annotated[
+        list[State], Query(description="State of the document or of its update. Repeat it for several states.")
+    ] = [],  # noqa: B006 - FastAPI copies it
+    sort: Annotated[Sort, Query(description="`time` begins with the newest document.")] = "title",
+    cursor: Annotated[str | None, Query(max_length=4000, description="`next` of the previous page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=_MAX_PAGE, description="Documents of a page.")] = 50,
+) -> DocumentListResponse:
+    """List documents in pages, including pending and rejected ones.
+
+    A cursor stays valid while documents change. A document that does not change is on one page exactly.
+    """
+    response.headers.update(_UNCACHED)
+    after = from_cursor(cursor, sort) if cursor else None
+    selection = Selection(text=q, states=frozenset(state), sort=sort, after=after, limit=limit)
+    page = await list_documents(resources.store, resources.inbox, scope, selection)
+    return DocumentListResponse.from_page(page, sort, resources.workers.status)
+
+
+@router.post(
+    "",
+    status_code=202,
+    openapi_extra=raises(*_REFUSALS, InvalidParts) | _FORM,
+)
+async def post_documents(
+    request: Request,
+    resources: ResourcesDep,
+    scope: WritingScope,
+    precondition: PreconditionDep,
+    replace: Annotated[bool, Query(description="Replace documents of the same names.")] = False,
+) -> AcceptedListResponse:
+    """Queue the files of a form, each under its own name.
+
+    `curl -F file=@a.md -F file=@b.pdf` sends such a form. The fields may have any name.
+    Nothing is queued if one of the files is not valid, or if a document of its name has other content.
+    Metadata comes as query parameters or form fields such as `metadata.team=ops`, and applies to all files.
+    """
+    max_bytes = resources.settings.max_document_bytes
+    async with open_files(request, _metadata_in(request), max_bytes=max_bytes) as files:
+        if not precondition.is_empty and len(files) > 1:
+            raise InvalidInput("If-Match and If-None-Match guard one document. Send one file, or none of the headers.")
+
+        def check_for(file: FormFile) -> Check:
+            if not precondition.is_empty:
+                return precondition.check
+            return _accept_any if replace else refuse_replacement(file.digest)
+
+        await _check_all(resources, scope, [(file, check_for(file)) for file in files])
+        accepted = []
+        for file in files:
+            upload = Upload(scope=scope, document=await file.read(), digest=file.digest)
+            await accept(resources.store, resources.inbox, upload, check_for(file))
+            accepted.append(AcceptedResponse.of_upload(upload.document_id, file.digest, resources.workers.status))
+    return AcceptedListResponse(documents=accepted)
+
+
+@router.get("/{document_id:document_name}", openapi_extra=raises(InvalidInput, NotFound, Overloaded))
+async def get_document(
+    document_id: DocumentIdDep,
+    request: Request,
+    response: Response,
+    resources: ResourcesDep,
+    scope: ReadingScope,
+    wait: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=_MAX_WAIT_SECONDS,
+            description="While the document is queued, processed or deleted: seconds to wait for its next state.",
+        ),
+    ] = 0,
+) -> DocumentResponse:
+    """Return the state of a document. With `wait`, answer as soon as a pending state changes."""
+    found = await find_document(resources.store, resources.inbox, scope, document_id)
+    if wait and found.entry and found.is_pending:
+        await while_connected(request, resources.inbox_watch.wait(scope, found.entry, wait))
+        found = await find_document(resources.store, resources.inbox, scope, document_id)
+    response.headers.update(_UNCACHED | _etag_of(found))
+    return DocumentResponse.from_state(found, resources.workers.status)
+
+
+@router.put(
+    "/{document_id:document_name}",
+    status_code=202,
+    openapi_extra=raises(*_REFUSALS) | uploads(),
+)
 async def put_document(
-    document_id: _Id, request: Request, response: Response, resources: ResourcesDep, scope: WritingScope
+    document_id: DocumentIdDep,
+    request: Request,
+    response: Response,
+    resources: ResourcesDep,
+    scope: WritingScope,
+    precondition: PreconditionDep,
 ) -> AcceptedResponse:
     """Queue the body as a new document or as the next version of an existing one.
 
     The `Content-Type` names the format; without it, the suffix of the id does.
     Query parameters such as `?metadata.team=ops` become metadata, which searches can filter by.
     """
-    media_type = media_type_of(document_id, request.headers.get("content-type", ""))
-    if media_type is None:
-        raise InvalidInput(f"The format is not known. Send a Content-Type, or an id with a suffix, of: {FORMAT_NAMES}.")
-    body = await request.body()
-    if not body:
-        raise InvalidInput("The document is empty.")
-    document = RawDocument(
-        id=document_id, uri=f"upload:{document_id}", media_type=media_type, body=body, metadata=_metadata_in(request)
-    )
-    await resources.inbox.put(Upload(scope=scope, document=document))
-    response.headers["Location"] = f"{resources.settings.root_path}/v1/documents/{document_id}"
-    return AcceptedResponse.from_status(document_id, resources.workers.status)
+    content_type = request.headers.get("content-type", "")
+    document = to_raw_document(document_id, content_type, await request.body(), to_metadata(_metadata_in(request)))
+    digest = await asyncio.to_thread(document.digest)
+    upload = Upload(scope=scope, document=document, digest=digest)
+    if precondition.is_empty:
+        await resources.inbox.put(upload)
+    else:
+        await accept(resources.store, resources.inbox, upload, precondition.check)
+    response.headers["Location"] = f"{resources.settings.root_path}/v1/documents/{quote(document_id, safe='')}"
+    response.headers["ETag"] = to_etag(digest)
+    return AcceptedResponse.of_upload(document_id, digest, resources.workers.status)
 
 
-@router.delete("/{document_id}", status_code=202, openapi_extra=raises(Forbidden, NotFound))
-async def delete_document(document_id: _Id, resources: ResourcesDep, scope: WritingScope) -> AcceptedResponse:
-    """Queue the removal of a document."""
-    await _require(resources, scope, document_id)
-    await resources.inbox.put(Removal(scope=scope, document_id=document_id))
-    return AcceptedResponse.from_status(document_id, resources.workers.status)
+@router.delete(
+    "/{document_id:document_name}",
+    status_code=202,
+    openapi_extra=raises(*_REFUSALS, NotFound),
+)
+async def delete_document(
+    document_id: DocumentIdDep, resources: ResourcesDep, scope: WritingScope, precondition: PreconditionDep
+) -> AcceptedResponse:
+    """Queue the removal of a document. Its state is `deleting` until a worker has removed it."""
+    await find_document(resources.store, resources.inbox, scope, document_id)
+    removal = Removal(scope=scope, document_id=document_id)
+    if precondition.is_empty:
+        await resources.inbox.put(removal)
+    else:
+        await accept(resources.store, resources.inbox, removal, precondition.check)
+    return AcceptedResponse.of_removal(document_id, resources.workers.status)
 
 
 def _metadata_in(request: Request) -> dict[str, str]:
-    pairs = [pair for pair in request.query_params.items() if pair[0].startswith(_METADATA)]
-    return to_metadata({key.removeprefix(_METADATA): value for key, value in pairs})
+    pairs = [pair for pair in request.query_params.items() if pair[0].startswith(METADATA)]
+    return {key.removeprefix(METADATA): value for key, value in pairs}
 
 
-async def _require(resources: Resources, scope: Scope, document_id: DocumentId) -> DocumentResponse:
-    # The inbox must be read before the store. The worker publishes before it acknowledges, so a document that
-    # finishes between the two reads is found in the store. In the other order it could be missed.
-    pending = await _progress(resources, scope, document_id)
-    first = ChunkFilter(document_ids=(document_id,), ordinals=(0,))
-    async for chunk in resources.store.scroll(scope, first):
-        return DocumentResponse.from_first_chunk(chunk, pending[0] if pending else None)
-    if pending:
-        return DocumentResponse.from_progress(pending[0])
-    raise NotFound(f"There is no document {document_id}.")
+def _etag_of(found: DocumentState) -> dict[str, str]:
+    """Return the header with the ETag, unless it is not known."""
+    return {"ETag": to_etag(found.digest)} if found.digest and found.is_queue_known else {}
 
 
-async def _progress(resources: Resources, scope: Scope, document_id: DocumentId | None = None) -> list[Progress]:
-    """Return the entries of the inbox. Those that wait for the worker have its reason."""
-    found = await resources.inbox.progress(scope, document_id)
-    waits = resources.workers.status.message or None
-    return [it if it.state == "rejected" else replace(it, reason=waits) for it in found]
+async def _check_all(resources: Resources, scope: Scope, checks: list[tuple[FormFile, Check]]) -> None:
+    """Raise `Conflict` with the sentences of all files that are in conflict, before any of them is queued."""
+    conflicts = []
+    for file, check in checks:
+        try:
+            check(await look_up(resources.store, resources.inbox, scope, file.document.id))
+        except Conflict as error:
+            conflicts.append(str(error))
+    if conflicts:
+        raise Conflict(" ".join(conflicts))
+
+
+def _accept_any(_: DocumentState | None) -> None:
+    """Accept a change in any state of the document."""

@@ -1,20 +1,27 @@
 """Bodies of `/v1/documents`."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from rag.formats import MediaType
-from rag.inbox.base import Progress
-from rag.types import Chunk
+from rag.errors import InvalidInput
+from rag.formats import FORMAT_NAMES, MediaType, media_type_of
+from rag.types import DocumentId, RawDocument
+from service.documents.listing import DocumentPage, Sort, to_cursor
+from service.documents.state import DocumentState, State, UpdateState
 from service.worker_watch import WorkerState, WorkerStatus
+
+METADATA: Final = "metadata."
+"""What the names of query parameters and form fields with metadata begin with."""
 
 
 class UpdateOut(BaseModel):
-    """A replacement or removal of a document that is pending or was rejected."""
+    """A replacement or removal of a `ready` document that is pending or was rejected."""
 
-    state: Literal["queued", "processing", "rejected"]
+    state: UpdateState = Field(description="`unknown`: the inbox cannot be reached, so an update may be pending.")
     reason: str | None = None
 
 
@@ -22,7 +29,10 @@ class DocumentResponse(BaseModel):
     """The state of a document. A `ready` document stays searchable while an update is pending."""
 
     id: str
-    state: Literal["queued", "processing", "ready", "rejected"]
+    state: State = Field(description="`deleting` until a worker has removed the document, then it does not exist.")
+    version: str | None = Field(
+        None, description="Identifies the latest accepted content, also while it is queued. The ETag has this value."
+    )
     uri: str = ""
     reason: str | None = Field(None, description="Why the document was rejected, or what it waits for.")
     title: str | None = None
@@ -33,38 +43,103 @@ class DocumentResponse(BaseModel):
     update: UpdateOut | None = Field(None, description="A later upload or removal. Null without one.")
 
     @classmethod
-    def from_first_chunk(cls, chunk: Chunk, progress: Progress | None = None) -> "DocumentResponse":
-        return cls(
-            id=chunk.document_id,
-            state="ready",
-            uri=chunk.uri,
-            title=chunk.title,
-            media_type=chunk.media_type,
-            chunks=chunk.chunk_count,
-            ingested_at=datetime.fromtimestamp(chunk.ingested_at, UTC),
-            metadata=dict(chunk.metadata),
-            update=UpdateOut(state=progress.state, reason=progress.reason) if progress else None,
+    def from_state(cls, document: DocumentState, status: WorkerStatus) -> "DocumentResponse":
+        stored, entry = document.stored, document.entry
+        # An entry that waits for the workers has their reason.
+        reason = (status.message or None) if document.is_pending else entry.reason if entry else None
+        response = cls(
+            id=document.id,
+            state=document.state,
+            version=document.digest if document.is_queue_known else None,
+            uri=stored.uri if stored else entry.uri if entry else "",
+            reason=reason if document.state != "ready" else None,
+            update=UpdateOut(state=document.update, reason=reason) if document.update else None,
+        )
+        if stored is None:
+            return response
+        return response.model_copy(
+            update={
+                "title": stored.title,
+                "media_type": stored.media_type,
+                "chunks": stored.chunk_count,
+                "ingested_at": datetime.fromtimestamp(stored.ingested_at, UTC),
+                "metadata": dict(stored.metadata),
+            }
         )
 
+
+class QueueOut(BaseModel):
+    """Number of documents of the tenant in the inbox by state."""
+
+    queued: int
+    processing: int
+    rejected: int
+    deleting: int
+
     @classmethod
-    def from_progress(cls, progress: Progress) -> "DocumentResponse":
-        return cls(id=progress.document_id, state=progress.state, uri=progress.uri, reason=progress.reason)
+    def from_counts(cls, counts: Counter[State]) -> "QueueOut":
+        return cls(
+            queued=counts["queued"],
+            processing=counts["processing"],
+            rejected=counts["rejected"],
+            deleting=counts["deleting"],
+        )
 
 
 class DocumentListResponse(BaseModel):
-    """All documents of the tenant: pending and rejected ones first, then the others by title."""
+    """One page of the documents of the tenant."""
 
     documents: list[DocumentResponse]
+    next: str | None = Field(None, description="The `cursor` of the next page. Null on the last page.")
+    queue: QueueOut | None = Field(
+        None,
+        description="Null if the inbox cannot be reached: the list then has only documents that are in the collection.",
+    )
+
+    @classmethod
+    def from_page(cls, page: DocumentPage, sort: Sort, status: WorkerStatus) -> "DocumentListResponse":
+        counts = page.counts
+        return cls(
+            documents=[DocumentResponse.from_state(document, status) for document in page.documents],
+            next=to_cursor(page.next, sort) if page.next else None,
+            queue=None if counts is None else QueueOut.from_counts(counts),
+        )
 
 
 class AcceptedResponse(BaseModel):
     """The request is in the inbox. `GET /v1/documents/{id}` reports its progress."""
 
     id: str
-    state: Literal["queued"] = "queued"
+    state: Literal["queued", "deleting"]
+    version: str | None = Field(None, description="Identifies the uploaded content. The ETag has this value.")
     worker: WorkerState = Field(description="Whether a worker can ingest the document now.")
     message: str | None = Field(None, description="Why the document waits. Null if a worker can ingest it now.")
 
     @classmethod
-    def from_status(cls, document_id: str, status: WorkerStatus) -> "AcceptedResponse":
-        return cls(id=document_id, worker=status.state, message=status.message or None)
+    def of_upload(cls, document_id: DocumentId, version: str, status: WorkerStatus) -> "AcceptedResponse":
+        message = status.message or None
+        return cls(id=document_id, state="queued", version=version, worker=status.state, message=message)
+
+    @classmethod
+    def of_removal(cls, document_id: DocumentId, status: WorkerStatus) -> "AcceptedResponse":
+        return cls(id=document_id, state="deleting", worker=status.state, message=status.message or None)
+
+
+class AcceptedListResponse(BaseModel):
+    """The uploads are in the inbox, in the order of the request."""
+
+    documents: list[AcceptedResponse]
+
+
+def to_raw_document(
+    document_id: DocumentId, content_type: str, body: bytes, metadata: Mapping[str, str]
+) -> RawDocument:
+    """Return an upload as a document; raises `InvalidInput` if its format is not known or it is empty."""
+    media_type = media_type_of(document_id, content_type)
+    if media_type is None:
+        raise InvalidInput(
+            f"The format is not known. Send a Content-Type, or a name with a suffix, of: {FORMAT_NAMES}."
+        )
+    if not body:
+        raise InvalidInput("The document is empty.")
+    return RawDocument(id=document_id, uri=f"upload:{document_id}", media_type=media_type, body=body, metadata=metadata)

@@ -68,8 +68,7 @@ def headless(service_url: str, documents: Path, out: Path, *more: str) -> dict[t
 
 
 def uploaded_ids(running: Service) -> list[str]:
-    documents = running.http.get("/v1/documents").json()["documents"]
-    return [document["id"] for document in documents if document["id"].startswith("load-")]
+    return [document_id for document_id in running.documents(q="load-") if document_id.startswith("load-")]
 
 
 def abandoned_generations(running: Service) -> float:

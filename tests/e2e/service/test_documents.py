@@ -1,5 +1,9 @@
 """Documents over HTTP: upload, state, answer, deletion, and recovery after a crash."""
 
+import json
+import subprocess
+from urllib.parse import quote
+
 from tests.support.programs import ingest, service
 from tests.support.timing import time_upload
 from tests.support.waiting import wait_until
@@ -16,8 +20,7 @@ def test_a_document_is_listed_until_it_is_deleted(running):
     running.put("parking.md", b"# Parking\n\nVisitors park behind hall 7.")
     ready = running.wait_for_state("parking.md", "ready")
     assert (ready["title"], ready["chunks"], ready["media_type"]) == ("Parking", 1, "text/markdown")
-    listed = {document["id"]: document for document in running.http.get("/v1/documents").json()["documents"]}
-    assert listed["parking.md"]["state"] == "ready"
+    assert running.documents()["parking.md"]["state"] == "ready"
     assert running.http.delete("/v1/documents/parking.md").status_code == 202
     wait_until(lambda: running.http.get("/v1/documents/parking.md").status_code == 404)
 
@@ -48,8 +51,7 @@ def test_a_rejected_replacement_leaves_the_previous_version_searchable(running):
 
     assert state["update"]["state"] == "rejected"
     assert state["update"]["reason"]
-    listed = {document["id"]: document for document in running.http.get("/v1/documents").json()["documents"]}
-    assert listed["gate.md"] == state
+    assert running.documents()["gate.md"] == state
     found = running.http.post("/v1/search", json={"question": "When does the gate close?"}).json()["results"]
     assert found[0]["text"] == "The gate closes at nine in the evening."
     running.put("gate.md", b"# Gate\n\nThe gate closes at ten in the evening.")
@@ -59,9 +61,40 @@ def test_a_rejected_replacement_leaves_the_previous_version_searchable(running):
 def test_an_upload_that_cannot_be_ingested_is_refused_at_once(running):
     assert running.put("film.mp4", b"x", "video/mp4").status_code == 400
     assert running.put("empty.md", b"").status_code == 400
-    assert running.put("a name with spaces.md", NOTE).status_code == 422
+    assert running.put("folder%2Fnote.md", NOTE).status_code == 400
     assert running.http.get("/v1/documents/nothing").status_code == 404
     assert running.http.delete("/v1/documents/nothing").status_code == 404
+
+
+def test_a_client_waits_for_each_state_instead_of_polling(running):
+    running.put("menu.md", NOTE)
+    seen: list[str] = []
+    while not seen or seen[-1] != "ready":
+        response = running.http.get("/v1/documents/menu.md", params={"wait": "30"})
+        seen.append(response.json()["state"])
+        assert len(seen) < 10
+    assert running.http.delete("/v1/documents/menu.md").json()["state"] == "deleting"
+    while response.status_code == 200:
+        response = running.http.get("/v1/documents/menu.md", params={"wait": "30"})
+        seen.append(response.json().get("state"))
+        assert len(seen) < 20
+    assert (response.status_code, seen[-2:]) == (404, ["deleting", None])
+
+
+def test_files_of_a_form_are_ingested_under_their_names(running, tmp_path):
+    names = ["日本語.md", "C++ & C#.md", "note 100%.md"]
+    for name in names:
+        (tmp_path / name).write_text(f"# {name}\n\nThis is the text of {name}.")
+    fields = [argument for name in names for argument in ("-F", f"file=@{tmp_path / name}")]
+
+    sent = subprocess.run(
+        ["curl", "-sS", *fields, f"{running.url}/v1/documents"], capture_output=True, text=True, check=True
+    )
+
+    assert [document["id"] for document in json.loads(sent.stdout)["documents"]] == names
+    for name in names:
+        assert running.wait_for_state(quote(name), "ready")["title"] == name
+    assert set(names) <= set(running.documents())
 
 
 def test_documents_survive_a_kill_of_the_service(data_dir, handbook):
@@ -72,6 +105,6 @@ def test_documents_survive_a_kill_of_the_service(data_dir, handbook):
         first.process.kill()
         first.process.wait()
     with service(data_dir) as second:
-        titles = {document["title"] for document in second.http.get("/v1/documents").json()["documents"]}
+        titles = {document["title"] for document in second.documents().values()}
         assert titles == {"Canteen", "Pump handbook"}
         assert "pancakes" in second.ask("What does the canteen serve on Thursday?").json()["answer"]

@@ -12,7 +12,7 @@ import time
 import pytest
 from pydantic import TypeAdapter
 
-from rag.errors import NotFound, Overloaded
+from rag.errors import Conflict, NotFound, Overloaded
 from rag.inbox.base import Removal, Upload, WorkerReport
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.settings import InboxSettings
@@ -22,11 +22,11 @@ OURS = Scope(tenant="ours")
 INBOX_SETTINGS: TypeAdapter[InboxSettings] = TypeAdapter(InboxSettings)
 
 
-def upload(name: str, *, scope: Scope = OURS, body: bytes = b"# Hello\nline two") -> Upload:
+def upload(name: str, *, scope: Scope = OURS, body: bytes = b"# Hello\nline two", digest: str = "") -> Upload:
     document = RawDocument(
         id=DocumentId(name), uri=f"upload:{name}", media_type="text/markdown", body=body, metadata={"team": "ops"}
     )
-    return Upload(scope=scope, document=document)
+    return Upload(scope=scope, document=document, digest=digest)
 
 
 class InboxContract:
@@ -67,12 +67,12 @@ class InboxContract:
 
     async def test_a_document_is_queued_then_processing_then_removed(self, inbox, worklist):
         await inbox.put(upload("a"))
-        [queued] = await inbox.progress(OURS, DocumentId("a"))
+        [queued] = await inbox.progress(OURS, [DocumentId("a")])
         entry = await worklist.claim()
-        [processing] = await inbox.progress(OURS, DocumentId("a"))
+        [processing] = await inbox.progress(OURS, [DocumentId("a")])
         await worklist.acknowledge(entry)
         assert (queued.state, processing.state) == ("queued", "processing")
-        assert await inbox.progress(OURS, DocumentId("a")) == []
+        assert await inbox.progress(OURS, [DocumentId("a")]) == []
 
     async def test_a_dead_letter_keeps_its_reason_until_the_document_is_ingested(self, inbox, worklist, letters):
         await inbox.put(upload("a"))
@@ -104,6 +104,46 @@ class InboxContract:
         assert await letters.dead_letters() == []
         with pytest.raises(NotFound):
             await letters.drop("nowhere")
+
+    async def test_progress_describes_the_latest_entry_of_each_document_that_was_asked_for(self, inbox, worklist):
+        for name in ("a", "b"):
+            await inbox.put(upload(name, digest="old"))
+        await worklist.claim()
+        await inbox.put(upload("a", digest="new"))
+        await inbox.put(Removal(scope=OURS, document_id=DocumentId("c")))
+        [found] = await inbox.progress(OURS, [DocumentId("a")])
+        assert (found.state, found.kind, found.digest) == ("queued", "upload", "new")
+        some = await inbox.progress(OURS, [DocumentId("b"), DocumentId("c"), DocumentId("unknown")])
+        assert {(it.document_id, it.kind, it.digest) for it in some} == {("b", "upload", "old"), ("c", "removal", "")}
+        assert abs(found.order / 1e6 - time.time()) < 60
+
+    async def test_a_guarded_entry_is_refused_if_the_document_has_another_one(self, inbox, worklist):
+        await inbox.put(upload("a", body=b"one"), expected=0)
+        with pytest.raises(Conflict):
+            await inbox.put(upload("a", body=b"two"), expected=0)
+        [first] = await inbox.progress(OURS)
+        await inbox.put(upload("a", body=b"two"), expected=first.order)
+        with pytest.raises(Conflict):
+            await inbox.put(upload("a", body=b"three"), expected=first.order)
+        entry = await worklist.claim()
+        assert entry.job.document.body == b"two"
+
+    async def test_the_order_of_an_entry_is_the_same_in_every_state(self, inbox, worklist):
+        await inbox.put(upload("a"))
+        [queued] = await inbox.progress(OURS)
+        entry = await worklist.claim()
+        [processing] = await inbox.progress(OURS)
+        await worklist.dead_letter(entry, reason="no")
+        [rejected] = await inbox.progress(OURS)
+        assert queued.order == processing.order == rejected.order == entry.order
+        await inbox.put(upload("a"), expected=rejected.order)
+        [again] = await inbox.progress(OURS)
+        assert again.order > rejected.order
+
+    async def test_of_several_clients_at_once_one_adds_the_guarded_entry(self, inbox):
+        jobs = [inbox.put(upload("a", body=bytes([number])), expected=0) for number in range(8)]
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+        assert [type(result) for result in results if result is not None] == [Conflict] * 7
 
     async def test_progress_hides_other_tenants(self, inbox):
         await inbox.put(upload("a", scope=Scope(tenant="theirs")))

@@ -341,6 +341,25 @@ class StoreContract:
         await store.publish()
         assert await texts(store, OURS, FIRST_CHUNKS) == {"first"}
 
+    async def test_documents_are_listed_without_their_texts(self, store):
+        first = point("first", document="a", title="A title", version="3-abc", metadata={"team": "ops"})
+        await put(store, OURS, [first, point("second", document="a", version="3-abc", ordinal=1)])
+        await put(store, THEIRS, [point("theirs", document="b")])
+        await store.stage(OURS, [point("staged", document="c")])
+        await store.publish()
+        [found] = [document async for document in store.documents(OURS)]
+        assert (found.document_id, found.title, found.chunk_count) == ("a", "A title", 2)
+        assert (found.version, found.digest, found.metadata) == ("3-abc", "abc", {"team": "ops"})
+
+    async def test_documents_are_listed_newest_first(self, store):
+        times = {"old": 1.5, "newest": 1_800_000_000.25, "middle": 1_700_000_000.5, "also-middle": 1_700_000_000.5}
+        await put(store, OURS, [point(name, document=name, ingested_at=at) for name, at in times.items()])
+        await store.publish()
+        found = [it.document_id async for it in store.documents(OURS, newest_first=True)]
+        assert (found[0], set(found[1:3]), found[3:]) == ("newest", {"middle", "also-middle"}, ["old"])
+        before = ChunkFilter(ingested_before=1_700_000_000.5)
+        assert [it.document_id async for it in store.documents(OURS, before, newest_first=True)] == ["old"]
+
     async def test_an_empty_collection_returns_no_chunks(self, store):
         assert await store.search(OURS, query("anything"), limit=5) == []
         assert await texts(store, OURS) == set()

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import functools
 import json
-import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -19,7 +18,7 @@ from typing import Any
 import uvicorn
 from prometheus_client import generate_latest
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -45,11 +44,14 @@ class FakeService:
     requests: list[AnswerRequest] = field(default_factory=list)
     metrics: Callable[[], str] = lambda: generate_latest().decode()
     """Return the text of /metrics; may raise a `Problem`."""
+    lists: list[dict[str, str]] = field(default_factory=list)
+    """The query parameters of the lists that were requested."""
     metrics_requests: int = 0
     """Number of requests to /metrics."""
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client disconnects before the end of a stream."""
     url: str = ""
+    _bodies: dict[str, bytes] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @contextlib.asynccontextmanager
@@ -75,8 +77,7 @@ class FakeService:
                 Route("/metrics", self._get_metrics),
                 Route("/v1/answers", self._post_answer, methods=["POST"]),
                 Route("/v1/documents", self._list_documents),
-                Route("/v1/documents/{id}", self._put_document, methods=["PUT"]),
-                Route("/v1/documents/{id}", self._get_document),
+                Route("/v1/documents", self._post_documents, methods=["POST"]),
                 Route("/v1/documents/{id}", self._delete_document, methods=["DELETE"]),
             ],
             exception_handlers={Problem: lambda _, problem: problem_response(problem)},
@@ -115,25 +116,39 @@ class FakeService:
         self.metrics_requests += 1
         return PlainTextResponse(self.metrics())
 
-    async def _list_documents(self, _: Request) -> Response:
-        return JSONResponse({"documents": list(self.documents.values())})
+    async def _list_documents(self, request: Request) -> Response:
+        self.lists.append(dict(request.query_params))
+        text, state = request.query_params.get("q", "").casefold(), request.query_params.get("state", "")
+        found = [
+            document
+            for document in reversed(self.documents.values())
+            if text in f"{document['id']}\n{document.get('title')}".casefold() and state in {"", *_states_of(document)}
+        ]
+        start = int(request.query_params.get("cursor", "0"))
+        end = start + int(request.query_params["limit"])
+        states = [state for document in self.documents.values() for state in _states_of(document)]
+        queue = {name: states.count(name) for name in ("queued", "processing", "rejected", "deleting")}
+        return JSONResponse(
+            {"documents": found[start:end], "next": str(end) if end < len(found) else None, "queue": queue}
+        )
 
-    async def _get_document(self, request: Request) -> Response:
-        if (stored := self.documents.get(request.path_params["id"])) is None:
-            raise Problem(404, "Not found", "The document does not exist.")
-        return JSONResponse(stored)
-
-    async def _put_document(self, request: Request) -> Response:
-        document_id = request.path_params["id"]
-        if not re.fullmatch(r"[\w.-]{1,200}", document_id):
-            raise Problem(422, "Invalid input", "id: letters, digits, '.', '_' and '-' only")
-        self._later(self._process(document_id, await request.body()))
-        return JSONResponse({"id": document_id, "state": "queued"}, status_code=202)
+    async def _post_documents(self, request: Request) -> Response:
+        async with request.form() as form:
+            file = form["file"]
+            assert isinstance(file, UploadFile)
+            document_id, body = file.filename or "", await file.read()
+        is_conflict = document_id in self.documents and body != self._bodies.get(document_id)
+        if is_conflict and "replace" not in request.query_params:
+            raise Problem(409, "Conflict", "There is a document of this name already.")
+        self._bodies[document_id] = body
+        self._later(self._process(document_id, body))
+        return JSONResponse({"documents": [{"id": document_id, "state": "queued"}]}, status_code=202)
 
     async def _delete_document(self, request: Request) -> Response:
         document_id = request.path_params["id"]
+        self.documents[document_id]["state"] = "deleting"
         self._later(self._delete(document_id))
-        return JSONResponse({"id": document_id, "state": "queued"}, status_code=202)
+        return JSONResponse({"id": document_id, "state": "deleting"}, status_code=202)
 
     async def _process(self, document_id: str, body: bytes) -> None:
         before = self.documents.get(document_id, {})
@@ -163,6 +178,10 @@ class FakeService:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _states_of(document: dict[str, Any]) -> list[str]:
+    return [document["state"], *([document["update"]["state"]] if document.get("update") else [])]
 
 
 def to_sse(event: Event) -> str:

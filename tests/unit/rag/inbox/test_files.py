@@ -19,7 +19,10 @@ DOCUMENT = RawDocument(
     validator="etag",
     metadata={"team": "ops"},
 )
-JOBS = [Upload(scope=SCOPE, document=DOCUMENT, traceparent="00-a-b-01"), Removal(scope=SCOPE, document_id=DOCUMENT.id)]
+JOBS = [
+    Upload(scope=SCOPE, document=DOCUMENT, traceparent="00-a-b-01", digest="0a1b"),
+    Removal(scope=SCOPE, document_id=DOCUMENT.id),
+]
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -40,6 +43,7 @@ def test_the_format_of_an_upload_does_not_change():
         "validator": "etag",
         "metadata": {"team": "ops"},
         "traceparent": "00-a-b-01",
+        "digest": "0a1b",
     }
     assert body == DOCUMENT.body
 
