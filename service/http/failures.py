@@ -87,18 +87,15 @@ class _Response:
 
 
 def _log(error: Exception, status: int) -> None:
+    fields: dict[str, Any] = {"status": status, "error": type(error).__name__}
+    # Not the context: the response's task group adds itself there.
+    fields["cause"] = type(error.__cause__ or error).__name__
     if not isinstance(error, GroundworkError):
-        log.error("defect", status=status, error=type(error).__name__, cause=_cause(error), exc_info=error)
+        log.error("defect", **fields, exc_info=error)
         return
-    fields: dict[str, Any] = {"status": status, "error": type(error).__name__, "cause": _cause(error)}
     if status >= 500 or status == _OVERLOADED:
-        # The reason of another error may quote the request.
+        # The reason of any other error may quote the request.
         fields["reason"] = str(error)
         if error.upstream:
             fields["upstream"] = error.upstream
     log.warning("request_failed", **fields)
-
-
-def _cause(error: Exception) -> str | None:
-    cause = error.__cause__ or error.__context__
-    return type(cause).__name__ if cause else None
