@@ -160,7 +160,8 @@ def _open_missing_streams() -> None:
 @contextmanager
 def report_denied_access() -> Iterator[None]:
     """Raise `Misconfigured` if this user may not read or write a file, as with a volume of another user."""
-    from rag.errors import Misconfigured  # noqa: PLC0415 - as in `run_program`
+    from rag.denials import describe_denial  # noqa: PLC0415 - as in `run_program`
+    from rag.errors import Misconfigured  # noqa: PLC0415
 
     try:
         yield
@@ -172,24 +173,6 @@ def report_denied_access() -> Iterator[None]:
         if error.errno not in {errno.EACCES, errno.EROFS} or error.filename is None:
             raise
         raise Misconfigured(describe_denial(Path(os.fsdecode(error.filename)), str(error.strerror))) from error
-
-
-def describe_denial(path: Path, reason: str) -> str:
-    """Return a sentence about a denied access: which file, which right is missing, and what to do."""
-    user = os.geteuid()
-    existing = [it for it in (path, *path.absolute().parents) if os.access(it, os.F_OK)]
-    closed = next((folder for folder in reversed(existing) if folder.is_dir() and _lacks(folder, os.X_OK)), None)
-    denied, right = (closed, "entered") if closed else (path, "read" if _lacks(path, os.R_OK) else "written")
-    owner = (closed or existing[0]).stat().st_uid
-    return (
-        f"{denied} cannot be {right} by user {user}: {reason}. It belongs to user {owner}, who can run "
-        f"`chown -R {user} {denied}`. Or set RAG_DATA_DIR, or RAG_MODELS_PATH for models, to a folder of user {user}. "
-        f"In a container, mount a volume or a folder that belongs to user {user}."
-    )
-
-
-def _lacks(path: Path, right: int) -> bool:
-    return os.access(path, os.F_OK) and not os.access(path, right, effective_ids=True)
 
 
 def _require_folder(path: Path) -> None:

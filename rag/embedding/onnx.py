@@ -9,6 +9,7 @@ import onnxruntime
 
 from rag.embedding.local import Encode
 from rag.embedding.tokenizer import load_tokenizer
+from rag.errors import Misconfigured
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_BATCH_TOKENS, EMBED_INFERENCE, EMBED_TOKENIZE
 
 # On a CPU, memory grows with the batch (355 MB in total at 8, 540 MB at 16) and throughput does not.
@@ -20,7 +21,7 @@ def load_onnx(model: Path, tokenizer_directory: Path, *, max_tokens: int, thread
     tokenizer = load_tokenizer(tokenizer_directory)
     tokenizer.enable_truncation(max_tokens)
     tokenizer.enable_padding()
-    session = onnxruntime.InferenceSession(model, _options(threads), providers=["CPUExecutionProvider"])
+    session = open_session(model, threads=threads)
 
     def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
         with EMBED_TOKENIZE.time():
@@ -39,8 +40,17 @@ def load_onnx(model: Path, tokenizer_directory: Path, *, max_tokens: int, thread
     return encode
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def open_session(model: Path, *, threads: int) -> onnxruntime.InferenceSession:
+    """Load a model file; raises `Misconfigured` if it is damaged, and `PermissionError` if it cannot be read."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return options
+    with model.open("rb"):  # ONNX Runtime's error does not say that a right is missing.
+        pass
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise Misconfigured(
+            f"The model file {model} is damaged: {error}. Remove it, then export it again with "
+            "`python -m ingest export`, or install it again."
+        ) from error

@@ -21,7 +21,7 @@ class ModelTokenizer:
 
 def load_tokenizer(directory: Path) -> tokenizers.Tokenizer:
     """Load tokenizer.json and disable the truncation and padding that it may configure."""
-    tokenizer = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
+    tokenizer = tokenizers.Tokenizer.from_buffer((directory / "tokenizer.json").read_bytes())
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -51,10 +51,11 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
 
 def _find_model(model: str) -> Path:
     if model != PACKAGED_MODEL:
-        path = Path(model)
+        path = Path(model).expanduser()
         if not path.is_file():
             raise Misconfigured(f"The model file {model} does not exist. Set RAG_GENERATOR__MODEL to a .gguf file.")
-        return path
+        with path.open("rb"):  # llama.cpp's error does not say that a right is missing.
+            return path
     # The package is located but not imported, because its code would load a second copy of llama.cpp.
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import qdrant_edge as edge
 
+from rag.denials import describe_denial, find_denied
 from rag.errors import Unavailable
 from rag.store import newest, schema
 from rag.store.base import Survey
@@ -37,8 +38,14 @@ class Shard:
 
     @classmethod
     def load(cls, path: Path) -> "Shard":
-        with _translated_errors():
-            return cls(path, edge.EdgeShard.load(str(path)))
+        try:
+            with _translated_errors():
+                return cls(path, edge.EdgeShard.load(str(path)))
+        except Unavailable as error:
+            # The engine writes into what it opens, and its error does not say that a right is missing.
+            if denied := find_denied(path):
+                raise Unavailable("The embedded store cannot be opened.", upstream=describe_denial(denied)) from error
+            raise
 
     @classmethod
     def create(cls, path: Path, dimension: int) -> "Shard":

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
+from rag.embedding.onnx import open_session
 from rag.embedding.tokenizer import load_tokenizer
 from service.retrieval.reranking.local import Score
 
@@ -25,10 +25,7 @@ def load_onnx(model: Path, directory: Path, *, threads: int) -> Score:
     tokenizer = load_tokenizer(directory)
     tokenizer.enable_truncation(_read_max_tokens(directory))
     tokenizer.enable_padding()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(model, threads=threads)
     # Models of the RoBERTa family take no token types.
     wanted = {node.name for node in session.get_inputs()}
 

@@ -13,10 +13,9 @@ import pytest
 import structlog
 
 from rag.errors import NotFound
-from rag.program import describe_denial, run_program
+from rag.program import run_program
 from rag.settings import KernelSettings
 
-_ANOTHER_USER = 65534
 _PROGRAM = """
 import sys
 from rag.program import exit_on_broken_pipe
@@ -104,32 +103,6 @@ def test_an_unwritable_data_directory_names_the_setting_and_the_user(capsys):
     said = capsys.readouterr().err
     assert said.startswith(f"demo: /data/store cannot be written by user {os.getuid()}: Denied.")
     assert "RAG_DATA_DIR" in said
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize(
-    ("mode", "folder_mode", "denied", "right"),
-    [(0o600, 0o755, "model.bin", "read"), (0o444, 0o755, "model.bin", "written"), (0o644, 0o700, "models", "entered")],
-)
-def test_a_denied_access_names_the_file_and_the_right(tmp_path, mode, folder_mode, denied, right):
-    for folder in (tmp_path, *tmp_path.parents[:-2]):
-        folder.chmod(0o755)
-    file = tmp_path / "models" / "model.bin"
-    file.parent.mkdir()
-    file.touch(mode)
-    file.chmod(mode)
-    file.parent.chmod(folder_mode)
-    wanted = f"{file if denied == file.name else file.parent} cannot be {right} by user {_ANOTHER_USER}: "
-    child = os.fork()
-    if child == 0:
-        is_right = False
-        try:
-            os.setuid(_ANOTHER_USER)
-            sentence = describe_denial(file, "Permission denied")
-            is_right = sentence.startswith(wanted) and "belongs to user 0" in sentence
-        finally:
-            os._exit(0 if is_right else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.usefixtures("logging_restored")

@@ -116,3 +116,11 @@ def test_the_tokenizer_counts_as_the_model_does_without_special_tokens():
     assert tokenizer.max_tokens == 254
     assert len(tokenizer.spans("hello world")) == 2
     assert len(tokenizer.spans("word " * 300)) == 300
+
+
+async def test_a_damaged_model_file_is_an_error_that_says_what_to_do(tmp_path):
+    weights = find_weights(PACKAGED_MODEL)
+    (tmp_path / weights.onnx_name).write_bytes(b"half of a model")
+    with pytest.raises(Misconfigured, match=rf"{weights.onnx_name} is damaged.*ingest export"):
+        async with embedder(tmp_path, runtime="onnx"):
+            pass
