@@ -35,8 +35,8 @@ class Selection:
     """Part of a title or an id, in any case. Empty selects all."""
     states: frozenset[State] = frozenset()
     """States of a document or of its update. Empty selects all."""
-    sort: Sort = "title"
-    """time begins with the newest document."""
+    sort: Sort = "time"
+    """time begins with the newest document. It is the only order that the store knows."""
     after: Key | None = None
     """The key of the last document of the previous page."""
     limit: int

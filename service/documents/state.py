@@ -96,9 +96,11 @@ async def read_entries(
     try:
         async with asyncio.timeout(_INBOX_SECONDS):
             return await inbox.progress(scope, document_ids)
-    except (GroundworkError, TimeoutError) as error:
-        log.warning("inbox_unknown", error=type(error).__name__, reason=str(error))
-        return None
+    except TimeoutError:
+        log.warning("inbox_unknown", reason=f"The inbox did not answer within {_INBOX_SECONDS:g} s.")
+    except GroundworkError as error:
+        log.warning("inbox_unknown", error=type(error).__name__, reason=error.describe())
+    return None
 
 
 async def read_stored(

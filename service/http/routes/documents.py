@@ -100,7 +100,7 @@ async def get_documents(
     state: Annotated[
         list[State], Query(description="State of the document or of its update. Repeat it for several states.")
     ] = [],  # noqa: B006 - FastAPI copies it
-    sort: Annotated[Sort, Query(description="`time` begins with the newest document.")] = "title",
+    sort: Annotated[Sort, Query(description="`time` begins with the newest document.")] = "time",
     cursor: Annotated[str | None, Query(max_length=4000, description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_PAGE, description="Documents of a page.")] = 50,
 ) -> DocumentListResponse:
