@@ -28,8 +28,8 @@ from rag.types import FIRST_CHUNKS, Scope
 KEYS_FORMAT = 1
 DRIFT_FORMAT = 1
 
-# Measured on two cores with chunks of 230 tokens; see docs/adr/0045-upgrades.md.
-_CHUNKS_PER_SECOND = {"edge": 1000, "server": 1000}
+# Half of what two idle cores reach, because a service runs beside it (docs/adr/0045-upgrades.md).
+_CHUNKS_PER_SECOND = 500
 
 Report = Callable[[str], None]
 
@@ -84,7 +84,6 @@ class CollectionPart:
 
     def __init__(self, settings: Settings) -> None:
         self._backend = build_backend(settings.store, root=settings.store_dir)
-        self._chunks_per_second = _CHUNKS_PER_SECOND[settings.store.kind]
 
     async def plan(self) -> Plan:
         origin = await self._backend.origin()
@@ -97,7 +96,7 @@ class CollectionPart:
             found=origin.schema,
             current=SCHEMA,
             work=f"{survey.documents:,} documents with {survey.chunks:,} chunks are copied with their vectors",
-            seconds=survey.chunks / self._chunks_per_second,
+            seconds=survey.chunks / _CHUNKS_PER_SECOND,
         )
 
     async def upgrade(self, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""`reindex` and `promote` killed in the middle: readers see the same as before, and the next run completes the work."""
+"""`reindex`, `upgrade` and `promote` killed: readers see the same as before, and the next run completes the work."""
 
 import asyncio
 import signal
@@ -10,16 +10,20 @@ import pytest
 
 from ingest.migration.promote import promote
 from ingest.migration.reindex import reindex, roll_back_reindex
+from ingest.migration.upgrade import parts_of
 from ingest.settings import Settings
+from rag.inbox.folder.inbox import FolderInbox
 from rag.settings import OpenAIEmbedderSettings, ServerStoreSettings
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
+from rag.store.factory import build_backend
 from rag.store.server.collections import Collections
 from rag.store.server.store import open_client, open_server_store
-from rag.types import EmbedderIdentity
+from rag.types import FIRST_CHUNKS, EmbedderIdentity, Scope
 from tests.support.contracts.store import EMBEDDER, OURS, point, put, texts
 from tests.support.fakes.qdrant import QdrantServer, open_qdrant
 from tests.support.programs import environment
+from tests.support.releases import RELEASES, unpack
 from tests.unit.ingest.migration.test_reindex import OTHER, as_point, other_embedder
 
 REPLACE = f"{Path.replace.__code__.co_filename}:replace"
@@ -145,6 +149,31 @@ async def test_a_killed_reindex_on_a_server_continues_where_it_stopped(tmp_path,
             names = {it.name for it in (await client.get_collections()).collections}
             collections = Collections(client, "groundwork")
             assert names == {await collections.current(), await collections.fallback()}
+
+
+@pytest.mark.parametrize(
+    ("place", "nth"),
+    [
+        ("rag/store/edge/store.py:commit", 3),
+        ("rag/store/edge/revisions.py:_point_to", 2),
+        ("rag/store/edge/backend.py:_remove", 1),
+        ("rag/inbox/folder/earlier.py:_to_dead_letter", 1),
+    ],
+    ids=["half filled", "copied, not switched", "switched", "inbox half converted"],
+)
+async def test_a_killed_upgrade_is_completed_by_the_next_one(tmp_path, place, nth):
+    release = unpack(RELEASES[0], tmp_path)
+    settings = Settings(data_dir=release.data_dir)
+    await killed(release.data_dir, place, nth, "upgrade")
+    for part in parts_of(settings):
+        await part.upgrade(print)
+        assert (await part.plan()).work == ""
+    async with build_backend(settings.store, root=settings.store_dir).open_catalogue() as catalogue:
+        uris = [chunk.uri async for chunk in catalogue.scroll(Scope(tenant="default"), FIRST_CHUNKS)]
+    assert sorted(uris) == release.documents
+    assert not (settings.store_dir / "successor").exists()
+    statistics = await FolderInbox(settings.inbox_dir).statistics()
+    assert (statistics.queued, statistics.dead) == (1, 1)
 
 
 async def test_a_killed_promotion_is_completed_by_the_next_one(tmp_path):

@@ -1,0 +1,123 @@
+"""A stored format changes only together with its number and its upgrade.
+
+A test fails if what is stored has changed. Then let the commit before the change write a data directory
+(`python -m tests.support.releases`), increment the number, add the step, and pin the new fingerprint under the number.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ingest.backup.manifest import Manifest
+from ingest.migration import upgrade
+from rag.inbox.base import Removal, Upload, key_of
+from rag.inbox.folder.files import FORMAT, Name, to_content
+from rag.inbox.redis import queue
+from rag.store import earlier, schema
+from rag.types import DocumentId, RawDocument
+from service.auth import keys
+from service.drift import reference, window
+from service.drift.base import Observation
+from tests.support.contracts.store import EMBEDDER, OURS, direction, point
+
+_OBSERVATIONS = [
+    Observation(vector=direction(number % 8), values={"top_similarity": number / 20})
+    for number in range(reference.MIN_QUESTIONS)
+]
+_MANIFEST_FORMAT = 1
+
+
+def describe_collection(_: Path) -> list[Any]:
+    its = point("a passage of text", metadata={"team": "ops"})
+    words = schema.build_bm25().embed_document(its.chunk.passage)
+    return [
+        shape_of(schema.to_payload(OURS, its)),
+        shape_of(schema.to_metadata(EMBEDDER)),
+        schema.to_point_id(OURS, its.chunk),
+        [schema.DENSE, schema.SPARSE],
+        [schema.KEYWORD_FIELDS, schema.PREFIX_FIELDS, schema.INTEGER_FIELDS, schema.FLOAT_FIELDS],
+        sorted(zip(words.indices, [round(value, 4) for value in words.values], strict=True)),
+    ]
+
+
+def describe_inbox(_: Path) -> list[Any]:
+    document = RawDocument(id=DocumentId("a"), uri="u", media_type="text/plain", body=b"text", metadata={"team": "ops"})
+    jobs = Upload(scope=OURS, document=document, traceparent="t"), Removal(scope=OURS, document_id=document.id)
+    headers = [json.loads(to_content(job).partition(b"\n")[0]) for job in jobs]
+    name = str(Name(due=1, put=2, attempts=3, key=key_of(OURS, document.id)))
+    script = Path(queue.__file__).with_name("queue.lua").read_text()
+    keys_in_redis = [line.split() for line in script.splitlines() if line.startswith("-- <stream>")]
+    return [[shape_of(header) for header in headers], name, keys_in_redis]
+
+
+def describe_keys(folder: Path) -> list[Any]:
+    keys.Keys(folder / "keys.json").create(tenant="acme", role="reader")
+    return [shape_of(json.loads((folder / "keys.json").read_text())[0])]
+
+
+def describe_reference(folder: Path) -> list[Any]:
+    built = reference.build_reference(_OBSERVATIONS, EMBEDDER, [reference.word_key("word")])
+    reference.write_reference(built, folder / "reference.npz")
+    return [shape_of_archive(folder / "reference.npz"), reference.word_key("word")]
+
+
+def describe_window(folder: Path) -> list[Any]:
+    window.write_window(window.Window(observations=_OBSERVATIONS, seen=20, embedder=EMBEDDER), folder / "window.npz")
+    return [shape_of_archive(folder / "window.npz")]
+
+
+def describe_manifest(_: Path) -> list[Any]:
+    return [[(field.name, str(field.type)) for field in dataclasses.fields(Manifest)]]
+
+
+@pytest.mark.parametrize(
+    ("describe", "number", "pinned"),
+    [
+        (describe_collection, schema.SCHEMA, {3: "557becdbd094"}),
+        (describe_inbox, FORMAT, {2: "6f1983773984"}),
+        (describe_keys, upgrade.KEYS_FORMAT, {1: "dc75c575d8f4"}),
+        (describe_reference, reference.SCHEMA, {1: "aebcf1a167a1"}),
+        (describe_window, window.SCHEMA, {1: "488c8ecfeb49"}),
+        (describe_manifest, _MANIFEST_FORMAT, {1: "3ec6c43ca2a5"}),
+    ],
+)
+def test_a_stored_format_has_the_fingerprint_of_its_number(describe, number, pinned, tmp_path):
+    assert fingerprint_of(describe, tmp_path) == pinned.get(number), (
+        f"What `{describe.__name__}` describes has changed, or its number {number} has no fingerprint yet. "
+        "CONTRIBUTING.md, section Stored formats, says what belongs to such a change."
+    )
+
+
+def test_every_earlier_schema_of_a_collection_has_a_step():
+    assert set(earlier.STEPS) == set(range(1, schema.SCHEMA))
+
+
+def test_the_upgrade_knows_the_numbers_of_the_drift_files():
+    assert {reference.SCHEMA, window.SCHEMA} == {upgrade.DRIFT_FORMAT}
+
+
+def fingerprint_of(describe: Callable[[Path], list[Any]], folder: Path) -> str:
+    return hashlib.sha256(json.dumps(describe(folder)).encode()).hexdigest()[:12]
+
+
+def shape_of(value: Any) -> Any:
+    """Return the names and types of a stored value, without its content."""
+    if isinstance(value, dict):
+        return {name: shape_of(it) for name, it in sorted(value.items())}
+    return type(value).__name__
+
+
+def shape_of_archive(path: Path) -> Any:
+    with np.load(path) as arrays:
+        header = json.loads(str(arrays["header"]))
+        return [
+            sorted(arrays),
+            shape_of(header),
+            {name: str(arrays[name].dtype) for name in sorted(arrays) if name != "header"},
+        ]
