@@ -75,10 +75,16 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder / _NAME} is damaged or was written by another program: {error.errors()[0]['msg']}. "
             "Use another backup."
         ) from error
-    if manifest.schema != SCHEMA:
+    if manifest.schema > SCHEMA:
+        raise InvalidInput(f"This program is older than the backup. Restore it with version {manifest.program}.")
+    if manifest.schema < SCHEMA:
+        advice = {
+            "edge": f"Copy {folder} to a new RAG_DATA_DIR, and run `python -m ingest upgrade` there.",
+            "server": "Restore it with that version, then run `python -m ingest upgrade` with this version.",
+        }
         raise InvalidInput(
-            f"The backup was made by version {manifest.program}, and this version cannot read its collection. "
-            "Restore it with that version, or ingest the documents again."
+            f"Version {manifest.program} made the backup, whose collection has the earlier schema {manifest.schema}. "
+            f"{advice[manifest.store]}"
         )
     return manifest
 

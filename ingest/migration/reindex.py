@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ingest.migration.embedder_checks import require_valid
-from ingest.migration.transfer import NewVectors, TransferResult, transfer
+from ingest.migration.transfer import NewVectors, StoredVectors, TransferResult, transfer
 from ingest.pipeline.batching import open_batcher
 from ingest.settings import Settings
 from rag.embedding.factory import build_tokenizer, open_embedder
@@ -25,7 +25,9 @@ async def reindex(settings: Settings, report: Callable[[str], None]) -> Transfer
         build_backend(settings.store, root=settings.store_dir).open_migration(embedder.identity) as migration,
     ):
         await require_valid(embedder, build_tokenizer(settings.embedder))
-        return await transfer(migration, NewVectors(embedder, batcher), report)
+        # Only the schema changes if the same embedder filled the collection.
+        is_filled = migration.origin.embedder == embedder.identity
+        return await transfer(migration, StoredVectors() if is_filled else NewVectors(embedder, batcher), report)
 
 
 async def roll_back_reindex(settings: Settings) -> tuple[Origin | None, Origin]:

@@ -1,6 +1,6 @@
 """A stored format changes only together with its number and its upgrade.
 
-A test fails if what is stored has changed. Then let the commit before the change write a data directory
+A test fails if a stored format has changed. Then let the commit before the change write a data directory
 (`python -m tests.support.releases`), increment the number, add the step, and pin the new fingerprint under the number.
 """
 

@@ -157,10 +157,23 @@ async def test_a_collection_is_replaced_only_with_replace_and_can_be_rolled_back
         (lambda backup: flip_a_byte(next(backup.rglob("chunk_0.mmap"))), "chunk_0.mmap has changed since the backup"),
         (lambda backup: (backup / "store" / "current").unlink(), "store/current: No such file"),
         (shutil.rmtree, "is not a backup"),
-        (lambda backup: change(backup / "manifest.json", schema=1), "version 0.1.0, and this version cannot read"),
+        (lambda backup: change(backup / "manifest.json", schema=1), "earlier schema 1. Copy .* to a new RAG_DATA_DIR"),
+        (
+            lambda backup: change(backup / "manifest.json", schema=99),
+            "older than the backup. Restore it with version 0.1",
+        ),
         (lambda backup: change(backup / "manifest.json", store="server"), "kind server, but RAG_STORE__KIND is edge"),
     ],
-    ids=["no manifest", "foreign manifest", "flipped bit", "missing file", "no folder", "old schema", "server backup"],
+    ids=[
+        "no manifest",
+        "foreign manifest",
+        "flipped bit",
+        "missing file",
+        "no folder",
+        "old schema",
+        "new schema",
+        "server",
+    ],
 )
 async def test_a_damaged_or_foreign_backup_is_refused_and_leaves_no_file(tmp_path, filled, damage, message):
     await back_up(filled, tmp_path / "backup", quietly)
