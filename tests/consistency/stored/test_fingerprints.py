@@ -27,7 +27,7 @@ from service.drift.base import Observation
 from tests.support.contracts.store import EMBEDDER, OURS, direction, point
 
 _OBSERVATIONS = [
-    Observation(vector=direction(number % 8), values={"top_similarity": number / 20})
+    Observation(vector=direction(number % 8), values={"similarity": number / 20})
     for number in range(reference.MIN_QUESTIONS)
 ]
 _MANIFEST_FORMAT = 1
@@ -48,7 +48,10 @@ def describe_collection(_: Path) -> list[Any]:
 
 def describe_inbox(_: Path) -> list[Any]:
     document = RawDocument(id=DocumentId("a"), uri="u", media_type="text/plain", body=b"text", metadata={"team": "ops"})
-    jobs = Upload(scope=OURS, document=document, traceparent="t"), Removal(scope=OURS, document_id=document.id)
+    jobs = (
+        Upload(scope=OURS, document=document, traceparent="t", digest="d"),
+        Removal(scope=OURS, document_id=document.id),
+    )
     headers = [json.loads(to_content(job).partition(b"\n")[0]) for job in jobs]
     name = str(Name(due=1, put=2, attempts=3, key=key_of(OURS, document.id)))
     script = Path(queue.__file__).with_name("queue.lua").read_text()
@@ -80,9 +83,9 @@ def describe_manifest(_: Path) -> list[Any]:
     ("describe", "number", "pinned"),
     [
         (describe_collection, schema.SCHEMA, {3: "557becdbd094"}),
-        (describe_inbox, FORMAT, {2: "6f1983773984"}),
+        (describe_inbox, FORMAT, {2: "a13e6ab7d455"}),
         (describe_keys, upgrade.KEYS_FORMAT, {1: "dc75c575d8f4"}),
-        (describe_reference, reference.SCHEMA, {1: "aebcf1a167a1"}),
+        (describe_reference, reference.SCHEMA, {1: "399d2721a9e1"}),
         (describe_window, window.SCHEMA, {1: "488c8ecfeb49"}),
         (describe_manifest, _MANIFEST_FORMAT, {1: "3ec6c43ca2a5"}),
     ],
