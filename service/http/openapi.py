@@ -16,6 +16,7 @@ from service.http.schemas.answers import SourcesEvent, TokenEvent
 from service.http.schemas.problems import Problem
 
 _RAISED = "x-raised"
+_JSON = "application/json"
 _SCHEMAS = "#/components/schemas/"
 _TYPES = {problem.type: problem for problem in problem_types()}
 # Defects, and installations whose parts do not fit together, can show in any route.
@@ -36,7 +37,8 @@ def raises(*kinds: type[errors.GroundworkError]) -> dict[str, Any]:
 def uploads() -> dict[str, Any]:
     """Return the `openapi_extra` of a route whose body is a document in any of the formats."""
     body = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
-    content = {known.media_type: body for known in FORMATS}
+    # The schema of a JSON body describes its value, and any value is a document.
+    content = {known.media_type: {} if known.media_type == _JSON else body for known in FORMATS}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -114,7 +116,7 @@ def _problems_of(path: str, operation: dict[str, Any]) -> Iterator[ProblemType]:
     body = operation.get("requestBody", {}).get("content", {})
     if body:
         yield _type("too_large")
-    if "application/json" in body and len(body) == 1:
+    if _JSON in body and len(body) == 1:
         yield from (_type("unreadable_body"), _type("unsupported_media_type"))
 
 

@@ -97,7 +97,7 @@ def _routes(api: dict[str, Any]) -> Iterator[str]:
 
 def _bodies_of(route: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for media_type, content in route.get("requestBody", {}).get("content", {}).items():
-        yield f"`{media_type}`", _type_of(content["schema"])
+        yield f"`{media_type}`", _type_of(content.get("schema", {})) or "any"
 
 
 def _responses_of(route: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,49 @@
+"""schemathesis compares the OpenAPI document with the running service: about a thousand requests, valid and not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.auth.keys import Keys
+from service.settings import Settings
+from tests.support.programs import Service, ingest, service
+
+_CONFIG = Path(__file__).with_name("schemathesis.toml")
+# It takes 15 s on two idle cores.
+_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory, onnx_models, handbook) -> Iterator[Service]:
+    data_dir = tmp_path_factory.mktemp("data")
+    (data_dir / "models").symlink_to(onnx_models)
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    key = Keys(Settings(data_dir=data_dir).keys_file).create(tenant="default", role="writer")
+    # A worker would ingest what is uploaded here, and a model would make each answer slow.
+    with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__KIND="none") as running:
+        running.http.headers["Authorization"] = f"Bearer {key}"
+        yield running
+
+
+def test_schemathesis_finds_no_difference(described, tmp_path):
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG)),
+            *("run", f"{described.url}/openapi.json"),
+            *("--header", f"Authorization: {described.http.headers['Authorization']}"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-20_000:] + run.stderr
+    assert "No issues found" in run.stdout
+
+
+def test_no_request_of_schemathesis_was_a_defect(described):
+    assert '"defect"' not in described.log.read_text()
