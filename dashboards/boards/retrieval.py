@@ -65,7 +65,8 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Groundedness",
-                    description="The ratio of answers, declined ones excluded, that cite a passage.",
+                    description="The ratio of answers, declined ones excluded, that cite a passage, and the citations "
+                    "without a passage that were removed from answers. Many removals mean that the model guesses.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -73,6 +74,11 @@ BOARD = Board(
                             "sum by (mode) (rate(rag_cited_answers_total{$on}[$__rate_interval]))"
                             " / sum by (mode) (rate(rag_answers_total{$on}[$__rate_interval]) > 0)",
                             "{{mode}}",
+                        ),
+                        Query(
+                            "sum(rate(rag_citations_removed_total{$on}[$__rate_interval]))"
+                            ' / sum(rate(rag_answers_total{$on,mode="generate"}[$__rate_interval]) > 0)',
+                            "removed citations per generated answer",
                         ),
                     ],
                 ),

@@ -96,10 +96,12 @@ class OpenAIEmbedder:
                 f"The {_UPSTREAM.name} sent vectors of shape {vectors.shape}, but {expected} was expected. "
                 "An operator must check RAG_EMBEDDER__DIMENSION and RAG_EMBEDDER__MODEL."
             )
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or not norms.all():
+        # Scaled first, because the squares of very large or small numbers are infinite or 0.
+        largest = np.abs(vectors).max(axis=1, keepdims=True)
+        if not np.isfinite(largest).all() or not largest.all():
             raise BadResponse(f"The {_UPSTREAM.name} sent a vector without a direction: its length is 0 or not finite.")
-        return list((vectors / norms).astype(np.float32))
+        scaled = vectors / largest
+        return list((scaled / np.linalg.norm(scaled, axis=1, keepdims=True)).astype(np.float32))
 
 
 def _in_order(items: list[Any]) -> list[Any]:

@@ -58,11 +58,7 @@ export function createAnswer(question, passage) {
     }
     // The final text can differ from the streamed text, for example after the check against the quotes.
     received = answer.answer;
-    end(
-      answer.declined
-        ? "No passage is close enough to the question"
-        : `Answered from ${answer.citations.length} of ${formatCount(citations.size, "passage")}`,
-    );
+    end(formatOutcome(answer, citations.size));
     view.element.classList.toggle("declined", answer.declined);
     drawWaterfall(view.waterfall, answer.timings);
     view.usage.textContent = formatUsage(answer);
@@ -170,6 +166,18 @@ function createSource(citation, onOpen) {
   view.similarity.textContent = citation.similarity.toFixed(2);
   view.button.addEventListener("click", () => onOpen(citation.n, view.button));
   return view.element;
+}
+
+/**
+ * @param {Answer} answer
+ * @param {number} passages
+ */
+function formatOutcome({ declined, finish_reason, citations }, passages) {
+  if (declined) return "No passage is close enough to the question";
+  const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}`;
+  if (finish_reason === "length") return `Cut off at the longest answer that is allowed · ${answered}`;
+  if (finish_reason === "content_filter") return `Shortened by the model's content filter · ${answered}`;
+  return answered;
 }
 
 /** @param {Answer} answer */

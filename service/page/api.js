@@ -7,7 +7,7 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], uri: string, score: number,
  *   similarity: number, text: string, quote: string | null}} Citation
  * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string,
- *   mode: "quote" | "checked" | "generate",
+ *   mode: "quote" | "checked" | "generate", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   timings: {total: number} & Record<string, number>}} Answer
  * @typedef {"queued" | "processing" | "ready" | "rejected" | "deleting"} DocumentState

@@ -196,6 +196,19 @@ async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
     await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("question", "status"),
+    [
+        ("Is it cut off?", "Cut off at the longest answer that is allowed · Answered from 2 of 3 passages"),
+        ("Is it filtered?", "Shortened by the model's content filter · Answered from 2 of 3 passages"),
+    ],
+)
+async def test_an_answer_that_is_not_whole_says_so(page: Page, question: str, status: str) -> None:
+    await ask(page, question)
+
+    await expect(page.get_by_role("article").get_by_role("status")).to_have_text(status)
+
+
 async def test_stop_ends_the_stream_and_keeps_the_text(page: Page, service: FakeService) -> None:
     async def endless(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}

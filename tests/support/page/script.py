@@ -103,10 +103,13 @@ async def scripted_answer(request: AnswerRequest, seconds_per_token: float = 0.0
         if "break" in question and start > 60:
             yield "error", BROKEN.body
             return
-    yield "done", done(answer, cited=(1, 2), mode=mode)
+    finish = "length" if "cut off" in question else "content_filter" if "filtered" in question else "stop"
+    yield "done", done(answer, cited=(1, 2), mode=mode, finish=finish)
 
 
-def done(answer: str, *, cited: tuple[int, ...] = (), mode: str = "generate", declined: bool = False) -> dict[str, Any]:
+def done(
+    answer: str, *, cited: tuple[int, ...] = (), mode: str = "generate", declined: bool = False, finish: str = "stop"
+) -> dict[str, Any]:
     counts = mode != "quote" and not declined
     return {
         "id": "answer-1",
@@ -114,6 +117,7 @@ def done(answer: str, *, cited: tuple[int, ...] = (), mode: str = "generate", de
         "declined": declined,
         "citations": [citation for citation in CITATIONS if citation["n"] in cited],
         "usage": {"prompt_tokens": 412 if counts else None, "completion_tokens": 58 if counts else None},
+        "finish_reason": finish if counts else None,
         "timings": DECLINED_TIMINGS if declined else TIMINGS,
         "model": "" if declined else "quote" if mode == "quote" else "SmolLM2-135M-Instruct",
         "mode": mode,

@@ -1,6 +1,7 @@
 """Reranking: both runtimes, both endpoint formats, and the time budget."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -14,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 from pydantic import HttpUrl
 
-from rag.errors import BadResponse, Misconfigured, Overloaded, Unavailable
+from rag.errors import AccessRefused, BadResponse, Misconfigured, Overloaded, Unavailable
 from rag.tracing import semconv
 from rag.types import Chunk, DocumentId, ScoredChunk
 from service.retrieval.reranking.budgeted import BudgetedReranker
@@ -117,24 +118,64 @@ async def test_an_endpoint_receives_its_format_and_scores_match_their_passages(s
     assert asked[0].get("top_n", 3) == 3
 
 
+def scored(*items) -> str:
+    return json.dumps({"results": [{"index": index, "relevance_score": score} for index, score in items]})
+
+
 @pytest.mark.parametrize(
-    ("handler", "error"),
+    "body",
     [
-        (answering(500, "down"), Unavailable),
-        (answering(429, "full"), Overloaded),
-        (answering(200, "{}"), BadResponse),
-        (answering(200, '{"results": [{"index": 0, "relevance_score": 1}]}'), BadResponse),
-        (answering(200, '[{"index": 0, "score": NaN}, {"index": 1, "score": 1}]'), BadResponse),
-        (answering(200, '{"results": "none"}'), BadResponse),
+        scored((1, 0.9), (0, 0.1)),
+        scored((0, "0.1"), (1, "0.9")),
+        scored((0.0, 0.1), ("1", 0.9)),
+        '{"object": "list", "data": [{"index": 0, "relevance_score": 0.1}, {"index": 1, "score": 0.9}]}',
+        '[{"index": 1, "score": 0.9, "text": "b"}, {"index": 0, "score": 0.1}]',
+        '{"results": [{"index": 0, "relevance_score": 0.1, "document": {"text": "a"}}, {"index": 1, "score": 0.9}]}',
     ],
 )
-async def test_a_failing_endpoint_raises_and_the_order_stays(handler, error):
-    async with serve("/rerank", handler) as url, aiohttp.ClientSession() as session:
+async def test_scores_are_read_in_every_known_shape(body):
+    async with serve("/rerank", answering(200, body)) as url, reranker(endpoint(url)) as opened:
+        found = await opened.rerank(QUESTION, [hit("a"), hit("b")], seconds=60)
+    assert (texts_of(found), found.extent) == (["b", "a"], "full")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (500, "down", Unavailable),
+        (429, "full", Overloaded),
+        (401, "the key sk-live-1234abcd", AccessRefused),
+        (413, "batch too large", BadResponse),
+        (200, "{}", BadResponse),
+        (200, "[]", BadResponse),
+        (200, "null", BadResponse),
+        (200, "not json", BadResponse),
+        (200, '{"error": {"message": "busy", "code": 503}}', Unavailable),
+        (200, scored(), BadResponse),
+        (200, scored((0, 1)), BadResponse),
+        (200, scored((0, 1), (0, 2)), BadResponse),
+        (200, scored((0, 1), (2, 2)), BadResponse),
+        (200, scored((0, 1), (1, 2), (1, 3)), BadResponse),
+        (200, scored((0, 1), (1.5, 2)), BadResponse),
+        (200, scored((0, 1), (True, 2)), BadResponse),
+        (200, scored((0, None), (1, None)), BadResponse),
+        (200, scored((0, "high"), (1, "low")), BadResponse),
+        (200, scored((0, float("nan")), (1, 1)), BadResponse),
+        (200, scored((0, float("inf")), (1, 1)), BadResponse),
+        (200, '{"results": "none"}', BadResponse),
+        (200, '{"results": [5, 6]}', BadResponse),
+    ],
+)
+async def test_a_failing_endpoint_raises_and_the_order_stays(status, body, error):
+    async with serve("/rerank", answering(status, body)) as url, aiohttp.ClientSession() as session:
         port = EndpointReranker(session, endpoint(url))
-        with pytest.raises(error):
+        with pytest.raises(error) as raised:
             await port.score(QUESTION, ["a", "b"])
+        before = counted("failed")
         found = await BudgetedReranker(port, candidates=10).rerank(QUESTION, [hit("a"), hit("b")], seconds=60)
     assert (texts_of(found), found.extent) == (["a", "b"], "failed")
+    assert counted("failed") == before + 1
+    assert "sk-live" not in str(raised.value) + raised.value.upstream
 
 
 class LengthReranker:
