@@ -15,6 +15,7 @@ from rag.inbox.base import Inbox, Progress
 from rag.tasks import supervise
 from rag.types import DocumentId, Scope
 from service.documents.state import read_entries
+from service.metrics import INFLIGHT
 
 # A person does not notice the delay, and the inbox answers thousands of such calls in a second.
 _INTERVAL_SECONDS: Final = 0.25
@@ -48,10 +49,13 @@ class InboxWatch:
             waiting = _Waiting(scope, entry)
             self._waiting.add(waiting)
             self._is_needed.set()
+            # The service is scaled by its requests in flight, and a waiting request is no load.
+            INFLIGHT.dec()
             try:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(waiting.changed.wait(), seconds)
             finally:
+                INFLIGHT.inc()
                 self._waiting.discard(waiting)
 
     async def follow(self) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from rag.types import DocumentId, Scope
 from service.app import create_app
@@ -202,8 +203,11 @@ async def test_delete_is_guarded_and_has_its_own_state(http, library):
 
 async def test_a_request_can_wait_for_the_next_state(http, library):
     await put(http, "a.md")
+    busy = REGISTRY.get_sample_value("rag_inflight_requests")
     waiting = asyncio.create_task(http.get("/v1/documents/a.md", params={"wait": 60}))
     await asyncio.sleep(0.1)
+    # The service is scaled by this number, and a waiting request is not load.
+    assert REGISTRY.get_sample_value("rag_inflight_requests") == busy
     entry = await library.worklist.claim()
     assert (await waiting).json()["state"] == "processing"
     began = time.monotonic()
