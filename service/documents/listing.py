@@ -86,7 +86,7 @@ def from_cursor(cursor: str, sort: Sort) -> Key:
             (sort == "time" and isinstance(value, int | float) and math.isfinite(value))
             or (sort != "time" and isinstance(value, str))
         )
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         its_sort, is_valid = None, False
     if its_sort != sort or not is_valid:
         raise InvalidInput(f"The cursor is not valid. Send `next` of the previous page, which had sort={sort}.")
@@ -119,9 +119,12 @@ async def _ready_documents(
         # Documents of one time come in no order, so the last time is read to its end.
         if is_sorted and len(found) > selection.limit and document.changed_at < found[selection.limit].changed_at:
             break
-        if document.id not in others and _is_selected(document, selection):
-            found.append(document)
-        if len(found) > _SLACK * (selection.limit + 1) and not is_sorted:
+        if document.id in others or not _is_selected(document, selection):
+            continue
+        found.append(document)
+        if is_sorted:
+            others.add(document.id)  # An older version may follow, as in `_first_of`.
+        elif len(found) > _SLACK * (selection.limit + 1):
             found = _first_of(found, selection)
     return found
 

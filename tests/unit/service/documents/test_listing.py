@@ -110,8 +110,9 @@ def test_a_cursor_that_was_not_sent_by_the_service_is_refused(cursor):
 def test_a_cursor_of_another_order_is_refused():
     with pytest.raises(InvalidInput, match="sort=time"):
         from_cursor(to_cursor(("a", "a"), "title"), "time")
-    with pytest.raises(InvalidInput):
-        from_cursor(to_cursor((float("nan"), "a"), "time"), "time")
+    for no_time in (float("nan"), float("inf"), 10**400, "yesterday"):
+        with pytest.raises(InvalidInput):
+            from_cursor(to_cursor((no_time, "a"), "time"), "time")
 
 
 async def test_ready_documents_are_listed_if_the_inbox_does_not_answer(library):
@@ -135,5 +136,11 @@ async def test_two_live_versions_during_a_commit_are_one_document(library):
                 yield found
                 yield replace(found, version="1-new", ingested_at=2.0)
 
-    found = await list_documents(TwoVersions(), library.inbox, OURS, Selection(limit=5))
-    assert [it.digest for it in found.documents] == ["new"]
+                yield replace(found, version="1-newer", ingested_at=3.0)
+
+    for sort in ("title", "time"):
+        found = await list_documents(TwoVersions(), library.inbox, OURS, Selection(limit=1, sort=sort))
+        assert [it.id for it in found.documents] == ["a"]
+        assert found.next is None
+    found = await list_documents(TwoVersions(), library.inbox, OURS, Selection(limit=5, sort="title"))
+    assert [it.digest for it in found.documents] == ["newer"]
