@@ -1,11 +1,15 @@
-"""File operations of the store: sparse copies, and replacements that survive a crash."""
+"""File operations of the store: sparse copies, maps of full disks, and replacements that survive a crash."""
 
 import errno
+import mmap
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 _PIECE_BYTES = 1 << 20
+# Linux 5.14 and later. Python has no name for it yet.
+_MADV_POPULATE_READ = 22
 
 
 def copy_folder(source: Path, target: Path, *, reserve: int) -> None:
@@ -24,6 +28,28 @@ def require_free(path: Path, wanted: int) -> None:
     free = shutil.disk_usage(path).free
     if free < wanted:
         raise OSError(errno.ENOSPC, f"{free >> 20} MiB are free, and {wanted >> 20} MiB are needed")
+
+
+def allocate_holes(files: Iterable[Path]) -> None:
+    """Allocate what reading these files through memory maps needs; raises `OSError` on a full disk.
+
+    In a memory file system such as tmpfs, a hole that is read needs memory. Without this call, a reader of a full one
+    would be killed by SIGBUS. Other file systems need nothing.
+    """
+    # A small file comes first, because it shows cheaply whether holes need anything here.
+    for path in sorted(files, key=lambda path: path.stat().st_size):
+        before = path.stat()
+        if before.st_blocks * 512 >= before.st_size:
+            continue
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            try:
+                mapped.madvise(_MADV_POPULATE_READ)
+            except OSError as error:
+                if error.errno == errno.EFAULT:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                return  # The kernel does not know this advice.
+        if path.stat().st_blocks == before.st_blocks:
+            return  # Reading a hole needs nothing here.
 
 
 def data_bytes(folder: Path) -> int:

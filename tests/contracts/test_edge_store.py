@@ -11,6 +11,7 @@ import pytest
 from rag.errors import IndexMismatch, Locked, Unavailable
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeReader, open_edge_reader, open_edge_writer
+from rag.store.files import data_bytes
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.support.contracts.store import DIMENSION, EMBEDDER, OURS, StoreContract, point, put, query, texts
 
@@ -143,6 +144,42 @@ async def test_no_more_than_two_revisions_are_kept(tmp_path):
             await put(writer, OURS, [point(f"passage {n}")])
             await writer.publish()
     assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["4", "5"]
+
+
+async def test_replacing_the_same_documents_again_and_again_needs_no_more_disk(tmp_path):
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        sizes = []
+        for n in range(24):
+            for document in ("a", "b", "c"):
+                points = [point(f"passage {i} of {n}", document=document, version=str(n), ordinal=i) for i in range(20)]
+                await writer.stage(OURS, points)
+                await writer.commit(OURS, DocumentId(document), str(n))
+            if n % 8 == 7:
+                await writer.publish()
+                sizes.append(data_bytes(tmp_path / "working"))
+        assert len([chunk async for chunk in writer.scroll(OURS)]) == 60
+    # Each publication follows the removal of 420 points or more.
+    assert max(sizes) < 1.2 * sizes[0]
+
+
+async def test_a_reader_keeps_its_revision_if_the_next_one_does_not_fit(tmp_path):
+    class Full(Revisions):
+        def make_readable(self, revision: Path) -> None:
+            raise Unavailable("The disk is full.")
+
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        await put(writer, OURS, [point("old", document="a")])
+        await writer.publish()
+        reader = EdgeReader(Revisions(tmp_path), EMBEDDER)
+        assert await texts(reader, OURS) == {"old"}
+        reader._revisions = Full(tmp_path)
+        await put(writer, OURS, [point("new", document="b")])
+        await writer.publish()
+        assert await texts(reader, OURS) == {"old"}
+        with pytest.raises(Unavailable, match="full"):
+            reader.refresh()
+        with pytest.raises(Unavailable, match="full"):
+            await texts(EdgeReader(Full(tmp_path), EMBEDDER), OURS)
 
 
 async def test_a_revision_that_cannot_be_opened_leaves_the_old_one_in_use(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs import ingest
+from tests.support.programs import ingest, service
 from tests.support.verdict import require_each_once, stored
 from tests.support.waiting import wait_until
 from tests.support.workers import start_worker, wait_until_settled
@@ -66,6 +66,23 @@ def test_a_run_reports_a_full_disk_and_the_next_run_succeeds(small_disk, folder)
     require_each_once(small_disk, 6)
 
 
+def test_a_service_lives_while_the_disk_has_no_room_for_a_revision(small_disk, folder):
+    """The engine maps a revision of 85 MB into memory; as many bytes must be free, or SIGBUS would end the service."""
+    with service(small_disk, RAG_WORKER="none") as running:
+        # Enough for the working shard, its copy and the reserve of the writer, but not for opening the copy.
+        ballast = fill(small_disk, but=115 << 20)
+        refused = ingest("run", str(folder), data_dir=small_disk)
+        assert (refused.returncode, "Is the disk full?" in refused.stderr) == (1, True), refused.stderr
+        assert running.http.get("/readyz").json()["detail"]["store"] == "ok"
+        ballast.unlink()
+        assert ingest("run", str(folder), data_dir=small_disk).returncode == 0
+        ballast = fill(small_disk, but=0)
+        wait_until(lambda: len(running.http.get("/v1/documents").json()["documents"]) == 3)
+        assert running.ask("What is sentence 1 about?").status_code == 200
+        assert running.process.poll() is None
+        ballast.unlink()
+
+
 def test_a_worker_waits_while_the_disk_is_full(small_disk, folder):
     write(folder, range(60))
     assert ingest("enqueue", str(folder), data_dir=small_disk).returncode == 0
@@ -76,7 +93,6 @@ def test_a_worker_waits_while_the_disk_is_full(small_disk, folder):
         time.sleep(3)
         assert worker.poll() is None
         ballast.unlink()
-        # Read only now: a reader writes through memory maps, so on a full disk SIGBUS would kill this process.
         assert stored(small_disk)
         wait_until_settled(small_disk)
     finally:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import Locked, NotFound, Unavailable
-from rag.store.files import copy_folder, replace_text, require_free, sync_folder
+from rag.store.files import allocate_holes, copy_folder, replace_text, require_free, sync_folder
 from rag.store.schema import Origin, to_identity, to_metadata, to_origin
 from rag.types import EmbedderIdentity
 
@@ -29,6 +29,8 @@ _FIRST_METADATA = "embedder.json"
 # Free space to keep: the engine writes through memory maps, so a full disk kills the process with SIGBUS.
 _RESERVE_BYTES = 64 << 20
 _COPY_TRIES = 5
+# Payloads and sparse vectors, of which the engine reads only the parts that have data.
+_READ_IN_PARTS = ("payload_storage", "store")
 
 
 class Revisions:
@@ -110,7 +112,13 @@ class Revisions:
             if current is None:
                 return False
             copy_folder(current, self.working, reserve=_RESERVE_BYTES)
+            allocate_holes(_mapped_files(self.working))  # Opening it for writing also reads it.
             return True
+
+    def make_readable(self, revision: Path) -> None:
+        """Raise `Unavailable` if the disk is so full that opening the revision could kill this process."""
+        with _translated_errors():
+            allocate_holes(_mapped_files(revision))
 
     def require_room(self) -> None:
         """Raise `Unavailable` if the disk is so full that writing the working shard could kill this process."""
@@ -220,6 +228,12 @@ class Revisions:
         draft = self._revisions / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         copy_folder(shard, draft, reserve=_RESERVE_BYTES)
+        try:
+            # A revision that readers cannot open must not be published.
+            allocate_holes(_mapped_files(draft))
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
         replace_text(draft / _METADATA, json.dumps(to_metadata(embedder) | {"unindexed": unindexed}))
         draft.rename(added)
         sync_folder(self._revisions)
@@ -238,6 +252,14 @@ class Revisions:
         for path in self._revisions.iterdir() if self._revisions.is_dir() else ():
             if path not in kept:
                 shutil.rmtree(path)
+
+
+def _mapped_files(shard: Path) -> Iterator[Path]:
+    """Yield the files that the engine reads completely when it opens a shard."""
+    for path in shard.rglob("*"):
+        is_read_in_parts = path.name.startswith("page_") and path.parent.name in _READ_IN_PARTS
+        if path.is_file() and not is_read_in_parts:
+            yield path
 
 
 def _read_metadata(file: Path) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from rag.store.base import Survey
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
+# A vacuum takes seconds on a slow disk, and so many deleted points need about a megabyte.
+_VACUUM_POINTS = 200
 _LIVE: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
 
 
@@ -48,16 +50,16 @@ class Shard:
             raise
 
     @classmethod
+    def load_to_write(cls, path: Path, dimension: int) -> "Shard":
+        """Load a shard with today's configuration, which may differ from the one with which it was created."""
+        with _translated_errors():
+            return cls(path, edge.EdgeShard.load(str(path), _to_config(dimension)))
+
+    @classmethod
     def create(cls, path: Path, dimension: int) -> "Shard":
         path.mkdir(parents=True)
-        config = edge.EdgeConfig(
-            vectors={schema.DENSE: edge.EdgeVectorParams(dimension, edge.Distance.Cosine)},
-            sparse_vectors={schema.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
-            # Entries are acknowledged only after a flush and a publication, so a write-ahead log would protect nothing.
-            wal_enabled=False,
-        )
         with _translated_errors():
-            shard = edge.EdgeShard.create(str(path), config)
+            shard = edge.EdgeShard.create(str(path), _to_config(dimension))
             for fields, kind in (
                 (schema.KEYWORD_FIELDS, edge.PayloadSchemaType.Keyword),
                 (schema.PREFIX_FIELDS, edge.KeywordIndexParams(prefix=True)),
@@ -208,6 +210,14 @@ class Shard:
         with _translated_errors():
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(edge.Filter(must=[staged])))
 
+    def needs_vacuum(self) -> bool:
+        """Return True if most points in the files are deleted. They need disk until `optimize` removes them."""
+        with _translated_errors():
+            info = self._shard.info()
+        # The first number contains deleted points.
+        deleted = info.indexed_vectors_count - info.points_count
+        return deleted > max(_VACUUM_POINTS, info.points_count)
+
     def flush(self) -> None:
         with _translated_errors():
             self._shard.flush()
@@ -217,7 +227,7 @@ class Shard:
             self._shard.close()
 
     async def optimize(self) -> None:
-        """Build the search graph in another process, because the engine holds the GIL for seconds."""
+        """Build the search graph and remove deleted points, in another process: the engine holds the GIL for seconds."""
         async with self._open_lock:
             self.flush()
             self.close()
@@ -226,6 +236,16 @@ class Shard:
             finally:
                 with _translated_errors():
                     self._shard = edge.EdgeShard.load(str(self._path))
+
+
+def _to_config(dimension: int) -> edge.EdgeConfig:
+    return edge.EdgeConfig(
+        vectors={schema.DENSE: edge.EdgeVectorParams(dimension, edge.Distance.Cosine)},
+        sparse_vectors={schema.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        optimizers=edge.EdgeOptimizersConfig(vacuum_min_vector_number=_VACUUM_POINTS),
+        # Entries are acknowledged only after a flush and a publication, so a write-ahead log would protect nothing.
+        wal_enabled=False,
+    )
 
 
 def to_point(record: edge.Record) -> Point:

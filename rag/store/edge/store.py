@@ -55,7 +55,7 @@ class EdgeReader:
         return self._shard.search(scope, query, limit, where) if self._shard else []
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
-        self.refresh()
+        self._refresh_or_keep()
         if self._shard:
             async for record in self._shard.scroll(scope, where, with_vector=False):
                 yield to_chunk(record.payload or {})
@@ -69,13 +69,13 @@ class EdgeReader:
                 yield to_stored_document(payload)
 
     async def scroll_points(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Point]:
-        self.refresh()
+        self._refresh_or_keep()
         if self._shard:
             async for record in self._shard.scroll(scope, where, with_vector=True):
                 yield to_point(record)
 
     async def survey(self, *, since: float) -> Survey:
-        self.refresh()
+        self._refresh_or_keep()
         return self._shard.survey(since=since) if self._shard else EMPTY
 
     async def scan(
@@ -101,6 +101,7 @@ class EdgeReader:
         # It is released later, in `watch`: loading and releasing hold the GIL, and two short pauses delay streams less
         # than a long one.
         try:
+            self._revisions.make_readable(current)
             loaded = Shard.load(current)
         except Unavailable:
             if self._revisions.stamp() == stamp:
@@ -110,6 +111,14 @@ class EdgeReader:
             return
         self._previous, self._shard, self._open, self.revision = self._shard, loaded, stamp, current.name
         log.info("revision_opened", revision=self.revision)
+
+    def _refresh_or_keep(self) -> None:
+        """Refresh, or keep the opened revision if the newer one cannot be opened; `watch` logs the reason."""
+        try:
+            self.refresh()
+        except Unavailable:
+            if self._shard is None:
+                raise
 
     async def watch(self) -> None:
         """Refresh for ever. If a revision cannot be opened, log it and keep the old one."""
@@ -181,7 +190,7 @@ class EdgeWriter:
     async def publish(self) -> None:
         async with self._write_lock:
             self._revisions.require_room()
-            if self._unindexed > self._exact_up_to:
+            if self._unindexed > self._exact_up_to or self._shard.needs_vacuum():
                 await _finish(self._shard.optimize())
                 self._unindexed = 0
             self._shard.flush()
@@ -218,7 +227,7 @@ async def open_edge_writer(
         require_same_embedder(revisions.embedder() or embedder, embedder)
         revisions.require_room()
         if revisions.check_out():
-            shard = Shard.load(revisions.working)
+            shard = Shard.load_to_write(revisions.working, embedder.dimension)
             # Staged points of an interrupted writer may have been published. No other writer can commit them.
             shard.delete_staged()
         else:
