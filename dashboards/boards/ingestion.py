@@ -63,6 +63,34 @@ BOARD = Board(
             title="Work",
             panels=[
                 Panel(
+                    title="State of the workers",
+                    description="The number of service replicas that see each state. waiting: every worker waits for a "
+                    "part that fails or refuses it. The alert WorkerMissing fires for starting, down and unknown.",
+                    unit="none",
+                    width=8,
+                    stacked=True,
+                    queries=[Query("sum by (state) (rag_worker_state{$on})", "{{state}}")],
+                ),
+                Panel(
+                    title="Why the workers wait",
+                    description="1 for each kind of error that keeps a worker from ingesting.",
+                    unit="none",
+                    width=8,
+                    queries=[Query("max by (cause) (rag_ingest_waiting{$on})", "{{cause}}")],
+                ),
+                Panel(
+                    title="Restarts and dead tasks",
+                    description="Restarts of the service's child worker, and long-lived tasks that ended, over five minutes.",
+                    unit="none",
+                    width=8,
+                    queries=[
+                        Query(
+                            "sum by (instance) (increase(rag_worker_restarts_total{$on}[5m]))", "restart {{instance}}"
+                        ),
+                        Query("sum by (task) (increase(rag_tasks_failed_total{$on}[5m]))", "task {{task}}"),
+                    ],
+                ),
+                Panel(
                     title="Documents by result",
                     description="Processed documents per second.",
                     unit="none",

@@ -164,7 +164,7 @@ async def test_replacing_the_same_documents_again_and_again_needs_no_more_disk(t
 
 async def test_a_reader_keeps_its_revision_if_the_next_one_does_not_fit(tmp_path):
     class Full(Revisions):
-        def make_readable(self, revision: Path) -> None:
+        def make_readable(self, _: Path) -> None:
             raise Unavailable("The disk is full.")
 
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:

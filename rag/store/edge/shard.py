@@ -227,7 +227,7 @@ class Shard:
             self._shard.close()
 
     async def optimize(self) -> None:
-        """Build the search graph and remove deleted points, in another process: the engine holds the GIL for seconds."""
+        """Build the search graph and remove deleted points in another process, because both hold the GIL for long."""
         async with self._open_lock:
             self.flush()
             self.close()

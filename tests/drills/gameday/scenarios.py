@@ -226,7 +226,7 @@ SCENARIOS = [
         title="The only worker is killed",
         fault=f"kill -9 with {_DOCUMENTS} documents in the inbox",
         fix="a worker is started",
-        alerts=frozenset({"WorkerDown"}),
+        alerts=frozenset({"WorkerDown", "WorkerMissing"}),
         inject=_killed_worker,
     ),
     Scenario(
