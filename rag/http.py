@@ -155,8 +155,11 @@ def translated_errors(upstream: Upstream) -> Iterator[None]:
 
 
 def bearer_header(key: SecretStr | None) -> dict[str, str]:
-    """Return the header that carries an API key, or no header without a key."""
-    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    """Return the header that carries an API key, or no header without a key.
+
+    A key from a file often ends with a line feed, which no header may contain.
+    """
+    return {"Authorization": f"Bearer {key.get_secret_value().strip()}"} if key else {}
 
 
 async def require_success(upstream: Upstream, response: ClientResponse) -> None:

@@ -117,6 +117,8 @@ class CompletionReader:
             raise self._not_a_completion()
         if choice.get("index") not in (None, 0):
             return ""
+        if choice.get("error") and not self.is_complete:  # As OpenRouter says that the provider behind it failed.
+            raise error_in(self._upstream, choice) or self._not_a_completion()
         text = self._text_of(choice)
         self._has_content = self._has_content or bool(text)
         reason = choice.get("finish_reason")

@@ -14,12 +14,12 @@ _DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _FROM_SUPERSCRIPT = str.maketrans(_DIGITS, "0123456789")
 _NOUN = (
     r"(?:sources?|passages?|docs?|documents?|references?|refs?|citations?|chunks?|contexts?|snippets?|excerpts?"
-    r"|quellen?|来源|资料|文献|出典)\s*[:#.]?\s*"
+    r"|quellen?|来源|资料|文献|出典)\s*[:#._-]?\s*"
 )
 # What follows a number: a place in the passage, or its title.
 _DETAIL = rf"(?:\s*†|:\s|,?\s*(?:pp?\.|pages?\b|lines?\b|§))[^{_CLOSE}\n,;]*"
 _ITEM = rf"(?:{_NOUN})?[\^#]?(\d{{1,3}})(?:\s*[-–—‑]\s*(\d{{1,3}}))?(?:{_DETAIL})?"
-_SEPARATOR = r"(?:\s*[,;，；、&]\s*(?:(?:and|und)\s+)?|\s+(?:and|und)\s+)"
+_SEPARATOR = r"(?:\s*[,;，；、&|]\s*(?:(?:and|und)\s+)?|\s+(?:and|und)\s+)"
 _MARKER = re.compile(
     rf"(?:(?P<escaped>\\\[)|(?P<double>\[\[)|[{_OPEN}])\s*(?P<list>{_ITEM}(?:{_SEPARATOR}{_ITEM})*)\s*"
     rf"(?(escaped)\\\]|(?(double)\]\]|[{_CLOSE}]))",

@@ -108,6 +108,10 @@ FRAMING = {
         body=ROLE + WORDS + STOP + event({"error": {"message": "no usage"}}) + DONE, has_usage=False
     ),
     "gzip": Case(body=gzip.compress(PLAIN), headers={"Content-Encoding": "gzip"}),
+    "gzip that is damaged": _fails(b"\x1f\x8b" + PLAIN, headers={"Content-Encoding": "gzip"}),
+    "gzip that is cut off": _fails(
+        gzip.compress(ROLE + WORDS * 300)[:-40], headers={"Content-Encoding": "gzip"}, begins=True
+    ),
     "neither [DONE] nor a finish": _fails(ROLE + WORDS, begins=True),
     "cut off in a word": _fails((ROLE + WORDS)[:-20], begins=True),
     "an event that is not JSON": _fails(ROLE + WORDS + b"data: {not json\n\n" + END, begins=True, upstream="{not"),
@@ -261,6 +265,12 @@ ERRORS = {
         Overloaded,
         begins=True,
         upstream="slow",
+    ),
+    "the error of a provider": _fails(
+        ROLE + WORDS + event({"choices": [{"error": {"code": 503, "message": "gone"}, "finish_reason": "error"}]}),
+        Unavailable,
+        begins=True,
+        upstream="gone",
     ),
     "FastAPI's error": _fails(event({"detail": "not now"}), upstream="not now"),
     "an error by its event": _fails(b"event: error\ndata: out of memory\n\n", upstream="memory"),
