@@ -12,8 +12,8 @@ LOCUST_HOST ?= http://127.0.0.1:8000
 TEST_WORKERS ?= 3
 # Recipes pass these on as variables of their shell, which keeps spaces and quotes in them.
 export DOCS
-# Python would not find the programs in this folder.
-unexport PYTHONSAFEPATH
+# With these, Python would not find the programs in this folder, and transformers would miss its docstrings.
+unexport PYTHONSAFEPATH PYTHONOPTIMIZE
 
 # uv does not read pip's configuration (files or PIP_… variables), so these settings are passed on to it.
 pip_setting = $(shell $(BIN)/pip config list 2>/dev/null | sed -nE "s/^(:env:|global|install)\.$(1)='(.*)'$$/\2/p" | head -1)

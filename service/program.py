@@ -43,7 +43,7 @@ settings: environment variables RAG_… or the file .env; docs/reference/setting
 def main() -> int:
     """Run the command of `sys.argv` and return the exit status."""
     arguments = build_parser().parse_args()
-    log_level = "warning" if arguments.command == "keys" else None
+    log_level = "warning" if arguments.command == "keys" or arguments.check else None
     return run_program("service", Settings, lambda settings: _run(arguments, settings), log_level=log_level)
 
 
