@@ -21,6 +21,7 @@ from service.answering.explanations import Explanations
 from service.auth.keys import Keys
 from service.documents.watching import InboxWatch, open_inbox_watch
 from service.drift.watching import DriftWatch, open_drift_watch
+from service.embedder_probe import EmbedderProbe
 from service.generation.factory import build_generator, open_endpoint
 from service.judging import calibration
 from service.judging.calibration import Calibrations
@@ -44,6 +45,7 @@ class Resources:
     settings: Settings
     keys: Keys
     store: StoreReader
+    embedder_probe: EmbedderProbe
     inbox: Inbox
     workers: WorkerWatch
     inbox_watch: InboxWatch
@@ -89,6 +91,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback and settings.keys_path is None),
             store=store,
+            embedder_probe=EmbedderProbe(embedder, is_server=settings.embedder.kind == "openai"),
             inbox=TracedInbox(inbox, settings.inbox),
             workers=await enter(open_worker_watch(inbox)),
             inbox_watch=await enter(open_inbox_watch(inbox, stopping)),

@@ -15,6 +15,7 @@ from ingest.sources.base import Rejection, Source, Unit
 from ingest.sources.web.fetching import open_fetcher
 from rag.errors import AccessRefused, InvalidInput, Locked, Unavailable
 from rag.logs import report
+from rag.program import end_soon
 from rag.store.base import Catalogue
 from rag.store.factory import build_backend
 from rag.types import FIRST_CHUNKS, Chunk, DocumentId
@@ -42,9 +43,14 @@ class Watch:
 
         A problem of a later pass, such as a missing source, is reported once and tried again. Stored documents stay.
         """
-        stopped = asyncio.Event()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            stopped.set()
+            end_soon("ingest: interrupted. Published documents stay.")
+
+        loop.add_signal_handler(signal.SIGTERM, stopped.set)
+        loop.add_signal_handler(signal.SIGINT, interrupt)
         watching = asyncio.create_task(self._run_passes())
         stopping = asyncio.create_task(stopped.wait())
         await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -14,8 +14,8 @@ examples:
   RAG_INBOX__KIND=redis RAG_INBOX__URL=redis://redis:6379 RAG_STORE__KIND=server python -m ingest worker
   curl localhost:8001/metrics        its metrics (RAG_WORKER_PORT); /livez says that it runs
 
-Stop it with SIGTERM or Ctrl-C: it finishes the documents in progress for up to RAG_WORKER_DRAIN_SECONDS
-and returns the others to the inbox.
+Stop it with SIGTERM: it finishes the documents in progress for up to RAG_WORKER_DRAIN_SECONDS and returns the others
+to the inbox. Ctrl-C ends it within three seconds.
 
 needs: the inbox, and the right to write the collection. The worker loads the embedder when documents arrive, and
 unloads it after RAG_WORKER_IDLE_SECONDS without work. Several workers may share one inbox. With the embedded store

@@ -19,6 +19,7 @@ from rag.errors import GroundworkError, IndexMismatch, Misconfigured, Unavailabl
 from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist
 from rag.inbox.factory import open_inbox, open_worklist
+from rag.program import end_soon
 from rag.tasks import depend_on
 from rag.tracing.spans import open_tracing
 
@@ -104,8 +105,13 @@ def _return_memory() -> None:
 
 
 def _watch_signals(*, exit_with_parent: bool) -> StopRequested:
-    requested = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, requested.set)
+    requested, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        requested.set()
+        end_soon("ingest: interrupted. Unfinished documents return to the inbox.")
+
+    loop.add_signal_handler(signal.SIGTERM, requested.set)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     parent = os.getppid()
     return lambda: requested.is_set() or (exit_with_parent and os.getppid() != parent)

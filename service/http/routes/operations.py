@@ -11,12 +11,11 @@ from pydantic import BaseModel, Field
 from rag.errors import GroundworkError
 from rag.tasks import ended_tasks
 from rag.types import FIRST_CHUNKS, Scope
+from service.embedder_probe import OK
 from service.http.dependencies import ResourcesDep
 from service.resources import Resources
 
 router = APIRouter(tags=["operations"])
-
-_OK = "ok"
 
 
 class StatusResponse(BaseModel):
@@ -42,9 +41,13 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
         response.status_code = 503
         return StatusResponse(status="stopping")
     ended = ended_tasks()
-    detail = {"store": await _store_state(resources), "worker": str(resources.workers.status)}
+    detail = {
+        "store": await _store_state(resources),
+        "embedder": await resources.embedder_probe.state(),
+        "worker": str(resources.workers.status),
+    }
     detail |= {it.name: f"ended: {it.reason}" for it in ended}
-    if detail["store"] == _OK and not any(it.essential for it in ended):
+    if detail["store"] == detail["embedder"] == OK and not any(it.essential for it in ended):
         return StatusResponse(status="ok", detail=detail)
     response.status_code = 503
     return StatusResponse(status="unavailable", detail=detail)
@@ -67,4 +70,4 @@ async def _store_state(resources: Resources) -> str:
             break
     except GroundworkError as error:
         return str(error)
-    return _OK
+    return OK
