@@ -7,7 +7,6 @@ from pathlib import Path
 from ingest.commands.base import Commands, add_command_parser
 from ingest.settings import Settings
 from rag.embedding.weights import Weights, find_weights, require_torch
-from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 
 _HELP = """Converts the configured local embedder from sentence-transformers weights to ONNX, and checks that
@@ -26,10 +25,9 @@ def add_command(commands: Commands) -> None:
 
 async def run(_: argparse.Namespace, settings: Settings) -> int:
     if not isinstance(settings.embedder, LocalEmbedderSettings):
-        raise InvalidInput(
-            "Only a local embedder can be exported, and RAG_EMBEDDER__KIND is openai. "
-            "Set it to local, or skip the export."
-        )
+        # Not an error, because `make run` exports whatever `.env` configures.
+        print(f"Nothing to export: the embedder is a server (RAG_EMBEDDER__KIND={settings.embedder.kind}).")
+        return 0
     weights = find_weights(settings.embedder.model, settings.embedder.sha256)
     target = settings.models_dir / weights.onnx_name
     if target.is_file():
