@@ -145,11 +145,11 @@ def translated_errors(upstream: Upstream) -> Iterator[None]:
         raise TimedOut(f"The {name} did not answer in time. Try again later.") from error
     except aiohttp.ClientPayloadError as error:
         message = f"The {name} closed the connection before the end of its response."
-        raise BadResponse(message, upstream=redact(str(error))) from error
+        raise BadResponse(message, upstream=str(error)) from error
     except aiohttp.ClientError as error:
         advice = f"An operator must check it and {upstream.settings}." if upstream.settings else "Check its address."
         # The text of the error has the address, which users must not see.
-        raise Unavailable(f"The {name} cannot be reached. {advice}", upstream=redact(str(error))) from error
+        raise Unavailable(f"The {name} cannot be reached. {advice}", upstream=str(error)) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadResponse(f"The {name} sent a response that is not valid JSON.") from error
 
@@ -185,7 +185,7 @@ def error_in(upstream: Upstream, body: Any) -> GroundworkError | None:
         reported = body
     if not reported:
         return None
-    return _to_error(upstream, _status_in(reported) or _status_in(body), redact(json.dumps(reported)[:_EXCERPT_BYTES]))
+    return _to_error(upstream, _status_in(reported) or _status_in(body), json.dumps(reported)[:_EXCERPT_BYTES])
 
 
 async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -220,7 +220,7 @@ async def _follow(
     raise AccessRefused(
         f"The {upstream.name} redirects to another address (status {response.status}). "
         f"An operator must set {upstream.settings or 'the new address'}.",
-        upstream=redact(f"Location: {location}"),
+        upstream=f"Location: {location}",
     )
 
 

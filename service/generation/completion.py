@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rag.errors import BadResponse
+from rag.errors import BadResponse, GroundworkError
 from rag.http import Upstream, error_in, parse_json
 from rag.sse import ServerSentEvent
 from rag.tracing import semconv
@@ -61,9 +61,14 @@ class CompletionReader:
         if data == DONE:
             self.is_done = True
         elif data and event.name not in _PINGS:
-            body = self._parse(event.name, data)
-            if body is not None:
-                yield from self._visible(self.reasoning.push(self._join(self._read_body(body))))
+            was_complete = self.is_complete
+            try:
+                text = self._read_body(self._parse(event.name, data))
+            except GroundworkError:
+                if not was_complete:
+                    raise
+                return  # Whatever follows the finish cannot make the answer wrong.
+            yield from self._visible(self.reasoning.push(self._join(text)))
 
     def end(self) -> Iterator[Output]:
         """Yield the rest of the text, the finish and the usage. Raises `BadResponse` if the answer is incomplete."""
@@ -82,27 +87,22 @@ class CompletionReader:
         if self._usage:
             yield self._usage
 
-    def _parse(self, name: str, data: str) -> dict[str, Any] | None:
-        """Return the JSON object of an event, or None if it has nothing to say."""
+    def _parse(self, name: str, data: str) -> dict[str, Any]:
+        """Return the JSON object of an event. Raises the error that it reports."""
         try:
             body = parse_json(data)
         except ValueError as error:
-            if self.is_complete:
-                return None
             if name != "error":
-                message = f"The {self._upstream.name} streamed an event that is not JSON. Ask again."
-                raise BadResponse(message, upstream=data[:_MAX_NAME]) from error
+                # The event may hold text of the answer, which must not be in the log.
+                raise BadResponse(f"The {self._upstream.name} sent an event that is not JSON. Ask again.") from error
             body = data
         if name == "error" and not (isinstance(body, dict) and body.get("error")):
             body = {"error": body or name}
-        reported = error_in(self._upstream, body)
-        if reported and not self.is_complete:
+        if reported := error_in(self._upstream, body):
             raise reported
-        if body is None or reported:
-            return None
-        if not isinstance(body, dict):
+        if not isinstance(body, dict | None):
             raise self._not_a_completion()
-        return body
+        return body or {}
 
     def _read_body(self, body: dict[str, Any]) -> str:
         if usage := _to_usage(body.get("usage")):
@@ -117,7 +117,7 @@ class CompletionReader:
             raise self._not_a_completion()
         if choice.get("index") not in (None, 0):
             return ""
-        if choice.get("error") and not self.is_complete:  # As OpenRouter says that the provider behind it failed.
+        if choice.get("error"):  # As OpenRouter says that the provider behind it failed.
             raise error_in(self._upstream, choice) or self._not_a_completion()
         text = self._text_of(choice)
         self._has_content = self._has_content or bool(text)
@@ -153,7 +153,7 @@ class CompletionReader:
 
     def _read_part(self, part: Any) -> str:
         if isinstance(part, dict):
-            if part.get("type", "text") not in _TEXT_PARTS:
+            if (part.get("type") or "text") not in _TEXT_PARTS:
                 return ""
             part = part.get("text") or part.get("refusal")
         if isinstance(part, dict):  # OpenAI's assistants add annotations to a text.

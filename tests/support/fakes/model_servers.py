@@ -104,6 +104,9 @@ FRAMING = {
     "cut off in the usage": Case(body=ROLE + WORDS + STOP + USAGE[:40], has_usage=False),
     "more after [DONE]": Case(body=PLAIN + b"data: {garbage\n\n" + texts("Ignored.")),
     "garbage after the finish": Case(body=ROLE + WORDS + STOP + b"data: {garbage\n\n" + USAGE + DONE),
+    "anything after the finish": Case(
+        body=ROLE + WORDS + STOP + USAGE + event({"choices": 5}) + event("text") + event(chunk({}, "abort")) + DONE
+    ),
     "an error after the finish": Case(
         body=ROLE + WORDS + STOP + event({"error": {"message": "no usage"}}) + DONE, has_usage=False
     ),
@@ -114,7 +117,7 @@ FRAMING = {
     ),
     "neither [DONE] nor a finish": _fails(ROLE + WORDS, begins=True),
     "cut off in a word": _fails((ROLE + WORDS)[:-20], begins=True),
-    "an event that is not JSON": _fails(ROLE + WORDS + b"data: {not json\n\n" + END, begins=True, upstream="{not"),
+    "an event that is not JSON": _fails(ROLE + WORDS + b"data: {not json\n\n" + END, begins=True),
     "JSON that is not a completion": _fails(event({"choices": 5}) + DONE),
     "a number": _fails(b"data: 5\n\n" + DONE),
     "JSON that is nested too deeply": _fails(b"data: " + b"[" * 100_000 + b"\n\n"),
