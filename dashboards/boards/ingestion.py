@@ -80,7 +80,7 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Restarts and dead tasks",
-                    description="Restarts of the service's child worker, and long-lived tasks that ended, over five minutes.",
+                    description="Restarts of the service's child worker, and tasks that ended, over five minutes.",
                     unit="none",
                     width=8,
                     queries=[
