@@ -111,7 +111,7 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         # Resources come first: if they cannot be opened, the service must not leave a started worker behind.
         resources = await stack.enter_async_context(open_resources(settings))
         if settings.worker == "child":
-            await stack.enter_async_context(open_worker(resources.workers))
+            await stack.enter_async_context(open_worker(resources.workers, log_format=settings.log_format))
         await stack.enter_async_context(open_tracing(settings.tracing, service="groundwork-service"))
         config = uvicorn.Config(
             create_app(resources),

@@ -52,12 +52,11 @@ class WorkerWatch:
         self.status = WorkerStatus(state="unknown", message="The inbox has not been read yet.")
 
     def note_start(self) -> None:
-        """Note that this process has started a worker. A failure of the previous one stays until this one reports."""
-        if self._child != "failed":
-            self._child = "starting"
+        """Note that this process starts a worker."""
+        self._child = "starting"
 
     def note_end(self, reason: str) -> None:
-        """Note that the worker of this process ended."""
+        """Note that the worker of this process ended. The reason stays until the next one reports."""
         self._child, self._failure = "failed", reason
 
     async def refresh(self) -> None:

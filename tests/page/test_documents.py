@@ -75,6 +75,13 @@ async def test_a_rejected_document_shows_its_reason(page: Page) -> None:
     await expect(row(page, "junk.md")).to_contain_text("The file is binary, not text.")
 
 
+async def test_a_waiting_document_shows_that_no_worker_is_running(page: Page, service: FakeService) -> None:
+    service.documents["late.md"] = document("late.md", state="queued", reason="No worker is running.")
+    await page.reload()
+
+    await expect(row(page, "late.md")).to_contain_text("Queued: no worker is running")
+
+
 async def test_a_rejected_update_is_shown_and_the_previous_version_stays_ready(page: Page) -> None:
     await add(page, "notes.md", b"# Field notes")
     await expect(row(page, "Field notes")).to_have_attribute("data-state", "ready")

@@ -1,5 +1,6 @@
-"""The start of the ingest worker as a child process."""
+"""The ingest worker as a child process: its start, its end and its reason."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,9 +8,19 @@ from functools import partial
 
 import pytest
 
-from service.worker_supervisor import _prepare_child
+from rag.inbox.base import WorkerReport
+from service.metrics import WORKER_RESTARTS
+from service.worker_supervisor import _prepare_child, open_worker
+from service.worker_watch import WorkerWatch
 
 pytestmark = pytest.mark.slow
+
+
+class EmptyInbox:
+    """An inbox of which no worker has reported."""
+
+    async def workers(self) -> list[WorkerReport]:
+        return []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals a process when its parent dies")
@@ -19,3 +30,18 @@ def test_a_worker_does_not_start_if_its_service_was_killed_before_prctl():
 
     assert status(os.getpid()) == 0
     assert status(os.getppid()) == 1
+
+
+async def test_a_worker_that_cannot_start_is_restarted_and_gives_its_reason(monkeypatch, capfd):
+    monkeypatch.setenv("RAG_PARSING__SECONDS", "minus")
+    watch, before = WorkerWatch(EmptyInbox()), WORKER_RESTARTS._value.get()
+    async with open_worker(watch, log_format="auto"), asyncio.timeout(120):
+        await watch.refresh()
+        assert watch.status.state == "starting"
+        while WORKER_RESTARTS._value.get() == before:  # noqa: ASYNC110 - the supervisor sets no event
+            await asyncio.sleep(0.05)
+        await watch.refresh()
+    assert watch.status.state == "down"
+    assert "RAG_PARSING__SECONDS" in watch.status.detail
+    assert "RAG_PARSING__SECONDS" not in watch.status.message, "clients learn nothing of the settings"
+    assert "RAG_PARSING__SECONDS" in capfd.readouterr().err, "the worker's own words reach the log"

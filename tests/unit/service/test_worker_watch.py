@@ -53,7 +53,6 @@ async def test_a_child_starts_then_fails_with_its_reason_until_it_reports(inbox,
     await watch.refresh()
     assert watch.status.state == "starting"
     watch.note_end("RAG_PARSING__SECONDS is not a number.")
-    watch.note_start()
     await watch.refresh()
     assert watch.status.state == "down"
     assert str(watch.status) == "down: RAG_PARSING__SECONDS is not a number."
