@@ -49,12 +49,15 @@ class EventDecoder:
         *ends, rest = _LINE_END.split(chunk)
         events: list[ServerSentEvent] = []
         for end in ends:
-            self._extend(end)
-            line = bytes(self._line)
-            self._line.clear()
-            if event := self._read(line):
+            self._grow(len(end))
+            if self._line:  # The line began in an earlier chunk.
+                self._line += end
+                end = bytes(self._line)  # noqa: PLW2901 - the whole line
+                self._line.clear()
+            if event := self._read(end):
                 events.append(event)
-        self._extend(rest)
+        self._grow(len(rest))
+        self._line += rest
         return events
 
     def end(self) -> list[ServerSentEvent]:
@@ -63,9 +66,8 @@ class EventDecoder:
         events = [self._read(line), self._dispatch()] if line else [self._dispatch()]
         return [event for event in events if event]
 
-    def _extend(self, part: bytes) -> None:
-        self._line += part
-        self._size += len(part)
+    def _grow(self, size: int) -> None:
+        self._size += size
         if self._size > self._limit:
             raise EventTooLong(f"An event has more than {self._limit:,} bytes.")
 

@@ -1,7 +1,7 @@
 """The answer in a stream of chat completion events, as tolerant as the many servers of this protocol need (ADR 40)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rag.errors import BadResponse, GroundworkError
@@ -55,20 +55,21 @@ class CompletionReader:
         """True once the model has finished: what is missing afterwards is at most the usage."""
         return self._has_finished or self.is_done
 
-    def read(self, event: ServerSentEvent) -> Iterator[str | Retraction]:
-        """Yield the visible text of an event. Raises the error that it reports, or `BadResponse`."""
+    def read(self, event: ServerSentEvent) -> list[str | Retraction]:
+        """Return the visible text of an event. Raises the error that it reports, or `BadResponse`."""
         data = event.data.strip()
         if data == DONE:
             self.is_done = True
-        elif data and event.name not in _PINGS:
-            was_complete = self.is_complete
-            try:
-                text = self._read_body(self._parse(event.name, data))
-            except GroundworkError:
-                if not was_complete:
-                    raise
-                return  # Whatever follows the finish cannot make the answer wrong.
-            yield from self._visible(self.reasoning.push(self._join(text)))
+        if data in ("", DONE) or event.name in _PINGS:
+            return []
+        was_complete = self.is_complete
+        try:
+            text = self._read_body(self._parse(event.name, data))
+        except GroundworkError:
+            if not was_complete:
+                raise
+            return []  # Whatever follows the finish cannot make the answer wrong.
+        return self._visible(self.reasoning.push(self._join(text)))
 
     def end(self) -> Iterator[Output]:
         """Yield the rest of the text, the finish and the usage. Raises `BadResponse` if the answer is incomplete."""
@@ -100,17 +101,19 @@ class CompletionReader:
             body = {"error": body or name}
         if reported := error_in(self._upstream, body):
             raise reported
-        if not isinstance(body, dict | None):
+        if body is None:
+            return {}
+        if not isinstance(body, dict):
             raise self._not_a_completion()
-        return body or {}
+        return body
 
     def _read_body(self, body: dict[str, Any]) -> str:
-        if usage := _to_usage(body.get("usage")):
+        if (reported := body.get("usage")) and (usage := _to_usage(reported)):
             self._usage = usage
-        choices = body.get("choices")
-        if not isinstance(choices, list | None):
+        choices = body.get("choices") or []
+        if not isinstance(choices, list):
             raise self._not_a_completion()
-        return "".join(self._read_choice(choice, body) for choice in choices or () if choice is not None)
+        return "".join([self._read_choice(choice, body) for choice in choices if choice is not None])
 
     def _read_choice(self, choice: Any, body: dict[str, Any]) -> str:
         if not isinstance(choice, dict):
@@ -130,26 +133,27 @@ class CompletionReader:
 
     def _text_of(self, choice: dict[str, Any]) -> str:
         """Return the text of a choice. A whole message counts only if its parts have not been streamed before."""
-        sources = [choice.get("delta"), {"content": choice.get("text")}]
-        if not self._has_content:
-            sources.append(choice.get("message"))
-        for source in sources:
-            if source is None:
-                continue
-            if not isinstance(source, dict):
-                raise self._not_a_completion()
-            if text := self._flatten(source.get("content")):
-                return text
-            if refusal := self._flatten(source.get("refusal")):
-                self._reason = "content_filter"
-                return refusal
-        return ""
+        text = self._read_message(choice.get("delta")) or self._flatten(choice.get("text"))
+        return text or ("" if self._has_content else self._read_message(choice.get("message")))
+
+    def _read_message(self, message: Any) -> str:
+        if message is None:
+            return ""
+        if not isinstance(message, dict):
+            raise self._not_a_completion()
+        if text := self._flatten(message.get("content")):
+            return text
+        if refusal := self._flatten(message.get("refusal")):
+            self._reason = "content_filter"
+        return refusal
 
     def _flatten(self, content: Any) -> str:
         """Return the text of a content, which is a string or a list of parts. Parts with reasoning are left out."""
-        if not isinstance(content, list):
-            return self._read_part(content)
-        return "".join(map(self._read_part, content))
+        if content is None or isinstance(content, str):
+            return content or ""
+        if isinstance(content, list):
+            return "".join(map(self._read_part, content))
+        return self._read_part(content)
 
     def _read_part(self, part: Any) -> str:
         if isinstance(part, dict):
@@ -158,7 +162,7 @@ class CompletionReader:
             part = part.get("text") or part.get("refusal")
         if isinstance(part, dict):  # OpenAI's assistants add annotations to a text.
             part = part.get("value")
-        if not isinstance(part, str | None):
+        if part is not None and not isinstance(part, str):
             raise self._not_a_completion()
         return part or ""
 
@@ -173,17 +177,19 @@ class CompletionReader:
 
     def _join(self, text: str) -> str:
         """Return the text with whole characters: some servers split the surrogate pair of one between two events."""
+        if not self._half and text.isascii():
+            return text
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
         return _replace_surrogates(text.removesuffix(self._half))
 
-    def _visible(self, pieces: Iterable[str | Retraction]) -> Iterator[str | Retraction]:
+    def _visible(self, pieces: list[str | Retraction]) -> list[str | Retraction]:
         for piece in pieces:
             if isinstance(piece, Retraction):
                 self._is_visible = False
             else:
                 self._is_visible = self._is_visible or is_visible(piece)
-            yield piece
+        return pieces
 
     def _explain_emptiness(self) -> str:
         name = self._upstream.name

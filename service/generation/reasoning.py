@@ -1,7 +1,7 @@
 """Removal of the reasoning that models write before their answer (ADR 40)."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from service.generation.base import Retraction
 
@@ -19,6 +19,8 @@ _TAGS = {
 }
 _ALL = (*_TAGS, *_TAGS.values())
 _FIRST_CHARACTERS = frozenset(tag[0] for tag in _ALL)
+# Text without these characters neither has a tag nor changes what a later tag means.
+_MARK = re.compile(f"[{re.escape(''.join(_FIRST_CHARACTERS))}`]")
 _LONGEST = max(map(len, _ALL))
 # White space, control characters and characters without a width.
 _INVISIBLE = re.compile(r"\A[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]+")
@@ -52,21 +54,21 @@ class ReasoningFilter:
         """True as long as a closing tag would show that the text so far was reasoning."""
         self._backticks = 0
 
-    def push(self, text: str) -> Iterator[str | Retraction]:
-        """Yield the text that is certain to be visible."""
+    def push(self, text: str) -> list[str | Retraction]:
+        """Return the text that is certain to be visible."""
         self._held += text
         while self._is_leading:
             if not self._skip():
-                return
-        if not self._may_be_unopened:
-            yield from self._take(len(self._held))
-            return
-        yield from self._take_before_closing_tag()
+                return []
+        if self._may_be_unopened and _MARK.search(self._held):
+            return self._take_before_closing_tag()
+        return self._take(len(self._held))
 
-    def end(self, *, is_cut_off: bool) -> Iterator[str | Retraction]:
-        """Yield the rest. A block that did not end is reasoning, unless the opening tag was only assumed."""
+    def end(self, *, is_cut_off: bool) -> list[str | Retraction]:
+        """Return the rest. A block that did not end is reasoning, unless the opening tag was only assumed."""
         if self._closing is None or (self._closing is _CLOSING and not is_cut_off):
-            yield from self._take(len(self._held))
+            return self._take(len(self._held))
+        return []
 
     def _skip(self) -> bool:
         """Remove leading space and reasoning as far as possible. Return False if that needs more text."""
@@ -88,7 +90,7 @@ class ReasoningFilter:
             self._held = self._held[-_LONGEST:]  # Its end may be the beginning of the closing tag.
         return False
 
-    def _take_before_closing_tag(self) -> Iterator[str | Retraction]:
+    def _take_before_closing_tag(self) -> list[str | Retraction]:
         complete = self._held[: len(self._held) - _unfinished_tag(self._held)]
         if _OPENING.search(complete):
             self._may_be_unopened = False  # The answer is about these tags.
@@ -98,16 +100,13 @@ class ReasoningFilter:
                 self.starts_inside = True
                 self._is_leading = True
                 self._held = self._held[closed.end() :]
-                yield Retraction()
-                yield from self.push("")
-                return
+                return [Retraction(), *self.push("")]
         self._backticks += complete.count("`")
-        yield from self._take(len(complete))
+        return self._take(len(complete))
 
-    def _take(self, length: int) -> Iterator[str]:
+    def _take(self, length: int) -> list[str | Retraction]:
         taken, self._held = self._held[:length], self._held[length:]
-        if taken:
-            yield taken
+        return [taken] if taken else []
 
 
 def _unfinished_tag(text: str) -> int:
