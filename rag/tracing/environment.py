@@ -43,8 +43,9 @@ def repair_environment(environment: MutableMapping[str, str] = os.environ) -> No
     queue = int(environment.get(_QUEUE, MAX_WAITING))
     batch = int(environment.get(_BATCH, MAX_BATCH))
     if batch > queue:
-        fault = f"{batch} is more than the {queue} spans that may wait ({_QUEUE})" if _BATCH in environment else ""
-        _replace(environment, _BATCH, str(queue), fault)
+        if _BATCH in environment:
+            _faults.append(f"{_BATCH}: {batch} is more than may wait ({_QUEUE}). {queue} is used.")
+        environment[_BATCH] = str(queue)
 
 
 def take_faults() -> list[str]:

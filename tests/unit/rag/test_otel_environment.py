@@ -53,7 +53,7 @@ def test_an_invalid_value_is_replaced_and_named_once(name, value, used):
     assert environment.get(name) == used
     [fault] = take_faults()
     assert fault.startswith(f"{name}: ")
-    assert fault.endswith(("It is ignored.", "The rest is used."))
+    assert fault.endswith(("It is ignored.", "The rest is used.", "2048 is used."))
     assert take_faults() == []
 
 
