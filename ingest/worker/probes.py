@@ -20,18 +20,21 @@ from rag.inbox.base import Inbox
 log = structlog.get_logger()
 
 _UNKNOWN = float("nan")
+# Shorter than Prometheus's timeout: a scrape that fails would look like a worker that is down.
 _MEASURE_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def open_probes(host: str, port: int, inbox: Inbox) -> AsyncIterator[None]:
+async def open_probes(
+    host: str, port: int, inbox: Inbox, *, patience_seconds: float = _MEASURE_SECONDS
+) -> AsyncIterator[None]:
     """Serve until the block ends; port 0 disables the server. If the port is taken, the worker runs without it."""
     if port == 0:
         yield
         return
     app = web.Application()
     app.router.add_get("/livez", _livez)
-    app.router.add_get("/metrics", partial(_metrics, inbox))
+    app.router.add_get("/metrics", partial(_metrics, inbox, patience_seconds))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -48,11 +51,10 @@ async def _livez(_: web.Request) -> web.Response:
     return web.json_response({"status": "alive"})
 
 
-async def _metrics(inbox: Inbox, request: web.Request) -> web.Response:
+async def _metrics(inbox: Inbox, patience_seconds: float, request: web.Request) -> web.Response:
     """Measure the queue and return all metrics, also if the inbox does not answer."""
     try:
-        # Shorter than Prometheus's timeout. A scrape that fails would look like a worker that is down.
-        async with asyncio.timeout(_MEASURE_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             statistics = await inbox.statistics()
     except Exception as error:  # noqa: BLE001 - a measurement must not fail the others
         reason = error.describe() if isinstance(error, GroundworkError) else str(error)

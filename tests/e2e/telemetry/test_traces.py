@@ -286,6 +286,13 @@ def test_the_prometheus_text_format_has_no_exemplars(traced):
     assert spans_that_were(traced.service, "dropped") == 0
 
 
+def test_every_counter_has_a_series_before_its_first_event(traced):
+    families = text_string_to_metric_families(traced.service.http.get("/metrics", headers=OPENMETRICS).text)
+    empty = {family.name for family in families if family.type == "counter" and not family.samples}
+    # The judge is off, and there is no reference of questions.
+    assert empty == {"rag_judge_verdicts", "rag_judge_failures", "rag_drift_observations"}
+
+
 @needs_promtool
 def test_promtool_accepts_the_metrics(traced):
     text = traced.service.http.get("/metrics").text
