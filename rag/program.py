@@ -196,6 +196,23 @@ def exit_on_broken_pipe() -> Iterator[None]:
         # Python flushes standard output once more at exit and would report the same error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(128 + signal.SIGPIPE) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC or not _is_full(sys.stdout.fileno()):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from rag.errors import Unavailable  # noqa: PLC0415 - as in `run_program`
+
+        raise Unavailable(
+            "The output cannot be written, because its disk is full. Free space, and try again."
+        ) from error
+
+
+def _is_full(descriptor: int) -> bool:
+    """Return True if the descriptor does not take one more byte."""
+    try:
+        return os.write(descriptor, b"\n") == 0
+    except OSError:
+        return True
 
 
 def _has_no_reader(pipe: int) -> bool:

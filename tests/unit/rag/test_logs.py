@@ -173,6 +173,21 @@ def test_a_program_runs_to_its_end_without_standard_error(target, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_command_whose_output_cannot_be_written_says_so_in_one_sentence():
+    program = (
+        "from rag.program import prepare_process, run_program\n"
+        "prepare_process('demo')\n"
+        "from rag.settings import KernelSettings\n"
+        "raise SystemExit(run_program('demo', KernelSettings, lambda _: print('result'), log_level='warning'))\n"
+    )
+    command = [sys.executable, "-c", program]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "demo: The output cannot be written, because its disk is full. Free space, and try again.\n"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("failure", "event"),
     [
