@@ -68,7 +68,7 @@ def _first_token(objectives: Sequence[Slo]) -> Panel:
 _REQUESTS = Panel(
     title="Requests by outcome",
     description="Requests per second to the API under /v1. error: 5xx or a broken stream. overloaded: 429. "
-    "invalid: another 4xx.",
+    "invalid: another 4xx. abandoned: the reader gave up waiting. cancelled: the reader left early or with a part.",
     unit="reqps",
     stacked=True,
     queries=[
