@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import Conflict, IndexMismatch, NotFound, Overloaded, Unavailable
-from rag.inbox.base import DeadLetter, Progress, ProgressState, Removal, Upload
+from rag.inbox.base import DeadLetter, Progress, ProgressState, Removal, Upload, WorkerReport
 from rag.types import DocumentId, RawDocument, Scope
 
 FORMAT = 2
@@ -103,6 +103,11 @@ def to_progress(state: ProgressState, header: Mapping[str, Any], *, order: int) 
         digest=header.get("digest", ""),
         order=order,
     )
+
+
+def to_report(values: dict[str, Any]) -> WorkerReport:
+    """Read a report, which a worker of another version may have written."""
+    return WorkerReport(waiting_for=str(values.get("waiting_for", "")))
 
 
 def unknown_letter(letter_id: str) -> NotFound:

@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from rag.errors import Unavailable
 from rag.inbox.base import (
     MAX_ENTRIES,
     DeadLetter,
@@ -40,6 +40,7 @@ from rag.inbox.folder.files import (
     to_dead_letter,
     to_job,
     to_progress,
+    to_report,
     unknown_letter,
     write_durably,
 )
@@ -166,7 +167,12 @@ class FolderInbox:
         )
 
     def _workers(self) -> list[WorkerReport]:
-        return [_to_report(read_header(lock)) for lock in (self._root / "workers").iterdir() if not is_dead(lock)]
+        try:
+            living = [lock for lock in (self._root / "workers").iterdir() if not is_dead(lock)]
+            # A worker that has just started has not reported yet.
+            return [to_report(read_header(lock) or {}) for lock in living]
+        except OSError as error:
+            raise Unavailable("The inbox in RAG_DATA_DIR cannot be read.", upstream=str(error)) from error
 
     def _dead_letters(self) -> list[DeadLetter]:
         letters = [to_dead_letter(path.name, header) for path in self._dead() if (header := read_header(path))]
@@ -203,11 +209,6 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield from below.iterdir()
         except FileNotFoundError:  # The worker has removed its folder.
             continue
-
-
-def _to_report(header: dict[str, Any] | None) -> WorkerReport:
-    # A worker that has just started has not reported yet.
-    return WorkerReport(**header) if header else WorkerReport()
 
 
 def _identify(path: Path) -> tuple[int, str]:

@@ -26,6 +26,7 @@ from rag.inbox.folder.files import (
     to_content,
     to_dead_letter,
     to_progress,
+    to_report,
     unknown_letter,
 )
 from rag.inbox.redis.queue import RedisQueue, open_queue, translated_errors
@@ -75,7 +76,7 @@ class RedisInbox:
         return InboxStatistics(queued=queued, processing=processing, dead=dead, oldest_seconds=age)
 
     async def workers(self) -> list[WorkerReport]:
-        return [WorkerReport(**json.loads(report)) for report in await self._queue.call("workers")]
+        return [to_report(json.loads(report)) for report in await self._queue.call("workers")]
 
     async def dead_letters(self) -> list[DeadLetter]:
         letters = [await self._letter(document) for document in await self._queue.documents("dead")]
