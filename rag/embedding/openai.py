@@ -88,7 +88,7 @@ class OpenAIEmbedder:
         try:
             embeddings = [_to_numbers(item["embedding"]) for item in _in_order(body["data"])]
             vectors = np.array(embeddings, dtype=np.float64)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BadResponse(f"The {_UPSTREAM.name} sent a response that is not a list of embeddings.") from error
         expected = (count, self._settings.dimension)
         if vectors.shape != expected:

@@ -48,7 +48,7 @@ def _to_scores(body: Any, count: int) -> list[float]:
     try:
         items = body if isinstance(body, list) else body.get("results") or body["data"]
         scores = {_to_index(item["index"]): _to_score(item) for item in items}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _bad_response() from error
     if len(items) != count or scores.keys() != set(range(count)):
         raise _bad_response()

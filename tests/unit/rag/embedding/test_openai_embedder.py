@@ -125,6 +125,8 @@ def replaced(embedding):
         replaced([0.0, 0.0]),
         replaced([float("nan"), 1]),
         replaced([float("inf"), 1]),
+        replaced([10**400, 1]),
+        lambda items: [item | {"index": item["index"] * float("inf")} for item in items],
     ],
 )
 async def test_a_response_without_one_valid_vector_per_text_is_a_bad_response(change):

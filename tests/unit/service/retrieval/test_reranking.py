@@ -162,6 +162,8 @@ async def test_scores_are_read_in_every_known_shape(body):
         (200, scored((0, "high"), (1, "low")), BadResponse),
         (200, scored((0, float("nan")), (1, 1)), BadResponse),
         (200, scored((0, float("inf")), (1, 1)), BadResponse),
+        (200, scored((0, 10**400), (1, 1)), BadResponse),
+        (200, scored((float("inf"), 1), (1, 1)), BadResponse),
         (200, '{"results": "none"}', BadResponse),
         (200, '{"results": [5, 6]}', BadResponse),
     ],
