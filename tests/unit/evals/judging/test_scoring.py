@@ -165,6 +165,9 @@ async def test_a_permanent_failure_of_the_judge_ends_the_run():
 async def test_answers_are_written_and_read_back(tmp_path):
     write_transcripts(ANSWERS, tmp_path / "answers.jsonl")
     assert read_transcripts(tmp_path / "answers.jsonl") == ANSWERS
+    earlier = (tmp_path / "answers.jsonl").read_text().replace('"declined"', '"refused"')
+    (tmp_path / "earlier.jsonl").write_text(earlier)
+    assert read_transcripts(tmp_path / "earlier.jsonl") == ANSWERS
     (tmp_path / "other.jsonl").write_text('{"colour": "red"}\n')
     with pytest.raises(InvalidInput, match="--texts"):
         read_transcripts(tmp_path / "other.jsonl")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -78,6 +79,13 @@ def test_a_reference_survives_writing_and_reading(tmp_path):
     )
     question = vectors(1, seed=9)[0]
     assert found.of_vector(question) == reference.of_vector(question)
+
+
+def test_a_feature_that_an_earlier_version_wrote_under_another_name_is_read(tmp_path):
+    reference = build_reference(observations(60), EMBEDDER)
+    earlier = {"refused" if feature == "declined" else feature: bins for feature, bins in reference.bins.items()}
+    write_reference(replace(reference, bins=earlier), tmp_path / "reference.npz")
+    assert read_reference(tmp_path / "reference.npz").bins == reference.bins
 
 
 def test_a_reference_with_other_content_has_another_id():
