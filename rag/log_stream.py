@@ -24,6 +24,9 @@ class LogStream:
         self._stream: TextIO | None = sys.stderr  # None if the program was started with a closed standard error.
         self._descriptor = _descriptor(self._stream)
         self._piece_bytes = _piece_bytes(self._descriptor)
+        self._poll = select.poll()
+        if self._descriptor is not None:
+            self._poll.register(self._descriptor, select.POLLOUT)
         self._lock = threading.Lock()
         self._patience_ms = _PATIENCE_MS
         self._is_inside_line = False
@@ -50,7 +53,7 @@ class LogStream:
             content = b"\n" + content
         try:
             while content:
-                if not self._is_writable(descriptor):
+                if not self._is_writable():
                     return False
                 # Not through Python's buffer, which keeps what it could not write and fails again at exit.
                 written = os.write(descriptor, content[: self._piece_bytes])
@@ -60,10 +63,8 @@ class LogStream:
             return False
         return True
 
-    def _is_writable(self, descriptor: int) -> bool:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLOUT)
-        is_writable = bool(poll.poll(self._patience_ms))
+    def _is_writable(self) -> bool:
+        is_writable = bool(self._poll.poll(self._patience_ms))
         self._patience_ms = _PATIENCE_MS if is_writable else 0
         return is_writable
 

@@ -5,7 +5,7 @@ Only OpenTelemetry's API is imported here. `open_tracing` imports the SDK if a c
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import structlog
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _TRACER = trace.get_tracer("groundwork", schema_url=semconv.SCHEMA_URL)
 _W3C = TraceContextTextMapPropagator()
+_ENDPOINT = "_ENDPOINT: "
 
 
 @asynccontextmanager
@@ -34,18 +35,8 @@ async def open_tracing(settings: TracingSettings, *, service: str) -> AsyncItera
 
     Traces that cannot be exported are logged, and the program continues without them.
     """
-    if (url := traces_url(settings)) is None:
-        yield
-        return
-    for fault in take_faults():
-        log.warning("otel_variable_invalid", reason=fault)
-    try:
-        from rag.tracing.export import build_export  # noqa: PLC0415
-
-        export = build_export(settings, url=url, service=service)
-    except Exception as error:  # noqa: BLE001 - traces must not end what they describe
-        # The SDK reads more variables than this program checks. Its message may quote one, such as a header.
-        log.error("tracing_disabled", error=type(error).__name__, hint="check the OTEL_ variables")
+    export = _build_export(settings, service)
+    if export is None:
         yield
         return
     async with export:
@@ -156,6 +147,24 @@ def links_to(traceparent: str) -> list[Link]:
     """Return a link to the span of a queue entry, or no link if its `traceparent` is empty or invalid."""
     cause = trace.get_current_span(_W3C.extract({"traceparent": traceparent}, context.Context()))
     return [Link(cause.get_span_context())] if cause.get_span_context().is_valid else []
+
+
+def _build_export(settings: TracingSettings, service: str) -> AbstractAsyncContextManager[None] | None:
+    url = traces_url(settings)
+    for fault in take_faults():
+        # Without traces the other variables do not matter.
+        if url or _ENDPOINT in fault:
+            log.warning("otel_variable_invalid", reason=fault)
+    if url is None:
+        return None
+    try:
+        from rag.tracing.export import build_export  # noqa: PLC0415
+
+        return build_export(settings, url=url, service=service)
+    except Exception as error:  # noqa: BLE001 - traces must not end what they describe
+        # The SDK reads more variables than this program checks. Its message may quote one, such as a header.
+        log.error("tracing_disabled", error=type(error).__name__, hint="check the OTEL_ variables")
+        return None
 
 
 @contextmanager
