@@ -51,7 +51,11 @@ def create_app(resources: Resources) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         telemetry=TelemetryConfig(
-            operation_spans=False, metrics=False, logs=False, exclude=lambda scope: not scope["path"].startswith("/v1/")
+            operation_spans=False,
+            metrics=False,
+            logs=False,
+            auto_configure=False,
+            exclude=lambda scope: not scope["path"].startswith("/v1/"),
         ),
     )
     _add_middleware(app, resources)
