@@ -1,4 +1,4 @@
-"""The commands of `python -m service`: serve the API, and manage API keys."""
+"""The command line of `python -m service`, and the service itself."""
 
 import argparse
 import asyncio
@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 
 import uvicorn
@@ -21,6 +20,7 @@ from rag.tracing.spans import open_tracing
 from service.app import create_app
 from service.auth.keys import Keys
 from service.banner import announce_start
+from service.commands import keys
 from service.http.draining import DrainingServer
 from service.resources import open_resources
 from service.settings import Settings
@@ -43,13 +43,13 @@ settings: environment variables RAG_… or the file .env; docs/reference/setting
 def main() -> int:
     """Run the command of `sys.argv` and return the exit status."""
     arguments = build_parser().parse_args()
-    log_level = "warning" if arguments.command == "keys" or arguments.check else None
+    log_level = "warning" if arguments.command or arguments.check else None
     return run_program("service", Settings, lambda settings: _run(arguments, settings), log_level=log_level)
 
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> None:
-    if arguments.command == "keys":
-        _manage_keys(arguments, Keys(settings.keys_file))
+    if arguments.command:
+        arguments.run(arguments, settings)
         return
     given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
     _serve(settings.model_copy(update=given), check_only=arguments.check)
@@ -67,14 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, help="port to listen on (RAG_PORT)")
     parser.add_argument("--check", action="store_true", help="check the settings and the port, and do not serve")
     commands = parser.add_subparsers(dest="command")
-    keys_parser = commands.add_parser("keys", help="create, list and revoke API keys")
-    keys = keys_parser.add_subparsers(dest="action", required=True)
-    create = keys.add_parser("create", help="print a new key; it cannot be shown again")
-    create.add_argument("--tenant", default="default", help="tenant that the key belongs to (default: %(default)s)")
-    create.add_argument("--role", choices=["reader", "writer"], default="reader", help="a writer may upload and delete")
-    keys.add_parser("list", help="list every key with its tenant and role, without the secret")
-    revoke = keys.add_parser("revoke", help="revoke a key at once")
-    revoke.add_argument("id", help="key id from `keys list`")
+    keys.add_command(commands)
     return parser
 
 
@@ -82,19 +75,6 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text} is not a valid port; use 0 to {_LAST_PORT}")
     return int(text)
-
-
-def _manage_keys(arguments: argparse.Namespace, keys: Keys) -> None:
-    match arguments.action:
-        case "create":
-            _print(keys.create(tenant=arguments.tenant, role=arguments.role))
-        case "revoke":
-            keys.revoke(arguments.id)
-            _print(f"{arguments.id} is revoked.")
-        case "list":
-            for key in keys.list():
-                created = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
-                _print(f"{key.id}  {key.role:6}  {created}  {key.tenant}")
 
 
 def _serve(settings: Settings, *, check_only: bool) -> None:
@@ -186,7 +166,3 @@ def _url_of(listener: socket.socket) -> str:
     if address.is_unspecified:
         address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
     return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
-
-
-def _print(line: str) -> None:
-    print(line)  # noqa: T201 - the output of the command
