@@ -28,6 +28,7 @@ NAMES_FILE: Final = Path(__file__).with_name("variables.txt")
 _MAX_SHOWN = 100
 _EXPECTATIONS: Final = {
     "bool_parsing": "true or false",
+    "dict_type": "a JSON object",
     "finite_number": "a finite number",
     "float_parsing": "a number",
     "greater_than": "more than {gt:g}",
@@ -35,6 +36,8 @@ _EXPECTATIONS: Final = {
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
     "int_parsing_size": "a smaller number",
+    "json_invalid": "a JSON object",
+    "json_type": "a JSON object",
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:g}",
     "literal_error": "{expected}",

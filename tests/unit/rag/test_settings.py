@@ -38,6 +38,11 @@ def test_an_alternative_is_chosen_by_its_kind(given):
     assert settings.store.timeout == 7
 
 
+def test_extra_fields_of_a_request_are_a_json_object(given):
+    extra = '{"temperature": null, "nested": {"top_k": 5}}'
+    assert given(RAG_JUDGE__EXTRA=extra).judge.extra == {"temperature": None, "nested": {"top_k": 5}}
+
+
 def test_a_field_of_the_default_alternative_needs_no_kind(given):
     assert given(RAG_EMBEDDER__THREADS="2").embedder == LocalEmbedderSettings(threads=2)
 
@@ -57,6 +62,8 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
         ({"RAG_HTTP__READ": "inf"}, "RAG_HTTP__READ is inf, but must be a finite number."),
         ({"RAG_RETRIEVAL__LIMIT": "many"}, "RAG_RETRIEVAL__LIMIT is many, but must be a whole number."),
         ({"RAG_TRACING__CONTENT": "perhaps"}, "RAG_TRACING__CONTENT is perhaps, but must be true or false."),
+        ({"RAG_JUDGE__EXTRA": '{"top_k": '}, 'RAG_JUDGE__EXTRA is {"top_k": , but must be a JSON object.'),
+        ({"RAG_JUDGE__EXTRA": "[5]"}, "RAG_JUDGE__EXTRA is [5], but must be a JSON object."),
         ({"RAG_LOG_FORMAT": "xml"}, "RAG_LOG_FORMAT is xml, but must be auto or console or json."),
         (
             {"RAG_JUDGE__URL": "judge:80"},
