@@ -83,6 +83,7 @@ export function openDocuments({ onChange }) {
 
   /**
    * Read the beginning of the list again, with one request however many documents are in progress.
+   * Resolves to false if another list was requested meanwhile, and this one is not shown.
    * @param {number} limit
    */
   async function refresh(limit) {
@@ -90,16 +91,15 @@ export function openDocuments({ onChange }) {
     const request = ++latestRequest;
     const start = Date.now();
     const page = await listDocuments({ ...filters(), limit });
-    if (request !== latestRequest) return;
-    const before = listed;
+    if (request !== latestRequest) return false;
     const behind = limit === MAX_PAGE_SIZE ? listed.slice(limit) : [];
     const ids = new Set(page.documents.map(({ id }) => id));
     listed = [...page.documents, ...behind.filter(({ id }) => !ids.has(id))];
     if (behind.length === 0) next = page.next;
     queueUnknown.hidden = page.queue !== null;
-    announce(before);
     show();
     follow(PAUSE_FACTOR * (Date.now() - start));
+    return true;
   }
 
   async function loadMore() {
@@ -133,8 +133,10 @@ export function openDocuments({ onChange }) {
   }
 
   async function poll() {
+    const before = listed;
     try {
-      await refresh(Math.min(Math.max(listed.length, PAGE_SIZE), MAX_PAGE_SIZE));
+      const isShown = await refresh(Math.min(Math.max(listed.length, PAGE_SIZE), MAX_PAGE_SIZE));
+      if (isShown) announce(before);
       if (isPollFailing) failure.textContent = "";
       isPollFailing = false;
     } catch (error) {
@@ -282,7 +284,7 @@ export function openDocuments({ onChange }) {
 
   /**
    * Run an action and show its error, one line per error.
-   * @param {() => Promise<void>} action
+   * @param {() => Promise<unknown>} action
    */
   async function attempt(action) {
     try {
