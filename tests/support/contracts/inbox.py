@@ -128,6 +128,12 @@ class InboxContract:
         entry = await worklist.claim()
         assert entry.job.document.body == b"two"
 
+    async def test_lists_show_the_latest_reason_of_a_document_that_is_rejected_twice(self, inbox, worklist):
+        for reason in ("It is empty.", "It is encrypted."):
+            await inbox.put(upload("a"))
+            await worklist.dead_letter(await worklist.claim(), reason=reason)
+            assert [it.reason for it in await inbox.progress(OURS)] == [reason]
+
     async def test_the_order_of_an_entry_is_the_same_in_every_state(self, inbox, worklist):
         await inbox.put(upload("a"))
         [queued] = await inbox.progress(OURS)
