@@ -49,7 +49,7 @@ class InboxWatch:
             waiting = _Waiting(scope, entry)
             self._waiting.add(waiting)
             self._is_needed.set()
-            # The service is scaled by its requests in flight, and a waiting request is no load.
+            # The service is scaled by its requests in flight, and a waiting request adds no load.
             INFLIGHT.dec()
             try:
                 with suppress(TimeoutError):
