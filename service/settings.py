@@ -47,7 +47,7 @@ class OpenAIGeneratorSettings(Part):
     """API key, sent as a bearer token. Unset: no authentication."""
     concurrency: int = Field(64, ge=1)
     """Parallel requests and connections to the server. Further answers queue."""
-    extra: Json[dict[str, Any]] = Field(default_factory=dict)
+    extra: Json[dict[str, Any]] = Field({})
     """JSON object that is merged into each request body, such as `{"reasoning_effort": "low"}`.
     Its nulls remove fields.
     """
@@ -188,7 +188,7 @@ class JudgeSettings(Part):
     """Model name that the server expects. Required with RAG_JUDGE__URL."""
     api_key: SecretStr | None = None
     """API key, sent as a bearer token. Unset: no authentication."""
-    extra: Json[dict[str, Any]] = Field(default_factory=dict)
+    extra: Json[dict[str, Any]] = Field({})
     """JSON object that is merged into each request body to RAG_JUDGE__URL. Its nulls remove fields."""
     sample: float = Field(0.0, ge=0, le=1)
     """Share of live answers that the judge reads. 0 disables live judging."""

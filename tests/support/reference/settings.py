@@ -143,6 +143,8 @@ def _value_names(annotation: Any) -> Iterator[str]:
             yield from _value_names(part)
     elif get_origin(annotation) is tuple:
         yield "list of text"
+    elif get_origin(annotation) is dict:
+        yield "JSON object"
     elif annotation is not type(None):
         yield _TYPES.get(annotation, "URL")
 
