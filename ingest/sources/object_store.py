@@ -182,6 +182,5 @@ def _driver_errors() -> Iterator[None]:
     except (TypeError, ValueError, NotImplementedError) as error:
         # The driver does not support the address, an option or an operation. A retry cannot succeed.
         raise InvalidInput(f"cannot be opened: {one_line(error)}") from error
-    except Exception as error:
-        # Each driver has its own exceptions (botocore, google, azure), which exist only if it is installed.
+    except Exception as error:  # Each driver has its own exceptions, which exist only if the driver is installed.
         raise Unavailable(f"cannot be reached: {one_line(error)}") from error

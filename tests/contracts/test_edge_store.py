@@ -229,8 +229,9 @@ async def test_a_failure_to_build_the_graph_is_reported_and_the_writer_continues
         await put(writer, OURS, [point("one")])
         with monkeypatch.context() as patched:
             patched.setattr("rag.store.edge.shard._OPTIMIZE", "raise SystemExit('no memory is left')")
-            with pytest.raises(Unavailable, match=r"search graph \(status 1\): no memory is left"):
+            with pytest.raises(Unavailable, match=r"search graph \(status 1\)") as failed:
                 await writer.publish()
+            assert failed.value.upstream == "no memory is left"
         assert await texts(writer, OURS) == {"one"}
         await writer.publish()
     assert Revisions(tmp_path).unindexed() == 0

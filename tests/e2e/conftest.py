@@ -1,6 +1,6 @@
 """One running service with a small collection of its own, for the tests that only ask."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,10 +33,20 @@ def handbook(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory, onnx_models, handbook) -> Iterator[Service]:
-    data_dir = tmp_path_factory.mktemp("data")
-    (data_dir / "models").symlink_to(onnx_models)
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def ingested(tmp_path_factory, onnx_models) -> Callable[[Path], Path]:
+    """Return a function that ingests a folder into a new data directory, and returns that directory."""
+
+    def create(documents: Path) -> Path:
+        data_dir = tmp_path_factory.mktemp("data")
+        (data_dir / "models").symlink_to(onnx_models)
+        assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
+        return data_dir
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def running(ingested, handbook) -> Iterator[Service]:
     # Short answers: the model's are as long as they may be, and many tests wait for them.
-    with service(data_dir, RAG_ANSWERING__MAX_TOKENS="64") as started:
+    with service(ingested(handbook), RAG_ANSWERING__MAX_TOKENS="64") as started:
         yield started

@@ -38,7 +38,7 @@ async def follow_any(_: URL) -> bool:
     return True
 
 
-class Answer:
+class WebResponse:
     """A response whose head has arrived; the body is read on demand."""
 
     def __init__(self, response: aiohttp.ClientResponse, *, is_unmodified: bool) -> None:
@@ -81,7 +81,9 @@ class Fetcher:
         self.rate_limits = RateLimits(settings.sources)
 
     @asynccontextmanager
-    async def get(self, url: URL, *, validator: str = "", may_follow: MayFollow = follow_any) -> AsyncIterator[Answer]:
+    async def get(
+        self, url: URL, *, validator: str = "", may_follow: MayFollow = follow_any
+    ) -> AsyncIterator[WebResponse]:
         """Request `url`, follow the redirects that `may_follow` allows, and yield the answer.
 
         Raises `InvalidInput` or `Unavailable` if the status is not a success.
@@ -94,7 +96,7 @@ class Fetcher:
     @asynccontextmanager
     async def get_any(
         self, url: URL, *, validator: str = "", may_follow: MayFollow = follow_any
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncIterator[WebResponse]:
         """Request `url` like `get`, and accept every status."""
         # A redirect to another origin must not receive the credentials.
         auth = {"Authorization": aiohttp.encode_basic_auth(url.user, url.password or "")} if url.user else {}
@@ -103,7 +105,7 @@ class Fetcher:
             async with self._request(url, auth, validator) as response:
                 target = redirect_target(url, response)
                 if target is None:
-                    yield Answer(response, is_unmodified=bool(validator) and response.status == 304)
+                    yield WebResponse(response, is_unmodified=bool(validator) and response.status == 304)
                     return
             if not await may_follow(target):
                 raise RedirectRefused(f"it redirects to {target}, which does not belong to this source")

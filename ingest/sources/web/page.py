@@ -6,7 +6,7 @@ from functools import partial
 from yarl import URL
 
 from ingest.sources.base import Unit, Unmodified, document_id_of
-from ingest.sources.web.fetching import Answer, Fetcher, MayFollow, follow_any
+from ingest.sources.web.fetching import Fetcher, MayFollow, WebResponse, follow_any
 from ingest.sources.web.urls import to_url, uri_of
 from rag.errors import InvalidInput
 from rag.formats import FORMAT_NAMES, TEXT_MEDIA_TYPES, media_type_of
@@ -46,7 +46,7 @@ async def fetch_page(
         return await read_document(answer, uri_of(url), max_bytes)
 
 
-async def read_document(answer: Answer, uri: str, max_bytes: int) -> RawDocument:
+async def read_document(answer: WebResponse, uri: str, max_bytes: int) -> RawDocument:
     """Read the body of an answer; raises `InvalidInput` without reading it if its format is not supported."""
     media_type = media_type_of(answer.url.path, answer.content_type)
     if media_type is None:

@@ -316,6 +316,5 @@ def _to_later(order: int | None) -> list[Any]:
 def _translated_errors() -> Iterator[None]:
     try:
         yield
-    except Exception as error:
-        # The engine raises plain `Exception`, so nothing narrower can be caught.
+    except Exception as error:  # The engine raises plain `Exception`, so nothing narrower can be caught.
         raise Unavailable("The embedded store failed.", upstream=str(error)) from error

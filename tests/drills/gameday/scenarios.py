@@ -27,24 +27,26 @@ class Scenario:
 
 
 @asynccontextmanager
-async def _model_fails(stage: Stage) -> AsyncIterator[None]:
-    stage.model.fails = True
+async def _changed(part: object, **values: object) -> AsyncIterator[None]:
+    """Change attributes of a part of the stage, and restore them at the end."""
+    before = {name: getattr(part, name) for name in values}
+    for name, value in values.items():
+        setattr(part, name, value)
     yield
-    stage.model.fails = False
-
-
-@asynccontextmanager
-async def _slow_model(stage: Stage) -> AsyncIterator[None]:
-    stage.model.delay_seconds = 2.5
-    yield
-    stage.model.delay_seconds = 0.0
+    for name, value in before.items():
+        setattr(part, name, value)
 
 
 @asynccontextmanager
 async def _model_hangs(stage: Stage) -> AsyncIterator[None]:
-    stage.model.delay_seconds, stage.users.patience_seconds = 60.0, 1.0
-    yield
-    stage.model.delay_seconds, stage.users.patience_seconds = 0.0, 60.0
+    async with _changed(stage.model, delay_seconds=60.0), _changed(stage.users, patience_seconds=1.0):
+        yield
+
+
+@asynccontextmanager
+async def _crowd(stage: Stage) -> AsyncIterator[None]:
+    async with _changed(stage.users, count=16), _changed(stage.model, delay_seconds=1.0):
+        yield
 
 
 @asynccontextmanager
@@ -53,34 +55,6 @@ async def _unreadable_inbox(stage: Stage) -> AsyncIterator[None]:
     away = folder.rename(folder.with_name("away"))
     yield
     away.rename(folder)
-
-
-@asynccontextmanager
-async def _model_cites_nothing(stage: Stage) -> AsyncIterator[None]:
-    stage.model.cites = False
-    yield
-    stage.model.cites = True
-
-
-@asynccontextmanager
-async def _crowd(stage: Stage) -> AsyncIterator[None]:
-    before, stage.users.count, stage.model.delay_seconds = stage.users.count, 16, 1.0
-    yield
-    stage.users.count, stage.model.delay_seconds = before, 0.0
-
-
-@asynccontextmanager
-async def _off_topic(stage: Stage) -> AsyncIterator[None]:
-    stage.users.off_topic = True
-    yield
-    stage.users.off_topic = False
-
-
-@asynccontextmanager
-async def _slow_store(stage: Stage) -> AsyncIterator[None]:
-    stage.store.delay = 0.7
-    yield
-    stage.store.delay = 0.0
 
 
 @asynccontextmanager
@@ -164,7 +138,7 @@ SCENARIOS = [
         fault="the model server answers every call with 500",
         fix="the model server answers again",
         alerts=frozenset({"LanguageModelDown", "AvailabilityBudgetBurning"}),
-        inject=_model_fails,
+        inject=lambda stage: _changed(stage.model, fails=True),
     ),
     Scenario(
         title="The model hangs",
@@ -178,14 +152,14 @@ SCENARIOS = [
         fault="the model writes answers without citations",
         fix="the model cites again",
         alerts=frozenset({"GroundednessBudgetBurning"}),
-        inject=_model_cites_nothing,
+        inject=lambda stage: _changed(stage.model, cites=False),
     ),
     Scenario(
         title="The model is slow",
         fault="the model server waits 2.5 s before its first token",
         fix="the model server answers at once",
         alerts=frozenset({"FirstTokenBudgetBurning"}),
-        inject=_slow_model,
+        inject=lambda stage: _changed(stage.model, delay_seconds=2.5),
     ),
     Scenario(
         title="Too many users",
@@ -199,14 +173,14 @@ SCENARIOS = [
         fault="users ask about painters, and the documents are about pumps",
         fix="users ask about pumps again",
         alerts=frozenset({"DeclinedHigh"}),
-        inject=_off_topic,
+        inject=lambda stage: _changed(stage.users, off_topic=True),
     ),
     Scenario(
         title="The store is slow",
         fault="each search in the Qdrant server takes 0.7 s longer",
         fix="the delay is removed",
         alerts=frozenset({"StoreSlow"}),
-        inject=_slow_store,
+        inject=lambda stage: _changed(stage.store, delay=0.7),
     ),
     Scenario(
         title="The store is unavailable",
@@ -269,7 +243,7 @@ SCENARIOS = [
         fault="users ask about painters, and the reference contains questions about pumps",
         fix="users ask about pumps again",
         alerts=frozenset({"QuestionsDrifted"}),
-        inject=_off_topic,
+        inject=lambda stage: _changed(stage.users, off_topic=True),
         covers_a_day=True,
     ),
     Scenario(

@@ -35,13 +35,10 @@ def documents(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, onnx_models, documents) -> Iterator[Service]:
-    data_dir = tmp_path_factory.mktemp("data")
-    (data_dir / "models").symlink_to(onnx_models)
-    assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
+def running(ingested, documents) -> Iterator[Service]:
     with in_thread(open_stand_in(Delays(ttft=0.05, tpot=0.01, tokens=16))) as model:
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
-        with service(data_dir, RAG_GENERATOR__MODEL="stand-in", **generator) as started:
+        with service(ingested(documents), RAG_GENERATOR__MODEL="stand-in", **generator) as started:
             yield started
 
 

@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 
-from tests.support.programs import ingest, service
+from tests.support.programs import service
 from tests.support.servers.phoenix_server import PHOENIX, phoenix_server
 
 pytestmark = pytest.mark.skipif(not PHOENIX.exists(), reason="Phoenix is not installed here: make setup-phoenix")
@@ -26,14 +26,11 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, onnx_models, handbook):
+def told(tmp_path_factory, ingested, handbook):
     """Return the answer, and the spans that Phoenix stored for it, by name."""
-    data_dir = tmp_path_factory.mktemp("data")
-    (data_dir / "models").symlink_to(onnx_models)
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
     with phoenix_server(tmp_path_factory.mktemp("phoenix")) as url:
         settings = {"RAG_TRACING__ENDPOINT": url, "RAG_ANSWERING__MAX_TOKENS": "32", "RAG_WORKER": "none"}
-        with service(data_dir, **settings, **SWITCHES, **OURS) as running:
+        with service(ingested(handbook), **settings, **SWITCHES, **OURS) as running:
             answer = running.ask(QUESTION, mode="generate").json()
         yield answer, spans_in(url)
 

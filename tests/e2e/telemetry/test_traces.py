@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.support.fakes.collector import Collector, collector
 from tests.support.fakes.servers import ModelServer, in_thread, serve
-from tests.support.programs import Service, ingest, service
+from tests.support.programs import Service, service
 from tests.support.servers.prometheus_server import needs_promtool
 from tests.support.servers.redis_server import free_port, needs_redis, redis_server
 from tests.support.waiting import wait_until
@@ -52,15 +52,14 @@ def trace_number(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def start(onnx_models, handbook, tmp_path_factory):
+def start(ingested, handbook):
     """Return a function that starts the service with a small collection, a fake model and a collector."""
 
     def prepare(url: str, model_url: str, **settings):
-        folder = tmp_path_factory.mktemp("traced")
-        (folder / "models").symlink_to(onnx_models)
-        assert ingest("run", str(handbook), data_dir=folder).returncode == 0
         model = {"RAG_GENERATOR__URL": f"{model_url}/v1", "RAG_GENERATOR__MODEL": "told"}
-        return service(folder, RAG_TRACING__ENDPOINT=url, RAG_GENERATOR__KIND="openai", **model, **QUICKLY, **settings)
+        return service(
+            ingested(handbook), RAG_TRACING__ENDPOINT=url, RAG_GENERATOR__KIND="openai", **model, **QUICKLY, **settings
+        )
 
     return prepare
 
