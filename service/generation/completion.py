@@ -32,6 +32,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # No model has a context of this size. A larger number is an error of the server and would ruin the counters.
 _MAX_TOKENS = 10**9
 _MAX_NAME = 200
+# Far more than any limit of tokens allows. A server that ignores the limit must not fill the memory.
+_MAX_CHARACTERS = 4 * 2**20
 
 
 class CompletionReader:
@@ -46,6 +48,7 @@ class CompletionReader:
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
         self._has_content = False
+        self._length = 0
         self._is_visible = False
         self._half = ""
         """The first half of a surrogate pair whose second half has not arrived."""
@@ -69,6 +72,9 @@ class CompletionReader:
             if not was_complete:
                 raise
             return []  # Whatever follows the finish cannot make the answer wrong.
+        self._length += len(text)
+        if self._length > _MAX_CHARACTERS:
+            raise BadResponse(f"The {self._upstream.name} does not end its answer. Ask again.")
         return self._visible(self.reasoning.push(self._join(text)))
 
     def end(self) -> Iterator[Output]:

@@ -115,6 +115,7 @@ FRAMING = {
     "gzip that is cut off": _fails(
         gzip.compress(ROLE + WORDS * 300)[:-40], headers={"Content-Encoding": "gzip"}, begins=True
     ),
+    "an answer without an end": _fails(texts("word " * 100_000) * 12 + END, begins=True),
     "neither [DONE] nor a finish": _fails(ROLE + WORDS, begins=True),
     "cut off in a word": _fails((ROLE + WORDS)[:-20], begins=True),
     "an event that is not JSON": _fails(ROLE + WORDS + b"data: {not json\n\n" + END, begins=True),

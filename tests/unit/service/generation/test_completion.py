@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import GroundworkError
@@ -54,7 +54,6 @@ BODIES = st.one_of(
 EVENT_NAMES = st.sampled_from(["", "message", "error", "ping"])
 
 
-@settings(max_examples=300)
 @given(st.lists(st.tuples(EVENT_NAMES, BODIES), max_size=5))
 def test_any_events_give_text_that_can_be_encoded_or_an_expected_error(events):
     reader = CompletionReader(Upstream("model server"), starts_inside_reasoning=False)
