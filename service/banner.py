@@ -1,6 +1,8 @@
 """What the operator reads when the service has started: its address, and what is in force."""
 
+import ipaddress
 import shlex
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -39,6 +41,15 @@ async def announce_start(resources: Resources, url: str) -> None:
         "keys": len(resources.keys.list()) if resources.keys.exist() else "none",
     }
     say("service_ready", _to_text(url, facts), url=url, **facts)
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return a URL that answers on this machine. It has an address, because `localhost` may be another one."""
+    host, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.is_unspecified:
+        address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
 
 
 def _to_text(url: str, facts: Mapping[str, object]) -> str:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import errno
 import gc
-import ipaddress
 import signal
 import socket
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from rag.program import run_program
 from rag.tracing.spans import open_tracing
 from service.app import create_app
 from service.auth.keys import Keys
-from service.banner import announce_start
+from service.banner import announce_start, url_of
 from service.commands import keys
 from service.http.draining import DrainingServer
 from service.resources import open_resources
@@ -106,7 +105,7 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
         # uvicorn raises the signal again after draining, which would end the process before the resources close.
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
-        announce = partial(announce_start, resources, _url_of(listener))
+        announce = partial(announce_start, resources, url_of(listener))
         await DrainingServer(config, resources, announce).serve(sockets=[listener])
 
 
@@ -157,12 +156,3 @@ def _explain(error: OSError | UnicodeError, host: str, port: int) -> str:
         case _:
             reason = getattr(error, "strerror", None) or "it is not a valid host name"
             return f"Cannot listen on {host}: {reason}. Set RAG_HOST to an address of this machine, such as 127.0.0.1."
-
-
-def _url_of(listener: socket.socket) -> str:
-    """Return a URL that answers on this machine. It has an address, because `localhost` may be another one."""
-    host, port = listener.getsockname()[:2]
-    address = ipaddress.ip_address(host.partition("%")[0])
-    if address.is_unspecified:
-        address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
-    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"

@@ -1,11 +1,13 @@
 """Errors at the start of the service, and what it checks before it serves."""
 
+import json
 import signal
 import socket
 import subprocess
 import sys
 import time
 
+import httpx
 import psutil
 import pytest
 
@@ -22,6 +24,27 @@ def test_a_port_in_use_is_an_error_that_says_what_to_do(data_dir):
     assert "is in use" in said
     assert "--port" in said
     assert "Traceback" not in said
+
+
+def test_the_check_reports_a_port_in_use_and_starts_nothing(data_dir):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} is in use" in failed_start(data_dir, "--check", "--port", port)
+    command = [sys.executable, "-m", "service", "--check", "--port", "0"]
+    checked = subprocess.run(command, env=environment(data_dir), capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    assert [path.name for path in data_dir.iterdir()] == ["models"]
+
+
+def test_the_first_line_says_where_the_service_answers_and_what_is_in_force(running):
+    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
+    (ready,) = [line for line in lines if line["event"] == "service_ready"]
+    assert httpx.get(f"{ready['url']}/livez", timeout=60).status_code == 200
+    assert (ready["documents"], ready["mode"], ready["worker"], ready["keys"]) == (1, "quote", "child", "none")
+    assert "SmolLM2-135M-Instruct" in ready["model"]
+    assert ready["embedder"] == f"{PACKAGED_MODEL} (local)"
+    assert ready["store"].endswith("store (edge)")
+    assert ready["inbox"].endswith("inbox (folder)")
 
 
 def test_listening_beyond_loopback_without_keys_is_refused(data_dir):
