@@ -68,7 +68,7 @@ unit: setup-dev ## tests that start no program, with coverage (a minute and a ha
 test: setup-dev ## every test that this machine can run (twelve minutes)
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
-contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at RAG_TEST_QDRANT_URL
+contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at TEST_QDRANT_URL
 	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling
 
 mutants: setup-dev .venv/.ready-mutants ## change 300 conditions, one at a time, and count how many changes the tests find (an hour)
@@ -85,7 +85,7 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 drills: faults gameday rolling ## all three below (an hour)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
-	@RAG_TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
+	@TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
 
 gameday: setup-dev ## break everything that has an alert and write the report (a quarter of an hour; needs prometheus)
 	@$(BIN)/python -m tests.drills.gameday --report docs/measurements/game-day.md
@@ -152,7 +152,7 @@ image: ## build the images groundwork (everything), groundwork-service and groun
 	@$(image_build) --target all --tag groundwork .
 
 test-image: setup-dev image ## test the images: answers, limits, shutdown, and compose.yaml
-	@RAG_TEST_IMAGE=1 DOCKER=$(DOCKER) DOCKER_BUILD="$(DOCKER_BUILD)" $(BIN)/python -m pytest tests/image
+	@TEST_IMAGE=1 DOCKER=$(DOCKER) DOCKER_BUILD="$(DOCKER_BUILD)" $(BIN)/python -m pytest tests/image
 
 image_build = DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD) --build-arg VERSION=$(version) \
   --build-arg REVISION=$(shell git rev-parse HEAD) --build-arg CREATED=$(shell git log -1 --format=%cI) \

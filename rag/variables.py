@@ -125,9 +125,7 @@ def _given() -> dict[str, tuple[str, str]]:
     given = {name.upper(): (value or "", f" in {ENV_FILE}") for name, value in in_file.items()}
     given |= {name.upper(): (value, "") for name, value in os.environ.items()}
     # Empty variables count as unset, because compose files pass on variables that may be unset.
-    return {
-        name: it for name, it in given.items() if name.startswith(PREFIX) and it[0] and not name.startswith("RAG_TEST_")
-    }
+    return {name: it for name, it in given.items() if name.startswith(PREFIX) and it[0]}
 
 
 def _unreadable_lines() -> Iterator[str]:

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import importlib.metadata
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from rag.embedding.weights import PACKAGED_MODEL, Weights, find_weights
 
 _EXPORT = Path(__file__).parents[1] / "ingest" / "migration" / "export.py"
 _EXPORTERS = ("torch", "onnx", "onnxscript", "sentence-transformers")
+
+# The settings of the developer must not reach the tests.
+for _name in [name for name in os.environ if name.upper().startswith("RAG_")]:
+    del os.environ[_name]
 
 # A busy machine makes examples slow, so no example has a time limit unless its test sets one.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -25,7 +25,7 @@ def settings_for(url: str, grpc_port: int) -> ServerStoreSettings:
     return ServerStoreSettings(kind="server", url=HttpUrl(url), grpc_port=grpc_port, collection=collection, timeout=30)
 
 
-REAL_SERVER = os.environ.get("RAG_TEST_QDRANT_URL")
+REAL_SERVER = os.environ.get("TEST_QDRANT_URL")
 
 
 class TestServerStoreInLocalMode(StoreContract):
@@ -48,11 +48,11 @@ class TestServerStoreOverTheWire(StoreContract):
             yield store
 
 
-@pytest.mark.skipif(not REAL_SERVER, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
+@pytest.mark.skipif(not REAL_SERVER, reason="TEST_QDRANT_URL names no Qdrant server")
 class TestServerStoreOnARealServer(StoreContract):
     @pytest.fixture
     async def store(self):
-        settings = settings_for(REAL_SERVER, int(os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334")))
+        settings = settings_for(REAL_SERVER, int(os.environ.get("TEST_QDRANT_GRPC_PORT", "6334")))
         async with open_server_store(settings, EMBEDDER) as store:
             yield store
             client = AsyncQdrantClient(REAL_SERVER)

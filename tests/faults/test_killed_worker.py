@@ -15,7 +15,7 @@ from tests.support.verdict import SCOPE, require_each_once, stored
 from tests.support.workers import start_worker, wait_until_at_work, wait_until_settled, work_until_settled
 
 # `make faults` kills a hundred times over 500 documents.
-_KILLS = int(os.environ.get("RAG_TEST_KILLS", "6"))
+_KILLS = int(os.environ.get("TEST_KILLS", "6"))
 _DOCUMENTS = 5 * _KILLS
 _SHORT = 500
 _STUB_BYTES = 500
@@ -27,7 +27,7 @@ def documents(tmp_path) -> Path:
     """Real documents if a data set is there, else generated ones; short, so a worker finishes some between kills."""
     folder = tmp_path / "documents"
     folder.mkdir()
-    data = os.environ.get("RAG_TEST_DATA")
+    data = os.environ.get("TEST_DATA")
     real = [path for path in (Path(data) / "docs").rglob("*") if path.suffix in {".md", ".rst"}] if data else []
     # The shortest files are stubs without text, which are rejected.
     with_text = [path for path in real if path.stat().st_size > _STUB_BYTES]

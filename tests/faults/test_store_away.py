@@ -18,7 +18,7 @@ from tests.support.programs import environment
 from tests.support.verdict import SCOPE, require_whole
 
 # `make faults` stops the server for longer. Both times are long enough for several retries.
-_AWAY_SECONDS = 30 if os.environ.get("RAG_TEST_KILLS") else 12
+_AWAY_SECONDS = 30 if os.environ.get("TEST_KILLS") else 12
 _DOCUMENTS = 120
 
 
@@ -85,13 +85,13 @@ async def test_a_run_waits_for_an_unavailable_store(server, tmp_path, data_dir):
     assert points == visible == summary["chunks"]
 
 
-@pytest.mark.skipif("RAG_TEST_QDRANT_URL" not in os.environ, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
+@pytest.mark.skipif("TEST_QDRANT_URL" not in os.environ, reason="TEST_QDRANT_URL names no Qdrant server")
 async def test_two_concurrent_runs_into_a_real_server_store_each_document_once(tmp_path, data_dir):
     await two_runs(
         {
             "RAG_STORE__KIND": "server",
-            "RAG_STORE__URL": os.environ["RAG_TEST_QDRANT_URL"],
-            "RAG_STORE__GRPC_PORT": os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334"),
+            "RAG_STORE__URL": os.environ["TEST_QDRANT_URL"],
+            "RAG_STORE__GRPC_PORT": os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"),
             "RAG_STORE__COLLECTION": f"faults-{os.getpid()}",
         },
         tmp_path,

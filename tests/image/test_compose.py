@@ -24,7 +24,7 @@ def has_compose() -> bool:
 
 pytestmark = [
     needs_images,
-    pytest.mark.skipif("RAG_TEST_IMAGE" in os.environ and not has_compose(), reason="docker has no compose plugin"),
+    pytest.mark.skipif("TEST_IMAGE" in os.environ and not has_compose(), reason="docker has no compose plugin"),
 ]
 
 

@@ -22,7 +22,7 @@ The impeller of the Kestrel pump must be replaced every 4,000 hours of operation
 Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and restart the controller.
 """
 QUESTION = "What does error E1234 mean?"
-QDRANT_URL = os.environ.get("RAG_TEST_QDRANT_URL")
+QDRANT_URL = os.environ.get("TEST_QDRANT_URL")
 
 
 class Replica:
@@ -126,7 +126,7 @@ def _on_qdrant(url: str) -> dict[str, str]:
     return {
         "RAG_STORE__KIND": "server",
         "RAG_STORE__URL": url,
-        "RAG_STORE__GRPC_PORT": os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334"),
+        "RAG_STORE__GRPC_PORT": os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"),
         "RAG_STORE__COLLECTION": f"rolling-{uuid.uuid4()}",
     }
 

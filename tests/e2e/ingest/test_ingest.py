@@ -13,7 +13,7 @@ from tests.support.programs import environment, ingest
 from tests.support.waiting import wait_until
 
 # `make faults` ingests ten thousand.
-_MANY = 10_000 if os.environ.get("RAG_TEST_KILLS") else 2_000
+_MANY = 10_000 if os.environ.get("TEST_KILLS") else 2_000
 PAGE = "# Page {n}\n\nThis page is about subject number {n}."
 
 

@@ -1,6 +1,6 @@
 """The first minutes of a user with the page, on the real service.
 
-The pictures of the documentation are taken on the way; RAG_TEST_SCREENSHOTS=<folder> keeps them.
+The pictures of the documentation are taken on the way; TEST_SCREENSHOTS=<folder> keeps them.
 """
 
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 _ANSWER_MS = 180_000
 _INGEST_MS = 120_000
 
-_KEPT_SCREENSHOTS = os.environ.get("RAG_TEST_SCREENSHOTS")
+_KEPT_SCREENSHOTS = os.environ.get("TEST_SCREENSHOTS")
 
 _RECORD_TEXTS = """() => {
     window.texts = new Set();

@@ -16,7 +16,7 @@ from tests.support.programs import Service
 
 DOCKER = os.environ.get("DOCKER", "docker")
 needs_images = pytest.mark.skipif(
-    "RAG_TEST_IMAGE" not in os.environ, reason="needs a Docker engine and built images: make test-image"
+    "TEST_IMAGE" not in os.environ, reason="needs a Docker engine and built images: make test-image"
 )
 # The options of a hardened installation, under which the images must work.
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")

@@ -16,8 +16,6 @@ from service.settings import Settings
 @pytest.fixture
 def given(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # The .env of the developer must not be read.
-    for name in [name for name in os.environ if name.upper().startswith("RAG_")]:
-        monkeypatch.delenv(name)
 
     def give(program=Settings, **variables: str):
         for name, value in variables.items():

@@ -32,7 +32,7 @@ from tests.support.fakes.qdrant_snapshots import serve_snapshots
 # Each test fills, copies and restores a collection.
 pytestmark = pytest.mark.slow
 
-REAL_SERVER = os.environ.get("RAG_TEST_QDRANT_URL")
+REAL_SERVER = os.environ.get("TEST_QDRANT_URL")
 
 
 def quietly(_: str) -> None:
@@ -273,11 +273,11 @@ class TestServerOverTheWire(ServerContract):
             assert snapshots.kept == {}, "Fetched snapshots must be deleted from the server"
 
 
-@pytest.mark.skipif(not REAL_SERVER, reason="RAG_TEST_QDRANT_URL names no Qdrant server")
+@pytest.mark.skipif(not REAL_SERVER, reason="TEST_QDRANT_URL names no Qdrant server")
 class TestARealServer(ServerContract):
     @pytest.fixture
     async def settings(self, tmp_path):
-        port = int(os.environ.get("RAG_TEST_QDRANT_GRPC_PORT", "6334"))
+        port = int(os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"))
         name = f"backup-{uuid.uuid4()}"
         store = ServerStoreSettings(kind="server", url=HttpUrl(REAL_SERVER), grpc_port=port, collection=name)
         yield Settings(data_dir=tmp_path / "data", store=store)

@@ -19,7 +19,7 @@ from tests.support.formats.office_writer import docx_of, paragraph, pptx_of, sha
 # The tests start parser processes and wait for their limits.
 pytestmark = pytest.mark.slow
 
-_DATA = os.environ.get("RAG_TEST_DATA", "")
+_DATA = os.environ.get("TEST_DATA", "")
 _NASTY = Path(_DATA) / "nasty"
 # Media types per folder, in addition to the one that the file name gives.
 _MORE_MEDIA_TYPES: dict[str, list[MediaType]] = {
@@ -83,7 +83,7 @@ async def reason_for(parsers: ParserPool, body: bytes, media_type: MediaType, na
 
 
 needs_files = pytest.mark.skipif(
-    not (_DATA and _NASTY.is_dir()), reason="RAG_TEST_DATA names no folder with nasty/ in it"
+    not (_DATA and _NASTY.is_dir()), reason="TEST_DATA names no folder with nasty/ in it"
 )
 
 
