@@ -69,8 +69,8 @@ def run_program(
     )
     log_retries()
     try:
-        settings = read_settings(settings_type)
         with report_denied_access(), exit_on_broken_pipe():
+            settings = read_settings(settings_type)
             _require_folder(settings.data_dir)
             return command(settings) or 0
     except GroundworkError as error:

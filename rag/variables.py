@@ -25,6 +25,7 @@ ENV_FILE_ENCODING: Final = "utf-8-sig"
 NAMES_FILE: Final = Path(__file__).with_name("variables.txt")
 """Names of all variables of service and ingest. Both read the same `.env`, so each must know those of the other."""
 
+# A certificate or a text in the wrong variable must not fill the screen.
 _MAX_SHOWN = 100
 _EXPECTATIONS: Final = {
     "bool_parsing": "true or false",
@@ -113,7 +114,7 @@ def describe(fault: ErrorDetails, settings: type[BaseModel]) -> str:
         case "value_error":  # A validator of this project, which writes its own sentence.
             return f"{variable}: {_in_one_line(str(context['error'])).rstrip('.')}."
         case "union_tag_invalid":
-            return _mismatch(f"{variable}{DELIMITER}KIND", str(context["tag"]), fault["type"], context)
+            return _mismatch(f"{variable}{DELIMITER}KIND", _shown(context["tag"]), fault["type"], context)
         case _:
             shown = "…" if _is_secret(variable, settings) else _shown(fault["input"])
             return _mismatch(variable, shown, fault["type"], context)
@@ -175,7 +176,7 @@ def _squeeze(name: str) -> str:
 
 def _place_of(location: Sequence[int | str], settings: type[BaseModel]) -> tuple[str, str, str]:
     """Return the group of an error's location, the rest of the variable's name, and the kind of the group."""
-    path, kind = [str(part) for part in location], ""
+    path, kind = [part for part in location if isinstance(part, str)], ""
     field = settings.model_fields.get(path[0])
     if field and len(path) > 1 and path[1] in kinds_of(field):
         kind = path.pop(1)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pydantic import AnyUrl
 
+from rag.errors import Misconfigured
 from rag.logs import say
 from rag.settings import EmbedderSettings, InboxSettings, StoreSettings
+from service.auth.keys import Keys
 from service.resources import Resources
 from service.settings import NoGeneratorSettings, OpenAIGeneratorSettings, Settings
 from service.writing.factory import default_mode
@@ -38,7 +40,7 @@ async def announce_start(resources: Resources, url: str) -> None:
         "store": _describe(settings.store, settings.store_dir),
         "inbox": _describe(settings.inbox, settings.inbox_dir),
         "worker": settings.worker,
-        "keys": len(resources.keys.list()) if resources.keys.exist() else "none",
+        "keys": _count_keys(resources.keys),
     }
     say("service_ready", _to_text(url, facts), url=url, **facts)
 
@@ -65,6 +67,14 @@ def _to_text(url: str, facts: Mapping[str, object]) -> str:
     )
 
 
+def _count_keys(keys: Keys) -> int | str:
+    """Return the number of keys, "none" if no caller needs one, or why none of them can be used."""
+    try:
+        return len(keys.list()) if keys.are_required() else "none"
+    except Misconfigured as error:
+        return str(error)
+
+
 def _describe_model(settings: Settings) -> str:
     match settings.generator:
         case NoGeneratorSettings():
@@ -83,7 +93,7 @@ def _describe(part: EmbedderSettings | StoreSettings | InboxSettings, name: obje
 
 def _without_secrets(url: AnyUrl) -> str:
     """Return scheme, host and port: user, password, path and query may be secret."""
-    return f"{url.scheme}://{url.host}:{url.port}"
+    return f"{url.scheme}://{url.host}{f':{url.port}' if url.port else ''}"
 
 
 def _python() -> str:

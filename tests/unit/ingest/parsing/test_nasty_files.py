@@ -82,9 +82,7 @@ async def reason_for(parsers: ParserPool, body: bytes, media_type: MediaType, na
     return ""
 
 
-needs_files = pytest.mark.skipif(
-    not (_DATA and _NASTY.is_dir()), reason="TEST_DATA names no folder with nasty/ in it"
-)
+needs_files = pytest.mark.skipif(not (_DATA and _NASTY.is_dir()), reason="TEST_DATA names no folder with nasty/ in it")
 
 
 @needs_files
