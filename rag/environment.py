@@ -8,7 +8,8 @@ _TELEMETRY_OFF = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "ORT_DISABLE_TELEMETRY": "1",
 }
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# Some libraries read ranges, such as requests, and others addresses only, such as httpx.
+_LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
 _WITHOUT_PROXY = ("no_proxy", "NO_PROXY")
 
 

@@ -98,10 +98,10 @@ def test_other_machines_are_still_reached_by_the_proxy():
 @pytest.mark.parametrize(
     ("given", "prepared"),
     [
-        ({}, "localhost,127.0.0.1,::1"),
-        ({"no_proxy": "qdrant, .example.org"}, "qdrant,.example.org,localhost,127.0.0.1,::1"),
-        ({"NO_PROXY": "127.0.0.1"}, "127.0.0.1,localhost,::1"),
-        ({"no_proxy": "a", "NO_PROXY": "b"}, "a,localhost,127.0.0.1,::1"),
+        ({}, "localhost,127.0.0.1,127.0.0.0/8,::1"),
+        ({"no_proxy": "qdrant, .example.org"}, "qdrant,.example.org,localhost,127.0.0.1,127.0.0.0/8,::1"),
+        ({"NO_PROXY": "127.0.0.1"}, "127.0.0.1,localhost,127.0.0.0/8,::1"),
+        ({"no_proxy": "a", "NO_PROXY": "b"}, "a,localhost,127.0.0.1,127.0.0.0/8,::1"),
         ({"no_proxy": "*"}, "*"),
     ],
 )
