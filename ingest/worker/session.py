@@ -17,7 +17,7 @@ from ingest.resources import Models
 from ingest.settings import Settings
 from ingest.sources.base import Unit
 from ingest.worker.status import WorkerStatus
-from rag.errors import ClaimLost, GroundworkError
+from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Misconfigured
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.traced import processing
 from rag.retries import retry
@@ -27,6 +27,9 @@ from rag.tracing.spans import annotate, fail, span
 from rag.types import RawDocument
 
 log = structlog.get_logger()
+
+NEEDS_RESTART = (IndexMismatch, Misconfigured)
+"""Errors that only other settings and a restart of the worker can end."""
 
 _POLL_SECONDS = 0.5
 # Pause of an entry for which the store or the embedder failed, although other entries succeeded meanwhile.
@@ -104,7 +107,7 @@ class Session:
         except GroundworkError as error:
             # A part of the installation failed, which is never the document's fault, so the attempt does not count.
             RETRIES.labels("entry").inc()
-            if began > self._last_success:
+            if isinstance(error, NEEDS_RESTART) or began > self._last_success:
                 await self._return(entry, after=0)
                 raise
             log.warning("entry_set_back", document=entry.job.short_key, reason=str(error), upstream=error.upstream)

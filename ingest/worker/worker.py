@@ -13,9 +13,9 @@ import structlog
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings
 from ingest.worker.probes import open_probes
-from ingest.worker.session import Session, backoff_seconds
+from ingest.worker.session import NEEDS_RESTART, Session, backoff_seconds
 from ingest.worker.status import WorkerStatus
-from rag.errors import GroundworkError, IndexMismatch, Misconfigured, Unavailable
+from rag.errors import GroundworkError, Unavailable
 from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist
 from rag.inbox.factory import open_inbox, open_worklist
@@ -57,8 +57,8 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
                     _return_memory()
                 failures = 0
                 status.works()
-            except (IndexMismatch, Misconfigured):
-                raise  # Only other settings and a restart can help.
+            except NEEDS_RESTART:
+                raise
             except GroundworkError as error:
                 failures += 1
                 longest = _MAX_UNAVAILABLE_SECONDS if isinstance(error, Unavailable) else _MAX_WAIT_SECONDS
