@@ -55,7 +55,7 @@ def create_app(resources: Resources) -> FastAPI:
             metrics=False,
             logs=False,
             auto_configure=False,
-            exclude=lambda scope: not scope["path"].startswith("/v1/"),
+            exclude=lambda scope: not scope["path"].removeprefix(settings.root_path).startswith("/v1/"),
         ),
     )
     _add_middleware(app, resources)
