@@ -106,6 +106,9 @@ DRIFT_REFERENCE_RATIO = Gauge(
 DRIFT_REFERENCE_QUESTIONS = Gauge(
     "rag_drift_reference_questions", "Questions of the reference with this feature.", ["feature", "reference"]
 )
+DRIFT_REFERENCE_REFUSED = Gauge(
+    "rag_drift_reference_refused", "1 if there is a reference that cannot be used, so that drift is not measured."
+)
 DRIFT_REFERENCE_TIMESTAMP = Gauge(
     "rag_drift_reference_timestamp_seconds", "Unix time at which the reference was built.", ["reference"]
 )

@@ -20,6 +20,7 @@ from service.metrics import (
     DRIFT_OBSERVATIONS,
     DRIFT_REFERENCE_QUESTIONS,
     DRIFT_REFERENCE_RATIO,
+    DRIFT_REFERENCE_REFUSED,
     DRIFT_REFERENCE_TIMESTAMP,
 )
 from service.sentences import content_stems, coverage
@@ -106,6 +107,8 @@ async def open_drift_watch(
     file = _ReferenceFile(path, embedder)
     if file.has_changed():
         watch.compare_with(file.read())
+    else:
+        DRIFT_REFERENCE_REFUSED.set(0)
     # Also without a recorder: the files of an earlier configuration must still expire.
     await asyncio.to_thread(_save_and_clean, windows, recorder)
     try:
@@ -128,8 +131,11 @@ class _ReferenceFile:
         return self._stamp != before
 
     def read(self) -> Reference | None:
-        if self._stamp is None:
-            return None
+        reference = self._read() if self._stamp else None
+        DRIFT_REFERENCE_REFUSED.set(self._stamp is not None and reference is None)
+        return reference
+
+    def _read(self) -> Reference | None:
         try:
             reference = read_reference(self._path)
         except InvalidInput as error:

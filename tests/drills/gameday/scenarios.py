@@ -58,6 +58,15 @@ async def _unreadable_inbox(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _damaged_reference(stage: Stage) -> AsyncIterator[None]:
+    reference = stage.data_dir / "drift" / "reference.npz"
+    reference.parent.mkdir(exist_ok=True)
+    reference.write_text("damaged")
+    yield
+    reference.unlink()
+
+
+@asynccontextmanager
 async def _no_store(stage: Stage) -> AsyncIterator[None]:
     await stage.upload(1)
     await stage.store.stop()
@@ -237,6 +246,13 @@ SCENARIOS = [
         fix="the collector is started",
         alerts=frozenset({"TracesLost"}),
         inject=_no_collector,
+    ),
+    Scenario(
+        title="The reference of questions is damaged",
+        fault="the file of the reference has other content",
+        fix="the file is removed",
+        alerts=frozenset({"DriftUnknown"}),
+        inject=_damaged_reference,
     ),
     Scenario(
         title="Users change the topic for a day",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from rag.errors import InvalidInput
 from rag.types import Chunk, DocumentId, EmbedderIdentity, ScoredChunk
@@ -151,6 +152,35 @@ async def test_the_reference_of_another_embedder_is_ignored(tmp_path):
     async with open_drift_watch(path, tmp_path / "windows", EMBEDDER, window=0) as watch:
         watch.observe("q", vectors(1, seed=8)[0], [], None, by_model=False)
     assert counted(reference.id, "declined") == 0
+
+
+async def test_a_reference_that_cannot_be_used_is_a_state_of_its_own(tmp_path):
+    path = tmp_path / "reference.npz"
+
+    async def refused() -> float | None:
+        async with open_drift_watch(path, tmp_path / "windows", EMBEDDER, window=0):
+            return REGISTRY.get_sample_value("rag_drift_reference_refused")
+
+    assert await refused() == 0
+    path.write_text("damaged")
+    assert await refused() == 1
+    write_reference(build_reference(observations(60, seed=11), OTHER), path)
+    assert await refused() == 1
+    write_reference(build_reference(observations(60, seed=11), EMBEDDER), path)
+    assert await refused() == 0
+
+
+class Broken:
+    """A recorder that fails."""
+
+    def add(self, _: Observation) -> None:
+        raise ValueError("no")
+
+
+def test_an_observation_that_fails_is_logged_and_does_not_reach_the_answer():
+    with capture_logs() as lines:
+        DriftWatch(Broken()).observe("secret", vectors(1, seed=8)[0], [], "secret", by_model=False)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("question_not_observed", "error")]
 
 
 async def test_a_window_contains_vectors_and_numbers_but_no_text(tmp_path):
