@@ -97,7 +97,7 @@ async def _open_pass(selection: SourceSelection, settings: Settings, *, quiet: b
         total = None if quiet else await asyncio.to_thread(_total, sources.values())
         # The embedder that filled the collection is loaded only if a document has changed.
         known = await build_backend(settings.store, root=settings.store_dir).embedder()
-        with open_reporter(total=total, quiet=quiet) as show:
+        with open_reporter(total=total, quiet=quiet, as_json=settings.log_format == "json") as show:
             async with open_models(settings, known=known) as models:
                 opened = _Pass(sources=sources, models=models, show=show)
                 for rejection in rejected:

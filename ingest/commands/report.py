@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ingest.pipeline.preparation import IngestResult
 from rag.formats import FORMAT_NAMES
+from rag.logs import report
 
 _LINE_EVERY_SECONDS = 5.0
 _REASONS_SHOWN = 20
@@ -87,18 +88,18 @@ class Summary:
 
 
 @contextmanager
-def open_reporter(*, total: int | None, quiet: bool) -> Iterator[Callable[[Summary], None]]:
+def open_reporter(*, total: int | None, quiet: bool, as_json: bool) -> Iterator[Callable[[Summary], None]]:
     """Yield a function that shows the counts so far on standard error; call it after each document.
 
-    On a terminal it moves a progress bar, elsewhere it prints a line every few seconds.
+    On a terminal it moves a progress bar, elsewhere and with `as_json` it logs a line every few seconds.
     `total` is the expected number of documents, if it is known.
     """
     console = Console(stderr=True)
     if quiet:
         yield lambda _: None
         return
-    if not console.is_terminal:
-        yield _Lines(console, total).show
+    if as_json or not console.is_terminal:
+        yield _Lines(total).show
         return
     columns = [
         TextColumn("ingesting"),
@@ -114,8 +115,7 @@ def open_reporter(*, total: int | None, quiet: bool) -> Iterator[Callable[[Summa
 
 
 class _Lines:
-    def __init__(self, console: Console, total: int | None) -> None:
-        self._console = console
+    def __init__(self, total: int | None) -> None:
         self._of_total = f" of {total}" if total is not None else ""
         self._last = time.monotonic()
 
@@ -123,4 +123,4 @@ class _Lines:
         if time.monotonic() - self._last >= _LINE_EVERY_SECONDS:
             self._last = time.monotonic()
             counts = f"{summary.documents}{self._of_total} documents, {summary.chunks} chunks"
-            self._console.print(f"{counts}, {summary.rate}", highlight=False)
+            report("ingesting", f"{counts}, {summary.rate}")
