@@ -99,14 +99,7 @@ class Keys:
         Raises `Unauthorized` without naming the wrong part, so that no id is revealed, and `KeysUnavailable` if the
         key file cannot be used.
         """
-        try:
-            keys = self._current()
-        except Misconfigured as error:
-            self._report(str(error))
-            raise KeysUnavailable(
-                "The service cannot check API keys now. Its operator finds the reason in the log."
-            ) from error
-        self._reported = ""
+        keys = self._usable()
         if not self.are_required():
             return ANONYMOUS
         prefix, _, rest = (presented or "").partition("_")
@@ -116,14 +109,32 @@ class Keys:
             raise Unauthorized("The API key is missing or not valid. Send `Authorization: Bearer gw_…`.")
         return Caller(scope=Scope(tenant=key.tenant), role=key.role)
 
+    def check(self) -> None:
+        """Raise `KeysUnavailable` if the key file is damaged or was lost."""
+        self._usable()
+
     def exist(self) -> bool:
         """Return whether the key file exists. Revoking the last key keeps it, so no caller gets in."""
-        return self._path.exists()
+        return _may_exist(self._path)
 
     def are_required(self) -> bool:
         """Return whether callers need a key. Once keys were created, this stays true even if their file is lost."""
-        self._were_seen = self._were_seen or self._lock.exists() or self.exist()
+        self._were_seen = self._were_seen or _may_exist(self._lock) or self.exist()
         return self._were_seen or not self._allow_anonymous
+
+    def _usable(self) -> dict[str, Key]:
+        """Return the keys, or raise `KeysUnavailable` and log its reason once, not once for each request."""
+        try:
+            keys = self._current()
+        except Misconfigured as error:
+            if self._reported != str(error):
+                self._reported = str(error)
+                log.error("keys_unavailable", reason=self._reported)
+            raise KeysUnavailable(
+                "The service cannot check API keys now. Its operator finds the reason in the log."
+            ) from error
+        self._reported = ""
+        return keys
 
     def _current(self) -> dict[str, Key]:
         keys = self._load()
@@ -155,12 +166,6 @@ class Keys:
             ) from error
         return dict(self._keys)
 
-    def _report(self, reason: str) -> None:
-        """Log the reason once, not once for each request."""
-        if reason != self._reported:
-            log.error("keys_unavailable", reason=reason)
-            self._reported = reason
-
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
         """Lock the file across processes, yield the latest keys, and save them after the block."""
@@ -180,6 +185,17 @@ class Keys:
             # Otherwise a power failure could leave an empty file, which locks every caller out.
             os.fsync(file.fileno())
         draft.replace(self._path)
+
+
+def _may_exist(path: Path) -> bool:
+    """Return whether the file exists. One that cannot be reached, such as behind a broken link, counts as existing."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _reason_of(error: OSError | ValidationError) -> str:

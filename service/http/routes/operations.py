@@ -36,6 +36,7 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
     """Report whether this process can answer questions, with the state of each part.
 
     The state of the worker does not change the status, because it only delays new documents.
+    Unusable keys do not change it either: each call then gets a problem that says so, and no other replica differs.
     """
     if resources.stopping.is_set():
         response.status_code = 503
@@ -44,6 +45,7 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
     detail = {
         "store": await _store_state(resources),
         "embedder": await resources.embedder_probe.state(),
+        "keys": _keys_state(resources),
         "worker": str(resources.workers.status),
     }
     detail |= {it.name: f"ended: {it.reason}" for it in ended}
@@ -62,6 +64,14 @@ async def metrics(request: Request) -> Response:
     """Return the metrics in Prometheus's text format, or in OpenMetrics with exemplars if the client accepts it."""
     render, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(render(REGISTRY), headers={"Content-Type": content_type})
+
+
+def _keys_state(resources: Resources) -> str:
+    try:
+        resources.keys.check()
+    except GroundworkError as error:
+        return str(error)
+    return OK
 
 
 async def _store_state(resources: Resources) -> str:

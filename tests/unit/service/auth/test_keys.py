@@ -84,6 +84,21 @@ def test_a_folder_in_place_of_the_key_file_admits_no_caller(keys, tmp_path):
         keys.authenticate(None)
 
 
+def test_a_link_to_a_missing_key_file_admits_no_caller(keys, tmp_path):
+    (tmp_path / "keys.json").symlink_to(tmp_path / "unmounted" / "keys.json")
+    with pytest.raises(KeysUnavailable):
+        keys.authenticate(None)
+
+
+def test_the_check_fails_only_if_keys_were_lost(keys, tmp_path):
+    keys.check()
+    keys.create(tenant="acme", role="reader")
+    keys.check()
+    (tmp_path / "keys.json").unlink()
+    with pytest.raises(KeysUnavailable):
+        keys.check()
+
+
 def test_a_restored_key_file_admits_its_callers_again(keys, tmp_path):
     key = keys.create(tenant="acme", role="reader")
     stored = (tmp_path / "keys.json").read_text()
