@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TraceState
 from opentelemetry.util.types import AnyValue, Attributes
+from requests.utils import get_environ_proxies, select_proxy
 
 from rag.metrics import SPANS_DROPPED, SPANS_EXPORTED, SPANS_FAILED
 from rag.settings import TracingSettings
@@ -188,7 +189,13 @@ class CountingExporter(SpanExporter):
         elif not is_exported:
             if not self._lost:
                 metric = "rag_trace_spans_total"
-                log.warning("collector_away", endpoint=self._collector, reason=reason, metric=metric)
+                log.warning(
+                    "collector_away",
+                    endpoint=self._collector,
+                    proxy=_proxy_to(self._collector),
+                    reason=reason,
+                    metric=metric,
+                )
             self._lost += spans
 
 
@@ -211,6 +218,12 @@ class BoundedProcessor(BatchSpanProcessor):
 def _encodable(value: AnyValue) -> AnyValue:
     """Replace lone surrogates, which a model may send. One of them would make the whole batch fail."""
     return value.encode(errors="replace").decode() if isinstance(value, str) and not value.isascii() else value
+
+
+def _proxy_to(url: str) -> str | None:
+    """Return the proxy of the environment that spans are sent through, without its password, or None."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    return _origin(proxy) if proxy else None
 
 
 def _origin(url: str) -> str:

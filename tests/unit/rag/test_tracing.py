@@ -185,6 +185,18 @@ def test_an_exporter_that_raises_loses_its_spans_and_says_so_once_without_secret
     assert "secret" not in str(lines)
 
 
+@pytest.mark.parametrize(
+    ("collector", "proxy"),
+    [("http://collector.example:4318", "http://proxy.example:3128"), ("http://127.0.0.1:9", None)],
+)
+def test_a_proxy_in_front_of_the_collector_is_named_without_its_password(collector, proxy, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://user:secret@proxy.example:3128")
+    with capture_logs() as lines:
+        CountingExporter(Failing(), SETTINGS, collector=collector).export([made(SETTINGS, "work")])
+    assert lines[0]["proxy"] == proxy
+    assert "secret" not in str(lines)
+
+
 class Kept(SpanExporter):
     """A collector that keeps what it gets."""
 
