@@ -20,6 +20,7 @@ S = TypeVar("S", bound="KernelSettings")
 
 # Ctrl-C must end a program within 3 seconds. What still works then may be killed: every write to disk survives it.
 _INTERRUPTED_SECONDS = 2.5
+# A log line takes milliseconds, unless the reader of the log is stuck.
 _TELLING_SECONDS = 0.3
 
 
@@ -117,13 +118,13 @@ def end_soon(sentence: str) -> None:
 
 
 def _tell(sentence: str) -> None:
-    """Tell the operator why the program ends, from a signal handler.
+    """Tell the operator that the program ends, from a signal handler.
 
     A thread does it, because the handler may have interrupted a log line, whose lock it would wait for.
     """
-    from rag.logs import say_why_it_ends  # noqa: PLC0415 - as in `run_program`
+    from rag.logs import report  # noqa: PLC0415 - as in `run_program`
 
-    thread = threading.Thread(target=say_why_it_ends, args=[sentence], daemon=True)
+    thread = threading.Thread(target=report, args=["interrupted", sentence], daemon=True)
     thread.start()
     thread.join(_TELLING_SECONDS)
 
