@@ -20,7 +20,8 @@ examples:
 Run it with the new version, then restart service and workers with the new version. Workers of the earlier version may
 run meanwhile. A killed upgrade continues when it is started again.
 
-needs: as much free space as the collection uses, on the same disk or server, and the right to write the collection."""
+needs: free space of four times the collection on the disk of the embedded store, or of once the collection on the
+server, and the right to write the collection."""
 
 
 def add_command(commands: Commands) -> None:

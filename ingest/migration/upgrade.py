@@ -17,7 +17,7 @@ import numpy as np
 from ingest.migration.transfer import StoredVectors, transfer
 from ingest.pipeline.preparation import parsed_by_earlier_version
 from ingest.settings import Settings
-from rag.errors import IndexMismatch, Misconfigured
+from rag.errors import IndexMismatch
 from rag.inbox.folder import earlier, files
 from rag.settings import FolderInboxSettings
 from rag.store.backend import AlreadyFilled
@@ -46,10 +46,12 @@ class Plan:
     """One sentence about what is converted. Empty if nothing is."""
     seconds: float = 0.0
     """Estimated duration."""
+    remark: str = "nothing is stored"
+    """What is said if no format was found."""
 
     def to_text(self) -> str:
         if self.found is None:
-            return "nothing is stored"
+            return self.remark
         if not self.work:
             return f"format {self.found} is current"
         return f"format {self.found} → {self.current}: {self.work}, about {max(1, round(self.seconds)):,} s"
@@ -146,19 +148,18 @@ class FilePart:
         self._format_of = format_of
 
     async def plan(self) -> Plan:
+        found, remark = None, f"{self._path} does not exist"
         try:
             found = self._format_of(self._path) if self._path.is_file() else None
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
-            raise Misconfigured(
-                f"{self._path} is damaged: {error}. Restore it from a backup, or remove it, and run `python -m ingest "
-                "upgrade` again."
-            ) from error
+            # The service reports it too. The other parts can be upgraded nevertheless.
+            remark = f"{self._path} is damaged ({error}): restore it from a backup"
         if found is not None and found > self._current:
             raise IndexMismatch(
                 f"This program is older than its data: {self._path} has format {found}, and this version reads formats "
                 f"up to {self._current}. Use the newer version."
             )
-        return Plan(part=self._name, found=found, current=self._current)
+        return Plan(part=self._name, found=found, current=self._current, remark=remark)
 
     async def upgrade(self, report: Report) -> None:
         """Do nothing: there is no earlier format."""

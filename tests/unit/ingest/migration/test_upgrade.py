@@ -15,7 +15,7 @@ from ingest.commands.upgrade import run
 from ingest.migration.reindex import roll_back_reindex
 from ingest.migration.upgrade import count_parsed_earlier
 from ingest.settings import Settings
-from rag.errors import IndexMismatch, Locked, Misconfigured
+from rag.errors import IndexMismatch, Locked
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.inbox.folder.earlier import format_of, upgrade_inbox
 from rag.inbox.folder.files import FORMAT
@@ -170,9 +170,16 @@ async def test_data_of_a_newer_version_is_refused(release):
     keys.write_text('{"format": 2}')
     with pytest.raises(IndexMismatch, match=r"This program is older than its data: .*keys.json has format 2"):
         await upgrade(settings)
+
+
+@pytest.mark.parametrize("release", [RELEASES[-1]], indirect=True)
+async def test_a_damaged_key_file_is_named_and_does_not_stop_the_upgrade(release, capsys):
+    keys = release.data_dir / "keys.json"
     keys.write_text("no keys")
-    with pytest.raises(Misconfigured, match=r"keys\.json is damaged"):
-        await upgrade(settings)
+    await upgrade(Settings(data_dir=release.data_dir))
+    said = capsys.readouterr().out
+    assert f"API keys        {keys} is damaged" in said
+    assert f"drift reference {release.data_dir}/drift/reference.npz does not exist" in said
 
 
 async def test_an_empty_data_directory_has_nothing_to_upgrade(tmp_path, capsys):
