@@ -146,7 +146,7 @@ class FakeService:
 
     async def _delete_document(self, request: Request) -> Response:
         document_id = request.path_params["id"]
-        self.documents[document_id]["state"] = "deleting"
+        self.documents[document_id] = self.documents[document_id] | {"state": "deleting"}
         self._later(self._delete(document_id))
         return JSONResponse({"id": document_id, "state": "deleting"}, status_code=202)
 
