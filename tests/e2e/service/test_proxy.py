@@ -13,10 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import web
+from playwright.async_api import expect
 
 from service.auth.keys import Keys
 from service.settings import Settings
 from tests.support.fakes.servers import in_thread, serve
+from tests.support.page.browser import browser, open_page  # noqa: F401
 from tests.support.programs import Service, ingest, service
 from tests.support.prose import ROOT
 from tests.support.servers.nginx_server import needs_nginx, nginx
@@ -198,6 +200,17 @@ def test_each_event_of_a_stream_arrives_at_once(front, client):
                 front.model.may_go_on.set()
     assert received[0] == "sources"
     assert received[-1] == "done"
+
+
+@pytest.mark.asyncio(loop_scope="package")
+async def test_a_browser_shows_the_page_and_the_docs_under_the_prefix(front, browser):  # noqa: F811
+    # `open_page` fails on requests outside of the prefix.
+    async with open_page(browser, front.keeping_prefix) as page:
+        await page.get_by_label("Key", exact=True).fill(front.key)
+        await page.get_by_role("button", name="Use key").click()
+        await expect(page.get_by_role("list", name="Documents")).to_contain_text("Pump handbook")
+        await page.get_by_role("link", name="API").click()
+        await expect(page.locator(".opblock").first).to_be_visible()
 
 
 def log_lines(front) -> list[str]:
