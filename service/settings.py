@@ -262,8 +262,8 @@ class Settings(KernelSettings):
     port: int = Field(8000, ge=0, le=65535)
     """Port to listen on. 0 lets the system choose a free port."""
     root_path: Annotated[str, AfterValidator(_to_prefix)] = ""
-    """Path prefix under which a proxy serves this service, such as /groundwork. The proxy may remove it or pass it on.
-    Unset: no prefix.
+    """Path prefix under which a proxy serves this service, such as /groundwork.
+    The proxy may remove the prefix or pass it on. Unset: no prefix.
     """
     allowed_hosts: _Hosts = ()
     """Host names that the service answers to, separated by commas. *.example.org allows every subdomain, * every name.
