@@ -64,6 +64,9 @@ def add_commands(commands: Commands) -> None:
     serving_command = commands.add_parser(
         "serving", help="measure start, memory, uploads, and streams during ingestion"
     )
+    serving_command.add_argument(
+        "--passages", type=int, default=5000, help="passages to ingest beside a stream (default: %(default)s)"
+    )
     serving_command.set_defaults(run=_serving)
     for command in (ingestion_command, memory_command, latency_command, serving_command):
         add_json(command)
@@ -99,7 +102,8 @@ def _latency(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _serving(arguments: argparse.Namespace, settings: Settings) -> None:
-    print_table(serving.HEADER, serving.measure_serving(settings.models_dir), arguments.json)
+    figures = serving.measure_serving(settings.models_dir, passages=arguments.passages)
+    print_table(serving.HEADER, figures, arguments.json)
 
 
 def _numbers(text: str) -> list[int]:

@@ -15,7 +15,6 @@ from rag.errors import Unavailable
 from tests.support.programs import Service, ingest, service
 from tests.support.timing import LONG_PROBE_SECONDS, STREAMS, probe_while_streaming, time_upload
 
-_PASSAGES = 5000
 _QUESTION = "What must be checked before the pump is started?"
 _PAGE = "# Pump {n}\n\nBefore the pump {n} is started, the oil level and the inlet valve must be checked. " * 3
 _MIB = 1024 * 1024
@@ -40,7 +39,7 @@ class ServingFigure:
 HEADER = "| measurement | measured | target |\n|---|---|---|"
 
 
-def measure_serving(models: Path, *, passages: int = _PASSAGES) -> list[ServingFigure]:
+def measure_serving(models: Path, *, passages: int) -> list[ServingFigure]:
     """Run the service and its worker with default settings in a temporary data directory."""
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = Path(scratch)
