@@ -58,14 +58,14 @@ check-page: .venv-page/.ready ## check the types of the page's JavaScript (needs
 	@npm ci --prefix .venv-page --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
-unit: setup-dev ## tests that start no program, with coverage (a minute and a half)
+unit: setup-dev ## tests that start no program, with coverage (five minutes)
 	@$(BIN)/python -m pytest tests/unit tests/contracts tests/consistency --ignore tests/unit/research \
 	  -m "not slow" -n auto --dist worksteal --cov --cov-report=
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of lines. Lines that no test runs: .venv/bin/coverage report --show-missing"
 
 # A worker gets whole files, because their fixtures start programs. The third worker uses what two leave of two cores:
 # many tests wait for a program.
-test: setup-dev ## every test that this machine can run (twelve minutes)
+test: setup-dev ## every test that this machine can run (half an hour)
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at TEST_QDRANT_URL
