@@ -23,7 +23,7 @@ _FIRST_CHARACTERS = frozenset(tag[0] for tag in _ALL)
 _MARK = re.compile(f"[{re.escape(''.join(_FIRST_CHARACTERS))}`]")
 _LONGEST = max(map(len, _ALL))
 # White space, control characters and characters without a width.
-_INVISIBLE = re.compile(r"\A[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]+")
+_INVISIBLE = re.compile(r"[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]+")
 
 
 def _any_of(tags: Iterable[str]) -> re.Pattern[str]:
@@ -46,6 +46,8 @@ class ReasoningFilter:
         self.starts_inside = starts_inside
         """True if the text begins inside the reasoning. The filter sets it when it finds that out."""
         self._held = ""
+        self._searched = 0
+        """How much of the held text has no closing tag, so that long reasoning is not searched again for each token."""
         self._closing = _CLOSING if starts_inside else None
         """What ends the current block. None outside a block."""
         self._is_leading = True
@@ -72,23 +74,32 @@ class ReasoningFilter:
 
     def _skip(self) -> bool:
         """Remove leading space and reasoning as far as possible. Return False if that needs more text."""
-        self._held = _INVISIBLE.sub("", self._held, count=1)
-        if opened := _OPENING.match(self._held):
-            self._closing = _CLOSING_OF[opened[0].lower()]
-            self._held = self._held[opened.end() :]
+        if self._closing is None or self._closing is _CLOSING:
+            self._open_block()
         if self._closing is None:
             if not self._held or _unfinished_tag(self._held) == len(self._held):
                 return False
             self._is_leading = False
             return True
-        if closed := self._closing.search(self._held):
+        if closed := self._closing.search(self._held, self._searched):
             self._held = self._held[closed.end() :]
+            self._searched = 0
             self._closing = None
             self._may_be_unopened = False
             return True
         if self._closing is not _CLOSING:
-            self._held = self._held[-_LONGEST:]  # Its end may be the beginning of the closing tag.
+            self._held = self._held[-_LONGEST:]
+        self._searched = max(0, len(self._held) - _LONGEST)  # The end may be the beginning of the closing tag.
         return False
+
+    def _open_block(self) -> None:
+        """Remove leading space and an opening tag. Inside an opened block, a tag is text of the reasoning."""
+        if space := _INVISIBLE.match(self._held):
+            self._held = self._held[space.end() :]
+        if opened := _OPENING.match(self._held):
+            self._closing = _CLOSING_OF[opened[0].lower()]
+            self._held = self._held[opened.end() :]
+            self._searched = 0
 
     def _take_before_closing_tag(self) -> list[str | Retraction]:
         complete = self._held[: len(self._held) - _unfinished_tag(self._held)]

@@ -1,6 +1,7 @@
 """Reasoning of models is removed, however the text is split."""
 
 import itertools
+import time
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,29 @@ def test_the_result_does_not_depend_on_where_the_text_is_split(written, cuts):
 @pytest.mark.parametrize("written", ["<think>Hm.", "<think>Hm.</thi", "<think>", "  ", ""])
 def test_a_text_that_ends_inside_its_reasoning_is_empty(written):
     assert visible(written) == visible(*written) == ""
+
+
+def test_a_tag_inside_the_reasoning_is_text_wherever_the_pieces_begin():
+    for length in range(40):
+        assert visible("<think>", "x" * 40 + "<thought>" + "y" * length, "z", "</think>It opened.") == "It opened."
+
+
+def test_a_closing_tag_is_found_behind_long_reasoning_however_it_is_split():
+    for starts_inside in (True, False):
+        pieces = ["<think>" if not starts_inside else "Hm.", *["so "] * 1000, "</", "thi", "nk>", "It ", "opened."]
+        assert visible(*pieces, starts_inside=starts_inside) == "It opened."
+
+
+def test_the_time_for_a_piece_does_not_grow_with_the_reasoning_before_it():
+    def seconds(pieces: int) -> float:
+        reasoning = ReasoningFilter(starts_inside=True)
+        began = time.process_time()
+        for _ in range(pieces):
+            reasoning.push("word ")
+        return time.process_time() - began
+
+    # Four times the pieces took sixteen times as long.
+    assert min(seconds(16_000) for _ in range(3)) < 10 * min(seconds(4_000) for _ in range(3))
 
 
 def test_reasoning_without_an_opening_tag_is_held_back_after_the_first_time():
