@@ -36,6 +36,8 @@ class EventStreamResponse(StreamingResponse):
         async def send_and_note(message: Message) -> None:
             nonlocal sent_at
             sent_at = time.monotonic()
+            if not message.get("more_body", True):
+                comments.cancel()  # A slow client may take long to receive the end, and nothing may follow it.
             await send(message)
 
         async def keep_alive() -> None:

@@ -5,6 +5,13 @@ import asyncio
 from service.http.event_stream import EventStreamResponse, to_event
 
 
+async def respond(events, send, *, pause_seconds: float) -> None:
+    async def receive():
+        await asyncio.Event().wait()
+
+    await EventStreamResponse(events, pause_seconds=pause_seconds)({"type": "http"}, receive, send)
+
+
 async def sent_by(events, *, pause_seconds: float) -> list[bytes]:
     """Return the pieces of the body."""
     pieces: list[bytes] = []
@@ -13,10 +20,7 @@ async def sent_by(events, *, pause_seconds: float) -> list[bytes]:
         if message["type"] == "http.response.body":
             pieces.append(message["body"])
 
-    async def receive():
-        await asyncio.Event().wait()
-
-    await EventStreamResponse(events, pause_seconds=pause_seconds)({"type": "http"}, receive, send)
+    await respond(events, send, pause_seconds=pause_seconds)
     return pieces
 
 
@@ -43,3 +47,18 @@ async def test_a_stream_without_pauses_has_no_comments():
             yield to_event("token", "{}")
 
     assert await sent_by(events(), pause_seconds=60) == [b"event: token\ndata: {}\n\n"] * 3 + [b""]
+
+
+async def test_nothing_follows_the_end_however_slowly_the_client_receives_it():
+    async def events():
+        yield to_event("done", "{}")
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+        if message["type"] == "http.response.body" and not message["more_body"]:
+            await asyncio.sleep(0.2)
+
+    await respond(events(), send, pause_seconds=0.02)
+    assert [message.get("more_body") for message in sent] == [None, True, False]
