@@ -27,7 +27,7 @@ _MARKER = re.compile(
 )
 _LISTED = re.compile(_ITEM, re.IGNORECASE)
 _MARKER_END = re.compile(rf"[{_CLOSE}\n]")
-_SUPERSCRIPT = re.compile(f"[{_DIGITS}]+")
+_SUPERSCRIPT = re.compile(f"[{_DIGITS}]{{1,3}}")
 # Where a marker or code may begin.
 _SPECIAL = re.compile(rf"[`~{_OPEN}{_DIGITS}]|\\(?:\[|\Z)")
 _FENCE = re.compile(r"(?:`{3,}|~{3,})")

@@ -61,6 +61,7 @@ CODE_AND_PROSE = [
     "The option (1) and the list [x] and [ ] and [the docs](https://example.org/a[1]).",
     "The interval [0, 1] and the year [2024].",
     "The area is 20 m² and the energy mc², 10³ times.",
+    pytest.param("It opened." + "¹" * 5_000, id="more digits than Python reads as a number"),
     "A range [4-2] and a time [12:30] and a version [1.2].",
     "An open [1, 2 without an end",
     "A backslash \\ and \\n and \\[x\\] stay.",
