@@ -25,10 +25,6 @@ class Precondition:
     none_match: frozenset[str] | None = None
     """Digests of which the document must have none. Empty refuses any existing document, None requires nothing."""
 
-    @property
-    def is_empty(self) -> bool:
-        return self.match is None and self.none_match is None
-
     def check(self, found: DocumentState | None) -> None:
         """Raise `PreconditionFailed` if the document is in another state."""
         digest = found.digest if found else None
@@ -42,11 +38,15 @@ class Precondition:
             raise PreconditionFailed(f'The document exists already: its ETag is "{digest}".')
 
 
-async def accept(store: StoreReader, inbox: Inbox, job: Upload | Removal, check: Check) -> None:
+async def accept(store: StoreReader, inbox: Inbox, job: Upload | Removal, check: Check | None) -> None:
     """Enqueue the job if the check passes, and if no other job of the document was enqueued since the check.
 
+    Without a check, the change is accepted in any state of the document.
     Raises the error of the check, or `Conflict` if other clients change the document all the time.
     """
+    if check is None:
+        await inbox.put(job)
+        return
     for _ in range(_ATTEMPTS):
         found = await look_up(store, inbox, job.scope, job.document_id)
         check(found)

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Header
 
 from rag.errors import InvalidInput
-from service.documents.changes import Precondition
+from service.documents.changes import Check, Precondition
 
 # An unquoted value is accepted, because shells remove quotes.
 _TAG: Final = re.compile(r'\s*(?P<weak>W/)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s",]+))\s*')
@@ -21,15 +21,19 @@ async def _precondition(
         str | None, Header(description="ETag of the content that the request may change, or `*` for any content.")
     ] = None,
     if_none_match: Annotated[str | None, Header(description="`*`: the request may only create a document.")] = None,
-) -> Precondition:
+) -> Check | None:
+    """Return the check that the headers ask for, None without them."""
+    if if_match is None and if_none_match is None:
+        return None
     # A weak tag never matches, because If-Match needs a strong one.
-    return Precondition(
+    precondition = Precondition(
         match=_digests_in("If-Match", if_match, accept_weak=False),
         none_match=_digests_in("If-None-Match", if_none_match, accept_weak=True),
     )
+    return precondition.check
 
 
-PreconditionDep = Annotated[Precondition, Depends(_precondition)]
+PreconditionDep = Annotated[Check | None, Depends(_precondition)]
 
 
 def _digests_in(name: str, value: str | None, *, accept_weak: bool) -> frozenset[str] | None:

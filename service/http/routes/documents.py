@@ -1,6 +1,7 @@
 """`/v1/documents`: list documents, and queue uploads and removals for the ingest worker."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
@@ -135,19 +136,15 @@ async def post_documents(
     """
     max_bytes = resources.settings.max_document_bytes
     async with open_files(request, _metadata_in(request), max_bytes=max_bytes) as files:
-        if not precondition.is_empty and len(files) > 1:
+        if precondition and len(files) > 1:
             raise InvalidInput("If-Match and If-None-Match guard one document. Send one file, or none of the headers.")
 
-        def check_for(file: FormFile) -> Check:
-            if not precondition.is_empty:
-                return precondition.check
-            return _accept_any if replace else refuse_replacement(file.digest)
-
-        await _check_all(resources, scope, [(file, check_for(file)) for file in files])
+        checks = [precondition or (None if replace else refuse_replacement(file.digest)) for file in files]
+        await _check_all(resources, scope, files, checks)
         accepted = []
-        for file in files:
+        for file, check in zip(files, checks, strict=True):
             upload = Upload(scope=scope, document=await file.read(), digest=file.digest)
-            await accept(resources.store, resources.inbox, upload, check_for(file))
+            await accept(resources.store, resources.inbox, upload, check)
             accepted.append(AcceptedResponse.of_upload(upload.document_id, file.digest, resources.workers.status))
     return AcceptedListResponse(documents=accepted)
 
@@ -199,10 +196,7 @@ async def put_document(
     document = to_raw_document(document_id, content_type, await request.body(), to_metadata(_metadata_in(request)))
     digest = await asyncio.to_thread(document.digest)
     upload = Upload(scope=scope, document=document, digest=digest)
-    if precondition.is_empty:
-        await resources.inbox.put(upload)
-    else:
-        await accept(resources.store, resources.inbox, upload, precondition.check)
+    await accept(resources.store, resources.inbox, upload, precondition)
     response.headers["Location"] = f"{resources.settings.root_path}/v1/documents/{quote(document_id, safe='')}"
     response.headers["ETag"] = to_etag(digest)
     return AcceptedResponse.of_upload(document_id, digest, resources.workers.status)
@@ -219,10 +213,7 @@ async def delete_document(
     """Queue the removal of a document. Its state is `deleting` until a worker has removed it."""
     await find_document(resources.store, resources.inbox, scope, document_id)
     removal = Removal(scope=scope, document_id=document_id)
-    if precondition.is_empty:
-        await resources.inbox.put(removal)
-    else:
-        await accept(resources.store, resources.inbox, removal, precondition.check)
+    await accept(resources.store, resources.inbox, removal, precondition)
     return AcceptedResponse.of_removal(document_id, resources.workers.status)
 
 
@@ -236,17 +227,17 @@ def _etag_of(found: DocumentState) -> dict[str, str]:
     return {"ETag": to_etag(found.digest)} if found.digest and found.is_queue_known else {}
 
 
-async def _check_all(resources: Resources, scope: Scope, checks: list[tuple[FormFile, Check]]) -> None:
+async def _check_all(
+    resources: Resources, scope: Scope, files: Sequence[FormFile], checks: Sequence[Check | None]
+) -> None:
     """Raise `Conflict` with the sentences of all files that are in conflict, before any of them is queued."""
     conflicts = []
-    for file, check in checks:
+    for file, check in zip(files, checks, strict=True):
+        if check is None:
+            continue
         try:
             check(await look_up(resources.store, resources.inbox, scope, file.document.id))
         except Conflict as error:
             conflicts.append(str(error))
     if conflicts:
         raise Conflict(" ".join(conflicts))
-
-
-def _accept_any(_: DocumentState | None) -> None:
-    """Accept a change in any state of the document."""
