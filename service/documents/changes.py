@@ -48,7 +48,7 @@ async def accept(store: StoreReader, inbox: Inbox, job: Upload | Removal, check:
         await inbox.put(job)
         return
     for _ in range(_ATTEMPTS):
-        found = await look_up(store, inbox, job.scope, job.document_id)
+        found = (await look_up(store, inbox, job.scope, [job.document_id])).get(job.document_id)
         check(found)
         try:
             await inbox.put(job, expected=found.entry.order if found and found.entry else 0)

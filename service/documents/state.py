@@ -76,7 +76,7 @@ async def find_document(store: StoreReader, inbox: Inbox, scope: Scope, document
     # The inbox must be read before the store. The worker publishes before it acknowledges, so a document that
     # finishes between the two reads is found in the store. In the other order it could be missed.
     entries = await read_entries(inbox, scope, [document_id])
-    found = await _combine(store, scope, document_id, entries)
+    found = (await _combine(store, scope, [document_id], entries)).get(document_id)
     if found is None and entries is None:
         raise Unavailable(f"{document_id} is not in the collection, and the inbox cannot be reached to look for it.")
     if found is None:
@@ -84,9 +84,11 @@ async def find_document(store: StoreReader, inbox: Inbox, scope: Scope, document
     return found
 
 
-async def look_up(store: StoreReader, inbox: Inbox, scope: Scope, document_id: DocumentId) -> DocumentState | None:
-    """Return the state of a document, or None if it does not exist; raises an error if the inbox does not answer."""
-    return await _combine(store, scope, document_id, await inbox.progress(scope, [document_id]))
+async def look_up(
+    store: StoreReader, inbox: Inbox, scope: Scope, document_ids: Sequence[DocumentId]
+) -> dict[DocumentId, DocumentState]:
+    """Return the states of those of these documents that exist; raises an error if the inbox does not answer."""
+    return await _combine(store, scope, document_ids, await inbox.progress(scope, document_ids))
 
 
 async def read_entries(
@@ -118,13 +120,15 @@ async def read_stored(
 
 
 async def _combine(
-    store: StoreReader, scope: Scope, document_id: DocumentId, entries: list[Progress] | None
-) -> DocumentState | None:
-    stored = (await read_stored(store, scope, [document_id])).get(document_id)
-    entry = entries[0] if entries else None
-    if stored is None and entry is None:
-        return None
-    return DocumentState(id=document_id, stored=stored, entry=entry, is_queue_known=entries is not None)
+    store: StoreReader, scope: Scope, document_ids: Sequence[DocumentId], entries: list[Progress] | None
+) -> dict[DocumentId, DocumentState]:
+    stored = await read_stored(store, scope, document_ids)
+    pending = {entry.document_id: entry for entry in entries or ()}
+    return {
+        it: DocumentState(id=it, stored=stored.get(it), entry=pending.get(it), is_queue_known=entries is not None)
+        for it in document_ids
+        if it in stored or it in pending
+    }
 
 
 def _batches(document_ids: Sequence[DocumentId]) -> Iterator[tuple[DocumentId, ...]]:

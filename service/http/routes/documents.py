@@ -231,12 +231,12 @@ async def _check_all(
     resources: Resources, scope: Scope, files: Sequence[FormFile], checks: Sequence[Check | None]
 ) -> None:
     """Raise `Conflict` with the sentences of all files that are in conflict, before any of them is queued."""
+    checked = {file.document.id: check for file, check in zip(files, checks, strict=True) if check}
+    found = await look_up(resources.store, resources.inbox, scope, list(checked))
     conflicts = []
-    for file, check in zip(files, checks, strict=True):
-        if check is None:
-            continue
+    for document_id, check in checked.items():
         try:
-            check(await look_up(resources.store, resources.inbox, scope, file.document.id))
+            check(found.get(document_id))
         except Conflict as error:
             conflicts.append(str(error))
     if conflicts:
