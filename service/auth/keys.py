@@ -164,7 +164,7 @@ class Keys:
                 f"The key file {self._path} is damaged: {_reason_of(error)}. Restore it from a backup, or delete it "
                 "and create new keys with `python -m service keys create`. Until then the service accepts no call."
             ) from error
-        return dict(self._keys)
+        return self._keys
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
@@ -172,7 +172,7 @@ class Keys:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            keys = self._load() or {}
+            keys = dict(self._load() or {})  # If they cannot be saved, the old ones stay in force.
             yield keys
             self._save(keys)
 
