@@ -45,10 +45,15 @@ async def _keep_running(watch: WorkerWatch, log_format: str) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while True:
         began = time.monotonic()
-        status, last_line = await _run_worker(log_format)
+        status: int | None = None
+        try:
+            status, last_line = await _run_worker(log_format)
+            reason = f"The worker ended with status {status}. {last_line}".strip()
+        except OSError as error:  # No process, memory or file descriptor is left. That may pass.
+            last_line = str(error)
+            reason = f"The worker cannot be started: {error.strerror or error}."
         if time.monotonic() - began > _STABLE_SECONDS:
             pause = _FIRST_PAUSE_SECONDS
-        reason = f"The worker ended with status {status}. {last_line}".strip()
         watch.note_end(reason)
         log.error("worker_ended", status=status, reason=last_line, restart_in_seconds=pause)
         await asyncio.sleep(pause)

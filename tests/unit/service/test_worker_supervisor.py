@@ -2,13 +2,17 @@
 
 import asyncio
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
 from rag.inbox.base import WorkerReport
+from rag.tasks import ended_tasks
 from service.metrics import WORKER_RESTARTS
 from service.worker_supervisor import _prepare_child, open_worker
 from service.worker_watch import WorkerWatch
@@ -45,3 +49,28 @@ async def test_a_worker_that_cannot_start_is_restarted_and_gives_its_reason(monk
     assert "RAG_PARSING__SECONDS" in watch.status.detail
     assert "RAG_PARSING__SECONDS" not in watch.status.message, "clients learn nothing of the settings"
     assert "RAG_PARSING__SECONDS" in capfd.readouterr().err, "the worker's own words reach the log"
+
+
+@contextmanager
+def no_file_descriptor_left() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_worker_for_which_the_machine_has_nothing_left_is_started_later():
+    watch, before = WorkerWatch(EmptyInbox()), WORKER_RESTARTS._value.get()
+    async with open_worker(watch, log_format="auto"), asyncio.timeout(120):
+        with no_file_descriptor_left():
+            while watch.status.state != "down":
+                await asyncio.sleep(0.05)
+                await watch.refresh()
+        assert "Too many open files" in watch.status.detail
+        while WORKER_RESTARTS._value.get() == before:  # noqa: ASYNC110 - the supervisor sets no event
+            await asyncio.sleep(0.05)
+        assert ended_tasks() == []
