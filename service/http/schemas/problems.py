@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 
 class FaultOut(BaseModel):
-    """A field of the request that was rejected."""
+    """A field of the request, or a file of a form, that was rejected."""
 
     field: str
     message: str
@@ -19,4 +19,6 @@ class Problem(BaseModel):
     detail: str = Field(description="What failed, why, and what to do.")
     retryable: bool = Field(description="True if the same request may succeed later.")
     request_id: str | None = Field(description="Id of the request, as in `X-Request-Id` and in the service's log.")
-    errors: list[FaultOut] | None = Field(None, description="The rejected fields, only with status 422.")
+    errors: list[FaultOut] | None = Field(
+        None, description="The rejected fields, with status 422, or the rejected files of a form, with status 400."
+    )

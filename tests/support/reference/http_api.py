@@ -39,7 +39,7 @@ An error response has the media type `application/problem+json` (RFC 9457) with 
 | `detail` | what failed and what to do |
 | `retryable` | true if the same request can succeed later |
 | `request_id` | the id of the request, as in the header `X-Request-Id` and in each log line |
-| `errors` | with status 422: the rejected fields, each with `field` and `message` |
+| `errors` | the rejected fields (422) or the rejected files of a form (400), each with `field` and `message` |
 
 Every route can also respond with 500 if the service has a defect or its parts do not fit together.
 Statuses 429 and 503 have the header `Retry-After`: the seconds that the part asked for, or an estimate of the queue."""
