@@ -42,6 +42,14 @@ def uploads() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def forms(*, max_files: int) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route whose body is a form with files."""
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    files = {"type": "array", "items": file, "minItems": 1, "maxItems": max_files}
+    schema = {"type": "object", "properties": {"file": files}, "required": ["file"]}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
 def streams() -> dict[int | str, Any]:
     """Return the `responses` of a route that can respond with the events of an answer."""
     events = {"sources": SourcesEvent.__name__, "token": TokenEvent.__name__, "done": "AnswerResponse"}

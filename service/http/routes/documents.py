@@ -19,7 +19,7 @@ from service.documents.state import DocumentState, State, find_document, look_up
 from service.http.dependencies import ReadingScope, ResourcesDep, WritingScope
 from service.http.disconnect import while_connected
 from service.http.forms import MAX_FILES, FormFile, open_files
-from service.http.openapi import raises, uploads
+from service.http.openapi import forms, raises, uploads
 from service.http.preconditions import PreconditionDep, to_etag
 from service.http.schemas.documents import (
     METADATA,
@@ -54,27 +54,6 @@ _MAX_WAIT_SECONDS = 60
 _UNCACHED = {"Cache-Control": "no-store"}
 # What changes of a document can be refused for.
 _REFUSALS = (Forbidden, InvalidInput, PreconditionFailed, Conflict, Overloaded)
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "file": {
-                            "type": "array",
-                            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
-                            "minItems": 1,
-                            "maxItems": MAX_FILES,
-                        }
-                    },
-                    "required": ["file"],
-                }
-            }
-        },
-    }
-}
 
 
 async def _document_id(
@@ -119,7 +98,7 @@ async def get_documents(
 @router.post(
     "",
     status_code=202,
-    openapi_extra=raises(*_REFUSALS, InvalidParts) | _FORM,
+    openapi_extra=raises(*_REFUSALS, InvalidParts) | forms(max_files=MAX_FILES),
 )
 async def post_documents(
     request: Request,
