@@ -242,7 +242,7 @@ def read_log_settings() -> LogSettings:
     except ValidationError as error:
         invalid = {str(fault["loc"][0]) for fault in error.errors()}
         return LogSettings(**{name: LogSettings.model_fields[name].default for name in invalid})
-    except Exception:  # noqa: BLE001 - for example a `.env` that is a folder
+    except (OSError, ValueError):  # For example a `.env` that is a folder, or not UTF-8.
         return LogSettings.model_construct()
 
 

@@ -56,7 +56,7 @@ class StageTimer:
             with nullcontext(INVALID_SPAN) if span_name is None else span(span_name, attributes) as opened:
                 yield opened
             has_succeeded = True
-        except Exception:
+        except Exception:  # A defect in a stage is a failure of that stage too. It is raised again.
             if failures and name in failures:
                 failures[name].inc()
             raise

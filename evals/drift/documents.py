@@ -18,8 +18,9 @@ from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.settings import EdgeStoreSettings
+from rag.store.edge.conversion import to_point
 from rag.store.edge.revisions import Revisions
-from rag.store.edge.shard import Shard, to_point
+from rag.store.edge.shard import Shard
 from rag.store.factory import build_backend
 from rag.types import EVERYTHING, EmbedderIdentity, Point, Scope, Vector
 from service.drift.archives import UNREADABLE, open_arrays, write_arrays

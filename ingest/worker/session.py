@@ -131,8 +131,7 @@ class Session:
         except GroundworkError as error:
             fail(error)
             raise
-        except Exception as error:
-            # The only place that catches everything: a bug that one entry triggers must not stop the others.
+        except Exception as error:  # A bug that one entry triggers must not stop the others.
             fail(error)
             log.exception("entry_failed_unexpectedly", document=entry.job.short_key)
             reason = f"The worker has a bug that this document triggers ({type(error).__name__})."

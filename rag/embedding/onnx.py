@@ -49,7 +49,7 @@ def open_session(model: Path, *, threads: int) -> onnxruntime.InferenceSession:
         pass
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
+    except Exception as error:  # ONNX Runtime's own exceptions have no base class but this one.
         raise Misconfigured(
             f"The model file {model} is damaged: {error}. Remove it, then export it again with "
             "`python -m ingest export`, or install it again."

@@ -20,12 +20,12 @@ from rag.denials import describe_denial, find_denied
 from rag.errors import Unavailable
 from rag.store import newest, schema
 from rag.store.base import Survey
+from rag.store.edge.conversion import LIVE, to_condition, to_edge_point, to_later, to_must, to_owner, to_point
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
 # A vacuum takes seconds on a slow disk, and so many deleted points need about a megabyte.
 _VACUUM_POINTS = 200
-_LIVE: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
 
 
 class Shard:
@@ -72,7 +72,7 @@ class Shard:
 
     def search(self, scope: Scope, query: Query, limit: int, where: ChunkFilter) -> list[ScoredChunk]:
         """Return the best chunks: rank ids by both vectors, fuse the rankings, then read the best points."""
-        depth, condition_filter = schema.candidates_for(limit), edge.Filter(must=_to_must(scope, where))
+        depth, condition_filter = schema.candidates_for(limit), edge.Filter(must=to_must(scope, where))
         rankings = self._rank(
             {name: self._to_form(query, name) for name in schema.rankings_of(query)}, depth, condition_filter
         )
@@ -115,7 +115,7 @@ class Shard:
         self, conditions: Sequence[schema.Condition], *, with_vector: bool, fields: Sequence[str] = ()
     ) -> AsyncIterator[edge.Record]:
         """Yield every point that meets all conditions, whosever it is, with these fields or all."""
-        condition_filter = edge.Filter(must=[_to_condition(condition) for condition in conditions])
+        condition_filter = edge.Filter(must=[to_condition(condition) for condition in conditions])
         offset: Any = None
         while True:
             request = edge.ScrollRequest(
@@ -138,7 +138,7 @@ class Shard:
         """Yield the payloads of first chunks, without their texts."""
         first = schema.first_chunks(where)
         if newest_first:
-            async for payload in newest.newest_first(partial(self._fetch_newest, _to_must(scope, first))):
+            async for payload in newest.newest_first(partial(self._fetch_newest, to_must(scope, first))):
                 yield payload
             return
         conditions = schema.to_conditions(scope, first)
@@ -163,37 +163,37 @@ class Shard:
         recent: Any = edge.FieldCondition("ingested_at", range=edge.RangeFloat(gte=since))
         newest = edge.ScrollRequest(
             limit=1,
-            filter=edge.Filter(must=[_LIVE]),
+            filter=edge.Filter(must=[LIVE]),
             order_by=edge.OrderBy("ingested_at", edge.Direction.Desc),
             with_payload=True,
         )
         with _translated_errors():
             tenants = self._shard.facet(
-                edge.FacetRequest("tenant", limit=schema.MAX_TENANTS, exact=True, filter=edge.Filter(must=[_LIVE]))
+                edge.FacetRequest("tenant", limit=schema.MAX_TENANTS, exact=True, filter=edge.Filter(must=[LIVE]))
             )
             counts = [
                 self._shard.count(edge.CountRequest(filter=edge.Filter(must=must)))
-                for must in ([_LIVE, first], [_LIVE], [_LIVE, recent])
+                for must in ([LIVE, first], [LIVE], [LIVE, recent])
             ]
             last, _ = self._shard.scroll(newest)
         return schema.to_survey(tenants.hits, counts, last)
 
     def insert(self, scope: Scope, points: Sequence[Point]) -> None:
         """Write new staged points. Existing points do not change."""
-        edge_points = [_to_edge_point(scope, point, self._bm25) for point in points]
+        edge_points = [to_edge_point(scope, point, self._bm25) for point in points]
         for start in range(0, len(edge_points), schema.UPSERT_BATCH):
             batch = edge_points[start : start + schema.UPSERT_BATCH]
             with _translated_errors():
                 self._shard.update(edge.UpdateOperation.upsert_points(batch, update_mode=edge.UpdateMode.InsertOnly))
 
     def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None) -> None:
-        owner, later = _to_owner(scope, document_id), _to_later(order)
+        owner, later = to_owner(scope, document_id), to_later(order)
         own: Any = edge.FieldCondition("version", match=edge.MatchValue(version))
         ours = edge.Filter(must=[*owner, own], must_not=later)
         others = edge.Filter(must=owner, must_not=[own, *later])
         show = edge.UpdateOperation.set_payload_by_filter(ours, {"state": "live", "order": order or 0})
         with _translated_errors():
-            newer = edge.CountRequest(filter=edge.Filter(must=[*owner, *later, _LIVE]))
+            newer = edge.CountRequest(filter=edge.Filter(must=[*owner, *later, LIVE]))
             if later and self._shard.count(newer) > 0:
                 self._shard.update(edge.UpdateOperation.delete_points_by_filter(ours))
             else:
@@ -201,7 +201,7 @@ class Shard:
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(others))
 
     def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None) -> None:
-        condition_filter = edge.Filter(must=_to_owner(scope, document_id), must_not=_to_later(order))
+        condition_filter = edge.Filter(must=to_owner(scope, document_id), must_not=to_later(order))
         with _translated_errors():
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(condition_filter))
 
@@ -248,16 +248,6 @@ def _to_config(dimension: int) -> edge.EdgeConfig:
     )
 
 
-def to_point(record: edge.Record) -> Point:
-    payload = record.payload or {}
-    return Point(chunk=schema.to_chunk(payload), vector=dense_of(record), order=payload.get("order", 0))
-
-
-def dense_of(record: edge.Record) -> Vector:
-    vectors: Any = record.vector
-    return np.asarray(vectors[schema.DENSE], dtype=np.float32)
-
-
 _OPTIMIZE = """
 import ctypes, signal, sys
 import qdrant_edge
@@ -279,37 +269,6 @@ def _optimize(path: Path) -> None:
         raise Unavailable(
             f"The embedded store could not build its search graph (status {done.returncode}).", upstream=reason
         )
-
-
-def _to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25) -> edge.Point:
-    vectors = {schema.DENSE: point.vector.tolist(), schema.SPARSE: bm25.embed_document(point.chunk.passage)}
-    return edge.Point(schema.to_point_id(scope, point.chunk), vectors, schema.to_payload(scope, point))
-
-
-def _to_must(scope: Scope, where: ChunkFilter) -> list[Any]:
-    return [_to_condition(condition) for condition in schema.to_conditions(scope, where)]
-
-
-def _to_condition(condition: schema.Condition) -> Any:
-    match condition:
-        case schema.AnyOf(field=field, values=values):
-            return edge.FieldCondition(field, match=edge.MatchAny(values))
-        case schema.StartsWith(field=field, prefixes=prefixes):
-            starts: Any = [edge.FieldCondition(field, match=edge.MatchPrefix(prefix)) for prefix in prefixes]
-            return edge.Filter(should=starts)
-        case schema.Within(field=field, since=since, before=before):
-            return edge.FieldCondition(field, range=edge.RangeFloat(gte=since, lt=before))
-
-
-def _to_owner(scope: Scope, document_id: DocumentId) -> list[Any]:
-    return [
-        edge.FieldCondition("tenant", match=edge.MatchValue(scope.tenant)),
-        edge.FieldCondition("document_id", match=edge.MatchValue(document_id)),
-    ]
-
-
-def _to_later(order: int | None) -> list[Any]:
-    return [] if order is None else [edge.FieldCondition("order", range=edge.RangeFloat(gt=order))]
 
 
 @contextmanager

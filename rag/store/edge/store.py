@@ -11,8 +11,9 @@ import structlog
 from rag.errors import GroundworkError, Unavailable
 from rag.store.base import EMPTY, Survey
 from rag.store.earlier import Payload
+from rag.store.edge.conversion import dense_of, to_point
 from rag.store.edge.revisions import Revisions
-from rag.store.edge.shard import Shard, dense_of, to_point
+from rag.store.edge.shard import Shard
 from rag.store.schema import Condition, require_same_embedder, to_chunk, to_stored_document
 from rag.tasks import supervise
 from rag.types import (
