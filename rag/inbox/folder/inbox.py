@@ -49,6 +49,8 @@ from rag.types import DocumentId, Scope
 _STATES = ("incoming", "queued", "processing", "workers", "dead", "locks")
 _Header = tuple[str, Progress]
 """The tenant of an entry, and its progress."""
+Keys = Collection[str] | None
+"""The keys of the documents that a listing is about, or None for all documents."""
 
 
 class FolderInbox:
@@ -80,7 +82,7 @@ class FolderInbox:
 
     async def replay(self, letter_id: str) -> None:
         path = self._require(letter_id)
-        active = {other.name.rpartition(".")[2] for other in (*self._queued(), *self._processing())}
+        active = {_key_of(other.name) for other in (*self._queued(), *self._processing())}
         if path.name not in active:
             await self.put(to_job(await asyncio.to_thread(path.read_bytes)))
         path.unlink(missing_ok=True)
@@ -115,24 +117,22 @@ class FolderInbox:
     def _latest_order(self, scope: Scope, key: str) -> int:
         return next((progress.order for progress in self._progress(scope, {key})), 0)
 
-    def _progress(self, scope: Scope, keys: Collection[str] | None) -> list[Progress]:
+    def _progress(self, scope: Scope, keys: Keys) -> list[Progress]:
         """Return progress by document. A document that was enqueued again counts as queued."""
         progress: dict[str, Progress] = {}
         seen: dict[str, _Header] = {}
         # States are listed one after the other, in the order in which entries move, so a moving entry is not missed.
         # The queue is listed again at the end, because a retried entry moves back.
-        listings: tuple[tuple[ProgressState, Callable[[], list[Path]]], ...] = (
+        listings: tuple[tuple[ProgressState, Callable[[Keys], list[Path]]], ...] = (
             ("queued", self._queued),
             ("processing", self._processing),
             ("rejected", self._dead),
             ("queued", self._queued),
         )
         for state, listed in listings:
-            for path in listed():
-                key = path.name.rpartition(".")[2]
-                if key in progress or (keys is not None and key not in keys):
-                    continue
-                if known := self._read_header(path, seen):
+            for path in listed(keys):
+                key = _key_of(path.name)
+                if key not in progress and (known := self._read_header(path, seen)):
                     tenant, entry = known
                     if tenant == scope.tenant:
                         progress[key] = replace(entry, state=state)
@@ -155,14 +155,14 @@ class FolderInbox:
         return known
 
     def _statistics(self) -> InboxStatistics:
-        queued, processing = self._queued(), self._processing()
+        queued, processing = set(_names_in(self._root / "queued")), [path.name for path in self._processing()]
         # The queue is listed again, because retried entries and those of dead workers move back.
-        queued = sorted({*queued, *self._queued()})
-        oldest = min((Name.parse(path.name).put for path in (*queued, *processing)), default=None)
+        queued.update(_names_in(self._root / "queued"))
+        oldest = min((int(name.split(".")[1]) for name in (*queued, *processing)), default=None)
         return InboxStatistics(
             queued=len(queued),
             processing=len(processing),
-            dead=len(self._dead()),
+            dead=len(_names_in(self._root / "dead")),
             oldest_seconds=max(0.0, time.time() - oldest / 1e9) if oldest else 0.0,
         )
 
@@ -184,16 +184,17 @@ class FolderInbox:
                 return path
         raise unknown_letter(letter_id)
 
-    def _queued(self) -> list[Path]:
+    def _queued(self, keys: Keys = None) -> list[Path]:
         """Return the entries, the latest first: a document has two while a newer one replaces the older one."""
-        names = sorted(os.listdir(self._root / "queued"), key=lambda name: name.partition(".")[2], reverse=True)
+        names = sorted(_names_in(self._root / "queued", keys), key=lambda name: name.partition(".")[2], reverse=True)
         return [self._root / "queued" / name for name in names]
 
-    def _processing(self) -> list[Path]:
-        return sorted(_files_below(self._root / "processing"), key=lambda path: path.name)
+    def _processing(self, keys: Keys = None) -> list[Path]:
+        claimed = _files_below(self._root / "processing")
+        return sorted((path for path in claimed if _is_among(keys, path.name)), key=lambda path: path.name)
 
-    def _dead(self) -> list[Path]:
-        return [self._root / "dead" / name for name in sorted(os.listdir(self._root / "dead"))]
+    def _dead(self, keys: Keys = None) -> list[Path]:
+        return [self._root / "dead" / name for name in sorted(_names_in(self._root / "dead", keys))]
 
 
 @asynccontextmanager
@@ -201,6 +202,19 @@ async def open_folder_inbox(root: Path) -> AsyncIterator[FolderInbox]:
     """Open the inbox; raises `IndexMismatch` if an earlier version wrote it."""
     require_current_format(root)
     yield FolderInbox(root)
+
+
+def _names_in(folder: Path, keys: Keys = None) -> list[str]:
+    """Return the names of entries of these documents. Anything more for each of 100,000 entries would take seconds."""
+    return [name for name in os.listdir(folder) if _is_among(keys, name)]
+
+
+def _is_among(keys: Keys, name: str) -> bool:
+    return keys is None or _key_of(name) in keys
+
+
+def _key_of(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
