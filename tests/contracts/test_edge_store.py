@@ -176,6 +176,7 @@ async def test_a_reader_keeps_its_revision_if_the_next_one_does_not_fit(tmp_path
         await put(writer, OURS, [point("new", document="b")])
         await writer.publish()
         assert await texts(reader, OURS) == {"old"}
+        assert [document.document_id async for document in reader.documents(OURS)] == ["a"]
         with pytest.raises(Unavailable, match="full"):
             reader.refresh()
         with pytest.raises(Unavailable, match="full"):

@@ -64,7 +64,7 @@ class EdgeReader:
     async def documents(
         self, scope: Scope, where: ChunkFilter = EVERYTHING, *, newest_first: bool = False
     ) -> AsyncIterator[StoredDocument]:
-        self.refresh()
+        self._refresh_or_keep()
         if self._shard:
             async for payload in self._shard.documents(scope, where, newest_first=newest_first):
                 yield to_stored_document(payload)
