@@ -71,7 +71,9 @@ def to_job(content: bytes) -> Upload | Removal:
     Raises `IndexMismatch` if a newer version wrote it.
     """
     line, _, body = content.partition(b"\n")
-    header = json.loads(line)
+    header = parse_header(line)
+    if header is None:
+        raise ValueError("The header is not a JSON object.")
     # Entries had no number until format 2 was extended by it.
     if header.get("format", FORMAT) > FORMAT:
         raise IndexMismatch(
@@ -149,12 +151,12 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def parse_header(line: bytes) -> dict[str, Any] | None:
-    """Return the line of JSON, or None if it is damaged."""
+    """Return the JSON object of the line, or None if it is damaged."""
     try:
-        header: dict[str, Any] = json.loads(line)
-        return header
+        header = json.loads(line)
     except ValueError:
         return None
+    return header if isinstance(header, dict) else None
 
 
 def write_durably(draft: Path, target: Path, content: bytes) -> None:

@@ -61,7 +61,8 @@ def test_an_entry_of_a_newer_version_is_refused():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no json\n", b'{"tenant": "acme"}\n', b'{"tenant": "a", "document_id": "d", "kind": "upload"}\nx']
+    "content",
+    [b"", b"no json\n", b"7\n", b'{"tenant": "acme"}\n', b'{"tenant": "a", "document_id": "d", "kind": "upload"}\nx'],
 )
 def test_a_damaged_entry_is_an_error(content):
     with pytest.raises((ValueError, KeyError)):
