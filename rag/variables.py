@@ -110,6 +110,8 @@ def describe(fault: ErrorDetails, settings: type[BaseModel]) -> str:
         case "extra_forbidden":
             used_by = _kinds_with(name.lower(), group, settings)
             advice = f"Set {group}{DELIMITER}KIND={' or '.join(used_by)}, or unset it" if used_by else "Unset it"
+            if not kind:  # A field of a group that was given as JSON. Other unknown names are found before.
+                return f"{variable} is not a setting. {advice}."
             return f"{variable} is not used by {group}{DELIMITER}KIND={kind}. {advice}."
         case "value_error":  # A validator of this project, which writes its own sentence.
             return f"{variable}: {_in_one_line(str(context['error'])).rstrip('.')}."

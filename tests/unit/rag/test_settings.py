@@ -54,6 +54,7 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
             {"RAG_STORE__URL": "http://qdrant:6333"},
             "RAG_STORE__URL is not used by RAG_STORE__KIND=edge. Set RAG_STORE__KIND=server, or unset it.",
         ),
+        ({"RAG_HTTP": '{"reed": 1}'}, "RAG_HTTP__REED is not a setting. Unset it."),
         ({"RAG_PORT": "99999"}, "RAG_PORT is 99999, but must be at most 65535."),
         ({"RAG_PORT": "80.5"}, "RAG_PORT is 80.5, but must be a whole number."),
         ({"RAG_HTTP__READ": "0"}, "RAG_HTTP__READ is 0, but must be more than 0."),
