@@ -94,8 +94,8 @@ class Session:
         for task in late:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        for task in late:
-            await self._return(self._running[task], after=0)
+        # At once, because each call of an inbox that does not answer lasts as long as its time limit.
+        await asyncio.gather(*(self._return(self._running[task], after=0) for task in late))
 
     async def _process(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
         began = time.monotonic()

@@ -83,10 +83,9 @@ class Stage:
             )
             await self.inbox.put(Upload(scope=OURS, document=document))
 
-    async def work(self) -> None:
-        session = Session(
-            self.worklist, Settings(worker_drain_seconds=60, worker_attempts=2), self.status, lambda: False
-        )
+    async def work(self, *, drain_seconds: float = 60, stop_requested: Callable[[], bool] = lambda: False) -> None:
+        settings = Settings(worker_drain_seconds=drain_seconds, worker_attempts=2)
+        session = Session(self.worklist, settings, self.status, stop_requested)
         async with asyncio.timeout(60):
             await session.work(self.store, self._models)
 
@@ -159,6 +158,32 @@ async def test_an_entry_that_fails_alone_does_not_stop_the_others(stage):
     await working
     assert await stage.states() == {"odd": ("queued", None)}
     assert await stage.worklist.claim() is None, "it is not due yet"
+
+
+async def test_a_stopping_worker_returns_all_late_entries_at_once(stage):
+    class SlowWorklist:
+        """Answers the return of an entry when both are being returned."""
+
+        claimed = 0
+
+        def __init__(self, worklist) -> None:
+            self._worklist = worklist
+            self._both = asyncio.Barrier(2)
+
+        async def claim(self):
+            self.claimed += 1
+            return await self._worklist.claim()
+
+        async def retry(self, entry, *, after, counts):
+            await self._both.wait()
+            await self._worklist.retry(entry, after=after, counts=counts)
+
+    await stage.put("a", "b")
+    stage.embedder.error = Unavailable("It does not answer.")
+    stage.embedder.may_fail.clear()
+    stage.worklist = SlowWorklist(stage.worklist)
+    await stage.work(drain_seconds=0, stop_requested=lambda: stage.worklist.claimed == 2)
+    assert await stage.states() == dict.fromkeys("ab", ("queued", None))
 
 
 async def test_the_metric_shows_the_kind_of_error_until_the_worker_works_again():
