@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -140,16 +140,17 @@ def _console_renderers(*, colors: bool) -> list[Processor]:
 
     def render_for_people(logger: Any, method: str, event: EventDict) -> str:
         text = event.get("text")
-        return _redact(text if isinstance(text, str) else render(logger, method, event))
+        # The values before, because they are shown with escaped characters; the line after, because of the traceback.
+        return _redact(text if isinstance(text, str) else render(logger, method, _without_secrets(event)))
 
     return [render_for_people]
 
 
-def _to_json(event: EventDict, **options: Any) -> str:
-    line = json.dumps(event, **options)
-    # Most lines have no secret. In the others it is removed before the text is quoted, so that they remain JSON.
-    if line != _redact(line) or any(number in line for number in _NOT_JSON):
-        return json.dumps(_without_secrets(json.loads(line, parse_constant=str)), **options)
+def _to_json(event: EventDict, *, default: Callable[[Any], Any], **options: Any) -> str:
+    # Secrets are removed before the text is quoted, because the escaped characters would hide some of them.
+    line = json.dumps(_without_secrets(event), default=lambda value: _without_secrets(default(value)), **options)
+    if any(number in line for number in _NOT_JSON):
+        return json.dumps(json.loads(line, parse_constant=str), **options)
     return line
 
 
@@ -157,7 +158,7 @@ def _without_secrets(value: Any) -> Any:
     match value:
         case str():
             return _redact(value)
-        case list():
+        case list() | tuple():
             return [_without_secrets(one) for one in value]
         case dict():
             return {name: _without_secrets(one) for name, one in value.items()}

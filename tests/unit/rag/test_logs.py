@@ -115,6 +115,18 @@ def test_no_line_has_the_secret_of_an_address(form, capsys):
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "text",
+    ['sent {"api_key": "s3cret-0123456789"}', "refused:\nsk-s3cret-0123456789", "password:\n  s3cret-0123456789"],
+)
+def test_a_secret_is_found_beside_characters_that_json_escapes(form, text, capsys):
+    configure_logging(LogSettings(log_format=form))
+    structlog.get_logger().error("refused", reason=text, others=(text,))
+    logging.getLogger("library").warning(text)
+    assert "s3cret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_the_program_continues_when_the_log_has_no_reader(form, monkeypatch):
     reading, writing = os.pipe()
     os.close(reading)
