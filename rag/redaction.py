@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 _HIDDEN = "***"
-_NAMES = ("key", "token", "secret", "passw", "signature", "credential")
 _NAME = r"(?:api[ _-]?key|token|secret|passw(?:or)?d|signature|credential)"
 _PREFIXES = ("sk", "pk", "rk", "hf", "gw", "gsk", "xai", "nvapi", "pplx", "ghp", "gho", "xoxb", "xoxp")
 
@@ -13,22 +12,22 @@ _PREFIXES = ("sk", "pk", "rk", "hf", "gw", "gsk", "xai", "nvapi", "pplx", "ghp",
 class _Form:
     """One form of secrets."""
 
-    hints: tuple[str, ...]
-    """Lower-case texts, one of which the secret must contain. Looking for them is faster than the pattern."""
+    hint: re.Pattern[str]
+    """What lower-case text with such a secret contains. Looking for it is much faster than the pattern."""
     pattern: re.Pattern[str]
     replacement: str = _HIDDEN
 
 
 _FORMS = (
     # A user and password in an address.
-    _Form(("://",), re.compile(r"(?<=://)[^/\s\"'<>]+@"), f"{_HIDDEN}@"),
+    _Form(re.compile("://"), re.compile(r"(?<=://)[^/\s\"'<>]+@"), f"{_HIDDEN}@"),
     # A parameter of an address, such as ?token=… or &X-Amz-Signature=….
-    _Form(("?",), re.compile(rf"(?i)([?&][\w-]*?(?:{_NAME}|key|sig|auth)=)[^&\s\"'<>]+"), rf"\1{_HIDDEN}"),
+    _Form(re.compile(r"\?"), re.compile(rf"(?i)([?&][\w-]*?(?:{_NAME}|key|sig|auth)=)[^&\s\"'<>]+"), rf"\1{_HIDDEN}"),
     # A header with credentials.
-    _Form(("bearer", "basic"), re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=*-]{6,}"), rf"\1 {_HIDDEN}"),
+    _Form(re.compile("bearer|basic"), re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=*-]{6,}"), rf"\1 {_HIDDEN}"),
     # A key by its name, as in `api_key: …` and "API key provided: …". A number is a count, such as `first_token: 0.2`.
     _Form(
-        _NAMES,
+        re.compile(rf"{_NAME}(?: provided)?[\"']?\s*[:=]"),
         re.compile(
             rf"(?i)({_NAME}(?: provided)?[\"']?\s*[:=]\s*[\"']?)(?!-?[\d.]+(?:[\s\"',;&}}]|$))[^\s\"',;&}}]{{4,}}"
         ),
@@ -36,12 +35,12 @@ _FORMS = (
     ),
     # A key by the form that its issuer gives it, also if a server has masked a part. `gw_` is this project's own.
     _Form(
-        tuple(f"{prefix}{end}" for prefix in _PREFIXES for end in "-_"),
+        re.compile(rf"\b(?:{'|'.join(_PREFIXES)})[-_]"),
         re.compile(rf"\b(?:{'|'.join(_PREFIXES)})[-_][\w*.\u2026-]{{4,}}"),
     ),
-    _Form(("aiza",), re.compile(r"\bAIza[\w-]{10,}")),
+    _Form(re.compile("aiza"), re.compile(r"\bAIza[\w-]{10,}")),
     # A JSON Web Token.
-    _Form(("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")),
+    _Form(re.compile("eyj"), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")),
 )
 
 
@@ -51,6 +50,6 @@ def redact(text: str, *secrets: str) -> str:
         text = text.replace(secret, _HIDDEN)
     lowered = text.lower()
     for form in _FORMS:
-        if any(hint in lowered for hint in form.hints):
+        if form.hint.search(lowered):
             text = form.pattern.sub(form.replacement, text)
     return text
