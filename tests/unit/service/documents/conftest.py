@@ -1,11 +1,11 @@
-"""A library for each test."""
+"""A store and an inbox for each test."""
 
 import pytest
 
-from tests.support.library import open_library
+from tests.support.installation import open_installation
 
 
 @pytest.fixture
-async def library(tmp_path):
-    async with open_library(tmp_path) as opened:
+async def installation(tmp_path):
+    async with open_installation(tmp_path) as opened:
         yield opened

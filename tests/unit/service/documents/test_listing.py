@@ -11,21 +11,21 @@ from service.documents.listing import DocumentPage, Selection, Sort, from_cursor
 from tests.support.contracts.inbox import OURS, upload
 
 
-async def page(library, **selection) -> DocumentPage:
-    return await list_documents(library.store, library.inbox, OURS, Selection(**{"limit": 50} | selection))
+async def page(installation, **selection) -> DocumentPage:
+    return await list_documents(installation.store, installation.inbox, OURS, Selection(**{"limit": 50} | selection))
 
 
-async def ids(library, **selection) -> list[str]:
-    return [str(document.id) for document in (await page(library, **selection)).documents]
+async def ids(installation, **selection) -> list[str]:
+    return [str(document.id) for document in (await page(installation, **selection)).documents]
 
 
-async def all_ids(library, *, limit: int, sort: Sort) -> list[str]:
+async def all_ids(installation, *, limit: int, sort: Sort) -> list[str]:
     """Read every page, each with a cursor as a client has it."""
     found: list[str] = []
     cursor: str | None = None
     while True:
         after = from_cursor(cursor, sort) if cursor else None
-        part = await page(library, limit=limit, sort=sort, after=after)
+        part = await page(installation, limit=limit, sort=sort, after=after)
         found += [document.id for document in part.documents]
         if part.next is None:
             return found
@@ -33,15 +33,15 @@ async def all_ids(library, *, limit: int, sort: Sort) -> list[str]:
 
 
 @pytest.fixture
-async def mixed(library):
+async def mixed(installation):
     """Three ready documents, of which one is replaced, one removed and none both, and three others."""
     for name, title, at in (("a.md", "Zebra", 10.0), ("B.md", "ångström", 30.0), ("c.md", "Mango", 20.0)):
-        await library.add(name, title=title, ingested_at=at)
-    await library.reject("bad.md")
-    await library.inbox.put(upload("new.md"))
-    await library.inbox.put(upload("c.md"))
-    await library.inbox.put(Removal(scope=OURS, document_id=DocumentId("a.md")))
-    return library
+        await installation.add(name, title=title, ingested_at=at)
+    await installation.reject("bad.md")
+    await installation.inbox.put(upload("new.md"))
+    await installation.inbox.put(upload("c.md"))
+    await installation.inbox.put(Removal(scope=OURS, document_id=DocumentId("a.md")))
+    return installation
 
 
 async def test_documents_are_sorted_by_title_id_or_time(mixed):
@@ -75,30 +75,30 @@ async def test_a_text_is_found_in_titles_and_ids_in_any_case(mixed):
 
 
 @pytest.mark.parametrize("sort", ["title", "id", "time"])
-async def test_pages_contain_each_document_once_while_others_come_and_go(library, sort):
+async def test_pages_contain_each_document_once_while_others_come_and_go(installation, sort):
     names = [f"d{number:02}" for number in range(30)]
     for number, name in enumerate(names):
         # Several documents have the same time and the same title.
-        await library.add(name, title=f"Title {number // 4}", ingested_at=1000.0 - number // 4)
-    await library.inbox.put(upload("queued"))
-    whole = await ids(library, sort=sort)
+        await installation.add(name, title=f"Title {number // 4}", ingested_at=1000.0 - number // 4)
+    await installation.inbox.put(upload("queued"))
+    whole = await ids(installation, sort=sort)
     assert sorted(whole) == [*names, "queued"]
-    assert await all_ids(library, limit=7, sort=sort) == whole
+    assert await all_ids(installation, limit=7, sort=sort) == whole
 
-    first = await page(library, limit=7, sort=sort)
+    first = await page(installation, limit=7, sort=sort)
     assert first.next is not None
-    await library.store.delete(OURS, DocumentId(first.documents[-1].id))
-    await library.add("0-before", title="!", ingested_at=2000.0)
-    rest = await page(library, sort=sort, after=first.next)
+    await installation.store.delete(OURS, DocumentId(first.documents[-1].id))
+    await installation.add("0-before", title="!", ingested_at=2000.0)
+    rest = await page(installation, sort=sort, after=first.next)
     assert [document.id for document in rest.documents] == whole[7:]
 
 
-async def test_the_last_page_has_no_cursor(library):
-    await library.add("a")
-    await library.add("b")
-    assert (await page(library, limit=2)).next is None
-    assert (await page(library, limit=1)).next is not None
-    assert (await page(library, limit=1, text="zzz")).documents == []
+async def test_the_last_page_has_no_cursor(installation):
+    await installation.add("a")
+    await installation.add("b")
+    assert (await page(installation, limit=2)).next is None
+    assert (await page(installation, limit=1)).next is not None
+    assert (await page(installation, limit=1, text="zzz")).documents == []
 
 
 @pytest.mark.parametrize("cursor", ["", "abc", "WyJ0aXRsZSIsIDEsICJhIl0", "日本", "W1tbW1tb" * 400])
@@ -115,32 +115,32 @@ def test_a_cursor_of_another_order_is_refused():
             from_cursor(to_cursor((no_time, "a"), "time"), "time")
 
 
-async def test_ready_documents_are_listed_if_the_inbox_does_not_answer(library):
-    await library.add("a")
+async def test_ready_documents_are_listed_if_the_inbox_does_not_answer(installation):
+    await installation.add("a")
 
     class Unreachable:
         async def progress(self, *_):
             raise Unavailable("Redis cannot be reached.")
 
-    found = await list_documents(library.store, Unreachable(), OURS, Selection(limit=5))
+    found = await list_documents(installation.store, Unreachable(), OURS, Selection(limit=5))
     assert [(it.id, it.state, it.update) for it in found.documents] == [("a", "ready", "unknown")]
     assert found.counts is None
 
 
-async def test_two_live_versions_during_a_commit_are_one_document(library):
-    await library.add("a", version="1-old", ingested_at=1.0)
+async def test_two_live_versions_during_a_commit_are_one_document(installation):
+    await installation.add("a", version="1-old", ingested_at=1.0)
 
     class TwoVersions:
         async def documents(self, *_, **__):
-            async for found in library.store.documents(OURS):
+            async for found in installation.store.documents(OURS):
                 yield found
                 yield replace(found, version="1-new", ingested_at=2.0)
 
                 yield replace(found, version="1-newer", ingested_at=3.0)
 
     for sort in ("title", "time"):
-        found = await list_documents(TwoVersions(), library.inbox, OURS, Selection(limit=1, sort=sort))
+        found = await list_documents(TwoVersions(), installation.inbox, OURS, Selection(limit=1, sort=sort))
         assert [it.id for it in found.documents] == ["a"]
         assert found.next is None
-    found = await list_documents(TwoVersions(), library.inbox, OURS, Selection(limit=5, sort="title"))
+    found = await list_documents(TwoVersions(), installation.inbox, OURS, Selection(limit=5, sort="title"))
     assert [it.digest for it in found.documents] == ["newer"]

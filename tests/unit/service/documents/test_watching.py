@@ -26,8 +26,8 @@ class CountingInbox:
         return await self._inbox.progress(scope, document_ids)
 
 
-async def entry_of(library, name="a"):
-    [entry] = await library.inbox.progress(OURS, [DocumentId(name)])
+async def entry_of(installation, name="a"):
+    [entry] = await installation.inbox.progress(OURS, [DocumentId(name)])
     return entry
 
 
@@ -39,44 +39,44 @@ async def waiting(watch, entry, seconds=PATIENCE):
     await asyncio.wait_for(task, PATIENCE)
 
 
-async def test_a_request_waits_until_the_state_changes(library):
-    await library.inbox.put(upload("a"))
-    async with open_inbox_watch(library.inbox, asyncio.Event()) as watch:
+async def test_a_request_waits_until_the_state_changes(installation):
+    await installation.inbox.put(upload("a"))
+    async with open_inbox_watch(installation.inbox, asyncio.Event()) as watch:
         began = time.monotonic()
-        async with waiting(watch, await entry_of(library)):
-            claimed = await library.worklist.claim()
-        async with waiting(watch, await entry_of(library)):
-            await library.worklist.acknowledge(claimed)
+        async with waiting(watch, await entry_of(installation)):
+            claimed = await installation.worklist.claim()
+        async with waiting(watch, await entry_of(installation)):
+            await installation.worklist.acknowledge(claimed)
         assert time.monotonic() - began < PATIENCE / 2
 
 
-async def test_a_change_before_the_request_waits_is_not_missed(library):
-    await library.inbox.put(upload("a"))
-    known = await entry_of(library)
-    await library.worklist.claim()
-    async with open_inbox_watch(library.inbox, asyncio.Event()) as watch, waiting(watch, known):
+async def test_a_change_before_the_request_waits_is_not_missed(installation):
+    await installation.inbox.put(upload("a"))
+    known = await entry_of(installation)
+    await installation.worklist.claim()
+    async with open_inbox_watch(installation.inbox, asyncio.Event()) as watch, waiting(watch, known):
         pass
 
 
-async def test_a_request_returns_when_its_time_is_over(library):
-    await library.inbox.put(upload("a"))
-    async with open_inbox_watch(library.inbox, asyncio.Event()) as watch:
-        await watch.wait(OURS, await entry_of(library), 0.05)
+async def test_a_request_returns_when_its_time_is_over(installation):
+    await installation.inbox.put(upload("a"))
+    async with open_inbox_watch(installation.inbox, asyncio.Event()) as watch:
+        await watch.wait(OURS, await entry_of(installation), 0.05)
 
 
-async def test_a_stop_ends_all_requests(library):
-    await library.inbox.put(upload("a"))
+async def test_a_stop_ends_all_requests(installation):
+    await installation.inbox.put(upload("a"))
     stopping = asyncio.Event()
-    async with open_inbox_watch(library.inbox, stopping) as watch, waiting(watch, await entry_of(library)):
+    async with open_inbox_watch(installation.inbox, stopping) as watch, waiting(watch, await entry_of(installation)):
         stopping.set()
 
 
-async def test_many_requests_cost_one_read_of_the_inbox(library):
-    inbox = CountingInbox(library.inbox)
+async def test_many_requests_cost_one_read_of_the_inbox(installation):
+    inbox = CountingInbox(installation.inbox)
     names = [f"d{number}" for number in range(20)]
     for name in names:
-        await library.inbox.put(upload(name))
-    entries = [await entry_of(library, name) for name in names]
+        await installation.inbox.put(upload(name))
+    entries = [await entry_of(installation, name) for name in names]
     async with open_inbox_watch(inbox, asyncio.Event()) as watch:
         await asyncio.gather(*(watch.wait(OURS, entry, 1.0) for entry in entries for _ in range(5)))
         reads = list(inbox.reads)
@@ -87,10 +87,10 @@ async def test_many_requests_cost_one_read_of_the_inbox(library):
         assert len(inbox.reads) <= len(reads) + 1
 
 
-async def test_too_many_waiting_requests_are_refused(library):
-    await library.inbox.put(upload("a"))
-    watch = InboxWatch(library.inbox, asyncio.Event(), max_waiting=1)
-    entry = await entry_of(library)
+async def test_too_many_waiting_requests_are_refused(installation):
+    await installation.inbox.put(upload("a"))
+    watch = InboxWatch(installation.inbox, asyncio.Event(), max_waiting=1)
+    entry = await entry_of(installation)
     first = asyncio.create_task(watch.wait(OURS, entry, PATIENCE))
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):

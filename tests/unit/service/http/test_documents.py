@@ -16,27 +16,27 @@ from service.auth.keys import ANONYMOUS, Keys
 from service.documents.watching import open_inbox_watch
 from service.settings import Settings
 from service.worker_watch import WorkerStatus
-from tests.support.library import open_library
+from tests.support.installation import open_installation
 
 MAX_BYTES = 10_000
 MARKDOWN = {"Content-Type": "text/markdown"}
 
 
 @pytest.fixture
-async def library(tmp_path):
-    async with open_library(tmp_path, ANONYMOUS.scope) as opened:
+async def installation(tmp_path):
+    async with open_installation(tmp_path, ANONYMOUS.scope) as opened:
         yield opened
 
 
 @pytest.fixture
-async def http(library, tmp_path):
+async def http(installation, tmp_path):
     stopping = asyncio.Event()
-    async with open_inbox_watch(library.inbox, stopping) as watch:
+    async with open_inbox_watch(installation.inbox, stopping) as watch:
         resources = SimpleNamespace(
             settings=Settings(data_dir=tmp_path, max_document_bytes=MAX_BYTES),
             keys=Keys(tmp_path / "keys.json", allow_anonymous=True),
-            store=library.store,
-            inbox=library.inbox,
+            store=installation.store,
+            inbox=installation.inbox,
             inbox_watch=watch,
             workers=SimpleNamespace(status=WorkerStatus(state="down", message="No worker is running.")),
             prompts=SimpleNamespace(versions=[]),
@@ -63,59 +63,59 @@ async def post(http, *files, path="/v1/documents", field="file", **headers):
     return await http.post(path, files=sent, headers={name.replace("_", "-"): it for name, it in headers.items()})
 
 
-async def queued(library) -> dict[str, bytes]:
+async def queued(installation) -> dict[str, bytes]:
     """Return the body of each upload in the inbox, by name."""
     bodies = {}
-    while entry := await library.worklist.claim():
+    while entry := await installation.worklist.claim():
         bodies[entry.job.document_id] = entry.job.document.body
     return bodies
 
 
 @pytest.mark.parametrize("name", ["日本.md", "C#.md", "C++ (2).md", "100%.md", "a&b=c;d?.md", "👩‍🔬.md", "it's.md"])
-async def test_a_name_in_any_script_is_kept_by_put_and_by_post(http, library, name):
+async def test_a_name_in_any_script_is_kept_by_put_and_by_post(http, installation, name):
     accepted = await put(http, name)
     assert (accepted.status_code, accepted.json()["id"]) == (202, name)
     assert accepted.headers["location"] == f"/v1/documents/{quote(name, safe='')}"
     assert (await http.get(accepted.headers["location"])).json()["id"] == name
     sent = await post(http, (name, b"# Text", "application/octet-stream"))
     assert [it["id"] for it in sent.json()["documents"]] == [name]
-    assert await queued(library) == {name: b"# Text"}
+    assert await queued(installation) == {name: b"# Text"}
 
 
 @pytest.mark.parametrize("path", ["a%2Fb.md", "..%2Fa.md", "a%5Cb.md", "a%0Ab.md", "%20", "%FF.md", "x" * 256])
-async def test_a_name_that_cannot_be_an_id_is_refused_with_a_sentence(http, library, path):
+async def test_a_name_that_cannot_be_an_id_is_refused_with_a_sentence(http, installation, path):
     for response in (
         await http.put(f"/v1/documents/{path}", content=b"text", headers=MARKDOWN),
         await http.get(f"/v1/documents/{path}"),
     ):
         assert response.status_code == 400
         assert response.json()["detail"].endswith(".")
-    assert await queued(library) == {}
+    assert await queued(installation) == {}
 
 
-async def test_both_unicode_forms_of_a_name_are_one_document(http, library):
+async def test_both_unicode_forms_of_a_name_are_one_document(http, installation):
     await put(http, "Cafe\u0301.md", b"one")
     await put(http, "Caf\u00e9.md", b"two")
-    assert await queued(library) == {"Caf\u00e9.md": b"two"}
+    assert await queued(installation) == {"Caf\u00e9.md": b"two"}
 
 
-async def test_several_files_of_any_fields_are_queued_with_their_metadata(http, library):
+async def test_several_files_of_any_fields_are_queued_with_their_metadata(http, installation):
     files = {"file": ("a.md", b"# A"), "another": ("b.txt", b"B"), "metadata.team": (None, "ops")}
     accepted = await http.post("/v1/documents?metadata.site=hq", files=files)
     assert accepted.status_code == 202
     assert [(it["id"], it["state"]) for it in accepted.json()["documents"]] == [("a.md", "queued"), ("b.txt", "queued")]
-    entry = await library.worklist.claim()
+    entry = await installation.worklist.claim()
     assert entry.job.document.metadata == {"team": "ops", "site": "hq"}
     assert entry.job.digest == accepted.json()["documents"][0]["version"] == entry.job.document.digest()
 
 
-async def test_one_invalid_file_stops_all_and_each_fault_is_named(http, library):
+async def test_one_invalid_file_stops_all_and_each_fault_is_named(http, installation):
     refused = await post(http, ("good.md", b"# Good"), ("film.mp4", b"x"), ("empty.md", b""), ("a/b.md", b"x"))
     assert refused.status_code == 400
     assert {it["field"] for it in refused.json()["errors"]} == {"film.mp4", "empty.md", "a/b.md"}
     twice = await post(http, ("a.md", b"one"), ("a.md", b"two"))
     assert (twice.status_code, "Two files" in twice.json()["detail"]) == (400, True)
-    assert await queued(library) == {}
+    assert await queued(installation) == {}
 
 
 async def test_a_form_without_files_is_refused_with_an_example(http):
@@ -130,7 +130,7 @@ async def test_a_form_without_files_is_refused_with_an_example(http):
     assert "curl -F file=@" in response.json()["detail"]
 
 
-async def test_files_have_limits_of_size_and_number(http, library):
+async def test_files_have_limits_of_size_and_number(http, installation):
     assert (await post(http, ("a.md", b"x" * MAX_BYTES))).status_code == 202
     assert (await post(http, ("b.md", b"x" * (MAX_BYTES + 1)))).status_code == 413
     many = [(f"{number}.md", b"x") for number in range(101)]
@@ -138,10 +138,10 @@ async def test_files_have_limits_of_size_and_number(http, library):
     # The form as a whole has a limit, too.
     large = [(f"{number}.md", b"x" * MAX_BYTES) for number in range(15)]
     assert (await post(http, *large)).status_code == 413
-    assert list(await queued(library)) == ["a.md"]
+    assert list(await queued(installation)) == ["a.md"]
 
 
-async def test_another_file_of_the_same_name_replaces_nothing_unless_the_client_says_so(http, library):
+async def test_another_file_of_the_same_name_replaces_nothing_unless_the_client_says_so(http, installation):
     assert (await post(http, ("a.md", b"one"), ("b.md", b"two"))).status_code == 202
     assert (await post(http, ("a.md", b"one"))).status_code == 202
     refused = await post(http, ("new.md", b"new"), ("a.md", b"other"), ("b.md", b"other"))
@@ -151,7 +151,7 @@ async def test_another_file_of_the_same_name_replaces_nothing_unless_the_client_
     assert (await post(http, ("a.md", b"other"), path="/v1/documents?replace=true")).status_code == 202
     version = (await http.get("/v1/documents/b.md")).headers["etag"]
     assert (await post(http, ("b.md", b"newest"), if_match=version)).status_code == 202
-    assert await queued(library) == {"a.md": b"other", "b.md": b"newest"}
+    assert await queued(installation) == {"a.md": b"other", "b.md": b"newest"}
 
 
 async def test_of_two_different_files_at_once_one_is_refused(http):
@@ -182,8 +182,8 @@ async def test_put_can_require_that_a_document_exists_or_not(http):
     assert (await put(http, "a.md", if_match="*")).status_code == 202
 
 
-async def test_delete_is_guarded_and_has_its_own_state(http, library):
-    await library.add("a.md", title="A title")
+async def test_delete_is_guarded_and_has_its_own_state(http, installation):
+    await installation.add("a.md", title="A title")
     version = (await http.get("/v1/documents/a.md")).headers["etag"]
     assert (await http.delete("/v1/documents/a.md", headers={"If-Match": '"other"'})).status_code == 412
     accepted = await http.delete("/v1/documents/a.md", headers={"If-Match": version})
@@ -196,24 +196,24 @@ async def test_delete_is_guarded_and_has_its_own_state(http, library):
     )
     listed = await http.get("/v1/documents", params={"state": "deleting"})
     assert [it["id"] for it in listed.json()["documents"]] == ["a.md"]
-    await library.store.delete(ANONYMOUS.scope, DocumentId("a.md"))
-    await library.worklist.acknowledge(await library.worklist.claim())
+    await installation.store.delete(ANONYMOUS.scope, DocumentId("a.md"))
+    await installation.worklist.acknowledge(await installation.worklist.claim())
     assert (await http.get("/v1/documents/a.md")).status_code == 404
 
 
-async def test_a_request_can_wait_for_the_next_state(http, library):
+async def test_a_request_can_wait_for_the_next_state(http, installation):
     await put(http, "a.md")
     busy = REGISTRY.get_sample_value("rag_inflight_requests")
     waiting = asyncio.create_task(http.get("/v1/documents/a.md", params={"wait": 60}))
     await asyncio.sleep(0.1)
     # The service is scaled by this number, and a waiting request is not load.
     assert REGISTRY.get_sample_value("rag_inflight_requests") == busy
-    entry = await library.worklist.claim()
+    entry = await installation.worklist.claim()
     assert (await waiting).json()["state"] == "processing"
     began = time.monotonic()
     assert (await http.get("/v1/documents/a.md", params={"wait": 0.3})).json()["state"] == "processing"
     assert time.monotonic() - began >= 0.3
-    await library.worklist.dead_letter(entry, reason="It is empty.")
+    await installation.worklist.dead_letter(entry, reason="It is empty.")
     began = time.monotonic()
     assert (await http.get("/v1/documents/a.md", params={"wait": 60})).json()["state"] == "rejected"
     assert time.monotonic() - began < 30
@@ -230,9 +230,9 @@ async def test_a_pending_document_says_what_it_waits_for(http):
     assert listed["b.md"] == "No worker is running."
 
 
-async def test_lists_are_paged_sorted_and_filtered(http, library):
+async def test_lists_are_paged_sorted_and_filtered(http, installation):
     for number in range(5):
-        await library.add(f"d{number}.md", title=f"Title {9 - number}", ingested_at=1000.0 + number)
+        await installation.add(f"d{number}.md", title=f"Title {9 - number}", ingested_at=1000.0 + number)
     await put(http, "new.md")
     newest = (await http.get("/v1/documents", params={"limit": 2})).json()
     assert [it["id"] for it in newest["documents"]] == ["new.md", "d4.md"]
@@ -249,11 +249,11 @@ async def test_lists_are_paged_sorted_and_filtered(http, library):
         assert (await http.get("/v1/documents", params=wrong)).status_code == 422
 
 
-async def test_documents_of_other_tenants_are_neither_listed_nor_counted(http, library):
+async def test_documents_of_other_tenants_are_neither_listed_nor_counted(http, installation):
     other = Scope(tenant="other")
     await http.put("/v1/documents/ours.md", content=b"x", headers=MARKDOWN)
-    entry = (await library.inbox.progress(ANONYMOUS.scope))[0]
-    assert await library.inbox.progress(other) == []
+    entry = (await installation.inbox.progress(ANONYMOUS.scope))[0]
+    assert await installation.inbox.progress(other) == []
     listed = (await http.get("/v1/documents")).json()
     assert (len(listed["documents"]), listed["queue"]["queued"]) == (1, 1)
     assert json.dumps(listed).count(entry.digest) == 1

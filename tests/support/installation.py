@@ -1,4 +1,4 @@
-"""An inbox and a collection without models: the real adapters, filled by hand."""
+"""A store and an inbox without models: the real adapters, filled by hand."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from tests.support.contracts.store import EMBEDDER, point, put
 
 
 @dataclass(frozen=True)
-class Library:
+class Installation:
     """The store, and both sides of the inbox."""
 
     store: EdgeWriter
@@ -42,10 +42,10 @@ class Library:
 
 
 @asynccontextmanager
-async def open_library(folder: Path, scope: Scope = OURS) -> AsyncIterator[Library]:
+async def open_installation(folder: Path, scope: Scope = OURS) -> AsyncIterator[Installation]:
     async with (
         open_edge_writer(folder / "store", EMBEDDER) as store,
         open_folder_inbox(folder / "inbox") as inbox,
         open_folder_worklist(folder / "inbox") as worklist,
     ):
-        yield Library(store, inbox, worklist, scope)
+        yield Installation(store, inbox, worklist, scope)
