@@ -35,9 +35,9 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     for plan in plans:
         print(f"{plan.part:<16}{plan.to_text()}", flush=True)
     print(_describe_parsing(await count_parsed_earlier(settings)), flush=True)
-    pending = [part for part, plan in zip(parts, plans, strict=True) if plan.work]
+    pending = [plan.part for plan in plans if plan.work]
     if arguments.dry_run:
-        print(f"{len(pending)} parts would be upgraded. Nothing was written." if pending else "Nothing to do.")
+        print(f"To upgrade: {', '.join(pending)}. Nothing was written." if pending else "Nothing to do.")
         return 0
     for part in parts:
         await part.upgrade(lambda line: print(line, file=sys.stderr, flush=True))

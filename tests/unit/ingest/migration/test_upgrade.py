@@ -103,7 +103,8 @@ async def test_a_dry_run_says_what_would_be_done_and_writes_nothing(release, cap
     )
     assert "parsed again    nothing. 4 documents have passages of an earlier version's parsers" in said
     assert "run the sources of 3 again and upload 1 again" in said
-    assert said.endswith("Nothing was written.\n")
+    pending = "collection, inbox" if release.schema == 1 else "collection"
+    assert said.endswith(f"\nTo upgrade: {pending}. Nothing was written.\n")
     assert files_below(release.data_dir) == before
 
 
