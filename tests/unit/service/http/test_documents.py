@@ -205,7 +205,9 @@ async def test_a_request_can_wait_for_the_next_state(http, installation):
     await put(http, "a.md")
     busy = REGISTRY.get_sample_value("rag_inflight_requests")
     waiting = asyncio.create_task(http.get("/v1/documents/a.md", params={"wait": 60}))
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(60):
+        while not REGISTRY.get_sample_value("rag_gate_depth", {"gate": "document_waits"}):  # noqa: ASYNC110 - a gauge
+            await asyncio.sleep(0.01)
     # The service is scaled by this number, and a waiting request is not load.
     assert REGISTRY.get_sample_value("rag_inflight_requests") == busy
     entry = await installation.worklist.claim()
