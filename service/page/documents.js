@@ -1,9 +1,10 @@
-/** The document list: search, upload, follow until processed, delete. */
+/** The document list: search, follow until processed, delete. */
 
-import { deleteDocument, listDocuments, messageOf, uploadDocument, UserFacingError } from "./api.js";
+import { deleteDocument, listDocuments, messageOf, UserFacingError } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { createDocumentRow, nameOf } from "./document_row.js";
 import { elementById } from "./dom.js";
+import { openUploads } from "./uploads.js";
 
 /**
  * @typedef {import("./api.js").Document} Document
@@ -20,7 +21,6 @@ const MAX_POLL_MS = 3000;
 // A list that takes long, because the collection is large or the service is busy, is read less often.
 const PAUSE_FACTOR = 10;
 const UNAUTHORIZED = 401;
-const CONFLICT = 409;
 
 /** @param {{onChange: (documents: ListedDocument[]) => void}} options */
 export function openDocuments({ onChange }) {
@@ -34,11 +34,15 @@ export function openDocuments({ onChange }) {
   const empty = elementById("document-empty", HTMLParagraphElement);
   const queueUnknown = elementById("document-queue", HTMLParagraphElement);
   const moreButton = elementById("more-documents", HTMLButtonElement);
-  const input = elementById("files", HTMLInputElement);
-  const supportedSuffixes = new Set(input.accept.split(",").map((suffix) => suffix.trim()));
+  const { upload, chooseFiles } = openUploads({
+    onBegin: showAll,
+    onSending: showSending,
+    onAccepted: showAccepted,
+    onError: showError,
+  });
 
-  /** @type {Map<string, ListedDocument>} The files that are being sent, by id. They are shown first. */
-  const uploads = new Map();
+  /** @type {string | null} The document that is being sent. It is shown first. */
+  let sending = null;
   /** @type {Document[]} */
   let listed = [];
   /** @type {string | null} */
@@ -52,13 +56,6 @@ export function openDocuments({ onChange }) {
   let pollDelay = FIRST_POLL_MS;
   let isPollFailing = false;
 
-  elementById("add-documents", HTMLButtonElement).addEventListener("click", chooseFiles);
-  input.addEventListener("change", async () => {
-    const files = [...(input.files ?? [])];
-    // Without this, choosing the same file again would not fire a change event.
-    input.value = "";
-    await upload(files);
-  });
   search.addEventListener("input", () => {
     clearTimeout(typingTimer);
     typingTimer = setTimeout(load, TYPING_MS);
@@ -70,10 +67,6 @@ export function openDocuments({ onChange }) {
   });
   moreButton.addEventListener("click", () => attempt(loadMore));
   document.addEventListener("visibilitychange", followSoon);
-
-  function chooseFiles() {
-    input.click();
-  }
 
   async function load() {
     clearTimeout(typingTimer);
@@ -148,54 +141,19 @@ export function openDocuments({ onChange }) {
     }
   }
 
-  /** @param {Iterable<File>} files */
-  async function upload(files) {
+  /** Show the whole list before files are sent. Otherwise the user would not see what becomes of them. */
+  async function showAll() {
     failure.textContent = "";
-    if (isFiltered()) {
-      // Otherwise the user would not see what becomes of the files.
-      search.value = "";
-      stateFilter.value = "";
-      await attempt(() => refresh(PAGE_SIZE));
-    }
-    // One file at a time, so that a large selection does not open one connection per file.
-    for (const file of [...files]) await attempt(() => uploadFile(file));
+    if (!isFiltered()) return;
+    search.value = "";
+    stateFilter.value = "";
+    await attempt(() => refresh(PAGE_SIZE));
   }
 
-  /** @param {File} file */
-  async function uploadFile(file) {
-    const suffix = `.${file.name.split(".").pop()?.toLowerCase()}`;
-    if (!supportedSuffixes.has(suffix)) {
-      throw new UserFacingError(`“${file.name}” was not added: ${suffix} files are not supported.`);
-    }
-    // The service makes the same id of the name.
-    const id = file.name.normalize("NFC");
-    uploads.set(id, { ...listed.find((document) => document.id === id), id, state: "uploading" });
+  /** @param {string | null} id */
+  function showSending(id) {
+    sending = id;
     show();
-    try {
-      const accepted = await sendFile(file);
-      if (accepted) showAccepted(accepted);
-    } catch (error) {
-      throw new UserFacingError(`“${file.name}” was not added. ${messageOf(error)}`);
-    } finally {
-      uploads.delete(id);
-      show();
-    }
-    followSoon();
-  }
-
-  /**
-   * Send a file, and ask before it replaces another document; returns null if the user keeps the other document.
-   * @param {File} file
-   */
-  async function sendFile(file) {
-    try {
-      return await uploadDocument(file, { replace: false });
-    } catch (error) {
-      if (!(error instanceof UserFacingError) || error.status !== CONFLICT) throw error;
-    }
-    elementById("replace-title", HTMLHeadingElement).textContent = `Replace “${file.name}”?`;
-    const choice = await openDialog(elementById("replace-dialog", HTMLDialogElement));
-    return choice === "replace" ? uploadDocument(file, { replace: true }) : null;
   }
 
   /**
@@ -205,16 +163,17 @@ export function openDocuments({ onChange }) {
   function showAccepted({ id, state }) {
     // A list that was requested before may lack the document.
     latestRequest += 1;
-    const known = listed.find((document) => document.id === id);
+    const known = find(id);
     const isReady = known?.state === "ready";
     /** @type {Document} */
     const shown = isReady ? { ...known, update: { state: "queued", reason: null } } : { id, state };
     listed = [shown, ...listed.filter((document) => document.id !== id)];
+    followSoon();
   }
 
   /** @param {string} id */
   async function confirmAndDelete(id) {
-    elementById("delete-title", HTMLHeadingElement).textContent = `Delete “${nameOf(shownDocument(id) ?? { id })}”?`;
+    elementById("delete-title", HTMLHeadingElement).textContent = `Delete “${nameOf(find(id) ?? { id })}”?`;
     if ((await openDialog(elementById("delete-dialog", HTMLDialogElement))) !== "delete") return;
     await attempt(async () => {
       await deleteDocument(id);
@@ -244,7 +203,9 @@ export function openDocuments({ onChange }) {
   }
 
   function show() {
-    const shown = [...uploads.values(), ...listed.filter(({ id }) => !uploads.has(id))];
+    /** @type {ListedDocument[]} */
+    const sent = sending === null ? [] : [{ ...find(sending), id: sending, state: "uploading" }];
+    const shown = [...sent, ...listed.filter(({ id }) => id !== sending)];
     const ids = new Set(shown.map(({ id }) => id));
     for (const [id, row] of rows) {
       if (ids.has(id)) continue;
@@ -278,8 +239,8 @@ export function openDocuments({ onChange }) {
   }
 
   /** @param {string} id */
-  function shownDocument(id) {
-    return uploads.get(id) ?? listed.find((document) => document.id === id);
+  function find(id) {
+    return listed.find((document) => document.id === id);
   }
 
   /**
@@ -290,8 +251,13 @@ export function openDocuments({ onChange }) {
     try {
       await action();
     } catch (error) {
-      failure.append(`${messageOf(error)}\n`);
+      showError(error);
     }
+  }
+
+  /** @param {unknown} error */
+  function showError(error) {
+    failure.append(`${messageOf(error)}\n`);
   }
 
   return { load, upload, chooseFiles };
