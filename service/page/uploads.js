@@ -18,6 +18,8 @@ const CONFLICT = 409;
 export function openUploads({ onBegin, onSending, onAccepted, onError }) {
   const input = elementById("files", HTMLInputElement);
   const supportedSuffixes = new Set(input.accept.split(",").map((suffix) => suffix.trim()));
+  /** Resolves when all files that were added so far have been sent. */
+  let earlier = Promise.resolve();
 
   elementById("add-documents", HTMLButtonElement).addEventListener("click", chooseFiles);
   input.addEventListener("change", () => {
@@ -31,13 +33,14 @@ export function openUploads({ onBegin, onSending, onAccepted, onError }) {
   }
 
   /**
-   * Send files, one at a time, so that a large selection does not open one connection per file.
+   * Send files, one at a time and after those that were added earlier. A large selection does not open one connection
+   * per file, and two questions never share the dialog, in which one click would answer both.
    * @param {Iterable<File>} added
    */
-  async function upload(added) {
+  function upload(added) {
     const files = [...added];
-    await onBegin();
-    await sendAll(files);
+    const begun = onBegin();
+    earlier = earlier.then(() => begun).then(() => sendAll(files));
   }
 
   /** @param {File[]} files */

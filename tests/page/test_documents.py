@@ -123,6 +123,17 @@ async def test_another_file_of_the_same_name_replaces_a_document_after_confirmat
     await expect(row(page, "A guided tour")).to_have_count(0)
 
 
+async def test_files_that_are_added_at_once_are_asked_about_one_after_another(page: Page) -> None:
+    await page.evaluate(_DROP, ["tour.md", "# A longer tour"])
+    await page.evaluate(_DROP, ["capacity.md", "# More capacity"])
+    await page.get_by_role("dialog", name="Replace “tour.md”?").get_by_role("button", name="Replace").click()
+    second = page.get_by_role("dialog", name="Replace “capacity.md”?")
+    await second.get_by_role("button", name="Keep the old one").click()
+
+    await expect(row(page, "A longer tour")).to_have_attribute("data-state", "ready")
+    await expect(row(page, "Capacity planning")).to_have_attribute("data-state", "ready")
+
+
 async def test_many_documents_are_shown_in_parts(page: Page, service: FakeService) -> None:
     service.documents = {f"note-{n}.md": document(f"note-{n}.md") for n in range(120)}
     await page.reload()
