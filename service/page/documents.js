@@ -85,7 +85,8 @@ export function openDocuments({ onChange }) {
     const start = Date.now();
     const page = await listDocuments({ ...filters(), limit });
     if (request !== latestRequest) return false;
-    const behind = limit === MAX_PAGE_SIZE ? listed.slice(limit) : [];
+    const last = listed.findIndex(({ id }) => id === page.documents.at(-1)?.id);
+    const behind = limit === MAX_PAGE_SIZE && page.next !== null ? listed.slice(last + 1) : [];
     const ids = new Set(page.documents.map(({ id }) => id));
     listed = [...page.documents, ...behind.filter(({ id }) => !ids.has(id))];
     if (behind.length === 0) next = page.next;

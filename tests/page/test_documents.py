@@ -148,6 +148,20 @@ async def test_many_documents_are_shown_in_parts(page: Page, service: FakeServic
     await expect(more).to_be_hidden()
 
 
+async def test_rows_behind_the_longest_page_stay_if_a_document_is_added(page: Page, service: FakeService) -> None:
+    service.documents = {f"note-{n}.md": document(f"note-{n}.md") for n in range(520)}
+    await page.reload()
+    rows = page.get_by_role("list", name="Documents").get_by_role("listitem")
+    for shown in range(50, 520, 50):
+        await expect(rows).to_have_count(shown)
+        await page.get_by_role("button", name="Load more").click()
+    await expect(rows).to_have_count(520)
+    await add(page, "new.md", b"# New")
+
+    await expect(row(page, "New")).to_have_attribute("data-state", "ready")
+    await expect(rows).to_have_count(521)
+
+
 async def test_a_search_and_a_state_select_documents(page: Page, service: FakeService) -> None:
     service.documents["broken.md"] = document("broken.md", state="rejected", reason="It is empty.")
     await page.reload()
