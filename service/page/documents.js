@@ -54,7 +54,7 @@ export function openDocuments({ onChange }) {
   let typingTimer = 0;
   let pollTimer = 0;
   let pollDelay = FIRST_POLL_MS;
-  let isPollFailing = false;
+  let isFailing = false;
 
   search.addEventListener("input", () => {
     clearTimeout(typingTimer);
@@ -65,13 +65,13 @@ export function openDocuments({ onChange }) {
     event.preventDefault();
     load();
   });
-  moreButton.addEventListener("click", () => attempt(loadMore));
+  moreButton.addEventListener("click", () => read(loadMore));
   document.addEventListener("visibilitychange", followSoon);
 
   async function load() {
     clearTimeout(typingTimer);
     failure.textContent = "";
-    await attempt(() => refresh(PAGE_SIZE));
+    await read(() => refresh(PAGE_SIZE));
   }
 
   /**
@@ -100,12 +100,13 @@ export function openDocuments({ onChange }) {
     const request = ++latestRequest;
     clearTimeout(pollTimer);
     const page = await listDocuments({ ...filters(), limit: PAGE_SIZE, cursor: next ?? "" });
-    if (request !== latestRequest) return;
+    if (request !== latestRequest) return false;
     const ids = new Set(listed.map(({ id }) => id));
     listed = [...listed, ...page.documents.filter(({ id }) => !ids.has(id))];
     next = page.next;
     show();
     followSoon();
+    return true;
   }
 
   function filters() {
@@ -127,17 +128,30 @@ export function openDocuments({ onChange }) {
   }
 
   async function poll() {
-    const before = listed;
-    try {
+    await read(async () => {
+      const before = listed;
       const isShown = await refresh(Math.min(Math.max(listed.length, PAGE_SIZE), MAX_PAGE_SIZE));
       if (isShown) announce(before);
-      if (isPollFailing) failure.textContent = "";
-      isPollFailing = false;
+      return isShown;
+    });
+  }
+
+  /**
+   * Run an action that reads the list. After an error, show it, and read the list again after a while.
+   * @param {() => Promise<boolean>} action Resolves to false if another list was requested meanwhile.
+   */
+  async function read(action) {
+    try {
+      if (!(await action())) return;
+      if (isFailing) failure.textContent = "";
+      isFailing = false;
     } catch (error) {
-      failure.textContent = messageOf(error);
-      isPollFailing = true;
+      if (isFailing) failure.textContent = "";
+      isFailing = true;
+      showError(error);
       // After the key dialog was cancelled, it must not open again every few seconds.
       if (error instanceof UserFacingError && error.status === UNAUTHORIZED) return;
+      clearTimeout(pollTimer);
       pollTimer = setTimeout(poll, PAUSE_FACTOR * MAX_POLL_MS);
     }
   }
@@ -148,7 +162,7 @@ export function openDocuments({ onChange }) {
     if (!isFiltered()) return;
     search.value = "";
     stateFilter.value = "";
-    await attempt(() => refresh(PAGE_SIZE));
+    await read(() => refresh(PAGE_SIZE));
   }
 
   /** @param {string | null} id */
@@ -176,13 +190,16 @@ export function openDocuments({ onChange }) {
   async function confirmAndDelete(id) {
     elementById("delete-title", HTMLHeadingElement).textContent = `Delete “${nameOf(find(id) ?? { id })}”?`;
     if ((await openDialog(elementById("delete-dialog", HTMLDialogElement))) !== "delete") return;
-    await attempt(async () => {
+    try {
       await deleteDocument(id);
-      latestRequest += 1;
-      listed = listed.map((document) => (document.id === id ? { ...document, state: "deleting" } : document));
-      show();
-      followSoon();
-    });
+    } catch (error) {
+      showError(error);
+      return;
+    }
+    latestRequest += 1;
+    listed = listed.map((document) => (document.id === id ? { ...document, state: "deleting" } : document));
+    show();
+    followSoon();
   }
 
   /**
@@ -245,18 +262,9 @@ export function openDocuments({ onChange }) {
   }
 
   /**
-   * Run an action and show its error, one line per error.
-   * @param {() => Promise<unknown>} action
+   * Show an error in a line of its own.
+   * @param {unknown} error
    */
-  async function attempt(action) {
-    try {
-      await action();
-    } catch (error) {
-      showError(error);
-    }
-  }
-
-  /** @param {unknown} error */
   function showError(error) {
     failure.append(`${messageOf(error)}\n`);
   }

@@ -198,6 +198,24 @@ async def test_the_page_follows_many_documents_with_one_request_at_a_time(page: 
     assert not [url for url in requests if "/v1/documents/" in url]
 
 
+async def test_the_page_follows_documents_again_after_a_part_of_the_list_could_not_be_read(
+    page: Page, service: FakeService
+) -> None:
+    service.documents = {f"late-{n}.md": document(f"late-{n}.md", state="queued") for n in range(60)}
+    await page.clock.install()
+    await page.reload()
+    await page.route("**/v1/documents?*cursor=*", lambda route: route.abort())
+    await page.get_by_role("button", name="Load more").click()
+    alert = page.get_by_role("region", name="Documents").get_by_role("alert")
+    await expect(alert).to_contain_text("The service cannot be reached.")
+
+    for stored in service.documents.values():
+        stored["state"] = "ready"
+    await page.clock.fast_forward("01:00")
+    await expect(row(page, "late-59.md")).to_have_attribute("data-state", "ready")
+    await expect(alert).to_be_hidden()
+
+
 async def test_a_document_is_deleted_after_confirmation(page: Page, service: FakeService) -> None:
     service.step = asyncio.Semaphore(0)
     await page.get_by_role("button", name="Delete A guided tour").click()
