@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NewType
+from dataclasses import asdict, dataclass, field
+from typing import Any, NewType
 
 import numpy as np
 import numpy.typing as npt
 
 from rag.formats import MediaType
+from rag.parsing_warnings import ParsingWarning
 
 Vector = npt.NDArray[np.float32]
 """A dense embedding: shape (dimension,), L2 norm 1."""
@@ -56,11 +57,25 @@ class RawDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where text stands in its document. Numbers start at 1; what a format does not have is None or empty."""
+
+    page: int | None = None
+    slide: int | None = None
+    sheet: str = ""
+    rows: tuple[int, int] | None = None
+    """First and last row of a table, as a spreadsheet numbers them."""
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """Text under one heading path, such as ("Install", "From source"). The path of a preamble is empty."""
 
     heading_path: tuple[str, ...]
     text: str
+    places: tuple[tuple[int, Place], ...] = ()
+    """Offsets in `text` in ascending order, each with the place of the text that begins there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +90,9 @@ class Document:
     version: str
     """Identifies the state of the document. An unchanged version is not embedded again."""
     validator: str = ""
+    language: str = ""
+    """ISO 639-1 code that selects stemming and stop words of BM25. Empty: not known, or none."""
+    warnings: tuple[ParsingWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +118,12 @@ class Chunk:
     validator: str = ""
     """The validator of the `RawDocument`."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    place: Place = Place()
+    """Where the chunk begins; `rows` covers all its rows."""
+    language: str = ""
+    """The language of the document, as in `Document`."""
+    warnings: tuple[ParsingWarning, ...] = ()
+    """The warnings of the document, in its first chunk only."""
 
     @property
     def passage(self) -> str:
@@ -120,11 +144,34 @@ class StoredDocument:
     """Unix time in seconds."""
     chunk_count: int
     metadata: Mapping[str, str]
+    warnings: tuple[ParsingWarning, ...] = ()
 
     @property
     def digest(self) -> str:
         """The digest of the `RawDocument`: the version without the recipe of its chunks."""
         return self.version.rpartition("-")[2]
+
+
+def to_fields(chunk: Chunk) -> dict[str, Any]:
+    """Return the chunk as JSON-compatible values, for storing it or sending it to another process."""
+    place = {name: value for name, value in asdict(chunk.place).items() if value}
+    if chunk.place.rows:
+        place["rows"] = list(chunk.place.rows)
+    changed = {"heading_path": list(chunk.heading_path), "metadata": dict(chunk.metadata), "place": place}
+    return asdict(chunk) | changed | {"warnings": [asdict(warning) for warning in chunk.warnings]}
+
+
+def to_chunk(fields: Mapping[str, Any]) -> Chunk:
+    """Return the chunk of which `to_fields` made these fields."""
+    place = dict(fields["place"])
+    if "rows" in place:
+        place["rows"] = tuple(place["rows"])
+    changed = {"heading_path": tuple(fields["heading_path"]), "place": Place(**place)}
+    return Chunk(**(dict(fields) | changed | {"warnings": to_warnings(fields["warnings"])}))
+
+
+def to_warnings(fields: Sequence[Mapping[str, Any]]) -> tuple[ParsingWarning, ...]:
+    return tuple(ParsingWarning(**warning) for warning in fields)
 
 
 def passage_of(heading_path: Sequence[str], text: str) -> str:

@@ -1,14 +1,16 @@
 """Split documents into chunks that fit the embedder: at section boundaries first, then at the best cut in the text."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Final
 from uuid import UUID, uuid5
 
 from rag.embedding.base import Tokenizer
-from rag.types import Chunk, Document, Section, passage_of
+from rag.types import Chunk, Document, Place, Section, passage_of
 
 # Where to cut, best first: after a paragraph, a list item or table row, a sentence, a line, a word.
 _CUTS: Final = tuple(
@@ -40,6 +42,13 @@ _EMPTY_BLOCK: Final = re.compile(r"^(`{3,}|~{3,})[^`\n]*\n+[ \t]*\1[ \t]*$\n*", 
 _MAX_LANGUAGE_CHARACTERS: Final = 16
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    heading_path: tuple[str, ...]
+    text: str
+    place: Place
+
+
 class Chunker:
     """A chunker whose passages never exceed the embedder's input limit, so that no text is cut off."""
 
@@ -68,20 +77,25 @@ class Chunker:
                     ingested_at=ingested_at,
                     chunk_count=len(pieces),
                     validator=document.validator,
+                    place=piece.place,
+                    language=document.language,
+                    warnings=document.warnings if ordinal == 0 else (),
                 )
             )
             seen[piece.text] += 1
         return chunks
 
-    def _split(self, section: Section) -> Iterator[Section]:
+    def _split(self, section: Section) -> Iterator[_Piece]:
         heading_path = self._shorten(section.heading_path)
         reserve = 0 if self._fits(heading_path, section.text) else self._fence_tokens(section.text)
-        pieces = (piece for slab in _slabs(section.text) for piece in self._split_slab(heading_path, slab, reserve))
+        pieces = [piece for slab in _slabs(section.text) for piece in self._split_slab(heading_path, slab, reserve)]
         # Leading spaces stay, because they are the indentation of code.
-        stripped = (piece.rstrip().lstrip("\n") for piece in pieces)
-        for text in _with_complete_fences(stripped) if reserve else stripped:
+        stripped = [piece.rstrip().lstrip("\n") for piece in pieces]
+        end = 0
+        for piece, text in zip(pieces, _with_complete_fences(stripped) if reserve else stripped, strict=True):
+            start, end = end, end + len(piece)
             if text:
-                yield Section(heading_path=heading_path, text=text)
+                yield _Piece(heading_path=heading_path, text=text, place=_place_of(section.places, start, end))
 
     def _fence_tokens(self, text: str) -> int:
         """Return the tokens to reserve for repeated fences; 0 without code blocks or if they take too much room."""
@@ -132,6 +146,14 @@ class Chunker:
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.spans(text))
+
+
+def _place_of(places: Sequence[tuple[int, Place]], start: int, end: int) -> Place:
+    """Return the place at `start`, with the rows of all places before `end`."""
+    first = max(bisect_right(places, start, key=itemgetter(0)) - 1, 0)
+    inside = [place for offset, place in places[first:] if offset < end]
+    rows = [row for place in inside for row in place.rows or ()]
+    return replace(inside[0], rows=(min(rows), max(rows)) if rows else None) if inside else Place()
 
 
 def _slabs(text: str) -> Iterator[str]:

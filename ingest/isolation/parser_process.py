@@ -9,7 +9,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +20,7 @@ from ingest.parsing.factory import parse
 from rag.embedding.factory import build_tokenizer
 from rag.errors import InvalidInput
 from rag.settings import EmbedderSettings
-from rag.types import Chunk, RawDocument
+from rag.types import Chunk, RawDocument, to_fields
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
@@ -55,7 +54,7 @@ def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> 
 
 def _result_of(to_chunks: ToChunks, raw: RawDocument, version: str, memory_mib: int) -> dict[str, Any]:
     try:
-        return {"chunks": [asdict(chunk) for chunk in to_chunks(raw, version)]}
+        return {"chunks": [to_fields(chunk) for chunk in to_chunks(raw, version)]}
     except InvalidInput as error:
         return {"invalid": str(error)}
     except MemoryError:

@@ -16,7 +16,7 @@ from ingest.settings import ChunkingSettings, ParsingSettings
 from rag.errors import InvalidInput, Misconfigured
 from rag.gate import Gate
 from rag.settings import EmbedderSettings
-from rag.types import Chunk, RawDocument
+from rag.types import Chunk, RawDocument, to_chunk
 
 log = structlog.get_logger()
 
@@ -185,7 +185,7 @@ def _to_chunks(result: dict[str, Any], raw: RawDocument, version: str) -> list[C
         "validator": raw.validator,
         "metadata": raw.metadata,
     }
-    return [Chunk(**(chunk | own | {"heading_path": tuple(chunk["heading_path"])})) for chunk in result["chunks"]]
+    return [to_chunk(chunk | own) for chunk in result["chunks"]]
 
 
 def _environment() -> dict[str, str]:

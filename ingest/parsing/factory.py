@@ -60,6 +60,7 @@ def parse(raw: RawDocument, *, version: str) -> Document:
         sections=outline.sections,
         version=version,
         validator=raw.validator,
+        warnings=outline.warnings,
     )
 
 

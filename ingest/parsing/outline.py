@@ -1,16 +1,20 @@
 """The common result of all parsers: a title, and text under headings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ingest.parsing.text import clean, one_line
 from rag.errors import InvalidInput
-from rag.types import Section
+from rag.parsing_warnings import WARNINGS, ParsingWarning, WarningCode
+from rag.types import Place, Section
 
 # A longer heading is a paragraph with a wrong tag, for example the rest of a page after an unclosed <h1>.
 _MAX_HEADING_CHARACTERS: Final = 200
 # Chunking more text exceeds the time limit of a document. This also stops formats that expand when they are read.
 _MAX_CHARACTERS: Final = 50_000_000
+_BETWEEN_BLOCKS: Final = "\n\n"
+_MAX_PLACE_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class Outline:
     title: str
     """Empty if the document has no title."""
     sections: tuple[Section, ...]
+    warnings: tuple[ParsingWarning, ...] = ()
 
 
 class OutlineBuilder:
@@ -27,7 +32,9 @@ class OutlineBuilder:
 
     def __init__(self) -> None:
         self._path: list[tuple[int, str]] = []
-        self._blocks: list[str] = []
+        self._blocks: list[tuple[str, Place]] = []
+        self._place = Place()
+        self._warnings: dict[tuple[WarningCode, str], ParsingWarning] = {}
         self._sections: list[Section] = []
         self._first_h1 = ""
         self._characters = 0
@@ -46,17 +53,35 @@ class OutlineBuilder:
         if level == 1 and not self._first_h1:
             self._first_h1 = heading
 
-    def add_block(self, text: str) -> None:
+    def add_block(self, text: str, place: Place | None = None) -> None:
         """Append a paragraph, list, table or code block to the open section.
+
+        `place` is where the block begins. Without it the block has the place of the block before.
 
         Raises `InvalidInput` if the document has too much text.
         """
         self._characters += len(text)
         if self._characters > _MAX_CHARACTERS:
             raise InvalidInput(f"more than {_MAX_CHARACTERS:,} characters of text; split the document")
+        self._place = place or self._place
         block = clean(text)
         if block.strip():
-            self._blocks.append(block)
+            self._blocks.append((block, self._place))
+
+    def warn(self, code: WarningCode, message: str = "", *, count: int = 1, place: str = "") -> None:
+        """Add a warning. Warnings with the same code and message become one, with the sum of their counts.
+
+        `message` is one sentence for the person who sent the document; the default is the meaning of the code.
+        """
+        message = message or WARNINGS[code].meaning
+        known = self._warnings.get((code, message))
+        places = [known.place, place] if known else [place]
+        self._warnings[code, message] = ParsingWarning(
+            code=code,
+            message=message,
+            count=count + (known.count if known else 0),
+            place=", ".join(filter(None, places))[:_MAX_PLACE_CHARACTERS],
+        )
 
     def build(self, *, title: str = "", fallback_title: str = "") -> Outline:
         """Return the outline; its title is `title`, else the first heading of level 1, else `fallback_title`."""
@@ -64,16 +89,27 @@ class OutlineBuilder:
         return Outline(
             title=one_line(title) or self._first_h1 or one_line(fallback_title),
             sections=tuple(self._sections),
+            warnings=tuple(self._warnings.values()),
         )
 
     def _close_section(self, *, next_level: int) -> None:
         path = tuple(name for _, name in self._path)
         if self._blocks:
-            self._sections.append(Section(heading_path=path, text="\n\n".join(self._blocks)))
+            self._sections.append(_to_section(path, self._blocks))
         elif self._path and next_level <= self._path[-1][0]:
             # A heading without text becomes text itself. If sections follow below it, their paths contain it.
-            self._sections.append(Section(heading_path=path[:-1], text=path[-1]))
+            self._sections.append(_to_section(path[:-1], [(path[-1], self._place)]))
         self._blocks = []
+
+
+def _to_section(path: tuple[str, ...], blocks: Sequence[tuple[str, Place]]) -> Section:
+    places: list[tuple[int, Place]] = []
+    offset = 0
+    for text, place in blocks:
+        if place != (places[-1][1] if places else Place()):
+            places.append((offset, place))
+        offset += len(text) + len(_BETWEEN_BLOCKS)
+    return Section(heading_path=path, text=_BETWEEN_BLOCKS.join(text for text, _ in blocks), places=tuple(places))
 
 
 def parse_plain(text: str) -> Outline:

@@ -13,7 +13,7 @@ from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 
 # The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
 # then ingested again.
-_RECIPE: Final = 3
+_RECIPE: Final = 4
 _FETCH_SECONDS: Final = 20.0
 
 StoredDocuments = Mapping[DocumentId, Chunk | None]

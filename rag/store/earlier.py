@@ -26,7 +26,11 @@ def _add_metadata(payload: Payload) -> Payload:
     return {"metadata": {}, "order": 0} | payload
 
 
-STEPS: Mapping[int, Callable[[Payload], Payload]] = {1: _add_version, 2: _add_metadata}
+def _add_place(payload: Payload) -> Payload:
+    return {"place": {}, "language": "", "warnings": []} | payload
+
+
+STEPS: Mapping[int, Callable[[Payload], Payload]] = {1: _add_version, 2: _add_metadata, 3: _add_place}
 """By schema, the function that turns a payload of this schema into one of the next.
 
 A step derives what it adds from the stored payload. If it cannot, increment `_RECIPE` of `ingest.pipeline.preparation`

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 import numpy as np
 import qdrant_edge
 
+from rag import types
 from rag.errors import IndexMismatch
 from rag.store.base import Survey
 from rag.store.fusion import Fused
@@ -33,7 +34,7 @@ SCROLL_PAGE = 256
 UPSERT_BATCH = 128
 MAX_TENANTS = 10_000
 
-SCHEMA = 3
+SCHEMA = 4
 """Increment it with every change of what a collection stores, and add the step from the previous number to `STEPS` in
 `rag.store.earlier`.
 """
@@ -127,16 +128,16 @@ def to_payload(scope: Scope, point: Point) -> dict[str, Any]:
     chunk = point.chunk
     labels = [_label(key, value) for key, value in chunk.metadata.items()]
     own = {"tenant": scope.tenant, "state": "staged", "order": point.order, "labels": labels}
-    return asdict(chunk) | own | {"heading_path": list(chunk.heading_path), "metadata": dict(chunk.metadata)}
+    return types.to_fields(chunk) | own
 
 
 def to_chunk(payload: dict[str, Any]) -> Chunk:
-    fields = {name: payload[name] for name in _CHUNK_FIELDS}
-    return Chunk(**(fields | {"heading_path": tuple(payload["heading_path"])}))
+    return types.to_chunk({name: payload[name] for name in _CHUNK_FIELDS})
 
 
 def to_stored_document(payload: dict[str, Any]) -> StoredDocument:
-    return StoredDocument(**{name: payload[name] for name in DOCUMENT_FIELDS})
+    fields = {name: payload[name] for name in DOCUMENT_FIELDS}
+    return StoredDocument(**(fields | {"warnings": types.to_warnings(payload["warnings"])}))
 
 
 def first_chunks(where: ChunkFilter) -> ChunkFilter:

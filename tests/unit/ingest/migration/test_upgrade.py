@@ -205,7 +205,8 @@ async def fill_earlier(client, name: str, schema: int) -> None:
     for number, (scope, its) in enumerate(stored):
         payload = asdict(its.chunk) | {"tenant": scope.tenant, "heading_path": list(its.chunk.heading_path)}
         payload |= {"state": "live"} if schema > 1 else {}
-        del payload["metadata"]
+        for later in ("metadata", "place", "language", "warnings"):
+            del payload[later]
         words = build_bm25().embed_document(its.chunk.passage)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors = {DENSE: its.vector.tolist(), SPARSE: sparse}
