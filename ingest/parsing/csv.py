@@ -7,6 +7,7 @@ from typing import Final
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.table import add_table
+from ingest.parsing.table_row import Row
 from rag.errors import InvalidInput
 
 _DELIMITERS: Final = ",;\t|"
@@ -26,7 +27,7 @@ def parse_csv(text: str) -> Outline:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     builder = OutlineBuilder()
     try:
-        add_table(rows, builder)
+        add_table((Row(cells=tuple(row)) for row in rows), builder)
     except (csv.Error, TypeError) as error:
         raise InvalidInput(f"invalid CSV in line {rows.line_num}: {error}") from error
     return builder.build()

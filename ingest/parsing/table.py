@@ -1,53 +1,203 @@
-"""Convert table rows to text: each value follows its column's name, so that a row is clear on its own."""
+"""Convert the rows of a table to text: each value follows its column's name, so that a row is clear on its own.
 
-import re
-from collections.abc import Iterable, Sequence
+Every format hands its tables to `add_table`. Formats with merged cells expand them with `spread` first.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
+from ingest.parsing.table_header import Header, find_header, find_keys
+from ingest.parsing.table_row import Row, column_letters, place_words
 
-# A few title and note rows may precede the header.
-_PROBED_ROWS: Final = 10
-_MAX_LABEL_CHARACTERS: Final = 80
-# A longer row has one value per line, so that the chunker can split it between values.
-_MAX_LINE_CHARACTERS: Final = 400
-_VALUE: Final = re.compile(r"[-+(]?[$€£]?[-+]?[\d.,]*\d[\d.,:/T-]*\)?\s*%?")
-_YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
+# So many rows show what the columns hold.
+_PROBED_ROWS: Final = 60
+# A longer row has one value per line, so that the chunker can split it between values. Bytes follow the number of
+# tokens better than characters do: Chinese has about one token per character.
+_MAX_LINE_BYTES: Final = 400
+# A longer value has several lines, each behind its label.
+_MAX_VALUE_CHARACTERS: Final = 700
+# A declared header can be a paragraph, which would repeat in each row.
+_MAX_LABEL_CHARACTERS: Final = 120
+_MAX_KEY_CHARACTERS: Final = 80
+_MAX_KEY_COLUMNS: Final = 3
+_FOOTNOTE_MARKS: Final = "*†‡¹²³"
+_DASH: Final = "\u2013"
+_LONG_NOTE_CHARACTERS: Final = 60
+_SENTENCE_ENDS: Final = (". ", "! ", "? ", "; ", "\u3002", "\uff01", "\uff1f", ", ", " ")
 
 
-def add_table(rows: Iterable[Sequence[str]], builder: OutlineBuilder) -> None:
-    """Add a block for each row with a value; the header is the first row that looks like column names, if any."""
-    tidy = ([" ".join(value.split()) for value in row] for row in rows)
-    filled = (row for row in tidy if any(row))
+def add_table(
+    rows: Iterable[Row], builder: OutlineBuilder, *, header_rows: int | None = None, has_row_header: bool = False
+) -> "Layout":
+    """Add a block for each row with a value, and return how the rows were labelled.
+
+    `header_rows` is the number of header rows if the format knows it; None searches for evidence of a header.
+    `has_row_header` says that the first column names the rows.
+    """
+    filled = (row for row in map(_tidy, rows) if any(row.cells))
     head = list(islice(filled, _PROBED_ROWS))
-    header = _header_of(head)
-    if header is None:
-        labels, body = [], chain(head, filled)
-    else:
-        labels, body = [label[:_MAX_LABEL_CHARACTERS] for label in head[header]], chain(head[header + 1 :], filled)
-        for row in head[:header]:
-            builder.add_block(_labelled([], row))
-        if header == len(head) - 1:
+    layout, header = _layout_of(head, header_rows, has_row_header)
+    if header:
+        for row in head[: header.first]:
+            builder.add_block(_plain(row), row.place)
+        if layout.is_cut or len(head) == header.end:
             # Without rows below it the header is the only content.
-            builder.add_block(_labelled([], head[header]))
-    for row in body:
-        builder.add_block(_labelled(labels, row))
+            for row in head[header.first : header.end]:
+                builder.add_block(_plain(row), row.place)
+        if not header.is_certain:
+            builder.warn("guessed_header", place=place_words(head[header.first].place))
+    layout.add_rows(chain(head[header.end :] if header else head, filled), builder)
+    return layout
 
 
-def _header_of(rows: Sequence[Sequence[str]]) -> int | None:
-    widest = max((sum(map(bool, row)) for row in rows), default=0)
-    return next((index for index, row in enumerate(rows) if widest > 1 and _is_header(row, widest)), None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the rows of a table become text."""
+
+    names: tuple[str, ...] = ()
+    """The columns' names. A column without a name has its letter."""
+    header: tuple[str, ...] = ()
+    """The lowest header row, which long tables repeat on each printed page."""
+    keys: tuple[int, ...] = (0,)
+    """The columns that identify a row."""
+    first: int = 0
+    width: int = 0
+    """The first column with values, and the number of columns with values."""
+    is_cut: bool = False
+    """True if a name is a paragraph, which was shortened."""
+    is_labelled: bool = True
+    """False for a single column or row, whose values need no labels."""
+    has_row_header: bool = False
+    """True if the first column names the other values of its row, and the columns have no names."""
+
+    def add_rows(self, rows: Iterable[Row], builder: OutlineBuilder) -> None:
+        for row in rows:
+            if row.cells != self.header:
+                builder.add_block(self._text_of(row), row.place)
+
+    def _text_of(self, row: Row) -> str:
+        filled = [index for index, value in enumerate(row.cells) if value]
+        if not self.is_labelled or _is_remark(row, filled, self):
+            return _plain(row)
+        if self.has_row_header and filled[0] == self.first and len(filled) > 1:
+            return f"{row.cells[self.first].rstrip(':')}: {' | '.join(row.cells[index] for index in filled[1:])}"
+        line = " | ".join(self._labelled(index, row.cells[index]) for index in filled)
+        if len(line) * 4 <= _MAX_LINE_BYTES or len(line.encode()) <= _MAX_LINE_BYTES:
+            return line
+        return "\n".join(self._lines(row, filled))
+
+    def _lines(self, row: Row, filled: Sequence[int]) -> Iterator[str]:
+        """Yield a line for each value. Each begins with what identifies the row, except that value's own line."""
+        key = ", ".join(row.cells[index] for index in self.keys if index < len(row.cells) and row.cells[index])
+        if len(key) > _MAX_KEY_CHARACTERS:
+            key = f"{key[:_MAX_KEY_CHARACTERS].rpartition(' ')[0] or key[:_MAX_KEY_CHARACTERS]} …"
+        for index in filled:
+            for number, part in enumerate(_parts(row.cells[index])):
+                is_key = index in self.keys and number == 0
+                yield (
+                    self._labelled(index, part) if is_key or not key else f"{key} {_DASH} {self._labelled(index, part)}"
+                )
+
+    def _labelled(self, index: int, value: str) -> str:
+        name = self.names[index] if index < len(self.names) else ""
+        if name:
+            return f"{name}: {value}"
+        # A header often leaves the corner above the rows' names empty.
+        return value if self.names and index == self.first else f"{column_letters(index)}: {value}"
 
 
-def _is_header(row: Sequence[str], widest: int) -> bool:
-    labels = [value for value in row if value]
-    are_names = all(_YEAR.fullmatch(label) or not _VALUE.fullmatch(label) for label in labels)
-    return len(labels) * 2 >= max(widest, 3) and are_names and len(set(labels)) == len(labels)
+def _tidy(row: Row) -> Row:
+    return row.with_cells(tuple([" ".join(value.split()) for value in row.cells]))
 
 
-def _labelled(labels: Sequence[str], row: Sequence[str]) -> str:
-    padded = chain(labels, [""] * (len(row) - len(labels)))
-    values = [f"{label}: {value}" if label else value for label, value in zip(padded, row, strict=False) if value]
-    line = " | ".join(values)
-    return line if len(line) <= _MAX_LINE_CHARACTERS else "\n".join(values)
+def _layout_of(head: Sequence[Row], header_rows: int | None, has_row_header: bool) -> tuple[Layout, Header | None]:
+    if header_rows is None:
+        is_keyed = has_row_header or find_keys(head)
+        header = None if is_keyed else find_header(head)
+    else:
+        is_keyed, header = has_row_header, Header(0, min(header_rows, len(head))) if header_rows else None
+    body = head[header.end :] if header else head
+    columns = sorted({index for row in head for index, value in enumerate(row.cells) if value})
+    names = _names_of(head[header.first : header.end]) if header else ()
+    layout = Layout(
+        names=tuple(map(_shortened, names)),
+        header=head[header.end - 1].cells if header else (),
+        keys=_keys_of(body, columns),
+        first=columns[0] if columns else 0,
+        width=len(columns),
+        is_cut=any(len(name) > _MAX_LABEL_CHARACTERS for name in names),
+        is_labelled=bool(names) or min(len(columns), len(head)) > 1,
+        has_row_header=is_keyed and not header,
+    )
+    return layout, header
+
+
+def _names_of(rows: Sequence[Row]) -> list[str]:
+    """Return one name per column: the levels of the header joined by slashes, and unique."""
+    width = max(len(row.cells) for row in rows)
+    levels = [*map(_continued, rows[:-1]), rows[-1].cells]
+    names: list[str] = []
+    seen: set[str] = set()
+    for index in range(width):
+        parts = [level[index] for level in levels if index < len(level) and level[index]]
+        name = " / ".join(dict.fromkeys(part.rstrip(" :") or part for part in parts))
+        number, unique = 1, name
+        while unique and unique in seen:
+            number += 1
+            unique = f"{name} ({number})"
+        seen.add(unique)
+        names.append(unique)
+    return names
+
+
+def _continued(row: Row) -> list[str]:
+    """Return the upper header row with its values repeated over the empty cells on their right."""
+    cells: list[str] = []
+    for value in row.cells:
+        cells.append(value or (cells[-1] if cells else ""))
+    return cells
+
+
+def _keys_of(rows: Sequence[Row], columns: Sequence[int]) -> tuple[int, ...]:
+    """Return the leading columns that tell the rows apart, with at least one that has words."""
+    for count in range(1, min(_MAX_KEY_COLUMNS, len(columns) - 1) + 1):
+        keys = [tuple(row.cell(index) for index in columns[:count]) for row in rows]
+        has_words = any(character.isalpha() for key in keys[:10] for part in key for character in part)
+        if has_words and len(set(keys)) == len(keys):
+            return tuple(columns[:count])
+    return tuple(columns[:1])
+
+
+def _is_remark(row: Row, filled: Sequence[int], layout: Layout) -> bool:
+    """Return True for a title across the table, or a note below it."""
+    own = [index for index in filled if index not in row.merged]
+    if len(own) > 1:
+        return False
+    value = row.cells[filled[0]]
+    is_note = len(value) > _LONG_NOTE_CHARACTERS or value[0] in _FOOTNOTE_MARKS
+    return len(filled) > 1 or (is_note and filled[0] == layout.first and layout.width > 1)
+
+
+def _plain(row: Row) -> str:
+    return " | ".join(value for index, value in enumerate(row.cells) if value and index not in row.merged)
+
+
+def _shortened(name: str) -> str:
+    if len(name) <= _MAX_LABEL_CHARACTERS:
+        return name
+    return f"{name[:_MAX_LABEL_CHARACTERS].rpartition(' ')[0] or name[:_MAX_LABEL_CHARACTERS]} …"
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Split a long value at the ends of sentences, or else between words."""
+    position = 0
+    while len(value) - position > _MAX_VALUE_CHARACTERS:
+        limit = position + _MAX_VALUE_CHARACTERS
+        ends = (value.rfind(end, position + _MAX_VALUE_CHARACTERS // 2, limit) + len(end) for end in _SENTENCE_ENDS)
+        end = next((end for end in ends if end > position + _MAX_VALUE_CHARACTERS // 2), limit)
+        yield value[position:end].strip()
+        position = end
+    yield value[position:].strip()

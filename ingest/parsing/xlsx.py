@@ -12,6 +12,7 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 from ingest.parsing.office_archive import DAMAGE, damaged, encrypted, open_office, pieces_of
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.table import add_table
+from ingest.parsing.table_row import Row
 from rag.errors import InvalidInput
 
 # calamine allocates the whole rectangle between the first and the last cell, empty cells included.
@@ -35,7 +36,7 @@ def parse_xlsx(body: bytes) -> Outline:
                 if sheet.height:
                     # A heading of level 1 would become the title.
                     builder.add_heading(2, name)
-                    add_table((list(map(_text_of, row)) for row in sheet.iter_rows()), builder)
+                    add_table((Row(cells=tuple(map(_text_of, row))) for row in sheet.iter_rows()), builder)
     except PasswordError as error:
         raise encrypted("XLSX") from error
     except (CalamineError, *DAMAGE) as error:

@@ -1,0 +1,181 @@
+"""Find the header of a table by evidence: a header is never guessed from data."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingest.parsing.column_names import is_column_name
+from ingest.parsing.table_row import Row
+
+# A few title and note rows may precede the header.
+_MAX_ROWS_ABOVE: Final = 10
+_MAX_LEVELS: Final = 3
+_MAX_NAME_CHARACTERS: Final = 100
+_MAX_KEY_CHARACTERS: Final = 60
+
+# Points of evidence. Numbers below a word prove a header together with a second sign, and so do two columns of numbers.
+_NUMBERS_BELOW: Final = 2
+_SIGN: Final = 1
+_BOLD: Final = 3
+_CERTAIN: Final = 3
+_PLAUSIBLE: Final = 2
+
+# An amount, a date, a time, a percentage, with a currency or a short unit; a code such as PO-04711; a truth value.
+_VALUE: Final = re.compile(
+    r"(?:[A-Z]{1,3}\s?)?[-+(]?[$€£¥₹]?\s?[-+]?[\d.,' ]*\d[\d.,:/T' -]*\)?\s*(?:[%‰°€$£¥]|[A-Za-zµ°]{1,3})?"
+    r"|[A-Z]{1,4}-?\d{2,}|(?i:true|false)|\d+\s+\d+/\d+|[-+]?\d(?:\.\d+)?[eE][-+]?\d+"
+)
+_YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
+_PERIOD: Final = re.compile(
+    r"(?:[QHWTS]|FY|KW|CW)[ -]?\d{1,4}|(?:1[89]|2[01])\d\d[-/ ]?(?:[QHW]\d{1,2}|\d\d)", re.IGNORECASE
+)
+_PLACEHOLDERS: Final = frozenset(
+    ["", *"-\u2013\u2014?.\u2026", "n/a", "n.a.", "na", "none", "null", "nan", "tbd", "...", "unknown", "#n/a"]
+)
+_ADDRESS: Final = re.compile(r"\S+@\S+\.\w+|https?://\S+|www\.\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header rows of a table: from `first` to before `end`."""
+
+    first: int
+    end: int
+    is_certain: bool = True
+
+
+def find_header(rows: Sequence[Row]) -> Header | None:
+    """Return the header among the first rows, or None without evidence."""
+    if declared := [index for index, row in enumerate(rows[:_MAX_ROWS_ABOVE]) if row.is_header]:
+        first = end = declared[0]
+        while end in declared:
+            end += 1
+        return Header(first, end)
+    widest = max(map(_width, rows), default=0)
+    above = best = 0
+    header = None
+    for index, row in enumerate(rows[:_MAX_ROWS_ABOVE]):
+        width = _width(row)
+        # Rows above the header are narrower: titles, and notes such as "as of | March".
+        if width > max(above, 1) and width * 2 >= widest and not _is_group_row(row, rows[index + 1 :]):
+            points = _points(row, rows[index + 1 :])
+            if points >= _PLAUSIBLE and points > best:
+                best, header = points, Header(_top(rows, index), index + 1, points >= _CERTAIN)
+            above = width
+    return header
+
+
+def find_keys(rows: Sequence[Row]) -> bool:
+    """Return True for a table of two columns whose first column names the values of the second."""
+    pairs = [row.cells for row in rows if _width(row) > 1]
+    columns = {index for row in rows for index, value in enumerate(row.cells) if value}
+    if len(columns) != 2 or len(pairs) < 2 or any(row.is_header for row in rows[:1]):
+        return False
+    first, second = sorted(columns)
+    keys = [cells[first] for cells in pairs]
+    if any(not key or len(key) > _MAX_KEY_CHARACTERS or is_value(key) for key in keys) or len(set(keys)) < len(keys):
+        return False
+    if all(key.endswith((":", "\uff1a")) for key in keys):
+        return True
+    # "Field | Value" above such a table is its header.
+    return not is_column_name(pairs[0][second]) and sum(map(is_column_name, keys)) * 4 >= len(keys) * 3
+
+
+def is_value(text: str) -> bool:
+    """Return True for a number, an amount, a date, a code and the like, but not for a year, which can be a name."""
+    return bool(_VALUE.fullmatch(text)) and not (_YEAR.fullmatch(text) or _PERIOD.fullmatch(text))
+
+
+def _width(row: Row) -> int:
+    return sum(1 for index, value in enumerate(row.cells) if value and index not in row.merged)
+
+
+def _is_group_row(row: Row, below: Sequence[Row]) -> bool:
+    """Return True if the row is the upper level of a header: its values stand above several names of the next row."""
+    if len(below) < 2 or not (row.merged or _gaps(row, below[0])):
+        return False
+    return _are_names(below[0]) and _points(below[0], below[1:]) >= _PLAUSIBLE
+
+
+def _top(rows: Sequence[Row], index: int) -> int:
+    """Return the first level of the header whose last level is the row at `index`."""
+    top = index
+    while top > 0 and index - top + 1 < _MAX_LEVELS:
+        upper = rows[top - 1]
+        first = next(column for column, value in enumerate(rows[index].cells) if value)
+        begins = [column for column, value in enumerate(upper.cells) if value and column not in upper.merged]
+        is_level = begins[-1] > first and (upper.merged or _gaps(upper, rows[index]))
+        if not is_level or any(is_value(value) for value in upper.cells):
+            break
+        top -= 1
+    return top
+
+
+def _gaps(upper: Row, lower: Row) -> bool:
+    """Return True if a value of the upper row is followed by an empty cell above a name of the lower row."""
+    begun = False
+    for index, name in enumerate(lower.cells):
+        begun = begun or bool(upper.cell(index))
+        if begun and name and not upper.cell(index):
+            return True
+    return False
+
+
+def _are_names(row: Row) -> bool:
+    names = [value for value in row.cells if value]
+    if any(len(name) > _MAX_NAME_CHARACTERS or _ADDRESS.fullmatch(name) for name in names):
+        return False
+    return row.is_bold or not any(is_value(name) for name in names)
+
+
+def _points(row: Row, body: Sequence[Row]) -> int:
+    """Return how much speaks for the row being a header of the rows below it; 0 if anything speaks against it."""
+    if not body or not _are_names(row):
+        return 0
+    points = _BOLD if row.is_bold and not body[0].is_bold else 0
+    named = 0
+    for index, name in enumerate(row.cells):
+        if name.lower() in _PLACEHOLDERS:
+            continue
+        column = [other.cell(index) for other in body if other.cells != row.cells]
+        values = [value for value in column if value.lower() not in _PLACEHOLDERS]
+        if not row.is_bold and (name in values or (_YEAR.fullmatch(name) and _are_years(values))):
+            return 0
+        points += _contrast(name, values)
+        if is_column_name(name) and sum(map(is_column_name, values)) * 2 <= len(values):
+            named += 1
+    return points + named + (_SIGN if named and named == sum(map(bool, row.cells)) else 0)
+
+
+def _contrast(name: str, values: Sequence[str]) -> int:
+    """Return how clearly the name differs in kind from the values of its column."""
+    if not values:
+        return 0
+    most = 0.8 * len(values)
+    if sum(is_value(value) or bool(_YEAR.fullmatch(value)) for value in values) >= most:
+        return _NUMBERS_BELOW
+    if len(values) > 1 and sum(map(_has_digit, values)) >= most and not _has_digit(name):
+        return _SIGN
+    if len(values) > 1 and all(map(_ADDRESS.fullmatch, values)):
+        return _NUMBERS_BELOW
+    if len(values) > 2 and {_case(value) for value in values} == {"upper": {"lower"}, "lower": {"upper"}}.get(
+        _case(name)
+    ):
+        return _SIGN
+    # A further value of a column in which each value recurs would recur as well.
+    counts = Counter(values)
+    return _SIGN if len(values) > 3 and sum(count == 1 for count in counts.values()) * 5 <= len(values) else 0
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def _case(text: str) -> str:
+    return "upper" if text[0].isupper() else "lower" if text[0].islower() else ""
+
+
+def _are_years(values: Sequence[str]) -> bool:
+    return bool(values) and sum(map(bool, map(_YEAR.fullmatch, values))) * 2 > len(values)
