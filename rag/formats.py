@@ -10,6 +10,7 @@ Uploads, sources and error messages follow. Tests in `tests/consistency/` fail u
 of `service/page/index.html` and the list in `docs/guides/ingest.md` agree with the registry.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -95,6 +96,7 @@ FORMAT_NAMES: Final = ", ".join(known.name for known in FORMATS)
 SUFFIXES: Final = tuple(suffix for known in FORMATS for suffix in known.suffixes)
 TEXT_MEDIA_TYPES: Final = tuple(known.media_type for known in FORMATS if known.is_text)
 
+_CHARSET: Final = re.compile(r"""; *charset *= *["']?([a-z0-9._:+-]{1,40})["']? *(?:;|$)""", re.ASCII | re.IGNORECASE)
 _BY_SUFFIX: Final[Mapping[str, MediaType]] = {
     suffix: known.media_type for known in FORMATS for suffix in known.suffixes
 }
@@ -125,3 +127,9 @@ def media_type_of(name: str, content_type: str = "") -> MediaType | None:
     if by_suffix is None and declared == "text/plain":
         return "text/plain"
     return by_suffix
+
+
+def charset_of(content_type: str) -> str:
+    """Return the charset that a Content-Type declares, in lower case, or "". It need not be the name of a real one."""
+    declared = _CHARSET.search(content_type)
+    return declared[1].lower() if declared else ""

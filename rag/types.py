@@ -46,10 +46,14 @@ class RawDocument:
     """Identifies this state for the source, such as an ETag or a date. The next fetch sends it. May be empty."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Key-value pairs that searches can filter by (`rag.metadata`)."""
+    charset: str = ""
+    """The encoding of the text that the source or the client declared beside the bytes, in lower case. May be empty."""
 
     def digest(self) -> str:
         """Return the sha256 of everything that the document's points are made from. It reads the whole body."""
-        digest = hashlib.sha256(f"{self.media_type}\n{self.title}\n".encode())
+        # Without a charset, documents of earlier versions keep their digests.
+        charset = f"; charset={self.charset}" if self.charset else ""
+        digest = hashlib.sha256(f"{self.media_type}{charset}\n{self.title}\n".encode())
         for key, value in sorted(self.metadata.items()):
             digest.update(f"{key}={value}\n".encode())
         digest.update(self.body)

@@ -124,9 +124,8 @@ class _ParserProcess:
 
     async def ask(self, raw: RawDocument, version: str) -> dict[str, Any]:
         self.documents += 1
-        header = {name: getattr(raw, name) for name in ("id", "uri", "media_type", "title", "validator")} | {
-            "version": version
-        }
+        names = ("id", "uri", "media_type", "title", "validator", "charset")
+        header = {name: getattr(raw, name) for name in names} | {"version": version}
         write_frame(self._requests, json.dumps(header).encode())
         write_frame(self._requests, raw.body)
         await self._requests.drain()

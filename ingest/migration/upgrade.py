@@ -113,7 +113,7 @@ class CollectionPart:
 
 
 class InboxPart:
-    """The folder inbox. An inbox in Redis has had one format."""
+    """The folder inbox. In Redis, entries of every format are read as they are."""
 
     def __init__(self, settings: Settings) -> None:
         self._root = settings.inbox_dir if isinstance(settings.inbox, FolderInboxSettings) else None
@@ -125,12 +125,10 @@ class InboxPart:
         if found in {None, files.FORMAT}:
             return Plan(part="inbox", found=found, current=files.FORMAT)
         waiting, rejected = earlier.count_earlier(self._root)
-        return Plan(
-            part="inbox",
-            found=found,
-            current=files.FORMAT,
-            work=f"{waiting:,} entries are renamed, and {rejected:,} rejected documents become dead letters",
-        )
+        work = "a folder for empty documents is added"
+        if found == 1:
+            work = f"{waiting:,} entries are renamed, and {rejected:,} rejected documents become dead letters"
+        return Plan(part="inbox", found=found, current=files.FORMAT, work=work)
 
     async def upgrade(self, report: Report) -> None:
         if self._root is not None and earlier.format_of(self._root) != files.FORMAT:

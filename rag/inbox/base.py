@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from rag.types import DocumentId, RawDocument, Scope
 
-ProgressState = Literal["queued", "processing", "rejected"]
+ProgressState = Literal["queued", "processing", "rejected", "empty"]
 
 MAX_ENTRIES = 100_000
 """Most queued entries. A full inbox raises `Overloaded`, so that clients slow down."""
@@ -87,7 +87,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The state of a document in the inbox. Ingested documents have no entry."""
+    """The state of a document in the inbox. Ingested documents have no entry, and empty ones keep theirs."""
 
     document_id: DocumentId
     uri: str
@@ -172,7 +172,13 @@ class Worklist(Protocol):
         """Claim the next due entry, or return None. It stays claimed until it is acknowledged or its lease ends."""
 
     async def acknowledge(self, entry: Entry) -> None:
-        """Acknowledge a claimed entry: remove it, and the dead letter of its document."""
+        """Acknowledge a claimed entry: remove it, and an earlier entry of its document that failed or was empty."""
+
+    async def set_aside(self, entry: Entry, *, reason: str) -> None:
+        """Acknowledge the claimed upload of an empty document, and keep its name and the reason for clients.
+
+        It is kept until a later state of the document is ingested or removed.
+        """
 
     async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
         """Return a claimed entry to the queue, due in `after` seconds, unless a later state supersedes it.

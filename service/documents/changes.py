@@ -59,10 +59,10 @@ async def accept(store: StoreReader, inbox: Inbox, job: Upload | Removal, check:
 
 
 def refuse_replacement(digest: str) -> Check:
-    """Return a check that accepts new content, equal content, and content in the place of a rejected upload."""
+    """Return a check that accepts new or equal content, and content in the place of an empty or rejected upload."""
 
     def check(found: DocumentState | None) -> None:
-        if found is None or found.digest in {None, digest} or found.state == "rejected":
+        if found is None or found.digest in {None, digest} or found.state in {"empty", "rejected"}:
             return
         raise Conflict(
             f"There is a document {found.id} already, with other content, format or metadata. "

@@ -14,8 +14,8 @@ from rag.types import ChunkFilter, DocumentId, Scope, StoredDocument
 
 log = structlog.get_logger()
 
-State = Literal["queued", "processing", "ready", "rejected", "deleting"]
-UpdateState = Literal["queued", "processing", "rejected", "unknown"]
+State = Literal["queued", "processing", "ready", "empty", "rejected", "deleting"]
+UpdateState = Literal["queued", "processing", "empty", "rejected", "unknown"]
 
 # An unreachable Redis is tried several times, which takes longer than a client should wait for a list.
 _INBOX_SECONDS: Final = 5.0
@@ -51,11 +51,11 @@ class DocumentState:
 
     @property
     def is_pending(self) -> bool:
-        return self.entry is not None and self.entry.state != "rejected"
+        return self.entry is not None and self.entry.state in {"queued", "processing"}
 
     @property
     def digest(self) -> str | None:
-        """The digest of the latest accepted content: the queued one, or else the stored one, or else a rejected one.
+        """The digest of the latest accepted content: queued, or else stored, or else empty or rejected.
 
         None if a removal was accepted. Empty if an older version of this program enqueued the content.
         """

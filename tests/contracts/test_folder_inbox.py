@@ -27,7 +27,7 @@ class TestFolderInbox(InboxContract):
     async def test_an_entry_of_a_newer_version_waits_for_its_worker(self, inbox, worklist, tmp_path):
         await inbox.put(upload("a"))
         [path] = (tmp_path / "queued").iterdir()
-        path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 3'))
+        path.write_bytes(path.read_bytes().replace(b'"format": 3', b'"format": 4'))
         assert await worklist.claim() is None
         assert (await inbox.statistics()).queued == 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rag.inbox.folder.files import Name
 
 # In the order in which entries move, and twice, so that an entry that moves meanwhile is not missed.
-_STATES = ("queued", "processing", "dead") * 2
+_STATES = ("queued", "processing", "dead", "empty") * 2
 RestoredFile = tuple[Path, Path, Path]
 """Source, temporary target that no worker reads, and final target."""
 
@@ -18,7 +18,7 @@ def copy_entries(root: Path, target: Path) -> None:
     """Copy all entries. A claimed entry is copied as waiting, because its result may not be published yet."""
     copied: set[str] = set()
     for state in _STATES:
-        target_state = "dead" if state == "dead" else "queued"
+        target_state = "queued" if state == "processing" else state
         (target / target_state).mkdir(parents=True, exist_ok=True)
         for path in _entries(root / state):
             identity = f"{target_state}/{_identity(path.name)}"
@@ -34,7 +34,7 @@ def copy_entries(root: Path, target: Path) -> None:
 
 def entries_to_restore(source: Path, root: Path) -> Iterator[RestoredFile]:
     """Yield the files to restore. Existing entries stay. A document that is ingested twice does not change."""
-    for state in ("queued", "dead"):
+    for state in ("queued", "dead", "empty"):
         (root / state).mkdir(parents=True, exist_ok=True)
         for path in _entries(source / state):
             target = root / state / path.name

@@ -3,6 +3,8 @@
 Format 1 has other names and one worker:
 
 queued/<put>.<key>      processing/<put>.<key>      rejected/<key>      worker.lock, locked by the worker
+
+Format 2 has no folder for empty documents, and its entries have no charset, which then is "".
 """
 
 import fcntl
@@ -20,7 +22,9 @@ _STATES = ("queued", "processing")
 
 def format_of(root: Path) -> int:
     """Return the format of the inbox in this folder. A missing or empty folder has today's."""
-    return 1 if (root / _REJECTED).is_dir() or any(_entries_of_format_1(root)) else FORMAT
+    if (root / _REJECTED).is_dir() or any(_entries_of_format_1(root)):
+        return 1
+    return 2 if (root / "queued").is_dir() and not (root / "empty").is_dir() else FORMAT
 
 
 def require_current_format(root: Path) -> None:
@@ -33,15 +37,22 @@ def require_current_format(root: Path) -> None:
 
 
 def count_earlier(root: Path) -> tuple[int, int]:
-    """Return the number of waiting entries and of rejected documents that an upgrade would convert."""
+    """Return the number of waiting entries and of rejected documents that an upgrade from format 1 would convert."""
     return len(list(_entries_of_format_1(root))), len(list(_files_in(root / _REJECTED)))
 
 
 def upgrade_inbox(root: Path) -> None:
-    """Convert an inbox of format 1. Each entry moves by one rename, so a killed upgrade can be repeated.
+    """Convert an inbox of any earlier format. A killed upgrade can be repeated.
 
-    Raises `Locked` while a worker of the earlier version runs.
+    Raises `Locked` while a worker of format 1 runs.
     """
+    if format_of(root) == 1:
+        _upgrade_from_1(root)
+    (root / "empty").mkdir(exist_ok=True)
+
+
+def _upgrade_from_1(root: Path) -> None:
+    """Move each entry by one rename."""
     with _without_worker(root):
         for state in ("incoming", "queued", "dead"):
             (root / state).mkdir(exist_ok=True)

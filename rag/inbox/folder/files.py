@@ -12,7 +12,7 @@ from rag.errors import Conflict, IndexMismatch, NotFound, Overloaded, Unavailabl
 from rag.inbox.base import DeadLetter, Progress, ProgressState, Removal, Upload, WorkerReport
 from rag.types import DocumentId, RawDocument, Scope
 
-FORMAT = 2
+FORMAT = 3
 """Increment it with every change of what an entry stores, in a folder or in Redis, and convert earlier entries in
 `rag.inbox.folder.earlier`.
 """

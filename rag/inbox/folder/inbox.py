@@ -6,6 +6,7 @@ processing/<worker>/  entries that this worker has claimed
 workers/<worker>      locked by the worker while it lives; its content is the worker's report
 locks/<part of key>   locked while an entry of such a document is added
 dead/<key>            dead letters, whose line of JSON also has the reason
+empty/<key>           documents without text: such a line only
 """
 
 import asyncio
@@ -46,7 +47,8 @@ from rag.inbox.folder.files import (
 )
 from rag.types import DocumentId, Scope
 
-_STATES = ("incoming", "queued", "processing", "workers", "dead", "locks")
+# The folder that format 2 lacks comes first, so that a process that is killed meanwhile leaves no inbox of that format.
+_STATES = ("empty", "incoming", "queued", "processing", "workers", "dead", "locks")
 _Header = tuple[str, Progress]
 """The tenant of an entry, and its progress."""
 Keys = Collection[str] | None
@@ -127,6 +129,7 @@ class FolderInbox:
             ("queued", self._queued),
             ("processing", self._processing),
             ("rejected", self._dead),
+            ("empty", self._empty),
             ("queued", self._queued),
         )
         for state, listed in listings:
@@ -196,6 +199,9 @@ class FolderInbox:
     def _dead(self, keys: Keys = None) -> list[Path]:
         return [self._root / "dead" / name for name in sorted(_names_in(self._root / "dead", keys))]
 
+    def _empty(self, keys: Keys = None) -> list[Path]:
+        return [self._root / "empty" / name for name in _names_in(self._root / "empty", keys)]
+
 
 @asynccontextmanager
 async def open_folder_inbox(root: Path) -> AsyncIterator[FolderInbox]:
@@ -230,6 +236,6 @@ def _identify(path: Path) -> tuple[int, str]:
     if "." in path.name:
         name = Name.parse(path.name)
         return name.put // 1000, f"{name.put}.{name.key}"
-    # A dead letter has the name of its document. A later one replaces the file.
+    # What is kept after its processing has the name of its document. A later one replaces the file.
     changed = path.stat().st_mtime_ns
-    return changed // 1000, f"dead.{changed}.{path.name}"
+    return changed // 1000, f"{path.parent.name}.{changed}.{path.name}"

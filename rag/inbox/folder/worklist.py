@@ -67,7 +67,16 @@ class FolderWorklist:
         return None
 
     async def acknowledge(self, entry: Entry) -> None:
-        (self._root / "dead" / Name.parse(entry.receipt).key).unlink(missing_ok=True)
+        key = Name.parse(entry.receipt).key
+        for state in ("dead", "empty"):
+            (self._root / state / key).unlink(missing_ok=True)
+        (self._own / entry.receipt).unlink()
+
+    async def set_aside(self, entry: Entry, *, reason: str) -> None:
+        name = Name.parse(entry.receipt)
+        line, end, _ = to_content(entry.job, reason=reason, order=name.put // 1000).partition(b"\n")
+        write_durably(self._root / "incoming" / entry.receipt, self._root / "empty" / name.key, line + end)
+        (self._root / "dead" / name.key).unlink(missing_ok=True)
         (self._own / entry.receipt).unlink()
 
     async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
@@ -161,6 +170,7 @@ class FolderWorklist:
         name = Name.parse(receipt)
         content = to_content(job, **failure, failed_at=time.time(), order=name.put // 1000)
         write_durably(self._root / "incoming" / receipt, self._root / "dead" / name.key, content)
+        (self._root / "empty" / name.key).unlink(missing_ok=True)
         (self._own / receipt).unlink()
 
     def _reclaim(self) -> None:

@@ -5,7 +5,7 @@ An autoscaler can read the number of waiting entries from the lag of the group `
 """
 
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from rag.inbox.base import (
     DeadLetter,
     InboxStatistics,
     Progress,
+    ProgressState,
     Removal,
     Upload,
     WorkerReport,
@@ -34,6 +35,12 @@ from rag.settings import RedisInboxSettings
 from rag.types import DocumentId, Scope
 
 _PAGE = 500
+_STATES: Mapping[str, ProgressState] = {
+    "queued": "queued",
+    "processing": "processing",
+    "dead": "rejected",
+    "empty": "empty",
+}
 
 
 class RedisInbox:
@@ -114,6 +121,6 @@ async def open_redis_inbox(settings: RedisInboxSettings) -> AsyncIterator[RedisI
 
 
 def _to_progress(state: str, header: dict[str, Any], failure: bytes, order: int) -> Progress:
-    if state == "dead":
-        return to_progress("rejected", header | {"reason": json.loads(failure)["reason"]}, order=order)
-    return to_progress("queued" if state == "queued" else "processing", header, order=order)
+    if failure:
+        header = header | {"reason": json.loads(failure)["reason"]}
+    return to_progress(_STATES[state], header, order=order)

@@ -2,8 +2,9 @@
 --
 -- <stream>                        due documents, one entry each, delivered through the consumer group `workers`
 -- <stream>:later                  documents that wait for a retry, by its time in microseconds
--- <stream>:queued|processing|dead documents in that state, by the time of enqueueing (dead: of giving up)
--- <stream>:<state>:<document>     the entry: tenant, header, body, order, attempts; while claimed, also claim and place
+-- <stream>:queued|processing|empty|dead documents in that state, by the time of enqueueing (dead: of giving up)
+-- <stream>:<state>:<document>     the entry: tenant, header, body, order, attempts; while claimed, also claim and place;
+--                                 dead or empty, also failure, which has the reason
 -- <stream>:of:<tenant>            documents of the tenant in any state
 -- <stream>:workers                living workers, by the time until which their last report is valid
 -- <stream>:reports                the last report of each of them
@@ -12,6 +13,7 @@
 -- The stream is trimmed at its start only, because a gap in the middle would make the lag of the group unknown.
 
 local stream, group = KEYS[1], 'workers'
+local states = {'queued', 'processing', 'dead', 'empty'}
 
 local function now()
   local time = redis.call('TIME')
@@ -66,13 +68,16 @@ local function remove(document, state)
 end
 
 local function forget_if_gone(document, tenant)
-  if not (has('queued', document) or has('processing', document) or has('dead', document)) then
-    redis.call('ZREM', stream .. ':of:' .. tenant, document)
+  for _, state in ipairs(states) do
+    if has(state, document) then
+      return
+    end
   end
+  redis.call('ZREM', stream .. ':of:' .. tenant, document)
 end
 
 local function latest_order(document)
-  for _, state in ipairs({'queued', 'processing', 'dead'}) do
+  for _, state in ipairs(states) do
     local order = redis.call('HGET', entry_of(state, document), 'order')
     if order then
       return order
@@ -201,10 +206,27 @@ function changes.settle(document, claim)
   local tenant = redis.call('HGET', entry_of('processing', document), 'tenant')
   remove(document, 'processing')
   remove(document, 'dead')
+  remove(document, 'empty')
   if has('queued', document) then
     make_due(document)
   else
     forget_if_gone(document, tenant)
+  end
+  return 1
+end
+
+-- Keeps the entry of an empty document for clients, without its body.
+function changes.set_aside(document, claim, failure)
+  if not give_up_place(document, claim) then
+    return 0
+  end
+  local entry = entry_of('processing', document)
+  redis.call('HDEL', entry, 'body')
+  redis.call('HSET', entry, 'failure', failure)
+  move(document, 'processing', 'empty', redis.call('HGET', entry, 'order'))
+  remove(document, 'dead')
+  if has('queued', document) then
+    make_due(document)
   end
   return 1
 end
@@ -240,6 +262,7 @@ function changes.bury(document, claim, failure, failed_at, header)
   end
   redis.call('HSET', entry_of('processing', document), 'failure', failure)
   move(document, 'processing', 'dead', failed_at)
+  remove(document, 'empty')
   if has('queued', document) then
     make_due(document)
   end
@@ -306,11 +329,11 @@ function changes.workers()
   return found
 end
 
--- Returns the state of each document, its header, the failure of a dead letter, and its order.
+-- Returns the state of each document, its header, why it failed or is empty, and its order.
 function changes.progress(...)
   local found = {}
   for _, document in ipairs({...}) do
-    for _, state in ipairs({'queued', 'processing', 'dead'}) do
+    for _, state in ipairs(states) do
       if has(state, document) then
         local fields = redis.call('HMGET', entry_of(state, document), 'header', 'failure', 'order')
         table.insert(found, {state, fields[1], fields[2] or '', fields[3]})

@@ -76,6 +76,9 @@ class RedisWorklist:
     async def acknowledge(self, entry: Entry) -> None:
         await self._release(entry.receipt, "settle")
 
+    async def set_aside(self, entry: Entry, *, reason: str) -> None:
+        await self._release(entry.receipt, "set_aside", json.dumps({"reason": reason}))
+
     async def retry(self, entry: Entry, *, after: float, counts: bool = True) -> None:
         await self._release(entry.receipt, "retry", int(after * 1e6), int(counts))
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field
 
 from rag.errors import InvalidInput
-from rag.formats import FORMAT_NAMES, MediaType, media_type_of
+from rag.formats import FORMAT_NAMES, MediaType, charset_of, media_type_of
 from rag.types import DocumentId, RawDocument
 from service.documents.listing import DocumentPage, Sort, to_cursor
 from service.documents.state import DocumentState, State, UpdateState
@@ -19,7 +19,7 @@ METADATA: Final = "metadata."
 
 
 class UpdateOut(BaseModel):
-    """A replacement or removal of a `ready` document that is pending or was rejected."""
+    """A replacement or removal of a `ready` document that is pending, was empty or was rejected."""
 
     state: UpdateState = Field(description="`unknown`: the inbox cannot be reached, so an update may be pending.")
     reason: str | None = None
@@ -29,12 +29,15 @@ class DocumentResponse(BaseModel):
     """The state of a document. A `ready` document stays searchable while an update is pending."""
 
     id: str
-    state: State = Field(description="`deleting` until a worker has removed the document, then it does not exist.")
+    state: State = Field(
+        description="`deleting` until a worker has removed the document, then it does not exist. `empty`: it has no "
+        "text, so no search finds it.",
+    )
     version: str | None = Field(
         None, description="Identifies the latest accepted content, also while it is queued. The ETag has this value."
     )
     uri: str = ""
-    reason: str | None = Field(None, description="Why the document was rejected, or what it waits for.")
+    reason: str | None = Field(None, description="Why the document is empty or was rejected, or what it waits for.")
     title: str | None = None
     media_type: MediaType | None = None
     chunks: int | None = None
@@ -73,6 +76,7 @@ class QueueOut(BaseModel):
 
     queued: int
     processing: int
+    empty: int
     rejected: int
     deleting: int
 
@@ -81,6 +85,7 @@ class QueueOut(BaseModel):
         return cls(
             queued=counts["queued"],
             processing=counts["processing"],
+            empty=counts["empty"],
             rejected=counts["rejected"],
             deleting=counts["deleting"],
         )
@@ -142,4 +147,11 @@ def to_raw_document(
         )
     if not body:
         raise InvalidInput("The document is empty.")
-    return RawDocument(id=document_id, uri=f"upload:{document_id}", media_type=media_type, body=body, metadata=metadata)
+    return RawDocument(
+        id=document_id,
+        uri=f"upload:{document_id}",
+        media_type=media_type,
+        body=body,
+        metadata=metadata,
+        charset=charset_of(content_type),
+    )

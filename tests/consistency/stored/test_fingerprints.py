@@ -83,7 +83,7 @@ def describe_manifest(_: Path) -> list[Any]:
     ("describe", "number", "pinned"),
     [
         (describe_collection, schema.SCHEMA, {4: "c1ebef2f17ab"}),
-        (describe_inbox, FORMAT, {2: "a13e6ab7d455"}),
+        (describe_inbox, FORMAT, {3: "189db530e199"}),
         (describe_keys, upgrade.KEYS_FORMAT, {1: "dc75c575d8f4"}),
         (describe_reference, reference.SCHEMA, {1: "399d2721a9e1"}),
         (describe_window, window.SCHEMA, {1: "488c8ecfeb49"}),

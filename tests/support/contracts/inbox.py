@@ -92,6 +92,44 @@ class InboxContract:
         assert await inbox.progress(OURS) == []
         assert await letters.dead_letters() == []
 
+    async def test_an_empty_document_is_known_as_empty_until_it_has_text(self, inbox, worklist, letters):
+        await inbox.put(upload("a", digest="d"))
+        await worklist.dead_letter(await worklist.claim(), reason="It is encrypted.")
+        await inbox.put(upload("a", digest="e"))
+        entry = await worklist.claim()
+        await worklist.set_aside(entry, reason="It contains no text.")
+        for ids in (None, [DocumentId("a")]):
+            [empty] = await inbox.progress(OURS, ids)
+            assert (empty.state, empty.reason, empty.digest) == ("empty", "It contains no text.", "e")
+            assert (empty.uri, empty.order) == ("upload:a", entry.order)
+        assert await letters.dead_letters() == []
+        statistics = await inbox.statistics()
+        assert (statistics.queued, statistics.processing, statistics.dead) == (0, 0, 0)
+        await inbox.put(upload("a"), expected=empty.order)
+        assert [it.state for it in await inbox.progress(OURS)] == ["queued"]
+        await worklist.acknowledge(await worklist.claim())
+        assert await inbox.progress(OURS) == []
+
+    @pytest.mark.parametrize("ends_as", ["rejected", "removed"])
+    async def test_a_later_state_of_an_empty_document_replaces_it(self, inbox, worklist, ends_as):
+        await inbox.put(upload("a"))
+        await worklist.set_aside(await worklist.claim(), reason="It contains no text.")
+        if ends_as == "removed":
+            await inbox.put(Removal(scope=OURS, document_id=DocumentId("a")))
+            await worklist.acknowledge(await worklist.claim())
+        else:
+            await inbox.put(upload("a"))
+            await worklist.dead_letter(await worklist.claim(), reason="It is encrypted.")
+        assert [it.state for it in await inbox.progress(OURS)] == (["rejected"] if ends_as == "rejected" else [])
+
+    async def test_a_document_that_changes_while_it_is_found_empty_is_claimed_again(self, inbox, worklist):
+        await inbox.put(upload("a"))
+        entry = await worklist.claim()
+        await inbox.put(upload("a", body=b"text"))
+        await worklist.set_aside(entry, reason="It contains no text.")
+        assert [it.state for it in await inbox.progress(OURS)] == ["queued"]
+        assert (await worklist.claim()).job.document.body == b"text"
+
     async def test_a_dead_letter_can_be_replayed_with_its_bytes_or_dropped(self, inbox, worklist, letters):
         for name in ("a", "b"):
             await inbox.put(upload(name))

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from dataclasses import replace
 
 from ingest.isolation.parser_process import ToChunks, main
 
@@ -20,6 +21,8 @@ def poisoned(to_chunks: ToChunks) -> ToChunks:
                 os._exit(3)
             case "fail":
                 raise RuntimeError("a bug")
+            case "charset":
+                raw = replace(raw, body=f"It is {raw.charset}.".encode(), charset="")
             case "shout":
                 sys.__stdout__.write("noise " * 10_000)
                 sys.__stdout__.flush()

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -37,6 +38,11 @@ async def texts_of(parsers: ParserPool, text: str) -> list[str]:
 async def test_a_document_becomes_chunks_of_its_version(parsers):
     [chunk] = await parsers.parse(document("# Title\n\nGood."), version="v1")
     assert (chunk.text, chunk.heading_path, chunk.version, chunk.document_id) == ("Good.", ("Title",), "v1", "a")
+
+
+async def test_the_process_knows_the_declared_charset(parsers):
+    [chunk] = await parsers.parse(replace(document("charset"), charset="iso-8859-2"), version="v1")
+    assert chunk.text == "It is iso-8859-2."
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,8 @@ async def test_a_dry_run_says_what_would_be_done_and_writes_nothing(release, cap
     )
     assert "parsed again    nothing. 4 documents have passages of an earlier version's parsers" in said
     assert "run the sources of 3 again and upload 1 again" in said
-    pending = "collection, inbox" if release.schema == 1 else "collection"
-    assert said.endswith(f"\nTo upgrade: {pending}. Nothing was written.\n")
+    assert f"format {1 if release.schema == 1 else 2} → {FORMAT}: " in said
+    assert said.endswith("\nTo upgrade: collection, inbox. Nothing was written.\n")
     assert files_below(release.data_dir) == before
 
 
@@ -117,11 +117,10 @@ async def test_readers_and_writers_that_meet_earlier_data_name_the_command(relea
         with pytest.raises(IndexMismatch, match=r"earlier version.*`python -m ingest upgrade`"):
             async with opening:
                 pass
-    if release.schema == 1:
-        for open_side in (open_inbox, open_worklist):
-            with pytest.raises(IndexMismatch, match="`python -m ingest upgrade`"):
-                async with open_side(settings.inbox, root=settings.inbox_dir):
-                    pass
+    for open_side in (open_inbox, open_worklist):
+        with pytest.raises(IndexMismatch, match="`python -m ingest upgrade`"):
+            async with open_side(settings.inbox, root=settings.inbox_dir):
+                pass
 
 
 @pytest.mark.parametrize("release", [EARLIER[-1]], indirect=True)

@@ -1,6 +1,7 @@
 """The content of an inbox entry, which entries of older versions and both inboxes share."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ DOCUMENT = RawDocument(
     title="Guide",
     validator="etag",
     metadata={"team": "ops"},
+    charset="iso-8859-2",
 )
 JOBS = [
     Upload(scope=SCOPE, document=DOCUMENT, traceparent="00-a-b-01", digest="0a1b"),
@@ -33,7 +35,7 @@ def test_a_job_is_read_back_as_it_was_written(job):
 def test_the_format_of_an_upload_does_not_change():
     header, _, body = to_content(JOBS[0]).partition(b"\n")
     assert json.loads(header) == {
-        "format": 2,
+        "format": 3,
         "tenant": "acme",
         "document_id": "guide.md",
         "kind": "upload",
@@ -42,6 +44,7 @@ def test_the_format_of_an_upload_does_not_change():
         "title": "Guide",
         "validator": "etag",
         "metadata": {"team": "ops"},
+        "charset": "iso-8859-2",
         "traceparent": "00-a-b-01",
         "digest": "0a1b",
     }
@@ -55,9 +58,17 @@ def test_an_entry_from_before_metadata_and_traces_is_read():
     assert to_job(content) == Upload(scope=SCOPE, document=document)
 
 
+def test_an_entry_of_format_2_has_no_charset():
+    upload = Upload(scope=SCOPE, document=replace(DOCUMENT, charset=""))
+    line, _, body = to_content(upload, format=2).partition(b"\n")
+    header = json.loads(line)
+    del header["charset"]
+    assert to_job(json.dumps(header).encode() + b"\n" + body) == upload
+
+
 def test_an_entry_of_a_newer_version_is_refused():
-    with pytest.raises(IndexMismatch, match="This program is older than its data: the entry has format 3"):
-        to_job(to_content(JOBS[0], format=3))
+    with pytest.raises(IndexMismatch, match="This program is older than its data: the entry has format 4"):
+        to_job(to_content(JOBS[0], format=4))
 
 
 @pytest.mark.parametrize(

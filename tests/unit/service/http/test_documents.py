@@ -109,6 +109,15 @@ async def test_several_files_of_any_fields_are_queued_with_their_metadata(http, 
     assert entry.job.digest == accepted.json()["documents"][0]["version"] == entry.job.document.digest()
 
 
+async def test_the_charset_that_a_client_declares_reaches_the_inbox(http, installation):
+    await put(http, "a.txt", "łódź".encode("iso-8859-2"), content_type="text/plain; charset=ISO-8859-2")
+    await post(http, ("b.txt", "ğ".encode("cp1254"), "text/plain; charset=windows-1254"), ("c.txt", b"plain"))
+    charsets = {}
+    while entry := await installation.worklist.claim():
+        charsets[entry.job.document_id] = entry.job.document.charset
+    assert charsets == {"a.txt": "iso-8859-2", "b.txt": "windows-1254", "c.txt": ""}
+
+
 async def test_one_invalid_file_stops_all_and_each_fault_is_named(http, installation):
     refused = await post(http, ("good.md", b"# Good"), ("film.mp4", b"x"), ("empty.md", b""), ("a/b.md", b"x"))
     assert refused.status_code == 400
@@ -242,7 +251,7 @@ async def test_lists_are_paged_sorted_and_filtered(http, installation):
     assert [it["id"] for it in first["documents"]] == ["new.md", "d4.md", "d3.md", "d2.md"]
     second = (await http.get("/v1/documents", params={"limit": 4, "sort": "title", "cursor": first["next"]})).json()
     assert ([it["id"] for it in second["documents"]], second["next"]) == (["d1.md", "d0.md"], None)
-    assert second["queue"] == {"queued": 1, "processing": 0, "rejected": 0, "deleting": 0}
+    assert second["queue"] == {"queued": 1, "processing": 0, "empty": 0, "rejected": 0, "deleting": 0}
     found = (await http.get("/v1/documents", params={"q": "TITLE 8", "state": ["ready", "queued"]})).json()
     assert [it["id"] for it in found["documents"]] == ["d1.md"]
     for wrong in ({"cursor": "abc"}, {"cursor": first["next"], "sort": "id"}):
