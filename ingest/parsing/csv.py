@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections import Counter
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.table import add_table
+from ingest.parsing.sheet import add_sheet
 from ingest.parsing.table_row import Row
 from rag.errors import InvalidInput
+from rag.types import Place
 
 _DELIMITERS: Final = ",;\t|"
 _PROBE_CHARACTERS: Final = 64_000
@@ -21,27 +22,40 @@ _DECLARATION: Final = "sep="
 def parse_csv(text: str) -> Outline:
     """Parse CSV; the delimiter is declared, or else the one that gives the first rows equally many fields."""
     delimiter = max(_DELIMITERS, key=lambda delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter))
+    skipped = 0
     if text[:4].lower() == _DECLARATION:
-        delimiter, text = text[4:5] or ",", text.partition("\n")[2]
+        delimiter, text, skipped = text[4:5].strip("\r\n") or ",", text.partition("\n")[2], 1
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     builder = OutlineBuilder()
     try:
-        add_table((Row(cells=tuple(row)) for row in rows), builder)
+        add_sheet(_rows(reader, skipped), builder)
     except (csv.Error, TypeError) as error:
-        raise InvalidInput(f"invalid CSV in line {rows.line_num}: {error}") from error
+        raise InvalidInput(f"invalid CSV in line {reader.line_num + skipped}: {error}") from error
     return builder.build()
 
 
+def _rows(reader: Any, skipped: int) -> Iterator[Row]:
+    """Yield each record with the line where it begins, and its number as a spreadsheet shows it."""
+    line = skipped + 1
+    for number, cells in enumerate(reader, 1):
+        yield Row(cells=tuple(cells), place=Place(line=line, rows=(number, number)))
+        line = reader.line_num + skipped + 1
+
+
 def _regularity(probe: str, delimiter: str) -> tuple[float, int]:
-    """Return the share of rows with the most common number of fields, and that number."""
-    widths: Counter[int] = Counter()
+    """Return the share of the longest run of rows with equally many fields above one, and that number of fields."""
+    runs: list[tuple[int, int]] = [(0, 0)]
+    rows = 0
     try:
-        for row in csv.reader(io.StringIO(probe, newline=""), delimiter=delimiter):
-            widths[len(row)] += 1
-            if widths.total() == _PROBED_ROWS:
+        for row in filter(any, csv.reader(io.StringIO(probe, newline=""), delimiter=delimiter)):
+            rows += 1
+            length, width = runs[-1]
+            # Titles and notes above a table have one field whatever the delimiter is.
+            runs.append((length + 1 if len(row) == width else 1, len(row)))
+            if rows == _PROBED_ROWS:
                 break
     except csv.Error:
         return 0.0, 0
-    width, rows = widths.most_common(1)[0] if widths else (0, 0)
-    return (rows / widths.total(), width) if width > 1 else (0.0, 0)
+    length, width = max((run for run in runs if run[1] > 1), default=(0, 0))
+    return (length / rows, width) if length else (0.0, 0)

@@ -1,16 +1,19 @@
 """Parse JSON and JSON lines into lines of text, each value behind its path."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
+from rag.types import Place
 
 # The builder cleans a block as one string in memory.
 _LINES_PER_BLOCK: Final = 200
 _TITLE: Final = "title"
+_MAX_NAMED_LINES: Final = 20
 
 
 def parse_json(text: str) -> Outline:
@@ -37,21 +40,47 @@ def parse_json(text: str) -> Outline:
 
 
 def parse_json_lines(text: str) -> Outline:
-    """Return one block per record."""
+    """Return one block per record. Lines that are not valid JSON are left out with a warning, unless all are."""
     builder = OutlineBuilder()
+    damaged: list[tuple[int, str]] = []
+    records = 0
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 record = _loads(line)
             except json.JSONDecodeError as error:
-                raise InvalidInput(f"invalid JSON in line {number}, column {error.colno}: {error.msg}") from error
-            builder.add_block(" | ".join(_lines(record)))
+                damaged.append((number, f"in line {number}, column {error.colno}: {error.msg}"))
+            except RecursionError:
+                damaged.append((number, f"in line {number}: nested too deeply"))
+            else:
+                records += 1
+                builder.add_block(" | ".join(_lines(record)), Place(line=number))
+    if damaged and not records:
+        raise InvalidInput(f"invalid JSON {damaged[0][1]}")
+    if damaged:
+        lines = ", ".join(str(number) for number, _ in damaged[:_MAX_NAMED_LINES])
+        message = f"Lines that are not valid JSON were left out, the first {damaged[0][1]}."
+        builder.warn("skipped_records", message, count=len(damaged), place=f"line {lines}")
     return builder.build()
 
 
 def _loads(text: str) -> Any:
     """Parse JSON with numbers as text, so that 1.10 stays 1.10 and long integers are not limited."""
-    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    return json.loads(
+        text.removeprefix("\ufeff"), parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_with_all
+    )
+
+
+def _with_all(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object with the values of equal keys under numbered keys: `note`, `note (2)`."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        result = {}
+        counts: Counter[str] = Counter()
+        for key, value in pairs:
+            counts[key] += 1
+            result[key if counts[key] == 1 else f"{key} ({counts[key]})"] = value
+    return result
 
 
 def _is_nested(value: Any) -> bool:

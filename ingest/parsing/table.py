@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
-from ingest.parsing.table_header import Header, find_header, find_keys
+from ingest.parsing.table_header import Header, find_header, find_keys, is_value
 from ingest.parsing.table_row import Row, column_letters, place_words
 
 # So many rows show what the columns hold.
@@ -42,15 +42,20 @@ def add_table(
     layout, header = _layout_of(head, header_rows, has_row_header)
     if header:
         for row in head[: header.first]:
-            builder.add_block(_plain(row), row.place)
+            builder.add_block(plain_line(row), row.place)
         if layout.is_cut or len(head) == header.end:
             # Without rows below it the header is the only content.
             for row in head[header.first : header.end]:
-                builder.add_block(_plain(row), row.place)
+                builder.add_block(plain_line(row), row.place)
         if not header.is_certain:
             builder.warn("guessed_header", place=place_words(head[header.first].place))
     layout.add_rows(chain(head[header.end :] if header else head, filled), builder)
     return layout
+
+
+def plain_line(row: Row) -> str:
+    """Return the values of a row without labels."""
+    return " | ".join(value for index, value in enumerate(row.cells) if value and index not in row.merged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +68,10 @@ class Layout:
     """The lowest header row, which long tables repeat on each printed page."""
     keys: tuple[int, ...] = (0,)
     """The columns that identify a row."""
-    first: int = 0
-    width: int = 0
-    """The first column with values, and the number of columns with values."""
+    columns: tuple[int, ...] = (0,)
+    """The columns with values."""
+    number_columns: tuple[int, ...] = ()
+    """The columns that hold numbers below the header."""
     is_cut: bool = False
     """True if a name is a paragraph, which was shortened."""
     is_labelled: bool = True
@@ -81,9 +87,9 @@ class Layout:
     def _text_of(self, row: Row) -> str:
         filled = [index for index, value in enumerate(row.cells) if value]
         if not self.is_labelled or _is_remark(row, filled, self):
-            return _plain(row)
-        if self.has_row_header and filled[0] == self.first and len(filled) > 1:
-            return f"{row.cells[self.first].rstrip(':')}: {' | '.join(row.cells[index] for index in filled[1:])}"
+            return plain_line(row)
+        if self.has_row_header and filled[0] == self.columns[0] and len(filled) > 1:
+            return f"{row.cells[self.columns[0]].rstrip(':')}: {' | '.join(row.cells[index] for index in filled[1:])}"
         line = " | ".join(self._labelled(index, row.cells[index]) for index in filled)
         if len(line) * 4 <= _MAX_LINE_BYTES or len(line.encode()) <= _MAX_LINE_BYTES:
             return line
@@ -106,7 +112,7 @@ class Layout:
         if name:
             return f"{name}: {value}"
         # A header often leaves the corner above the rows' names empty.
-        return value if self.names and index == self.first else f"{column_letters(index)}: {value}"
+        return value if self.names and index == self.columns[0] else f"{column_letters(index)}: {value}"
 
 
 def _tidy(row: Row) -> Row:
@@ -126,8 +132,8 @@ def _layout_of(head: Sequence[Row], header_rows: int | None, has_row_header: boo
         names=tuple(map(_shortened, names)),
         header=head[header.end - 1].cells if header else (),
         keys=_keys_of(body, columns),
-        first=columns[0] if columns else 0,
-        width=len(columns),
+        columns=tuple(columns) or (0,),
+        number_columns=tuple(index for index in columns if _holds_numbers(body, index)),
         is_cut=any(len(name) > _MAX_LABEL_CHARACTERS for name in names),
         is_labelled=bool(names) or min(len(columns), len(head)) > 1,
         has_row_header=is_keyed and not header,
@@ -171,6 +177,11 @@ def _keys_of(rows: Sequence[Row], columns: Sequence[int]) -> tuple[int, ...]:
     return tuple(columns[:1])
 
 
+def _holds_numbers(rows: Sequence[Row], index: int) -> bool:
+    values = [row.cells[index] for row in rows if row.cell(index)]
+    return bool(values) and sum(map(is_value, values)) * 4 >= len(values) * 3
+
+
 def _is_remark(row: Row, filled: Sequence[int], layout: Layout) -> bool:
     """Return True for a title across the table, or a note below it."""
     own = [index for index in filled if index not in row.merged]
@@ -178,11 +189,7 @@ def _is_remark(row: Row, filled: Sequence[int], layout: Layout) -> bool:
         return False
     value = row.cells[filled[0]]
     is_note = len(value) > _LONG_NOTE_CHARACTERS or value[0] in _FOOTNOTE_MARKS
-    return len(filled) > 1 or (is_note and filled[0] == layout.first and layout.width > 1)
-
-
-def _plain(row: Row) -> str:
-    return " | ".join(value for index, value in enumerate(row.cells) if value and index not in row.merged)
+    return len(filled) > 1 or (is_note and filled[0] == layout.columns[0] and len(layout.columns) > 1)
 
 
 def _shortened(name: str) -> str:

@@ -1,100 +1,177 @@
-"""Parse XLSX into one section per sheet."""
+"""Parse XLSX into one section per sheet: the tables, then comments and the text of drawings."""
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, time
-from io import BytesIO
+from itertools import chain, islice
+from posixpath import join, normpath
 from typing import Final
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, iterparse
 from zipfile import ZipFile
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError
-
-from ingest.parsing.office_archive import DAMAGE, damaged, encrypted, open_office, pieces_of
+from ingest.parsing.office_archive import DAMAGE, damaged, open_office, pieces_of
 from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.table import add_table
-from ingest.parsing.table_row import Row
-from rag.errors import InvalidInput
+from ingest.parsing.sheet import add_sheet
+from ingest.parsing.xlsx_sheet import Area, Sheet, area_of, rich_text
+from ingest.parsing.xlsx_styles import read_styles
+from rag.types import Place
 
-# calamine allocates the whole rectangle between the first and the last cell, empty cells included.
-_MAX_CELLS: Final = 5_000_000
-_SHEETS: Final = "xl/worksheets/"
-_ROW_OR_CELL: Final = re.compile(rb"<(?:[\w.-]+:)?(row|c)(?=[\s/>])([^<]*)")
-_REFERENCE: Final = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})(\d{1,7})["']""")
-_MAX_TAG_BYTES: Final = 1024 * 1024
+_END_OF_ROWS: Final = re.compile(rb"</(?:[\w.-]+:)?sheetData\s*>|<(?:[\w.-]+:)?sheetData\s*/>")
+_LONGEST_END: Final = 200
+_MERGED: Final = re.compile(rb"""<(?:[\w.-]+:)?mergeCell\s[^>]*?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
+_FILTER: Final = re.compile(rb"""<(?:[\w.-]+:)?autoFilter\s[^>]*?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
+_THREADED: Final = re.compile(r"^\[Threaded comment\].*?\n\s*Comment:\s*", re.DOTALL)
 
 
 def parse_xlsx(body: bytes) -> Outline:
     archive = open_office(body, kind="XLSX", folder="xl/")
-    for name in archive.namelist():
-        if name.startswith(_SHEETS) and name.endswith(".xml"):
-            _require_bounds(archive, name)
     builder = OutlineBuilder()
     try:
-        with CalamineWorkbook.from_filelike(BytesIO(body)) as workbook:
-            for name in workbook.sheet_names:
-                sheet = workbook.get_sheet_by_name(name)
-                if sheet.height:
-                    # A heading of level 1 would become the title.
-                    builder.add_heading(2, name)
-                    add_table((Row(cells=tuple(map(_text_of, row))) for row in sheet.iter_rows()), builder)
-    except PasswordError as error:
-        raise encrypted("XLSX") from error
-    except (CalamineError, *DAMAGE) as error:
+        _Workbook(archive).read(builder)
+    except DAMAGE as error:
         raise damaged("XLSX") from error
+    if embedded := sum(1 for name in archive.namelist() if name.startswith("xl/embeddings/")):
+        builder.warn("dropped_object", count=embedded)
     return builder.build()
 
 
-def _require_bounds(archive: ZipFile, name: str) -> None:
-    row = column = last_row = last_column = 0
-    for text in _pieces_between_tags(archive, name):
-        for kind, attributes in _ROW_OR_CELL.findall(text):
-            # A row or cell without a reference follows the previous one.
-            reference = _REFERENCE.search(attributes)
-            if kind == b"row":
-                row, column = int(reference[2]) if reference else row + 1, 0
-            elif reference:
-                row, column = int(reference[2]), _number_of(reference[1])
-            else:
-                column += 1
-            last_row, last_column = max(last_row, row), max(last_column, column)
-        if last_row * last_column > _MAX_CELLS:
-            raise InvalidInput(
-                f"XLSX with a sheet of at least {last_row:,} rows and {last_column:,} columns, "
-                f"which exceeds the limit of {_MAX_CELLS:,} cells; split the sheet"
-            )
+class _Workbook:
+    """An open XLSX file."""
+
+    def __init__(self, archive: ZipFile) -> None:
+        self._archive = archive
+        self._names = set(archive.namelist())
+        self._main = next(
+            (target for _, kind, target in self._related("") if kind == "officeDocument"), "xl/workbook.xml"
+        )
+        self._root = self._tree(self._main)
+        parts = {kind: target for _, kind, target in self._related(self._main)}
+        styles = parts.get("styles", "xl/styles.xml")
+        self._styles = read_styles(self._tree(styles) if styles in self._names else None)
+        self._strings = list(self._shared_strings(parts.get("sharedStrings", "xl/sharedStrings.xml")))
+        properties = next((element for element in self._root if _name(element) == "workbookPr"), None)
+        self._is_1904 = properties is not None and properties.get("date1904") in {"1", "true"}
+
+    def read(self, builder: OutlineBuilder) -> None:
+        """Add all sheets in the order of their tabs. Hidden sheets, rows and columns are part of the document."""
+        targets = {key: target for key, _, target in self._related(self._main)}
+        for element in self._root.iter():
+            if _name(element) == "sheet" and targets.get(_related_id(element)) in self._names:
+                self._read_sheet(element.get("name", ""), targets[_related_id(element)], builder)
+
+    def _read_sheet(self, name: str, part: str, builder: OutlineBuilder) -> None:
+        related = [(kind, target) for _, kind, target in self._related(part) if target in self._names]
+        comments = {
+            reference: text
+            for kind, target in related
+            if kind == "comments"
+            for reference, text in self._comments(target)
+        }
+        tail = self._tail(part)
+        tables = [area for kind, target in related if kind == "table" for area in self._table_headers(target)]
+        sheet = Sheet(
+            name=name,
+            strings=self._strings,
+            styles=self._styles,
+            is_1904=self._is_1904,
+            merged=_areas(_MERGED, tail),
+            headers=[*tables, *(_first_row(area) for area in _areas(_FILTER, tail))],
+            wanted=frozenset(comments),
+        )
+        with self._archive.open(part) as stream:
+            rows = sheet.rows(stream)
+            first = list(islice(rows, 1))
+            texts = [text for kind, target in related if kind == "drawing" for text in self._drawing(target)]
+            if first or texts:
+                # A heading of level 1 would become the title.
+                builder.add_heading(2, name)
+            add_sheet(chain(first, rows), builder)
+        if sheet.count_without_value:
+            cells = ", ".join(sheet.without_value)
+            builder.warn("formula_without_value", count=sheet.count_without_value, place=f"sheet {name}, {cells}")
+        for reference, text in comments.items():
+            shown = f" ({sheet.found[reference]})" if reference in sheet.found else ""
+            area = area_of(reference)
+            place = Place(sheet=name, rows=(area.first_row, area.first_row)) if area else Place(sheet=name)
+            builder.add_block(f"Comment on cell {reference}{shown}: {text}", place)
+        for text in texts:
+            builder.add_block(text, Place(sheet=name))
+
+    def _shared_strings(self, part: str) -> Iterator[str]:
+        if part in self._names:
+            with self._archive.open(part) as stream:
+                for _, element in iterparse(stream):
+                    if _name(element) == "si":
+                        yield rich_text(element)
+                        element.clear()
+
+    def _tail(self, part: str) -> bytes:
+        """Return what follows the rows of a sheet. It names the merged cells, which the rows need."""
+        tail, is_found = b"", False
+        for piece in pieces_of(self._archive, part):
+            tail += piece
+            if not is_found:
+                end = _END_OF_ROWS.search(tail)
+                is_found, tail = bool(end), tail[end.end() :] if end else tail[-_LONGEST_END:]
+        return tail if is_found else b""
+
+    def _table_headers(self, part: str) -> Iterator[Area]:
+        table = self._tree(part)
+        area = area_of(table.get("ref", ""))
+        if area and table.get("headerRowCount", "1") != "0":
+            yield _first_row(area)
+
+    def _comments(self, part: str) -> Iterator[tuple[str, str]]:
+        for element in self._tree(part).iter():
+            if _name(element) == "comment":
+                texts = (rich_text(child) for child in element if _name(child) == "text")
+                yield element.get("ref", ""), _THREADED.sub("", "".join(texts)).strip()
+
+    def _drawing(self, part: str) -> Iterator[str]:
+        """Yield the text of text boxes, charts and diagrams."""
+        yield from _paragraphs(self._tree(part))
+        for _, kind, target in self._related(part):
+            if target in self._names and kind in {"chart", "chartEx", "diagramData"}:
+                text = " | ".join(_paragraphs(self._tree(target)))
+                yield f"Chart: {text}" if text and kind != "diagramData" else text
+
+    def _related(self, part: str) -> list[tuple[str, str, str]]:
+        """Return the relations of a part: relation id, the last word of its type, and the path of its target."""
+        folder, _, file = part.rpartition("/")
+        relations = join(folder, "_rels", f"{file}.rels")
+        if relations not in self._names:
+            return []
+        found = []
+        for relation in self._tree(relations):
+            target = relation.get("Target", "")
+            path = target.lstrip("/") if target.startswith("/") else normpath(join(folder, target))
+            found.append((relation.get("Id", ""), relation.get("Type", "").rpartition("/")[2], path))
+        return found
+
+    def _tree(self, part: str) -> Element:
+        return ElementTree.fromstring(self._archive.read(part))
 
 
-def _pieces_between_tags(archive: ZipFile, name: str) -> Iterator[bytes]:
-    """Yield the part in pieces that never end inside a tag."""
-    rest = b""
-    for piece in pieces_of(archive, name):
-        text, opened, rest = (rest + piece).rpartition(b"<")
-        rest = opened + rest
-        if len(rest) > _MAX_TAG_BYTES:
-            raise damaged("XLSX")
-        yield text
-    yield rest
+def _areas(pattern: re.Pattern[bytes], tail: bytes) -> list[Area]:
+    return [area for match in pattern.finditer(tail) if (area := area_of(match[1].decode()))]
 
 
-def _number_of(column: bytes) -> int:
-    number = 0
-    for letter in column.upper():
-        number = number * 26 + letter - ord("A") + 1
-    return number
+def _first_row(area: Area) -> Area:
+    return Area(area.first_row, area.first_column, area.first_row, area.last_column)
 
 
-def _text_of(value: object) -> str:
-    """Return a value roughly as the sheet shows it: integers without a fraction, dates without a time."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case float() if value.is_integer():
-            return f"{value:.0f}"
-        case float():
-            return f"{value:.12g}"
-        case datetime() if value.time() == time():
-            return value.date().isoformat()
-        case datetime():
-            return value.isoformat(sep=" ", timespec="seconds")
-        case _:
-            return str(value)
+def _paragraphs(root: Element) -> Iterator[str]:
+    for paragraph in root.iter():
+        if _name(paragraph) == "p":
+            text = "".join(part.text or "" for part in paragraph.iter() if _name(part) == "t").strip()
+            yield from [text] if text else []
+
+
+def _name(element: Element) -> str:
+    """Return the tag without its namespace, which differs between strict and transitional Office files."""
+    return element.tag.rpartition("}")[2]
+
+
+def _related_id(element: Element) -> str:
+    """Return the relation id, the attribute `id` that has a namespace; the plain attribute `id` is another one."""
+    return next((value for key, value in element.items() if key.endswith("}id")), "")

@@ -38,14 +38,39 @@ def test_json_lines_have_one_block_per_record():
 
 
 def test_json_lines_with_the_media_type_of_json_are_recognised():
-    assert sections('{"a": 1}\n{"a": 2}\n') == (section("a: 1\n\na: 2"),)
+    assert [only.text for only in sections('{"a": 1}\n{"a": 2}\n')] == ["a: 1\n\na: 2"]
+
+
+def test_a_line_that_is_not_json_is_left_out_with_a_warning():
+    document = parse_document('{"a": 1}\n{bad}\n\n{"a": 3}\n{"a": ', "application/x-ndjson")
+
+    assert document.sections[0].text == "a: 1\n\na: 3"
+    assert [place.line for _, place in document.sections[0].places] == [1, 4]
+    [warning] = document.warnings
+    assert (warning.code, warning.count, warning.place) == ("skipped_records", 2, "line 2, 5")
+    assert "in line 2, column 2: Expecting property name" in warning.message
+
+
+def test_a_line_that_is_nested_too_deeply_is_left_out_with_a_warning():
+    document = parse_document('{"a": 1}\n' + "[" * 100_000, "application/x-ndjson")
+
+    assert document.sections[0].text == "a: 1"
+    assert "nested too deeply" in document.warnings[0].message
+
+
+def test_values_of_equal_keys_are_kept():
+    assert sections('{"note": "wet", "note": "cold"}') == (section("note: wet\nnote (2): cold"),)
+
+
+def test_a_byte_order_mark_is_not_a_part_of_json():
+    assert sections('\ufeff{"a": 1}') == (section("a: 1"),)
 
 
 @pytest.mark.parametrize(
     ("body", "media_type", "reason"),
     [
         ('{"a": 1,', "application/json", "invalid JSON in line 1, column"),
-        ('{"a": 1}\n{"a": ', "application/x-ndjson", "invalid JSON in line 2, column"),
+        ('\n{"a": \n{"b"', "application/x-ndjson", "invalid JSON in line 2, column"),
         ("[" * 100_000, "application/json", "nested too deeply"),
         ('{"a":' * 100_000, "application/x-ndjson", "nested too deeply"),
         ("{}", "application/json", "empty"),

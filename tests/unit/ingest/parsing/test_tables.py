@@ -1,12 +1,9 @@
-"""CSV and XLSX: each row is understandable on its own."""
+"""CSV: each row is understandable on its own."""
 
 import pytest
 
 from rag.errors import InvalidInput
-from tests.support.formats.documents import parse_document, section
-from tests.support.formats.office_writer import xlsx_of
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+from tests.support.formats.documents import parse_document
 
 
 def rows(body: str | bytes) -> list[str]:
@@ -74,19 +71,69 @@ def test_an_unclosed_quote_is_rejected():
         parse_document('a,b\n"' + "x,\n" * 500_000, "text/csv")
 
 
-def test_each_sheet_is_a_section():
-    body = xlsx_of({"Poets": [["Name", "Born"], ["Ada", 1815], ["Alan", 2.5]], "Empty": [], "Sizes": [["x"], ["y"]]})
+def test_each_row_has_the_line_where_it_begins_and_its_number():
+    [only] = parse_document('sep=;\nName;Note\nAda;"one\ntwo"\nAlan;three\n', "text/csv").sections
 
-    assert parse_document(body, XLSX).sections == (
-        section("Name: Ada | Born: 1815\n\nName: Alan | Born: 2.5", "Poets"),
-        section("x\n\ny", "Sizes"),
-    )
+    assert [(place.line, place.rows) for _, place in only.places] == [(3, (2, 2)), (5, (3, 3))]
 
 
-def test_a_sheet_with_too_many_cells_is_rejected_before_it_is_loaded():
-    far = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
-    far += '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
-    body = xlsx_of({"Far": []}, **{"xl/worksheets/sheet1.xml": far + "</sheetData></worksheet>"})
+def test_lines_above_the_header_do_not_hide_the_delimiter():
+    body = "Export of 2026\nSource: office, city\n\nName;Sum\nAda;1,5\nAlan;2,5\nKurt;3,5\n"
 
-    with pytest.raises(InvalidInput, match="1,048,576 rows and 16,384 columns"):
-        parse_document(body, XLSX)
+    assert rows(body)[-3:] == ["Name: Ada | Sum: 1,5", "Name: Alan | Sum: 2,5", "Name: Kurt | Sum: 3,5"]
+
+
+def test_blank_lines_separate_tables_with_labels_of_their_own():
+    body = "Region,Sales\nNorth,100\nSouth,200\n\nEmployee,Salary\nAna,51000\nBen,47000\n"
+
+    assert rows(body) == [
+        "Region: North | Sales: 100",
+        "Region: South | Sales: 200",
+        "Employee: Ana | Salary: 51000",
+        "Employee: Ben | Salary: 47000",
+    ]
+
+
+def test_a_table_goes_on_after_a_blank_line():
+    body = "Region,Sales\nNorth,100\nSouth,200\n\nEast,300\nWest,400\n\nTotal,1000\n\nSource: the office\n"
+
+    assert rows(body)[2:] == [
+        "Region: East | Sales: 300",
+        "Region: West | Sales: 400",
+        "Region: Total | Sales: 1000",
+        "Source: the office",
+    ]
+
+
+def test_rows_of_another_kind_after_a_blank_line_do_not_get_the_labels():
+    body = "Region,Sales\nNorth,100\nSouth,200\n\nAna,engineer\nBen,pilot\n"
+
+    assert rows(body)[2:] == ["A: Ana | B: engineer", "A: Ben | B: pilot"]
+
+
+def test_a_blank_line_between_header_and_rows_is_no_border():
+    assert rows("Prices\n\nItem,Price\n\nRope,12\nHook,7\n") == [
+        "Prices",
+        "Item: Rope | Price: 12",
+        "Item: Hook | Price: 7",
+    ]
+
+
+def test_tables_side_by_side_have_labels_of_their_own():
+    body = "Region,Sales,,Employee,Salary\nNorth,100,,Ana,51000\nSouth,200,,Ben,47000\n,,,Cleo,49000\n"
+
+    assert rows(body) == [
+        "Region: North | Sales: 100",
+        "Region: South | Sales: 200",
+        "Employee: Ana | Salary: 51000",
+        "Employee: Ben | Salary: 47000",
+        "Employee: Cleo | Salary: 49000",
+    ]
+
+
+def test_a_blank_column_within_a_table_separates_nothing():
+    assert rows("Item,2023,,2024,2025\nRope,1,,2,3\nHook,4,,5,6\n")[0] == "Item: Rope | 2023: 1 | 2024: 2 | 2025: 3"
+
+
+def test_tabs_and_empty_rows_are_read():
+    assert rows("Name\tSum\n\t\nAda\t1\n\t\nAlan\t2\n") == ["Name: Ada | Sum: 1", "Name: Alan | Sum: 2"]
