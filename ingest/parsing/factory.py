@@ -1,12 +1,14 @@
 """The entry point of parsing: raw bytes in, a document out."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ingest.parsing.code import parse_code
 from ingest.parsing.csv import parse_csv
+from ingest.parsing.decoding import decode
 from ingest.parsing.docx import parse_docx
 from ingest.parsing.html import parse_html
 from ingest.parsing.json import parse_json, parse_json_lines
@@ -15,26 +17,26 @@ from ingest.parsing.outline import Outline, parse_plain
 from ingest.parsing.pdf import parse_pdf
 from ingest.parsing.pptx import parse_pptx
 from ingest.parsing.rst import parse_rst
-from ingest.parsing.text import decode, one_line
+from ingest.parsing.text import one_line
 from ingest.parsing.xlsx import parse_xlsx
 from rag.errors import InvalidInput
 from rag.formats import MediaType
 from rag.types import Document, RawDocument
 
 PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
-    "text/markdown": lambda raw: parse_markdown(decode(raw.body)),
-    "text/plain": lambda raw: parse_plain(decode(raw.body)),
-    "text/x-rst": lambda raw: parse_rst(decode(raw.body)),
+    "text/markdown": lambda raw: _parse_text(raw, parse_markdown),
+    "text/plain": lambda raw: _parse_text(raw, parse_plain),
+    "text/x-rst": lambda raw: _parse_text(raw, parse_rst),
     # HTML can declare its own encoding, so its parser decodes the bytes.
     "text/html": lambda raw: parse_html(raw.body),
     "application/pdf": lambda raw: parse_pdf(raw.body),
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": lambda raw: parse_docx(raw.body),
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": lambda raw: parse_pptx(raw.body),
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": lambda raw: parse_xlsx(raw.body),
-    "text/csv": lambda raw: parse_csv(decode(raw.body)),
-    "application/json": lambda raw: parse_json(decode(raw.body)),
-    "application/x-ndjson": lambda raw: parse_json_lines(decode(raw.body)),
-    "text/x-code": lambda raw: parse_code(decode(raw.body), _file_name(raw.uri)),
+    "text/csv": lambda raw: _parse_text(raw, parse_csv),
+    "application/json": lambda raw: _parse_text(raw, parse_json),
+    "application/x-ndjson": lambda raw: _parse_text(raw, parse_json_lines),
+    "text/x-code": lambda raw: _parse_text(raw, lambda text: parse_code(text, _file_name(raw.uri))),
 }
 """The parser of each format in `rag.formats.FORMATS`."""
 
@@ -62,6 +64,12 @@ def parse(raw: RawDocument, *, version: str) -> Document:
         validator=raw.validator,
         warnings=outline.warnings,
     )
+
+
+def _parse_text(raw: RawDocument, parse_decoded: Callable[[str], Outline]) -> Outline:
+    decoded = decode(raw.body)
+    outline = parse_decoded(decoded.text)
+    return replace(outline, warnings=(*decoded.warnings, *outline.warnings))
 
 
 def _file_name(uri: str) -> str:

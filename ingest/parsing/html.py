@@ -1,18 +1,18 @@
 """Parse HTML into the text that a reader of the page sees, under its headings."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from ingest.parsing.html_reader import HtmlReader
 from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.text import decode
+from ingest.parsing.decoding import decode
 from rag.errors import InvalidInput
 
 _DECLARED_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
 _CHARSET_PROBE: Final = 4_096
-_PLAUSIBLE_CHARSET: Final = re.compile(r"windows-|cp\d|iso-?8859|koi8|big5|euc-|iso-2022-jp|gb18030|tis-620|macintosh")
 
 # Lexbor's time grows with the square of the nesting depth: 0.6 s for 20,000 levels.
 _MAX_DEPTH: Final = 20_000
@@ -28,15 +28,20 @@ _LONG_TAG: Final = re.compile(r"<[a-zA-Z][^<>]{20000,}")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
-def parse_html(body: bytes) -> Outline:
-    """Parse the page's `main` element if it has text, or else the whole body."""
-    tree = _parse_tree(decode(body, _declared_encoding(body)))
+def parse_html(body: bytes, charset: str = "") -> Outline:
+    """Parse the page's `main` element if it has text, or else the whole body.
+
+    `charset` outranks the encoding that the page declares.
+    """
+    decoded = decode(body, charset, _declared_encoding(body))
+    tree = _parse_tree(decoded.text)
     title = tree.css_first("head > title")
     builder = OutlineBuilder()
     main = tree.css_first("main, [role=main]")
     # Pages that a script fills have an empty main element.
     HtmlReader(builder).read(main if main is not None and main.text().strip() else tree.body)
-    return builder.build(fallback_title=title.text() if title else "")
+    outline = builder.build(fallback_title=title.text() if title else "")
+    return replace(outline, warnings=(*decoded.warnings, *outline.warnings))
 
 
 def add_html(fragment: str, builder: OutlineBuilder) -> None:
@@ -45,19 +50,9 @@ def add_html(fragment: str, builder: OutlineBuilder) -> None:
 
 
 def _declared_encoding(body: bytes) -> str:
-    """Return Python's name of the encoding that the page declares, or "" without a plausible declaration."""
+    """Return the label of the encoding that the page declares, or ""."""
     declared = _DECLARED_CHARSET.search(body, 0, _CHARSET_PROBE)
-    match declared[1].decode("ascii", "ignore").lower() if declared else "":
-        case "iso-8859-1" | "iso8859-1" | "latin1" | "us-ascii" | "ascii":
-            # Browsers decode these labels as the superset windows-1252, and pages are written for browsers.
-            return "cp1252"
-        case "shift_jis" | "shift-jis" | "sjis" | "x-sjis":
-            return "cp932"
-        case "gb2312" | "gbk":
-            return "gb18030"
-        case label:
-            # The decoder tries UTF-8 anyway, and this ASCII pattern cannot match in UTF-16.
-            return label if _PLAUSIBLE_CHARSET.match(label) else ""
+    return declared[1].decode("ascii", "ignore") if declared else ""
 
 
 def _parse_tree(text: str) -> LexborHTMLParser:

@@ -1,0 +1,100 @@
+"""Recognise the encoding of bytes that do not declare it (ADR 52)."""
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import chardet
+
+# What people's files are written in. Each further encoding costs accuracy: with ISO 8859-4 and 8859-16, for example,
+# Italian and Croatian texts are mistaken for Baltic and Romanian ones.
+_CANDIDATES: Final = (
+    *("cp1252", "iso8859-1", "iso8859-15", "mac-roman", "cp437", "cp850"),
+    *("cp1250", "iso8859-2", "cp852", "mac-latin2", "cp1257", "iso8859-13"),
+    *("cp1254", "iso8859-9", "cp857", "mac-turkish", "cp1253", "iso8859-7", "cp737", "mac-greek"),
+    *("cp1251", "koi8-r", "koi8-u", "cp855", "cp866", "iso8859-5", "mac-cyrillic"),
+    *("cp1255", "iso8859-8", "cp862", "cp1256", "iso8859-6", "cp864", "cp1258", "cp874", "tis-620"),
+    *("cp932", "shift_jis", "euc-jp", "gb18030", "big5", "big5hkscs", "cp949", "euc-kr", "johab"),
+)
+# Lines with a character beyond ASCII. A line end is never part of a character in the candidates.
+_LINES: Final = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
+_ESCAPES: Final = re.compile(rb"\x1b(?:\$[@B]|\([IJ])")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_PROBE: Final = 8_000
+_ASCII: Final = 0x80
+# Other readings of the bytes are not worth a warning if the detector finds them less likely than this share.
+_RIVAL: Final = 0.9
+_MIN_PLAUSIBLE: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """The most likely encoding of some bytes."""
+
+    encoding: str
+    is_certain: bool
+
+
+def detect_unicode(body: bytes) -> str:
+    """Return the variant of UTF-16 or UTF-32 without a byte order mark, or "" if the bytes are in neither."""
+    probe = body[:_PROBE]
+    if not _CONTROL.search(probe):
+        return ""
+    for encoding in ("utf-32-le", "utf-32-be"):
+        if _decodes(probe[: len(probe) // 4 * 4], encoding):
+            return encoding
+    scores = {encoding: _plausibility(probe.decode(encoding, "replace")) for encoding in ("utf-16-le", "utf-16-be")}
+    best = max(scores, key=lambda encoding: scores[encoding])
+    return best if scores[best] >= _MIN_PLAUSIBLE else ""
+
+
+def has_escapes(body: bytes) -> bool:
+    """Return whether the bytes switch alphabets as in ISO-2022-JP, whose bytes are all ASCII."""
+    return _ESCAPES.search(body) is not None
+
+
+def detect_encoding(body: bytes) -> Guess | None:
+    """Return the most likely encoding by the lines of the whole body that are not ASCII, or None."""
+    sample = b"".join(_LINES.findall(body))
+    guesses = chardet.detect_all(
+        sample, max_bytes=max(1, len(sample)), include_encodings=_CANDIDATES, no_match_encoding=_CANDIDATES[0]
+    )
+    likely = {guess["encoding"]: guess["confidence"] for guess in guesses if guess["encoding"]}
+    possible = {encoding: likely[encoding] for encoding in likely if _decodes(body, encoding)} or likely
+    if not possible:
+        return None
+    best, *others = sorted(possible, key=lambda encoding: -possible[encoding])
+    text = sample.decode(best, "replace")
+    rivals = [other for other in others if possible[other] > possible[best] * _RIVAL]
+    return Guess(best, all(sample.decode(rival, "replace") == text for rival in rivals))
+
+
+def _decodes(body: bytes, encoding: str) -> bool:
+    try:
+        body.decode(encoding)
+    except UnicodeError:
+        return False
+    return bool(body)
+
+
+def _plausibility(text: str) -> float:
+    """Return how much of the text is ASCII, Latin, East Asian, or of one further script, plus its share of ASCII."""
+    blocks = Counter(_block_of(character) for character in text)
+    ascii_share = blocks["ascii"] / len(text) if text else 0.0
+    familiar = blocks.pop("ascii", 0) + blocks.pop("east asian", 0)
+    blocks.pop("nothing", 0)
+    share = (familiar + max(blocks.values(), default=0)) / len(text) if text else 0.0
+    return share + ascii_share if share >= _MIN_PLAUSIBLE else 0.0
+
+
+def _block_of(character: str) -> str:
+    number = ord(character)
+    if unicodedata.category(character) in {"Cn", "Co", "Cs"} or (number < ord(" ") and character not in "\n\r\t\f"):
+        return "nothing"
+    if number < 0x250 or 0x2000 <= number < 0x2100 or number > 0xFFFF:
+        return "ascii"
+    if 0x3000 <= number < 0x3100 or 0x4E00 <= number < 0xA000 or 0xAC00 <= number < 0xD7A4 or number >= 0xFF00:
+        return "east asian" if character != "\ufffd" else "nothing"
+    return f"{number >> 8:x}"
