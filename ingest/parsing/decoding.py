@@ -48,8 +48,12 @@ _CODECS: Final = {
     "utf-32": "utf-32-le",
 }
 # Python also has codecs that are no encodings of text files, such as unicode_escape, punycode and UTF-7.
-_TEXT_CODEC: Final = re.compile(r"utf-(8|16|32)|iso8859|iso2022|cp\d|koi8|mac|big5|gb|hz|euc_|shift_jis|johab|tis|kz|ptcp")
+_TEXT_CODEC: Final = re.compile(
+    r"utf-(8|16|32)|iso8859|iso2022|cp\d|koi8|mac|big5|gb|hz|euc_|shift_jis|johab|tis|kz|ptcp"
+)
 _SINGLE_BYTE: Final = re.compile(r"iso8859|cp(?!932|949|950)\d|koi8|mac|tis|kz|ptcp")
+
+_MANY: Final = 8
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BINARY_PROBE: Final = 8_000
@@ -95,8 +99,7 @@ def _decode_unmarked(body: bytes, labels: list[str]) -> Decoded:
         return Decoded(unicode)
     for label in labels:
         codec = _codec_of(label)
-        # Text in an encoding of single bytes is never valid UTF-8 by accident, so this declaration is wrong.
-        if codec and not (unicode is not None and _SINGLE_BYTE.match(codec)):
+        if codec and not (unicode is not None and _contradicts_utf8(codec, unicode)):
             text = _decode_as(codec, body)
             if text is not None:
                 return Decoded(text)
@@ -111,6 +114,14 @@ def _decode_unmarked(body: bytes, labels: list[str]) -> Decoded:
     decoded = _decode_damaged(body, guess.encoding)
     uncertain = _wrong_label(labels, guess.encoding) if labels or guess.is_certain else [_guessed(guess.encoding)]
     return Decoded(decoded.text, (*decoded.warnings, *uncertain))
+
+
+def _contradicts_utf8(codec: str, text: str) -> bool:
+    """Return whether a declaration is wrong, because text in this encoding is never valid UTF-8 by accident.
+
+    A few Chinese characters can be valid UTF-8.
+    """
+    return codec != "utf-8" and (_SINGLE_BYTE.match(codec) is not None or _count_beyond_ascii(text) >= _MANY)
 
 
 def _labels_in(body: bytes) -> Iterator[str]:
@@ -156,8 +167,11 @@ def _decode_damaged(body: bytes, encoding: str) -> Decoded:
 
 def _is_mostly_intact(text: str) -> bool:
     """Return whether at most a tenth of the text beyond ASCII is damaged. In another encoding all of it would be."""
-    non_ascii = len(text) - len(text.encode("ascii", "ignore"))
-    return text.count("\ufffd") * 10 < non_ascii
+    return text.count("\ufffd") * 10 < _count_beyond_ascii(text)
+
+
+def _count_beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _wrong_label(labels: list[str], encoding: str) -> Iterator[ParsingWarning]:

@@ -28,7 +28,7 @@ PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
     "text/plain": lambda raw: _parse_text(raw, parse_plain),
     "text/x-rst": lambda raw: _parse_text(raw, parse_rst),
     # HTML can declare its own encoding, so its parser decodes the bytes.
-    "text/html": lambda raw: parse_html(raw.body),
+    "text/html": lambda raw: parse_html(raw.body, raw.charset),
     "application/pdf": lambda raw: parse_pdf(raw.body),
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": lambda raw: parse_docx(raw.body),
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": lambda raw: parse_pptx(raw.body),
@@ -67,7 +67,7 @@ def parse(raw: RawDocument, *, version: str) -> Document:
 
 
 def _parse_text(raw: RawDocument, parse_decoded: Callable[[str], Outline]) -> Outline:
-    decoded = decode(raw.body)
+    decoded = decode(raw.body, raw.charset)
     outline = parse_decoded(decoded.text)
     return replace(outline, warnings=(*decoded.warnings, *outline.warnings))
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
+from ingest.parsing.decoding import decode
 from ingest.parsing.html_reader import HtmlReader
 from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.decoding import decode
 from rag.errors import InvalidInput
 
 _DECLARED_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)

@@ -52,21 +52,11 @@ async def read_document(answer: WebResponse, uri: str, max_bytes: int) -> RawDoc
     if media_type is None:
         declared = answer.content_type[:100] or "unknown"
         raise InvalidInput(f"unsupported content type {declared}; supported are {FORMAT_NAMES}")
-    body = await answer.read(max_bytes)
-    if media_type in TEXT_MEDIA_TYPES:
-        body = _to_utf8(body, answer.charset)
-    return RawDocument(id=document_id_of(uri), uri=uri, media_type=media_type, body=body, validator=answer.validator)
-
-
-def _to_utf8(body: bytes, charset: str | None) -> bytes:
-    """Convert the body from the charset of the HTTP header to UTF-8.
-
-    The byte order mark tells the parser that this outranks the charset that the page declares.
-    """
-    if charset is None or charset.lower() in {"utf-8", "utf8"}:
-        return body
-    try:
-        return body.decode(charset).encode("utf-8-sig")
-    except (LookupError, UnicodeError):
-        # The header is wrong, so the parser detects the encoding.
-        return body
+    return RawDocument(
+        id=document_id_of(uri),
+        uri=uri,
+        media_type=media_type,
+        body=await answer.read(max_bytes),
+        charset=(answer.charset or "") if media_type in TEXT_MEDIA_TYPES else "",
+        validator=answer.validator,
+    )
