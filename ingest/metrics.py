@@ -2,9 +2,13 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from rag import parsing_warnings
 from rag.stages import StageMetrics
 
 DOCUMENTS = Counter("rag_ingest_documents_total", "Documents by result.", ["result"])
+WARNINGS = Counter(
+    "rag_ingest_warnings_total", "Warnings about documents that were ingested with gaps, by code.", ["code"]
+)
 CHUNKS = Counter(
     "rag_ingest_chunks_total",
     "Chunks written. embedded: new vector; kept: vector of the stored version.",
@@ -39,8 +43,10 @@ WAITING = Gauge(
     ["cause"],
 )
 
-for result in ("new", "changed", "unchanged", "removed", "rejected"):
+for result in ("new", "changed", "unchanged", "removed", "empty", "rejected"):
     DOCUMENTS.labels(result)
+for code in parsing_warnings.WARNINGS:
+    WARNINGS.labels(code)
 for vector in ("embedded", "kept"):
     CHUNKS.labels(vector)
 STAGES = StageMetrics(

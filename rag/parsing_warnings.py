@@ -17,6 +17,7 @@ WarningCode = Literal[
     "guessed_encoding",
     "guessed_header",
     "formula_without_value",
+    "parser_message",
 ]
 
 
@@ -40,6 +41,7 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     "guessed_encoding": WarningKind(False, "The file does not declare its encoding, and the text fits several."),
     "guessed_header": WarningKind(False, "A table's header was recognised by its content alone."),
     "formula_without_value": WarningKind(True, "Formulas have no stored value: open and save the file once."),
+    "parser_message": WarningKind(False, "The parser library reported a problem."),
 }
 
 
@@ -58,3 +60,8 @@ class ParsingWarning:
     @property
     def loses_text(self) -> bool:
         return WARNINGS[self.code].loses_text
+
+    def to_text(self) -> str:
+        """Return the warning in one line for people."""
+        details = [f"{self.count:,} times"] * (self.count > 1) + [self.place] * bool(self.place)
+        return f"{self.message} ({'; '.join(details)})" if details else self.message

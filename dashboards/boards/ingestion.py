@@ -102,6 +102,17 @@ BOARD = Board(
                     ],
                 ),
                 Panel(
+                    title="Warnings by code",
+                    description="Warnings per second about documents that were ingested with gaps. "
+                    "`GET /v1/documents/{id}` names what is missing.",
+                    unit="none",
+                    width=8,
+                    stacked=True,
+                    queries=[
+                        Query("sum by (code) (rate(rag_ingest_warnings_total{$on}[$__rate_interval]))", "{{code}}")
+                    ],
+                ),
+                Panel(
                     title="Passages written",
                     description="Passages per second by the origin of their vector. kept: the text did not change, so "
                     "the stored vector is used again.",

@@ -14,6 +14,8 @@ Run = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 
 EXIT_STATUS = "exit status: 0 success, 1 failure, 2 wrong arguments, 3 some documents were rejected"
 SOME_REJECTED = 3
+SOME_WARNINGS = 4
+"""With `--strict`."""
 
 
 def add_command_parser(commands: Commands, name: str, run: Run, summary: str, text: str) -> argparse.ArgumentParser:

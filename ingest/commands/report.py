@@ -5,7 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -15,7 +16,7 @@ from rag.formats import FORMAT_NAMES
 from rag.logs import report
 
 _LINE_EVERY_SECONDS = 5.0
-_REASONS_SHOWN = 20
+_LINES_SHOWN = 20
 _NO_DOCUMENTS = (
     f"no {FORMAT_NAMES}. Check the path. "
     "Hidden files and files that .ragignore or --ignore match do not count as documents."
@@ -29,6 +30,9 @@ class Summary:
     counts: Counter[str] = field(default_factory=Counter)
     """Documents by status."""
     rejected: list[IngestResult] = field(default_factory=list)
+    empty: list[IngestResult] = field(default_factory=list)
+    warned: list[IngestResult] = field(default_factory=list)
+    """Documents with warnings, whether they were ingested now or are unchanged."""
     chunks: int = 0
     passed_over: int = 0
     """Files of other types, which were skipped."""
@@ -40,6 +44,10 @@ class Summary:
         self.chunks += result.chunks
         if result.status == "rejected":
             self.rejected.append(result)
+        if result.status == "empty":
+            self.empty.append(result)
+        if result.warnings:
+            self.warned.append(result)
 
     def note_source(self, name: str, *, passed_over: int, is_empty: bool) -> None:
         """Record the end of one source; `is_empty` means that it has no documents and was listed completely."""
@@ -60,24 +68,30 @@ class Summary:
 
     @property
     def changes_collection(self) -> bool:
-        return any(self.counts[status] for status in ("new", "changed", "removed"))
+        return any(self.counts[status] for status in ("new", "changed", "removed")) or any(
+            result.changes_collection for result in self.empty
+        )
 
     def to_json(self) -> str:
         return json.dumps(
             {status: self.counts[status] for status in ("new", "changed", "unchanged", "removed")}
+            | {"empty": [result.uri for result in self.empty]}
             | {"rejected": [{"uri": result.uri, "reason": result.reason} for result in self.rejected]}
+            | {"warnings": [_to_fields(result) for result in self.warned]}
             | {"chunks": self.chunks, "seconds": round(self.seconds, 3), "passed_over": self.passed_over}
         )
 
     def to_text(self, *, dry_run: bool) -> str:
         counts = ", ".join(f"{self.counts[status]} {status}" for status in ("new", "changed", "unchanged", "rejected"))
-        removed = f", {self.counts['removed']} removed" if self.counts["removed"] else ""
+        more = "".join(f", {self.counts[status]} {status}" for status in ("empty", "removed") if self.counts[status])
         rate = f" ({self.rate})" if self.chunks and not dry_run else ""
-        lines = [f"  rejected {result.uri}: {result.reason}" for result in self.rejected[:_REASONS_SHOWN]]
-        if len(self.rejected) > _REASONS_SHOWN:
-            lines.append(f"  … and {len(self.rejected) - _REASONS_SHOWN} more; --json lists all of them")
+        lines = _first([f"  rejected {result.uri}: {result.reason}" for result in self.rejected])
+        lines += _first(
+            [f"  {result.uri}: {' '.join(it.to_text() for it in result.warnings)}" for result in self.warned]
+        )
         lines += [f"  nothing in {name}: {_NO_DOCUMENTS}" for name in self.empty_sources]
-        lines.append(f"{self.documents} documents: {counts}{removed}")
+        lines.append(f"{self.documents} documents: {counts}{more}")
+        lines += self._count_warnings()
         lines.append(f"{self.chunks} chunks in {self.seconds:.1f} s{rate}")
         if self.passed_over:
             files = "1 file" if self.passed_over == 1 else f"{self.passed_over:,} files"
@@ -85,6 +99,25 @@ class Summary:
         if dry_run:
             lines.append("Dry run: nothing was written.")
         return "\n".join(lines)
+
+    def _count_warnings(self) -> list[str]:
+        """Return a line about the documents with gaps, and one about those that may be misread."""
+        lines = []
+        for loses_text, meaning in ((True, "with gaps"), (False, "that may be misread")):
+            codes = [{it.code for it in result.warnings if it.loses_text == loses_text} for result in self.warned]
+            if found := Counter(code for some in codes for code in some):
+                by_code = ", ".join(f"{code} {documents:,}" for code, documents in found.most_common())
+                lines.append(f"{sum(map(bool, codes)):,} ready {meaning}: {by_code}")
+        return lines
+
+
+def _first(lines: list[str]) -> list[str]:
+    more = len(lines) - _LINES_SHOWN
+    return lines[:_LINES_SHOWN] + ([f"  … and {more:,} more; --json lists all of them"] if more > 0 else [])
+
+
+def _to_fields(result: IngestResult) -> dict[str, Any]:
+    return {"uri": result.uri, "warnings": [asdict(warning) for warning in result.warnings]}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ingest.commands.base import SOME_REJECTED, Commands, add_command_parser
+from ingest.commands.base import SOME_REJECTED, SOME_WARNINGS, Commands, add_command_parser
 from ingest.commands.ingestion import ingest_selection, plan_selection
 from ingest.commands.report import Summary
 from ingest.commands.selection import add_selection_arguments, to_selection
@@ -12,9 +12,12 @@ from rag.errors import InvalidInput
 
 _HELP = """Reads the sources, parses and embeds new and changed documents, and publishes them.
 Unchanged documents are skipped, so a second run is fast. An interrupted run continues when it is started again.
+A document of which something is missing or uncertain is ingested with warnings, which are shown at the end.
+A document that has no text is empty, which is not an error.
 
 examples:
   python -m ingest run README.md docs/ --tenant acme       files and folders, for one tenant
+  python -m ingest run docs/ --strict                      fail if a document is not complete, for a pipeline
   python -m ingest run docs/ --prune --watch 30            keep the collection equal to a folder, until stopped
   python -m ingest run runbooks/ --metadata team=ops       a search finds only these with
                                                            "filter": {"metadata": {"team": ["ops"]}}
@@ -22,7 +25,9 @@ examples:
   python -m ingest run s3://bucket/handbook --prune        an object store, with its fsspec driver installed
 
 needs: the embedder, and the right to write the collection. With the embedded store only one process may write,
-so the run waits for a worker to finish its work, and fails if that takes longer than 20 seconds."""
+so the run waits for a worker to finish its work, and fails if that takes longer than 20 seconds.
+
+With --strict, exit status 4 says that some documents have warnings, and none was rejected."""
 
 
 def add_command(commands: Commands) -> None:
@@ -32,6 +37,9 @@ def add_command(commands: Commands) -> None:
         "--prune", action="store_true", help="remove documents of these sources that no longer exist there"
     )
     command.add_argument("--watch", type=float, metavar="SECONDS", help="keep running and check every SECONDS seconds")
+    command.add_argument(
+        "--strict", action="store_true", help="exit with status 4 if a document has a warning, unchanged ones included"
+    )
     command.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
 
 
@@ -52,12 +60,18 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         summary = await ingest_selection(selection, settings, prune=arguments.prune, quiet=arguments.json)
     _print(summary, arguments)
-    return SOME_REJECTED if summary.rejected else 0
+    if summary.rejected:
+        return SOME_REJECTED
+    return SOME_WARNINGS if arguments.strict and summary.warned else 0
 
 
 def _require_watchable(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         raise InvalidInput("--dry-run and --watch exclude each other. Leave one of them out.")
+    if arguments.strict:
+        raise InvalidInput(
+            "--strict and --watch exclude each other: a watch has no exit status. Leave one of them out."
+        )
     if arguments.watch <= 0:
         raise InvalidInput(f"--watch {arguments.watch:g} is not a valid interval. Give a number of seconds above 0.")
     if "-" in arguments.sources:

@@ -33,8 +33,8 @@ class Watch:
     seconds: float
     prune: bool
     on_pass: Callable[[Summary], None]
-    _rejected: dict[str, str] = field(default_factory=dict)
-    """The rejected version of each URI: it is ingested again only when it has another version."""
+    _not_stored: dict[str, str] = field(default_factory=dict)
+    """The rejected or empty version of each URI: it is ingested again only when it has another version."""
     _problems: set[str] = field(default_factory=set)
     """The problems of the current pass."""
 
@@ -80,7 +80,8 @@ class Watch:
     async def _ingest(self, sources: Sequence[str]) -> None:
         selection = replace(self.selection, sources=sources)
         summary = await ingest_selection(selection, self.settings, prune=self.prune, quiet=True)
-        self._rejected |= {result.uri: result.version for result in summary.rejected if result.version}
+        not_stored = (*summary.rejected, *summary.empty)
+        self._not_stored |= {result.uri: result.version for result in not_stored if result.version}
         self.on_pass(summary)
 
     async def _changed_sources(self) -> list[str]:
@@ -137,4 +138,4 @@ class Watch:
         except (InvalidInput, Unavailable) as error:
             self._problems.add(f"{unit.uri}: {error}")
             return False
-        return raw is not None and self._rejected.get(unit.uri) != version_of(raw, recipe)
+        return raw is not None and self._not_stored.get(unit.uri) != version_of(raw, recipe)

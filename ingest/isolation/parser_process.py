@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 
 from ingest.chunking.chunker import Chunker
 from ingest.isolation.frames import read_frame, write_frame
+from ingest.isolation.library_messages import collected_messages
 from ingest.parsing.factory import parse
 from rag.embedding.factory import build_tokenizer
 from rag.errors import InvalidInput
@@ -43,7 +45,10 @@ def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> 
     _discard(2)
 
     def parse_and_chunk(raw: RawDocument, version: str) -> list[Chunk]:
-        return chunker.chunk(parse(raw, version=version), ingested_at=time.time())
+        with collected_messages() as messages:
+            document = parse(raw, version=version)
+        document = replace(document, warnings=(*document.warnings, *messages.to_warnings()))
+        return chunker.chunk(document, ingested_at=time.time())
 
     to_chunks = wrap(parse_and_chunk)
     while (header := read_frame(requests)) is not None and (body := read_frame(requests)) is not None:

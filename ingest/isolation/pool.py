@@ -7,16 +7,19 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
+from pydantic import TypeAdapter
 
 from ingest.isolation.frames import receive_frame, write_frame
 from ingest.settings import ChunkingSettings, ParsingSettings
 from rag.errors import InvalidInput, Misconfigured
 from rag.gate import Gate
+from rag.parsing_warnings import ParsingWarning
 from rag.settings import EmbedderSettings
-from rag.types import Chunk, RawDocument, to_chunk
+from rag.types import Chunk, RawDocument
 
 log = structlog.get_logger()
 
@@ -26,6 +29,10 @@ _START_SECONDS = 60
 _EXIT_SECONDS = 2
 _MAX_WAITING = 10_000
 _MAX_RESULT_BYTES = 1 << 30
+_MAX_WARNINGS = 50
+_MAX_WARNING_CHARACTERS = 300
+_MAX_WARNING_COUNT = 1_000_000_000
+_CHUNKS = TypeAdapter(list[Chunk])
 # Parser libraries leak memory, so a process is replaced after this number of documents.
 _DOCUMENTS_PER_PROCESS = 2_000
 
@@ -56,7 +63,10 @@ class ParserPool:
         self._gate = Gate("parser", running=settings.processes, waiting=_MAX_WAITING)
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
-        """Return the document's chunks; raises `InvalidInput` with the reason, or `ParserCrashed`."""
+        """Return the document's chunks, none if it is empty.
+
+        Raises `InvalidInput` with the reason, or `ParserCrashed`.
+        """
         async with self._gate.enter():
             result = await self._ask_a_process(raw, version)
         return _to_chunks(result, raw, version)
@@ -129,7 +139,9 @@ class _ParserProcess:
         write_frame(self._requests, json.dumps(header).encode())
         write_frame(self._requests, raw.body)
         await self._requests.drain()
-        result: dict[str, Any] = json.loads(await receive_frame(self._results, max_bytes=_MAX_RESULT_BYTES))
+        result = json.loads(await receive_frame(self._results, max_bytes=_MAX_RESULT_BYTES))
+        if not isinstance(result, dict):
+            raise ValueError("The result is not a JSON object.")
         return result
 
     async def wait_for_exit(self) -> str:
@@ -184,7 +196,27 @@ def _to_chunks(result: dict[str, Any], raw: RawDocument, version: str) -> list[C
         "validator": raw.validator,
         "metadata": raw.metadata,
     }
-    return [to_chunk(chunk | own) for chunk in result["chunks"]]
+    try:
+        chunks = _CHUNKS.validate_python([chunk | own for chunk in result["chunks"]])
+    except (KeyError, TypeError, ValueError) as error:  # The error quotes the document.
+        log.error("parser_result_invalid", media_type=raw.media_type, error=type(error).__name__)
+        raise ParserCrashed("The parser process sent a result that is not valid for this document.", "") from None
+    return [replace(chunk, warnings=_bounded(chunk.warnings)) for chunk in chunks[:1]] + [
+        replace(chunk, warnings=()) if chunk.warnings else chunk for chunk in chunks[1:]
+    ]
+
+
+def _bounded(warnings: Sequence[ParsingWarning]) -> tuple[ParsingWarning, ...]:
+    """Return the warnings in a size that lists can show: they are stored with the document and sent with each list."""
+    return tuple(
+        replace(
+            warning,
+            message=warning.message[:_MAX_WARNING_CHARACTERS],
+            place=warning.place[:_MAX_WARNING_CHARACTERS],
+            count=max(1, min(warning.count, _MAX_WARNING_COUNT)),
+        )
+        for warning in warnings[:_MAX_WARNINGS]
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -39,21 +39,21 @@ PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
     "text/x-code": lambda raw: _parse_text(raw, lambda text: parse_code(text, _file_name(raw.uri))),
 }
 """The parser of each format in `rag.formats.FORMATS`."""
+_EMPTY: Final = Outline(title="", sections=())
 
 
 def parse(raw: RawDocument, *, version: str) -> Document:
     """Parse a document; this takes CPU time, so do not call it on the event loop.
 
-    Raises `InvalidInput` with a one-line reason if no text can be extracted.
+    A document that is empty by nature, such as a file of white space, has no sections.
+    Raises `InvalidInput` with a one-line reason if the document has text that cannot be extracted.
     """
-    if not raw.body.strip():
-        raise InvalidInput("empty file")
     try:
-        outline = PARSERS[raw.media_type](raw)
+        outline = PARSERS[raw.media_type](raw) if raw.body.strip() else _EMPTY
     except RecursionError as error:
         raise InvalidInput("nested too deeply to be parsed") from error
-    if not outline.sections:
-        raise InvalidInput("empty document: it contains no text")
+    if not outline.sections and (lost := [it for it in outline.warnings if it.loses_text]):
+        raise InvalidInput(f"no text: {' '.join(it.to_text() for it in lost)}")
     return Document(
         id=raw.id,
         uri=raw.uri,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequen
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
-from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES
+from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES, WARNINGS
 from ingest.pipeline.batching import Batcher
 from ingest.pipeline.preparation import (
     ChunkingParser,
@@ -61,8 +61,9 @@ class Pipeline:
     ) -> IngestResult:
         """Write the document if it is new or changed. `stored` may have the result of `look_up` for it.
 
-        A document that cannot be parsed or embedded is rejected, which is a result. An error that is raised belongs to
-        the store or the embedder: it does not answer for longer than the retries last, or refuses every document.
+        A document that cannot be parsed or embedded is rejected, and one without text is empty: both are results.
+        The stored version of an empty document is removed. An error that is raised belongs to the store or the
+        embedder: it does not answer for longer than the retries last, or refuses every document.
         """
         # Two states of one document are written one after the other, and for the second the look-up is out of date.
         is_second = self._locks.is_held((scope, unit.id))
@@ -79,9 +80,11 @@ class Pipeline:
 
     async def _ingest(self, scope: Scope, unit: Unit, stored: Chunk | None, claim: Claim | None) -> IngestResult:
         prepared = await prepare(unit, stored, self._parser)
-        if isinstance(prepared, IngestResult):
-            return prepared
         store, order = self._retrying(claim), claim.order if claim else None
+        if isinstance(prepared, IngestResult):
+            if prepared.removes_version:
+                await store.delete(scope, unit.id, order=order)
+            return prepared
         version = prepared.chunks[0].version
         vectors = await _stored_vectors(store, scope, stored)
         try:
@@ -148,4 +151,7 @@ async def _stored_vectors(store: VectorStore, scope: Scope, stored: Chunk | None
 
 def _count(result: IngestResult) -> IngestResult:
     DOCUMENTS.labels(result.status).inc()
+    if result.status in {"new", "changed"}:
+        for warning in result.warnings:
+            WARNINGS.labels(warning.code).inc()
     return result

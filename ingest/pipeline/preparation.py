@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol
 from ingest.metrics import RETRIES, STAGES
 from ingest.sources.base import Unit, Unmodified
 from rag.errors import GroundworkError, InvalidInput, Unavailable
+from rag.parsing_warnings import ParsingWarning
 from rag.retries import retry
 from rag.store.base import Catalogue
 from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
@@ -25,18 +26,22 @@ class IngestResult:
     """What happened to one document."""
 
     uri: str
-    status: Literal["new", "changed", "unchanged", "removed", "rejected"]
+    status: Literal["new", "changed", "unchanged", "removed", "empty", "rejected"]
     chunks: int = 0
+    warnings: tuple[ParsingWarning, ...] = ()
+    """What is missing or uncertain in the document, whether it was ingested now or is unchanged."""
     reason: str | None = None
     """Why the document was rejected: one line for the person who sent it."""
     trace: str = ""
     """The traceback, if the document was rejected because of a fault in this program."""
     version: str = ""
-    """The version of a document that was fetched and then rejected."""
+    """The version of a document that was fetched and then was empty or rejected."""
+    removes_version: bool = False
+    """True if the document is empty and an earlier version with text is stored."""
 
     @property
     def changes_collection(self) -> bool:
-        return self.status in {"new", "changed", "removed"}
+        return self.status in {"new", "changed", "removed"} or self.removes_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ class ChunkingParser(Protocol):
         """The settings that chunks depend on; every document is ingested again when it changes."""
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
-        """Return at least one chunk; raises `InvalidInput` with the reason if the document has no text."""
+        """Return the chunks of the document, none if it is empty; raises `InvalidInput` if its text cannot be read."""
 
 
 async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> IngestResult | PreparedDocument:
@@ -66,14 +71,21 @@ async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> I
     except (InvalidInput, Unavailable) as error:
         return rejection_of(unit, error)
     if raw is None:
-        return IngestResult(uri=unit.uri, status="unchanged")
+        return IngestResult(uri=unit.uri, status="unchanged", warnings=stored.warnings if stored else ())
     version = version_of(raw, parser.recipe)
     try:
         with STAGES.stage("parse", span_name="parse"):
             chunks = await parser.parse(raw, version=version)
     except InvalidInput as error:
         return rejection_of(unit, error, version=version)
-    result = IngestResult(uri=unit.uri, status="changed" if stored else "new", chunks=len(chunks))
+    if not chunks:
+        return IngestResult(uri=unit.uri, status="empty", version=version, removes_version=stored is not None)
+    result = IngestResult(
+        uri=unit.uri,
+        status="changed" if stored else "new",
+        chunks=len(chunks),
+        warnings=chunks[0].warnings,
+    )
     return PreparedDocument(result=result, chunks=chunks)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
@@ -37,6 +37,7 @@ _SETBACK_SECONDS = 60.0
 _MAX_ENTRIES = 64
 # Bounds the memory for bodies: no entry is claimed while the claimed ones have this many bytes.
 _MAX_BYTES = 256 << 20
+_EMPTY = "The document contains no text."
 # Shorter than a lease (RAG_INBOX__CLAIM_SECONDS), after which another worker would ingest the entry again.
 ACKNOWLEDGE_SECONDS = 20.0
 
@@ -114,7 +115,7 @@ class Session:
             await self._return(entry, after=_SETBACK_SECONDS)
 
     async def _ingest_and_acknowledge(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
-        """Acknowledge the entry only after its document is published, or move it to the dead letters.
+        """Acknowledge the entry only after its document is published, or move it to the empty or dead entries.
 
         An entry becomes a dead letter if its document is at fault, if it triggers a bug of this program, or if the
         worker ended during each attempt. Raises every other error.
@@ -140,15 +141,25 @@ class Session:
         if result.reason is not None:
             fault = "program" if result.trace else "document"
             await self._dead_letter(entry, result.reason, result.trace, fault=fault)
+        elif result.status == "empty":
+            await _retry(lambda: self._worklist.set_aside(entry, reason=_EMPTY))
         else:
             # An unchanged document was searchable before. `order` is the time of arrival in microseconds.
             if result.changes_collection:
                 FRESHNESS.observe(max(0.0, time.time() - entry.order / 1e6))
-            await retry(RETRIES.labels("entry"), lambda: self._worklist.acknowledge(entry), seconds=ACKNOWLEDGE_SECONDS)
+            await _retry(lambda: self._worklist.acknowledge(entry))
             if result.status in {"new", "changed"}:  # Other results do not need the embedder.
                 self._last_success = time.monotonic()
                 self._status.works()
-        log.info("entry_processed", document=entry.job.short_key, result=result.status, attempt=entry.attempt)
+        # The messages of warnings may quote the document.
+        codes = sorted({warning.code for warning in result.warnings}) or None
+        log.info(
+            "entry_processed",
+            document=entry.job.short_key,
+            result=result.status,
+            attempt=entry.attempt,
+            warnings=codes,
+        )
 
     async def _ingest(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> IngestResult:
         result = await _apply(entry, pipeline)
@@ -161,11 +172,7 @@ class Session:
     async def _dead_letter(self, entry: Entry, reason: str, trace: str, *, fault: str) -> None:
         DEAD_LETTERS.labels(fault).inc()
         log.warning("entry_dead_lettered", document=entry.job.short_key, reason=reason, attempt=entry.attempt)
-        await retry(
-            RETRIES.labels("entry"),
-            lambda: self._worklist.dead_letter(entry, reason=reason, trace=trace),
-            seconds=ACKNOWLEDGE_SECONDS,
-        )
+        await _retry(lambda: self._worklist.dead_letter(entry, reason=reason, trace=trace))
 
     async def _return(self, entry: Entry, *, after: float) -> None:
         """Return an entry to the inbox without counting the attempt."""
@@ -177,6 +184,10 @@ class Session:
 def backoff_seconds(attempt: int, *, longest: float) -> float:
     """Return 2^attempt seconds, at most `longest`, with jitter: many workers must not try again at the same moment."""
     return random.uniform(0.5, 1) * min(longest, 2.0 ** min(attempt, 16))
+
+
+async def _retry(call: Callable[[], Awaitable[None]]) -> None:
+    await retry(RETRIES.labels("entry"), call, seconds=ACKNOWLEDGE_SECONDS)
 
 
 async def _apply(entry: Entry, pipeline: Pipeline) -> IngestResult:

@@ -236,6 +236,6 @@ def _identify(path: Path) -> tuple[int, str]:
     if "." in path.name:
         name = Name.parse(path.name)
         return name.put // 1000, f"{name.put}.{name.key}"
-    # What is kept after its processing has the name of its document. A later one replaces the file.
+    # The file of a dead letter or of an empty document has the name of the document. A later one replaces it.
     changed = path.stat().st_mtime_ns
     return changed // 1000, f"{path.parent.name}.{changed}.{path.name}"

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import InvalidInput
 from rag.formats import FORMAT_NAMES, MediaType, charset_of, media_type_of
+from rag.parsing_warnings import WarningCode
 from rag.types import DocumentId, RawDocument
 from service.documents.listing import DocumentPage, Sort, to_cursor
 from service.documents.state import DocumentState, State, UpdateState
@@ -23,6 +24,20 @@ class UpdateOut(BaseModel):
 
     state: UpdateState = Field(description="`unknown`: the inbox cannot be reached, so an update may be pending.")
     reason: str | None = None
+
+
+class WarningOut(BaseModel):
+    """What is missing or uncertain in a document that was ingested."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: WarningCode
+    message: str
+    count: int = Field(description="How many pages, characters, objects or other things are affected.")
+    place: str = Field(description="Where, in words: `pages 2 to 5`. Empty if it is everywhere or not known.")
+    loses_text: bool = Field(
+        description="True if text is missing: the document is ready, with gaps. False if it may be misread."
+    )
 
 
 class DocumentResponse(BaseModel):
@@ -43,6 +58,7 @@ class DocumentResponse(BaseModel):
     chunks: int | None = None
     ingested_at: datetime | None = None
     metadata: dict[str, str] = {}
+    warnings: list[WarningOut] = Field([], description="What is missing or uncertain in the `ready` version.")
     update: UpdateOut | None = Field(None, description="A later upload or removal. Null without one.")
 
     @classmethod
@@ -67,6 +83,7 @@ class DocumentResponse(BaseModel):
                 "chunks": stored.chunk_count,
                 "ingested_at": datetime.fromtimestamp(stored.ingested_at, UTC),
                 "metadata": dict(stored.metadata),
+                "warnings": [WarningOut.model_validate(warning) for warning in stored.warnings],
             }
         )
 

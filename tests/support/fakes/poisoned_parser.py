@@ -4,8 +4,11 @@ import os
 import sys
 import time
 from dataclasses import replace
+from typing import Any, cast
 
 from ingest.isolation.parser_process import ToChunks, main
+from rag.parsing_warnings import ParsingWarning
+from rag.types import Chunk
 
 
 def poisoned(to_chunks: ToChunks) -> ToChunks:
@@ -23,6 +26,8 @@ def poisoned(to_chunks: ToChunks) -> ToChunks:
                 raise RuntimeError("a bug")
             case "charset":
                 raw = replace(raw, body=f"It is {raw.charset}.".encode(), charset="")
+            case "lie":
+                return _lie(to_chunks(raw, version), raw.body.decode().split()[1])
             case "shout":
                 sys.__stdout__.write("noise " * 10_000)
                 sys.__stdout__.flush()
@@ -30,6 +35,18 @@ def poisoned(to_chunks: ToChunks) -> ToChunks:
         return to_chunks(raw, version)
 
     return poison
+
+
+def _lie(chunks: list[Chunk], kind: str) -> list[Chunk]:
+    true = ParsingWarning(code="cut_text", message="m")
+    changes: dict[str, Any] = {
+        "much": {"warnings": (replace(true, message="m" * 10_000, place="p" * 10_000, count=10**15),) * 1_000},
+        "code": {"warnings": (replace(true, code=cast(Any, "nonsense")),)},
+        "count": {"warnings": (replace(true, count=cast(Any, "many")),)},
+        "text": {"text": 7},
+        "owner": {"document_id": "b", "uri": "file:///b.md"},
+    }
+    return [replace(chunk, **changes[kind]) for chunk in chunks]
 
 
 main(poisoned)

@@ -67,6 +67,30 @@ async def test_a_document_that_hangs_is_rejected_after_the_time_limit():
             await parsers.parse(document("hang"), version="v1")
 
 
+async def test_warnings_of_a_hostile_process_are_bounded(parsers):
+    first, *others = await parsers.parse(document("lie much\n\n# Next\n\nMore."), version="v1")
+    assert [chunk.warnings for chunk in others] == [()]
+    assert len(first.warnings) == 50
+    warning = first.warnings[0]
+    assert (len(warning.message), len(warning.place), warning.count) == (300, 300, 10**9)
+
+
+@pytest.mark.parametrize("kind", ["code", "count", "text"])
+async def test_a_result_of_wrong_types_rejects_its_document_alone(parsers, kind):
+    with pytest.raises(ParserCrashed, match="not valid"):
+        await parsers.parse(document(f"lie {kind}"), version="v1")
+    assert await texts_of(parsers, "Good.") == ["Good."]
+
+
+async def test_a_hostile_process_cannot_write_to_another_document(parsers):
+    [chunk] = await parsers.parse(document("lie owner"), version="v1")
+    assert (chunk.document_id, chunk.uri) == ("a", "file:///a.md")
+
+
+async def test_an_empty_document_has_no_chunks(parsers):
+    assert await texts_of(parsers, "<!-- nothing -->") == []
+
+
 async def test_a_bug_in_a_parser_is_reported_with_its_traceback(parsers):
     with pytest.raises(ParserCrashed) as raised:
         await parsers.parse(document("fail"), version="v1")

@@ -1,8 +1,11 @@
 import codecs
 import os
+from typing import cast
 
 import pytest
 
+from ingest.parsing import factory
+from ingest.parsing.outline import OutlineBuilder
 from rag.errors import InvalidInput
 from rag.formats import MediaType
 from tests.support.formats.documents import parse_document
@@ -56,10 +59,37 @@ def test_thousands_of_accents_on_one_letter_are_dropped_quickly():
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
-@pytest.mark.parametrize("body", [b"", b" \n\t \n", codecs.BOM_UTF8, "\u200b\u200b".encode()])
-def test_an_empty_file_is_rejected(body, media_type):
-    with pytest.raises(InvalidInput, match=r"empty|PDF"):
-        parse_document(body, media_type)
+@pytest.mark.parametrize("body", [b"", b" \n\t \n"])
+def test_a_file_of_white_space_is_empty_in_every_format(body, media_type):
+    assert parse_document(body, media_type).sections == ()
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown", "text/html", "text/csv"])
+@pytest.mark.parametrize("body", [codecs.BOM_UTF8, "\u200b\u200b".encode()])
+def test_a_file_of_invisible_characters_is_empty(body, media_type):
+    assert parse_document(body, media_type).sections == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (b"---\ntitle: Draft\n---\n", "text/markdown"),
+        (b"<!-- nothing -->", "text/markdown"),
+        (b"{}", "application/json"),
+        (b",,\n,,\n", "text/csv"),
+        (b"<html><head><title>T</title></head><body></body></html>", "text/html"),
+    ],
+)
+def test_a_document_that_has_no_text_by_nature_is_empty(body, media_type):
+    assert parse_document(body, media_type).sections == ()
+
+
+def test_a_document_whose_only_text_is_lost_is_rejected_with_the_reason(monkeypatch):
+    builder = OutlineBuilder()
+    builder.warn("page_without_text", count=3, place="pages 1 to 3")
+    monkeypatch.setitem(cast(dict[str, object], factory.PARSERS), "text/plain", lambda _: builder.build())
+    with pytest.raises(InvalidInput, match=r"no text: Pages contain only an image.*\(3 times; pages 1 to 3\)"):
+        parse_document(b"scan", "text/plain")
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "text/markdown", "text/html"])

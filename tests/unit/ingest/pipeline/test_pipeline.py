@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 from qdrant_client import AsyncQdrantClient
 from qdrant_client import models as qdrant
 
@@ -12,6 +13,7 @@ from ingest.resources import open_models
 from ingest.settings import ChunkingSettings, Settings
 from ingest.sources.base import Unit, Unmodified
 from rag.errors import BadResponse, Unavailable
+from rag.parsing_warnings import ParsingWarning
 from rag.store.server.collections import Collections
 from rag.store.server.store import ServerStore
 from rag.types import EVERYTHING, ChunkFilter, DocumentId, RawDocument, Scope
@@ -114,6 +116,35 @@ async def test_a_document_of_another_recipe_is_fetched_without_its_validator(sto
         results.append((await Pipeline(store, other.batcher, other.parsers).ingest(SCOPE, unit, {})).status)
     assert results == ["new", "unchanged", "changed"]
     assert asked == ["", "etag", ""]
+
+
+async def test_a_document_that_loses_its_text_is_empty_and_its_stored_version_is_removed(store, models):
+    assert await ingest(store, models, replace(page(), body=b"---\ndraft: true\n---\n")) == "empty"
+    assert await ingest(store, models, page("Water boils at one hundred degrees.")) == "new"
+    assert await ingest(store, models, replace(page(), body=b"---\ndraft: true\n---\n")) == "empty"
+    assert await stored(store) == []
+
+
+async def test_warnings_are_stored_counted_once_and_known_for_an_unchanged_document(store, models):
+    warning = ParsingWarning(code="cut_text", message="The rest is missing.", count=3, place="page 7")
+
+    class WarningParser:
+        recipe = models.parsers.recipe
+
+        async def parse(self, raw, *, version):
+            first, *others = await models.parsers.parse(raw, version=version)
+            return [replace(first, warnings=(warning,)), *others]
+
+    async def fetch(_: str) -> RawDocument:
+        return page("Water boils at one hundred degrees.")
+
+    pipeline = Pipeline(store, models.batcher, WarningParser())
+    unit = Unit(id=DocumentId("page"), uri="u", fetch=fetch)
+    before = REGISTRY.get_sample_value("rag_ingest_warnings_total", {"code": "cut_text"})
+    results = [await pipeline.ingest(SCOPE, unit, {}) for _ in range(2)]
+    assert [(it.status, it.warnings) for it in results] == [("new", (warning,)), ("unchanged", (warning,))]
+    assert REGISTRY.get_sample_value("rag_ingest_warnings_total", {"code": "cut_text"}) == before + 1
+    assert [it.warnings async for it in store.documents(SCOPE)] == [(warning,)]
 
 
 @pytest.mark.parametrize("write", [0, 1])

@@ -32,6 +32,8 @@ class OneChunk:
         text = raw.body.decode()
         if text == "encrypted":
             raise InvalidInput("The document is encrypted.")
+        if text == "empty":
+            return []
         return [point(text, document=raw.id, version=version).chunk]
 
 
@@ -144,6 +146,16 @@ async def test_a_document_that_cannot_be_parsed_is_rejected_while_the_embedder_f
         "encrypted": ("rejected", "The document is encrypted."),
         "good": ("queued", None),
     }
+
+
+async def test_an_empty_document_is_known_as_empty_and_its_earlier_version_is_removed(stage):
+    await stage.put("full", "other")
+    await stage.work()
+    document = RawDocument(id=DocumentId("full"), uri="upload:full", media_type="text/plain", body=b"empty")
+    await stage.inbox.put(Upload(scope=OURS, document=document))
+    await stage.work()
+    assert await stage.states() == {"full": ("empty", "The document contains no text.")}
+    assert await texts(stage.store, OURS) == {"other"}
 
 
 async def test_an_entry_that_fails_alone_does_not_stop_the_others(stage):

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from rag.parsing_warnings import ParsingWarning
 from rag.types import DocumentId, Scope
 from service.app import create_app
 from service.auth.keys import ANONYMOUS, Keys
@@ -116,6 +117,47 @@ async def test_the_charset_that_a_client_declares_reaches_the_inbox(http, instal
     while entry := await installation.worklist.claim():
         charsets[entry.job.document_id] = entry.job.document.charset
     assert charsets == {"a.txt": "iso-8859-2", "b.txt": "windows-1254", "c.txt": ""}
+
+
+async def test_a_document_with_gaps_lists_what_is_missing(http, installation):
+    scanned = ParsingWarning(code="page_without_text", message="Pages are images.", count=4, place="pages 2 to 5")
+    guessed = ParsingWarning(code="guessed_header", message="A header was recognised.")
+    await installation.add("scan.pdf", warnings=(scanned, guessed))
+    await installation.add("whole.md")
+    found = (await http.get("/v1/documents/scan.pdf")).json()
+    assert (found["state"], found["warnings"]) == (
+        "ready",
+        [
+            {
+                "code": "page_without_text",
+                "message": "Pages are images.",
+                "count": 4,
+                "place": "pages 2 to 5",
+                "loses_text": True,
+            },
+            {
+                "code": "guessed_header",
+                "message": "A header was recognised.",
+                "count": 1,
+                "place": "",
+                "loses_text": False,
+            },
+        ],
+    )
+    listed = (await http.get("/v1/documents")).json()["documents"]
+    assert {it["id"]: len(it["warnings"]) for it in listed} == {"scan.pdf": 2, "whole.md": 0}
+
+
+async def test_an_empty_document_is_visible_and_can_be_replaced_or_deleted(http, installation):
+    await put(http, "draft.md", b"---\na: b\n---\n")
+    await installation.worklist.set_aside(await installation.worklist.claim(), reason="It has no text.")
+    found = (await http.get("/v1/documents/draft.md")).json()
+    assert (found["state"], found["reason"], found["warnings"]) == ("empty", "It has no text.", [])
+    listed = (await http.get("/v1/documents", params={"state": "empty"})).json()
+    assert ([it["id"] for it in listed["documents"]], listed["queue"]["empty"]) == (["draft.md"], 1)
+    assert (await post(http, ("draft.md", b"# Text"))).status_code == 202
+    await installation.finish("draft.md")
+    assert (await http.get("/v1/documents/draft.md")).json()["state"] == "ready"
 
 
 async def test_one_invalid_file_stops_all_and_each_fault_is_named(http, installation):
