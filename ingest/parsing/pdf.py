@@ -1,33 +1,60 @@
-"""Parse PDF into one section per page, with lines joined to paragraphs."""
+"""Parse PDF: the text of its pages in paragraphs, what lies beside the text, and what cannot be read."""
 
-import re
 import threading
-from itertools import pairwise
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import pypdfium2 as pdfium
-from pypdfium2.raw import FPDF_ERR_PASSWORD
+from pypdfium2 import raw
 
 from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.pdf_annotations import Surroundings, attachments_of, blocks_of, open_form
+from ingest.parsing.pdf_bookmarks import bookmarks_of, split_at_headings
+from ingest.parsing.pdf_lines import full_width, join_divided_words, to_paragraphs
+from ingest.parsing.pdf_text import PageText, read_text
+from ingest.parsing.pdf_title import title_of
 from rag.errors import InvalidInput
+from rag.types import Place
 
 # PDFium has process-wide state and is not thread-safe.
 _PDFIUM: Final = threading.Lock()
 
-# PDFium writes U+FFFE for a hyphen that divides a word at the end of a line. Some PDFs contain a real hyphen instead.
-_HYPHEN: Final = "\ufffe"
-_HYPHENATED: Final = re.compile(r"[\ufffe\x02](?:\r?\n)?|(?<=[a-z])-\r?\n(?=[a-z])")
-_LIST_ITEM: Final = re.compile(r"[-*•‣▪]\s|\(?(?:\d{1,3}|[a-z])[.)]\s")
-# Below this width a page has only short lines, as in a table of contents, and no line continues in the next.
-_NARROWEST_FULL_LINE: Final = 25
-_SENTENCE_ENDS: Final = tuple(".!?:")
+# A few kilobytes can declare millions of pages that show the same text.
+_MAX_PAGES: Final = 20_000
+_MAX_CHARACTERS: Final = 40_000_000
+# Overlooked spaces are the habit of a program: if the first pages have none, no page has.
+_PROBED_PAGES: Final = 3
+_NAMED_ATTACHMENTS: Final = 20
+_XFA: Final = "The form is made with XFA, whose pages are not read: print it to a new PDF"
+_OCR: Final = "run text recognition (OCR) on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    number: int
+    content: PageText
+    blocks: tuple[str, ...]
+    """Form values, comments and links."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """What was found on the way through the pages."""
+
+    pages: list[_Page] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
+    beside: Surroundings = field(default_factory=Surroundings)
+    title: str = ""
+    unread: int = 0
+    """Pages beyond a limit."""
 
 
 def parse_pdf(body: bytes) -> Outline:
     with _PDFIUM:
         document = _open(body)
         try:
-            return _read(document)
+            return _parse(document)
         except pdfium.PdfiumError as error:
             raise InvalidInput(f"damaged PDF: {error}") from error
         finally:
@@ -38,42 +65,135 @@ def _open(body: bytes) -> pdfium.PdfDocument:
     try:
         return pdfium.PdfDocument(body)
     except pdfium.PdfiumError as error:
-        if error.err_code == FPDF_ERR_PASSWORD:
-            raise InvalidInput("encrypted PDF: remove the password and ingest it again") from error
-        raise InvalidInput("damaged PDF: the file is truncated or corrupted") from error
+        match error.err_code:
+            case raw.FPDF_ERR_PASSWORD:
+                raise InvalidInput("encrypted PDF: remove the password and ingest it again") from error
+            case raw.FPDF_ERR_SECURITY:
+                raise InvalidInput("encrypted PDF: its kind of encryption is not supported") from error
+            case _:
+                raise InvalidInput("damaged PDF: the file is truncated or corrupted") from error
 
 
-def _read(document: pdfium.PdfDocument) -> Outline:
+def _parse(document: pdfium.PdfDocument) -> Outline:
+    with open_form(document) as form:
+        reading = _read_pages(document, form)
     builder = OutlineBuilder()
-    for number in range(1, len(document) + 1):
-        page = document[number - 1]
-        text = _paragraphs(page.get_textpage().get_text_range())
-        page.close()
-        if text:
-            # A heading of level 1 would become the title.
-            builder.add_heading(2, f"page {number}")
-            builder.add_block(text)
-    outline = builder.build(title=document.get_metadata_value("Title"))
+    _add_text(builder, reading.pages, document)
+    reading.beside.attachments += attachments_of(document)
+    is_xfa = document.get_formtype() == raw.FORMTYPE_XFA_FULL
+    _warn(builder, reading)
+    if is_xfa:
+        builder.warn("dropped_object", f"{_XFA}.")
+    outline = builder.build(title=reading.title)
     if not outline.sections:
-        raise InvalidInput("PDF without text: it is probably a scan; run text recognition (OCR) on it first")
+        raise InvalidInput(_XFA if is_xfa else _reason_without_text(reading))
     return outline
 
 
-def _paragraphs(text: str) -> str:
-    """Join wrapped lines: a line of at least 75 % of the page's width continues in the next line."""
-    lines = [line.strip() for line in _HYPHENATED.sub(f"{_HYPHEN}\n", text).splitlines()]
-    # The 90th percentile instead of the maximum: a heading across two columns is wider than each column.
-    lengths = sorted(map(len, lines))
-    full = max(_NARROWEST_FULL_LINE, 0.75 * lengths[len(lengths) * 9 // 10]) if lengths else 0
-    pieces: list[str] = []
-    for line, following in pairwise([*lines, ""]):
-        pieces += [line.rstrip(_HYPHEN), _gap(line, following, full)]
-    return "".join(pieces).strip()
+def _read_pages(document: pdfium.PdfDocument, form: Any) -> _Reading:
+    reading = _Reading()
+    characters = 0
+    looks_for_spaces = True
+    for index in range(len(document)):
+        if index == _MAX_PAGES or characters > _MAX_CHARACTERS:
+            reading.unread = len(document) - index
+            break
+        try:
+            page = _read_page(document, form, index, reading, separate_words=looks_for_spaces)
+        except pdfium.PdfiumError:
+            reading.damaged.append(index + 1)
+            continue
+        reading.pages.append(page)
+        characters += len(page.content.text) + sum(map(len, page.blocks))
+        if index + 1 == _PROBED_PAGES:
+            looks_for_spaces = any(known.content.has_missing_spaces for known in reading.pages)
+    return reading
 
 
-def _gap(line: str, following: str, full: float) -> str:
-    if line.endswith(_HYPHEN):
-        return ""
-    if len(line) < full:
-        return "\n\n" if line.endswith(_SENTENCE_ENDS) else "\n"
-    return "\n" if _LIST_ITEM.match(following) else " "
+def _read_page(
+    document: pdfium.PdfDocument, form: Any, index: int, reading: _Reading, *, separate_words: bool
+) -> _Page:
+    page = document[index]
+    try:
+        textpage = page.get_textpage()
+        content = read_text(page, textpage, separate_words=separate_words)
+        blocks = blocks_of(page, textpage, form, content.text, reading.beside)
+        known = _Page(number=index + 1, content=content, blocks=tuple(blocks))
+        if index == 0:
+            reading.title = title_of(document, textpage if content.text else None)
+        return known
+    finally:
+        page.close()
+
+
+def _add_text(builder: OutlineBuilder, pages: Sequence[_Page], document: pdfium.PdfDocument) -> None:
+    bookmarks = bookmarks_of(document)
+    texts = join_divided_words(page.content.text for page in pages)
+    for page, text in zip(pages, texts, strict=True):
+        place = Place(page=page.number)
+        width = full_width(text)
+        for level, heading, part in split_at_headings(text, bookmarks.get(page.number - 1, ())):
+            if heading:
+                # A heading of level 1 would become the title.
+                builder.add_heading(level + 2, heading)
+            builder.add_block(to_paragraphs(part, width), place)
+        for block in page.blocks:
+            builder.add_block(block, place)
+
+
+def _warn(builder: OutlineBuilder, reading: _Reading) -> None:
+    scans = [page.number for page in reading.pages if page.content.is_scan and not _has_words(page)]
+    partly = [page.number for page in reading.pages if page.content.is_scan and _has_words(page)]
+    unreadable = [page.number for page in reading.pages if page.content.is_unreadable]
+    if scans:
+        message = f"{_pages(len(scans))} without text (scanned): {_OCR} them."
+        builder.warn("page_without_text", message, count=len(scans), place=_place(scans))
+    if partly:
+        message = f"{_pages(len(partly))} with an image that covers most of it and little text: {_OCR} them."
+        builder.warn("page_without_text", message, count=len(partly), place=_place(partly))
+    if unreadable:
+        message = "A font does not say which characters its glyphs are, so text is missing or wrong."
+        builder.warn("unreadable_font", message, count=len(unreadable), place=_place(unreadable))
+    if reading.damaged:
+        message = "Damaged pages were left out."
+        builder.warn("skipped_records", message, count=len(reading.damaged), place=_place(reading.damaged))
+    if reading.unread:
+        builder.warn("cut_text", f"The last {reading.unread:,} pages were left out.", count=reading.unread)
+    if names := list(dict.fromkeys(reading.beside.attachments)):
+        more = ", …" if len(names) > _NAMED_ATTACHMENTS else ""
+        message = f"Attached files are not read: {', '.join(names[:_NAMED_ATTACHMENTS])}{more}."
+        builder.warn("dropped_object", message, count=len(names))
+
+
+def _has_words(page: _Page) -> bool:
+    return any(character.isalnum() for character in page.content.text)
+
+
+def _reason_without_text(reading: _Reading) -> str:
+    if any(page.content.is_unreadable for page in reading.pages):
+        return f"PDF without readable text: its fonts do not say which characters their glyphs are; {_OCR} it first"
+    if any(page.content.is_scan for page in reading.pages):
+        return f"PDF without text: it is a scan; {_OCR} it first"
+    if reading.damaged:
+        return "damaged PDF: none of its pages with text could be read"
+    if reading.beside.attachments:
+        return "PDF without text: it only contains attached files; ingest these files themselves"
+    return "PDF without text"
+
+
+def _pages(count: int) -> str:
+    return "1 page" if count == 1 else f"{count:,} pages"
+
+
+def _place(numbers: Sequence[int]) -> str:
+    """Return "page 3" or "pages 2 to 5, 9"."""
+    return f"{'page' if len(numbers) == 1 else 'pages'} {', '.join(_ranges(numbers))}"
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[str]:
+    first = last = numbers[0]
+    for number in [*numbers[1:], 0]:
+        if number != last + 1:
+            yield str(first) if first == last else f"{first} to {last}"
+            first = number
+        last = number
