@@ -12,12 +12,12 @@ from uuid import UUID, uuid5
 from rag.embedding.base import Tokenizer
 from rag.types import Chunk, Document, Place, Section, passage_of
 
-# Where to cut, best first: after a paragraph, a list item or table row, a sentence, a line, a word.
+# Where to cut, best first: after a paragraph, a list item, table row or value of one, a sentence, a line, a word.
 _CUTS: Final = tuple(
     re.compile(pattern)
     for pattern in (
         r"\n(?:[^\S\n]*\n)+",
-        r"(?<=[.!?:;|])\n|\n(?=[^\S\n]*(?:[-*•|] |\d{1,3}[.)] ))",
+        r"(?<=[.!?:;|])\n|\n(?=[^\S\n]*(?:[-*•|] |\d{1,3}[.)] ))|\n(?=[^\n]{1,90} \u2013 [^\n]{1,130}: )",
         r"(?<=[.!?…])[\"'\u201d\u2019)\]]*\s+|(?<=[\u3002\uff01\uff1f])",
         r"\n",
         r"\s+",

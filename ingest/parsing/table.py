@@ -3,7 +3,8 @@
 Every format hands its tables to `add_table`. Formats with merged cells expand them with `spread` first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
@@ -14,11 +15,12 @@ from ingest.parsing.table_row import Row, column_letters, place_words
 
 # So many rows show what the columns hold.
 _PROBED_ROWS: Final = 60
+_PROBED_BELOW: Final = 10
 # A longer row has one value per line, so that the chunker can split it between values. Bytes follow the number of
 # tokens better than characters do: Chinese has about one token per character.
 _MAX_LINE_BYTES: Final = 400
 # A longer value has several lines, each behind its label.
-_MAX_VALUE_CHARACTERS: Final = 700
+_MAX_VALUE_BYTES: Final = 500
 # A declared header can be a paragraph, which would repeat in each row.
 _MAX_LABEL_CHARACTERS: Final = 120
 _MAX_KEY_CHARACTERS: Final = 80
@@ -39,18 +41,25 @@ def add_table(
     """
     filled = (row for row in map(_tidy, rows) if any(row.cells))
     head = list(islice(filled, _PROBED_ROWS))
+    layout, body = _begin(head, builder, header_rows, has_row_header)
+    return layout.add_rows(chain(body, filled), builder)
+
+
+def _begin(
+    head: Sequence[Row], builder: OutlineBuilder, header_rows: int | None = None, has_row_header: bool = False
+) -> tuple["Layout", Sequence[Row]]:
+    """Return the layout and the rows below the header; the rows above it and a header without rows become blocks."""
     layout, header = _layout_of(head, header_rows, has_row_header)
-    if header:
-        for row in head[: header.first]:
+    if not header:
+        return layout, head
+    for row in head[: header.first]:
+        builder.add_block(plain_line(row), row.place)
+    if layout.is_cut or len(head) == header.end:
+        for row in head[header.first : header.end]:
             builder.add_block(plain_line(row), row.place)
-        if layout.is_cut or len(head) == header.end:
-            # Without rows below it the header is the only content.
-            for row in head[header.first : header.end]:
-                builder.add_block(plain_line(row), row.place)
-        if not header.is_certain:
-            builder.warn("guessed_header", place=place_words(head[header.first].place))
-    layout.add_rows(chain(head[header.end :] if header else head, filled), builder)
-    return layout
+    if not header.is_certain:
+        builder.warn("guessed_header", place=place_words(head[header.first].place))
+    return layout, head[header.end :]
 
 
 def plain_line(row: Row) -> str:
@@ -79,33 +88,60 @@ class Layout:
     has_row_header: bool = False
     """True if the first column names the other values of its row, and the columns have no names."""
 
-    def add_rows(self, rows: Iterable[Row], builder: OutlineBuilder) -> None:
-        for row in rows:
-            if row.cells != self.header:
-                builder.add_block(self._text_of(row), row.place)
+    def add_rows(self, rows: Iterable[Row], builder: OutlineBuilder) -> "Layout":
+        """Add a block for each row. A further header among them begins another table; return the last layout."""
+        layout, used = self, set[int]()
+        rest, ahead = iter(rows), deque[Row]()
+        while row := ahead.popleft() if ahead else next(rest, None):
+            if row.cells == layout.header:
+                continue
+            if layout.is_contradicted_by(row):
+                ahead.extend(islice(rest, max(0, _PROBED_BELOW - len(ahead))))
+                header = find_header([row, *ahead])
+                if header and header.first == 0 and header.is_certain:
+                    layout.add_unused(used, builder)
+                    layout, body = _begin([row, *ahead], builder)
+                    used, ahead = set(), deque(body)
+                    continue
+            filled = [index for index, value in enumerate(row.cells) if value]
+            used.update(filled)
+            builder.add_block(layout.text_of(row, filled), row.place)
+        layout.add_unused(used, builder)
+        return layout
 
-    def _text_of(self, row: Row) -> str:
-        filled = [index for index, value in enumerate(row.cells) if value]
+    def is_contradicted_by(self, row: Row) -> bool:
+        """Return True for words in all columns of numbers."""
+        values = [row.cell(index) for index in self.number_columns]
+        return bool(values) and all(values) and not any(map(is_value, values))
+
+    def add_unused(self, used: Container[int], builder: OutlineBuilder) -> None:
+        """Add the names of the columns without values, which stand in no row."""
+        unused = [name for index, name in enumerate(self.names) if name and index not in used]
+        if used and unused:
+            builder.add_block(f"Columns without values: {', '.join(unused)}")
+
+    def text_of(self, row: Row, filled: Sequence[int]) -> str:
         if not self.is_labelled or _is_remark(row, filled, self):
             return plain_line(row)
         if self.has_row_header and filled[0] == self.columns[0] and len(filled) > 1:
-            return f"{row.cells[self.columns[0]].rstrip(':')}: {' | '.join(row.cells[index] for index in filled[1:])}"
+            values = " | ".join(row.cells[index] for index in filled[1:])
+            return "\n".join(f"{row.cells[filled[0]].rstrip(':')}: {part}" for part in _parts(values))
         line = " | ".join(self._labelled(index, row.cells[index]) for index in filled)
-        if len(line) * 4 <= _MAX_LINE_BYTES or len(line.encode()) <= _MAX_LINE_BYTES:
+        if len(line) * 4 <= _MAX_LINE_BYTES or len(line.encode(errors="ignore")) <= _MAX_LINE_BYTES:
             return line
         return "\n".join(self._lines(row, filled))
 
     def _lines(self, row: Row, filled: Sequence[int]) -> Iterator[str]:
-        """Yield a line for each value. Each begins with what identifies the row, except that value's own line."""
+        """Yield a line with what identifies the row, then a line for each other value, which repeats it."""
         key = ", ".join(row.cells[index] for index in self.keys if index < len(row.cells) and row.cells[index])
         if len(key) > _MAX_KEY_CHARACTERS:
             key = f"{key[:_MAX_KEY_CHARACTERS].rpartition(' ')[0] or key[:_MAX_KEY_CHARACTERS]} …"
+        if key:
+            yield " | ".join(self._labelled(index, row.cells[index]) for index in filled if index in self.keys)
         for index in filled:
-            for number, part in enumerate(_parts(row.cells[index])):
-                is_key = index in self.keys and number == 0
-                yield (
-                    self._labelled(index, part) if is_key or not key else f"{key} {_DASH} {self._labelled(index, part)}"
-                )
+            if index not in self.keys:
+                for part in _parts(row.cells[index]):
+                    yield f"{key} {_DASH} {self._labelled(index, part)}" if key else self._labelled(index, part)
 
     def _labelled(self, index: int, value: str) -> str:
         name = self.names[index] if index < len(self.names) else ""
@@ -200,11 +236,12 @@ def _shortened(name: str) -> str:
 
 def _parts(value: str) -> Iterator[str]:
     """Split a long value at the ends of sentences, or else between words."""
+    size = max(1, _MAX_VALUE_BYTES * len(value) // max(len(value.encode(errors="ignore")), 1))
     position = 0
-    while len(value) - position > _MAX_VALUE_CHARACTERS:
-        limit = position + _MAX_VALUE_CHARACTERS
-        ends = (value.rfind(end, position + _MAX_VALUE_CHARACTERS // 2, limit) + len(end) for end in _SENTENCE_ENDS)
-        end = next((end for end in ends if end > position + _MAX_VALUE_CHARACTERS // 2), limit)
+    while len(value) - position > size:
+        limit = position + size
+        ends = (value.rfind(end, position + size // 2, limit) + len(end) for end in _SENTENCE_ENDS)
+        end = next((end for end in ends if end > position + size // 2), limit)
         yield value[position:end].strip()
         position = end
     yield value[position:].strip()

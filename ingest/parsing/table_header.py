@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from ingest.parsing.column_names import is_column_name
@@ -28,6 +29,7 @@ _VALUE: Final = re.compile(
     r"|[A-Z]{1,4}-?\d{2,}|(?i:true|false)|\d+\s+\d+/\d+|[-+]?\d(?:\.\d+)?[eE][-+]?\d+"
 )
 _YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
+_DATE: Final = re.compile(r"(?:1[89]|2[01])\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:1[89]|2[01])?\d\d")
 _PERIOD: Final = re.compile(
     r"(?:[QHWTS]|FY|KW|CW)[ -]?\d{1,4}|(?:1[89]|2[01])\d\d[-/ ]?(?:[QHW]\d{1,2}|\d\d)", re.IGNORECASE
 )
@@ -84,7 +86,7 @@ def find_keys(rows: Sequence[Row]) -> bool:
 
 
 def is_value(text: str) -> bool:
-    """Return True for a number, an amount, a date, a code and the like, but not for a year, which can be a name."""
+    """Return True for a number, an amount, a date, a code and the like, but not for a year or a period: a name."""
     return bool(_VALUE.fullmatch(text)) and not (_YEAR.fullmatch(text) or _PERIOD.fullmatch(text))
 
 
@@ -107,14 +109,20 @@ def _top(rows: Sequence[Row], index: int) -> int:
         first = next(column for column, value in enumerate(rows[index].cells) if value)
         begins = [column for column, value in enumerate(upper.cells) if value and column not in upper.merged]
         is_level = begins[-1] > first and (upper.merged or _gaps(upper, rows[index]))
-        if not is_level or any(is_value(value) for value in upper.cells):
+        if not is_level or any(is_value(value) and not _is_time(value) for value in upper.cells):
             break
         top -= 1
     return top
 
 
 def _gaps(upper: Row, lower: Row) -> bool:
-    """Return True if a value of the upper row is followed by an empty cell above a name of the lower row."""
+    """Return True if a value of the upper row is followed by an empty cell above a name of the lower row.
+
+    The name of the first column stands in one of the two rows. In both, they are a note and a header.
+    """
+    first = next(index for index in count() if upper.cell(index) or lower.cell(index))
+    if upper.cell(first) and lower.cell(first):
+        return False
     begun = False
     for index, name in enumerate(lower.cells):
         begun = begun or bool(upper.cell(index))
@@ -127,7 +135,7 @@ def _are_names(row: Row) -> bool:
     names = [value for value in row.cells if value]
     if any(len(name) > _MAX_NAME_CHARACTERS or _ADDRESS.fullmatch(name) for name in names):
         return False
-    return row.is_bold or not any(is_value(name) for name in names)
+    return row.is_bold or not any(is_value(name) and not _is_time(name) for name in names)
 
 
 def _points(row: Row, body: Sequence[Row]) -> int:
@@ -141,7 +149,7 @@ def _points(row: Row, body: Sequence[Row]) -> int:
             continue
         column = [other.cell(index) for other in body if other.cells != row.cells]
         values = [value for value in column if value.lower() not in _PLACEHOLDERS]
-        if not row.is_bold and (name in values or (_YEAR.fullmatch(name) and _are_years(values))):
+        if not row.is_bold and (name in values or (_is_time(name) and _are_times(values))):
             return 0
         points += _contrast(name, values)
         if is_column_name(name) and sum(map(is_column_name, values)) * 2 <= len(values):
@@ -153,8 +161,9 @@ def _contrast(name: str, values: Sequence[str]) -> int:
     """Return how clearly the name differs in kind from the values of its column."""
     if not values:
         return 0
-    most = 0.8 * len(values)
-    if sum(is_value(value) or bool(_YEAR.fullmatch(value)) for value in values) >= most:
+    # A few numbers are missing in most tables, with a word for the reason.
+    most = len(values) * 2 / 3
+    if sum(is_value(value) or _is_time(value) for value in values) >= most:
         return _NUMBERS_BELOW
     if len(values) > 1 and sum(map(_has_digit, values)) >= most and not _has_digit(name):
         return _SIGN
@@ -166,7 +175,7 @@ def _contrast(name: str, values: Sequence[str]) -> int:
         return _SIGN
     # A further value of a column in which each value recurs would recur as well.
     counts = Counter(values)
-    return _SIGN if len(values) > 3 and sum(count == 1 for count in counts.values()) * 5 <= len(values) else 0
+    return _SIGN if len(values) > 3 and sum(times == 1 for times in counts.values()) * 5 <= len(values) else 0
 
 
 def _has_digit(text: str) -> bool:
@@ -177,5 +186,10 @@ def _case(text: str) -> str:
     return "upper" if text[0].isupper() else "lower" if text[0].islower() else ""
 
 
-def _are_years(values: Sequence[str]) -> bool:
-    return bool(values) and sum(map(bool, map(_YEAR.fullmatch, values))) * 2 > len(values)
+def _is_time(text: str) -> bool:
+    """Return True for a year or a date, which can name a column of numbers, but not of times."""
+    return bool(_YEAR.fullmatch(text) or _DATE.fullmatch(text))
+
+
+def _are_times(values: Sequence[str]) -> bool:
+    return bool(values) and sum(map(_is_time, values)) * 2 > len(values)

@@ -93,6 +93,13 @@ def test_a_long_list_is_split_between_items():
     assert all(text.startswith("- item") for text in texts(((), "\n".join(items))))
 
 
+def test_a_long_table_row_is_split_between_values_although_they_contain_sentences():
+    values = [f"Lisbon \u2013 Remark {number}: One. Two. Three" for number in range(8)]
+
+    for piece in chunk(((), "\n".join(values)), words=20):
+        assert all(line.startswith("Lisbon \u2013 Remark") for line in piece.text.split("\n"))
+
+
 def test_a_long_code_block_is_split_between_lines_and_keeps_its_indentation():
     code = "def f():\n" + "\n".join(f"    x = {n}" for n in range(9))
 

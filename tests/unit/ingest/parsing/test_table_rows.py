@@ -86,6 +86,34 @@ def test_years_are_names_only_in_a_series_above_other_numbers():
     assert blocks("Person|1999|2003", "Ada|2001|1990", "Alan|1985|2011")[0] == "A: Person | B: 1999 | C: 2003"
 
 
+def test_dates_are_names_above_numbers():
+    assert blocks("Item|2025-01-01|2025-02-01", "Rope|10|20", "Hook|11|21")[0] == (
+        "Item: Rope | 2025-01-01: 10 | 2025-02-01: 20"
+    )
+    assert blocks("Ana|2025-01-01", "Ben|2025-02-01")[0] == "A: Ana | B: 2025-01-01"
+
+
+def test_a_further_header_among_the_rows_begins_a_table():
+    lines = ("Region|Sales", "North|100", "South|200", "Employee|Salary", "Ana|51000", "Ben|47000")
+
+    assert blocks(*lines)[1:] == [
+        "Region: South | Sales: 200",
+        "Employee: Ana | Salary: 51000",
+        "Employee: Ben | Salary: 47000",
+    ]
+
+
+def test_words_in_a_column_of_numbers_are_not_a_header():
+    assert blocks("City|People", "Rome|2,800", "Oslo|closed", "Bonn|330")[1] == "City: Oslo | People: closed"
+
+
+def test_a_note_above_the_header_is_not_a_level_of_it():
+    assert blocks("Report|March", "City|People|Area", "Rome|2,800|1,285", "Oslo|700|454")[:2] == [
+        "Report | March",
+        "City: Rome | People: 2,800 | Area: 1,285",
+    ]
+
+
 def test_equal_names_are_numbered():
     assert blocks("city|note|note|note", "Riga|wet|cold|dark") == [
         "city: Riga | note: wet | note (2): cold | note (3): dark"
@@ -163,7 +191,7 @@ def test_as_many_columns_name_a_row_as_tell_the_rows_apart():
     text = "long words " * 40
     row = blocks("Team|Day|Report", f"Alpha|Mon|{text}", f"Alpha|Tue|{text}")[1]
 
-    assert row.split("\n") == ["Team: Alpha", "Day: Tue", f"Alpha, Tue \u2013 Report: {text.strip()}"]
+    assert row.split("\n") == ["Team: Alpha | Day: Tue", f"Alpha, Tue \u2013 Report: {text.strip()}"]
 
 
 def test_each_part_of_a_long_value_has_its_label_and_no_word_is_lost():
@@ -200,6 +228,18 @@ def test_a_header_that_recurs_on_each_page_is_not_data():
         "Name: Ada | Born: 1815",
         "Name: Alan | Born: 1912",
     ]
+
+
+def test_the_name_of_a_column_without_values_is_kept():
+    assert blocks("Name|Price|Country codes", "Rope|12|", "Hook|7|")[-1] == "Columns without values: Country codes"
+
+
+def test_each_part_of_a_long_value_has_its_key():
+    text = "Nothing of this may be lost. " * 60
+    lines = blocks("Name|Rope", "Price|12", f"Description|{text}")[2].split("\n")
+
+    assert len(lines) > 1
+    assert all(line.startswith("Description: Nothing") for line in lines)
 
 
 def test_notes_below_the_table_have_no_label():
