@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from ingest.parsing.code import parse_code
 from ingest.parsing.csv import parse_csv
 from ingest.parsing.decoding import decode
-from ingest.parsing.docx import parse_docx
+from ingest.parsing.docx.parser import parse_docx
 from ingest.parsing.html import parse_html
 from ingest.parsing.json import parse_json, parse_json_lines
 from ingest.parsing.markdown import parse_markdown

@@ -17,7 +17,7 @@ _FORMAT = "application/vnd.openxmlformats-officedocument"
 
 def docx_of(body: str, **more: str) -> bytes:
     """Return a DOCX file; `body` is the XML inside `w:body`, written with `paragraph` and `word_table`."""
-    document = f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
+    document = f'<w:document xmlns:w="{_WORD}" xmlns:r="{_OFFICE}" xmlns:x="x"><w:body>{body}</w:body></w:document>'
     styles = "".join(
         f'<w:style w:type="paragraph" w:styleId="{name.replace(" ", "")}"><w:name w:val="{name}"/></w:style>'
         for name in ("Title", "heading 1", "heading 2")
@@ -30,7 +30,7 @@ def docx_of(body: str, **more: str) -> bytes:
         "word/document.xml": document,
         "word/styles.xml": f'<w:styles xmlns:w="{_WORD}">{styles}</w:styles>',
         "word/numbering.xml": f'<w:numbering xmlns:w="{_WORD}">{numbering}</w:numbering>',
-        "word/_rels/document.xml.rels": _relations(
+        "word/_rels/document.xml.rels": relations_of(
             {"s": ("styles", "styles.xml"), "n": ("numbering", "numbering.xml")}
         ),
     }
@@ -43,9 +43,39 @@ def paragraph(text: str, *, style: str = "", is_item: bool = False) -> str:
     return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{escape(text)}</w:t></w:r></w:p>"
 
 
-def word_table(rows: Sequence[Sequence[str]]) -> str:
-    cells = ("".join(f"<w:tc>{paragraph(value)}</w:tc>" for value in row) for row in rows)
-    return f"<w:tbl>{''.join(f'<w:tr>{row}</w:tr>' for row in cells)}</w:tbl>"
+def run(text: str, look: str = "") -> str:
+    """Return a run of text; `look` is a property such as `strike`."""
+    return f'<w:r><w:rPr>{f"<w:{look}/>" if look else ""}</w:rPr><w:t xml:space="preserve">{escape(text)}</w:t></w:r>'
+
+
+def field(instruction: str, result: str) -> str:
+    """Return the runs of a field; the instruction can contain other fields."""
+    mark = '<w:r><w:fldChar w:fldCharType="{}"/></w:r>'
+    before, nested, after = instruction, "", ""
+    if "<" in instruction:
+        before, rest = instruction.split("<", 1)
+        nested, _, after = f"<{rest}".rpartition(">")
+        nested += ">"
+    code = f"{_instruction(before)}{nested}{_instruction(after)}"
+    return f"{mark.format('begin')}{code}{mark.format('separate')}{result}{mark.format('end')}"
+
+
+def word_table(rows: Sequence[Sequence[str]], *, header_rows: int = 0) -> str:
+    lines = []
+    for number, row in enumerate(rows):
+        look = "<w:trPr><w:tblHeader/></w:trPr>" if number < header_rows else ""
+        lines.append(f"<w:tr>{look}{''.join(merged_cell(paragraph(value)) for value in row)}</w:tr>")
+    return f"<w:tbl>{''.join(lines)}</w:tbl>"
+
+
+def merged_cell(content: str, look: str = "") -> str:
+    """Return a table cell; `look` is XML such as `<w:vMerge/>`."""
+    return f"<w:tc>{f'<w:tcPr>{look}</w:tcPr>' if look else ''}{content}</w:tc>"
+
+
+def word_part(name: str, content: str) -> str:
+    """Return the XML of a part of a Word document, such as its styles."""
+    return f'<w:{name} xmlns:w="{_WORD}" xmlns:r="{_OFFICE}">{content}</w:{name}>'
 
 
 def xlsx_of(sheets: Mapping[str, Sequence[Sequence[object]]], **more: str) -> bytes:
@@ -54,7 +84,7 @@ def xlsx_of(sheets: Mapping[str, Sequence[Sequence[object]]], **more: str) -> by
         f'<sheet name="{escape(name)}" sheetId="{number}" r:id="r{number}"/>' for number, name in enumerate(sheets, 1)
     )
     parts["xl/workbook.xml"] = f'<workbook xmlns="{_SHEET}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
-    parts["xl/_rels/workbook.xml.rels"] = _relations(
+    parts["xl/_rels/workbook.xml.rels"] = relations_of(
         {f"r{number}": ("worksheet", f"worksheets/sheet{number}.xml") for number in range(1, len(sheets) + 1)}
     )
     return package("xl/workbook.xml", f"{_FORMAT}.spreadsheetml.sheet.main+xml", parts | more)
@@ -65,13 +95,13 @@ def pptx_of(slides: Sequence[str], *, notes: Mapping[int, str] | None = None, **
     parts = {f"ppt/slides/slide{number}.xml": _slide(shapes) for number, shapes in enumerate(slides, 1)}
     for number, text in (notes or {}).items():
         parts[f"ppt/notesSlides/notes{number}.xml"] = _slide(shape(text))
-        related = _relations({"n": ("notesSlide", f"../notesSlides/notes{number}.xml")})
+        related = relations_of({"n": ("notesSlide", f"../notesSlides/notes{number}.xml")})
         parts[f"ppt/slides/_rels/slide{number}.xml.rels"] = related
     listed = "".join(f'<p:sldId id="{255 + number}" r:id="r{number}"/>' for number in range(1, len(slides) + 1))
     parts["ppt/presentation.xml"] = (
         f'<p:presentation xmlns:p="{_SHOW}" xmlns:r="{_OFFICE}"><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>'
     )
-    parts["ppt/_rels/presentation.xml.rels"] = _relations(
+    parts["ppt/_rels/presentation.xml.rels"] = relations_of(
         {f"r{number}": ("slide", f"slides/slide{number}.xml") for number in range(1, len(slides) + 1)}
     )
     return package("ppt/presentation.xml", f"{_FORMAT}.presentationml.presentation.main+xml", parts | more)
@@ -100,7 +130,7 @@ def package(main: str, content_type: str, parts: Mapping[str, str | bytes]) -> b
     written = BytesIO()
     with ZipFile(written, "w", ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", types)
-        archive.writestr("_rels/.rels", _relations({"r": ("officeDocument", main)}))
+        archive.writestr("_rels/.rels", relations_of({"r": ("officeDocument", main)}))
         for name, content in parts.items():
             archive.writestr(name, content)
     return written.getvalue()
@@ -133,9 +163,15 @@ def _slide(shapes: str) -> str:
     return f'<p:sld xmlns:p="{_SHOW}" xmlns:a="{_DRAWING}">{tree}</p:sld>'
 
 
-def _relations(targets: Mapping[str, tuple[str, str]]) -> str:
+def _instruction(code: str) -> str:
+    return f"<w:r><w:instrText>{escape(code)}</w:instrText></w:r>"
+
+
+def relations_of(targets: Mapping[str, tuple[str, str]], *, is_external: bool = False) -> str:
+    """Return a part with relations: their kinds and targets by their ids."""
+    mode = ' TargetMode="External"' if is_external else ""
     listed = "".join(
-        f'<Relationship Id="{key}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
+        f'<Relationship Id="{key}" Type="{_OFFICE}/{kind}" Target="{escape(target)}"{mode}/>'
         for key, (kind, target) in targets.items()
     )
     return f'<Relationships xmlns="{_RELATIONS}">{listed}</Relationships>'

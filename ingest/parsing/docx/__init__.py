@@ -1,0 +1,1 @@
+"""Word documents: the text of the printed page, read from WordprocessingML."""

@@ -1,0 +1,84 @@
+"""The blocks of a Word document, and their text where they stand in a table cell, a note or a header."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final
+
+from ingest.parsing.outline import OutlineBuilder
+from ingest.parsing.table import add_table
+from ingest.parsing.table_row import Row
+
+_INDENT: Final = "  "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableBlock:
+    """A table, with the value of each merged cell in every cell that it spans."""
+
+    rows: Sequence[Row]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A paragraph, a heading, a list item or a table."""
+
+    text: str = ""
+    level: int = 0
+    """The level of a heading; 0 for text."""
+    is_title: bool = False
+    depth: int | None = None
+    """The level of a list item, from 0; None outside lists. Items in a row become one block."""
+    is_aside: bool = False
+    """True for a note or comment, which follows the table in which it is marked."""
+    table: TableBlock | None = None
+
+
+def add_blocks(blocks: Iterable[Block], builder: OutlineBuilder) -> None:
+    """Add blocks to an outline. Headings are one level below the title if `builder` has one."""
+    for is_item, group in groupby(blocks, key=lambda block: block.depth is not None):
+        if is_item:
+            builder.add_block("\n".join(_indented(list(group))))
+            continue
+        for block in group:
+            if block.table:
+                add_table(block.table.rows, builder)
+            elif block.level:
+                builder.add_heading(block.level, block.text)
+            else:
+                builder.add_block(block.text)
+
+
+def text_of(blocks: Iterable[Block], *, between_rows: str = "\n") -> str:
+    """Return blocks as lines, for example those of a table cell."""
+    return "\n".join(filter(None, (_line(block, between_rows) for block in blocks)))
+
+
+def without_asides(blocks: Iterable[Block]) -> tuple[list[Block], list[Block]]:
+    """Separate the notes and comments from the other blocks."""
+    own: list[Block] = []
+    asides: list[Block] = []
+    for block in blocks:
+        (asides if block.is_aside else own).append(block)
+    return own, asides
+
+
+def below_title(blocks: Iterable[Block], *, has_title: bool) -> Iterator[Block]:
+    """Move headings one level down if the document has a title, which is the outermost heading."""
+    for block in blocks:
+        yield replace(block, level=block.level + 1) if has_title and block.level and not block.is_title else block
+
+
+def _indented(items: Sequence[Block]) -> Iterator[str]:
+    outermost = min(item.depth or 0 for item in items)
+    for item in items:
+        yield _INDENT * ((item.depth or 0) - outermost) + item.text
+
+
+def _line(block: Block, between_rows: str) -> str:
+    if not block.table:
+        return block.text
+    builder = OutlineBuilder()
+    add_table(block.table.rows, builder)
+    return between_rows.join(line for part in builder.build().sections for line in part.text.split("\n\n"))

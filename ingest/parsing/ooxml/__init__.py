@@ -1,0 +1,1 @@
+"""What Word documents and presentations have in common: packages, drawings, equations and numbers."""

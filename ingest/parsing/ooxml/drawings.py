@@ -1,0 +1,82 @@
+"""Read drawings: the alternative text of pictures, the words of diagrams, and the addresses of links."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote
+from xml.etree.ElementTree import Element
+
+from ingest.parsing.ooxml.equations import linear
+
+_DOWNLOAD: Final = re.compile(
+    r"[^?#]*\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|csv|zip|7z|tar|gz|exe|msi|dmg|deb|rpm|apk|iso|epub|ics|vcf)(?:[?#].*)?",
+    re.IGNORECASE,
+)
+_PICTURES: Final = {"pic", "imagedata", "blip"}
+
+
+def alternative_text(drawing: Element) -> str:
+    """Return what the author wrote about a picture, or "" for drawings with text of their own."""
+    if drawing.find(".//txbxContent") is not None or not any(
+        drawing.find(f".//{tag}") is not None for tag in _PICTURES
+    ):
+        return ""
+    for element in drawing.iter():
+        text = element.get("descr", "") or (element.get("alt", "") if element.tag == "shape" else "")
+        if text.strip():
+            return " ".join(text.split())
+    return ""
+
+
+def address_beside(text: str, target: str) -> str:
+    """Return the target of a link if that is contact data or a download that its text lacks, else ""."""
+    scheme, _, address = target.partition(":")
+    if scheme.lower() in {"mailto", "tel", "sms", "callto"}:
+        shown = unquote(address.partition("?")[0]).strip()
+        return "" if _squeezed(shown) in _squeezed(text) else shown
+    return target if _DOWNLOAD.fullmatch(target) and target not in text else ""
+
+
+def diagram_lines(data: Element) -> Iterator[tuple[int, str]]:
+    """Yield the depth and the text of each node of a SmartArt diagram, in its order."""
+    points = {point.get("modelId", ""): point for point in data.iter("pt") if point.get("type") != "pres"}
+    children: dict[str, list[tuple[int, str]]] = {}
+    for connection in data.iter("cxn"):
+        if connection.get("type", "parOf") == "parOf":
+            order = int(connection.get("srcOrd") or 0)
+            children.setdefault(connection.get("srcId", ""), []).append((order, connection.get("destId", "")))
+    roots = [id for id, point in points.items() if point.get("type") == "doc"]
+    waiting = [(-1, id) for id in [*roots, *points][::-1]]
+    while waiting:
+        depth, id = waiting.pop()
+        if (point := points.pop(id, None)) is None:
+            continue
+        if text := " ".join(paragraphs_of(point)):
+            yield max(depth, 0), text
+        waiting.extend((depth + 1, child) for _, child in sorted(children.get(id, ()), reverse=True))
+
+
+def paragraphs_of(element: Element) -> Iterator[str]:
+    """Yield the text of each DrawingML paragraph in an element."""
+    for paragraph in element.iter("p"):
+        if text := paragraph_text(paragraph).strip():
+            yield text
+
+
+def paragraph_text(paragraph: Element) -> str:
+    return "".join(_pieces(paragraph))
+
+
+def _pieces(paragraph: Element) -> Iterator[str]:
+    for element in paragraph:
+        match element.tag:
+            case "r" | "fld":
+                yield element.findtext("t") or ""
+            case "br":
+                yield "\n"
+            case "m" | "AlternateContent":
+                yield from (f" {linear(equation)} " for equation in element.iter("oMath"))
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s().+/-]", "", text).lower()

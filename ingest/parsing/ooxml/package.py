@@ -1,0 +1,110 @@
+"""The parts of an Office file: XML trees with short names, and the relations between parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from posixpath import join, normpath
+from typing import Final
+from urllib.parse import unquote
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+from zipfile import ZipFile
+
+_FALSE: Final = {"0", "false", "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A reference from one part to another, or to an address."""
+
+    kind: str
+    """The last word of the relation's type, such as `header` or `hyperlink`."""
+    target: str
+    """The path of the part, or the address if it is external."""
+    is_external: bool = False
+
+
+class Package:
+    """An Office file. Its parts are read when they are asked for."""
+
+    def __init__(self, archive: ZipFile) -> None:
+        self._archive = archive
+        # Some programs write references whose case differs from the names in the archive.
+        self._names = {name.lower(): name for name in archive.namelist()}
+        self._known: dict[str, str] = {}
+
+    def tree(self, part: str) -> Element | None:
+        """Return the root of a part, or None if the part does not exist.
+
+        Tags and attributes have no namespaces, which differ between strict and transitional files.
+        Attributes that refer to relations begin with `r:`. Of alternative contents only the first choice remains.
+        """
+        name = self._names.get(part.lower())
+        if name is None:
+            return None
+        root = ElementTree.fromstring(self._archive.read(name))
+        known, short = self._known, self._short
+        for element in root.iter():
+            element.tag = known.get(element.tag) or short(element.tag)
+            if keys := element.keys():
+                attributes = element.attrib
+                for key in keys:
+                    attributes[known.get(f"@{key}") or short(key, "@")] = attributes.pop(key)
+        for alternatives in list(root.iter("AlternateContent")):
+            choices = [child for child in alternatives if child.tag == "Choice"] or list(alternatives)
+            alternatives[:] = choices[:1]
+        return root
+
+    def text(self, part: str) -> bytes:
+        """Return the bytes of a part, or nothing if the part does not exist."""
+        name = self._names.get(part.lower())
+        return self._archive.read(name) if name else b""
+
+    def relations(self, part: str) -> dict[str, Relation]:
+        """Return the relations of a part by their ids. The package itself is the part ""."""
+        folder, _, file = part.rpartition("/")
+        root = self.tree(join(folder, "_rels", f"{file}.rels"))
+        return {} if root is None else {child.get("Id", ""): _to_relation(child, folder) for child in root}
+
+    def related(self, part: str, kind: str) -> list[str]:
+        """Return the parts of one kind to which a part refers."""
+        return targets_of(self.relations(part), kind)
+
+    def _short(self, name: str, kind: str = "") -> str:
+        """Return a name without its namespace; attributes have the kind "@"."""
+        namespace, _, short = name.rpartition("}")
+        if kind and namespace.endswith("/relationships"):
+            short = f"r:{short}"
+        self._known[kind + name] = short
+        return short
+
+
+def targets_of(relations: Mapping[str, Relation], kind: str) -> list[str]:
+    return [relation.target for relation in relations.values() if relation.kind == kind and not relation.is_external]
+
+
+def is_on(element: Element | None) -> bool:
+    """Return True for a switch such as `<w:strike/>`, unless its value turns it off."""
+    return element is not None and element.get("val", "").lower() not in _FALSE
+
+
+def number_of(value: str | None, default: int = 0) -> int:
+    """Return an attribute's whole number. Damaged numbers are replaced by the default."""
+    try:
+        return int(value or default)
+    except ValueError:
+        return default
+
+
+def value_of(parent: Element | None, name: str, default: str = "") -> str:
+    """Return the attribute `val` of a child element."""
+    child = None if parent is None else parent.find(name)
+    return default if child is None else child.get("val", default)
+
+
+def _to_relation(element: Element, folder: str) -> Relation:
+    kind = element.get("Type", "").rpartition("/")[2]
+    target = element.get("Target", "")
+    if element.get("TargetMode") == "External":
+        return Relation(kind, target, is_external=True)
+    path = unquote(target.replace("\\", "/"))
+    return Relation(kind, path.lstrip("/") if path.startswith("/") else normpath(join(folder, path)))
