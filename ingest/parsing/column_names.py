@@ -11,8 +11,9 @@ _WORDS: Final = frozenset(
     block bonus book born branch brand budget building buyer candidate capacity capital cas category cause cell
     century channel chapter child city class client climate closed code color colour column comment comments
     company component condition contact contents continent contract cost count country county course created
-    creator criteria currency customer data date day days deadline dealer default degree delivery department depth
-    description destination detail details device diameter direction director discount distance district document
+    creator criteria currency customer data date day days deadline dealer default definition degree delivery department
+    depth description destination detail details device diameter direction director discount distance district
+    document
     domain dose driver due duration edition effect email employee employer end energy engine entity entry error
     estimate event example exchange expense expiry extension factor family fax feature fee field file filename flag
     flight floor format frequency function gender genre goal grade grams group guest head heading height holder

@@ -15,6 +15,7 @@ _MAX_ROWS_ABOVE: Final = 10
 _MAX_LEVELS: Final = 3
 _MAX_NAME_CHARACTERS: Final = 100
 _MAX_KEY_CHARACTERS: Final = 60
+_MAX_UNIT_CHARACTERS: Final = 12
 
 # Points of evidence. Numbers below a word prove a header together with a second sign, and so do two columns of numbers.
 _NUMBERS_BELOW: Final = 2
@@ -64,7 +65,7 @@ def find_header(rows: Sequence[Row]) -> Header | None:
         if width > max(above, 1) and width * 2 >= widest and not _is_group_row(row, rows[index + 1 :]):
             points = _points(row, rows[index + 1 :])
             if points >= _PLAUSIBLE and points > best:
-                best, header = points, Header(_top(rows, index), index + 1, points >= _CERTAIN)
+                best, header = points, Header(_top(rows, index), _end(rows, index), points >= _CERTAIN)
             above = width
     return header
 
@@ -115,6 +116,17 @@ def _top(rows: Sequence[Row], index: int) -> int:
     return top
 
 
+def _end(rows: Sequence[Row], index: int) -> int:
+    """Return the end of the header whose names stand in the row at `index`: a row of units may follow."""
+    if index + 2 >= len(rows):
+        return index + 1
+    units, body = rows[index + 1], rows[index + 2 :]
+    columns = [column for column, value in enumerate(units.cells) if value]
+    has_units = all(len(units.cells[column]) <= _MAX_UNIT_CHARACTERS for column in columns) and _are_names(units)
+    holds_numbers = (_contrast(units.cells[column], [row.cell(column) for row in body]) for column in columns)
+    return index + 2 if has_units and all(points == _NUMBERS_BELOW for points in holds_numbers) else index + 1
+
+
 def _gaps(upper: Row, lower: Row) -> bool:
     """Return True if a value of the upper row is followed by an empty cell above a name of the lower row.
 
@@ -142,23 +154,29 @@ def _points(row: Row, body: Sequence[Row]) -> int:
     """Return how much speaks for the row being a header of the rows below it; 0 if anything speaks against it."""
     if not body or not _are_names(row):
         return 0
-    points = _BOLD if row.is_bold and not body[0].is_bold else 0
-    named = 0
-    for index, name in enumerate(row.cells):
-        if name.lower() in _PLACEHOLDERS:
-            continue
-        column = [other.cell(index) for other in body if other.cells != row.cells]
-        values = [value for value in column if value.lower() not in _PLACEHOLDERS]
-        if not row.is_bold and (name in values or (_is_time(name) and _are_times(values))):
+    if row.is_bold and not body[0].is_bold:
+        return _BOLD
+    if any(is_value(name) and not _is_time(name) for name in row.cells):
+        return 0
+    points = named = 0
+    names = [(index, name) for index, name in enumerate(row.cells) if name]
+    for index, name in names:
+        values = [value for other in body if other.cells != row.cells and (value := other.cell(index))]
+        if name.lower() in _PLACEHOLDERS or name in values or (_is_time(name) and _are_times(values)):
             return 0
         points += _contrast(name, values)
-        if is_column_name(name) and sum(map(is_column_name, values)) * 2 <= len(values):
-            named += 1
-    return points + named + (_SIGN if named and named == sum(map(bool, row.cells)) else 0)
+        named += is_column_name(name) and sum(map(is_column_name, values)) * 2 <= len(values)
+    if named and all(is_column_name(name) for _, name in names):
+        points += 2 * _SIGN
+    points += named
+    # Names have one style. A word above numbers can also be a remark in place of the first number.
+    has_style = len({_case(name) for _, name in names} - {""}) == 1
+    return points if points >= _CERTAIN or has_style else 0
 
 
 def _contrast(name: str, values: Sequence[str]) -> int:
     """Return how clearly the name differs in kind from the values of its column."""
+    values = [value for value in values if value.lower() not in _PLACEHOLDERS]
     if not values:
         return 0
     # A few numbers are missing in most tables, with a word for the reason.
@@ -169,7 +187,7 @@ def _contrast(name: str, values: Sequence[str]) -> int:
         return _SIGN
     if len(values) > 1 and all(map(_ADDRESS.fullmatch, values)):
         return _NUMBERS_BELOW
-    if len(values) > 2 and {_case(value) for value in values} == {"upper": {"lower"}, "lower": {"upper"}}.get(
+    if len(values) > 1 and {_case(value) for value in values} == {"upper": {"lower"}, "lower": {"upper"}}.get(
         _case(name)
     ):
         return _SIGN

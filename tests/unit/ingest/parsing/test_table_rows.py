@@ -32,6 +32,8 @@ def spanned(*rows: list[Cell], **options) -> list[str]:
         ("Genus|Height", "Abies|40", "Pinus|35"),
         ("Genus|Habitat|Height|Width", "Abies|forest|40|3", "Pinus|coast|35|2"),
         ("name|city", "Ada|Rome"),
+        ("key|value", "host|example.org", "port|8080"),
+        ("Species|Habitat|Diet", "Fox|forest|mice", "Otter|river|fish"),
         ("first_name|lastName", "Ada|Lovelace"),
         ("Fruit|Colour|Taste", "Apple|red|sweet", "Lemon|yellow|sour", "Plum|blue|sweet"),
         ("Mitarbeiter|Abteilung", "Ida|Einkauf"),
@@ -63,6 +65,9 @@ def test_a_header_with_evidence_labels_the_rows(lines):
         ("Rome|EUR 1,200.00", "Oslo|EUR 200.00"),
         ("Ana|1 March 2025", "Ben|2 March 2025"),
         ("12 kg|Rome", "13 kg|Oslo"),
+        ("unknown|Oslo|pending", "4711|Rome|12", "4712|Bonn|13"),
+        ("Ana|Rome|pending", "Ben|Oslo|12", "Cy|Bonn|13"),
+        ("Monday|Soup|Bread", "Tuesday|Fish|Rice", "Friday|Pasta|Salad"),
     ],
 )
 def test_data_never_becomes_a_header(lines):
@@ -84,6 +89,12 @@ def test_an_uncertain_header_is_used_with_a_warning():
 def test_years_are_names_only_in_a_series_above_other_numbers():
     assert blocks("City|2024|2025", "Rome|1|2") == ["City: Rome | 2024: 1 | 2025: 2"]
     assert blocks("Person|1999|2003", "Ada|2001|1990", "Alan|1985|2011")[0] == "A: Person | B: 1999 | C: 2003"
+
+
+def test_a_row_of_units_belongs_to_the_header():
+    assert blocks("Name|Height|Weight", "|cm|kg", "Ada|180|75", "Alan|175|68")[0] == (
+        "Name: Ada | Height / cm: 180 | Weight / kg: 75"
+    )
 
 
 def test_dates_are_names_above_numbers():
