@@ -158,11 +158,15 @@ class StoredDocument:
 
 def to_fields(chunk: Chunk) -> dict[str, Any]:
     """Return the chunk as JSON-compatible values, for storing it or sending it to another process."""
-    place = {name: value for name, value in asdict(chunk.place).items() if value}
-    if chunk.place.rows:
-        place["rows"] = list(chunk.place.rows)
+    place = to_place_fields(chunk.place)
     changed = {"heading_path": list(chunk.heading_path), "metadata": dict(chunk.metadata), "place": place}
     return asdict(chunk) | changed | {"warnings": [asdict(warning) for warning in chunk.warnings]}
+
+
+def to_place_fields(place: Place) -> dict[str, Any]:
+    """Return what is known of the place as JSON-compatible values."""
+    known = {name: value for name, value in asdict(place).items() if value}
+    return known | {"rows": list(place.rows)} if place.rows else known
 
 
 def to_chunk(fields: Mapping[str, Any]) -> Chunk:

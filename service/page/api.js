@@ -4,21 +4,24 @@ import { currentKey, replaceKey } from "./api_key.js";
 import { readEvents } from "./server_sent_events.js";
 
 /**
- * @typedef {{n: number, document_id: string, title: string, heading_path: string[], uri: string, score: number,
- *   similarity: number, text: string, quote: string | null}} Citation
+ * @typedef {{page?: number, slide?: number, sheet?: string, rows?: number[], line?: number}} Place
+ * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
+ *   score: number, similarity: number, text: string, quote: string | null}} Citation
  * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string,
  *   mode: "quote" | "checked" | "generate", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   timings: {total: number} & Record<string, number>}} Answer
- * @typedef {"queued" | "processing" | "ready" | "rejected" | "deleting"} DocumentState
+ * @typedef {"queued" | "processing" | "ready" | "empty" | "rejected" | "deleting"} DocumentState
+ * @typedef {{code: string, message: string, count: number, place: string, loses_text: boolean}} Warning
  * @typedef {{id: string, title?: string | null, uri?: string, chunks?: number | null, ingested_at?: string | null,
- *   state: DocumentState, version?: string | null,
+ *   state: DocumentState, version?: string | null, warnings?: Warning[],
  *   reason?: string | null,
- *   update?: {state: "queued" | "processing" | "rejected" | "unknown", reason: string | null} | null}} Document
+ *   update?: {state: "queued" | "processing" | "empty" | "rejected" | "unknown", reason: string | null} | null}} Document
  * @typedef {{q?: string, state?: string, sort?: "title" | "id" | "time", limit?: number, cursor?: string}} DocumentQuery
  * @typedef {{documents: Document[], next: string | null,
- *   queue: {queued: number, processing: number, rejected: number, deleting: number} | null}} DocumentPage
- * @typedef {{n: number | null, title: string, heading_path: string[], similarity: number, bm25: number | null,
+ *   queue: {queued: number, processing: number, empty: number, rejected: number, deleting: number} | null}} DocumentPage
+ * @typedef {{n: number | null, title: string, heading_path: string[], place: Place, similarity: number,
+ *   bm25: number | null,
  *   score: number, rerank_score: number | null, fate: string, cited: boolean}} Candidate
  * @typedef {{name: string, characters: number, tokens: number | null}} PromptPart
  * @typedef {{id: string, declined: boolean, nearness: number | null, min_similarity: number, reranking: string | null,

@@ -14,6 +14,7 @@ const STATES = {
   uploading: "Uploading…",
   queued: "Queued",
   processing: "Processing",
+  empty: "Empty",
   rejected: "Rejected",
   deleting: "Deleting…",
 };
@@ -38,7 +39,9 @@ export function createDocumentRow(onDelete) {
     view.title.textContent = name;
     view.title.title = document.uri ?? "";
     view.state.textContent = describeState(document) ?? describe(document);
-    view.reason.textContent = document.state === "rejected" ? (document.reason ?? "") : describeUpdate(document);
+    const isExplained = document.state === "rejected" || document.state === "empty";
+    view.reason.textContent = isExplained ? (document.reason ?? "") : describeUpdate(document);
+    view.warnings.replaceChildren(...(document.warnings ?? []).map(createWarning));
     deleteButton.ariaLabel = `Delete ${name}`;
     deleteButton.disabled = document.state === "deleting";
   }
@@ -52,6 +55,7 @@ export function createDocumentRow(onDelete) {
  */
 function describeUpdate({ state, update }) {
   if (state !== "ready" || !update || update.state === "unknown") return "";
+  if (update.state === "empty") return "The update is empty.";
   return update.state === "rejected" ? `The update was rejected: ${update.reason}` : `Update: ${describeState(update)}`;
 }
 
@@ -65,6 +69,16 @@ function describeState({ state, reason }) {
 }
 
 /** @param {ListedDocument} document */
-function describe({ chunks, ingested_at: ingestedAt }) {
-  return `${formatCount(chunks ?? 0, "passage")} · ${DATE_FORMAT.format(new Date(ingestedAt ?? 0))}`;
+function describe({ chunks, ingested_at: ingestedAt, warnings }) {
+  const facts = [formatCount(chunks ?? 0, "passage"), DATE_FORMAT.format(new Date(ingestedAt ?? 0))];
+  if (warnings?.some((warning) => warning.loses_text)) facts.unshift("Ready, with gaps");
+  return facts.join(" · ");
+}
+
+/** @param {import("./api.js").Warning} warning */
+function createWarning({ message, count, place }) {
+  const item = document.createElement("li");
+  const details = [count > 1 ? `${count.toLocaleString()} times` : "", place].filter(Boolean);
+  item.textContent = details.length > 0 ? `${message} (${details.join("; ")})` : message;
+  return item;
 }

@@ -214,6 +214,10 @@ export function openDocuments({ onChange }) {
         if (known.state === "deleting") status.textContent = `“${nameOf(known)}” was deleted.`;
       } else if (current.state === "rejected" || current.update?.state === "rejected") {
         status.textContent = `“${nameOf(known)}” was rejected.`;
+      } else if (current.state === "empty") {
+        status.textContent = `“${nameOf(known)}” is empty.`;
+      } else if (!isInProgress(current) && current.warnings?.some((warning) => warning.loses_text)) {
+        status.textContent = `“${nameOf(current)}” is ready, with gaps.`;
       } else if (!isInProgress(current)) {
         status.textContent = `“${nameOf(current)}” is ready. You can ask about it.`;
       }

@@ -2,6 +2,7 @@
 
 import { explainAnswer, messageOf } from "./api.js";
 import { instantiate } from "./dom.js";
+import { formatHeadingPath } from "./heading_path.js";
 import { formatCount } from "./plural.js";
 
 /**
@@ -61,10 +62,10 @@ function formatDecision({ declined, nearness, min_similarity: minimum }) {
 }
 
 /** @param {Candidate} candidate */
-function createCandidate({ n, title, heading_path, similarity, bm25, score, rerank_score, fate, cited }) {
+function createCandidate({ n, title, heading_path, place, similarity, bm25, score, rerank_score, fate, cited }) {
   const view = instantiate("candidate");
   view.number.textContent = `${n ?? ""}`;
-  view.title.textContent = [title, ...heading_path.filter((heading) => heading !== title)].join(" › ");
+  view.title.textContent = [title, formatHeadingPath({ title, heading_path, place })].filter(Boolean).join(" › ");
   view.dense.textContent = similarity.toFixed(2);
   view.words.textContent = bm25?.toFixed(2) ?? "–";
   view.fused.textContent = score.toFixed(2);

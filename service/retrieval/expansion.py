@@ -28,22 +28,23 @@ def expand(hits: Sequence[ScoredChunk], neighbours: Iterable[Chunk], *, tokens: 
     """Return the hits, extended by their neighbours from the best hit on, until all together have `tokens` tokens.
 
     A neighbour has the same version and the same heading. A hit is never merged into another hit.
+    The place stays that of the passage that was found, with all rows of the text.
     """
-    free = {_place(chunk): chunk for chunk in neighbours}
+    free = {_position(chunk): chunk for chunk in neighbours}
     for hit in hits:
-        free.pop(_place(hit.chunk), None)
+        free.pop(_position(hit.chunk), None)
     left = tokens * _CHARACTERS_PER_TOKEN - sum(len(hit.chunk.text) for hit in hits)
     expanded = []
     for hit in hits:
-        text = _stitch(hit.chunk, free, left)
-        left -= len(text) - len(hit.chunk.text)
-        expanded.append(replace(hit, chunk=replace(hit.chunk, text=text)))
+        chunk = _stitch(hit.chunk, free, left)
+        left -= len(chunk.text) - len(hit.chunk.text)
+        expanded.append(replace(hit, chunk=chunk))
     return expanded
 
 
-def _stitch(chunk: Chunk, free: dict[tuple[str, str, int], Chunk], room: int) -> str:
-    """Return the text with its neighbours, the nearest first and without gaps. Used neighbours leave `free`."""
-    text, open_sides = chunk.text, {1, -1}
+def _stitch(chunk: Chunk, free: dict[tuple[str, str, int], Chunk], room: int) -> Chunk:
+    """Return the chunk with its neighbours, the nearest first and without gaps. Used neighbours leave `free`."""
+    text, place, open_sides = chunk.text, chunk.place, {1, -1}
     for distance in range(1, MAX_DISTANCE + 1):
         for side in (1, -1):
             neighbour = free.get((chunk.document_id, chunk.version, chunk.ordinal + side * distance))
@@ -55,11 +56,14 @@ def _stitch(chunk: Chunk, free: dict[tuple[str, str, int], Chunk], room: int) ->
                 open_sides.discard(side)
                 continue
             text = longer
-            del free[_place(neighbour)]
-    return text
+            if place.rows and neighbour.place.rows and place.sheet == neighbour.place.sheet:
+                rows = (*place.rows, *neighbour.place.rows)
+                place = replace(place, rows=(min(rows), max(rows)))
+            del free[_position(neighbour)]
+    return replace(chunk, text=text, place=place)
 
 
-def _place(chunk: Chunk) -> tuple[str, str, int]:
+def _position(chunk: Chunk) -> tuple[str, str, int]:
     return chunk.document_id, chunk.version, chunk.ordinal
 
 

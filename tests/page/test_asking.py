@@ -100,10 +100,36 @@ async def test_a_citation_opens_its_passage_with_the_quote_highlighted(page: Pag
 
     passage = page.get_by_role("complementary", name="Passage 1")
     await expect(passage.get_by_role("heading")).to_have_text("Operating Groundwork")
-    await expect(passage).to_contain_text("Publishing \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} Revisions")
+    await expect(passage).to_contain_text(
+        "Publishing \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} Revisions · line 17"
+    )
     await expect(passage).to_contain_text("docs/operating.md")
     await expect(passage).to_contain_text("0.0328")
     await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["text"])
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"page": 3}, "page 3"),
+        ({"slide": 2}, "slide 2"),
+        ({"sheet": "Sales", "rows": [4, 9]}, "sheet Sales, rows 4\N{EN DASH}9"),
+        ({"rows": [7, 7], "line": 7}, "row 7"),
+        ({"line": 17}, "line 17"),
+        ({}, ""),
+    ],
+)
+async def test_a_source_shows_where_its_passage_stands(
+    page: Page, service: FakeService, place: dict[str, object], words: str
+) -> None:
+    async def placed(_: AnswerRequest) -> AsyncIterator[Event]:
+        yield "sources", {"sources": [{**CITATIONS[0], "heading_path": [], "place": place}]}
+        yield "done", done("Here [1].", cited=(1,))
+
+    service.answer = placed
+    await ask(page, "Where?")
+
+    await expect(page.get_by_role("region", name="Passages").locator(".path")).to_have_text(words)
 
 
 async def test_the_quote_of_an_open_passage_is_highlighted_when_it_arrives(page: Page, service: FakeService) -> None:

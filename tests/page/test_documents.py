@@ -75,6 +75,33 @@ async def test_a_rejected_document_shows_its_reason(page: Page) -> None:
     await expect(row(page, "junk.md")).to_contain_text("The file is binary, not text.")
 
 
+async def test_a_document_with_gaps_lists_what_is_missing(page: Page, service: FakeService) -> None:
+    scanned = {"code": "page_without_text", "message": "Pages are images.", "count": 4, "place": "pages 2 to 5"}
+    guessed = {"code": "guessed_header", "message": "A header was recognised.", "count": 1, "place": ""}
+    service.documents["scan.pdf"] = document(
+        "scan.pdf", warnings=[scanned | {"loses_text": True}, guessed | {"loses_text": False}]
+    )
+    service.documents["table.csv"] = document("table.csv", warnings=[guessed | {"loses_text": False}])
+    await page.reload()
+
+    await expect(row(page, "scan.pdf")).to_contain_text("Ready, with gaps · 12 passages")
+    await expect(row(page, "scan.pdf").get_by_role("listitem")).to_have_text(
+        ["Pages are images. (4 times; pages 2 to 5)", "A header was recognised."]
+    )
+    await expect(row(page, "table.csv")).not_to_contain_text("with gaps")
+    await expect(row(page, "A guided tour").get_by_role("list")).to_be_hidden()
+
+
+async def test_an_empty_document_shows_its_reason_and_can_be_selected(page: Page, service: FakeService) -> None:
+    service.documents["draft.md"] = document("draft.md", state="empty", reason="The document contains no text.")
+    await page.reload()
+    await page.get_by_role("combobox", name="State").select_option("Empty")
+
+    await expect(row(page, "draft.md")).to_have_attribute("data-state", "empty")
+    await expect(row(page, "draft.md")).to_contain_text("Empty")
+    await expect(row(page, "draft.md")).to_contain_text("The document contains no text.")
+
+
 async def test_a_waiting_document_shows_that_no_worker_is_running(page: Page, service: FakeService) -> None:
     service.documents["late.md"] = document("late.md", state="queued", reason="No worker is running.")
     await page.reload()

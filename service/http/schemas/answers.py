@@ -1,12 +1,13 @@
 """Bodies of `/v1/answers` and `/v1/search`."""
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from typing_extensions import TypedDict  # Pydantic refuses the one of `typing` before Python 3.12.
 
 from rag.formats import MediaType
-from rag.types import ChunkFilter, DocumentId, ScoredChunk
+from rag.types import ChunkFilter, DocumentId, ScoredChunk, to_place_fields
 from service.answering.drafts import Answer, Citation
 from service.generation.base import FinishReason
 from service.retrieval.reranking.budgeted import RerankExtent
@@ -85,12 +86,28 @@ class AnswerRequest(SearchRequest):
     stream: bool = Field(False, description="True: stream `sources`, then `token` events, then `done` or `error`.")
 
 
+class PlaceOut(TypedDict, total=False):
+    """Where a passage begins in its document. It has only what the format knows; numbers start at 1."""
+
+    page: int
+    slide: int
+    sheet: str
+    rows: Annotated[
+        list[int],
+        Field(
+            min_length=2, max_length=2, description="First and last row of the passage, as a spreadsheet numbers them."
+        ),
+    ]
+    line: int
+
+
 class PassageOut(BaseModel):
     """A passage with its document and its scores."""
 
     document_id: str
     title: str
     heading_path: list[str]
+    place: PlaceOut = Field(examples=[{"page": 3}, {"sheet": "Sales", "rows": [4, 9]}, {"slide": 2}, {"line": 17}])
     uri: str
     text: str
     score: float = Field(description="Fused score of dense search and BM25. Comparable only within one search.")
@@ -105,6 +122,7 @@ class PassageOut(BaseModel):
             document_id=hit.chunk.document_id,
             title=hit.chunk.title,
             heading_path=list(hit.chunk.heading_path),
+            place=cast(PlaceOut, to_place_fields(hit.chunk.place)),
             uri=hit.chunk.uri,
             text=hit.chunk.text,
             score=round(hit.score, 6),

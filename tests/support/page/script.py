@@ -14,6 +14,7 @@ CITATIONS: list[dict[str, Any]] = [
         "document_id": "operating.md",
         "title": "Operating Groundwork",
         "heading_path": ["Publishing", "Revisions"],
+        "place": {"line": 17},
         "uri": "docs/operating.md",
         "score": 0.0328,
         "similarity": 0.7142,
@@ -27,6 +28,7 @@ CITATIONS: list[dict[str, Any]] = [
         "document_id": "tour.md",
         "title": "A guided tour",
         "heading_path": ["The write path", "The worker"],
+        "place": {},
         "uri": "https://groundwork.example/docs/tour",
         "score": 0.0161,
         "similarity": 0.5873,
@@ -40,6 +42,7 @@ CITATIONS: list[dict[str, Any]] = [
         "document_id": "capacity.md",
         "title": "Capacity planning",
         "heading_path": ["Memory"],
+        "place": {"page": 3},
         "uri": "docs/measurements/capacity.md",
         "score": 0.0154,
         "similarity": 0.4126,
@@ -133,6 +136,7 @@ def document(document_id: str, **fields: Any) -> dict[str, Any]:
         "chunks": 12,
         "ingested_at": "2026-03-02T09:41:00Z",
         "state": "ready",
+        "warnings": [],
         **fields,
     }
 

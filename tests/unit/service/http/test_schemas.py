@@ -1,9 +1,15 @@
 """What the request bodies accept, and what they reject."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
-from service.http.schemas.answers import AnswerRequest, FilterRequest, SearchRequest
+from rag.types import Place
+from service.answering.drafts import Citation
+from service.http.schemas.answers import AnswerRequest, CitationOut, FilterRequest, SearchRequest
+from tests.support.passages import chunk, hit
 
 HALF_A_PAIR = "\ud800"  # JSON can carry it as an escape, and UTF-8 cannot.
 
@@ -21,6 +27,21 @@ HALF_A_PAIR = "\ud800"  # JSON can carry it as an escape, and UTF-8 cannot.
 def test_text_that_has_no_utf8_is_rejected_in_filters(body):
     with pytest.raises(ValidationError):
         FilterRequest.model_validate(body)
+
+
+@pytest.mark.parametrize(
+    ("place", "sent"),
+    [
+        (Place(page=3), {"page": 3}),
+        (Place(sheet="Sales", rows=(4, 9)), {"sheet": "Sales", "rows": [4, 9]}),
+        (Place(slide=2), {"slide": 2}),
+        (Place(line=17), {"line": 17}),
+        (Place(), {}),
+    ],
+)
+def test_a_citation_says_only_what_is_known_of_its_place(place, sent):
+    citation = Citation(number=1, hit=replace(hit("text"), chunk=replace(chunk("text"), place=place)))
+    assert json.loads(CitationOut.from_citation(citation).model_dump_json())["place"] == sent
 
 
 @pytest.mark.parametrize("question", [HALF_A_PAIR, "", " \n\t", 7, None, ["x"]])

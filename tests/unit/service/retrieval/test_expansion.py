@@ -1,5 +1,8 @@
 """Expansion of passages by neighbours, within a token budget."""
 
+from dataclasses import replace
+
+from rag.types import Place
 from service.retrieval.expansion import expand, neighbour_filter
 from tests.support.passages import chunk, hit, texts
 
@@ -10,6 +13,17 @@ def test_a_passage_gets_its_nearest_neighbours_in_reading_order():
     [expanded] = expand([hit("Part 3 of the text.", ordinal=3)], PARTS, tokens=1000)
     assert expanded.chunk.text == "\n\n".join(f"Part {n} of the text." for n in (1, 2, 3, 4, 5))
     assert expanded.chunk.ordinal == 3
+
+
+def test_the_place_covers_the_rows_of_added_neighbours_of_the_same_sheet():
+    sheets = ("Sales", "Sales", "Costs")
+    rows = [
+        replace(chunk(f"Rows {n}.", ordinal=n), place=Place(sheet=sheet, rows=(10 * n + 1, 10 * n + 9)))
+        for n, sheet in enumerate(sheets)
+    ]
+    found = replace(hit("Rows 1.", ordinal=1), chunk=rows[1])
+    [expanded] = expand([found], rows, tokens=1000)
+    assert expanded.chunk.place == Place(sheet="Sales", rows=(1, 19))
 
 
 def test_the_budget_is_shared_and_the_best_passage_is_expanded_first():
