@@ -28,7 +28,7 @@ PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
     "text/plain": lambda raw: _parse_text(raw, parse_plain),
     "text/x-rst": lambda raw: _parse_text(raw, parse_rst),
     # HTML can declare its own encoding, so its parser decodes the bytes.
-    "text/html": lambda raw: parse_html(raw.body, raw.charset),
+    "text/html": lambda raw: parse_html(raw.body, raw.charset, raw.uri),
     "application/pdf": lambda raw: parse_pdf(raw.body),
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": lambda raw: parse_docx(raw.body),
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": lambda raw: parse_pptx(raw.body),

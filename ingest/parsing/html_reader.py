@@ -1,134 +1,227 @@
 """Convert an HTML tree to blocks of text: paragraphs, lists, tables, code."""
 
-from collections.abc import Iterator
+import re
 from typing import Final
 
 from selectolax.lexbor import LexborNode
 
+from ingest.parsing.html_inline import INLINE, REPLACED, InlineMarks, embedded, replacement
+from ingest.parsing.html_list import HtmlList
+from ingest.parsing.html_table import ITEM_BREAK, LINE_BREAK, HtmlTable, cell_text, is_layout
+from ingest.parsing.html_tree import parse_tree
+from ingest.parsing.html_visibility import TEXT, is_skipped
 from ingest.parsing.outline import OutlineBuilder
+from rag.types import Place
 
-_TEXT: Final = "-text"
-_NOT_RENDERED: Final = {"head", "script", "noscript", "style", "template", "object", "embed", "iframe"}
-_CONTROLS: Final = {"nav", "button", "select", "textarea", "datalist"}
-_PICTURES: Final = {"svg", "canvas", "audio", "video"}
-_SKIPPED: Final = _NOT_RENDERED | _CONTROLS | _PICTURES
-# Documentation tools append a link such as ¶ to each heading. It is not part of the heading's text.
-_SELF_LINKS: Final = {"headerlink", "header-anchor", "hash-link", "anchor-link"}
+FENCE: Final = "data-fence"
+"""The attribute of a `pre` element whose text is kept in Markdown fences; its value is the language."""
+LINE: Final = "data-line"
+"""The attribute with the line of the element in the file that the HTML was made from."""
+
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
-_LISTS: Final = {"ul", "ol", "menu"}
+_LISTS: Final = {"ul", "ol", "menu", "dir"}
 _LIST_PARTS: Final = {"li", "dl", "dt", "dd"}
 _TABLE_PARTS: Final = {"table", "caption", "tr", "td", "th"}
-_PARTS_OF_A_PAGE: Final = {"body", "main", "article", "section", "aside", "header", "footer", "hgroup", "hr", "form"}
-_PARAGRAPHS: Final = {"p", "div", "center", "address", "blockquote", "pre", "fieldset", "legend"}
-_FIGURES: Final = {"figure", "figcaption", "details", "summary"}
+_PARTS_OF_A_PAGE: Final = {"body", "main", "article", "section", "aside", "header", "footer", "hgroup", "form", "search"}
+_PARAGRAPHS: Final = {"p", "div", "center", "address", "blockquote", "pre", "fieldset", "legend", "dialog"}
+_FIGURES: Final = {"figure", "figcaption", "details", "summary", "svg", "text", "foreignobject", "iframe", "template"}
 _BLOCKS: Final = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FIGURES
 _MAX_INDENT_LEVELS: Final = 20
-# A table whose cells contain blocks is used for page layout. Its cells are read as parts of the page, not as values.
-_LAYOUT: Final = ", ".join(f"td {inner}" for inner in ("table", "p + p", "ul", "ol", "pre", *_HEADINGS))
+# Each inner document is parsed once more for every document around it.
+_MAX_INNER_LEVELS: Final = 3
+_SPACES: Final = re.compile(r"[ \t\r\n\f]+")
+_FENCE_MARK: Final = re.compile(r"`{3,}")
+_ENDS_A_TERM: Final = (":", "?", "!", ".", "\uff1a", "\uff1f")
 
 
 class HtmlReader:
     """A converter that adds the text below an HTML node to an outline."""
 
-    def __init__(self, builder: OutlineBuilder) -> None:
+    def __init__(self, builder: OutlineBuilder, *, base: str = "", controlled: frozenset[str] = frozenset()) -> None:
+        """`base` is the address of the page, and `controlled` has the ids of elements that a control shows."""
         self._builder = builder
+        self._controlled = controlled
+        self._marks = InlineMarks(base)
         self._parts: list[str] = []
-        """Pieces of the current line, heading or preformatted text."""
+        """Pieces of the current line, heading, cell or preformatted text."""
         self._lines: list[str] = []
         """Lines of the current block."""
+        self._place: Place | None = None
         self._heading_level = 0
         self._is_preformatted = False
-        self._lists: list[int | None] = []
-        """For each open list the last item's number, or None for a bulleted list."""
+        self._lists: list[HtmlList] = []
         self._marker = ""
-        self._tables: list[bool] = []
-        """For each open table, True if its cells hold values."""
-        self._is_first_cell = True
+        self._terms: list[str] = []
+        """Terms of a definition list that wait for their definition."""
+        self._is_in_term = False
+        self._tables: list[HtmlTable | None] = []
+        """The open tables; None for a table that only arranges the page."""
+        self._inner_level = 0
 
     def read(self, root: LexborNode | None) -> None:
-        for node, is_entered in _walk(root):
-            tag = node.tag or ""
-            if tag == _TEXT:
-                self._parts.append(node.text_content or "")
-            elif is_entered:
+        """Add the text below `root`.
+
+        An explicit stack avoids Python's recursion limit on deeply nested pages.
+        """
+        waiting = [(root, True)] if root is not None else []
+        while waiting:
+            node, is_entered = waiting.pop()
+            tag = (node.tag or "").lower()
+            if tag == TEXT:
+                self._add_text(node.text_content or "")
+            elif not is_entered:
+                self._leave(tag, node)
+            elif tag in {"br", "hr", "wbr"}:
+                self._break(is_paragraph=tag == "hr", is_nothing=tag == "wbr")
+            elif not is_skipped(node, self._controlled):
+                if tag in REPLACED:
+                    self._parts.append(replacement(tag, node, self._marks.base, self._builder))
+                    continue
                 self._enter(tag, node)
-            else:
-                self._leave(tag)
+                waiting.append((node, False))
+                child = self._inner_document(tag, node) if tag in {"iframe", "template"} else node.last_child
+                while child is not None:
+                    waiting.append((child, True))
+                    child = child.prev
         self._end_heading()
         self._end_block()
 
+    def _add_text(self, text: str) -> None:
+        self._parts.append(text if self._is_preformatted else _SPACES.sub(" ", text))
+
+    def _inner_document(self, tag: str, node: LexborNode) -> LexborNode | None:
+        """Return the last node of the document inside an element: of an inline frame, or of a shadow tree."""
+        if self._inner_level > _MAX_INNER_LEVELS:
+            self._builder.warn("cut_text", "Documents inside documents are nested too deeply.")
+            return None
+        source = node.attrs.sget("srcdoc")
+        if tag == "iframe" and not source:
+            self._parts.append(embedded(node.attrs.sget("src"), self._marks.base, self._builder))
+        if tag == "template":
+            source = (node.html or "").partition(">")[2].removesuffix("</template>")
+        inner = parse_tree(source).body if source.strip() else None
+        return inner.last_child if inner is not None else None
+
     def _enter(self, tag: str, node: LexborNode) -> None:
-        if tag == "img":
-            self._parts.append(node.attrs.sget("alt"))
-        elif tag in _HEADINGS:
+        if tag in {"iframe", "template"}:
+            self._inner_level += 1
+        if tag in INLINE:
+            self._marks.enter(tag, self._parts)
+        elif tag in _HEADINGS and self._table() is None:
             self._end_heading()
             self._end_block()
+            self._set_place(node)
             self._heading_level = _HEADINGS[tag]
+        elif tag not in _BLOCKS:
+            return
         elif self._heading_level or self._is_preformatted:
-            self._parts.append("\n" if tag in _BLOCKS or tag == "br" else "")
+            self._break()
         else:
             self._enter_block(tag, node)
 
     def _enter_block(self, tag: str, node: LexborNode) -> None:
-        match tag:
-            case "br" if self._is_in_row():
-                self._parts.append(" ")
-            case "br":
-                self._end_line()
-            case "pre":
-                self._divide()
-                self._is_preformatted = True
-            case "ul" | "ol" | "menu":
-                self._divide()
-                self._lists.append(0 if tag == "ol" else None)
-            case "li":
-                self._divide()
-                self._marker = self._next_marker()
-            case "table":
-                self._divide()
-                self._tables.append(node.css_first(_LAYOUT) is None)
-            case "tr":
-                self._end_line()
-                self._is_first_cell = True
-            case "td" | "th" if self._is_in_row():
-                self._parts.append(" " if self._is_first_cell else " | ")
-                self._is_first_cell = False
-            case _ if tag in _BLOCKS:
-                self._divide()
-
-    def _leave(self, tag: str) -> None:
-        if tag in _HEADINGS:
-            self._end_heading()
-        elif self._heading_level:
-            return
-        elif tag == "pre":
-            indent = self._indent()
-            self._lines += [indent + line for line in "".join(self._parts).split("\n")]
-            self._parts, self._is_preformatted = [], False
-        elif self._is_preformatted:
-            return
+        table = self._table()
+        if tag == "table":
+            self._enter_table(node)
+        elif tag in {"td", "th"} and table is not None:
+            self._take_parts()
+        elif table is not None and tag in {"li", "dt"}:
+            is_numbered = tag == "li" and self._lists and self._lists[-1].is_numbered
+            self._parts += [ITEM_BREAK, self._lists[-1].next_marker(node) if is_numbered else ""]
         elif tag in _LISTS:
             self._divide()
-            self._lists = self._lists[:-1]
-        elif tag in {"tr", "table"}:
-            self._end_line()
-            self._tables = self._tables[:-1] if tag == "table" else self._tables
-        if tag in _BLOCKS:
+            self._lists.append(HtmlList(node))
+        else:
             self._divide()
+            self._set_place(node)
+            self._is_preformatted = tag == "pre" and table is None
+            self._is_in_term = self._is_in_term or tag == "dt"
+            if tag == "li":
+                self._marker = self._lists[-1].next_marker(node) if self._lists else "- "
 
-    def _is_in_row(self) -> bool:
-        return bool(self._tables) and self._tables[-1]
+    def _enter_table(self, node: LexborNode) -> None:
+        self._divide()
+        self._end_terms()
+        if is_layout(node, len(self._tables)):
+            self._tables.append(None)
+            return
+        if self._table() is None:
+            self._end_block()
+        self._tables.append(HtmlTable(self._take_parts()))
 
-    def _next_marker(self) -> str:
-        if not self._lists or self._lists[-1] is None:
-            return "- "
-        self._lists[-1] += 1
-        return f"{self._lists[-1]}. "
+    def _leave(self, tag: str, node: LexborNode) -> None:
+        if tag in {"iframe", "template"}:
+            self._inner_level -= 1
+        if tag in INLINE:
+            self._marks.leave(node, self._parts)
+        elif tag in _HEADINGS:
+            self._end_heading()
+        elif self._heading_level or tag not in _BLOCKS:
+            return
+        elif tag == "pre" and self._is_preformatted:
+            self._end_preformatted(node)
+        elif not self._is_preformatted:
+            self._leave_block(tag, node)
+
+    def _leave_block(self, tag: str, node: LexborNode) -> None:
+        table = self._table()
+        if tag == "table":
+            self._leave_table()
+        elif table is not None and tag in {"td", "th"}:
+            table.add_cell(node, cell_text(self._take_parts()))
+        elif table is not None and tag == "tr":
+            table.end_row(node, _place_of(node))
+        elif table is not None and tag == "caption":
+            table.caption = cell_text(self._take_parts())
+        elif table is not None and tag == "dt":
+            self._parts.append(": ")
+        elif tag == "dt":
+            self._is_in_term = False
+            self._terms.append(" ".join("".join(self._take_parts()).split()))
+        else:
+            if tag == "dl":
+                self._end_terms()
+            self._divide()
+            if tag in _LISTS and self._lists:
+                self._lists.pop()
+                self._divide()
+
+    def _leave_table(self) -> None:
+        table = self._tables.pop()
+        if table is None:
+            self._divide()
+        elif self._table() is not None:
+            self._take_parts()
+            self._parts = [*table.outer, ITEM_BREAK, table.line(), ITEM_BREAK]
+        else:
+            self._take_parts()
+            table.add_to(self._builder)
+
+    def _table(self) -> HtmlTable | None:
+        """Return the table whose cells hold values, or None outside such a table."""
+        return self._tables[-1] if self._tables else None
+
+    def _set_place(self, node: LexborNode) -> None:
+        self._place = _place_of(node) or self._place
+
+    def _break(self, *, is_paragraph: bool = True, is_nothing: bool = False) -> None:
+        """Begin a new line, or a new paragraph."""
+        if is_nothing:
+            return
+        if self._is_preformatted:
+            if self._parts and not self._parts[-1].endswith("\n"):
+                self._parts.append("\n")
+        elif self._heading_level or self._table() is not None or self._is_in_term:
+            self._parts.append(LINE_BREAK)
+        elif is_paragraph:
+            self._divide()
+        else:
+            self._end_line()
 
     def _divide(self) -> None:
-        """End a paragraph: with a space in a table row, a line break in a list, a blank line elsewhere."""
-        if self._is_in_row():
-            self._parts.append(" ")
+        """End a paragraph: with a line break in a cell or a list, with a blank line elsewhere."""
+        if self._table() is not None or self._is_in_term:
+            self._parts.append(LINE_BREAK)
         elif self._lists:
             self._end_line()
         else:
@@ -136,50 +229,57 @@ class HtmlReader:
 
     def _end_heading(self) -> None:
         if self._heading_level:
-            self._builder.add_heading(self._heading_level, "".join(self._parts))
-            self._parts, self._heading_level = [], 0
+            self._end_terms()
+            self._builder.add_heading(self._heading_level, "".join(self._take_parts()))
+            self._heading_level = 0
+
+    def _end_preformatted(self, node: LexborNode) -> None:
+        self._is_preformatted = False
+        text = "".join(self._take_parts()).strip("\n")
+        if FENCE in node.attrs and text.strip():
+            mark = "`" * max(3, 1 + max(map(len, _FENCE_MARK.findall(text)), default=0))
+            text = f"{mark}{node.attrs.sget(FENCE)}\n{text}\n{mark}"
+        self._end_terms()
+        if text.strip():
+            first, *rest = text.split("\n")
+            indent = self._indent(self._marker or "  ")
+            self._marker = ""
+            further = " " * len(indent)
+            self._lines.append(("\n".join([indent + first, *(further + line for line in rest)]), self._place))
+        self._divide()
+
+    def _take_parts(self) -> list[str]:
+        parts, self._parts = self._parts, []
+        self._marks.end_block()
+        return parts
+
+    def _end_terms(self) -> None:
+        """Write the terms that have no definition in the same line."""
+        if self._terms and self._table() is None:
+            self._lines.append((self._indent("  ") + ", ".join(self._terms), self._place))
+            self._terms = []
 
     def _end_line(self) -> None:
-        line = " ".join("".join(self._parts).split())
-        if line.strip(" |"):
-            self._lines.append(self._indent() + line)
-        self._parts = []
+        line = " ".join("".join(self._take_parts()).split())
+        if not line:
+            return
+        if self._terms:
+            term = ", ".join(filter(None, self._terms))
+            line = f"{term}{' ' if term.endswith(_ENDS_A_TERM) else ': '}{line}" if term else line
+            self._terms = []
+        self._lines.append((self._indent(self._marker or "  ") + line, self._place))
+        self._marker = ""
 
-    def _indent(self) -> str:
-        if not self._lists:
-            return ""
-        marker, self._marker = self._marker or "  ", ""
-        return "  " * min(len(self._lists) - 1, _MAX_INDENT_LEVELS) + marker
+    def _indent(self, marker: str) -> str:
+        return "  " * min(len(self._lists) - 1, _MAX_INDENT_LEVELS) + marker if self._lists else ""
 
     def _end_block(self) -> None:
         self._end_line()
-        self._builder.add_block("\n".join(self._lines))
+        for index, (line, place) in enumerate(self._lines):
+            self._builder.add_block(line, place, between="\n" if index else "\n\n")
         self._lines = []
 
 
-def _walk(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
-    """Yield each node with True on entry, and each element again with False on exit.
-
-    An explicit stack avoids Python's recursion limit on deeply nested pages.
-    """
-    waiting = [(root, True)] if root is not None else []
-    while waiting:
-        node, is_entered = waiting.pop()
-        if is_entered and _is_skipped(node):
-            continue
-        yield node, is_entered
-        if is_entered and node.tag != _TEXT:
-            waiting.append((node, False))
-            child = node.last_child
-            while child is not None:
-                waiting.append((child, True))
-                child = child.prev
-
-
-def _is_skipped(node: LexborNode) -> bool:
-    tag = node.tag or ""
-    if tag == _TEXT:
-        return False
-    if not node.is_element_node or tag in _SKIPPED or "hidden" in node.attrs:
-        return True
-    return tag == "a" and not _SELF_LINKS.isdisjoint(node.attrs.sget("class").split())
+def _place_of(node: LexborNode) -> Place | None:
+    line = node.attrs.sget(LINE)
+    return Place(line=int(line)) if line.isdecimal() else None

@@ -32,7 +32,8 @@ class OutlineBuilder:
 
     def __init__(self) -> None:
         self._path: list[tuple[int, str]] = []
-        self._blocks: list[tuple[str, Place]] = []
+        self._blocks: list[tuple[str, str, Place]] = []
+        """For each block of the open section: what divides it from the one before, its text, its place."""
         self._place = Place()
         self._warnings: dict[tuple[WarningCode, str], ParsingWarning] = {}
         self._sections: list[Section] = []
@@ -53,10 +54,11 @@ class OutlineBuilder:
         if level == 1 and not self._first_h1:
             self._first_h1 = heading
 
-    def add_block(self, text: str, place: Place | None = None) -> None:
+    def add_block(self, text: str, place: Place | None = None, *, between: str = _BETWEEN_BLOCKS) -> None:
         """Append a paragraph, list, table or code block to the open section.
 
         `place` is where the block begins. Without it the block has the place of the block before.
+        `between` divides it from the block before: a single line break if both belong to one list or code block.
 
         Raises `InvalidInput` if the document has too much text.
         """
@@ -66,7 +68,7 @@ class OutlineBuilder:
         self._place = place or self._place
         block = clean(text)
         if block.strip():
-            self._blocks.append((block, self._place))
+            self._blocks.append((between, block, self._place))
 
     def warn(self, code: WarningCode, message: str = "", *, count: int = 1, place: str = "") -> None:
         """Add a warning. Warnings with the same code and message become one, with the sum of their counts.
@@ -98,18 +100,21 @@ class OutlineBuilder:
             self._sections.append(_to_section(path, self._blocks))
         elif self._path and next_level <= self._path[-1][0]:
             # A heading without text becomes text itself. If sections follow below it, their paths contain it.
-            self._sections.append(_to_section(path[:-1], [(path[-1], self._place)]))
+            self._sections.append(_to_section(path[:-1], [("", path[-1], self._place)]))
         self._blocks = []
 
 
-def _to_section(path: tuple[str, ...], blocks: Sequence[tuple[str, Place]]) -> Section:
+def _to_section(path: tuple[str, ...], blocks: Sequence[tuple[str, str, Place]]) -> Section:
     places: list[tuple[int, Place]] = []
+    texts: list[str] = []
     offset = 0
-    for text, place in blocks:
+    for between, text, place in blocks:
+        texts += [between, text] if texts else [text]
+        offset += len(between) if offset else 0
         if place != (places[-1][1] if places else Place()):
             places.append((offset, place))
-        offset += len(text) + len(_BETWEEN_BLOCKS)
-    return Section(heading_path=path, text=_BETWEEN_BLOCKS.join(text for text, _ in blocks), places=tuple(places))
+        offset += len(text)
+    return Section(heading_path=path, text="".join(texts), places=tuple(places))
 
 
 def parse_plain(text: str) -> Outline:

@@ -57,7 +57,7 @@ def test_lists_stay_lists():
 def test_table_rows_stay_on_one_line_whatever_their_cells_contain():
     body = "<table><tr><th>a<th>b</tr><tr><td><p>1</p></td><td>2<br>3</td></tr></table>after"
 
-    assert only_text(body) == "a | b\n1 | 2 3\n\nafter"
+    assert only_text(body) == "a: 1 | b: 2; 3\n\nafter"
 
 
 def test_a_layout_table_is_read_as_blocks():
