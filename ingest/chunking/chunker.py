@@ -95,7 +95,7 @@ class Chunker:
         for piece, text in zip(pieces, _with_complete_fences(stripped) if reserve else stripped, strict=True):
             start, end = end, end + len(piece)
             if text:
-                yield _Piece(heading_path=heading_path, text=text, place=_place_of(section.places, start, end))
+                yield _Piece(heading_path=heading_path, text=text, place=_place_of(section, start, end))
 
     def _fence_tokens(self, text: str) -> int:
         """Return the tokens to reserve for repeated fences; 0 without code blocks or if they take too much room."""
@@ -148,12 +148,18 @@ class Chunker:
         return len(self._tokenizer.spans(text))
 
 
-def _place_of(places: Sequence[tuple[int, Place]], start: int, end: int) -> Place:
-    """Return the place at `start`, with the rows of all places before `end`."""
-    first = max(bisect_right(places, start, key=itemgetter(0)) - 1, 0)
-    inside = [place for offset, place in places[first:] if offset < end]
-    rows = [row for place in inside for row in place.rows or ()]
-    return replace(inside[0], rows=(min(rows), max(rows)) if rows else None) if inside else Place()
+def _place_of(section: Section, start: int, end: int) -> Place:
+    """Return the place of the text from `start` to `end`, with the rows of all places in it."""
+    first = max(bisect_right(section.places, start, key=itemgetter(0)) - 1, 0)
+    inside = [(offset, place) for offset, place in section.places[first:] if offset < end]
+    if not inside:
+        return Place()
+    offset, place = inside[0]
+    rows = [row for _, other in inside for row in other.rows or ()]
+    # A piece can begin in the middle of a block, whose lines follow each other in the file as well.
+    begin = next((index for index in range(start, end) if section.text[index] != "\n"), start)
+    line = place.line + section.text.count("\n", offset, begin) if place.line else None
+    return replace(place, rows=(min(rows), max(rows)) if rows else None, line=line)
 
 
 def _slabs(text: str) -> Iterator[str]:

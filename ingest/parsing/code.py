@@ -8,7 +8,8 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
-from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.outline import Outline, OutlineBuilder, add_plain
+from rag.types import Place
 
 _PYTHON: Final = {".py", ".pyi", ".pyw"}
 _CONFIGURATION: Final = {".toml", ".yaml", ".yml", ".ini", ".cfg"}
@@ -53,15 +54,18 @@ def parse_code(text: str, name: str) -> Outline:
         pieces = list(_pieces_by_pattern(lines, _KEY if suffix in _CONFIGURATION else _DEFINITION))
     builder = OutlineBuilder()
     for piece, end in zip(pieces, [piece.first for piece in pieces[1:]] + [len(lines)], strict=True):
-        code = "\n".join(lines[piece.first : end]).strip("\n")
-        if code.strip():
+        first = next((index for index in range(piece.first, end) if lines[index].strip()), end)
+        code = "\n".join(lines[first:end]).rstrip()
+        if code:
             for level, heading in enumerate((name, *piece.names), 1):
                 builder.add_heading(level, heading)
             # In Markdown fences, so that a client that shows the passage keeps its line breaks.
             # A fence inside the code must be shorter than the fence around it, or it would end the block.
             longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
             fence = "`" * (longest + 1)
-            builder.add_block(f"{fence}{suffix[1:]}\n{code}\n{fence}")
+            builder.add_block(f"{fence}{suffix[1:]}", Place(line=first + 1))
+            add_plain(code, builder, first_line=first + 1, between="\n")
+            builder.add_block(fence, between="\n")
     return builder.build()
 
 

@@ -55,7 +55,8 @@ _SINGLE_BYTE: Final = re.compile(r"iso8859|cp(?!932|949|950)\d|koi8|mac|tis|kz|p
 
 _MANY: Final = 8
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+# Backspaces are not among them: manual pages print bold text as "N\bN".
+_CONTROL: Final = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 _BINARY_PROBE: Final = 8_000
 
 

@@ -24,7 +24,7 @@ from rag.formats import MediaType
 from rag.types import Document, RawDocument
 
 PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
-    "text/markdown": lambda raw: _parse_text(raw, parse_markdown),
+    "text/markdown": lambda raw: _parse_text(raw, lambda text: parse_markdown(text, raw.uri)),
     "text/plain": lambda raw: _parse_text(raw, parse_plain),
     "text/x-rst": lambda raw: _parse_text(raw, parse_rst),
     # HTML can declare its own encoding, so its parser decodes the bytes.

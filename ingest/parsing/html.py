@@ -60,9 +60,7 @@ def _read(tree: LexborHTMLParser, roots: Sequence[LexborNode | None], uri: str) 
     return builder.build(fallback_title=_title_of(tree))
 
 
-def _add(
-    tree: LexborHTMLParser, builder: OutlineBuilder, uri: str, roots: Sequence[LexborNode | None] = ()
-) -> None:
+def _add(tree: LexborHTMLParser, builder: OutlineBuilder, uri: str, roots: Sequence[LexborNode | None] = ()) -> None:
     declared = tree.css_first("base[href]")
     base = resolved(declared.attrs.sget("href"), uri) if declared is not None else uri
     controls = (node.attrs.sget("aria-controls") for node in tree.css("[aria-controls]"))

@@ -12,7 +12,20 @@ from ingest.parsing.outline import OutlineBuilder
 INLINE: Final = {"sup", "sub", "a", "abbr", "dfn", "q", "ruby", "rt", "time"}
 REPLACED: Final = {"img", "input", "select", "textarea", "math", "embed", "object", "script"}
 _TEXT: Final = "-text"
-_FIELDS: Final = {"", "text", "email", "tel", "number", "date", "time", "month", "week", "datetime-local", "url", "search"}
+_FIELDS: Final = {
+    "",
+    "text",
+    "email",
+    "tel",
+    "number",
+    "date",
+    "time",
+    "month",
+    "week",
+    "datetime-local",
+    "url",
+    "search",
+}
 _BOXES: Final = {"checkbox", "radio"}
 _NOTE_ROLES: Final = {"doc-noteref", "noteref"}
 _NOTE_CLASSES: Final = ("footnote", "noteref", "reference")
@@ -93,14 +106,10 @@ def replacement(tag: str, node: LexborNode, base: str, builder: OutlineBuilder) 
     match tag:
         case "img":
             return node.attrs.sget("alt")
-        case "math":
-            return f" {linear(node)} "
-        case "script":
-            return f" {linear_tex(node.text())} " if node.attrs.sget("type").startswith("math/tex") else ""
-        case "select":
-            return f" {_choice(node)} "
-        case "textarea":
-            return f" {node.text()} "
+        case "math" | "script":
+            return f" {linear(node) if tag == 'math' else linear_tex(node.text())} "
+        case "select" | "textarea":
+            return f" {_choice(node) if tag == 'select' else node.text()} "
         case "input":
             return _value(node)
         case _:

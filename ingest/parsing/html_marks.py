@@ -7,17 +7,17 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 _ORDINALS: Final = {"st", "nd", "rd", "th", "er", "re", "e", "es", "ère", "ème", "o", "os", "as", "º", "ª", "me"}
 _SIGNS: Final = {"tm": "™", "sm": "℠"}
-_SYMBOLS: Final = re.compile(r"[*†‡§¶®™℠°′″'\"]+")
-_NOTE_MARK: Final = re.compile(r"\[?\(?(?:\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*|[a-z])\)?\]?")
-_SIMPLE: Final = re.compile(r"[-+−]?[\w.]+|[-+−]")
-_CHARGE: Final = re.compile(r"\d*[+−-]")
+_SYMBOLS: Final = re.compile(r"[*†‡§¶®™℠°\u2032\u2033'\"]+")
+_NOTE_MARK: Final = re.compile(r"\[?\(?(?:\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*|[a-z])\)?\]?")
+_SIMPLE: Final = re.compile(r"[-+\u2212]?[\w.]+|[-+\u2212]")
+_CHARGE: Final = re.compile(r"\d*[+\u2212-]")
 _BASE: Final = re.compile(r"(?:[\d.,]*\d|[^\W\d_]+|[)\]}|])\Z")
 # Bases of powers in text. Any other number with a raised number is more often followed by the mark of a footnote.
 _POWER_BASES: Final = {"10", "2"}
 _LONG_UNITS: Final = {"min", "sec", "mol", "inch", "foot", "feet", "mile", "miles", "yard", "meter", "metre", "metres"}
 _FUNCTIONS: Final = {"sin", "cos", "tan", "log", "exp", "var"}
-_OPERATOR: Final = re.compile(r"\s*[=+×·÷/<>≤≥≈^)−]")
-_OPERATOR_BEFORE: Final = re.compile(r"[=+×·÷/<>≤≥≈^(−]\s*[\d.,]*\Z")
+_OPERATOR: Final = re.compile(r"\s*[=+\u00d7·÷/<>≤≥≈^)\u2212]")
+_OPERATOR_BEFORE: Final = re.compile(r"[=+\u00d7·÷/<>≤≥≈^(\u2212]\s*[\d.,]*\Z")
 _CHEMICAL: Final = re.compile(r"(?:[A-Z][A-Za-z]*|[)\]])\Z")
 
 _CONTACTS: Final = ("tel", "mailto", "sms", "callto", "fax", "xmpp", "sip")

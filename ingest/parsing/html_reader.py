@@ -22,7 +22,18 @@ _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _LISTS: Final = {"ul", "ol", "menu", "dir"}
 _LIST_PARTS: Final = {"li", "dl", "dt", "dd"}
 _TABLE_PARTS: Final = {"table", "caption", "tr", "td", "th"}
-_PARTS_OF_A_PAGE: Final = {"body", "main", "article", "section", "aside", "header", "footer", "hgroup", "form", "search"}
+_PARTS_OF_A_PAGE: Final = {
+    "body",
+    "main",
+    "article",
+    "section",
+    "aside",
+    "header",
+    "footer",
+    "hgroup",
+    "form",
+    "search",
+}
 _PARAGRAPHS: Final = {"p", "div", "center", "address", "blockquote", "pre", "fieldset", "legend", "dialog"}
 _FIGURES: Final = {"figure", "figcaption", "details", "summary", "svg", "text", "foreignobject", "iframe", "template"}
 _BLOCKS: Final = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FIGURES
@@ -44,7 +55,7 @@ class HtmlReader:
         self._marks = InlineMarks(base)
         self._parts: list[str] = []
         """Pieces of the current line, heading, cell or preformatted text."""
-        self._lines: list[str] = []
+        self._lines: list[tuple[str, Place | None]] = []
         """Lines of the current block."""
         self._place: Place | None = None
         self._heading_level = 0

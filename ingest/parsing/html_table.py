@@ -15,12 +15,14 @@ _SECTIONS: Final = {"thead", "tbody", "tfoot"}
 # Deeper tables are read as blocks, because the text of a cell is copied into the cell around it.
 _MAX_DEPTH: Final = 20
 _PROBED_ROWS: Final = 5
+# A single row with more text arranges the page.
+_MAX_ROW_CHARACTERS: Final = 500
 # Browsers limit spans in the same way.
 _MAX_COLUMNS: Final = 1_000
 _MAX_ROWS: Final = 65_534
 _HEADINGS: Final = "td h1, td h2, td h3, td h4, td h5, td h6"
 _PAGE_PARTS: Final = f"{_HEADINGS}, td table, td pre, td form, td div div, td p + p + p"
-_BLOCKS: Final = "td p, td div, td ul, td ol, td dl, td table, td pre, td h1, td h2, td h3, td h4"
+_BLOCKS: Final = "td div, td ul, td ol, td dl, td table, td pre, td h1, td h2, td h3, td h4"
 _BREAK: Final = re.compile(r"(\s*[\n\v]\s*)")
 # A break in a cell: of a line or a paragraph, and between the items of a list.
 LINE_BREAK: Final = "\n"
@@ -96,7 +98,9 @@ def is_layout(table: LexborNode, depth: int) -> bool:
     cells = [[child for child in _elements(row) if child.tag in {"td", "th"}] for row in rows]
     if any(cell.tag == "th" for row in cells for cell in row):
         return False
-    return table.css_first(_BLOCKS if len(cells) < 2 or max(map(len, cells)) < 2 else _PAGE_PARTS) is not None
+    if len(cells) > 1 and max(map(len, cells)) > 1:
+        return table.css_first(_PAGE_PARTS) is not None
+    return table.css_first(_BLOCKS) is not None or len(table.text()) > _MAX_ROW_CHARACTERS
 
 
 def cell_text(parts: list[str]) -> str:

@@ -27,7 +27,8 @@ _SKIPPED_CLASSES: Final = {
 }
 _DRAWN_FORMULAS: Final = {"MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_CHTML"}
 _HIDING_STYLE: Final = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-_BUTTON_TEXT: Final = ("aria-expanded", "aria-controls")
+_HEADINGS: Final = {"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
+_OPENING: Final = ("aria-expanded", "aria-controls")
 # A page that asks for JavaScript says so in this element. Other content replaces what a script would show.
 _MAX_REQUEST_CHARACTERS: Final = 200
 _MIN_CONTENT_CHARACTERS: Final = 12
@@ -39,23 +40,31 @@ def is_skipped(node: LexborNode, controlled: frozenset[str]) -> bool:
     `controlled` has the ids of elements that a control on the page shows, such as the panels of tabs.
     """
     tag = node.tag or ""
-    if tag == TEXT:
-        return False
-    if not node.is_element_node or tag in _SKIPPED:
+    if not node.is_element_node:
+        return tag != TEXT
+    if tag in _SKIPPED:
         return not _is_shown_though_listed(tag, node)
     if tag in _LABELS:
         return not _is_label_of_picture(node)
     attributes = node.attributes
-    if not attributes:
-        return tag == "button" or (tag == "noscript" and not _has_content(node))
-    classes = attributes.get("class")
-    if classes and (not _SKIPPED_CLASSES.isdisjoint(classes.split()) or _is_drawn_formula(classes, node)):
+    if tag == "noscript" and not _has_content(node):
         return True
-    if tag == "button":
-        return not any(name in attributes for name in _BUTTON_TEXT)
-    if tag == "noscript":
-        return not _has_content(node)
-    return _is_hidden(attributes) and not _is_shown_on_demand(attributes, controlled)
+    if tag == "button" and not _opens_text(node):
+        return True
+    return bool(attributes) and (
+        _has_skipped_class(attributes.get("class") or "", node)
+        or (_is_hidden(attributes) and not _is_shown_on_demand(attributes, controlled))
+    )
+
+
+def _opens_text(button: LexborNode) -> bool:
+    """Return whether the button is the heading of text that it opens, and not a command such as "Copy"."""
+    is_heading = button.parent is not None and button.parent.tag in _HEADINGS
+    return is_heading or any(name in button.attributes for name in _OPENING)
+
+
+def _has_skipped_class(classes: str, node: LexborNode) -> bool:
+    return bool(classes) and (not _SKIPPED_CLASSES.isdisjoint(classes.split()) or _is_drawn_formula(classes, node))
 
 
 def _is_shown_though_listed(tag: str, node: LexborNode) -> bool:

@@ -10,9 +10,9 @@ _TEXT: Final = "-text"
 _HIDDEN: Final = {"annotation", "annotation-xml", "mphantom", "none", "mprescripts"}
 _TEX: Final = "application/x-tex"
 _DISPLAY_STYLE: Final = re.compile(r"\A\{?\\(?:display|text)style\s*(.*?)\}?\Z", re.DOTALL)
-_SPACED: Final = set("=<>≤≥≈≠≡+-−±∓×·÷→←↔⇒⇔∈∉⊂⊆∪∩∧∨∝∼")
+_SPACED: Final = set("=<>≤≥≈≠≡+-\u2212±∓\u00d7·÷→←↔⇒⇔∈∉⊂⊆\u222a∩∧\u2228∝\u223c")
 _INVISIBLE: Final = re.compile(r"[\u2061-\u2064]")
-_SIMPLE: Final = re.compile(r"[\w.,′']+|.|\(.*\)", re.DOTALL)
+_SIMPLE: Final = re.compile(r"[\w.,\u2032']+|.|\(.*\)", re.DOTALL)
 # Deeper formulas are written without structure, because the converter calls itself for each level.
 _MAX_DEPTH: Final = 60
 
@@ -44,12 +44,8 @@ def _row(node: LexborNode, depth: int) -> str:
 
 def _written(node: LexborNode, depth: int) -> str:
     tag = node.tag or ""
-    if depth > _MAX_DEPTH:
-        return node.text()
-    if tag in {"mi", "mn", "mo", "mtext", "ms"}:
-        return " ".join(node.text().split())
-    if tag == "mspace":
-        return " "
+    if depth > _MAX_DEPTH or tag in {"mi", "mn", "mo", "mtext", "ms", "mspace"}:
+        return " ".join(node.text().split()) if tag != "mspace" else " "
     if tag == "mtable":
         rows = (", ".join(_row(cell, depth + 1) for cell in _children(row)) for row in _children(node))
         return f"[{'; '.join(rows)}]"
@@ -79,8 +75,14 @@ def _scripted(tag: str, node: LexborNode, depth: int) -> str:
 
 
 _ROLES: Final = {
-    **{"mfrac": "n/", "mroot": "nr", "msup": "n^", "msub": "n_", "msubsup": "n_^"},
-    **{"mover": "n^", "munder": "n_", "munderover": "n_^"},
+    "mfrac": "n/",
+    "mroot": "nr",
+    "msup": "n^",
+    "msub": "n_",
+    "msubsup": "n_^",
+    "mover": "n^",
+    "munder": "n_",
+    "munderover": "n_^",
 }
 """For each element the mark before each child; the first child is the base."""
 

@@ -1,5 +1,6 @@
 """The common result of all parsers: a title, and text under headings."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ _MAX_HEADING_CHARACTERS: Final = 200
 # Chunking more text exceeds the time limit of a document. This also stops formats that expand when they are read.
 _MAX_CHARACTERS: Final = 50_000_000
 _BETWEEN_BLOCKS: Final = "\n\n"
+_LINE_END: Final = re.compile(r"\r\n?|\n")
 _MAX_PLACE_CHARACTERS: Final = 200
 
 
@@ -120,5 +122,19 @@ def _to_section(path: tuple[str, ...], blocks: Sequence[tuple[str, str, Place]])
 def parse_plain(text: str) -> Outline:
     """Parse plain text into one section."""
     builder = OutlineBuilder()
-    builder.add_block(text)
+    add_plain(text, builder)
     return builder.build()
+
+
+def add_plain(text: str, builder: OutlineBuilder, *, first_line: int = 1, between: str = _BETWEEN_BLOCKS) -> None:
+    """Add plain text as paragraphs with their lines.
+
+    `first_line` is the number of its first line, and `between` divides it from the block before.
+    """
+    paragraph: list[str] = []
+    for number, line in enumerate([*_LINE_END.split(text), ""], first_line):
+        if line.strip():
+            paragraph.append(line)
+        elif paragraph:
+            builder.add_block("\n".join(paragraph), Place(line=number - len(paragraph)), between=between)
+            paragraph, between = [], _BETWEEN_BLOCKS

@@ -23,6 +23,14 @@ _SIGNATURES: Final = (
     (b"SQLite format 3\x00", "SQLite"),
 )
 
+# What terminals read as commands: colours, cursor movements, titles and links. The escape character may be shown as its
+# picture. Shown as "^[" it counts only before a number, because "^[[:alpha:]]" is a regular expression.
+_TERMINAL_COMMANDS: Final = re.compile(
+    r"[\x1b\u241b](?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|[PX^_][^\x1b\n]{0,2000}\x1b\\"
+    r"|[ -/]{1,8}[0-~]|[0-~])|\^\[\[\d{1,3}(?:;\d{1,3}){0,8}[mKJH]"
+)
+_TERMINAL_MARKS: Final = ("\x1b", "\u241b", "^[[")
+_OVERSTRIKE: Final = re.compile(r"[^\n\x08]\x08")
 _LINE_ENDS: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES: Final = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # Control characters, lone surrogates, non-characters, and characters that a reader cannot see but a model reads:
@@ -42,6 +50,10 @@ def kind_of(body: bytes) -> str:
 
 def clean(text: str) -> str:
     """Return the text in Unicode form NFC with \\n line ends, without invisible characters and extra blank space."""
+    if any(mark in text for mark in _TERMINAL_MARKS):
+        text = _TERMINAL_COMMANDS.sub("", text)
+    if "\b" in text:
+        text = _OVERSTRIKE.sub("", text)
     text = _INVISIBLE.sub("", _SPACES.sub(" ", _LINE_ENDS.sub("\n", text)))
     # NFC takes quadratic time for thousands of accents on one letter.
     text = unicodedata.normalize("NFC", _SYMBOL_RUN.sub(_without_accents, text))

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.formats.documents import parse_document, section
+from tests.support.formats.documents import bare_sections, parse_document, section
 
 PYTHON = '''"""Shapes."""
 
@@ -21,7 +21,7 @@ print(area(2))
 
 
 def sections(body: str, name: str):
-    return parse_document(body, "text/x-code", name=name).sections
+    return bare_sections(parse_document(body, "text/x-code", name=name))
 
 
 def test_python_is_split_at_definitions_with_their_comments_and_decorators():

@@ -110,3 +110,18 @@ def test_random_bytes_are_parsed_or_rejected(media_type):
 
 def test_a_document_has_the_given_version():
     assert parse_document("text", "text/plain").version == "v1"
+
+
+def test_commands_of_terminals_and_overstrikes_are_removed():
+    coloured = (
+        "\x1b]0;title\x07\x1b[1;31mE4711\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ N\bNA\bA _\bx ^[[32mOK^[[0m"
+    )
+
+    assert plain(coloured) == "E4711 link NA x OK"
+    assert plain("^[[:alpha:]]") == "^[[:alpha:]]"
+
+
+def test_the_paragraphs_of_plain_text_have_their_lines():
+    [only] = parse_document("a\nb\n\n\nc\r\n\r\nd", "text/plain").sections
+
+    assert [(only.text[offset], place.line) for offset, place in only.places] == [("a", 1), ("c", 5), ("d", 7)]
