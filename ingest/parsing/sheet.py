@@ -11,6 +11,7 @@ from ingest.parsing.table_header import find_header, is_value
 from ingest.parsing.table_row import Row
 
 _PROBED_ROWS: Final = 60
+_MAX_SIDE_BY_SIDE: Final = 20
 
 
 def add_sheet(rows: Iterable[Row], builder: OutlineBuilder) -> None:
@@ -97,7 +98,7 @@ def _segments(head: Sequence[Row]) -> list[range]:
             runs[-1] = range(runs[-1].start, index + 1)
         else:
             runs.append(range(index, index + 1))
-    if len(runs) < 2 or not all(_is_table(head, run) for run in runs):
+    if not 1 < len(runs) <= _MAX_SIDE_BY_SIDE or not all(_is_table(head, run) for run in runs):
         return []
     ends = [run.start for run in runs[1:]]
     return [range(start, end) for start, end in zip([0, *ends], [*ends, max(map(_width, head))], strict=True)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
 
+from ingest.parsing.column_names import is_column_name
 from ingest.parsing.outline import OutlineBuilder
 from ingest.parsing.table_header import Header, find_header, find_keys, is_value
 from ingest.parsing.table_row import Row, column_letters, place_words
@@ -110,9 +111,12 @@ class Layout:
         return layout
 
     def is_contradicted_by(self, row: Row) -> bool:
-        """Return True for words in all columns of numbers."""
+        """Return True for words in all columns of numbers that are usual names of columns."""
         values = [row.cell(index) for index in self.number_columns]
-        return bool(values) and all(values) and not any(map(is_value, values))
+        if not values or not all(values) or any(map(is_value, values)):
+            return False
+        filled = [value for value in row.cells if value]
+        return sum(map(is_column_name, filled)) * 2 >= len(filled)
 
     def add_unused(self, used: Container[int], builder: OutlineBuilder) -> None:
         """Add the names of the columns without values, which stand in no row."""

@@ -16,6 +16,8 @@ _MAX_LEVELS: Final = 3
 _MAX_NAME_CHARACTERS: Final = 100
 _MAX_KEY_CHARACTERS: Final = 60
 _MAX_UNIT_CHARACTERS: Final = 12
+# The patterns below take quadratic time.
+_MAX_VALUE_CHARACTERS: Final = 60
 
 # Points of evidence. Numbers below a word prove a header together with a second sign, and so do two columns of numbers.
 _NUMBERS_BELOW: Final = 2
@@ -88,7 +90,11 @@ def find_keys(rows: Sequence[Row]) -> bool:
 
 def is_value(text: str) -> bool:
     """Return True for a number, an amount, a date, a code and the like, but not for a year or a period: a name."""
-    return bool(_VALUE.fullmatch(text)) and not (_YEAR.fullmatch(text) or _PERIOD.fullmatch(text))
+    return (
+        len(text) <= _MAX_VALUE_CHARACTERS
+        and bool(_VALUE.fullmatch(text))
+        and not (_YEAR.fullmatch(text) or _PERIOD.fullmatch(text))
+    )
 
 
 def _width(row: Row) -> int:
@@ -185,7 +191,7 @@ def _contrast(name: str, values: Sequence[str]) -> int:
         return _NUMBERS_BELOW
     if len(values) > 1 and sum(map(_has_digit, values)) >= most and not _has_digit(name):
         return _SIGN
-    if len(values) > 1 and all(map(_ADDRESS.fullmatch, values)):
+    if len(values) > 1 and all(len(value) <= _MAX_NAME_CHARACTERS and _ADDRESS.fullmatch(value) for value in values):
         return _NUMBERS_BELOW
     if len(values) > 1 and {_case(value) for value in values} == {"upper": {"lower"}, "lower": {"upper"}}.get(
         _case(name)

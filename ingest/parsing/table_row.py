@@ -78,6 +78,9 @@ def spread(rows: Iterable[SpannedRow]) -> Iterator[Row]:
                     still_open[index] = (text, cell.rows - 1, is_merged)
             column = last
         open_cells = still_open
+        if not any(cell.text for cell in row.cells if not cell.continues_above):
+            # The row only continues the cells above it.
+            continue
         above = tuple([values.get(index, "") for index in range(max(values, default=-1) + 1)])
         above_merged = frozenset(merged)
         yield Row(cells=above, place=row.place, merged=above_merged, is_header=row.is_header, is_bold=row.is_bold)

@@ -18,8 +18,8 @@ from rag.types import Place
 
 _END_OF_ROWS: Final = re.compile(rb"</(?:[\w.-]+:)?sheetData\s*>|<(?:[\w.-]+:)?sheetData\s*/>")
 _LONGEST_END: Final = 200
-_MERGED: Final = re.compile(rb"""<(?:[\w.-]+:)?mergeCell\s[^>]*?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
-_FILTER: Final = re.compile(rb"""<(?:[\w.-]+:)?autoFilter\s[^>]*?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
+_MERGED: Final = re.compile(rb"""<(?:[\w.-]+:)?mergeCell\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
+_FILTER: Final = re.compile(rb"""<(?:[\w.-]+:)?autoFilter\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
 _THREADED: Final = re.compile(r"^\[Threaded comment\].*?\n\s*Comment:\s*", re.DOTALL)
 
 
@@ -68,14 +68,14 @@ class _Workbook:
             for reference, text in self._comments(target)
         }
         tail = self._tail(part)
-        tables = [area for kind, target in related if kind == "table" for area in self._table_headers(target)]
+        tables = [area for kind, target in related if kind == "table" for area in self._tables(target)]
         sheet = Sheet(
             name=name,
             strings=self._strings,
             styles=self._styles,
             is_1904=self._is_1904,
             merged=_areas(_MERGED, tail),
-            headers=[*tables, *(_first_row(area) for area in _areas(_FILTER, tail))],
+            header_rows=frozenset(area.first_row for area in [*tables, *_areas(_FILTER, tail)]),
             wanted=frozenset(comments),
         )
         with self._archive.open(part) as stream:
@@ -107,19 +107,21 @@ class _Workbook:
 
     def _tail(self, part: str) -> bytes:
         """Return what follows the rows of a sheet. It names the merged cells, which the rows need."""
-        tail, is_found = b"", False
+        tail, is_found = bytearray(), False
         for piece in pieces_of(self._archive, part):
             tail += piece
             if not is_found:
                 end = _END_OF_ROWS.search(tail)
-                is_found, tail = bool(end), tail[end.end() :] if end else tail[-_LONGEST_END:]
-        return tail if is_found else b""
+                is_found = bool(end)
+                del tail[: end.end() if end else -_LONGEST_END]
+        return bytes(tail) if is_found else b""
 
-    def _table_headers(self, part: str) -> Iterator[Area]:
+    def _tables(self, part: str) -> Iterator[Area]:
+        """Yield the area of a table that has a header."""
         table = self._tree(part)
         area = area_of(table.get("ref", ""))
         if area and table.get("headerRowCount", "1") != "0":
-            yield _first_row(area)
+            yield area
 
     def _comments(self, part: str) -> Iterator[tuple[str, str]]:
         for element in self._tree(part).iter():
@@ -154,10 +156,6 @@ class _Workbook:
 
 def _areas(pattern: re.Pattern[bytes], tail: bytes) -> list[Area]:
     return [area for match in pattern.finditer(tail) if (area := area_of(match[1].decode()))]
-
-
-def _first_row(area: Area) -> Area:
-    return Area(area.first_row, area.first_column, area.first_row, area.last_column)
 
 
 def _paragraphs(root: Element) -> Iterator[str]:

@@ -20,6 +20,7 @@ _MAX_CELLS: Final = 5_000_000
 _MAX_CELLS_PER_VALUE: Final = 100
 # Long enough for every table, and bounds the work for one merged cell over the whole sheet.
 _MAX_MERGED_COLUMNS: Final = 512
+_MAX_OPEN_MERGES: Final = 1_000
 _MAX_REPEATED_CHARACTERS: Final = 1_000
 _MAX_NAMED_CELLS: Final = 20
 _LETTERS: Final = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
@@ -44,8 +45,8 @@ class Sheet:
     styles: Sequence[Style]
     is_1904: bool = False
     merged: Sequence[Area] = ()
-    headers: Sequence[Area] = ()
-    """The header rows of tables and filters."""
+    header_rows: frozenset[int] = frozenset()
+    """The numbers of the header rows of tables and filters."""
     wanted: frozenset[str] = frozenset()
     """References of the cells whose shown values are kept in `found`."""
     found: dict[str, str] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class Sheet:
                 cells=row[0],
                 merged=row[1],
                 place=Place(sheet=self.name, rows=(number, number)),
-                is_header=any(area.first_row <= number <= area.last_row for area in self.headers),
+                is_header=number in self.header_rows,
                 is_bold=is_bold or number == reader.frozen_row,
             )
 
@@ -140,7 +141,7 @@ class _Merges:
         while self._waiting and self._waiting[-1].first_row <= number:
             area = self._waiting.pop()
             text = values.get(area.first_column, "") if area.first_row == number else ""
-            if text and len(text) <= _MAX_REPEATED_CHARACTERS:
+            if text and len(text) <= _MAX_REPEATED_CHARACTERS and len(self._open) < _MAX_OPEN_MERGES:
                 self._open.append((area, text))
         if not values:
             return None
