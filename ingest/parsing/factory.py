@@ -15,7 +15,7 @@ from ingest.parsing.json import parse_json, parse_json_lines
 from ingest.parsing.markdown import parse_markdown
 from ingest.parsing.outline import Outline, parse_plain
 from ingest.parsing.pdf import parse_pdf
-from ingest.parsing.pptx import parse_pptx
+from ingest.parsing.pptx.parser import parse_pptx
 from ingest.parsing.rst import parse_rst
 from ingest.parsing.text import one_line
 from ingest.parsing.xlsx import parse_xlsx

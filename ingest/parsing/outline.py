@@ -56,6 +56,11 @@ class OutlineBuilder:
         if level == 1 and not self._first_h1:
             self._first_h1 = heading
 
+    def leave_headings(self) -> None:
+        """Close all open sections: the next block has no heading, for example on a slide without a title."""
+        self._close_section(next_level=0)
+        self._path = []
+
     def add_block(self, text: str, place: Place | None = None, *, between: str = _BETWEEN_BLOCKS) -> None:
         """Append a paragraph, list, table or code block to the open section.
 

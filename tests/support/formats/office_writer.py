@@ -107,17 +107,31 @@ def pptx_of(slides: Sequence[str], *, notes: Mapping[int, str] | None = None, **
     return package("ppt/presentation.xml", f"{_FORMAT}.presentationml.presentation.main+xml", parts | more)
 
 
-def shape(*lines: str, kind: str = "") -> str:
+def shape(*lines: str, kind: str = "", at: tuple[int, int, int, int] | None = None) -> str:
+    """Return a shape with text; `at` is its place on the slide: left, top, width and height."""
     placeholder = f'<p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr>' if kind else ""
+    look = f"<p:spPr><a:xfrm>{_box(at)}</a:xfrm></p:spPr>" if at else ""
     text = "".join(f"<a:p><a:r><a:t>{escape(line)}</a:t></a:r></a:p>" for line in lines)
-    return f"<p:sp>{placeholder}<p:txBody>{text}</p:txBody></p:sp>"
+    return f"<p:sp>{placeholder}{look}<p:txBody>{text}</p:txBody></p:sp>"
 
 
-def slide_table(rows: Sequence[Sequence[str]]) -> str:
+def group(shapes: str, *, at: tuple[int, int, int, int], inner: tuple[int, int, int, int]) -> str:
+    """Return a group at a place on the slide, whose shapes have coordinates inside `inner`."""
+    child = _box(inner).replace("a:off", "a:chOff").replace("a:ext", "a:chExt")
+    return f"<p:grpSp><p:grpSpPr><a:xfrm>{_box(at)}{child}</a:xfrm></p:grpSpPr>{shapes}</p:grpSp>"
+
+
+def _box(at: tuple[int, int, int, int]) -> str:
+    left, top, width, height = at
+    return f'<a:off x="{left}" y="{top}"/><a:ext cx="{width}" cy="{height}"/>'
+
+
+def slide_table(rows: Sequence[Sequence[str]], *, has_header: bool = False) -> str:
     def cell(value: str) -> str:
         return f"<a:tc><a:txBody><a:p><a:r><a:t>{escape(value)}</a:t></a:r></a:p></a:txBody></a:tc>"
 
-    return f"<a:tbl>{''.join('<a:tr>' + ''.join(map(cell, row)) + '</a:tr>' for row in rows)}</a:tbl>"
+    look = '<a:tblPr firstRow="1"/>' if has_header else ""
+    return f"<a:tbl>{look}{''.join('<a:tr>' + ''.join(map(cell, row)) + '</a:tr>' for row in rows)}</a:tbl>"
 
 
 def package(main: str, content_type: str, parts: Mapping[str, str | bytes]) -> bytes:

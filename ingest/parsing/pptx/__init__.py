@@ -1,0 +1,1 @@
+"""Presentations: the text of each slide in reading order, read from PresentationML."""
