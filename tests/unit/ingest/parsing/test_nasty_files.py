@@ -107,7 +107,7 @@ async def test_office_files_are_rejected_only_for_their_true_reason(parsers):
         elif path.name in _DAMAGED:
             assert reason == "damaged DOCX: the file is truncated or corrupted"
         elif path.name in _WITHOUT_TEXT:
-            assert reason == "empty", path.name
+            assert reason == "empty" or reason.startswith("no text: "), path.name
         elif path.suffix == ".zip":
             assert reason == "not a DOCX file: the ZIP archive has no folder word/"
         else:
@@ -172,7 +172,11 @@ HOSTILE_FILES = {
         _DOCX,
         "nested too deeply",
     ),
-    "deep slide": (lambda: pptx_of(["<p:grpSp>" * 50_000 + shape("x") + "</p:grpSp>" * 50_000]), _PPTX, "nested too deeply"),
+    "deep slide": (
+        lambda: pptx_of(["<p:grpSp>" * 50_000 + shape("x") + "</p:grpSp>" * 50_000]),
+        _PPTX,
+        "nested too deeply",
+    ),
     "deep JSON": (lambda: b"[" * 1_000_000, "application/json", "nested too deeply"),
     "JSON in one line": (lambda: b"[" + b'{"a": 1, "b": "x"},' * 3_000_000 + b"1]", "application/json", "needs more"),
     "a row of many fields": (lambda: b"1," * 50_000 + b"\n2,3", "text/csv", ""),
