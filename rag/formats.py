@@ -25,7 +25,15 @@ MediaType = Literal[
     "text/x-code",
     "application/json",
     "application/x-ndjson",
+    "application/x-ipynb+json",
+    "application/xml",
     "application/pdf",
+    "application/rtf",
+    "application/epub+zip",
+    "message/rfc822",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.oasis.opendocument.presentation",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -43,13 +51,24 @@ class DocumentFormat:
     """Lower-case file name suffixes, each with its dot."""
     content_types: tuple[str, ...] = ()
     """Other lower-case content types that servers use for this format."""
+    names: tuple[str, ...] = ()
+    """Lower-case names of files without a suffix."""
     is_text: bool = True
     """True if the bytes are encoded text, so that a charset applies to them."""
 
 
 FORMATS: Final[tuple[DocumentFormat, ...]] = (
     DocumentFormat("Markdown", "text/markdown", (".md", ".markdown"), ("text/x-markdown",)),
-    DocumentFormat("plain text", "text/plain", (".txt",)),
+    DocumentFormat(
+        "plain text",
+        "text/plain",
+        (".txt", ".text", ".log", ".adoc", ".asciidoc", ".org"),
+        ("text/x-log", "text/asciidoc", "text/org"),
+        names=(
+            *("readme", "license", "licence", "copying", "notice", "changelog", "changes", "history", "news"),
+            *("authors", "contributors", "contributing", "maintainers", "install", "security", "todo", "version"),
+        ),
+    ),
     DocumentFormat("reStructuredText", "text/x-rst", (".rst",), ("text/prs.fallenstein.rst",)),
     DocumentFormat("HTML", "text/html", (".html", ".htm"), ("application/xhtml+xml",)),
     DocumentFormat("PDF", "application/pdf", (".pdf",), ("application/x-pdf",), is_text=False),
@@ -62,6 +81,31 @@ FORMATS: Final[tuple[DocumentFormat, ...]] = (
     DocumentFormat(
         "XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", (".xlsx",), is_text=False
     ),
+    DocumentFormat("RTF", "application/rtf", (".rtf",), ("text/rtf", "application/x-rtf"), is_text=False),
+    DocumentFormat(
+        "ODT",
+        "application/vnd.oasis.opendocument.text",
+        (".odt", ".ott"),
+        ("application/vnd.oasis.opendocument.text-template",),
+        is_text=False,
+    ),
+    DocumentFormat(
+        "ODS",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        (".ods", ".ots"),
+        ("application/vnd.oasis.opendocument.spreadsheet-template",),
+        is_text=False,
+    ),
+    DocumentFormat(
+        "ODP",
+        "application/vnd.oasis.opendocument.presentation",
+        (".odp", ".otp"),
+        ("application/vnd.oasis.opendocument.presentation-template",),
+        is_text=False,
+    ),
+    DocumentFormat("EPUB", "application/epub+zip", (".epub",), is_text=False),
+    # Each part of a message declares its own charset.
+    DocumentFormat("e-mail", "message/rfc822", (".eml",), is_text=False),
     DocumentFormat("CSV", "text/csv", (".csv", ".tsv"), ("application/csv", "text/tab-separated-values")),
     DocumentFormat("JSON", "application/json", (".json",), ("application/ld+json", "application/geo+json")),
     DocumentFormat(
@@ -69,6 +113,10 @@ FORMATS: Final[tuple[DocumentFormat, ...]] = (
         "application/x-ndjson",
         (".jsonl", ".ndjson"),
         ("application/ndjson", "application/jsonl", "application/x-jsonlines"),
+    ),
+    DocumentFormat("Jupyter notebook", "application/x-ipynb+json", (".ipynb",)),
+    DocumentFormat(
+        "XML", "application/xml", (".xml", ".dbk"), ("text/xml", "application/rss+xml", "application/atom+xml")
     ),
     DocumentFormat(
         "source code",
@@ -88,6 +136,7 @@ FORMATS: Final[tuple[DocumentFormat, ...]] = (
             *("application/x-sh", "text/x-sh", "application/sql", "application/toml"),
             *("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"),
         ),
+        names=("dockerfile", "containerfile", "makefile", "gnumakefile", "jenkinsfile", "justfile", "procfile"),
     ),
 )
 
@@ -100,6 +149,7 @@ _CHARSET: Final = re.compile(r"""; *charset *= *["']?([a-z0-9._:+-]{1,40})["']? 
 _BY_SUFFIX: Final[Mapping[str, MediaType]] = {
     suffix: known.media_type for known in FORMATS for suffix in known.suffixes
 }
+_BY_NAME: Final[Mapping[str, MediaType]] = {name: known.media_type for known in FORMATS for name in known.names}
 _BY_CONTENT_TYPE: Final[Mapping[str, MediaType]] = {
     content_type: known.media_type for known in FORMATS for content_type in (known.media_type, *known.content_types)
 }
@@ -123,10 +173,11 @@ def media_type_of(name: str, content_type: str = "") -> MediaType | None:
     declared = content_type.partition(";")[0].strip().lower()
     if declared not in _UNSPECIFIC:
         return _BY_CONTENT_TYPE.get(declared)
-    by_suffix = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower())
-    if by_suffix is None and declared == "text/plain":
+    path = PurePosixPath(name)
+    by_name = _BY_SUFFIX.get(path.suffix.lower()) or _BY_NAME.get(path.name.lower())
+    if by_name is None and declared == "text/plain":
         return "text/plain"
-    return by_suffix
+    return by_name
 
 
 def charset_of(content_type: str) -> str:

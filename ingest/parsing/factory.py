@@ -10,15 +10,21 @@ from ingest.parsing.code import parse_code
 from ingest.parsing.csv import parse_csv
 from ingest.parsing.decoding import decode
 from ingest.parsing.docx.parser import parse_docx
+from ingest.parsing.epub import parse_epub
 from ingest.parsing.html import parse_html
 from ingest.parsing.json import parse_json, parse_json_lines
+from ingest.parsing.mail import parse_mail
 from ingest.parsing.markdown import parse_markdown
+from ingest.parsing.notebook import parse_notebook
+from ingest.parsing.opendocument import parse_opendocument
 from ingest.parsing.outline import Outline, parse_plain
 from ingest.parsing.pdf import parse_pdf
 from ingest.parsing.pptx.parser import parse_pptx
 from ingest.parsing.rst import parse_rst
+from ingest.parsing.rtf import parse_rtf
 from ingest.parsing.text import one_line
 from ingest.parsing.xlsx import parse_xlsx
+from ingest.parsing.xml import parse_xml
 from rag.errors import InvalidInput
 from rag.formats import MediaType
 from rag.types import Document, RawDocument
@@ -33,9 +39,17 @@ PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": lambda raw: parse_docx(raw.body),
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": lambda raw: parse_pptx(raw.body),
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": lambda raw: parse_xlsx(raw.body),
+    "application/rtf": lambda raw: parse_rtf(raw.body),
+    "application/vnd.oasis.opendocument.text": lambda raw: parse_opendocument(raw.body, "ODT"),
+    "application/vnd.oasis.opendocument.spreadsheet": lambda raw: parse_opendocument(raw.body, "ODS"),
+    "application/vnd.oasis.opendocument.presentation": lambda raw: parse_opendocument(raw.body, "ODP"),
+    "application/epub+zip": lambda raw: parse_epub(raw.body),
+    "message/rfc822": lambda raw: parse_mail(raw.body, _parse_attachment),
     "text/csv": lambda raw: _parse_text(raw, parse_csv),
     "application/json": lambda raw: _parse_text(raw, parse_json),
     "application/x-ndjson": lambda raw: _parse_text(raw, parse_json_lines),
+    "application/x-ipynb+json": lambda raw: _parse_text(raw, parse_notebook),
+    "application/xml": lambda raw: _parse_text(raw, parse_xml),
     "text/x-code": lambda raw: _parse_text(raw, lambda text: parse_code(text, _file_name(raw.uri))),
 }
 """The parser of each format in `rag.formats.FORMATS`."""
@@ -70,6 +84,10 @@ def _parse_text(raw: RawDocument, parse_decoded: Callable[[str], Outline]) -> Ou
     decoded = decode(raw.body, raw.charset)
     outline = parse_decoded(decoded.text)
     return replace(outline, warnings=(*decoded.warnings, *outline.warnings))
+
+
+def _parse_attachment(raw: RawDocument) -> Outline:
+    return PARSERS[raw.media_type](raw)
 
 
 def _file_name(uri: str) -> str:

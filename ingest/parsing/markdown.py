@@ -38,25 +38,33 @@ def parse_markdown(text: str, uri: str = "") -> Outline:
     text = re.sub(r"\r\n?", "\n", text)
     front_matter = read_front_matter(text)
     content = text[front_matter.end :]
-    first_line = 1 + text.count("\n", 0, front_matter.end)
-    tokens = _MARKDOWN.parse(content)
     builder = OutlineBuilder()
-    is_too_deep = any(token.level >= _MAX_NESTING - 1 for token in tokens)
     if content.strip():
         builder.add_block(front_matter.text, Place(line=1))
-    if is_too_deep:
-        # Plain text keeps the blocks that markdown-it has dropped.
-        add_plain(content, builder, first_line=first_line)
-    else:
-        add_html(_to_html(tokens, content, first_line), builder, uri)
+    add_markdown(content, builder, uri, first_line=1 + text.count("\n", 0, front_matter.end))
     return builder.build(title=front_matter.title)
 
 
-def _to_html(tokens: Sequence[Token], content: str, first_line: int) -> str:
+def add_markdown(content: str, builder: OutlineBuilder, uri: str = "", *, first_line: int | None = None) -> None:
+    """Add Markdown without front matter to an outline, such as a cell of a notebook.
+
+    `first_line` is its line in the document. Without it the blocks have no lines.
+    """
+    tokens = _MARKDOWN.parse(content)
+    if all(token.level < _MAX_NESTING - 1 for token in tokens):
+        add_html(_to_html(tokens, content, first_line), builder, uri)
+    elif first_line is None:
+        builder.add_block(content)
+    else:
+        # Plain text keeps the blocks that markdown-it has dropped.
+        add_plain(content, builder, first_line=first_line)
+
+
+def _to_html(tokens: Sequence[Token], content: str, first_line: int | None) -> str:
     mark_tags(tokens, first_line)
     _number_items(tokens)
     for token in tokens:
-        if token.map and token.nesting >= 0:
+        if token.map and token.nesting >= 0 and first_line is not None:
             token.attrSet(LINE, str(first_line + token.map[0]))
     env = {"lines": content.split("\n"), "labels": _labels(tokens)}
     html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, env)

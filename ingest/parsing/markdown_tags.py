@@ -72,10 +72,10 @@ class _Tag:
     has_partner: bool = False
 
 
-def mark_tags(tokens: Sequence[Token], first_line: int) -> None:
+def mark_tags(tokens: Sequence[Token], first_line: int | None) -> None:
     """Rewrite the HTML in the tokens: tags of blocks get their line, and text in angle brackets is escaped.
 
-    `first_line` is the number of the line at which the tokens' own numbers begin.
+    `first_line` is the number of the line at which the tokens' own numbers begin, if lines matter.
     """
     tags = list(_tags(tokens))
     _find_partners(tags)
@@ -129,9 +129,9 @@ def _find_partners(tags: Sequence[_Tag]) -> None:
             tag.has_partner = opened[key].pop().has_partner = True
 
 
-def _rewritten(token: Token, tags: Sequence[_Tag], first_line: int) -> str:
+def _rewritten(token: Token, tags: Sequence[_Tag], first_line: int | None) -> str:
     html, position, parts = token.content, 0, []
-    line = first_line + (token.map[0] if token.map else 0)
+    line = (first_line or 0) + (token.map[0] if token.map else 0)
     for tag in tags:
         between = html[position : tag.match.start()]
         line += between.count("\n")
@@ -145,7 +145,8 @@ def _rewritten(token: Token, tags: Sequence[_Tag], first_line: int) -> str:
         elif tag.match["end"] or tag.is_inline:
             parts.append(tag.match[0])
         else:
-            parts.append(f'<{tag.match["name"]} {LINE}="{line}" {tag.match["rest"]}>')
+            place = "" if first_line is None else f' {LINE}="{line}"'
+            parts.append(f"<{tag.match['name']}{place} {tag.match['rest']}>")
         line += tag.match[0].count("\n")
         position = tag.match.end()
     return "".join([*parts, html[position:].replace("<?", "&lt;?")])

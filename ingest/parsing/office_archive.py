@@ -12,6 +12,7 @@ from ingest.parsing.text import kind_of
 from rag.errors import InvalidInput
 
 _MIB: Final = 1024 * 1024
+_XML: Final = (".xml", ".rels")
 _MAX_PARTS: Final = 10_000
 # Only XML parts count, because pictures and films are never decompressed.
 _MAX_XML_BYTES: Final = 256 * _MIB
@@ -44,19 +45,21 @@ DAMAGE: Final = (
 )
 
 
-def open_office(body: bytes, *, kind: str, folder: str) -> ZipFile:
+def open_office(body: bytes, *, kind: str, folder: str, markup: tuple[str, ...] = _XML) -> ZipFile:
     """Open an Office file; raises `InvalidInput` with the reason if a part is damaged or exceeds a limit.
 
-    `kind` is the format's name for messages, such as DOCX. `folder` is the folder that such a file must contain.
+    `kind` is the format's name for messages, such as DOCX. `folder` is the folder that such a file must contain, or the
+    beginning of a part's name. `markup` has the suffixes of the parts that are read. A caller that names them must read
+    XML with `to_tree`, which is safe for document types too.
     """
     _require_archive(body, kind)
     try:
         archive = ZipFile(BytesIO(body))
         if not any(name.startswith(folder) for name in archive.namelist()):
             raise InvalidInput(f"not a {kind} file: the ZIP archive has no folder {folder}")
-        _require_bounds(archive.infolist(), kind)
+        _require_bounds(archive.infolist(), kind, markup)
         for part in archive.infolist():
-            if _is_xml(part.filename):
+            if markup is _XML and part.filename.endswith(_XML):
                 _require_plain_xml(archive, part, kind)
     except DAMAGE as error:
         raise damaged(kind) from error
@@ -91,12 +94,12 @@ def _require_archive(body: bytes, kind: str) -> None:
             raise InvalidInput(f"not a {kind} file: it starts like a {other} file")
 
 
-def _require_bounds(parts: list[ZipInfo], kind: str) -> None:
+def _require_bounds(parts: list[ZipInfo], kind: str, markup: tuple[str, ...]) -> None:
     if len(parts) > _MAX_PARTS:
         raise InvalidInput(f"{kind} with more than {_MAX_PARTS:,} parts; split the document")
     if any(part.flag_bits & _ENCRYPTED_FLAG for part in parts):
         raise encrypted(kind)
-    xml = [part for part in parts if _is_xml(part.filename)]
+    xml = [part for part in parts if part.filename.lower().endswith(markup)]
     if sum(part.file_size for part in xml) > _MAX_XML_BYTES:
         raise InvalidInput(f"{kind} that expands to more than {_MAX_XML_BYTES // _MIB} MiB; split the document")
     for part in xml:
@@ -116,7 +119,3 @@ def _require_plain_xml(archive: ZipFile, part: ZipInfo, kind: str) -> None:
             raise InvalidInput(f"{kind} with a document type declaration, which can hide an XML bomb")
         # A declaration may span two pieces; the longest is 20 bytes.
         tail = window[-32:]
-
-
-def _is_xml(name: str) -> bool:
-    return name.endswith((".xml", ".rels"))

@@ -117,12 +117,12 @@ def test_a_dry_run_reports_its_plan_and_writes_nothing(folder, data_dir):
 
 
 def test_files_of_other_types_are_counted_and_folders_without_documents_are_named(folder, tmp_path, data_dir):
-    for name in ("photo.jpg", "film.mp4", ".hidden.png", "Makefile"):
+    for name in ("photo.jpg", "film.mp4", ".hidden.png", "Brewfile"):
         (folder / name).write_text("x")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "photo.jpg").write_text("x")
     for _ in range(2):
-        text = ingest("run", str(folder), str(tmp_path / "empty"), "--ignore", "Makefile", data_dir=data_dir)
+        text = ingest("run", str(folder), str(tmp_path / "empty"), "--ignore", "Brewfile", data_dir=data_dir)
         assert text.returncode == 0
         assert text.stdout.endswith("\n3 files of other types skipped\n")
         assert f"nothing in {tmp_path / 'empty'}: no Markdown" in text.stdout

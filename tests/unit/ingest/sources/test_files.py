@@ -44,7 +44,7 @@ async def test_the_same_file_has_the_same_id_in_every_run(tmp_path):
 
 
 async def test_a_folder_yields_the_supported_files_below_it_ordered_by_path(tmp_path):
-    for name in ("b.txt", "a/z.md", "a/b.HTML", "c.pdf", "photo.jpg", "Makefile"):
+    for name in ("b.txt", "a/z.md", "a/b.HTML", "c.pdf", "photo.jpg", "Brewfile"):
         write(tmp_path / name)
 
     assert await names_in(tmp_path) == ["a/b.HTML", "a/z.md", "b.txt", "c.pdf"]
