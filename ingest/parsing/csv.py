@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -17,11 +18,16 @@ _PROBED_ROWS: Final = 50
 _MAX_FIELD_CHARACTERS: Final = 1_000_000
 # Excel can write a first line that declares the delimiter.
 _DECLARATION: Final = "sep="
+# Excel shows the text in ="00123", and would show 123 without it.
+_QUOTED_FORMULA: Final = re.compile(r'="([^"]*)"')
+# Lines of prose may contain commas.
+_ONE_COLUMN: Final = "\x1f"
 
 
 def parse_csv(text: str) -> Outline:
     """Parse CSV; the delimiter is declared, or else the one that gives the first rows equally many fields."""
-    delimiter = max(_DELIMITERS, key=lambda delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter))
+    scores = {delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter) for delimiter in _DELIMITERS}
+    delimiter = max(scores, key=scores.__getitem__) if any(share for share, _ in scores.values()) else _ONE_COLUMN
     skipped = 0
     if text[:4].lower() == _DECLARATION:
         delimiter, text, skipped = text[4:5].strip("\r\n") or ",", text.partition("\n")[2], 1
@@ -39,17 +45,26 @@ def _rows(reader: Any, skipped: int) -> Iterator[Row]:
     """Yield each record with the line where it begins, and its number as a spreadsheet shows it."""
     line = skipped + 1
     for number, cells in enumerate(reader, 1):
-        yield Row(cells=tuple(cells), place=Place(line=line, rows=(number, number)))
+        yield Row(cells=tuple(map(_shown, cells)), place=Place(line=line, rows=(number, number)))
         line = reader.line_num + skipped + 1
 
 
+def _shown(cell: str) -> str:
+    quoted = _QUOTED_FORMULA.fullmatch(cell) if cell.startswith("=") else None
+    return quoted[1] if quoted else cell
+
+
 def _regularity(probe: str, delimiter: str) -> tuple[float, int]:
-    """Return the share of the longest run of rows with equally many fields above one, and that number of fields."""
+    """Return the share of the longest run of rows with equally many fields above one, and that number of fields.
+
+    Return zeros if most rows have one field.
+    """
     runs: list[tuple[int, int]] = [(0, 0)]
-    rows = 0
+    rows = single = 0
     try:
         for row in filter(any, csv.reader(io.StringIO(probe, newline=""), delimiter=delimiter)):
             rows += 1
+            single += len(row) == 1
             length, width = runs[-1]
             # Titles and notes above a table have one field whatever the delimiter is.
             runs.append((length + 1 if len(row) == width else 1, len(row)))
@@ -58,4 +73,4 @@ def _regularity(probe: str, delimiter: str) -> tuple[float, int]:
     except csv.Error:
         return 0.0, 0
     length, width = max((run for run in runs if run[1] > 1), default=(0, 0))
-    return (length / rows, width) if length else (0.0, 0)
+    return (length / rows, width) if single * 2 <= rows else (0.0, 0)

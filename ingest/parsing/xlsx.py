@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from itertools import chain, islice
 from posixpath import join, normpath
 from typing import Final
@@ -20,6 +21,9 @@ _END_OF_ROWS: Final = re.compile(rb"</(?:[\w.-]+:)?sheetData\s*>|<(?:[\w.-]+:)?s
 _LONGEST_END: Final = 200
 _MERGED: Final = re.compile(rb"""<(?:[\w.-]+:)?mergeCell\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
 _FILTER: Final = re.compile(rb"""<(?:[\w.-]+:)?autoFilter\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
+_PRINTED: Final = re.compile(rb"<(?:[\w.-]+:)?((?:odd|even|first)(?:Header|Footer))\s*>([^<]{1,2000})<")
+# Fonts, colours, sizes, and fields such as the page's number.
+_PRINT_CODES: Final = re.compile(r'&(?:&|"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])', re.IGNORECASE)
 _THREADED: Final = re.compile(r"^\[Threaded comment\].*?\n\s*Comment:\s*", re.DOTALL)
 
 
@@ -81,7 +85,8 @@ class _Workbook:
         with self._archive.open(part) as stream:
             rows = sheet.rows(stream)
             first = list(islice(rows, 1))
-            texts = [text for kind, target in related if kind == "drawing" for text in self._drawing(target)]
+            texts = list(_printed(tail))
+            texts += [text for kind, target in related if kind == "drawing" for text in self._drawing(target)]
             if first or texts:
                 # A heading of level 1 would become the title.
                 builder.add_heading(2, name)
@@ -156,6 +161,15 @@ class _Workbook:
 
 def _areas(pattern: re.Pattern[bytes], tail: bytes) -> list[Area]:
     return [area for match in pattern.finditer(tail) if (area := area_of(match[1].decode()))]
+
+
+def _printed(tail: bytes) -> Iterator[str]:
+    """Yield the headers and footers of the printed pages, marked as such."""
+    for kind, codes in dict.fromkeys(_PRINTED.findall(tail)):
+        shown = unescape(codes.decode("utf-8", "replace"))
+        text = _PRINT_CODES.sub(lambda code: "&" if code[0] == "&&" else " ", shown)
+        if any(character.isalnum() for character in text):
+            yield f"{'Header' if b'Header' in kind else 'Footer'}: {text}"
 
 
 def _paragraphs(root: Element) -> Iterator[str]:

@@ -117,7 +117,7 @@ class Sheet:
                 return _formatted(value, style)
             case _:
                 # Errors such as #N/A, and dates in ISO form.
-                return value
+                return value.replace("T", " ").removesuffix(" 00:00:00") if cell.kind == "d" else value
 
     def _number(self, value: str, style: Style) -> str:
         if style.format == GENERAL and len(value) < 16 and value.isdecimal():

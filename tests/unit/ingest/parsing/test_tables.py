@@ -135,5 +135,18 @@ def test_a_blank_column_within_a_table_separates_nothing():
     assert rows("Item,2023,,2024,2025\nRope,1,,2,3\nHook,4,,5,6\n")[0] == "Item: Rope | 2023: 1 | 2024: 2 | 2025: 3"
 
 
+def test_leading_zeros_that_excel_protects_are_kept():
+    assert rows('Name,Code\nAda,="00123"\nAlan,"=""00124"""\n') == [
+        "Name: Ada | Code: 00123",
+        "Name: Alan | Code: 00124",
+    ]
+
+
+def test_lines_of_prose_are_one_column():
+    lines = ["Remarks", "The door is open", "It rains, and it is cold", "Nothing", "Yes, no, or both", "So be it"]
+
+    assert rows("\n".join(lines)) == lines
+
+
 def test_tabs_and_empty_rows_are_read():
     assert rows("Name\tSum\n\t\nAda\t1\n\t\nAlan\t2\n") == ["Name: Ada | Sum: 1", "Name: Alan | Sum: 2"]

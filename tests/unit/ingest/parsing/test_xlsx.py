@@ -199,6 +199,15 @@ def test_text_boxes_and_charts_are_read_and_embedded_files_are_told():
     assert [(warning.code, warning.count) for warning in document.warnings] == [("dropped_object", 1)]
 
 
+def test_headers_and_footers_of_printed_pages_are_marked():
+    printed = (
+        '<oddHeader>&amp;L&amp;"Arial,Bold"&amp;12Revision 6&amp;RPage &amp;P</oddHeader><oddFooter>&amp;P</oddFooter>'
+    )
+    document = workbook(table("Item|Price", "Rope|12"), after=f"<headerFooter>{printed}</headerFooter>")
+
+    assert blocks(document)[-1].split() == ["Header:", "Revision", "6", "Page"]
+
+
 def test_a_value_in_the_far_corner_costs_nothing():
     document = workbook(row(1, number("A1", 1)) + row(1_048_576, number("XFD1048576", 2)))
 
