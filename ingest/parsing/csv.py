@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final, Literal
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.sheet import add_sheet
@@ -32,21 +32,50 @@ def parse_csv(text: str) -> Outline:
     if text[:4].lower() == _DECLARATION:
         delimiter, text, skipped = text[4:5].strip("\r\n") or ",", text.partition("\n")[2], 1
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    records = _Records(text, delimiter, skipped)
     builder = OutlineBuilder()
     try:
-        add_sheet(_rows(reader, skipped), builder)
+        add_sheet(records.rows(), builder)
     except (csv.Error, TypeError) as error:
-        raise InvalidInput(f"invalid CSV in line {reader.line_num + skipped}: {error}") from error
+        raise InvalidInput(f"invalid CSV in line {records.line}: {error}") from error
     return builder.build()
 
 
-def _rows(reader: Any, skipped: int) -> Iterator[Row]:
-    """Yield each record with the line where it begins, and its number as a spreadsheet shows it."""
-    line = skipped + 1
-    for number, cells in enumerate(reader, 1):
-        yield Row(cells=tuple(map(_shown, cells)), place=Place(line=line, rows=(number, number)))
-        line = reader.line_num + skipped + 1
+class _Records:
+    """The records of a CSV text, and the line that was read last."""
+
+    def __init__(self, text: str, delimiter: str, skipped: int) -> None:
+        self.line = skipped
+        self._lines = list(io.StringIO(text, newline=""))
+        self._delimiter = delimiter
+        self._skipped = skipped
+        # A quote that is never closed would make one value of the rest of the file.
+        self._is_unclosed = text.count('"') % 2 == 1
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each record with the line where it begins, and its number as a spreadsheet shows it."""
+        begin, number = 0, 0
+        for cells, end in self._records(0, csv.QUOTE_MINIMAL):
+            if self._is_unclosed and end == len(self._lines) and end > begin + 1:
+                break
+            number += 1
+            yield self._row(cells, begin, number)
+            begin = end
+        for cells, end in self._records(begin, csv.QUOTE_NONE):
+            number += 1
+            yield self._row(cells, begin, number)
+            begin = end
+
+    def _records(self, begin: int, quoting: Literal[0, 3]) -> Iterator[tuple[list[str], int]]:
+        """Yield the cells of each record from the line `begin` on, and the line where the record ends."""
+        reader = csv.reader(self._lines[begin:], delimiter=self._delimiter, quoting=quoting)
+        for cells in reader:
+            self.line = begin + reader.line_num + self._skipped
+            yield cells, begin + reader.line_num
+
+    def _row(self, cells: list[str], begin: int, number: int) -> Row:
+        place = Place(line=begin + 1 + self._skipped, rows=(number, number))
+        return Row(cells=tuple(map(_shown, cells)), place=place)
 
 
 def _shown(cell: str) -> str:

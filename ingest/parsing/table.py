@@ -6,7 +6,7 @@ Every format hands its tables to `add_table`. Formats with merged cells expand t
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Final
 
 from ingest.parsing.column_names import is_column_name
@@ -130,6 +130,8 @@ class Layout:
         if self.has_row_header and filled[0] == self.columns[0] and len(filled) > 1:
             values = " | ".join(row.cells[index] for index in filled[1:])
             return "\n".join(f"{row.cells[filled[0]].rstrip(':')}: {part}" for part in _parts(values))
+        if not self.names and any(row.cells[index].endswith(":") for index in filled):
+            return _form_line([row.cells[index] for index in filled])
         line = " | ".join(self._labelled(index, row.cells[index]) for index in filled)
         if len(line) * 4 <= _MAX_LINE_BYTES or len(line.encode(errors="ignore")) <= _MAX_LINE_BYTES:
             return line
@@ -230,6 +232,14 @@ def _is_remark(row: Row, filled: Sequence[int], layout: Layout) -> bool:
     value = row.cells[filled[0]]
     is_note = len(value) > _LONG_NOTE_CHARACTERS or value[0] in _FOOTNOTE_MARKS
     return len(filled) > 1 or (is_note and filled[0] == layout.columns[0] and len(layout.columns) > 1)
+
+
+def _form_line(values: Sequence[str]) -> str:
+    """Return the line of a form, in which some cells name the cell on their right: "Name:", "Ada"."""
+    line = values[0]
+    for before, value in pairwise(values):
+        line += f" {value}" if before.endswith(":") and not value.endswith(":") else f" | {value}"
+    return line
 
 
 def _shortened(name: str) -> str:

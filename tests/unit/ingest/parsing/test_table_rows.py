@@ -219,6 +219,14 @@ def test_a_table_of_keys_and_values_needs_no_letters():
     assert blocks("Size|12|13", "Load|3|4", header_rows=0, has_row_header=True) == ["Size: 12 | 13", "Load: 3 | 4"]
 
 
+def test_a_form_names_its_values_by_colons():
+    assert blocks("Name:|Ada|Date:|1 May", "Place:|Rome|Fee:|12", "Signed:||Yes") == [
+        "Name: Ada | Date: 1 May",
+        "Place: Rome | Fee: 12",
+        "Signed: Yes",
+    ]
+
+
 def test_a_declared_header_needs_no_evidence():
     assert blocks("Ana|Rome", "Ben|Oslo", header_rows=1) == ["Ana: Ben | Rome: Oslo"]
     assert blocks("Name|Price", "Rope|12", header_rows=0)[0] == "A: Name | B: Price"

@@ -142,6 +142,17 @@ def test_leading_zeros_that_excel_protects_are_kept():
     ]
 
 
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_below():
+    body = 'Name,Note\nAda,"one\ntwo"\nAlan,"open\nKurt,ok\nEmmy,fine\n'
+
+    assert rows(body) == [
+        "Name: Ada | Note: one two",
+        'Name: Alan | Note: "open',
+        "Name: Kurt | Note: ok",
+        "Name: Emmy | Note: fine",
+    ]
+
+
 def test_lines_of_prose_are_one_column():
     lines = ["Remarks", "The door is open", "It rains, and it is cold", "Nothing", "Yes, no, or both", "So be it"]
 
