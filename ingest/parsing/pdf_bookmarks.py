@@ -51,6 +51,9 @@ def split_at_headings(text: str, bookmarks: Sequence[tuple[int, str]]) -> Iterat
 
     A bookmark whose title is not a line of the page is left out.
     """
+    if not bookmarks:
+        yield -1, "", text
+        return
     lines = text.splitlines(keepends=True)
     keys = [_key(line) for line in lines]
     level, heading, begin = -1, "", 0

@@ -2,9 +2,9 @@
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final
 
 import pypdfium2 as pdfium
@@ -18,13 +18,15 @@ _SCAN_SHARE: Final = 0.7
 _MAX_OBJECTS: Final = 5_000
 _FORM_DEPTH: Final = 3
 
-_PROBED_CHARACTERS: Final = 300
+# Looking at each character would double the time of a page.
+_PROBED_CHARACTERS: Final = 100
+_COUNTED_CHARACTERS: Final = 1_000
 # A few symbols without a Unicode value, such as bullets, are not lost text.
 _UNREADABLE_SHARE: Final = 0.02
 _GARBLED_SHARE: Final = 0.5
 _WORD: Final = re.compile(r"\b[a-zA-Z]{4,}\b")
-_WITHOUT_VOWEL: Final = re.compile(r"\b[b-df-hj-np-tv-xzB-DF-HJ-NP-TV-XZ]{4,}\b")
-_ENOUGH_WORDS: Final = 25
+_VOWEL: Final = re.compile(r"[aeiouyAEIOUY]")
+_ENOUGH_WORDS: Final = 20
 # English text has 1 % of such words, text in a shifted alphabet 30 % and more.
 _GARBLED_WORDS: Final = 0.25
 _PRIVATE_RUN: Final = re.compile(r"[\ue000-\uf8ff\ufffd]{3,}")
@@ -32,6 +34,10 @@ _PRIVATE_RUN: Final = re.compile(r"[\ue000-\uf8ff\ufffd]{3,}")
 # A word space has about 25 % of the font size, a letter-spaced heading less between all its letters.
 _WORD_GAP: Final = 0.2
 _LETTER_GAP: Final = 0.08
+
+_POWER_OF_TEN: Final = re.compile(r"(?<![\d.,])10(?=[-−–]?\d)")  # noqa: RUF001
+# A superscript stands a third of the font size above the line.
+_RAISED: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +56,23 @@ class PageText:
 def read_text(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, *, separate_words: bool) -> PageText:
     """Return the text of the page. `separate_words` looks for spaces that PDFium overlooks, which takes time."""
     text = textpage.get_text_range()
-    separated = _with_spaces(textpage, text) if separate_words and text else text
+    insertions: dict[int, str] = {}
+    # In a few texts, such as those with emoji, the offsets of text and characters differ.
+    if textpage.count_chars() == len(text):
+        spaces = _missing_spaces(textpage, text) if separate_words else ()
+        insertions = dict.fromkeys(_exponents(textpage, text), "^") | dict.fromkeys(spaces, " ")
     kinds = list(_objects(page)) if len(text) < _LITTLE_TEXT else []
     has_letters = any(character.isalnum() for character in text)
-    images = sum(area for kind, area in kinds if kind == raw.FPDF_PAGEOBJ_IMAGE)
+    images: float = sum(area for kind, area in kinds if kind == raw.FPDF_PAGEOBJ_IMAGE)
     covers_page = images >= _SCAN_SHARE * page.get_width() * page.get_height()
     is_scan = (images > 0 and not has_letters) or (covers_page and not _has_recognised_text(page))
     share = _unreadable_share(textpage, text)
-    if share > _GARBLED_SHARE:
-        separated = ""
     has_glyphs = any(kind == raw.FPDF_PAGEOBJ_TEXT for kind, _ in kinds)
     return PageText(
-        text=separated,
+        text="" if share > _GARBLED_SHARE else _insert(text, insertions),
         is_scan=is_scan,
         is_unreadable=share > _UNREADABLE_SHARE or (not text and has_glyphs and not is_scan),
-        has_missing_spaces=separated != text,
+        has_missing_spaces=" " in insertions.values(),
     )
 
 
@@ -86,36 +94,59 @@ def _has_recognised_text(page: pdfium.PdfPage) -> bool:
 
 def _unreadable_share(textpage: pdfium.PdfTextPage, text: str) -> float:
     """Return the share of characters whose glyph has no known character; 1.0 for text in a wrong alphabet."""
-    count = textpage.count_chars()
+    count: int = textpage.count_chars()
     if not count:
         return 0.0
-    step = max(1, count // _PROBED_CHARACTERS)
-    if any(raw.FPDFText_HasUnicodeMapError(textpage, index) == 1 for index in range(0, count, step)):
-        faults = sum(raw.FPDFText_HasUnicodeMapError(textpage, index) == 1 for index in range(count))
-    else:
-        faults = sum(len(run) for run in _PRIVATE_RUN.findall(text))
-    words = len(_WORD.findall(text))
-    if words >= _ENOUGH_WORDS and len(_WITHOUT_VOWEL.findall(text.replace("y", "a"))) > _GARBLED_WORDS * words:
+    share = _mapping_faults(textpage, count, _PROBED_CHARACTERS)
+    if share:
+        share = _mapping_faults(textpage, count, _COUNTED_CHARACTERS)
+    # Each word once: a manual can repeat a name without vowels on each of its lines.
+    words = set(_WORD.findall(text))
+    if len(words) >= _ENOUGH_WORDS and sum(map(_is_without_vowel, words)) > _GARBLED_WORDS * len(words):
         return 1.0
-    return float(faults / count)
+    return max(share, sum(len(run) for run in _PRIVATE_RUN.findall(text)) / count)
 
 
-def _with_spaces(textpage: pdfium.PdfTextPage, text: str) -> str:
-    """Insert a space where two letters of a line are as far from each other as words."""
-    if textpage.count_chars() != len(text):
-        return text  # The offsets of text and characters differ.
-    box = raw.FS_RECTF()
+def _is_without_vowel(word: str) -> bool:
+    return _VOWEL.search(word) is None
+
+
+def _mapping_faults(textpage: pdfium.PdfTextPage, count: int, sample: int) -> float:
+    handle = textpage.raw
+    probed = range(0, count, max(1, count // sample))
+    faults = [raw.FPDFText_HasUnicodeMapError(handle, index) for index in probed]
+    return faults.count(1) / len(faults)
+
+
+def _missing_spaces(textpage: pdfium.PdfTextPage, text: str) -> Iterator[int]:
+    """Return where two letters of a line are as far from each other as words, without a space between them."""
+    box, handle = raw.FS_RECTF(), textpage.raw
     get_box = raw.FPDFText_GetLooseCharBox
-    pieces: list[str] = []
-    begin, right, bottom, gap_before = 0, 0.0, 0.0, 0.0
+    right, bottom, gap_before = 0.0, 0.0, 0.0
     for index, character in enumerate(text):
-        if not get_box(textpage, index, box):
+        if not get_box(handle, index, box):
             continue
         height = box.top - box.bottom
         gap = box.left - right
         is_gap = _WORD_GAP * height < gap < height and box.bottom == bottom and gap_before < _LETTER_GAP * height
         if is_gap and character.isalnum() and text[index - 1].isalnum():
-            pieces += [text[begin:index], " "]
-            begin = index
+            yield index
         right, bottom, gap_before = box.right, box.bottom, gap
-    return "".join([*pieces, text[begin:]])
+
+
+def _exponents(textpage: pdfium.PdfTextPage, text: str) -> Iterator[int]:
+    """Return where the raised digits of a power of ten begin."""
+    x, base, raised = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
+    box = raw.FS_RECTF()
+    for match in islice(_POWER_OF_TEN.finditer(text), _MAX_OBJECTS):
+        raw.FPDFText_GetLooseCharBox(textpage, match.end() - 1, box)
+        raw.FPDFText_GetCharOrigin(textpage, match.end() - 1, x, base)
+        raw.FPDFText_GetCharOrigin(textpage, match.end(), x, raised)
+        height = box.top - box.bottom
+        if _RAISED * height < raised.value - base.value < height:
+            yield match.end()
+
+
+def _insert(text: str, insertions: Mapping[int, str]) -> str:
+    cuts = [0, *sorted(insertions), len(text)]
+    return "".join(insertions.get(begin, "") + text[begin:end] for begin, end in pairwise(cuts))

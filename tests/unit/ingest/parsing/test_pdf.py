@@ -89,6 +89,12 @@ def test_a_hyphen_at_a_line_end_stays_only_where_the_word_needs_it(lines, expect
     assert text_of(pdf_of([lines])).replace("\n\n", "\n") == expected
 
 
+def test_a_manual_full_of_names_without_vowels_is_not_garbled():
+    lines = ["call msgnn nnnn xtrn ptrs"] * 30 + [f"the {word} of it" for word in ("name", "type", "value", "default")]
+
+    assert "msgnn" in text_of(pdf_of([lines]))
+
+
 def test_scanned_pages_are_counted_and_named():
     body = pdf_of([["Cover sheet"], FULL_PAGE_IMAGE, FULL_PAGE_IMAGE, ["Annex"], FULL_PAGE_IMAGE])
 
@@ -115,9 +121,13 @@ def test_a_font_without_characters_is_a_warning():
 
 
 def test_text_in_a_shifted_alphabet_is_left_out_with_a_warning():
-    words = ["shift", "letters", "alphabet", "reading", "nothing", "understand", "machine", "sentence", "without"]
-    shifted = [word.translate({n: (n - 97 + 3) % 26 + 97 for n in range(97, 123)}) for word in words * 4]
-    body = pdf_of([["A readable page."], [" ".join(shifted[n : n + 6]) for n in range(0, 30, 6)]])
+    words = [
+        *("shift", "letters", "alphabet", "reading", "nothing", "understand", "machine", "sentence", "without"),
+        *("meaning", "however", "pages", "office", "printed", "person", "library", "number", "winter", "morning"),
+        *("garden", "village", "holiday", "station", "picture"),
+    ]
+    shifted = [word.translate({n: (n - 97 + 3) % 26 + 97 for n in range(97, 123)}) for word in words]
+    body = pdf_of([["A readable page."], [" ".join(shifted[n : n + 6]) for n in range(0, 24, 6)]])
 
     assert warnings_of(body) == [("unreadable_font", 1, "page 2")]
     assert text_of(body) == "A readable page."
@@ -233,6 +243,12 @@ def test_words_that_only_their_distance_separates_are_two_words():
     shown = "BT /F1 10 Tf 50 700 Td (make) Tj 27 0 Td (directed) Tj ET"
 
     assert text_of(pdf_of([shown])) == "make directed"
+
+
+def test_the_exponent_of_a_power_of_ten_is_not_one_of_its_digits():
+    shown = "BT /F1 10 Tf 50 700 Td (about 3 x 10) Tj 4 Ts /F1 7 Tf (6) Tj 0 Ts /F1 10 Tf ( parts and 106 tests) Tj ET"
+
+    assert text_of(pdf_of([shown])).split() == ["about", "3", "x", "10^6", "parts", "and", "106", "tests"]
 
 
 def test_the_time_grows_no_faster_than_the_number_of_pages():
