@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from ingest.commands.base import SOME_REJECTED, Commands, add_command_parser
 from ingest.commands.selection import SourceSelection, add_selection_arguments, to_selection
+from ingest.commands.source_report import SourceReport
 from ingest.metrics import RETRIES
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
@@ -38,28 +39,33 @@ def add_command(commands: Commands) -> None:
 
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     async with open_inbox(settings.inbox, root=settings.inbox_dir) as inbox:
-        enqueued, rejected = await _enqueue(to_selection(arguments), settings, inbox)
+        enqueued, rejected, report = await _enqueue(to_selection(arguments), settings, inbox)
     if arguments.json:
-        print(json.dumps({"enqueued": enqueued, "rejected": [asdict(rejection) for rejection in rejected]}))
+        counts = {"enqueued": enqueued, "rejected": [asdict(rejection) for rejection in rejected]}
+        print(json.dumps(counts | report.to_fields(verbose=False)))
     else:
         lines = [f"  rejected {rejection.uri}: {rejection.reason}" for rejection in rejected]
+        lines += report.warning_lines(verbose=False) + report.passed_over_lines(verbose=False)
         print("\n".join([*lines, f"{enqueued} documents enqueued, {len(rejected)} rejected"]))
     return SOME_REJECTED if rejected else 0
 
 
-async def _enqueue(selection: SourceSelection, settings: Settings, inbox: Inbox) -> tuple[int, list[Rejection]]:
-    """Return how many documents were enqueued, and the rejected ones."""
-    enqueued = 0
+async def _enqueue(
+    selection: SourceSelection, settings: Settings, inbox: Inbox
+) -> tuple[int, list[Rejection], SourceReport]:
+    """Return how many documents were enqueued, the rejected ones, and the notes of the sources."""
+    enqueued, report = 0, SourceReport()
     async with open_fetcher(settings) as fetcher:
         sources, rejected = selection.build_all(fetcher, settings)
-        for source in sources.values():
+        for name, source in sources.items():
             async for unit in source.find():
                 rejection = unit if isinstance(unit, Rejection) else await _put(unit, selection.scope, inbox)
                 if rejection:
                     rejected.append(rejection)
                 else:
                     enqueued += 1
-    return enqueued, rejected
+            report.add(name, source.notes)
+    return enqueued, rejected, report
 
 
 async def _put(unit: Unit, scope: Scope, inbox: Inbox) -> Rejection | None:

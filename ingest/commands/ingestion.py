@@ -1,7 +1,7 @@
 """One pass over the selected sources: ingests them, or plans what a run would change."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -9,6 +9,7 @@ from ingest.commands.report import Summary, open_reporter
 from ingest.commands.selection import SourceSelection
 from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult, prepare, stored_documents
+from ingest.pipeline.pruning import ListedDocuments, StoredDocument, find_gone
 from ingest.pipeline.publishing import publish_now, publish_regularly
 from ingest.pipeline.source_pass import SourcePass
 from ingest.pipeline.writer_lock import wait_for_writer_lock
@@ -16,9 +17,10 @@ from ingest.resources import Models, open_models, open_store, open_store_to_read
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source
 from ingest.sources.web.fetching import open_fetcher
+from rag.errors import InvalidInput
 from rag.store.base import StoreReader
 from rag.store.factory import build_backend
-from rag.types import FIRST_CHUNKS, DocumentId, Scope
+from rag.types import Scope
 
 
 async def ingest_selection(
@@ -37,23 +39,18 @@ async def ingest_selection(
             for name, source in this.sources.items():
                 source_pass = SourcePass(pipeline, selection.scope, this.report, remember=prune)
                 await source_pass.ingest(source.find())
-                is_empty = source_pass.is_complete and not source_pass.has_seen_any
-                this.summary.note_source(name, passed_over=source.passed_over, is_empty=is_empty)
-                if prune and source_pass.is_complete:
-                    missing = await _missing(source, source_pass, store, selection.scope)
-                    if missing and not source_pass.has_seen_any:
-                        # An empty source is more often a disk that is not mounted than a wish to delete everything.
-                        reason = f"The source is empty now, so its {len(missing):,} stored documents were not removed."
-                        this.report_rejection(Rejection(uri=name, reason=reason))
-                        continue
-                    for document_id, uri in missing:
-                        this.report(await pipeline.remove(selection.scope, document_id, uri))
+                if prune:
+                    for document in await this.find_gone(name, source_pass.listed, store):
+                        this.report(await pipeline.remove(selection.scope, document.id, document.uri))
+                this.summary.note_source(name, source.notes, is_empty=source_pass.is_empty)
         if this.summary.changes_collection:
             await publish_now(store)
     return this.summary
 
 
-async def plan_selection(selection: SourceSelection, settings: Settings, *, quiet: bool = False) -> Summary:
+async def plan_selection(
+    selection: SourceSelection, settings: Settings, *, prune: bool = False, quiet: bool = False
+) -> Summary:
     """Return what `ingest_selection` would do, without a write or a lock."""
     async with (
         _open_pass(selection, settings, quiet=quiet) as this,
@@ -61,15 +58,23 @@ async def plan_selection(selection: SourceSelection, settings: Settings, *, quie
     ):
         for name, source in this.sources.items():
             is_empty = True
+            listed = ListedDocuments(remember=prune)
             async for unit in source.find():
                 is_empty = False
                 if isinstance(unit, Rejection):
                     this.report_rejection(unit)
                     continue
+                listed.add(unit.id)
                 stored = await stored_documents(store, selection.scope, [unit.id])
                 prepared = await prepare(unit, stored[unit.id], this.models.parsers)
-                this.report(prepared if isinstance(prepared, IngestResult) else prepared.result)
-            this.summary.note_source(name, passed_over=source.passed_over, is_empty=is_empty)
+                result = prepared if isinstance(prepared, IngestResult) else prepared.result
+                if result.is_gone:
+                    listed.note_gone(unit.id)
+                this.report(result)
+            if prune:
+                for document in await this.find_gone(name, listed, store):
+                    this.report(IngestResult(uri=document.uri, status="removed"))
+            this.summary.note_source(name, source.notes, is_empty=is_empty)
     return this.summary
 
 
@@ -78,6 +83,7 @@ class _Pass:
     """The opened sources and models of one pass, and its results so far."""
 
     sources: Mapping[str, Source]
+    scope: Scope
     models: Models
     show: Callable[[Summary], None]
     summary: Summary = field(default_factory=Summary)
@@ -89,6 +95,14 @@ class _Pass:
     def report_rejection(self, rejection: Rejection) -> None:
         self.report(IngestResult(uri=rejection.uri, status="rejected", reason=rejection.reason))
 
+    async def find_gone(self, name: str, listed: ListedDocuments, store: StoreReader) -> Sequence[StoredDocument]:
+        """Return the documents to remove; a source that is empty now is a rejection."""
+        try:
+            return await find_gone(self.sources[name], listed, store, self.scope)
+        except InvalidInput as error:
+            self.report_rejection(Rejection(uri=name, reason=str(error)))
+            return ()
+
 
 @asynccontextmanager
 async def _open_pass(selection: SourceSelection, settings: Settings, *, quiet: bool) -> AsyncIterator[_Pass]:
@@ -99,7 +113,7 @@ async def _open_pass(selection: SourceSelection, settings: Settings, *, quiet: b
         known = await build_backend(settings.store, root=settings.store_dir).embedder()
         with open_reporter(total=total, quiet=quiet, as_json=settings.log_format == "json") as show:
             async with open_models(settings, known=known) as models:
-                opened = _Pass(sources=sources, models=models, show=show)
+                opened = _Pass(sources=sources, scope=selection.scope, models=models, show=show)
                 for rejection in rejected:
                     opened.report_rejection(rejection)
                 yield opened
@@ -108,14 +122,3 @@ async def _open_pass(selection: SourceSelection, settings: Settings, *, quiet: b
 def _total(sources: Iterable[Source]) -> int | None:
     counts = [source.count() for source in sources]
     return None if None in counts else sum(count for count in counts if count is not None)
-
-
-async def _missing(
-    source: Source, source_pass: SourcePass, store: StoreReader, scope: Scope
-) -> list[tuple[DocumentId, str]]:
-    """Return ID and URI of each stored document that the source would list if it still existed."""
-    return [
-        (chunk.document_id, chunk.uri)
-        async for chunk in store.scroll(scope, FIRST_CHUNKS)
-        if source.covers(chunk.uri) and not source_pass.has_seen(chunk.document_id)
-    ]

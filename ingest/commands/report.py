@@ -11,7 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ingest.commands.source_report import SourceReport
 from ingest.pipeline.preparation import IngestResult
+from ingest.sources.notes import SourceNotes
 from rag.formats import FORMAT_NAMES
 from rag.logs import report
 
@@ -34,8 +36,7 @@ class Summary:
     warned: list[IngestResult] = field(default_factory=list)
     """Documents with warnings, whether they were ingested now or are unchanged."""
     chunks: int = 0
-    passed_over: int = 0
-    """Files of other types, which were skipped."""
+    sources: SourceReport = field(default_factory=SourceReport)
     empty_sources: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -49,9 +50,9 @@ class Summary:
         if result.warnings:
             self.warned.append(result)
 
-    def note_source(self, name: str, *, passed_over: int, is_empty: bool) -> None:
-        """Record the end of one source; `is_empty` means that it has no documents and was listed completely."""
-        self.passed_over += passed_over
+    def note_source(self, name: str, notes: SourceNotes, *, is_empty: bool) -> None:
+        """Record the end of one source; `is_empty` means that it has listed neither a document nor a rejection."""
+        self.sources.add(name, notes)
         self.empty_sources += [name] if is_empty else []
 
     @property
@@ -72,16 +73,21 @@ class Summary:
             result.changes_collection for result in self.empty
         )
 
-    def to_json(self) -> str:
+    @property
+    def has_warnings(self) -> bool:
+        return bool(self.warned or self.sources.warnings)
+
+    def to_json(self, *, verbose: bool) -> str:
         return json.dumps(
             {status: self.counts[status] for status in ("new", "changed", "unchanged", "removed")}
             | {"empty": [result.uri for result in self.empty]}
             | {"rejected": [{"uri": result.uri, "reason": result.reason} for result in self.rejected]}
             | {"warnings": [_to_fields(result) for result in self.warned]}
-            | {"chunks": self.chunks, "seconds": round(self.seconds, 3), "passed_over": self.passed_over}
+            | {"chunks": self.chunks, "seconds": round(self.seconds, 3)}
+            | self.sources.to_fields(verbose=verbose)
         )
 
-    def to_text(self, *, dry_run: bool) -> str:
+    def to_text(self, *, dry_run: bool, verbose: bool) -> str:
         counts = ", ".join(f"{self.counts[status]} {status}" for status in ("new", "changed", "unchanged", "rejected"))
         more = "".join(f", {self.counts[status]} {status}" for status in ("empty", "removed") if self.counts[status])
         rate = f" ({self.rate})" if self.chunks and not dry_run else ""
@@ -89,13 +95,12 @@ class Summary:
         lines += _first(
             [f"  {result.uri}: {' '.join(it.to_text() for it in result.warnings)}" for result in self.warned]
         )
+        lines += _first(self.sources.warning_lines(verbose=verbose))
         lines += [f"  nothing in {name}: {_NO_DOCUMENTS}" for name in self.empty_sources]
         lines.append(f"{self.documents} documents: {counts}{more}")
         lines += self._count_warnings()
         lines.append(f"{self.chunks} chunks in {self.seconds:.1f} s{rate}")
-        if self.passed_over:
-            files = "1 file" if self.passed_over == 1 else f"{self.passed_over:,} files"
-            lines.append(f"{files} of other types skipped")
+        lines += self.sources.passed_over_lines(verbose=verbose)
         if dry_run:
             lines.append("Dry run: nothing was written.")
         return "\n".join(lines)

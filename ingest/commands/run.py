@@ -27,7 +27,7 @@ examples:
 needs: the embedder, and the right to write the collection. With the embedded store only one process may write,
 so the run waits for a worker to finish its work, and fails if that takes longer than 20 seconds.
 
-With --strict, exit status 4 says that some documents have warnings, and none was rejected."""
+With --strict, exit status 4 says that sources or documents have warnings, and none was rejected."""
 
 
 def add_command(commands: Commands) -> None:
@@ -38,9 +38,14 @@ def add_command(commands: Commands) -> None:
     )
     command.add_argument("--watch", type=float, metavar="SECONDS", help="keep running and check every SECONDS seconds")
     command.add_argument(
-        "--strict", action="store_true", help="exit with status 4 if a document has a warning, unchanged ones included"
+        "--strict",
+        action="store_true",
+        help="exit with status 4 if a source or a document has a warning, unchanged ones included",
     )
     command.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
+    command.add_argument(
+        "--verbose", action="store_true", help="name the files that are passed over, and all names of a warning"
+    )
 
 
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -56,13 +61,13 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
         ).run()
         return 0
     if arguments.dry_run:
-        summary = await plan_selection(selection, settings, quiet=arguments.json)
+        summary = await plan_selection(selection, settings, prune=arguments.prune, quiet=arguments.json)
     else:
         summary = await ingest_selection(selection, settings, prune=arguments.prune, quiet=arguments.json)
     _print(summary, arguments)
     if summary.rejected:
         return SOME_REJECTED
-    return SOME_WARNINGS if arguments.strict and summary.warned else 0
+    return SOME_WARNINGS if arguments.strict and summary.has_warnings else 0
 
 
 def _require_watchable(arguments: argparse.Namespace) -> None:
@@ -80,4 +85,7 @@ def _require_watchable(arguments: argparse.Namespace) -> None:
 
 def _print(summary: Summary, arguments: argparse.Namespace) -> None:
     # Flushed, because a program that reads the summaries of a watch waits for each line.
-    print(summary.to_json() if arguments.json else summary.to_text(dry_run=arguments.dry_run), flush=True)
+    if arguments.json:
+        print(summary.to_json(verbose=arguments.verbose), flush=True)
+    else:
+        print(summary.to_text(dry_run=arguments.dry_run, verbose=arguments.verbose), flush=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 from ingest.metrics import RETRIES, STAGES
-from ingest.sources.base import Unit, Unmodified
+from ingest.sources.base import Gone, Unit, Unmodified
 from rag.errors import GroundworkError, InvalidInput, Unavailable
 from rag.parsing_warnings import ParsingWarning
 from rag.retries import retry
@@ -38,6 +38,8 @@ class IngestResult:
     """The version of a document that was fetched and then was empty or rejected."""
     removes_version: bool = False
     """True if the document is empty and an earlier version with text is stored."""
+    is_gone: bool = False
+    """True if the document was rejected because it no longer exists."""
 
     @property
     def changes_collection(self) -> bool:
@@ -91,7 +93,14 @@ async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> I
 
 def rejection_of(unit: Unit, error: GroundworkError, *, version: str = "") -> IngestResult:
     trace = getattr(error, "trace", "")
-    return IngestResult(uri=unit.uri, status="rejected", reason=str(error), trace=trace, version=version)
+    return IngestResult(
+        uri=unit.uri,
+        status="rejected",
+        reason=str(error),
+        trace=trace,
+        version=version,
+        is_gone=isinstance(error, Gone),
+    )
 
 
 async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> RawDocument | None:

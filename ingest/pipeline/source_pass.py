@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from ingest.metrics import DOCUMENTS, IN_FLIGHT
 from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult, StoredDocuments
+from ingest.pipeline.pruning import ListedDocuments
 from ingest.sources.base import Rejection, Unit
 from rag.errors import GroundworkError
 from rag.types import DocumentId, Scope
@@ -21,19 +22,14 @@ class SourcePass:
     def __init__(
         self, pipeline: Pipeline, scope: Scope, report: Callable[[IngestResult], None], *, remember: bool
     ) -> None:
-        """`remember` keeps the ID of each listed document for `has_seen`, which costs memory per document."""
+        """`remember` keeps the ID of each listed document, which costs memory per document."""
         self._pipeline = pipeline
         self._scope = scope
         self._report = report
-        self._remember = remember
-        self._seen: set[DocumentId] = set()
-        self.has_seen_any = False
+        self.listed = ListedDocuments(remember=remember)
         self._places = asyncio.Semaphore(_CONCURRENT_DOCUMENTS)
-        self.is_complete = True
-        """True if the source was listed completely. Only then may unseen documents be deleted."""
-
-    def has_seen(self, document_id: DocumentId) -> bool:
-        return document_id in self._seen
+        self.is_empty = True
+        """True if the source has listed nothing, not even an entry that was rejected."""
 
     async def ingest(self, units: AsyncIterator[Unit | Rejection]) -> None:
         """Ingest all units; raises the first error that does not belong to one document, such as a lost store."""
@@ -50,7 +46,10 @@ class SourcePass:
     async def _ingest(self, unit: Unit, stored: StoredDocuments) -> None:
         with IN_FLIGHT.track_inprogress():
             try:
-                self._report(await self._pipeline.ingest(self._scope, unit, stored))
+                result = await self._pipeline.ingest(self._scope, unit, stored)
+                if result.is_gone:
+                    self.listed.note_gone(unit.id)
+                self._report(result)
             finally:
                 self._places.release()
 
@@ -58,14 +57,12 @@ class SourcePass:
         """Yield batches of different documents, because a look-up is valid only for a document's first unit."""
         batch: dict[DocumentId, Unit] = {}
         async for unit in units:
+            self.is_empty = False
             if isinstance(unit, Rejection):
-                self.is_complete = False
                 DOCUMENTS.labels("rejected").inc()
                 self._report(IngestResult(uri=unit.uri, status="rejected", reason=unit.reason))
                 continue
-            self.has_seen_any = True
-            if self._remember:
-                self._seen.add(unit.id)
+            self.listed.add(unit.id)
             if unit.id in batch or len(batch) == _LOOK_UP_BATCH:
                 yield list(batch.values())
                 batch = {}

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID, uuid5
 
+from ingest.sources.notes import SourceNotes
+from rag.errors import InvalidInput
 from rag.types import DocumentId, RawDocument
 
 # Never change it: every stored document would get another id and be ingested a second time.
@@ -19,6 +21,10 @@ class Rejection:
     reason: str
 
 
+class Gone(InvalidInput):
+    """The unit was listed, but it certainly does not exist any more: its stored document may be removed."""
+
+
 class Unmodified:
     """The result of a fetch if the unit has not changed since its validator."""
 
@@ -26,7 +32,8 @@ class Unmodified:
 Fetch = Callable[[str], Awaitable[RawDocument | Unmodified]]
 """A function that takes the validator of the stored version, or "" without one, and fetches the unit.
 
-Raises `InvalidInput` with a one-line reason if this unit cannot be ingested, `Unavailable` if a retry may succeed.
+Raises `InvalidInput` with a one-line reason if this unit cannot be ingested, `Gone` if it does not exist any more, and
+`Unavailable` if a retry may succeed.
 """
 
 
@@ -43,8 +50,8 @@ class Source(Protocol):
     """A source of documents, which yields its units one at a time so that a large source does not fill memory."""
 
     @property
-    def passed_over(self) -> int:
-        """Number of files of unsupported formats that `find` has skipped so far, without those named explicitly."""
+    def notes(self) -> SourceNotes:
+        """What `find` has passed over and could not see so far."""
 
     def count(self) -> int | None:
         """Return the number of units that `find` will yield, or None if only listing them tells."""
@@ -55,7 +62,19 @@ class Source(Protocol):
     def covers(self, uri: str) -> bool:
         """Return True if `find` would yield a document with this URI if it existed; `--prune` relies on it."""
 
+    async def is_gone(self, uri: str) -> bool:
+        """Return False if the document may still exist although the last `find` did not yield it.
+
+        `--prune` asks it about stored documents that the source covers.
+        """
+
 
 def document_id_of(uri: str) -> DocumentId:
     """Return the id of the document at `uri`, the same on every machine."""
     return DocumentId(str(uuid5(_NAMESPACE, uri)))
+
+
+def require_size(size: int, max_bytes: int) -> None:
+    """Raise `InvalidInput` if a document is larger than RAG_MAX_DOCUMENT_BYTES."""
+    if size > max_bytes:
+        raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes (RAG_MAX_DOCUMENT_BYTES)")

@@ -15,6 +15,7 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Source, Unit, Unmodified
 from ingest.sources.files import FileSource
 from ingest.sources.json_lines import JsonLinesSource
+from ingest.sources.notes import SourceNotes
 from ingest.sources.object_store import ObjectStoreSource
 from ingest.sources.web.crawl import CrawlSource
 from ingest.sources.web.fetching import Fetcher
@@ -121,8 +122,8 @@ class _SourceWithMetadata:
         self._prefix = f"metadata:{hashlib.sha256(pairs.encode()).hexdigest()[:16]} "
 
     @property
-    def passed_over(self) -> int:
-        return self._source.passed_over
+    def notes(self) -> SourceNotes:
+        return self._source.notes
 
     def count(self) -> int | None:
         return self._source.count()
@@ -133,6 +134,9 @@ class _SourceWithMetadata:
 
     def covers(self, uri: str) -> bool:
         return self._source.covers(uri)
+
+    async def is_gone(self, uri: str) -> bool:
+        return await self._source.is_gone(uri)
 
     async def _fetch(self, unit: Unit, validator: str) -> RawDocument | Unmodified:
         raw = await unit.fetch(validator.removeprefix(self._prefix) if validator.startswith(self._prefix) else "")

@@ -7,11 +7,12 @@ import stat
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
+from ingest.sources.base import Gone, Rejection, Unit, Unmodified, document_id_of, require_size
+from ingest.sources.notes import SourceNotes
 from ingest.sources.selection import Selection
 from ingest.sources.threaded_iteration import iterate_in_threads
 from rag.errors import InvalidInput, Unavailable
@@ -19,6 +20,7 @@ from rag.formats import FORMAT_NAMES, media_type_of
 from rag.types import RawDocument
 
 _IGNORE_FILE: Final = ".ragignore"
+_BROKEN_LINK: Final = "Symbolic links point to a target that does not exist, so nothing below them was read."
 _MAX_IGNORE_BYTES: Final = 1_000_000
 _WILDCARDS: Final = frozenset("*?[")
 # File times have a coarse resolution, so a file may change twice within it and keep the same time.
@@ -44,15 +46,19 @@ class FileSource:
         self._glob = glob
         self._selection = Selection(ignore=[*_ignored_by(self._root), *ignore], glob=glob)
         self._max_bytes = max_bytes
-        self.passed_over = 0
+        self._listing = _Listing(self._root, self._selection)
+
+    @property
+    def notes(self) -> SourceNotes:
+        return self._listing.notes
 
     def count(self) -> int:
-        return sum(1 for _ in self._paths())
+        return sum(1 for _ in _Listing(self._root, self._selection).paths())
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
+        self._listing = _Listing(self._root, self._selection)
         is_empty = True
-        self.passed_over = 0
-        async for path in iterate_in_threads(self._paths()):
+        async for path in iterate_in_threads(self._listing.paths()):
             is_empty = False
             yield path if isinstance(path, Rejection) else self._to_unit(path)
         if is_empty and self._glob:
@@ -60,16 +66,38 @@ class FileSource:
 
     def covers(self, uri: str) -> bool:
         """Return True if the path, the glob and the ignore rules include `uri`."""
-        root = self._root.as_uri()
         if not self._root.is_dir():
-            return uri == root
-        if not uri.startswith(root.rstrip("/") + "/"):
-            return False
-        path = Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
-        return self._selection.includes_path(path.relative_to(self._root).as_posix())
+            return uri == self._root.as_uri()
+        relative = relative_path(self._root, uri)
+        return relative is not None and self._selection.includes_path(relative)
 
-    def _paths(self) -> Iterator[Path | Rejection]:
+    async def is_gone(self, uri: str) -> bool:
+        return await asyncio.to_thread(self._listing.has_seen_place_of, uri)
+
+    def _to_unit(self, path: Path) -> Unit:
+        uri = path.as_uri()
+        return Unit(id=document_id_of(uri), uri=uri, fetch=partial(_fetch, path, self._max_bytes))
+
+
+class _Listing:
+    """One walk through the folder, with the paths whose content it could not see."""
+
+    def __init__(self, root: Path, selection: Selection) -> None:
+        self._root = root
+        self._selection = selection
+        self._device = _device_of(root)
+        self._unlisted: set[str] = set()
+        self.notes = SourceNotes()
+
+    def paths(self) -> Iterator[Path | Rejection]:
         return self._walk() if self._root.is_dir() else iter([self._root])
+
+    def has_seen_place_of(self, uri: str) -> bool:
+        """Return True if the walk has seen the folder of this file, which is still mounted."""
+        relative = relative_path(self._root, uri)
+        if relative is None or _device_of(self._root) != self._device:
+            return False
+        return self._unlisted.isdisjoint({"", relative, *map(str, PurePosixPath(relative).parents)})
 
     def _walk(self) -> Iterator[Path | Rejection]:
         visited: set[tuple[int, int]] = set()
@@ -86,7 +114,11 @@ class FileSource:
                     visited.add((status.st_dev, status.st_ino))
                     waiting += reversed(self._selected_entries(path, relative))
             except OSError as error:
-                yield Rejection(uri=path.as_uri(), reason=f"cannot be read: {error.strerror}")
+                if relative and not os.path.lexists(path):
+                    # It was deleted since its folder was read.
+                    continue
+                self._unlisted.add(relative)
+                yield Rejection(uri=path.as_uri(), reason=_reason_of(path, error))
 
     def _selected_entries(self, folder: Path, relative: str) -> list[str]:
         prefix = f"{relative}/" if relative else ""
@@ -94,14 +126,44 @@ class FileSource:
             return sorted(prefix + entry.name for entry in entries if self._is_selected(entry, prefix + entry.name))
 
     def _is_selected(self, entry: os.DirEntry[str], relative: str) -> bool:
-        if _is_folder(entry):
-            return self._selection.includes_folder(relative)
-        self.passed_over += self._selection.skips(relative)
-        return self._selection.includes_file(relative)
+        is_folder = _is_folder(entry)
+        if is_folder:
+            kind = self._selection.excludes_folder(relative)
+        else:
+            kind = self._selection.excludes_file(relative)
+            if media_type_of(relative) is None and self._is_broken_link_to_folder(entry, relative):
+                self._unlisted.add(relative)
+                self.notes.warn("unlisted", _BROKEN_LINK, Path(entry.path).as_uri())
+                return False
+        if kind and relative != _IGNORE_FILE:
+            self.notes.pass_over(kind, Path(entry.path).as_uri() + "/" * is_folder)
+        return self._selection.includes_folder(relative) if is_folder else self._selection.includes_file(relative)
 
-    def _to_unit(self, path: Path) -> Unit:
-        uri = path.as_uri()
-        return Unit(id=document_id_of(uri), uri=uri, fetch=partial(_fetch, path, self._max_bytes))
+    def _is_broken_link_to_folder(self, entry: os.DirEntry[str], relative: str) -> bool:
+        """Return True for a link whose target is missing and may be a folder of the selection, as on another disk."""
+        return entry.is_symlink() and self._selection.includes_folder(relative) and not Path(entry.path).exists()
+
+
+def relative_path(root: Path, uri: str) -> str | None:
+    """Return the path of a file URI below `root`, with `/` between its parts, or None if it is not below it."""
+    if not uri.startswith(root.as_uri().rstrip("/") + "/"):
+        return None
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path))).relative_to(root).as_posix()
+
+
+def _device_of(root: Path) -> tuple[int, int] | None:
+    """Return what changes when a disk is mounted or unmounted at this path."""
+    try:
+        status = root.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _reason_of(path: Path, error: OSError) -> str:
+    if path.is_symlink() and error.errno == errno.ENOENT:
+        return "a symbolic link whose target does not exist"
+    return f"cannot be read: {error.strerror}"
 
 
 def _exists(path: Path) -> bool:
@@ -150,7 +212,9 @@ def _read(path: Path, max_bytes: int, validator: str) -> RawDocument | Unmodifie
             return Unmodified()
         body = _read_at_most(path, max_bytes)
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
+        if not os.path.lexists(path):
+            raise Gone("it was deleted or renamed since its folder was listed") from error
+        reason = _reason_of(path, error)
         raise (Unavailable if error.errno in _TRANSIENT_ERRORS else InvalidInput)(reason) from error
     uri = path.as_uri()
     return RawDocument(id=document_id_of(uri), uri=uri, media_type=media_type, body=body, validator=state)
@@ -160,8 +224,7 @@ def _state_of(path: Path, max_bytes: int) -> str:
     """Return a validator, or "" if the file changed a moment ago; raises `InvalidInput` if it must not be read."""
     status = path.stat()
     _require_regular(status)
-    if status.st_size > max_bytes:
-        raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
+    require_size(status.st_size, max_bytes)
     if time.time() - max(status.st_mtime, status.st_ctime) < _TIME_RESOLUTION_SECONDS:
         return ""
     # Programs can reset the modification time, but that updates the change time.
@@ -175,8 +238,7 @@ def _read_at_most(path: Path, max_bytes: int) -> bytes:
         _require_regular(os.fstat(descriptor))
         # The file may have grown since the size was checked.
         body = file.read(max_bytes + 1)
-    if len(body) > max_bytes:
-        raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
+    require_size(len(body), max_bytes)
     return body
 
 

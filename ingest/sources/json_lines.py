@@ -5,12 +5,14 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
+from ingest.sources.notes import SourceNotes
 from ingest.sources.threaded_iteration import iterate_in_daemon_threads, iterate_in_threads
 from ingest.sources.web.fetch_errors import one_line
 from rag.errors import InvalidInput
@@ -22,6 +24,8 @@ _STDIN: Final = "stdin:"
 _STDIN_DESCRIPTOR: Final = 0
 # The ids that the service accepts in its paths, so that clients can request and delete these documents.
 _PATH_SAFE_ID: Final = re.compile(r"[\w.-]{1,200}")
+# The fields of a damaged line that name its document. A metadata field of the same name only keeps one more document.
+_KEY: Final = re.compile(rb'"(?:_?id|uri|url)"\s*:\s*("(?:[^"\\]|\\.){1,2000}"|-?\d{1,40})')
 
 
 class JsonLinesSource:
@@ -31,8 +35,6 @@ class JsonLinesSource:
     A line without an id gets one from its `uri`, and without a `uri` from its content.
     """
 
-    passed_over = 0
-
     def __init__(self, path: Path | None, *, max_bytes: int) -> None:
         """Open a file, or standard input if `path` is None; raises `InvalidInput` if the file does not exist."""
         if path is not None and not path.is_file():
@@ -40,11 +42,14 @@ class JsonLinesSource:
         self._path = path.resolve() if path else None
         self._base = self._path.as_uri() if self._path else _STDIN
         self._max_bytes = max_bytes
+        self._unread = _Unread()
+        self.notes = SourceNotes()
 
     def count(self) -> None:
         return None
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
+        self._unread = _Unread()
         # One line at a time: a line may be long, and a slow writer's lines must not wait for a full batch.
         units = iterate_in_threads(self._units(), batch=1) if self._path else iterate_in_daemon_threads(self._units())
         async for unit in units:
@@ -54,6 +59,9 @@ class JsonLinesSource:
         """Return True for lines of the file without a `uri` of their own, and for no line of standard input."""
         return self._path is not None and uri.startswith(f"{self._base}#")
 
+    async def is_gone(self, uri: str) -> bool:
+        return not self._unread.may_include(uri)
+
     def _units(self) -> Iterator[Unit | Rejection]:
         try:
             with self._open() as file:
@@ -61,6 +69,7 @@ class JsonLinesSource:
                     if line.strip():
                         yield self._to_unit(number, line)
         except OSError as error:
+            self._unread.is_anything = True
             yield Rejection(uri=self._base, reason=f"cannot be read: {error.strerror}")
 
     def _open(self) -> BinaryIO:
@@ -70,11 +79,37 @@ class JsonLinesSource:
     def _to_unit(self, number: int, line: bytes) -> Unit | Rejection:
         try:
             if len(line) > self._max_bytes:
-                raise InvalidInput(f"longer than the limit of {self._max_bytes:,} bytes")
+                raise InvalidInput(f"longer than the limit of {self._max_bytes:,} bytes (RAG_MAX_DOCUMENT_BYTES)")
             document = _to_document(_to_fields(line), self._base)
         except InvalidInput as error:
+            self._unread.add(line, self._base)
             return Rejection(uri=self._base, reason=f"line {number}: {error}")
         return Unit(id=document.id, uri=document.uri, fetch=partial(_fetch, document))
+
+
+@dataclass(slots=True)
+class _Unread:
+    """The documents whose lines could not be read: they are not gone."""
+
+    uris: set[str] = field(default_factory=set)
+    is_anything: bool = False
+    """True if it is not known which documents these lines are."""
+
+    def add(self, line: bytes, base: str) -> None:
+        """Look for ids in a damaged line."""
+        keys = [_text_of(value) for value in _KEY.findall(line)]
+        self.uris.update(*((key, f"{base}#{quote(key, safe='')}") for key in keys))
+        self.is_anything = self.is_anything or not all(keys) or not keys
+
+    def may_include(self, uri: str) -> bool:
+        return self.is_anything or uri in self.uris
+
+
+def _text_of(value: bytes) -> str:
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return ""
 
 
 async def _fetch(document: RawDocument, validator: str) -> RawDocument | Unmodified:

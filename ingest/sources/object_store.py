@@ -4,14 +4,16 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import fsspec
 
 from ingest.settings import Settings
-from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
+from ingest.sources.base import Gone, Rejection, Unit, Unmodified, document_id_of, require_size
+from ingest.sources.notes import SourceNotes
 from ingest.sources.selection import Selection
 from ingest.sources.threaded_iteration import iterate_in_threads
 from ingest.sources.web.fetch_errors import one_line
@@ -43,12 +45,15 @@ class ObjectStoreSource:
         self._uri = f"{scheme.lower()}://{prefix.rstrip('/')}"
         self._selection = Selection(ignore=ignore, glob=glob)
         self._max_bytes = settings.max_document_bytes
-        self.passed_over = 0
+        self._unlisted = _Unlisted()
+        self.notes = SourceNotes()
 
     def count(self) -> None:
         return None
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
+        self.notes = SourceNotes()
+        self._unlisted = _Unlisted()
         async for unit in iterate_in_threads(self._units()):
             yield unit
 
@@ -58,19 +63,65 @@ class ObjectStoreSource:
             uri.startswith(f"{self._uri}/") and self._selection.includes_path(uri.removeprefix(f"{self._uri}/"))
         )
 
+    async def is_gone(self, uri: str) -> bool:
+        return not self._unlisted.includes(uri.removeprefix(self._uri).lstrip("/"))
+
     def _units(self) -> Iterator[Unit | Rejection]:
         try:
             with _driver_errors():
                 # A new instance, because drivers cache listings for the life of the process.
                 store, root = fsspec.url_to_fs(self._uri, skip_instance_cache=True)
-                for entry in _listed(store, root, self._selection):
+                for entry in self._entries(store, root):
+                    if isinstance(entry, Rejection):
+                        yield entry
+                        continue
                     relative = entry["name"].removeprefix(root).lstrip("/")
                     if not relative or self._selection.includes_path(relative):
                         yield self._to_unit(store, relative, entry)
-                    else:
-                        self.passed_over += self._selection.skips(relative)
+                    elif kind := self._selection.excludes_path(relative):
+                        self.notes.pass_over(kind, f"{self._uri}/{relative}")
         except (InvalidInput, Unavailable) as error:
+            self._unlisted.rest = True
             yield Rejection(uri=self._uri, reason=str(error))
+
+    def _entries(self, store: Any, root: str) -> Iterator[Mapping[str, Any] | Rejection]:
+        entry = store.info(root)
+        if entry["type"] != "directory":
+            yield entry
+        elif hasattr(store, "call_s3"):
+            for entry in _listed_flat(store, root):
+                # Keys come in order, so an error later in the listing hides only what follows.
+                self._unlisted.last_listed = entry["name"].removeprefix(root).lstrip("/")
+                yield entry
+        else:
+            yield from self._listed_by_folder(store, root)
+
+    def _listed_by_folder(self, store: Any, root: str) -> Iterator[Mapping[str, Any] | Rejection]:
+        waiting = [root]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with _driver_errors():
+                    entries = sorted(store.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
+            except (InvalidInput, Unavailable) as error:
+                if folder == root:
+                    raise
+                relative = folder.removeprefix(root).strip("/")
+                self._unlisted.folders.add(relative)
+                yield Rejection(uri=f"{self._uri}/{relative}", reason=str(error))
+                continue
+            store.invalidate_cache()
+            # Some drivers list an empty object that represents the folder itself.
+            yield from (entry for entry in entries if entry["type"] != "directory" and entry["name"] != folder)
+            waiting += reversed([entry["name"] for entry in entries if self._is_selected(entry, folder, root)])
+
+    def _is_selected(self, entry: Mapping[str, Any], parent: str, root: str) -> bool:
+        if entry["type"] != "directory" or entry["name"].rstrip("/") == parent.rstrip("/"):
+            return False
+        relative = entry["name"].removeprefix(root).strip("/")
+        if kind := self._selection.excludes_folder(relative):
+            self.notes.pass_over(kind, f"{self._uri}/{relative}/")
+        return self._selection.includes_folder(relative)
 
     def _to_unit(self, store: Any, relative: str, entry: Mapping[str, Any]) -> Unit:
         uri = f"{self._uri}/{relative}" if relative else self._uri
@@ -81,6 +132,22 @@ class ObjectStoreSource:
             validator=next((f"{name}:{entry[name]}" for name in _CHECKSUMS if entry.get(name)), ""),
         )
         return Unit(id=document_id_of(uri), uri=uri, fetch=partial(_fetch, store, stored, self._max_bytes))
+
+
+@dataclass(slots=True)
+class _Unlisted:
+    """The places below the prefix that the last listing could not see."""
+
+    folders: set[str] = field(default_factory=set)
+    rest: bool = False
+    """True if the listing ended early."""
+    last_listed: str = ""
+    """The last key that was seen, if keys are listed in order."""
+
+    def includes(self, relative: str) -> bool:
+        if self.rest and relative > self.last_listed:
+            return True
+        return not self.folders.isdisjoint(map(str, PurePosixPath(relative).parents))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +175,6 @@ def _require_driver(scheme: str, url: str, *, allow_private: bool) -> None:
         raise InvalidInput(f"{scheme}: needs a driver that is not installed: {one_line(error)}.") from error
 
 
-def _listed(store: Any, root: str, selection: Selection) -> Iterator[Mapping[str, Any]]:
-    entry = store.info(root)
-    if entry["type"] != "directory":
-        yield entry
-        return
-    yield from _listed_flat(store, root) if hasattr(store, "call_s3") else _listed_by_folder(store, root, selection)
-
-
 def _listed_flat(store: Any, root: str) -> Iterator[Mapping[str, Any]]:
     """List with S3's own call, 1,000 objects at a time.
 
@@ -132,30 +191,13 @@ def _listed_flat(store: Any, root: str) -> Iterator[Mapping[str, Any]]:
         request["ContinuationToken"] = page.get("NextContinuationToken", "")
 
 
-def _listed_by_folder(store: Any, root: str, selection: Selection) -> Iterator[Mapping[str, Any]]:
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        entries = sorted(store.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
-        store.invalidate_cache()
-        folders = [entry["name"] for entry in entries if entry["type"] == "directory"]
-        # Some drivers list an empty object that represents the folder itself.
-        yield from (entry for entry in entries if entry["type"] != "directory" and entry["name"] != folder)
-        waiting += (
-            name
-            for name in reversed(folders)
-            if name.rstrip("/") != folder.rstrip("/") and selection.includes_folder(name.removeprefix(root).strip("/"))
-        )
-
-
 async def _fetch(store: Any, stored: _Object, max_bytes: int, validator: str) -> RawDocument | Unmodified:
     media_type = media_type_of(stored.path)
     if media_type is None:
         raise InvalidInput(f"unsupported file format; supported are {FORMAT_NAMES}")
     if stored.validator and stored.validator == validator:
         return Unmodified()
-    if stored.size is not None and stored.size > max_bytes:
-        raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
+    require_size(stored.size or 0, max_bytes)
     with _driver_errors():
         # The object may have grown since the listing. An empty object does not support range requests.
         body = (
@@ -163,8 +205,7 @@ async def _fetch(store: Any, stored: _Object, max_bytes: int, validator: str) ->
             if stored.size != 0
             else b""
         )
-    if len(body) > max_bytes:
-        raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
+    require_size(len(body), max_bytes)
     return RawDocument(
         id=document_id_of(stored.uri), uri=stored.uri, media_type=media_type, body=body, validator=stored.validator
     )
@@ -176,7 +217,7 @@ def _driver_errors() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise InvalidInput("the object, prefix or bucket does not exist") from error
+        raise Gone("the object, prefix or bucket does not exist") from error
     except PermissionError as error:
         raise InvalidInput(f"access denied; check the credentials of the object store: {one_line(error)}") from error
     except (TypeError, ValueError, NotImplementedError) as error:

@@ -1,8 +1,9 @@
 """Decide which files below a folder belong to a source."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import accumulate
+from pathlib import PurePosixPath
 from typing import Final
 
 from pathspec import GitIgnoreSpec
@@ -13,6 +14,8 @@ from rag.formats import media_type_of
 # Folders that tools generate. Hidden folders such as .git and .venv are excluded by their dot.
 _GENERATED_FOLDERS: Final = {"node_modules", "__pycache__", "site-packages", "venv"}
 _ANY_DEPTH: Final = "**"
+# Suffixes are the names of kinds in summaries. What is longer is part of a name, such as `.backup-of-monday`.
+_MAX_SUFFIX: Final = 12
 
 
 class Selection:
@@ -28,28 +31,46 @@ class Selection:
 
     def includes_folder(self, folder: str) -> bool:
         """Return True if the folder may contain files of the selection; its parents are not checked."""
-        name = folder.rpartition("/")[2]
-        if name.startswith(".") or name in _GENERATED_FOLDERS or self._ignored.match_file(f"{folder}/"):
-            return False
-        return _may_contain_match(folder.split("/"), self._glob)
+        return self._may_contain(folder) and not self.excludes_folder(folder)
 
     def includes_file(self, file: str) -> bool:
         """Return True if the file belongs to the selection; its parents are not checked."""
-        return media_type_of(file) is not None and self._is_requested(file)
+        return self._is_requested(file) and not self.excludes_file(file)
 
-    def skips(self, file: str) -> bool:
-        """Return True if only the format excludes the file."""
-        return media_type_of(file) is None and self._is_requested(file)
+    def excludes_folder(self, folder: str) -> str:
+        """Return why a folder that the glob requests is passed over; empty if it is included or not requested."""
+        if not self._may_contain(folder):
+            return ""
+        name = folder.rpartition("/")[2]
+        if name.startswith("."):
+            return "hidden"
+        if name in _GENERATED_FOLDERS:
+            return f"{name}/"
+        return "ignored" if self._ignored.match_file(f"{folder}/") else ""
+
+    def excludes_file(self, file: str) -> str:
+        """Return why a file that the glob requests is passed over; empty if it is included or not requested."""
+        if not self._is_requested(file):
+            return ""
+        if file.rpartition("/")[2].startswith("."):
+            return "hidden"
+        if self._ignored.match_file(file):
+            return "ignored"
+        return "" if media_type_of(file) else PurePosixPath(file).suffix.lower()[:_MAX_SUFFIX] or "without suffix"
 
     def includes_path(self, file: str) -> bool:
         """Return True if the selection includes the file and all of its parent folders."""
-        parents = accumulate(file.split("/")[:-1], lambda parent, name: f"{parent}/{name}")
-        return self.includes_file(file) and all(map(self.includes_folder, parents))
+        return self.includes_file(file) and all(map(self.includes_folder, _parents_of(file)))
+
+    def excludes_path(self, file: str) -> str:
+        """Return why a file, or else the first of its parent folders, is passed over; empty if it is not."""
+        return next(filter(None, map(self.excludes_folder, _parents_of(file))), "") or self.excludes_file(file)
 
     def _is_requested(self, file: str) -> bool:
-        if file.rpartition("/")[2].startswith(".") or self._ignored.match_file(file):
-            return False
         return _matches(file.split("/"), self._glob)
+
+    def _may_contain(self, folder: str) -> bool:
+        return _may_contain_match(folder.split("/"), self._glob)
 
 
 def to_rules(patterns: Sequence[str]) -> GitIgnoreSpec:
@@ -58,6 +79,10 @@ def to_rules(patterns: Sequence[str]) -> GitIgnoreSpec:
         return GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
         raise InvalidInput(f"An ignore rule is not valid gitignore syntax: {error}.") from error
+
+
+def _parents_of(file: str) -> Iterator[str]:
+    return accumulate(file.split("/")[:-1], lambda parent, name: f"{parent}/{name}")
 
 
 def _matches(parts: Sequence[str], glob: Sequence[str]) -> bool:

@@ -1,48 +1,61 @@
 """A source of the pages that links reach, below the folder of the start page."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from mimetypes import MimeTypes
+from pathlib import PurePosixPath
 from typing import Final
 
 from yarl import URL
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
-from ingest.sources.web.fetch_errors import RedirectRefused, require_success
+from ingest.sources.notes import SourceNotes
+from ingest.sources.web.fetch_errors import GONE, RedirectRefused, require_success
 from ingest.sources.web.fetching import Fetcher, retry_listing
-from ingest.sources.web.links import read_links
+from ingest.sources.web.frontier import Addresses, DocumentCache, Frontier
+from ingest.sources.web.markup import Markup, read_markup
 from ingest.sources.web.page import fetch_page, read_document
+from ingest.sources.web.presence import Presence
 from ingest.sources.web.robots import Robots
-from ingest.sources.web.urls import Folder, to_url, uri_of, with_credentials_of
+from ingest.sources.web.urls import Folder, to_url, uri_of, with_credentials_of, without_tracking
 from rag.errors import InvalidInput, Unavailable
 from rag.formats import media_type_of
 from rag.types import RawDocument
 
 # Pages fetched for their links wait here for the pipeline. Beyond this limit the oldest ones are fetched again.
 _CACHE_BYTES: Final = 64 * 1024 * 1024
-_GONE: Final = {404, 410}
 # Python's own table, because the tables of operating systems differ.
 _MIME_TYPES: Final = MimeTypes()
+# Excluded links are counted once each, up to this number of different ones.
+_MAX_REMEMBERED: Final = 100_000
+_OUTSIDE: Final = "Pages redirect to addresses outside this source, so they were not read."
+_WRONG_CANONICAL: Final = (
+    "Pages name another page as their canonical address, but it says something else: both were ingested."
+)
+_NEEDS_SCRIPT: Final = "Pages have no text before a script fills them, so their text is missing."
+_MANY_LINKS: Final = "Pages have more than 10,000 links, and only the first of them were followed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Visit:
-    """The result of fetching one URL; all fields are empty for a dead link or an unsupported format."""
+    """The result of fetching one URL; without a document, one of the last three fields says why."""
 
     url: URL
     document: RawDocument | None = None
-    links: Sequence[URL] = ()
+    markup: Markup | None = None
+    """Set if the document is HTML."""
     rejection_reason: str = ""
+    passed_over: str = ""
+    """The kind of page that the rules of a crawl exclude."""
+    leads_outside: str = ""
 
 
 class CrawlSource:
     """A source that crawls breadth-first and obeys the limits in the settings, `robots.txt` and robots meta tags."""
-
-    passed_over = 0
 
     def __init__(self, url: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> None:
         """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL."""
@@ -52,66 +65,159 @@ class CrawlSource:
         self._robots = Robots(fetcher, settings.sources.user_agent)
         self._settings = settings.sources
         self._max_bytes = settings.max_document_bytes
-        self._cache = _DocumentCache(_CACHE_BYTES)
+        self._cache = DocumentCache(_CACHE_BYTES)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.notes = SourceNotes()
+        self._addresses = Addresses()
+        self._excluded: set[URL] = set()
+        self._is_complete = True
+        self._has_listed_any = False
+        self._presence = Presence(self._fetcher, str(self._start), self._may_visit)
 
     def count(self) -> None:
         return None
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
+        self._begin()
         start = self._start.with_user(None).with_fragment(None)
         if reason := await self._robots.rejection_reason(start):
+            self._is_complete = False
             yield Rejection(uri=uri_of(start), reason=reason)
             return
         async for visit in self._visits(start):
             if visit.rejection_reason:
+                self._is_complete = False
                 yield Rejection(uri=uri_of(visit.url), reason=visit.rejection_reason)
             elif visit.document is not None:
+                self._has_listed_any = True
                 yield self._to_unit(visit.url, visit.document)
 
     def covers(self, uri: str) -> bool:
         return self._folder.covers(uri)
 
+    async def is_gone(self, uri: str) -> bool:
+        """Return True if every page was visited without finding this one, or else if the server says that it is gone.
+
+        What cannot be visited hides the pages behind it, and only the server knows about them.
+        """
+        if self._addresses.is_duplicate(uri):
+            return True
+        if not self._has_listed_any:
+            return False
+        if self._is_complete:
+            # A page that robots.txt forbids now was not looked for.
+            return not await self._robots.rejection_reason(to_url(uri))
+        return await self._presence.is_gone(uri)
+
     async def _visits(self, start: URL) -> AsyncIterator[_Visit]:
         """Fetch up to `per_host` pages concurrently, and yield them in breadth-first order."""
-        frontier = _Frontier(start, max_pages=self._settings.max_pages, max_depth=self._settings.max_depth)
+        frontier = Frontier(start, max_pages=self._settings.max_pages, max_depth=self._settings.max_depth)
         in_flight: deque[tuple[asyncio.Task[_Visit], int]] = deque()
         seen: set[URL] = set()
         missed: dict[str, URL] = {}
         try:
-            while frontier.waiting or in_flight:
-                while frontier.waiting and len(in_flight) < self._settings.per_host:
-                    url, depth = frontier.waiting.popleft()
-                    in_flight.append((asyncio.create_task(self._visit(url, is_start=url == start)), depth))
+            while frontier or in_flight:
+                while frontier and len(in_flight) < self._settings.per_host:
+                    url, depth = frontier.pop()
+                    if url not in seen:
+                        in_flight.append((asyncio.create_task(self._visit(url, is_start=url == start)), depth))
+                if not in_flight:
+                    break
                 task, depth = in_flight.popleft()
                 visit = await task
-                if visit.url in seen:
-                    # Another URL already redirected to this page.
-                    continue
-                seen.add(visit.url)
-                frontier.known.add(visit.url)
-                for link in visit.links:
-                    try:
-                        if await self._may_visit(link):
-                            frontier.add(link, depth + 1)
-                    except (InvalidInput, Unavailable) as error:
-                        missed.setdefault(str(error), link)
-                yield visit
+                for found in (await self._canonical_visit(visit, seen, frontier), visit):
+                    # Another URL may have redirected to this page already.
+                    if found is None or found.url in seen:
+                        continue
+                    seen.add(found.url)
+                    frontier.claim(found.url)
+                    settled = self._settled(found, seen)
+                    await self._follow(settled, depth, frontier, missed)
+                    yield settled
         finally:
             for task, _ in in_flight:
                 task.cancel()
             await asyncio.gather(*(task for task, _ in in_flight), return_exceptions=True)
-        if frontier.is_truncated:
-            reason = f"links to more than {self._settings.max_pages:,} pages; raise RAG_SOURCES__MAX_PAGES for more"
-            missed[reason] = start
-        # A rejection marks the listing as incomplete, so that `--prune` does not delete pages that were not visited.
+        self._note_limits(frontier)
         for reason, url in missed.items():
             yield _Visit(url=url, rejection_reason=reason)
+
+    async def _canonical_visit(self, visit: _Visit, seen: set[URL], frontier: Frontier) -> _Visit | None:
+        """Fetch the page that this one calls its own address, so that the text is stored under that address."""
+        canonical = visit.markup.canonical if visit.markup and visit.document else None
+        if canonical is None or canonical in {*seen, visit.url} or visit.url in seen:
+            return None
+        if not (await self._is_allowed(canonical) and frontier.claim(canonical)):
+            return None
+        found = await self._visit(canonical, is_start=False)
+        return found if found.document is not None else None
+
+    def _settled(self, visit: _Visit, seen: set[URL]) -> _Visit:
+        """Return the visit without its document if the page is not one of its own."""
+        if visit.leads_outside:
+            self._is_complete = False
+            self.notes.warn("outside_source", _OUTSIDE, f"{uri_of(visit.url)} to {visit.leads_outside}")
+        markup = visit.markup
+        if markup is None or visit.document is None:
+            if visit.passed_over:
+                self.notes.pass_over(visit.passed_over, uri_of(visit.url))
+            return visit
+        if not markup.is_indexed:
+            return self._without_document(visit, "noindex")
+        if self._addresses.add(visit.url, markup):
+            return self._without_document(visit, "duplicate address")
+        if markup.canonical in seen and markup.canonical != visit.url:
+            self.notes.warn("wrong_canonical", _WRONG_CANONICAL, uri_of(visit.url))
+        if markup.needs_script:
+            self.notes.warn("needs_script", _NEEDS_SCRIPT, uri_of(visit.url))
+        return visit
+
+    def _without_document(self, visit: _Visit, kind: str) -> _Visit:
+        self.notes.pass_over(kind, uri_of(visit.url))
+        return replace(visit, document=None)
+
+    async def _follow(self, visit: _Visit, depth: int, frontier: Frontier, missed: dict[str, URL]) -> None:
+        markup = visit.markup
+        if markup is None:
+            return
+        if markup.is_truncated:
+            self._is_complete = False
+            self.notes.warn("cut_listing", _MANY_LINKS, uri_of(visit.url))
+        if not markup.is_followed:
+            self.notes.pass_over("nofollow", uri_of(visit.url))
+            return
+        for link in markup.unfollowed:
+            if link in self._folder and link not in self._excluded and len(self._excluded) < _MAX_REMEMBERED:
+                self._excluded.add(link)
+                self.notes.pass_over("nofollow", uri_of(link))
+        if markup.refresh is not None and await self._is_allowed(markup.refresh):
+            frontier.add(without_tracking(markup.refresh), depth, first=True)
+        for link in map(without_tracking, markup.targets):
+            try:
+                if await self._may_follow_link(link):
+                    frontier.add(link, depth + 1)
+            except (InvalidInput, Unavailable) as error:
+                missed.setdefault(str(error), link)
+
+    def _note_limits(self, frontier: Frontier) -> None:
+        deep = f"Links were not followed, because they are more than {self._settings.max_depth:,} links from the start."
+        many = f"Links were not followed, because a crawl is limited to {self._settings.max_pages:,} pages."
+        for url in frontier.too_deep:
+            self.notes.warn("cut_depth", f"{deep} Raise RAG_SOURCES__MAX_DEPTH.", uri_of(url))
+        for url in frontier.too_many:
+            self.notes.warn("cut_listing", f"{many} Raise RAG_SOURCES__MAX_PAGES.", uri_of(url))
+        if frontier.too_deep or frontier.too_many:
+            self._is_complete = False
 
     async def _visit(self, url: URL, *, is_start: bool) -> _Visit:
         try:
             return await retry_listing(lambda: self._fetch_once(url, is_start=is_start))
         except RedirectRefused as error:
-            return _Visit(url=url, rejection_reason=str(error) if is_start else "")
+            if is_start:
+                return _Visit(url=url, rejection_reason=f"{error}; use crawl:{error.target} instead")
+            return _Visit(url=url, leads_outside=uri_of(error.target))
         except (InvalidInput, Unavailable) as error:
             return _Visit(url=url, rejection_reason=str(error))
 
@@ -119,21 +225,46 @@ class CrawlSource:
         requested = with_credentials_of(self._start, url)
         async with self._fetcher.get_any(requested, may_follow=self._may_visit) as answer:
             # A dead link or a link to a picture is not an error of the crawl.
-            if answer.status in _GONE and not is_start:
-                return _Visit(url=url)
+            if answer.status in GONE and not is_start:
+                return _Visit(url=url, passed_over="dead link")
             require_success(answer.status)
-            if media_type_of(answer.url.path, answer.content_type) is None and not is_start:
-                return _Visit(url=url)
+            if answer.media_type is None and not is_start:
+                return _Visit(url=url, passed_over=_kind_of(url, answer.content_type))
             final_url, header = answer.url, answer.robots
             document = await read_document(answer, uri_of(final_url), self._max_bytes)
         if document.media_type != "text/html":
             return _Visit(url=final_url, document=document)
-        links = await asyncio.to_thread(read_links, document.body, final_url, robot=self._robots.name, header=header)
-        return _Visit(
-            url=final_url,
-            document=document if links.is_indexed else None,
-            links=links.targets if links.is_followed else (),
+        markup = await asyncio.to_thread(
+            read_markup, document.body, final_url, robot=self._robots.name, header=header, charset=document.charset
         )
+        if markup.refresh is None:
+            return _Visit(url=final_url, document=document, markup=markup)
+        if await self._may_visit(markup.refresh):
+            return _Visit(url=final_url, markup=markup)
+        if is_start:
+            raise RedirectRefused(markup.refresh)
+        return _Visit(url=final_url, document=document, markup=markup, leads_outside=uri_of(markup.refresh))
+
+    async def _may_follow_link(self, url: URL) -> bool:
+        """Return True for a page of this source; what its rules exclude is noted."""
+        if url not in self._folder:
+            return False
+        if self._folder.ignores(url):
+            kind = "ignored"
+        elif not _may_be_document(url):
+            kind = _kind_of(url)
+        else:
+            kind = "" if await self._robots.allow(url) else "robots.txt"
+        if kind and url not in self._excluded and len(self._excluded) < _MAX_REMEMBERED:
+            self._excluded.add(url)
+            self.notes.pass_over(kind, uri_of(url))
+        return not kind
+
+    async def _is_allowed(self, url: URL) -> bool:
+        try:
+            return await self._may_visit(url)
+        except (InvalidInput, Unavailable):
+            return False
 
     async def _may_visit(self, url: URL) -> bool:
         return (
@@ -163,41 +294,5 @@ def _may_be_document(url: URL) -> bool:
     return compression is None and (content_type is None or media_type_of(url.path, content_type) is not None)
 
 
-class _Frontier:
-    """The URLs still to be fetched; the URLs of one crawl never exceed `max_pages`."""
-
-    def __init__(self, start: URL, *, max_pages: int, max_depth: int) -> None:
-        self._max_pages = max_pages
-        self._max_depth = max_depth
-        self.waiting = deque([(start, 0)])
-        self.known = {start}
-        self.is_truncated = False
-
-    def add(self, url: URL, depth: int) -> None:
-        if url in self.known or depth > self._max_depth:
-            return
-        if len(self.known) >= self._max_pages:
-            self.is_truncated = True
-            return
-        self.known.add(url)
-        self.waiting.append((url, depth))
-
-
-class _DocumentCache:
-    """The newest fetched documents, up to `max_bytes` of their bodies."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._documents: OrderedDict[str, RawDocument] = OrderedDict()
-
-    def put(self, document: RawDocument) -> None:
-        self._documents[document.uri] = document
-        self._bytes += len(document.body)
-        while self._bytes > self._max_bytes:
-            self.pop(next(iter(self._documents)))
-
-    def pop(self, uri: str) -> RawDocument | None:
-        document = self._documents.pop(uri, None)
-        self._bytes -= len(document.body) if document else 0
-        return document
+def _kind_of(url: URL, content_type: str = "") -> str:
+    return PurePosixPath(url.path).suffix.lower()[:12] or content_type.partition(";")[0][:50] or "without suffix"

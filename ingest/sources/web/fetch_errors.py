@@ -7,16 +7,23 @@ from http.client import responses
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
+from ingest.sources.base import Gone
 from rag.errors import InvalidInput, TimedOut, Unavailable
 
 _RETRYABLE_STATUSES: Final = {408, 425, 429}
+GONE: Final = {404, 410}
 _NO_SUCH_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _MAX_CHARACTERS: Final = 200
 
 
 class RedirectRefused(InvalidInput):
     """A redirect to a URL outside the source."""
+
+    def __init__(self, target: URL) -> None:
+        super().__init__(f"it redirects to {target}, which does not belong to this source")
+        self.target = target
 
 
 class AddressRefused(OSError):
@@ -51,14 +58,14 @@ def http_errors() -> Iterator[None]:
 
 
 def require_success(status: int) -> None:
-    """Raise `Unavailable` if a retry may succeed, and `InvalidInput` for any other failure."""
+    """Raise `Unavailable` if a retry may succeed, `Gone` if the page is, and `InvalidInput` for any other failure."""
     if 200 <= status < 300:
         return
     phrase = responses.get(status, "")
     reason = f"the server answered {status} {phrase}".rstrip()
     if status >= 500 or status in _RETRYABLE_STATUSES:
         raise Unavailable(reason)
-    raise InvalidInput(reason)
+    raise (Gone if status in GONE else InvalidInput)(reason)
 
 
 def one_line(error: Exception) -> str:

@@ -4,7 +4,10 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from pathlib import PurePosixPath
 from typing import Final, TypeVar
 
 import aiohttp
@@ -12,12 +15,14 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from ingest.settings import Settings
+from ingest.sources.base import require_size
 from ingest.sources.web.addresses import MayConnect, is_not_metadata, is_public
 from ingest.sources.web.decompression import decompress
 from ingest.sources.web.fetch_errors import AddressRefused, RedirectRefused, http_errors, require_success
 from ingest.sources.web.rate_limits import RateLimits
 from ingest.sources.web.urls import redirect_target
 from rag.errors import InvalidInput, Unavailable
+from rag.formats import media_type_of
 from rag.gate import Gate
 
 _MAX_REDIRECTS: Final = 5
@@ -50,6 +55,10 @@ class WebResponse:
         """True if the page has not changed since the validator in the request."""
         self.content_type = response.headers.get("Content-Type", "")
         self.charset = response.charset
+        self.file_name = _file_name_of(response)
+        """The name in `Content-Disposition`, or else the last part of the URL."""
+        self.media_type = media_type_of(self.file_name, self.content_type)
+        """The format of the body, or None if it is not supported."""
         self.validator = _validator_of(response.headers)
         self.robots = ",".join(response.headers.getall("X-Robots-Tag", []))
 
@@ -61,13 +70,11 @@ class WebResponse:
 
     async def read(self, max_bytes: int) -> bytes:
         """Return the body; raises `InvalidInput` if it is larger, without reading it if its length is declared."""
-        if (self._response.content_length or 0) > max_bytes:
-            raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
+        require_size(self._response.content_length or 0, max_bytes)
         body = bytearray()
         async for piece in self.pieces():
             body += piece
-            if len(body) > max_bytes:
-                raise InvalidInput(f"larger than the limit of {max_bytes:,} bytes")
+            require_size(len(body), max_bytes)
         return bytes(body)
 
 
@@ -108,7 +115,7 @@ class Fetcher:
                     yield WebResponse(response, is_unmodified=bool(validator) and response.status == 304)
                     return
             if not await may_follow(target):
-                raise RedirectRefused(f"it redirects to {target}, which does not belong to this source")
+                raise RedirectRefused(target)
             auth = auth if target.origin() == url.origin() else {}
             url = target
         raise InvalidInput(f"the server redirected more than {_MAX_REDIRECTS} times")
@@ -122,8 +129,8 @@ class Fetcher:
                     asyncio.timeout(self._timeout),
                     self._session.get(url, headers=_conditions_of(validator) | auth, allow_redirects=False) as response,
                 ):
-                    if response.status in {429, 503} and response.headers.get("Retry-After", "").isdecimal():
-                        self.rate_limits.pause(host, float(response.headers["Retry-After"]))
+                    if response.status in {429, 503}:
+                        self.rate_limits.pause(host, _seconds_of(response.headers.get("Retry-After", "")))
                     yield response
 
 
@@ -158,6 +165,26 @@ async def retry_listing(call: Callable[[], Awaitable[T]]) -> T:
         except Unavailable:
             await asyncio.sleep(delay)
     return await call()
+
+
+def _file_name_of(response: aiohttp.ClientResponse) -> str:
+    try:
+        disposition = response.content_disposition
+    except ValueError:
+        disposition = None
+    # Only the last part: a server must not choose a folder.
+    declared = PurePosixPath((disposition.filename or "").replace("\\", "/")).name if disposition else ""
+    return declared or response.url.path
+
+
+def _seconds_of(retry_after: str) -> float:
+    """Return how long the server asks to wait: it names seconds or a date."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _validator_of(headers: Mapping[str, str]) -> str:

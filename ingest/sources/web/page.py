@@ -1,22 +1,27 @@
 """A source of one page or file on a web server."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from yarl import URL
 
 from ingest.sources.base import Unit, Unmodified, document_id_of
+from ingest.sources.notes import SourceNotes
 from ingest.sources.web.fetching import Fetcher, MayFollow, WebResponse, follow_any
-from ingest.sources.web.urls import to_url, uri_of
+from ingest.sources.web.markup import read_markup
+from ingest.sources.web.urls import to_url, uri_of, with_credentials_of
 from rag.errors import InvalidInput
-from rag.formats import FORMAT_NAMES, TEXT_MEDIA_TYPES, media_type_of
+from rag.formats import FORMAT_NAMES, TEXT_MEDIA_TYPES
 from rag.types import RawDocument
+
+_MAX_REFRESHES: Final = 5
 
 
 class PageSource:
     """A source of one http(s) URL; it ignores `robots.txt`, because the operator named this page explicitly."""
-
-    passed_over = 0
 
     def __init__(self, url: str, *, fetcher: Fetcher, max_bytes: int) -> None:
         """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL."""
@@ -24,6 +29,7 @@ class PageSource:
         self._uri = uri_of(self._url)
         self._fetcher = fetcher
         self._max_bytes = max_bytes
+        self.notes = SourceNotes()
 
     def count(self) -> int:
         return 1
@@ -35,20 +41,32 @@ class PageSource:
     def covers(self, uri: str) -> bool:
         return uri == self._uri
 
+    async def is_gone(self, uri: str) -> bool:  # noqa: ARG002
+        return True
+
 
 async def fetch_page(
     fetcher: Fetcher, url: URL, validator: str, *, max_bytes: int, may_follow: MayFollow = follow_any
 ) -> RawDocument | Unmodified:
     """Fetch a page; the document's URI is the requested URL even after redirects."""
-    async with fetcher.get(url, validator=validator, may_follow=may_follow) as answer:
-        if answer.is_unmodified:
-            return Unmodified()
-        return await read_document(answer, uri_of(url), max_bytes)
+    uri, requested = uri_of(url), url
+    for _ in range(_MAX_REFRESHES + 1):
+        async with fetcher.get(requested, validator=validator, may_follow=may_follow) as answer:
+            if answer.is_unmodified:
+                return Unmodified()
+            document = await read_document(answer, uri, max_bytes)
+            final_url = answer.url
+        target = await asyncio.to_thread(_refresh_in, document, final_url)
+        if target is None or not await may_follow(target):
+            # The validator of a redirecting page would not tell whether the page behind it has changed.
+            return document if requested is url else replace(document, validator="")
+        requested, validator = with_credentials_of(url, target), ""
+    raise InvalidInput(f"the page redirects more than {_MAX_REFRESHES} times by meta refresh")
 
 
 async def read_document(answer: WebResponse, uri: str, max_bytes: int) -> RawDocument:
     """Read the body of an answer; raises `InvalidInput` without reading it if its format is not supported."""
-    media_type = media_type_of(answer.url.path, answer.content_type)
+    media_type = answer.media_type
     if media_type is None:
         declared = answer.content_type[:100] or "unknown"
         raise InvalidInput(f"unsupported content type {declared}; supported are {FORMAT_NAMES}")
@@ -60,3 +78,10 @@ async def read_document(answer: WebResponse, uri: str, max_bytes: int) -> RawDoc
         charset=(answer.charset or "") if media_type in TEXT_MEDIA_TYPES else "",
         validator=answer.validator,
     )
+
+
+def _refresh_in(document: RawDocument, url: URL) -> URL | None:
+    # Most pages do not mention it, and reading the tags of a long page takes time.
+    if document.media_type != "text/html" or b"refresh" not in document.body.lower():
+        return None
+    return read_markup(document.body, url, robot="", charset=document.charset).refresh

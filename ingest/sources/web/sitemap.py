@@ -11,16 +11,19 @@ from yarl import URL
 
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
+from ingest.sources.notes import SourceNotes
 from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.page import fetch_page
+from ingest.sources.web.presence import Presence
 from ingest.sources.web.robots import Robots
-from ingest.sources.web.sitemap_xml import Entry, SitemapReader
+from ingest.sources.web.sitemap_reader import Entry, SitemapReader
 from ingest.sources.web.urls import Folder, link_to, to_url, uri_of, with_credentials_of
 from rag.errors import InvalidInput, Unavailable
 from rag.types import RawDocument
 
 _MAX_DEPTH: Final = 3
 _MAX_SITEMAPS: Final = 1_000
+_NOT_A_URL: Final = "Sitemaps list addresses that are not http(s) URLs, or too long."
 _LASTMOD: Final = "lastmod:"
 # A lastmod date has no time and no time zone, so a page may change again under the same date.
 _MIN_LASTMOD_AGE: Final = timedelta(days=2)
@@ -35,8 +38,6 @@ class _Page:
 class SitemapSource:
     """A source of the listed pages below the sitemap's folder, as the protocol requires; it obeys `robots.txt`."""
 
-    passed_over = 0
-
     def __init__(self, url: str, *, fetcher: Fetcher, settings: Settings, ignore: Sequence[str] = ()) -> None:
         """Open the source; raises `InvalidInput` if `url` is not a valid http(s) URL."""
         self._url = to_url(url)
@@ -46,35 +47,57 @@ class SitemapSource:
         self._max_bytes = settings.max_document_bytes
         self._max_pages = settings.sources.max_pages
         self._trust_lastmod = settings.sources.trust_lastmod
+        self._host = self._url.host_port_subcomponent
+        self._begin()
+
+    def _begin(self) -> None:
+        self.notes = SourceNotes()
+        self._is_complete = True
+        self._has_listed_any = False
+        self._presence = Presence(self._fetcher, str(self._url), self._may_follow)
 
     def count(self) -> None:
         return None
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
+        self._begin()
         known: set[URL] = set()
-        outside: URL | None = None
         async for page in self._pages():
             if isinstance(page, Rejection):
+                self._is_complete = False
                 yield page
             elif page.url not in self._folder:
-                outside = outside or page.url
-            elif page.url in known or self._folder.ignores(page.url):
+                self.notes.warn("outside_source", self._why_outside(page.url), uri_of(page.url))
+            elif page.url in known:
                 continue
+            elif self._folder.ignores(page.url):
+                self.notes.pass_over("ignored", uri_of(page.url))
             elif len(known) == self._max_pages:
-                yield Rejection(
-                    uri=uri_of(self._url),
-                    reason=f"lists more than {self._max_pages:,} pages; raise RAG_SOURCES__MAX_PAGES for more",
-                )
-                return
+                self._is_complete = False
+                cut = f"The sitemap lists more than {self._max_pages:,} pages. Raise RAG_SOURCES__MAX_PAGES."
+                self.notes.warn("cut_listing", cut, f"from {uri_of(page.url)} on")
+                break
             else:
                 known.add(page.url)
-                yield await self._to_unit(page)
-        if outside:
-            reason = f"lists pages outside {self._folder.path}, which are skipped, such as {outside}"
+                unit = await self._to_unit(page)
+                if unit is not None:
+                    self._has_listed_any = self._has_listed_any or isinstance(unit, Unit)
+                    yield unit
+        outside = [warning for warning in self.notes.warnings if warning.code == "outside_source"]
+        if not known and outside:
+            reason = f"lists no page of this source. {outside[0].message}"
             yield Rejection(uri=uri_of(self._url), reason=reason)
 
     def covers(self, uri: str) -> bool:
         return self._folder.covers(uri)
+
+    async def is_gone(self, uri: str) -> bool:
+        """Return True if all sitemaps were read without finding this page, or else if the server says it is gone."""
+        if not self._has_listed_any:
+            return False
+        if self._is_complete:
+            return not await self._robots.rejection_reason(to_url(uri))
+        return await self._presence.is_gone(uri)
 
     async def _pages(self) -> AsyncIterator[_Page | Rejection]:
         """Yield the pages of the sitemap and of nested sitemaps, reading one sitemap at a time."""
@@ -90,9 +113,7 @@ class SitemapSource:
             for entry in entries:
                 url = link_to(sitemap, entry.location)
                 if url is None:
-                    yield Rejection(
-                        uri=uri_of(sitemap), reason=f"lists {entry.location[:100]}, which is not an http(s) URL"
-                    )
+                    self.notes.warn("unlisted", _NOT_A_URL, f"{entry.location[:100]} in {uri_of(sitemap)}")
                 elif entry.kind == "page":
                     yield _Page(url=url, lastmod=entry.lastmod)
                 elif url in known:
@@ -119,11 +140,23 @@ class SitemapSource:
                     return entries
         return entries + reader.close()
 
-    async def _to_unit(self, page: _Page) -> Unit | Rejection:
+    async def _to_unit(self, page: _Page) -> Unit | Rejection | None:
+        """Return None for a page that robots.txt forbids."""
         uri = uri_of(page.url)
-        if reason := await self._robots.rejection_reason(page.url):
-            return Rejection(uri=uri, reason=reason)
+        try:
+            is_allowed = await self._robots.allow(page.url)
+        except (InvalidInput, Unavailable) as error:
+            self._is_complete = False
+            return Rejection(uri=uri, reason=str(error))
+        if not is_allowed:
+            self.notes.pass_over("robots.txt", uri)
+            return None
         return Unit(id=document_id_of(uri), uri=uri, fetch=partial(self._fetch, page))
+
+    def _why_outside(self, url: URL) -> str:
+        if url.host_port_subcomponent == self._host:
+            return f"Pages outside the folder {self._folder.path} of the sitemap are skipped."
+        return f"Pages of {url.host_port_subcomponent} are skipped, because the sitemap is on {self._host}."
 
     async def _fetch(self, page: _Page, validator: str) -> RawDocument | Unmodified:
         lastmod = ""

@@ -1,5 +1,6 @@
 """Parse, resolve and compare URLs."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +14,12 @@ from rag.errors import InvalidInput
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _SCHEMES: Final = {"http", "https"}
 _MAX_URL_CHARACTERS: Final = 2_000
+_TRACKING: Final = re.compile(
+    r"utm_\w+|gclid|dclid|gbraid|wbraid|fbclid|msclkid|yclid|igshid|mc_[ce]id|_ga|_gl|_hsenc|_hsmi|mkt_tok|phpsessid",
+    re.IGNORECASE,
+)
+_SESSION_PATH: Final = re.compile(r";jsessionid=[^/;?]*", re.IGNORECASE)
+_INDEX_PAGE: Final = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 
 
 def to_url(text: str) -> URL:
@@ -47,6 +54,20 @@ def link_to(base: URL, target: str) -> URL | None:
     except ValueError:
         return None
     return url.with_user(None).with_fragment(None) if url.scheme in _SCHEMES and url.host else None
+
+
+def without_tracking(url: URL) -> URL:
+    """Return the URL without the parameters that say where a reader came from, and without session ids."""
+    if ";jsessionid=" in url.raw_path.lower():
+        url = url.with_path(_SESSION_PATH.sub("", url.raw_path), encoded=True, keep_query=True)
+    tracking = [name for name in url.query if _TRACKING.fullmatch(name)] if url.raw_query_string else []
+    return url.without_query_params(*tracking) if tracking else url
+
+
+def address_key(url: URL) -> str:
+    """Return what is equal for the usual spellings of one address: `/a`, `/a/`, `/a/index.html`, http and https."""
+    path = _INDEX_PAGE.sub("", url.raw_path).rstrip("/")
+    return f"{url.host}:{url.port if not url.is_default_port() else ''}{path}?{url.raw_query_string}"
 
 
 def redirect_target(url: URL, response: aiohttp.ClientResponse) -> URL | None:

@@ -11,7 +11,7 @@ from ingest.pipeline.batching import open_batcher
 from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult
 from ingest.pipeline.source_pass import SourcePass
-from ingest.sources.base import Rejection, Unit
+from ingest.sources.base import Gone, Rejection, Unit
 from rag.errors import BadResponse
 from rag.store.server.collections import Collections
 from rag.store.server.store import ServerStore
@@ -81,36 +81,47 @@ def pass_over(pipeline, reports, *, remember=True) -> SourcePass:
     return SourcePass(pipeline, OURS, reports.append, remember=remember)
 
 
-async def test_a_rejected_entry_is_reported_and_makes_the_listing_incomplete(pipeline, store):
+async def test_a_rejected_entry_is_reported_and_the_others_are_ingested(pipeline, store):
     reports: list[IngestResult] = []
     run = pass_over(pipeline, reports)
-    assert (run.is_complete, run.has_seen_any) == (True, False)
+    assert run.is_empty
     await run.ingest(listing(Rejection(uri="bad", reason="It is too large."), unit("good")))
     assert [(report.uri, report.status, report.reason) for report in reports] == [
         ("bad", "rejected", "It is too large."),
         ("good", "new", None),
     ]
-    assert (run.is_complete, run.has_seen_any) == (False, True)
+    assert (run.is_empty, run.listed.existing) == (False, 1)
     assert await texts(store, OURS) == {"text of good"}
 
 
-async def test_a_complete_listing_remembers_its_documents(pipeline):
+async def test_a_listing_remembers_its_documents(pipeline):
     run = pass_over(pipeline, [])
     await run.ingest(listing(unit("a"), unit("b")))
-    assert run.is_complete
-    assert [run.has_seen(DocumentId(name)) for name in "abc"] == [True, True, False]
+    assert [run.listed.has_seen(DocumentId(name)) for name in "abc"] == [True, True, False]
 
 
 async def test_a_pass_without_memory_still_knows_whether_a_document_was_listed(pipeline):
     run = pass_over(pipeline, [], remember=False)
     await run.ingest(listing(unit("a")))
-    assert (run.has_seen_any, run.has_seen(DocumentId("a"))) == (True, False)
+    assert (run.listed.existing, run.listed.has_seen(DocumentId("a"))) == (1, False)
 
 
 async def test_a_listing_of_rejections_has_no_documents(pipeline):
     run = pass_over(pipeline, [])
     await run.ingest(listing(Rejection(uri="bad", reason="It is too large.")))
-    assert (run.is_complete, run.has_seen_any) == (False, False)
+    assert (run.is_empty, run.listed.existing) == (False, 0)
+
+
+async def test_a_document_that_is_gone_when_it_is_fetched_does_not_count_as_seen(pipeline):
+    async def fetch(_: str) -> RawDocument:
+        raise Gone("the server answered 404 Not Found")
+
+    reports: list[IngestResult] = []
+    run = pass_over(pipeline, reports)
+    await run.ingest(listing(Unit(id=DocumentId("a"), uri="a", fetch=fetch), unit("b")))
+    assert [run.listed.has_seen(DocumentId(name)) for name in "ab"] == [False, True]
+    assert run.listed.existing == 1
+    assert {report.uri: report.status for report in reports} == {"a": "rejected", "b": "new"}
 
 
 async def test_documents_are_looked_up_in_batches(pipeline, store):

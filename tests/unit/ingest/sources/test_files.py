@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources.base import Rejection, Unmodified
+from ingest.sources.base import Gone, Rejection, Unmodified
 from ingest.sources.files import FileSource
 from rag.errors import InvalidInput
 from rag.types import RawDocument
@@ -78,7 +78,7 @@ async def test_an_unreadable_file_is_rejected_and_the_others_are_returned(tmp_pa
     broken, good = await read(tmp_path)
 
     assert isinstance(broken, Rejection)
-    assert broken.reason == "cannot be read: No such file or directory"
+    assert broken.reason == "a symbolic link whose target does not exist"
     assert isinstance(good, RawDocument)
 
 
@@ -96,7 +96,7 @@ async def test_a_file_over_the_limit_is_rejected(tmp_path):
 
     assert isinstance(accepted, RawDocument)
     assert isinstance(rejection, Rejection)
-    assert rejection.reason == "larger than the limit of 1,000 bytes"
+    assert rejection.reason == "larger than the limit of 1,000 bytes (RAG_MAX_DOCUMENT_BYTES)"
 
 
 async def test_a_named_pipe_is_rejected_without_blocking(tmp_path):
@@ -134,7 +134,7 @@ async def test_a_file_that_is_deleted_or_replaced_after_the_listing_is_rejected(
     (tmp_path / "b.md").unlink()
     os.mkfifo(tmp_path / "b.md")
 
-    with pytest.raises(InvalidInput, match="No such file"):
+    with pytest.raises(Gone, match="deleted or renamed"):
         await units[0].fetch("")
     with pytest.raises(InvalidInput, match="not a regular file"):
         await units[1].fetch("")

@@ -131,7 +131,9 @@ async def test_objects_that_are_too_large_or_empty_do_not_stop_the_others(bucket
 
     large, empty, exact = await fetch_all(source("s3://library"))
 
-    assert large == Rejection(uri="s3://library/a.md", reason="larger than the limit of 1,000 bytes")
+    assert large == Rejection(
+        uri="s3://library/a.md", reason="larger than the limit of 1,000 bytes (RAG_MAX_DOCUMENT_BYTES)"
+    )
     assert (empty.body, len(exact.body)) == (b"", 1_000)
 
 

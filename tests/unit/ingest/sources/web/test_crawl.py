@@ -1,4 +1,7 @@
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,14 +14,47 @@ from tests.support.fakes.site import Page, Site, open_site, page
 from tests.support.fetching import fetch_all
 
 
-async def crawl(site: Site, path: str = "/docs/", **sources: Any) -> tuple[list[str], list[Rejection]]:
-    """Return the paths of the fetched pages and the rejections."""
+@dataclass(frozen=True)
+class Crawled:
+    """A crawl and what it found; all names are paths."""
+
+    source: CrawlSource
+    paths: list[str]
+    rejected: list[Rejection]
+    root: str
+
+    @property
+    def warnings(self) -> dict[str, tuple[str, int, list[str]]]:
+        """Message, number and first names of each warning, by code."""
+        return {
+            warning.code: (warning.message, warning.affected.count, self._paths_of(warning.affected.names))
+            for warning in self.source.notes.warnings
+        }
+
+    @property
+    def passed_over(self) -> dict[str, list[str]]:
+        return {kind: self._paths_of(named.names) for kind, named in self.source.notes.passed_over.items()}
+
+    def _paths_of(self, names: list[str]) -> list[str]:
+        return [name.replace(self.root, "") for name in names]
+
+
+@asynccontextmanager
+async def open_crawl(site: Site, path: str = "/docs/", **sources: Any) -> AsyncIterator[Crawled]:
     settings = Settings(sources=SourceSettings(allow_private=True, **sources))
     async with open_fetcher(settings) as fetcher:
-        results = await fetch_all(CrawlSource(site.url(path), fetcher=fetcher, settings=settings))
-    root = site.url("/").rstrip("/")
-    paths = [result.uri.removeprefix(root) for result in results if not isinstance(result, Rejection)]
-    return paths, [result for result in results if isinstance(result, Rejection)]
+        source = CrawlSource(site.url(path), fetcher=fetcher, settings=settings)
+        results = await fetch_all(source)
+        root = site.url("/").rstrip("/")
+        paths = [result.uri.removeprefix(root) for result in results if not isinstance(result, Rejection)]
+        rejected = [result for result in results if isinstance(result, Rejection)]
+        yield Crawled(source=source, paths=paths, rejected=rejected, root=root)
+
+
+async def crawl(site: Site, path: str = "/docs/", **sources: Any) -> tuple[list[str], list[Rejection]]:
+    """Return the paths of the fetched pages and the rejections."""
+    async with open_crawl(site, path, **sources) as crawled:
+        return crawled.paths, crawled.rejected
 
 
 def robots(text: str) -> Page:
@@ -41,20 +77,23 @@ async def test_each_page_of_a_link_cycle_is_requested_once():
 async def test_an_endless_site_is_truncated_at_the_limit_and_reported():
     endless = Page(body=b"<p>a day</p><a href='{path}1/'>next</a><a href='{path}2/'>other</a>")
     async with open_site({}, missing=endless) as site:
-        paths, [rejection] = await crawl(site, max_pages=20, max_depth=50)
+        async with open_crawl(site, max_pages=20, max_depth=50) as crawled:
+            assert (len(crawled.paths), crawled.rejected) == (20, [])
+            message, count, _ = crawled.warnings["cut_listing"]
 
-        assert len(paths) == 20
-        assert "links to more than 20 pages" in rejection.reason
+        assert message == (
+            "Links were not followed, because a crawl is limited to 20 pages. Raise RAG_SOURCES__MAX_PAGES."
+        )
+        assert count == 21
         assert len(site.asked) == 21
 
 
 async def test_a_page_with_very_many_links_is_truncated_at_the_limit():
     many = page("many", *(f"{number}.html" for number in range(30_000)))
     async with open_site({"/docs/": many}, missing=page("one")) as site:
-        paths, [rejection] = await crawl(site, max_pages=5)
-
-        assert len(paths) == 5
-        assert "links to more than 5 pages" in rejection.reason
+        async with open_crawl(site, max_pages=5) as crawled:
+            assert (len(crawled.paths), crawled.rejected) == (5, [])
+            assert [warning.affected.count for warning in crawled.source.notes.warnings] == [1, 9_996]
 
 
 async def test_pages_that_robots_txt_disallows_are_not_requested():

@@ -23,13 +23,15 @@ def served(body: bytes, media_type: str = "application/xml") -> Page:
 
 
 async def read(pages: Mapping[str, Page], path: str = "/sitemap.xml", **sources: Any) -> tuple[list[str], list[str]]:
-    """Return the paths of the fetched pages and the reasons of the rejections."""
+    """Return the paths of the fetched pages, and the reasons of the rejections with the messages of the warnings."""
     settings = Settings(sources=SourceSettings(allow_private=True, **sources))
     async with open_site(pages) as site, open_fetcher(settings) as fetcher:
-        results = await fetch_all(SitemapSource(site.url(path), fetcher=fetcher, settings=settings))
+        source = SitemapSource(site.url(path), fetcher=fetcher, settings=settings)
+        results = await fetch_all(source)
         root = site.url("/").rstrip("/")
     paths = [result.uri.removeprefix(root) for result in results if not isinstance(result, Rejection)]
-    return paths, [result.reason for result in results if isinstance(result, Rejection)]
+    reasons = [result.reason for result in results if isinstance(result, Rejection)]
+    return paths, [*reasons, *(f"{warning.message} {warning.affected.names}" for warning in source.notes.warnings)]
 
 
 async def test_a_sitemap_index_includes_its_sitemaps_gzipped_or_not():
@@ -55,8 +57,8 @@ async def test_private_addresses_and_other_hosts_are_skipped_and_reported():
     pages = {"/sitemap.xml": served(xml("urlset", "/a.html", *private)), "/a.html": page("a")}
     paths, reasons = await read(pages)
     assert paths == ["/a.html"]
-    assert any("which is not an http(s) URL" in reason for reason in reasons)
-    assert any("such as http://169.254.169.254/latest/" in reason for reason in reasons)
+    assert any("not http(s) URLs" in reason and "file:///etc/passwd" in reason for reason in reasons)
+    assert any("Pages of 169.254.169.254 are skipped" in reason for reason in reasons)
 
 
 async def test_a_response_that_is_not_a_sitemap_is_one_rejection():

@@ -1,0 +1,66 @@
+"""What the listing of a source tells besides its documents: what it passed over, and what it could not see."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+SourceWarningCode = Literal[
+    "unlisted",
+    "cut_depth",
+    "cut_listing",
+    "outside_source",
+    "wrong_canonical",
+    "needs_script",
+    "prune_skipped",
+]
+
+# A folder may hold millions of pictures; people read the first names, and programs the numbers.
+_MAX_NAMES: Final = 1_000
+
+
+@dataclass(slots=True)
+class Named:
+    """A number of files or addresses, and the names of the first of them."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        self.extend(Named(1, [name]))
+
+    def extend(self, more: "Named") -> None:
+        self.count += more.count
+        self.names += more.names[: max(0, _MAX_NAMES - len(self.names))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceWarning:
+    """What is missing from a source although no document was rejected."""
+
+    code: SourceWarningCode
+    message: str
+    """One sentence for the operator, with the setting that changes it."""
+    affected: Named
+
+
+class SourceNotes:
+    """The notes of one listing, which the source writes while it is listed."""
+
+    def __init__(self) -> None:
+        self.passed_over: dict[str, Named] = {}
+        """What the rules of the source exclude, by kind: `.png`, `hidden`, `robots.txt`."""
+        self._warnings: dict[tuple[SourceWarningCode, str], Named] = {}
+
+    def pass_over(self, kind: str, uri: str) -> None:
+        """Record a file or page that is not a document of the source."""
+        self.passed_over.setdefault(kind, Named()).add(uri)
+
+    def warn(self, code: SourceWarningCode, message: str, uri: str) -> None:
+        """Record what is missing; equal messages become one warning with several names."""
+        self._warnings.setdefault((code, message), Named()).add(uri)
+
+    @property
+    def warnings(self) -> list[SourceWarning]:
+        return [
+            SourceWarning(code=code, message=message, affected=affected)
+            for (code, message), affected in self._warnings.items()
+        ]
