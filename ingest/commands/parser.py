@@ -10,6 +10,7 @@ from ingest.commands.base import EXIT_STATUS
 # In the order of `--help`. A hyphen in a command's name is an underscore in its module's name.
 COMMANDS = (
     "run",
+    "remove",
     "enqueue",
     "worker",
     "status",

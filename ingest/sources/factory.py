@@ -48,6 +48,13 @@ def build_source(
     return _SourceWithMetadata(source, metadata) if metadata else source
 
 
+def path_of(text: str) -> Path | None:
+    """Return the path that `text` names, or None if it names another kind of source or a file of JSON lines."""
+    kind, value = _kind_of(text)
+    is_missing = kind == "jsonl" and not _expanded(value).exists()
+    return _expanded(value) if kind == "path" or is_missing else None
+
+
 def _build(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence[str]) -> Source:
     max_bytes = settings.max_document_bytes
     match _kind_of(text):
@@ -78,7 +85,7 @@ def _kind_of(text: str) -> tuple[str, str]:
             is_sitemap = _SITEMAP.fullmatch(PurePosixPath(to_url(text).path).name)
             return ("sitemap" if is_sitemap else "page"), text
         case "file":
-            return _kind_of(str(_path_of(text)))
+            return _kind_of(str(_path_in(text)))
         case "":
             has_suffix = PurePosixPath(text).suffix.lower() in _JSON_LINES_SUFFIXES
             return ("jsonl" if text == "-" or (has_suffix and _expanded(text).is_file()) else "path"), text
@@ -92,7 +99,7 @@ def _kind_of(text: str) -> tuple[str, str]:
             )
 
 
-def _path_of(file_url: str) -> Path:
+def _path_in(file_url: str) -> Path:
     try:
         parts = urlsplit(file_url)
     except ValueError as error:

@@ -39,7 +39,7 @@ class FileSource:
 
         `ignore` and the folder's `.ragignore` hold patterns in gitignore syntax.
         """
-        path, glob = (path, "") if _exists(path) else _split_glob(path)
+        path, glob = (path, "") if _exists(path) else split_glob(path)
         if not _exists(path):
             raise InvalidInput(f"There is no file or folder {path}; check the spelling, or give its absolute path.")
         self._root = path.resolve()
@@ -174,7 +174,7 @@ def _exists(path: Path) -> bool:
         raise InvalidInput(f"{str(path)[:200]} cannot be opened: {error.strerror}.") from error
 
 
-def _split_glob(path: Path) -> tuple[Path, str]:
+def split_glob(path: Path) -> tuple[Path, str]:
     """Return the folder before the first part with a wildcard, and the glob below it."""
     parts = path.parts
     first = next((number for number, part in enumerate(parts) if not _WILDCARDS.isdisjoint(part)), len(parts))

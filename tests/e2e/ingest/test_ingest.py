@@ -124,12 +124,35 @@ def test_files_of_other_types_are_counted_and_folders_without_documents_are_name
     for _ in range(2):
         text = ingest("run", str(folder), str(tmp_path / "empty"), "--ignore", "Brewfile", data_dir=data_dir)
         assert text.returncode == 0
-        assert text.stdout.endswith("\n3 files of other types skipped\n")
+        assert text.stdout.endswith("\npassed over: 2 .jpg, 1 .mp4, 1 hidden, 1 ignored\n")
         assert f"nothing in {tmp_path / 'empty'}: no Markdown" in text.stdout
         assert f"nothing in {folder}" not in text.stdout
     planned = ingest("run", str(tmp_path / "empty"), "--dry-run", data_dir=data_dir)
     assert "nothing in" in planned.stdout
-    assert summary(str(folder), data_dir=data_dir)["passed_over"] == 3
+    result = summary(str(folder), "--verbose", data_dir=data_dir)
+    assert result["passed_over"] == 4
+    assert result["passed_over_kinds"] == {".jpg": 1, ".mp4": 1, "hidden": 1, "without suffix": 1}
+    assert result["passed_over_names"]["hidden"] == [(folder / ".hidden.png").as_uri()]
+
+
+def test_prune_keeps_only_what_a_broken_link_hides_and_says_so(folder, tmp_path, data_dir):
+    other = tmp_path / "other disk"
+    other.mkdir()
+    (other / "far.md").write_text(PAGE.format(n=7))
+    (folder / "shelf").symlink_to(other, target_is_directory=True)
+    assert summary(str(folder), data_dir=data_dir)["new"] == 4
+    other.rename(tmp_path / "unmounted")
+    (folder / "page1.md").unlink()
+
+    planned = summary(str(folder), "--prune", "--dry-run", data_dir=data_dir)
+    result = summary(str(folder), "--prune", data_dir=data_dir)
+
+    assert planned["removed"] == result["removed"] == 1
+    warnings = {warning["code"]: (warning["count"], warning["names"]) for warning in result["source_warnings"]}
+    assert warnings == {
+        "unlisted": (1, [(folder / "shelf").as_uri()]),
+        "prune_skipped": (1, [(folder / "shelf" / "far.md").as_uri()]),
+    }
 
 
 def test_rejected_files_are_listed_with_reasons_and_set_the_exit_status(folder, data_dir):

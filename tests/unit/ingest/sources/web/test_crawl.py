@@ -90,10 +90,9 @@ async def test_an_endless_site_is_truncated_at_the_limit_and_reported():
 
 async def test_a_page_with_very_many_links_is_truncated_at_the_limit():
     many = page("many", *(f"{number}.html" for number in range(30_000)))
-    async with open_site({"/docs/": many}, missing=page("one")) as site:
-        async with open_crawl(site, max_pages=5) as crawled:
-            assert (len(crawled.paths), crawled.rejected) == (5, [])
-            assert [warning.affected.count for warning in crawled.source.notes.warnings] == [1, 9_996]
+    async with open_site({"/docs/": many}, missing=page("one")) as site, open_crawl(site, max_pages=5) as crawled:
+        assert (len(crawled.paths), crawled.rejected) == (5, [])
+        assert [warning.affected.count for warning in crawled.source.notes.warnings] == [1, 9_996]
 
 
 async def test_pages_that_robots_txt_disallows_are_not_requested():
