@@ -77,7 +77,7 @@ class Summary:
     def has_warnings(self) -> bool:
         return bool(self.warned or self.sources.warnings)
 
-    def to_json(self, *, verbose: bool) -> str:
+    def to_json(self, *, verbose: bool = False) -> str:
         return json.dumps(
             {status: self.counts[status] for status in ("new", "changed", "unchanged", "removed")}
             | {"empty": [result.uri for result in self.empty]}
@@ -87,7 +87,7 @@ class Summary:
             | self.sources.to_fields(verbose=verbose)
         )
 
-    def to_text(self, *, dry_run: bool, verbose: bool) -> str:
+    def to_text(self, *, dry_run: bool, verbose: bool = False) -> str:
         counts = ", ".join(f"{self.counts[status]} {status}" for status in ("new", "changed", "unchanged", "rejected"))
         more = "".join(f", {self.counts[status]} {status}" for status in ("empty", "removed") if self.counts[status])
         rate = f" ({self.rate})" if self.chunks and not dry_run else ""
