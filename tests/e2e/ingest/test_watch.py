@@ -114,7 +114,11 @@ def test_a_missing_source_is_reported_once_and_loses_no_documents(folder, data_d
             "rejected": [],
             "chunks": 1,
             "seconds": 0,
+            "empty": [],
+            "warnings": [],
+            "source_warnings": [],
             "passed_over": 0,
+            "passed_over_kinds": {},
         }
 
         watch.process.send_signal(signal.SIGINT)
