@@ -33,6 +33,7 @@ _VALUE: Final = re.compile(
 )
 _YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
 _DATE: Final = re.compile(r"(?:1[89]|2[01])\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:1[89]|2[01])?\d\d")
+_CODE: Final = re.compile(r"[A-Z]{1,4}[-/ ']?\d[\w./' -]{0,12}")
 _PERIOD: Final = re.compile(
     r"(?:[QHWTS]|FY|KW|CW)[ -]?\d{1,4}|(?:1[89]|2[01])\d\d[-/ ]?(?:[QHW]\d{1,2}|\d\d)", re.IGNORECASE
 )
@@ -80,7 +81,9 @@ def find_keys(rows: Sequence[Row]) -> bool:
         return False
     first, second = sorted(columns)
     keys = [cells[first] for cells in pairs]
-    if any(not key or len(key) > _MAX_KEY_CHARACTERS or is_value(key) for key in keys) or len(set(keys)) < len(keys):
+    if any(
+        not key or len(key) > _MAX_KEY_CHARACTERS or (is_value(key) and not is_column_name(key)) for key in keys
+    ) or len(set(keys)) < len(keys):
         return False
     if all(key.endswith((":", "\uff1a")) for key in keys):
         return True
@@ -116,7 +119,7 @@ def _top(rows: Sequence[Row], index: int) -> int:
         first = next(column for column, value in enumerate(rows[index].cells) if value)
         begins = [column for column, value in enumerate(upper.cells) if value and column not in upper.merged]
         is_level = begins[-1] > first and (upper.merged or _gaps(upper, rows[index]))
-        if not is_level or any(is_value(value) and not _is_time(value) for value in upper.cells):
+        if not is_level or any(is_value(value) and not _is_mark(value) for value in upper.cells):
             break
         top -= 1
     return top
@@ -153,7 +156,7 @@ def _are_names(row: Row) -> bool:
     names = [value for value in row.cells if value]
     if any(len(name) > _MAX_NAME_CHARACTERS or _ADDRESS.fullmatch(name) for name in names):
         return False
-    return row.is_bold or not any(is_value(name) and not _is_time(name) for name in names)
+    return row.is_bold or not any(is_value(name) and not _is_mark(name) for name in names)
 
 
 def _points(row: Row, body: Sequence[Row]) -> int:
@@ -162,13 +165,13 @@ def _points(row: Row, body: Sequence[Row]) -> int:
         return 0
     if row.is_bold and not body[0].is_bold:
         return _BOLD
-    if any(is_value(name) and not _is_time(name) for name in row.cells):
+    if any(is_value(name) and not _is_mark(name) for name in row.cells):
         return 0
     points = named = 0
     names = [(index, name) for index, name in enumerate(row.cells) if name]
     for index, name in names:
         values = [value for other in body if other.cells != row.cells and (value := other.cell(index))]
-        if name.lower() in _PLACEHOLDERS or name in values or (_is_time(name) and _are_times(values)):
+        if name.lower() in _PLACEHOLDERS or name in values or (_is_mark(name) and _are_marks(values)):
             return 0
         points += _contrast(name, values)
         named += is_column_name(name) and sum(map(is_column_name, values)) * 2 <= len(values)
@@ -187,7 +190,7 @@ def _contrast(name: str, values: Sequence[str]) -> int:
         return 0
     # A few numbers are missing in most tables, with a word for the reason.
     most = len(values) * 2 / 3
-    if sum(is_value(value) or _is_time(value) for value in values) >= most:
+    if sum(is_value(value) or _is_mark(value) for value in values) >= most:
         return _NUMBERS_BELOW
     if len(values) > 1 and sum(map(_has_digit, values)) >= most and not _has_digit(name):
         return _SIGN
@@ -210,10 +213,10 @@ def _case(text: str) -> str:
     return "upper" if text[0].isupper() else "lower" if text[0].islower() else ""
 
 
-def _is_time(text: str) -> bool:
-    """Return True for a year or a date, which can name a column of numbers, but not of times."""
-    return bool(_YEAR.fullmatch(text) or _DATE.fullmatch(text))
+def _is_mark(text: str) -> bool:
+    """Return True for a year, a date, or a code such as Q1 2024 or CO2: a name above numbers, a value above others."""
+    return len(text) <= _MAX_VALUE_CHARACTERS and any(mark.fullmatch(text) for mark in (_YEAR, _DATE, _CODE))
 
 
-def _are_times(values: Sequence[str]) -> bool:
-    return bool(values) and sum(map(_is_time, values)) * 2 > len(values)
+def _are_marks(values: Sequence[str]) -> bool:
+    return bool(values) and sum(map(_is_mark, values)) * 2 > len(values)

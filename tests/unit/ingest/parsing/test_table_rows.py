@@ -32,6 +32,9 @@ def spanned(*rows: list[Cell], **options) -> list[str]:
         ("Genus|Height", "Abies|40", "Pinus|35"),
         ("Genus|Habitat|Height|Width", "Abies|forest|40|3", "Pinus|coast|35|2"),
         ("name|city", "Ada|Rome"),
+        ("Region|Q1 2024|Q2 2024", "North|10|20", "South|11|21"),
+        ("Station|CO2|NO2|PM10", "Rome|1.5|2|3", "Oslo|1|2.5|4"),
+        ("Region|Q1'24|FY 2024|KW 12", "North|10|20|30", "South|11|21|31"),
         ("key|value", "host|example.org", "port|8080"),
         ("Species|Habitat|Diet", "Fox|forest|mice", "Otter|river|fish"),
         ("first_name|lastName", "Ada|Lovelace"),
@@ -65,6 +68,8 @@ def test_a_header_with_evidence_labels_the_rows(lines):
         ("Rome|EUR 1,200.00", "Oslo|EUR 200.00"),
         ("Ana|1 March 2025", "Ben|2 March 2025"),
         ("12 kg|Rome", "13 kg|Oslo"),
+        ("CO2|gas", "NO2|gas", "PM10|dust"),
+        ("ERR-101|Door open", "ERR-102|No water"),
         ("unknown|Oslo|pending", "4711|Rome|12", "4712|Bonn|13"),
         ("Ana|Rome|pending", "Ben|Oslo|12", "Cy|Bonn|13"),
         ("Monday|Soup|Bread", "Tuesday|Fish|Rice", "Friday|Pasta|Salad"),
@@ -215,6 +220,7 @@ def test_each_part_of_a_long_value_has_its_label_and_no_word_is_lost():
 
 def test_a_table_of_keys_and_values_needs_no_letters():
     assert blocks("Name|Rope", "Colour|red", "Price|12") == ["Name: Rope", "Colour: red", "Price: 12"]
+    assert blocks("Net|32.50", "VAT 19%|6.18", "Total|38.68")[1] == "VAT 19%: 6.18"
     assert blocks("Kette:|rot", "Seil:|blau") == ["Kette: rot", "Seil: blau"]
     assert blocks("Size|12|13", "Load|3|4", header_rows=0, has_row_header=True) == ["Size: 12 | 13", "Load: 3 | 4"]
 
