@@ -17,7 +17,6 @@ class TableBlock:
     """A table, with the value of each merged cell in every cell that it spans."""
 
     rows: Sequence[Row]
-    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class Block:
 
 
 def add_blocks(blocks: Iterable[Block], builder: OutlineBuilder) -> None:
-    """Add blocks to an outline. Headings are one level below the title if `builder` has one."""
+    """Add blocks to an outline; items in a row become one block."""
     for is_item, group in groupby(blocks, key=lambda block: block.depth is not None):
         if is_item:
             builder.add_block("\n".join(_indented(list(group))))
@@ -48,6 +47,14 @@ def add_blocks(blocks: Iterable[Block], builder: OutlineBuilder) -> None:
                 builder.add_heading(block.level, block.text)
             else:
                 builder.add_block(block.text)
+
+
+def plain_lines(blocks: Iterable[Block]) -> Iterator[str]:
+    """Yield blocks as lines. Tables have no labels: in headers and footers they only place the text."""
+    for block in blocks:
+        for row in block.table.rows if block.table else ():
+            yield " | ".join(value for index, value in enumerate(row.cells) if value and index not in row.merged)
+        yield from block.text.split("\n")
 
 
 def text_of(blocks: Iterable[Block], *, between_rows: str = "\n") -> str:

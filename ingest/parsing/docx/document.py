@@ -35,8 +35,10 @@ class WordDocument:
     """The footnotes and endnotes that were not read yet, by kind and id."""
     comments: dict[str, Aside]
     """The comments that were not read yet, by id."""
-    warn: Callable[[str], None]
-    """Takes one sentence about an object that is not read."""
+    warn_at: Callable[[str, str], None]
+    """Takes one sentence about an object that is not read, and its place."""
+    heading: str = ""
+    """The last heading that was read."""
     _counts: dict[str, int] = field(default_factory=dict)
 
     def next_note_number(self, kind: str) -> str:
@@ -45,8 +47,11 @@ class WordDocument:
         properties = None if self.settings is None else self.settings.find(f"{kind}Pr")
         return numeral(self._counts[kind], value_of(properties, "numFmt", default))
 
+    def warn(self, message: str) -> None:
+        self.warn_at(message, f'below "{self.heading}"' if self.heading else "")
 
-def open_document(package: Package, warn: Callable[[str], None]) -> WordDocument:
+
+def open_document(package: Package, warn_at: Callable[[str, str], None]) -> WordDocument:
     main = next(iter(package.related("", "officeDocument")), "word/document.xml")
     relations = package.relations(main)
     styles = Styles(_tree(package, relations, "styles"))
@@ -62,7 +67,7 @@ def open_document(package: Package, warn: Callable[[str], None]) -> WordDocument
             for id, aside in _asides(package, relations, kind).items()
         },
         comments=_asides(package, relations, "comment"),
-        warn=warn,
+        warn_at=warn_at,
     )
 
 

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
 from ingest.parsing.ooxml.symbols import symbol
 
-PAGE_MARK: Final = "\x00"
+PAGE_MARK: Final = "\ue123"
 """Stands for a page number in a header or footer."""
 
 _PAGE_NUMBERS: Final = {"PAGE", "NUMPAGES", "SECTIONPAGES"}
@@ -24,7 +24,7 @@ _PAGE_WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN_PARTS: Final = re.compile(r"(\t|\n| [|•·] )")
-_NOT_WORDS: Final = re.compile(r"[\W\d_]*\x00[\W_]*")
+_NOT_WORDS: Final = re.compile(r"[\W_]*\ue123[\W_]*")
 
 
 @dataclass(slots=True)

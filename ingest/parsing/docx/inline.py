@@ -9,7 +9,8 @@ from ingest.parsing.docx.blocks import Block, text_of
 from ingest.parsing.docx.document import Aside, WordDocument
 from ingest.parsing.docx.fields import PAGE_MARK, Field
 from ingest.parsing.docx.styles import Look
-from ingest.parsing.ooxml.drawings import address_beside, alternative_text
+from ingest.parsing.html_marks import address_beside
+from ingest.parsing.ooxml.drawings import alternative_text
 from ingest.parsing.ooxml.equations import linear
 from ingest.parsing.ooxml.package import Relation, number_of
 from ingest.parsing.ooxml.symbols import symbol, with_symbols
@@ -161,7 +162,7 @@ class InlineReader:
 
     def _add_link(self, start: int, target: str) -> None:
         text = "".join(piece.text for piece in self._pieces[start:])
-        if text.strip() and (address := address_beside(text, target)):
+        if text.strip() and (address := address_beside(text, {"href": target}, "")):
             self._add(f"({address})" if text[-1].isspace() else f" ({address})")
             self._is_apart = True
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.docx.blocks import Block, add_blocks, below_title, text_of
+from ingest.parsing.docx.blocks import Block, add_blocks, below_title, plain_lines
 from ingest.parsing.docx.document import WordDocument, open_document
 from ingest.parsing.docx.fields import without_page_numbers
 from ingest.parsing.docx.story import StoryReader
@@ -20,7 +20,9 @@ def parse_docx(body: bytes) -> Outline:
     archive = open_office(body, kind="DOCX", folder="word/")
     builder = OutlineBuilder()
     try:
-        document = open_document(Package(archive), lambda message: builder.warn("dropped_object", message))
+        document = open_document(
+            Package(archive), lambda message, place: builder.warn("dropped_object", message, place=place)
+        )
         blocks = list(_body(document))
         has_title = any(block.is_title for block in blocks)
         add_blocks(below_title(blocks, has_title=has_title), builder)
@@ -63,5 +65,6 @@ def _margin_text(document: WordDocument, part: str) -> str:
     root = document.package.tree(part)
     if root is None:
         return ""
-    lines = text_of(StoryReader(document, part, root, hides_page_numbers=True).blocks(root)).split("\n")
-    return "\n".join(filter(None, (without_page_numbers(line).strip() for line in lines)))
+    lines = plain_lines(StoryReader(document, part, root, hides_page_numbers=True).blocks(root))
+    shown = (" ".join(without_page_numbers(line).split()) for line in lines)
+    return "\n".join(dict.fromkeys(filter(None, shown)))

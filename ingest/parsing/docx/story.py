@@ -10,11 +10,15 @@ from ingest.parsing.docx.fields import unmatched_fields
 from ingest.parsing.docx.inline import InlineReader
 from ingest.parsing.docx.styles import level_of
 from ingest.parsing.docx.tables import read_table
+from ingest.parsing.html import parse_html
 from ingest.parsing.ooxml.charts import read_chart
 from ingest.parsing.ooxml.drawings import diagram_lines
 from ingest.parsing.ooxml.package import is_on, value_of
 
 _UNSEEN: Final = {"del", "moveFrom", "sectPr", "pPr", "tblPr", "tblGrid", "sdtPr", "sdtEndPr", "customXmlPr", "tcPr"}
+
+
+_WEB_PAGES: Final = (".html", ".htm", ".xhtml")
 
 
 class StoryReader:
@@ -37,13 +41,24 @@ class StoryReader:
                 case "p":
                     yield from self._paragraph(element)
                 case "tbl":
-                    yield from read_table(element, self.blocks)
+                    yield from read_table(element, self._document.styles, self.blocks)
                 case "altChunk":
-                    self._document.warn("A file that Word inserts when it opens the document is not read.")
+                    yield from self._inserted_file(element)
                 case tag if tag not in _UNSEEN:
                     yield from self.blocks(element)
         if self._unfinished and parent.tag in {"body", "tc", "txbxContent"}:
             yield Block(text=self._take_unfinished().strip())
+
+    def _inserted_file(self, element: Element) -> Iterator[Block]:
+        """Yield the text of a file that Word inserts when it opens the document."""
+        relation = self._relations.get(element.get("r:id", ""))
+        body = self._document.package.content(relation.target) if relation and not relation.is_external else b""
+        if not body.strip() or not (relation and relation.target.lower().endswith(_WEB_PAGES)):
+            self._document.warn("A file that Word inserts when it opens the document is not read.")
+            return
+        for section in parse_html(body).sections:
+            yield from (Block(text=name, level=level) for level, name in enumerate(section.heading_path, 1))
+            yield Block(text=section.text)
 
     def _paragraph(self, paragraph: Element) -> Iterator[Block]:
         properties = paragraph.find("pPr")
@@ -62,6 +77,8 @@ class StoryReader:
         label = self._document.numbering.next_label(properties, style)
         if text and label and label.text:
             text = label.before(text)
+        if text and (style.is_title or level):
+            self._document.heading = text
         if text and style.is_title:
             yield Block(text=text, level=1, is_title=True)
         elif text and level:

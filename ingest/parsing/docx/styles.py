@@ -7,6 +7,9 @@ from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
 
+_MAX_CHAIN: Final = 20
+# The bit of `tblLook` for the first row, in the form before Word 2010.
+_FIRST_ROW: Final = 0x20
 _BODY_TEXT: Final = 9
 """The outline level of paragraphs that are not headings."""
 # Word writes the English names of its styles into files of every language. Other programs translate them.
@@ -24,6 +27,7 @@ class Look:
 
     is_hidden: bool = False
     is_struck: bool = False
+    is_bold: bool = False
     script: str = ""
     """`superscript` or `subscript`, or empty."""
     font: str = ""
@@ -84,21 +88,27 @@ class Styles:
             return paragraph
         look = paragraph
         if character_style := value_of(properties, "rStyle"):
-            chain = self._character_chain(character_style)
+            chain = self._chain(character_style)
             for element in chain:
                 look = look_of(element.find("rPr"), look)
         return look_of(properties, look)
 
-    def _character_chain(self, id: str) -> list[Element]:
-        """Return a character style after the styles on which it is based."""
+    def has_bold_first_row(self, table: Element) -> bool:
+        """Return True if the style of a table writes its first row in bold, and the table uses that."""
+        options = table.find("tblPr/tblLook")
+        if options is None or not (options.get("firstRow") == "1" or _from_hex(options.get("val", "")) & _FIRST_ROW):
+            return False
+        styles = self._chain(value_of(table.find("tblPr"), "tblStyle"))
+        rows = [row for style in styles for row in style.findall("tblStylePr") if row.get("type") == "firstRow"]
+        return any(is_on(row.find("rPr/b")) for row in rows)
+
+    def _chain(self, id: str) -> list[Element]:
+        """Return a style after the styles on which it is based."""
         chain: list[Element] = []
         while (element := self._elements.get(id)) is not None and element not in chain and len(chain) < _MAX_CHAIN:
             chain.append(element)
             id = value_of(element, "basedOn")
         return chain[::-1]
-
-
-_MAX_CHAIN: Final = 20
 
 
 def look_of(properties: Element | None, inherited: Look) -> Look:
@@ -112,6 +122,8 @@ def look_of(properties: Element | None, inherited: Look) -> Look:
                 look = replace(look, is_hidden=is_on(element))
             case "strike" | "dstrike":
                 look = replace(look, is_struck=is_on(element))
+            case "b":
+                look = replace(look, is_bold=is_on(element))
             case "vertAlign":
                 look = replace(look, script=element.get("val", "").replace("baseline", ""))
             case "rFonts":
@@ -144,3 +156,10 @@ def _derived(base: Style, id: str, element: Element | None) -> Style:
         number_level=number_of(value_of(numbering, "ilvl"), base.number_level),
         look=look_of(None if element is None else element.find("rPr"), base.look),
     )
+
+
+def _from_hex(value: str) -> int:
+    try:
+        return int(value, 16)
+    except ValueError:
+        return 0

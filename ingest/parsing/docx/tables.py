@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.blocks import Block, TableBlock, text_of, without_asides
+from ingest.parsing.docx.styles import Styles
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
 from ingest.parsing.table_row import Cell, SpannedRow, spread
 
@@ -25,13 +26,13 @@ class _Row:
     is_header: bool
 
 
-def read_table(table: Element, read_blocks: ReadBlocks) -> Iterator[Block]:
+def read_table(table: Element, styles: Styles, read_blocks: ReadBlocks) -> Iterator[Block]:
     """Yield the table, and then the notes and comments that are marked in it.
 
     A table of one column frames its contents, and a single row with several paragraphs places them side by side.
     Their contents are not a table.
     """
-    rows = list(_rows(table, read_blocks))
+    rows = list(_rows(table, styles, read_blocks))
     if _is_frame(rows):
         for row in rows:
             for cell in row.cells:
@@ -39,14 +40,15 @@ def read_table(table: Element, read_blocks: ReadBlocks) -> Iterator[Block]:
         return
     asides: list[Block] = []
     spanned = []
-    for row in rows:
+    has_bold_start = styles.has_bold_first_row(table)
+    for number, row in enumerate(rows):
         cells = []
         for cell in row.cells:
             own, marked = without_asides(cell.blocks)
             asides.extend(marked)
             text = text_of(own, between_rows="; ")
             cells.append(Cell(text=text, columns=cell.columns, continues_above=cell.continues_above))
-        is_bold = all(cell.is_bold for cell in row.cells if cell.blocks)
+        is_bold = (has_bold_start and number == 0) or all(cell.is_bold for cell in row.cells if cell.blocks)
         spanned.append(SpannedRow(cells=cells, is_header=row.is_header, is_bold=is_bold))
     yield Block(table=TableBlock(rows=list(spread(spanned))))
     yield from asides
@@ -58,7 +60,7 @@ def _is_frame(rows: Sequence[_Row]) -> bool:
     return len(rows) == 1 and any(len(cell.blocks) > 1 for cell in rows[0].cells)
 
 
-def _rows(table: Element, read_blocks: ReadBlocks) -> Iterator[_Row]:
+def _rows(table: Element, styles: Styles, read_blocks: ReadBlocks) -> Iterator[_Row]:
     for element in _inside(table, "tr"):
         look = element.find("trPr")
         if look is not None and (look.find("del") is not None or is_on(look.find("hidden"))):
@@ -67,11 +69,11 @@ def _rows(table: Element, read_blocks: ReadBlocks) -> Iterator[_Row]:
         if (before := number_of(value_of(look, "gridBefore"))) > 0:
             cells.append(_Cell((), before))
         for cell in _inside(element, "tc"):
-            _add_cell(cell, cells, read_blocks)
+            _add_cell(cell, cells, styles, read_blocks)
         yield _Row(cells, is_header=look is not None and is_on(look.find("tblHeader")))
 
 
-def _add_cell(element: Element, cells: list[_Cell], read_blocks: ReadBlocks) -> None:
+def _add_cell(element: Element, cells: list[_Cell], styles: Styles, read_blocks: ReadBlocks) -> None:
     look = element.find("tcPr")
     columns = max(1, number_of(value_of(look, "gridSpan"), 1))
     horizontal = None if look is None else look.find("hMerge")
@@ -83,12 +85,19 @@ def _add_cell(element: Element, cells: list[_Cell], read_blocks: ReadBlocks) -> 
     vertical = None if look is None else look.find("vMerge")
     continues = vertical is not None and vertical.get("val", "continue") == "continue"
     blocks = list(read_blocks(element))
-    cells.append(_Cell(blocks, columns, continues and not blocks, _is_bold(element)))
+    cells.append(_Cell(blocks, columns, continues and not blocks, _is_bold(element, styles)))
 
 
-def _is_bold(cell: Element) -> bool:
-    runs = [run for run in cell.iter("r") if (run.findtext("t") or "").strip()]
-    return bool(runs) and all(is_on(run.find("rPr/b")) for run in runs)
+def _is_bold(cell: Element, styles: Styles) -> bool:
+    has_text = False
+    for paragraph in cell.iterfind("p"):
+        look = styles.paragraph_style(paragraph.find("pPr")).look
+        for run in paragraph.iter("r"):
+            if (run.findtext("t") or "").strip():
+                has_text = True
+                if not styles.run_look(run.find("rPr"), look).is_bold:
+                    return False
+    return has_text
 
 
 def _inside(parent: Element, tag: str) -> Iterator[Element]:

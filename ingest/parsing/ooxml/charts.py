@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from ingest.parsing.number_format import display, plain
 from ingest.parsing.ooxml.drawings import paragraphs_of
 from ingest.parsing.ooxml.package import number_of
 from ingest.parsing.table_row import Row
 
 _MAX_POINTS: Final = 100_000
-_WHOLE: Final = 15
-"""Digits that a number can have without errors of its binary form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,11 @@ def _cached(parent: Element | None) -> list[str]:
 
 
 def _shown(value: str, code: str) -> str:
-    """Return a stored number as a reader sees it: percentages as such, and without errors of its binary form."""
+    """Return a stored number as the chart shows it, such as `25%`."""
     try:
         number = float(value)
     except ValueError:
         return value
-    if code.rstrip().endswith("%"):
-        decimals = len(code.rstrip("% ").partition(".")[2])
-        return f"{number * 100:.{decimals}f}%"
-    return f"{number:.{_WHOLE}g}" if len(value) > _WHOLE else value
+    if not isfinite(number):
+        return value
+    return display(number, code) if code and code != "General" else plain(number)

@@ -1,17 +1,11 @@
-"""Read drawings: the alternative text of pictures, the words of diagrams, and the addresses of links."""
+"""Read drawings: the alternative text of pictures, and the words of diagrams."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.equations import linear
 
-_DOWNLOAD: Final = re.compile(
-    r"[^?#]*\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|csv|zip|7z|tar|gz|exe|msi|dmg|deb|rpm|apk|iso|epub|ics|vcf)(?:[?#].*)?",
-    re.IGNORECASE,
-)
 _PICTURES: Final = {"pic", "imagedata", "blip"}
 
 
@@ -26,15 +20,6 @@ def alternative_text(drawing: Element) -> str:
         if text.strip():
             return " ".join(text.split())
     return ""
-
-
-def address_beside(text: str, target: str) -> str:
-    """Return the target of a link if that is contact data or a download that its text lacks, else ""."""
-    scheme, _, address = target.partition(":")
-    if scheme.lower() in {"mailto", "tel", "sms", "callto"}:
-        shown = unquote(address.partition("?")[0]).strip()
-        return "" if _squeezed(shown) in _squeezed(text) else shown
-    return target if _DOWNLOAD.fullmatch(target) and target not in text else ""
 
 
 def diagram_lines(data: Element) -> Iterator[tuple[int, str]]:
@@ -76,7 +61,3 @@ def _pieces(paragraph: Element) -> Iterator[str]:
                 yield "\n"
             case "m" | "AlternateContent":
                 yield from (f" {linear(equation)} " for equation in element.iter("oMath"))
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\s().+/-]", "", text).lower()

@@ -54,7 +54,7 @@ class Package:
             alternatives[:] = choices[:1]
         return root
 
-    def text(self, part: str) -> bytes:
+    def content(self, part: str) -> bytes:
         """Return the bytes of a part, or nothing if the part does not exist."""
         name = self._names.get(part.lower())
         return self._archive.read(name) if name else b""

@@ -37,6 +37,7 @@ _WINGDINGS: Final = {
 _WINGDINGS_2: Final = {0x50: "✓", 0x4F: "✗", 0x51: "☒", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x30: "☐"}
 _PICTURES: Final = ("webdings", "wingdings 3", "zapfdingbats", "marlett")
 _PRIVATE: Final = range(0xF000, 0xF100)
+_PRINTABLE: Final = re.compile("[!-~]")
 _PRIVATE_CHARACTERS: Final = re.compile("[\uf000-\uf0ff]")
 
 
@@ -57,5 +58,7 @@ def symbol(code: int, font: str) -> str:
 
 
 def with_symbols(text: str, font: str) -> str:
-    """Return text of a run, in which private characters belong to a font of symbols."""
+    """Return the text of a run, in which private characters, and all in the font Symbol, stand for others."""
+    if font == "Symbol":
+        text = _PRINTABLE.sub(lambda found: symbol(ord(found[0]), font), text)
     return _PRIVATE_CHARACTERS.sub(lambda found: symbol(ord(found[0]), font), text)

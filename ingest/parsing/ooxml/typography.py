@@ -1,16 +1,15 @@
 """Join pieces of text so that struck text, superscripts and subscripts keep their meaning without their look."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from ingest.parsing.html_marks import lowered, raised
+
 _STRIKE: Final = "~~"
-# Endings of ordinal numbers and marks that are read as part of the word before them: 1st, 2e, 3ª, Brand™.
-_PLAIN_SUPERSCRIPT: Final = re.compile(r"st|nd|rd|th|er|ère|re|e|ème|d|de|ste|te|º|ª|o|a|™|®|©|TM|SM|R|°|\*+|†|‡")
-_SIMPLE: Final = re.compile(r"[\w.,]+|[-+\u2212]?\d+|[-+\u2212]")
-_FORMULA: Final = re.compile(r"[\d+\u2212-]+")
+# What stands before and after a raised character decides whether it is a power or the mark of a note.
+_CONTEXT: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ def joined(pieces: Iterable[Piece]) -> str:
     """Return the text of a paragraph: `~~120~~` for struck text, `10^6` for a superscript, `H2O`, `v_max`."""
     parts: list[str] = []
     for is_struck, group in groupby(pieces, key=lambda piece: piece.is_struck):
-        text = _with_scripts(list(group), parts[-1][-1:] if parts else "")
+        text = _with_scripts(list(group), parts[-1][-_CONTEXT:] if parts else "")
         core = text.strip()
         if is_struck and core:
             before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
@@ -38,27 +37,23 @@ def joined(pieces: Iterable[Piece]) -> str:
 
 
 def _with_scripts(pieces: Sequence[Piece], before: str) -> str:
+    runs = [
+        (script, "".join(piece.text for piece in group)) for script, group in groupby(pieces, key=lambda it: it.script)
+    ]
     parts: list[str] = []
-    for script, group in groupby(pieces, key=lambda piece: piece.script):
-        text = "".join(piece.text for piece in group)
-        if script and (before.isalnum() or before in {")", "]"}):
-            text = _script(text, before, is_above=script == "superscript")
-        parts.append(text)
-        before = text[-1:] or before
+    for index, (script, text) in enumerate(runs):
+        after = runs[index + 1][1][:_CONTEXT] if index + 1 < len(runs) else ""
+        # A mark in brackets is one that the reader wrote, such as that of a footnote.
+        is_marked = not script or text.lstrip().startswith("[")
+        shown = text if is_marked else _script(text, before, after, is_above=script == "superscript")
+        parts.append(shown)
+        before = (before + shown)[-_CONTEXT:]
     return "".join(parts)
 
 
-def _script(text: str, before: str, *, is_above: bool) -> str:
+def _script(text: str, before: str, after: str, *, is_above: bool) -> str:
     core = text.strip()
-    if not core or core.startswith("["):
+    if not core or len(core) > _CONTEXT:
         return text
-    if is_above and _PLAIN_SUPERSCRIPT.fullmatch(core) and (before.isdigit() or not core.isalpha() or core in _BRANDS):
-        return text
-    if not is_above and before.isalpha() and _FORMULA.fullmatch(core):
-        # Chemical formulas are written and searched without marks.
-        return text
-    mark = "^" if is_above else "_"
-    return f"{mark}{core}{text[len(text.rstrip()) :]}" if _SIMPLE.fullmatch(core) else f"{mark}({core})"
-
-
-_BRANDS: Final = {"TM", "SM", "R"}
+    marked = raised(core, before, after, is_link=False) if is_above else lowered(core, before)
+    return f"{text[: len(text) - len(text.lstrip())]}{marked}{text[len(text.rstrip()) :]}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.ooxml.drawings import address_beside
+from ingest.parsing.html_marks import address_beside
 from ingest.parsing.ooxml.equations import linear
 from ingest.parsing.ooxml.numerals import numeral
 from ingest.parsing.ooxml.package import Relation, number_of
@@ -101,5 +101,5 @@ def _run(run: Element, relations: Mapping[str, Relation]) -> Iterator[Piece]:
     yield Piece(text, look.get("strike") in _STRUCK, script)
     link = look.find("hlinkClick")
     relation = None if link is None else relations.get(link.get("r:id", ""))
-    if relation and relation.is_external and (address := address_beside(text, relation.target)):
+    if relation and relation.is_external and (address := address_beside(text, {"href": relation.target}, "")):
         yield Piece(f" ({address})")

@@ -305,6 +305,29 @@ def test_special_characters_are_read():
     assert text_of(f"<w:p>{run('AB')}<w:r>{pieces}</w:r></w:p>") == "AB-4711B\t☑≥\nend"
 
 
+def test_letters_in_the_font_symbol_are_greek():
+    letter = '<w:r><w:rPr><w:rFonts w:ascii="Symbol"/></w:rPr><w:t>m</w:t></w:r>'
+
+    assert text_of(f"<w:p>{run('5 ')}{letter}{run('g')}</w:p>") == "5 μg"
+
+
+def test_equations_are_written_in_one_line():
+    def letters(text: str) -> str:
+        return f"<m:r><m:t>{text}</m:t></m:r>"
+
+    square = f"<m:sSup><m:e>{letters('v')}</m:e><m:sup>{letters('2')}</m:sup></m:sSup>"
+    fraction = f"<m:f><m:num>{square}</m:num><m:den>{letters('2a')}</m:den></m:f>"
+    total = (
+        f"<m:nary><m:naryPr><m:chr m:val='∑'/></m:naryPr><m:sub>{letters('i=1')}</m:sub><m:sup>{letters('n')}</m:sup>"
+        f"<m:e>{letters('i')}</m:e></m:nary>"
+    )
+    root = f"<m:rad><m:radPr><m:degHide m:val='1'/></m:radPr><m:deg/><m:e>{letters('x+1')}</m:e></m:rad>"
+    equation = "<m:oMath xmlns:m='m'>{}</m:oMath>"
+    body = f"{run('So')}{equation.format(letters('d=') + fraction)}{run('. ')}{equation.format(total)}{run(' or ')}"
+
+    assert text_of(f"<w:p>{body}{equation.format(root)}</w:p>") == "So d=(v^2)/(2a). ∑_(i=1)^n i or √(x+1)"
+
+
 def test_addresses_of_contacts_and_downloads_are_kept_beside_their_words():
     links = {"a": "mailto:help@example.org?subject=x", "b": "https://example.org/form.pdf", "c": "https://example.org/"}
     body = "".join(f'<w:hyperlink r:id="{key}">{run("here ")}</w:hyperlink>' for key in links)
@@ -406,7 +429,42 @@ def test_each_header_and_footer_is_there_once_without_page_numbers():
     )
 
 
+def test_a_table_in_a_header_places_its_text():
+    page = f"<w:p>{run('Page ')}{field(' PAGE ', run('7'))}{run(' of ')}{field(' NUMPAGES ', run('9'))}</w:p>"
+    header = word_part("hdr", word_table([["SOP-4471", "Revision 6", "x"]]).replace(paragraph("x"), page))
+    body = paragraph("Rinse.") + '<w:sectPr><w:headerReference w:type="default" r:id="h1"/></w:sectPr>'
+
+    assert parse_document(with_parts(body, h1=("header", header)), DOCX).sections == (
+        section("Header: SOP-4471 | Revision 6\n\nRinse."),
+    )
+
+
+def test_a_web_page_that_word_inserts_is_read_and_another_file_is_reported():
+    files = {"a": ("aFChunk", "chunk.html"), "b": ("aFChunk", "chunk.rtf")}
+    parts = {
+        "word/_rels/document.xml.rels": relations_of(files),
+        "word/chunk.html": "<p>Inserted</p>",
+        "word/chunk.rtf": "{}",
+    }
+    body = paragraph("Prices", style="heading1") + '<w:altChunk r:id="a"/><w:altChunk r:id="b"/>'
+    document = parse_document(docx_of(body, **parts), DOCX)
+
+    assert document.sections == (section("Inserted", "Prices"),)
+    assert [(warning.code, warning.place) for warning in document.warnings] == [("dropped_object", 'below "Prices"')]
+
+
 # Tables
+
+
+def test_the_bold_first_row_of_a_table_style_is_a_header():
+    style = (
+        '<w:style w:type="table" w:styleId="T"><w:tblStylePr w:type="firstRow"><w:rPr><w:b/></w:rPr></w:tblStylePr>'
+        "</w:style>"
+    )
+    look = '<w:tbl><w:tblPr><w:tblStyle w:val="T"/><w:tblLook w:val="04A0"/></w:tblPr>'
+    table = word_table([["City", "Mayor"], ["Rome", "Ana"]]).replace("<w:tbl>", look)
+
+    assert parse_document(styled(style, table), DOCX).sections == (section("City: Rome | Mayor: Ana"),)
 
 
 def test_a_merged_value_belongs_to_each_row_that_it_spans():
