@@ -63,5 +63,6 @@ class ParsingWarning:
 
     def to_text(self) -> str:
         """Return the warning in one line for people."""
-        details = [f"{self.count:,} times"] * (self.count > 1) + [self.place] * bool(self.place)
+        says_count = self.count == 1 or self.message.startswith(f"{self.count:,} ")
+        details = ([] if says_count else [f"{self.count:,} times"]) + ([self.place] if self.place else [])
         return f"{self.message} ({'; '.join(details)})" if details else self.message

@@ -122,7 +122,8 @@ def _first(lines: list[str]) -> list[str]:
 
 
 def _to_fields(result: IngestResult) -> dict[str, Any]:
-    return {"uri": result.uri, "warnings": [asdict(warning) for warning in result.warnings]}
+    warnings = [asdict(warning) | {"loses_text": warning.loses_text} for warning in result.warnings]
+    return {"uri": result.uri, "warnings": warnings}
 
 
 @contextmanager

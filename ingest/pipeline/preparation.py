@@ -77,7 +77,8 @@ async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> I
     version = version_of(raw, parser.recipe)
     try:
         with STAGES.stage("parse", span_name="parse"):
-            chunks = await parser.parse(raw, version=version)
+            # Empty files are common and not stored, so without this each run would start a process for them.
+            chunks = await parser.parse(raw, version=version) if raw.body.strip() else []
     except InvalidInput as error:
         return rejection_of(unit, error, version=version)
     if not chunks:

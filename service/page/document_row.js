@@ -78,7 +78,8 @@ function describe({ chunks, ingested_at: ingestedAt, warnings }) {
 /** @param {import("./api.js").Warning} warning */
 function createWarning({ message, count, place }) {
   const item = document.createElement("li");
-  const details = [count > 1 ? `${count.toLocaleString()} times` : "", place].filter(Boolean);
+  const saysCount = count === 1 || message.startsWith(`${count.toLocaleString("en")} `);
+  const details = [saysCount ? "" : `${count.toLocaleString("en")} times`, place].filter(Boolean);
   item.textContent = details.length > 0 ? `${message} (${details.join("; ")})` : message;
   return item;
 }

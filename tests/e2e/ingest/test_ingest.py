@@ -39,6 +39,25 @@ def test_a_second_run_reports_every_document_as_unchanged(folder, data_dir):
     assert (second["new"], second["unchanged"], second["chunks"]) == (0, 3, 0)
 
 
+def test_a_strict_run_fails_for_a_document_with_gaps_also_when_it_is_unchanged(folder, data_dir):
+    whole = ingest("run", str(folder), "--strict", data_dir=data_dir)
+    # Neither UTF-8 nor one of the encodings that a browser knows has this byte.
+    (folder / "damaged.md").write_bytes("Grüße aus Köln, ".encode() * 40 + b"\xff")
+    runs = [ingest("run", str(folder), "--strict", data_dir=data_dir) for _ in range(2)]
+    lenient = ingest("run", str(folder), data_dir=data_dir)
+    assert [whole.returncode, *(run.returncode for run in runs), lenient.returncode] == [0, 4, 4, 0]
+    assert all("damaged.md: " in run.stdout and "1 ready with gaps: " in run.stdout for run in (*runs, lenient))
+    assert "exclude each other" in ingest("run", str(folder), "--strict", "--watch", "9", data_dir=data_dir).stderr
+
+
+def test_a_document_that_loses_all_text_is_empty_and_no_longer_found(folder, data_dir):
+    summary(str(folder), data_dir=data_dir)
+    (folder / "page1.md").write_text("---\ndraft: true\n---\n")
+    run = ingest("run", str(folder), data_dir=data_dir)
+    assert (run.returncode, "2 unchanged, 0 rejected, 1 empty" in run.stdout) == (0, True)
+    assert json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"] == 2
+
+
 def test_unchanged_documents_are_checked_without_loading_the_model(folder, data_dir):
     summary(str(folder), data_dir=data_dir)
     without_model(data_dir)

@@ -73,11 +73,12 @@ def documents(data_dir: Path) -> int:
     return json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"]
 
 
-def test_additions_and_deletions_are_ingested_and_a_rejected_file_is_not_tried_again(folder, data_dir):
+def test_additions_and_deletions_are_ingested_and_a_rejected_or_empty_file_is_not_tried_again(folder, data_dir):
     (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
+    (folder / "draft.md").write_text("---\ndraft: true\n---\n")
     with watching(data_dir, str(folder)) as watch:
         [first] = watch.wait_for("summaries", 1)
-        assert (first["new"], len(first["rejected"])) == (2, 1)
+        assert (first["new"], len(first["rejected"]), len(first["empty"])) == (2, 1, 1)
         put_whole(folder / "c.md", "# c\n\nText of c.")
         assert watch.wait_for("summaries", 2)[1]["new"] == 1
         (folder / "b.md").unlink()

@@ -86,9 +86,10 @@ async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path,
     (filled.data_dir / "drift").mkdir()
     (filled.data_dir / "drift" / "reference.npz").write_bytes(b"reference")
     inbox = FolderInbox(filled.inbox_dir)
-    for name in ("failed", "claimed", "queued"):
+    for name in ("empty", "failed", "claimed", "queued"):
         await inbox.put(upload(name, name.encode()))
     async with open_folder_worklist(filled.inbox_dir) as worklist:
+        await worklist.set_aside(await worklist.claim(), reason="no text")
         await worklist.dead_letter(await worklist.claim(), reason="odd", trace="trace")
         await worklist.claim()
         await back_up(filled, tmp_path / "backup", quietly)
@@ -101,6 +102,8 @@ async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path,
     assert {(job.document_id, job.document.body) for job in jobs} == {("claimed", b"claimed"), ("queued", b"queued")}
     [letter] = await FolderInbox(elsewhere.inbox_dir).dead_letters()
     assert (letter.document_id, letter.reason, letter.trace) == ("failed", "odd", "trace")
+    [empty] = await FolderInbox(elsewhere.inbox_dir).progress(OURS, [DocumentId("empty")])
+    assert (empty.state, empty.reason) == ("empty", "no text")
 
 
 async def test_a_backup_during_publications_holds_one_published_revision(tmp_path, filled):

@@ -7,6 +7,7 @@ from ingest.pipeline.preparation import IngestResult
 from rag.parsing_warnings import ParsingWarning
 
 SCANNED = ParsingWarning(code="page_without_text", message="Pages are images.", count=4, place="pages 2 to 5")
+COUNTED = ParsingWarning(code="dropped_object", message="1,200 pictures are not read.", count=1_200)
 GUESSED = ParsingWarning(code="guessed_encoding", message="It fits several encodings.")
 
 
@@ -28,12 +29,17 @@ def test_each_document_with_warnings_is_named_and_counted_by_code():
     assert lines[0] == "  a.pdf: Pages are images. (4 times; pages 2 to 5) It fits several encodings."
     assert "2 ready with gaps: page_without_text 2" in lines
     assert "2 ready that may be misread: guessed_encoding 2" in lines
+    scanned = {"code": "page_without_text", "message": "Pages are images.", "count": 4, "place": "pages 2 to 5"}
     assert json.loads(summary.to_json())["warnings"][1] == {
         "uri": "b.pdf",
-        "warnings": [
-            {"code": "page_without_text", "message": "Pages are images.", "count": 4, "place": "pages 2 to 5"}
-        ],
+        "warnings": [scanned | {"loses_text": True}],
     }
+
+
+def test_a_count_is_said_once():
+    assert SCANNED.to_text() == "Pages are images. (4 times; pages 2 to 5)"
+    assert COUNTED.to_text() == "1,200 pictures are not read."
+    assert GUESSED.to_text() == "It fits several encodings."
 
 
 def test_the_list_of_documents_with_warnings_is_bounded():
