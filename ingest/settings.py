@@ -1,8 +1,15 @@
 """The settings of the offline path."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from rag.settings import KernelSettings, Part
+
+Language = Literal[
+    "auto", "none", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr"
+]
+"""How the language of a document is chosen: detected, none, or one of `rag.languages.STEMMED` (ISO 639-1)."""
 
 
 class ParsingSettings(Part):
@@ -57,6 +64,11 @@ class SourceSettings(Part):
 
 class Settings(KernelSettings):
     """All settings of `python -m ingest`."""
+
+    language: Language = "auto"
+    """Language of the documents, for stemming and stop words of BM25. auto: detected for each document. none: words are
+    found only in the form in which they are written.
+    """
 
     parsing: ParsingSettings = ParsingSettings()
     """Parser processes."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.languages import detect_language
 from rag.store.base import Survey
 from rag.store.schema import SCHEMA, AnyOf, Condition, to_chunk, to_conditions
 from rag.types import EVERYTHING, Chunk, ChunkFilter, Point, Scope, Vector
@@ -27,7 +28,7 @@ def _add_metadata(payload: Payload) -> Payload:
 
 
 def _add_place(payload: Payload) -> Payload:
-    return {"place": {}, "language": "", "warnings": []} | payload
+    return {"place": {}, "language": detect_language(payload.get("text", "")), "warnings": []} | payload
 
 
 STEPS: Mapping[int, Callable[[Payload], Payload]] = {1: _add_version, 2: _add_metadata, 3: _add_place}

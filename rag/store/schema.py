@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import numpy as np
-import qdrant_edge
 
 from rag import types
 from rag.errors import IndexMismatch
@@ -39,7 +38,7 @@ SCHEMA = 4
 `rag.store.earlier`.
 """
 
-KEYWORD_FIELDS = ("tenant", "document_id", "media_type", "version", "state", "labels")
+KEYWORD_FIELDS = ("tenant", "document_id", "media_type", "version", "state", "labels", "language")
 PREFIX_FIELDS = ("uri",)
 """Keyword fields that are also matched by prefix."""
 INTEGER_FIELDS = ("ordinal", "order")
@@ -86,13 +85,7 @@ _FIRST_SCHEMA = 1
 _CHUNK_FIELDS = tuple(Chunk.__dataclass_fields__)
 DOCUMENT_FIELDS = tuple(StoredDocument.__dataclass_fields__)
 """The payload fields that a list of documents needs."""
-# Chunks have up to 254 wordpieces. About half of them remain without stop words and word parts.
-_AVERAGE_WORDS = 128
-
-
-def build_bm25() -> qdrant_edge.Bm25:
-    """Return the encoder of BM25 term frequencies. Qdrant itself computes inverse document frequencies."""
-    return qdrant_edge.Bm25(qdrant_edge.Bm25Config(avg_len=_AVERAGE_WORDS))
+MAX_LANGUAGES = 100
 
 
 def candidates_for(limit: int) -> int:

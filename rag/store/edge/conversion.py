@@ -6,6 +6,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from rag.store import schema
+from rag.store.bm25 import encode_passage
 from rag.types import ChunkFilter, DocumentId, Point, Scope, Vector
 
 LIVE: Any = edge.FieldCondition("state", match=edge.MatchValue("live"))
@@ -21,8 +22,8 @@ def dense_of(record: edge.Record) -> Vector:
     return np.asarray(vectors[schema.DENSE], dtype=np.float32)
 
 
-def to_edge_point(scope: Scope, point: Point, bm25: edge.Bm25) -> edge.Point:
-    vectors = {schema.DENSE: point.vector.tolist(), schema.SPARSE: bm25.embed_document(point.chunk.passage)}
+def to_edge_point(scope: Scope, point: Point) -> edge.Point:
+    vectors = {schema.DENSE: point.vector.tolist(), schema.SPARSE: encode_passage(point.chunk)}
     return edge.Point(schema.to_point_id(scope, point.chunk), vectors, schema.to_payload(scope, point))
 
 

@@ -20,6 +20,7 @@ from rag.denials import describe_denial, find_denied
 from rag.errors import Unavailable
 from rag.store import newest, schema
 from rag.store.base import Survey
+from rag.store.bm25 import encode_question
 from rag.store.edge.conversion import LIVE, to_condition, to_edge_point, to_later, to_must, to_owner, to_point
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
@@ -34,7 +35,7 @@ class Shard:
     def __init__(self, path: Path, shard: edge.EdgeShard) -> None:
         self._path = path
         self._shard = shard
-        self._bm25 = schema.build_bm25()
+        self._languages: frozenset[str] | None = None
         # Held while another process builds the graph in this folder, because the shard is closed meanwhile.
         self._open_lock = asyncio.Lock()
 
@@ -87,7 +88,14 @@ class Shard:
         return [schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
 
     def _to_form(self, query: Query, name: str) -> Any:
-        return query.vector.tolist() if name == schema.DENSE else self._bm25.embed_query(query.text)
+        return query.vector.tolist() if name == schema.DENSE else encode_question(query.text, self._find_languages())
+
+    def _find_languages(self) -> frozenset[str]:
+        if self._languages is None:
+            wanted = edge.FacetRequest("language", limit=schema.MAX_LANGUAGES, filter=edge.Filter(must=[LIVE]))
+            with _translated_errors():
+                self._languages = frozenset(str(hit.value) for hit in self._shard.facet(wanted).hits)
+        return self._languages
 
     def _rank(self, forms: dict[str, Any], depth: int, condition_filter: edge.Filter) -> dict[str, Ranking]:
         requests = [
@@ -180,13 +188,15 @@ class Shard:
 
     def insert(self, scope: Scope, points: Sequence[Point]) -> None:
         """Write new staged points. Existing points do not change."""
-        edge_points = [to_edge_point(scope, point, self._bm25) for point in points]
+        self._languages = None
+        edge_points = [to_edge_point(scope, point) for point in points]
         for start in range(0, len(edge_points), schema.UPSERT_BATCH):
             batch = edge_points[start : start + schema.UPSERT_BATCH]
             with _translated_errors():
                 self._shard.update(edge.UpdateOperation.upsert_points(batch, update_mode=edge.UpdateMode.InsertOnly))
 
     def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None) -> None:
+        self._languages = None
         owner, later = to_owner(scope, document_id), to_later(order)
         own: Any = edge.FieldCondition("version", match=edge.MatchValue(version))
         ours = edge.Filter(must=[*owner, own], must_not=later)

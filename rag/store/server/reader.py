@@ -1,6 +1,7 @@
 """Reads a collection on a Qdrant server, over gRPC."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from qdrant_client import AsyncQdrantClient, models
 from rag.errors import BadResponse, GroundworkError, IndexMismatch
 from rag.store import newest, schema
 from rag.store.base import Survey
+from rag.store.bm25 import encode_question
 from rag.store.earlier import Payload
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.store.server.collections import Collections, translated_errors
@@ -31,6 +33,8 @@ from rag.types import (
 log = structlog.get_logger()
 
 _WATCH_SECONDS = 2.0
+# A question finds words of a language that is new in the collection after this time at the latest.
+_LANGUAGES_SECONDS = 60.0
 
 LIVE = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
 
@@ -44,7 +48,8 @@ class ServerReader:
         self._client = client
         self.revision = collection
         self._refusal: IndexMismatch | None = None
-        self._bm25 = schema.build_bm25()
+        self._languages: frozenset[str] = frozenset()
+        self._languages_until = 0.0
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
@@ -52,7 +57,7 @@ class ServerReader:
         """Return the best chunks in two round trips: rank ids by both vectors and fuse, then read the best points."""
         depth, wanted = schema.candidates_for(limit), _to_filter(scope, where)
         rankings = await self._rank(
-            {name: self._to_form(query, name) for name in schema.rankings_of(query)}, depth, wanted
+            {name: await self._to_form(query, name) for name in schema.rankings_of(query)}, depth, wanted
         )
         fused = fuse(rankings.get(schema.DENSE, {}), rankings.get(schema.SPARSE, {}), words_share=query.words_share)
         if query.feedback and len(rankings) > 1 and (best := await self._retrieve(fused[:1])):
@@ -165,12 +170,22 @@ class ServerReader:
             if offset is None:
                 return
 
-    def _to_form(self, query: Query, name: str) -> _QueryVector:
+    async def _to_form(self, query: Query, name: str) -> _QueryVector:
         if name == schema.DENSE:
             dense: list[float] = query.vector.tolist()
             return dense
-        words = self._bm25.embed_query(query.text)
+        words = encode_question(query.text, await self._find_languages())
         return models.SparseVector(indices=words.indices, values=words.values)
+
+    async def _find_languages(self) -> frozenset[str]:
+        if time.monotonic() > self._languages_until:
+            with translated_errors():
+                found = await self._client.facet(
+                    self.revision, "language", limit=schema.MAX_LANGUAGES, facet_filter=models.Filter(must=[LIVE])
+                )
+            self._languages = frozenset(str(hit.value) for hit in found.hits)
+            self._languages_until = time.monotonic() + (_LANGUAGES_SECONDS if found.hits else 0)
+        return self._languages
 
     async def _rank(self, forms: dict[str, _QueryVector], depth: int, wanted: models.Filter) -> dict[str, Ranking]:
         requests = [

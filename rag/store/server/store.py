@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from qdrant_client import AsyncQdrantClient, models
 
 from rag.settings import ServerStoreSettings
+from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SPARSE, UPSERT_BATCH, require_same_embedder, to_payload, to_point_id
 from rag.store.server.collections import Collections, translated_errors
 from rag.store.server.reader import LIVE, ServerReader
@@ -79,7 +80,7 @@ class ServerStore(ServerReader):
             raise self._refusal
 
     def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
-        words = self._bm25.embed_document(point.chunk.passage)
+        words = encode_passage(point.chunk)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
         payload = to_payload(scope, point) | {_STAGED_AT: time.time()}

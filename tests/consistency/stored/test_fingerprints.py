@@ -20,6 +20,7 @@ from rag.inbox.base import Removal, Upload, key_of
 from rag.inbox.folder.files import FORMAT, Name, to_content
 from rag.inbox.redis import queue
 from rag.store import earlier, schema
+from rag.store.bm25 import encode_passage
 from rag.types import DocumentId, RawDocument
 from service.auth import keys
 from service.drift import reference, window
@@ -35,7 +36,7 @@ _MANIFEST_FORMAT = 1
 
 def describe_collection(_: Path) -> list[Any]:
     its = point("a passage of text", metadata={"team": "ops"})
-    words = schema.build_bm25().embed_document(its.chunk.passage)
+    words = encode_passage(its.chunk)
     return [
         shape_of(schema.to_payload(OURS, its)),
         shape_of(schema.to_metadata(EMBEDDER)),

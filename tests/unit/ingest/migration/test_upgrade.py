@@ -23,7 +23,8 @@ from rag.settings import ServerStoreSettings
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeReader, open_edge_reader
 from rag.store.factory import build_backend
-from rag.store.schema import DENSE, SCHEMA, SPARSE, build_bm25
+from rag.store.bm25 import encode_passage
+from rag.store.schema import DENSE, SCHEMA, SPARSE
 from rag.store.server.collections import Collections
 from rag.store.server.store import open_client, open_server_store
 from rag.types import FIRST_CHUNKS, Query, Scope
@@ -206,7 +207,7 @@ async def fill_earlier(client, name: str, schema: int) -> None:
         payload |= {"state": "live"} if schema > 1 else {}
         for later in ("metadata", "place", "language", "warnings"):
             del payload[later]
-        words = build_bm25().embed_document(its.chunk.passage)
+        words = encode_passage(its.chunk)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors = {DENSE: its.vector.tolist(), SPARSE: sparse}
         await client.upsert(name, [models.PointStruct(id=number, vector=vectors, payload=payload)])
