@@ -81,6 +81,7 @@ class WholeDocumentParser:
                 title=raw.title,
                 heading_path=(raw.title,) if raw.title else (),
                 text=raw.body.decode(),
+                language="en",
                 ordinal=0,
                 version=version,
                 ingested_at=0.0,

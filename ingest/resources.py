@@ -33,7 +33,9 @@ async def open_models(settings: Settings, *, known: EmbedderIdentity | None = No
     async with (
         open_session(settings.http) as session,
         open_embedder(settings.embedder, session, models=settings.models_dir, known=known) as embedder,
-        open_parser_pool(settings.parsing, settings.embedder, chunking=settings.chunking) as parsers,
+        open_parser_pool(
+            settings.parsing, settings.embedder, chunking=settings.chunking, language=settings.language
+        ) as parsers,
         open_batcher(embedder) as batcher,
     ):
         yield Models(parsers=parsers, embedder=embedder, batcher=batcher)

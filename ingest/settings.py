@@ -31,10 +31,9 @@ class ChunkingSettings(Part):
     target_tokens: int = Field(254, ge=32)
     """Maximum length of a passage in tokens, with its headings. The embedder's maximum also applies."""
 
-    @property
-    def recipe(self) -> str:
-        """The part of a document's version that depends on these settings."""
-        return str(self.target_tokens)
+    def recipe(self, language: Language) -> str:
+        """Return the part of a document's version that depends on these settings and on RAG_LANGUAGE."""
+        return str(self.target_tokens) if language == "auto" else f"{self.target_tokens}.{language}"
 
 
 class SourceSettings(Part):

@@ -87,11 +87,12 @@ def conditions_of(questions: QuestionSet, settings: Settings) -> Conditions:
         documents.update(f"{document.id}\n{document.markdown}\n".encode())
     for question in questions.questions:
         asked.update(f"{question.id}\n{question.text}\n".encode())
+    ingest = read_settings(IngestSettings)
     return {
         "embedder": settings.embedder.model,
         "store": settings.store.kind,
         # The version of parsers and chunker. It changes whenever they turn the same bytes into other chunks.
-        "recipe": version_of(some, read_settings(IngestSettings).chunking.recipe).partition("-")[0],
+        "recipe": version_of(some, ingest.chunking.recipe(ingest.language)).partition("-")[0],
         "documents": documents.hexdigest()[:12],
         "questions": asked.hexdigest()[:12],
     }

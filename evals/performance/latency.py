@@ -108,6 +108,7 @@ def _to_chunk(number: int, text: str) -> Chunk:
         title=f"Passage {number}",
         heading_path=(),
         text=text,
+        language="en",
         ordinal=0,
         version="v1",
         ingested_at=0.0,

@@ -140,7 +140,7 @@ class Watch:
         return any(await asyncio.gather(*(self._is_changed(unit, stored[unit.id], listed) for unit in units)))
 
     async def _is_changed(self, unit: Unit, stored: Chunk | None, listed: ListedDocuments) -> bool:
-        recipe = self.settings.chunking.recipe
+        recipe = self.settings.chunking.recipe(self.settings.language)
         try:
             raw = await fetch_if_changed(unit, stored, recipe)
         except (InvalidInput, Unavailable) as error:

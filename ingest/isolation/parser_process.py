@@ -19,10 +19,12 @@ from ingest.chunking.chunker import Chunker
 from ingest.isolation.frames import read_frame, write_frame
 from ingest.isolation.library_messages import collected_messages
 from ingest.parsing.factory import parse
+from ingest.settings import Language
 from rag.embedding.factory import build_tokenizer
 from rag.errors import InvalidInput
+from rag.languages import detect_language
 from rag.settings import EmbedderSettings
-from rag.types import Chunk, RawDocument, to_fields
+from rag.types import Chunk, Document, RawDocument, to_fields
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
@@ -47,7 +49,11 @@ def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> 
     def parse_and_chunk(raw: RawDocument, version: str) -> list[Chunk]:
         with collected_messages() as messages:
             document = parse(raw, version=version)
-        document = replace(document, warnings=(*document.warnings, *messages.to_warnings()))
+        document = replace(
+            document,
+            warnings=(*document.warnings, *messages.to_warnings()),
+            language=_language_of(document, options["language"]),
+        )
         return chunker.chunk(document, ingested_at=time.time())
 
     to_chunks = wrap(parse_and_chunk)
@@ -55,6 +61,16 @@ def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> 
         fields = json.loads(header)
         version = fields.pop("version")
         _send(results, _result_of(to_chunks, RawDocument(**fields, body=body), version, options["memory_mib"]))
+
+
+def _language_of(document: Document, language: Language) -> str:
+    match language:
+        case "auto":
+            return detect_language("\n".join(section.text for section in document.sections))
+        case "none":
+            return ""
+        case _:
+            return language
 
 
 def _result_of(to_chunks: ToChunks, raw: RawDocument, version: str, memory_mib: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from ingest.isolation.frames import receive_frame, write_frame
-from ingest.settings import ChunkingSettings, ParsingSettings
+from ingest.settings import ChunkingSettings, Language, ParsingSettings
 from rag.errors import InvalidInput, Misconfigured
 from rag.gate import Gate
 from rag.parsing_warnings import ParsingWarning
@@ -49,14 +49,20 @@ class ParserPool:
     """Parses and chunks documents in child processes, a bounded number at a time."""
 
     def __init__(
-        self, settings: ParsingSettings, chunking: ChunkingSettings, embedder: EmbedderSettings, command: Sequence[str]
+        self,
+        settings: ParsingSettings,
+        chunking: ChunkingSettings,
+        language: Language,
+        embedder: EmbedderSettings,
+        command: Sequence[str],
     ) -> None:
         self._settings = settings
-        self.recipe = chunking.recipe
+        self.recipe = chunking.recipe(language)
         self._options = {
             "embedder": embedder.model_dump(mode="json"),
             "memory_mib": settings.memory_mib,
             "target_tokens": chunking.target_tokens,
+            "language": language,
         }
         self._command = command
         self._idle: list[_ParserProcess] = []
@@ -171,10 +177,11 @@ async def open_parser_pool(
     embedder: EmbedderSettings,
     *,
     chunking: ChunkingSettings = _CHUNKING,
+    language: Language = "auto",
     command: Sequence[str] = _COMMAND,
 ) -> AsyncIterator[ParserPool]:
     """Open a pool without processes: they start when documents arrive. `command` starts one process."""
-    pool = ParserPool(settings, chunking, embedder, command)
+    pool = ParserPool(settings, chunking, language, embedder, command)
     try:
         yield pool
     finally:

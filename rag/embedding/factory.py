@@ -9,6 +9,7 @@ import aiohttp
 
 from rag.embedding.base import Embedder, Tokenizer
 from rag.embedding.local import Encode, open_local_embedder
+from rag.embedding.normalised import NormalisedEmbedder
 from rag.embedding.openai import OpenAIEmbedder
 from rag.embedding.tokenizer import ModelTokenizer
 from rag.embedding.traced import TracedEmbedder
@@ -35,9 +36,9 @@ async def open_embedder(
             async with open_local_embedder(
                 weights.name, weights.sha256, load, batch_size=batch_size, dimension=dimension
             ) as embedder:
-                yield TracedEmbedder(embedder, settings)
+                yield TracedEmbedder(NormalisedEmbedder(embedder), settings)
         case OpenAIEmbedderSettings():
-            yield TracedEmbedder(OpenAIEmbedder(session, settings), settings)
+            yield TracedEmbedder(NormalisedEmbedder(OpenAIEmbedder(session, settings)), settings)
 
 
 def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:

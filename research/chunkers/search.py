@@ -70,6 +70,7 @@ def _to_chunk(corpus: str, at: int, passage: str, count: int) -> Chunk:
         title="",
         heading_path=(),
         text=passage,
+        language="en",
         ordinal=at,
         version="1",
         ingested_at=0.0,

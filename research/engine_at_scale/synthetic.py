@@ -155,6 +155,7 @@ def _to_chunk(document: int, ordinal: int, text: str) -> Chunk:
         title=f"Handbook, part {document}",
         heading_path=("Handbook", f"Part {document}"),
         text=text,
+        language="en",
         ordinal=ordinal,
         version="v1",
         ingested_at=float(document),

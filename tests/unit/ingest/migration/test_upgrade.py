@@ -20,10 +20,10 @@ from rag.inbox.factory import open_inbox, open_worklist
 from rag.inbox.folder.earlier import format_of, upgrade_inbox
 from rag.inbox.folder.files import FORMAT
 from rag.settings import ServerStoreSettings
+from rag.store.bm25 import encode_passage
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeReader, open_edge_reader
 from rag.store.factory import build_backend
-from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SCHEMA, SPARSE
 from rag.store.server.collections import Collections
 from rag.store.server.store import open_client, open_server_store
