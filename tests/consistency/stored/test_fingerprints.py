@@ -83,7 +83,7 @@ def describe_manifest(_: Path) -> list[Any]:
 @pytest.mark.parametrize(
     ("describe", "number", "pinned"),
     [
-        (describe_collection, schema.SCHEMA, {4: "c1ebef2f17ab"}),
+        (describe_collection, schema.SCHEMA, {4: "716264428d0a"}),
         (describe_inbox, FORMAT, {3: "189db530e199"}),
         (describe_keys, upgrade.KEYS_FORMAT, {1: "dc75c575d8f4"}),
         (describe_reference, reference.SCHEMA, {1: "399d2721a9e1"}),

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters of other alphabets look alike
 """The contract of every store; each adapter's test file collects this suite."""
 
 import uuid
