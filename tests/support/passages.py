@@ -10,19 +10,28 @@ QUESTION = "When was the bridge opened?"
 PATIENT = TimeoutSettings(connect=60, read=120)
 
 
-def chunk(text: str, *, document: str = "doc", ordinal: int = 0, heading: str = "Guide", version: str = "v1") -> Chunk:
+def chunk(
+    text: str,
+    *,
+    document: str = "doc",
+    ordinal: int = 0,
+    heading: str = "Guide",
+    version: str = "v1",
+    language: str = "",
+) -> Chunk:
     return Chunk(
         id=f"{document}-{ordinal}",
         document_id=DocumentId(document),
         uri=f"file:///{document}.md",
         media_type="text/markdown",
         title=document,
-        heading_path=(heading,),
+        heading_path=(heading,) if heading else (),
         text=text,
         ordinal=ordinal,
         version=version,
         ingested_at=0.0,
         chunk_count=9,
+        language=language,
     )
 
 
