@@ -26,9 +26,8 @@ _MAX_NESTING: Final = 40
 # MkDocs, Hugo and Pandoc allow attributes after a heading: { #install .wide }
 _HEADING_ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\s*$")
 # Blocks of Docusaurus, VuePress and Pandoc (:::note Title), and of Python-Markdown (/// note | Title).
-_CONTAINER: Final = re.compile(
-    r"^[ \t]*(?::{3,}|/{3,})[ \t]*(?:\{?[.:]?([\w-]+)[^}\n|]*?\}?)?(?:[ \t|]+(.*))?$", re.MULTILINE
-)
+_CONTAINER: Final = re.compile(r"^[ \t]*(?::{3,}|/{3,})[ \t]*(.*)$", re.MULTILINE)
+_CONTAINER_KIND: Final = re.compile(r"(?:\{[.:]?([\w-]+)[^}]*\}|([\w-]+))(?:[ \t|]+(.*))?")
 _ALERT: Final = re.compile(r"\A\[!([A-Z]+)\]")
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:|[#/.]|[^\s]*/", re.IGNORECASE)
 
@@ -111,9 +110,12 @@ def _prepare_paragraphs(state: StateCore) -> None:
 
 
 def _container_title(container: re.Match[str]) -> str:
-    title = ": ".join(filter(None, [(container[1] or "").capitalize(), (container[2] or "").strip()]))
+    kind = _CONTAINER_KIND.fullmatch(container[1])
+    if kind is None:
+        return container[1]
+    title = ": ".join(filter(None, [(kind[1] or kind[2]).capitalize(), (kind[3] or "").strip(" []")]))
     # Two spaces are a line break.
-    return f"{title}  " if title else ""
+    return f"{title}  "
 
 
 def _fence(_self: object, tokens: Sequence[Token], index: int, *_: object) -> str:

@@ -2,25 +2,36 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import dropwhile
+from dataclasses import dataclass
 from textwrap import dedent
 from typing import Final
 
+from ingest.parsing.html import add_html
 from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.rst_inline import Definitions, definitions_of, plain
+from ingest.parsing.rst_table import RstTable, end_of_table, read_csv, read_list, read_table, to_rows
+from ingest.parsing.table import add_table
+from ingest.parsing.table_row import spread
+from rag.types import Place
 
 _ADORNMENT: Final = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
+_TRANSITION: Final = re.compile(r"([!-/:-@\[-`{-~])\1{3,}\s*")
 _DIRECTIVE: Final = re.compile(r"\.\. (?:\|[^|]+\| *)?(?P<name>[\w:.+-]+) ?::(?:\s+(?P<argument>.*))?")
 _NOTE: Final = re.compile(r"\.\. (?P<label>\[[^\]]+\]) +(?P<text>.*)")
 _EXPLICIT: Final = re.compile(r"\.\.(?:\s|$)|__ ")
-_OPTION: Final = re.compile(r"\s*:[\w-]+:(?:\s|$)")
+_OPTION: Final = re.compile(r"\s*:(?P<name>[\w-]+):(?:\s+(?P<value>.*))?$")
 _FIELD: Final = re.compile(r"[A-Z][\w-]{0,30}: \S")
 _TITLE_FIELD: Final = re.compile(r"^:?Title: *(.+)$", re.MULTILINE)
 
 _CODE: Final = {"code", "code-block", "sourcecode", "parsed-literal", "doctest", "testcode", "productionlist"}
 _DROPPED: Final = {
-    *("toctree", "contents", "index", "image", "include", "literalinclude", "raw", "meta", "replace", "module"),
-    *("currentmodule", "py:currentmodule", "sectionauthor", "moduleauthor", "highlight"),
+    *("toctree", "contents", "index", "meta", "replace", "unicode", "module", "role", "default-role", "sectnum"),
+    *("currentmodule", "py:currentmodule", "sectionauthor", "moduleauthor", "highlight", "date", "target-notes"),
 }
+_INCLUDES: Final = {"include", "literalinclude"}
+_TABLES: Final = {"csv-table", "list-table", "flat-table"}
+# Their argument is not text.
+_STYLES: Final = {"class", "container", "rst-class", "cssclass", "only", "ifconfig"}
 _LABELLED: Final = {"note", "warning", "tip", "hint", "important", "caution", "danger", "attention", "seealso", "error"}
 
 _VERSION_LABELS: Final = {
@@ -30,37 +41,202 @@ _VERSION_LABELS: Final = {
     "deprecated-removed": "Deprecated since version",
 }
 
-_ITEM: Final = re.compile(r"\s*(?:[-*+•]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+|\s*(?::[^:\n]+:|\|)\s+")
-_TABLE: Final = re.compile(r"\s*(?:=+(?: +=+)+\s*$|\+[-=+]+\+)")
-
-# Each pattern is bounded in length, or hostile input would make the search quadratic.
-_STANDARD: Final = re.compile(r":(pep|rfc):`(?=\d+`)")
-_NOTE_MARK: Final = re.compile(r"(\[[#*\w-]{1,60}\])_")
-_ROLE: Final = re.compile(r":[\w:+.-]{1,40}:`([^`\n]{1,300}(?:\n[^`\n]{1,300})?)`")
-_LINK_TARGET: Final = re.compile(r"^[!~]|\s*<[^<>]*>$")
-_LITERAL: Final = re.compile(r"``([^\n]{1,300}?)``")
-_REFERENCE: Final = re.compile(r"`([^`\n]{1,300}(?:\n[^`\n]{1,300})?)`(?:__?)?")
-_EMPHASIS: Final = re.compile(r"(?<![\w*\\])(\*\*?)(?=\S)([^*\n]{1,300}?)(?<=\S)\1(?![\w*])")
-_BARE_REFERENCE: Final = re.compile(r"\b([A-Za-z0-9]{1,60})__?(?=[\s.,;:)]|$)")
-_ESCAPE: Final = re.compile(r"\\([^\w\s])|\\\s")
+_BULLET: Final = r"(?:[-*+\u2022]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+"
+_ARGUMENT: Final = r"(?:[ =][\w<>\[\]]{1,60})?"
+_FLAG: Final = (
+    rf"(?:-{{1,2}}|/)\w[\w-]{{0,60}}{_ARGUMENT}(?:, ?-{{1,2}}\w[\w-]{{0,60}}{_ARGUMENT}){{0,3}}(?:\s{{2,}}|\s*$)"
+)
+_ITEM: Final = re.compile(rf"\s*{_BULLET}|\s*(?::[^:\n]+:|\|)\s+|\s*{_FLAG}")
+_TERM: Final = re.compile(r"(?P<term>.+?)(?: : (?P<kind>.+))?")
+_FIELD_NAME: Final = re.compile(r"^(\s*):([^:\n`]+):(?=\s|$)", re.MULTILINE)
+_LINE_BLOCK: Final = re.compile(r"^(\s*)\|(?: |$)", re.MULTILINE)
+_QUOTE: Final = re.compile(r"[!-/:-@\[-`{-~]")
 _MAX_DEPTH: Final = 12
+_INCLUDED: Final = "The document includes other files, whose text is not read."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """A paragraph, list, code block or table, and the line at which it begins."""
+
+    text: str = ""
+    line: int
+    table: RstTable | None = None
+    is_include: bool = False
 
 
 def parse_rst(text: str) -> Outline:
     lines = text.expandtabs(8).splitlines()
-    header, title = _header_of(lines)
-    builder = OutlineBuilder()
-    builder.add_block("\n".join(lines[:header]))
-    levels: list[str] = []
-    for paragraph in _sections(lines[header:]):
-        if isinstance(paragraph, str):
-            builder.add_block(paragraph)
+    return _Reader(definitions_of(lines)).read(lines)
+
+
+class _Reader:
+    """A converter of one document, whose definitions it knows."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._builder = OutlineBuilder()
+
+    def read(self, lines: Sequence[str]) -> Outline:
+        header, title = _header_of(lines)
+        self._builder.add_block("\n".join(lines[:header]), Place(line=1))
+        levels: list[str] = []
+        index = start = header
+        while index < len(lines):
+            style, length = _heading_at(lines, index)
+            if length:
+                self._add(lines[start:index], start + 1)
+                if style not in levels:
+                    levels.append(style)
+                heading = self._plain(lines[index + length - 2].strip())
+                self._builder.add_heading(levels.index(style) + 1, heading)
+                start = index = index + length
+            else:
+                index += 1
+        self._add(lines[start:], start + 1)
+        return self._builder.build(title=self._plain(title))
+
+    def _add(self, lines: Sequence[str], first: int) -> None:
+        for block in self._blocks(lines, first):
+            if block.is_include:
+                self._builder.warn("dropped_object", _INCLUDED, place=f"line {block.line}")
+            elif block.table is not None:
+                self._add_table(block.table, block.line)
+            else:
+                self._builder.add_block(block.text, Place(line=block.line))
+
+    def _add_table(self, table: RstTable, line: int) -> None:
+        texts = (self._cell_text(cell.lines) for _, cells in table.rows for cell in cells)
+        add_table(
+            spread(to_rows(table, texts, line)),
+            self._builder,
+            header_rows=table.header_rows,
+            has_row_header=table.has_row_header,
+        )
+
+    def _cell_text(self, lines: Sequence[str]) -> str:
+        return " ".join(block.text for block in self._blocks(lines, 1, _MAX_DEPTH - 1)).replace("```", "")
+
+    def _blocks(self, lines: Sequence[str], first: int, depth: int = 0) -> Iterator[_Block]:
+        """Yield paragraphs, directives, tables and literal blocks; `first` is the number of the first line."""
+        index = paragraph_end = 0
+        while index < len(lines):
+            if not lines[index].strip():
+                index += 1
+                continue
+            indent = _indent_of(lines[index])
+            table_end = end_of_table(lines, index)
+            # A paragraph can hold many definitions, so its end is searched for once.
+            if paragraph_end <= index:
+                blank = (number for number in range(index, len(lines)) if not lines[number].strip())
+                paragraph_end = next(blank, len(lines))
+            end = paragraph_end
+            stripped = lines[index].strip()
+            line = first + index
+            if table_end > index:
+                end = table_end
+                table = read_table(dedent("\n".join(lines[index:end])).split("\n"))
+                yield _Block(line=line, table=table, text="" if table else "\n".join(lines[index:end]))
+            elif _EXPLICIT.match(stripped):
+                end = _end_of_indented(lines, index + 1, indent)
+                yield from self._explicit(stripped, dedent("\n".join(lines[index + 1 : end])).split("\n"), line, depth)
+            elif stripped.startswith(">>> "):
+                yield _Block(text=_code(lines[index:end]), line=line)
+            elif end - index == 1 and _TRANSITION.fullmatch(stripped):
+                pass
+            elif index + 1 < end and _is_definition(lines[index], lines[index + 1]) and depth < _MAX_DEPTH:
+                end = _end_of_indented(lines, index + 1, indent)
+                yield from self._definition(stripped, lines[index + 1 : end], line, depth)
+            elif lines[end - 1].rstrip().endswith("::"):
+                yield _Block(text=self._prose(lines[index:end]).removesuffix("::").rstrip(": \n") + ":", line=line)
+                start, end = end, _end_of_literal(lines, end, indent)
+                yield _Block(text=_code(lines[start:end]), line=_first_filled(lines, start, end) + first)
+            else:
+                yield _Block(text=self._prose(lines[index:end]), line=line)
+            index = end
+
+    def _definition(self, term: str, body: Sequence[str], line: int, depth: int) -> Iterator[_Block]:
+        """Yield a term with its definition behind it."""
+        named = _TERM.fullmatch(term)
+        name = f"{named['term']} ({named['kind']})" if named and named["kind"] else term
+        name = self._plain(name)
+        blocks = self._blocks(body, line + 1, depth + 1)
+        first = next(blocks, None)
+        if first is None or first.table is not None or first.text.startswith("```"):
+            yield _Block(text=name, line=line)
+            yield from [first] if first is not None else []
         else:
-            style, heading = paragraph
-            if style not in levels:
-                levels.append(style)
-            builder.add_heading(levels.index(style) + 1, _plain(heading))
-    return builder.build(title=_plain(title))
+            yield _Block(text=f"{name}{' ' if name.endswith((':', '?')) else ': '}{first.text.lstrip()}", line=line)
+        yield from blocks
+
+    def _explicit(self, first: str, content: Sequence[str], line: int, depth: int) -> Iterator[_Block]:
+        """Yield the text of an explicit markup block: a footnote, a citation or a directive."""
+        if note := _NOTE.match(first):
+            text = self._plain(" ".join([f"{note['label']} {note['text']}", *(part.strip() for part in content)]))
+            yield _Block(text=text.strip(), line=line)
+            return
+        directive = _DIRECTIVE.match(first)
+        if directive is None:
+            # A comment or a link target.
+            return
+        name, argument = directive["name"].lower(), directive["argument"] or ""
+        options: dict[str, str] = {}
+        start = 0
+        while start < len(content) and (option := _OPTION.match(content[start])):
+            options[option["name"]] = option["value"] or ""
+            start += 1
+        body, body_line = content[start:], line + 1 + start
+        if name in _DROPPED or first.startswith(".. |"):
+            return
+        if name in _INCLUDES or ("file" in options and name in {*_TABLES, "raw"}):
+            yield _Block(line=line, is_include=True)
+        elif name in _TABLES:
+            yield _Block(text=self._plain(argument), line=line)
+            read = read_csv if name == "csv-table" else read_list
+            filled = _first_filled(body, 0, len(body))
+            yield _Block(line=body_line + filled, table=read(body[filled:], options))
+        elif name in _CODE:
+            yield _Block(text=self._plain(options.get("caption", "")), line=line)
+            yield _Block(text=_code(body, argument), line=line)
+        elif name == "raw":
+            yield _Block(text=_html_text("\n".join(body)) if argument == "html" else "", line=line)
+        elif name in {"image", "figure"}:
+            yield _Block(text=self._plain(options.get("alt", "")), line=line)
+            yield from self._blocks(body, body_line, depth + 1) if depth < _MAX_DEPTH else ()
+        else:
+            yield from self._directive(name, "" if name in _STYLES else argument, body, line, body_line, depth)
+
+    def _directive(
+        self, name: str, argument: str, body: Sequence[str], line: int, body_line: int, depth: int
+    ) -> Iterator[_Block]:
+        label = f"{name.capitalize()}:" if name in _LABELLED else ""
+        is_read = depth < _MAX_DEPTH
+        blocks = (
+            self._blocks(body, body_line, depth + 1) if is_read else iter([_Block(text="\n".join(body), line=line)])
+        )
+        head = " ".join(filter(None, [label or _VERSION_LABELS.get(name, ""), self._plain(argument)]))
+        first = next(blocks, None) if label and not argument else None
+        if first is not None and first.table is None and not first.is_include:
+            head, first = f"{label} {first.text}", None
+        yield _Block(text=head, line=line)
+        yield from [first] if first is not None else []
+        yield from blocks
+
+    def _prose(self, lines: Sequence[str]) -> str:
+        """Join wrapped lines; the items of lists and line blocks keep their lines."""
+        joined: list[str] = []
+        indent = 0
+        for line in dedent("\n".join(lines)).split("\n"):
+            item = _ITEM.match(line)
+            if joined and not item and _indent_of(line) == indent:
+                joined[-1] += f" {line.strip()}"
+            else:
+                joined.append(line)
+                indent = item.end() if item else _indent_of(line)
+        return self._plain(_LINE_BLOCK.sub(r"\1", _FIELD_NAME.sub(r"\1\2:", "\n".join(joined))))
+
+    def _plain(self, text: str) -> str:
+        return plain(text, self._definitions)
 
 
 def _header_of(lines: Sequence[str]) -> tuple[int, str]:
@@ -70,23 +246,6 @@ def _header_of(lines: Sequence[str]) -> tuple[int, str]:
     end = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
     title = _TITLE_FIELD.search("\n".join(lines[:end]))
     return (end, title[1]) if title else (0, "")
-
-
-def _sections(lines: Sequence[str]) -> Iterator[str | tuple[str, str]]:
-    """Yield blocks as strings and headings as pairs of style and text.
-
-    The style is the adornment character, doubled if the heading also has an overline. It determines the level.
-    """
-    index = start = 0
-    while index < len(lines):
-        style, length = _heading_at(lines, index)
-        if length:
-            yield from _blocks(lines[start:index])
-            yield style, lines[index + length - 2].strip()
-            start = index = index + length
-        else:
-            index += 1
-    yield from _blocks(lines[start:])
 
 
 def _heading_at(lines: Sequence[str], index: int) -> tuple[str, int]:
@@ -102,27 +261,6 @@ def _heading_at(lines: Sequence[str], index: int) -> tuple[str, int]:
     return (two[0], 2) if is_underlined and len(two.rstrip()) >= min(len(one.rstrip()), 4) else ("", 0)
 
 
-def _blocks(lines: Sequence[str], depth: int = 0) -> Iterator[str]:
-    """Yield paragraphs, directives and literal blocks as text."""
-    index = 0
-    while index < len(lines):
-        if not lines[index].strip():
-            index += 1
-            continue
-        indent = _indent_of(lines[index])
-        end = next((number for number in range(index, len(lines)) if not lines[number].strip()), len(lines))
-        if _EXPLICIT.match(lines[index].strip()):
-            end = _end_of_indented(lines, index + 1, indent)
-            yield from _explicit(lines[index].strip(), dedent("\n".join(lines[index + 1 : end])).split("\n"), depth)
-        elif lines[end - 1].rstrip().endswith("::"):
-            yield _prose(lines[index:end]).removesuffix("::").rstrip(": \n") + ":"
-            start, end = end, _end_of_indented(lines, end, indent)
-            yield _code(lines[start:end])
-        else:
-            yield _prose(lines[index:end])
-        index = end
-
-
 def _end_of_indented(lines: Sequence[str], index: int, indent: int) -> int:
     """Return the end of the lines from `index` on that are indented deeper than `indent`."""
     end = index
@@ -133,75 +271,37 @@ def _end_of_indented(lines: Sequence[str], index: int, indent: int) -> int:
     return end
 
 
-def _explicit(first: str, content: Sequence[str], depth: int) -> Iterator[str]:
-    """Yield the text of an explicit markup block: a footnote, a citation or a directive."""
-    if note := _NOTE.match(first):
-        yield _plain("\n".join([f"{note['label']} {note['text']}", *content]))
-        return
-    directive = _DIRECTIVE.match(first)
-    if directive is None:
-        # A comment or a link target.
-        return
-    name, argument = directive["name"].lower(), directive["argument"] or ""
-    body = list(dropwhile(_OPTION.match, content))
-    if name in _DROPPED:
-        return
-    if name == "figure":
-        yield from _blocks(body, depth + 1)
-    elif name in _CODE:
-        yield _code(body, argument)
-    else:
-        yield from _directive(name, argument, body, depth)
+def _is_definition(term: str, following: str) -> bool:
+    is_hanging = _indent_of(following) > _indent_of(term)
+    return is_hanging and not _ITEM.match(term) and not term.rstrip().endswith("::")
 
 
-def _directive(name: str, argument: str, body: Sequence[str], depth: int) -> Iterator[str]:
-    label = f"{name.capitalize()}:" if name in _LABELLED else ""
-    blocks = _blocks(body, depth + 1) if depth < _MAX_DEPTH else iter(["\n".join(body)])
-    head = " ".join(filter(None, [label or _VERSION_LABELS.get(name, ""), _plain(argument)]))
-    if label and not argument:
-        head = f"{label} {next(blocks, '')}"
-    yield head
-    yield from blocks
+def _end_of_literal(lines: Sequence[str], index: int, indent: int) -> int:
+    """Return the end of a literal block: of indented lines, or of lines that begin with the same sign."""
+    end = _end_of_indented(lines, index, indent)
+    start = _first_filled(lines, index, len(lines))
+    if end > index or start >= len(lines) or not _QUOTE.match(lines[start][indent : indent + 1]):
+        return end
+    quote, end = lines[start][indent], start
+    while end < len(lines) and lines[end][indent : indent + 1] == quote:
+        end += 1
+    return end
+
+
+def _first_filled(lines: Sequence[str], start: int, end: int) -> int:
+    return next((index for index in range(start, end) if lines[index].strip()), end)
+
+
+def _html_text(html: str) -> str:
+    builder = OutlineBuilder()
+    add_html(html, builder)
+    return "\n\n".join(section.text for section in builder.build().sections)
 
 
 def _code(lines: Sequence[str], language: str = "") -> str:
     code = dedent("\n".join(lines)).strip("\n")
     # With fences, a client that shows the passage keeps its line breaks.
     return f"```{language}\n{code}\n```" if code.strip() else ""
-
-
-def _prose(lines: Sequence[str]) -> str:
-    """Join wrapped lines; the items of lists, the rows of tables and line blocks keep their lines."""
-    text = dedent("\n".join(lines))
-    if any(map(_TABLE.match, lines)):
-        return _plain(text)
-    joined: list[str] = []
-    indent = 0
-    for line in text.split("\n"):
-        item = _ITEM.match(line)
-        if joined and not item and _indent_of(line) == indent:
-            joined[-1] += f" {line.strip()}"
-        else:
-            joined.append(line)
-            indent = item.end() if item else _indent_of(line)
-    return _plain("\n".join(joined))
-
-
-def _plain(text: str) -> str:
-    """Return the text without inline markup; the content of ``literals`` is not touched."""
-    literals: list[str] = []
-
-    def to_placeholder(literal: re.Match[str]) -> str:
-        literals.append(literal[1])
-        return f"\0{len(literals) - 1}\0"
-
-    text = _LITERAL.sub(to_placeholder, text.replace("\0", ""))
-    text = _STANDARD.sub(lambda role: f"{role[1].upper()} `", _NOTE_MARK.sub(r"\1", text))
-    text = _ROLE.sub(lambda role: _LINK_TARGET.sub("", role[1]), text)
-    text = _REFERENCE.sub(lambda reference: _LINK_TARGET.sub("", reference[1]), text)
-    text = _EMPHASIS.sub(r"\2", text)
-    text = _ESCAPE.sub(lambda escape: escape[1] or "", _BARE_REFERENCE.sub(r"\1", text))
-    return re.sub(r"\0(\d+)\0", lambda placeholder: literals[int(placeholder[1])], text)
 
 
 def _indent_of(line: str) -> int:
