@@ -23,6 +23,7 @@ class TestEdgeStore(StoreContract):
             yield writer
 
 
+@pytest.mark.slow
 async def test_a_reader_sees_complete_revisions_only(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("one", document="a")])
@@ -34,6 +35,7 @@ async def test_a_reader_sees_complete_revisions_only(tmp_path):
         assert await texts(reader, OURS) == {"one", "two"}
 
 
+@pytest.mark.slow
 async def test_a_reader_follows_new_revisions(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("news")])
@@ -42,6 +44,7 @@ async def test_a_reader_follows_new_revisions(tmp_path):
         assert [hit.chunk.text for hit in await reader.search(OURS, query("news"), limit=1)] == ["news"]
 
 
+@pytest.mark.slow
 async def test_a_running_scroll_survives_a_new_revision(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point(f"old {n}", document=f"d{n}") for n in range(600)])
@@ -54,6 +57,7 @@ async def test_a_running_scroll_survives_a_new_revision(tmp_path):
         assert len([chunk async for chunk in scroll]) == 599
 
 
+@pytest.mark.slow
 async def test_published_documents_survive_the_writer(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("kept")])
@@ -84,6 +88,7 @@ asyncio.run(main())
         assert await texts(writer, OURS) == {"kept"}
 
 
+@pytest.mark.slow
 async def test_a_writer_removes_unpublished_work_of_a_killed_one(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("kept")])
@@ -97,6 +102,7 @@ async def test_a_writer_removes_unpublished_work_of_a_killed_one(tmp_path):
         assert await texts(writer, OURS, EVERYTHING) == {"kept"}
 
 
+@pytest.mark.slow
 async def test_a_cancelled_publication_ends_before_the_next_begins(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("one")])
@@ -116,6 +122,7 @@ async def test_the_error_for_a_second_writer_names_the_first(tmp_path):
                 pass
 
 
+@pytest.mark.slow
 async def test_reader_and_writer_refuse_another_embedder(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("one")])
@@ -127,6 +134,7 @@ async def test_reader_and_writer_refuse_another_embedder(tmp_path):
                 pass
 
 
+@pytest.mark.slow
 async def test_a_reader_notices_a_collection_that_was_removed_and_filled_again(tmp_path):
     async with open_edge_reader(tmp_path, EMBEDDER) as reader:
         for text in ("first", "second"):
@@ -138,6 +146,7 @@ async def test_a_reader_notices_a_collection_that_was_removed_and_filled_again(t
             assert await texts(reader, OURS) == set()
 
 
+@pytest.mark.slow
 async def test_no_more_than_two_revisions_are_kept(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         for n in range(5):
@@ -146,6 +155,7 @@ async def test_no_more_than_two_revisions_are_kept(tmp_path):
     assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["4", "5"]
 
 
+@pytest.mark.slow
 async def test_replacing_the_same_documents_again_and_again_needs_no_more_disk(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         sizes = []
@@ -162,6 +172,7 @@ async def test_replacing_the_same_documents_again_and_again_needs_no_more_disk(t
     assert max(sizes) < 1.2 * sizes[0]
 
 
+@pytest.mark.slow
 async def test_a_reader_keeps_its_revision_if_the_next_one_does_not_fit(tmp_path):
     class Full(Revisions):
         def make_readable(self, _: Path) -> None:
@@ -205,6 +216,7 @@ async def test_a_collection_without_a_description_is_refused(tmp_path):
             pass
 
 
+@pytest.mark.slow
 async def test_many_new_points_are_indexed_and_still_found(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=100) as writer:
         await put(writer, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(150)])
@@ -225,6 +237,7 @@ async def test_the_graph_is_built_only_beyond_the_limit_of_an_exact_search(tmp_p
     assert Revisions(tmp_path).unindexed() == 2
 
 
+@pytest.mark.slow
 async def test_a_failure_to_build_the_graph_is_reported_and_the_writer_continues(tmp_path, monkeypatch):
     async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=0) as writer:
         await put(writer, OURS, [point("one")])
@@ -238,6 +251,7 @@ async def test_a_failure_to_build_the_graph_is_reported_and_the_writer_continues
     assert Revisions(tmp_path).unindexed() == 0
 
 
+@pytest.mark.slow
 async def test_the_collection_can_be_read_while_the_graph_is_built(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=100) as writer:
         await put(writer, OURS, [point(f"passage {n}", document=f"d{n}") for n in range(300)])
@@ -251,6 +265,7 @@ async def test_the_collection_can_be_read_while_the_graph_is_built(tmp_path):
         await publishing
 
 
+@pytest.mark.slow
 async def test_a_reader_opens_the_newest_revision_if_its_revision_is_removed_meanwhile(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer:
         await put(writer, OURS, [point("kept")])
@@ -274,6 +289,7 @@ class Overtaken(Revisions):
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["current", "revisions/1/collection.json"])
 async def test_an_unreadable_collection_is_unavailable_until_it_can_be_read_again(tmp_path, damaged):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
@@ -289,6 +305,7 @@ async def test_an_unreadable_collection_is_unavailable_until_it_can_be_read_agai
         assert await texts(reader, OURS) == {"first"}
 
 
+@pytest.mark.slow
 async def test_a_collection_of_another_embedder_replaces_the_current_one_and_can_be_rolled_back(tmp_path):
     other = EmbedderIdentity(model="another", dimension=DIMENSION)
     async with open_edge_writer(tmp_path / "a", EMBEDDER) as writer:

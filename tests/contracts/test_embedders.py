@@ -43,6 +43,7 @@ class TestOnnxEmbedder(OpenedEmbedder):
         return LocalEmbedderSettings(runtime="onnx")
 
 
+@pytest.mark.slow
 class TestTorchEmbedder(OpenedEmbedder):
     @pytest.fixture
     def settings(self):

@@ -159,6 +159,7 @@ async def test_an_unreachable_server_is_unavailable():
             pass
 
 
+@pytest.mark.slow
 async def test_calls_that_a_stopping_server_breaks_off_are_retryable():
     """Many calls run, because a race decides whether a call is cancelled or loses its connection."""
 

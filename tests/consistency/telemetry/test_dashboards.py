@@ -68,6 +68,7 @@ def test_a_latency_objective_is_a_bucket_boundary_of_its_histogram(histogram):
     assert thresholds <= set(histogram._upper_bounds)
 
 
+@pytest.mark.slow
 def test_every_first_token_objective_that_the_generator_accepts_is_a_bucket_boundary():
     assert set(FIRST_TEXT_BOUNDARIES) <= set(service.metrics.TIME_TO_FIRST_TOKEN._upper_bounds)
     for seconds in FIRST_TEXT_BOUNDARIES:

@@ -37,6 +37,7 @@ def described(operation: dict[str, Any]) -> set[tuple[int, str]]:
     return problems
 
 
+@pytest.mark.slow
 def test_each_type_of_problem_is_described_with_its_status(operations):
     everywhere = set().union(*map(described, operations.values()))
     assert everywhere == {

@@ -46,6 +46,7 @@ def test_each_form_is_read_whole_and_byte_by_byte(form):
     assert decode(*(stream[at : at + 1] for at in range(len(stream)))) == events
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from(

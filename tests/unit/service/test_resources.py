@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from aiohttp import web
 from pydantic import HttpUrl
 
@@ -20,6 +21,7 @@ STREAMS = 101
 UPSTREAM = Upstream("test server")
 
 
+@pytest.mark.slow
 async def test_streams_of_the_model_leave_the_connections_to_other_servers_free(filled):
     release = asyncio.Event()
     streams = 0

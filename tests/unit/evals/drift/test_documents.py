@@ -57,6 +57,7 @@ def compare_with_new(random, new: int, *, away: float = 0.0, old: int = 40) -> C
     return compare_snapshots(*snapshots)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new", [5, 20])
 def test_similar_documents_are_rarely_reported_as_drift(new):
     random = np.random.default_rng(1)

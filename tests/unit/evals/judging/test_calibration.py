@@ -34,6 +34,7 @@ async def test_a_judge_with_a_constant_label_has_a_kappa_of_zero(tmp_path):
     assert found.kappa == 0
 
 
+@pytest.mark.slow
 async def test_position_bias_is_detected_by_judging_in_both_orders(tmp_path):
     found = await calibrated(biased_to_the_first(), ragchecker(tmp_path), ["preference"])
     assert found.position_bias == 1

@@ -86,6 +86,7 @@ async def test_a_failed_check_is_named_in_the_error(embedder, promise):
         await require_valid(embedder, TOKENIZER)
 
 
+@pytest.mark.slow
 async def test_other_weights_under_the_packaged_name_fail_the_golden_vectors(onnx_models):
     async with opened(onnx_models, "onnx") as real:
 
@@ -113,6 +114,7 @@ async def test_the_packaged_embedder_gives_the_golden_vectors(onnx_models, runti
     assert alone.shape == (48, 384)
 
 
+@pytest.mark.slow
 async def test_only_tokens_within_the_maximum_length_change_the_vector(onnx_models):
     fits, too_long = golden_vectors()[-2:]
     assert np.allclose(fits, too_long, atol=1e-6)
@@ -124,6 +126,7 @@ async def test_only_tokens_within_the_maximum_length_change_the_vector(onnx_mode
     assert np.linalg.norm(exact - other_end) > 0.01
 
 
+@pytest.mark.slow
 async def test_a_reindex_with_an_embedder_that_truncates_early_switches_nothing(tmp_path):
     async def embed(request: web.Request) -> web.Response:
         inputs = (await request.json())["input"]

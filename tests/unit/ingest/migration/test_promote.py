@@ -17,6 +17,7 @@ def server_at(port: int) -> ServerStoreSettings:
     return ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1:1"), grpc_port=port, collection="c")
 
 
+@pytest.mark.slow
 async def test_documents_of_every_tenant_arrive_once_with_their_vectors(tmp_path):
     settings = Settings(data_dir=tmp_path)
     async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
@@ -33,6 +34,7 @@ async def test_documents_of_every_tenant_arrive_once_with_their_vectors(tmp_path
             assert vectors["one"][3] == pytest.approx(1)
 
 
+@pytest.mark.slow
 async def test_a_newer_version_on_the_server_stays(tmp_path):
     settings = Settings(data_dir=tmp_path)
     async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:

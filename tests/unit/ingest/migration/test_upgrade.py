@@ -62,6 +62,7 @@ def test_the_archives_include_every_schema():
     assert {int(name.split("-")[1]) for name in RELEASES} == set(range(1, SCHEMA + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", RELEASES, indirect=True)
 async def test_every_document_entry_and_key_of_an_earlier_version_is_brought_over_once(release, capsys):
     settings = Settings(data_dir=release.data_dir)
@@ -92,6 +93,7 @@ async def test_every_document_entry_and_key_of_an_earlier_version_is_brought_ove
     assert files_below(settings.store_dir / "revisions") == revisions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", EARLIER, indirect=True)
 async def test_a_dry_run_says_what_would_be_done_and_writes_nothing(release, capsys):
     settings = Settings(data_dir=release.data_dir)
@@ -124,6 +126,7 @@ async def test_readers_and_writers_that_meet_earlier_data_name_the_command(relea
                 pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", [EARLIER[-1]], indirect=True)
 async def test_a_reader_of_the_earlier_version_goes_on_until_it_is_restarted(release):
     settings = Settings(data_dir=release.data_dir)
@@ -136,6 +139,7 @@ async def test_a_reader_of_the_earlier_version_goes_on_until_it_is_restarted(rel
     assert {record.payload["text"] for record in records} == stored.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", [EARLIER[-1]], indirect=True)
 async def test_a_rollback_returns_to_the_collection_of_the_earlier_version(release):
     settings = Settings(data_dir=release.data_dir)
@@ -158,6 +162,7 @@ async def test_an_inbox_that_a_worker_of_the_first_version_uses_is_not_converted
     assert format_of(settings.inbox_dir) == FORMAT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", [RELEASES[-1]], indirect=True)
 async def test_data_of_a_newer_version_is_refused(release):
     settings = Settings(data_dir=release.data_dir)
@@ -173,6 +178,7 @@ async def test_data_of_a_newer_version_is_refused(release):
         await upgrade(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", [RELEASES[-1]], indirect=True)
 async def test_a_damaged_key_file_is_named_and_does_not_stop_the_upgrade(release, capsys):
     keys = release.data_dir / "keys.json"
@@ -213,6 +219,7 @@ async def fill_earlier(client, name: str, schema: int) -> None:
         await client.upsert(name, [models.PointStruct(id=number, vector=vectors, payload=payload)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "schema"), [("groundwork", 1), ("groundwork-1", 2)])
 async def test_a_collection_on_a_server_is_upgraded_behind_its_alias(tmp_path, monkeypatch, capsys, name, schema):
     monkeypatch.setattr("ingest.migration.transfer._WRITERS_STOP_SECONDS", 0)

@@ -90,6 +90,7 @@ async def stored(store) -> list[str]:
     return [chunk.text for chunk in sorted(chunks, key=lambda chunk: chunk.ordinal)]
 
 
+@pytest.mark.slow
 async def test_documents_are_chunked_again_only_when_the_length_of_passages_changes(store, models, data_dir):
     long = page("Water boils at one hundred degrees. " * 12)
     assert await ingest(store, models, long) == "new"
@@ -102,6 +103,7 @@ async def test_documents_are_chunked_again_only_when_the_length_of_passages_chan
         assert await ingest(store, other, long) == "unchanged"
 
 
+@pytest.mark.slow
 async def test_a_document_of_another_recipe_is_fetched_without_its_validator(store, models, data_dir):
     asked = []
 
@@ -147,6 +149,7 @@ async def test_warnings_are_stored_counted_once_and_known_for_an_unchanged_docum
     assert [it.warnings async for it in store.documents(SCOPE)] == [(warning,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [0, 1])
 async def test_a_new_document_that_was_interrupted_is_ingested_completely_by_the_next_run(store, models, write):
     store.writes_left = write
@@ -158,6 +161,7 @@ async def test_a_new_document_that_was_interrupted_is_ingested_completely_by_the
     assert await stored(store) == ["one", "two", "three"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [0, 1])
 async def test_readers_see_the_previous_version_until_a_change_is_complete(store, models, write):
     await ingest(store, models, page("one", "two", "three"))
@@ -171,6 +175,7 @@ async def test_readers_see_the_previous_version_until_a_change_is_complete(store
     assert await ingest(store, models, page("one", "zwei")) == "unchanged"
 
 
+@pytest.mark.slow
 async def test_only_the_chunks_that_changed_are_embedded_again(store, models):
     await ingest(store, models, page("one", "two", "three"))
     before = CHUNKS.labels("embedded")._value.get()
@@ -178,12 +183,14 @@ async def test_only_the_chunks_that_changed_are_embedded_again(store, models):
     assert CHUNKS.labels("embedded")._value.get() - before == 1
 
 
+@pytest.mark.slow
 async def test_the_pipeline_waits_for_an_unavailable_store(store, models):
     store.outages = 3
     assert await ingest(store, models, page("one", "two")) == "new"
     assert await stored(store) == ["one", "two"]
 
 
+@pytest.mark.slow
 async def test_the_pipeline_waits_for_an_unavailable_store_while_it_compares_a_changed_document(store, models):
     await ingest(store, models, page("one", "two"))
     store.failing_reads = 2
@@ -191,6 +198,7 @@ async def test_the_pipeline_waits_for_an_unavailable_store_while_it_compares_a_c
     assert await stored(store) == ["one", "2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [("one", "two"), ("one", "2")])
 async def test_the_next_run_repairs_a_commit_that_left_two_versions(store, models, state):
     await ingest(store, models, page("one", "two"))

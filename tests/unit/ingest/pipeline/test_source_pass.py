@@ -124,6 +124,7 @@ async def test_a_document_that_is_gone_when_it_is_fetched_does_not_count_as_seen
     assert {report.uri: report.status for report in reports} == {"a": "rejected", "b": "new"}
 
 
+@pytest.mark.slow
 async def test_documents_are_looked_up_in_batches(pipeline, store):
     reports: list[IngestResult] = []
     await pass_over(pipeline, reports).ingest(listing(*(unit(f"d{n}") for n in range(65))))

@@ -34,6 +34,7 @@ async def test_onnx_and_torch_give_the_same_vectors_and_the_same_identity(onnx_m
     assert min(cosines) > 0.9999
 
 
+@pytest.mark.slow
 async def test_vectors_have_norm_one_and_keep_the_order_of_the_texts(onnx_models):
     async with embedder(onnx_models) as opened:
         vectors = await opened.embed_passages(TEXTS * 5)
@@ -42,6 +43,7 @@ async def test_vectors_have_norm_one_and_keep_the_order_of_the_texts(onnx_models
     assert all(np.allclose(vectors[index], alone[index % len(TEXTS)], atol=1e-5) for index in range(len(vectors)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
 async def test_the_tokens_of_a_call_are_counted_with_their_padding(onnx_models, runtime):
     async with embedder(onnx_models, runtime=runtime) as opened:
@@ -51,6 +53,7 @@ async def test_the_tokens_of_a_call_are_counted_with_their_padding(onnx_models, 
     assert EMBED_BATCH_TOKENS._sum.get() - before == 2 * 5
 
 
+@pytest.mark.slow
 async def test_an_embedder_that_is_known_loads_its_model_with_the_first_text(onnx_models, tmp_path):
     async with embedder(onnx_models, runtime="onnx") as opened:
         identity = opened.identity

@@ -31,6 +31,7 @@ async def events_of(answering_with, mode, question=QUESTION) -> list:
     return [event async for event in answering_with.answer(Inquiry(scope=SCOPE, question=question, limit=3, mode=mode))]
 
 
+@pytest.mark.slow
 async def test_a_capable_model_writes_and_cites(filled):
     model = ModelServer(["In March", " 1932 [1", "]. And [7]."])
     async with answerer(filled, model) as answering_with:
@@ -43,6 +44,7 @@ async def test_a_capable_model_writes_and_cites(filled):
     assert (answer.prompt.name, answer.prompt.version) == ("answer", "v1")
 
 
+@pytest.mark.slow
 async def test_quoting_calls_no_model_and_marks_the_quoted_words(filled):
     model = ModelServer(["never asked"])
     async with answerer(filled, model) as answering_with:
@@ -56,6 +58,7 @@ async def test_quoting_calls_no_model_and_marks_the_quoted_words(filled):
     assert answer.prompt is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "around"), [("generate", "\n\nQuestion: "), ("checked", "Text: \nQuestion: ")])
 async def test_the_sent_prompt_reports_the_length_of_its_passages(filled, mode, around):
     async with answerer(filled, ModelServer(["In March 1932 [1]."])) as answering_with:
@@ -64,6 +67,7 @@ async def test_the_sent_prompt_reports_the_length_of_its_passages(filled, mode, 
     assert len(answer.sent_prompt.prompt.user) - answer.sent_prompt.passages == len(around + QUESTION)
 
 
+@pytest.mark.slow
 async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):
     question = "The old bridge was opened to traffic in March 1932"
     async with answerer(filled, ModelServer([])) as answering_with:
@@ -72,12 +76,14 @@ async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):
     assert "eight lanes" in answer.text
 
 
+@pytest.mark.slow
 async def test_a_supported_sentence_of_the_model_is_used(filled):
     async with answerer(filled, ModelServer(["It was opened ", "in March 1932."])) as answering_with:
         *_, answer = await events_of(answering_with, "checked")
     assert answer.text.startswith("It was opened in March 1932. [1]")
 
 
+@pytest.mark.slow
 async def test_an_unsupported_sentence_is_replaced_by_the_quote(filled):
     async with answerer(filled, ModelServer(["It was opened by Queen Mary in 1875."])) as answering_with:
         *_, answer = await events_of(answering_with, "checked")
@@ -85,6 +91,7 @@ async def test_an_unsupported_sentence_is_replaced_by_the_quote(filled):
     assert answer.text.startswith("The old bridge was opened to traffic in March 1932. [1]")
 
 
+@pytest.mark.slow
 async def test_an_unanswerable_question_is_declined_without_a_model(filled):
     model = ModelServer(["never asked"])
     async with answerer(filled, model) as answering_with:
@@ -94,6 +101,7 @@ async def test_an_unanswerable_question_is_declined_without_a_model(filled):
     assert model.requests == []
 
 
+@pytest.mark.slow
 async def test_another_tenant_gets_no_answer(filled):
     async with answerer(filled, ModelServer(["never asked"])) as answering_with:
         inquiry = Inquiry(scope=Scope(tenant="another"), question=QUESTION, limit=3)
@@ -101,6 +109,7 @@ async def test_another_tenant_gets_no_answer(filled):
     assert answer.declined
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "error"),
     [
@@ -117,18 +126,21 @@ async def test_an_error_of_the_model_is_raised_after_the_passages(filled, handle
             await anext(events)
 
 
+@pytest.mark.slow
 async def test_the_first_token_has_visible_text(filled):
     async with answerer(filled, ModelServer(["\n", "  ", "\n In ", "1932 [1]."])) as answering_with:
         _, first, *_, answer = await events_of(answering_with, "generate")
     assert (first.text.rstrip(), answer.text) == ("In", "In 1932 [1].")
 
 
+@pytest.mark.slow
 async def test_an_answer_of_white_space_is_an_error(filled):
     async with answerer(filled, ModelServer(["\n", "  "])) as answering_with:
         with pytest.raises(BadResponse, match="empty answer"):
             await events_of(answering_with, "generate")
 
 
+@pytest.mark.slow
 async def test_the_time_to_first_token_is_what_the_reader_waits(filled):
     def observed(name: str) -> float:
         return REGISTRY.get_sample_value(f"rag_time_to_first_token_seconds_{name}")
@@ -145,6 +157,7 @@ async def test_the_time_to_first_token_is_what_the_reader_waits(filled):
             assert observed("sum") > seconds
 
 
+@pytest.mark.slow
 async def test_a_late_error_is_raised_after_the_first_tokens(filled):
     async with answerer(filled, ModelServer(["fine"], ending=b"data: {garbage\n\n")) as answering_with:
         events = answering_with.answer(Inquiry(scope=SCOPE, question=QUESTION, limit=3, mode="generate"))

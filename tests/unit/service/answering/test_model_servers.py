@@ -1,5 +1,6 @@
 """Answers on model servers that differ from the protocol: text, events, citations and token counts must agree."""
 
+import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 from pydantic import HttpUrl
@@ -52,6 +53,7 @@ def counted() -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 async def test_the_tokens_of_a_stream_are_the_answer_and_only_possible_usage_is_counted(filled):
     # One answer of this case makes the service hold back the text of all later ones.
     cases = {name: case for name, case in CASES.items() if name != UNOPENED}
@@ -74,6 +76,7 @@ async def test_the_tokens_of_a_stream_are_the_answer_and_only_possible_usage_is_
         assert grown == ({"prompt": 10, "completion": 5} if has_usage else {"prompt": 0, "completion": 0}), name
 
 
+@pytest.mark.slow
 async def test_citations_are_the_same_in_the_stream_and_in_the_answer(filled):
     written = {
         "a list": ("In March ", "1932 [", "1", ", 2]", "."),
@@ -96,6 +99,7 @@ async def test_citations_are_the_same_in_the_stream_and_in_the_answer(filled):
     assert REGISTRY.get_sample_value("rag_citations_removed_total") - before == 2
 
 
+@pytest.mark.slow
 async def test_reasoning_that_only_a_closing_tag_shows_is_in_no_answer_and_shown_once_at_most(filled):
     cases = {"first": CASES[UNOPENED], "second": CASES[UNOPENED]}
     shown = []

@@ -20,6 +20,7 @@ RULES = ROOT / "dashboards" / "rules" / "drift.yml"
 VALUES = st.lists(st.floats(-1, 1, width=32), min_size=20, max_size=200)
 
 
+@pytest.mark.slow
 @given(VALUES, st.lists(st.floats(-2, 2), min_size=1, max_size=100))
 def test_the_bins_of_a_reference_contain_its_values_in_the_stored_ratios(reference, values):
     bins = cut_bins(reference)
@@ -31,6 +32,7 @@ def test_the_bins_of_a_reference_contain_its_values_in_the_stored_ratios(referen
     assert np.allclose(found, bins.shares(values))
 
 
+@pytest.mark.slow
 @given(VALUES, VALUES, VALUES)
 def test_the_counts_of_two_replicas_add_up(reference, one, other):
     bins = cut_bins(reference)
@@ -39,6 +41,7 @@ def test_the_counts_of_two_replicas_add_up(reference, one, other):
     assert psi(merged, bins.ratios) == pytest.approx(psi(bins.shares(one + other), bins.ratios))
 
 
+@pytest.mark.slow
 @given(VALUES, VALUES)
 def test_psi_is_zero_for_equal_distributions_and_never_negative(reference, values):
     bins = cut_bins(reference)

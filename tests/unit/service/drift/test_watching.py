@@ -238,6 +238,7 @@ def test_concurrent_saves_run_one_after_the_other(tmp_path):
     assert len(_window_in(tmp_path).observations) == 3000
 
 
+@pytest.mark.slow
 def test_each_question_has_the_same_probability_to_be_sampled(tmp_path):
     kept = np.zeros(40)
     for run in range(600):

@@ -72,6 +72,7 @@ async def queued(installation) -> dict[str, bytes]:
     return bodies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["日本.md", "C#.md", "C++ (2).md", "100%.md", "a&b=c;d?.md", "👩‍🔬.md", "it's.md"])
 async def test_a_name_in_any_script_is_kept_by_put_and_by_post(http, installation, name):
     accepted = await put(http, name)

@@ -55,6 +55,7 @@ async def until(condition, seconds: float = 120) -> None:
     assert condition()
 
 
+@pytest.mark.slow
 async def test_each_rubric_logs_an_event_with_conventional_names_and_without_content(filled):
     with capture_logs() as logs:
         async with judged(filled, agreeable()) as answerer:
@@ -71,6 +72,7 @@ async def test_each_rubric_logs_an_event_with_conventional_names_and_without_con
     assert "1932" not in str(events)
 
 
+@pytest.mark.slow
 async def test_verdicts_are_counted_by_rubric_and_prompt_version(filled):
     labels = {"rubric": "faithfulness/v1", "verdict": "faithful", "prompt": "answer/v1"}
     before = counted("rag_judge_verdicts_total", **labels)
@@ -79,6 +81,7 @@ async def test_verdicts_are_counted_by_rubric_and_prompt_version(filled):
         await until(lambda: counted("rag_judge_verdicts_total", **labels) == before + 1)
 
 
+@pytest.mark.slow
 async def test_an_answer_does_not_wait_for_its_judge(filled):
     judge = agreeable(gap=_FOR_EVER)
     async with judged(filled, judge) as answerer:
@@ -87,6 +90,7 @@ async def test_an_answer_does_not_wait_for_its_judge(filled):
         await until(lambda: judge.requests != [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("judge", "reason"), [(answering(400, "no"), "failed"), (JudgeServer(lambda _: "Very good!"), "unreadable")]
 )
@@ -97,6 +101,7 @@ async def test_a_failing_judge_is_counted_and_does_not_affect_the_answer(filled,
         await until(lambda: counted("rag_judge_failures_total", rubric="relevance/v1", reason=reason) == before + 1)
 
 
+@pytest.mark.slow
 async def test_judgements_beyond_the_queue_are_dropped_and_counted(filled):
     before = counted("rag_judge_dropped_total", reason="full")
     judge = agreeable(gap=_FOR_EVER)
@@ -108,6 +113,7 @@ async def test_judgements_beyond_the_queue_are_dropped_and_counted(filled):
         assert len(judge.requests) == 1
 
 
+@pytest.mark.slow
 async def test_without_a_sample_the_judge_is_not_called(filled):
     judge = agreeable()
     async with judged(filled, judge, sample=0) as answerer:
@@ -116,6 +122,7 @@ async def test_without_a_sample_the_judge_is_not_called(filled):
     assert judge.requests == []
 
 
+@pytest.mark.slow
 async def test_a_judge_without_calibration_is_reported_at_the_start(filled):
     with capture_logs() as logs:
         async with judged(filled, agreeable()):
@@ -127,6 +134,7 @@ async def test_a_judge_without_calibration_is_reported_at_the_start(filled):
     }
 
 
+@pytest.mark.slow
 async def test_a_judge_url_without_a_model_is_rejected(filled):
     with pytest.raises(Misconfigured, match="RAG_JUDGE__MODEL"):
         async with judged(filled, agreeable(), model=None):

@@ -43,6 +43,7 @@ async def ask(http, question=QUESTION, *, stream=False, **headers):
     )
 
 
+@pytest.mark.slow
 async def test_the_header_selects_the_version_and_the_answer_names_it(filled):
     model = ModelServer(["In 1932 [1]."])
     async with client(filled, model) as http:
@@ -55,6 +56,7 @@ async def test_the_header_selects_the_version_and_the_answer_names_it(filled):
     assert "Example:" in second
 
 
+@pytest.mark.slow
 async def test_the_done_event_names_the_prompt(filled):
     async with client(filled, ModelServer(["In 1932 [1]."])) as http:
         text = (await ask(http, stream=True)).text
@@ -63,6 +65,7 @@ async def test_the_done_event_names_the_prompt(filled):
     assert set(prompt) == {"name", "version", "hash"}
 
 
+@pytest.mark.slow
 async def test_an_unknown_version_is_rejected_with_the_header_and_the_known_versions(filled):
     async with client(filled, ModelServer(["never asked"])) as http:
         response = await ask(http, X_Prompt_Version="v9")
@@ -72,6 +75,7 @@ async def test_an_unknown_version_is_rejected_with_the_header_and_the_known_vers
     assert "v1, v2" in response.json()["detail"]
 
 
+@pytest.mark.slow
 async def test_all_questions_with_one_key_get_the_same_version(filled):
     questions = ["When was the bridge opened?", "How many lanes has the bridge?", "How many tracks has the bridge?"]
     async with client(filled, ModelServer(["In 1932 [1]."]), alternative="v2", percent=50) as http:
@@ -83,6 +87,7 @@ async def test_all_questions_with_one_key_get_the_same_version(filled):
     assert set.union(*by_key) == {"v1", "v2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "outcome"),
     [
@@ -99,6 +104,7 @@ async def test_answers_are_counted_by_version_and_outcome(filled, handler, outco
     assert REGISTRY.get_sample_value("rag_prompt_answers_total", labels) == before + 1
 
 
+@pytest.mark.slow
 async def test_the_log_names_the_prompt_and_contains_no_content(filled):
     async with client(filled, ModelServer(["It was 1932 [1]."])) as http:
         with capture_logs() as logs:

@@ -88,6 +88,7 @@ async def test_an_endless_site_is_truncated_at_the_limit_and_reported():
         assert len(site.asked) == 21
 
 
+@pytest.mark.slow
 async def test_a_page_with_very_many_links_is_truncated_at_the_limit():
     many = page("many", *(f"{number}.html" for number in range(30_000)))
     async with open_site({"/docs/": many}, missing=page("one")) as site, open_crawl(site, max_pages=5) as crawled:

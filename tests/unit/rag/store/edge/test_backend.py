@@ -26,6 +26,7 @@ async def interrupt_migration(backend: EdgeBackend, embedder: EmbedderIdentity, 
         await migration.successor.publish()
 
 
+@pytest.mark.slow
 async def test_a_migration_continues_an_interrupted_one_to_the_same_embedder(backend):
     await interrupt_migration(backend, FIRST, "migrated")
     async with backend.open_migration(FIRST) as migration:
@@ -33,12 +34,14 @@ async def test_a_migration_continues_an_interrupted_one_to_the_same_embedder(bac
         assert await texts(migration.current, OURS) == {"current"}
 
 
+@pytest.mark.slow
 async def test_a_migration_removes_an_interrupted_one_to_another_embedder(backend):
     await interrupt_migration(backend, FIRST, "migrated")
     async with backend.open_migration(SECOND) as migration:
         assert await texts(migration.successor, OURS) == set()
 
 
+@pytest.mark.slow
 async def test_the_successor_is_removed_after_the_switch(backend, tmp_path):
     async with backend.open_migration(FIRST) as migration:
         await put(migration.successor, OURS, [point("migrated")])
@@ -53,6 +56,7 @@ async def test_the_successor_is_removed_after_the_switch(backend, tmp_path):
             pass
 
 
+@pytest.mark.slow
 async def test_a_third_embedder_starts_with_an_empty_successor(backend):
     async with backend.open_migration(FIRST) as migration:
         await migration.switch()
