@@ -61,14 +61,15 @@ def _render() -> tuple[list[Path], Path]:
     RENDERED.mkdir()
     written, custom = [], []
     k8s = ROOT / "deploy" / "k8s"
-    for overlay in [*sorted((k8s / "overlays").iterdir()), k8s / "argocd"]:
+    overlays = sorted(path.parent for path in (k8s / "overlays").rglob("kustomization.yaml"))
+    for overlay in [*overlays, k8s / "argocd"]:
         done = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"kubectl cannot render the overlay {overlay.name}:\n{done.stderr}")
         objects = list(yaml.safe_load_all(done.stdout))
         custom += [it for it in objects if not _is_core(it)]
         if core := [it for it in objects if _is_core(it)]:
-            written.append(RENDERED / f"{overlay.name}.yaml")
+            written.append(RENDERED / f"{'-'.join(overlay.relative_to(k8s).parts)}.yaml")
             written[-1].write_text(yaml.safe_dump_all(core, sort_keys=False))
     # checkov takes several seconds to start, so all its inputs are copied into one folder for a single run.
     shutil.copytree(ROOT / ".github", RENDERED / ".github")

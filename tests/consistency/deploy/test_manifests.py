@@ -69,8 +69,13 @@ def test_every_variable_in_the_manifests_is_a_setting():
 @every_overlay
 @pytest.mark.parametrize("program", _PROGRAMS)
 def test_a_program_accepts_its_settings_and_secrets(name, program, monkeypatch):
-    secrets = named(overlay(name), "ExternalSecret").get("groundwork-credentials", {"spec": {"data": []}})
-    for secret in secrets["spec"]["data"]:
+    external = named(overlay(name), "ExternalSecret")
+    for secret in [
+        it
+        for name in ("groundwork-credentials", "groundwork-generator")
+        if name in external
+        for it in external[name]["spec"]["data"]
+    ]:
         monkeypatch.setenv(secret["secretKey"], "secret")
     for variable, value in settings(overlay(name)).items():
         monkeypatch.setenv(variable, value)
@@ -341,12 +346,13 @@ def test_qdrants_chart_meets_the_restricted_standard_and_keeps_two_replicas():
     assert values["updateVolumeFsOwnership"] is False
     collection = values["config"]["storage"]["collection"]
     assert values["replicaCount"] >= 3
-    assert collection["replication_factor"] == collection["write_consistency_factor"] == 2
+    assert (collection["replication_factor"], collection["write_consistency_factor"]) == (2, 1)
     assert collection["shard_number"] % values["replicaCount"] == 0
     # The chart reads the Secret during rendering, when it does not exist.
     assert "apiKey" not in values
     keys = {it["name"]: it["valueFrom"]["secretKeyRef"]["key"] for it in values["env"] if "valueFrom" in it}
-    assert keys["QDRANT__SERVICE__API_KEY"] in known()
+    offered = {it["secretKey"] for it in named(overlay("prod"), "ExternalSecret")["groundwork-servers"]["spec"]["data"]}
+    assert {keys["QDRANT__SERVICE__API_KEY"], keys["QDRANT__SERVICE__ALT_API_KEY"]} <= offered
 
 
 def test_every_environment_has_its_own_bucket_for_snapshots():
@@ -381,6 +387,8 @@ def test_the_list_of_components_is_complete():
     assert set(listed) == {path.name for path in (K8S / "components").iterdir()}
     for environment, column in (("dev", 0), ("staging", 1), ("prod", 2)):
         kustomization = (K8S / "overlays" / environment / "kustomization.yaml").read_text()
+        platform = K8S / "overlays" / environment / "platform" / "kustomization.yaml"
+        kustomization += platform.read_text() if platform.exists() else ""
         marked = {name for name, cells in listed.items() if cells.split("|")[column].strip()} - {"analysis"}
         assert marked == set(re.findall(r"\.\./components/([\w-]+)", kustomization))
 

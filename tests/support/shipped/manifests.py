@@ -50,7 +50,14 @@ class Workload:
 
 @cache
 def overlay(name: str) -> tuple[Object, ...]:
-    """Return every object of an overlay."""
+    """Return every object of an environment: its release and its platform."""
+    platform = f"{name}/platform"
+    return release(name) + (release(platform) if (K8S / "overlays" / platform).exists() else ())
+
+
+@cache
+def release(name: str) -> tuple[Object, ...]:
+    """Return every object of one overlay, which one Argo CD application delivers."""
     done = subprocess.run(
         [str(KUBECTL), "kustomize", str(K8S / "overlays" / name)], capture_output=True, text=True, check=False
     )

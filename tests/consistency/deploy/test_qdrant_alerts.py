@@ -1,6 +1,7 @@
-"""The alert on late backups of a Qdrant cluster fires by the times of its CronJobs."""
+"""The alerts of a Qdrant cluster: late backups, lost nodes, missing copies, full volumes."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -45,9 +46,40 @@ def suspended(cronjob: str) -> dict[str, str]:
     ],
 )
 def test_the_alert_fires_if_the_last_success_is_too_old(seen, fires, tmp_path):
+    check(_ALERT, seen, tmp_path, fires=fires)
+
+
+NODES = [f'up{{namespace="groundwork",job="monitoring/qdrant",pod="qdrant-{number}"}}' for number in range(3)]
+PEERS = 'cluster_peers_total{namespace="groundwork",job="monitoring/qdrant"}'
+COPIES = 'collection_active_replicas_min{namespace="groundwork",collection="groundwork-1"}'
+USED = 'kubelet_volume_stats_used_bytes{namespace="groundwork",persistentvolumeclaim="qdrant-storage-qdrant-0"}'
+SIZE = 'kubelet_volume_stats_capacity_bytes{namespace="groundwork",persistentvolumeclaim="qdrant-storage-qdrant-0"}'
+
+
+@needs_kubectl
+@needs_promtool
+@pytest.mark.parametrize(
+    ("alert", "values", "fires"),
+    [
+        ("QdrantNodeMissing", dict.fromkeys(NODES, 1) | {PEERS: 3}, False),
+        ("QdrantNodeMissing", dict.fromkeys(NODES, 1) | {PEERS: 2}, True),
+        ("QdrantNodeMissing", dict.fromkeys(NODES, 1) | {NODES[0]: 0, PEERS: 3}, True),
+        ("QdrantCopiesMissing", {COPIES: 2}, False),
+        ("QdrantCopiesMissing", {COPIES: 1}, True),
+        ("QdrantVolumeFilling", {USED: 79, SIZE: 100}, False),
+        ("QdrantVolumeFilling", {USED: 81, SIZE: 100}, True),
+    ],
+)
+def test_an_alert_on_the_nodes_fires_by_what_they_report(alert, values, fires, tmp_path):
+    check(
+        alert, [{"series": name, "values": f"{value}x{_NOW}"} for name, value in values.items()], tmp_path, fires=fires
+    )
+
+
+def check(alert: str, seen: list[dict[str, str]], tmp_path: Path, *, fires: bool) -> None:
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules()))
     asked: dict[str, object] = {
-        "expr": f'count(ALERTS{{alertname="{_ALERT}",alertstate="firing"}})',
+        "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})',
         "eval_time": f"{_NOW}h",
     }
     asked["exp_samples"] = [{"labels": "{}", "value": 1}] if fires else []
@@ -61,11 +93,12 @@ def test_the_alert_fires_if_the_last_success_is_too_old(seen, fires, tmp_path):
 
 
 @needs_kubectl
-def test_the_alert_names_existing_cronjobs_and_an_existing_runbook():
+def test_the_alerts_name_existing_cronjobs_and_existing_runbooks():
+    for it in (rule for group in rules()["groups"] for rule in group["rules"]):
+        assert it["annotations"]["runbook_url"] == f"docs/operations/runbooks/{it['alert']}.md"
+        assert (ROOT / it["annotations"]["runbook_url"]).exists()
+        assert it["labels"]["severity"] == "ticket"
     (rule,) = rules()["groups"][0]["rules"]
     for name in ("qdrant-snapshot", "qdrant-restore-drill"):
         assert f'cronjob="{name}"' in rule["expr"]
         assert name in named(overlay("prod"), "CronJob")
-    assert rule["labels"]["severity"] == "ticket"
-    assert rule["annotations"]["runbook_url"] == f"docs/operations/runbooks/{rule['alert']}.md"
-    assert (ROOT / "docs" / "operations" / "runbooks" / f"{rule['alert']}.md").exists()
