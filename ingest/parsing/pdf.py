@@ -12,7 +12,7 @@ from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.pdf_annotations import Surroundings, attachments_of, blocks_of, open_form
 from ingest.parsing.pdf_bookmarks import bookmarks_of, split_at_headings
 from ingest.parsing.pdf_lines import full_width, join_divided_words, to_paragraphs
-from ingest.parsing.pdf_text import PageText, read_text
+from ingest.parsing.pdf_text import PageText, open_textpage, read_text
 from ingest.parsing.pdf_title import title_of
 from rag.errors import InvalidInput
 from rag.types import Place
@@ -115,7 +115,7 @@ def _read_page(
 ) -> _Page:
     page = document[index]
     try:
-        textpage = page.get_textpage()
+        textpage = open_textpage(page)
         content = read_text(page, textpage, separate_words=separate_words)
         blocks = blocks_of(page, textpage, form, content.text, reading.beside)
         known = _Page(number=index + 1, content=content, blocks=tuple(blocks))

@@ -2,13 +2,15 @@
 
 import ctypes
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Final
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
+
+from ingest.parsing.pdf_geometry import correct
 
 # Only pages with less text are searched for images: a page with more is not a scan.
 _LITTLE_TEXT: Final = 200
@@ -31,14 +33,6 @@ _ENOUGH_WORDS: Final = 20
 _GARBLED_WORDS: Final = 0.25
 _PRIVATE_RUN: Final = re.compile(r"[\ue000-\uf8ff\ufffd]{3,}")
 
-# A word space has about 25 % of the font size, a letter-spaced heading less between all its letters.
-_WORD_GAP: Final = 0.2
-_LETTER_GAP: Final = 0.08
-
-_POWER_OF_TEN: Final = re.compile(r"(?<![\d.,])10(?=[-−–]?\d)")  # noqa: RUF001
-# A superscript stands a third of the font size above the line.
-_RAISED: Final = 0.15
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageText:
@@ -56,11 +50,7 @@ class PageText:
 def read_text(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, *, separate_words: bool) -> PageText:
     """Return the text of the page. `separate_words` looks for spaces that PDFium overlooks, which takes time."""
     text = textpage.get_text_range()
-    insertions: dict[int, str] = {}
-    # In a few texts, such as those with emoji, the offsets of text and characters differ.
-    if textpage.count_chars() == len(text):
-        spaces = _missing_spaces(textpage, text) if separate_words else ()
-        insertions = dict.fromkeys(_exponents(textpage, text), "^") | dict.fromkeys(spaces, " ")
+    corrected, has_missing_spaces = correct(textpage, text, separate_words=separate_words)
     kinds = list(_objects(page)) if len(text) < _LITTLE_TEXT else []
     has_letters = any(character.isalnum() for character in text)
     images: float = sum(area for kind, area in kinds if kind == raw.FPDF_PAGEOBJ_IMAGE)
@@ -69,11 +59,21 @@ def read_text(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, *, separate_wo
     share = _unreadable_share(textpage, text)
     has_glyphs = any(kind == raw.FPDF_PAGEOBJ_TEXT for kind, _ in kinds)
     return PageText(
-        text="" if share > _GARBLED_SHARE else _insert(text, insertions),
+        text="" if share > _GARBLED_SHARE else corrected,
         is_scan=is_scan,
         is_unreadable=share > _UNREADABLE_SHARE or (not text and has_glyphs and not is_scan),
-        has_missing_spaces=" " in insertions.values(),
+        has_missing_spaces=has_missing_spaces,
     )
+
+
+def open_textpage(page: pdfium.PdfPage) -> pdfium.PdfTextPage:
+    """Return the page's characters. PDFium reads the lines of a page backwards that is turned against its text."""
+    textpage = page.get_textpage()
+    middle = textpage.count_chars() // 2
+    if page.get_rotation() and raw.FPDFText_GetCharAngle(textpage, middle) == 0:
+        page.set_rotation(0)
+        textpage = page.get_textpage()
+    return textpage
 
 
 def _objects(page: pdfium.PdfPage) -> Iterator[tuple[int, float]]:
@@ -116,37 +116,3 @@ def _mapping_faults(textpage: pdfium.PdfTextPage, count: int, sample: int) -> fl
     probed = range(0, count, max(1, count // sample))
     faults = [raw.FPDFText_HasUnicodeMapError(handle, index) for index in probed]
     return faults.count(1) / len(faults)
-
-
-def _missing_spaces(textpage: pdfium.PdfTextPage, text: str) -> Iterator[int]:
-    """Return where two letters of a line are as far from each other as words, without a space between them."""
-    box, handle = raw.FS_RECTF(), textpage.raw
-    get_box = raw.FPDFText_GetLooseCharBox
-    right, bottom, gap_before = 0.0, 0.0, 0.0
-    for index, character in enumerate(text):
-        if not get_box(handle, index, box):
-            continue
-        height = box.top - box.bottom
-        gap = box.left - right
-        is_gap = _WORD_GAP * height < gap < height and box.bottom == bottom and gap_before < _LETTER_GAP * height
-        if is_gap and character.isalnum() and text[index - 1].isalnum():
-            yield index
-        right, bottom, gap_before = box.right, box.bottom, gap
-
-
-def _exponents(textpage: pdfium.PdfTextPage, text: str) -> Iterator[int]:
-    """Return where the raised digits of a power of ten begin."""
-    x, base, raised = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
-    box = raw.FS_RECTF()
-    for match in islice(_POWER_OF_TEN.finditer(text), _MAX_OBJECTS):
-        raw.FPDFText_GetLooseCharBox(textpage, match.end() - 1, box)
-        raw.FPDFText_GetCharOrigin(textpage, match.end() - 1, x, base)
-        raw.FPDFText_GetCharOrigin(textpage, match.end(), x, raised)
-        height = box.top - box.bottom
-        if _RAISED * height < raised.value - base.value < height:
-            yield match.end()
-
-
-def _insert(text: str, insertions: Mapping[int, str]) -> str:
-    cuts = [0, *sorted(insertions), len(text)]
-    return "".join(insertions.get(begin, "") + text[begin:end] for begin, end in pairwise(cuts))

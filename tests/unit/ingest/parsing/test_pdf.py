@@ -239,6 +239,25 @@ def test_two_columns_are_read_one_after_the_other():
     assert text_of(body).split() == " ".join(left + right).split()
 
 
+def test_numbers_of_a_column_stay_apart_and_beside_their_rows():
+    cells = [(50, 780, "Rope"), (200, 780, "12"), (300, 780, "40"), (50, 764, "Net"), (200, 764, "19"), (300, 764, "7")]
+    cells += [(50, 748, "Anchor"), (200, 748, "250"), (300, 748, "2")]
+
+    def text(ordered: list[tuple[int, int, str]]) -> str:
+        return text_of(pdf_of([" ".join(lines_at(left, top, [cell]) for left, top, cell in ordered)]))
+
+    assert text(cells).splitlines() == ["Rope 12 40", "Net 19 7", "Anchor 250 2"]
+    assert text(sorted(cells, key=lambda cell: cell[0])).split() == [
+        *("Rope", "Net", "Anchor", "12", "19", "250", "40", "7", "2")
+    ]
+
+
+def test_a_page_that_is_turned_against_its_text_is_read_in_order():
+    body = pdf_of([["The first line.", "The second line."]]).replace(b"/MediaBox", b"/Rotate 90 /MediaBox")
+
+    assert text_of(body).split("\n\n") == ["The first line.", "The second line."]
+
+
 def test_words_that_only_their_distance_separates_are_two_words():
     shown = "BT /F1 10 Tf 50 700 Td (make) Tj 27 0 Td (directed) Tj ET"
 
