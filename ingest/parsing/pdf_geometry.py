@@ -96,6 +96,8 @@ def _exponents(characters: _Characters, text: str) -> Iterator[int]:
 def _line_ends_in_numbers(characters: _Characters, text: str) -> Iterator[int]:
     for match in islice(_NUMBER.finditer(text), _MAX_MATCHES):
         _, _, line, height = characters.box(match.start())
+        if abs(characters.box(match.end() - 1)[2] - line) < _SAME_LINE * height:
+            continue
         for index in range(match.start() + 1, match.end()):
             _, _, bottom, height_here = characters.box(index)
             if abs(bottom - line) > _OTHER_LINE * max(height, height_here) and characters.is_upright(index):
