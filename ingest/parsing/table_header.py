@@ -14,6 +14,8 @@ from ingest.parsing.table_row import Row
 _MAX_ROWS_ABOVE: Final = 10
 _MAX_LEVELS: Final = 3
 _MAX_NAME_CHARACTERS: Final = 100
+# Columns of surveys are named by questions.
+_MAX_QUESTION_CHARACTERS: Final = 300
 _MAX_KEY_CHARACTERS: Final = 60
 _MAX_UNIT_CHARACTERS: Final = 12
 # The patterns below take quadratic time.
@@ -29,7 +31,7 @@ _PLAUSIBLE: Final = 2
 # An amount, a date, a time, a percentage, with a currency or a short unit; a code such as PO-04711; a truth value.
 _VALUE: Final = re.compile(
     r"(?:[A-Z]{1,3}\s?)?[-+(]?[$€£¥₹]?\s?[-+]?[\d.,' ]*\d[\d.,:/T' -]*\)?\s*(?:[%‰°€$£¥]|[A-Za-zµ°]{1,3})?"
-    r"|[A-Z]{1,4}-?\d{2,}|(?i:true|false)|\d+\s+\d+/\d+|[-+]?\d(?:\.\d+)?[eE][-+]?\d+"
+    r"|[A-Z]{1,4}-?\d{2,}|0x[\da-fA-F]+|(?i:true|false)|\d+\s+\d+/\d+|[-+]?\d(?:\.\d+)?[eE][-+]?\d+"
 )
 _YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
 _DATE: Final = re.compile(r"(?:1[89]|2[01])\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:1[89]|2[01])?\d\d")
@@ -154,7 +156,7 @@ def _gaps(upper: Row, lower: Row) -> bool:
 
 def _are_names(row: Row) -> bool:
     names = [value for value in row.cells if value]
-    if any(len(name) > _MAX_NAME_CHARACTERS or _ADDRESS.fullmatch(name) for name in names):
+    if any(len(name) > _MAX_QUESTION_CHARACTERS or _is_address(name) for name in names):
         return False
     return row.is_bold or not any(is_value(name) and not _is_mark(name) for name in names)
 
@@ -180,7 +182,8 @@ def _points(row: Row, body: Sequence[Row]) -> int:
     points += named
     # Names have one style. A word above numbers can also be a remark in place of the first number.
     has_style = len({_case(name) for _, name in names} - {""}) == 1
-    return points if points >= _CERTAIN or has_style else 0
+    is_short = all(len(name) <= _MAX_NAME_CHARACTERS for _, name in names)
+    return points if points >= _CERTAIN or (has_style and is_short) else 0
 
 
 def _contrast(name: str, values: Sequence[str]) -> int:
@@ -194,7 +197,7 @@ def _contrast(name: str, values: Sequence[str]) -> int:
         return _NUMBERS_BELOW
     if len(values) > 1 and sum(map(_has_digit, values)) >= most and not _has_digit(name):
         return _SIGN
-    if len(values) > 1 and all(len(value) <= _MAX_NAME_CHARACTERS and _ADDRESS.fullmatch(value) for value in values):
+    if len(values) > 1 and all(map(_is_address, values)):
         return _NUMBERS_BELOW
     if len(values) > 1 and {_case(value) for value in values} == {"upper": {"lower"}, "lower": {"upper"}}.get(
         _case(name)
@@ -203,6 +206,10 @@ def _contrast(name: str, values: Sequence[str]) -> int:
     # A further value of a column in which each value recurs would recur as well.
     counts = Counter(values)
     return _SIGN if len(values) > 3 and sum(times == 1 for times in counts.values()) * 5 <= len(values) else 0
+
+
+def _is_address(text: str) -> bool:
+    return len(text) <= _MAX_NAME_CHARACTERS and bool(_ADDRESS.fullmatch(text))
 
 
 def _has_digit(text: str) -> bool:

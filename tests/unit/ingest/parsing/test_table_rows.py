@@ -130,6 +130,14 @@ def test_a_note_above_the_header_is_not_a_level_of_it():
     ]
 
 
+def test_questions_of_a_survey_are_names():
+    question = "How satisfied are you with the service of our team during the last year, all things considered? " * 2
+    lines = blocks(f"Timestamp|{question}", "2025-03-01 10:05:00|very", "2025-03-02 11:05:00|not at all")
+
+    assert lines[0] == f"Timestamp | {question.strip()}"
+    assert lines[1].startswith("Timestamp: 2025-03-01 10:05:00 | How satisfied")
+
+
 def test_equal_names_are_numbered():
     assert blocks("city|note|note|note", "Riga|wet|cold|dark") == [
         "city: Riga | note: wet | note (2): cold | note (3): dark"
