@@ -146,10 +146,10 @@ def _warn(builder: OutlineBuilder, reading: _Reading) -> None:
     partly = [page.number for page in reading.pages if page.content.is_scan and _has_words(page)]
     unreadable = [page.number for page in reading.pages if page.content.is_unreadable]
     if scans:
-        message = f"{_pages(len(scans))} without text (scanned): {_OCR} them."
+        message = f"{_pages(len(scans))} without text (scanned): {_OCR} {_them(scans)}."
         builder.warn("page_without_text", message, count=len(scans), place=_place(scans))
     if partly:
-        message = f"{_pages(len(partly))} with an image that covers most of it and little text: {_OCR} them."
+        message = f"{_pages(len(partly))} with an image that covers most of it and little text: {_OCR} {_them(partly)}."
         builder.warn("page_without_text", message, count=len(partly), place=_place(partly))
     if unreadable:
         message = "A font does not say which characters its glyphs are, so text is missing or wrong."
@@ -183,6 +183,10 @@ def _reason_without_text(reading: _Reading) -> str:
 
 def _pages(count: int) -> str:
     return "1 page" if count == 1 else f"{count:,} pages"
+
+
+def _them(numbers: Sequence[int]) -> str:
+    return "it" if len(numbers) == 1 else "them"
 
 
 def _place(numbers: Sequence[int]) -> str:

@@ -23,8 +23,30 @@ _LIST_ITEM: Final = re.compile(r"[-*•‣▪]\s|\(?(?:\d{1,3}|[a-z])[.)]\s")
 _NARROWEST_FULL_LINE: Final = 25
 _SENTENCE_ENDS: Final = tuple(".!?:")
 
-# Without evidence in the document, these beginnings keep their hyphen: well-known, self-test, non-empty.
-_COMPOUNDING: Final = frozenset({"all", "cross", "ex", "half", "multi", "non", "quasi", "self", "semi", "well"})
+# Without evidence in the document, these beginnings and ends keep their hyphen: self-test, long-term, follow-up.
+_COMPOUNDING: Final = frozenset(
+    {"all", "built", "cross", "half", "low", "multi", "non", "quasi", "self", "semi", "vice", "well"}
+)
+_COMPOUNDED: Final = frozenset(
+    {
+        *(
+            "based",
+            "by",
+            "cost",
+            "dimensional",
+            "driven",
+            "friendly",
+            "grained",
+            "in",
+            "level",
+            "of",
+            "only",
+            "oriented",
+        ),
+        *("party", "performance", "quality", "sized", "specific", "speed", "term", "up"),
+    }
+)
+_PREFIXES: Final = frozenset({"con", "de", "dis", "in", "inter", "mis", "out", "over", "re", "sub", "un", "under"})
 _SUSPENDING: Final = frozenset({"and", "bzw", "et", "oder", "or", "und", "y"})
 # Their halves are words too, but they are written together.
 _CLOSED_BEGINNINGS: Final = frozenset({"else", "every", "more", "some", "there", "what", "when", "where", "with"})
@@ -85,24 +107,29 @@ class _Evidence:
     def restore(self, division: re.Match[str]) -> str:
         """Return what stands between the two halves: a hyphen, a space or nothing."""
         left, right = _halves(division)
-        if "\u00ad" in division[0] or not self._keeps_hyphen(left, right):
+        end = division.end() + len(right)
+        following = division.string[end : end + 1]
+        if "\u00ad" in division[0] or not self._keeps_hyphen(left, right, following):
             return f"{_NO_GAP}\n"
         return f"- {_NO_GAP}\n" if right in _SUSPENDING else f"-{_NO_GAP}\n"
 
-    def _keeps_hyphen(self, left: str, right: str) -> bool:
+    def _keeps_hyphen(self, left: str, right: str, following: str) -> bool:
         beginning = re.split(r"\W", left)[-1]
+        if left.endswith("_"):
+            return False  # Typesetters divide the names of programs at their underscores.
         if not (beginning[-1:].isalpha() and right[:1].isalpha()):
             return True  # COVID-19, AB-1234, 2019-2020
         joined = self._count(f"{left}{right}") or self._count(f"{beginning}{right}")
         hyphenated = self._count(f"{left}-{right}") or self._count(f"{beginning}-{right}")
         if joined or hyphenated:
             return hyphenated >= joined
-        if right in _SUSPENDING or len(beginning) == 1 or "-" in left:
+        if right in _SUSPENDING or len(beginning) == 1 or "-" in left or following == "-":
             return True  # e-mail, state-of-the-art
         if right[0].isupper():
             is_divided = (beginning + right).isupper() and len(beginning + right) > _LONGEST_CODE
             return not is_divided
-        return beginning.casefold() in _COMPOUNDING or self._is_compound(beginning, right)
+        is_common = beginning in _COMPOUNDING or (right in _COMPOUNDED and beginning not in _PREFIXES)
+        return is_common or self._is_compound(beginning, right)
 
     def _count(self, word: str) -> int:
         return self._folded[word.casefold()]

@@ -75,6 +75,10 @@ def test_wrapped_lines_are_joined_and_hyphenated_words_are_restored():
         (["an up-to-", "date list"], "an up-to-date list"),
         (["the Anglo-", "Saxon age"], "the Anglo-Saxon age"),
         (["a self-", "contained part"], "a self-contained part"),
+        (["a step-", "by-step guide"], "a step-by-step guide"),
+        (["call open_-", "file here"], "call open_file here"),
+        (["a long-", "term plan"], "a long-term plan"),
+        (["for ex-", "ample this"], "for example this"),
         (["an instal-", "lation guide"], "an installation guide"),
         (["AN INSTAL-", "LATION GUIDE"], "AN INSTALLATION GUIDE"),
         # The document itself has the word elsewhere.
