@@ -163,7 +163,8 @@ def _tidy(row: Row) -> Row:
 
 def _layout_of(head: Sequence[Row], header_rows: int | None, has_row_header: bool) -> tuple[Layout, Header | None]:
     if header_rows is None:
-        is_keyed = has_row_header or find_keys(head)
+        is_declared = any(row.is_header for row in head)
+        is_keyed = not is_declared and (has_row_header or find_keys(head))
         header = None if is_keyed else find_header(head)
     else:
         is_keyed, header = has_row_header, Header(0, min(header_rows, len(head))) if header_rows else None
