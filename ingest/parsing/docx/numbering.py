@@ -120,7 +120,7 @@ class Numbering:
                 del counts[deeper]
 
     def _restart(self, number_id: str, num: Element, index: int) -> int | None:
-        """Return the number with which a list begins anew at its first paragraph, if it overrides the start."""
+        """Return the number with which a list restarts at its first paragraph, if it overrides the start."""
         if (number_id, index) in self._begun:
             return None
         self._begun.add((number_id, index))
