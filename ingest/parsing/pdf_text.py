@@ -31,6 +31,8 @@ _VOWEL: Final = re.compile(r"[aeiouyAEIOUY]")
 _ENOUGH_WORDS: Final = 20
 # English text has 1 % of such words, text in a shifted alphabet 30 % and more.
 _GARBLED_WORDS: Final = 0.25
+# The signs of lists in Symbol and Wingdings, which word processors use.
+_SYMBOLS: Final = {0xF0B7: "•", 0xF0A7: "▪", 0xF0D8: "‣", 0xF0FC: "✓", 0xF0E0: "→", 0xF0A8: "▫", 0xF06F: "▫"}
 _PRIVATE_RUN: Final = re.compile(r"[\ue000-\uf8ff\ufffd]{3,}")
 
 
@@ -49,7 +51,7 @@ class PageText:
 
 def read_text(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, *, separate_words: bool) -> PageText:
     """Return the text of the page. `separate_words` looks for spaces that PDFium overlooks, which takes time."""
-    text = textpage.get_text_range()
+    text = textpage.get_text_range().translate(_SYMBOLS)
     corrected, has_missing_spaces = correct(textpage, text, separate_words=separate_words)
     kinds = list(_objects(page)) if len(text) < _LITTLE_TEXT else []
     has_letters = any(character.isalnum() for character in text)

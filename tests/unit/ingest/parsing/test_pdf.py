@@ -325,6 +325,13 @@ def test_a_truncated_pdf_is_parsed_or_rejected():
             continue
 
 
+def test_a_damaged_page_costs_only_itself():
+    body = pdf_of([["First."], ["Second."], ["Third."]]).replace(b"/Kids [4 0 R 6 0 R", b"/Kids [4 0 R 99 0 R")
+
+    assert text_of(body) == "First.\n\nThird."
+    assert warnings_of(body) == [("skipped_records", 1, "page 2")]
+
+
 def test_several_threads_can_parse_concurrently():
     bodies = [pdf_of([[f"document {n} page {page}"] for page in range(5)]) for n in range(40)]
 
