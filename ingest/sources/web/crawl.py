@@ -240,7 +240,7 @@ class CrawlSource:
         if markup.refresh is None:
             return _Visit(url=final_url, document=document, markup=markup)
         if await self._may_visit(markup.refresh):
-            return _Visit(url=final_url, markup=markup)
+            return _Visit(url=final_url, markup=markup, passed_over="meta refresh")
         if is_start:
             raise RedirectRefused(markup.refresh)
         return _Visit(url=final_url, document=document, markup=markup, leads_outside=uri_of(markup.refresh))

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import PurePosixPath
@@ -26,6 +27,7 @@ from rag.formats import media_type_of
 from rag.gate import Gate
 
 _MAX_REDIRECTS: Final = 5
+_MAX_DISPOSITION: Final = 1_000
 _PIECE_BYTES: Final = 64 * 1024
 # The pipeline bounds how many fetches exist. This bound only has to exceed that number.
 _MAX_WAITING: Final = 10_000
@@ -55,9 +57,9 @@ class WebResponse:
         """True if the page has not changed since the validator in the request."""
         self.content_type = response.headers.get("Content-Type", "")
         self.charset = response.charset
-        self.file_name = _file_name_of(response)
-        """The name in `Content-Disposition`, or else the last part of the URL."""
-        self.media_type = media_type_of(self.file_name, self.content_type)
+        self.declared_name = _declared_name_of(response)
+        """The file name in `Content-Disposition`, or ""."""
+        self.media_type = media_type_of(self.declared_name or response.url.path, self.content_type)
         """The format of the body, or None if it is not supported."""
         self.validator = _validator_of(response.headers)
         self.robots = ",".join(response.headers.getall("X-Robots-Tag", []))
@@ -167,14 +169,12 @@ async def retry_listing(call: Callable[[], Awaitable[T]]) -> T:
     return await call()
 
 
-def _file_name_of(response: aiohttp.ClientResponse) -> str:
-    try:
-        disposition = response.content_disposition
-    except ValueError:
-        disposition = None
+def _declared_name_of(response: aiohttp.ClientResponse) -> str:
+    # aiohttp's own parser warns about damaged headers instead of reading what it can.
+    header = Message()
+    header["Content-Disposition"] = response.headers.get("Content-Disposition", "")[:_MAX_DISPOSITION]
     # Only the last part: a server must not choose a folder.
-    declared = PurePosixPath((disposition.filename or "").replace("\\", "/")).name if disposition else ""
-    return declared or response.url.path
+    return PurePosixPath((header.get_filename() or "").replace("\\", "/")).name[:200]
 
 
 def _seconds_of(retry_after: str) -> float:

@@ -18,6 +18,8 @@ from rag.formats import FORMAT_NAMES, TEXT_MEDIA_TYPES
 from rag.types import RawDocument
 
 _MAX_REFRESHES: Final = 5
+# Documents of these formats have no title of their own, and the last part of their URL may be `download`.
+_WITHOUT_TITLES: Final = frozenset({"text/plain", "text/csv", "application/json", "application/x-ndjson"})
 
 
 class PageSource:
@@ -75,6 +77,7 @@ async def read_document(answer: WebResponse, uri: str, max_bytes: int) -> RawDoc
         uri=uri,
         media_type=media_type,
         body=await answer.read(max_bytes),
+        title=answer.declared_name if media_type in _WITHOUT_TITLES else "",
         charset=(answer.charset or "") if media_type in TEXT_MEDIA_TYPES else "",
         validator=answer.validator,
     )

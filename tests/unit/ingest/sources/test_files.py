@@ -197,3 +197,70 @@ async def test_a_file_that_has_not_changed_is_not_read_again(tmp_path):
     assert isinstance((await fetch_all(source, first.validator))[0], Unmodified)
     path.write_text("changed")
     assert isinstance((await fetch_all(source, first.validator))[0], RawDocument)
+
+
+async def is_gone(source: FileSource, *paths: Path) -> list[bool]:
+    return [await source.is_gone(path.as_uri()) for path in paths]
+
+
+async def test_a_broken_link_hides_only_what_is_behind_it(tmp_path):
+    other = tmp_path / "other disk"
+    write(other / "far.md")
+    root = tmp_path / "root"
+    write(root / "a.md")
+    (root / "shelf").symlink_to(other, target_is_directory=True)
+    (root / "note.md").symlink_to(other / "note.md")
+    other.rename(tmp_path / "unmounted")
+    source = FileSource(root, max_bytes=1_000)
+
+    rejected = [unit for unit in await fetch_all(source) if isinstance(unit, Rejection)]
+
+    assert [rejection.uri for rejection in rejected] == [(root / "note.md").as_uri()]
+    [warning] = source.notes.warnings
+    assert (warning.code, warning.affected.names) == ("unlisted", [(root / "shelf").as_uri()])
+    places = [root / name for name in ("shelf/far.md", "shelf/deep/far.md", "note.md", "b.md", "shelf2/c.md")]
+    assert await is_gone(source, *places) == [False, False, False, True, True]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can read every folder")
+async def test_an_unreadable_folder_hides_only_what_is_below_it(tmp_path):
+    write(tmp_path / "closed" / "a.md")
+    write(tmp_path / "b.md")
+    (tmp_path / "closed").chmod(0)
+    source = FileSource(tmp_path, max_bytes=1_000)
+    try:
+        [rejection, _] = await fetch_all(source)
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+
+    assert isinstance(rejection, Rejection)
+    assert await is_gone(source, tmp_path / "closed" / "a.md", tmp_path / "c.md") == [False, True]
+
+
+async def test_nothing_is_gone_if_another_disk_is_mounted_after_the_listing(tmp_path):
+    write(tmp_path / "root" / "a.md")
+    source = FileSource(tmp_path / "root", max_bytes=1_000)
+    await fetch_all(source)
+    (tmp_path / "root").rename(tmp_path / "unmounted")
+    (tmp_path / "root").mkdir()
+
+    assert await is_gone(source, tmp_path / "root" / "b.md") == [False]
+
+
+async def test_passed_over_files_are_named_by_kind(tmp_path):
+    for name in ("a.md", "b.PNG", "c.png", "d.unknown-thing-of-mine", "old/e.md", ".git/f.md", "node_modules/g.md"):
+        write(tmp_path / name)
+    write(tmp_path / ".ragignore", "old/")
+    source = FileSource(tmp_path, max_bytes=1_000)
+    source.count()
+
+    await fetch_all(source)
+
+    kinds = {kind: [Path(name).name for name in named.names] for kind, named in source.notes.passed_over.items()}
+    assert kinds == {
+        ".png": ["b.PNG", "c.png"],
+        ".unknown-thi": ["d.unknown-thing-of-mine"],
+        "ignored": ["old"],
+        "hidden": [".git"],
+        "node_modules/": ["node_modules"],
+    }

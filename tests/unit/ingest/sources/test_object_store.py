@@ -196,3 +196,30 @@ def test_a_url_that_names_its_own_server_is_rejected_unless_private_addresses_ar
 def test_a_chain_of_urls_cannot_bypass_the_rejection(url):
     with pytest.raises(InvalidInput, match="chain of URLs"):
         ObjectStoreSource(url, settings=Settings(sources=SourceSettings(allow_private=True)))
+
+
+async def test_a_folder_that_cannot_be_listed_hides_only_what_is_below_it(monkeypatch):
+    store = fsspec.filesystem("memory")
+    store.pipe({f"/rack/{key}": b"x" for key in ("a.md", "closed/b.md", "open/c.md", "photo.jpg")})
+    listing = type(store).ls
+
+    def ls(self, path, **options):
+        if path.strip("/").endswith("closed"):
+            raise PermissionError("no right to list")
+        return listing(self, path, **options)
+
+    monkeypatch.setattr(type(store), "ls", ls)
+    shelf = source("memory://rack")
+
+    results = await fetch_all(shelf)
+
+    assert [result.uri for result in results] == [
+        "memory://rack/a.md",
+        "memory://rack/closed",
+        "memory://rack/open/c.md",
+    ]
+    gone = {
+        name: await shelf.is_gone(f"memory://rack/{name}") for name in ("closed/b.md", "closed/d/e.md", "open/f.md")
+    }
+    assert gone == {"closed/b.md": False, "closed/d/e.md": False, "open/f.md": True}
+    assert shelf.notes.passed_over[".jpg"].names == ["memory://rack/photo.jpg"]

@@ -88,6 +88,27 @@ async def server() -> AsyncIterator[BaseTestServer]:
         "/loop": to_itself,
         "/moved": to_page,
         "/tagged": tagged,
+        "/refresh": answer(
+            b"<meta http-equiv=refresh content='0;url=/refreshed'><p>Wait", Content_Type="text/html", ETag='"1"'
+        ),
+        "/refreshed": answer(b"<p>The boiler needs 2 bar.", Content_Type="text/html", ETag='"2"'),
+        "/endless-refresh": answer(
+            b"<meta http-equiv=refresh content='0;url=/other-refresh'>", Content_Type="text/html"
+        ),
+        "/other-refresh": answer(
+            b"<meta http-equiv=refresh content='0;url=/endless-refresh'>", Content_Type="text/html"
+        ),
+        "/get": answer(
+            b"a,b\n1,2\n",
+            Content_Type="application/octet-stream",
+            Content_Disposition="attachment; filename*=UTF-8''prices%20%C3%A9.csv",
+        ),
+        "/traversal": answer(
+            b"# hi",
+            Content_Type="application/octet-stream",
+            Content_Disposition='attachment; filename="..\\\\etc/a.md"',
+        ),
+        "/nonsense": answer(b"hi", Content_Type="text/plain", Content_Disposition=";;=filename"),
         "/robots.txt": answer(b"User-agent: *\nDisallow: /docs/secret.html\n", Content_Type="text/plain"),
         "/docs/": html('<a href="a.html">a</a> <a href="/page">out</a> <a href="secret.html">s</a> <a href="#x">x</a>'),
         "/docs/a.html": html('<a href="b.html">b</a> <a href="../docs/">up</a>'),
@@ -140,6 +161,24 @@ async def test_the_suffix_decides_if_the_content_type_is_unspecific(server):
     assert (await accepted(server, "/raw/README.md")).media_type == "text/markdown"
     assert (await accepted(server, "/paper.pdf")).media_type == "application/pdf"
     assert (await accepted(server, "/plain")).media_type == "text/plain"
+
+
+async def test_the_file_name_that_the_server_declares_decides_before_the_url(server):
+    prices = await accepted(server, "/get")
+
+    assert (prices.media_type, prices.title) == ("text/csv", "prices é.csv")
+    assert (await accepted(server, "/traversal")).media_type == "text/markdown"
+    assert (await accepted(server, "/nonsense")).media_type == "text/plain"
+
+
+async def test_a_meta_refresh_is_followed_and_the_document_keeps_the_requested_url(server):
+    page = await accepted(server, "/refresh")
+
+    assert page.body == b"<p>The boiler needs 2 bar."
+    assert page.uri == str(server.make_url("/refresh"))
+    # Its own ETag says nothing about the page behind it.
+    assert page.validator == ""
+    assert "more than 5 times by meta refresh" in await reason(server, "/endless-refresh")
 
 
 async def test_the_rejection_of_an_unsupported_format_names_its_content_type(server):

@@ -2,6 +2,8 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.base import Rejection
 from ingest.sources.web.fetching import open_fetcher
@@ -81,3 +83,70 @@ async def test_an_unavailable_robots_txt_is_requested_once_and_forbids_every_pag
     paths, reasons = await read(pages)
     assert paths == []
     assert set(reasons) == {"robots.txt cannot be fetched: the server answered 500 Internal Server Error"}
+
+
+_URL = "<url><loc>/a.html</loc></url>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'\n\n<?xml version="1.0"?><urlset xmlns="{_NAMESPACE}">{_URL}</urlset>'.encode(),
+        f'\ufeff<?xml version="1.0"?><urlset xmlns="{_NAMESPACE}">{_URL}</urlset>'.encode(),
+        f'<?xml version="1.0" encoding="UTF-16"?><urlset>{_URL}</urlset>'.encode("utf-16"),
+        f'<urlset xmlns="http://www.google.com/schemas/sitemap/0.84">{_URL}</urlset>'.encode(),
+        f"<sm:urlset>{_URL.replace('<', '<sm:').replace('<sm:/', '</sm:')}</sm:urlset>".encode(),
+        b"<urlset><url><image:image><image:loc>/no.png</image:loc></image:image><loc> <![CDATA[/a.html]]>\n</loc>"
+        b"<xhtml:link href='/no.html'/></url></urlset>",
+        b"<rss><channel><link>/no.html</link><item><title>A</title><link>/a.html</link><atom:link href='/no.html'/>"
+        b"</item></channel></rss>",
+        b"<feed><link href='/no.html'/><entry><link rel='edit' href='/no.html'/><link href='/a.html'/></entry></feed>",
+        b"\xef\xbb\xbf/a.html\r\n\r\n",
+        gzip.compress(b"/a.html"),
+    ],
+)
+async def test_the_variants_of_a_sitemap_list_the_same_page(body):
+    assert await read({"/sitemap.xml": served(body), "/a.html": page("a")}) == (["/a.html"], [])
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", "it is empty"),
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "but an HTML page"),
+        (b"<html><body>Not found</body></html>", "but an HTML page"),
+        (b"<urlset><url><loc>/a.html?a=1&b=2</loc></url>\n</urlset>", "an & that is not written as &amp;"),
+        (b"<urlset>\n<url><loc>/a.html</loc></url>", "it ends early (line 2)"),
+        (b"<urlset>\n<url><loc>/a.html</url></urlset>", "an end tag does not match its start tag (line 2)"),
+        (b"<catalog><item/></catalog>", "its root element is catalog, and not urlset, sitemapindex, rss or feed"),
+        (b'{"pages": []}', "neither XML nor a list of addresses; it begins with '{\"pages\": []}'"),
+    ],
+)
+async def test_the_rejection_says_what_is_wrong_with_a_sitemap(body, expected):
+    paths, [reason] = await read({"/sitemap.xml": served(body), "/a.html": page("a")})
+    assert paths == []
+    assert expected in reason
+
+
+async def test_a_sitemap_of_another_host_names_both_hosts():
+    paths, reasons = await read({"/sitemap.xml": served(xml("urlset", "http://www.example.org:81/a.html"))})
+    assert paths == []
+    assert reasons[0].startswith(
+        "lists no page of this source. Pages of www.example.org:81 are skipped, because the sit"
+    )
+
+
+async def test_a_page_that_is_gone_and_one_that_is_unreachable_differ_for_prune():
+    pages = {
+        "/sitemap.xml": served(xml("sitemapindex", "/one.xml", "/two.xml")),
+        "/one.xml": served(xml("urlset", "/a.html")),
+        "/two.xml": Page(status=403),
+        "/a.html": page("a"),
+        "/alive.html": page("b"),
+    }
+    settings = Settings(sources=SourceSettings(allow_private=True))
+    async with open_site(pages) as site, open_fetcher(settings) as fetcher:
+        source = SitemapSource(site.url("/sitemap.xml"), fetcher=fetcher, settings=settings)
+        await fetch_all(source)
+        assert await source.is_gone(site.url("/dead.html"))
+        assert not await source.is_gone(site.url("/alive.html"))
