@@ -17,6 +17,7 @@ WarningCode = Literal[
     "guessed_encoding",
     "guessed_header",
     "formula_without_value",
+    "page_frame",
     "parser_message",
 ]
 
@@ -41,6 +42,7 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     "guessed_encoding": WarningKind(False, "The file does not declare its encoding, and the text fits several."),
     "guessed_header": WarningKind(False, "A table's header was recognised by its content alone."),
     "formula_without_value": WarningKind(True, "Formulas have no stored value: open and save the file once."),
+    "page_frame": WarningKind(False, "Menus, headers and footers around the text of the page were left out."),
     "parser_message": WarningKind(False, "The parser library reported a problem."),
 }
 

@@ -1,6 +1,7 @@
 """Split documents into chunks that fit the embedder: at section boundaries first, then at the best cut in the text."""
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,17 +13,25 @@ from uuid import UUID, uuid5
 from rag.embedding.base import Tokenizer
 from rag.types import Chunk, Document, Place, Section, passage_of
 
+# Signs that end a sentence and are followed by a space: of Arabic, Urdu, Hindi, Armenian, Ethiopic, Khmer, Greek.
+_SENTENCE_ENDS: Final = "\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u17d4\u17d5\u037e"
+# Signs that end a sentence without a space: of Chinese, Japanese, Burmese, Tibetan.
+_UNSPACED_ENDS: Final = "\u3002\uff01\uff1f\uff61\u104b\u0f0d"
 # Where to cut, best first: after a paragraph, a list item, table row or value of one, a sentence, a line, a word.
 _CUTS: Final = tuple(
     re.compile(pattern)
     for pattern in (
         r"\n(?:[^\S\n]*\n)+",
         r"(?<=[.!?:;|])\n|\n(?=[^\S\n]*(?:[-*•|] |\d{1,3}[.)] ))|\n(?=[^\n]{1,90} \u2013 [^\n]{1,130}: )",
-        r"(?<=[.!?…])[\"'\u201d\u2019)\]]*\s+|(?<=[\u3002\uff01\uff1f])",
+        rf"(?<=[.!?…{_SENTENCE_ENDS}])[\"'\u201d\u2019\u00bb)\]]*\s+|[{_UNSPACED_ENDS}][\u300d\u300f\u201d\u2019\uff09]*",
         r"\n",
-        r"\s+",
+        # Chinese and Japanese have no spaces: a comma is the best place after the end of a sentence.
+        r"[\uff0c\u3001\uff1b\uff1a\ufe50\ufe51]|\s+",
     )
 )
+_JOINERS: Final = "\u200c\u200d"
+# Vowels of Thai and Lao that are written before the consonant that they follow.
+_LEADING_VOWELS: Final = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
 # Never change it: every chunk would get another id and be embedded again.
 _NAMESPACE: Final = UUID("0d9f7c1e-5a54-5b0c-8a8e-3c1d2b7f6e90")
 # Bounds the memory for tokenizing a long section.
@@ -190,7 +199,7 @@ def _best_cut(text: str, position: int, starts: Sequence[int], room: int) -> int
     target = -(-remaining // -(-remaining // room))
     limit = max(starts[first + room], position + 1)
     lowest = starts[first + target // 2]
-    return _nearest_cut(text, lowest, limit, target=starts[first + target]) or limit
+    return _nearest_cut(text, lowest, limit, target=starts[first + target]) or _between_letters(text, lowest, limit)
 
 
 def _nearest_cut(text: str, lowest: int, limit: int, *, target: int) -> int:
@@ -200,6 +209,19 @@ def _nearest_cut(text: str, lowest: int, limit: int, *, target: int) -> int:
         if ends:
             return min(ends, key=lambda end: abs(end - target))
     return 0
+
+
+def _between_letters(text: str, lowest: int, limit: int) -> int:
+    """Return the last position up to `limit` that parts no letter from its marks and no Thai vowel from its letter."""
+    position = limit
+    while lowest < position < len(text) and (
+        unicodedata.category(text[position])[0] == "M"
+        or text[position] in _JOINERS
+        or text[position - 1] in _JOINERS
+        or text[position - 1] in _LEADING_VOWELS
+    ):
+        position -= 1
+    return position if position > lowest else limit
 
 
 def _fence_pairs(text: str) -> set[str]:

@@ -1,6 +1,7 @@
 """Parse HTML into the text that a reader of the page sees, under its headings."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -12,6 +13,7 @@ from ingest.parsing.html_marks import resolved
 from ingest.parsing.html_reader import HtmlReader
 from ingest.parsing.html_tree import parse_tree
 from ingest.parsing.outline import Outline, OutlineBuilder
+from rag.parsing_warnings import WARNINGS, ParsingWarning
 
 _DECLARED_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
 _CHARSET_PROBE: Final = 4_096
@@ -26,6 +28,9 @@ _MAX_CONTENT_PARTS: Final = 200
 # A main element with less text can be a frame that a script fills, beside the real text.
 _SHORT: Final = 400
 _MUCH_MORE: Final = 4
+_WORD: Final = re.compile(r"\w+")
+# Smaller shares come from words that the tree divides, and from menus of a few entries.
+_NOTABLE_SHARE: Final = 0.02
 
 
 def parse_html(body: bytes, charset: str = "", uri: str = "") -> Outline:
@@ -34,8 +39,9 @@ def parse_html(body: bytes, charset: str = "", uri: str = "") -> Outline:
     `charset` outranks the encoding that the page declares, and `uri` is the page's address.
     """
     decoded = decode(body, charset, _declared_encoding(body))
-    outline = _read_page(parse_tree(decoded.text), uri)
-    return replace(outline, warnings=(*decoded.warnings, *outline.warnings))
+    tree = parse_tree(decoded.text)
+    outline = _read_page(tree, uri)
+    return replace(outline, warnings=(*decoded.warnings, *outline.warnings, *_frame_warnings(tree, outline)))
 
 
 def add_html(page: str, builder: OutlineBuilder, base: str = "") -> None:
@@ -67,6 +73,21 @@ def _add(tree: LexborHTMLParser, builder: OutlineBuilder, uri: str, roots: Seque
     controlled = frozenset(name for names in controls for name in names.split())
     for root in roots or [tree.body]:
         HtmlReader(builder, base=base, controlled=controlled).read(root)
+
+
+def _frame_warnings(tree: LexborHTMLParser, outline: Outline) -> list[ParsingWarning]:
+    """Return a warning if the page has many words that the outline does not have."""
+    if tree.body is None or not outline.sections:
+        return []
+    # Nothing reads the tree after this.
+    tree.strip_tags(["script", "style", "template"])
+    words = Counter(_WORD.findall(tree.body.text(separator=" ").lower()))
+    headings = dict.fromkeys(name for section in outline.sections for name in section.heading_path)
+    text = " ".join([*headings, *(section.text for section in outline.sections)])
+    missing = (words - Counter(_WORD.findall(text.lower()))).total()
+    if missing < words.total() * _NOTABLE_SHARE:
+        return []
+    return [ParsingWarning(code="page_frame", message=WARNINGS["page_frame"].meaning, count=missing)]
 
 
 def _content_parts(tree: LexborHTMLParser) -> Iterator[LexborNode]:

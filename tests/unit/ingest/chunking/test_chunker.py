@@ -1,5 +1,6 @@
 import importlib.util
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from ingest.chunking.chunker import Chunker
-from rag.types import Chunk, Document, DocumentId, Section
+from rag.types import Chunk, Document, DocumentId, Place, Section
 
 
 class WordPieces:
@@ -31,6 +32,16 @@ class Words:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         return [match.span() for match in re.finditer(r"\S+", text)]
+
+
+class Characters:
+    """A tokenizer for which every character is one token."""
+
+    def __init__(self, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\S", text)]
 
 
 @cache
@@ -85,6 +96,40 @@ def test_a_long_paragraph_is_split_between_sentences():
         "One two three four. Five six seven.",
         "Eight nine ten eleven.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "between"),
+    [
+        ("\u0645\u0627 \u0647\u0630\u0627\u061f", " "),
+        ("\u092f\u0939 \u0939\u0948\u0964", " "),
+        ("\u057d\u0561 \u0567\u0589", " "),
+        ("\u8fd9\u662f\u4e00\u53e5\u3002", ""),
+        ("\u300c\u306f\u3044\u3002\u300d", ""),
+    ],
+)
+def test_sentences_end_with_the_signs_of_their_script(sentence, between):
+    pieces = Chunker(Characters(20)).chunk(document(((), between.join([sentence] * 12))), ingested_at=1.0)
+
+    assert len(pieces) > 1
+    assert all(piece.text.endswith(sentence) for piece in pieces)
+
+
+def test_a_letter_keeps_its_marks_and_a_thai_vowel_its_consonant():
+    syllable = "\u0e40\u0e17\u0e35\u0e48"
+    pieces = Chunker(Characters(18)).chunk(document(((), syllable * 40)), ingested_at=1.0)
+
+    assert all(piece.text.startswith(syllable[0]) and piece.text.endswith(syllable[1:]) for piece in pieces)
+
+
+def test_a_piece_from_the_middle_of_a_block_has_its_own_line():
+    lines = "\n".join(f"word{number} and more words here" for number in range(30))
+    sections = (Section(heading_path=(), text=lines, places=((0, Place(line=7)),)),)
+
+    pieces = Chunker(Words(10)).chunk(replace(document(), sections=sections), ingested_at=1.0)
+
+    assert len(pieces) > 2
+    assert [f"word{(piece.place.line or 0) - 7}" for piece in pieces] == [piece.text.split()[0] for piece in pieces]
 
 
 def test_a_long_list_is_split_between_items():

@@ -51,6 +51,13 @@ def test_every_main_element_and_the_articles_beside_it_are_read():
     assert [part.text for part in html(body).sections] == ["one\n\ntwo\n\nthree"]
 
 
+def test_a_menu_that_is_left_out_is_told_but_loses_no_text():
+    [warning] = html("<nav>one two three</nav><main><p>text of the page</p></main>").warnings
+
+    assert (warning.code, warning.count, warning.loses_text) == ("page_frame", 3, False)
+    assert not html("<main><p>text of <b>the</b> page</p></main>").warnings
+
+
 def test_a_page_whose_main_element_is_filled_by_a_script_is_read_as_a_whole():
     assert only_text("<div><p>A day ticket costs 14 euros.</p></div><main><script>render()</script></main>") == (
         "A day ticket costs 14 euros."
