@@ -101,5 +101,7 @@ def _regularity(probe: str, delimiter: str) -> tuple[float, int]:
                 break
     except csv.Error:
         return 0.0, 0
+    if not rows:  # Nothing but delimiters.
+        return 1.0, 1
     length, width = max((run for run in runs if run[1] > 1), default=(0, 0))
     return (length / rows, width) if single * 2 <= rows else (0.0, 0)

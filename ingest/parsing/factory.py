@@ -23,6 +23,7 @@ from ingest.parsing.pptx.parser import parse_pptx
 from ingest.parsing.rst import parse_rst
 from ingest.parsing.rtf import parse_rtf
 from ingest.parsing.text import one_line
+from ingest.parsing.unread_content import describe_unread_content
 from ingest.parsing.xlsx import parse_xlsx
 from ingest.parsing.xml import parse_xml
 from rag.errors import InvalidInput
@@ -66,8 +67,8 @@ def parse(raw: RawDocument, *, version: str) -> Document:
         outline = PARSERS[raw.media_type](raw) if raw.body.strip() else _EMPTY
     except RecursionError as error:
         raise InvalidInput("nested too deeply to be parsed") from error
-    if not outline.sections and (lost := [it for it in outline.warnings if it.loses_text]):
-        raise InvalidInput(f"no text: {' '.join(it.to_text() for it in lost)}")
+    if not outline.sections and (reason := _reason_without_text(raw, outline)):
+        raise InvalidInput(f"no text: {reason}")
     return Document(
         id=raw.id,
         uri=raw.uri,
@@ -78,6 +79,12 @@ def parse(raw: RawDocument, *, version: str) -> Document:
         validator=raw.validator,
         warnings=outline.warnings,
     )
+
+
+def _reason_without_text(raw: RawDocument, outline: Outline) -> str:
+    """Return why a document that is not empty by nature has no text."""
+    lost = " ".join(warning.to_text() for warning in outline.warnings if warning.loses_text)
+    return lost or describe_unread_content(raw)
 
 
 def _parse_text(raw: RawDocument, parse_decoded: Callable[[str], Outline]) -> Outline:

@@ -292,5 +292,10 @@ def test_pages_that_would_take_quadratic_time_are_rejected(trap):
         html(trap)
 
 
-def test_a_page_without_text_is_empty():
-    assert html("<html><body><script>render()</script></body></html>").sections == ()
+def test_a_page_that_only_its_scripts_write_is_rejected():
+    with pytest.raises(InvalidInput, match="no text: it shows only pictures, frames or what its scripts write"):
+        html("<html><body><script>render()</script></body></html>")
+
+
+def test_a_page_that_shows_nothing_is_empty():
+    assert html("<html><head><title>T</title></head><body><p> </p></body></html>").sections == ()

@@ -7,8 +7,9 @@ import pytest
 from ingest.parsing import factory
 from ingest.parsing.outline import OutlineBuilder
 from rag.errors import InvalidInput
-from rag.formats import MediaType
+from rag.formats import MediaType, media_type_of
 from tests.support.formats.documents import parse_document
+from tests.support.formats.office_writer import docx_of, paragraph, xlsx_of
 
 FRENCH = "Le garçon préfère la crème brûlée et les œufs à la coque, où qu'il déjeune cet été. " * 5
 MEDIA_TYPES: list[MediaType] = ["text/plain", "text/markdown", "text/html", "application/pdf"]
@@ -77,11 +78,28 @@ def test_a_file_of_invisible_characters_is_empty(body, media_type):
         (b"<!-- nothing -->", "text/markdown"),
         (b"{}", "application/json"),
         (b",,\n,,\n", "text/csv"),
+        (b"\n,,\n", "text/csv"),
+        (docx_of(paragraph("")), media_type_of("a.docx")),
+        (xlsx_of({"A": []}), media_type_of("a.xlsx")),
         (b"<html><head><title>T</title></head><body></body></html>", "text/html"),
     ],
 )
 def test_a_document_that_has_no_text_by_nature_is_empty(body, media_type):
     assert parse_document(body, media_type).sections == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (b"![](scan.png)", "text/markdown"),
+        (b'<body><img src="scan.png"></body>', "text/html"),
+        (docx_of(paragraph(""), **{"word/media/image1.png": "picture"}), media_type_of("a.docx")),
+        (xlsx_of({"A": []}, **{"xl/charts/chart1.xml": "<chart/>"}), media_type_of("a.xlsx")),
+    ],
+)
+def test_a_document_that_shows_something_else_than_text_is_rejected(body, media_type):
+    with pytest.raises(InvalidInput, match=r"no text: (it|Embedded)"):
+        parse_document(body, media_type)
 
 
 def test_a_document_whose_only_text_is_lost_is_rejected_with_the_reason(monkeypatch):
