@@ -126,18 +126,19 @@ class _Listing:
             return sorted(prefix + entry.name for entry in entries if self._is_selected(entry, prefix + entry.name))
 
     def _is_selected(self, entry: os.DirEntry[str], relative: str) -> bool:
-        is_folder = _is_folder(entry)
-        if is_folder:
+        if _is_folder(entry):
             kind = self._selection.excludes_folder(relative)
+            is_selected = not kind and self._selection.requests_folder(relative)
         else:
-            kind = self._selection.excludes_file(relative)
             if media_type_of(relative) is None and self._is_broken_link_to_folder(entry, relative):
                 self._unlisted.add(relative)
                 self.notes.warn("unlisted", _BROKEN_LINK, Path(entry.path).as_uri())
                 return False
+            kind = self._selection.excludes_file(relative)
+            is_selected = not kind and self._selection.requests_file(relative)
         if kind and relative != _IGNORE_FILE:
-            self.notes.pass_over(kind, Path(entry.path).as_uri() + "/" * is_folder)
-        return self._selection.includes_folder(relative) if is_folder else self._selection.includes_file(relative)
+            self.notes.pass_over(kind, Path(entry.path).as_uri())
+        return is_selected
 
     def _is_broken_link_to_folder(self, entry: os.DirEntry[str], relative: str) -> bool:
         """Return True for a link whose target is missing and may be a folder of the selection, as on another disk."""

@@ -31,15 +31,15 @@ class Selection:
 
     def includes_folder(self, folder: str) -> bool:
         """Return True if the folder may contain files of the selection; its parents are not checked."""
-        return self._may_contain(folder) and not self.excludes_folder(folder)
+        return self.requests_folder(folder) and not self.excludes_folder(folder)
 
     def includes_file(self, file: str) -> bool:
         """Return True if the file belongs to the selection; its parents are not checked."""
-        return self._is_requested(file) and not self.excludes_file(file)
+        return self.requests_file(file) and not self.excludes_file(file)
 
     def excludes_folder(self, folder: str) -> str:
         """Return why a folder that the glob requests is passed over; empty if it is included or not requested."""
-        if not self._may_contain(folder):
+        if not self.requests_folder(folder):
             return ""
         name = folder.rpartition("/")[2]
         if name.startswith("."):
@@ -50,7 +50,7 @@ class Selection:
 
     def excludes_file(self, file: str) -> str:
         """Return why a file that the glob requests is passed over; empty if it is included or not requested."""
-        if not self._is_requested(file):
+        if not self.requests_file(file):
             return ""
         if file.rpartition("/")[2].startswith("."):
             return "hidden"
@@ -66,10 +66,12 @@ class Selection:
         """Return why a file, or else the first of its parent folders, is passed over; empty if it is not."""
         return next(filter(None, map(self.excludes_folder, _parents_of(file))), "") or self.excludes_file(file)
 
-    def _is_requested(self, file: str) -> bool:
+    def requests_file(self, file: str) -> bool:
+        """Return True if the glob matches the file."""
         return _matches(file.split("/"), self._glob)
 
-    def _may_contain(self, folder: str) -> bool:
+    def requests_folder(self, folder: str) -> bool:
+        """Return True if the glob can match a file below the folder."""
         return _may_contain_match(folder.split("/"), self._glob)
 
 

@@ -1,4 +1,3 @@
-
 import pytest
 
 from ingest.sources.base import Rejection
