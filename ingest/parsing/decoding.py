@@ -47,7 +47,7 @@ _CODECS: Final = {
     "utf-16": "utf-16-le",
     "utf-32": "utf-32-le",
 }
-# Python also has codecs that are no encodings of text files, such as unicode_escape, punycode and UTF-7.
+# Python also has codecs that are not encodings of text files, such as unicode_escape, punycode and UTF-7.
 _TEXT_CODEC: Final = re.compile(
     r"utf-(8|16|32)|iso8859|iso2022|cp\d|koi8|mac|big5|gb|hz|euc_|shift_jis|johab|tis|kz|ptcp"
 )
@@ -133,7 +133,7 @@ def _labels_in(body: bytes) -> Iterator[str]:
 
 
 def _codec_of(label: str) -> str:
-    """Return Python's name of a declared encoding, or "" if there is none."""
+    """Return Python's name of a declared encoding, or "" without one."""
     name = label.strip(" \"'").lower().removeprefix("x-").replace("windows-125", "cp125")
     name = _CODECS.get(name, name)
     try:

@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborNode
 TEXT: Final = "-text"
 
 _NOT_RENDERED: Final = {"head", "script", "style", "template", "noframes", "datalist", "optgroup", "option", "rp"}
-# Struck text is no longer valid: a passage must not quote the old price beside the new one.
+# Struck text lost its validity: a passage must not quote the old price beside the new one.
 _STRUCK: Final = {"del", "s", "strike"}
 _FURNITURE: Final = {"nav", "canvas", "audio", "video", "metadata", "mjx-math"}
 _SKIPPED: Final = _NOT_RENDERED | _STRUCK | _FURNITURE

@@ -23,8 +23,7 @@ class Shelf:
         return 0
 
     async def find(self) -> AsyncIterator[Unit | Rejection]:
-        for unit in ():
-            yield unit
+        yield Rejection(uri="file:///", reason="Pruning must not list a source again.")
 
     def covers(self, uri: str) -> bool:
         return uri.startswith("file:///")
