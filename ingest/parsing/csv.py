@@ -29,6 +29,9 @@ def parse_csv(text: str) -> Outline:
     scores = {delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter) for delimiter in _DELIMITERS}
     delimiter = max(scores, key=scores.__getitem__) if any(share for share, _ in scores.values()) else _ONE_COLUMN
     skipped = 0
+    if not text.strip(_DELIMITERS + "\r\n "):
+        # Cells without values.
+        return Outline(title="", sections=())
     if text[:4].lower() == _DECLARATION:
         delimiter, text, skipped = text[4:5].strip("\r\n") or ",", text.partition("\n")[2], 1
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
@@ -104,4 +107,4 @@ def _regularity(probe: str, delimiter: str) -> tuple[float, int]:
     if not rows:  # Nothing but delimiters.
         return 1.0, 1
     length, width = max((run for run in runs if run[1] > 1), default=(0, 0))
-    return (length / rows, width) if single * 2 <= rows else (0.0, 0)
+    return (length / rows, width) if length and single * 2 <= rows else (0.0, 0)
