@@ -70,6 +70,7 @@ class WholeDocumentParser:
     """A parser and chunker that makes one passage of each document, however long it is."""
 
     recipe = "whole"
+    converts = False
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         return [

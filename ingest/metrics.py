@@ -16,7 +16,8 @@ CHUNKS = Counter(
 )
 STAGE_DURATION = Histogram(
     "rag_ingest_stage_duration_seconds",
-    "Duration of one stage: fetch and parse (with chunking) per document, embed and upsert per batch, "
+    "Duration of one stage: fetch, convert (by the parser service) and parse (with chunking) per document, "
+    "embed and upsert per batch, "
     "publish per publication.",
     ["stage"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
@@ -50,9 +51,11 @@ for code in parsing_warnings.WARNINGS:
 for vector in ("embedded", "kept"):
     CHUNKS.labels(vector)
 STAGES = StageMetrics(
-    durations={stage: STAGE_DURATION.labels(stage) for stage in ("fetch", "parse", "embed", "upsert", "publish")}
+    durations={
+        stage: STAGE_DURATION.labels(stage) for stage in ("fetch", "convert", "parse", "embed", "upsert", "publish")
+    }
 )
-for stage in ("fetch", "embed", "upsert", "publish", "entry"):
+for stage in ("fetch", "convert", "embed", "upsert", "publish", "entry"):
     RETRIES.labels(stage)
 for fault in ("document", "program"):
     DEAD_LETTERS.labels(fault)

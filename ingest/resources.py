@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from ingest.isolation.pool import ParserPool, open_parser_pool
+from ingest.conversion.factory import open_converter
+from ingest.isolation.pool import open_parser_pool
 from ingest.pipeline.batching import Batcher, open_batcher
+from ingest.pipeline.conversion import ConvertingParser
+from ingest.pipeline.preparation import ChunkingParser
 from ingest.settings import Settings
 from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
@@ -19,7 +22,7 @@ from rag.types import EmbedderIdentity
 class Models:
     """Everything that turns raw documents into points."""
 
-    parsers: ParserPool
+    parsers: ChunkingParser
     embedder: Embedder
     batcher: Batcher
 
@@ -36,9 +39,11 @@ async def open_models(settings: Settings, *, known: EmbedderIdentity | None = No
         open_parser_pool(
             settings.parsing, settings.embedder, chunking=settings.chunking, language=settings.language
         ) as parsers,
+        open_converter(settings.parser_service, settings.http) as converter,
         open_batcher(embedder) as batcher,
     ):
-        yield Models(parsers=parsers, embedder=embedder, batcher=batcher)
+        parser = parsers if converter is None else ConvertingParser(parsers, converter)
+        yield Models(parsers=parser, embedder=embedder, batcher=batcher)
 
 
 def open_store(settings: Settings, models: Models) -> AbstractAsyncContextManager[VectorStore]:

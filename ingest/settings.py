@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AnyHttpUrl, Field, SecretStr
 
 from rag.settings import KernelSettings, Part
 
@@ -23,6 +23,23 @@ class ParsingSettings(Part):
     """Memory limit for one document, in MiB, beyond what the parser process needs itself. A document that needs more is
     rejected.
     """
+
+
+class ParserServiceSettings(Part):
+    """An optional service with the HTTP API of docling-serve, which recognises text in scanned PDFs and images."""
+
+    url: AnyHttpUrl | None = None
+    """Base URL of the service, such as http://127.0.0.1:5001. Unset, pages without text stay unread and images are
+    rejected. Once it is set, the next run ingests the documents with such pages again.
+    """
+    api_key: SecretStr | None = None
+    """Key that the service requires, sent as `X-Api-Key`. Unset sends none."""
+    timeout: float = Field(600.0, gt=0)
+    """Seconds without data until a conversion fails. A higher value accepts longer documents; a failed conversion is
+    tried again later.
+    """
+    concurrency: int = Field(2, ge=1)
+    """Maximum number of concurrent conversions. A higher value needs a service with more processors."""
 
 
 class ChunkingSettings(Part):
@@ -71,6 +88,8 @@ class Settings(KernelSettings):
 
     parsing: ParsingSettings = ParsingSettings()
     """Parser processes."""
+    parser_service: ParserServiceSettings = ParserServiceSettings()
+    """Text recognition."""
     chunking: ChunkingSettings = ChunkingSettings()
     """Chunking. After a change the next run ingests every document again."""
     sources: SourceSettings = SourceSettings()

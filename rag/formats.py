@@ -31,6 +31,10 @@ MediaType = Literal[
     "application/rtf",
     "application/epub+zip",
     "message/rfc822",
+    "image/png",
+    "image/jpeg",
+    "image/tiff",
+    "image/webp",
     "application/vnd.oasis.opendocument.text",
     "application/vnd.oasis.opendocument.spreadsheet",
     "application/vnd.oasis.opendocument.presentation",
@@ -55,6 +59,8 @@ class DocumentFormat:
     """Lower-case names of files without a suffix."""
     is_text: bool = True
     """True if the bytes are encoded text, so that a charset applies to them."""
+    needs_service: bool = False
+    """True if only a parser service can read the format (`RAG_PARSER_SERVICE__URL`)."""
 
 
 FORMATS: Final[tuple[DocumentFormat, ...]] = (
@@ -114,6 +120,10 @@ FORMATS: Final[tuple[DocumentFormat, ...]] = (
         (".jsonl", ".ndjson"),
         ("application/ndjson", "application/jsonl", "application/x-jsonlines"),
     ),
+    DocumentFormat("PNG", "image/png", (".png",), is_text=False, needs_service=True),
+    DocumentFormat("JPEG", "image/jpeg", (".jpg", ".jpeg"), ("image/jpg",), is_text=False, needs_service=True),
+    DocumentFormat("TIFF", "image/tiff", (".tif", ".tiff"), is_text=False, needs_service=True),
+    DocumentFormat("WebP", "image/webp", (".webp",), is_text=False, needs_service=True),
     DocumentFormat("Jupyter notebook", "application/x-ipynb+json", (".ipynb",)),
     DocumentFormat(
         "XML", "application/xml", (".xml", ".dbk"), ("text/xml", "application/rss+xml", "application/atom+xml")
@@ -143,6 +153,7 @@ FORMATS: Final[tuple[DocumentFormat, ...]] = (
 FORMAT_NAMES: Final = ", ".join(known.name for known in FORMATS)
 """All formats, for messages."""
 SUFFIXES: Final = tuple(suffix for known in FORMATS for suffix in known.suffixes)
+IMAGE_MEDIA_TYPES: Final[tuple[MediaType, ...]] = tuple(known.media_type for known in FORMATS if known.needs_service)
 TEXT_MEDIA_TYPES: Final = tuple(known.media_type for known in FORMATS if known.is_text)
 
 _CHARSET: Final = re.compile(r"""; *charset *= *["']?([a-z0-9._:+-]{1,40})["']? *(?:;|$)""", re.ASCII | re.IGNORECASE)

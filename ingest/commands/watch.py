@@ -142,7 +142,7 @@ class Watch:
     async def _is_changed(self, unit: Unit, stored: Chunk | None, listed: ListedDocuments) -> bool:
         recipe = self.settings.chunking.recipe(self.settings.language)
         try:
-            raw = await fetch_if_changed(unit, stored, recipe)
+            raw = await fetch_if_changed(unit, stored, recipe, converts=self.settings.parser_service.url is not None)
         except (InvalidInput, Unavailable) as error:
             if isinstance(error, Gone):
                 listed.note_gone(unit.id)

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from ingest.chunking.chunker import Chunker
 from ingest.isolation.frames import read_frame, write_frame
 from ingest.isolation.library_messages import collected_messages
 from ingest.parsing.factory import parse
+from ingest.parsing.outline import WithoutText
 from ingest.settings import Language
 from rag.embedding.factory import build_tokenizer
 from rag.errors import InvalidInput
@@ -46,9 +48,9 @@ def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> 
     # From here on, what a library prints may quote a document.
     _discard(2)
 
-    def parse_and_chunk(raw: RawDocument, version: str) -> list[Chunk]:
+    def parse_and_chunk(raw: RawDocument, version: str, is_converted: bool = False) -> list[Chunk]:
         with collected_messages() as messages:
-            document = parse(raw, version=version)
+            document = parse(raw, version=version, is_converted=is_converted)
         document = replace(
             document,
             warnings=(*document.warnings, *messages.to_warnings()),
@@ -56,10 +58,11 @@ def main(wrap: Callable[[ToChunks], ToChunks] = lambda to_chunks: to_chunks) -> 
         )
         return chunker.chunk(document, ingested_at=time.time())
 
-    to_chunks = wrap(parse_and_chunk)
+    parsing = wrap(parse_and_chunk)
     while (header := read_frame(requests)) is not None and (body := read_frame(requests)) is not None:
         fields = json.loads(header)
         version = fields.pop("version")
+        to_chunks = partial(parse_and_chunk, is_converted=True) if fields.pop("is_converted") else parsing
         _send(results, _result_of(to_chunks, RawDocument(**fields, body=body), version, options["memory_mib"]))
 
 
@@ -76,6 +79,8 @@ def _language_of(document: Document, language: Language) -> str:
 def _result_of(to_chunks: ToChunks, raw: RawDocument, version: str, memory_mib: int) -> dict[str, Any]:
     try:
         return {"chunks": [to_fields(chunk) for chunk in to_chunks(raw, version)]}
+    except WithoutText as error:
+        return {"invalid": str(error), "is_without_text": True}
     except InvalidInput as error:
         return {"invalid": str(error)}
     except MemoryError:

@@ -13,7 +13,10 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
+from ingest.conversion.base import Conversion
 from ingest.isolation.frames import receive_frame, write_frame
+from ingest.metrics import STAGES
+from ingest.parsing.outline import WithoutText
 from ingest.settings import ChunkingSettings, Language, ParsingSettings
 from rag.errors import InvalidInput, Misconfigured
 from rag.gate import Gate
@@ -48,6 +51,8 @@ class ParserCrashed(InvalidInput):
 class ParserPool:
     """Parses and chunks documents in child processes, a bounded number at a time."""
 
+    converts = False
+
     def __init__(
         self,
         settings: ParsingSettings,
@@ -73,21 +78,31 @@ class ParserPool:
 
         Raises `InvalidInput` with the reason, or `ParserCrashed`.
         """
-        async with self._gate.enter():
-            result = await self._ask_a_process(raw, version)
-        return _to_chunks(result, raw, version)
+        return await self._parse(raw, version, raw.body, is_converted=False)
+
+    async def parse_conversion(self, raw: RawDocument, conversion: Conversion, *, version: str) -> list[Chunk]:
+        """Return the chunks of a converted document; raises as `parse` does."""
+        pages = [(page.number, page.markdown) for page in conversion.pages]
+        body = json.dumps({"pages": pages, "is_partial": conversion.is_partial}).encode()
+        return await self._parse(raw, version, body, is_converted=True)
+
+    async def _parse(self, raw: RawDocument, version: str, body: bytes, *, is_converted: bool) -> list[Chunk]:
+        with STAGES.stage("parse", span_name="parse"):
+            async with self._gate.enter():
+                result = await self._ask_a_process(replace(raw, body=body), version, is_converted=is_converted)
+            return _to_chunks(result, raw, version)
 
     async def stop_idle(self) -> None:
         """Stop the processes that wait for work; the next document starts one again."""
         while self._idle:
             await self._idle.pop().kill()
 
-    async def _ask_a_process(self, raw: RawDocument, version: str) -> dict[str, Any]:
+    async def _ask_a_process(self, raw: RawDocument, version: str, *, is_converted: bool) -> dict[str, Any]:
         process = self._idle.pop() if self._idle else await _ParserProcess.start(self._command, self._options)
         is_reusable = False
         try:
             async with asyncio.timeout(self._settings.seconds):
-                result = await process.ask(raw, version)
+                result = await process.ask(raw, version, is_converted=is_converted)
             is_reusable = process.documents < _DOCUMENTS_PER_PROCESS
         except TimeoutError as error:
             raise InvalidInput(
@@ -138,10 +153,10 @@ class _ParserProcess:
             raise
         return started
 
-    async def ask(self, raw: RawDocument, version: str) -> dict[str, Any]:
+    async def ask(self, raw: RawDocument, version: str, *, is_converted: bool) -> dict[str, Any]:
         self.documents += 1
         names = ("id", "uri", "media_type", "title", "validator", "charset")
-        header = {name: getattr(raw, name) for name in names} | {"version": version}
+        header = {name: getattr(raw, name) for name in names} | {"version": version, "is_converted": is_converted}
         write_frame(self._requests, json.dumps(header).encode())
         write_frame(self._requests, raw.body)
         await self._requests.drain()
@@ -189,6 +204,8 @@ async def open_parser_pool(
 
 
 def _to_chunks(result: dict[str, Any], raw: RawDocument, version: str) -> list[Chunk]:
+    if "is_without_text" in result:
+        raise WithoutText(str(result["invalid"]))
     if "invalid" in result:
         raise InvalidInput(str(result["invalid"]))
     if "crashed" in result:

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ingest.parsing.code import parse_code
+from ingest.parsing.converted import parse_converted
 from ingest.parsing.csv import parse_csv
 from ingest.parsing.decoding import decode
 from ingest.parsing.docx.parser import parse_docx
@@ -17,7 +18,7 @@ from ingest.parsing.mail import parse_mail
 from ingest.parsing.markdown import parse_markdown
 from ingest.parsing.notebook import parse_notebook
 from ingest.parsing.opendocument import parse_opendocument
-from ingest.parsing.outline import Outline, parse_plain
+from ingest.parsing.outline import Outline, WithoutText, parse_plain
 from ingest.parsing.pdf import parse_pdf
 from ingest.parsing.pptx.parser import parse_pptx
 from ingest.parsing.rst import parse_rst
@@ -27,7 +28,7 @@ from ingest.parsing.unread_content import describe_unread_content
 from ingest.parsing.xlsx import parse_xlsx
 from ingest.parsing.xml import parse_xml
 from rag.errors import InvalidInput
-from rag.formats import MediaType
+from rag.formats import IMAGE_MEDIA_TYPES, MediaType
 from rag.types import Document, RawDocument
 
 PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
@@ -40,6 +41,7 @@ PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": lambda raw: parse_docx(raw.body),
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": lambda raw: parse_pptx(raw.body),
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": lambda raw: parse_xlsx(raw.body),
+    **dict.fromkeys(IMAGE_MEDIA_TYPES, lambda _: _reject_image()),
     "application/rtf": lambda raw: parse_rtf(raw.body),
     "application/vnd.oasis.opendocument.text": lambda raw: parse_opendocument(raw.body, "ODT"),
     "application/vnd.oasis.opendocument.spreadsheet": lambda raw: parse_opendocument(raw.body, "ODS"),
@@ -57,14 +59,19 @@ PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
 _EMPTY: Final = Outline(title="", sections=())
 
 
-def parse(raw: RawDocument, *, version: str) -> Document:
+def parse(raw: RawDocument, *, version: str, is_converted: bool = False) -> Document:
     """Parse a document; this takes CPU time, so do not call it on the event loop.
+
+    `is_converted` says that the body is what `parse_converted` reads, instead of a file of the media type.
 
     A document that is empty by nature, such as a file of white space, has no sections.
     Raises `InvalidInput` with a one-line reason if the document has text that cannot be extracted.
     """
     try:
-        outline = PARSERS[raw.media_type](raw) if raw.body.strip() else _EMPTY
+        if is_converted:
+            outline = parse_converted(raw.body)
+        else:
+            outline = PARSERS[raw.media_type](raw) if raw.body.strip() else _EMPTY
     except RecursionError as error:
         raise InvalidInput("nested too deeply to be parsed") from error
     if not outline.sections and (reason := _reason_without_text(raw, outline)):
@@ -91,6 +98,10 @@ def _parse_text(raw: RawDocument, parse_decoded: Callable[[str], Outline]) -> Ou
     decoded = decode(raw.body, raw.charset)
     outline = parse_decoded(decoded.text)
     return replace(outline, warnings=(*decoded.warnings, *outline.warnings))
+
+
+def _reject_image() -> Outline:
+    raise WithoutText("an image: set RAG_PARSER_SERVICE__URL to a parser service that recognises its text")
 
 
 def _parse_attachment(raw: RawDocument) -> Outline:

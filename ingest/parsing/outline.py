@@ -19,6 +19,10 @@ _LINE_END: Final = re.compile(r"\r\n?|\n")
 _MAX_PLACE_CHARACTERS: Final = 200
 
 
+class WithoutText(InvalidInput):
+    """The document has no text, but pages or pictures in which text can be recognised."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
     """The title and the sections of a document."""
@@ -76,6 +80,10 @@ class OutlineBuilder:
         block = clean(text)
         if block.strip():
             self._blocks.append((between, block, self._place))
+
+    def set_place(self, place: Place) -> None:
+        """Let the next blocks without a place of their own stand at `place`."""
+        self._place = place
 
     def warn(self, code: WarningCode, message: str = "", *, count: int = 1, place: str = "") -> None:
         """Add a warning. Warnings with the same code and message become one, with the sum of their counts.

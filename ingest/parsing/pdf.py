@@ -8,7 +8,7 @@ from typing import Any, Final
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.outline import Outline, OutlineBuilder, WithoutText
 from ingest.parsing.pdf_annotations import Surroundings, attachments_of, blocks_of, open_form
 from ingest.parsing.pdf_bookmarks import bookmarks_of, split_at_headings
 from ingest.parsing.pdf_lines import full_width, join_divided_words, to_paragraphs
@@ -86,7 +86,9 @@ def _parse(document: pdfium.PdfDocument) -> Outline:
         builder.warn("dropped_object", f"{_XFA}.")
     outline = builder.build(title=reading.title)
     if not outline.sections:
-        raise InvalidInput(_XFA if is_xfa else _reason_without_text(reading))
+        reason = _XFA if is_xfa else _reason_without_text(reading)
+        is_image = any(page.content.is_scan or page.content.is_unreadable for page in reading.pages)
+        raise WithoutText(reason) if is_image and not is_xfa else InvalidInput(reason)
     return outline
 
 

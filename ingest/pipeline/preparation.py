@@ -15,6 +15,8 @@ from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 # The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
 # then ingested again.
 _RECIPE: Final = 4
+CONVERTED_GAPS: Final = {"page_without_text"}
+"""Codes of the warnings about text that a parser service can read."""
 _FETCH_SECONDS: Final = 20.0
 
 StoredDocuments = Mapping[DocumentId, Chunk | None]
@@ -57,6 +59,9 @@ class PreparedDocument:
 class ChunkingParser(Protocol):
     """Turns raw documents into chunks, isolated from this process, so that a slow document can be stopped."""
 
+    converts: bool
+    """True if it sends documents with pages without text to a parser service."""
+
     @property
     def recipe(self) -> str:
         """The settings that chunks depend on; every document is ingested again when it changes."""
@@ -69,16 +74,15 @@ async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> I
     """Return the chunks to write, or a result if there is nothing to write."""
     try:
         with STAGES.stage("fetch", span_name="fetch"):
-            raw = await fetch_if_changed(unit, stored, parser.recipe)
+            raw = await fetch_if_changed(unit, stored, parser.recipe, converts=parser.converts)
     except (InvalidInput, Unavailable) as error:
         return rejection_of(unit, error)
     if raw is None:
         return IngestResult(uri=unit.uri, status="unchanged", warnings=stored.warnings if stored else ())
     version = version_of(raw, parser.recipe)
     try:
-        with STAGES.stage("parse", span_name="parse"):
-            # Empty files are common and not stored, so without this each run would start a process for them.
-            chunks = await parser.parse(raw, version=version) if raw.body.strip() else []
+        # Empty files are common and not stored, so without this each run would start a process for them.
+        chunks = await parser.parse(raw, version=version) if raw.body.strip() else []
     except InvalidInput as error:
         return rejection_of(unit, error, version=version)
     if not chunks:
@@ -104,17 +108,29 @@ def rejection_of(unit: Unit, error: GroundworkError, *, version: str = "") -> In
     )
 
 
-async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str) -> RawDocument | None:
-    """Return None if the stored version is current; raises `InvalidInput` or `Unavailable`."""
+async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str, *, converts: bool) -> RawDocument | None:
+    """Return None if the stored version is current; raises `InvalidInput` or `Unavailable`.
+
+    `recipe` and `converts` are those of the `ChunkingParser`.
+    """
     # Without a validator the source always sends the bytes: if the recipe has changed, its chunks must be made again.
-    validator = stored.validator if stored and stored.version.startswith(_prefix_of(recipe)) else ""
+    current = stored if stored and _is_current(stored, recipe, converts=converts) else None
+    validator = current.validator if current else ""
     raw = await retry(RETRIES.labels("fetch"), lambda: unit.fetch(validator), seconds=_FETCH_SECONDS)
-    return None if isinstance(raw, Unmodified) or (stored and stored.version == version_of(raw, recipe)) else raw
+    if isinstance(raw, Unmodified):
+        return None
+    versions = (version_of(raw, recipe), converted_version(raw, recipe))
+    return None if current and current.version in versions else raw
 
 
 def version_of(raw: RawDocument, recipe: str = "") -> str:
     """Return the recipe of the chunks, and the digest of everything that they are made from."""
     return f"{_prefix_of(recipe)}{raw.digest()}"
+
+
+def converted_version(raw: RawDocument, recipe: str) -> str:
+    """Return the version of a document that was sent to the parser service. Without the service it stays current."""
+    return f"{_converted_prefix_of(recipe)}{raw.digest()}"
 
 
 def parsed_by_earlier_version(chunk: Chunk) -> bool:
@@ -135,6 +151,18 @@ async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequenc
             is_second = stored[chunk.document_id] is not None
             stored[chunk.document_id] = replace(chunk, version="") if is_second else chunk
     return stored
+
+
+def _is_current(stored: Chunk, recipe: str, *, converts: bool) -> bool:
+    """Return whether the same bytes would become the same chunks. A parser service can read more pages than before."""
+    if stored.version.startswith(_converted_prefix_of(recipe)):
+        return True
+    has_gaps = any(warning.code in CONVERTED_GAPS for warning in stored.warnings)
+    return stored.version.startswith(_prefix_of(recipe)) and not (converts and has_gaps)
+
+
+def _converted_prefix_of(recipe: str) -> str:
+    return _prefix_of(f"{recipe}.converted")
 
 
 def _prefix_of(recipe: str) -> str:

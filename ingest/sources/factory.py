@@ -69,7 +69,8 @@ def _build(text: str, fetcher: Fetcher, settings: Settings, ignore: Sequence[str
         case "jsonl", path:
             return JsonLinesSource(_expanded(path) if path != "-" else None, max_bytes=max_bytes)
         case _, path:
-            return FileSource(_expanded(path), max_bytes=max_bytes, ignore=ignore)
+            images = settings.parser_service.url is not None
+            return FileSource(_expanded(path), max_bytes=max_bytes, ignore=ignore, images=images)
 
 
 def _kind_of(text: str) -> tuple[str, str]:

@@ -34,17 +34,18 @@ class FileSource:
     Ignored, hidden and unsupported files are neither ingested nor pruned.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int, ignore: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, *, max_bytes: int, ignore: Sequence[str] = (), images: bool = False) -> None:
         """Open the source; raises `InvalidInput` if the path does not exist.
 
         `ignore` and the folder's `.ragignore` hold patterns in gitignore syntax.
+        `images` includes the images of a folder.
         """
         path, glob = (path, "") if _exists(path) else split_glob(path)
         if not _exists(path):
             raise InvalidInput(f"There is no file or folder {path}; check the spelling, or give its absolute path.")
         self._root = path.resolve()
         self._glob = glob
-        self._selection = Selection(ignore=[*_ignored_by(self._root), *ignore], glob=glob)
+        self._selection = Selection(ignore=[*_ignored_by(self._root), *ignore], glob=glob, images=images)
         self._max_bytes = max_bytes
         self._listing = _Listing(self._root, self._selection)
 

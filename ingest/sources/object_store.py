@@ -43,7 +43,7 @@ class ObjectStoreSource:
         wildcard = _WILDCARD.search(path)
         prefix, glob = (path[: wildcard.start()], path[wildcard.start() :]) if wildcard else (path, "")
         self._uri = f"{scheme.lower()}://{prefix.rstrip('/')}"
-        self._selection = Selection(ignore=ignore, glob=glob)
+        self._selection = Selection(ignore=ignore, glob=glob, images=settings.parser_service.url is not None)
         self._max_bytes = settings.max_document_bytes
         self._unlisted = _Unlisted()
         self.notes = SourceNotes()

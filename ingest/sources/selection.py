@@ -9,7 +9,7 @@ from typing import Final
 from pathspec import GitIgnoreSpec
 
 from rag.errors import InvalidInput
-from rag.formats import media_type_of
+from rag.formats import IMAGE_MEDIA_TYPES, media_type_of
 
 # Folders that tools generate. Hidden folders such as .git and .venv are excluded by their dot.
 _GENERATED_FOLDERS: Final = {"node_modules", "__pycache__", "site-packages", "venv"}
@@ -24,8 +24,12 @@ class Selection:
     Paths are relative to the folder, with `/` between their parts.
     """
 
-    def __init__(self, *, ignore: Sequence[str] = (), glob: str = "") -> None:
-        """`ignore` holds patterns in gitignore syntax; raises `InvalidInput` if one is not valid."""
+    def __init__(self, *, ignore: Sequence[str] = (), glob: str = "", images: bool = False) -> None:
+        """`ignore` holds patterns in gitignore syntax; raises `InvalidInput` if one is not valid.
+
+        `images` includes the formats that only a parser service reads.
+        """
+        self._images = images
         self._ignored = to_rules(ignore)
         self._glob = tuple(glob.split("/")) if glob else (_ANY_DEPTH, "*")
 
@@ -56,7 +60,7 @@ class Selection:
             return "hidden"
         if self._ignored.match_file(file):
             return "ignored"
-        return "" if media_type_of(file) else PurePosixPath(file).suffix.lower()[:_MAX_SUFFIX] or "without suffix"
+        return "" if self._is_readable(file) else PurePosixPath(file).suffix.lower()[:_MAX_SUFFIX] or "without suffix"
 
     def includes_path(self, file: str) -> bool:
         """Return True if the selection includes the file and all of its parent folders."""
@@ -73,6 +77,10 @@ class Selection:
     def requests_folder(self, folder: str) -> bool:
         """Return True if the glob can match a file below the folder."""
         return _may_contain_match(folder.split("/"), self._glob)
+
+    def _is_readable(self, file: str) -> bool:
+        media_type = media_type_of(file)
+        return media_type is not None and (self._images or media_type not in IMAGE_MEDIA_TYPES)
 
 
 def to_rules(patterns: Sequence[str]) -> GitIgnoreSpec:

@@ -23,7 +23,7 @@ from ingest.sources.web.presence import Presence
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.urls import Folder, to_url, uri_of, with_credentials_of, without_tracking
 from rag.errors import InvalidInput, Unavailable
-from rag.formats import media_type_of
+from rag.formats import IMAGE_MEDIA_TYPES, media_type_of
 from rag.types import RawDocument
 
 # Pages fetched for their links wait here for the pipeline. Beyond this limit the oldest ones are fetched again.
@@ -228,7 +228,8 @@ class CrawlSource:
             if answer.status in GONE and not is_start:
                 return _Visit(url=url, passed_over="dead link")
             require_success(answer.status)
-            if answer.media_type is None and not is_start:
+            is_picture = answer.media_type in IMAGE_MEDIA_TYPES
+            if (answer.media_type is None or is_picture) and not is_start:
                 return _Visit(url=url, passed_over=_kind_of(url, answer.content_type))
             final_url, header = answer.url, answer.robots
             document = await read_document(answer, uri_of(final_url), self._max_bytes)
@@ -291,7 +292,13 @@ class CrawlSource:
 def _may_be_document(url: URL) -> bool:
     """Return False if the suffix alone shows an unsupported format, such as a picture or an archive."""
     content_type, compression = _MIME_TYPES.guess_type(url.path)
-    return compression is None and (content_type is None or media_type_of(url.path, content_type) is not None)
+    return compression is None and (content_type is None or _is_document(url, content_type))
+
+
+def _is_document(url: URL, content_type: str) -> bool:
+    """Return False for unsupported formats and for pictures, which illustrate the pages that link to them."""
+    media_type = media_type_of(url.path, content_type)
+    return media_type is not None and media_type not in IMAGE_MEDIA_TYPES
 
 
 def _kind_of(url: URL, content_type: str = "") -> str:

@@ -132,6 +132,7 @@ async def test_warnings_are_stored_counted_once_and_known_for_an_unchanged_docum
 
     class WarningParser:
         recipe = models.parsers.recipe
+        converts = False
 
         async def parse(self, raw, *, version):
             first, *others = await models.parsers.parse(raw, version=version)

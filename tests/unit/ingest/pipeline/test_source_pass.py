@@ -23,6 +23,7 @@ class OneChunk:
     """A parser whose documents are one chunk."""
 
     recipe = ""
+    converts = False
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         return [point(raw.body.decode(), document=raw.id, version=version).chunk]

@@ -121,7 +121,7 @@ _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document
         ("noname", "", None),
         ("a.iso", "application/octet-stream", None),
         ("a.docx", "application/octet-stream", _DOCX),
-        ("a.md", "image/png", None),
+        ("a.md", "image/gif", None),
     ],
 )
 def test_a_specific_content_type_outranks_the_suffix(name, content_type, expected):

@@ -27,6 +27,7 @@ class OneChunk:
     """A parser whose documents are one chunk."""
 
     recipe = ""
+    converts = False
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
         text = raw.body.decode()

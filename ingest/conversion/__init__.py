@@ -1,0 +1,1 @@
+"""Text recognition by a parser service: scanned PDFs and images become Markdown."""
