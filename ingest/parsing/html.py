@@ -23,6 +23,7 @@ _MAIN: Final = "main, [role=main]"
 _NOT_CONTENT: Final = {"nav", "header", "footer", "aside"}
 _FURNITURE: Final = ", ".join(f":not(main) > {tag}" for tag in ("nav", "header", "footer", "aside"))
 _NOT_CONTENT_ROLES: Final = {"navigation", "banner", "contentinfo", "complementary", "search"}
+_FRAME: Final = f"nav, header, footer, aside, {_MAIN}, {', '.join(f'[role={role}]' for role in _NOT_CONTENT_ROLES)}"
 # Parents are visited for each of them.
 _MAX_CONTENT_PARTS: Final = 200
 # A main element with less text can be a frame that a script fills, beside the real text.
@@ -77,7 +78,7 @@ def _add(tree: LexborHTMLParser, builder: OutlineBuilder, uri: str, roots: Seque
 
 def _frame_warnings(tree: LexborHTMLParser, outline: Outline) -> list[ParsingWarning]:
     """Return a warning if the page has many words that the outline does not have."""
-    if tree.body is None or not outline.sections:
+    if tree.body is None or not outline.sections or tree.css_first(_FRAME) is None:
         return []
     # Nothing reads the tree after this.
     tree.strip_tags(["script", "style", "template"])

@@ -28,6 +28,7 @@ _HEADING_ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\s*$")
 # Blocks of Docusaurus, VuePress and Pandoc (:::note Title), and of Python-Markdown (/// note | Title).
 _CONTAINER: Final = re.compile(r"^[ \t]*(?::{3,}|/{3,})[ \t]*(.*)$", re.MULTILINE)
 _CONTAINER_KIND: Final = re.compile(r"(?:\{[.:]?([\w-]+)[^}]*\}|([\w-]+))(?:[ \t|]+(.*))?")
+_MDX_COMMENT: Final = re.compile(r"\{/\*[^\0]{0,2000}?\*/\}")
 _ALERT: Final = re.compile(r"\A\[!([A-Z]+)\]")
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:|[#/.]|[^\s]*/", re.IGNORECASE)
 
@@ -101,6 +102,8 @@ def _prepare_paragraphs(state: StateCore) -> None:
             continue
         # For the plugin of formulas the last character stands before the first one, where it must not be a digit.
         token.content, footnote = f"{footnote}{token.content}{' ' * token.content.startswith('$')}", ""
+        if "{/*" in token.content:
+            token.content = _MDX_COMMENT.sub("", token.content)
         if above.type == "heading_open":
             token.content = _HEADING_ATTRIBUTES.sub("", token.content)
         elif above.type == "paragraph_open" and token.content.lstrip().startswith((":::", "///")):

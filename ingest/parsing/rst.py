@@ -17,7 +17,7 @@ from rag.types import Place
 _ADORNMENT: Final = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 _TRANSITION: Final = re.compile(r"([!-/:-@\[-`{-~])\1{3,}\s*")
 _DIRECTIVE: Final = re.compile(r"\.\. (?:\|[^|]+\| *)?(?P<name>[\w:.+-]+) ?::(?:\s+(?P<argument>.*))?")
-_NOTE: Final = re.compile(r"\.\. (?P<label>\[[^\]]+\]) +(?P<text>.*)")
+_NOTE: Final = re.compile(r"\.\. (?P<label>\[[^\]]+\])(?: +(?P<text>.*))?$")
 _EXPLICIT: Final = re.compile(r"\.\.(?:\s|$)|__ ")
 _OPTION: Final = re.compile(r"\s*:(?P<name>[\w-]+):(?:\s+(?P<value>.*))?$")
 _FIELD: Final = re.compile(r"[A-Z][\w-]{0,30}: \S")
@@ -172,7 +172,7 @@ class _Reader:
     def _explicit(self, first: str, content: Sequence[str], line: int, depth: int) -> Iterator[_Block]:
         """Yield the text of an explicit markup block: a footnote, a citation or a directive."""
         if note := _NOTE.match(first):
-            text = self._plain(" ".join([f"{note['label']} {note['text']}", *(part.strip() for part in content)]))
+            text = self._plain(" ".join([note["label"], note["text"] or "", *(part.strip() for part in content)]))
             yield _Block(text=text.strip(), line=line)
             return
         directive = _DIRECTIVE.match(first)

@@ -146,6 +146,7 @@ def test_text_that_is_nested_too_deeply_is_kept(source):
         ("1. a\n1. b", "1. a\n2. b"),
         ("> [!WARNING]\n> Hot", "Warning: Hot"),
         (":::tip Gloves\nWear *them*.\n:::", "Tip: Gloves\nWear them."),
+        ("a {/* b */} c", "a c"),
         ("::: grip.motor.Fuse", "grip.motor.Fuse"),
         ("!!! note\n    Wear *them*.", "Note\n\nWear them."),
         ("{{ version }} :smile: <Widget />", None),

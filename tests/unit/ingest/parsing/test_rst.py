@@ -121,6 +121,10 @@ def test_substitutions_raised_characters_and_contacts_keep_their_meaning():
     assert text(body) == "Grip 3000: 10^6, H2O; ask us (a@b.example)."
 
 
+def test_a_footnote_may_begin_below_its_label():
+    assert text("Rose to 40 [1]_.\n\n.. [1]\n   Preliminary.\n") == "Rose to 40 [1].\n\n[1] Preliminary."
+
+
 def test_a_file_that_is_included_is_warned_about():
     document = parse_document("A.\n\n.. literalinclude:: a.py\n", "text/x-rst")
 
