@@ -172,7 +172,9 @@ class _Reader:
     def _explicit(self, first: str, content: Sequence[str], line: int, depth: int) -> Iterator[_Block]:
         """Yield the text of an explicit markup block: a footnote, a citation or a directive."""
         if note := _NOTE.match(first):
-            text = self._plain(" ".join([note["label"], note["text"] or "", *(part.strip() for part in content)]))
+            text = self._plain(
+                " ".join(filter(None, [note["label"], note["text"], *(part.strip() for part in content)]))
+            )
             yield _Block(text=text.strip(), line=line)
             return
         directive = _DIRECTIVE.match(first)
