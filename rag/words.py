@@ -39,6 +39,11 @@ def to_words(text: str) -> str:
     return _UNSPACED.sub(_to_pairs, plain)
 
 
+def is_unspaced(word: str) -> bool:
+    """Return whether a word of `to_words` comes from a script without blanks."""
+    return _UNSPACED.match(word) is not None
+
+
 def _is_accent(character: str) -> bool:
     # Two Thai vowels have a combining class, but are letters.
     return character > "\u02ff" and unicodedata.combining(character) != 0 and character not in "\u0e38\u0e39"

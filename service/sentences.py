@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - marks of other scripts look alike
 """Splitting passages into sentences, selecting quotes, and checking a model's sentence against a quote.
 
 The weights were chosen on one half of XQuAD's questions and measured on the other half (ADR 4).
@@ -13,9 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import nupunkt
 
+from rag.words import is_unspaced, to_words
+
 _CODE = re.compile(r"(^```.*?^```|^~~~.*?^~~~)", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+>|#]|\d+[.)]\s))|(?<=\|)\n")
 _TABLE_ROW = " | "
+# The ends of sentences in Chinese, Japanese, Arabic, Urdu, Hindi and Amharic, where no blank needs to follow.
+_ENDS = "。！？｡؟।॥۔።"
+_FOREIGN_SENTENCE = re.compile(rf".+?(?:[{_ENDS}]+[」』”’）》]*|$)", re.DOTALL)
+QUESTION_MARKS = "?？؟"
+"""The marks of questions in Latin, Chinese and Arabic script."""
 _WORD = re.compile(r"\w+(?:[.,:]\d+)*")
 _NEGATIONS = frozenset({"no", "not", "never", "without"})
 # English function words of questions. In other languages every word counts as a content word.
@@ -125,13 +133,14 @@ def _sentences(text: str) -> Iterator[str]:
         if _TABLE_ROW in item:
             yield from filter(None, map(str.strip, item.split("\n")))
         else:
-            yield from filter(None, (str(sentence).strip() for sentence in nupunkt.sent_tokenize(item)))
+            for part in _FOREIGN_SENTENCE.findall(item):
+                yield from filter(None, (str(sentence).strip() for sentence in nupunkt.sent_tokenize(part)))
 
 
 def _is_statement(sentence: str) -> bool:
-    if sentence.startswith("#") or sentence.endswith("?"):
+    if sentence.startswith("#") or sentence[-1:] in QUESTION_MARKS:
         return False
-    return len(_WORD.findall(sentence)) >= _MIN_WORDS
+    return len(_words(sentence)) >= _MIN_WORDS
 
 
 def _overlaps(question: str, sentences: Sequence[Sentence]) -> npt.NDArray[np.float64]:
@@ -145,7 +154,11 @@ def _overlaps(question: str, sentences: Sequence[Sentence]) -> npt.NDArray[np.fl
 
 def _stems(text: str) -> frozenset[str]:
     """Return the words cut to five letters, so that `govern` matches `governed`. Numbers are not cut."""
-    return frozenset(word if word[0].isdigit() else word[:_STEM] for word in _WORD.findall(text.lower()))
+    return frozenset(word if word[0].isdigit() else word[:_STEM] for word in _words(text.lower()))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(to_words(text))
 
 
 _FUNCTION_STEMS = _stems(_FUNCTION_WORDS)
@@ -153,7 +166,11 @@ _FUNCTION_STEMS = _stems(_FUNCTION_WORDS)
 
 def _facts(claim: str) -> frozenset[str]:
     """Return the stems of names, numbers, negations and long words."""
-    words = _WORD.findall(claim)
+    words = _words(claim)
     names = [word for word in words[1:] if word[0].isupper()]
-    rest = [word for word in words if len(word) > _SHORT_WORD or word[0].isdigit() or word.lower() in _NEGATIONS]
+    rest = [word for word in words if _is_fact(word)]
     return _stems(" ".join(names + rest))
+
+
+def _is_fact(word: str) -> bool:
+    return len(word) > _SHORT_WORD or word[0].isdigit() or word.lower() in _NEGATIONS or is_unspaced(word)

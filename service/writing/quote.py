@@ -8,7 +8,7 @@ import numpy as np
 from rag.embedding.base import Embedder
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
-from service.sentences import Sentence, keeps_lines, select_quotes, shortlist, split_sentences
+from service.sentences import QUESTION_MARKS, Sentence, keeps_lines, select_quotes, shortlist, split_sentences
 from service.writing.base import CitedPassage, Piece, WritingInput
 
 _WORD = re.compile(r"\S+\s*")
@@ -65,7 +65,7 @@ def cite(text: str, source: Sentence) -> Iterator[str | CitedPassage]:
 
 def _candidates(question: str, hits: Sequence[ScoredChunk]) -> list[Sentence]:
     """Return each sentence once, with its best passage, but none that repeats the whole question."""
-    without_mark = question.rstrip("?").lower()
+    without_mark = question.rstrip(QUESTION_MARKS).lower()
     sentences: dict[str, Sentence] = {}
     for rank, hit in enumerate(hits):
         for text in split_sentences(hit.chunk.text):
