@@ -6,6 +6,7 @@ from evals.program import run
 from research.capacity import commands as capacity
 from research.chunkers import commands as chunkers
 from research.drift_power import commands as drift_power
+from research.encodings import commands as encodings
 from research.engine_at_scale import commands as engine_at_scale
 from research.extraction import commands as extraction
 from research.reranking import commands as reranking
@@ -13,7 +14,7 @@ from research.service_overhead import commands as service_overhead
 from research.telemetry_overhead import commands as telemetry_overhead
 
 _STUDIES = (
-    *(chunkers, reranking, drift_power, engine_at_scale, extraction),
+    *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings),
     *(telemetry_overhead, service_overhead, capacity),
 )
 
