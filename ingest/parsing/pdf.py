@@ -88,7 +88,9 @@ def _parse(document: pdfium.PdfDocument) -> Outline:
     if not outline.sections:
         reason = _XFA if is_xfa else _reason_without_text(reading)
         is_image = any(page.content.is_scan or page.content.is_unreadable for page in reading.pages)
-        raise WithoutText(f"{reason}, or set RAG_PARSER_SERVICE__URL") if is_image and not is_xfa else InvalidInput(reason)
+        if is_image and not is_xfa:
+            raise WithoutText(f"{reason}, or set RAG_PARSER_SERVICE__URL")
+        raise InvalidInput(reason)
     return outline
 
 
