@@ -9,19 +9,26 @@ from typing import Final
 from ingest.parsing.html import add_html
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.rst_inline import Definitions, definitions_of, plain
+from ingest.parsing.rst_lines import (
+    EXPLICIT,
+    ITEM,
+    end_of_indented,
+    end_of_literal,
+    first_filled,
+    header_of,
+    heading_at,
+    indent_of,
+    is_definition,
+)
 from ingest.parsing.rst_table import RstTable, end_of_table, read_csv, read_list, read_table, to_rows
 from ingest.parsing.table import add_table
 from ingest.parsing.table_row import spread
 from rag.types import Place
 
-_ADORNMENT: Final = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 _TRANSITION: Final = re.compile(r"([!-/:-@\[-`{-~])\1{3,}\s*")
 _DIRECTIVE: Final = re.compile(r"\.\. (?:\|[^|]+\| *)?(?P<name>[\w:.+-]+) ?::(?:\s+(?P<argument>.*))?")
 _NOTE: Final = re.compile(r"\.\. (?P<label>\[[^\]]+\])(?: +(?P<text>.*))?$")
-_EXPLICIT: Final = re.compile(r"\.\.(?:\s|$)|__ ")
 _OPTION: Final = re.compile(r"\s*:(?P<name>[\w-]+):(?:\s+(?P<value>.*))?$")
-_FIELD: Final = re.compile(r"[A-Z][\w-]{0,30}: \S")
-_TITLE_FIELD: Final = re.compile(r"^:?Title: *(.+)$", re.MULTILINE)
 
 _CODE: Final = {"code", "code-block", "sourcecode", "parsed-literal", "doctest", "testcode", "productionlist"}
 _DROPPED: Final = {
@@ -41,16 +48,9 @@ _VERSION_LABELS: Final = {
     "deprecated-removed": "Deprecated since version",
 }
 
-_BULLET: Final = r"(?:[-*+\u2022]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+"
-_ARGUMENT: Final = r"(?:[ =][\w<>\[\]]{1,60})?"
-_FLAG: Final = (
-    rf"(?:-{{1,2}}|/)\w[\w-]{{0,60}}{_ARGUMENT}(?:, ?-{{1,2}}\w[\w-]{{0,60}}{_ARGUMENT}){{0,3}}(?:\s{{2,}}|\s*$)"
-)
-_ITEM: Final = re.compile(rf"\s*{_BULLET}|\s*(?::[^:\n]+:|\|)\s+|\s*{_FLAG}")
 _TERM: Final = re.compile(r"(?P<term>.+?)(?: : (?P<kind>.+))?")
 _FIELD_NAME: Final = re.compile(r"^(\s*):([^:\n`]+):(?=\s|$)", re.MULTILINE)
 _LINE_BLOCK: Final = re.compile(r"^(\s*)\|(?: |$)", re.MULTILINE)
-_QUOTE: Final = re.compile(r"[!-/:-@\[-`{-~]")
 _MAX_DEPTH: Final = 12
 _INCLUDED: Final = "The document includes other files, whose text is not read."
 
@@ -78,12 +78,12 @@ class _Reader:
         self._builder = OutlineBuilder()
 
     def read(self, lines: Sequence[str]) -> Outline:
-        header, title = _header_of(lines)
+        header, title = header_of(lines)
         self._builder.add_block("\n".join(lines[:header]), Place(line=1))
         levels: list[str] = []
         index = start = header
         while index < len(lines):
-            style, length = _heading_at(lines, index)
+            style, length = heading_at(lines, index)
             if length:
                 self._add(lines[start:index], start + 1)
                 if style not in levels:
@@ -124,7 +124,7 @@ class _Reader:
             if not lines[index].strip():
                 index += 1
                 continue
-            indent = _indent_of(lines[index])
+            indent = indent_of(lines[index])
             table_end = end_of_table(lines, index)
             # A paragraph can hold many definitions, so its end is searched for once.
             if paragraph_end <= index:
@@ -137,20 +137,20 @@ class _Reader:
                 end = table_end
                 table = read_table(dedent("\n".join(lines[index:end])).split("\n"))
                 yield _Block(line=line, table=table, text="" if table else "\n".join(lines[index:end]))
-            elif _EXPLICIT.match(stripped):
-                end = _end_of_indented(lines, index + 1, indent)
+            elif EXPLICIT.match(stripped):
+                end = end_of_indented(lines, index + 1, indent)
                 yield from self._explicit(stripped, dedent("\n".join(lines[index + 1 : end])).split("\n"), line, depth)
             elif stripped.startswith(">>> "):
                 yield _Block(text=_code(lines[index:end]), line=line)
             elif end - index == 1 and _TRANSITION.fullmatch(stripped):
                 pass
-            elif index + 1 < end and _is_definition(lines[index], lines[index + 1]) and depth < _MAX_DEPTH:
-                end = _end_of_indented(lines, index + 1, indent)
+            elif index + 1 < end and is_definition(lines[index], lines[index + 1]) and depth < _MAX_DEPTH:
+                end = end_of_indented(lines, index + 1, indent)
                 yield from self._definition(stripped, lines[index + 1 : end], line, depth)
             elif lines[end - 1].rstrip().endswith("::"):
                 yield _Block(text=self._prose(lines[index:end]).removesuffix("::").rstrip(": \n") + ":", line=line)
-                start, end = end, _end_of_literal(lines, end, indent)
-                yield _Block(text=_code(lines[start:end]), line=_first_filled(lines, start, end) + first)
+                start, end = end, end_of_literal(lines, end, indent)
+                yield _Block(text=_code(lines[start:end]), line=first_filled(lines, start, end) + first)
             else:
                 yield _Block(text=self._prose(lines[index:end]), line=line)
             index = end
@@ -195,7 +195,7 @@ class _Reader:
         elif name in _TABLES:
             yield _Block(text=self._plain(argument), line=line)
             read = read_csv if name == "csv-table" else read_list
-            filled = _first_filled(body, 0, len(body))
+            filled = first_filled(body, 0, len(body))
             yield _Block(line=body_line + filled, table=read(body[filled:], options))
         elif name in _CODE:
             yield _Block(text=self._plain(options.get("caption", "")), line=line)
@@ -229,69 +229,16 @@ class _Reader:
         joined: list[str] = []
         indent = 0
         for line in dedent("\n".join(lines)).split("\n"):
-            item = _ITEM.match(line)
-            if joined and not item and _indent_of(line) == indent:
+            item = ITEM.match(line)
+            if joined and not item and indent_of(line) == indent:
                 joined[-1] += f" {line.strip()}"
             else:
                 joined.append(line)
-                indent = item.end() if item else _indent_of(line)
+                indent = item.end() if item else indent_of(line)
         return self._plain(_LINE_BLOCK.sub(r"\1", _FIELD_NAME.sub(r"\1\2:", "\n".join(joined))))
 
     def _plain(self, text: str) -> str:
         return plain(text, self._definitions)
-
-
-def _header_of(lines: Sequence[str]) -> tuple[int, str]:
-    """Return the number of `Name: value` lines at the start of a document such as a PEP, and its title."""
-    if not lines or not _FIELD.match(lines[0]):
-        return 0, ""
-    end = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
-    title = _TITLE_FIELD.search("\n".join(lines[:end]))
-    return (end, title[1]) if title else (0, "")
-
-
-def _heading_at(lines: Sequence[str], index: int) -> tuple[str, int]:
-    """Return the style of the heading at `index` and its number of lines, which is 0 without a heading."""
-    one, two, three = (*lines[index : index + 3], "", "", "")[:3]
-    if index > 0 and lines[index - 1].strip() and not _EXPLICIT.match(lines[index - 1]):
-        return "", 0
-    if _ADORNMENT.fullmatch(one):
-        is_framed = two.strip() and _ADORNMENT.fullmatch(three) and one.rstrip() == three.rstrip()
-        fits = len(two.rstrip()) <= len(one.rstrip()) + 2
-        return (f"{one[0]}{one[0]}", 3) if is_framed and fits else ("", 0)
-    is_underlined = one[:1].strip() and not _EXPLICIT.match(one) and _ADORNMENT.fullmatch(two)
-    return (two[0], 2) if is_underlined and len(two.rstrip()) >= min(len(one.rstrip()), 4) else ("", 0)
-
-
-def _end_of_indented(lines: Sequence[str], index: int, indent: int) -> int:
-    """Return the end of the lines from `index` on that are indented deeper than `indent`."""
-    end = index
-    while index < len(lines) and (not lines[index].strip() or _indent_of(lines[index]) > indent):
-        index += 1
-        if lines[index - 1].strip():
-            end = index
-    return end
-
-
-def _is_definition(term: str, following: str) -> bool:
-    is_hanging = _indent_of(following) > _indent_of(term)
-    return is_hanging and not _ITEM.match(term) and not term.rstrip().endswith("::")
-
-
-def _end_of_literal(lines: Sequence[str], index: int, indent: int) -> int:
-    """Return the end of a literal block: of indented lines, or of lines that begin with the same sign."""
-    end = _end_of_indented(lines, index, indent)
-    start = _first_filled(lines, index, len(lines))
-    if end > index or start >= len(lines) or not _QUOTE.match(lines[start][indent : indent + 1]):
-        return end
-    quote, end = lines[start][indent], start
-    while end < len(lines) and lines[end][indent : indent + 1] == quote:
-        end += 1
-    return end
-
-
-def _first_filled(lines: Sequence[str], start: int, end: int) -> int:
-    return next((index for index in range(start, end) if lines[index].strip()), end)
 
 
 def _html_text(html: str) -> str:
@@ -304,7 +251,3 @@ def _code(lines: Sequence[str], language: str = "") -> str:
     code = dedent("\n".join(lines)).strip("\n")
     # With fences, a client that shows the passage keeps its line breaks.
     return f"```{language}\n{code}\n```" if code.strip() else ""
-
-
-def _indent_of(line: str) -> int:
-    return len(line) - len(line.lstrip())
