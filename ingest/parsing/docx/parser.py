@@ -9,9 +9,12 @@ from ingest.parsing.docx.document import WordDocument, open_document
 from ingest.parsing.docx.fields import without_page_numbers
 from ingest.parsing.docx.story import StoryReader
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
+from ingest.parsing.ooxml.drawings import has_picture
 from ingest.parsing.ooxml.package import Package, is_on
 from ingest.parsing.outline import Outline, OutlineBuilder
 
+# A document with pictures and less text than a paragraph is probably a scan.
+_MANY_CHARACTERS: Final = 100
 _MARKS: Final = {"headerReference": "Header", "footerReference": "Footer"}
 
 
@@ -37,7 +40,12 @@ def _body(document: WordDocument) -> Iterator[Block]:
     if root is None or body is None:
         raise KeyError(document.part)
     yield from _headers_and_footers(document, body)
-    yield from StoryReader(document, document.part, root).blocks(body)
+    characters = 0
+    for block in StoryReader(document, document.part, root).blocks(body):
+        characters += _MANY_CHARACTERS if block.table else len(block.text)
+        yield block
+    if characters < _MANY_CHARACTERS and has_picture(body):
+        document.warn("The document consists of pictures, whose text is not read: run text recognition (OCR) on it.")
 
 
 def _headers_and_footers(document: WordDocument, body: Element) -> Iterator[Block]:

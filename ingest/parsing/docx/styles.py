@@ -71,11 +71,11 @@ class Styles:
 
     def style(self, id: str) -> Style:
         """Return a style. A style that is not defined has the meaning of its id, such as `Heading1`."""
-        chain: list[str] = []
+        chain: dict[str, None] = {}
         name = id
         # A damaged file can have a circle of styles.
         while name and name not in self._known and name not in chain:
-            chain.append(name)
+            chain[name] = None
             name = value_of(self._elements.get(name), "basedOn")
         style = self._known.get(name) or Style(look=self._defaults)
         for name in reversed(chain):

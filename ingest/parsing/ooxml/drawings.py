@@ -5,6 +5,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.equations import linear
+from ingest.parsing.ooxml.package import number_of
 
 _PICTURES: Final = {"pic", "imagedata", "blip"}
 
@@ -22,13 +23,19 @@ def alternative_text(drawing: Element) -> str:
     return ""
 
 
+def has_picture(element: Element) -> bool:
+    """Return True if there is a picture that does not stand for an embedded object."""
+    drawings = (child for tag in ("drawing", "pict") for child in element.iter(tag))
+    return any(child.tag in _PICTURES for drawing in drawings for child in drawing.iter())
+
+
 def diagram_lines(data: Element) -> Iterator[tuple[int, str]]:
     """Yield the depth and the text of each node of a SmartArt diagram, in its order."""
     points = {point.get("modelId", ""): point for point in data.iter("pt") if point.get("type") != "pres"}
     children: dict[str, list[tuple[int, str]]] = {}
     for connection in data.iter("cxn"):
         if connection.get("type", "parOf") == "parOf":
-            order = int(connection.get("srcOrd") or 0)
+            order = number_of(connection.get("srcOrd"))
             children.setdefault(connection.get("srcId", ""), []).append((order, connection.get("destId", "")))
     roots = [id for id, point in points.items() if point.get("type") == "doc"]
     waiting = [(-1, id) for id in [*roots, *points][::-1]]

@@ -31,6 +31,7 @@ class Package:
         # Some programs write references whose case differs from the names in the archive.
         self._names = {name.lower(): name for name in archive.namelist()}
         self._known: dict[str, str] = {}
+        self._relations: dict[str, dict[str, Relation]] = {}
 
     def tree(self, part: str) -> Element | None:
         """Return the root of a part, or None if the part does not exist.
@@ -61,9 +62,13 @@ class Package:
 
     def relations(self, part: str) -> dict[str, Relation]:
         """Return the relations of a part by their ids. The package itself is the part ""."""
-        folder, _, file = part.rpartition("/")
-        root = self.tree(join(folder, "_rels", f"{file}.rels"))
-        return {} if root is None else {child.get("Id", ""): _to_relation(child, folder) for child in root}
+        # Each note asks for the relations of its part.
+        if part not in self._relations:
+            folder, _, file = part.rpartition("/")
+            root = self.tree(join(folder, "_rels", f"{file}.rels"))
+            children = () if root is None else root
+            self._relations[part] = {child.get("Id", ""): _to_relation(child, folder) for child in children}
+        return self._relations[part]
 
     def related(self, part: str, kind: str) -> list[str]:
         """Return the parts of one kind to which a part refers."""

@@ -6,10 +6,10 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
-from ingest.parsing.ooxml.package import Package, Relation, targets_of
+from ingest.parsing.ooxml.package import Package, Relation, number_of, targets_of
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.pptx.comments import authors_of, comments_of
-from ingest.parsing.pptx.layout import in_reading_order
+from ingest.parsing.pptx.layout import box_of, in_reading_order
 from ingest.parsing.pptx.shapes import (
     FOOTERS,
     TITLES,
@@ -45,6 +45,7 @@ class _Presentation:
     _repeated: set[str] = field(default_factory=set)
     _inherited: dict[str, Placeholders] = field(default_factory=dict)
     _is_right_to_left: bool = False
+    _area: float = 0
 
     def read(self) -> Outline:
         main = next(iter(self.package.related("", "officeDocument")), _PRESENTATION)
@@ -52,6 +53,8 @@ class _Presentation:
         if root is None:
             raise KeyError(main)
         self._is_right_to_left = is_on_attribute(root.get("rtl"))
+        size = root.find("sldSz")
+        self._area = 0 if size is None else number_of(size.get("cx")) * number_of(size.get("cy"))
         authors = authors_of(self.package, main)
         relations = self.package.relations(main)
         title = ""
@@ -83,7 +86,16 @@ class _Presentation:
         self._add_background(root, layout, place)
         for text in (*self._notes(relations, number), *comments_of(self.package, part, authors)):
             self.builder.add_block(text, place)
+        if not title and not body and self._is_picture(root):
+            message = "Slides consist of a picture, whose text is not read: run text recognition (OCR) on them."
+            self.builder.warn("page_without_text", message, place=f"slide {number}")
         return heading
+
+    def _is_picture(self, slide: Element) -> bool:
+        """Return True if a picture covers at least half of the slide."""
+        boxes = (box_of(picture.find("spPr/xfrm")) for picture in slide.iter("pic"))
+        covered = max((box.width * box.height for box in boxes if box), default=0)
+        return slide.find("cSld/bg/bgPr/blipFill") is not None or covered * 2 >= self._area > 0
 
     def _shapes(
         self, root: Element, number: int, relations: Mapping[str, Relation], inherited: Placeholders

@@ -536,6 +536,15 @@ def test_the_alternative_text_of_a_picture_is_marked():
     assert text_of(f"<w:p>{run('See')}<w:r>{picture}</w:r>{run('here')}</w:p>") == "See [Image: A tram] here"
 
 
+def test_a_document_of_pictures_is_reported():
+    picture = "<w:p><w:r><w:drawing><pic/></w:drawing></w:r></w:p>"
+
+    assert [warning.code for warning in parse_document(docx_of(paragraph("1") + picture), DOCX).warnings] == [
+        "dropped_object"
+    ]
+    assert not parse_document(docx_of(paragraph("word " * 30) + picture), DOCX).warnings
+
+
 def test_embedded_objects_are_reported():
     body = paragraph("Text.") + "<w:p><w:r><w:object><OLEObject ProgID='Excel.Sheet.12'/></w:object></w:r></w:p>"
     [warning] = parse_document(docx_of(body * 2), DOCX).warnings

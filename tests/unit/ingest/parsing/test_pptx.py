@@ -226,6 +226,19 @@ def test_the_alternative_text_of_a_picture_is_marked():
     assert text_of('<p:pic><p:nvPicPr><p:cNvPr descr="A tram"/></p:nvPicPr></p:pic>') == "[Image: A tram]"
 
 
+@pytest.mark.parametrize(("width", "places"), [(800, ["slide 2"]), (300, [])])
+def test_slides_that_are_only_a_picture_are_reported(width, places):
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    presentation = (
+        f'<p:presentation xmlns:p="p" xmlns:r="{office}"><p:sldIdLst><p:sldId r:id="r1"/><p:sldId r:id="r2"/>'
+        '</p:sldIdLst><p:sldSz cx="1000" cy="1000"/></p:presentation>'
+    )
+    picture = f'<p:pic><p:spPr><a:xfrm><a:off/><a:ext cx="{width}" cy="900"/></a:xfrm></p:spPr></p:pic>'
+    body = pptx_of([shape("Text.") + picture, picture], **{"ppt/presentation.xml": presentation})
+
+    assert [warning.place for warning in parse_document(body, PPTX).warnings] == places
+
+
 def test_embedded_objects_are_reported_with_their_slide():
     [warning] = parse_document(pptx_of([frame('<p:oleObj progId="Excel.Sheet"/>') + shape("x")]), PPTX).warnings
 
