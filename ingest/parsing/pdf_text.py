@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -33,6 +34,9 @@ _ENOUGH_WORDS: Final = 20
 _GARBLED_WORDS: Final = 0.25
 # The signs of lists in Symbol and Wingdings, which word processors use.
 _SYMBOLS: Final = {0xF0B7: "•", 0xF0A7: "▪", 0xF0D8: "‣", 0xF0FC: "✓", 0xF0E0: "→", 0xF0A8: "▫", 0xF06F: "▫"}
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_COMMON_LETTERS: Final = frozenset("etaoinsr")
+_ENOUGH_LETTERS: Final = 20
 _PRIVATE_RUN: Final = re.compile(r"[\ue000-\uf8ff\ufffd]{3,}")
 
 
@@ -99,14 +103,27 @@ def _unreadable_share(textpage: pdfium.PdfTextPage, text: str) -> float:
     count: int = textpage.count_chars()
     if not count:
         return 0.0
+    private = sum(len(run) for run in _PRIVATE_RUN.findall(text))
     share = _mapping_faults(textpage, count, _PROBED_CHARACTERS)
-    if share:
+    if share and _has_common_letters(text):
+        # Some fonts have no table, but number their glyphs like ASCII. Only what ASCII lacks is lost: each ligature.
+        lost = len(_CONTROL.findall(text))
+        share = min(_GARBLED_SHARE, _UNREADABLE_SHARE + lost / count) if lost else 0.0
+    elif share:
         share = _mapping_faults(textpage, count, _COUNTED_CHARACTERS)
     # Each word once: a manual can repeat a name without vowels on each of its lines.
     words = set(_WORD.findall(text))
-    if len(words) >= _ENOUGH_WORDS and sum(map(_is_without_vowel, words)) > _GARBLED_WORDS * len(words):
+    has_words = len(words) < _ENOUGH_WORDS or sum(map(_is_without_vowel, words)) <= _GARBLED_WORDS * len(words)
+    if not has_words and not _has_common_letters(text):
         return 1.0
-    return max(share, sum(len(run) for run in _PRIVATE_RUN.findall(text)) / count)
+    return max(share, private / count)
+
+
+def _has_common_letters(text: str) -> bool:
+    """Return whether the most frequent letters are those of European languages, as in no shifted alphabet."""
+    letters = Counter(character for character in text.casefold() if character.isalpha())
+    frequent = {letter for letter, _ in letters.most_common(6)}
+    return letters.total() >= _ENOUGH_LETTERS and len(frequent & _COMMON_LETTERS) >= len(frequent) - 2
 
 
 def _is_without_vowel(word: str) -> bool:

@@ -124,6 +124,20 @@ def test_a_font_without_characters_is_a_warning():
     assert text_of(body) == "A readable page."
 
 
+def test_a_font_without_a_table_is_read_if_its_glyphs_are_numbered_like_ascii():
+    glyphs = " ".join(f"/g{code} 9 0 R" for code in range(32, 127))
+    names = " ".join(f"/g{code}" for code in range(32, 127))
+    font = (
+        "/F2 << /Type /Font /Subtype /Type3 /FontBBox [0 0 9 9] /FontMatrix [0.1 0 0 0.1 0 0]"
+        f" /CharProcs << {glyphs} >>"
+        f" /Encoding << /Type /Encoding /Differences [32 {names}] >> /FirstChar 32 /LastChar 126"
+        f" /Widths [{'5 ' * 95}] >>"
+    )
+    shown = "BT /F2 11 Tf 50 700 Td (Editing the graphs of this report takes no time at all) Tj ET"
+
+    assert text_of(pdf_of([shown], fonts=font)) == "Editing the graphs of this report takes no time at all"
+
+
 def test_text_in_a_shifted_alphabet_is_left_out_with_a_warning():
     words = [
         *("shift", "letters", "alphabet", "reading", "nothing", "understand", "machine", "sentence", "without"),
