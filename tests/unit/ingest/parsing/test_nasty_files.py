@@ -37,7 +37,7 @@ _ENCRYPTED = {"protectedFile.xlsx", "protected_normal_case.docx", "testEXCEL_pro
 _DAMAGED = {"testWORD_truncated.docx"}
 # Files that contain only pictures, charts and other files.
 _WITHOUT_TEXT = {
-    *("testAltChunkHTML.docx", "testWPSAttachment.docx"),
+    "testWPSAttachment.docx",
     *("testEXCEL_embeddedPDF_windows.xlsx", "testEXCEL_poi-61034.xlsx"),
     *("testExcel_embeddedPDF.xlsx", "testWPSAttachment.xlsx", "testPPT_EmbeddedPDF.pptx"),
     "testPPT_embeddedMP3.pptx",
