@@ -1,5 +1,6 @@
 """Recognise the encoding of bytes that do not declare it (ADR 52)."""
 
+import codecs
 import re
 import unicodedata
 from collections import Counter
@@ -18,11 +19,13 @@ _CANDIDATES: Final = (
     *("cp1255", "iso8859-8", "cp862", "cp1256", "iso8859-6", "cp864", "cp1258", "cp874", "tis-620"),
     *("cp932", "shift_jis", "euc-jp", "gb18030", "big5", "big5hkscs", "cp949", "euc-kr", "johab"),
 )
-# Lines with a character beyond ASCII. A line end is never part of a character in the candidates.
-_LINES: Final = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
+# Lines, or pieces of long lines. Their last bytes are never part of a character in the candidates.
+_LINES: Final = re.compile(rb"[^\n]{0,4000}(?:[\n\x20-\x2f]|\Z)|[^\n]+")
 _ASCII: Final = bytes(range(0x80))
 _NOT_LATIN: Final = re.compile("[\u0370-\u06ff]")
 _MIXED_WORD: Final = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
+# The detector's time grows with the length, but its accuracy hardly does beyond a few pages.
+_MAX_SAMPLE: Final = 100_000
 _ESCAPES: Final = re.compile(rb"\x1b(?:\$[@B]|\([IJ])")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _PROBE: Final = 8_000
@@ -58,27 +61,37 @@ def has_escapes(body: bytes) -> bool:
 
 
 def detect_encoding(body: bytes) -> Guess | None:
-    """Return the most likely encoding by the lines of the whole body that are not ASCII, or None."""
-    sample = b"".join(_LINES.findall(body))
+    """Return the most likely encoding by lines of the whole body that are not ASCII, or None."""
+    sample = _sample(body)
     guesses = chardet.detect_all(
         sample, max_bytes=max(1, len(sample)), include_encodings=_CANDIDATES, no_match_encoding=_CANDIDATES[0]
     )
     likely = {guess["encoding"]: guess["confidence"] for guess in guesses if guess["encoding"]}
-    possible = {encoding: likely[encoding] for encoding in likely if _fits(body, sample, encoding)} or likely
-    if not possible:
+    plausible = {encoding: likely[encoding] for encoding in likely if _fits(sample, encoding)} or likely
+    if not plausible:
         return None
-    best, *others = sorted(possible, key=lambda encoding: -possible[encoding])
+    ranked = sorted(plausible, key=lambda encoding: -plausible[encoding])
+    best = next((encoding for encoding in ranked if _decodes(body, encoding)), ranked[0])
     text = sample.decode(best, "replace")
-    rivals = [other for other in others if possible[other] >= possible[best] * _RIVAL]
+    rivals = [other for other in ranked if other != best and plausible[other] >= plausible[best] * _RIVAL]
     has_rival = any(sample.decode(rival, "replace") != text for rival in rivals)
     return Guess(best, len(sample.translate(None, _ASCII)) > _CERTAIN_BYTES and not has_rival)
 
 
-def _fits(body: bytes, sample: bytes, encoding: str) -> bool:
+def _sample(body: bytes) -> bytes:
+    """Return the lines that are not ASCII, or evenly spread ones if there are many."""
+    lines = [line for line in _LINES.findall(body) if not line.isascii()]
+    step = 1 + sum(map(len, lines)) // _MAX_SAMPLE
+    # Only text without any blank is longer. Its last character may be cut, which `_fits` allows.
+    return b"".join(lines[::step])[: 2 * _MAX_SAMPLE]
+
+
+def _fits(sample: bytes, encoding: str) -> bool:
     """Return whether all bytes are characters, and words do not mix alphabets, as in `virt\u0449` for `virt\u00f9`."""
-    if not _decodes(body, encoding):
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeError:
         return False
-    text = sample.decode(encoding, "replace")
     return len(_MIXED_WORD.findall(text)) * 5 <= len(_NOT_LATIN.findall(text))
 
 

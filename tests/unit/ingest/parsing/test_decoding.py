@@ -3,6 +3,7 @@
 
 import codecs
 import struct
+import time
 
 import pytest
 
@@ -176,3 +177,12 @@ def test_a_long_text_in_a_detected_encoding_has_no_warning():
 def test_binary_data_is_rejected(body):
     with pytest.raises(InvalidInput, match="binary data"):
         decode(body)
+
+
+@pytest.mark.parametrize("between", ["\n", " "])
+def test_the_time_of_detection_is_bounded_in_long_texts(between):
+    body = between.join([GERMAN] * 40_000).encode("cp1252")
+    began = time.process_time()
+
+    assert decode(body).text.startswith(GERMAN)
+    assert time.process_time() - began < 5
