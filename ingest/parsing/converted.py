@@ -2,7 +2,7 @@
 
 import json
 
-from ingest.parsing.markdown import add_markdown
+from ingest.parsing.markdown.parser import add_markdown
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.types import Place
 

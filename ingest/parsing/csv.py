@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.sheet import add_sheet
-from ingest.parsing.table_row import Row
+from ingest.parsing.tables.row import Row
+from ingest.parsing.tables.sheet import add_sheet
 from rag.errors import InvalidInput
 from rag.types import Place
 

@@ -7,12 +7,12 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 from zipfile import ZipFile
 
-from ingest.parsing.decoding import decode
-from ingest.parsing.html import add_html
+from ingest.parsing.encoding.decoding import decode
+from ingest.parsing.html.parser import add_html
+from ingest.parsing.html.xhtml import to_html
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
 from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.xhtml import to_html
-from ingest.parsing.xml_tree import to_tree
+from ingest.parsing.xml.tree import to_tree
 from rag.errors import InvalidInput
 
 # A chapter may have any name, so each part counts.

@@ -9,24 +9,24 @@ from urllib.parse import unquote, urlsplit
 from ingest.parsing.code import parse_code
 from ingest.parsing.converted import parse_converted
 from ingest.parsing.csv import parse_csv
-from ingest.parsing.decoding import decode
 from ingest.parsing.docx.parser import parse_docx
+from ingest.parsing.encoding.decoding import decode
 from ingest.parsing.epub import parse_epub
-from ingest.parsing.html import parse_html
+from ingest.parsing.html.parser import parse_html
 from ingest.parsing.json import parse_json, parse_json_lines
 from ingest.parsing.mail import parse_mail
-from ingest.parsing.markdown import parse_markdown
+from ingest.parsing.markdown.parser import parse_markdown
 from ingest.parsing.notebook import parse_notebook
-from ingest.parsing.opendocument import parse_opendocument
+from ingest.parsing.opendocument.parser import parse_opendocument
 from ingest.parsing.outline import Outline, WithoutText, parse_plain
-from ingest.parsing.pdf import parse_pdf
+from ingest.parsing.pdf.parser import parse_pdf
 from ingest.parsing.pptx.parser import parse_pptx
-from ingest.parsing.rst import parse_rst
-from ingest.parsing.rtf import parse_rtf
+from ingest.parsing.rst.parser import parse_rst
+from ingest.parsing.rtf.parser import parse_rtf
 from ingest.parsing.text import one_line
 from ingest.parsing.unread_content import describe_unread_content
-from ingest.parsing.xlsx import parse_xlsx
-from ingest.parsing.xml import parse_xml
+from ingest.parsing.xlsx.parser import parse_xlsx
+from ingest.parsing.xml.parser import parse_xml
 from rag.errors import InvalidInput
 from rag.formats import IMAGE_MEDIA_TYPES, MediaType
 from rag.types import Document, RawDocument

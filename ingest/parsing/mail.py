@@ -9,8 +9,8 @@ from email.header import decode_header, make_header
 from email.message import Message
 from typing import Final
 
-from ingest.parsing.decoding import Decoded, decode
-from ingest.parsing.html import add_html
+from ingest.parsing.encoding.decoding import Decoded, decode
+from ingest.parsing.html.parser import add_html
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
 from rag.formats import media_type_of

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ingest.parsing.html import add_html
-from ingest.parsing.markdown import add_markdown
+from ingest.parsing.html.parser import add_html
+from ingest.parsing.markdown.parser import add_markdown
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from evals.commands import Commands, add_json, print_table
-from ingest.parsing.decoding import decode
+from ingest.parsing.encoding.decoding import decode
 from rag.errors import InvalidInput
 from research.encodings.corpus import EncodedText, encoded_texts
 from service.settings import Settings

@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
-from ingest.parsing.table import add_table
-from ingest.parsing.table_row import Row
+from ingest.parsing.tables.row import Row
+from ingest.parsing.tables.table import add_table
 
 _INDENT: Final = "  "
 

@@ -9,7 +9,7 @@ from ingest.parsing.docx.blocks import Block, text_of
 from ingest.parsing.docx.document import Aside, WordDocument
 from ingest.parsing.docx.fields import PAGE_MARK, Field
 from ingest.parsing.docx.styles import Look
-from ingest.parsing.html_marks import address_beside
+from ingest.parsing.html.marks import address_beside
 from ingest.parsing.ooxml.drawings import alternative_text
 from ingest.parsing.ooxml.equations import linear
 from ingest.parsing.ooxml.package import Relation, number_of

@@ -10,7 +10,7 @@ from ingest.parsing.docx.fields import unmatched_fields
 from ingest.parsing.docx.inline import InlineReader
 from ingest.parsing.docx.styles import level_of
 from ingest.parsing.docx.tables import read_table
-from ingest.parsing.html import parse_html
+from ingest.parsing.html.parser import parse_html
 from ingest.parsing.ooxml.charts import read_chart
 from ingest.parsing.ooxml.drawings import diagram_lines
 from ingest.parsing.ooxml.package import is_on, value_of

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from ingest.parsing.docx.blocks import Block, TableBlock, text_of, without_asides
 from ingest.parsing.docx.styles import Styles
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
-from ingest.parsing.table_row import Cell, SpannedRow, spread
+from ingest.parsing.tables.row import Cell, SpannedRow, spread
 
 ReadBlocks = Callable[[Element], Iterator[Block]]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from ingest.parsing.html_marks import lowered, raised
+from ingest.parsing.html.marks import lowered, raised
 
 _STRIKE: Final = "~~"
 # What stands before and after a raised character decides whether it is a power or the mark of a note.

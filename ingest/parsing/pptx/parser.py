@@ -19,7 +19,7 @@ from ingest.parsing.pptx.shapes import (
     is_on_attribute,
     placeholders_of,
 )
-from ingest.parsing.table import add_table
+from ingest.parsing.tables.table import add_table
 from rag.types import Place
 
 _PRESENTATION: Final = "ppt/presentation.xml"

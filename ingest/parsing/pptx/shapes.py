@@ -10,7 +10,7 @@ from ingest.parsing.ooxml.drawings import diagram_lines
 from ingest.parsing.ooxml.package import Package, Relation, number_of
 from ingest.parsing.pptx.layout import Box, Transform, around, box_of, in_reading_order
 from ingest.parsing.pptx.text import text_of
-from ingest.parsing.table_row import Cell, Row, SpannedRow, spread
+from ingest.parsing.tables.row import Cell, Row, SpannedRow, spread
 
 TITLES: Final = frozenset({"title", "ctrTitle"})
 FOOTERS: Final = frozenset({"dt", "ftr", "hdr"})

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.html_marks import address_beside
+from ingest.parsing.html.marks import address_beside
 from ingest.parsing.ooxml.equations import linear
 from ingest.parsing.ooxml.numerals import numeral
 from ingest.parsing.ooxml.package import Relation, number_of

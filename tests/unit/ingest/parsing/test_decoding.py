@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ingest.parsing.decoding import Decoded, decode
+from ingest.parsing.encoding.decoding import Decoded, decode
 from rag.errors import InvalidInput
 
 ASCII = "".join(f"Line {number}: the valve was opened and closed again.\n" for number in range(1_500))

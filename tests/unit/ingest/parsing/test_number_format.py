@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.parsing.number_format import display, display_text
+from ingest.parsing.xlsx.number_format import display, display_text
 
 
 @pytest.mark.parametrize(

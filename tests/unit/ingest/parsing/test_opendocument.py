@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.parsing.opendocument import parse_opendocument
+from ingest.parsing.opendocument.parser import parse_opendocument
 from rag.errors import InvalidInput
 from rag.types import Place
 from tests.support.formats.documents import section

@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import pytest
 
-from ingest.parsing.rtf import parse_rtf
+from ingest.parsing.rtf.parser import parse_rtf
 from rag.errors import InvalidInput
 from tests.support.formats.documents import section
 

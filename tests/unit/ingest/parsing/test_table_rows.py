@@ -3,8 +3,8 @@
 import pytest
 
 from ingest.parsing.outline import Outline, OutlineBuilder
-from ingest.parsing.table import add_table
-from ingest.parsing.table_row import Cell, Row, SpannedRow, column_letters, spread
+from ingest.parsing.tables.row import Cell, Row, SpannedRow, column_letters, spread
+from ingest.parsing.tables.table import add_table
 from rag.types import Place
 
 

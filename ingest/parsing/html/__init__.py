@@ -1,0 +1,1 @@
+"""Parses HTML into the text that a reader of the page sees."""

@@ -1,0 +1,1 @@
+"""Parses OpenDocument texts."""

@@ -1,0 +1,1 @@
+"""Converts tables of every format to labelled rows."""

@@ -1,0 +1,1 @@
+"""Parses XLSX with its values as Excel displays them."""

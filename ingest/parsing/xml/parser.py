@@ -1,0 +1,129 @@
+"""Parse XML: documents with paragraphs and titles as text, feeds as articles, and data as labelled values."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+from xml.etree.ElementTree import Element, tostring
+
+from ingest.parsing.html.parser import add_html
+from ingest.parsing.html.xhtml import to_html
+from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.xml.prose import add_prose, is_prose
+from ingest.parsing.xml.tree import to_tree
+from rag.errors import InvalidInput
+
+# Attributes that name schemas and rules for programs.
+_TECHNICAL: Final = {"schemaLocation", "noNamespaceSchemaLocation", "space", "xmlns"}
+_NAMES: Final = ("title", "name")
+# The builder cleans a block as one string in memory.
+_LINES_PER_BLOCK: Final = 200
+# A deeper path is longer than the value that it labels.
+_MAX_PATH_CHARACTERS: Final = 200
+_HTML_PARTS: Final = {"description", "encoded", "summary", "content", "subtitle"}
+
+
+def parse_xml(text: str) -> Outline:
+    root = to_tree(text)
+    builder = OutlineBuilder()
+    if root.tag == "html":
+        add_html(to_html(text), builder)
+        return builder.build(fallback_title=root.findtext("head/title") or "")
+    if root.tag == "svg":
+        raise InvalidInput("an SVG drawing, not a text document")
+    if entries := _feed_entries(root):
+        return _read_feed(root, entries, builder)
+    if is_prose(root):
+        return add_prose(root, builder)
+    _add_records(root, builder)
+    return builder.build(title=_title_of(root))
+
+
+def _feed_entries(root: Element) -> list[Element]:
+    """Return the articles of an RSS or Atom feed, or nothing for other XML."""
+    if root.tag not in {"rss", "RDF", "feed"}:
+        return []
+    return [element for element in root.iter() if element.tag in {"item", "entry"}]
+
+
+def _read_feed(root: Element, entries: list[Element], builder: OutlineBuilder) -> Outline:
+    channel = root.find("channel")
+    head = channel if channel is not None else root
+    _add_article(head, builder)
+    for entry in entries:
+        # A heading of level 1 would become the title.
+        builder.add_heading(2, _title_of(entry))
+        _add_article(entry, builder)
+    return builder.build(title=_title_of(head))
+
+
+def _add_article(article: Element, builder: OutlineBuilder) -> None:
+    """Add the fields of an article or of the feed itself, and then its text, which is HTML."""
+    fields = [child for child in article if child.tag not in {"item", "entry", "title", *_HTML_PARTS}]
+    builder.add_block("\n".join(line for field in fields for line in _lines(field)))
+    for part in article:
+        if part.tag in _HTML_PARTS:
+            # Atom allows XHTML elements instead of escaped HTML.
+            add_html(tostring(part, "unicode", method="html") if len(part) else part.text or "", builder)
+
+
+def _add_records(root: Element, builder: OutlineBuilder) -> None:
+    """Add a block per record, if the elements below the root repeat, or else a section per nested element."""
+    builder.add_block("\n".join(_own_lines(root, root.tag)))
+    counts = Counter(child.tag for child in root)
+    for child in root:
+        repeats = len(child) > 0 and len({inner.tag for inner in child}) < len(child)
+        if len(child) > 0 and counts[child.tag] == 1 and repeats:
+            builder.add_heading(2, child.tag)
+            _add_blocks(_own_lines(child, child.tag), builder)
+            for inner in child:
+                _add_blocks(_lines(inner), builder)
+        else:
+            _add_blocks(_lines(child), builder)
+
+
+def _add_blocks(lines: Iterator[str], builder: OutlineBuilder) -> None:
+    while block := "\n".join(islice(lines, _LINES_PER_BLOCK)):
+        builder.add_block(block)
+
+
+def _lines(record: Element) -> Iterator[str]:
+    """Yield lines such as `book.author.name: Ada` in order.
+
+    An explicit stack avoids Python's recursion limit on deeply nested data.
+    """
+    waiting: list[tuple[str, Element | str]] = [(record.tag, record)]
+    while waiting:
+        path, element = waiting.pop()
+        if isinstance(element, str):
+            yield f"{path}: {element}"
+            continue
+        yield from _own_lines(element, path)
+        children: list[tuple[str, Element | str]] = []
+        for child in element:
+            children.append((_joined(path, child.tag), child))
+            if tail := _one_line(child.tail):
+                children.append((path, tail))
+        waiting.extend(reversed(children))
+
+
+def _own_lines(element: Element, path: str) -> Iterator[str]:
+    """Yield the element's text and its attributes."""
+    if text := _one_line(element.text):
+        yield f"{path}: {text}"
+    for name, value in element.items():
+        if name not in _TECHNICAL and value.strip():
+            yield f"{_joined(path, name)}: {_one_line(value)}"
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}"[-_MAX_PATH_CHARACTERS:]
+
+
+def _title_of(element: Element) -> str:
+    texts = (element.findtext(name) or "" for name in _NAMES)
+    return next((text for text in map(_one_line, texts) if text), "")
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
