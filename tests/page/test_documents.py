@@ -121,12 +121,12 @@ async def test_a_rejected_update_is_shown_and_the_previous_version_stays_ready(p
 
 
 async def test_a_file_of_an_unsupported_format_is_not_uploaded(page: Page) -> None:
-    await add(page, "photo.jpg", b"JFIF")
+    await add(page, "song.mp3", b"ID3")
 
     await expect(page.get_by_role("region", name="Documents").get_by_role("alert")).to_have_text(
-        "“photo.jpg” was not added: .jpg files are not supported."
+        "“song.mp3” was not added: .mp3 files are not supported."
     )
-    await expect(row(page, "photo")).to_have_count(0)
+    await expect(row(page, "song")).to_have_count(0)
 
 
 @pytest.mark.parametrize("name", ["日本.md", "C++ and C# (2).md", "Ελληνικά 🦉.md"])

@@ -52,8 +52,9 @@ def test_the_alert_fires_if_the_last_success_is_too_old(seen, fires, tmp_path):
 NODES = [f'up{{namespace="groundwork",job="monitoring/qdrant",pod="qdrant-{number}"}}' for number in range(3)]
 PEERS = 'cluster_peers_total{namespace="groundwork",job="monitoring/qdrant"}'
 COPIES = 'collection_active_replicas_min{namespace="groundwork",collection="groundwork-1"}'
-USED = 'kubelet_volume_stats_used_bytes{namespace="groundwork",persistentvolumeclaim="qdrant-storage-qdrant-0"}'
-SIZE = 'kubelet_volume_stats_capacity_bytes{namespace="groundwork",persistentvolumeclaim="qdrant-storage-qdrant-0"}'
+_VOLUME = '{namespace="one",persistentvolumeclaim="qdrant-storage-qdrant-0"}'
+USED = f"kubelet_volume_stats_used_bytes{_VOLUME}"
+SIZE = f"kubelet_volume_stats_capacity_bytes{_VOLUME}"
 
 
 @needs_kubectl

@@ -174,14 +174,14 @@ def test_prune_keeps_only_what_a_broken_link_hides_and_says_so(folder, tmp_path,
     }
 
 
-def test_rejected_files_are_listed_with_reasons_and_set_the_exit_status(folder, data_dir):
+def test_rejected_files_are_listed_with_reasons_and_empty_ones_are_counted(folder, data_dir):
     (folder / "junk.md").write_bytes(bytes(range(256)) * 20)
     (folder / "empty.txt").write_text("  \n")
     (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
     run = ingest("run", str(folder), data_dir=data_dir)
     assert run.returncode == 3
-    assert "6 documents: 3 new, 0 changed, 0 unchanged, 3 rejected" in run.stdout
-    for name in ("junk.md", "empty.txt", "torn.pdf"):
+    assert "6 documents: 3 new, 0 changed, 0 unchanged, 2 rejected, 1 empty" in run.stdout
+    for name in ("junk.md", "torn.pdf"):
         [line] = [line for line in run.stdout.splitlines() if name in line]
         assert len(line.split(": ", 1)[1]) > 3
 

@@ -86,7 +86,7 @@ def test_every_metric_counts_the_work(worker):
     worker.take(document("a", PAGE.format(topic="seals")), document("b", "# B\n\nAnother one."))
     worker.take(document("empty", ""), Removal(scope=SCOPE, document_id=DocumentId("b")))
     found = worker.samples()
-    results = {"new": 2, "changed": 1, "unchanged": 1, "rejected": 1, "removed": 1}
+    results = {"new": 2, "changed": 1, "unchanged": 1, "empty": 1, "rejected": 0, "removed": 1}
     assert {result: found[f'rag_ingest_documents_total{{result="{result}"}}'] for result in results} == results
     # One passage of the changed document is unchanged.
     assert found['rag_ingest_chunks_total{vector="embedded"}'] == 4
@@ -98,8 +98,8 @@ def test_every_metric_counts_the_work(worker):
     # The fifth text is the word that warms up the model.
     assert found["rag_embed_batch_size_sum"] == 5
     assert found["rag_embed_batch_tokens_sum"] > 4
-    assert found['rag_ingest_dead_letters_total{fault="document"}'] == 1
-    depths = {"queued": 0, "processing": 0, "dead": 1}
+    assert found['rag_ingest_dead_letters_total{fault="document"}'] == 0
+    depths = {"queued": 0, "processing": 0, "dead": 0}
     assert {state: found[f'rag_ingest_queue_depth{{state="{state}"}}'] for state in depths} == depths
     assert found["rag_ingest_queue_lag_seconds"] == 0
     assert found["rag_ingest_inflight_documents"] == 0
