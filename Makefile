@@ -58,7 +58,7 @@ check-page: .venv-page/.ready ## check the types of the page's JavaScript (needs
 	@npm ci --prefix .venv-page --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
-unit: setup-dev ## tests that start no program, with coverage (five minutes)
+unit: setup-dev ## tests that start no program, with coverage (four minutes)
 	@$(BIN)/python -m pytest tests/unit tests/contracts tests/consistency --ignore tests/unit/research \
 	  -m "not slow" -n auto --dist worksteal --cov --cov-report=
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of lines. Lines that no test runs: .venv/bin/coverage report --show-missing"

