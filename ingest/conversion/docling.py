@@ -111,7 +111,7 @@ def _to_conversion(body: bytes) -> Conversion:
 
 
 def _page_numbers(document: Any, count: int) -> Sequence[int | None]:
-    """Return the page of each of the `count` pages with text. Each is None without reliable numbers.
+    """Return the page numbers of the `count` pages with text, or None for each if the answer does not tell them.
 
     The page break stands only between pages with text, so a blank page would shift the numbers of all later pages.
     """

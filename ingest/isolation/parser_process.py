@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from ingest.chunking.chunker import Chunker
 from ingest.isolation.frames import read_frame, write_frame
-from ingest.isolation.library_messages import collected_messages
+from ingest.isolation.parser_messages import collected_messages
 from ingest.parsing.factory import parse
 from ingest.parsing.outline import WithoutText
 from ingest.settings import Language

@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from mimetypes import MimeTypes
-from pathlib import PurePosixPath
 from typing import Final
 
 from yarl import URL
@@ -14,6 +12,7 @@ from yarl import URL
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.notes import SourceNotes
+from ingest.sources.web.candidates import kind_of, may_be_document
 from ingest.sources.web.fetch_errors import GONE, RedirectRefused, require_success
 from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.frontier import Addresses, DocumentCache, Frontier
@@ -23,13 +22,11 @@ from ingest.sources.web.presence import Presence
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.urls import Folder, to_url, uri_of, with_credentials_of, without_tracking
 from rag.errors import InvalidInput, Unavailable
-from rag.formats import IMAGE_MEDIA_TYPES, media_type_of
+from rag.formats import IMAGE_MEDIA_TYPES
 from rag.types import RawDocument
 
 # Pages fetched for their links wait here for the pipeline. Beyond this limit the oldest ones are fetched again.
 _CACHE_BYTES: Final = 64 * 1024 * 1024
-# Python's own table, because the tables of operating systems differ.
-_MIME_TYPES: Final = MimeTypes()
 # Excluded links are counted once each, up to this number of different ones.
 _MAX_REMEMBERED: Final = 100_000
 _OUTSIDE: Final = "Pages redirect to addresses outside this source, so they were not read."
@@ -230,7 +227,7 @@ class CrawlSource:
             require_success(answer.status)
             is_picture = answer.media_type in IMAGE_MEDIA_TYPES
             if (answer.media_type is None or is_picture) and not is_start:
-                return _Visit(url=url, passed_over=_kind_of(url, answer.content_type))
+                return _Visit(url=url, passed_over=kind_of(url, answer.content_type))
             final_url, header = answer.url, answer.robots
             document = await read_document(answer, uri_of(final_url), self._max_bytes)
         if document.media_type != "text/html":
@@ -252,8 +249,8 @@ class CrawlSource:
             return False
         if self._folder.ignores(url):
             kind = "ignored"
-        elif not _may_be_document(url):
-            kind = _kind_of(url)
+        elif not may_be_document(url):
+            kind = kind_of(url)
         else:
             kind = "" if await self._robots.allow(url) else "robots.txt"
         if kind and url not in self._excluded and len(self._excluded) < _MAX_REMEMBERED:
@@ -270,7 +267,7 @@ class CrawlSource:
     async def _may_visit(self, url: URL) -> bool:
         return (
             url in self._folder
-            and _may_be_document(url)
+            and may_be_document(url)
             and not self._folder.ignores(url)
             and await self._robots.allow(url)
         )
@@ -287,19 +284,3 @@ class CrawlSource:
                 self._fetcher, requested, validator, max_bytes=self._max_bytes, may_follow=self._may_visit
             )
         return Unmodified() if validator and validator == document.validator else document
-
-
-def _may_be_document(url: URL) -> bool:
-    """Return False if the suffix alone shows an unsupported format, such as a picture or an archive."""
-    content_type, compression = _MIME_TYPES.guess_type(url.path)
-    return compression is None and (content_type is None or _is_document(url, content_type))
-
-
-def _is_document(url: URL, content_type: str) -> bool:
-    """Return False for unsupported formats and for pictures, which illustrate the pages that link to them."""
-    media_type = media_type_of(url.path, content_type)
-    return media_type is not None and media_type not in IMAGE_MEDIA_TYPES
-
-
-def _kind_of(url: URL, content_type: str = "") -> str:
-    return PurePosixPath(url.path).suffix.lower()[:12] or content_type.partition(";")[0][:50] or "without suffix"

@@ -44,7 +44,7 @@ class Stored:
             yield point("text", document=name).chunk
 
     async def survey(self, *, since: float) -> Survey:
-        raise NotImplementedError
+        raise NotImplementedError  # pruning counts nothing
 
 
 def listed(*names: str, gone: Sequence[str] = ()) -> ListedDocuments:

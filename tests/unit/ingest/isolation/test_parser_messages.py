@@ -3,7 +3,7 @@
 import logging
 import warnings
 
-from ingest.isolation.library_messages import collected_messages
+from ingest.isolation.parser_messages import collected_messages
 
 
 def test_the_first_message_is_kept_and_all_are_counted():

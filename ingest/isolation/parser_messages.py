@@ -12,7 +12,7 @@ _MAX_CHARACTERS = 200
 _ABOUT_CODE = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning)
 
 
-class LibraryMessages(logging.Handler):
+class ParserMessages(logging.Handler):
     """The first message about one document, and the number of all."""
 
     def __init__(self) -> None:
@@ -40,9 +40,9 @@ class LibraryMessages(logging.Handler):
 
 
 @contextmanager
-def collected_messages() -> Iterator[LibraryMessages]:
+def collected_messages() -> Iterator[ParserMessages]:
     """Yield the messages that are logged or warned about within the block."""
-    messages = LibraryMessages()
+    messages = ParserMessages()
     root = logging.getLogger()
     root.addHandler(messages)
     try:
