@@ -136,13 +136,15 @@ class _Presentation:
 
     def _add_background(self, slide: Element, layout: str, place: Place) -> None:
         """Add the texts of the layout and the master that the slide shows, except placeholders, which are prompts."""
-        master = next(iter(self.package.related(layout, "slideMaster")), "")
         shows = slide.get("showMasterSp") not in _HIDDEN
-        for part in (layout, master):
-            root = self.package.tree(part) if shows else None
-            if root is None or part in self._repeated:
-                continue
+        for part in (layout, *self.package.related(layout, "slideMaster")[:1]):
+            # A layout decides for all its slides whether they show the master.
+            if not shows or part in self._repeated:
+                return
             self._repeated.add(part)
+            root = self.package.tree(part)
+            if root is None:
+                return
             shapes = self._shapes(root, place.slide or 0, self.package.relations(part), {})
             own = (shape for shape in shapes if not shape.placeholder and not shape.text.startswith("[Image"))
             self._add_repeated(own, place, "Background")

@@ -212,6 +212,26 @@ def test_texts_of_a_layout_are_read_but_not_its_prompts():
     assert with_parts(shape("Text."), l=("slideLayout", part)) == "Text.\n\nBackground: For internal use"
 
 
+def test_a_master_that_the_layout_hides_is_not_read_on_any_slide():
+    def part(name: str, text: str, look: str) -> str:
+        return (
+            f'<p:{name} xmlns:p="p" xmlns:a="a" {look}><p:cSld><p:spTree>{shape(text)}</p:spTree></p:cSld></p:{name}>'
+        )
+
+    to_layout = relations_of({"l": ("slideLayout", "../l.xml")})
+    parts = {
+        **{f"ppt/slides/_rels/slide{number}.xml.rels": to_layout for number in (1, 2)},
+        "ppt/l.xml": part("sldLayout", "Of the layout", 'showMasterSp="0"'),
+        "ppt/_rels/l.xml.rels": relations_of({"m": ("slideMaster", "m.xml")}),
+        "ppt/m.xml": part("sldMaster", "Of the master", ""),
+    }
+
+    assert sections(shape("One."), shape("Two."), **parts) == [
+        ("One.\n\nBackground: Of the layout",),
+        ("Two.",),
+    ]
+
+
 def test_struck_and_raised_text_and_equations_keep_their_meaning():
     runs = (
         '<a:r><a:rPr strike="sngStrike"/><a:t>120</a:t></a:r><a:r><a:t> 95 of 10</a:t></a:r>'
