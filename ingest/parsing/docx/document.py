@@ -1,6 +1,6 @@
 """What all parts of a Word document share: its package, styles, numbers, notes, comments and warnings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from ingest.parsing.docx.numbering import Numbering
 from ingest.parsing.docx.styles import Styles
 from ingest.parsing.ooxml.numerals import numeral
-from ingest.parsing.ooxml.package import Package, Relation, targets_of, value_of
+from ingest.parsing.ooxml.package import Package, value_of
 
 _SEPARATORS: Final = {"separator", "continuationSeparator", "continuationNotice"}
 
@@ -53,32 +53,29 @@ class WordDocument:
 
 def open_document(package: Package, warn_at: Callable[[str, str], None]) -> WordDocument:
     main = next(iter(package.related("", "officeDocument")), "word/document.xml")
-    relations = package.relations(main)
-    styles = Styles(_tree(package, relations, "styles"))
+    styles = Styles(_tree(package, main, "styles"))
     return WordDocument(
         package=package,
         part=main,
         styles=styles,
-        numbering=Numbering(_tree(package, relations, "numbering"), styles),
-        settings=_tree(package, relations, "settings"),
+        numbering=Numbering(_tree(package, main, "numbering"), styles),
+        settings=_tree(package, main, "settings"),
         notes={
-            (kind, id): aside
-            for kind in ("footnote", "endnote")
-            for id, aside in _asides(package, relations, kind).items()
+            (kind, id): aside for kind in ("footnote", "endnote") for id, aside in _asides(package, main, kind).items()
         },
-        comments=_asides(package, relations, "comment"),
+        comments=_asides(package, main, "comment"),
         warn_at=warn_at,
     )
 
 
-def _tree(package: Package, relations: Mapping[str, Relation], kind: str) -> Element | None:
-    return next((package.tree(part) for part in targets_of(relations, kind)), None)
+def _tree(package: Package, main: str, kind: str) -> Element | None:
+    return next((package.tree(part) for part in package.related(main, kind)), None)
 
 
-def _asides(package: Package, relations: Mapping[str, Relation], kind: str) -> dict[str, Aside]:
+def _asides(package: Package, main: str, kind: str) -> dict[str, Aside]:
     return {
         element.get("id", ""): Aside(element, part)
-        for part in targets_of(relations, f"{kind}s")
+        for part in package.related(main, f"{kind}s")
         if (root := package.tree(part)) is not None
         for element in root.findall(kind)
         if element.get("type") not in _SEPARATORS

@@ -12,7 +12,7 @@ from ingest.parsing.docx.styles import Look
 from ingest.parsing.html.marks import address_beside
 from ingest.parsing.ooxml.drawings import alternative_text
 from ingest.parsing.ooxml.equations import linear
-from ingest.parsing.ooxml.package import Relation, number_of
+from ingest.parsing.ooxml.package import Relation, hex_number_of, is_on_attribute
 from ingest.parsing.ooxml.symbols import symbol, with_symbols
 from ingest.parsing.ooxml.typography import Piece, joined
 
@@ -95,7 +95,7 @@ class InlineReader:
             case "t":
                 self._add(with_symbols((element.text or "").replace("\n", " "), self._look.font))
             case "sym":
-                self._add(symbol(_from_hex(element.get("char", "")), element.get("font", "")))
+                self._add(symbol(hex_number_of(element.get("char")), element.get("font", "")))
             case "ruby":
                 self._ruby(element)
             case "fldChar" | "instrText":
@@ -182,7 +182,7 @@ class InlineReader:
         note = self.document.notes.pop((kind, element.get("id", "")), None)
         if note is None or not self._is_visible or self._look.is_hidden:
             return
-        if element.get("customMarkFollows", "0") in {"0", "false", "off"}:
+        if not is_on_attribute(element.get("customMarkFollows")):
             mark = f"^{self.document.next_note_number(kind)}"
             self._pieces.append(Piece(f"[{mark}]"))
         else:
@@ -204,10 +204,3 @@ class InlineReader:
         if alternative := alternative_text(element):
             self._add_apart(f"[Image: {alternative}]")
         self._anchored.extend(self.read_graphic(element))
-
-
-def _from_hex(value: str) -> int:
-    try:
-        return int(value, 16)
-    except ValueError:
-        return number_of(None)

@@ -16,8 +16,6 @@ from ingest.parsing.ooxml.drawings import diagram_lines
 from ingest.parsing.ooxml.package import is_on, value_of
 
 _UNSEEN: Final = {"del", "moveFrom", "sectPr", "pPr", "tblPr", "tblGrid", "sdtPr", "sdtEndPr", "customXmlPr", "tcPr"}
-
-
 _WEB_PAGES: Final = (".html", ".htm", ".xhtml")
 
 
@@ -145,8 +143,7 @@ class StoryReader:
         self._inline, self._unfinished = inline, unfinished
 
     def _diagram(self, element: Element) -> Iterator[Block]:
-        relation = self._relations.get(element.get("r:dm", ""))
-        data = self._document.package.tree(relation.target) if relation else None
+        data = self._document.package.referenced(self._part, element.get("r:dm"))
         if data is None:
             self._document.warn("A diagram without its data is not read.")
             return
@@ -154,8 +151,7 @@ class StoryReader:
             yield Block(text=f"- {text}", depth=depth)
 
     def _chart(self, element: Element) -> Iterator[Block]:
-        relation = self._relations.get(element.get("r:id", ""))
-        root = self._document.package.tree(relation.target) if relation else None
+        root = self._document.package.referenced(self._part, element.get("r:id"))
         chart = None if root is None else read_chart(root)
         if chart is None or not chart.rows:
             self._document.warn("A chart without stored values is not read.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.ooxml.package import is_on, number_of, value_of
+from ingest.parsing.ooxml.package import hex_number_of, is_on, is_on_attribute, number_of, value_of
 
 _MAX_CHAIN: Final = 20
 # The bit of `tblLook` for the first row, in the form before Word 2010.
@@ -61,7 +61,7 @@ class Styles:
             (
                 element.get("styleId", "")
                 for element in elements
-                if element.get("type") == "paragraph" and element.get("default") in {"1", "true", "on"}
+                if element.get("type") == "paragraph" and is_on_attribute(element.get("default"))
             ),
             "",
         )
@@ -96,7 +96,9 @@ class Styles:
     def has_bold_first_row(self, table: Element) -> bool:
         """Return True if the style of a table writes its first row in bold, and the table uses that."""
         options = table.find("tblPr/tblLook")
-        if options is None or not (options.get("firstRow") == "1" or _from_hex(options.get("val", "")) & _FIRST_ROW):
+        if options is None or not (
+            is_on_attribute(options.get("firstRow")) or hex_number_of(options.get("val")) & _FIRST_ROW
+        ):
             return False
         styles = self._chain(value_of(table.find("tblPr"), "tblStyle"))
         rows = [row for style in styles for row in style.findall("tblStylePr") if row.get("type") == "firstRow"]
@@ -156,10 +158,3 @@ def _derived(base: Style, id: str, element: Element | None) -> Style:
         number_level=number_of(value_of(numbering, "ilvl"), base.number_level),
         look=look_of(None if element is None else element.find("rPr"), base.look),
     )
-
-
-def _from_hex(value: str) -> int:
-    try:
-        return int(value, 16)
-    except ValueError:
-        return 0

@@ -1,6 +1,5 @@
 """The parts of an Office file: XML trees with short names, and the relations between parts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import join, normpath
 from typing import Final
@@ -72,7 +71,13 @@ class Package:
 
     def related(self, part: str, kind: str) -> list[str]:
         """Return the parts of one kind to which a part refers."""
-        return targets_of(self.relations(part), kind)
+        relations = self.relations(part).values()
+        return [relation.target for relation in relations if relation.kind == kind and not relation.is_external]
+
+    def referenced(self, part: str, id: str | None) -> Element | None:
+        """Return the root of the part to which a part refers by the id of a relation."""
+        relation = self.relations(part).get(id or "")
+        return self.tree(relation.target) if relation and not relation.is_external else None
 
     def _short(self, name: str, kind: str = "") -> str:
         """Return a name without its namespace; attributes have the kind "@"."""
@@ -83,13 +88,14 @@ class Package:
         return short
 
 
-def targets_of(relations: Mapping[str, Relation], kind: str) -> list[str]:
-    return [relation.target for relation in relations.values() if relation.kind == kind and not relation.is_external]
-
-
 def is_on(element: Element | None) -> bool:
     """Return True for a switch such as `<w:strike/>`, unless its value turns it off."""
     return element is not None and element.get("val", "").lower() not in _FALSE
+
+
+def is_on_attribute(value: str | None) -> bool:
+    """Return True for an attribute that turns something on which is off without it."""
+    return value in {"1", "true", "on"}
 
 
 def number_of(value: str | None, default: int = 0) -> int:
@@ -98,6 +104,14 @@ def number_of(value: str | None, default: int = 0) -> int:
         return int(value or default)
     except ValueError:
         return default
+
+
+def hex_number_of(value: str | None) -> int:
+    """Return an attribute's hexadecimal number. Damaged numbers are replaced by 0."""
+    try:
+        return int(value or "0", 16)
+    except ValueError:
+        return 0
 
 
 def value_of(parent: Element | None, name: str, default: str = "") -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
-from ingest.parsing.ooxml.package import Package, Relation, number_of, targets_of
+from ingest.parsing.ooxml.package import Package, is_on_attribute, number_of
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.pptx.comments import authors_of, comments_of
 from ingest.parsing.pptx.layout import box_of, in_reading_order
@@ -16,7 +16,6 @@ from ingest.parsing.pptx.shapes import (
     Placeholders,
     Shape,
     ShapeReader,
-    is_on_attribute,
     placeholders_of,
 )
 from ingest.parsing.tables.table import add_table
@@ -69,9 +68,8 @@ class _Presentation:
         root = self.package.tree(part)
         if root is None:
             return ""
-        relations = self.package.relations(part)
-        layout = next(iter(targets_of(relations, "slideLayout")), "")
-        shapes = self._shapes(root, number, relations, self._placeholders(layout))
+        layout = next(iter(self.package.related(part, "slideLayout")), "")
+        shapes = self._shapes(root, number, part, self._placeholders(layout))
         title = next((shape for shape in shapes if shape.placeholder in TITLES), None)
         body = [shape for shape in shapes if shape is not title and shape.placeholder not in FOOTERS]
         heading = " ".join(title.text.split()) if title else ""
@@ -84,7 +82,7 @@ class _Presentation:
         self._add(in_reading_order(body, is_right_to_left=self._is_right_to_left), place)
         self._add_repeated((shape for shape in shapes if shape.placeholder in FOOTERS), place, "Footer")
         self._add_background(root, layout, place)
-        for text in (*self._notes(relations, number), *comments_of(self.package, part, authors)):
+        for text in (*self._notes(part, number), *comments_of(self.package, part, authors)):
             self.builder.add_block(text, place)
         if not title and not body and self._is_picture(root):
             message = "Slides consist of a picture, whose text is not read: run text recognition (OCR) on them."
@@ -97,13 +95,11 @@ class _Presentation:
         covered = max((box.width * box.height for box in boxes if box), default=0)
         return slide.find("cSld/bg/bgPr/blipFill") is not None or covered * 2 >= self._area > 0
 
-    def _shapes(
-        self, root: Element, number: int, relations: Mapping[str, Relation], inherited: Placeholders
-    ) -> list[Shape]:
+    def _shapes(self, root: Element, number: int, part: str, inherited: Placeholders) -> list[Shape]:
         tree = root.find("cSld/spTree")
         reader = ShapeReader(
             package=self.package,
-            relations=relations,
+            part=part,
             inherited=inherited,
             warn=lambda message: self.builder.warn("dropped_object", message, place=f"slide {number}"),
             is_right_to_left=self._is_right_to_left,
@@ -145,17 +141,17 @@ class _Presentation:
             root = self.package.tree(part)
             if root is None:
                 return
-            shapes = self._shapes(root, place.slide or 0, self.package.relations(part), {})
+            shapes = self._shapes(root, place.slide or 0, part, {})
             own = (shape for shape in shapes if not shape.placeholder and not shape.text.startswith("[Image"))
             self._add_repeated(own, place, "Background")
             shows = root.get("showMasterSp") not in _HIDDEN
 
-    def _notes(self, relations: Mapping[str, Relation], number: int) -> Iterator[str]:
-        for part in targets_of(relations, "notesSlide"):
+    def _notes(self, slide: str, number: int) -> Iterator[str]:
+        for part in self.package.related(slide, "notesSlide"):
             root = self.package.tree(part)
             if root is None:
                 continue
-            shapes = self._shapes(root, number, self.package.relations(part), {})
+            shapes = self._shapes(root, number, part, {})
             texts = [shape.text for shape in shapes if shape.text and shape.placeholder not in FOOTERS]
             if texts:
                 yield "Notes: " + "\n".join(texts)

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.charts import read_chart
 from ingest.parsing.ooxml.drawings import diagram_lines
-from ingest.parsing.ooxml.package import Package, Relation, number_of
+from ingest.parsing.ooxml.package import Package, Relation, is_on_attribute, number_of
 from ingest.parsing.pptx.layout import Box, Transform, around, box_of, in_reading_order
 from ingest.parsing.pptx.text import text_of
 from ingest.parsing.tables.row import Cell, Row, SpannedRow, spread
@@ -41,7 +41,7 @@ class ShapeReader:
     """A reader of the shapes of one part."""
 
     package: Package
-    relations: Mapping[str, Relation]
+    part: str
     inherited: Placeholders
     warn: Callable[[str], None]
     is_right_to_left: bool = False
@@ -83,7 +83,7 @@ class ShapeReader:
     def _text_shape(self, element: Element, transform: Transform) -> Iterator[Shape]:
         placeholder = element.find("nvSpPr/nvPr/ph")
         kind = "" if placeholder is None else placeholder.get("type", "obj")
-        text = text_of(element.find("txBody"), self.relations, hides_numbers=True)
+        text = text_of(element.find("txBody"), self._relations, hides_numbers=True)
         if kind in _TEXTLESS or not text:
             return
         box = box_of(element.find("spPr/xfrm"))
@@ -118,20 +118,20 @@ class ShapeReader:
 
     def _cell(self, cell: Element) -> Cell:
         return Cell(
-            text=text_of(cell.find("txBody"), self.relations),
+            text=text_of(cell.find("txBody"), self._relations),
             columns=max(1, number_of(cell.get("gridSpan"), 1)),
             continues_above=is_on_attribute(cell.get("vMerge")),
         )
 
     def _diagram(self, element: Element) -> Iterator[Shape]:
-        data = self._related_tree(element.get("r:dm", ""))
+        data = self.package.referenced(self.part, element.get("r:dm"))
         if data is None:
             self.warn("A diagram without its data is not read.")
         else:
             yield Shape("\n".join(f"{'  ' * depth}- {text}" for depth, text in diagram_lines(data)))
 
     def _chart(self, element: Element) -> Iterator[Shape]:
-        root = self._related_tree(element.get("r:id", ""))
+        root = self.package.referenced(self.part, element.get("r:id"))
         chart = None if root is None else read_chart(root)
         if chart is None or not chart.rows:
             self.warn("A chart without stored values is not read.")
@@ -140,13 +140,9 @@ class ShapeReader:
         if chart and chart.rows:
             yield Shape(rows=chart.rows)
 
-    def _related_tree(self, id: str) -> Element | None:
-        relation = self.relations.get(id)
-        return self.package.tree(relation.target) if relation and not relation.is_external else None
-
-
-def is_on_attribute(value: str | None) -> bool:
-    return value in {"1", "true", "on"}
+    @property
+    def _relations(self) -> Mapping[str, Relation]:
+        return self.package.relations(self.part)
 
 
 def placeholders_of(tree: Element | None, below: Placeholders) -> dict[tuple[str, str], Box]:
