@@ -1,1 +1,1 @@
-"""What Word documents and presentations have in common: packages, drawings, equations and numbers."""
+"""What Office files have in common: packages, drawings, equations, and the numbers of lists, charts and sheets."""

@@ -7,9 +7,9 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.drawings import paragraphs_of
+from ingest.parsing.ooxml.number_format import display, plain
 from ingest.parsing.ooxml.package import number_of
 from ingest.parsing.tables.row import Row
-from ingest.parsing.xlsx.number_format import display, plain
 
 _MAX_POINTS: Final = 100_000
 

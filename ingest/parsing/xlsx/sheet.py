@@ -7,8 +7,8 @@ from itertools import islice
 from typing import IO, Final
 from xml.etree.ElementTree import Element
 
+from ingest.parsing.ooxml.number_format import display, display_text
 from ingest.parsing.tables.row import Row, column_letters
-from ingest.parsing.xlsx.number_format import display, display_text
 from ingest.parsing.xlsx.rows import RawCell, RawRow, RowReader
 from ingest.parsing.xlsx.styles import GENERAL, PLAIN, Style
 from rag.errors import InvalidInput

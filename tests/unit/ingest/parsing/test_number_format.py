@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.parsing.xlsx.number_format import display, display_text
+from ingest.parsing.ooxml.number_format import display, display_text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingest.parsing.xlsx.number_tokens import Section, Token, literal
+from ingest.parsing.ooxml.number_tokens import Section, Token, literal
 
 # The last day is 9999-12-31.
 _MAX_DAYS: Final = 2_958_466

@@ -7,8 +7,8 @@ from fractions import Fraction
 from operator import eq, ge, gt, le, lt, ne
 from typing import Final
 
-from ingest.parsing.xlsx.number_dates import show_date
-from ingest.parsing.xlsx.number_tokens import Kind, Section, Token, literal, sections_of
+from ingest.parsing.ooxml.number_dates import show_date
+from ingest.parsing.ooxml.number_tokens import Kind, Section, Token, literal, sections_of
 
 # Binary fractions such as 0.30000000000000004 have one digit more.
 _SIGNIFICANT_DIGITS: Final = 15
