@@ -32,14 +32,18 @@ class Package:
         self._known: dict[str, str] = {}
         self._relations: dict[str, dict[str, Relation]] = {}
 
+    def name_of(self, part: str) -> str:
+        """Return the name of a part in the archive, or "" if the part does not exist."""
+        return self._names.get(part.lower(), "")
+
     def tree(self, part: str) -> Element | None:
         """Return the root of a part, or None if the part does not exist.
 
         Tags and attributes have no namespaces, which differ between strict and transitional files.
         Attributes that refer to relations begin with `r:`. Of alternative contents only the first choice remains.
         """
-        name = self._names.get(part.lower())
-        if name is None:
+        name = self.name_of(part)
+        if not name:
             return None
         root = ElementTree.fromstring(self._archive.read(name))
         known, short = self._known, self._short
@@ -56,7 +60,7 @@ class Package:
 
     def content(self, part: str) -> bytes:
         """Return the bytes of a part, or nothing if the part does not exist."""
-        name = self._names.get(part.lower())
+        name = self.name_of(part)
         return self._archive.read(name) if name else b""
 
     def relations(self, part: str) -> dict[str, Relation]:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from itertools import chain, islice
-from posixpath import join, normpath
 from typing import Final
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, iterparse
 from zipfile import ZipFile
 
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office, pieces_of
+from ingest.parsing.ooxml.drawings import paragraphs_of
+from ingest.parsing.ooxml.package import Package, is_on_attribute
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.tables.sheet import add_sheet
 from ingest.parsing.xlsx.sheet import Area, Sheet, area_of, rich_text
@@ -24,6 +24,7 @@ _FILTER: Final = re.compile(rb"""<(?:[\w.-]+:)?autoFilter\s[^<>]{0,300}?ref\s*=\
 _PRINTED: Final = re.compile(rb"<(?:[\w.-]+:)?((?:odd|even|first)(?:Header|Footer))\s*>([^<]{1,2000})<")
 # Fonts, colours, sizes, and fields such as the page's number.
 _PRINT_CODES: Final = re.compile(r'&(?:&|"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])', re.IGNORECASE)
+_DRAWN: Final = {"chart", "chartEx", "diagramData"}
 _THREADED: Final = re.compile(r"^\[Threaded comment\].*?\n\s*Comment:\s*", re.DOTALL)
 
 
@@ -44,35 +45,29 @@ class _Workbook:
 
     def __init__(self, archive: ZipFile) -> None:
         self._archive = archive
-        self._names = set(archive.namelist())
-        self._main = next(
-            (target for _, kind, target in self._related("") if kind == "officeDocument"), "xl/workbook.xml"
-        )
-        self._root = self._tree(self._main)
-        parts = {kind: target for _, kind, target in self._related(self._main)}
-        styles = parts.get("styles", "xl/styles.xml")
-        self._styles = read_styles(self._tree(styles) if styles in self._names else None)
-        self._strings = list(self._shared_strings(parts.get("sharedStrings", "xl/sharedStrings.xml")))
-        properties = next((element for element in self._root if _name(element) == "workbookPr"), None)
-        self._is_1904 = properties is not None and properties.get("date1904") in {"1", "true"}
+        self._package = Package(archive)
+        self._main = next(iter(self._package.related("", "officeDocument")), "xl/workbook.xml")
+        root = self._package.tree(self._main)
+        if root is None:
+            raise KeyError(self._main)
+        self._root = root
+        self._styles = read_styles(self._package.tree(self._part_of("styles")))
+        self._strings = list(self._shared_strings(self._part_of("sharedStrings")))
+        properties = root.find("workbookPr")
+        self._is_1904 = properties is not None and is_on_attribute(properties.get("date1904"))
 
     def read(self, builder: OutlineBuilder) -> None:
         """Add all sheets in the order of their tabs. Hidden sheets, rows and columns are part of the document."""
-        targets = {key: target for key, _, target in self._related(self._main)}
-        for element in self._root.iter():
-            if _name(element) == "sheet" and targets.get(_related_id(element)) in self._names:
-                self._read_sheet(element.get("name", ""), targets[_related_id(element)], builder)
+        relations = self._package.relations(self._main)
+        for element in self._root.iter("sheet"):
+            relation = relations.get(element.get("r:id", ""))
+            if relation and self._package.name_of(relation.target):
+                self._read_sheet(element.get("name", ""), relation.target, builder)
 
     def _read_sheet(self, name: str, part: str, builder: OutlineBuilder) -> None:
-        related = [(kind, target) for _, kind, target in self._related(part) if target in self._names]
-        comments = {
-            reference: text
-            for kind, target in related
-            if kind == "comments"
-            for reference, text in self._comments(target)
-        }
+        comments = dict(chain.from_iterable(map(_comments, self._related(part, "comments"))))
         tail = self._tail(part)
-        tables = [area for kind, target in related if kind == "table" for area in self._tables(target)]
+        tables = chain.from_iterable(map(_tables, self._related(part, "table")))
         sheet = Sheet(
             name=name,
             strings=self._strings,
@@ -82,11 +77,11 @@ class _Workbook:
             header_rows=frozenset(area.first_row for area in [*tables, *_areas(_FILTER, tail)]),
             wanted=frozenset(comments),
         )
-        with self._archive.open(part) as stream:
+        with self._archive.open(self._package.name_of(part)) as stream:
             rows = sheet.rows(stream)
             first = list(islice(rows, 1))
             texts = list(_printed(tail))
-            texts += [text for kind, target in related if kind == "drawing" for text in self._drawing(target)]
+            texts += chain.from_iterable(map(self._drawing, self._package.related(part, "drawing")))
             if first or texts:
                 # A heading of level 1 would become the title.
                 builder.add_heading(2, name)
@@ -103,17 +98,17 @@ class _Workbook:
             builder.add_block(text, Place(sheet=name))
 
     def _shared_strings(self, part: str) -> Iterator[str]:
-        if part in self._names:
-            with self._archive.open(part) as stream:
+        if self._package.name_of(part):
+            with self._archive.open(self._package.name_of(part)) as stream:
                 for _, element in iterparse(stream):
-                    if _name(element) == "si":
+                    if element.tag.rpartition("}")[2] == "si":
                         yield rich_text(element)
                         element.clear()
 
     def _tail(self, part: str) -> bytes:
         """Return what follows the rows of a sheet. It names the merged cells, which the rows need."""
         tail, is_found = bytearray(), False
-        for piece in pieces_of(self._archive, part):
+        for piece in pieces_of(self._archive, self._package.name_of(part)):
             tail += piece
             if not is_found:
                 end = _END_OF_ROWS.search(tail)
@@ -121,42 +116,36 @@ class _Workbook:
                 del tail[: end.end() if end else -_LONGEST_END]
         return bytes(tail) if is_found else b""
 
-    def _tables(self, part: str) -> Iterator[Area]:
-        """Yield the area of a table that has a header."""
-        table = self._tree(part)
-        area = area_of(table.get("ref", ""))
-        if area and table.get("headerRowCount", "1") != "0":
-            yield area
-
-    def _comments(self, part: str) -> Iterator[tuple[str, str]]:
-        for element in self._tree(part).iter():
-            if _name(element) == "comment":
-                texts = (rich_text(child) for child in element if _name(child) == "text")
-                yield element.get("ref", ""), _THREADED.sub("", "".join(texts)).strip()
-
     def _drawing(self, part: str) -> Iterator[str]:
         """Yield the text of text boxes, charts and diagrams."""
-        yield from _paragraphs(self._tree(part))
-        for _, kind, target in self._related(part):
-            if target in self._names and kind in {"chart", "chartEx", "diagramData"}:
-                text = " | ".join(_paragraphs(self._tree(target)))
-                yield f"Chart: {text}" if text and kind != "diagramData" else text
+        if (root := self._package.tree(part)) is not None:
+            yield from paragraphs_of(root)
+        for relation in self._package.relations(part).values():
+            root = self._package.tree(relation.target) if relation.kind in _DRAWN else None
+            if root is not None:
+                text = " | ".join(paragraphs_of(root))
+                yield f"Chart: {text}" if text and relation.kind != "diagramData" else text
 
-    def _related(self, part: str) -> list[tuple[str, str, str]]:
-        """Return the relations of a part: relation id, the last word of its type, and the path of its target."""
-        folder, _, file = part.rpartition("/")
-        relations = join(folder, "_rels", f"{file}.rels")
-        if relations not in self._names:
-            return []
-        found = []
-        for relation in self._tree(relations):
-            target = relation.get("Target", "")
-            path = target.lstrip("/") if target.startswith("/") else normpath(join(folder, target))
-            found.append((relation.get("Id", ""), relation.get("Type", "").rpartition("/")[2], path))
-        return found
+    def _related(self, part: str, kind: str) -> Iterator[Element]:
+        trees = map(self._package.tree, self._package.related(part, kind))
+        return (tree for tree in trees if tree is not None)
 
-    def _tree(self, part: str) -> Element:
-        return ElementTree.fromstring(self._archive.read(part))
+    def _part_of(self, kind: str) -> str:
+        """Return the part of one kind that the workbook has; some programs do not refer to it."""
+        return next(iter(self._package.related(self._main, kind)), f"xl/{kind}.xml")
+
+
+def _tables(table: Element) -> Iterator[Area]:
+    """Yield the area of a table that has a header."""
+    area = area_of(table.get("ref", ""))
+    if area and table.get("headerRowCount", "1") != "0":
+        yield area
+
+
+def _comments(root: Element) -> Iterator[tuple[str, str]]:
+    for element in root.iter("comment"):
+        texts = map(rich_text, element.iterfind("text"))
+        yield element.get("ref", ""), _THREADED.sub("", "".join(texts)).strip()
 
 
 def _areas(pattern: re.Pattern[bytes], tail: bytes) -> list[Area]:
@@ -170,20 +159,3 @@ def _printed(tail: bytes) -> Iterator[str]:
         text = _PRINT_CODES.sub(lambda code: "&" if code[0] == "&&" else " ", shown)
         if any(character.isalnum() for character in text):
             yield f"{'Header' if b'Header' in kind else 'Footer'}: {text}"
-
-
-def _paragraphs(root: Element) -> Iterator[str]:
-    for paragraph in root.iter():
-        if _name(paragraph) == "p":
-            text = "".join(part.text or "" for part in paragraph.iter() if _name(part) == "t").strip()
-            yield from [text] if text else []
-
-
-def _name(element: Element) -> str:
-    """Return the tag without its namespace, which differs between strict and transitional Office files."""
-    return element.tag.rpartition("}")[2]
-
-
-def _related_id(element: Element) -> str:
-    """Return the relation id, the attribute `id` that has a namespace; the plain attribute `id` is another one."""
-    return next((value for key, value in element.items() if key.endswith("}id")), "")

@@ -1,9 +1,10 @@
 """Read the styles of an XLSX file: the number format of each cell style, and which styles are bold."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
+
+from ingest.parsing.ooxml.package import is_on, number_of
 
 GENERAL: Final = "General"
 # The formats that files name by a number alone. Short dates (14, 22) follow the reader's country: we show ISO dates.
@@ -64,28 +65,18 @@ def read_styles(root: Element | None) -> tuple[Style, ...]:
     """Return the cell styles in the order in which cells number them."""
     if root is None:
         return ()
-    parts = {_name(element): element for element in root}
     formats: dict[int, str] = dict(_BUILTIN_FORMATS)
-    for element in parts.get("numFmts", ()):
-        formats[_number(element.attrib, "numFmtId")] = element.get("formatCode", GENERAL)
-    bold = [_is_bold(font) for font in parts.get("fonts", ())]
+    for element in root.iterfind("numFmts/*"):
+        formats[number_of(element.get("numFmtId"))] = element.get("formatCode", GENERAL)
+    bold = [_is_bold(font) for font in root.iterfind("fonts/*")]
     return tuple(
         Style(
-            formats.get(_number(xf.attrib, "numFmtId"), GENERAL),
-            (font := _number(xf.attrib, "fontId")) < len(bold) and bold[font],
+            formats.get(number_of(xf.get("numFmtId")), GENERAL),
+            0 <= (font := number_of(xf.get("fontId"))) < len(bold) and bold[font],
         )
-        for xf in parts.get("cellXfs", ())
+        for xf in root.iterfind("cellXfs/*")
     )
 
 
 def _is_bold(font: Element) -> bool:
-    return any(_name(element) == "b" and element.get("val") not in {"0", "false"} for element in font)
-
-
-def _number(attributes: Mapping[str, str], key: str) -> int:
-    text = attributes.get(key, "0")
-    return int(text) if text.isdecimal() else 0
-
-
-def _name(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
+    return is_on(font.find("b"))

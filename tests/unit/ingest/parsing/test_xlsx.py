@@ -199,6 +199,21 @@ def test_text_boxes_and_charts_are_read_and_embedded_files_are_told():
     assert [(warning.code, warning.count) for warning in document.warnings] == [("dropped_object", 1)]
 
 
+def test_the_notice_in_place_of_a_new_kind_of_chart_is_not_read():
+    box = "<a:p><a:r><a:t>First line</a:t></a:r><a:br/><a:r><a:t>second line</a:t></a:r></a:p>"
+    notice = "<a:p><a:r><a:t>This chart is not available in your version.</a:t></a:r></a:p>"
+    choices = f"<m:AlternateContent><m:Choice/><m:Fallback>{notice}</m:Fallback></m:AlternateContent>"
+    document = workbook(
+        table("Item|Price", "Rope|12"),
+        **{
+            "xl/worksheets/_rels/sheet1.xml.rels": relations(drawing="../drawings/drawing1.xml"),
+            "xl/drawings/drawing1.xml": f'<d xmlns:a="x" xmlns:m="m">{box}{choices}</d>',
+        },
+    )
+
+    assert blocks(document)[-1] == "First line\nsecond line"
+
+
 def test_headers_and_footers_of_printed_pages_are_marked():
     printed = (
         "<oddHeader>&amp;LRevision 6&amp;K00FF00&amp;RR&amp;&amp;D &amp;P</oddHeader><oddFooter>&amp;P</oddFooter>"
