@@ -13,9 +13,13 @@ from rag.errors import InvalidInput
 
 _MIB: Final = 1024 * 1024
 _XML: Final = (".xml", ".rels")
+WEB_PAGES: Final = (".html", ".htm", ".xhtml")
+"""The suffixes of pages that Word inserts into a document. Unlike XML parts they may declare a document type."""
+READ_SUFFIXES: Final = (*_XML, *WEB_PAGES)
+"""The suffixes of the parts of Office files whose size is checked. A reader must not decompress other parts."""
 _MAX_PARTS: Final = 10_000
-# Only XML parts count, because pictures and films are never decompressed.
-_MAX_XML_BYTES: Final = 256 * _MIB
+# Only parts with the suffixes that are read count, because pictures and films are never decompressed.
+_MAX_MARKUP_BYTES: Final = 256 * _MIB
 # Compression ratio: sheets of equal rows reach 100, ZIP bombs exceed 1,000. Parts below 10 MiB do no harm.
 _MAX_RATIO: Final = 400
 _SMALL_PART_BYTES: Final = 10 * _MIB
@@ -45,7 +49,7 @@ DAMAGE: Final = (
 )
 
 
-def open_office(body: bytes, *, kind: str, folder: str, markup: tuple[str, ...] = _XML) -> ZipFile:
+def open_office(body: bytes, *, kind: str, folder: str, markup: tuple[str, ...] = READ_SUFFIXES) -> ZipFile:
     """Open an Office file; raises `InvalidInput` with the reason if a part is damaged or exceeds a limit.
 
     `kind` is the format's name for messages, such as DOCX. `folder` is the folder that such a file must contain, or the
@@ -59,7 +63,7 @@ def open_office(body: bytes, *, kind: str, folder: str, markup: tuple[str, ...] 
             raise InvalidInput(f"not a {kind} file: the ZIP archive has no folder {folder}")
         _require_bounds(archive.infolist(), kind, markup)
         for part in archive.infolist():
-            if markup is _XML and part.filename.endswith(_XML):
+            if markup is READ_SUFFIXES and part.filename.lower().endswith(_XML):
                 _require_plain_xml(archive, part, kind)
     except DAMAGE as error:
         raise damaged(kind) from error
@@ -99,10 +103,10 @@ def _require_bounds(parts: list[ZipInfo], kind: str, markup: tuple[str, ...]) ->
         raise InvalidInput(f"{kind} with more than {_MAX_PARTS:,} parts; split the document")
     if any(part.flag_bits & _ENCRYPTED_FLAG for part in parts):
         raise encrypted(kind)
-    xml = [part for part in parts if part.filename.lower().endswith(markup)]
-    if sum(part.file_size for part in xml) > _MAX_XML_BYTES:
-        raise InvalidInput(f"{kind} that expands to more than {_MAX_XML_BYTES // _MIB} MiB; split the document")
-    for part in xml:
+    read = [part for part in parts if part.filename.lower().endswith(markup)]
+    if sum(part.file_size for part in read) > _MAX_MARKUP_BYTES:
+        raise InvalidInput(f"{kind} that expands to more than {_MAX_MARKUP_BYTES // _MIB} MiB; split the document")
+    for part in read:
         if part.file_size > _SMALL_PART_BYTES and part.file_size > _MAX_RATIO * part.compress_size:
             raise InvalidInput(f"{kind} that expands to more than {_MAX_RATIO} times its size: a ZIP bomb")
 

@@ -11,12 +11,12 @@ from ingest.parsing.docx.inline import InlineReader
 from ingest.parsing.docx.styles import level_of
 from ingest.parsing.docx.tables import read_table
 from ingest.parsing.html.parser import parse_html
+from ingest.parsing.office_archive import WEB_PAGES
 from ingest.parsing.ooxml.charts import read_chart
 from ingest.parsing.ooxml.drawings import diagram_lines
 from ingest.parsing.ooxml.package import is_on, value_of
 
 _UNSEEN: Final = {"del", "moveFrom", "sectPr", "pPr", "tblPr", "tblGrid", "sdtPr", "sdtEndPr", "customXmlPr", "tcPr"}
-_WEB_PAGES: Final = (".html", ".htm", ".xhtml")
 
 
 class StoryReader:
@@ -51,7 +51,7 @@ class StoryReader:
         """Yield the text of a file that Word inserts when it opens the document."""
         relation = self._relations.get(element.get("r:id", ""))
         body = self._document.package.content(relation.target) if relation and not relation.is_external else b""
-        if not body.strip() or not (relation and relation.target.lower().endswith(_WEB_PAGES)):
+        if not body.strip() or not (relation and relation.target.lower().endswith(WEB_PAGES)):
             self._document.warn("A file that Word inserts when it opens the document is not read.")
             return
         for section in parse_html(body).sections:

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from zipfile import ZipFile
 
+from ingest.parsing.office_archive import READ_SUFFIXES
+
 _FALSE: Final = {"0", "false", "off"}
 
 
@@ -23,12 +25,13 @@ class Relation:
 
 
 class Package:
-    """An Office file. Its parts are read when they are asked for."""
+    """An Office file that `open_office` checked. Its parts are read when they are asked for."""
 
     def __init__(self, archive: ZipFile) -> None:
         self._archive = archive
         # Some programs write references whose case differs from the names in the archive.
-        self._names = {name.lower(): name for name in archive.namelist()}
+        names = (name for name in archive.namelist() if name.lower().endswith(READ_SUFFIXES))
+        self._names = {name.lower(): name for name in names}
         self._known: dict[str, str] = {}
         self._relations: dict[str, dict[str, Relation]] = {}
 

@@ -128,6 +128,11 @@ MERGED = (
 
 HOSTILE_FILES = {
     "zip bomb": (lambda: docx_of(f"<w:p><w:r><w:t>{'x' * 100_000_000}</w:t></w:r></w:p>"), _DOCX, "a ZIP bomb"),
+    "zip bomb in a web page": (
+        lambda: docx_of(paragraph("x"), **{"word/a.html": " " * 100_000_000}),
+        _DOCX,
+        "a ZIP bomb",
+    ),
     "zip bomb in another part": (lambda: pptx_of([shape("x")], **{"a.xml": " " * 300_000_000}), _PPTX, "256 MiB"),
     "billion laughs": (lambda: docx_of("", **{"word/document.xml": f"{_LAUGHS}<w>&b;</w>"}), _DOCX, "document type"),
     "laughs in UTF-16": (
