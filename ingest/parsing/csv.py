@@ -26,14 +26,13 @@ _ONE_COLUMN: Final = "\x1f"
 
 def parse_csv(text: str) -> Outline:
     """Parse CSV; the delimiter is declared, or else the one that gives the first rows equally many fields."""
-    scores = {delimiter: _regularity(text[:_PROBE_CHARACTERS], delimiter) for delimiter in _DELIMITERS}
-    delimiter = max(scores, key=scores.__getitem__) if any(share for share, _ in scores.values()) else _ONE_COLUMN
-    skipped = 0
     if not text.strip(_DELIMITERS + "\r\n "):
         # Cells without values.
         return Outline(title="", sections=())
     if text[:4].lower() == _DECLARATION:
         delimiter, text, skipped = text[4:5].strip("\r\n") or ",", text.partition("\n")[2], 1
+    else:
+        delimiter, skipped = _delimiter_of(text[:_PROBE_CHARACTERS]), 0
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
     records = _Records(text, delimiter, skipped)
     builder = OutlineBuilder()
@@ -84,6 +83,11 @@ class _Records:
 def _shown(cell: str) -> str:
     quoted = _QUOTED_FORMULA.fullmatch(cell) if cell.startswith("=") else None
     return quoted[1] if quoted else cell
+
+
+def _delimiter_of(probe: str) -> str:
+    scores = {delimiter: _regularity(probe, delimiter) for delimiter in _DELIMITERS}
+    return max(scores, key=scores.__getitem__) if any(share for share, _ in scores.values()) else _ONE_COLUMN
 
 
 def _regularity(probe: str, delimiter: str) -> tuple[float, int]:
