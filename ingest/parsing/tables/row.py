@@ -95,6 +95,14 @@ def column_letters(index: int) -> str:
     return letters
 
 
+def column_index(letters: str) -> int:
+    """Return the index of the column that a spreadsheet calls A, B, …, Z, AA, …"""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
+
+
 def place_words(place: Place | None) -> str:
     """Return the place for people, such as "sheet Sales, row 7"."""
     if place is None:

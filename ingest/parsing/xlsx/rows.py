@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import IO, Final
 from xml.parsers.expat import ParserCreate
 
+from ingest.parsing.tables.row import column_index
+
 _PIECE_BYTES: Final = 64 * 1024
 _MAX_COLUMNS: Final = 16_384
 
@@ -103,12 +105,11 @@ class RowReader:
 
 @lru_cache(maxsize=1_000)
 def _column_of(letters: str) -> int:
-    number = 0
-    for letter in letters[:4].upper():
-        number = number * 26 + ord(letter) - ord("A") + 1
-    if not 0 < number <= _MAX_COLUMNS:
+    # Four letters are beyond the last column already.
+    index = column_index(letters[:4])
+    if not 0 <= index < _MAX_COLUMNS:
         raise ValueError(f"not a column: {letters[:20]}")
-    return number - 1
+    return index
 
 
 def _frozen_row(pane: dict[str, str]) -> int:

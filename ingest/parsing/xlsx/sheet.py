@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import IO, Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.number_format import display, display_text
-from ingest.parsing.tables.row import Row, column_letters
+from ingest.parsing.tables.row import Row, column_index, column_letters
 from ingest.parsing.xlsx.rows import RawCell, RawRow, RowReader
 from ingest.parsing.xlsx.styles import GENERAL, PLAIN, Style
 from rag.errors import InvalidInput
@@ -179,15 +178,8 @@ def area_of(reference: str) -> Area | None:
     if not corners or not all(corners):
         return None
     rows = [int(corner[2]) for corner in corners if corner]
-    columns = [_index(corner[1]) for corner in corners if corner]
+    columns = [column_index(corner[1]) for corner in corners if corner]
     return Area(min(rows), min(columns), max(rows), max(columns))
-
-
-def _index(letters: str) -> int:
-    number = 0
-    for letter in islice(letters.upper(), 4):
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
 
 
 def _formatted(text: str, style: Style) -> str:
