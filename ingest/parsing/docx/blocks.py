@@ -7,16 +7,9 @@ from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
 from ingest.parsing.tables.row import Row
-from ingest.parsing.tables.table import add_table
+from ingest.parsing.tables.table import add_table, plain_line
 
 _INDENT: Final = "  "
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableBlock:
-    """A table, with the value of each merged cell in every cell that it spans."""
-
-    rows: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +24,8 @@ class Block:
     """The level of a list item, from 0; None outside lists. Items in a row become one block."""
     is_aside: bool = False
     """True for a note or comment, which follows the table in which it is marked."""
-    table: TableBlock | None = None
+    rows: Sequence[Row] = ()
+    """The rows of a table, with the value of each merged cell in every cell that it spans."""
 
 
 def add_blocks(blocks: Iterable[Block], builder: OutlineBuilder) -> None:
@@ -41,8 +35,8 @@ def add_blocks(blocks: Iterable[Block], builder: OutlineBuilder) -> None:
             builder.add_block("\n".join(_indented(list(group))))
             continue
         for block in group:
-            if block.table:
-                add_table(block.table.rows, builder)
+            if block.rows:
+                add_table(block.rows, builder)
             elif block.level:
                 builder.add_heading(block.level, block.text)
             else:
@@ -52,8 +46,7 @@ def add_blocks(blocks: Iterable[Block], builder: OutlineBuilder) -> None:
 def plain_lines(blocks: Iterable[Block]) -> Iterator[str]:
     """Yield blocks as lines. Tables have no labels: in headers and footers they only place the text."""
     for block in blocks:
-        for row in block.table.rows if block.table else ():
-            yield " | ".join(value for index, value in enumerate(row.cells) if value and index not in row.merged)
+        yield from map(plain_line, block.rows)
         yield from block.text.split("\n")
 
 
@@ -84,8 +77,8 @@ def _indented(items: Sequence[Block]) -> Iterator[str]:
 
 
 def _line(block: Block, between_rows: str) -> str:
-    if not block.table:
+    if not block.rows:
         return block.text
     builder = OutlineBuilder()
-    add_table(block.table.rows, builder)
+    add_table(block.rows, builder)
     return between_rows.join(line for part in builder.build().sections for line in part.text.split("\n\n"))

@@ -68,7 +68,7 @@ class InlineReader:
                 relation = self.relations.get(element.get("r:id", ""))
                 self._add_link(start, relation.target if relation and relation.is_external else "")
             case "fldSimple":
-                self._begin_field(Field(len(self._pieces), self._paragraphs, True, [element.get("instr", "")]))
+                self._fields.append(Field(len(self._pieces), self._paragraphs, True, [element.get("instr", "")]))
                 self._children(element)
                 self._end_field()
             case "oMath" | "oMathPara":
@@ -136,16 +136,13 @@ class InlineReader:
             case None if self._fields and not self._fields[-1].in_result:
                 self._fields[-1].instructions.append(element.text or "")
             case "begin":
-                self._begin_field(Field(len(self._pieces), self._paragraphs, form=element.find("ffData")))
+                self._fields.append(Field(len(self._pieces), self._paragraphs, form=element.find("ffData")))
             case "separate" if self._fields:
                 self._fields[-1].in_result = True
                 self._fields[-1].start = len(self._pieces)
                 self._fields[-1].paragraph = self._paragraphs
             case "end" if self._fields:
                 self._end_field()
-
-    def _begin_field(self, field: Field) -> None:
-        self._fields.append(field)
 
     def _end_field(self) -> None:
         ended = self._fields.pop()
@@ -168,14 +165,14 @@ class InlineReader:
 
     def _ruby(self, element: Element) -> None:
         """Add the text with its pronunciation in parentheses."""
-        for name, form in (("rubyBase", "{}"), ("rt", "({})")):
-            start = len(self._pieces)
-            for child in element.iterfind(name):
-                self._children(child)
-            if name == "rt" and len(self._pieces) > start:
-                pronounced = "".join(piece.text for piece in self._pieces[start:])
-                del self._pieces[start:]
-                self._add(form.format(pronounced))
+        for base in element.iterfind("rubyBase"):
+            self._children(base)
+        start = len(self._pieces)
+        for pronunciation in element.iterfind("rt"):
+            self._children(pronunciation)
+        if pronounced := "".join(piece.text for piece in self._pieces[start:]):
+            del self._pieces[start:]
+            self._add(f"({pronounced})")
 
     def _note(self, element: Element, run: Element) -> None:
         kind = element.tag.removesuffix("Reference")

@@ -42,7 +42,7 @@ def _body(document: WordDocument) -> Iterator[Block]:
     yield from _headers_and_footers(document, body)
     characters = 0
     for block in StoryReader(document, document.part, root).blocks(body):
-        characters += _MANY_CHARACTERS if block.table else len(block.text)
+        characters += _MANY_CHARACTERS if block.rows else len(block.text)
         yield block
     if characters < _MANY_CHARACTERS and has_picture(body):
         document.warn("The document consists of pictures, whose text is not read: run text recognition (OCR) on it.")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.docx.blocks import Block, TableBlock
+from ingest.parsing.docx.blocks import Block
 from ingest.parsing.docx.document import WordDocument
 from ingest.parsing.docx.fields import unmatched_fields
 from ingest.parsing.docx.inline import InlineReader
@@ -158,7 +158,7 @@ class StoryReader:
         if chart and chart.title:
             yield Block(text=f"Chart: {chart.title}")
         if chart and chart.rows:
-            yield Block(table=TableBlock(rows=chart.rows))
+            yield Block(rows=chart.rows)
 
 
 def _reason(program: str) -> str:

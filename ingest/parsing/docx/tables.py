@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.docx.blocks import Block, TableBlock, text_of, without_asides
+from ingest.parsing.docx.blocks import Block, text_of, without_asides
 from ingest.parsing.docx.styles import Styles
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
 from ingest.parsing.tables.row import Cell, SpannedRow, spread
@@ -50,7 +50,7 @@ def read_table(table: Element, styles: Styles, read_blocks: ReadBlocks) -> Itera
             cells.append(Cell(text=text, columns=cell.columns, continues_above=cell.continues_above))
         is_bold = (has_bold_start and number == 0) or all(cell.is_bold for cell in row.cells if cell.blocks)
         spanned.append(SpannedRow(cells=cells, is_header=row.is_header, is_bold=is_bold))
-    yield Block(table=TableBlock(rows=list(spread(spanned))))
+    yield Block(rows=list(spread(spanned)))
     yield from asides
 
 
