@@ -8,7 +8,7 @@ import structlog
 from ingest.conversion.base import Conversion, DocumentConverter
 from ingest.metrics import STAGES
 from ingest.parsing.outline import WithoutText
-from ingest.pipeline.preparation import CONVERTED_GAPS, ChunkingParser, converted_version
+from ingest.pipeline.preparation import ChunkingParser, converted_version, has_unread_pages
 from rag.errors import InvalidInput
 from rag.formats import IMAGE_MEDIA_TYPES
 from rag.parsing_warnings import ParsingWarning
@@ -41,7 +41,7 @@ class ConvertingParser:
             chunks = await self._parser.parse(raw, version=version)
         except WithoutText:
             return await self._convert(raw)
-        if not any(has_unread_pages(chunk) for chunk in chunks[:1]):
+        if not chunks or not has_unread_pages(chunks[0]):
             return chunks
         try:
             return await self._convert(raw)
@@ -60,7 +60,3 @@ class ConvertingParser:
         if not chunks:
             raise InvalidInput("The parser service found no text in this document.")
         return chunks
-
-
-def has_unread_pages(chunk: Chunk) -> bool:
-    return any(warning.code in CONVERTED_GAPS for warning in chunk.warnings)

@@ -15,8 +15,6 @@ from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 # The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
 # then ingested again.
 _RECIPE: Final = 4
-CONVERTED_GAPS: Final = {"page_without_text"}
-"""Codes of the warnings about text that a parser service can read."""
 _FETCH_SECONDS: Final = 20.0
 
 StoredDocuments = Mapping[DocumentId, Chunk | None]
@@ -133,6 +131,11 @@ def converted_version(raw: RawDocument, recipe: str) -> str:
     return f"{_converted_prefix_of(recipe)}{raw.digest()}"
 
 
+def has_unread_pages(first: Chunk) -> bool:
+    """Return whether a parser service can read more of the document whose first chunk this is."""
+    return any(warning.code == "page_without_text" for warning in first.warnings)
+
+
 def parsed_by_earlier_version(chunk: Chunk) -> bool:
     """Return whether other parsers or another chunker made the chunk than this version would use."""
     number = chunk.version.partition("-")[0].partition(".")[0]
@@ -157,8 +160,7 @@ def _is_current(stored: Chunk, recipe: str, *, converts: bool) -> bool:
     """Return whether the same bytes would become the same chunks. A parser service can read more pages than before."""
     if stored.version.startswith(_converted_prefix_of(recipe)):
         return True
-    has_gaps = any(warning.code in CONVERTED_GAPS for warning in stored.warnings)
-    return stored.version.startswith(_prefix_of(recipe)) and not (converts and has_gaps)
+    return stored.version.startswith(_prefix_of(recipe)) and not (converts and has_unread_pages(stored))
 
 
 def _converted_prefix_of(recipe: str) -> str:
