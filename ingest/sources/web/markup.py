@@ -10,7 +10,7 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from yarl import URL
 
@@ -45,8 +45,8 @@ _MAX_REDIRECT_WORDS: Final = 60
 _MAX_SHELL_WORDS: Final = 3
 _SHARE_OF_OTHER_WORDS: Final = 0.02
 
-_Tag: TypeAlias = tuple[Literal["tag"], str, dict[str, str]]
-_Text: TypeAlias = tuple[Literal["text"], str, None]
+_Piece: TypeAlias = tuple[str, dict[str, str] | None]
+"""The name of a tag with its attributes, or a text with None."""
 
 
 @dataclass(slots=True)
@@ -106,11 +106,11 @@ def read_markup(body: bytes, url: URL, *, robot: str, header: str = "", charset:
     `robot` is the name of this crawler, `header` the page's `X-Robots-Tag`.
     """
     reader = _Reader(robot)
-    for kind, value, attributes in _pieces_of(_decoded(body, charset)):
-        if kind == "tag" and attributes is not None:
-            reader.read_tag(value, attributes)
-        else:
+    for value, attributes in _pieces_of(_decoded(body, charset)):
+        if attributes is None:
             reader.read_text(value)
+        else:
+            reader.read_tag(value, attributes)
     return reader.to_markup(url, header)
 
 
@@ -205,7 +205,7 @@ def _decoded(body: bytes, charset: str) -> str:
     return body.decode(encoding if _ENCODING.match(encoding) else "utf-8", "replace").removeprefix("\ufeff")
 
 
-def _pieces_of(text: str) -> Iterator[_Tag | _Text]:
+def _pieces_of(text: str) -> Iterator[_Piece]:
     """Yield the tags, and the text between them that a reader sees."""
     start, position = 0, text.find("<")
     while position >= 0:
@@ -216,16 +216,16 @@ def _pieces_of(text: str) -> Iterator[_Tag | _Text]:
         elif tag := _TAG.match(text, position, position + _MAX_TAG_CHARACTERS):
             end = tag.end()
         if end > position:
-            yield "text", text[start:position], None
+            yield text[start:position], None
             start = end
         if tag is not None:
             name = tag["name"].lower()
-            yield "tag", name, _attributes_of(tag["attributes"])
+            yield name, _attributes_of(tag["attributes"])
             if name in _END_TAGS:
                 found = re.compile(_END_TAGS[name], re.IGNORECASE).search(text, end)
                 start = end = found.start() if found else len(text)
         position = text.find("<", max(end, position + 1))
-    yield "text", text[start:], None
+    yield text[start:], None
 
 
 def _attributes_of(text: str) -> dict[str, str]:
