@@ -186,9 +186,8 @@ class CrawlSource:
             self.notes.pass_over("nofollow", uri_of(visit.url))
             return
         for link in markup.unfollowed:
-            if link in self._folder and link not in self._excluded and len(self._excluded) < _MAX_REMEMBERED:
-                self._excluded.add(link)
-                self.notes.pass_over("nofollow", uri_of(link))
+            if link in self._folder:
+                self._exclude(link, "nofollow")
         if markup.refresh is not None and await self._is_allowed(markup.refresh):
             frontier.add(without_tracking(markup.refresh), depth, first=True)
         for link in map(without_tracking, markup.targets):
@@ -253,10 +252,14 @@ class CrawlSource:
             kind = kind_of(url)
         else:
             kind = "" if await self._robots.allow(url) else "robots.txt"
-        if kind and url not in self._excluded and len(self._excluded) < _MAX_REMEMBERED:
+        if kind:
+            self._exclude(url, kind)
+        return not kind
+
+    def _exclude(self, url: URL, kind: str) -> None:
+        if url not in self._excluded and len(self._excluded) < _MAX_REMEMBERED:
             self._excluded.add(url)
             self.notes.pass_over(kind, uri_of(url))
-        return not kind
 
     async def _is_allowed(self, url: URL) -> bool:
         try:
