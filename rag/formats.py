@@ -161,6 +161,7 @@ _BY_SUFFIX: Final[Mapping[str, MediaType]] = {
     suffix: known.media_type for known in FORMATS for suffix in known.suffixes
 }
 _BY_NAME: Final[Mapping[str, MediaType]] = {name: known.media_type for known in FORMATS for name in known.names}
+_BY_MEDIA_TYPE: Final[Mapping[MediaType, DocumentFormat]] = {known.media_type: known for known in FORMATS}
 _BY_CONTENT_TYPE: Final[Mapping[str, MediaType]] = {
     content_type: known.media_type for known in FORMATS for content_type in (known.media_type, *known.content_types)
 }
@@ -189,6 +190,10 @@ def media_type_of(name: str, content_type: str = "") -> MediaType | None:
     if by_name is None and declared == "text/plain":
         return "text/plain"
     return by_name
+
+
+def format_of(media_type: MediaType) -> DocumentFormat:
+    return _BY_MEDIA_TYPE[media_type]
 
 
 def charset_of(content_type: str) -> str:

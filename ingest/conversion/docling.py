@@ -10,7 +10,7 @@ from ingest.conversion.base import Conversion, ConvertedPage
 from ingest.metrics import RETRIES
 from ingest.settings import ParserServiceSettings
 from rag.errors import AccessRefused, BadResponse, InvalidInput, Unavailable
-from rag.formats import FORMATS
+from rag.formats import MediaType, format_of
 from rag.gate import Gate
 from rag.http import RequestRejected, Upstream, parse_json, require_success, translated_errors
 from rag.retries import retry
@@ -129,6 +129,6 @@ def _page_numbers(document: Any, count: int) -> Sequence[int | None]:
     return range(1, count + 1) if is_whole else [None] * count
 
 
-def _file_name(media_type: str) -> str:
+def _file_name(media_type: MediaType) -> str:
     """Return a name whose suffix tells the format. The service need not know the document's own name."""
-    return f"document{next(known.suffixes[0] for known in FORMATS if known.media_type == media_type)}"
+    return f"document{format_of(media_type).suffixes[0]}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from rag.formats import FORMATS
+from rag.formats import format_of
 from research.extraction.measurement import FileResult, Skipped
 
 HEADER: Final = (
@@ -39,8 +39,7 @@ def by_format(results: Sequence[FileResult | Skipped]) -> Iterator[FormatResult]
     """Summarise the results per format."""
     ordered = sorted(results, key=lambda result: result.media_type)
     for media_type, group in groupby(ordered, lambda result: result.media_type):
-        name = next(known.name for known in FORMATS if known.media_type == media_type)
-        yield _summary(name, list(group))
+        yield _summary(format_of(media_type).name, list(group))
 
 
 def _summary(name: str, results: Sequence[FileResult | Skipped]) -> FormatResult:
