@@ -23,7 +23,7 @@ from ingest.sources.web.fetch_errors import AddressRefused, RedirectRefused, htt
 from ingest.sources.web.rate_limits import RateLimits
 from ingest.sources.web.urls import redirect_target
 from rag.errors import InvalidInput, Unavailable
-from rag.formats import media_type_of
+from rag.formats import charset_of, media_type_of
 from rag.gate import Gate
 
 _MAX_REDIRECTS: Final = 5
@@ -56,7 +56,7 @@ class WebResponse:
         self.is_unmodified = is_unmodified
         """True if the page has not changed since the validator in the request."""
         self.content_type = response.headers.get("Content-Type", "")
-        self.charset = response.charset
+        self.charset = charset_of(self.content_type)
         self.declared_name = _declared_name_of(response)
         """The file name in `Content-Disposition`, or ""."""
         self.media_type = media_type_of(self.declared_name or response.url.path, self.content_type)

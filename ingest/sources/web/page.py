@@ -78,7 +78,7 @@ async def read_document(answer: WebResponse, uri: str, max_bytes: int) -> RawDoc
         media_type=media_type,
         body=await answer.read(max_bytes),
         title=answer.declared_name if media_type in _WITHOUT_TITLES else "",
-        charset=(answer.charset or "") if media_type in TEXT_MEDIA_TYPES else "",
+        charset=answer.charset if media_type in TEXT_MEDIA_TYPES else "",
         validator=answer.validator,
     )
 
