@@ -9,41 +9,40 @@ from typing import Final
 STEMMED: Final = ("ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr")
 """ISO 639-1 codes of the languages that BM25 can stem."""
 
-# The most frequent short words. Languages without a stemmer are listed too, or their texts would count as others.
+# The most frequent short words of two letters and more. Languages without a stemmer are listed too, or their texts
+# would count as others.
 _FREQUENT: Final[Mapping[str, str]] = {
     "en": "the of and to in is that for it as with was on are be by this not from or have an at which you can if will",
     "de": "der die und den das von zu mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat",
-    "fr": "le la les et des en un une du que est dans qui pour pas au sur par plus ne se ce sont avec il ou où à cette",
-    "es": "el la de que y los en del se las por un para con no una su al lo como más pero sus es está o este son desde",
-    "it": "il di che e la per un non in sono una del con le si da della i gli è al dei nel più anche alla ha lo come",
-    "pt": "o que e do da em um para é com não uma os no se na por mais as dos como mas foi ao das são ou à pelo está",
+    "fr": "le la les et des en un une du que est dans qui pour pas au sur par plus ne se ce sont avec il ou où cette",
+    "es": "el la de que los en del se las por un para con no una su al lo como más pero sus es está este son desde",
+    "it": "il di che la per un non in sono una del con le si da della gli al dei nel più anche alla ha lo come",
+    "pt": "que do da em um para com não uma os no se na por mais as dos como mas foi ao das são ou pelo está",
     "nl": "de het een van en in is dat op te zijn met voor niet aan er om die ook als bij maar door naar uit worden",
-    "sv": "och i att det som en på är av för med den till inte har de ett om var från så vid eller kan när ska utan",
-    "da": "og i at det er en til på som af for med den der ikke de har om var fra kan blev eller skal hvor efter når",
-    "no": "og i det er på en som til av for at med den ikke de har om et var fra kan ble eller skal etter når uten",
-    "is": "og að í á er sem til um við en með það fyrir af ekki var hann eru því frá eða hún ég verið hefur þar",
+    "sv": "och att det som en på är av för med den till inte har de ett om var från så vid eller kan när ska utan",
+    "da": "og at det er en til på som af for med den der ikke de har om var fra kan blev eller skal hvor efter når",
+    "no": "og det er på en som til av for at med den ikke de har om et var fra kan ble eller skal etter når uten",
+    "is": "og að er sem til um við en með það fyrir af ekki var hann eru því frá eða hún ég verið hefur þar",
     "fi": "ja on ei se että oli hän mutta tai kun ovat joka myös kuin jos niin sen ole tämä voi sekä ennen jotka vain",
     "tr": "ve bir bu da de için ile çok olarak daha gibi en olan sonra kadar ne var veya ancak her göre değil ise",
-    "hu": "a az és hogy nem egy is van meg ez de vagy ha csak már mint el lehet volt minden után amely pedig kell be",
-    "ro": "și şi de în a la cu pe că este din o un nu care se pentru mai sau sunt fi au prin cel dar ce lângă după",
-    "pl": "i w na z się nie do że o jest to jak po od za przez oraz dla ale który jego są być czy tylko może przed lub",
-    "cs": "a se v na je že s z do o to i jako za pro po ve by ale jsou který byl která nebo od jeho při před také",
-    "sk": "a sa v na je že s z do o to aj ako za pre po vo by ale sú ktorý bol ktorá alebo od jeho pri pred tiež",
-    "hr": "i u je da se na za su od s koji ne o kao iz te što bi ili nije će ali sve samo po prije kod bio koja",
-    "sl": "in je v se na da za so z s pa ne ki po bi ob kot tudi ali od iz le še ter do bil pri kar ni bo",
+    "hu": "az és hogy nem egy is van meg ez de vagy ha csak már mint el lehet volt minden után amely pedig kell be",
+    "ro": "și şi de în la cu pe că este din un nu care se pentru mai sau sunt fi au prin cel dar ce lângă după",
+    "pl": "na się nie do że jest to jak po od za przez oraz dla ale który jego są być czy tylko może przed lub",
+    "cs": "se na je že do to jako za pro po ve by ale jsou který byl která nebo od jeho při před také",
+    "sk": "sa na je že do to aj ako za pre po vo by ale sú ktorý bol ktorá alebo od jeho pri pred tiež",
+    "hr": "je da se na za su od koji ne kao iz te što bi ili nije će ali sve samo po prije kod bio koja",
+    "sl": "in je se na da za so pa ne ki po bi ob kot tudi ali od iz le še ter do bil pri kar ni bo",
     "et": "ja on ei et see oli ta mis kui aga ka või ning oma selle siis kes ainult pärast enne nagu kõik tuleb",
     "lv": "un ir no ar uz ka par tas kas pie lai bet kā vai arī pēc jo nav tika tā pirms līdz gan tikai ne var",
-    "lt": "ir yra kad iš į su tai ne kaip bet apie už per prie buvo jo jos arba nuo iki po dar tik šio jei gali",
+    "lt": "ir yra kad iš su tai ne kaip bet apie už per prie buvo jo jos arba nuo iki po dar tik šio jei gali",
     "id": "yang dan di dengan untuk dari ini dalam pada tidak itu akan ke oleh adalah atau juga sebagai dapat telah",
     "vi": "là của và có không được cho trong các một những với này người để khi tại từ đã về theo cũng",
-    "ca": "el la els les que i en un una del per amb no es als és seva aquest però més són va ha també han dels",
-}
-_CYRILLIC: Final[Mapping[str, str]] = {
-    "ru": "и в не на что с он как по это к но из у за от же для бы так все его до или также при были может быть был",
-    "uk": "і в не на що з він як по це до але із у за від й та для би так все його або також при були може бути є",
-    "bg": "и в не на че с той като по това към но от за се са да е или така всички също при бъде до който има може",
-    "sr": "и у не на да је се са од за су који то као из али или што би до није по код све само ће био пре због",
-    "mk": "и во не на дека со од за се да е кој но или до како по тоа што овој има може беше при сите само ќе",
+    "ca": "el la els les que en un una del per amb no es als és seva aquest però més són va ha també han dels",
+    "ru": "не на что он как по это но из за от же для бы так все его до или также при были может быть был",
+    "uk": "не на що він як по це до але із за від та для би так все його або також при були може бути",
+    "bg": "не на че той като по това към но от за се са да или така всички също при бъде до който има може",
+    "sr": "не на да је се са од за су који то као из али или што би до није по код све само ће био пре због",
+    "mk": "во не на дека со од за се да кој но или до како по тоа што овој има може беше при сите само ќе",
 }
 # Letters of one script need no words to be recognised. The order decides for Japanese, which also uses Chinese letters.
 _SCRIPTS: Final = (
@@ -96,7 +95,7 @@ def detect_language(text: str) -> str:
 
 def _languages_by_word() -> dict[str, tuple[str, ...]]:
     by_word: dict[str, tuple[str, ...]] = {}
-    for language, words in {**_FREQUENT, **_CYRILLIC}.items():
+    for language, words in _FREQUENT.items():
         for word in words.split():
             by_word[word] = (*by_word.get(word, ()), language)
     return by_word
