@@ -51,7 +51,7 @@ from rag.types import DocumentId, Scope
 _STATES = ("empty", "incoming", "queued", "processing", "workers", "dead", "locks")
 _Header = tuple[str, Progress]
 """The tenant of an entry, and its progress."""
-Keys = Collection[str] | None
+_Keys = Collection[str] | None
 """The keys of the documents that a listing is about, or None for all documents."""
 
 
@@ -119,13 +119,13 @@ class FolderInbox:
     def _latest_order(self, scope: Scope, key: str) -> int:
         return next((progress.order for progress in self._progress(scope, {key})), 0)
 
-    def _progress(self, scope: Scope, keys: Keys) -> list[Progress]:
+    def _progress(self, scope: Scope, keys: _Keys) -> list[Progress]:
         """Return progress by document. A document that was enqueued again counts as queued."""
         progress: dict[str, Progress] = {}
         seen: dict[str, _Header] = {}
         # States are listed one after the other, in the order in which entries move, so a moving entry is not missed.
         # The queue is listed again at the end, because a retried entry moves back.
-        listings: tuple[tuple[ProgressState, Callable[[Keys], list[Path]]], ...] = (
+        listings: tuple[tuple[ProgressState, Callable[[_Keys], list[Path]]], ...] = (
             ("queued", self._queued),
             ("processing", self._processing),
             ("rejected", self._dead),
@@ -187,19 +187,19 @@ class FolderInbox:
                 return path
         raise unknown_letter(letter_id)
 
-    def _queued(self, keys: Keys = None) -> list[Path]:
+    def _queued(self, keys: _Keys = None) -> list[Path]:
         """Return the entries, the latest first: a document has two while a newer one replaces the older one."""
         names = sorted(_names_in(self._root / "queued", keys), key=lambda name: name.partition(".")[2], reverse=True)
         return [self._root / "queued" / name for name in names]
 
-    def _processing(self, keys: Keys = None) -> list[Path]:
+    def _processing(self, keys: _Keys = None) -> list[Path]:
         claimed = _files_below(self._root / "processing")
         return sorted((path for path in claimed if _is_among(keys, path.name)), key=lambda path: path.name)
 
-    def _dead(self, keys: Keys = None) -> list[Path]:
+    def _dead(self, keys: _Keys = None) -> list[Path]:
         return [self._root / "dead" / name for name in sorted(_names_in(self._root / "dead", keys))]
 
-    def _empty(self, keys: Keys = None) -> list[Path]:
+    def _empty(self, keys: _Keys = None) -> list[Path]:
         return [self._root / "empty" / name for name in _names_in(self._root / "empty", keys)]
 
 
@@ -210,12 +210,12 @@ async def open_folder_inbox(root: Path) -> AsyncIterator[FolderInbox]:
     yield FolderInbox(root)
 
 
-def _names_in(folder: Path, keys: Keys = None) -> list[str]:
+def _names_in(folder: Path, keys: _Keys = None) -> list[str]:
     """Return the names of entries of these documents. Anything more for each of 100,000 entries would take seconds."""
     return [name for name in os.listdir(folder) if _is_among(keys, name)]
 
 
-def _is_among(keys: Keys, name: str) -> bool:
+def _is_among(keys: _Keys, name: str) -> bool:
     return keys is None or _key_of(name) in keys
 
 
