@@ -16,6 +16,7 @@ _GENERATED_FOLDERS: Final = {"node_modules", "__pycache__", "site-packages", "ve
 _ANY_DEPTH: Final = "**"
 # Suffixes are the names of kinds in summaries. What is longer is part of a name, such as `.backup-of-monday`.
 _MAX_SUFFIX: Final = 12
+_MAX_CONTENT_TYPE: Final = 50
 
 
 class Selection:
@@ -60,7 +61,7 @@ class Selection:
             return "hidden"
         if self._ignored.match_file(file):
             return "ignored"
-        return "" if self._is_readable(file) else PurePosixPath(file).suffix.lower()[:_MAX_SUFFIX] or "without suffix"
+        return "" if self._is_readable(file) else kind_of(file)
 
     def includes_path(self, file: str) -> bool:
         """Return True if the selection includes the file and all of its parent folders."""
@@ -81,6 +82,12 @@ class Selection:
     def _is_readable(self, file: str) -> bool:
         media_type = media_type_of(file)
         return media_type is not None and (self._images or media_type not in IMAGE_MEDIA_TYPES)
+
+
+def kind_of(path: str, content_type: str = "") -> str:
+    """Return what a summary calls files and pages of this kind, such as `.png`."""
+    suffix = PurePosixPath(path).suffix.lower()[:_MAX_SUFFIX]
+    return suffix or content_type.partition(";")[0][:_MAX_CONTENT_TYPE] or "without suffix"
 
 
 def to_rules(patterns: Sequence[str]) -> GitIgnoreSpec:

@@ -1,7 +1,6 @@
 """Which links of a page may lead to a document."""
 
 from mimetypes import MimeTypes
-from pathlib import PurePosixPath
 from typing import Final
 
 from yarl import URL
@@ -22,8 +21,3 @@ def _is_document(url: URL, content_type: str) -> bool:
     """Return False for unsupported formats and for pictures, which illustrate the pages that link to them."""
     media_type = media_type_of(url.path, content_type)
     return media_type is not None and media_type not in IMAGE_MEDIA_TYPES
-
-
-def kind_of(url: URL, content_type: str = "") -> str:
-    """Return what a summary calls links of this kind, such as `.png`."""
-    return PurePosixPath(url.path).suffix.lower()[:12] or content_type.partition(";")[0][:50] or "without suffix"

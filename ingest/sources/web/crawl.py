@@ -12,7 +12,8 @@ from yarl import URL
 from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.notes import SourceNotes
-from ingest.sources.web.candidates import kind_of, may_be_document
+from ingest.sources.selection import kind_of
+from ingest.sources.web.candidates import may_be_document
 from ingest.sources.web.fetch_errors import GONE, RedirectRefused, require_success
 from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.frontier import Addresses, DocumentCache, Frontier
@@ -226,7 +227,7 @@ class CrawlSource:
             require_success(answer.status)
             is_picture = answer.media_type in IMAGE_MEDIA_TYPES
             if (answer.media_type is None or is_picture) and not is_start:
-                return _Visit(url=url, passed_over=kind_of(url, answer.content_type))
+                return _Visit(url=url, passed_over=kind_of(url.path, answer.content_type))
             final_url, header = answer.url, answer.robots
             document = await read_document(answer, uri_of(final_url), self._max_bytes)
         if document.media_type != "text/html":
@@ -249,7 +250,7 @@ class CrawlSource:
         if self._folder.ignores(url):
             kind = "ignored"
         elif not may_be_document(url):
-            kind = kind_of(url)
+            kind = kind_of(url.path)
         else:
             kind = "" if await self._robots.allow(url) else "robots.txt"
         if kind:
