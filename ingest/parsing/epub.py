@@ -61,7 +61,9 @@ def _chapters(package: Element, folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _add_chapter(archive: ZipFile, name: str, labels: Mapping[str, str], builder: OutlineBuilder) -> None:
-    text = _text(archive, name)
+    decoded = decode(archive.read(name))
+    builder.add_warnings(decoded.warnings, place=name)
+    text = decoded.text
     if name in labels and not any(heading in text for heading in _HEADINGS):
         builder.add_heading(1, labels[name])
     add_html(to_html(text), builder)
@@ -105,9 +107,4 @@ def _path(folder: str, reference: str) -> str:
 
 
 def _tree(archive: ZipFile, name: str) -> Element:
-    return to_tree(_text(archive, name), "EPUB")
-
-
-def _text(archive: ZipFile, name: str) -> str:
-    body = archive.read(name)
-    return decode(body).text
+    return to_tree(decode(archive.read(name)).text, "EPUB")

@@ -89,8 +89,7 @@ class _Reader:
     def _read_text(self, part: Message) -> None:
         decoded = _decoded_text(part)
         text = decoded.text
-        for warning in decoded.warnings:
-            self._builder.warn(warning.code, warning.message, count=warning.count)
+        self._builder.add_warnings(decoded.warnings)
         if part.get_content_type() == _HTML:
             add_html(text, self._builder)
             return
@@ -118,9 +117,7 @@ class _Reader:
             for level, heading in enumerate(section.heading_path, 2):
                 self._builder.add_heading(level, heading)
             self._builder.add_block(section.text)
-        for warning in outline.warnings:
-            place = ", ".join(filter(None, (name, warning.place)))
-            self._builder.warn(warning.code, warning.message, count=warning.count, place=place)
+        self._builder.add_warnings(outline.warnings, place=name)
 
 
 def _children(part: Message) -> list[Message]:

@@ -100,6 +100,12 @@ class OutlineBuilder:
             place=", ".join(filter(None, places))[:_MAX_PLACE_CHARACTERS],
         )
 
+    def add_warnings(self, warnings: Sequence[ParsingWarning], *, place: str = "") -> None:
+        """Add the warnings about a part of the document, such as a chapter or an attachment; `place` names the part."""
+        for warning in warnings:
+            within = ", ".join(filter(None, (place, warning.place)))
+            self.warn(warning.code, warning.message, count=warning.count, place=within)
+
     def build(self, *, title: str = "", fallback_title: str = "") -> Outline:
         """Return the outline; its title is `title`, else the first heading of level 1, else `fallback_title`."""
         self._close_section(next_level=0)

@@ -38,7 +38,9 @@ def parse_opendocument(body: bytes, kind: str) -> Outline:
         if b"encryption-data" in _part(archive, "META-INF/manifest.xml"):
             raise encrypted(kind)
         styles = _tree(archive, "styles.xml", kind)
-        content = _tree(archive, "content.xml", kind)
+        decoded = decode(archive.read("content.xml"))
+        builder.add_warnings(decoded.warnings)
+        content = to_tree(decoded.text, kind)
         reader = _Reader(archive, kind, builder, Numbering(content, styles))
         body_element = content.find("body")
         for page_text in _headers_and_footers(styles) if kind == "ODT" else ():

@@ -40,6 +40,20 @@ def test_a_missing_chapter_is_told():
     assert (warning.code, warning.place) == ("dropped_object", "OEBPS/two.xhtml")
 
 
+def test_replaced_bytes_of_a_chapter_are_told_with_its_name():
+    whole = ZipFile(BytesIO(epub_of({"one.xhtml": f"<p>{'Кот и мышь спят. ' * 99}Ель</p>", "two.xhtml": "<p>Two</p>"})))
+    written = BytesIO()
+    with ZipFile(written, "w") as damaged:
+        for name in whole.namelist():
+            content = whole.read(name)
+            damaged.writestr(
+                name, content.replace("Ель".encode(), b"\xd0" + "ль".encode()) if "one" in name else content
+            )
+    [warning] = parse_epub(written.getvalue()).warnings
+
+    assert (warning.code, warning.count, warning.place) == ("replaced_characters", 1, "OEBPS/one.xhtml")
+
+
 def test_a_bomb_is_rejected():
     with pytest.raises(InvalidInput, match="ZIP bomb"):
         parse_epub(epub_of({"one.xhtml": "a" * 30_000_000}))
