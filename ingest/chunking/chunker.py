@@ -160,7 +160,7 @@ class Chunker:
 def _place_of(section: Section, start: int, end: int) -> Place:
     """Return the place of the text from `start` to `end`, with the rows of all places in it."""
     first = max(bisect_right(section.places, start, key=itemgetter(0)) - 1, 0)
-    inside = [(offset, place) for offset, place in section.places[first:] if offset < end]
+    inside = section.places[first : bisect_left(section.places, end, key=itemgetter(0))]
     if not inside:
         return Place()
     offset, place = inside[0]
