@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from ingest.parsing.ooxml.symbols import symbol
+
 _TOKEN: Final = re.compile(
     rb"(?P<open>\{)|(?P<close>\})|\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?"
     rb"|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<symbol>[^a-zA-Z])|(?P<text>[^\\{}\r\n]+)|[\r\n]+|\\"
@@ -35,13 +37,6 @@ _SYMBOL_CHARSET: Final = 2
 SYMBOL_FONT: Final = "symbols"
 """The encoding of fonts whose glyphs are symbols."""
 _PAGES: Final = {10000: "mac_roman", 10007: "mac_cyrillic", 10029: "mac_latin2", 65001: "utf-8", 936: "gb18030"}
-_GREEK: Final = dict(
-    zip(
-        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        "αβχδεφγηιϕκλμνοπθρστυϖωξψζΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ",
-        strict=True,
-    )
-) | {0xA3: "≤", 0xA5: "∞", 0xB1: "±", 0xB3: "≥", 0xB4: "\u00d7", 0xB7: "•", 0xB9: "≠", 0xBB: "≈", 0xAE: "→", 0xB0: "°"}
 
 
 class Token(NamedTuple):
@@ -90,4 +85,4 @@ def encoding_of_page(page: int) -> str:
 
 
 def decode_symbols(raw: bytes) -> str:
-    return "".join(_GREEK.get(byte, chr(byte)) for byte in raw)
+    return "".join(symbol(byte, "symbol") for byte in raw)
