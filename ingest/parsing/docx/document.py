@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.numbering import Numbering
 from ingest.parsing.docx.styles import Styles
-from ingest.parsing.ooxml.numerals import numeral
+from ingest.parsing.numerals import numeral
 from ingest.parsing.ooxml.package import Package, value_of
 
 _SEPARATORS: Final = {"separator", "continuationSeparator", "continuationNotice"}

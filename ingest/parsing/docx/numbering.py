@@ -7,7 +7,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.styles import Style, Styles
-from ingest.parsing.ooxml.numerals import numeral
+from ingest.parsing.numerals import numeral
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
 
 _LEVELS: Final = 9

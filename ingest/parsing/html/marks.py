@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
+from ingest.parsing.numerals import roman
+
 _ORDINALS: Final = {"st", "nd", "rd", "th", "er", "re", "e", "es", "ère", "ème", "o", "os", "as", "º", "ª", "me"}
 _SIGNS: Final = {"tm": "™", "sm": "℠"}
 _SYMBOLS: Final = re.compile(r"[*†‡§¶®™℠°\u2032\u2033'\"]+")
@@ -102,8 +104,8 @@ def numbered(number: int, style: str) -> str:
             letters = chr(ord(style) + rest) + letters
         return letters
     if style in {"i", "I"} and 0 < number < 4_000:
-        roman = _roman(number)
-        return roman if style == "I" else roman.lower()
+        digits = roman(number)
+        return digits if style == "I" else digits.lower()
     return str(number)
 
 
@@ -136,13 +138,3 @@ def _path_of(target: str) -> str:
         return urlsplit(target).path
     except ValueError:
         return ""
-
-
-def _roman(number: int) -> str:
-    values = (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1)
-    digits = ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I")
-    roman = ""
-    for value, digit in zip(values, digits, strict=True):
-        roman += digit * (number // value)
-        number %= value
-    return roman

@@ -1,1 +1,1 @@
-"""Parses OpenDocument texts."""
+"""Parses OpenDocument texts, sheets and slides."""

@@ -5,20 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
 
-_ROMAN: Final = (
-    (1000, "m"),
-    (900, "cm"),
-    (500, "d"),
-    (400, "cd"),
-    (100, "c"),
-    (90, "xc"),
-    (50, "l"),
-    (40, "xl"),
-    (10, "x"),
-)
-_ROMAN_ONES: Final = ((9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
-_LETTERS: Final = 26
-_MAX_ROMAN: Final = 3_999
+from ingest.parsing.numerals import numeral
+
+_FORMATS: Final = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
+"""What `numeral` calls the forms of numbers."""
 _MAX_INDENT: Final = 20
 
 
@@ -131,30 +121,8 @@ def _next(counters: dict[int, int], depth: int, level: _Level, levels: Mapping[i
     counters[depth] = _int(start, counters.get(depth, level.start - 1) + 1)
     shown = range(max(1, depth - level.shown + 1), depth + 1)
     parts = [(levels.get(part, level), counters.get(part, levels.get(part, level).start)) for part in shown]
-    number = ".".join(_formatted(count, at.form) for at, count in parts if at.form)
+    number = ".".join(numeral(count, _FORMATS.get(at.form, "decimal")) for at, count in parts if at.form)
     return f"{level.prefix}{number}{level.suffix}"
-
-
-def _formatted(number: int, form: str) -> str:
-    match form:
-        case "a" | "A":
-            letter = chr(ord("a") + (number - 1) % _LETTERS) * ((number - 1) // _LETTERS + 1) if number > 0 else "0"
-            text = letter[:10]
-        case "i" | "I":
-            text = _roman(number)
-        case _:
-            return str(number)
-    return text.upper() if form.isupper() else text
-
-
-def _roman(number: int) -> str:
-    if not 0 < number <= _MAX_ROMAN:
-        return str(number)
-    text = ""
-    for value, letters in (*_ROMAN, *_ROMAN_ONES):
-        while number >= value:
-            text, number = text + letters, number - value
-    return text
 
 
 def _int(value: str | None, default: int) -> int:

@@ -5,8 +5,8 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.html.marks import address_beside
+from ingest.parsing.numerals import numeral
 from ingest.parsing.ooxml.equations import linear
-from ingest.parsing.ooxml.numerals import numeral
 from ingest.parsing.ooxml.package import Relation, number_of
 from ingest.parsing.ooxml.symbols import with_symbols
 from ingest.parsing.ooxml.typography import Piece, joined

@@ -1,4 +1,4 @@
-"""Write list numbers as Word and PowerPoint do: decimal, roman, letters, words, and the numerals of other scripts."""
+"""Write list numbers as office programs do: decimal, roman, letters, words, and the numerals of other scripts."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
