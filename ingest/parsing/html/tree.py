@@ -13,10 +13,10 @@ _MAX_DEPTH: Final = 20_000
 _MAX_ATTRIBUTES: Final = 10_000
 
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)(?=[\s/>])")
-_VOID: Final = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+VOID: Final = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _CLOSED_BY_THE_NEXT: Final = {"p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot", "rt", "rp"}
 _ONCE: Final = {"html", "head", "body"}
-_NEVER_NESTED: Final = _VOID | _CLOSED_BY_THE_NEXT | _ONCE
+_NEVER_NESTED: Final = VOID | _CLOSED_BY_THE_NEXT | _ONCE
 _LONG_TAG: Final = re.compile(r"<[a-zA-Z][^<>]{20000,}")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
 

@@ -9,6 +9,7 @@ from typing import Final
 from markdown_it.token import Token
 
 from ingest.parsing.html.reader import LINE
+from ingest.parsing.html.tree import VOID
 
 _TAG: Final = re.compile(
     r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.-]*)(?P<rest>(?:[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'){0,2000})>"
@@ -16,22 +17,7 @@ _TAG: Final = re.compile(
 _RAW: Final = re.compile(r"<!--|<(?:script|style)\b", re.IGNORECASE)
 _LABEL: Final = re.compile(r"\s(?:title|label|header|summary)=(?:\"([^\"<>]{1,200})\"|'([^'<>]{1,200})')")
 
-_VOID: Final = {
-    "area",
-    "base",
-    "br",
-    "col",
-    "embed",
-    "hr",
-    "img",
-    "input",
-    "link",
-    "meta",
-    "param",
-    "source",
-    "track",
-    "wbr",
-}
+_VOID: Final = VOID | {"param"}
 _ALWAYS_MARKUP: Final = {"br", "hr", "wbr", "img"}
 _END_IS_OPTIONAL: Final = {"p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "rt", "rp"}
 _INLINE: Final = {
