@@ -82,8 +82,8 @@ class HtmlReader:
                 self._add_text(node.text_content or "")
             elif not is_entered:
                 self._leave(tag, node)
-            elif tag in {"br", "hr", "wbr"}:
-                self._break(is_paragraph=tag == "hr", is_nothing=tag == "wbr")
+            elif tag in {"br", "hr"}:
+                self._break(is_paragraph=tag == "hr")
             elif not is_skipped(node, self._controlled):
                 if tag in REPLACED:
                     self._parts.append(replacement(tag, node, self._marks.base, self._builder))
@@ -215,10 +215,8 @@ class HtmlReader:
     def _set_place(self, node: LexborNode) -> None:
         self._place = _place_of(node) or self._place
 
-    def _break(self, *, is_paragraph: bool = True, is_nothing: bool = False) -> None:
+    def _break(self, *, is_paragraph: bool = True) -> None:
         """Begin a new line, or a new paragraph."""
-        if is_nothing:
-            return
         if self._is_preformatted:
             if self._parts and not self._parts[-1].endswith("\n"):
                 self._parts.append("\n")
