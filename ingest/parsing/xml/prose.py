@@ -44,6 +44,7 @@ _BLOCKS: Final = {
         "l",
     ),
 }
+_NOT_SECTIONS: Final = _BLOCKS - {"section", "div"}
 _FOOTNOTES: Final = {"footnote", "fn"}
 _TABLES: Final = {"table", "informaltable", "tgroup", "simpletable"}
 _ROWS: Final = {"row", "tr", "strow", "sthead"}
@@ -110,7 +111,7 @@ class _Reader:
 
     def _read_children(self, element: Element, level: int) -> None:
         is_flow = element.tag in _PARAGRAPHS or _has_own_text(element)
-        is_section = element.tag not in _FORMAL and element.tag not in _BLOCKS - _FORMAL - {"section", "div"}
+        is_section = element.tag not in _NOT_SECTIONS
         is_titled = is_section and any(child.tag in _TITLES or _holds_title(child) for child in element)
         below = level + (is_titled and element.tag not in _TITLE_HOLDERS)
         if element.tag in _BLOCKS or not is_flow:
