@@ -51,7 +51,7 @@ _ROWS: Final = {"row", "tr", "strow", "sthead"}
 _CELLS: Final = {"entry", "td", "th", "cell", "stentry"}
 _NOT_READ: Final = {"svg", "math", "processing-instruction"}
 _CAPTIONS: Final = {"title", "caption", "head", "label"}
-_SPAN_NAME: Final = re.compile(r"\d+")
+_SPAN_NAME: Final = re.compile(r"\d{1,6}")
 
 
 def is_prose(root: Element) -> bool:
@@ -180,9 +180,7 @@ def _rows(table: Element) -> Iterator[SpannedRow]:
 def _cell(cell: Element) -> Cell:
     first, last = (_SPAN_NAME.search(cell.get(name, "")) for name in ("namest", "nameend"))
     columns = int(last[0]) - int(first[0]) + 1 if first and last else _number(cell, "colspan", "cols")
-    rows = (
-        1 + int(cell.get("morerows", "0")) if cell.get("morerows", "").isdecimal() else _number(cell, "rowspan", "rows")
-    )
+    rows = 1 + _number(cell, "morerows") if cell.get("morerows", "").isdecimal() else _number(cell, "rowspan", "rows")
     return Cell(text=" ".join("".join(cell.itertext()).split()), columns=max(1, columns), rows=max(1, rows))
 
 

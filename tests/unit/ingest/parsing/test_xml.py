@@ -126,3 +126,10 @@ def test_deep_nesting_is_read_or_rejected_in_a_bounded_time(pair):
     except InvalidInput as error:
         assert "nested" in str(error)
     assert time.perf_counter() - began < 60
+
+
+def test_a_huge_span_of_a_cell_is_not_an_error():
+    cell = f'<entry morerows="{"9" * 5_000}">a</entry><entry namest="c1" nameend="c{"9" * 5_000}">b</entry>'
+    document = xml(f"<doc><p>x</p><table><row>{cell}</row></table></doc>")
+
+    assert "a" in document.sections[-1].text
