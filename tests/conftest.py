@@ -23,6 +23,11 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: a compressed file holds the time, and xdist needs the same names in all workers."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def onnx_models(tmp_path_factory, pytestconfig) -> Path:
     """Return a folder with the ONNX form of the packaged embedder.
