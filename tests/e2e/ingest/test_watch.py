@@ -70,7 +70,9 @@ def put_whole(path: Path, text: str) -> None:
 
 
 def documents(data_dir: Path) -> int:
-    return json.loads(ingest("status", "--json", data_dir=data_dir).stdout)["documents"]
+    status = ingest("status", "--json", data_dir=data_dir)
+    assert status.returncode == 0, status.stderr
+    return json.loads(status.stdout)["documents"]
 
 
 def test_additions_and_deletions_are_ingested_and_a_rejected_or_empty_file_is_not_tried_again(folder, data_dir):
