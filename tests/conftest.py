@@ -24,7 +24,7 @@ settings.load_profile("unhurried")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes by their parameter: a compressed file holds the time, and xdist needs the same names in all workers."""
+    """Name bytes by their parameter: compressed data holds the time, and all xdist workers need the same names."""
     return argname if isinstance(val, bytes) else None
 
 
