@@ -19,7 +19,7 @@ from ingest.settings import Settings as IngestSettings
 from ingest.sources.base import Unit
 from rag.settings import EdgeStoreSettings, ServerStoreSettings
 from rag.store.server.collections import Collections
-from rag.store.server.store import open_client
+from rag.store.server.connection import open_client
 from rag.types import Chunk, DocumentId, RawDocument, Scope
 from service.resources import Resources, open_resources
 from service.settings import Settings

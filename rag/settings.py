@@ -17,6 +17,8 @@ from pydantic import (
     SecretStr,
     Tag,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
@@ -34,6 +36,10 @@ def _expand_home(path: Path) -> Path:
 
 ExpandedPath = Annotated[Path, AfterValidator(_expand_home)]
 """A path that may begin with `~`."""
+
+
+# The port of Qdrant's own gRPC interface.
+_GRPC_PORT = 6334
 
 
 class Part(BaseModel):
@@ -94,15 +100,55 @@ class ServerStoreSettings(Part):
 
     kind: Literal["server"]
     url: HttpUrl
-    """Base URL of the Qdrant server, such as http://127.0.0.1:6333."""
-    grpc_port: int = 6334
+    """Base URL of the Qdrant server, such as http://127.0.0.1:6333. If the host name has several addresses, each is a
+    node, and calls are spread over all nodes.
+    """
+    transport: Literal["grpc", "rest"] = Field("grpc", validate_default=True)
+    """Protocol of the calls. grpc is faster and needs `RAG_STORE__GRPC_PORT`. rest uses the port and the path of
+    `RAG_STORE__URL`, so that it also works behind an HTTP ingress.
+    """
+    grpc_port: int = _GRPC_PORT
     """Port of the server's gRPC interface."""
+    ca_file: ExpandedPath | None = None
+    """PEM file with the certificates of the authorities that may sign the server's certificate. Unset: those of this
+    machine.
+    """
     api_key: SecretStr | None = None
-    """API key of the Qdrant server. Unset: no key is sent."""
+    """API key of the Qdrant server, or a token. Unset: no key is sent. A service needs the right to read, a worker the
+    right to write.
+    """
     collection: str = "groundwork"
     """Name of the alias that points to the current collection."""
     timeout: int = Field(10, ge=1)
     """Seconds before a call to the Qdrant server fails. A higher value tolerates a slower server."""
+
+    @field_validator("url")
+    @classmethod
+    def _require_server(cls, url: HttpUrl) -> HttpUrl:
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("It may have a host, a port and a path. A key belongs into RAG_STORE__API_KEY.")
+        if url.port == _GRPC_PORT:
+            raise ValueError(
+                f"Port {_GRPC_PORT} is for gRPC and belongs into RAG_STORE__GRPC_PORT. "
+                f"Name the port of the REST interface, usually {_GRPC_PORT - 1}."
+            )
+        return url
+
+    @field_validator("transport")
+    @classmethod
+    def _require_path_for_rest(cls, transport: str, others: ValidationInfo) -> str:
+        path = url.path if (url := others.data.get("url")) else None
+        if transport == "grpc" and path not in {None, "/"}:
+            raise ValueError(f"grpc cannot use the path {path} of RAG_STORE__URL. Remove the path, or set rest.")
+        return transport
+
+    @field_validator("ca_file")
+    @classmethod
+    def _require_tls(cls, ca_file: Path | None, others: ValidationInfo) -> Path | None:
+        url = others.data.get("url")
+        if ca_file and url and url.scheme != "https":
+            raise ValueError("It needs TLS. Set RAG_STORE__URL to an address that begins with https://.")
+        return ca_file
 
 
 class FolderInboxSettings(Part):

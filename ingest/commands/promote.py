@@ -19,13 +19,15 @@ examples:
 Run it again to copy later changes: documents that the server has in the same or a newer version are skipped.
 Then set RAG_STORE__KIND=server and RAG_STORE__URL, and restart service and workers.
 
-needs: the embedded collection in RAG_DATA_DIR, and a Qdrant server that accepts gRPC."""
+needs: the embedded collection in RAG_DATA_DIR, and a Qdrant server, 1.19 or newer. It must accept gRPC, or --rest."""
 
 
 def add_command(commands: Commands) -> None:
     command = add_command_parser(commands, "promote", run, "copy the embedded collection to a Qdrant server", _HELP)
     command.add_argument("--to", required=True, metavar="URL", help="URL of the server, such as http://127.0.0.1:6333")
     command.add_argument("--grpc-port", type=int, default=6334, help="gRPC port of the server (default: %(default)s)")
+    command.add_argument("--rest", action="store_true", help="call the URL by REST, such as behind an HTTP ingress")
+    command.add_argument("--ca-file", type=Path, metavar="FILE", help="authorities that may sign its certificate (PEM)")
     command.add_argument("--collection", default="groundwork", help="collection on the server (default: %(default)s)")
     command.add_argument("--api-key-file", type=Path, metavar="FILE", help="file that holds the server's API key")
 
@@ -36,6 +38,8 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
         server = ServerStoreSettings(
             kind="server",
             url=arguments.to,
+            transport="rest" if arguments.rest else "grpc",
+            ca_file=arguments.ca_file,
             grpc_port=arguments.grpc_port,
             collection=arguments.collection,
             api_key=key,

@@ -14,7 +14,8 @@ from rag.errors import IndexMismatch, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.server.backend import ServerBackend
 from rag.store.server.collections import Collections
-from rag.store.server.store import ServerStore, open_client, open_server_store
+from rag.store.server.connection import open_client
+from rag.store.server.store import ServerStore, open_server_store
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant, serve_qdrant

@@ -18,7 +18,8 @@ from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
 from rag.store.factory import build_backend
 from rag.store.server.collections import Collections
-from rag.store.server.store import open_client, open_server_store
+from rag.store.server.connection import open_client
+from rag.store.server.store import open_server_store
 from rag.types import FIRST_CHUNKS, EmbedderIdentity, Scope
 from tests.support.contracts.store import EMBEDDER, OURS, point, put, texts
 from tests.support.fakes.qdrant import QdrantServer, open_qdrant

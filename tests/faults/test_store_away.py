@@ -11,7 +11,8 @@ import pytest
 
 from rag.settings import ServerStoreSettings
 from rag.store.server.collections import Collections
-from rag.store.server.store import ServerStore, open_client
+from rag.store.server.connection import open_client
+from rag.store.server.store import ServerStore
 from rag.types import EVERYTHING
 from tests.support.fakes.qdrant import QdrantServer, open_qdrant
 from tests.support.programs import environment

@@ -20,9 +20,10 @@ from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
 from rag.store.earlier import EarlierReader
 from rag.store.schema import SCHEMA, Origin
 from rag.store.server.collections import Collections
+from rag.store.server.connection import open_client
 from rag.store.server.reader import ServerReader
 from rag.store.server.snapshots import open_snapshots
-from rag.store.server.store import ServerStore, open_client, open_server_store
+from rag.store.server.store import ServerStore, open_server_store
 from rag.types import EmbedderIdentity
 
 _SNAPSHOT = "collection.snapshot"

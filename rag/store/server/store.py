@@ -4,12 +4,13 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import models
 
 from rag.settings import ServerStoreSettings
 from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SPARSE, UPSERT_BATCH, require_same_embedder, to_payload, to_point_id
 from rag.store.server.collections import Collections, translated_errors
+from rag.store.server.connection import open_client
 from rag.store.server.reader import LIVE, ServerReader
 from rag.tasks import supervise
 from rag.types import DocumentId, EmbedderIdentity, Point, Scope
@@ -97,24 +98,6 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
         store = ServerStore(client, collection)
         async with supervise("alias_watch", store.follow(collections, embedder), essential=False):
             yield store
-
-
-@asynccontextmanager
-async def open_client(settings: ServerStoreSettings) -> AsyncIterator[AsyncQdrantClient]:
-    key = settings.api_key
-    client = AsyncQdrantClient(
-        url=str(settings.url),
-        grpc_port=settings.grpc_port,
-        prefer_grpc=True,
-        api_key=key.get_secret_value() if key else None,
-        timeout=settings.timeout,
-        # The check would print a warning. The first call reports an unreachable server as an error.
-        check_compatibility=False,
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:

@@ -10,9 +10,12 @@ from qdrant_client import grpc as wire
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 from qdrant_client.grpc.collections_service_pb2_grpc import CollectionsServicer, add_CollectionsServicer_to_server
 from qdrant_client.grpc.points_service_pb2_grpc import PointsServicer, add_PointsServicer_to_server
+from qdrant_client.grpc.qdrant_pb2_grpc import QdrantServicer, add_QdrantServicer_to_server
 
 from tests.support.servers.redis_server import free_port
 
+# Qdrant's own server permits pings without calls, which gRPC's Python server would answer by closing the connection.
+_OPTIONS = [("grpc.http2.max_ping_strikes", 0), ("grpc.http2.min_ping_interval_without_data_ms", 0)]
 _DONE = wire.PointsOperationResponse(result=wire.UpdateResult(operation_id=1, status=wire.UpdateStatus.Completed))
 
 
@@ -30,16 +33,23 @@ class QdrantServer:
         self.local = local
         self.created: dict[str, wire.CreateCollection] = {}
         self._services = _Points(local, self), _Collections(local, self)
+        self.version = "1.19.0"
+        self.health_checks = 0
         self.delay = 0.0
         self._server = grpc.aio.server()
         self.port = free_port()
 
-    async def start(self) -> None:
+    async def start(self, credentials: grpc.ServerCredentials | None = None) -> None:
         points, collections = self._services
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(options=_OPTIONS)
+        add_QdrantServicer_to_server(_Health(self), self._server)
         add_PointsServicer_to_server(points, self._server)
         add_CollectionsServicer_to_server(collections, self._server)
-        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        if credentials:
+            self._server.add_secure_port(address, credentials)
+        else:
+            self._server.add_insecure_port(address)
         await self._server.start()
 
     async def create(self, request: wire.CreateCollection) -> None:
@@ -67,12 +77,21 @@ async def open_qdrant() -> AsyncIterator[QdrantServer]:
         await local.close()
 
 
+class _Health(QdrantServicer):
+    def __init__(self, server: QdrantServer) -> None:
+        self._server = server
+
+    async def HealthCheck(self, *_):  # noqa: N802 - the protocol's name
+        self._server.health_checks += 1
+        return wire.HealthCheckReply(title="qdrant - vector search engine", version=self._server.version)
+
+
 class _Points(PointsServicer):
     def __init__(self, local: AsyncQdrantClient, server: QdrantServer) -> None:
         self._local = local
         self._server = server
 
-    async def QueryBatch(self, request, _):  # noqa: N802 - the protocol's name
+    async def QueryBatch(self, request, _):  # noqa: N802
         await asyncio.sleep(self._server.delay)
         answers = [
             await self._local.query_points(

@@ -12,6 +12,8 @@ from rag.settings import EdgeStoreSettings, LocalEmbedderSettings, ServerStoreSe
 from rag.variables import variables_of
 from service.settings import Settings
 
+SERVER = {"RAG_STORE__KIND": "server"}
+
 
 @pytest.fixture
 def given(monkeypatch, tmp_path):
@@ -36,6 +38,13 @@ def test_an_alternative_is_chosen_by_its_kind(given):
     assert settings.store.timeout == 7
 
 
+def test_a_server_behind_a_path_is_called_by_rest(given):
+    url = "https://search.example/qdrant"
+    store = given(RAG_STORE__KIND="server", RAG_STORE__URL=url, RAG_STORE__TRANSPORT="rest").store
+    assert isinstance(store, ServerStoreSettings)
+    assert (str(store.url), store.url.port) == (url, 443)
+
+
 def test_extra_fields_of_a_request_are_a_json_object(given):
     extra = '{"temperature": null, "nested": {"top_k": 5}}'
     assert given(RAG_JUDGE__EXTRA=extra).judge.extra == {"temperature": None, "nested": {"top_k": 5}}
@@ -53,6 +62,23 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
         (
             {"RAG_STORE__URL": "http://qdrant:6333"},
             "RAG_STORE__URL is not used by RAG_STORE__KIND=edge. Set RAG_STORE__KIND=server, or unset it.",
+        ),
+        (
+            SERVER | {"RAG_STORE__URL": "https://search.example/qdrant"},
+            "RAG_STORE__TRANSPORT: grpc cannot use the path /qdrant of RAG_STORE__URL. Remove the path, or set rest.",
+        ),
+        (
+            SERVER | {"RAG_STORE__URL": "http://qdrant:6334"},
+            "RAG_STORE__URL: Port 6334 is for gRPC and belongs into RAG_STORE__GRPC_PORT. "
+            "Name the port of the REST interface, usually 6333.",
+        ),
+        (
+            SERVER | {"RAG_STORE__URL": "http://me:secret@qdrant:6333"},
+            "RAG_STORE__URL: It may have a host, a port and a path. A key belongs into RAG_STORE__API_KEY.",
+        ),
+        (
+            SERVER | {"RAG_STORE__URL": "http://qdrant:6333", "RAG_STORE__CA_FILE": "ca.pem"},
+            "RAG_STORE__CA_FILE: It needs TLS. Set RAG_STORE__URL to an address that begins with https://.",
         ),
         ({"RAG_HTTP": '{"reed": 1}'}, "RAG_HTTP__REED is not a setting. Unset it."),
         ({"RAG_PORT": "99999"}, "RAG_PORT is 99999, but must be at most 65535."),

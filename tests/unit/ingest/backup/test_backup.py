@@ -23,7 +23,8 @@ from rag.settings import ServerStoreSettings
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
 from rag.store.server.collections import Collections
-from rag.store.server.store import open_client, open_server_store
+from rag.store.server.connection import open_client
+from rag.store.server.store import open_server_store
 from rag.types import DocumentId, RawDocument
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant

@@ -26,7 +26,8 @@ from rag.store.edge.store import EdgeReader, open_edge_reader
 from rag.store.factory import build_backend
 from rag.store.schema import DENSE, SCHEMA, SPARSE
 from rag.store.server.collections import Collections
-from rag.store.server.store import open_client, open_server_store
+from rag.store.server.connection import open_client
+from rag.store.server.store import open_server_store
 from rag.types import FIRST_CHUNKS, Query, Scope
 from service.auth.keys import Keys
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, query

@@ -1,0 +1,101 @@
+"""How a Qdrant server is found, checked and called."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import grpc
+import pytest
+
+from rag.errors import Misconfigured, Unavailable
+from rag.settings import ServerStoreSettings
+from rag.store.server.connection import open_client
+from tests.support.fakes.qdrant import open_qdrant
+
+_OPENSSL = shutil.which("openssl")
+
+
+def settings_for(port: int, url: str = "http://127.0.0.1:1", **more: object) -> ServerStoreSettings:
+    return ServerStoreSettings.model_validate({"kind": "server", "url": url, "grpc_port": port} | more)
+
+
+@pytest.fixture
+async def server():
+    async with open_qdrant() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("version", ["1.18.2", "0.11.0", "1.9.7"])
+async def test_a_server_that_is_too_old_is_refused_with_its_version(server, version):
+    server.version = version
+    with pytest.raises(Misconfigured, match=rf"RAG_STORE__URL has version {version}.* needs 1\.19 or newer"):
+        async with open_client(settings_for(server.port)):
+            pass
+
+
+@pytest.mark.parametrize("version", ["1.19.0", "1.19.0-dev", "1.20.3", "2.0.0", "a build of mine"])
+async def test_a_newer_server_is_asked_once_and_used(server, version):
+    server.version = version
+    async with open_client(settings_for(server.port)) as client:
+        assert (await client.get_collections()).collections == []
+        await client.get_collections()
+    assert server.health_checks == 1
+
+
+async def test_a_proxy_of_the_environment_is_not_used(server, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with open_client(settings_for(server.port)) as client:
+        assert (await client.get_collections()).collections == []
+
+
+async def test_calls_go_on_while_the_addresses_of_the_server_change(server, monkeypatch):
+    monkeypatch.setattr("rag.store.server.connection._LOOK_UP_SECONDS", 0.01)
+    addresses = iter(range(1000))
+
+    async def look_up(_: object) -> frozenset[str]:
+        return frozenset({str(next(addresses))})
+
+    monkeypatch.setattr("rag.store.server.connection._Client._look_up", look_up)
+    async with open_client(settings_for(server.port)) as client:
+        channels: set[object] = set()
+        while len(channels) < 5:
+            channels.add(client.grpc_points)
+            await client.get_collections()
+
+
+@pytest.mark.skipif(_OPENSSL is None, reason="openssl is not installed")
+async def test_a_private_authority_is_trusted_where_its_file_is_named(server, tmp_path):
+    key, certificate = _make_certificate(tmp_path)
+    await server.stop()
+    await server.start(grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())]))
+    with pytest.raises(Unavailable):
+        async with open_client(settings_for(server.port, "https://localhost:1", timeout=3)):
+            pass
+    async with open_client(settings_for(server.port, "https://localhost:1", ca_file=certificate)) as client:
+        assert (await client.get_collections()).collections == []
+
+
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+async def test_an_unusable_file_of_authorities_is_named(tmp_path, content):
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content)
+    with pytest.raises(Misconfigured, match=r"ca\.pem cannot be read: .* Set RAG_STORE__CA_FILE"):
+        async with open_client(settings_for(1, "https://localhost:1", ca_file=file)):
+            pass
+
+
+def _make_certificate(folder: Path) -> tuple[Path, Path]:
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    files = ("-keyout", str(key), "-out", str(certificate))
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    subprocess.run(
+        [str(_OPENSSL), "req", "-x509", *curve, "-nodes", "-days", "2", *subject, *files],
+        check=True,
+        capture_output=True,
+    )
+    return key, certificate
