@@ -79,7 +79,14 @@ WORKER_STATE = Gauge(
 )
 WORKER_RESTARTS = Counter("rag_worker_restarts_total", "Restarts of the worker that the service runs as its child.")
 
-_STAGES = ("embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
+FOLLOW_UPS = Counter(
+    "rag_follow_ups_total",
+    "Questions of a conversation by how they were made to stand alone: model, words, unchanged. failed: the model did "
+    "not, and the words were used.",
+    ["outcome"],
+)
+
+_STAGES = ("rewrite", "embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
 _FAILURE_LABELS = {"embed": "embed", "search": "search", "first_token": "write", "generate": "write"}
 ANSWER_STAGES = StageMetrics(
     durations={stage: STAGE_DURATION.labels(stage) for stage in _STAGES},
@@ -89,6 +96,7 @@ OUTCOMES = ("ok", "overloaded", "invalid", "error", "abandoned", "cancelled")
 RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "overloaded", "left")}
 _MODES = ("quote", "checked", "generate")
+FOLLOW_UPS_BY = {way: FOLLOW_UPS.labels(way) for way in ("model", "words", "unchanged", "failed")}
 PROMPT_OUTCOMES = ("cited", "uncited", "failed")
 ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "declined")}
 CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}

@@ -18,6 +18,7 @@ from rag.store.factory import build_backend
 from rag.store.traced import TracedReader
 from service.answering.answerer import Answerer
 from service.answering.explanations import Explanations
+from service.answering.follow_ups import FollowUps
 from service.auth.keys import Keys
 from service.documents.watching import InboxWatch, open_inbox_watch
 from service.drift.watching import DriftWatch, open_drift_watch
@@ -35,7 +36,7 @@ from service.retrieval.reranking.factory import open_reranker
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
 from service.worker_watch import WorkerWatch, open_worker_watch
-from service.writing.factory import build_writers, default_mode
+from service.writing.factory import build_writers, default_mode, is_capable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         registry = build_registry(settings, await enter(_open_pool(settings, settings.mlflow)))
         prompts = AnswerPrompts(await registry.load("answer"), settings.prompt)
         rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]
+        follow_up = (await FolderPrompts(PACKAGED).load("follow_up"))["v1"]
         pool = await enter(_open_pool(settings, settings.embedder))
         embedder = await enter(open_embedder(settings.embedder, pool, models=settings.models_dir))
         backend = build_backend(settings.store, root=settings.store_dir)
@@ -102,6 +104,11 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 default_mode(settings.answering, settings.generator),
                 live_judge,
                 drift,
+                FollowUps(
+                    generator if is_capable(settings.generator) else None,
+                    follow_up,
+                    history_tokens=settings.conversations.history_tokens,
+                ),
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
             explanations=Explanations(settings.explanations, embedder.identity, store),

@@ -179,6 +179,15 @@ class ExplanationSettings(Part):
     """Seconds for which an answer can be explained. 0 disables it."""
 
 
+class ConversationSettings(Part):
+    """What is kept of a conversation, and how follow-up questions are rewritten."""
+
+    history_tokens: int = Field(1000, ge=0)
+    """Tokens of earlier turns that the model reads to rewrite a follow-up question. A higher value costs more tokens
+    and reaches further back. 0: follow-ups are rewritten without the model.
+    """
+
+
 class JudgeSettings(Part):
     """A language model that judges answers in evaluations, and a sample of live answers."""
 
@@ -287,6 +296,8 @@ class Settings(KernelSettings):
     """Prompts of the model."""
     explanations: ExplanationSettings = ExplanationSettings()
     """Explanations of answers."""
+    conversations: ConversationSettings = ConversationSettings()
+    """Conversations and follow-up questions."""
     judge: JudgeSettings = JudgeSettings()
     """The model that judges answers."""
     drift: DriftSettings = DriftSettings()

@@ -12,6 +12,7 @@ from rag.errors import BadResponse
 from rag.stages import StageTimer
 from rag.types import EVERYTHING, ChunkFilter, Scope
 from service.answering.drafts import Answer, Citation, Draft
+from service.answering.follow_ups import FollowUps, Turn
 from service.answering.traced import search_span, trace_answer
 from service.drift.watching import DriftWatch
 from service.judging.base import Subject
@@ -37,6 +38,8 @@ class Inquiry:
     scope: Scope
     question: str
     limit: int
+    turns: Sequence[Turn] = ()
+    """Earlier turns of the conversation, oldest first. The question is rewritten to stand alone without them."""
     where: ChunkFilter = EVERYTHING
     mode: Mode | None = None
     """How to write the answer. None: the configured mode."""
@@ -77,6 +80,7 @@ class Answerer:
         default_mode: Mode,
         live_judge: LiveJudge,
         drift: DriftWatch,
+        follow_ups: FollowUps,
         *,
         first_text_seconds: float,
     ) -> None:
@@ -88,6 +92,7 @@ class Answerer:
         self._writing_seconds = dict.fromkeys(writers, 0.0)
         self._live_judge = live_judge
         self._drift = drift
+        self._follow_ups = follow_ups
 
     async def search(self, inquiry: Inquiry, timer: StageTimer) -> WritingInput:
         """Return the passages that an answer would be written from."""
@@ -95,13 +100,19 @@ class Answerer:
             return await self._search(inquiry, timer, until=timer.arrived + self._first_text_seconds)
 
     async def _search(self, inquiry: Inquiry, timer: StageTimer, *, until: float) -> WritingInput:
+        question = inquiry.question
+        if inquiry.turns:
+            by_model = (inquiry.mode or self._default_mode) == "generate"
+            with timer.stage("rewrite"):
+                question = await self._follow_ups.to_stand_alone(question, inquiry.turns, by_model=by_model)
         with timer.stage("embed"):
-            vector = await self._embedder.embed_query(inquiry.question)
+            vector = await self._embedder.embed_query(question)
         retrieved = await self._retriever.retrieve(
-            inquiry.scope, inquiry.question, vector, limit=inquiry.limit, timer=timer, where=inquiry.where, until=until
+            inquiry.scope, question, vector, limit=inquiry.limit, timer=timer, where=inquiry.where, until=until
         )
         return WritingInput(
-            question=inquiry.question,
+            question=question,
+            asked=inquiry.question,
             vector=vector,
             hits=retrieved.hits,
             candidates=retrieved.candidates,

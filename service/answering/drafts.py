@@ -49,6 +49,11 @@ class Answer:
     """The prompt that the model received. None if no model was called."""
 
     @property
+    def question(self) -> str:
+        """The question that was searched and answered. It differs from the asked one if a follow-up was rewritten."""
+        return self.writing_input.question
+
+    @property
     def prompt(self) -> PromptVersion | None:
         """The version of the prompt. None if no model was called."""
         return self.sent_prompt.version if self.sent_prompt else None

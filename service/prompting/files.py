@@ -10,7 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rag.errors import Misconfigured
 from service.prompting.base import PromptTemplate, PromptVersion, Template
 
-VARIABLES = {"answer": frozenset({"passages", "question"}), "rewrite": frozenset({"text", "question"})}
+VARIABLES = {
+    "answer": frozenset({"passages", "question"}),
+    "follow_up": frozenset({"history", "question"}),
+    "rewrite": frozenset({"text", "question"}),
+}
 """Variables that the code provides for each prompt."""
 
 _FILE = re.compile(r"---\n(?P<front_matter>.*?)^---\n(?P<body>.*)\Z", re.DOTALL | re.MULTILINE)

@@ -8,8 +8,8 @@ from rag.types import Chunk, ChunkFilter, ScoredChunk
 MAX_DISTANCE = 2
 """Largest number of neighbours on each side."""
 
-# A low estimate, so that the token budget holds for every tokenizer and language.
-_CHARACTERS_PER_TOKEN = 3
+CHARACTERS_PER_TOKEN = 3
+"""An estimate that is low, so that a budget of tokens holds for every tokenizer and language."""
 # Shorter overlaps occur by chance, for example in list markers.
 _MIN_OVERLAP = 16
 _SENTENCE_ENDS = (".", "!", "?", ":", "…", "```")
@@ -33,7 +33,7 @@ def expand(hits: Sequence[ScoredChunk], neighbours: Iterable[Chunk], *, tokens: 
     free = {_position(chunk): chunk for chunk in neighbours}
     for hit in hits:
         free.pop(_position(hit.chunk), None)
-    left = tokens * _CHARACTERS_PER_TOKEN - sum(len(hit.chunk.text) for hit in hits)
+    left = tokens * CHARACTERS_PER_TOKEN - sum(len(hit.chunk.text) for hit in hits)
     expanded = []
     for hit in hits:
         chunk = _stitch(hit.chunk, free, left)

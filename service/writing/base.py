@@ -16,6 +16,9 @@ class WritingInput(RetrievedPassages):
     """A question with its passages. The answer numbers them from 1, in the order of `hits`."""
 
     question: str
+    """The question, as it was searched and is answered."""
+    asked: str = ""
+    """The question as the client asked it, which may be a follow-up."""
     vector: Vector
     prompt: PromptTemplate | None = None
     """Prompt for this question. None: the writer's default."""

@@ -28,4 +28,9 @@ def default_mode(answering: AnsweringSettings, generator: GeneratorSettings) -> 
     """Return the configured mode. With `auto`, other models than the packaged one write themselves (ADR 4)."""
     if answering.mode != "auto":
         return answering.mode
-    return "quote" if isinstance(generator, NoGeneratorSettings) or generator.model == PACKAGED_MODEL else "generate"
+    return "generate" if is_capable(generator) else "quote"
+
+
+def is_capable(generator: GeneratorSettings) -> bool:
+    """Return whether the model can be expected to follow instructions, which the packaged one does not (ADR 4)."""
+    return not isinstance(generator, NoGeneratorSettings) and generator.model != PACKAGED_MODEL

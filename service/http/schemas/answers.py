@@ -175,6 +175,10 @@ class AnswerResponse(BaseModel):
     """An answer with its citations."""
 
     id: str
+    question: str = Field(
+        description="The question that was searched and answered. It differs from the asked one if the question is a "
+        "follow-up that was rewritten to stand alone."
+    )
     answer: str
     declined: bool = Field(description="True if no passage was relevant enough. The model is not called then.")
     citations: list[CitationOut]
@@ -194,6 +198,7 @@ class AnswerResponse(BaseModel):
     def from_answer(cls, answer: Answer) -> Self:
         return cls(
             id=answer.id,
+            question=answer.question,
             answer=answer.text,
             declined=answer.declined,
             citations=[CitationOut.from_citation(citation) for citation in answer.citations],

@@ -87,7 +87,8 @@ class ExplanationResponse(BaseModel):
     """What led to an answer: candidates, prompt, versions and timings."""
 
     id: str
-    question: str
+    asked: str = Field(description="The question as the client asked it.")
+    question: str = Field(description="The question that was searched: a follow-up is rewritten to stand alone.")
     answer: str
     declined: bool
     nearness: float | None = Field(
@@ -109,6 +110,7 @@ class ExplanationResponse(BaseModel):
         writing_input, sent = explanation.answer.writing_input, explanation.answer.sent_prompt
         return cls(
             id=answer.id,
+            asked=writing_input.asked,
             question=writing_input.question,
             answer=answer.answer,
             declined=answer.declined,

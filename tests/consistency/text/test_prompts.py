@@ -5,6 +5,7 @@ from service.prompting.folder import PACKAGED, FolderPrompts
 RELEASED = {
     "answer/v1": "79bfb96f3d10",
     "answer/v2": "d62ce309b986",
+    "follow_up/v1": "201dc3c0404c",
     "rewrite/v1": "020b54173aeb",
 }
 
