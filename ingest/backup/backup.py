@@ -2,7 +2,7 @@
 
 The folder of a backup has the layout of a data directory, with a manifest:
 
-store/            the published collection, or the snapshot of a Qdrant server
+store/            the published collection, or an archive of the points of a Qdrant server or cluster
 inbox/            queued entries and dead letters of a folder inbox; a Redis inbox has Redis's own backups
 keys.json, drift/ API keys, and the drift reference
 manifest.json     written last
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.backup.manifest import Manifest, digest_files, names_in, write_manifest
-from ingest.backup.profile import CollectionProfile, profile_collection
+from ingest.backup.profile import CollectionProfile, ask_collection, has_same_answer
 from ingest.settings import Settings
 from rag import __version__
 from rag.errors import InvalidInput, Unavailable
@@ -31,7 +31,6 @@ from rag.types import EmbedderIdentity
 
 DATA_FILES = ("keys.json", "drift/reference.npz")
 """Files of the data directory that a backup includes if they exist."""
-_ATTEMPTS = 3
 
 
 async def back_up(settings: Settings, target: Path, report: Callable[[str], None]) -> Manifest:
@@ -86,19 +85,22 @@ def _draft_of(target: Path) -> Iterator[Path]:
 async def _copy_collection(settings: Settings, target: Path) -> tuple[EmbedderIdentity, CollectionProfile]:
     """Copy the collection and profile the copy.
 
-    A server's snapshot cannot be read, so the server is profiled before and after it: equal profiles are the copy's.
+    The archive of a server cannot be searched, so the server is asked before and after the copy. Questions whose answer
+    changed meanwhile are left out.
     """
     async with build_backend(settings.store, root=settings.store_dir).open_backup(target) as backup:
-        for _ in range(_ATTEMPTS):
-            before = None if backup.reads_the_copy else await profile_collection(backup.reader)
-            embedder = await backup.copy()
-            profile = await profile_collection(backup.reader)
-            if before in {None, profile}:
-                return embedder, profile
-    raise Unavailable(
-        f"Documents were ingested during each of {_ATTEMPTS} snapshots, so the content of the backup is unknown. "
-        "Stop the workers and run `backup` again. Uploads wait in the inbox meanwhile."
-    )
+        before = [] if backup.reads_the_copy else await ask_collection(backup.reader)
+        copy = await backup.copy()
+        answers = await ask_collection(backup.reader)
+        if not backup.reads_the_copy:
+            known = {(it.tenant, it.document_id): it for it in before}
+            answers = [
+                it
+                for it in answers
+                if (earlier := known.get((it.tenant, it.document_id))) and has_same_answer(it, earlier)
+            ]
+    counts = copy.counts
+    return copy.embedder, CollectionProfile(documents=counts.documents, chunks=counts.chunks, asked=tuple(answers))
 
 
 def advice_for(error: OSError) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rag.errors import InvalidInput, NotFound, Unavailable
-from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
+from rag.store.base import Catalogue, CollectionCounts, PointReader, StoreReader, VectorStore
 from rag.store.schema import SCHEMA, Origin
 from rag.types import EmbedderIdentity
 
@@ -43,11 +43,19 @@ class CollectionBackup:
     """A published collection that can be copied into a folder."""
 
     reader: StoreReader
-    """Counts and searches. If it reads the copy, it is usable after `copy`."""
+    """Searches. If it reads the copy, it is usable after `copy`."""
     reads_the_copy: bool
     """True if `reader` reads the copy, which does not change. Otherwise it reads the live collection."""
-    copy: Callable[[], Awaitable[EmbedderIdentity]]
-    """Writes the files and returns the embedder of the collection; raises `NotFound` without a collection."""
+    copy: Callable[[], Awaitable["CollectionCopy"]]
+    """Writes the files and describes them; raises `NotFound` without a collection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionCopy:
+    """The files of a copied collection: its embedder, and what they contain."""
+
+    embedder: EmbedderIdentity
+    counts: CollectionCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from rag.store.backend import (
     CollectionBackup,
+    CollectionCopy,
     CollectionRestore,
     Migration,
     require_another_origin,
     require_replaceable,
     require_same_collection,
 )
-from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
+from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore, counts_of
 from rag.store.earlier import EarlierReader
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeReader, open_edge_reader, open_edge_writer
@@ -78,8 +79,14 @@ class EdgeBackend:
     @asynccontextmanager
     async def open_backup(self, folder: Path) -> AsyncIterator[CollectionBackup]:
         target = Revisions(folder)
-        copy = partial(asyncio.to_thread, self._revisions.copy_to, target)
-        yield CollectionBackup(reader=EdgeReader(target, None), reads_the_copy=True, copy=copy)
+        reader = EdgeReader(target, None)
+
+        async def copy() -> CollectionCopy:
+            embedder = await asyncio.to_thread(self._revisions.copy_to, target)
+            survey = await reader.survey(since=0)
+            return CollectionCopy(embedder=embedder, counts=counts_of(survey))
+
+        yield CollectionBackup(reader=reader, reads_the_copy=True, copy=copy)
 
     @asynccontextmanager
     async def open_restore(self, folder: Path, *, replace: bool) -> AsyncIterator[CollectionRestore]:

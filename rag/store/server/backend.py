@@ -8,8 +8,10 @@ from qdrant_client import AsyncQdrantClient
 
 from rag.errors import NotFound
 from rag.settings import ServerStoreSettings
+from rag.store.archive import ArchiveReader
 from rag.store.backend import (
     CollectionBackup,
+    CollectionCopy,
     CollectionRestore,
     Migration,
     require_another_origin,
@@ -18,15 +20,14 @@ from rag.store.backend import (
 )
 from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
 from rag.store.earlier import EarlierReader
-from rag.store.schema import SCHEMA, Origin
+from rag.store.schema import SCHEMA, Origin, to_identity
+from rag.store.server.archiving import copy_to_archive, fill_from_archive
 from rag.store.server.collections import Collections
 from rag.store.server.connection import open_client
+from rag.store.server.copies import wait_until_searchable
 from rag.store.server.reader import ServerReader
-from rag.store.server.snapshots import open_snapshots
 from rag.store.server.store import ServerStore, open_server_store
 from rag.types import EmbedderIdentity
-
-_SNAPSHOT = "collection.snapshot"
 
 
 class ServerBackend:
@@ -86,25 +87,22 @@ class ServerBackend:
 
     @asynccontextmanager
     async def open_backup(self, folder: Path) -> AsyncIterator[CollectionBackup]:
-        """Raises `InvalidInput` for a cluster, because a snapshot holds the points of one node only."""
-        settings = self._settings
-        async with self._open_collections() as (client, collections), open_snapshots(settings) as snapshots:
+        async with self._open_collections() as (client, collections):
             current = await collections.current()
             if current is None:
-                raise NotFound(f"There is no collection {settings.collection} on {settings.url} yet.")
-            await snapshots.require_one_node()
+                raise NotFound(f"There is no collection {self._settings.collection} on {self._settings.url} yet.")
+            embedder, reader = await collections.embedder_of(current), ServerReader(client, current)
 
-            async def copy() -> EmbedderIdentity:
-                await snapshots.fetch(current, folder / _SNAPSHOT)
-                return await collections.embedder_of(current)
+            async def copy() -> CollectionCopy:
+                return CollectionCopy(embedder=embedder, counts=await copy_to_archive(reader, embedder, folder))
 
-            yield CollectionBackup(reader=ServerReader(client, current), reads_the_copy=False, copy=copy)
+            yield CollectionBackup(reader=reader, reads_the_copy=False, copy=copy)
 
     @asynccontextmanager
     async def open_restore(self, folder: Path, *, replace: bool) -> AsyncIterator[CollectionRestore]:
-        async with self._open_collections() as (client, collections), open_snapshots(self._settings) as snapshots:
+        archive = ArchiveReader(folder)
+        async with self._open_collections() as (client, collections):
             require_replaceable(await collections.current(), replace=replace)
-            await snapshots.require_one_node()
             # A new name, because an existing collection may be the fallback, or another process may be filling it.
             restored = await collections.unused()
 
@@ -113,7 +111,9 @@ class ServerBackend:
                 await collections.drop_leftovers()
 
             try:
-                await snapshots.send(restored, folder / _SNAPSHOT)
+                await collections.create(restored, to_identity(archive.metadata))
+                await fill_from_archive(client, restored, archive)
+                await wait_until_searchable(client, restored)
                 yield CollectionRestore(reader=ServerReader(client, restored), switch=switch)
             finally:
                 if await collections.current() != restored:

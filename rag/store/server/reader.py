@@ -101,6 +101,13 @@ class ServerReader:
         async for record in self._scroll(conditions, with_vectors=[schema.DENSE] if with_vector else False):
             yield record.payload or {}, _dense_of(record) if with_vector else None
 
+    async def scan_fields(
+        self, conditions: Sequence[schema.Condition], fields: Sequence[str]
+    ) -> AsyncIterator[Payload]:
+        """Yield these fields of every point that meets all conditions."""
+        async for record in self._scroll(conditions, with_vectors=False, fields=fields):
+            yield record.payload or {}
+
     async def survey(self, *, since: float) -> Survey:
         first = models.FieldCondition(key="ordinal", match=models.MatchValue(value=0))
         recent = models.FieldCondition(key="ingested_at", range=models.Range(gte=since))

@@ -5,6 +5,7 @@ A test fails if a stored format has changed. Then let the commit before the chan
 """
 
 import dataclasses
+import gzip
 import hashlib
 import json
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from ingest.migration import upgrade
 from rag.inbox.base import Removal, Upload, key_of
 from rag.inbox.folder.files import FORMAT, Name, to_content
 from rag.inbox.redis import queue
-from rag.store import earlier, schema
+from rag.store import archive, earlier, schema
 from rag.store.bm25 import encode_passage
 from rag.types import DocumentId, RawDocument
 from service.auth import keys
@@ -76,6 +77,22 @@ def describe_window(folder: Path) -> list[Any]:
     return [shape_of_archive(folder / "window.npz")]
 
 
+def describe_archive(folder: Path) -> list[Any]:
+    its = point("a passage of text")
+    writer = archive.ArchiveWriter(folder)
+    writer.add(schema.to_payload(OURS, its), its.vector)
+    writer.finish(schema.to_metadata(EMBEDDER), {archive.VersionKey("ours", "doc", "v0")})
+    [line] = gzip.decompress((folder / "00001.jsonl.gz").read_bytes()).splitlines()
+    header = json.loads((folder / "archive.json").read_text())
+    vectors = np.load(folder / "00001.npy")
+    return [
+        sorted(path.name for path in folder.iterdir()),
+        shape_of(header) | {"dropped": header["dropped"]},
+        shape_of(json.loads(line)),
+        [str(vectors.dtype), vectors.ndim],
+    ]
+
+
 def describe_manifest(_: Path) -> list[Any]:
     return [[(field.name, str(field.type)) for field in dataclasses.fields(Manifest)]]
 
@@ -88,6 +105,7 @@ def describe_manifest(_: Path) -> list[Any]:
         (describe_keys, upgrade.KEYS_FORMAT, {1: "dc75c575d8f4"}),
         (describe_reference, reference.SCHEMA, {1: "399d2721a9e1"}),
         (describe_window, window.SCHEMA, {1: "488c8ecfeb49"}),
+        (describe_archive, archive.FORMAT, {1: "325124d197e9"}),
         (describe_manifest, _MANIFEST_FORMAT, {1: "3ec6c43ca2a5"}),
     ],
 )

@@ -12,6 +12,7 @@ from qdrant_client.grpc.collections_service_pb2_grpc import CollectionsServicer,
 from qdrant_client.grpc.points_service_pb2_grpc import PointsServicer, add_PointsServicer_to_server
 from qdrant_client.grpc.qdrant_pb2_grpc import QdrantServicer, add_QdrantServicer_to_server
 
+from tests.support.fakes.qdrant_placement import Placement
 from tests.support.servers.redis_server import free_port
 
 # Qdrant's own server permits pings without calls, which gRPC's Python server would answer by closing the connection.
@@ -32,6 +33,7 @@ class QdrantServer:
     def __init__(self, local: AsyncQdrantClient) -> None:
         self.local = local
         self.created: dict[str, wire.CreateCollection] = {}
+        self.placement = Placement()
         self._services = _Points(local, self), _Collections(local, self)
         self.version = "1.19.0"
         self.health_checks = 0
@@ -54,6 +56,7 @@ class QdrantServer:
 
     async def create(self, request: wire.CreateCollection) -> None:
         self.created[request.collection_name] = request
+        self.placement.place(request)
         await self.local.create_collection(
             request.collection_name,
             vectors_config=GrpcToRest.convert_vectors_config(request.vectors_config),
@@ -202,10 +205,13 @@ class _Collections(CollectionsServicer):
         await self._server.create(request)
         return wire.CollectionOperationResponse(result=True)
 
+    async def CollectionClusterInfo(self, request, _):  # noqa: N802
+        return self._server.placement.describe(request.collection_name)
+
     async def Get(self, request, _):  # noqa: N802
         created = self._created[request.collection_name]
         config = wire.CollectionConfig(
-            params=wire.CollectionParams(shard_number=1, vectors_config=created.vectors_config),
+            params=self._server.placement.params_of(created),
             hnsw_config=wire.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10_000),
             optimizer_config=wire.OptimizersConfigDiff(
                 deleted_threshold=0.2, vacuum_min_vector_number=1000, default_segment_number=0, flush_interval_sec=5

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import HttpUrl
+from qdrant_client import grpc as wire
 
 from ingest.backup.backup import back_up
 from ingest.backup.restore import restore
@@ -24,11 +25,11 @@ from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
 from rag.store.server.collections import Collections
 from rag.store.server.connection import open_client
+from rag.store.server.copies import wait_until_searchable
 from rag.store.server.store import open_server_store
 from rag.types import DocumentId, RawDocument
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant
-from tests.support.fakes.qdrant_snapshots import serve_snapshots
 
 # Each test fills, copies and restores a collection.
 pytestmark = pytest.mark.slow
@@ -267,14 +268,52 @@ class ServerContract:
         async with open_server_store(other, EMBEDDER) as store:
             assert await store.search(OURS, query("our two", axis=1), limit=5) == before
 
+    async def test_documents_that_change_during_a_backup_are_whole_in_it(self, tmp_path, settings):
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            await replace_all(store, "v0")
+            stop, rounds = asyncio.Event(), 0
+
+            async def write() -> None:
+                nonlocal rounds
+                while not stop.is_set():
+                    rounds += 1
+                    await replace_all(store, f"v{rounds}")
+
+            writing = asyncio.create_task(write())
+            await back_up(settings, tmp_path / "backup", quietly)
+            stop.set()
+            await writing
+            assert rounds > 1
+            restored = await restore(settings, tmp_path / "backup", quietly, replace=True)
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            kept = [chunk async for chunk in store.scroll(OURS)]
+        versions = {name: {it.version for it in kept if it.document_id == name} for name in _NAMES}
+        assert all(len(found) == 1 for found in versions.values()), versions
+        assert len(kept) == restored.manifest.contents.chunks == len(_NAMES) * 2
+
+
+_NAMES = ("one", "two", "three")
+
+
+async def replace_all(store, version: str) -> None:
+    for name in _NAMES:
+        parts = [point(f"{name} {version} {part}", document=name, ordinal=part, version=version) for part in (0, 1)]
+        await put(store, OURS, parts)
+
 
 class TestServerOverTheWire(ServerContract):
     @pytest.fixture
     async def settings(self, tmp_path):
-        async with open_qdrant() as server, serve_snapshots(server) as snapshots:
-            store = ServerStoreSettings(kind="server", url=HttpUrl(snapshots.url), grpc_port=server.port)
-            yield Settings(data_dir=tmp_path / "data", store=store)
-            assert snapshots.kept == {}, "Fetched snapshots must be deleted from the server"
+        async with open_qdrant() as server:
+            yield settings_of(server, tmp_path)
+
+
+class TestClusterOverTheWire(ServerContract):
+    @pytest.fixture
+    async def settings(self, tmp_path):
+        async with open_qdrant() as server:
+            server.placement.nodes, server.placement.copies = 3, 2
+            yield settings_of(server, tmp_path)
 
 
 @pytest.mark.skipif(not REAL_SERVER, reason="TEST_QDRANT_URL names no Qdrant server")
@@ -291,11 +330,35 @@ class TestARealServer(ServerContract):
                     await client.delete_collection(described.name)
 
 
-async def test_a_backup_of_a_cluster_is_refused_with_a_link_to_the_runbook(tmp_path):
-    async with open_qdrant() as server, serve_snapshots(server) as snapshots:
-        snapshots.nodes = 3
-        store = ServerStoreSettings(kind="server", url=HttpUrl(snapshots.url), grpc_port=server.port)
-        async with open_server_store(store, EMBEDDER) as filled:
-            await fill(filled, "one")
-        with pytest.raises(InvalidInput, match=r"docs/operations/runbooks/restore\.md"):
-            await back_up(Settings(data_dir=tmp_path / "data", store=store), tmp_path / "backup", quietly)
+async def test_a_collection_whose_shard_has_too_few_active_copies_is_not_switched_to(tmp_path):
+    async with open_qdrant() as server:
+        server.placement.nodes, server.placement.copies = 3, 2
+        settings = settings_of(server, tmp_path)
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            await fill(store, "one")
+        await back_up(settings, tmp_path / "backup", quietly)
+        async with open_client(settings.store) as client:
+            collection = await Collections(client, settings.store.collection).open(EMBEDDER)
+            await wait_until_searchable(client, collection, limit=0)
+            server.placement.states[collection][0, 1] = wire.ReplicaState.Dead
+            with pytest.raises(Unavailable, match="shard 0 has 1 of 2 active copies"):
+                await wait_until_searchable(client, collection, limit=0)
+
+
+async def test_a_copy_that_becomes_active_later_is_waited_for(tmp_path):
+    async with open_qdrant() as server:
+        server.placement.nodes, server.placement.copies = 3, 2
+        settings = settings_of(server, tmp_path)
+        async with open_server_store(settings.store, EMBEDDER), open_client(settings.store) as client:
+            collection = await Collections(client, settings.store.collection).open(EMBEDDER)
+            server.placement.states[collection][0, 1] = wire.ReplicaState.Initializing
+            waiting = asyncio.create_task(wait_until_searchable(client, collection))
+            await server.placement.described.wait()
+            assert not waiting.done()
+            server.placement.states[collection][0, 1] = wire.ReplicaState.Active
+            await waiting
+
+
+def settings_of(server, tmp_path) -> Settings:
+    store = ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1"), grpc_port=server.port)
+    return Settings(data_dir=tmp_path / "data", store=store)

@@ -1,0 +1,113 @@
+"""Copies a collection of a server to an archive of points, and fills a collection from one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from qdrant_client import AsyncQdrantClient, models
+
+from rag.errors import GroundworkError, Unavailable
+from rag.store.archive import ArchiveReader, ArchiveWriter, Payload, VersionKey, key_of
+from rag.store.base import CollectionCounts
+from rag.store.bm25 import encode_passage
+from rag.store.schema import DENSE, SPARSE, AnyOf, Condition, to_chunk, to_metadata, to_point_id
+from rag.store.server.collections import translated_errors
+from rag.store.server.reader import ServerReader
+from rag.types import EmbedderIdentity, Scope, Vector
+
+_LIVE: Final = AnyOf("state", ["live"])
+_FIRST: Final = AnyOf("ordinal", [0])
+_KEY_FIELDS: Final = ("tenant", "document_id", "version")
+# Reading one document takes milliseconds, so only one that is replaced without pause needs more than two.
+_ATTEMPTS: Final = 100
+# One write waits for the server while the next ones are encoded.
+_CONCURRENT_WRITES: Final = 4
+
+_Document = tuple[str, str]
+
+
+async def copy_to_archive(reader: ServerReader, embedder: EmbedderIdentity, folder: Path) -> CollectionCounts:
+    """Copy every live document while writers go on: each is whole, in a version that was live during the copy."""
+    writer = ArchiveWriter(folder)
+    points: dict[VersionKey, int] = {}
+
+    def add(payload: Payload, vector: Vector) -> None:
+        writer.add(payload, vector)
+        points[key_of(payload)] = points.get(key_of(payload), 0) + 1
+
+    listed = await _list_versions(reader)
+    async for payload, vector in _scan_points(reader, [_LIVE]):
+        # Versions that were committed since the list may be incomplete. They are read below.
+        if listed.get((payload["tenant"], payload["document_id"])) == payload["version"]:
+            add(payload, vector)
+    # A version that is live before and after the scan was live during it, so all of its points were read.
+    now = await _list_versions(reader)
+    kept = {key for key, version in now.items() if listed.get(key) == version}
+    copied = {VersionKey(*key, now[key]) for key in kept}
+    for tenant, document_id in now.keys() - kept:
+        for payload, vector in await _read_document(reader, tenant, document_id):
+            add(payload, vector)
+            copied.add(key_of(payload))
+    writer.finish(to_metadata(embedder), points.keys() - copied)
+    return CollectionCounts(documents=len(copied), chunks=sum(points[key] for key in copied))
+
+
+async def fill_from_archive(client: AsyncQdrantClient, collection: str, archive: ArchiveReader) -> None:
+    """Write every point of the archive into an empty collection that no reader has opened yet."""
+    batches = archive.batches()
+
+    async def write() -> None:
+        # All writers take from the same iterator, so each batch is written once.
+        for batch in batches:
+            points = [_to_struct(payload, vector) for payload, vector in batch]
+            with translated_errors():
+                await client.upsert(collection, points, wait=True)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_CONCURRENT_WRITES):
+                group.create_task(write())
+    except* GroundworkError as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _list_versions(reader: ServerReader) -> dict[_Document, str]:
+    payloads = reader.scan_fields([_LIVE, _FIRST], _KEY_FIELDS)
+    return {(it["tenant"], it["document_id"]): it["version"] async for it in payloads}
+
+
+async def _read_document(reader: ServerReader, tenant: str, document_id: str) -> list[tuple[Payload, Vector]]:
+    """Return the points of the live version, or none if the document was removed meanwhile.
+
+    A commit shows the points of a version one shard at a time, so a read counts only if the next one agrees.
+    """
+    conditions = [_LIVE, AnyOf("tenant", [tenant]), AnyOf("document_id", [document_id])]
+    before: Counter[VersionKey] | None = None
+    for _ in range(_ATTEMPTS):
+        points = [point async for point in _scan_points(reader, conditions)]
+        now = Counter(key_of(payload) for payload, _ in points)
+        if now == before and len(now) <= 1:
+            return points
+        before = now
+    raise Unavailable(
+        f"The document {document_id} of tenant {tenant} was replaced during each of {_ATTEMPTS} attempts to copy it. "
+        "Stop the worker that ingests it, and run `backup` again."
+    )
+
+
+async def _scan_points(reader: ServerReader, conditions: Sequence[Condition]) -> AsyncIterator[tuple[Payload, Vector]]:
+    async for payload, vector in reader.scan(conditions, with_vector=True):
+        if vector is not None:
+            yield payload, vector
+
+
+def _to_struct(payload: Payload, vector: Vector) -> models.PointStruct:
+    chunk = to_chunk(payload)
+    words = encode_passage(chunk)
+    vectors: dict[str, models.Vector] = {
+        DENSE: vector.tolist(),
+        SPARSE: models.SparseVector(indices=words.indices, values=words.values),
+    }
+    return models.PointStruct(id=to_point_id(Scope(tenant=payload["tenant"]), chunk), vector=vectors, payload=payload)
