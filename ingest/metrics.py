@@ -36,6 +36,10 @@ FRESHNESS = Histogram(
     "Time from the arrival of an entry in the inbox until searches see the change.",
     buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400),
 )
+REJECTED_REQUESTS = Counter(
+    "rag_ingest_rejected_requests_total",
+    "Entries that wait for a later try, because another server rejected a request as invalid or the worker has a bug.",
+)
 LAST_SUCCESS = Gauge("rag_ingest_last_success_timestamp_seconds", "Unix time of the last publication.")
 
 WAITING = Gauge(
@@ -59,7 +63,9 @@ for stage in ("fetch", "convert", "embed", "upsert", "publish", "entry"):
     RETRIES.labels(stage)
 for fault in ("document", "program"):
     DEAD_LETTERS.labels(fault)
-for cause in ("locked", "unavailable", "overloaded", "timed_out", "access_refused", "bad_response"):
+CAUSES = ("locked", "unavailable", "overloaded", "timed_out", "access_refused", "bad_response", "index_mismatch")
+"""The kinds of errors for which a worker waits. Any other kind is counted as unavailable."""
+for cause in CAUSES:
     WAITING.labels(cause)
 for state in ("queued", "processing", "dead"):
     QUEUE_DEPTH.labels(state)

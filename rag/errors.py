@@ -1,9 +1,18 @@
 """Errors, named by what the caller can do about them. None of them knows HTTP."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rag.redaction import redact
+
+Fault = Literal["dependency", "configuration", "program", "document"]
+"""Whose fault a failure is (docs/adr/0057).
+
+dependency: a part of the installation fails, so wait and retry.
+configuration: an operator must change a setting, so wait and name the setting.
+program: this program sent a wrong request, so try the document again later and go on with the next one.
+document: the document cannot be ingested, so reject it.
+"""
 
 
 class GroundworkError(Exception):
@@ -13,6 +22,8 @@ class GroundworkError(Exception):
     """Stable name of the kind of error, for clients, logs and metrics."""
     retryable = False
     """True if the same call may succeed later."""
+    fault: ClassVar[Fault] = "dependency"
+    """Whose fault it is. A failure whose cause is unknown must never reject a document."""
 
     def __init__(self, message: str, *, upstream: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -30,6 +41,7 @@ class InvalidInput(GroundworkError):
     """The request is invalid, and the caller can fix it."""
 
     code = "invalid"
+    fault = "document"
 
 
 class UnknownHost(InvalidInput):
@@ -92,6 +104,12 @@ class Unavailable(GroundworkError):
     retryable = True
 
 
+class CollectionMissing(Unavailable):
+    """The collection does not exist in the store, or not yet."""
+
+    fault = "configuration"
+
+
 class Overloaded(Unavailable):
     """Too many calls are running or waiting."""
 
@@ -120,18 +138,27 @@ class AccessRefused(BadResponse):
     """A part rejects this installation's key, address or model. Only an operator can change that."""
 
     code = "access_refused"
+    fault = "configuration"
+
+
+class RequestRejected(BadResponse):
+    """A server rejected the content of a request, such as one of its fields or its size."""
+
+    fault = "program"
 
 
 class IndexMismatch(GroundworkError):
     """The stored data does not fit this program: another embedder filled it, or another version wrote it."""
 
     code = "index_mismatch"
+    fault = "configuration"
 
 
 class Misconfigured(GroundworkError):
     """Settings, weights or files of this installation are missing or do not fit together."""
 
     code = "misconfigured"
+    fault = "configuration"
 
 
 class Locked(GroundworkError):

@@ -15,7 +15,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from pydantic import SecretStr
 from yarl import URL
 
-from rag.errors import AccessRefused, BadResponse, GroundworkError, Overloaded, TimedOut, Unavailable
+from rag.errors import AccessRefused, BadResponse, GroundworkError, Overloaded, RequestRejected, TimedOut, Unavailable
 from rag.redaction import redact
 from rag.settings import TimeoutSettings
 from rag.tracing.spans import propagate
@@ -71,10 +71,6 @@ class Upstream:
     name: str
     settings: str = ""
     """Settings that an operator checks if the server refuses access, such as "RAG_JUDGE__URL"."""
-
-
-class RequestRejected(BadResponse):
-    """A server rejected the content of a request, such as one of its fields or its size."""
 
 
 @asynccontextmanager

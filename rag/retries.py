@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Counter
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from rag.errors import GroundworkError
+from rag.errors import GroundworkError, Overloaded
 
 log = structlog.get_logger()
 
@@ -16,6 +16,8 @@ log = structlog.get_logger()
 _SECONDS = 90.0
 # Short enough that work continues soon after the server is back.
 _MAX_WAIT_SECONDS = 5.0
+# A server that limits the rate of calls knows when its period ends, and earlier calls would be refused too.
+_MAX_ASKED_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -32,8 +34,9 @@ async def retry(counter: Counter, call: Callable[[], Awaitable[T]], *, seconds: 
             return False
         counter.inc()
         _retried[this_call] = error
-        # As long as the server asks for, but not so long that a restarted server would be idle.
-        return min(error.retry_after, _MAX_WAIT_SECONDS) if error.retry_after else True
+        # As long as the server asks for, but a restarted server must not be idle for long.
+        longest = _MAX_ASKED_SECONDS if isinstance(error, Overloaded) else _MAX_WAIT_SECONDS
+        return min(error.retry_after, longest) if error.retry_after else True
 
     caller = stamina.AsyncRetryingCaller(
         attempts=None, timeout=seconds, wait_initial=0.2, wait_max=_MAX_WAIT_SECONDS, wait_jitter=1.0

@@ -9,10 +9,10 @@ import aiohttp
 from ingest.conversion.base import Conversion, ConvertedPage
 from ingest.metrics import RETRIES
 from ingest.settings import ParserServiceSettings
-from rag.errors import AccessRefused, BadResponse, InvalidInput, Unavailable
+from rag.errors import AccessRefused, BadResponse, InvalidInput, RequestRejected, Unavailable
 from rag.formats import MediaType, format_of
 from rag.gate import Gate
-from rag.http import RequestRejected, Upstream, parse_json, require_success, translated_errors
+from rag.http import Upstream, parse_json, require_success, translated_errors
 from rag.retries import retry
 from rag.types import RawDocument
 

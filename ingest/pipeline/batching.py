@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ingest.metrics import RETRIES, STAGES, WAITING_PASSAGES
 from rag.embedding.base import Embedder
-from rag.errors import AccessRefused, BadResponse, GroundworkError, InvalidInput
+from rag.errors import AccessRefused, BadResponse, GroundworkError, InvalidInput, RequestRejected
 from rag.retries import retry
 from rag.tasks import depend_on
 from rag.tracing import semconv
@@ -102,6 +102,9 @@ class Batcher:
                     await self._embed([passage])
                 return
             error = InvalidInput(f"The embedder does not accept a passage of the document. {error}")
+        elif isinstance(error, RequestRejected):
+            # It rejects every text, so no other document would be accepted either.
+            error = BadResponse(str(error), upstream=error.upstream)
         for passage in batch:
             if not passage.vector.done():
                 passage.vector.set_exception(error)

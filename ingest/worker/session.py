@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import structlog
 
-from ingest.metrics import DEAD_LETTERS, FRESHNESS, IN_FLIGHT, RETRIES
+from ingest.metrics import DEAD_LETTERS, FRESHNESS, IN_FLIGHT, REJECTED_REQUESTS, RETRIES
 from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult
 from ingest.pipeline.publishing import Publisher, open_publisher
@@ -17,7 +17,7 @@ from ingest.resources import Models
 from ingest.settings import Settings
 from ingest.sources.base import Unit
 from ingest.worker.status import WorkerStatus
-from rag.errors import ClaimLost, GroundworkError, IndexMismatch, Misconfigured
+from rag.errors import ClaimLost, GroundworkError, InvalidInput
 from rag.inbox.base import Entry, Removal, Upload, Worklist
 from rag.inbox.traced import processing
 from rag.retries import retry
@@ -27,9 +27,6 @@ from rag.tracing.spans import annotate, fail, span
 from rag.types import RawDocument
 
 log = structlog.get_logger()
-
-NEEDS_RESTART = (IndexMismatch, Misconfigured)
-"""Errors that only other settings and a restart of the worker can end."""
 
 _POLL_SECONDS = 0.5
 # Pause of an entry for which the store or the embedder failed, although other entries succeeded meanwhile.
@@ -83,7 +80,7 @@ class Session:
 
     def _has_room(self) -> bool:
         claimed = sum(len(entry.job.document.body) for entry in self._running.values() if isinstance(entry.job, Upload))
-        # While a part fails, one entry is enough to see whether it works again. The others stay queued.
+        # While a part fails, one entry is enough to see whether it works again. The others stay in the queue.
         most = 1 if self._status.is_waiting else _MAX_ENTRIES
         return len(self._running) < most and claimed < _MAX_BYTES
 
@@ -108,16 +105,19 @@ class Session:
         except GroundworkError as error:
             # A part of the installation failed, which is never the document's fault, so the attempt does not count.
             RETRIES.labels("entry").inc()
-            if isinstance(error, NEEDS_RESTART) or began > self._last_success:
+            if error.fault != "program" and began > self._last_success:
                 await self._return(entry, after=0)
                 raise
+            if error.fault == "program":
+                REJECTED_REQUESTS.inc()
+                log.error("request_rejected", document=entry.job.short_key, reason=str(error), upstream=error.upstream)
             log.warning("entry_set_back", document=entry.job.short_key, reason=str(error), upstream=error.upstream)
             await self._return(entry, after=_SETBACK_SECONDS)
 
     async def _ingest_and_acknowledge(self, entry: Entry, pipeline: Pipeline, publisher: Publisher) -> None:
         """Acknowledge the entry only after its document is published, or move it to the empty or dead entries.
 
-        An entry becomes a dead letter if its document is at fault, if it triggers a bug of this program, or if the
+        An entry becomes a dead letter if its document is at fault, or if it triggers a bug of this program or the
         worker ended during each attempt. Raises every other error.
         """
         if entry.attempt > self._settings.worker_attempts:
@@ -129,12 +129,21 @@ class Session:
                 result = await self._ingest(entry, pipeline, publisher)
         except ClaimLost:
             raise
+        except InvalidInput as error:
+            fail(error)
+            await self._dead_letter(entry, str(error), "", fault="document")
+            return
         except GroundworkError as error:
             fail(error)
             raise
         except Exception as error:  # A bug that one entry triggers must not stop the others.
             fail(error)
+            REJECTED_REQUESTS.inc()
             log.exception("entry_failed_unexpectedly", document=entry.job.short_key)
+            if entry.attempt < self._settings.worker_attempts:
+                # It may be the state of another part that triggers the bug, and not the document.
+                await self._return(entry, after=_SETBACK_SECONDS, counts=True)
+                return
             reason = f"The worker has a bug that this document triggers ({type(error).__name__})."
             await self._dead_letter(entry, reason, traceback.format_exc(), fault="program")
             return
@@ -174,11 +183,11 @@ class Session:
         log.warning("entry_dead_lettered", document=entry.job.short_key, reason=reason, attempt=entry.attempt)
         await _retry(lambda: self._worklist.dead_letter(entry, reason=reason, trace=trace))
 
-    async def _return(self, entry: Entry, *, after: float) -> None:
-        """Return an entry to the inbox without counting the attempt."""
+    async def _return(self, entry: Entry, *, after: float, counts: bool = False) -> None:
+        """Return an entry to the inbox, by default without counting the attempt."""
         # If the inbox is unavailable, the lease expires. If the claim is lost, another worker has the entry already.
         with suppress(GroundworkError):
-            await self._worklist.retry(entry, after=after, counts=False)
+            await self._worklist.retry(entry, after=after, counts=counts)
 
 
 def backoff_seconds(attempt: int, *, longest: float) -> float:

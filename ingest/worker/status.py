@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from ingest.metrics import WAITING
+from ingest.metrics import CAUSES, WAITING
 from rag.errors import GroundworkError, Locked
 from rag.inbox.base import REPORT_SECONDS, WorkerReport, Worklist
 from rag.retries import retried_error
@@ -17,7 +17,8 @@ class WorkerStatus:
 
     @property
     def is_waiting(self) -> bool:
-        return self._error is not None
+        """Return whether a part of the installation fails now, also while its calls are still retried."""
+        return self._error is not None or retried_error() is not None
 
     def works(self) -> None:
         """Note that the worker can ingest."""
@@ -31,15 +32,23 @@ class WorkerStatus:
         """Report for ever. The worker's own calls of the inbox log it if the inbox cannot be reached."""
         while True:
             with suppress(GroundworkError):
-                await worklist.report(WorkerReport(waiting_for=_sentence_for(self._error or retried_error())))
+                error = self._error or retried_error()
+                _show(error)
+                await worklist.report(WorkerReport(waiting_for=_sentence_for(error)))
             await asyncio.sleep(REPORT_SECONDS)
 
     def _set(self, error: GroundworkError | None) -> None:
-        if self._error is not None:
-            WAITING.labels(self._error.code).set(0)
-        if error is not None:
-            WAITING.labels(error.code).set(1)
         self._error = error
+        _show(error)
+
+
+def _show(error: Exception | None) -> None:
+    """Set the metric of this kind of error, and reset the metrics of all other kinds."""
+    cause = None
+    if error is not None:
+        cause = error.code if isinstance(error, GroundworkError) and error.code in CAUSES else "unavailable"
+    for name in CAUSES:
+        WAITING.labels(name).set(name == cause)
 
 
 def _sentence_for(error: Exception | None) -> str:

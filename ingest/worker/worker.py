@@ -13,9 +13,9 @@ import structlog
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings
 from ingest.worker.probes import open_probes
-from ingest.worker.session import NEEDS_RESTART, Session, backoff_seconds
+from ingest.worker.session import Session, backoff_seconds
 from ingest.worker.status import WorkerStatus
-from rag.errors import GroundworkError, Unavailable
+from rag.errors import GroundworkError, Misconfigured, Unavailable
 from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist
 from rag.inbox.factory import open_inbox, open_worklist
@@ -31,6 +31,8 @@ _POLL_SECONDS = 0.5
 _MAX_WAIT_SECONDS = 5.0
 # A server that restarts needs longer, and many workers that ask often would delay its start.
 _MAX_UNAVAILABLE_SECONDS = 30.0
+# A server may ask for more time than that, and a limit keeps a wrong answer from stopping the worker.
+_MAX_ASKED_SECONDS = 300.0
 
 StopRequested = Callable[[], bool]
 
@@ -57,12 +59,14 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
                     _return_memory()
                 failures = 0
                 status.works()
-            except NEEDS_RESTART:
+            except Misconfigured:  # Only other settings and a restart can end it.
                 raise
             except GroundworkError as error:
                 failures += 1
                 longest = _MAX_UNAVAILABLE_SECONDS if isinstance(error, Unavailable) else _MAX_WAIT_SECONDS
-                seconds = backoff_seconds(failures, longest=longest)
+                seconds = max(
+                    backoff_seconds(failures, longest=longest), min(error.retry_after or 0, _MAX_ASKED_SECONDS)
+                )
                 status.waits(error)
                 log.warning(
                     "worker_waits",

@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from rag.errors import BadResponse, TimedOut
+from rag.errors import BadResponse, RequestRejected, TimedOut
 from rag.gate import Gate
-from rag.http import RequestRejected, Upstream, bearer_header, post, read_json
+from rag.http import Upstream, bearer_header, post, read_json
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_INFERENCE
 from rag.settings import OpenAIEmbedderSettings
 from rag.types import EmbedderIdentity, Vector

@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import structlog
 
-from rag.errors import BadResponse, Unavailable
+from rag.errors import BadResponse, RequestRejected, Unavailable
 from rag.gate import Gate
-from rag.http import RequestRejected, Upstream, post
+from rag.http import Upstream, post
 from rag.sse import EventDecoder, EventTooLong, ServerSentEvent
 from service.generation.base import Output, Prompt
 from service.generation.completion import DONE, CompletionReader

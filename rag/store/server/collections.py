@@ -7,30 +7,15 @@
 A collection of schema 1 has the name itself, without an alias.
 """
 
-import http
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import grpc
 from qdrant_client import AsyncQdrantClient, models
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from rag.errors import AccessRefused, BadResponse, GroundworkError, IndexMismatch, NotFound, TimedOut, Unavailable
+from rag.errors import BadResponse, IndexMismatch, NotFound, Unavailable
 from rag.store import schema
+from rag.store.server.answers import translated_errors
 from rag.types import EmbedderIdentity
-
-_REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
-# The server says that the call itself is wrong. Every other code can also come from a node that starts, stops, is full
-# or has lost its peers: a cluster without one of its nodes answers INTERNAL, and a moved alias NOT_FOUND for a moment.
-_WRONG_CALL = {
-    grpc.StatusCode.INVALID_ARGUMENT,
-    grpc.StatusCode.ALREADY_EXISTS,
-    grpc.StatusCode.OUT_OF_RANGE,
-    grpc.StatusCode.UNIMPLEMENTED,
-}
-_UNREACHABLE = "Qdrant cannot be reached. Check that it runs, and RAG_STORE__URL."
 
 
 class Collections:
@@ -203,40 +188,3 @@ def _indexes() -> dict[str, Any]:
     integers = dict.fromkeys(schema.INTEGER_FIELDS, models.PayloadSchemaType.INTEGER)
     floats = dict.fromkeys(schema.FLOAT_FIELDS, models.PayloadSchemaType.FLOAT)
     return keywords | prefixes | integers | floats
-
-
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        raise _from_grpc(error) from error
-    except UnexpectedResponse as error:
-        raise _from_http(error) from error
-    except (ResponseHandlingException, ApiException) as error:
-        raise Unavailable(_UNREACHABLE, upstream=str(error)) from error
-
-
-def _from_grpc(error: grpc.aio.AioRpcError) -> GroundworkError:
-    code, said = error.code(), f"{error.code().name}: {error.details()}"
-    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return TimedOut("Qdrant did not answer within RAG_STORE__TIMEOUT seconds.", upstream=said)
-    if code in _REFUSED:
-        return _refused(said)
-    if code in _WRONG_CALL:
-        return BadResponse("Qdrant refused the call.", upstream=said)
-    return Unavailable(_UNREACHABLE, upstream=said)
-
-
-def _from_http(error: UnexpectedResponse) -> GroundworkError:
-    status = error.status_code or http.HTTPStatus.INTERNAL_SERVER_ERROR
-    said = f"{status}: {error.reason_phrase}"
-    if status in {http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN}:
-        return _refused(said)
-    if status == http.HTTPStatus.TOO_MANY_REQUESTS or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unavailable(_UNREACHABLE, upstream=said)
-    return BadResponse("Qdrant refused the call.", upstream=said)
-
-
-def _refused(said: str) -> AccessRefused:
-    return AccessRefused("Qdrant refused the API key. Check RAG_STORE__API_KEY.", upstream=said)

@@ -13,7 +13,7 @@ from qdrant_client import AsyncQdrantClient
 
 from rag.errors import Misconfigured
 from rag.settings import ServerStoreSettings
-from rag.store.server.collections import translated_errors
+from rag.store.server.answers import translated_errors
 from rag.tasks import supervise
 
 log = structlog.get_logger()

@@ -16,7 +16,8 @@ from rag.store.base import Survey
 from rag.store.bm25 import encode_question
 from rag.store.earlier import Payload
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
-from rag.store.server.collections import Collections, translated_errors
+from rag.store.server.answers import translated_errors
+from rag.store.server.collections import Collections
 from rag.types import (
     EVERYTHING,
     Chunk,

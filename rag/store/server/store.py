@@ -9,7 +9,8 @@ from qdrant_client import models
 from rag.settings import ServerStoreSettings
 from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SPARSE, UPSERT_BATCH, require_same_embedder, to_payload, to_point_id
-from rag.store.server.collections import Collections, translated_errors
+from rag.store.server.answers import translated_errors
+from rag.store.server.collections import Collections
 from rag.store.server.connection import open_client
 from rag.store.server.reader import LIVE, ServerReader
 from rag.tasks import supervise

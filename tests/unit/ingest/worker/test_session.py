@@ -7,13 +7,21 @@ import pytest
 import stamina
 from qdrant_client import AsyncQdrantClient
 
-from ingest.metrics import WAITING
+from ingest.metrics import REJECTED_REQUESTS, WAITING
 from ingest.pipeline.batching import open_batcher
 from ingest.resources import Models
 from ingest.settings import Settings
 from ingest.worker.session import Session
 from ingest.worker.status import WorkerStatus
-from rag.errors import AccessRefused, BadResponse, GroundworkError, InvalidInput, Overloaded, Unavailable
+from rag.errors import (
+    AccessRefused,
+    BadResponse,
+    GroundworkError,
+    InvalidInput,
+    Overloaded,
+    RequestRejected,
+    Unavailable,
+)
 from rag.inbox.base import Upload
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.settings import FolderInboxSettings
@@ -171,6 +179,47 @@ async def test_an_entry_that_fails_alone_does_not_stop_the_others(stage):
     await working
     assert await stage.states() == {"odd": ("queued", None)}
     assert await stage.worklist.claim() is None, "it is not due yet"
+
+
+async def test_a_rejected_request_keeps_its_entry_and_the_others_go_on(stage):
+    async def stage_points(scope, points, write=stage.store.stage):
+        if points[0].chunk.text == "odd":
+            raise RequestRejected("The store rejected a call as invalid.")
+        await write(scope, points)
+
+    before = REJECTED_REQUESTS._value.get()
+    stage.store.stage = stage_points
+    await stage.put("odd", "good", "fine")
+    await stage.work()
+    assert await stage.states() == {"odd": ("queued", None)}
+    assert await texts(stage.store, OURS) == {"good", "fine"}
+    assert REJECTED_REQUESTS._value.get() == before + 1
+
+
+async def test_a_bug_costs_attempts_before_it_rejects_the_document(stage):
+    async def stage_points(*_):
+        raise TypeError("a bug")
+
+    stage.store.stage = stage_points
+    await stage.put("odd")
+    await stage.work()
+    assert await stage.states() == {"odd": ("queued", None)}
+
+
+async def test_nothing_is_claimed_while_a_call_is_retried(stage):
+    stamina.set_testing(False)
+    await stage.put("a", "b", "c", "d")
+    stage.embedder.error = Unavailable("It restarts.", retry_after=0.05)
+    working = asyncio.create_task(stage.work())
+    async with asyncio.timeout(60):
+        while not stage.status.is_waiting:  # noqa: ASYNC110 - a retry sets no event
+            await asyncio.sleep(0.001)
+    claimed = (await stage.inbox.statistics()).processing
+    await stage.put("e")
+    assert (await stage.inbox.statistics()).processing == claimed
+    stage.embedder.error = None
+    await working
+    assert await stage.states() == {}
 
 
 async def test_a_stopping_worker_returns_all_late_entries_at_once(stage):

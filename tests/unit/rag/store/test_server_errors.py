@@ -1,35 +1,93 @@
-"""What the error codes of a Qdrant server mean: only a wrong call is not worth waiting for."""
+"""Whose fault an answer of a Qdrant server is: the codes and texts of Qdrant 1.19."""
 
 import grpc
 import pytest
 from grpc.aio import AioRpcError, Metadata
+from httpx import Headers
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import UnexpectedResponse
 
-from rag.errors import AccessRefused, BadResponse, TimedOut, Unavailable
-from rag.store.server.collections import translated_errors
+from rag.errors import (
+    AccessRefused,
+    CollectionMissing,
+    GroundworkError,
+    IndexMismatch,
+    Overloaded,
+    RequestRejected,
+    TimedOut,
+    Unavailable,
+)
+from rag.store.server.answers import translated_errors
+
+_NODE = "10.0.0.7"
+_LOST = (
+    "4 out of 6 shards failed to apply operation. First error captured: Service internal error: Tonic status error: "
+    "code: 'The service is currently unavailable', message: \"tcp connect error\""
+)
+_DIMENSION = "Wrong input: Vector dimension error: expected dim: 384, got 8"
+_CONSENSUS = "Waiting for consensus operation commit failed. Timeout set at: 10 seconds"
+_WAL = "No space left on device: WAL buffer size exceeds available disk space"
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
+    ("code", "text", "kind", "fault", "named"),
     [
-        (grpc.StatusCode.UNAUTHENTICATED, AccessRefused),
-        (grpc.StatusCode.PERMISSION_DENIED, AccessRefused),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, TimedOut),
-        (grpc.StatusCode.UNAVAILABLE, Unavailable),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, Unavailable),
-        (grpc.StatusCode.CANCELLED, Unavailable),
-        (grpc.StatusCode.ABORTED, Unavailable),
-        # A cluster that has lost a node.
-        (grpc.StatusCode.INTERNAL, Unavailable),
-        (grpc.StatusCode.UNKNOWN, Unavailable),
-        (grpc.StatusCode.FAILED_PRECONDITION, Unavailable),
-        # The collection was replaced, and this process has not followed the alias yet.
-        (grpc.StatusCode.NOT_FOUND, Unavailable),
-        (grpc.StatusCode.INVALID_ARGUMENT, BadResponse),
+        ("UNAVAILABLE", "failed to connect to all addresses", Unavailable, "dependency", "RAG_STORE__URL"),
+        ("INTERNAL", _LOST, Unavailable, "dependency", "nodes"),
+        ("INTERNAL", "Failed to apply operation to at least one `Active` replica.", Unavailable, "dependency", "nodes"),
+        ("INTERNAL", "2 of 2 read operations failed", Unavailable, "dependency", "nodes"),
+        ("INTERNAL", "Timeout expired", TimedOut, "dependency", "RAG_STORE__TIMEOUT"),
+        ("INTERNAL", _CONSENSUS, TimedOut, "dependency", "majority"),
+        ("INTERNAL", _WAL, Unavailable, "dependency", "volume"),
+        ("RESOURCE_EXHAUSTED", _WAL, Unavailable, "dependency", "volume"),
+        ("RESOURCE_EXHAUSTED", "Rate limiting exceeded", Overloaded, "dependency", "limits"),
+        ("DEADLINE_EXCEEDED", "Deadline Exceeded", TimedOut, "dependency", "RAG_STORE__TIMEOUT"),
+        ("FAILED_PRECONDITION", "Shard is not ready", Unavailable, "dependency", "nodes"),
+        ("CANCELLED", "", Unavailable, "dependency", "nodes"),
+        ("UNAUTHENTICATED", "Invalid API key or JWT", AccessRefused, "configuration", "RAG_STORE__API_KEY"),
+        ("PERMISSION_DENIED", "Forbidden: read-only", AccessRefused, "configuration", "RAG_STORE__API_KEY"),
+        ("INVALID_ARGUMENT", _DIMENSION, IndexMismatch, "configuration", "RAG_EMBEDDER__MODEL"),
+        ("NOT_FOUND", "Collection `c` doesn't exist!", CollectionMissing, "configuration", "RAG_STORE__COLLECTION"),
+        ("INVALID_ARGUMENT", 'Index required but not found for "staged_at"', RequestRejected, "program", "index"),
+        ("INVALID_ARGUMENT", "Expected some form of condition", RequestRejected, "program", "defect"),
     ],
 )
-def test_a_code_becomes_the_error_that_says_what_to_do(code, kind):
+def test_an_answer_has_an_owner_and_names_what_to_check(code, text, kind, fault, named):
+    with pytest.raises(GroundworkError) as raised, translated_errors():
+        raise AioRpcError(grpc.StatusCode[code], Metadata(), Metadata(), details=f"{text} at {_NODE}")
+    assert (type(raised.value), raised.value.fault) == (kind, fault)
+    assert named in str(raised.value)
+    assert _NODE not in str(raised.value), "clients do not see what the server said"
+    assert _NODE in raised.value.upstream
+
+
+@pytest.mark.parametrize("code", grpc.StatusCode)
+def test_no_answer_rejects_a_document(code):
+    with pytest.raises(GroundworkError) as raised, translated_errors():
+        raise AioRpcError(code, Metadata(), Metadata(), details="?")
+    assert raised.value.fault != "document"
+
+
+def test_a_rate_limit_tells_how_long_to_wait():
+    with pytest.raises(Overloaded) as raised, translated_errors():
+        raise ResourceExhaustedResponse("Rate limiting exceeded", 7)
+    assert raised.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (401, "Invalid API key or JWT", AccessRefused),
+        (403, "Forbidden", AccessRefused),
+        (404, "Collection `c` doesn't exist!", CollectionMissing),
+        (400, _DIMENSION, IndexMismatch),
+        (418, "", RequestRejected),
+        (500, _CONSENSUS, TimedOut),
+        (500, _LOST, Unavailable),
+        (503, "", Unavailable),
+    ],
+)
+def test_the_rest_interface_has_the_same_table(status, text, kind):
     with pytest.raises(kind) as raised, translated_errors():
-        raise AioRpcError(code, Metadata(), Metadata(), details="10.0.0.7 is unhappy")
+        raise UnexpectedResponse(status, "", text.encode(), Headers())
     assert type(raised.value) is kind
-    assert "10.0.0.7" not in str(raised.value), "clients do not see what the server said"
-    assert "10.0.0.7" in raised.value.upstream
