@@ -63,7 +63,16 @@ for stage in ("fetch", "convert", "embed", "upsert", "publish", "entry"):
     RETRIES.labels(stage)
 for fault in ("document", "program"):
     DEAD_LETTERS.labels(fault)
-CAUSES = ("locked", "unavailable", "overloaded", "timed_out", "access_refused", "bad_response", "index_mismatch")
+CAUSES = (
+    "locked",
+    "unavailable",
+    "overloaded",
+    "timed_out",
+    "access_refused",
+    "bad_response",
+    "index_mismatch",
+    "misconfigured",
+)
 """The kinds of errors for which a worker waits. Any other kind is counted as unavailable."""
 for cause in CAUSES:
     WAITING.labels(cause)

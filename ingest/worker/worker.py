@@ -15,7 +15,7 @@ from ingest.settings import Settings
 from ingest.worker.probes import open_probes
 from ingest.worker.session import Session, backoff_seconds
 from ingest.worker.status import WorkerStatus
-from rag.errors import GroundworkError, Misconfigured, Unavailable
+from rag.errors import GroundworkError, Unavailable
 from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist
 from rag.inbox.factory import open_inbox, open_worklist
@@ -59,8 +59,6 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
                     _return_memory()
                 failures = 0
                 status.works()
-            except Misconfigured:  # Only other settings and a restart can end it.
-                raise
             except GroundworkError as error:
                 failures += 1
                 longest = _MAX_UNAVAILABLE_SECONDS if isinstance(error, Unavailable) else _MAX_WAIT_SECONDS
