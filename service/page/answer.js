@@ -1,35 +1,38 @@
-/** One answer on the page: its text as it streams, its citations, its passages and its stages. */
+/** One turn of the thread: a question, its passages, and its answer as it streams. */
 
-import { parseAnswerText } from "./answer_text.js";
+import { createCopyButton } from "./copy_button.js";
+import { createDetails } from "./details.js";
 import { instantiate } from "./dom.js";
-import { createExplanation } from "./explain.js";
 import { formatHeadingPath } from "./heading_path.js";
+import { renderMarkdown } from "./markdown.js";
+import { patchChildren } from "./patch.js";
 import { formatCount } from "./plural.js";
-import { drawWaterfall, formatMilliseconds } from "./waterfall.js";
 
 /**
  * @typedef {import("./api.js").Answer} Answer
  * @typedef {import("./api.js").Citation} Citation
- * @typedef {import("./answer_text.js").Piece} Piece
  */
 
+// More than the lines of a snippet can show. The layout cuts it off.
+const SNIPPET_CHARACTERS = 300;
+
 /**
- * Create the element of an answer, and a method for each event of its stream.
+ * Create the element of a turn, and a method for each event of its answer's stream.
  * @param {string} question
- * @param {ReturnType<typeof import("./passage.js").openPassage>} passage
+ * @param {{passage: ReturnType<typeof import("./passage.js").openPassage>, onAskAgain: (question: string) => void}} parts
  */
-export function createAnswer(question, passage) {
+export function createAnswer(question, { passage, onAskAgain }) {
   const view = instantiate("answer");
   /** @type {Map<number, Citation>} */
   const citations = new Map();
   /** @type {Map<number, HTMLElement>} */
   const rows = new Map();
-  /** @type {(Piece & {node: HTMLElement | Text})[]} */
-  const rendered = [];
   let received = "";
 
   view.question.textContent = question;
   view.status.textContent = "Searching…";
+  view.actions.prepend(createCopyButton("Copy answer", () => received.trim()));
+  view.askAgain.addEventListener("click", () => onAskAgain(question));
 
   /** @param {{sources: Citation[]}} event */
   function showSources({ sources }) {
@@ -46,7 +49,7 @@ export function createAnswer(question, passage) {
   function appendToken({ text }) {
     if (received === "") view.status.textContent = "Answering…";
     received += text;
-    render(received, { isComplete: false });
+    render({ isComplete: false });
   }
 
   /** @param {Answer} answer */
@@ -60,10 +63,7 @@ export function createAnswer(question, passage) {
     received = answer.answer;
     end(formatOutcome(answer, citations.size));
     view.element.classList.toggle("declined", answer.declined);
-    drawWaterfall(view.waterfall, answer.timings);
-    view.usage.textContent = formatUsage(answer);
-    view.stages.hidden = false;
-    view.element.append(createExplanation(answer.id));
+    view.element.append(createDetails(answer));
   }
 
   function stop() {
@@ -76,45 +76,17 @@ export function createAnswer(question, passage) {
     view.failure.textContent = message;
   }
 
-  /**
-   * Update only the nodes that changed, because the others may have the focus or a selection.
-   * @param {string} text
-   * @param {{isComplete: boolean}} options
-   */
-  function render(text, { isComplete }) {
-    const pieces = parseAnswerText(text.trimStart(), { isComplete });
-    let unchanged = pieces.findIndex((piece, index) => !isSame(piece, rendered[index]));
-    if (unchanged < 0) unchanged = pieces.length;
-    const last = rendered[unchanged];
-    if (last && last.node instanceof Text && isExtended(last, pieces[unchanged])) {
-      last.node.appendData(pieces[unchanged].text.slice(last.text.length));
-      last.text = pieces[unchanged].text;
-      unchanged += 1;
-    }
-    for (const { node } of rendered.splice(unchanged)) node.remove();
-    rendered.push(...pieces.slice(unchanged).map((piece) => ({ ...piece, node: toNode(piece) })));
-    view.text.append(...rendered.slice(unchanged).map(({ node }) => node));
+  /** @param {{isComplete: boolean}} options */
+  function render({ isComplete }) {
+    patchChildren(view.text, renderMarkdown(received, { isComplete, createMarker }));
   }
 
   /** @param {string} status */
   function end(status) {
-    render(received.trimEnd(), { isComplete: true });
+    render({ isComplete: true });
     view.text.ariaBusy = "false";
     view.status.textContent = status;
-  }
-
-  /** @param {Piece} piece */
-  function toNode({ kind, text }) {
-    if (kind === "text") return new Text(text);
-    if (kind === "marker") return createMarker(Number(text));
-    const code = document.createElement("code");
-    code.textContent = text;
-    if (kind === "code") return code;
-    const block = document.createElement("pre");
-    // A block can scroll sideways, so the keyboard must be able to reach it.
-    block.tabIndex = 0;
-    block.append(code);
-    return block;
+    view.actions.hidden = false;
   }
 
   /** @param {number} n */
@@ -142,19 +114,6 @@ export function createAnswer(question, passage) {
 }
 
 /**
- * @param {Piece} piece
- * @param {Piece | undefined} other
- */
-const isSame = (piece, other) => piece.kind === other?.kind && piece.text === other.text;
-
-/**
- * @param {Piece} before
- * @param {Piece | undefined} after
- */
-const isExtended = (before, after) =>
-  before.kind === "text" && after?.kind === "text" && after.text.startsWith(before.text);
-
-/**
  * @param {Citation} citation
  * @param {(n: number, opener: HTMLElement) => void} onOpen
  */
@@ -163,7 +122,7 @@ function createSource(citation, onOpen) {
   view.number.textContent = `${citation.n}`;
   view.title.textContent = citation.title;
   view.path.textContent = formatHeadingPath(citation);
-  view.similarity.textContent = citation.similarity.toFixed(2);
+  view.snippet.textContent = citation.text.slice(0, SNIPPET_CHARACTERS).replace(/\s+/g, " ");
   view.button.addEventListener("click", () => onOpen(citation.n, view.button));
   return view.element;
 }
@@ -178,23 +137,4 @@ function formatOutcome({ declined, finish_reason, citations }, passages) {
   if (finish_reason === "length") return `Cut off at the longest answer that is allowed · ${answered}`;
   if (finish_reason === "content_filter") return `Shortened by the model's content filter · ${answered}`;
   return answered;
-}
-
-/** @param {Answer} answer */
-function formatUsage({ usage, timings, ...answer }) {
-  return [
-    formatMode(answer),
-    `${formatMilliseconds(timings.total)} in total`,
-    usage.prompt_tokens && formatCount(usage.prompt_tokens, "prompt token"),
-    usage.completion_tokens && formatCount(usage.completion_tokens, "answer token"),
-  ]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-/** @param {Pick<Answer, "declined" | "mode" | "model">} answer */
-function formatMode({ declined, mode, model }) {
-  if (declined) return "";
-  if (mode === "quote") return "Quoted from the documents";
-  return `Written by ${model}${mode === "checked" ? ", checked against the quotes" : ""}`;
 }

@@ -1,11 +1,9 @@
-/** The question form, the example questions and the hints for the first steps. */
+/** The thread of questions and answers, the question form, and the hints for the first steps. */
 
 import { createAnswer } from "./answer.js";
 import { openAnswerMode } from "./answer_mode.js";
 import { messageOf, streamAnswer } from "./api.js";
 import { elementById } from "./dom.js";
-
-const MAX_EXAMPLES = 3;
 
 /** @param {{passage: ReturnType<typeof import("./passage.js").openPassage>}} parts */
 export function openAsk({ passage }) {
@@ -13,14 +11,14 @@ export function openAsk({ passage }) {
   const question = elementById("question", HTMLTextAreaElement);
   const submitButton = elementById("send", HTMLButtonElement);
   const stopButton = elementById("stop", HTMLButtonElement);
-  const examples = elementById("examples", HTMLElement);
+  const newButton = elementById("new-thread", HTMLButtonElement);
+  const lead = elementById("lead", HTMLParagraphElement);
   const firstSteps = elementById("first-steps", HTMLElement);
-  const result = elementById("result", HTMLDivElement);
+  const thread = elementById("thread", HTMLDivElement);
   const mode = openAnswerMode(elementById("mode", HTMLSelectElement));
 
   /** @type {AbortController | null} */
   let running = null;
-  let titlesShown = "";
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -34,15 +32,23 @@ export function openAsk({ passage }) {
     form.requestSubmit();
   });
   stopButton.addEventListener("click", () => running?.abort());
+  newButton.addEventListener("click", () => {
+    running?.abort();
+    passage.close();
+    thread.replaceChildren();
+    showThread();
+    question.focus();
+  });
 
   /** @param {string} text */
   async function ask(text) {
-    const answer = createAnswer(text, passage);
+    const answer = createAnswer(text, { passage, onAskAgain });
     /** @type {Record<string, ((data: any) => void) | undefined>} */
     const handlers = { sources: answer.showSources, token: answer.appendToken, done: answer.complete };
     passage.close();
-    examples.hidden = true;
-    result.replaceChildren(answer.element);
+    thread.append(answer.element);
+    showThread();
+    answer.element.scrollIntoView();
     question.value = "";
     running = new AbortController();
     replaceButton(submitButton, stopButton);
@@ -61,35 +67,23 @@ export function openAsk({ passage }) {
     }
   }
 
-  /**
-   * Show the first steps if there are no documents, and example questions before the first answer.
-   * @param {import("./document_row.js").ListedDocument[]} documents
-   */
-  function suggest(documents) {
-    const ready = documents.filter(({ state }) => state === "ready");
-    firstSteps.hidden = documents.length > 0;
-    examples.hidden = ready.length === 0 || result.hasChildNodes();
-    const titles = [...new Set(ready.map(({ title }) => title))].slice(0, MAX_EXAMPLES);
-    // The list is read again and again. Other buttons in the same place would lose the focus and clicks.
-    if (titlesShown === titles.join("\n")) return;
-    titlesShown = titles.join("\n");
-    examples.replaceChildren(...titles.map((title) => createExample(`What is “${title}” about?`)));
-  }
-
   /** @param {string} text */
-  function createExample(text) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = text;
-    button.addEventListener("click", () => {
-      question.value = text;
-      question.focus();
-      form.requestSubmit();
-    });
-    return button;
+  function onAskAgain(text) {
+    if (!running) ask(text);
   }
 
-  return { suggest };
+  /** Show what belongs to the thread, or to its beginning. */
+  function showThread() {
+    newButton.hidden = !thread.hasChildNodes();
+    lead.hidden = thread.hasChildNodes();
+  }
+
+  /** @param {boolean} areThere Whether there are documents to ask about. */
+  function showFirstSteps(areThere) {
+    firstSteps.hidden = areThere;
+  }
+
+  return { showFirstSteps };
 }
 
 /**

@@ -11,7 +11,7 @@ import { openViews } from "./views.js";
 
 const passage = openPassage(elementById("passage", HTMLElement));
 const ask = openAsk({ passage });
-const documents = openDocuments({ onChange: ask.suggest });
+const documents = openDocuments({ onChange: (shown) => ask.showFirstSteps(shown.length > 0) });
 
 acceptDrops(documents.upload);
 elementById("choose-files", HTMLButtonElement).addEventListener("click", documents.chooseFiles);

@@ -2,6 +2,7 @@
 
 import { partsOf } from "./dom.js";
 import { formatHeadingPath } from "./heading_path.js";
+import { createLink } from "./markdown.js";
 
 /** @typedef {import("./api.js").Citation} Citation */
 
@@ -50,7 +51,7 @@ export function openPassage(panel) {
     view.path.textContent = formatHeadingPath(citation);
     view.text.replaceChildren(...highlight(citation.text, citation.quote));
     view.facts.replaceChildren(
-      ...createFact("Source", createLink(citation.uri)),
+      ...createFact("Source", createLink(citation.uri, [new Text(citation.uri)])),
       ...createFact("Similarity", citation.similarity.toFixed(3)),
       ...createFact("Score", citation.score.toFixed(4)),
     );
@@ -89,16 +90,4 @@ function createFact(name, value) {
   term.textContent = name;
   description.append(value);
   return [term, description];
-}
-
-/** @param {string} uri */
-function createLink(uri) {
-  // URIs come from documents, which are not trusted: "javascript:" must stay text.
-  if (!/^https?:\/\//i.test(uri)) return uri;
-  const link = document.createElement("a");
-  link.href = uri;
-  link.target = "_blank";
-  link.rel = "noopener noreferrer";
-  link.textContent = uri;
-  return link;
 }

@@ -5,7 +5,9 @@ import { elementById } from "./dom.js";
 const DEFAULT_VIEW = "ask";
 const PAGE_TITLE = document.title;
 
-/** @param {Record<string, {show: () => void, hide: () => void}>} listeners Notified when their view changes, by view. */
+/** @typedef {{show: () => void, hide: () => void}} Listener */
+
+/** @param {Record<string, Listener>} listeners Notified when their view changes, by view. */
 export function openViews(listeners) {
   const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll('nav a[href^="#"]')]);
   const names = links.map((link) => link.hash.slice(1));
@@ -18,15 +20,16 @@ export function openViews(listeners) {
 
   /** Show the view that the URL selects; returns true if it changed. */
   function update() {
-    const requested = location.hash.slice(1);
+    // The rest of the fragment belongs to the view, for example the conversation.
+    const [requested] = location.hash.slice(1).split("/");
     const name = names.includes(requested) ? requested : DEFAULT_VIEW;
     if (name === shown) return false;
     listeners[shown]?.hide();
     shown = name;
+    // The style sheet decides which views the width of the page has room for.
+    document.body.dataset.view = name;
     for (const link of links) {
-      const isShown = link.hash === `#${name}`;
-      elementOf(link.hash.slice(1)).hidden = !isShown;
-      if (isShown) link.setAttribute("aria-current", "page");
+      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     document.title = name === DEFAULT_VIEW ? PAGE_TITLE : `${headingOf(name)?.textContent} · ${PAGE_TITLE}`;
@@ -36,10 +39,9 @@ export function openViews(listeners) {
 }
 
 /**
- * Return the view's element. Its id differs from the fragment, or the browser would scroll it below the top bar.
+ * Return the view's heading. A view's id differs from the fragment, or the browser would scroll it below the top bar.
  * @param {string} name
  */
-const elementOf = (name) => elementById(`view-${name}`, HTMLElement);
-
-/** @param {string} name */
-const headingOf = (name) => elementOf(name).querySelector("h1");
+const headingOf = (name) => /** @type {HTMLElement | null} */ (
+  elementById(`view-${name}`, HTMLElement).querySelector("[tabindex='-1']")
+);

@@ -1,11 +1,13 @@
-/** The explanation of an answer: the candidates, what happened to each, and the prompt. */
+/** The details of an answer for operators: its stages, and the candidates, what happened to each, and the prompt. */
 
 import { explainAnswer, messageOf } from "./api.js";
 import { instantiate } from "./dom.js";
 import { formatHeadingPath } from "./heading_path.js";
 import { formatCount } from "./plural.js";
+import { drawWaterfall, formatMilliseconds } from "./waterfall.js";
 
 /**
+ * @typedef {import("./api.js").Answer} Answer
  * @typedef {import("./api.js").Candidate} Candidate
  * @typedef {import("./api.js").Explanation} Explanation
  */
@@ -19,16 +21,18 @@ const FATES = {
 };
 
 /**
- * Create a closed section that loads its content when it is opened for the first time.
- * @param {string} answerId
+ * Create a closed section that loads the explanation when it is opened for the first time.
+ * @param {Answer} answer
  */
-export function createExplanation(answerId) {
-  const view = instantiate("explanation");
+export function createDetails(answer) {
+  const view = instantiate("details");
+  drawWaterfall(view.waterfall, answer.timings);
+  view.usage.textContent = formatUsage(answer);
   view.element.addEventListener("toggle", load, { once: true });
 
   async function load() {
     try {
-      show(await explainAnswer(answerId));
+      show(await explainAnswer(answer.id));
     } catch (error) {
       view.failure.textContent = messageOf(error);
     }
@@ -49,6 +53,25 @@ export function createExplanation(answerId) {
   }
 
   return view.element;
+}
+
+/** @param {Answer} answer */
+function formatUsage({ usage, timings, ...answer }) {
+  return [
+    formatMode(answer),
+    `${formatMilliseconds(timings.total)} in total`,
+    usage.prompt_tokens && formatCount(usage.prompt_tokens, "prompt token"),
+    usage.completion_tokens && formatCount(usage.completion_tokens, "answer token"),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** @param {Pick<Answer, "declined" | "mode" | "model">} answer */
+function formatMode({ declined, mode, model }) {
+  if (declined) return "";
+  if (mode === "quote") return "Quoted from the documents";
+  return `Written by ${model}${mode === "checked" ? ", checked against the quotes" : ""}`;
 }
 
 /** @param {Explanation} explanation */
