@@ -50,8 +50,10 @@ check: setup-dev ## lint, format, types and import contracts
 	$(BIN)/lint-imports
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-page; else echo "npm is not installed: the page's JavaScript is not type-checked"; fi
 
-check-page: .venv-page/.ready ## check the types of the page's JavaScript (needs npm)
+check-page: .venv-page/.ready ## check the page's JavaScript: its types and the copied library (needs npm)
 	.venv-page/node_modules/.bin/tsc --project tests/page/tsconfig.json
+	@# The lock file has the hash of the library, so the copy is proven to be the original.
+	cmp .venv-page/node_modules/marked/lib/marked.esm.js service/page/vendor/marked.js
 
 .venv-page/.ready: tests/page/package.json tests/page/package-lock.json
 	@mkdir -p .venv-page && cp tests/page/package*.json .venv-page

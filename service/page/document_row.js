@@ -26,14 +26,22 @@ const DATE_FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", ti
  */
 export const nameOf = ({ title, id }) => title || id;
 
-/** @param {() => void} onDelete */
-export function createDocumentRow(onDelete) {
+/** @param {{onDelete: () => void, onSelect: (isSelected: boolean) => void}} listeners */
+export function createDocumentRow({ onDelete, onSelect }) {
   const view = instantiate("document");
   const deleteButton = /** @type {HTMLButtonElement} */ (view.delete);
+  const checkbox = /** @type {HTMLInputElement} */ (view.select);
   deleteButton.addEventListener("click", onDelete);
+  checkbox.addEventListener("change", () => onSelect(checkbox.checked));
+  checkbox.addEventListener("keydown", ({ key }) => {
+    if (key === "Delete" && !deleteButton.disabled) onDelete();
+  });
 
-  /** @param {ListedDocument} document */
-  function update(document) {
+  /**
+   * @param {ListedDocument} document
+   * @param {{isSelected: boolean}} options
+   */
+  function update(document, { isSelected }) {
     const name = nameOf(document);
     view.element.dataset.state = document.state;
     view.title.textContent = name;
@@ -43,7 +51,9 @@ export function createDocumentRow(onDelete) {
     view.reason.textContent = isExplained ? (document.reason ?? "") : describeUpdate(document);
     view.warnings.replaceChildren(...(document.warnings ?? []).map(createWarning));
     deleteButton.ariaLabel = `Delete ${name}`;
-    deleteButton.disabled = document.state === "deleting";
+    checkbox.ariaLabel = `Select ${name}`;
+    checkbox.checked = isSelected;
+    deleteButton.disabled = document.state === "deleting" || document.state === "uploading";
   }
 
   return { element: view.element, update };

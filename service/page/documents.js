@@ -3,7 +3,9 @@
 import { deleteDocument, listDocuments, messageOf, UserFacingError } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { createDocumentRow, nameOf } from "./document_row.js";
-import { elementById } from "./dom.js";
+import { elementById, partsOf } from "./dom.js";
+import { formatCount } from "./plural.js";
+import { openRovingFocus } from "./roving_focus.js";
 import { openUploads } from "./uploads.js";
 
 /**
@@ -30,7 +32,11 @@ export function openDocuments({ onChange }) {
   const failure = elementById("document-failure", HTMLParagraphElement);
   const filter = elementById("document-filter", HTMLFormElement);
   const search = elementById("document-search", HTMLInputElement);
+  const sort = elementById("document-sort", HTMLSelectElement);
   const stateFilter = elementById("document-state", HTMLSelectElement);
+  const selectionBar = elementById("document-selection", HTMLParagraphElement);
+  const selectionParts = partsOf(selectionBar);
+  const { keepFocus } = openRovingFocus(list, "input[type=checkbox]");
   const empty = elementById("document-empty", HTMLParagraphElement);
   const queueUnknown = elementById("document-queue", HTMLParagraphElement);
   const moreButton = elementById("more-documents", HTMLButtonElement);
@@ -49,6 +55,8 @@ export function openDocuments({ onChange }) {
   let next = null;
   /** @type {Map<string, ReturnType<typeof createDocumentRow>>} */
   const rows = new Map();
+  /** @type {Set<string>} */
+  const selected = new Set();
   // Of several lists that are requested at once, only the latest is shown.
   let latestRequest = 0;
   let typingTimer = 0;
@@ -60,12 +68,23 @@ export function openDocuments({ onChange }) {
     clearTimeout(typingTimer);
     typingTimer = setTimeout(load, TYPING_MS);
   });
+  sort.addEventListener("change", load);
   stateFilter.addEventListener("change", load);
   filter.addEventListener("submit", (event) => {
     event.preventDefault();
     load();
   });
   moreButton.addEventListener("click", () => read(loadMore));
+  elementById("refresh-documents", HTMLButtonElement).addEventListener("click", async () => {
+    await load();
+    if (!isFailing) status.textContent = "The list is up to date.";
+  });
+  selectionParts.delete.addEventListener("click", () => confirmAndDelete([...selected]));
+  selectionParts.clear.addEventListener("click", () => {
+    selected.clear();
+    show();
+    search.focus();
+  });
   document.addEventListener("visibilitychange", followSoon);
 
   async function load() {
@@ -110,7 +129,8 @@ export function openDocuments({ onChange }) {
   }
 
   function filters() {
-    return /** @type {const} */ ({ q: search.value.trim(), state: stateFilter.value, sort: "time" });
+    const by = /** @type {"time" | "title" | "id"} */ (sort.value);
+    return { q: search.value.trim(), state: stateFilter.value, sort: by };
   }
 
   /** Read the list again soon, and then less and less often, as long as a shown document is in progress. */
@@ -186,10 +206,19 @@ export function openDocuments({ onChange }) {
     followSoon();
   }
 
-  /** @param {string} id */
-  async function confirmAndDelete(id) {
-    elementById("delete-title", HTMLHeadingElement).textContent = `Delete “${nameOf(find(id) ?? { id })}”?`;
+  /** @param {string[]} ids */
+  async function confirmAndDelete(ids) {
+    const [first] = ids;
+    const what = ids.length === 1 ? `“${nameOf(find(first) ?? { id: first })}”` : formatCount(ids.length, "document");
+    elementById("delete-title", HTMLHeadingElement).textContent = `Delete ${what}?`;
     if ((await openDialog(elementById("delete-dialog", HTMLDialogElement))) !== "delete") return;
+    // One after another, so that a large selection does not open a connection for each document.
+    for (const id of ids) await remove(id);
+    followSoon();
+  }
+
+  /** @param {string} id */
+  async function remove(id) {
     try {
       await deleteDocument(id);
     } catch (error) {
@@ -197,9 +226,9 @@ export function openDocuments({ onChange }) {
       return;
     }
     latestRequest += 1;
+    selected.delete(id);
     listed = listed.map((document) => (document.id === id ? { ...document, state: "deleting" } : document));
     show();
-    followSoon();
   }
 
   /**
@@ -228,25 +257,37 @@ export function openDocuments({ onChange }) {
     /** @type {ListedDocument[]} */
     const sent = sending === null ? [] : [{ ...find(sending), id: sending, state: "uploading" }];
     const shown = [...sent, ...listed.filter(({ id }) => id !== sending)];
+    keepFocus(() => showRows(shown));
+    count.textContent = shown.length > 0 ? `${shown.length}${next ? "+" : ""}` : "";
+    moreButton.hidden = next === null;
+    filter.hidden = shown.length === 0 && !isFiltered();
+    empty.hidden = shown.length > 0 || !isFiltered();
+    showSelection();
+    if (!isFiltered()) onChange(shown);
+  }
+
+  /** @param {ListedDocument[]} shown */
+  function showRows(shown) {
     const ids = new Set(shown.map(({ id }) => id));
     for (const [id, row] of rows) {
       if (ids.has(id)) continue;
       row.element.remove();
       rows.delete(id);
+      selected.delete(id);
     }
     // Rows stay in place if they can, so that the focus and the scroll position stay, too.
     let place = list.firstElementChild;
     for (const document of shown) {
       const row = rowOf(document.id);
-      row.update(document);
+      row.update(document, { isSelected: selected.has(document.id) });
       if (row.element === place) place = place.nextElementSibling;
       else list.insertBefore(row.element, place);
     }
-    count.textContent = shown.length > 0 ? `${shown.length}${next ? "+" : ""}` : "";
-    moreButton.hidden = next === null;
-    filter.hidden = shown.length === 0 && !isFiltered();
-    empty.hidden = shown.length > 0 || !isFiltered();
-    if (!isFiltered()) onChange(shown);
+  }
+
+  function showSelection() {
+    selectionBar.hidden = selected.size === 0;
+    selectionParts.count.textContent = `${formatCount(selected.size, "document")} selected`;
   }
 
   function isFiltered() {
@@ -255,9 +296,16 @@ export function openDocuments({ onChange }) {
 
   /** @param {string} id */
   function rowOf(id) {
-    const row = rows.get(id) ?? createDocumentRow(() => confirmAndDelete(id));
+    const row = rows.get(id) ?? createDocumentRow({ onDelete: () => confirmAndDelete([id]), onSelect });
     rows.set(id, row);
     return row;
+
+    /** @param {boolean} isSelected */
+    function onSelect(isSelected) {
+      if (isSelected) selected.add(id);
+      else selected.delete(id);
+      showSelection();
+    }
   }
 
   /** @param {string} id */

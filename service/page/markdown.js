@@ -14,8 +14,13 @@ import { Marked } from "./vendor/marked.js";
 const parser = new Marked({
   gfm: true,
   breaks: true,
-  // A line such as "[1]: text" would be taken as the target of a link and disappear.
-  tokenizer: { def: () => undefined },
+  tokenizer: {
+    // A line such as "[1]: text" would be taken as the target of a link and disappear.
+    def: () => undefined,
+    // Tags are text. Otherwise markers and code behind a tag would be part of it.
+    html: () => undefined,
+    tag: () => undefined,
+  },
   extensions: [
     {
       name: "citation",
@@ -40,7 +45,7 @@ const DEEP_NESTING = /^(?:[ \t]*[>*+-]){50}/m;
  * @returns {Node[]} One node for each block, and for text that is not in a block.
  */
 export function renderMarkdown(text, { isComplete, createMarker }) {
-  const settled = (isComplete ? text : text.replace(UNFINISHED, "")).trim();
+  const settled = (isComplete ? text : text.replace(UNFINISHED, "")).replace(/^\s*\n/, "").trimEnd();
   if (DEEP_NESTING.test(settled)) return [createBlock("pre", [new Text(settled)])];
   return renderAll(parser.lexer(settled), createMarker);
 }

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.page.fake_service import FakeService
-from tests.support.page.script import ANSWER, CITATIONS, TIMINGS, AnswerRequest, Event, done
+from tests.support.page.script import ANSWER, CITATIONS, QUOTED, TIMINGS, AnswerRequest, Event, done
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -14,6 +14,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 async def ask(page: Page, question: str) -> None:
     await page.get_by_label("Question").fill(question)
     await page.get_by_role("button", name="Ask", exact=True).click()
+
+
+async def open_details(page: Page) -> None:
+    await page.get_by_text("Details", exact=True).click()
 
 
 async def test_tokens_appear_one_after_another(page: Page, service: FakeService) -> None:
@@ -164,6 +168,7 @@ async def test_passages_are_listed_and_the_cited_ones_are_highlighted(page: Page
 
 async def test_the_waterfall_has_a_bar_for_each_stage_with_its_milliseconds(page: Page) -> None:
     await ask(page, "Does the service stop?")
+    await open_details(page)
 
     stages = page.get_by_role("region", name="Stages").get_by_role("listitem")
     await expect(stages).to_have_text(
@@ -194,6 +199,7 @@ async def test_the_selected_mode_is_sent_and_the_mode_used_is_shown(
 ) -> None:
     await page.get_by_role("combobox", name="Answer").select_option(choice)
     await ask(page, "Does the service stop?")
+    await open_details(page)
 
     await expect(page.get_by_role("region", name="Stages")).to_contain_text(sentence)
     assert service.requests[-1].get("mode") == mode
@@ -201,16 +207,15 @@ async def test_the_selected_mode_is_sent_and_the_mode_used_is_shown(
     await expect(page.get_by_role("combobox", name="Answer")).to_have_value(mode or "")
 
 
-async def test_quoted_lines_and_code_keep_their_layout(page: Page) -> None:
+async def test_quoted_lines_and_code_are_rendered_with_their_citations(page: Page) -> None:
     await page.get_by_role("combobox", name="Answer").select_option("Quotes")
     await ask(page, "How is a revision published?")
 
     answer = page.get_by_role("article", name="Answer")
     await expect(answer.locator("pre code")).to_have_text("mv current.next current  # atomic [1]")
-    await expect(answer.locator("code").first).to_have_text("current")
+    await expect(answer.locator("[aria-live] li")).to_have_text("current names the revision that is served 2")
+    await expect(answer.locator("[aria-live] li code")).to_have_text("current")
     await expect(answer.get_by_role("button", name="Citation")).to_have_text(["1", "2", "1"])
-    shown = await answer.locator("[aria-live]").inner_text()
-    assert "closes the old one. 1\n\n- current names the revision that is served 2\n\nPublish it:" in shown
 
 
 async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
@@ -293,12 +298,46 @@ async def test_an_unreachable_service_is_reported(page: Page) -> None:
     )
 
 
-async def test_examples_come_from_document_titles_and_are_sent_on_click(page: Page) -> None:
-    examples = page.get_by_role("region", name="Examples")
-    await expect(examples.get_by_role("button")).to_have_count(3)
-    await examples.get_by_role("button", name="A guided tour").click()
+async def test_answers_stay_until_a_new_conversation_begins(page: Page) -> None:
+    await ask(page, "Does the service stop?")
+    await expect(page.get_by_role("article")).to_have_count(1)
+    await ask(page, "And the worker?")
+    answers = page.get_by_role("article")
+    await expect(answers.get_by_role("heading", level=2)).to_have_text(["Does the service stop?", "And the worker?"])
+    await expect(answers.last.get_by_role("heading", level=2)).to_be_in_viewport()
 
-    await expect(page.get_by_role("article").get_by_role("heading", level=2)).to_have_text(
-        "What is “A guided tour” about?"
-    )
-    await expect(examples).to_be_hidden()
+    await page.get_by_role("button", name="New conversation").click()
+    await expect(answers).to_have_count(0)
+    await expect(page.get_by_label("Question")).to_be_focused()
+    await expect(page.get_by_role("button", name="New conversation")).to_be_hidden()
+
+
+async def test_ask_again_sends_the_question_once_more(page: Page, service: FakeService) -> None:
+    await ask(page, "Does the service stop?")
+    await page.get_by_role("button", name="Ask again").click()
+
+    await expect(page.get_by_role("article")).to_have_count(2)
+    await expect(page.get_by_role("button", name="Ask again")).to_have_count(2)
+    assert [request["question"] for request in service.requests] == ["Does the service stop?"] * 2
+
+
+async def test_answers_and_code_can_be_copied(page: Page) -> None:
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("combobox", name="Answer").select_option("Quotes")
+    await ask(page, "How is a revision published?")
+    for button, text in (("Copy code", "mv current.next current  # atomic [1]"), ("Copy answer", QUOTED)):
+        await page.get_by_role("button", name=button).click()
+        await page.wait_for_function(
+            "text => navigator.clipboard.readText().then((copied) => copied === text)", arg=text
+        )
+
+
+async def test_passages_come_first_and_show_how_they_begin(page: Page) -> None:
+    await ask(page, "Does the service stop?")
+
+    first = page.get_by_role("region", name="Passages").get_by_role("listitem").first
+    await expect(first).to_contain_text("The writer owns a working shard")
+    passages = await page.get_by_role("region", name="Passages").bounding_box()
+    text = await page.locator("[aria-live]").bounding_box()
+    assert passages and text
+    assert passages["y"] < text["y"]

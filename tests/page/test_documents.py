@@ -267,6 +267,25 @@ async def test_without_documents_the_page_shows_how_to_add_one(page: Page, servi
     await (await chooser.value).set_files(FilePayload(name="first.md", mimeType="", buffer=b"# The first"))
 
     await expect(first_steps).to_be_hidden()
-    await expect(page.get_by_role("region", name="Examples").get_by_role("button")).to_have_text(
-        "What is “The first” about?"
-    )
+
+
+async def test_several_documents_are_deleted_at_once_after_confirmation(page: Page) -> None:
+    await page.get_by_role("checkbox", name="Select A guided tour").check()
+    await page.get_by_role("checkbox", name="Select Capacity planning").check()
+    await expect(page.get_by_text("2 documents selected")).to_be_visible()
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    await page.get_by_role("dialog", name="Delete 2 documents?").get_by_role("button", name="Delete").click()
+
+    await expect(row(page, "A guided tour")).to_have_count(0)
+    await expect(row(page, "Capacity planning")).to_have_count(0)
+    await expect(row(page, "Operating Groundwork")).to_be_visible()
+    await expect(page.get_by_text("selected", exact=False)).to_be_hidden()
+
+
+async def test_the_list_is_sorted_and_read_again_on_request(page: Page, service: FakeService) -> None:
+    await page.get_by_role("combobox", name="Sort by").select_option("By title")
+    await expect(row(page, "A guided tour")).to_be_visible()
+    service.documents["late.md"] = document("late.md")
+    await page.get_by_role("button", name="Refresh documents").click()
+    await expect(row(page, "late.md")).to_be_visible()
+    assert service.lists[-1]["sort"] == "title"

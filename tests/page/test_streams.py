@@ -37,9 +37,13 @@ _READ = """async ([bytes, size]) => {
     return events;
 }"""
 
-_PARSE_ANSWER = """async ([text, isComplete]) => {
-    const { parseAnswerText } = await import("/page/answer_text.js");
-    return parseAnswerText(text, { isComplete }).map(({ kind, text }) => [kind, text]);
+_RENDER = """async ([text, isComplete]) => {
+    const { renderMarkdown } = await import("/page/markdown.js");
+    const createMarker = (n) => Object.assign(document.createElement("b"), { textContent: n });
+    const element = document.createElement("div");
+    element.append(...renderMarkdown(text, { isComplete, createMarker }));
+    for (const button of element.querySelectorAll("button")) button.remove();
+    return element.innerHTML;
 }"""
 
 
@@ -48,29 +52,65 @@ async def test_events_do_not_depend_on_how_the_bytes_are_split(page: Page) -> No
         assert await page.evaluate(_READ, [list(STREAM.encode()), size]) == EVENTS, size
 
 
+_TABLE = (
+    '<div class="scrolling" tabindex="0" role="region" aria-label="Table"><table>'
+    '<thead><tr><th>a</th><th data-align="right">b</th></tr></thead>'
+    '<tbody><tr><td>1</td><td data-align="right">2</td></tr></tbody></table></div>'
+)
+
+
+def _code(text: str) -> str:
+    return f'<div class="code-block"><pre tabindex="0"><code>{text}</code></pre></div>'
+
+
 @pytest.mark.parametrize(
-    ("text", "pieces"),
+    ("text", "html"),
     [
-        ("so it is [1].", [("text", "so it is "), ("marker", "1"), ("text", ".")]),
-        ("[12][3]", [("marker", "12"), ("marker", "3")]),
-        ("a[[1]", [("text", "a["), ("marker", "1")]),
-        ("[1234], [a] and [1", [("text", "[1234], [a] and [1")]),
-        ("- one\n[1]\n\n- two", [("text", "- one "), ("marker", "1"), ("text", "\n\n- two")]),
-        ("with `make [1]` or `", [("text", "with "), ("code", "make [1]"), ("text", " or `")]),
-        ("Run:\n\n```sh\na `b`\n\nc[1]\n```\n[1]", [("text", "Run:"), ("block", "a `b`\n\nc[1]"), ("marker", "1")]),
-        ("~~~\n```\nnever closed", [("block", "```\nnever closed")]),
-        ("It is not ```here```.", [("text", "It is not ``"), ("code", "here"), ("text", "``.")]),
+        ("so it is [1].", "<p>so it is <b>1</b>.</p>"),
+        ("[12][3]", "<p><b>12</b><b>3</b></p>"),
+        ("[1234], [a] and [1", "<p>[1234], [a] and [1</p>"),
+        ("[1]: the first", "<p><b>1</b>: the first</p>"),
+        ("- one\n[1]\n\n- two", "<ul><li><p>one <b>1</b></p></li><li><p>two</p></li></ul>"),
+        ("3. three\n4. four", '<ol start="3"><li>three</li><li>four</li></ol>'),
+        ("with `make [1]`", "<p>with <code>make [1]</code></p>"),
+        ("a\nb", "<p>a<br>b</p>"),
+        ("# Set-up", "<h3>Set-up</h3>"),
+        ("<b>x</b> &amp; <img src=x>", "<p>&lt;b&gt;x&lt;/b&gt; &amp;amp; &lt;img src=x&gt;</p>"),
+        ("<div onclick=x>\n\ny", "<p>&lt;div onclick=x&gt;</p><p>y</p>"),
+        ("[x](javascript:alert(1))", "<p><span>x</span></p>"),
+        (
+            "![a](https://x.example/a.png)",
+            '<p><a href="https://x.example/a.png" target="_blank" rel="noopener noreferrer nofollow">a</a></p>',
+        ),
+        ("| a | b |\n|--|--:|\n| 1 | 2 |", _TABLE),
+        (
+            "Run:\n\n```sh\na `b`\n\nc[1]\n```\n[1]",
+            f"<p>Run:</p>{_code('a `b`' + chr(10) * 2 + 'c[1]')}<p><b>1</b></p>",
+        ),
+        ("~~~\n```\nnever closed", _code("```\nnever closed")),
+        (">" * 200 + " deep", "<pre>" + "&gt;" * 200 + " deep</pre>"),
     ],
 )
-async def test_an_answer_is_parsed_into_pieces(page: Page, text: str, pieces: list[tuple[str, str]]) -> None:
-    assert await page.evaluate(_PARSE_ANSWER, [text, True]) == [list(piece) for piece in pieces]
+async def test_markdown_is_rendered_without_html(page: Page, text: str, html: str) -> None:
+    assert await page.evaluate(_RENDER, [text, True]) == html
 
 
-async def test_the_pieces_of_a_growing_answer_never_change(page: Page) -> None:
-    text = "Use `make` [1], or:\n\n```sh\nmake all\n```\n[2]\n\n- the end"
-    final = await page.evaluate(_PARSE_ANSWER, [text, True])
-    for end in range(len(text)):
-        *settled, last = await page.evaluate(_PARSE_ANSWER, [text[:end], False]) or [["text", ""]]
-        assert settled == final[: len(settled)], text[:end]
-        kind, final_text = final[len(settled)]
-        assert last[0] == kind and final_text.startswith(last[1]), text[:end]
+async def test_the_focus_stays_on_a_citation_while_the_answer_grows(page: Page) -> None:
+    grows = """async () => {
+        const { renderMarkdown } = await import("/page/markdown.js");
+        const { patchChildren } = await import("/page/patch.js");
+        const text = "- one [1]\\n- two [2], and\\n\\n```\\nx\\ny\\n```\\nend";
+        const createMarker = (n) => Object.assign(document.createElement("button"), { textContent: n });
+        const element = document.createElement("div");
+        document.body.append(element);
+        let focused = null;
+        for (let end = 1; end <= text.length; end += 1) {
+            patchChildren(element, renderMarkdown(text.slice(0, end), { isComplete: false, createMarker }));
+            if (focused === null && element.querySelector("button")) {
+                focused = element.querySelector("button");
+                focused.focus();
+            }
+        }
+        return [document.activeElement === focused, element.textContent.replace(/Copy/g, "")];
+    }"""
+    assert await page.evaluate(grows) == [True, "one 1two 2, andx\nyend"]
