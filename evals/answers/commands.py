@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 from typing import get_args
 
-from evals.answers.gold import GOLDEN, read_question_set
+from evals.answers.gold import GOLDEN, OWN_SETS, Half, read_question_set
 from evals.answers.measurement import measure_answers
 from evals.answers.prompts import are_prompts, compare_prompts, register, track_prompts
 from evals.answers.report import compare_files, report_answers, to_differences, to_table, write_report
@@ -14,6 +14,7 @@ from evals.commands import Commands, add_json, some_of
 from service.settings import Mode, Settings
 
 EXAMPLES = """  python -m evals answers golden --modes quote                       evaluates the golden set
+  python -m evals answers manuals --half choose                      asks what people ask, by kind, one half only
   python -m evals answers xquad-en --modes quote,checked,generate --sample 100 --json answers.json
   python -m evals answers golden --report .eval                      writes JSON, Markdown and plots to a folder
   python -m evals compare new.json old.json                          compares two results, paired by question
@@ -25,13 +26,16 @@ def add_commands(commands: Commands) -> None:
         "answers", help="measure answers, citations, groundedness and declined questions per answer mode"
     )
     answers.add_argument(
-        "questions", metavar="FOLDER", help=f"folder with gold answers, or {GOLDEN} for the project's own questions"
+        "questions", metavar="FOLDER", help=f"folder with gold answers, or one of the own sets: {', '.join(OWN_SETS)}"
     )
     answers.add_argument(
         "--modes",
         type=some_of(get_args(Mode)),
         default=["quote"],
         help="answer modes, comma-separated: quote, checked, generate (default: quote)",
+    )
+    answers.add_argument(
+        "--half", choices=get_args(Half), help="ask one half only: choose parameters on one, report on the other"
     )
     answers.add_argument("--sample", type=int, help="number of questions to draw with a fixed seed (default: all)")
     answers.add_argument("--report", type=Path, metavar="OUT", help="folder for JSON, a Markdown report and plots")
@@ -61,7 +65,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _answers(arguments: argparse.Namespace, settings: Settings) -> None:
-    questions = read_question_set(arguments.questions)
+    questions = read_question_set(arguments.questions, half=arguments.half)
     runs = asyncio.run(measure_answers(questions, arguments.modes, settings, sample=arguments.sample))
     threshold = settings.retrieval.min_similarity
     print(report_answers(questions, runs, threshold=threshold))

@@ -1,7 +1,6 @@
 """The trade-off of the threshold for declining: wrongly declined questions against questions that should have been."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from evals.answers.gold import GoldQuestion
@@ -45,8 +44,9 @@ def weigh_declining(questions: Sequence[GoldQuestion], run: AnswerRun, *, thresh
     if not answerable or not unanswerable:
         return None
     points = [_measure(threshold, "as configured, all questions", answerable, unanswerable)]
-    choosing = sorted(value for question, value in answerable.items() if _chooses(question))
-    reported = (_reported(answerable), _reported(unanswerable))
+    chosen_on = {question.id for question in asked if question.half == "choose"}
+    choosing = sorted(value for question, value in answerable.items() if question in chosen_on)
+    reported = (_without(chosen_on, answerable), _without(chosen_on, unanswerable))
     if choosing and all(reported):
         for share in _ACCEPTED_SHARES:
             chosen = choosing[int(share * len(choosing))]
@@ -54,13 +54,8 @@ def weigh_declining(questions: Sequence[GoldQuestion], run: AnswerRun, *, thresh
     return Tradeoff(answerable=answerable, unanswerable=unanswerable, points=points)
 
 
-def _chooses(question: str) -> bool:
-    """Return whether the question is in the half that chooses thresholds. Its id decides, so the half is stable."""
-    return hashlib.sha256(question.encode()).digest()[0] % 2 == 0
-
-
-def _reported(nearness: Mapping[str, float]) -> dict[str, float]:
-    return {question: value for question, value in nearness.items() if not _chooses(question)}
+def _without(left_out: Set[str], nearness: Mapping[str, float]) -> dict[str, float]:
+    return {question: value for question, value in nearness.items() if question not in left_out}
 
 
 def _measure(

@@ -1,20 +1,28 @@
 """Questions with gold answers: the project's own golden set, and public data sets."""
 
+import hashlib
 import json
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from evals.answers.matching import flatten, normalise
+from evals.answers.matching import contains_words, normalise
 from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset
 from rag.errors import InvalidInput
 
 GOLDEN = "golden"
-"""The name of the project's own question set."""
+"""The name of the questions about this project's documentation, one kind of passage each."""
+MANUALS = "manuals"
+"""The name of the questions that people ask about two manuals, each with the words that answer it."""
+OWN_SETS = (GOLDEN, MANUALS)
 
-_GOLDEN = Path(__file__).parent / "golden"
+Half = Literal["choose", "report"]
+"""The half of a set on which parameters may be chosen, and the one on which the result is reported."""
+
+_FOLDER = Path(__file__).parent / "golden"
+_FILES = {GOLDEN: "questions.jsonl", MANUALS: "manuals.jsonl"}
 _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 
 
@@ -25,6 +33,12 @@ class GoldPassage:
     document: str
     quote: str
     is_span: bool = False
+    parts: Sequence[str] = ()
+    """The parts of the passage that an answer must contain, all of them. Empty: the quote."""
+
+    @property
+    def words(self) -> Sequence[str]:
+        return self.parts or (self.quote,)
 
     def is_in(self, document: str, passage: str) -> bool:
         """Return whether the passage belongs to the document and contains the words."""
@@ -32,7 +46,7 @@ class GoldPassage:
             return False
         if self.is_span:
             return f" {normalise(self.quote)} " in f" {normalise(passage)} "
-        return flatten(self.quote) in flatten(passage)
+        return contains_words(passage, self.quote)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +62,20 @@ class GoldQuestion:
     """Gold spans. Each of them is a correct answer."""
     references: Sequence[str] = ()
     """Complete answers as a person would write them."""
+    annotations: Sequence[Sequence[str]] = ()
+    """Sentences that answer, as each annotator selected them. Empty: the quotes of the evidence."""
 
     @property
     def is_answerable(self) -> bool:
         return self.kind not in _KINDS_WITHOUT_ANSWER
+
+    @property
+    def half(self) -> Half:
+        return "choose" if hashlib.sha256(self.id.encode()).digest()[0] % 2 == 0 else "report"
+
+    @property
+    def gold_sentences(self) -> Sequence[Sequence[str]]:
+        return self.annotations or [[group[0].quote for group in self.evidence]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +87,32 @@ class QuestionSet:
     questions: Sequence[GoldQuestion]
 
 
-def read_question_set(target: str) -> QuestionSet:
-    """Read the golden set, or a folder in the format of SQuAD or CLAPNQ. Raise `InvalidInput` for other folders."""
+def read_question_set(target: str, *, half: Half | None = None) -> QuestionSet:
+    """Read one of the own sets, a JSON Lines file beside its documents, or a folder of SQuAD or CLAPNQ.
+
+    Raise `InvalidInput` for other folders. `half` restricts the questions.
+    """
+    found = _read(target)
+    if half is None:
+        return found
+    return replace(found, questions=[question for question in found.questions if question.half == half])
+
+
+def _read(target: str) -> QuestionSet:
     folder = Path(target)
-    if target == GOLDEN:
-        return QuestionSet(name=GOLDEN, documents=_read_golden_documents(), questions=list(_read_golden()))
+    if target in OWN_SETS:
+        return _read_own(target, _FOLDER / _FILES[target])
+    if (folder / "documents").is_dir() and (folder / "questions.jsonl").is_file():
+        return _read_own(folder.resolve().name, folder / "questions.jsonl")
     if (folder / "answers.json").is_file():
         questions = list(_read_squad(folder))
     elif files := sorted(folder.glob("*answerable.jsonl")):
         questions = [question for file in files for question in _read_clapnq(folder, file)]
     else:
         raise InvalidInput(
-            f"{target} has no gold answers. A folder needs corpus.jsonl and queries.jsonl, and answers.json or "
-            f"CLAPNQ's *answerable.jsonl. The project's own set is named {GOLDEN}."
+            f"{target} has no gold answers. A folder needs documents/ and questions.jsonl, or corpus.jsonl and "
+            "queries.jsonl with answers.json or CLAPNQ's *answerable.jsonl. "
+            f"The project's own sets are named {' and '.join(OWN_SETS)}."
         )
     return QuestionSet(name=folder.resolve().name, documents=read_corpus(folder), questions=questions)
 
@@ -84,29 +121,29 @@ def has_questions(folder: Path) -> bool:
     return (folder / "answers.json").is_file() or any(folder.glob("*answerable.jsonl"))
 
 
-def _read_golden_documents() -> list[CorpusDocument]:
-    root = _GOLDEN / "documents"
-    return [
+def _read_own(name: str, file: Path) -> QuestionSet:
+    root = file.parent / "documents"
+    documents = [
         CorpusDocument(id=path.relative_to(root).as_posix(), title="", text=path.read_text(encoding="utf-8"))
         for path in sorted(root.rglob("*.md"))
     ]
+    return QuestionSet(name=name, documents=documents, questions=[_to_question(row) for row in _rows(file)])
 
 
-def _read_golden() -> Iterator[GoldQuestion]:
-    for row in _rows(_GOLDEN / "questions.jsonl"):
-        yield GoldQuestion(
-            id=row["id"],
-            text=row["question"],
-            kind=row["kind"],
-            evidence=[
-                [_to_gold_passage(row) for row in (passage, *passage.get("also", ()))] for passage in row["passages"]
-            ],
-            references=[row["answer"]] if row["answer"] else [],
-        )
+def _to_question(row: Mapping[str, Any]) -> GoldQuestion:
+    return GoldQuestion(
+        id=row["id"],
+        text=row["question"],
+        kind=row["kind"],
+        evidence=[
+            [_to_gold_passage(place) for place in (passage, *passage.get("also", ()))] for passage in row["passages"]
+        ],
+        references=[row["answer"]] if row.get("answer") else [],
+    )
 
 
-def _to_gold_passage(row: Mapping[str, str]) -> GoldPassage:
-    return GoldPassage(document=row["document"], quote=row["quote"])
+def _to_gold_passage(row: Mapping[str, Any]) -> GoldPassage:
+    return GoldPassage(document=row["document"], quote=row["quote"], parts=tuple(row.get("spans", ())))
 
 
 def _read_squad(folder: Path) -> Iterator[GoldQuestion]:
@@ -136,6 +173,7 @@ def _read_clapnq(folder: Path, file: Path) -> Iterator[GoldQuestion]:
             kind="long" if outputs else "unanswerable",
             evidence=[passages] if passages else [],
             references=[output["answer"] for output in outputs],
+            annotations=[output["selected_sentences"] for output in outputs],
         )
 
 

@@ -3,11 +3,19 @@
 import re
 import string
 from collections import Counter
+from collections.abc import Iterator
+
+import nupunkt
 
 _MARKER = re.compile(r"\[\d{1,2}\]")
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _MARKUP = str.maketrans("", "", "*`|#>\\")
+# Words keep their underscores inside, and numbers their points and commas.
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
+# Lines that mean something alone: items, rows, fences and indented code.
+_BLOCK_LINE = re.compile(r"^(?:\s*(?:[-*+]|\d{1,3}[.)])\s|\s*\||\s*(?:```|~~~)|\s{4,}\S|[^|\n]+ \| )")
+_BLANK_LINE = re.compile(r"\n\s*\n")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -26,6 +34,28 @@ def flatten(text: str) -> str:
     return " ".join(_LINK.sub(r"\1", text).translate(_MARKUP).lower().split())
 
 
+def words(text: str) -> str:
+    """Return the words of Markdown or of parsed text, in lower case and without marks, so that both can be compared."""
+    plain = _LINK.sub(r"\1", text).replace("\\_", "_").lower()
+    return " ".join(filter(None, (word.strip("_") for word in _WORD.findall(plain))))
+
+
+def contains_words(text: str, part: str) -> bool:
+    """Return whether the words of the part stand in the text, one after another."""
+    return f" {words(part)} " in f" {words(text)} "
+
+
+def split_answer(text: str) -> list[str]:
+    """Split an answer into sentences, list items, table rows and lines of code. A colon joins the next piece."""
+    pieces: list[str] = []
+    for piece in _pieces(text):
+        if pieces and pieces[-1].endswith(":"):
+            pieces[-1] += f"\n{piece}"
+        elif words(piece):
+            pieces.append(piece)
+    return pieces
+
+
 def contains_span(text: str, span: str) -> bool:
     return normalise(span) in normalise(text)
 
@@ -42,3 +72,12 @@ def token_f1(text: str, span: str) -> float:
         return 0.0
     precision, recall = common / answer.total(), common / gold.total()
     return 2 * precision * recall / (precision + recall)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for block in _BLANK_LINE.split(text):
+        lines = block.split("\n")
+        if any(map(_BLOCK_LINE.match, lines)):
+            yield from (line.strip() for line in lines if line.strip())
+        else:
+            yield from (str(sentence).strip() for sentence in nupunkt.sent_tokenize(" ".join(lines)))

@@ -14,11 +14,11 @@ from service.metrics import ANSWER_STAGES
 from service.resources import Resources
 
 _DEPTH = 10
-_MEASURES = [nDCG @ 10, R @ 5, RR @ 10]
+_MEASURES = [nDCG @ 10, R @ 3, R @ 5, RR @ 10]
 
 
 async def rank_all(questions: Sequence[GoldQuestion], resources: Resources) -> dict[str, Scores]:
-    """Return nDCG@10, R@5 and RR@10 of the answerable questions, by question id."""
+    """Return nDCG@10, R@3, R@5 and RR@10 of the answerable questions, by question id."""
     relevant: dict[str, dict[str, int]] = {}
     rankings: dict[str, dict[str, float]] = {}
     for question in questions:

@@ -5,13 +5,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evals.answers.declining import Tradeoff, weigh_declining
-from evals.answers.gold import QuestionSet
+from evals.answers.gold import GoldQuestion, QuestionSet
 from evals.answers.plots import plot_quality_against_time, plot_tradeoff
 from evals.answers.results import AnswerRun, read_runs, write_runs
 from rag.errors import InvalidInput
 
 # In the order of the table. Measures that no run has are left out.
 _MEASURES = {
+    "right": "right",
+    "partly": "partly right",
+    "right_or_partly": "right or partly",
+    "wrong": "wrong",
+    "wrong_with_confidence": "wrong with confidence",
+    "first_sentence": "answered in the first sentence",
+    "sentence_f1": "sentence F1",
     "containment": "answers containing a gold span",
     "exact_match": "exact match",
     "f1": "F1",
@@ -23,6 +30,7 @@ _MEASURES = {
     "refusal_precision": "refusal precision",
     "refusal_recall": "refusal recall",
     "nDCG@10": "search: nDCG@10",
+    "R@3": "search: R@3",
     "R@5": "search: R@5",
     "RR@10": "search: RR@10",
     "words": "words",
@@ -31,13 +39,14 @@ _MEASURES = {
     "first_text_seconds": "seconds to first text",
     "total_seconds": "seconds in total",
 }
+_BY_KIND = ("right", "partly", "wrong", "wrong_with_confidence", "first_sentence", "sentence_f1", "R@3")
 # Inputs of other tables.
-_HIDDEN = frozenset({"nearness", "declined"})
+_HIDDEN = frozenset({"nearness", "declined", "not_misleading"})
 
 
 def report_answers(questions: QuestionSet, runs: Sequence[AnswerRun], *, threshold: float) -> str:
     """Return the tables of measures, differences between modes, and thresholds for declining."""
-    tables = [to_table(runs)]
+    tables = [to_table(runs), *(to_kinds(questions.questions, run) for run in runs)]
     tables += [to_differences(run, runs[0]) for run in runs[1:]]
     if tradeoff := weigh_declining(questions.questions, runs[0], threshold=threshold):
         tables.append(to_declining(tradeoff))
@@ -75,6 +84,25 @@ def to_table(runs: Sequence[AnswerRun]) -> str:
         cells = [_cell(run, measure) for run in runs]
         if any(cells) and (measure != "refusal_precision" or has_unanswerable):
             lines.append(f"| {title} | {' | '.join(cell or '-' for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def to_kinds(questions: Sequence[GoldQuestion], run: AnswerRun) -> str:
+    """Return a table with a row per kind of question."""
+    lines = [
+        f"| {run.name}, by kind | questions | {' | '.join(_MEASURES[measure] for measure in _BY_KIND)} | declined |",
+        "|---" * (len(_BY_KIND) + 3) + "|",
+    ]
+    kinds: dict[str, list[str]] = {}
+    for question in questions:
+        if question.id in run.scores:
+            kinds.setdefault(question.kind, []).append(question.id)
+    for kind, ids in (*kinds.items(), ("all", [name for names in kinds.values() for name in names])):
+        means = (
+            _mean([run.scores[name][measure] for name in ids if measure in run.scores[name]]) for measure in _BY_KIND
+        )
+        declined = sum(run.scores[name].get("declined", 0.0) for name in ids)
+        lines.append(f"| {kind} | {len(ids)} | {' | '.join(means)} | {declined:.0f} |")
     return "\n".join(lines)
 
 
@@ -116,6 +144,10 @@ def _cell(run: AnswerRun, measure: str) -> str:
         return f"{_median(run, measure):.3g} (median)"
     questions = f", {estimate.questions}" if estimate.questions != len(run.scores) else ""
     return f"{estimate}{questions}"
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{sum(values) / len(values):.2f}" if values else "-"
 
 
 def _median(run: AnswerRun, measure: str) -> float:

@@ -4,6 +4,7 @@ import re
 
 from evals.answers.gold import GoldQuestion
 from evals.answers.matching import contains_span, flatten, is_exact, token_f1, without_markers
+from evals.answers.rubric import grade
 from service.answering.drafts import Answer
 from service.sentences import is_supported, split_sentences
 
@@ -37,7 +38,7 @@ def score(question: GoldQuestion, answer: Answer) -> Scores:
     else:
         scores["cited"] = float(bool(answer.citations))
         scores["groundedness"] = groundedness(answer)
-    return scores | _costs(answer)
+    return scores | grade(question, answer.text, declined=declined, cited=bool(answer.citations)) | _costs(answer)
 
 
 def is_declined(answer: Answer) -> bool:

@@ -5,12 +5,12 @@ import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import HttpUrl
 
-from evals.answers.gold import GOLDEN, QuestionSet, read_question_set
+from evals.answers.gold import GOLDEN, MANUALS, QuestionSet, read_question_set
 from evals.answers.measurement import ask_all, conditions_of
 from evals.answers.ranking import rank_all
 from evals.answers.results import Conditions
@@ -35,6 +35,8 @@ _WATCHED = {
         "refusal_precision",
         "refusal_recall",
     ),
+    # What people ask. `not_misleading` is 1 unless the answer is wrong and cites.
+    "manuals": ("right", "right_or_partly", "not_misleading", "first_sentence", "sentence_f1"),
     "prompt": ("citation_precision", "citation_recall", "groundedness", "cited"),
 }
 
@@ -49,7 +51,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateMeasurement:
-    """The current scores of the golden set."""
+    """The current scores of the own question sets."""
 
     scores: Mapping[str, Mapping[str, float]]
     """Values by `part: measure` and question id."""
@@ -83,7 +85,7 @@ def accept(settings: Settings, reason: str, *, baseline: Path = BASELINE) -> Non
 async def measure_gate(settings: Settings) -> GateMeasurement:
     """Measure the search, quoted answers, and the prompt with a stand-in model that cites if it is asked to."""
     began = time.monotonic()
-    golden = read_question_set(GOLDEN)
+    golden, manuals = read_question_set(GOLDEN), read_question_set(MANUALS)
     answerable = [question for question in golden.questions if question.is_answerable]
     async with serve_citing_model() as stand_in:
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(stand_in.url), model="stand-in")
@@ -93,11 +95,12 @@ async def measure_gate(settings: Settings) -> GateMeasurement:
             scores = {
                 "search": await rank_all(golden.questions, system),
                 "quote": await ask_all(golden.questions, "quote", system, label="quote"),
+                "manuals": await ask_all(manuals.questions, "quote", system, label="manuals"),
                 "prompt": await ask_all(answerable, "generate", system, label="prompt"),
             }
     return GateMeasurement(
         scores=_by_measure(scores),
-        conditions=_conditions(golden, settings, stand_in.rules),
+        conditions=_conditions([golden, manuals], settings, stand_in.rules),
         seconds=time.monotonic() - began,
     )
 
@@ -112,9 +115,10 @@ def _by_measure(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict
     }
 
 
-def _conditions(golden: QuestionSet, settings: Settings, rules: Sequence[str]) -> Conditions:
+def _conditions(own_sets: Sequence[QuestionSet], settings: Settings, rules: Sequence[str]) -> Conditions:
     prompt = hashlib.sha256("\n".join(sorted(set(rules))).encode()).hexdigest()[:12]
-    return {**conditions_of(golden, settings), "prompt": prompt}
+    questions = [question for own_set in own_sets for question in own_set.questions]
+    return {**conditions_of(replace(own_sets[0], questions=questions), settings), "prompt": prompt}
 
 
 def _to_markdown(verdicts: Sequence[MetricVerdict], accepted: Baseline, measured: GateMeasurement) -> str:
@@ -127,8 +131,8 @@ def _to_markdown(verdicts: Sequence[MetricVerdict], accepted: Baseline, measured
         "|---|---|---|---|---|",
         *(_to_row(verdict) for verdict in verdicts),
         "",
-        f"Measured on the golden set in {measured.seconds:.0f} s. `prompt` uses the prompt of `generate` and a "
-        "stand-in model that cites if the prompt asks for it.",
+        f"Measured on the own question sets in {measured.seconds:.0f} s. `prompt` uses the prompt of `generate` and a "
+        "stand-in model that cites if the prompt asks for it. `manuals` is what people ask, answered by `quote`.",
     ]
     lines += _changed(accepted.conditions, measured.conditions)
     if red:

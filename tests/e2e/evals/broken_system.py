@@ -20,6 +20,8 @@ from ingest.isolation.pool import ParserPool
 from rag.embedding import onnx
 from service.generation.openai import OpenAIGenerator
 from service.retrieval.retriever import Retriever
+from service.sentences import Sentence, split_sentences
+from service.writing.quote import Quoter
 
 
 def shuffle_ranks() -> None:
@@ -68,11 +70,22 @@ def shift_numbers() -> None:
     OpenAIGenerator.generate = generate  # type: ignore[method-assign]
 
 
+def quote_the_last_sentence() -> None:
+    """Select the sentence that the writer would choose last."""
+
+    async def pick(self, writing_input):
+        text = writing_input.hits[-1].chunk.text
+        return [Sentence(text=split_sentences(text)[-1:][0] if split_sentences(text) else text, passage=0)]
+
+    Quoter.pick = pick  # type: ignore[method-assign]
+
+
 DEFECTS: dict[str, Callable[[], None]] = {
     "nothing": lambda: None,
     "ranks": shuffle_ranks,
     "chunks": lose_half_of_the_text,
     "prompt": ask_for_no_citations,
+    "selector": quote_the_last_sentence,
     "numbers": shift_numbers,
 }
 

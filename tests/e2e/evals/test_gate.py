@@ -51,6 +51,7 @@ def test_the_gate_opens_for_the_current_system_and_writes_its_table(data_dir, ve
         # One run for two defects: ranks do not change the metrics of prompts, nor do numbers change those of search.
         ("ranks+numbers", {"search: nDCG@10", "search: RR@10", "prompt: citation_recall"}),
         ("chunks", {"search: nDCG@10", "search: R@5", "quote: citation_recall"}),
+        ("selector", {"manuals: right", "manuals: not_misleading", "manuals: sentence_f1"}),
         ("prompt", {"prompt: cited", "prompt: citation_recall"}),
     ],
 )

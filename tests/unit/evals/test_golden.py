@@ -1,31 +1,55 @@
-"""The golden set is consistent with its documents."""
+"""The own question sets are consistent with their documents."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from evals.answers.gold import GOLDEN, read_question_set
-from evals.answers.matching import flatten
+from evals.answers import gold
+from evals.answers.gold import GOLDEN, MANUALS, read_question_set
+from evals.answers.matching import contains_words
 
 ROOT = Path(__file__).parents[3]
 GOLDEN_SET = read_question_set(GOLDEN)
+MANUAL_SET = read_question_set(MANUALS)
 TEXTS = {document.id: document.text for document in GOLDEN_SET.documents}
+# A clone must stay small, so larger sets are read from a folder.
+LARGEST_BYTES = 1_000_000
 
 
-@pytest.mark.parametrize("question", GOLDEN_SET.questions, ids=lambda question: question.id)
-def test_every_quote_occurs_in_its_document(question):
+@pytest.mark.parametrize("question", [*GOLDEN_SET.questions, *MANUAL_SET.questions], ids=lambda question: question.id)
+def test_every_quote_and_every_part_of_it_occurs_in_the_document(question):
     for group in question.evidence:
         for passage in group:
             remedy = "quote the document's current words in questions.jsonl, or remove the question"
             assert passage.document in TEXTS, f"There is no {passage.document} under golden/documents: {remedy}"
-            assert flatten(passage.quote) in flatten(TEXTS[passage.document]), (
-                f"{passage.document} does not contain {passage.quote!r}: {remedy}"
-            )
+            for words in (passage.quote, *passage.parts):
+                assert contains_words(TEXTS[passage.document], words), (
+                    f"{passage.document} does not contain {words!r}: {remedy}"
+                )
 
 
 def test_question_ids_are_unique():
-    assert not [name for name, count in Counter(question.id for question in GOLDEN_SET.questions).items() if count > 1]
+    names = Counter(question.id for question in [*GOLDEN_SET.questions, *MANUAL_SET.questions])
+    assert not [name for name, count in names.items() if count > 1]
+
+
+def test_the_copied_documents_are_small_and_come_with_their_licence():
+    folder = Path(gold.__file__).parent / "golden" / "documents"
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < LARGEST_BYTES
+    assert "Apache License" in (folder / "prometheus" / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_questions_about_manuals_have_every_kind_on_both_halves():
+    halves = Counter((question.kind, question.half) for question in MANUAL_SET.questions)
+    kinds = {kind for kind, _ in halves}
+    assert sum(halves.values()) >= 150
+    assert len(kinds) >= 13
+    for kind in kinds:
+        choose, report = halves[kind, "choose"], halves[kind, "report"]
+        assert abs(choose - report) <= 2, (
+            f"{kind}: {choose} to choose on, {report} to report; give a new question another id"
+        )
 
 
 def test_there_are_enough_questions_of_every_kind():
