@@ -20,8 +20,8 @@ from ingest.isolation.pool import ParserPool
 from rag.embedding import onnx
 from service.generation.openai import OpenAIGenerator
 from service.retrieval.retriever import Retriever
-from service.sentences import Sentence, split_sentences
-from service.writing.quote import Quoter
+from service.writing.base import CitedPassage
+from service.writing.quote import QuoteWriter
 
 
 def shuffle_ranks() -> None:
@@ -70,14 +70,15 @@ def shift_numbers() -> None:
     OpenAIGenerator.generate = generate  # type: ignore[method-assign]
 
 
-def quote_the_last_sentence() -> None:
-    """Select the sentence that the writer would choose last."""
+def quote_the_last_passage() -> None:
+    """Answer with the end of the passage that fits least."""
 
-    async def pick(self, writing_input):
-        text = writing_input.hits[-1].chunk.text
-        return [Sentence(text=split_sentences(text)[-1:][0] if split_sentences(text) else text, passage=0)]
+    async def write(_, writing_input, __):
+        text = writing_input.hits[-1].chunk.text[-200:]
+        yield f"{text} [{len(writing_input.hits)}]"
+        yield CitedPassage(number=len(writing_input.hits), quote=text)
 
-    Quoter.pick = pick  # type: ignore[method-assign]
+    QuoteWriter.write = write  # type: ignore[method-assign]
 
 
 DEFECTS: dict[str, Callable[[], None]] = {
@@ -85,7 +86,7 @@ DEFECTS: dict[str, Callable[[], None]] = {
     "ranks": shuffle_ranks,
     "chunks": lose_half_of_the_text,
     "prompt": ask_for_no_citations,
-    "selector": quote_the_last_sentence,
+    "selector": quote_the_last_passage,
     "numbers": shift_numbers,
 }
 
