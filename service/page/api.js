@@ -6,7 +6,7 @@ import { readEvents } from "./server_sent_events.js";
 /**
  * @typedef {{page?: number, slide?: number, sheet?: string, rows?: number[], line?: number}} Place
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
- *   score: number, similarity: number, text: string, quote: string | null}} Citation
+ *   ordinal: number, score: number, similarity: number, text: string, quote: string | null}} Citation
  * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string,
  *   mode: "quote" | "checked" | "generate", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
@@ -23,6 +23,7 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{n: number | null, title: string, heading_path: string[], place: Place, similarity: number,
  *   bm25: number | null,
  *   score: number, rerank_score: number | null, fate: string, cited: boolean}} Candidate
+ * @typedef {{ordinal: number, heading_path: string[], place: Place, text: string}} DocumentPassage
  * @typedef {{name: string, characters: number, tokens: number | null}} PromptPart
  * @typedef {{id: string, declined: boolean, nearness: number | null, min_similarity: number, reranking: string | null,
  *   candidates: Candidate[], prompt: {system: string, user: string, parts: PromptPart[]} | null,
@@ -103,6 +104,17 @@ export async function uploadDocument(file, { replace }) {
   form.append("file", new File([file], file.name, { type: UNSPECIFIC_TYPE }));
   const response = await send("POST", `/v1/documents${replace ? "?replace=true" : ""}`, { body: form });
   return (await response.json()).documents[0];
+}
+
+/**
+ * Read the passages of a document around one of them.
+ * @param {string} id
+ * @param {{around: number, limit: number}} part
+ * @returns {Promise<{title: string, uri: string, chunks: number, passages: DocumentPassage[]}>}
+ */
+export async function readPassages(id, { around, limit }) {
+  const response = await send("GET", `${documentPath(id)}/passages?around=${around}&limit=${limit}`);
+  return response.json();
 }
 
 /** @param {string} id */

@@ -1,19 +1,26 @@
-/** The passage of a citation, with the quote that supports the answer highlighted. */
+/** The passage of a citation, with its quote highlighted, and the text of its document around it. */
 
+import { messageOf, readPassages } from "./api.js";
 import { partsOf } from "./dom.js";
 import { formatHeadingPath } from "./heading_path.js";
 import { createLink } from "./markdown.js";
 
 /** @typedef {import("./api.js").Citation} Citation */
 
+// About two printed pages on each side.
+const MAX_AROUND = 9;
+
 /** @param {HTMLElement} panel */
 export function openPassage(panel) {
   const view = partsOf(panel);
   /** @type {HTMLElement | null} */
   let opener = null;
-  /** @type {number | null} */
-  let shownNumber = null;
+  /** @type {Citation | null} */
+  let shown = null;
 
+  view.more.addEventListener("click", () => {
+    if (shown) showAround(shown);
+  });
   view.close.addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
     // Escape in a dialog closes only the dialog.
@@ -28,6 +35,10 @@ export function openPassage(panel) {
     close();
     opener = openedBy;
     opener.ariaExpanded = "true";
+    view.before.replaceChildren();
+    view.after.replaceChildren();
+    view.failure.textContent = "";
+    view.more.hidden = false;
     fill(citation);
     panel.hidden = false;
     panel.scrollTop = 0;
@@ -40,26 +51,46 @@ export function openPassage(panel) {
    * @param {Citation} citation
    */
   function update(citation) {
-    if (citation.n === shownNumber) fill(citation);
+    if (citation.document_id === shown?.document_id && citation.n === shown.n) fill(citation);
   }
 
   /** @param {Citation} citation */
   function fill(citation) {
-    shownNumber = citation.n;
+    shown = citation;
     view.number.textContent = `Passage ${citation.n}`;
     view.title.textContent = citation.title;
     view.path.textContent = formatHeadingPath(citation);
     view.text.replaceChildren(...highlight(citation.text, citation.quote));
     view.facts.replaceChildren(
-      ...createFact("Source", createLink(citation.uri, [new Text(citation.uri)])),
+      ...createFact("Source", createLink(addressOf(citation), [new Text(citation.uri)])),
       ...createFact("Similarity", citation.similarity.toFixed(3)),
       ...createFact("Score", citation.score.toFixed(4)),
     );
   }
 
+  /**
+   * Show the passages before and after this one. What is read stays in place, and the rest grows around it.
+   * @param {Citation} citation
+   */
+  async function showAround(citation) {
+    try {
+      const { passages } = await readPassages(citation.document_id, { around: citation.ordinal, limit: MAX_AROUND });
+      if (citation !== shown) return;
+      view.before.replaceChildren(...passages.filter(({ ordinal }) => ordinal < citation.ordinal).map(createPassage));
+      view.after.replaceChildren(...passages.filter(({ ordinal }) => ordinal > citation.ordinal).map(createPassage));
+      view.failure.textContent = "";
+      // The button disappears, and the focus must not disappear with it.
+      panel.focus({ preventScroll: true });
+      view.more.hidden = true;
+      view.text.scrollIntoView({ block: "center" });
+    } catch (error) {
+      view.failure.textContent = messageOf(error);
+    }
+  }
+
   function close() {
-    if (shownNumber === null || opener === null) return;
-    shownNumber = null;
+    if (shown === null || opener === null) return;
+    shown = null;
     panel.hidden = true;
     opener.ariaExpanded = "false";
     opener.focus();
@@ -67,6 +98,19 @@ export function openPassage(panel) {
 
   return { show, update, close };
 }
+
+/** @param {import("./api.js").DocumentPassage} passage */
+function createPassage({ text }) {
+  const paragraph = document.createElement("p");
+  paragraph.textContent = text;
+  return paragraph;
+}
+
+/**
+ * Return the address of the source. Browsers open a PDF at the page that the fragment names.
+ * @param {Citation} citation
+ */
+const addressOf = ({ uri, place }) => (place.page && !uri.includes("#") ? `${uri}#page=${place.page}` : uri);
 
 /**
  * @param {string} text

@@ -112,6 +112,36 @@ async def test_a_citation_opens_its_passage_with_the_quote_highlighted(page: Pag
     await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["text"])
 
 
+async def test_an_open_passage_shows_the_text_of_its_document_around_it(page: Page) -> None:
+    await ask(page, "Does the service stop?")
+    await page.get_by_role("button", name="Citation 1").click()
+    passage = page.get_by_role("complementary", name="Passage 1")
+    await passage.get_by_role("button", name="Show the text around it").click()
+
+    await expect(passage.locator(".document-text p")).to_have_text(
+        [f"Passage {n} of operating.md." for n in (2, 3, 5, 6)]
+    )
+    order = await passage.inner_text()
+    assert order.index("Passage 3") < order.index("The writer owns") < order.index("Passage 5")
+    await expect(passage.get_by_role("blockquote")).to_be_in_viewport()
+    await expect(passage).to_be_focused()
+
+
+async def test_a_cited_page_of_a_pdf_is_opened_at_that_page(page: Page, service: FakeService) -> None:
+    async def pdf(_: AnswerRequest) -> AsyncIterator[Event]:
+        source = {**CITATIONS[0], "uri": "https://groundwork.example/plan.pdf", "place": {"page": 3}}
+        yield "sources", {"sources": [source]}
+        yield "done", {**done("There [1]."), "citations": [source]}
+
+    service.answer = pdf
+    await ask(page, "Where?")
+    await page.get_by_role("button", name="Citation 1").click()
+
+    await expect(page.get_by_role("complementary").get_by_role("link")).to_have_attribute(
+        "href", "https://groundwork.example/plan.pdf#page=3"
+    )
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [

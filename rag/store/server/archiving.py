@@ -13,7 +13,7 @@ from rag.store.archive import ArchiveReader, ArchiveWriter, Payload, VersionKey,
 from rag.store.base import CollectionCounts
 from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SPARSE, AnyOf, Condition, to_chunk, to_metadata, to_point_id
-from rag.store.server.collections import translated_errors
+from rag.store.server.answers import translated_errors
 from rag.store.server.reader import ServerReader
 from rag.types import EmbedderIdentity, Scope, Vector
 

@@ -8,7 +8,7 @@ from typing import Final
 from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import Unavailable
-from rag.store.server.collections import translated_errors
+from rag.store.server.answers import translated_errors
 
 _POLL_SECONDS: Final = 0.5
 # The server builds the graph of a million passages in about half an hour, and of five million in three.

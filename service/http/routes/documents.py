@@ -15,6 +15,7 @@ from rag.types import DocumentId, Scope
 from service.documents.changes import Check, accept, refuse_replacement
 from service.documents.listing import Selection, Sort, from_cursor, list_documents
 from service.documents.names import MAX_CHARACTERS, to_document_id
+from service.documents.passages import read_passages
 from service.documents.state import DocumentState, State, find_document, look_up
 from service.http.dependencies import ReadingScope, ResourcesDep, WritingScope
 from service.http.disconnect import while_connected
@@ -26,6 +27,7 @@ from service.http.schemas.documents import (
     AcceptedListResponse,
     AcceptedResponse,
     DocumentListResponse,
+    DocumentPassagesResponse,
     DocumentResponse,
     to_raw_document,
 )
@@ -50,6 +52,9 @@ router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 _MAX_PAGE = 500
 _MAX_WAIT_SECONDS = 60
+_MAX_PASSAGES = 50
+# Larger than any document, and within the whole numbers of the store.
+_MAX_ORDINAL = 10_000_000
 # The same document has another state a moment later, so no cache may answer for it.
 _UNCACHED = {"Cache-Control": "no-store"}
 # What changes of a document can be refused for.
@@ -126,6 +131,19 @@ async def post_documents(
             await accept(resources.store, resources.inbox, upload, check)
             accepted.append(AcceptedResponse.of_upload(upload.document_id, file.digest, resources.workers.status))
     return AcceptedListResponse(documents=accepted)
+
+
+@router.get("/{document_id}/passages", openapi_extra=raises(InvalidInput, NotFound))
+async def get_passages(
+    document_id: DocumentIdDep,
+    resources: ResourcesDep,
+    scope: ReadingScope,
+    around: Annotated[int, Query(ge=0, le=_MAX_ORDINAL, description="`ordinal` of the passage in the middle.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=_MAX_PASSAGES, description="Passages of the part.")] = 9,
+) -> DocumentPassagesResponse:
+    """Return a part of a document's text, as its passages in order, with the neighbours of a cited passage."""
+    found = await read_passages(resources.store, scope, document_id, around=around, limit=limit)
+    return DocumentPassagesResponse.from_chunks(found)
 
 
 @router.get("/{document_id:document_name}", openapi_extra=raises(InvalidInput, NotFound, Overloaded))

@@ -109,6 +109,7 @@ class PassageOut(BaseModel):
     heading_path: list[str]
     place: PlaceOut = Field(examples=[{"page": 3}, {"sheet": "Sales", "rows": [4, 9]}, {"slide": 2}, {"line": 17}])
     uri: str
+    ordinal: int = Field(description="Position of the passage in its document, from 0.")
     text: str
     score: float = Field(description="Fused score of dense search and BM25. Comparable only within one search.")
     similarity: float = Field(description="Cosine similarity of question and passage.")
@@ -124,6 +125,7 @@ class PassageOut(BaseModel):
             heading_path=list(hit.chunk.heading_path),
             place=cast(PlaceOut, to_place_fields(hit.chunk.place)),
             uri=hit.chunk.uri,
+            ordinal=hit.chunk.ordinal,
             text=hit.chunk.text,
             score=round(hit.score, 6),
             similarity=round(hit.similarity, 6),

@@ -1,18 +1,19 @@
 """Bodies of `/v1/documents`."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import InvalidInput
 from rag.formats import FORMAT_NAMES, MediaType, charset_of, media_type_of
 from rag.parsing_warnings import WarningCode
-from rag.types import DocumentId, RawDocument
+from rag.types import Chunk, DocumentId, RawDocument, to_place_fields
 from service.documents.listing import DocumentPage, Sort, to_cursor
 from service.documents.state import DocumentState, State, UpdateState
+from service.http.schemas.answers import PlaceOut
 from service.worker_watch import WorkerState, WorkerStatus
 
 METADATA: Final = "metadata."
@@ -38,6 +39,44 @@ class WarningOut(BaseModel):
     loses_text: bool = Field(
         description="True if text is missing: the document is ready, with gaps. False if it may be misread."
     )
+
+
+class DocumentPassageOut(BaseModel):
+    """A passage of a document, in the order of the document."""
+
+    ordinal: int = Field(description="Position in the document, from 0.")
+    heading_path: list[str]
+    place: PlaceOut
+    text: str
+
+    @classmethod
+    def from_chunk(cls, chunk: Chunk) -> Self:
+        return cls(
+            ordinal=chunk.ordinal,
+            heading_path=list(chunk.heading_path),
+            place=cast(PlaceOut, to_place_fields(chunk.place)),
+            text=chunk.text,
+        )
+
+
+class DocumentPassagesResponse(BaseModel):
+    """A part of a document's text."""
+
+    title: str
+    uri: str
+    media_type: MediaType
+    chunks: int = Field(description="Number of passages of the whole document.")
+    passages: list[DocumentPassageOut]
+
+    @classmethod
+    def from_chunks(cls, chunks: Sequence[Chunk]) -> Self:
+        return cls(
+            title=chunks[0].title,
+            uri=chunks[0].uri,
+            media_type=chunks[0].media_type,
+            chunks=chunks[0].chunk_count,
+            passages=[DocumentPassageOut.from_chunk(chunk) for chunk in chunks],
+        )
 
 
 class DocumentResponse(BaseModel):

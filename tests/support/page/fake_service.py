@@ -78,6 +78,7 @@ class FakeService:
                 Route("/v1/answers", self._post_answer, methods=["POST"]),
                 Route("/v1/documents", self._list_documents),
                 Route("/v1/documents", self._post_documents, methods=["POST"]),
+                Route("/v1/documents/{id}/passages", self._get_passages),
                 Route("/v1/documents/{id}", self._delete_document, methods=["DELETE"]),
             ],
             exception_handlers={Problem: lambda _, problem: problem_response(problem)},
@@ -131,6 +132,14 @@ class FakeService:
         return JSONResponse(
             {"documents": found[start:end], "next": str(end) if end < len(found) else None, "queue": queue}
         )
+
+    async def _get_passages(self, request: Request) -> Response:
+        around = int(request.query_params["around"])
+        passages = [
+            {"ordinal": n, "heading_path": [], "place": {}, "text": f"Passage {n} of {request.path_params['id']}."}
+            for n in range(max(0, around - 2), around + 3)
+        ]
+        return JSONResponse({"title": "", "uri": "", "chunks": 100, "passages": passages})
 
     async def _post_documents(self, request: Request) -> Response:
         async with request.form() as form:

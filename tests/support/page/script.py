@@ -16,6 +16,7 @@ CITATIONS: list[dict[str, Any]] = [
         "heading_path": ["Publishing", "Revisions"],
         "place": {"line": 17},
         "uri": "docs/operating.md",
+        "ordinal": 4,
         "score": 0.0328,
         "similarity": 0.7142,
         "text": "The writer owns a working shard and publishes it as a revision: flush, index, copy, and an atomic "
@@ -30,6 +31,7 @@ CITATIONS: list[dict[str, Any]] = [
         "heading_path": ["The write path", "The worker"],
         "place": {},
         "uri": "https://groundwork.example/docs/tour",
+        "ordinal": 0,
         "score": 0.0161,
         "similarity": 0.5873,
         "text": "Parsing and embedding never happen in the process that answers. A worker takes documents from the "
@@ -44,6 +46,7 @@ CITATIONS: list[dict[str, Any]] = [
         "heading_path": ["Memory"],
         "place": {"page": 3},
         "uri": "docs/measurements/capacity.md",
+        "ordinal": 2,
         "score": 0.0154,
         "similarity": 0.4126,
         "text": "Two revisions are open for the length of a swap: plan for twice the size of the index.",

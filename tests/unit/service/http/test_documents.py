@@ -17,6 +17,8 @@ from service.auth.keys import ANONYMOUS, Keys
 from service.documents.watching import open_inbox_watch
 from service.settings import Settings
 from service.worker_watch import WorkerStatus
+from tests.support.contracts.store import point
+from tests.support.contracts.store import put as put_points
 from tests.support.installation import open_installation
 
 MAX_BYTES = 10_000
@@ -311,3 +313,20 @@ async def test_documents_of_other_tenants_are_neither_listed_nor_counted(http, i
     listed = (await http.get("/v1/documents")).json()
     assert (len(listed["documents"]), listed["queue"]["queued"]) == (1, 1)
     assert json.dumps(listed).count(entry.digest) == 1
+
+
+async def test_the_passages_around_one_are_read_in_order(http, installation):
+    points = [point(f"text of part {n}", document="manual.md", ordinal=n) for n in range(8)]
+    await put_points(installation.store, installation.scope, points)
+    await installation.add("other.md")
+
+    whole = (await http.get("/v1/documents/manual.md/passages", params={"limit": 50})).json()
+    assert [(passage["ordinal"], passage["text"]) for passage in whole["passages"]] == [
+        (n, f"text of part {n}") for n in range(8)
+    ]
+    part = (await http.get("/v1/documents/manual.md/passages", params={"around": 4, "limit": 3})).json()
+    assert part["passages"] == whole["passages"][3:6]
+
+    missing = await http.get("/v1/documents/manual.md/passages", params={"around": 400})
+    assert (missing.status_code, missing.json()["detail"][:37]) == (404, "The collection has no passage 400 of ")
+    assert (await http.get("/v1/documents/unknown.md/passages")).status_code == 404
