@@ -15,7 +15,7 @@ from rag.store import newest, schema
 from rag.store.base import Survey
 from rag.store.bm25 import encode_question
 from rag.store.earlier import Payload
-from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
+from rag.store.fusion import SMOOTHED, Fused, fuse, smooth, to_ranking
 from rag.store.server.answers import translated_errors
 from rag.store.server.collections import Collections
 from rag.types import (
@@ -34,6 +34,8 @@ from rag.types import (
 log = structlog.get_logger()
 
 _WATCH_SECONDS = 2.0
+# The second look can miss a document only if another commit meets it within one call. The third makes sure (ADR 60).
+_LOOKS = 3
 # A question finds words of a language that is new in the collection after this time at the latest.
 _LANGUAGES_SECONDS = 60.0
 
@@ -55,25 +57,43 @@ class ServerReader:
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
     ) -> list[ScoredChunk]:
-        """Return the best chunks in two round trips: rank ids by both vectors and fuse, then read the best points."""
+        """Return the best chunks: rank ids by both vectors and fuse, then read the best points.
+
+        A commit may replace points between ranking and reading. Then, and if nothing was found, it looks again.
+        """
+        hits: list[ScoredChunk] = []
+        for look in range(_LOOKS):
+            hits, is_whole = await self._look(scope, query, limit, where, reads_at_once=look > 0)
+            if is_whole and hits:
+                break
+        return hits
+
+    async def _look(
+        self, scope: Scope, query: Query, limit: int, where: ChunkFilter, *, reads_at_once: bool
+    ) -> tuple[list[ScoredChunk], bool]:
+        """Return the best chunks, and whether every point that was ranked among the best could be read.
+
+        With `reads_at_once`, the rankings bring all points along. That costs ten times as much and cannot miss one.
+        """
         depth, wanted = schema.candidates_for(limit), _to_filter(scope, where)
-        rankings = await self._rank(
-            {name: await self._to_form(query, name) for name in schema.rankings_of(query)}, depth, wanted
-        )
-        fused = fuse(rankings.get(schema.DENSE, {}), rankings.get(schema.SPARSE, {}), words_share=query.words_share)
-        if query.feedback and len(rankings) > 1 and (best := await self._retrieve(fused[:1])):
-            again: dict[str, _QueryVector] = {
-                schema.DENSE: schema.move_towards(best[fused[0].id].vector, query).tolist()
-            }
-            rankings |= await self._rank(again, depth, wanted)
-            fused = fuse(rankings[schema.DENSE], rankings[schema.SPARSE], words_share=query.words_share)
-        points = await self._retrieve(fused[: max(limit, SMOOTHED)])
-        # A point may have been deleted between the two calls.
-        fused = [it for it in fused if it.id in points]
-        if query.smoothing and len(rankings) > 1:
+        rank = partial(self._rank, depth=depth, wanted=wanted, with_points=reads_at_once)
+        ranked = await rank({name: await self._to_form(query, name) for name in schema.rankings_of(query)})
+        fused = _fuse(ranked, query)
+        if query.feedback and len(ranked) > 1 and fused:
+            best = (await self._read(fused[:1], ranked, reads_at_once)).get(fused[0].id)
+            if best is None:
+                return [], False
+            ranked |= await rank({schema.DENSE: schema.move_towards(best.vector, query).tolist()})
+            fused = _fuse(ranked, query)
+        best_ones = fused[: max(limit, SMOOTHED)]
+        points = await self._read(best_ones, ranked, reads_at_once)
+        is_whole = len(points) == len(best_ones)
+        fused = [it for it in best_ones if it.id in points]
+        if query.smoothing and len(ranked) > 1:
             vectors = {key: point.vector for key, point in points.items()}
             fused = smooth(fused, vectors, share=query.smoothing)
-        return schema.newest_versions(schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit])
+        scored = [schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit]]
+        return schema.newest_versions(scored), is_whole
 
     async def scroll(self, scope: Scope, where: ChunkFilter = EVERYTHING) -> AsyncIterator[Chunk]:
         async for record in self._scroll(schema.to_conditions(scope, where), with_vectors=False):
@@ -195,16 +215,32 @@ class ServerReader:
             self._languages_until = time.monotonic() + (_LANGUAGES_SECONDS if found.hits else 0)
         return self._languages
 
-    async def _rank(self, forms: dict[str, _QueryVector], depth: int, wanted: models.Filter) -> dict[str, Ranking]:
+    async def _rank(
+        self, forms: dict[str, _QueryVector], *, depth: int, wanted: models.Filter, with_points: bool
+    ) -> dict[str, list[models.ScoredPoint]]:
         requests = [
-            models.QueryRequest(query=form, using=name, limit=depth, filter=wanted) for name, form in forms.items()
+            models.QueryRequest(
+                query=form,
+                using=name,
+                limit=depth,
+                filter=wanted,
+                with_payload=with_points,
+                with_vector=[schema.DENSE] if with_points else False,
+            )
+            for name, form in forms.items()
         ]
         with translated_errors():
             answers = await self._client.query_batch_points(self.revision, requests)
-        return {name: to_ranking(answer.points) for name, answer in zip(forms, answers, strict=True)}
+        return {name: answer.points for name, answer in zip(forms, answers, strict=True)}
 
-    async def _retrieve(self, fused: Sequence[Fused]) -> dict[str, Point]:
-        if not fused:
+    async def _read(
+        self, fused: Sequence[Fused], ranked: dict[str, list[models.ScoredPoint]], are_in_ranking: bool
+    ) -> dict[str, Point]:
+        """Return the points by id, out of the rankings or from the server. Deleted ones are missing."""
+        ids = {it.id for it in fused}
+        if are_in_ranking:
+            return {str(it.id): _to_point(it) for ranking in ranked.values() for it in ranking if str(it.id) in ids}
+        if not ids:
             return {}
         with translated_errors():
             records = await self._client.retrieve(
@@ -213,14 +249,19 @@ class ServerReader:
         return {str(record.id): _to_point(record) for record in records}
 
 
-def _to_point(record: models.Record) -> Point:
+def _fuse(ranked: dict[str, list[models.ScoredPoint]], query: Query) -> list[Fused]:
+    dense, words = (to_ranking(ranked.get(name, ())) for name in (schema.DENSE, schema.SPARSE))
+    return fuse(dense, words, words_share=query.words_share)
+
+
+def _to_point(record: models.Record | models.ScoredPoint) -> Point:
     if record.payload is None:
         raise BadResponse("Qdrant sent a point without a payload.")
     order = record.payload.get("order", 0)
     return Point(chunk=schema.to_chunk(record.payload), vector=_dense_of(record), order=order)
 
 
-def _dense_of(record: models.Record) -> Vector:
+def _dense_of(record: models.Record | models.ScoredPoint) -> Vector:
     if not isinstance(record.vector, dict) or record.vector.get(schema.DENSE) is None:
         raise BadResponse("Qdrant sent a point without a dense vector.")
     return np.asarray(record.vector[schema.DENSE], np.float32)

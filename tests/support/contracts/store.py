@@ -1,6 +1,7 @@
 # ruff: noqa: RUF001 - letters of other alphabets look alike
 """The contract of every store; each adapter's test file collects this suite."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -269,6 +270,22 @@ class StoreContract:
         await store.publish()
         assert await texts(store, OURS, EVERYTHING) == {"new"}
         assert [hit.chunk.version for hit in await store.search(OURS, query("old"), limit=5)] == ["v2"]
+
+    @pytest.mark.parametrize("feedback", [0.0, 0.5])
+    async def test_every_search_finds_a_document_that_is_replaced_without_pause(self, store, feedback):
+        looking = replace(query("the torque"), feedback=feedback, smoothing=0.2)
+        await put(store, OURS, [point("the torque is 0", version="0", ingested_at=0.0)])
+
+        async def replace_often() -> None:
+            for n in range(1, 40):
+                await put(store, OURS, [point(f"the torque is {n}", version=str(n), ingested_at=float(n))])
+
+        replacing, found = asyncio.create_task(replace_often()), []
+        while not replacing.done():
+            found.append(len(await store.search(OURS, looking, limit=5)))
+            await asyncio.sleep(0)
+        await replacing
+        assert set(found) == {1}
 
     async def test_two_versions_may_share_a_passage(self, store):
         await put(store, OURS, [point("kept"), point("gone", ordinal=1)])

@@ -96,21 +96,20 @@ class _Points(PointsServicer):
 
     async def QueryBatch(self, request, _):  # noqa: N802
         await asyncio.sleep(self._server.delay)
-        answers = [
-            await self._local.query_points(
+        batches = []
+        for query in request.query_points:
+            answer = await self._local.query_points(
                 query.collection_name,
                 query=GrpcToRest.convert_query(query.query),
                 using=query.using,
                 query_filter=GrpcToRest.convert_filter(query.filter),
                 limit=query.limit,
                 with_payload=query.with_payload.enable,
+                with_vectors=list(query.with_vectors.include.names) or False,
             )
-            for query in request.query_points
-        ]
-        batches = [
-            wire.BatchResult(result=[RestToGrpc.convert_scored_point(point) for point in answer.points])
-            for answer in answers
-        ]
+            points = [RestToGrpc.convert_scored_point(point) for point in answer.points]
+            batches.append(wire.BatchResult(result=points))
+            await asyncio.sleep(0)  # Other calls run between the parts of a batch, as on a server with shards.
         return wire.QueryBatchResponse(result=batches)
 
     async def Get(self, request, _):  # noqa: N802
@@ -130,7 +129,9 @@ class _Points(PointsServicer):
 
     async def UpdateBatch(self, request, _):  # noqa: N802
         operations = [GrpcToRest.convert_points_update_operation(operation) for operation in request.operations]
-        await self._local.batch_update_points(request.collection_name, operations)
+        for operation in operations:
+            await self._local.batch_update_points(request.collection_name, [operation])
+            await asyncio.sleep(0)
         return wire.UpdateBatchResponse(result=[_DONE.result] * len(operations))
 
     async def Count(self, request, _):  # noqa: N802
