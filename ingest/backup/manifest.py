@@ -62,6 +62,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         os.fsync(file.fileno())
 
 
+def is_backup(folder: Path) -> bool:
+    """Return whether the folder is a complete backup."""
+    return (folder / _NAME).is_file()
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Raise `InvalidInput` if the folder is not a backup, or if this version cannot read it."""
     try:

@@ -28,13 +28,23 @@ class RestoreResult:
     same_answers: int
 
 
-async def restore(settings: Settings, source: Path, report: Callable[[str], None], *, replace: bool) -> RestoreResult:
+async def restore(
+    settings: Settings,
+    source: Path,
+    report: Callable[[str], None],
+    *,
+    replace: bool,
+    check_only: bool = False,
+) -> RestoreResult:
     """Copy a backup beside the current data, compare it with its manifest, and switch to it in one step.
+
+    With `check_only` nothing is switched, and the copy is removed.
 
     Raises `InvalidInput` if the backup is damaged or of another kind of store, or if a collection exists and
     `replace` is false.
     """
     manifest = read_manifest(source)
+    replace = replace or check_only  # A check replaces nothing.
     if manifest.store != settings.store.kind:
         raise InvalidInput(
             f"The backup is of a store of kind {manifest.store}, but RAG_STORE__KIND is {settings.store.kind}. "
@@ -51,6 +61,8 @@ async def restore(settings: Settings, source: Path, report: Callable[[str], None
     async with wait_for_writer_lock(open_store) as restoring:
         report("comparing answers with the manifest …")
         same_answers = await require_same_profile(restoring.reader, manifest.contents)
+        if check_only:
+            return RestoreResult(manifest=manifest, same_answers=same_answers)
         files = _files_to_restore(source, settings.data_dir, replace=replace)
         if isinstance(settings.inbox, FolderInboxSettings):
             files = chain(files, entries_to_restore(source / "inbox", settings.inbox_dir))

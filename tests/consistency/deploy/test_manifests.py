@@ -10,6 +10,7 @@ import yaml
 import ingest.settings
 import ingest.worker.session
 import service.settings
+from ingest.commands.parser import build_parser as build_ingest_parser
 from rag.settings import KernelSettings, RedisInboxSettings, read_settings
 from service.http.routes import operations
 from tests.support.reference.settings import known_variables
@@ -355,16 +356,22 @@ def test_qdrants_chart_meets_the_restricted_standard_and_keeps_two_replicas():
     assert {keys["QDRANT__SERVICE__API_KEY"], keys["QDRANT__SERVICE__ALT_API_KEY"]} <= offered
 
 
-def test_every_environment_has_its_own_bucket_for_snapshots():
-    buckets = []
-    for name in ("staging", "prod"):
-        values = yaml.safe_load((K8S / "overlays" / name / "qdrant.yaml").read_text())
-        buckets.append(values["config"]["storage"]["snapshots_config"]["s3_config"]["bucket"])
-        chart = next(yaml.safe_load_all((K8S / "argocd" / f"{name}.yaml").read_text()))
-        files = chart["spec"]["sources"][0]["helm"]["valueFiles"]
-        assert files[-1] == f"$values/deploy/k8s/overlays/{name}/qdrant.yaml"
-        assert all((ROOT / file.removeprefix("$values/")).exists() for file in files)
-    assert len(set(buckets)) == 2
+@in_a_cluster
+def test_backup_and_drill_run_todays_commands_on_one_volume_that_no_sync_deletes(name):
+    objects = overlay(name)
+    jobs = named(objects, "CronJob")
+    for job, wanted in (
+        ("groundwork-backup", ["backup", "/backups", "--keep"]),
+        ("groundwork-restore-drill", ["restore", "/backups", "--latest", "--check"]),
+    ):
+        pod = jobs[job]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        _, *command = pod["containers"][0]["command"]
+        assert command[:2] == ["-m", "ingest"]
+        assert command[2:5] == wanted[:3]
+        build_ingest_parser().parse_args(command[2:])
+        assert {"name": "backups", "persistentVolumeClaim": {"claimName": "groundwork-backups"}} in pod["volumes"]
+    claim = named(objects, "PersistentVolumeClaim")["groundwork-backups"]
+    assert claim["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false"
 
 
 def test_the_kubernetes_guide_names_existing_files_objects_and_commands():

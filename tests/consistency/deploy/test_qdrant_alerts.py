@@ -35,14 +35,14 @@ def suspended(cronjob: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("seen", "fires"),
     [
-        (series("qdrant-snapshot", created=0, succeeded=_NOW - 25), False),
-        (series("qdrant-snapshot", created=0, succeeded=_NOW - 28), True),
-        (series("qdrant-snapshot", created=_NOW - 25), False),
-        (series("qdrant-snapshot", created=0), True),
-        (series("qdrant-restore-drill", created=0, succeeded=_NOW - 7 * 24), False),
-        (series("qdrant-restore-drill", created=0, succeeded=_NOW - 9 * 24), True),
-        ([*series("qdrant-restore-drill", created=0), suspended("qdrant-restore-drill")], False),
-        ([*series("qdrant-snapshot", created=0), suspended("qdrant-snapshot")], True),
+        (series("groundwork-backup", created=0, succeeded=_NOW - 25), False),
+        (series("groundwork-backup", created=0, succeeded=_NOW - 28), True),
+        (series("groundwork-backup", created=_NOW - 25), False),
+        (series("groundwork-backup", created=0), True),
+        (series("groundwork-restore-drill", created=0, succeeded=_NOW - 7 * 24), False),
+        (series("groundwork-restore-drill", created=0, succeeded=_NOW - 9 * 24), True),
+        ([*series("groundwork-restore-drill", created=0), suspended("groundwork-restore-drill")], False),
+        ([*series("groundwork-backup", created=0), suspended("groundwork-backup")], True),
     ],
 )
 def test_the_alert_fires_if_the_last_success_is_too_old(seen, fires, tmp_path):
@@ -100,6 +100,6 @@ def test_the_alerts_name_existing_cronjobs_and_existing_runbooks():
         assert (ROOT / it["annotations"]["runbook_url"]).exists()
         assert it["labels"]["severity"] == "ticket"
     (rule,) = rules()["groups"][0]["rules"]
-    for name in ("qdrant-snapshot", "qdrant-restore-drill"):
+    for name in ("groundwork-backup", "groundwork-restore-drill"):
         assert f'cronjob="{name}"' in rule["expr"]
         assert name in named(overlay("prod"), "CronJob")

@@ -14,6 +14,8 @@ from qdrant_client import grpc as wire
 
 from ingest.backup.backup import back_up
 from ingest.backup.restore import restore
+from ingest.backup.retention import find_latest
+from ingest.commands.backup import run as run_backup
 from ingest.commands.reindex import run as run_reindex
 from ingest.settings import Settings
 from rag.errors import BadResponse, InvalidInput, NotFound, Unavailable
@@ -230,6 +232,34 @@ def change(manifest, **fields) -> None:
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
 
 
+async def test_a_check_compares_the_backup_and_changes_nothing(tmp_path, filled):
+    await back_up(filled, tmp_path / "backup", quietly)
+    async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("newer", document="four")])
+        await writer.publish()
+    before = await found(filled)
+    checked = await restore(filled, tmp_path / "backup", quietly, replace=False, check_only=True)
+    assert checked.same_answers == 6
+    assert await found(filled) == before
+    assert not (filled.store_dir / "restoring").exists()
+
+
+async def test_the_newest_backups_stay_and_an_operators_folder_too(tmp_path, filled, capsys):
+    backups = tmp_path / "backups"
+    for day in (1, 2, 3):
+        await back_up(filled, backups / f"2026-01-0{day}T000000Z", quietly)
+    await back_up(filled, backups / "before-the-move", quietly)
+    (backups / "2026-01-04T000000Z").mkdir()
+    assert find_latest(backups).name == "2026-01-03T000000Z", "An incomplete backup must not be restored"
+    await run_backup(Namespace(target=backups, keep=2), filled)
+    kept = sorted(path.name for path in backups.iterdir())
+    assert kept[:1] == ["2026-01-03T000000Z"]
+    assert kept[-1] == "before-the-move"
+    assert "2026-01-01T000000Z: deleted" in capsys.readouterr().out
+    with pytest.raises(InvalidInput, match="--keep is 0"):
+        await run_backup(Namespace(target=backups, keep=0), filled)
+
+
 class ServerContract:
     """Tests of a server store. A subclass has the fixture `settings`, for a server without a collection."""
 
@@ -244,6 +274,15 @@ class ServerContract:
         assert (restored.manifest.contents.chunks, restored.same_answers) == (6, 6)
         async with open_server_store(settings.store, EMBEDDER) as store:
             assert await texts(store, OURS) == {"our one", "our two", "our three"}
+
+    async def test_a_check_leaves_the_collections_as_they_are(self, tmp_path, settings):
+        async with open_server_store(settings.store, EMBEDDER) as store, open_client(settings.store) as client:
+            await fill(store, "one", "two", "three")
+            await back_up(settings, tmp_path / "backup", quietly)
+            before = {it.name for it in (await client.get_collections()).collections}
+            checked = await restore(settings, tmp_path / "backup", quietly, replace=False, check_only=True)
+            assert checked.same_answers == 6
+            assert {it.name for it in (await client.get_collections()).collections} == before
 
     async def test_a_collection_that_another_process_fills_is_removed_only_by_the_switch(self, tmp_path, settings):
         async with open_server_store(settings.store, EMBEDDER) as store:
