@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pydantic import AnyUrl
 
-from rag.errors import Misconfigured
+from rag.errors import GroundworkError, Misconfigured
 from rag.logs import say
 from rag.settings import EmbedderSettings, InboxSettings, StoreSettings
+from rag.store.base import StoreReader
 from service.auth.keys import Keys
 from service.resources import Resources
 from service.settings import NoGeneratorSettings, OpenAIGeneratorSettings, Settings
@@ -31,9 +32,8 @@ _MEANINGS: Mapping[tuple[str, object], str] = {
 async def announce_start(resources: Resources, url: str) -> None:
     """Announce that the service answers on `url`."""
     settings = resources.settings
-    survey = await resources.store.survey(since=time.time())
     facts = {
-        "documents": survey.documents,
+        "documents": await _count_documents(resources.store),
         "mode": default_mode(settings.answering, settings.generator),
         "model": _describe_model(settings),
         "embedder": _describe(settings.embedder, settings.embedder.model),
@@ -52,6 +52,14 @@ def url_of(listener: socket.socket) -> str:
     if address.is_unspecified:
         address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
     return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+
+
+async def _count_documents(store: StoreReader) -> int | str:
+    """Return the number of documents, or why the store, which is awaited in the background, cannot count them."""
+    try:
+        return (await store.survey(since=time.time())).documents
+    except GroundworkError as error:
+        return f"not known yet: {error}"
 
 
 def _to_text(url: str, facts: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ from rag.http import open_session
 from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
 from rag.inbox.traced import TracedInbox
+from rag.store.awaited import open_awaited_reader
 from rag.store.base import StoreReader
 from rag.store.factory import build_backend
 from rag.store.traced import TracedReader
@@ -61,6 +62,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
     """Open all resources. `drift` replaces the drift watch of the settings, to collect its observations.
 
     Raises `IndexMismatch`, `Misconfigured` or `Unavailable`, because a service that cannot answer must not start.
+    A Qdrant server that does not answer is awaited in the background, because it may start later than the service.
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -72,7 +74,12 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         pool = await enter(_open_pool(settings, settings.embedder))
         embedder = await enter(open_embedder(settings.embedder, pool, models=settings.models_dir))
         backend = build_backend(settings.store, root=settings.store_dir)
-        store = await enter(backend.open_reader(embedder.identity))
+        store = await enter(
+            # The embedded store is a folder of this machine. Only a server may come later.
+            open_awaited_reader(backend, embedder.identity)
+            if settings.store.kind == "server"
+            else backend.open_reader(embedder.identity)
+        )
         reranker = await enter(open_reranker(settings.reranker, await enter(_open_pool(settings, settings.reranker))))
         endpoint = await enter(open_endpoint(settings.generator))
         generator = build_generator(endpoint, settings.answering, await enter(_open_pool(settings, endpoint)))

@@ -20,6 +20,7 @@ from rag.event_loop import open_lag_monitor
 from rag.inbox.base import Worklist
 from rag.inbox.factory import open_inbox, open_worklist
 from rag.program import end_soon
+from rag.store.factory import build_backend
 from rag.tasks import depend_on
 from rag.tracing.spans import open_tracing
 
@@ -51,9 +52,12 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
         depend_on("worker_report", status.report_to(worklist)),
     ):
         log.info("worker_ready", inbox=settings.inbox.kind)
-        failures = 0
+        failures, has_collection = 0, False
         while not stop_requested():
             try:
+                if not has_collection:
+                    await _create_collection(settings)
+                    has_collection = True
                 if await worklist.wait(_POLL_SECONDS):
                     await _work_until_idle(worklist, settings, status, stop_requested)
                     _return_memory()
@@ -73,6 +77,14 @@ async def work(settings: Settings, *, exit_with_parent: bool) -> None:
                     upstream=error.upstream or None,
                 )
                 await _sleep(seconds, stop_requested)
+
+
+async def _create_collection(settings: Settings) -> None:
+    """Create the collection on a Qdrant server. Services create nothing, and are not ready without a collection."""
+    is_server = settings.store.kind == "server"
+    if is_server and await build_backend(settings.store, root=settings.store_dir).origin() is None:
+        async with open_models(settings) as models, open_store(settings, models):
+            log.info("collection_created", collection=settings.store.collection)
 
 
 async def _work_until_idle(

@@ -72,10 +72,14 @@ class StoreBackend(Protocol):
     """One collection in one kind of store."""
 
     def open_reader(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[StoreReader]:
-        """Open the collection for searches; raises `IndexMismatch` if another embedder filled it."""
+        """Open the collection for searches; raises `IndexMismatch` if another embedder filled it.
+
+        It needs the right to read only. Without a collection, a server raises `CollectionMissing`, and the embedded
+        store is empty.
+        """
 
     def open_writer(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[VectorStore]:
-        """Open the collection for ingestion; raises `Locked` or `IndexMismatch`."""
+        """Open the collection for ingestion, after creating it if it is missing; raises `Locked` or `IndexMismatch`."""
 
     def open_catalogue(self) -> AbstractAsyncContextManager[Catalogue | None]:
         """Open the collection for listing, or yield None if there is no collection. Never creates one."""

@@ -26,7 +26,7 @@ from rag.store.server.collections import Collections
 from rag.store.server.connection import open_client
 from rag.store.server.copies import wait_until_searchable
 from rag.store.server.reader import ServerReader
-from rag.store.server.store import ServerStore, open_server_store
+from rag.store.server.store import ServerStore, open_server_reader, open_server_store
 from rag.types import EmbedderIdentity
 
 
@@ -37,7 +37,7 @@ class ServerBackend:
         self._settings = settings
 
     def open_reader(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[StoreReader]:
-        return open_server_store(self._settings, embedder)
+        return open_server_reader(self._settings, embedder)
 
     @asynccontextmanager
     async def open_writer(self, embedder: EmbedderIdentity) -> AsyncIterator[VectorStore]:

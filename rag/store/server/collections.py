@@ -12,10 +12,13 @@ from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 
-from rag.errors import BadResponse, IndexMismatch, NotFound, Unavailable
+from rag.errors import BadResponse, CollectionMissing, IndexMismatch, NotFound, Unavailable
 from rag.store import schema
 from rag.store.server.answers import translated_errors
 from rag.types import EmbedderIdentity
+
+STAGED_AT = "staged_at"
+"""The time of staging, which only points on a server have: the embedded store has one writer."""
 
 
 class Collections:
@@ -31,6 +34,15 @@ class Collections:
             return collection
         with translated_errors():
             return self._name if await self._client.collection_exists(self._name) else None
+
+    async def require_current(self) -> str:
+        """Return the current collection; raises `CollectionMissing` without one."""
+        if current := await self.current():
+            return current
+        raise CollectionMissing(
+            f"There is no collection {self._name} on the Qdrant server yet. Start a worker, which creates it, "
+            "or check RAG_STORE__COLLECTION."
+        )
 
     def is_without_alias(self, collection: str) -> bool:
         """Return whether the collection has the name of the alias, as in schema 1."""
@@ -56,6 +68,8 @@ class Collections:
             # Another process may do the same at this moment. Both create the same collection, which succeeds.
             await self.create(current, embedder)
             await self._move({self._name: current})
+        else:
+            await self._complete_indexes(current)
         return current
 
     async def successor(self, embedder: EmbedderIdentity) -> str:
@@ -79,9 +93,15 @@ class Collections:
         with translated_errors():
             if not await self._client.collection_exists(collection):
                 await self._create(collection, embedder)
-            # An existing collection may lack indexes, if its creator was killed.
-            for field, schema in _indexes().items():
-                await self._client.create_payload_index(collection, field, schema)
+        await self._complete_indexes(collection)
+
+    async def _complete_indexes(self, collection: str) -> None:
+        """Create the payload indexes that are missing, because an earlier version made none or a creator was killed."""
+        with translated_errors():
+            present = (await self._client.get_collection(collection)).payload_schema
+            for field, kind in _indexes().items():
+                if field not in present:
+                    await self._client.create_payload_index(collection, field, kind)
 
     async def drop(self, collection: str) -> None:
         with translated_errors():
@@ -186,5 +206,5 @@ def _indexes() -> dict[str, Any]:
         schema.PREFIX_FIELDS, models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True)
     )
     integers = dict.fromkeys(schema.INTEGER_FIELDS, models.PayloadSchemaType.INTEGER)
-    floats = dict.fromkeys(schema.FLOAT_FIELDS, models.PayloadSchemaType.FLOAT)
+    floats = dict.fromkeys((*schema.FLOAT_FIELDS, STAGED_AT), models.PayloadSchemaType.FLOAT)
     return keywords | prefixes | integers | floats

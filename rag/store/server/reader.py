@@ -153,7 +153,7 @@ class ServerReader:
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             try:
-                current = await collections.open(embedder)
+                current = await collections.require_current()
                 if current == self.revision:
                     continue
                 schema.require_same_embedder(await collections.embedder_of(current), embedder)

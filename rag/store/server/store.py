@@ -10,13 +10,12 @@ from rag.settings import ServerStoreSettings
 from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SPARSE, UPSERT_BATCH, require_same_embedder, to_payload, to_point_id
 from rag.store.server.answers import translated_errors
-from rag.store.server.collections import Collections
+from rag.store.server.collections import STAGED_AT, Collections
 from rag.store.server.connection import open_client
 from rag.store.server.reader import LIVE, ServerReader
 from rag.tasks import supervise
 from rag.types import DocumentId, EmbedderIdentity, Point, Scope
 
-_STAGED_AT = "staged_at"
 # Longer than any document needs between its first staged point and its commit.
 _STAGED_SECONDS = 24 * 3600.0
 
@@ -70,7 +69,7 @@ class ServerStore(ServerReader):
     async def delete_abandoned(self) -> None:
         """Delete old staged points of killed writers. Recent ones may belong to running writers."""
         staged = models.FieldCondition(key="state", match=models.MatchValue(value="staged"))
-        old = models.FieldCondition(key=_STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
+        old = models.FieldCondition(key=STAGED_AT, range=models.Range(lt=time.time() - _STAGED_SECONDS))
         with translated_errors():
             await self._client.delete(
                 self.revision, models.FilterSelector(filter=models.Filter(must=[staged, old])), wait=True
@@ -85,7 +84,7 @@ class ServerStore(ServerReader):
         words = encode_passage(point.chunk)
         sparse = models.SparseVector(indices=words.indices, values=words.values)
         vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
-        payload = to_payload(scope, point) | {_STAGED_AT: time.time()}
+        payload = to_payload(scope, point) | {STAGED_AT: time.time()}
         return models.PointStruct(id=to_point_id(scope, point.chunk), vector=vectors, payload=payload)
 
 
@@ -94,11 +93,26 @@ async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIde
     """Open the collection, after creating it if it is missing; raises `IndexMismatch` if another embedder filled it."""
     async with open_client(settings) as client:
         collections = Collections(client, settings.collection)
-        collection = await collections.open(embedder)
-        require_same_embedder(await collections.embedder_of(collection), embedder)
-        store = ServerStore(client, collection)
-        async with supervise("alias_watch", store.follow(collections, embedder), essential=False):
+        store = ServerStore(client, await collections.open(embedder))
+        async with _following(store, collections, embedder):
             yield store
+
+
+@asynccontextmanager
+async def open_server_reader(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerReader]:
+    """Open the collection, which needs the right to read only; raises `CollectionMissing` or `IndexMismatch`."""
+    async with open_client(settings) as client:
+        collections = Collections(client, settings.collection)
+        reader = ServerReader(client, await collections.require_current())
+        async with _following(reader, collections, embedder):
+            yield reader
+
+
+@asynccontextmanager
+async def _following(reader: ServerReader, collections: Collections, embedder: EmbedderIdentity) -> AsyncIterator[None]:
+    require_same_embedder(await collections.embedder_of(reader.revision), embedder)
+    async with supervise("alias_watch", reader.follow(collections, embedder), essential=False):
+        yield
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:

@@ -1,7 +1,7 @@
 """A stand-in Qdrant server: the real gRPC protocol in front of qdrant-client's local mode."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
@@ -30,8 +30,9 @@ async def serve_qdrant() -> AsyncIterator[int]:
 class QdrantServer:
     """A server that keeps its port and data over a restart. Searches take `delay` seconds longer."""
 
-    def __init__(self, local: AsyncQdrantClient) -> None:
+    def __init__(self, local: AsyncQdrantClient, interceptors: Sequence[grpc.aio.ServerInterceptor], port: int) -> None:
         self.local = local
+        self._interceptors = interceptors
         self.created: dict[str, wire.CreateCollection] = {}
         self.placement = Placement()
         self._services = _Points(local, self), _Collections(local, self)
@@ -39,11 +40,11 @@ class QdrantServer:
         self.health_checks = 0
         self.delay = 0.0
         self._server = grpc.aio.server()
-        self.port = free_port()
+        self.port = port
 
     async def start(self, credentials: grpc.ServerCredentials | None = None) -> None:
         points, collections = self._services
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=self._interceptors, options=_OPTIONS)
         add_QdrantServicer_to_server(_Health(self), self._server)
         add_PointsServicer_to_server(points, self._server)
         add_CollectionsServicer_to_server(collections, self._server)
@@ -69,9 +70,12 @@ class QdrantServer:
 
 
 @asynccontextmanager
-async def open_qdrant() -> AsyncIterator[QdrantServer]:
+async def open_qdrant(
+    *interceptors: grpc.aio.ServerInterceptor, port: int | None = None
+) -> AsyncIterator[QdrantServer]:
+    """Run a server. The interceptors see each call first, such as `qdrant_rights.Rights` and `qdrant_strict.Strict`."""
     local = AsyncQdrantClient(":memory:")
-    server = QdrantServer(local)
+    server = QdrantServer(local, interceptors, port or free_port())
     await server.start()
     try:
         yield server
@@ -197,7 +201,7 @@ class _Collections(CollectionsServicer):
         return wire.CollectionOperationResponse(result=True)
 
     async def CollectionExists(self, request, _):  # noqa: N802
-        exists = request.collection_name in self._created
+        exists = request.collection_name in self._created or request.collection_name in self._aliases
         return wire.CollectionExistsResponse(result=wire.CollectionExists(exists=exists))
 
     async def Create(self, request, context):  # noqa: N802
