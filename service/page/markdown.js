@@ -47,7 +47,22 @@ const DEEP_NESTING = /^(?:[ \t]*[>*+-]){50}/m;
 export function renderMarkdown(text, { isComplete, createMarker }) {
   const settled = (isComplete ? text : text.replace(UNFINISHED, "")).replace(/^\s*\n/, "").trimEnd();
   if (DEEP_NESTING.test(settled)) return [createBlock("pre", [new Text(settled)])];
-  return renderAll(parser.lexer(settled), createMarker);
+  const tokens = parser.lexer(settled);
+  closeHeadingGaps(tokens);
+  return renderAll(tokens, createMarker);
+}
+
+/**
+ * The question is the heading above, at level 2. Screen readers announce levels, so none may be left out below it.
+ * @param {Token[]} tokens
+ */
+function closeHeadingGaps(tokens) {
+  let level = 2;
+  parser.walkTokens(tokens, (token) => {
+    if (token.type !== "heading") return;
+    level = Math.min(level + 1, token.depth + 2, 6);
+    token.depth = level;
+  });
 }
 
 /**
@@ -78,8 +93,7 @@ function render(token, createMarker) {
     case "paragraph":
       return createBlock("p", children());
     case "heading":
-      // The question is the heading above, so the answer's own headings begin one level below it.
-      return createBlock(`h${Math.min(token.depth + 2, 6)}`, children());
+      return createBlock(`h${token.depth}`, children());
     case "strong":
     case "em":
     case "del":

@@ -102,7 +102,7 @@ async def test_a_citation_opens_its_passage_with_the_quote_highlighted(page: Pag
     await ask(page, "Does the service stop?")
     await page.get_by_role("button", name="Citation 1").click()
 
-    passage = page.get_by_role("complementary", name="Passage 1")
+    passage = page.get_by_role("region", name="Passage 1")
     await expect(passage.get_by_role("heading")).to_have_text("Operating Groundwork")
     await expect(passage).to_contain_text(
         "Publishing \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} Revisions · line 17"
@@ -115,7 +115,7 @@ async def test_a_citation_opens_its_passage_with_the_quote_highlighted(page: Pag
 async def test_an_open_passage_shows_the_text_of_its_document_around_it(page: Page) -> None:
     await ask(page, "Does the service stop?")
     await page.get_by_role("button", name="Citation 1").click()
-    passage = page.get_by_role("complementary", name="Passage 1")
+    passage = page.get_by_role("region", name="Passage 1")
     await passage.get_by_role("button", name="Show the text around it").click()
 
     await expect(passage.locator(".document-text p")).to_have_text(
@@ -137,7 +137,7 @@ async def test_a_cited_page_of_a_pdf_is_opened_at_that_page(page: Page, service:
     await ask(page, "Where?")
     await page.get_by_role("button", name="Citation 1").click()
 
-    await expect(page.get_by_role("complementary").get_by_role("link")).to_have_attribute(
+    await expect(page.get_by_role("region", name=re.compile(r"^Passage \d")).get_by_role("link")).to_have_attribute(
         "href", "https://groundwork.example/plan.pdf#page=3"
     )
 
@@ -179,7 +179,7 @@ async def test_the_quote_of_an_open_passage_is_highlighted_when_it_arrives(page:
     await ask(page, "Does the service stop?")
     await page.get_by_role("button", name="Citation 1").click()
 
-    mark = page.get_by_role("complementary").locator("mark")
+    mark = page.get_by_role("region", name=re.compile(r"^Passage \d")).locator("mark")
     await expect(mark).to_have_count(0)
     finish.set()
     await expect(mark).to_have_text(CITATIONS[0]["quote"])
@@ -193,7 +193,7 @@ async def test_passages_are_listed_and_the_cited_ones_are_highlighted(page: Page
     await expect(passages.get_by_role("listitem")).to_have_count(3)
     await expect(passages.locator(".cited")).to_have_count(2)
     await passages.get_by_role("button", name="Capacity planning").click()
-    await expect(page.get_by_role("complementary", name="Passage 3")).to_be_visible()
+    await expect(page.get_by_role("region", name="Passage 3")).to_be_visible()
 
 
 async def test_the_waterfall_has_a_bar_for_each_stage_with_its_milliseconds(page: Page) -> None:

@@ -74,7 +74,7 @@ def _code(text: str) -> str:
         ("3. three\n4. four", '<ol start="3"><li>three</li><li>four</li></ol>'),
         ("with `make [1]`", "<p>with <code>make [1]</code></p>"),
         ("a\nb", "<p>a<br>b</p>"),
-        ("# Set-up", "<h3>Set-up</h3>"),
+        ("### A\n###### B\n# C", "<h3>A</h3><h4>B</h4><h3>C</h3>"),
         ("<b>x</b> &amp; <img src=x>", "<p>&lt;b&gt;x&lt;/b&gt; &amp;amp; &lt;img src=x&gt;</p>"),
         ("<div onclick=x>\n\ny", "<p>&lt;div onclick=x&gt;</p><p>y</p>"),
         ("[x](javascript:alert(1))", "<p><span>x</span></p>"),

@@ -1,5 +1,6 @@
 """Documents and answers are not trusted: their markup is shown as text and never executed."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -28,8 +29,10 @@ async def test_markup_in_titles_passages_and_answers_is_shown_as_text(page: Page
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Citation 1").click()
 
-    await expect(page.get_by_role("complementary").locator("mark")).to_have_text(HOSTILE)
-    await expect(page.get_by_role("complementary").get_by_role("heading")).to_have_text(HOSTILE)
+    await expect(page.get_by_role("region", name=re.compile(r"^Passage \d")).locator("mark")).to_have_text(HOSTILE)
+    await expect(page.get_by_role("region", name=re.compile(r"^Passage \d")).get_by_role("heading")).to_have_text(
+        HOSTILE
+    )
     await expect(page.get_by_role("article").get_by_role("heading", level=2)).to_have_text(HOSTILE)
     await expect(page.get_by_role("article").locator("[aria-live]")).to_have_text(f"{HOSTILE} 1")
     await page.keyboard.press("Escape")
@@ -50,5 +53,5 @@ async def test_only_http_urls_become_links(page: Page, service: FakeService, uri
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Citation 1").click()
 
-    await expect(page.get_by_role("complementary")).to_contain_text(uri)
-    await expect(page.get_by_role("complementary").get_by_role("link")).to_have_count(links)
+    await expect(page.get_by_role("region", name=re.compile(r"^Passage \d"))).to_contain_text(uri)
+    await expect(page.get_by_role("region", name=re.compile(r"^Passage \d")).get_by_role("link")).to_have_count(links)

@@ -18,6 +18,7 @@ export function createGraph(panel) {
   view.unit.textContent = panel.unit.name;
   view.description.textContent = panel.description;
   view.caption.textContent = panel.title;
+  view.plot.ariaLabel = `${panel.title}: no values yet`;
 
   /**
    * @param {number[]} times
