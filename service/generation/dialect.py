@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Set
 from typing import Any, Literal
 
-from service.generation.base import Prompt
+from service.generation.base import Prompt, Sampling
 
 Quirk = Literal[
     "max_completion_tokens",
@@ -54,12 +54,13 @@ def build_request(
     quirks: Set[Quirk],
     extra: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the body of a chat completion. `options` has the model, `max_tokens` and `temperature`.
+    """Return the body of a chat completion. `options` has the model, and the configured limit and temperature.
 
     `extra` is merged last. Its nulls remove fields.
     """
     request: dict[str, Any] = {
         **options,
+        **_to_fields(prompt.sampling, limit=options["max_tokens"]),
         "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -77,6 +78,15 @@ def find_quirk(rejection: str, known: Set[Quirk]) -> Quirk | None:
     if not _REJECTION.search(rejection) or _TOO_LONG.search(rejection):
         return None
     return next((quirk for quirk, sign in _SIGNS.items() if quirk not in known and sign.search(rejection)), None)
+
+
+def _to_fields(sampling: Sampling, *, limit: int) -> dict[str, Any]:
+    fields = {
+        "max_tokens": sampling.max_tokens and min(sampling.max_tokens, limit),
+        "temperature": sampling.temperature,
+        "stop": list(sampling.stop) or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _apply(quirk: Quirk, request: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from opentelemetry.trace import Span, SpanKind
 from rag.tracing import semconv
 from rag.tracing.attributes import instructions, message, server_at
 from rag.tracing.spans import Attributes, inside, is_traced, start
-from service.generation.base import Generator, Output, Prompt, Retraction, Usage
+from service.generation.base import Generator, Output, Prompt, Retraction, Sampling, Usage
 from service.generation.openai import ModelEndpoint
 
 
@@ -60,6 +60,17 @@ def _describe(prompt: Prompt) -> Attributes:
     return {
         semconv.OUTPUT_TYPE: "json" if prompt.schema else "text",
         **named,
+        **_describe_sampling(prompt.sampling),
         **instructions(prompt.system),
         **message(semconv.INPUT_MESSAGES, "user", prompt.user),
     }
+
+
+def _describe_sampling(sampling: Sampling) -> Attributes:
+    """Return what differs from the settings."""
+    asked = {
+        semconv.REQUEST_MAX_TOKENS: sampling.max_tokens,
+        semconv.REQUEST_TEMPERATURE: sampling.temperature,
+        semconv.REQUEST_STOP: sampling.stop or None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}

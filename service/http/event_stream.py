@@ -17,7 +17,12 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 def to_event(name: str, data: str) -> str:
     """Return one event in the format of server-sent events."""
-    return f"event: {name}\ndata: {data}\n\n"
+    return f"event: {name}\n{to_data(data)}"
+
+
+def to_data(data: str) -> str:
+    """Return one event without a name."""
+    return f"data: {data}\n\n"
 
 
 class EventStreamResponse(StreamingResponse):

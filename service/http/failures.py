@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag.errors import GroundworkError, Unavailable
 from rag.tracing.spans import fail
 from service.http.disconnect import ClientGone
+from service.http.error_shapes import render
 from service.http.event_stream import EVENT_STREAM, to_event
 from service.http.problems import respond_to, to_problem
 
@@ -61,7 +62,7 @@ class ErrorResponses:
         if not response.has_started:
             await respond_to(error, scope)(scope, receive, send)
         elif response.is_event_stream:
-            body = to_event("error", json.dumps(problem)).encode()
+            body = to_event("error", json.dumps(render(problem, scope)[0])).encode()
             await send({"type": "http.response.body", "body": body, "more_body": False})
         # Any other response stays incomplete, so that the client notices.
 

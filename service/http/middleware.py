@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.tracing.spans import conclude, exemplar
+from service.http.error_shapes import speaks_openai
 from service.metrics import INFLIGHT, OUTCOMES, REQUEST_DURATION, REQUESTS
 
 log = structlog.get_logger()
@@ -20,6 +21,8 @@ _SAFE_REQUEST_ID = re.compile(r"[\w.-]{1,64}\Z")
 _SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 _DOCUMENTS = "/v1/documents"
 _QUESTION_BYTES = 100_000
+_CONVERSATION_BYTES = 1_000_000
+"""Clients of OpenAI's API send all earlier messages with each question."""
 DOCUMENTS_PER_FORM = 4
 """A form with files may have the bytes of this many documents of the largest size."""
 _UNMATCHED = "unmatched"
@@ -143,7 +146,7 @@ class BodyLimit:
 
     def _limit(self, scope: Scope) -> int:
         if not scope["path"].startswith(_DOCUMENTS):
-            return _QUESTION_BYTES
+            return _CONVERSATION_BYTES if speaks_openai(scope["path"]) else _QUESTION_BYTES
         # Several documents, and the headers of their parts.
         several = self._document_bytes * DOCUMENTS_PER_FORM + _QUESTION_BYTES
         return several if scope["method"] == "POST" else self._document_bytes

@@ -1,7 +1,7 @@
 """What the OpenAPI document says beyond the types of the routes: problems, event streams and uploads."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +10,13 @@ from pydantic import BaseModel
 
 from rag import errors
 from rag.formats import FORMATS
+from service.http.error_shapes import MEDIA_TYPE, speaks_openai, to_openai_code
 from service.http.event_stream import EVENT_STREAM
-from service.http.problems import MEDIA_TYPE, ProblemType, problem_types, type_of
+from service.http.problems import ProblemType, problem_types, type_of
 from service.http.schemas.answers import SourcesEvent, TokenEvent
-from service.http.schemas.problems import Problem
+from service.http.schemas.chat import ChatCompletionChunk
+from service.http.schemas.problems import OpenAIError, Problem
+from service.http.schemas.responses import ResponseEvent
 
 _RAISED = "x-raised"
 _JSON = "application/json"
@@ -50,10 +53,9 @@ def forms(*, max_files: int) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-def streams() -> dict[int | str, Any]:
-    """Return the `responses` of a route that can respond with the events of an answer."""
-    events = {"sources": SourcesEvent.__name__, "token": TokenEvent.__name__, "done": "AnswerResponse"}
-    items = [_event(name, schema) for name, schema in (events | {"error": Problem.__name__}).items()]
+def streams(events: Mapping[str, type[BaseModel]], *, error: type[BaseModel] = Problem) -> dict[int | str, Any]:
+    """Return the `responses` of a route that can respond with these events. An event may have an empty name."""
+    items = [_event(name, model.__name__) for name, model in {**events, "error": error}.items()]
     return {200: {"content": {EVENT_STREAM: {"itemSchema": {"oneOf": items}}}}}
 
 
@@ -79,7 +81,7 @@ def _complete(document: dict[str, Any]) -> None:
     components = document["components"]
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
-    for model in (Problem, SourcesEvent, TokenEvent):
+    for model in (Problem, OpenAIError, SourcesEvent, TokenEvent, ChatCompletionChunk, ResponseEvent):
         components["schemas"] |= _schemas_of(model)
     components["headers"] = _HEADERS
     for path, operations in document["paths"].items():
@@ -90,7 +92,8 @@ def _complete(document: dict[str, Any]) -> None:
 def _add_settings(document: dict[str, Any], question_chars: int, prompt_versions: Sequence[str]) -> None:
     for name in ("SearchRequest", "AnswerRequest"):
         document["components"]["schemas"][name]["properties"]["question"]["maxLength"] = question_chars
-    for parameter in document["paths"]["/v1/answers"]["post"]["parameters"]:
+    operations = (operation for item in document["paths"].values() for operation in item.values())
+    for parameter in (it for operation in operations for it in operation.get("parameters", ())):
         if prompt_versions and parameter["name"] == "x-prompt-version":
             parameter["schema"] = {"type": "string", "enum": list(prompt_versions)}
 
@@ -104,7 +107,8 @@ def _add_problems(path: str, operation: dict[str, Any]) -> None:
     responses.pop(str(HTTPStatus.UNPROCESSABLE_ENTITY.value), None)
     for status, names in sorted(types.items()):
         response = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
-        response.setdefault("content", {})[MEDIA_TYPE] = {"schema": _problem_of(status, names)}
+        media_type, schema = _openai_error_of(names) if speaks_openai(path) else _problem_of(status, names)
+        response.setdefault("content", {})[media_type] = {"schema": schema}
     for status, response in responses.items():
         headers = ["X-Request-Id", "Retry-After"] if status in {"429", "503"} else ["X-Request-Id"]
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
@@ -132,14 +136,25 @@ def _type(code: str) -> ProblemType:
     return _TYPES[type_of(code)]
 
 
-def _problem_of(status: int, types: set[str]) -> dict[str, Any]:
+def _problem_of(status: int, types: set[str]) -> tuple[str, dict[str, Any]]:
     narrowed = {"type": {"enum": sorted(types)}, "status": {"const": status}}
-    return {"allOf": [{"$ref": f"{_SCHEMAS}{Problem.__name__}"}, {"properties": narrowed}]}
+    return MEDIA_TYPE, {"allOf": [_reference(Problem.__name__), {"properties": narrowed}]}
+
+
+def _openai_error_of(types: set[str]) -> tuple[str, dict[str, Any]]:
+    code = {"enum": sorted(map(to_openai_code, types))}
+    narrowed = {"properties": {"error": {"properties": {"code": code}}}}
+    return _JSON, {"allOf": [_reference(OpenAIError.__name__), narrowed]}
 
 
 def _event(name: str, schema: str) -> dict[str, Any]:
-    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": f"{_SCHEMAS}{schema}"}}
-    return {"type": "object", "properties": {"event": {"const": name}, "data": data}, "required": ["event", "data"]}
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": _reference(schema)}
+    properties = {"event": {"const": name}, "data": data} if name else {"data": data}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _reference(schema: str) -> dict[str, str]:
+    return {"$ref": f"{_SCHEMAS}{schema}"}
 
 
 def _schemas_of(model: type[BaseModel]) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from rag import errors
-
-MEDIA_TYPE = "application/problem+json"
+from service.http.error_shapes import render
 
 _STATUS: list[tuple[type[errors.GroundworkError], int]] = [
     (errors.InvalidInput, 400),
@@ -97,7 +96,7 @@ def respond_to(error: Exception, scope: Scope) -> JSONResponse:
     if problem["status"] in {429, 503}:
         seconds = getattr(error, "retry_after", None) or _USUAL_RETRY_SECONDS
         headers["Retry-After"] = str(min(max(math.ceil(seconds), _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS))
-    return _respond(problem, headers)
+    return _respond(problem, scope, headers)
 
 
 def _faults_of(error: errors.InvalidParts) -> list[dict[str, str]]:
@@ -122,8 +121,9 @@ def _problem(
     }
 
 
-def _respond(problem: dict[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
+def _respond(problem: dict[str, Any], scope: Scope, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    body, media_type = render(problem, scope)
+    return JSONResponse(body, status_code=problem["status"], media_type=media_type, headers=headers)
 
 
 async def _respond_to_invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -131,7 +131,7 @@ async def _respond_to_invalid_request(request: Request, error: Exception) -> JSO
     code, _ = _OF_FRAMEWORK[_INVALID_REQUEST]
     faults = [{"field": _field_of(fault), "message": _message_of(fault)} for fault in error.errors()]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
-    return _respond(_problem(request.scope, _INVALID_REQUEST, code, detail, errors=faults))
+    return _respond(_problem(request.scope, _INVALID_REQUEST, code, detail, errors=faults), request.scope)
 
 
 async def _respond_to_http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -140,7 +140,7 @@ async def _respond_to_http_exception(request: Request, error: Exception) -> JSON
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = _allowed_methods(request)
-    return _respond(_problem(request.scope, error.status_code, code, error.detail), headers)
+    return _respond(_problem(request.scope, error.status_code, code, error.detail), request.scope, headers)
 
 
 def _allowed_methods(request: Request) -> str:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from rag.stages import StageTimer
 from rag.types import Vector
-from service.generation.base import Finish, Prompt, Retraction, Usage
+from service.generation.base import CONFIGURED, Finish, Prompt, Retraction, Sampling, Usage
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.retrieval.selection import RetrievedPassages
 
@@ -22,6 +22,8 @@ class WritingInput(RetrievedPassages):
     vector: Vector
     prompt: PromptTemplate | None = None
     """Prompt for this question. None: the writer's default."""
+    sampling: Sampling = CONFIGURED
+    """What the client asks of the model in the mode generate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

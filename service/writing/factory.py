@@ -1,6 +1,7 @@
 """The writers by mode, and the default mode."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from rag.embedding.base import Embedder
 from service.generation.base import Generator
@@ -22,6 +23,11 @@ def build_writers(
         "checked": CheckedWriter(quoter, generator, rewrite),
         "generate": GenerateWriter(generator, answer),
     }
+
+
+def available_modes(generator: GeneratorSettings) -> Sequence[Mode]:
+    """Return the modes that work with this generator."""
+    return ("quote",) if isinstance(generator, NoGeneratorSettings) else get_args(Mode)
 
 
 def default_mode(answering: AnsweringSettings, generator: GeneratorSettings) -> Mode:

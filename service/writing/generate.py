@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
@@ -25,6 +26,7 @@ class GenerateWriter:
             template = writing_input.prompt or self._template
             passages = _numbered(writing_input.hits)
             prompt = template.fill(passages=passages, question=writing_input.question)
+            prompt = replace(prompt, sampling=writing_input.sampling)
         yield SentPrompt(version=template.version, prompt=prompt, passages=len(passages))
         citations = CitationNormaliser(len(writing_input.hits))
         async with aclosing(self._generator.generate(prompt)) as pieces:

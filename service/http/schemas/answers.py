@@ -1,6 +1,7 @@
 """Bodies of `/v1/answers` and `/v1/search`."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Self, cast
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -32,6 +33,9 @@ def _to_whole(value: Any) -> Any:
     """Return a number such as 5.0 as an integer. JSON does not distinguish them."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
+
+Whole = BeforeValidator(_to_whole)
+"""Accepts a whole number that is written as 5.0."""
 
 _Time = Annotated[AwareDatetime, BeforeValidator(_check_time)]
 
@@ -73,7 +77,7 @@ class SearchRequest(BaseModel):
     question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
         examples=["How do I run it?"], json_schema_extra={"pattern": r"\S"}
     )
-    limit: Annotated[int, Field(ge=1, le=50), BeforeValidator(_to_whole)] | None = Field(
+    limit: Annotated[int, Field(ge=1, le=50), Whole] | None = Field(
         None, description="Number of passages. Unset: RAG_RETRIEVAL__LIMIT."
     )
     filter: FilterRequest = FilterRequest()
@@ -226,6 +230,10 @@ class SourcesEvent(BaseModel):
     """Data of the event `sources`: the passages that the markers of the answer refer to."""
 
     sources: list[CitationOut]
+
+    @classmethod
+    def from_citations(cls, citations: Sequence[Citation]) -> Self:
+        return cls(sources=[CitationOut.from_citation(citation) for citation in citations])
 
 
 class TokenEvent(BaseModel):

@@ -22,3 +22,19 @@ class Problem(BaseModel):
     errors: list[FaultOut] | None = Field(
         None, description="The rejected fields, with status 422, or the rejected files of a form, with status 400."
     )
+
+
+class OpenAIErrorBody(BaseModel):
+    """What failed, why, and what to do."""
+
+    message: str
+    type: str = Field(description="The kind of error by its status.")
+    param: str | None = Field(description="The first rejected field.")
+    code: str = Field(description="Stable name of the error: OpenAI's if it has one, otherwise that of the problem.")
+    request_id: str | None = Field(description="Id of the request, as in `X-Request-Id` and in the service's log.")
+
+
+class OpenAIError(BaseModel):
+    """An error in OpenAI's shape."""
+
+    error: OpenAIErrorBody

@@ -6,7 +6,8 @@ import pytest
 
 from rag import errors
 from rag.formats import FORMATS
-from service.http.problems import MEDIA_TYPE, problem_types, type_of
+from service.http.error_shapes import MEDIA_TYPE, to_openai_code
+from service.http.problems import problem_types, type_of
 from tests.support.reference.http_api import describe_api
 
 # The path and the method do not exist, so no operation can describe these.
@@ -28,9 +29,14 @@ def operations(api) -> dict[str, dict[str, Any]]:
 
 
 def described(operation: dict[str, Any]) -> set[tuple[int, str]]:
-    """Return the status and the type of each problem of an operation."""
+    """Return the status and the type of each problem of an operation. OpenAI's errors have a code for each type."""
     problems = set()
+    types = {to_openai_code(problem.type): problem.type for problem in problem_types()}
     for status, response in operation["responses"].items():
+        if "OpenAIError" in str(response) and not status.startswith("2"):
+            [_, narrowed] = response["content"]["application/json"]["schema"]["allOf"]
+            codes = narrowed["properties"]["error"]["properties"]["code"]["enum"]
+            problems |= {(int(status), types[code]) for code in codes}
         if MEDIA_TYPE in response.get("content", {}):
             [_, narrowed] = response["content"][MEDIA_TYPE]["schema"]["allOf"]
             problems |= {(int(status), name) for name in narrowed["properties"]["type"]["enum"]}

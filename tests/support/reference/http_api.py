@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from service.app import create_app
-from service.http.problems import MEDIA_TYPE, problem_types
+from service.http.error_shapes import MEDIA_TYPE
+from service.http.problems import problem_types
 from service.resources import Resources
 from service.settings import Settings
 from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, to_table
@@ -13,7 +14,7 @@ from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, 
 _INTRODUCTION = """\
 The service serves this API, an interactive form of it at `/docs`, and the OpenAPI document at `/openapi.json`.
 Request and response bodies are JSON, except the bytes of an uploaded document.
-A request body with an unknown field is rejected with status 422.
+A request body with an unknown field is rejected with status 422, except in OpenAI's shapes.
 
 Routes under `/v1` expect the header `Authorization: Bearer KEY` once the first key was created.
 See [keys and tenants](../guides/keys-and-tenants.md)."""
@@ -40,6 +41,10 @@ An error response has the media type `application/problem+json` (RFC 9457) with 
 | `retryable` | true if the same request can succeed later |
 | `request_id` | the id of the request, as in the header `X-Request-Id` and in each log line |
 | `errors` | the rejected fields (422) or the rejected files of a form (400), each with `field` and `message` |
+
+`/v1/chat/completions`, `/v1/responses` and `/v1/models` have errors in OpenAI's shape, with the same status and detail:
+`{"error": {"message", "type", "param", "code", "request_id"}}`.
+The `code` is OpenAI's word if it has one, otherwise the type of the problem with underscores.
 
 Every route can also respond with 500 if the service has a defect or its parts do not fit together.
 Statuses 429 and 503 have the header `Retry-After`: the seconds that the part asked for, or an estimate of the queue."""
@@ -111,10 +116,13 @@ def _responses_of(route: dict[str, Any]) -> Iterator[str]:
 
 def _errors_of(route: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for status, response in route["responses"].items():
-        if MEDIA_TYPE in response.get("content", {}) and status != "500":
-            [_, narrowed] = response["content"][MEDIA_TYPE]["schema"]["allOf"]
-            names = [f"`{name.rpartition(':')[2]}`" for name in narrowed["properties"]["type"]["enum"]]
-            yield status, ", ".join(names)
+        if status < "400" or status == "500":
+            continue
+        for media_type, content in response.get("content", {}).items():
+            if "allOf" in content["schema"]:
+                properties = content["schema"]["allOf"][1]["properties"]
+                kinds = properties["type"] if media_type == MEDIA_TYPE else properties["error"]["properties"]["code"]
+                yield status, ", ".join(f"`{name.rpartition(':')[2]}`" for name in kinds["enum"])
 
 
 def _parameter(parameter: dict[str, Any]) -> tuple[str, str, str, str]:

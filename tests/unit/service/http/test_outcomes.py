@@ -53,11 +53,14 @@ def hanging(*before):
     return script
 
 
-async def leave(served: Served, script, *, stream: bool, after_bytes: bool) -> None:
+async def leave(
+    served: Served, script, *, stream: bool, after_bytes: bool, door: tuple[str, dict] = ("/v1/answers", QUESTION)
+) -> None:
     """Ask, and close the connection: after the first bytes of the response, or while the answerer works."""
     served.answerer.script = script
+    path, body = door
     async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
-        asking = client.stream("POST", "/v1/answers", json=QUESTION | {"stream": stream})
+        asking = client.stream("POST", path, json=body | {"stream": stream})
         if after_bytes:
             async with asking as response:
                 await anext(response.aiter_bytes())

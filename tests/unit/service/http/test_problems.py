@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from structlog.testing import capture_logs
 
 from rag import errors
+from service.http.error_shapes import MEDIA_TYPE
 from service.http.failures import ErrorResponses
-from service.http.problems import MEDIA_TYPE, add_problem_handlers, problem_types, respond_to, to_problem
+from service.http.problems import add_problem_handlers, problem_types, respond_to, to_problem
 
 STATUSES = [
     (errors.InvalidInput, 400, False),
@@ -85,14 +86,17 @@ async def test_each_error_has_its_status_and_says_whether_to_try_again(client, r
 
 
 def test_the_error_event_of_a_stream_has_the_same_body_with_the_request_id():
-    problem = to_problem(errors.Overloaded("Full."), {"state": {"request_id": "r1"}})
+    problem = to_problem(errors.Overloaded("Full."), {"path": "/v1/answers", "state": {"request_id": "r1"}})
     assert (problem["status"], problem["detail"], problem["retryable"]) == (429, "Full.", True)
     assert problem["request_id"] == "r1"
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(None, "2"), (0.0, "2"), (0.2, "1"), (7.1, "8"), (90_000.0, "3600")])
 def test_retry_after_is_a_whole_number_within_bounds(seconds, told):
-    assert respond_to(errors.Overloaded("Full.", retry_after=seconds), {}).headers["retry-after"] == told
+    assert (
+        respond_to(errors.Overloaded("Full.", retry_after=seconds), {"path": "/v1/answers"}).headers["retry-after"]
+        == told
+    )
 
 
 def test_each_kind_of_problem_has_a_type_of_its_own():

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from service.http.problems import MEDIA_TYPE, type_of
+from service.http.error_shapes import MEDIA_TYPE
+from service.http.problems import type_of
 from tests.unit.service.http.conftest import Served
 
 REFUSED = {

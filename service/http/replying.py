@@ -1,0 +1,172 @@
+"""From a request to an answer in a response: the mechanism of every route that answers.
+
+The routes differ in the shape of their documents and events only. Limits, early errors, disconnects, draining and the
+counted outcomes are the same for all of them.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Header, Request
+from fastapi.exceptions import RequestValidationError
+
+from rag.errors import InvalidInput
+from rag.types import Scope
+from service.answering.answerer import Event, Inquiry, Sources
+from service.answering.drafts import Answer, Citation
+from service.http.dependencies import ReadingScope, ResourcesDep
+from service.http.disconnect import while_connected
+from service.http.event_stream import EventStreamResponse
+from service.http.schemas.answers import FilterRequest
+from service.prompting.base import PromptTemplate
+from service.resources import Resources
+
+
+class Shape(Protocol):
+    """The form of a route's responses. One instance writes one response."""
+
+    def to_document(self, sources: Sequence[Citation], answer: Answer) -> Any:
+        """Return the body of a response that is not streamed."""
+
+    def to_events(self, event: Event) -> Iterator[str]:
+        """Yield the server-sent events for an event of the answer."""
+
+
+class _Asking:
+    """The request, its caller and the resources: what a route needs to ask and to reply."""
+
+    def __init__(
+        self,
+        request: Request,
+        resources: ResourcesDep,
+        scope: ReadingScope,
+        x_prompt_version: Annotated[
+            str | None,
+            Header(max_length=100, description="Prompt version of the mode `generate`. Unset: the service chooses."),
+        ] = None,
+        x_prompt_key: Annotated[
+            str | None,
+            Header(max_length=200, description="Key of one prompt version, such as a conversation id."),
+        ] = None,
+    ) -> None:
+        self.settings = resources.settings
+        self._request = request
+        self._resources = resources
+        self._scope = scope
+        self._prompt_version = x_prompt_version
+        self._prompt_key = x_prompt_key
+
+    @property
+    def request_id(self) -> str:
+        """Id of the request, as in the log."""
+        name: str = self._request.state.request_id
+        return name
+
+    def inquire(self, question: str, *, limit: int | None, where: FilterRequest, **options: Any) -> Inquiry:
+        """Return the question as an inquiry. `options` are fields of `Inquiry`. Raises `InvalidInput`."""
+        inquiry = to_inquiry(self._request, self._resources, self._scope, question, limit=limit, where=where)
+        key = f"{self._scope.tenant}\n{self._prompt_key or question}"
+        prompt = _choose_prompt(self._resources, self._prompt_version, key=key)
+        return replace(inquiry, prompt=prompt, **options)
+
+    async def reply(self, inquiry: Inquiry, shape: Shape) -> Any:
+        """Answer, and return the response in this shape."""
+        request, resources = self._request, self._resources
+        events = resources.explanations.record(inquiry, resources.answerer.answer(inquiry))
+        if not inquiry.is_streamed:
+            return shape.to_document(*await while_connected(request, _collect(events)))
+        start_at = request.state.arrived + resources.settings.answering.stream_after_seconds
+        begun = await while_connected(request, _begin(events, start_at))
+        return EventStreamResponse(_to_stream(request, shape, begun))
+
+
+Asking = Annotated[_Asking, Depends()]
+
+
+def to_inquiry(
+    request: Request, resources: Resources, scope: Scope, question: str, *, limit: int | None, where: FilterRequest
+) -> Inquiry:
+    """Return a question as an inquiry. Raises `InvalidInput` if the question is too long."""
+    # The middleware that counts requests reads it: a client that leaves before the first text may have given up.
+    request.state.awaits_text = True
+    settings = resources.settings
+    if len(question) > settings.max_question_chars:
+        raise InvalidInput(f"question: RAG_MAX_QUESTION_CHARS allows {settings.max_question_chars} characters.")
+    return Inquiry(
+        scope=scope,
+        question=question,
+        limit=limit or settings.retrieval.limit,
+        where=where.to_chunk_filter(),
+        arrived=request.state.arrived,
+    )
+
+
+def _choose_prompt(resources: Resources, version: str | None, *, key: str) -> PromptTemplate:
+    if version is None:
+        return resources.prompts.assigned(key)
+    try:
+        return resources.prompts.named(version)
+    except InvalidInput as error:
+        fault = {"loc": ("header", "X-Prompt-Version"), "msg": str(error), "type": "value_error"}
+        raise RequestValidationError([fault]) from error
+
+
+async def _collect(events: AsyncGenerator[Event]) -> tuple[Sequence[Citation], Answer]:
+    sources: Sequence[Citation] = ()
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Sources):
+                sources = event.citations
+            elif isinstance(event, Answer):
+                answer = event
+    return sources, answer
+
+
+async def _begin(events: AsyncGenerator[Event], start_at: float) -> AsyncGenerator[Event]:
+    """Await the passages and the first text, but the text not beyond `start_at`. Return all events.
+
+    An error up to then is raised, and gets an HTTP status. A later one has to become an event of the stream.
+    """
+    passages = await anext(events)
+    first_text = asyncio.create_task(anext(events))
+    try:
+        await asyncio.wait({first_text}, timeout=max(0.0, start_at - time.perf_counter()))
+        if first_text.done():
+            first_text.result()
+    except BaseException:
+        await _stop(first_text, events)
+        raise
+    return _continue(passages, first_text, events)
+
+
+async def _continue(
+    passages: Event, first_text: asyncio.Task[Event], rest: AsyncGenerator[Event]
+) -> AsyncGenerator[Event]:
+    try:
+        yield passages
+        yield await first_text
+        async for event in rest:
+            yield event
+    finally:
+        # Also reached when the client disconnects. Closing the events stops the generation at the model server.
+        await _stop(first_text, rest)
+
+
+async def _stop(first_text: asyncio.Task[Event], events: AsyncGenerator[Event]) -> None:
+    first_text.cancel()
+    # Events that wait inside a task cannot be closed.
+    await asyncio.gather(first_text, return_exceptions=True)
+    await events.aclose()
+
+
+async def _to_stream(request: Request, shape: Shape, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
+    async with aclosing(events):
+        async for event in events:
+            if not isinstance(event, Sources):
+                request.state.awaits_text = False
+            for text in shape.to_events(event):
+                yield text

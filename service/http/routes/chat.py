@@ -1,0 +1,112 @@
+"""`POST /v1/chat/completions` and `GET /v1/models`: the service for clients of OpenAI's API."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from rag.errors import AccessRefused, BadResponse, InvalidInput, NotFound, Overloaded
+from service.answering.answerer import Event, Sources, Token
+from service.answering.drafts import Answer, Citation
+from service.generation.base import Sampling
+from service.http.dependencies import ReadingScope, ResourcesDep, require_json
+from service.http.event_stream import to_data
+from service.http.openapi import raises, streams
+from service.http.replying import Asking
+from service.http.schemas.answers import AnswerResponse, SourcesEvent
+from service.http.schemas.chat import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatRequest,
+    ChunkChoice,
+    CompletionChoice,
+    CompletionMessage,
+    CompletionUsage,
+    Delta,
+    annotations_of,
+)
+from service.http.schemas.messages import question_of
+from service.http.schemas.models import ModelListResponse, ModelOut, modes_of, to_mode
+from service.http.schemas.problems import OpenAIError
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+
+
+@router.post(
+    "/chat/completions",
+    response_model=ChatCompletion,
+    responses=streams({"": ChatCompletionChunk}, error=OpenAIError),
+    dependencies=[Depends(require_json)],
+    openapi_extra=raises(InvalidInput, NotFound, Overloaded, BadResponse, AccessRefused),
+)
+async def complete(body: ChatRequest, asking: Asking) -> Any:
+    """Answer the last user message from the documents, in the shape of OpenAI's chat completions."""
+    inquiry = asking.inquire(
+        question_of(body.messages),
+        limit=body.limit,
+        where=body.filter,
+        mode=to_mode(body.model, asking.settings),
+        sampling=Sampling(
+            max_tokens=body.max_completion_tokens or body.max_tokens, temperature=body.temperature, stop=body.stops
+        ),
+        is_streamed=bool(body.stream),
+    )
+    has_usage = body.stream_options is not None and body.stream_options.include_usage
+    return await asking.reply(inquiry, _Shape(asking.request_id, body.model, has_usage=has_usage))
+
+
+@router.get("/models")
+async def list_models(resources: ResourcesDep, _: ReadingScope) -> ModelListResponse:
+    """List the modes of answering as models. Each one works in `/v1/chat/completions`."""
+    return ModelListResponse(data=[ModelOut.from_mode(mode) for mode in modes_of(resources.settings)])
+
+
+@router.get("/models/{model}", openapi_extra=raises(NotFound))
+async def get_model(model: str, resources: ResourcesDep, _: ReadingScope) -> ModelOut:
+    """Return a mode of answering as a model."""
+    return ModelOut.from_mode(to_mode(model, resources.settings))
+
+
+class _Shape:
+    """OpenAI's shape of an answer."""
+
+    def __init__(self, request_id: str, model: str, *, has_usage: bool) -> None:
+        """`has_usage`: the client asked for the usage at the end of the stream."""
+        # The id of the answer does not exist yet when a stream begins.
+        self._id = f"chatcmpl-{request_id}"
+        self._model = model
+        self._created = int(time.time())
+        self._has_usage = has_usage
+
+    def to_document(self, _: Sequence[Citation], answer: Answer) -> ChatCompletion:
+        message = CompletionMessage(content=answer.text, annotations=annotations_of(answer))
+        return ChatCompletion(
+            id=self._id,
+            created=self._created,
+            model=self._model,
+            choices=[CompletionChoice(message=message, finish_reason=answer.finish_reason or "stop")],
+            usage=CompletionUsage.from_answer(answer),
+            rag=AnswerResponse.from_answer(answer),
+        )
+
+    def to_events(self, event: Event) -> Iterator[str]:
+        match event:
+            case Sources():
+                sources = SourcesEvent.from_citations(event.citations)
+                yield self._to_chunk(ChunkChoice(delta=Delta(role="assistant", content="")), rag=sources)
+            case Token():
+                yield self._to_chunk(ChunkChoice(delta=Delta(content=event.text)))
+            case Answer():
+                delta = Delta(annotations=annotations_of(event) or None)
+                choice = ChunkChoice(delta=delta, finish_reason=event.finish_reason or "stop")
+                yield self._to_chunk(choice, rag=AnswerResponse.from_answer(event))
+                if self._has_usage and (usage := CompletionUsage.from_answer(event)):
+                    yield self._to_chunk(usage=usage)
+                yield to_data("[DONE]")
+
+    def _to_chunk(self, *choices: ChunkChoice, **more: Any) -> str:
+        chunk = ChatCompletionChunk(
+            id=self._id, created=self._created, model=self._model, choices=list(choices), **more
+        )
+        return to_data(chunk.model_dump_json())

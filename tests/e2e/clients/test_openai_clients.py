@@ -1,0 +1,200 @@
+"""The packages openai, langchain-openai and litellm against the real service with a key and a stand-in model."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from service.auth.keys import Keys
+from service.settings import Settings
+from tests.support.fakes.servers import ModelServer, in_thread, serve
+from tests.support.programs import Service, service
+
+_PYTHON = Path(__file__).parents[3] / ".venv-clients" / "bin" / "python"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not _PYTHON.exists(), reason="the clients are not installed: make setup-clients"),
+]
+PIECES = ["Use seals ", "of the type ", "S-17 [1]."]
+TEXT = "".join(PIECES)
+# litellm imports for several seconds on a busy machine.
+_SECONDS = 240
+
+
+class Model(ModelServer):
+    """A stand-in that breaks its stream if the question says so."""
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        breaks = "BREAK" in (await request.json())["messages"][-1]["content"]
+        self.ending = b'data: {"error": {"message": "CUDA", "code": 500}}\n\n' if breaks else None
+        return await super().__call__(request)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model(PIECES)
+
+
+@pytest.fixture(scope="module")
+def served(model, ingested, handbook) -> Iterator[tuple[Service, str]]:
+    data_dir = ingested(handbook)
+    key = Keys(Settings(data_dir=data_dir).keys_file).create(tenant="default", role="reader")
+    with in_thread(serve("/v1/chat/completions", model)) as url:
+        generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{url}/v1"}
+        with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__MODEL="stand-in", **generator) as running:
+            running.http.headers["Authorization"] = f"Bearer {key}"
+            yield running, key
+
+
+def run(program: str, served: tuple[Service, str]) -> Any:
+    """Run a program in the environment of the clients, and return what it printed."""
+    running, key = served
+    ended = subprocess.run(
+        [str(_PYTHON), str(Path(__file__).with_name(program)), f"{running.url}/v1", key],
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def got(served, model) -> Any:
+    model.requests.clear()
+    return run("with_openai.py", served)
+
+
+class TestOpenAI:
+    def test_a_completion_has_the_answer_its_usage_and_its_citations(self, got, model):
+        completion = got["complete"]
+        [choice] = completion["choices"]
+        assert (choice["message"]["content"], choice["finish_reason"]) == (TEXT, "stop")
+        assert completion["usage"]["total_tokens"] == 10
+        assert (completion["model"], completion["extra"]) == ("groundwork-generate", "handbook.md")
+        [annotation] = choice["message"]["annotations"]
+        place = annotation["url_citation"]
+        assert TEXT[place["start_index"] : place["end_index"]] == "[1]"
+        assert place["title"] == "Pump handbook"
+        asked = model.requests[0]
+        assert (asked["max_tokens"], asked["temperature"], asked["stop"]) == (20, 0.5, ["END"])
+        assert "Which seals does the pump need?" in asked["messages"][-1]["content"]
+        assert "pirate" not in json.dumps(asked)
+
+    def test_a_stream_begins_with_its_passages_and_ends_with_its_usage(self, got, model):
+        first, *middle, last, usage = got["stream"]
+        assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+        assert first["rag"]["sources"][0]["document_id"] == "handbook.md"
+        assert "".join(chunk["choices"][0]["delta"]["content"] for chunk in middle) == TEXT
+        assert last["choices"][0]["finish_reason"] == "stop"
+        assert last["rag"]["citations"][0]["n"] == 1
+        assert (usage["choices"], usage["usage"]["completion_tokens"]) == ([], 3)
+        assert len({chunk["id"] for chunk in got["stream"]}) == 1
+        assert model.requests[1]["max_tokens"] == 30
+
+    def test_the_helper_that_collects_a_stream_gets_the_same_text(self, got):
+        assert got["collect"]["choices"][0]["message"]["content"] == TEXT
+
+    def test_a_response_has_the_answer_and_its_citations(self, got):
+        response = got["respond"]
+        assert (response["status"], response["text"], response["usage"]["total_tokens"]) == ("completed", TEXT, 10)
+        [annotation] = response["output"][0]["content"][0]["annotations"]
+        assert annotation["title"] == "Pump handbook"
+
+    def test_a_streamed_response_has_the_events_of_a_text(self, got):
+        streamed = got["stream_response"]
+        assert streamed["text"] == TEXT
+        deltas = streamed["kinds"].count("response.output_text.delta")
+        assert deltas == len(PIECES)
+        assert streamed["kinds"][:4] + streamed["kinds"][4 + deltas :] == [
+            "response.created",
+            "response.in_progress",
+            "response.output_item.added",
+            "response.content_part.added",
+            "response.output_text.done",
+            "response.content_part.done",
+            "response.output_item.done",
+            "response.completed",
+        ]
+
+    def test_the_models_are_the_modes(self, got):
+        assert got["models"][0] == got["models"][-1].replace("quote", "generate") == "groundwork-generate"
+        assert len(got["models"]) > 2
+
+    @pytest.mark.parametrize(
+        ("call", "kind", "status", "code", "words"),
+        [
+            ("model", "NotFoundError", 404, "model_not_found", "Choose one of groundwork-generate"),
+            ("field", "UnprocessableEntityError", 422, "invalid_request", "n: Input should be 1"),
+            ("image", "BadRequestError", 400, "invalid", "Remove the part of type 'image_url'"),
+            ("key", "AuthenticationError", 401, "invalid_api_key", "The API key is missing or not valid"),
+            ("response", "UnprocessableEntityError", 422, "invalid_request", "previous_response_id"),
+            ("stream", "APIError", None, "unavailable", "The model server failed"),
+            ("response stream", "APIError", None, "unavailable", "The model server failed"),
+        ],
+    )
+    def test_an_error_is_the_exception_of_its_status(self, got, call, kind, status, code, words):
+        error = got["fail"][call]
+        assert (error["class"], error["status"], error["code"]) == (kind, status, code)
+        assert words in error["message"]
+
+
+def test_langchain_gets_answers_and_streams_from_both_apis(served):
+    got = run("with_langchain.py", served)
+    usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+    text, counted, finish = got["invoke"]
+    assert (text, finish) == (TEXT, "stop")
+    assert usage.items() <= counted.items()
+    text, counted, pieces = got["stream"]
+    assert (text, pieces) == (TEXT, len(PIECES))
+    assert usage.items() <= counted.items()
+    assert (got["responses"], got["responses stream"]) == (TEXT, TEXT)
+
+
+def test_litellm_gets_answers_streams_and_errors(served):
+    got = run("with_litellm.py", served)
+    assert got["completion"] == [TEXT, "stop", 10]
+    assert got["stream"] == [TEXT, 10]
+    assert got["responses"] == TEXT
+    assert "There is no model" in got["error"]
+
+
+def test_open_webui_sends_more_fields_than_the_service_reads(served):
+    """The requests that Open WebUI sends to a server of the kind OpenAI: its list of models, then a streamed chat."""
+    running, _ = served
+    listed = running.http.get("/v1/models").json()
+    assert listed["object"] == "list"
+    model = listed["data"][0]
+    assert model.keys() == {"id", "object", "created", "owned_by"}
+    body = {
+        "stream": True,
+        "model": model["id"],
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Which seals does the pump need?"},
+        ],
+        "stream_options": {"include_usage": True},
+        "chat_id": "c-1",
+        "session_id": "s-1",
+        "features": {"web_search": False, "image_generation": False},
+        "variables": {"{{USER_NAME}}": "Ada"},
+        "params": {},
+        "metadata": {},
+        "tools": [],
+        "user": {"name": "Ada", "id": "u-1", "email": "ada@example.org", "role": "user"},
+    }
+    lines = running.http.post("/v1/chat/completions", json=body).text.split("\n\n")
+    assert all(line.startswith("data: ") for line in lines if line)
+    assert lines[-2:] == ["data: [DONE]", ""]
+    chunks = [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
+    assert "".join(delta.get("content", "") for delta in deltas) == TEXT
+    # From these, Open WebUI shows the list of sources.
+    [source] = [annotation["url_citation"] for delta in deltas for annotation in delta.get("annotations", [])]
+    assert source["title"] == "Pump handbook"
+    assert chunks[-1]["usage"]["total_tokens"] == 10
