@@ -26,7 +26,7 @@ from service.http.schemas.chat import (
     Delta,
     annotations_of,
 )
-from service.http.schemas.messages import question_of
+from service.http.schemas.messages import to_conversation
 from service.http.schemas.models import ModelListResponse, ModelOut, modes_of, to_mode
 from service.http.schemas.problems import OpenAIError
 
@@ -42,8 +42,10 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 )
 async def complete(body: ChatRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's chat completions."""
+    question, turns = to_conversation(body.messages)
     inquiry = asking.inquire(
-        question_of(body.messages),
+        question,
+        turns=turns,
         limit=body.limit,
         where=body.filter,
         mode=to_mode(body.model, asking.settings),

@@ -15,7 +15,7 @@ from service.http.event_stream import to_event
 from service.http.openapi import raises, streams
 from service.http.replying import Asking
 from service.http.schemas.answers import AnswerResponse, SourcesEvent
-from service.http.schemas.messages import question_of
+from service.http.schemas.messages import to_conversation
 from service.http.schemas.models import to_mode
 from service.http.schemas.problems import OpenAIError
 from service.http.schemas.responses import (
@@ -41,8 +41,10 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 )
 async def respond(body: ResponsesRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's responses."""
+    question, turns = to_conversation(body.messages)
     inquiry = asking.inquire(
-        question_of(body.messages),
+        question,
+        turns=turns,
         limit=body.limit,
         where=body.filter,
         mode=to_mode(body.model, asking.settings),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from rag.errors import InvalidInput
 from rag.types import Chunk
 from service.answering.drafts import Answer
+from service.answering.follow_ups import Turn
 from service.generation.base import Usage
 from service.http.schemas.answers import Whole
 
@@ -15,6 +16,10 @@ from service.http.schemas.answers import Whole
 Text = Annotated[str, Field(max_length=1_000_000)]
 Tokens = Annotated[int, Field(ge=1), Whole]
 
+
+# Far more than the prompt of a follow-up question has room for.
+_MAX_TURNS = 20
+_TURN_CHARACTERS = 4_000
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
@@ -39,14 +44,33 @@ class ChatMessage(BaseModel):
         return "\n".join(part.text for part in self.content if part.text)
 
 
-def question_of(messages: Sequence[ChatMessage]) -> str:
-    """Return the last user message. Raises `InvalidInput` if it is missing, or has more than text."""
-    last = next((message for message in reversed(messages) if message.role == "user"), None)
-    if last and isinstance(last.content, list) and (foreign := [it.type for it in last.content if it.text is None]):
+def to_conversation(messages: Sequence[ChatMessage]) -> tuple[str, list[Turn]]:
+    """Return the last user message, which is the question, and the latest turns before it.
+
+    Raises `InvalidInput` if the question is missing, or has more than text.
+    """
+    last = next((number for number in reversed(range(len(messages))) if messages[number].role == "user"), None)
+    if last is None:
+        raise InvalidInput("messages: There is no question. Send a message with the role user, as the last.")
+    content = messages[last].content
+    if isinstance(content, list) and (foreign := [part.type for part in content if part.text is None]):
         raise InvalidInput(f"messages: The service reads text only. Remove the part of type {foreign[0]!r:.100}.")
-    if last is None or not (question := last.to_text().strip()):
-        raise InvalidInput("messages: There is no question. Send a message with the role user and text, as the last.")
-    return question
+    if not (question := messages[last].to_text().strip()):
+        raise InvalidInput("messages: The last message with the role user has no text. Send the question in it.")
+    return question, _to_turns(messages[:last])
+
+
+def _to_turns(messages: Sequence[ChatMessage]) -> list[Turn]:
+    turns: list[Turn] = []
+    question = ""
+    for message in messages:
+        text = message.to_text().strip()
+        if message.role == "user":
+            question = text
+        elif message.role == "assistant" and question and text:
+            turns.append(Turn(question=question[:_TURN_CHARACTERS], answer=text[:_TURN_CHARACTERS]))
+            question = ""
+    return turns[-_MAX_TURNS:]
 
 
 def marked_passages(answer: Answer) -> Iterator[tuple[int, int, Chunk]]:

@@ -34,11 +34,13 @@ class ScriptedAnswerer:
 
     def __init__(self) -> None:
         self.script: Script | None = None
+        self.inquiries: list[Inquiry] = []
         self.is_working = asyncio.Event()
         self.is_closed = asyncio.Event()
 
-    async def answer(self, _: Inquiry) -> AsyncGenerator[Event]:
+    async def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
         assert self.script is not None
+        self.inquiries.append(inquiry)
         self.is_working.set()
         try:
             async with contextlib.aclosing(self.script()) as events:

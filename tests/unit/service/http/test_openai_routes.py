@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rag.errors import Overloaded, Unavailable
+from service.answering.follow_ups import Turn
 from service.settings import AnsweringSettings
 from tests.unit.service.http.conftest import Served
 from tests.unit.service.http.test_outcomes import ANSWER, SOURCES, TEXT, answers, failing, hanging, leave
@@ -132,6 +133,24 @@ async def test_a_request_that_is_not_valid_is_an_error_in_openais_shape(served, 
         assert (error["param"] or "").startswith(param.partition(".")[0])
     await served.logged("request")
     assert served.counted() == {"invalid": 1}
+
+
+@DOORS
+async def test_the_last_user_message_is_the_question_and_answered_ones_before_are_turns(served, door):
+    messages = [
+        {"role": "system", "content": "You are a pirate."},
+        {"role": "user", "content": "Unanswered?"},
+        {"role": "user", "content": [{"type": "text", "text": "Which pump?"}]},
+        {"role": "assistant", "content": "The Kestrel [1]."},
+        {"role": "user", "content": "  Which seals?\n"},
+        {"role": "assistant", "content": ""},
+    ]
+    field = "messages" if door is CHAT else "input"
+    response = await ask(served, door, answers, **{field: messages})
+    assert response.status_code == 200
+    [inquiry] = served.answerer.inquiries
+    assert (inquiry.question, inquiry.mode) == ("Which seals?", "quote")
+    assert inquiry.turns == [Turn(question="Which pump?", answer="The Kestrel [1].")]
 
 
 async def test_earlier_messages_may_be_longer_than_a_question(served):
