@@ -53,9 +53,16 @@ def forms(*, max_files: int) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-def streams(events: Mapping[str, type[BaseModel]], *, error: type[BaseModel] = Problem) -> dict[int | str, Any]:
-    """Return the `responses` of a route that can respond with these events. An event may have an empty name."""
+def streams(
+    events: Mapping[str, type[BaseModel]], *, error: type[BaseModel] = Problem, end: str | None = None
+) -> dict[int | str, Any]:
+    """Return the `responses` of a route that can respond with these events. An event may have an empty name.
+
+    `end` is the text that ends a stream, if it is not an event with JSON.
+    """
     items = [_event(name, model.__name__) for name, model in {**events, "error": error}.items()]
+    if end is not None:
+        items.append({"type": "object", "properties": {"data": {"const": end}}, "required": ["data"]})
     return {200: {"content": {EVENT_STREAM: {"itemSchema": {"oneOf": items}}}}}
 
 

@@ -32,11 +32,13 @@ from service.http.schemas.problems import OpenAIError
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+_DONE = "[DONE]"
+
 
 @router.post(
     "/chat/completions",
     response_model=ChatCompletion,
-    responses=streams({"": ChatCompletionChunk}, error=OpenAIError),
+    responses=streams({"": ChatCompletionChunk}, error=OpenAIError, end=_DONE),
     dependencies=[Depends(require_json)],
     openapi_extra=raises(InvalidInput, NotFound, Overloaded, BadResponse, AccessRefused),
 )
@@ -105,7 +107,7 @@ class _Shape:
                 yield self._to_chunk(choice, rag=AnswerResponse.from_answer(event))
                 if self._has_usage and (usage := CompletionUsage.from_answer(event)):
                     yield self._to_chunk(usage=usage)
-                yield to_data("[DONE]")
+                yield to_data(_DONE)
 
     def _to_chunk(self, *choices: ChunkChoice, **more: Any) -> str:
         chunk = ChatCompletionChunk(

@@ -41,6 +41,8 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 )
 async def respond(body: ResponsesRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's responses."""
+    if body.background:
+        raise InvalidInput("background: Responses are not kept. Leave the field out.")
     question, turns = to_conversation(body.messages)
     inquiry = asking.inquire(
         question,

@@ -16,6 +16,8 @@ _MAX_STOPS = 4  # As many as OpenAI allows.
 class StreamOptions(BaseModel):
     """Options of a stream."""
 
+    model_config = ConfigDict(strict=True)
+
     include_usage: bool = Field(False, description="True: the last chunk has the usage, if the model server counts it.")
 
 

@@ -44,7 +44,7 @@ class ResponsesRequest(BaseModel):
         None, description="For the mode `generate`, at most RAG_ANSWERING__MAX_TOKENS."
     )
     tool_choice: Literal["none", "auto"] | None = Field(None, description="The service never calls a client's tools.")
-    background: Literal[False] | None = Field(None, description="Responses are not kept.")
+    background: bool | None = Field(None, description="Responses are not kept.")
     previous_response_id: None = Field(None, description="Responses are not kept. Send the earlier turns in `input`.")
     conversation: None = Field(None, description="Send the earlier turns in `input`.")
     limit: Annotated[int, Field(ge=1, le=50), Whole] | None = Field(

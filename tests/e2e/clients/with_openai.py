@@ -22,7 +22,7 @@ def complete(client: openai.OpenAI) -> Any:
     completion = client.chat.completions.create(
         model=MODEL, messages=MESSAGES, max_tokens=20, temperature=0.5, stop=["END"]
     )
-    return {**completion.to_dict(), "extra": completion.model_extra["rag"]["citations"][0]["document_id"]}
+    return {**completion.to_dict(), "extra": completion.model_extra["rag"]["citations"][0]["title"]}
 
 
 def stream(client: openai.OpenAI) -> Any:
