@@ -119,6 +119,10 @@ class ServerStoreSettings(Part):
     """
     collection: str = "groundwork"
     """Name of the alias that points to the current collection."""
+    nodes: int = Field(1, ge=1)
+    """Nodes of the Qdrant cluster that must have joined before a collection is created, because a collection never gets
+    more copies later. A higher value lets a first worker wait for more nodes. 1 does not look at the cluster.
+    """
     timeout: int = Field(10, ge=1)
     """Seconds before a call to the Qdrant server fails. A higher value tolerates a slower server."""
 

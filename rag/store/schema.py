@@ -31,7 +31,8 @@ _MIN_CANDIDATES = 200
 
 SCROLL_PAGE = 256
 UPSERT_BATCH = 128
-MAX_TENANTS = 10_000
+TENANTS_PAGE = 10_000
+"""Tenants that the first request for a list of tenants asks for."""
 
 SCHEMA = 4
 """Increment it with every change of what a collection stores, and add the step from the previous number to `STEPS` in

@@ -176,15 +176,22 @@ class Shard:
             with_payload=True,
         )
         with _translated_errors():
-            tenants = self._shard.facet(
-                edge.FacetRequest("tenant", limit=schema.MAX_TENANTS, exact=True, filter=edge.Filter(must=[LIVE]))
-            )
+            tenants = self._find_tenants()
             counts = [
                 self._shard.count(edge.CountRequest(filter=edge.Filter(must=must)))
                 for must in ([LIVE, first], [LIVE], [LIVE, recent])
             ]
             last, _ = self._shard.scroll(newest)
-        return schema.to_survey(tenants.hits, counts, last)
+        return schema.to_survey(tenants, counts, last)
+
+    def _find_tenants(self) -> Sequence[Any]:
+        limit = schema.TENANTS_PAGE
+        while True:
+            wanted = edge.FacetRequest("tenant", limit=limit, exact=True, filter=edge.Filter(must=[LIVE]))
+            hits = self._shard.facet(wanted).hits
+            if len(hits) < limit:
+                return hits
+            limit *= 10  # There is no way to ask for the next ones.
 
     def insert(self, scope: Scope, points: Sequence[Point]) -> None:
         """Write new staged points. Existing points do not change."""

@@ -122,7 +122,7 @@ class ServerBackend:
     @asynccontextmanager
     async def _open_collections(self) -> AsyncIterator[tuple[AsyncQdrantClient, Collections]]:
         async with open_client(self._settings) as client:
-            yield client, Collections(client, self._settings.collection)
+            yield client, Collections(client, self._settings.collection, nodes=self._settings.nodes)
 
 
 class _ServerMigration:

@@ -8,25 +8,33 @@ A collection of schema 1 has the name itself, without an alias.
 """
 
 import re
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from qdrant_client import AsyncQdrantClient, models
 
-from rag.errors import BadResponse, CollectionMissing, IndexMismatch, NotFound, Unavailable
+from rag.errors import CollectionMissing, IndexMismatch, NotFound
 from rag.store import schema
 from rag.store.server.answers import translated_errors
+from rag.store.server.consensus import CALL_SECONDS, require_nodes, until_done
+from rag.store.server.copies import wait_until_searchable
 from rag.types import EmbedderIdentity
 
 STAGED_AT = "staged_at"
 """The time of staging, which only points on a server have: the embedded store has one writer."""
 
+# The copies of an empty collection become active within seconds, if all nodes run.
+_COPIES_SECONDS: Final = 120.0
+
 
 class Collections:
     """The collections behind one alias."""
 
-    def __init__(self, client: AsyncQdrantClient, name: str) -> None:
+    def __init__(self, client: AsyncQdrantClient, name: str, *, nodes: int = 1) -> None:
+        """`nodes` must have joined the cluster before a collection is created."""
         self._client = client
         self._name = name
+        self._nodes = nodes
 
     async def current(self) -> str | None:
         """Return the collection that the alias points to, or None."""
@@ -89,23 +97,32 @@ class Collections:
             await self.drop(name)
 
     async def create(self, collection: str, embedder: EmbedderIdentity) -> None:
-        """Create an empty collection. An existing one keeps its points."""
-        with translated_errors():
-            if not await self._client.collection_exists(collection):
-                await self._create(collection, embedder)
+        """Create an empty collection, and wait until every copy of it can be written. An existing one keeps its points.
+
+        Raises `Unavailable` if fewer than the expected nodes have joined the cluster, or copies are missing.
+        """
+        if not await self._exists(collection):
+            if self._nodes > 1:
+                await require_nodes(self._client, self._nodes)
+            await until_done(lambda: self._create(collection, embedder), lambda: self._exists(collection))
         await self._complete_indexes(collection)
+        if self._nodes > 1:
+            await wait_until_searchable(self._client, collection, limit=_COPIES_SECONDS)
 
     async def _complete_indexes(self, collection: str) -> None:
         """Create the payload indexes that are missing, because an earlier version made none or a creator was killed."""
         with translated_errors():
             present = (await self._client.get_collection(collection)).payload_schema
-            for field, kind in _indexes().items():
-                if field not in present:
-                    await self._client.create_payload_index(collection, field, kind)
+        for field, kind in _indexes().items():
+            if field not in present:
+                create = partial(self._client.create_payload_index, collection, field, kind, timeout=CALL_SECONDS)
+                await until_done(create)
 
     async def drop(self, collection: str) -> None:
-        with translated_errors():
-            await self._client.delete_collection(collection)
+        async def is_gone() -> bool:
+            return not await self._exists(collection)
+
+        await until_done(partial(self._client.delete_collection, collection, timeout=CALL_SECONDS), is_gone)
 
     async def switch_to(self, collection: str) -> None:
         """Move the alias, and make the previous collection the fallback."""
@@ -125,21 +142,20 @@ class Collections:
     async def roll_back(self) -> None:
         await self.switch_to(await self._require_fallback())
 
+    async def _exists(self, collection: str) -> bool:
+        with translated_errors():
+            return await self._client.collection_exists(collection)
+
     async def _create(self, collection: str, embedder: EmbedderIdentity) -> None:
-        try:
-            with translated_errors():
-                await self._client.create_collection(
-                    collection,
-                    vectors_config={
-                        schema.DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)
-                    },
-                    sparse_vectors_config={schema.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                    metadata=schema.to_metadata(embedder),
-                )
-        except (BadResponse, Unavailable):
-            # Another process that started at the same moment may have created it first.
-            if not await self._client.collection_exists(collection):
-                raise
+        await self._client.create_collection(
+            collection,
+            vectors_config={
+                schema.DENSE: models.VectorParams(size=embedder.dimension, distance=models.Distance.COSINE)
+            },
+            sparse_vectors_config={schema.SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+            metadata=schema.to_metadata(embedder),
+            timeout=CALL_SECONDS,
+        )
 
     async def _require_fallback(self) -> str:
         fallback = await self.fallback()
@@ -182,18 +198,24 @@ class Collections:
 
     async def _move(self, targets: dict[str, str]) -> None:
         """Point all aliases to their targets in one step."""
-        known = await self._aliases()
-        deletions = [
-            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
-            for alias in targets
-            if alias in known
-        ]
-        creations = [
-            models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=collection, alias_name=alias))
-            for alias, collection in targets.items()
-        ]
-        with translated_errors():
-            await self._client.update_collection_aliases([*deletions, *creations])
+
+        async def move() -> None:
+            known = await self._aliases()
+            deletions = [
+                models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+                for alias in targets
+                if alias in known
+            ]
+            creations = [
+                models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name=alias))
+                for alias, name in targets.items()
+            ]
+            await self._client.update_collection_aliases([*deletions, *creations], timeout=CALL_SECONDS)
+
+        async def is_moved() -> bool:
+            return targets.items() <= (await self._aliases()).items()
+
+        await until_done(move, is_moved)
 
 
 def _indexes() -> dict[str, Any]:

@@ -133,9 +133,7 @@ class ServerReader:
         first = models.FieldCondition(key="ordinal", match=models.MatchValue(value=0))
         recent = models.FieldCondition(key="ingested_at", range=models.Range(gte=since))
         with translated_errors():
-            tenants = await self._client.facet(
-                self.revision, "tenant", limit=schema.MAX_TENANTS, exact=True, facet_filter=models.Filter(must=[LIVE])
-            )
+            tenants = await self._find_tenants()
             counts = [
                 (await self._client.count(self.revision, models.Filter(must=must))).count
                 for must in ([LIVE, first], [LIVE], [LIVE, recent])
@@ -146,7 +144,17 @@ class ServerReader:
                 limit=1,
                 order_by=models.OrderBy(key="ingested_at", direction=models.Direction.DESC),
             )
-        return schema.to_survey(tenants.hits, counts, last)
+        return schema.to_survey(tenants, counts, last)
+
+    async def _find_tenants(self) -> Sequence[models.FacetValueHit]:
+        limit = schema.TENANTS_PAGE
+        while True:
+            found = await self._client.facet(
+                self.revision, "tenant", limit=limit, exact=True, facet_filter=models.Filter(must=[LIVE])
+            )
+            if len(found.hits) < limit:
+                return found.hits
+            limit *= 10  # There is no way to ask for the next ones.
 
     async def follow(self, collections: Collections, embedder: EmbedderIdentity) -> None:
         """Follow the alias for ever. A collection of another embedder is refused, and the old one stays in use."""

@@ -92,7 +92,7 @@ class ServerStore(ServerReader):
 async def open_server_store(settings: ServerStoreSettings, embedder: EmbedderIdentity) -> AsyncIterator[ServerStore]:
     """Open the collection, after creating it if it is missing; raises `IndexMismatch` if another embedder filled it."""
     async with open_client(settings) as client:
-        collections = Collections(client, settings.collection)
+        collections = Collections(client, settings.collection, nodes=settings.nodes)
         store = ServerStore(client, await collections.open(embedder))
         async with _following(store, collections, embedder):
             yield store
