@@ -21,6 +21,7 @@ COMMANDS = (
     "backup",
     "restore",
     "export",
+    "verify",
 )
 
 _EPILOG = f"""examples:

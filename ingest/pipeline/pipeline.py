@@ -4,6 +4,7 @@ import asyncio
 from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final, Protocol
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES, WARNINGS
@@ -108,7 +109,12 @@ class Pipeline:
         CHUNKS.labels("kept").inc(len(chunks) - len(missing))
 
     async def _look_up(self, scope: Scope, document_ids: Sequence[DocumentId]) -> StoredDocuments:
-        return await stored_documents(self._retrying(None), scope, document_ids)
+        store = self._retrying(None)
+        stored = await stored_documents(store, scope, document_ids)
+        versions = {document_id: first.version for document_id, first in stored.items() if first}
+        partial = await store.find_partial(scope, versions)
+        # Without a version it counts as changed, so its commit is done again.
+        return {key: replace(first, version="") if first and key in partial else first for key, first in stored.items()}
 
     def _retrying(self, claim: Claim | None) -> RetryingStore:
         if claim is None:

@@ -1,6 +1,6 @@
 """The port of a kind of store: everything that can be done with its collection."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,9 @@ from typing import Protocol
 
 from rag.errors import InvalidInput, NotFound, Unavailable
 from rag.store.base import Catalogue, CollectionCounts, PointReader, StoreReader, VectorStore
-from rag.store.schema import SCHEMA, Origin
-from rag.types import EmbedderIdentity
+from rag.store.earlier import Payload
+from rag.store.schema import SCHEMA, Condition, Origin
+from rag.types import EmbedderIdentity, Vector
 
 
 class AlreadyFilled(InvalidInput):
@@ -68,8 +69,24 @@ class CollectionRestore:
     """Shows the restored collection to readers and keeps the previous one as the fallback."""
 
 
+class StoredCopy(PointReader, Protocol):
+    """One copy of the collection, with staged points."""
+
+    def scan(self, conditions: Sequence[Condition], with_vector: bool) -> AsyncIterator[tuple[Payload, Vector | None]]:
+        """Yield every point that meets all conditions, in the form in which it is stored."""
+
+
 class StoreBackend(Protocol):
     """One collection in one kind of store."""
+
+    keeps_staged: bool
+    """True if another writer may be about to commit the staged points that a reader sees."""
+
+    def open_copies(self, nodes: Sequence[str]) -> AbstractAsyncContextManager[Mapping[str, StoredCopy]]:
+        """Open every copy by its name; `nodes` are addresses of nodes, by default those of the configured host."""
+
+    async def find_missing_copies(self) -> str:
+        """Return which copy of a shard is missing or not active, or "" if none is."""
 
     def open_reader(self, embedder: EmbedderIdentity) -> AbstractAsyncContextManager[StoreReader]:
         """Open the collection for searches; raises `IndexMismatch` if another embedder filled it.

@@ -4,7 +4,7 @@ A document has versions. Searches do not see staged versions. A commit makes one
 Every call may raise `Unavailable`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -92,6 +92,9 @@ class VectorStore(StoreReader, Protocol):
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         """Remove a document with its staged versions. With an order, versions of a later order stay."""
+
+    async def find_partial(self, scope: Scope, versions: Mapping[DocumentId, str]) -> set[DocumentId]:
+        """Return those of these live versions that a failed commit has made live in a part of the collection only."""
 
     async def publish(self) -> None:
         """Make all commits durable and visible to readers, in one step."""

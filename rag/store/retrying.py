@@ -1,6 +1,6 @@
 """Retries the calls of any store that can be written."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from prometheus_client import Counter
@@ -63,6 +63,9 @@ class RetryingStore:
 
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         await self._write(lambda: self._store.delete(scope, document_id, order=order))
+
+    async def find_partial(self, scope: Scope, versions: Mapping[DocumentId, str]) -> set[DocumentId]:
+        return await self._retry(lambda: self._store.find_partial(scope, versions))
 
     async def publish(self) -> None:
         await self._retry(self._store.publish)

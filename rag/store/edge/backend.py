@@ -2,16 +2,18 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from rag.errors import InvalidInput
 from rag.store.backend import (
     CollectionBackup,
     CollectionCopy,
     CollectionRestore,
     Migration,
+    StoredCopy,
     require_another_origin,
     require_replaceable,
     require_same_collection,
@@ -26,6 +28,8 @@ from rag.types import EmbedderIdentity
 
 class EdgeBackend:
     """The embedded collection in `root`."""
+
+    keeps_staged = False
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -68,6 +72,15 @@ class EdgeBackend:
             yield _EdgeMigration(self._revisions, successors, origin, current, successor)
         if self._revisions.origin() == wanted:
             _remove(root)
+
+    @asynccontextmanager
+    async def open_copies(self, nodes: Sequence[str]) -> AsyncIterator[Mapping[str, StoredCopy]]:
+        if nodes:
+            raise InvalidInput("The embedded collection has no nodes. Remove --node.")
+        yield {"the published revision": EdgeReader(self._revisions, None)}
+
+    async def find_missing_copies(self) -> str:
+        return ""
 
     async def fallback_origin(self) -> Origin:
         return self._revisions.fallback_origin()

@@ -1,7 +1,7 @@
 """The embedded store: readers search published revisions, and one writer prepares the next one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -187,6 +187,10 @@ class EdgeWriter:
     async def delete(self, scope: Scope, document_id: DocumentId, *, order: int | None = None) -> None:
         async with self._write_lock:
             self._shard.delete(scope, document_id, order=order)
+
+    async def find_partial(self, scope: Scope, versions: Mapping[DocumentId, str]) -> set[DocumentId]:  # noqa: ARG002
+        """Return nothing: a commit is one step in one process, and readers see only published revisions."""
+        return set()
 
     async def publish(self) -> None:
         async with self._write_lock:

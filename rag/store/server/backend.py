@@ -1,7 +1,7 @@
 """Everything that can be done with a collection on a Qdrant server or cluster."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from qdrant_client import AsyncQdrantClient
@@ -14,6 +14,7 @@ from rag.store.backend import (
     CollectionCopy,
     CollectionRestore,
     Migration,
+    StoredCopy,
     require_another_origin,
     require_replaceable,
     require_same_collection,
@@ -23,8 +24,8 @@ from rag.store.earlier import EarlierReader
 from rag.store.schema import SCHEMA, Origin, to_identity
 from rag.store.server.archiving import copy_to_archive, fill_from_archive
 from rag.store.server.collections import Collections
-from rag.store.server.connection import open_client
-from rag.store.server.copies import wait_until_searchable
+from rag.store.server.connection import nodes_of, open_client, to_node
+from rag.store.server.copies import find_missing, wait_until_searchable
 from rag.store.server.reader import ServerReader
 from rag.store.server.store import ServerStore, open_server_reader, open_server_store
 from rag.types import EmbedderIdentity
@@ -32,6 +33,8 @@ from rag.types import EmbedderIdentity
 
 class ServerBackend:
     """The collection that an alias on a Qdrant server points to."""
+
+    keeps_staged = True
 
     def __init__(self, settings: ServerStoreSettings) -> None:
         self._settings = settings
@@ -76,6 +79,24 @@ class ServerBackend:
             successor = await collections.successor(embedder)
             await collections.create(successor, embedder)
             yield _ServerMigration(client, collections, origin, current or "", successor)
+
+    @asynccontextmanager
+    async def open_copies(self, nodes: Sequence[str]) -> AsyncIterator[Mapping[str, StoredCopy]]:
+        """A node answers from its own copies where it has them, so all nodes together show all copies."""
+        async with AsyncExitStack() as stack:
+            copies: dict[str, StoredCopy] = {}
+            for node in nodes or await nodes_of(self._settings):
+                client = await stack.enter_async_context(open_client(to_node(self._settings, node)))
+                current = await Collections(client, self._settings.collection).current()
+                if current is None:
+                    raise NotFound(f"There is no collection {self._settings.collection} on {node}.")
+                copies[node] = ServerReader(client, current)
+            yield copies
+
+    async def find_missing_copies(self) -> str:
+        async with self._open_collections() as (client, collections):
+            current = await collections.current()
+            return await find_missing(client, current) if current and self._settings.nodes > 1 else ""
 
     async def fallback_origin(self) -> Origin:
         async with self._open_collections() as (_, collections):

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from pydantic import HttpUrl
 from qdrant_client import AsyncQdrantClient
 
-from rag.errors import Misconfigured
+from rag.errors import InvalidInput, Misconfigured
 from rag.settings import ServerStoreSettings
 from rag.store.server.answers import translated_errors
 from rag.tasks import supervise
@@ -56,6 +57,27 @@ async def open_client(settings: ServerStoreSettings) -> AsyncIterator[AsyncQdran
         await client.close()
 
 
+async def nodes_of(settings: ServerStoreSettings) -> list[str]:
+    """Return `host:port` of each node: of every address of the configured host, or of the host if it has only one."""
+    host, port = (settings.url.host or "").strip("[]"), settings.grpc_port
+    if settings.transport == "rest":
+        port = settings.url.port or port
+    addresses = sorted(await _look_up(host, port))
+    if len(addresses) <= 1:
+        addresses = [host]
+    return [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in addresses]
+
+
+def to_node(settings: ServerStoreSettings, node: str) -> ServerStoreSettings:
+    """Return the settings for one node, given as `host:port` with the port of the configured transport."""
+    host, _, port = node.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InvalidInput(f"{node} is not an address of a node. Write it as HOST:PORT.")
+    path = (settings.url.path or "").lstrip("/")
+    url = HttpUrl.build(scheme=settings.url.scheme, host=host.strip("[]"), port=int(port), path=path)
+    return settings.model_copy(update={"url": url, "grpc_port": int(port)})
+
+
 def trusted_authorities(settings: ServerStoreSettings) -> ssl.SSLContext | bool:
     """Return the authorities that may sign the server's certificate; True stands for those of this machine."""
     if settings.ca_file is None:
@@ -90,13 +112,16 @@ class _Client(AsyncQdrantClient):
             await before.close(grpc_grace=self._settings.timeout)
 
     async def _look_up(self) -> frozenset[str]:
-        """Return the addresses, or none if the name cannot be resolved now."""
-        host, port = self._settings.url.host or "", self._settings.grpc_port
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        except OSError:
-            return frozenset()
-        return frozenset(str(address[0]) for *_, address in found)
+        return await _look_up((self._settings.url.host or "").strip("[]"), self._settings.grpc_port)
+
+
+async def _look_up(host: str, port: int) -> frozenset[str]:
+    """Return the addresses, or none if the name cannot be resolved now."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return frozenset()
+    return frozenset(str(address[0]) for *_, address in found)
 
 
 def _to_options(settings: ServerStoreSettings) -> dict[str, Any]:

@@ -21,7 +21,7 @@ async def wait_until_searchable(client: AsyncQdrantClient, collection: str, *, l
     Raises `Unavailable` that names what is missing if that takes longer than `limit` seconds.
     """
     deadline = time.monotonic() + limit
-    while missing := await _find_missing(client, collection):
+    while missing := await find_missing(client, collection):
         if time.monotonic() > deadline:
             raise Unavailable(
                 f"The collection {collection} is not complete after {limit:.0f} seconds: {missing}. Check the nodes of "
@@ -30,7 +30,7 @@ async def wait_until_searchable(client: AsyncQdrantClient, collection: str, *, l
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _find_missing(client: AsyncQdrantClient, collection: str) -> str:
+async def find_missing(client: AsyncQdrantClient, collection: str) -> str:
     """Return what the collection lacks, or "" if nothing."""
     with translated_errors():
         described = await client.get_collection(collection)

@@ -1,7 +1,7 @@
 """Writes a collection on a Qdrant server or cluster, over gRPC."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from qdrant_client import models
@@ -18,6 +18,8 @@ from rag.types import DocumentId, EmbedderIdentity, Point, Scope
 
 # Longer than any document needs between its first staged point and its commit.
 _STAGED_SECONDS = 24 * 3600.0
+# More than one document with so many points is rare. Those that are not seen are found by the next look-up.
+_PARTIAL_POINTS = 1000
 
 
 class ServerStore(ServerReader):
@@ -62,6 +64,23 @@ class ServerStore(ServerReader):
         wanted = models.Filter(must=[*_to_owner(scope, document_id)], must_not=[*_to_later(order)])
         with translated_errors():
             await self._client.delete(self.revision, models.FilterSelector(filter=wanted), wait=True)
+
+    async def find_partial(self, scope: Scope, versions: Mapping[DocumentId, str]) -> set[DocumentId]:
+        """Return documents with another live version, or with staged points of the live one.
+
+        A commit that fails on a cluster may have been applied to some shards, and the first passage is in one of them.
+        """
+        suspects = [_to_partial(scope, document_id, version) for document_id, version in versions.items()]
+        if not suspects:
+            return set()
+        with translated_errors():
+            found, _ = await self._client.scroll(
+                self.revision,
+                scroll_filter=models.Filter(should=[*suspects]),
+                limit=_PARTIAL_POINTS,
+                with_payload=["document_id"],
+            )
+        return {DocumentId((record.payload or {})["document_id"]) for record in found}
 
     async def publish(self) -> None:
         """Do nothing: every write has waited for the confirmation of the server."""
@@ -113,6 +132,14 @@ async def _following(reader: ServerReader, collections: Collections, embedder: E
     require_same_embedder(await collections.embedder_of(reader.revision), embedder)
     async with supervise("alias_watch", reader.follow(collections, embedder), essential=False):
         yield
+
+
+def _to_partial(scope: Scope, document_id: DocumentId, version: str) -> models.Filter:
+    own = models.FieldCondition(key="version", match=models.MatchValue(value=version))
+    owner = _to_owner(scope, document_id)
+    return models.Filter(
+        should=[models.Filter(must=[*owner, LIVE], must_not=[own]), models.Filter(must=[*owner, own], must_not=[LIVE])]
+    )
 
 
 def _to_owner(scope: Scope, document_id: DocumentId) -> list[models.FieldCondition]:

@@ -368,6 +368,13 @@ class StoreContract:
             tenants=("ours", "theirs"), documents=2, chunks=3, recent_chunks=1, newest=200.0
         )
 
+    async def test_a_survey_lists_more_tenants_than_one_request_asks_for(self, store, monkeypatch):
+        monkeypatch.setattr("rag.store.schema.TENANTS_PAGE", 2)
+        for tenant in "abc":
+            await put(store, Scope(tenant=tenant), [point("one")])
+        await store.publish()
+        assert (await store.survey(since=0.0)).tenants == ("a", "b", "c")
+
     async def test_a_survey_of_an_empty_collection(self, store):
         await store.publish()
         survey = await store.survey(since=0.0)

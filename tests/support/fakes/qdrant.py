@@ -12,6 +12,7 @@ from qdrant_client.grpc.collections_service_pb2_grpc import CollectionsServicer,
 from qdrant_client.grpc.points_service_pb2_grpc import PointsServicer, add_PointsServicer_to_server
 from qdrant_client.grpc.qdrant_pb2_grpc import QdrantServicer, add_QdrantServicer_to_server
 
+from tests.support.fakes.qdrant_faults import Faults
 from tests.support.fakes.qdrant_placement import Placement
 from tests.support.servers.redis_server import free_port
 
@@ -35,6 +36,7 @@ class QdrantServer:
         self._interceptors = interceptors
         self.created: dict[str, wire.CreateCollection] = {}
         self.placement = Placement()
+        self.faults = Faults()
         self._services = _Points(local, self), _Collections(local, self)
         self.version = "1.19.0"
         self.health_checks = 0
@@ -44,7 +46,7 @@ class QdrantServer:
 
     async def start(self, credentials: grpc.ServerCredentials | None = None) -> None:
         points, collections = self._services
-        self._server = grpc.aio.server(interceptors=self._interceptors, options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[*self._interceptors, self.faults], options=_OPTIONS)
         add_QdrantServicer_to_server(_Health(self), self._server)
         add_PointsServicer_to_server(points, self._server)
         add_CollectionsServicer_to_server(collections, self._server)
