@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,6 +221,9 @@ class _NoStore:
 
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         pass
+
+    async def find_partial(self, scope: Scope, versions: Mapping[DocumentId, str]) -> set[DocumentId]:  # noqa: ARG002
+        return set()
 
     async def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None = None) -> None:
         pass

@@ -60,7 +60,7 @@ STRICT_MODE = Fault(
 )
 
 
-class Faults(grpc.aio.ServerInterceptor):
+class Faults(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types.
     """Answers calls with errors before or after they reach the server."""
 
     def __init__(self) -> None:
