@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from ingest.migration.verify import verify
-from rag.errors import AccessRefused, GroundworkError, IndexMismatch, Overloaded, RequestRejected, TimedOut, Unavailable
+from rag.errors import GroundworkError, IndexMismatch, Overloaded, TimedOut, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.server.backend import ServerBackend
 from rag.store.server.collections import Collections
@@ -37,7 +37,6 @@ async def server():
         pytest.param(faults.HANGING_NODE, TimedOut, "dependency", id="a hanging node"),
         pytest.param(faults.FULL_DISK, Unavailable, "dependency", id="a full disk"),
         pytest.param(faults.RATE_LIMIT, Overloaded, "dependency", id="a rate limit"),
-        pytest.param(faults.READ_ONLY_KEY, AccessRefused, "configuration", id="a read-only key"),
     ],
 )
 async def test_a_failed_write_is_done_again_until_it_is_whole(server, fault: Fault, kind, owner):
@@ -55,13 +54,6 @@ async def test_a_failed_write_is_done_again_until_it_is_whole(server, fault: Fau
         server.faults.released.set()
         await put(store, OURS, [point("new", version="v2")])
         assert await texts(store, OURS) == {"new"}
-
-
-async def test_a_strict_server_rejects_the_request_and_not_the_document(server):
-    async with open_server_store(settings_of(server.port), EMBEDDER) as store:
-        server.faults.answer_with(faults.STRICT_MODE)
-        with pytest.raises(RequestRejected):
-            await store.delete(OURS, DocumentId("doc"))
 
 
 async def test_a_vector_of_another_length_names_the_embedder(server):

@@ -52,20 +52,13 @@ FULL_DISK = Fault(StatusCode.INTERNAL, "No space left on device: WAL buffer size
 RATE_LIMIT = Fault(
     StatusCode.RESOURCE_EXHAUSTED, "Rate limiting exceeded: Write rate limit exceeded", WRITES, retry_after=1
 )
-READ_ONLY_KEY = Fault(StatusCode.PERMISSION_DENIED, "Forbidden: Global manage access is required", WRITES | CHANGES)
-STRICT_MODE = Fault(
-    StatusCode.INVALID_ARGUMENT,
-    'Bad request: Index required but not found for "staged_at" of one of the following types: [integer, float]',
-    frozenset({"Delete"}),
-)
+INVALID_CALL = Fault(StatusCode.INVALID_ARGUMENT, "Wrong input: Expected some form of condition")
 
 
 class Faults(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types.
     """Answers calls with errors before or after they reach the server."""
 
     def __init__(self) -> None:
-        self.keys: frozenset[str] | None = None
-        """The accepted API keys. None accepts calls without a key."""
         self._fault: Fault | None = None
         self._times = 0
         self.answered = 0
@@ -81,13 +74,8 @@ class Faults(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no t
         handler = await continuation(details)
         service, _, method = details.method.rpartition("/")
         name = "DeleteCollection" if (service.endswith("Collections"), method) == (True, "Delete") else method
-        metadata = dict(details.invocation_metadata)
 
         async def answer(request: Any, context: Any) -> Any:
-            key = metadata.get("api-key", "")
-            if self.keys is not None and key not in self.keys:
-                text = "Invalid API key or JWT" if key else "Must provide an API key or an Authorization bearer token"
-                await context.abort(StatusCode.UNAUTHENTICATED, text)
             fault = self._take(name)
             if fault is None:
                 return await self._call(handler, request, context)
