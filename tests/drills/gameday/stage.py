@@ -12,7 +12,6 @@ from typing import Any
 
 import aiohttp
 
-from ingest.migration.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
 from tests.drills.gameday.fast_rules import fast_rules
 from tests.drills.gameday.parts import Model, TraceCollector, Worker
@@ -164,6 +163,9 @@ async def open_stage(folder: Path, *, factor: int, with_reference: bool = False)
 
 
 def _prepare(data_dir: Path) -> None:
+    # Here, because a test reads the scenarios, and importing torch takes longer than the test.
+    from ingest.migration.export import export_onnx  # noqa: PLC0415
+
     weights = find_weights(PACKAGED_MODEL)
     (data_dir / "models").mkdir(parents=True)
     export_onnx(weights, data_dir / "models" / weights.onnx_name)
