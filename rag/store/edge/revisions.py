@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import Locked, NotFound, Unavailable
-from rag.store.files import allocate_holes, copy_folder, replace_text, require_free, sync_folder
+from rag.store.files import allocate_holes, copy_folder, files_of, replace_text, require_free, sync_folder
 from rag.store.schema import Origin, to_identity, to_metadata, to_origin
 from rag.types import EmbedderIdentity
 
@@ -251,14 +251,14 @@ class Revisions:
     def _drop_all_but(self, *kept: Path | None) -> None:
         for path in self._revisions.iterdir() if self._revisions.is_dir() else ():
             if path not in kept:
-                shutil.rmtree(path)
+                # A slow reader may be opening it and adding files. The next publication removes the rest.
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _mapped_files(shard: Path) -> Iterator[Path]:
     """Yield the files that the engine reads completely when it opens a shard."""
-    for path in shard.rglob("*"):
-        is_read_in_parts = path.name.startswith("page_") and path.parent.name in _READ_IN_PARTS
-        if path.is_file() and not is_read_in_parts:
+    for path in files_of(shard):
+        if not (path.name.startswith("page_") and path.parent.name in _READ_IN_PARTS):
             yield path
 
 

@@ -1,11 +1,12 @@
 """File operations of the store: sparse copies, free space, and folders that are missing or exist."""
 
 import errno
+import shutil
 from types import SimpleNamespace
 
 import pytest
 
-from rag.store.files import copy_file, copy_folder, data_bytes, require_free
+from rag.store.files import allocate_holes, copy_file, copy_folder, data_bytes, files_of, require_free
 
 
 def test_a_copy_has_the_same_bytes_and_the_same_holes(tmp_path):
@@ -27,6 +28,35 @@ def test_a_failed_copy_names_the_cause_and_leaves_no_target(tmp_path):
     with pytest.raises(FileNotFoundError, match="missing"):
         copy_folder(tmp_path / "missing", tmp_path / "target", reserve=0)
     assert not (tmp_path / "target").exists()
+
+
+def test_files_that_another_process_removes_when_it_opens_the_shard_are_passed_over(tmp_path):
+    (tmp_path / ".atomicwriteAb3dE9").mkdir()
+    (tmp_path / ".atomicwriteAb3dE9" / "tmpfile.tmp").write_text("draft")
+    (tmp_path / "journal").symlink_to("removed")  # It is listed, and it does not exist.
+    (tmp_path / "data").write_bytes(b"x" * 10_000)
+    assert {path.name for path in files_of(tmp_path)} == {"journal", "data"}
+    allocate_holes(files_of(tmp_path))
+    assert data_bytes(tmp_path) >= 10_000
+
+
+def test_a_copy_starts_again_if_another_process_removes_a_journal_meanwhile(tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / ".atomicwriteAb3dE9").mkdir(parents=True)
+    (source / "data").write_text("data")
+    (source / "tracker_journal.dat").write_text("journal")
+    listed = shutil.copytree
+
+    def remove_after_listing(*arguments, **options):
+        def copy(name: str, copied: str) -> None:
+            (source / "tracker_journal.dat").unlink(missing_ok=True)
+            options["copy_function"](name, copied)
+
+        return listed(*arguments, **(options | {"copy_function": copy}))
+
+    monkeypatch.setattr("rag.store.files.shutil.copytree", remove_after_listing)
+    copy_folder(source, target, reserve=0)
+    assert [path.name for path in target.iterdir()] == ["data"]
 
 
 @pytest.mark.parametrize(("wanted", "is_enough"), [(1000, True), (1001, False)])
