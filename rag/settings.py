@@ -177,6 +177,24 @@ class RedisInboxSettings(Part):
     """
 
 
+class SqliteStateSettings(Part):
+    """An SQLite file in the data directory, for all processes of one machine."""
+
+    kind: Literal["sqlite"] = "sqlite"
+
+
+class RedisStateSettings(Part):
+    """Redis or Valkey, 7 or newer, for replicas on several machines. Use another server than that of the inbox."""
+
+    kind: Literal["redis"]
+    url: RedisDsn
+    """URL of the server, such as redis://127.0.0.1:6379/0, or rediss:// for TLS."""
+    password: SecretStr | None = None
+    """Password of the server. Unset: the password in the URL, if any."""
+    prefix: str = Field("groundwork", pattern=r"^[\w.-]+$")
+    """Prefix of all Redis keys. Installations that share a server need different prefixes."""
+
+
 class TimeoutSettings(Part):
     """Time limits of every outgoing HTTP call."""
 
@@ -226,6 +244,9 @@ StoreSettings = Annotated[
 InboxSettings = Annotated[
     Annotated[FolderInboxSettings, Tag("folder")] | Annotated[RedisInboxSettings, Tag("redis")], kind_or("folder")
 ]
+StateSettings = Annotated[
+    Annotated[SqliteStateSettings, Tag("sqlite")] | Annotated[RedisStateSettings, Tag("redis")], kind_or("sqlite")
+]
 
 
 class LogSettings(BaseSettings):
@@ -262,6 +283,8 @@ class KernelSettings(LogSettings):
     """Vector store that holds the collection."""
     inbox: InboxSettings = FolderInboxSettings()
     """Queue of documents between service and workers."""
+    state: StateSettings = SqliteStateSettings()
+    """Shared state of all processes of the service, such as conversations and feedback."""
     http: TimeoutSettings = TimeoutSettings()
     """Time limits of outgoing HTTP calls."""
     tracing: TracingSettings = TracingSettings()
@@ -276,6 +299,11 @@ class KernelSettings(LogSettings):
     @property
     def inbox_dir(self) -> Path:
         return self.data_dir / "inbox"
+
+    @property
+    def state_file(self) -> Path:
+        """The file of the shared state, if it is not in Redis."""
+        return self.data_dir / "state" / "state.sqlite"
 
     @property
     def models_dir(self) -> Path:
