@@ -47,6 +47,14 @@ EVENT_LOOP_LAG = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
+STATE_DURATION = Histogram(
+    "rag_state_duration_seconds",
+    "Duration of a call to the shared state.",
+    ["operation"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+STATE_FAILURES = Counter("rag_state_failures_total", "Failed calls to the shared state.", ["operation"])
+
 TASKS_FAILED = Counter(
     "rag_tasks_failed_total", "Long-lived tasks of this process that ended although they should run on.", ["task"]
 )

@@ -20,7 +20,16 @@ from service.http.failures import ErrorResponses
 from service.http.middleware import BodyLimit, RequestTelemetry, declare_routes
 from service.http.openapi import describe
 from service.http.problems import add_problem_handlers
-from service.http.routes import answers, chat, documents, explanations, operations, responses
+from service.http.routes import (
+    answers,
+    chat,
+    conversations,
+    documents,
+    explanations,
+    feedback,
+    operations,
+    responses,
+)
 from service.resources import Resources
 
 _PAGE = Path(__file__).with_name("page")
@@ -60,16 +69,9 @@ def create_app(resources: Resources) -> FastAPI:
     )
     _add_middleware(app, resources)
     add_problem_handlers(app)
-    for router in (
-        answers.router,
-        explanations.router,
-        chat.router,
-        responses.router,
-        documents.router,
-        operations.router,
-    ):
-        app.include_router(router)
-        declare_routes(route.path_format for route in router.routes if isinstance(route, APIRoute))
+    for routes in (answers, explanations, feedback, conversations, chat, responses, documents, operations):
+        app.include_router(routes.router)
+        declare_routes(route.path_format for route in routes.router.routes if isinstance(route, APIRoute))
     app.mount("/page", _PageFiles(directory=_PAGE))
     # Swagger UI comes from a package instead of a CDN, so that /docs works offline.
     app.mount("/swagger", _PageFiles(packages=[("fastapi_swagger", "resources")]))

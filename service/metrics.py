@@ -86,6 +86,13 @@ FOLLOW_UPS = Counter(
     ["outcome"],
 )
 
+CONVERSATION_TURNS = Counter(
+    "rag_conversation_turns_total",
+    "Answers in conversations. lost: the shared state failed, and the conversation lacks the answer.",
+    ["outcome"],
+)
+FEEDBACK = Counter("rag_feedback_total", "Feedback on answers by rating and writing mode.", ["rating", "mode"])
+
 _STAGES = ("rewrite", "embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
 _FAILURE_LABELS = {"embed": "embed", "search": "search", "first_token": "write", "generate": "write"}
 ANSWER_STAGES = StageMetrics(
@@ -97,10 +104,14 @@ RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "overloaded", "left")}
 _MODES = ("quote", "checked", "generate")
 FOLLOW_UPS_BY = {way: FOLLOW_UPS.labels(way) for way in ("model", "words", "unchanged", "failed")}
+CONVERSATION_TURNS_BY = {outcome: CONVERSATION_TURNS.labels(outcome) for outcome in ("kept", "lost")}
 PROMPT_OUTCOMES = ("cited", "uncited", "failed")
 ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "declined")}
 CITED_ANSWERS_BY = {mode: CITED_ANSWERS.labels(mode) for mode in _MODES}
 WORKER_STATES = {state: WORKER_STATE.labels(state) for state in ("working", "waiting", "starting", "down", "unknown")}
+for mode in _MODES:
+    for rating in ("up", "down"):
+        FEEDBACK.labels(rating, mode)
 for reason in ("full", "stopped"):
     JUDGE_DROPPED.labels(reason)
 

@@ -13,12 +13,17 @@ from rag.http import open_session
 from rag.inbox.base import Inbox
 from rag.inbox.factory import open_inbox
 from rag.inbox.traced import TracedInbox
+from rag.state.base import State
+from rag.state.factory import open_state
+from rag.state.measured import MeasuredState
 from rag.store.awaited import open_awaited_reader
 from rag.store.base import StoreReader
 from rag.store.factory import build_backend
 from rag.store.traced import TracedReader
 from service.answering.answerer import Answerer
+from service.answering.conversations import Conversations
 from service.answering.explanations import Explanations
+from service.answering.feedback import FeedbackLog
 from service.answering.follow_ups import FollowUps
 from service.auth.keys import Keys
 from service.documents.watching import InboxWatch, open_inbox_watch
@@ -53,6 +58,9 @@ class Resources:
     inbox_watch: InboxWatch
     answerer: Answerer
     explanations: Explanations
+    state: State
+    conversations: Conversations
+    feedback: FeedbackLog
     prompts: AnswerPrompts
     stopping: asyncio.Event
 
@@ -95,6 +103,8 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             drift = await enter(watch)
         traced_store = TracedReader(store, settings.store)
         inbox = await enter(open_inbox(settings.inbox, root=settings.inbox_dir))
+        state = MeasuredState(await enter(open_state(settings.state, path=settings.state_file)))
+        feedback = FeedbackLog(state, settings.feedback)
         stopping = asyncio.Event()
         yield Resources(
             settings=settings,
@@ -118,7 +128,10 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 ),
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
-            explanations=Explanations(settings.explanations, embedder.identity, store),
+            explanations=Explanations(settings.explanations, embedder.identity, store, feedback),
+            state=state,
+            conversations=Conversations(state, settings.conversations),
+            feedback=feedback,
             prompts=prompts,
             stopping=stopping,
         )

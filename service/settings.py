@@ -182,10 +182,31 @@ class ExplanationSettings(Part):
 class ConversationSettings(Part):
     """What is kept of a conversation, and how follow-up questions are rewritten."""
 
+    turns: int = Field(50, ge=1, le=200)
+    """Latest turns that are kept of a conversation. A higher value needs more storage."""
+    per_tenant: int = Field(1000, ge=1)
+    """Conversations that are kept for each tenant. One more removes the one whose last turn is the oldest."""
+    days: int = Field(30, ge=1)
+    """Days after its last turn in which a conversation is kept. A higher value needs more storage."""
     history_tokens: int = Field(1000, ge=0)
     """Tokens of earlier turns that the model reads to rewrite a follow-up question. A higher value costs more tokens
     and reaches further back. 0: follow-ups are rewritten without the model.
     """
+
+
+class FeedbackSettings(Part):
+    """How long an answer can be rated, and how long its feedback is kept."""
+
+    hours: int = Field(24, ge=0)
+    """Hours after an answer in which it can be rated. It is kept for so long with its passages, in the shared state.
+    0 disables feedback, and answers are not kept.
+    """
+    answers: int = Field(1000, ge=1)
+    """Latest answers of each tenant that can be rated. A higher value needs more storage."""
+    per_tenant: int = Field(10_000, ge=1)
+    """Ratings that are kept for each tenant. One more removes the oldest one."""
+    days: int = Field(365, ge=1)
+    """Days in which feedback is kept. A higher value needs more storage."""
 
 
 class JudgeSettings(Part):
@@ -298,6 +319,8 @@ class Settings(KernelSettings):
     """Explanations of answers."""
     conversations: ConversationSettings = ConversationSettings()
     """Conversations and follow-up questions."""
+    feedback: FeedbackSettings = FeedbackSettings()
+    """Feedback on answers."""
     judge: JudgeSettings = JudgeSettings()
     """The model that judges answers."""
     drift: DriftSettings = DriftSettings()

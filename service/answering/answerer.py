@@ -41,6 +41,8 @@ class Inquiry:
     limit: int
     turns: Sequence[Turn] = ()
     """Earlier turns of the conversation, oldest first. The question is rewritten to stand alone without them."""
+    conversation_id: str | None = None
+    """Conversation that keeps the answer. None: nothing is kept."""
     where: ChunkFilter = EVERYTHING
     mode: Mode | None = None
     """How to write the answer. None: the configured mode."""

@@ -30,6 +30,15 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """The conversation that an answer belongs to."""
+
+    conversation_id: str
+    is_kept: bool
+    """False if the shared state could not be reached: the conversation then lacks this turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A finished answer."""
 
@@ -47,6 +56,8 @@ class Answer:
     """The passages. If `declined`: passages that were not relevant enough."""
     sent_prompt: SentPrompt | None = None
     """The prompt that the model received. None if no model was called."""
+    membership: Membership | None = None
+    """None if the question did not name a conversation."""
 
     @property
     def question(self) -> str:

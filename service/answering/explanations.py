@@ -11,6 +11,7 @@ from rag.store.base import StoreReader
 from rag.types import EmbedderIdentity, Scope
 from service.answering.answerer import Event, Inquiry
 from service.answering.drafts import Answer
+from service.answering.feedback import FeedbackLog
 from service.retrieval.retriever import nearness
 from service.settings import ExplanationSettings
 
@@ -30,18 +31,22 @@ class Explanation:
 class Explanations:
     """The latest answers of this process, by tenant. Their number and their age are bounded."""
 
-    def __init__(self, settings: ExplanationSettings, embedder: EmbedderIdentity, store: StoreReader) -> None:
+    def __init__(
+        self, settings: ExplanationSettings, embedder: EmbedderIdentity, store: StoreReader, feedback: FeedbackLog
+    ) -> None:
         self._settings = settings
         self._embedder = embedder
         self._store = store
+        self._feedback = feedback
         self._entries: OrderedDict[tuple[str, str], tuple[float, Explanation]] = OrderedDict()
 
     async def record(self, inquiry: Inquiry, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-        """Pass the events through, and record the answer so that it can be explained."""
+        """Pass the events through, and record the answer so that it can be explained and rated."""
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Answer):
                     self._add(inquiry.scope, event)
+                    await self._feedback.remember(inquiry.scope, event, revision=self._store.revision)
                 yield event
 
     def explain(self, scope: Scope, answer_id: str) -> Explanation:

@@ -69,14 +69,21 @@ class _Asking:
     def inquire(self, question: str, *, limit: int | None, where: FilterRequest, **options: Any) -> Inquiry:
         """Return the question as an inquiry. `options` are fields of `Inquiry`. Raises `InvalidInput`."""
         inquiry = to_inquiry(self._request, self._resources, self._scope, question, limit=limit, where=where)
-        key = f"{self._scope.tenant}\n{self._prompt_key or question}"
+        name = self._prompt_key or options.get("conversation_id") or question
+        key = f"{self._scope.tenant}\n{name}"
         prompt = _choose_prompt(self._resources, self._prompt_version, key=key)
         return replace(inquiry, prompt=prompt, **options)
 
     async def reply(self, inquiry: Inquiry, shape: Shape) -> Any:
         """Answer, and return the response in this shape."""
         request, resources = self._request, self._resources
+        thread = None
+        if inquiry.conversation_id:
+            thread = await resources.conversations.recall(inquiry.scope, inquiry.conversation_id)
+            inquiry = replace(inquiry, turns=thread.turns)
         events = resources.explanations.record(inquiry, resources.answerer.answer(inquiry))
+        if thread:
+            events = resources.conversations.record(inquiry.scope, thread, events)
         if not inquiry.is_streamed:
             return shape.to_document(*await while_connected(request, _collect(events)))
         start_at = request.state.arrived + resources.settings.answering.stream_after_seconds

@@ -37,7 +37,12 @@ router = APIRouter(prefix="/v1", tags=["answers"])
 async def answer(body: AnswerRequest, asking: Asking) -> Any:
     """Answer a question from the documents, as JSON or, with `"stream": true`, as server-sent events."""
     inquiry = asking.inquire(
-        body.question, limit=body.limit, where=body.filter, mode=body.mode, is_streamed=body.stream
+        body.question,
+        limit=body.limit,
+        where=body.filter,
+        mode=body.mode,
+        is_streamed=body.stream,
+        conversation_id=body.conversation_id,
     )
     return await asking.reply(inquiry, _Shape())
 

@@ -1,6 +1,7 @@
 """Probes and metrics for operators and orchestrators."""
 
-from typing import Literal
+import asyncio
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -14,6 +15,9 @@ from rag.types import FIRST_CHUNKS, Scope
 from service.embedder_probe import OK
 from service.http.dependencies import ResourcesDep
 from service.resources import Resources
+
+# A probe has a second by default, and the shared state is no reason to fail it.
+_STATE_SECONDS: Final = 0.5
 
 router = APIRouter(tags=["operations"])
 
@@ -37,6 +41,7 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
 
     The state of the worker does not change the status, because it only delays new documents.
     Unusable keys do not change it either: each call then gets a problem that says so, and no other replica differs.
+    The shared state does not, because answers come without it.
     """
     if resources.stopping.is_set():
         response.status_code = 503
@@ -47,6 +52,7 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
         "embedder": await resources.embedder_probe.state(),
         "keys": _keys_state(resources),
         "worker": str(resources.workers.status),
+        "state": await _state_state(resources),
     }
     detail |= {it.name: f"ended: {it.reason}" for it in ended}
     if detail["store"] == detail["embedder"] == OK and not any(it.essential for it in ended):
@@ -71,6 +77,17 @@ def _keys_state(resources: Resources) -> str:
         resources.keys.check()
     except GroundworkError as error:
         return str(error)
+    return OK
+
+
+async def _state_state(resources: Resources) -> str:
+    try:
+        async with asyncio.timeout(_STATE_SECONDS):
+            await resources.state.check()
+    except GroundworkError as error:
+        return str(error)
+    except TimeoutError:
+        return f"no answer within {_STATE_SECONDS:g} s"
     return OK
 
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict  # Pydantic refuses the one of `typing` 
 
 from rag.formats import MediaType
 from rag.types import ChunkFilter, DocumentId, ScoredChunk, to_place_fields
-from service.answering.drafts import Answer, Citation
+from service.answering.drafts import Answer, Citation, Membership
 from service.generation.base import FinishReason
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
@@ -83,11 +83,34 @@ class SearchRequest(BaseModel):
     filter: FilterRequest = FilterRequest()
 
 
+ConversationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+
+
 class AnswerRequest(SearchRequest):
     """A question to answer."""
 
     mode: Mode | None = Field(None, description="How to write the answer. Unset: the configured mode.")
+    conversation_id: ConversationId | None = Field(
+        None,
+        description="A name that the client chooses, such as a random UUID. A question of a conversation may refer to "
+        "its earlier turns, and its answer is kept as the next one. Unset: the question stands alone, and no turn is kept.",
+        examples=["5f0c1d9e-6a37-4f6e-9d1b-0a8f3e6c2b41"],
+    )
     stream: bool = Field(False, description="True: stream `sources`, then `token` events, then `done` or `error`.")
+
+
+class ConversationOut(BaseModel):
+    """The conversation that an answer belongs to."""
+
+    id: str
+    is_kept: bool = Field(
+        description="False if the shared state could not be reached: the answer was written without the earlier turns, "
+        "or later turns will not know it."
+    )
+
+    @classmethod
+    def from_membership(cls, membership: Membership) -> Self:
+        return cls(id=membership.conversation_id, is_kept=membership.is_kept)
 
 
 class PlaceOut(TypedDict, total=False):
@@ -199,6 +222,7 @@ class AnswerResponse(BaseModel):
     mode: Mode
     prompt: PromptVersionOut | None = Field(description="Null if no model was called.")
     reranking: Reranking
+    conversation: ConversationOut | None = Field(None, description="Null if the question did not name a conversation.")
 
     @classmethod
     def from_answer(cls, answer: Answer) -> Self:
@@ -215,6 +239,7 @@ class AnswerResponse(BaseModel):
             mode=answer.mode,
             prompt=answer.prompt,
             reranking=answer.reranking,
+            conversation=answer.membership and ConversationOut.from_membership(answer.membership),
         )
 
 
