@@ -19,7 +19,7 @@ from rag.tracing.spans import open_tracing
 from service.app import create_app
 from service.auth.keys import Keys
 from service.banner import announce_start, url_of
-from service.commands import keys
+from service.commands import erase, keys
 from service.http.draining import DrainingServer
 from service.resources import open_resources
 from service.settings import Settings
@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--check", action="store_true", help="check the settings and the port, and do not serve")
     commands = parser.add_subparsers(dest="command")
     keys.add_command(commands)
+    erase.add_command(commands)
     return parser
 
 

@@ -3,6 +3,7 @@
 The folder of a backup has the layout of a data directory, with a manifest:
 
 store/            the published collection, or an archive of the points of a Qdrant server or cluster
+state/            conversations and feedback; shared state in Redis has Redis's own backups
 inbox/            queued entries and dead letters of a folder inbox; a Redis inbox has Redis's own backups
 keys.json, drift/ API keys, and the drift reference
 manifest.json     written last
@@ -24,13 +25,16 @@ from ingest.settings import Settings
 from rag import __version__
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.folder.backup import copy_entries
-from rag.settings import FolderInboxSettings
+from rag.settings import FolderInboxSettings, SqliteStateSettings
+from rag.state.sqlite import back_up_state
 from rag.store.factory import build_backend
 from rag.store.schema import SCHEMA
 from rag.types import EmbedderIdentity
 
 DATA_FILES = ("keys.json", "drift/reference.npz")
 """Files of the data directory that a backup includes if they exist."""
+STATE_FILE = "state/state.sqlite"
+"""The shared state in a backup, if it is not in Redis."""
 
 
 async def back_up(settings: Settings, target: Path, report: Callable[[str], None]) -> Manifest:
@@ -43,6 +47,8 @@ async def back_up(settings: Settings, target: Path, report: Callable[[str], None
         # Copied before the collection: a document that moves meanwhile is then in both copies and not in neither.
         if isinstance(settings.inbox, FolderInboxSettings):
             copy_entries(settings.inbox_dir, draft / "inbox")
+        if isinstance(settings.state, SqliteStateSettings) and settings.state_file.is_file():
+            back_up_state(settings.state_file, draft / STATE_FILE)
         for name in DATA_FILES:
             if (settings.data_dir / name).is_file():
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)

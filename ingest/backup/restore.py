@@ -7,14 +7,15 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from ingest.backup.backup import DATA_FILES, advice_for
+from ingest.backup.backup import DATA_FILES, STATE_FILE, advice_for
 from ingest.backup.manifest import Manifest, read_manifest, require_complete
 from ingest.backup.profile import require_same_profile
 from ingest.pipeline.writer_lock import wait_for_writer_lock
 from ingest.settings import Settings
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.folder.backup import RestoredFile, entries_to_restore
-from rag.settings import FolderInboxSettings
+from rag.settings import FolderInboxSettings, SqliteStateSettings
+from rag.state.sqlite import restore_state
 from rag.store.backend import require_replaceable
 from rag.store.factory import build_backend
 from rag.store.files import copy_file, sync_folder
@@ -74,7 +75,15 @@ async def restore(
                 draft.replace(target)
             for folder in {target.parent for target in drafts.values()}:
                 sync_folder(folder)
+        _restore_state(settings, source, replace=replace)
     return RestoreResult(manifest=manifest, same_answers=same_answers)
+
+
+def _restore_state(settings: Settings, source: Path, *, replace: bool) -> None:
+    if not isinstance(settings.state, SqliteStateSettings) or not (source / STATE_FILE).is_file():
+        return
+    if replace or not settings.state_file.exists():
+        restore_state(source / STATE_FILE, settings.state_file)
 
 
 def _files_to_restore(source: Path, target: Path, *, replace: bool) -> Iterator[RestoredFile]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from rag.errors import Unavailable
 from rag.gate import Gate
@@ -122,12 +123,25 @@ async def open_sqlite_state(path: Path) -> AsyncIterator[SqliteState]:
             executor.submit(state.close)
 
 
-def copy_state(source: Path, target: Path) -> None:
-    """Copy the database while other processes use it. Raises `Unavailable` if one of the files fails."""
+def back_up_state(source: Path, target: Path) -> None:
+    """Copy the database to a new file while other processes use it. Raises `Unavailable` if a file fails."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     with _translated_errors(source), closing(_connect(source)) as database, closing(sqlite3.connect(target)) as copy:
         database.backup(copy)
         # One file, so that a manifest can name it by its hash.
         copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def restore_state(source: Path, target: Path) -> None:
+    """Replace the records by those of a backup, in one step that running processes see. Raises `Unavailable`."""
+    # Immutable, or SQLite would write its own files beside the backup, whose files have known hashes.
+    address = f"file:{quote(str(source.absolute()))}?immutable=1"
+    with (
+        _translated_errors(target),
+        closing(sqlite3.connect(address, uri=True)) as copy,
+        closing(_connect(target)) as database,
+    ):
+        copy.backup(database)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

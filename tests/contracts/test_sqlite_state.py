@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import Unavailable
 from rag.state.factory import open_state
-from rag.state.sqlite import FORMAT, copy_state, open_sqlite_state
+from rag.state.sqlite import FORMAT, back_up_state, open_sqlite_state, restore_state
 from tests.support.contracts.state import NOTES, OURS, StateContract
 
 
@@ -37,12 +37,18 @@ class TestSqliteState(StateContract):
         await writing
         assert await state.get(NOTES, OURS, "b")
 
-    async def test_a_copy_is_made_while_the_state_is_in_use(self, state, tmp_path):
+    async def test_a_backup_is_restored_while_the_state_is_in_use(self, state, tmp_path):
+        path, copy = tmp_path / "state.sqlite", tmp_path / "backup" / "copy.sqlite"
         await state.put(NOTES, OURS, "a", b"copied")
-        copy_state(tmp_path / "state.sqlite", tmp_path / "copy.sqlite")
+        back_up_state(path, copy)
         await state.put(NOTES, OURS, "a", b"later")
-        async with open_sqlite_state(tmp_path / "copy.sqlite") as copy:
-            assert (await copy.get(NOTES, OURS, "a")).value == b"copied"
+        await state.put(NOTES, OURS, "b", b"later")
+        restore_state(copy, path)
+        assert (await state.get(NOTES, OURS, "a")).value == b"copied"
+        assert await state.get(NOTES, OURS, "b") is None
+        await state.put(NOTES, OURS, "c", b"after")
+        assert [record.key for record in await state.page(NOTES, OURS, before=None, limit=9)] == ["c", "a"]
+        assert [file.name for file in copy.parent.iterdir()] == ["copy.sqlite"]
 
     async def test_a_file_of_a_newer_version_is_refused_and_left_alone(self, tmp_path):
         path = tmp_path / "state.sqlite"

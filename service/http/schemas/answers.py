@@ -92,8 +92,8 @@ class AnswerRequest(SearchRequest):
     mode: Mode | None = Field(None, description="How to write the answer. Unset: the configured mode.")
     conversation_id: ConversationId | None = Field(
         None,
-        description="A name that the client chooses, such as a random UUID. A question of a conversation may refer to "
-        "its earlier turns, and its answer is kept as the next one. Unset: the question stands alone, and no turn is kept.",
+        description="A name of your choice, such as a random UUID. The question may refer to earlier questions "
+        "of the conversation, and its answer is kept there. Unset: the question stands alone, and nothing is kept.",
         examples=["5f0c1d9e-6a37-4f6e-9d1b-0a8f3e6c2b41"],
     )
     stream: bool = Field(False, description="True: stream `sources`, then `token` events, then `done` or `error`.")

@@ -8,7 +8,9 @@ import dataclasses
 import gzip
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,12 @@ from ingest.migration import upgrade
 from rag.inbox.base import Removal, Upload, key_of
 from rag.inbox.folder.files import FORMAT, Name, to_content
 from rag.inbox.redis import queue
+from rag.state import sqlite
+from rag.state.redis import SCRIPT
 from rag.store import archive, earlier, schema
 from rag.store.bm25 import encode_passage
 from rag.types import DocumentId, RawDocument
+from service.answering import conversations, feedback
 from service.auth import keys
 from service.drift import reference, window
 from service.drift.base import Observation
@@ -33,6 +38,7 @@ _OBSERVATIONS = [
     for number in range(reference.MIN_QUESTIONS)
 ]
 _MANIFEST_FORMAT = 1
+_RECORDS_FORMAT = 1
 
 
 def describe_collection(_: Path) -> list[Any]:
@@ -93,6 +99,20 @@ def describe_archive(folder: Path) -> list[Any]:
     ]
 
 
+def describe_state(folder: Path) -> list[Any]:
+    state = folder / "state.sqlite"
+    sqlite.back_up_state(state, folder / "copy.sqlite")
+    with closing(sqlite3.connect(folder / "copy.sqlite")) as database:
+        tables = [row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name")]
+    keys_in_redis = [line.split() for line in SCRIPT.read_text().splitlines() if line.startswith("-- <tenant>")]
+    return [tables, keys_in_redis]
+
+
+def describe_records(_: Path) -> list[Any]:
+    kinds = (conversations.KeptTurn, conversations.KeptCitation, feedback.Feedback, feedback.RatedAnswer)
+    return [[(field.name, str(field.type)) for field in dataclasses.fields(kind)] for kind in kinds]
+
+
 def describe_manifest(_: Path) -> list[Any]:
     return [[(field.name, str(field.type)) for field in dataclasses.fields(Manifest)]]
 
@@ -106,6 +126,8 @@ def describe_manifest(_: Path) -> list[Any]:
         (describe_reference, reference.SCHEMA, {1: "399d2721a9e1"}),
         (describe_window, window.SCHEMA, {1: "488c8ecfeb49"}),
         (describe_archive, archive.FORMAT, {1: "325124d197e9"}),
+        (describe_state, sqlite.FORMAT, {1: "47e65aef6934"}),
+        (describe_records, _RECORDS_FORMAT, {1: "88fd0750e749"}),
         (describe_manifest, _MANIFEST_FORMAT, {1: "3ec6c43ca2a5"}),
     ],
 )

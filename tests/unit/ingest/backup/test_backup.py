@@ -23,6 +23,8 @@ from rag.inbox.base import Upload
 from rag.inbox.folder.inbox import FolderInbox
 from rag.inbox.folder.worklist import open_folder_worklist
 from rag.settings import ServerStoreSettings
+from rag.state.base import RecordKind
+from rag.state.factory import open_state
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
 from rag.store.server.collections import Collections
@@ -65,6 +67,20 @@ async def found(settings: Settings):
 def upload(name: str, body: bytes = b"body") -> Upload:
     document = RawDocument(id=DocumentId(name), uri=f"upload:{name}", media_type="text/plain", body=body)
     return Upload(scope=OURS, document=document)
+
+
+async def test_conversations_and_feedback_are_restored(tmp_path, filled):
+    kind = RecordKind(name="conversations", limit=9, seconds=3600)
+    async with open_state(filled.state, path=filled.state_file) as state:
+        await state.put(kind, "ours", "a", b"kept")
+        await back_up(filled, tmp_path / "backup", quietly)
+    elsewhere = Settings(data_dir=tmp_path / "elsewhere")
+    await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+    async with open_state(elsewhere.state, path=elsewhere.state_file) as state:
+        assert (await state.get(kind, "ours", "a")).value == b"kept"
+        await state.put(kind, "ours", "a", b"later")
+        await restore(elsewhere, tmp_path / "backup", quietly, replace=True)
+        assert (await state.get(kind, "ours", "a")).value == b"kept"
 
 
 async def test_a_restore_to_a_new_place_finds_the_same_with_the_same_scores(tmp_path, filled):

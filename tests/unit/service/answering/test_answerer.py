@@ -12,6 +12,7 @@ from rag.errors import BadResponse, Unavailable
 from rag.types import Scope
 from service.answering.answerer import NOT_IN_THE_DOCUMENTS, Inquiry, Sources, Token
 from service.answering.drafts import Answer
+from service.answering.follow_ups import Turn
 from service.resources import open_resources
 from service.settings import OpenAIGeneratorSettings, Settings
 from tests.support.fakes.servers import ModelServer, answering, serve
@@ -165,3 +166,25 @@ async def test_a_late_error_is_raised_after_the_first_tokens(filled):
         assert (await anext(events)).text == "fine"
         with pytest.raises(BadResponse):
             await anext(events)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "searched"),
+    [("quote", "When was it opened? (old bridge)"), ("generate", "When was the old bridge opened?")],
+)
+async def test_a_follow_up_is_searched_and_answered_as_a_question_of_its_own(filled, mode, searched):
+    turns = [Turn(question="Where is the old bridge?", answer="At the river. [1]")]
+    model = ModelServer(["When was the old bridge opened?"])
+    async with answerer(filled, model) as answering_with:
+        inquiry = Inquiry(scope=SCOPE, question="When was it opened?", turns=turns, limit=3, mode=mode)
+        *_, answer = [event async for event in answering_with.answer(inquiry)]
+    assert (answer.question, answer.writing_input.asked) == (searched, "When was it opened?")
+    assert not answer.declined
+    if mode == "generate":
+        rewriting, writing = (request["messages"][-1]["content"] for request in model.requests)
+        assert "Question: Where is the old bridge?" in rewriting
+        assert writing.endswith(f"Question: {searched}")
+    else:
+        assert "The old bridge was opened to traffic in March 1932." in answer.text
+        assert model.requests == []

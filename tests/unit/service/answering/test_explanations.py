@@ -9,12 +9,13 @@ from rag.types import EmbedderIdentity, Scope
 from service.answering.answerer import Inquiry
 from service.answering.drafts import Answer
 from service.answering.explanations import Explanations
+from service.answering.feedback import FeedbackLog
 from service.generation.base import Prompt, Usage
 from service.http.schemas.explanations import PromptOut
 from service.prompting.base import PromptVersion
 from service.retrieval.retriever import nearness
 from service.retrieval.selection import Candidate
-from service.settings import ExplanationSettings
+from service.settings import ExplanationSettings, FeedbackSettings
 from service.writing.base import SentPrompt, WritingInput
 from tests.support.contracts.store import direction
 from tests.support.passages import hit
@@ -45,7 +46,9 @@ class Store:
 
 
 async def kept(*answers: Answer, scope: Scope = OURS, **settings: int) -> Explanations:
-    explanations = Explanations(ExplanationSettings(**settings), EmbedderIdentity(model="m", dimension=4), Store())
+    no_feedback = FeedbackLog(None, FeedbackSettings(hours=0))
+    embedder = EmbedderIdentity(model="m", dimension=4)
+    explanations = Explanations(ExplanationSettings(**settings), embedder, Store(), no_feedback)
 
     async def events():
         for given in answers:

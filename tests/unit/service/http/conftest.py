@@ -15,9 +15,13 @@ from prometheus_client import REGISTRY
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from rag.state.base import State
+from rag.state.factory import open_state
 from rag.types import EmbedderIdentity
 from service.answering.answerer import Event, Inquiry
+from service.answering.conversations import Conversations
 from service.answering.explanations import Explanations
+from service.answering.feedback import FeedbackLog
 from service.app import create_app
 from service.auth.keys import Keys
 from service.http.draining import DrainingServer
@@ -61,9 +65,9 @@ class Served:
         self.http = httpx.AsyncClient(base_url=url, timeout=60)
         self._before = self._counts()
 
-    async def ask(self, script: Script, *, stream: bool = False) -> httpx.Response:
+    async def ask(self, script: Script, *, stream: bool = False, **more: str) -> httpx.Response:
         self.answerer.script = script
-        return await self.http.post("/v1/answers", json=QUESTION | {"stream": stream})
+        return await self.http.post("/v1/answers", json=QUESTION | {"stream": stream} | more)
 
     async def logged(self, event: str) -> list[dict]:
         """Return the lines of this event, after the line of the request that ends the story."""
@@ -107,15 +111,24 @@ def settings(tmp_path) -> Settings:
 
 
 @pytest.fixture
-async def served(settings) -> AsyncIterator[Served]:
+async def state(settings) -> AsyncIterator[State]:
+    async with open_state(settings.state, path=settings.state_file) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def served(settings, state) -> AsyncIterator[Served]:
     answerer = ScriptedAnswerer()
     store = SimpleNamespace(revision="1")
     embedder = EmbedderIdentity(model="none", dimension=1)
+    feedback = FeedbackLog(state, settings.feedback)
     resources: Any = SimpleNamespace(
         settings=settings,
         keys=Keys(settings.keys_file, allow_anonymous=True),
         answerer=answerer,
-        explanations=Explanations(settings.explanations, embedder, store),
+        explanations=Explanations(settings.explanations, embedder, store, feedback),
+        conversations=Conversations(state, settings.conversations),
+        feedback=feedback,
         prompts=AnswerPrompts(await FolderPrompts(PACKAGED).load("answer"), settings.prompt),
         stopping=asyncio.Event(),
     )
