@@ -18,6 +18,7 @@ _CREATED_BY_THEIR_PART = {
     "rag_judge_verdicts",
     "rag_judge_failures",
     "rag_drift_observations",
+    "rag_state_failures",
 }
 _METRICS = {
     metric._name: metric
@@ -39,6 +40,8 @@ _LONGEST_WAITS = {
     "rag_ingest_freshness_seconds": 86_400,
     # A process whose loop is blocked for longer does not answer the scrape either.
     "rag_event_loop_lag_seconds": 10,
+    # SQLite gives up a locked file after five seconds.
+    "rag_state_duration_seconds": 5,
 }
 
 
