@@ -84,7 +84,7 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 
 ##@ Drills, for nights and releases
 
-drills: faults gameday rolling ## all three below (an hour)
+drills: faults gameday rolling connections ## all four below (an hour)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
 	@TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
@@ -94,6 +94,9 @@ gameday: setup-dev ## break everything that has an alert and write the report (a
 
 rolling: setup-dev ## replace and kill replicas under load and write the report (a quarter of an hour; needs haproxy, redis)
 	@$(BIN)/python -m tests.drills.rolling --report docs/measurements/rolling-updates.md
+
+connections: setup-dev ## break the connections to the Qdrant at TEST_QDRANT_URL, or to a stand-in (five minutes)
+	@$(BIN)/python -m tests.drills.connections
 
 ##@ Security and delivery
 

@@ -14,7 +14,7 @@ from rag.types import EVERYTHING, Chunk, ChunkFilter, EmbedderIdentity, Point, Q
 
 log = structlog.get_logger()
 
-# Each attempt connects anew, so the store is open this long after it answers at the latest.
+# Each attempt opens a new connection, so the store is open this long after it answers at the latest.
 _RETRY_SECONDS = 2.0
 # Only other settings, or another version of this program or of the server, can end these.
 _FINAL = (IndexMismatch, Misconfigured)

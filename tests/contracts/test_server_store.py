@@ -19,6 +19,7 @@ from rag.store.server.store import ServerStore, open_server_store
 from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant, serve_qdrant
+from tests.support.fakes.qdrant_rest import open_rest_qdrant
 
 
 def settings_for(url: str, grpc_port: int) -> ServerStoreSettings:
@@ -47,6 +48,18 @@ class TestServerStoreOverTheWire(StoreContract):
             open_server_store(settings_for("http://127.0.0.1:1", port), EMBEDDER) as store,
         ):
             yield store
+
+
+@pytest.mark.slow
+class TestServerStoreByRest(StoreContract):
+    """Behind an HTTP ingress, whose URL has a path."""
+
+    @pytest.fixture
+    async def store(self):
+        async with open_rest_qdrant() as server:
+            settings = ServerStoreSettings(kind="server", url=HttpUrl(server.url), transport="rest", timeout=30)
+            async with open_server_store(settings, EMBEDDER) as store:
+                yield store
 
 
 @pytest.mark.skipif(not REAL_SERVER, reason="TEST_QDRANT_URL names no Qdrant server")

@@ -277,7 +277,7 @@ class StoreContract:
         await put(store, OURS, [point("the torque is 0", version="0", ingested_at=0.0)])
 
         async def replace_often() -> None:
-            for n in range(1, 40):
+            for n in range(1, 15):
                 await put(store, OURS, [point(f"the torque is {n}", version=str(n), ingested_at=float(n))])
 
         replacing, found = asyncio.create_task(replace_often()), []
