@@ -176,7 +176,8 @@ def test_network_policies_allow_each_program_to_reach_the_servers_of_its_setting
         monkeypatch.setenv(variable, value)
     caller = {"app.kubernetes.io/name": program}
     for host, port in _servers(read_settings(_PROGRAMS[program])):
-        target = {"app.kubernetes.io/name": host}
+        service = named(objects, "Service").get(host)
+        target = service["spec"]["selector"] if service else {"app.kubernetes.io/name": host}
         assert _allowed(objects, "egress", caller, target, port), f"{program} may not call {host}:{port}"
         assert _allowed(objects, "ingress", target, caller, port), f"{host} does not accept {program}"
 
