@@ -118,14 +118,14 @@ eval: setup-dev ## run all evaluations and write the report to EVAL (.eval); DAT
 	@$(BIN)/python -m ingest export
 	@$(BIN)/python -m evals all $(DATA) --report $(EVAL)
 
-gate: setup-dev ## compare a fast subset of the evaluations with the baseline
+gate: setup-dev ## compare a fast subset of the evaluations with the baseline; QUESTIONS: a folder with your own set
 	@$(BIN)/python -m ingest export
-	@$(BIN)/python -m evals gate $(if $(MARKDOWN),--markdown $(MARKDOWN))
+	@$(BIN)/python -m evals gate $(if $(QUESTIONS),--questions "$(QUESTIONS)") $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 eval-accept: setup-dev ## accept the current results as the baseline of the gate; needs REASON="…"
 	@[ -n "$(REASON)" ] || { echo 'Say why the metrics changed: make eval-accept REASON="…"'; exit 2; }
 	@$(BIN)/python -m ingest export
-	@$(BIN)/python -m evals accept "$(REASON)"
+	@$(BIN)/python -m evals accept "$(REASON)" $(if $(QUESTIONS),--questions "$(QUESTIONS)")
 
 bench: setup-dev ## measure the running service: start, memory, uploads, streams (a few minutes)
 	@$(BIN)/python -m ingest export

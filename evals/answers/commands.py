@@ -5,18 +5,23 @@ import asyncio
 from pathlib import Path
 from typing import get_args
 
-from evals.answers.gold import GOLDEN, OWN_SETS, Half, read_question_set
+from evals.answers.drafting import draft
+from evals.answers.follow_ups import HEADER, measure_follow_ups
+from evals.answers.gold import FOLLOW_UPS, GOLDEN, OWN_SETS, Half, read_question_set
 from evals.answers.measurement import measure_answers
+from evals.answers.page import write_page
 from evals.answers.prompts import are_prompts, compare_prompts, register, track_prompts
 from evals.answers.report import compare_files, report_answers, to_differences, to_table, write_report
 from evals.answers.results import track_runs, write_runs, write_texts
-from evals.commands import Commands, add_json, some_of
+from evals.commands import Commands, add_json, print_table, some_of
 from service.settings import Mode, Settings
 
 EXAMPLES = """  python -m evals answers golden --modes quote                       evaluates the golden set
   python -m evals answers manuals --half choose                      asks what people ask, by kind, one half only
   python -m evals answers xquad-en --modes quote,checked,generate --sample 100 --json answers.json
   python -m evals answers golden --report .eval                      writes JSON, Markdown and plots to a folder
+  python -m evals follow-ups                                         finds second questions of conversations
+  python -m evals draft ~/my/folder --out ~/my/questions             proposes questions about your documents
   python -m evals compare new.json old.json                          compares two results, paired by question
   python -m evals compare answer/v2 answer/v1                        compares two prompts over the same questions"""
 
@@ -57,6 +62,30 @@ def add_commands(commands: Commands) -> None:
         command.add_argument(
             "--texts", type=Path, metavar="OUT", help="folder for the answer texts, as input of `judge`"
         )
+    follow_ups = commands.add_parser(
+        FOLLOW_UPS, help="measure how well second questions of conversations are found, with and without the first"
+    )
+    follow_ups.add_argument("--half", choices=get_args(Half), help="ask one half only")
+    follow_ups.set_defaults(run=_follow_ups)
+    page = commands.add_parser("page", help="write docs/measurements/answers.md from files of `answers --json`")
+    page.add_argument("page", type=Path, metavar="PAGE", help="file to write")
+    page.add_argument(
+        "results", nargs="+", metavar="ARGUMENTS=FILE", help="arguments of `answers`, and the file that it wrote"
+    )
+    page.set_defaults(run=_page)
+    draft_command = commands.add_parser(
+        "draft",
+        help="propose questions with their passages from a folder of documents, for a person to accept",
+        description="Writes OUT/documents and OUT/proposed.jsonl. "
+        "Move the lines that you accept to OUT/questions.jsonl. "
+        "Headings and definitions become questions, or a model server writes them (RAG_GENERATOR__KIND=openai).",
+    )
+    draft_command.add_argument("folder", type=Path, metavar="FOLDER", help="folder with documents of any format")
+    draft_command.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder of the question set")
+    draft_command.add_argument(
+        "--limit", type=int, default=200, help="largest number of questions (default: %(default)s)"
+    )
+    draft_command.set_defaults(run=_draft)
     register_command = commands.add_parser(
         "register", help="register a prompt of the prompt folder in MLflow (RAG_MLFLOW__URI)"
     )
@@ -91,6 +120,24 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.texts:
         write_texts([new.run, old.run], arguments.texts)
     asyncio.run(track_prompts([new, old], settings))
+
+
+def _follow_ups(arguments: argparse.Namespace, settings: Settings) -> None:
+    questions = read_question_set(FOLLOW_UPS, half=arguments.half)
+    print_table(HEADER, asyncio.run(measure_follow_ups(questions, settings)))
+
+
+def _page(arguments: argparse.Namespace, _: Settings) -> None:
+    parts = (each.partition("=") for each in arguments.results)
+    write_page([(name, Path(file)) for name, _, file in parts], arguments.page)
+
+
+def _draft(arguments: argparse.Namespace, settings: Settings) -> None:
+    count = asyncio.run(draft(arguments.folder, arguments.out, settings, limit=arguments.limit))
+    print(
+        f"{count} questions are in {arguments.out / 'proposed.jsonl'}. Move the ones that you accept to "
+        f"{arguments.out / 'questions.jsonl'}, and correct them on the way."
+    )
 
 
 def _register(arguments: argparse.Namespace, settings: Settings) -> None:

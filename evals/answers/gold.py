@@ -11,18 +11,21 @@ from typing import Any, Literal
 from evals.answers.matching import contains_words, normalise
 from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset
 from rag.errors import InvalidInput
+from service.answering.follow_ups import Turn
 
 GOLDEN = "golden"
 """The name of the questions about this project's documentation, one kind of passage each."""
 MANUALS = "manuals"
 """The name of the questions that people ask about two manuals, each with the words that answer it."""
-OWN_SETS = (GOLDEN, MANUALS)
+FOLLOW_UPS = "follow-ups"
+"""The name of the second questions of conversations about the two manuals."""
+OWN_SETS = (GOLDEN, MANUALS, FOLLOW_UPS)
 
 Half = Literal["choose", "report"]
 """The half of a set on which parameters may be chosen, and the one on which the result is reported."""
 
 _FOLDER = Path(__file__).parent / "golden"
-_FILES = {GOLDEN: "questions.jsonl", MANUALS: "manuals.jsonl"}
+_FILES = {GOLDEN: "questions.jsonl", MANUALS: "manuals.jsonl", FOLLOW_UPS: "followups.jsonl"}
 _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 
 
@@ -62,12 +65,20 @@ class GoldQuestion:
     """Gold spans. Each of them is a correct answer."""
     references: Sequence[str] = ()
     """Complete answers as a person would write them."""
+    earlier: str = ""
+    """The question before this one in the conversation. Empty: there is none."""
+    stand_alone: str = ""
+    """A follow-up as a person would ask it without the conversation."""
     annotations: Sequence[Sequence[str]] = ()
     """Sentences that answer, as each annotator selected them. Empty: the quotes of the evidence."""
 
     @property
     def is_answerable(self) -> bool:
         return self.kind not in _KINDS_WITHOUT_ANSWER
+
+    @property
+    def turns(self) -> Sequence[Turn]:
+        return [Turn(question=self.earlier, answer="")] if self.earlier else ()
 
     @property
     def half(self) -> Half:
@@ -118,7 +129,11 @@ def _read(target: str) -> QuestionSet:
 
 
 def has_questions(folder: Path) -> bool:
-    return (folder / "answers.json").is_file() or any(folder.glob("*answerable.jsonl"))
+    return (
+        (folder / "questions.jsonl").is_file()
+        or (folder / "answers.json").is_file()
+        or any(folder.glob("*answerable.jsonl"))
+    )
 
 
 def _read_own(name: str, file: Path) -> QuestionSet:
@@ -139,6 +154,8 @@ def _to_question(row: Mapping[str, Any]) -> GoldQuestion:
             [_to_gold_passage(place) for place in (passage, *passage.get("also", ()))] for passage in row["passages"]
         ],
         references=[row["answer"]] if row.get("answer") else [],
+        earlier=row.get("first", ""),
+        stand_alone=row.get("stand_alone", ""),
     )
 
 

@@ -68,7 +68,8 @@ async def run_over(
             )
         )
     used = {"prompt": ", ".join(sorted(prompts))} if prompts else {}
-    return AnswerRun(name=name, conditions={**conditions, **used}, scores=scores, transcripts=transcripts)
+    kinds = {question.id: question.kind for question in questions}
+    return AnswerRun(name=name, conditions={**conditions, **used}, scores=scores, kinds=kinds, transcripts=transcripts)
 
 
 async def ask_all(
@@ -114,7 +115,7 @@ async def _ask(
 ) -> tuple[Answer, list[str]]:
     """Return the answer and the passages that the writer received."""
     limit = resources.settings.retrieval.limit
-    inquiry = Inquiry(scope=SCOPE, question=question.text, limit=limit, mode=mode, prompt=prompt)
+    inquiry = Inquiry(scope=SCOPE, question=question.text, turns=question.turns, limit=limit, mode=mode, prompt=prompt)
     sources, *_, answer = [event async for event in resources.answerer.answer(inquiry)]
     assert isinstance(sources, Sources)
     assert isinstance(answer, Answer)
@@ -123,6 +124,8 @@ async def _ask(
 
 async def _nearness(question: GoldQuestion, resources: Resources) -> float:
     """Return the nearness by which the service decides whether to decline. A declined answer does not contain it."""
-    inquiry = Inquiry(scope=SCOPE, question=question.text, limit=resources.settings.retrieval.limit)
+    inquiry = Inquiry(
+        scope=SCOPE, question=question.text, turns=question.turns, limit=resources.settings.retrieval.limit
+    )
     material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
     return nearness(question.text, material.hits)

@@ -23,7 +23,7 @@ async def rank_all(questions: Sequence[GoldQuestion], resources: Resources) -> d
     rankings: dict[str, dict[str, float]] = {}
     for question in questions:
         if question.evidence:
-            inquiry = Inquiry(scope=SCOPE, question=question.text, limit=_DEPTH)
+            inquiry = Inquiry(scope=SCOPE, question=question.text, turns=question.turns, limit=_DEPTH)
             material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
             relevant[question.id] = {_group_name(number): 1 for number in range(len(question.evidence))}
             rankings[question.id] = _to_ranking(question, material.hits)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evals.answers.declining import Tradeoff, weigh_declining
-from evals.answers.gold import GoldQuestion, QuestionSet
+from evals.answers.gold import QuestionSet
 from evals.answers.plots import plot_quality_against_time, plot_tradeoff
 from evals.answers.results import AnswerRun, read_runs, write_runs
 from rag.errors import InvalidInput
@@ -46,7 +46,7 @@ _HIDDEN = frozenset({"nearness", "declined", "not_misleading"})
 
 def report_answers(questions: QuestionSet, runs: Sequence[AnswerRun], *, threshold: float) -> str:
     """Return the tables of measures, differences between modes, and thresholds for declining."""
-    tables = [to_table(runs), *(to_kinds(questions.questions, run) for run in runs)]
+    tables = [to_table(runs), *(to_kinds(run) for run in runs if len(set(run.kinds.values())) > 1)]
     tables += [to_differences(run, runs[0]) for run in runs[1:]]
     if tradeoff := weigh_declining(questions.questions, runs[0], threshold=threshold):
         tables.append(to_declining(tradeoff))
@@ -87,22 +87,20 @@ def to_table(runs: Sequence[AnswerRun]) -> str:
     return "\n".join(lines)
 
 
-def to_kinds(questions: Sequence[GoldQuestion], run: AnswerRun) -> str:
+def to_kinds(run: AnswerRun) -> str:
     """Return a table with a row per kind of question."""
     lines = [
         f"| {run.name}, by kind | questions | {' | '.join(_MEASURES[measure] for measure in _BY_KIND)} | declined |",
         "|---" * (len(_BY_KIND) + 3) + "|",
     ]
     kinds: dict[str, list[str]] = {}
-    for question in questions:
-        if question.id in run.scores:
-            kinds.setdefault(question.kind, []).append(question.id)
-    for kind, ids in (*kinds.items(), ("all", [name for names in kinds.values() for name in names])):
-        means = (
-            _mean([run.scores[name][measure] for name in ids if measure in run.scores[name]]) for measure in _BY_KIND
-        )
-        declined = sum(run.scores[name].get("declined", 0.0) for name in ids)
-        lines.append(f"| {kind} | {len(ids)} | {' | '.join(means)} | {declined:.0f} |")
+    for question, kind in run.kinds.items():
+        kinds.setdefault(kind, []).append(question)
+    for kind, ids in (*kinds.items(), ("all", list(run.kinds))):
+        scores = [run.scores[question] for question in ids if question in run.scores]
+        means = (_mean([values[measure] for values in scores if measure in values]) for measure in _BY_KIND)
+        declined = sum(values.get("declined", 0.0) for values in scores)
+        lines.append(f"| {kind} | {len(scores)} | {' | '.join(means)} | {declined:.0f} |")
     return "\n".join(lines)
 
 

@@ -37,6 +37,8 @@ class AnswerRun:
     scores: Mapping[str, Mapping[str, float]]
     """Values by question id and measure."""
     conditions: Conditions = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of question by id."""
     transcripts: Sequence[Transcript] = ()
     """Questions and answers for judges. Empty if the run was read from a file."""
 
@@ -91,7 +93,7 @@ def read_runs(path: Path) -> list[AnswerRun]:
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         return [
-            AnswerRun(name=name, scores=run["scores"], conditions=run.get("conditions", {}))
+            AnswerRun(name=name, scores=run["scores"], conditions=run.get("conditions", {}), kinds=run.get("kinds", {}))
             for name, run in written.items()
         ]
     except (OSError, ValueError) as error:
@@ -110,5 +112,6 @@ def _to_json(run: AnswerRun) -> dict[str, Any]:
         **{measure: estimate.value for measure, estimate in estimates.items()},
         "intervals": {measure: estimate.interval for measure, estimate in estimates.items()},
         "conditions": run.conditions,
+        "kinds": run.kinds,
         "scores": run.scores,
     }

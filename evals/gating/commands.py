@@ -22,11 +22,18 @@ def add_commands(commands: Commands) -> None:
     accept_command = commands.add_parser("accept", help="measure and make the result the new baseline of the gate")
     accept_command.add_argument("reason", metavar="REASON", help="why the change is right; stored in the baseline")
     accept_command.set_defaults(run=_accept)
+    for command in (gate_command, accept_command):
+        command.add_argument(
+            "--questions",
+            type=Path,
+            metavar="FOLDER",
+            help="question set of your own with documents/ and questions.jsonl; its baseline is FOLDER/baseline.json",
+        )
 
 
 def _gate(arguments: argparse.Namespace, settings: Settings) -> int:
-    return gate.run_gate(settings, markdown=arguments.markdown)
+    return gate.run_gate(settings, questions=arguments.questions, markdown=arguments.markdown)
 
 
 def _accept(arguments: argparse.Namespace, settings: Settings) -> None:
-    gate.accept(settings, arguments.reason)
+    gate.accept(settings, arguments.reason, questions=arguments.questions)

@@ -59,10 +59,13 @@ class GateMeasurement:
     seconds: float
 
 
-def run_gate(settings: Settings, *, markdown: Path | None = None, baseline: Path = BASELINE) -> int:
-    """Print the table. Return 0, or `RED` if a metric fell. Raise `InvalidInput` without a baseline."""
-    accepted = read_baseline(baseline)
-    measured = asyncio.run(measure_gate(settings))
+def run_gate(settings: Settings, *, questions: Path | None = None, markdown: Path | None = None) -> int:
+    """Print the table. Return 0, or `RED` if a metric fell. Raise `InvalidInput` without a baseline.
+
+    `questions` is the folder of a team's own set, which has its own baseline.
+    """
+    accepted = read_baseline(_baseline_of(questions))
+    measured = asyncio.run(measure_gate(settings, questions))
     verdicts = judge(accepted, measured.scores)
     table = _to_markdown(verdicts, accepted, measured)
     print(table)
@@ -71,36 +74,43 @@ def run_gate(settings: Settings, *, markdown: Path | None = None, baseline: Path
     return RED if any(verdict.is_red for verdict in verdicts) else 0
 
 
-def accept(settings: Settings, reason: str, *, baseline: Path = BASELINE) -> None:
+def accept(settings: Settings, reason: str, *, questions: Path | None = None) -> None:
     """Measure and write a new baseline. Unchanged metrics keep their reason and date."""
     if not reason.strip():
         raise InvalidInput("The reason is empty. Say why the change of the metrics is right: the baseline stores it.")
-    measured = asyncio.run(measure_gate(settings))
+    baseline = _baseline_of(questions)
+    measured = asyncio.run(measure_gate(settings, questions))
     accepted = read_baseline(baseline) if baseline.exists() else None
     today = time.strftime("%Y-%m-%d")
     write_baseline(update(accepted, measured.scores, measured.conditions, reason=reason.strip(), date=today), baseline)
     print(f"{baseline} is written. Commit it together with the change of the metrics.", file=sys.stderr)
 
 
-async def measure_gate(settings: Settings) -> GateMeasurement:
+def _baseline_of(questions: Path | None) -> Path:
+    return questions / "baseline.json" if questions else BASELINE
+
+
+async def measure_gate(settings: Settings, questions: Path | None = None) -> GateMeasurement:
     """Measure the search, quoted answers, and the prompt with a stand-in model that cites if it is asked to."""
     began = time.monotonic()
-    golden, manuals = read_question_set(GOLDEN), read_question_set(MANUALS)
-    answerable = [question for question in golden.questions if question.is_answerable]
+    names = {"quote": str(questions)} if questions else {"quote": GOLDEN, "manuals": MANUALS}
+    own_sets = {part: read_question_set(name) for part, name in names.items()}
+    first = own_sets["quote"]
+    answerable = [question for question in first.questions if question.is_answerable]
     async with serve_citing_model() as stand_in:
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(stand_in.url), model="stand-in")
-        async with open_resources_over(
-            golden.documents, settings.model_copy(update={"generator": generator})
-        ) as system:
+        async with open_resources_over(first.documents, settings.model_copy(update={"generator": generator})) as system:
             scores = {
-                "search": await rank_all(golden.questions, system),
-                "quote": await ask_all(golden.questions, "quote", system, label="quote"),
-                "manuals": await ask_all(manuals.questions, "quote", system, label="manuals"),
+                "search": await rank_all(first.questions, system),
+                **{part: await ask_all(each.questions, "quote", system, label=part) for part, each in own_sets.items()},
                 "prompt": await ask_all(answerable, "generate", system, label="prompt"),
             }
+    if questions:
+        # A team's own set has one list of questions, which is watched for the citations and for the rubric.
+        scores["manuals"] = scores["quote"]
     return GateMeasurement(
         scores=_by_measure(scores),
-        conditions=_conditions([golden, manuals], settings, stand_in.rules),
+        conditions=_conditions(list(own_sets.values()), settings, stand_in.rules),
         seconds=time.monotonic() - began,
     )
 
