@@ -67,10 +67,10 @@ def add_commands(commands: Commands) -> None:
     )
     follow_ups.add_argument("--half", choices=get_args(Half), help="ask one half only")
     follow_ups.set_defaults(run=_follow_ups)
-    page = commands.add_parser("page", help="write docs/measurements/answers.md from files of `answers --json`")
+    page = commands.add_parser("page", help="write docs/measurements/answers.md from results")
     page.add_argument("page", type=Path, metavar="PAGE", help="file to write")
     page.add_argument(
-        "results", nargs="+", metavar="ARGUMENTS=FILE", help="arguments of `answers`, and the file that it wrote"
+        "results", nargs="+", metavar="COMMAND=FILE", help="command, and the JSON (or Markdown) that it wrote"
     )
     page.set_defaults(run=_page)
     draft_command = commands.add_parser(

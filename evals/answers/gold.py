@@ -66,7 +66,7 @@ class GoldQuestion:
     references: Sequence[str] = ()
     """Complete answers as a person would write them."""
     earlier: str = ""
-    """The question before this one in the conversation. Empty: there is none."""
+    """The question before this one in the conversation. Empty: it is the first question."""
     stand_alone: str = ""
     """A follow-up as a person would ask it without the conversation."""
     annotations: Sequence[Sequence[str]] = ()

@@ -15,10 +15,11 @@ Intervals are 95 %, bootstrap over questions.
 [Evaluation](../guides/evaluation.md#right-partly-or-wrong) defines the measures, and the weak rows are here too.
 
 To repeat a section, run its command with `--json FILE`.
-Then write the page: `.venv/bin/python -m evals page docs/measurements/answers.md "ARGUMENTS=FILE" …`.
+Then write the page: `.venv/bin/python -m evals page docs/measurements/answers.md "COMMAND=FILE" …`.
 """
 _NAMES = {
     "manuals": "What people ask about two manuals",
+    "follow-ups": "Second questions of conversations",
     "golden": "Decisions and guides of this project",
     "xquad-en": "XQuAD: short spans",
     "clapnq-dev": "CLAPNQ: long answers",
@@ -26,16 +27,19 @@ _NAMES = {
 
 
 def write_page(results: Sequence[tuple[str, Path]], page: Path) -> None:
-    """Write one section per result. Each is the command's arguments, and the file that its `--json` wrote."""
-    sections = [_to_section(arguments, path) for arguments, path in results]
+    """Write one section per result: a command, and the JSON or Markdown that it wrote."""
+    sections = [_to_section(command, path) for command, path in results]
     page.write_text("\n".join([_HEAD, *sections]), encoding="utf-8")
 
 
-def _to_section(arguments: str, path: Path) -> str:
+def _to_section(command: str, path: Path) -> str:
+    name = next((name for name in _NAMES if name in command.replace("/", " ").split()), command)
+    body = path.read_text(encoding="utf-8").strip() if path.suffix == ".md" else _to_tables(path)
+    return f"## {_NAMES.get(name, name)}\n\n`.venv/bin/python -m evals {command}`\n\n{body}\n"
+
+
+def _to_tables(path: Path) -> str:
     runs = read_runs(path)
-    name = Path(arguments.split(maxsplit=1)[0]).name
     kinds = [to_kinds(run) for run in runs if len(set(run.kinds.values())) > 1]
     conditions = ", ".join(f"{key} {value}" for key, value in runs[0].conditions.items())
-    title = f"## {_NAMES.get(name, name)}"
-    command = f"`.venv/bin/python -m evals answers {arguments}`"
-    return "\n\n".join([title, command, *kinds, to_table(runs), f"Conditions: {conditions}.\n"])
+    return "\n\n".join([*kinds, to_table(runs), f"Conditions: {conditions}."])
