@@ -248,6 +248,17 @@ class MlflowSettings(Part):
     """MLflow experiment that receives the results of evaluations."""
 
 
+class McpSettings(Part):
+    """The service that `python -m service.mcp` calls."""
+
+    url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
+    """Base URL of the service, without /v1."""
+    api_key: SecretStr | None = None
+    """API key of the service. Unset: no key, which works as long as the service has none."""
+    port: int = Field(8765, ge=1, le=65535)
+    """Port of `python -m service.mcp --http` on 127.0.0.1."""
+
+
 _OWN_PATHS = frozenset({"v1", "page", "docs", "swagger", "openapi.json", "livez", "readyz", "metrics"})
 
 
@@ -327,6 +338,8 @@ class Settings(KernelSettings):
     """Comparison of live questions with a reference."""
     mlflow: MlflowSettings = MlflowSettings()
     """Registry of prompts and of evaluation results."""
+    mcp: McpSettings = McpSettings()
+    """Tools of the Model Context Protocol."""
     max_question_chars: int = Field(2000, ge=1)
     """Longest question in characters. Longer questions are rejected with 400."""
     keys_path: ExpandedPath | None = None

@@ -1,73 +1,25 @@
 """The packages openai, langchain-openai and litellm against the real service with a key and a stand-in model."""
 
 import json
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from service.auth.keys import Keys
-from service.settings import Settings
-from tests.support.fakes.servers import ModelServer, in_thread, serve
-from tests.support.programs import Service, service
+from tests.e2e.clients.conftest import PIECES, TEXT
+from tests.support.programs import Service
 
-_PYTHON = Path(__file__).parents[3] / ".venv-clients" / "bin" / "python"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not _PYTHON.exists(), reason="the clients are not installed: make setup-clients"),
-]
-PIECES = ["Use seals ", "of the type ", "S-17 [1]."]
-TEXT = "".join(PIECES)
-# litellm imports for several seconds on a busy machine.
-_SECONDS = 240
+pytestmark = pytest.mark.slow
 
 
-class Model(ModelServer):
-    """A stand-in that breaks its stream if the question says so."""
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        breaks = "BREAK" in (await request.json())["messages"][-1]["content"]
-        self.ending = b'data: {"error": {"message": "CUDA", "code": 500}}\n\n' if breaks else None
-        return await super().__call__(request)
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model(PIECES)
-
-
-@pytest.fixture(scope="module")
-def served(model, ingested, handbook) -> Iterator[tuple[Service, str]]:
-    data_dir = ingested(handbook)
-    key = Keys(Settings(data_dir=data_dir).keys_file).create(tenant="default", role="reader")
-    with in_thread(serve("/v1/chat/completions", model)) as url:
-        generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{url}/v1"}
-        with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__MODEL="stand-in", **generator) as running:
-            running.http.headers["Authorization"] = f"Bearer {key}"
-            yield running, key
-
-
-def run(program: str, served: tuple[Service, str]) -> Any:
-    """Run a program in the environment of the clients, and return what it printed."""
+def address(served: tuple[Service, str]) -> tuple[str, str]:
     running, key = served
-    ended = subprocess.run(
-        [str(_PYTHON), str(Path(__file__).with_name(program)), f"{running.url}/v1", key],
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+    return f"{running.url}/v1", key
 
 
 @pytest.fixture(scope="module")
-def got(served, model) -> Any:
+def got(run, served, model) -> Any:
     model.requests.clear()
-    return run("with_openai.py", served)
+    return run("with_openai.py", *address(served))
 
 
 class TestOpenAI:
@@ -145,8 +97,8 @@ class TestOpenAI:
         assert words in error["message"]
 
 
-def test_langchain_gets_answers_and_streams_from_both_apis(served):
-    got = run("with_langchain.py", served)
+def test_langchain_gets_answers_and_streams_from_both_apis(run, served):
+    got = run("with_langchain.py", *address(served))
     usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
     text, counted, finish = got["invoke"]
     assert (text, finish) == (TEXT, "stop")
@@ -157,8 +109,8 @@ def test_langchain_gets_answers_and_streams_from_both_apis(served):
     assert (got["responses"], got["responses stream"]) == (TEXT, TEXT)
 
 
-def test_litellm_gets_answers_streams_and_errors(served):
-    got = run("with_litellm.py", served)
+def test_litellm_gets_answers_streams_and_errors(run, served):
+    got = run("with_litellm.py", *address(served))
     assert got["completion"] == [TEXT, "stop", 10]
     assert got["stream"] == [TEXT, 10]
     assert got["responses"] == TEXT

@@ -9,6 +9,7 @@ import evals.program
 import ingest.commands.parser
 import loadtests.capacity.table
 import loadtests.program
+import service.mcp
 import service.program
 from tests.support.reference.markdown import NOTICE, join_blocks, to_sentences, to_table
 
@@ -19,6 +20,7 @@ An installed package also provides `groundwork-service` and `groundwork-ingest`.
 Each program and each command prints its own help with `--help`."""
 _PARSERS = (
     service.program.build_parser,
+    service.mcp.build_parser,
     ingest.commands.parser.build_parser,
     evals.program.build_parser,
     loadtests.program.build_parser,
