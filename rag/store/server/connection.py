@@ -23,7 +23,7 @@ OLDEST_SERVER = (1, 19)
 """The first version that matches keywords by prefix, which `uri_prefix` filters need (ADR 59)."""
 
 # gRPC's own defaults never notice a silent peer, and try a server again after up to two minutes (ADR 59).
-_CHANNEL: dict[str, Any] = {
+CHANNEL_OPTIONS: dict[str, Any] = {
     # A peer that does not answer a ping is left after 10 + 5 s, also while no call is running.
     "grpc.keepalive_time_ms": 10_000,
     "grpc.keepalive_timeout_ms": 5_000,
@@ -78,19 +78,6 @@ def to_node(settings: ServerStoreSettings, node: str) -> ServerStoreSettings:
     return settings.model_copy(update={"url": url, "grpc_port": int(port)})
 
 
-def trusted_authorities(settings: ServerStoreSettings) -> ssl.SSLContext | bool:
-    """Return the authorities that may sign the server's certificate; True stands for those of this machine."""
-    if settings.ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file)
-    except OSError as error:  # An `SSLError` for a file without a certificate is also an `OSError`.
-        reason = error.strerror or "it contains no certificate"
-        raise Misconfigured(
-            f"The certificates in {settings.ca_file} cannot be read: {reason}. Set RAG_STORE__CA_FILE to a PEM file."
-        ) from error
-
-
 class _Client(AsyncQdrantClient):
     """A client that connects again when the addresses of its host name change, while its calls go on."""
 
@@ -125,14 +112,14 @@ async def _look_up(host: str, port: int) -> frozenset[str]:
 
 
 def _to_options(settings: ServerStoreSettings) -> dict[str, Any]:
-    authorities, key = trusted_authorities(settings), settings.api_key
+    authorities, key = _trusted_authorities(settings), settings.api_key
     roots = {"root_certificates": settings.ca_file.read_bytes()} if settings.ca_file else {}
     return {
         "url": str(settings.url).rstrip("/"),
         "port": settings.url.port,
         "grpc_port": settings.grpc_port,
         "prefer_grpc": settings.transport == "grpc",
-        "grpc_options": _CHANNEL | roots,
+        "grpc_options": CHANNEL_OPTIONS | roots,
         # As a header, because the client would print a warning about a key without TLS.
         "headers": {"api-key": key.get_secret_value()} if key else None,
         "timeout": settings.timeout,
@@ -141,6 +128,19 @@ def _to_options(settings: ServerStoreSettings) -> dict[str, Any]:
         "verify": authorities,
         "trust_env": False,
     }
+
+
+def _trusted_authorities(settings: ServerStoreSettings) -> ssl.SSLContext | bool:
+    """Return the authorities that may sign the server's certificate; True stands for those of this machine."""
+    if settings.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:  # An `SSLError` for a file without a certificate is also an `OSError`.
+        reason = error.strerror or "it contains no certificate"
+        raise Misconfigured(
+            f"The certificates in {settings.ca_file} cannot be read: {reason}. Set RAG_STORE__CA_FILE to a PEM file."
+        ) from error
 
 
 async def _require_version(client: AsyncQdrantClient) -> None:

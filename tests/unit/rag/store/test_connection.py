@@ -1,15 +1,18 @@
 """How a Qdrant server is found, checked and called."""
 
+import asyncio
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
 import pytest
+from qdrant_client import grpc as wire
 
 from rag.errors import Misconfigured, Unavailable
 from rag.settings import ServerStoreSettings
-from rag.store.server.connection import open_client
+from rag.store.server.connection import CHANNEL_OPTIONS, open_client
 from tests.support.fakes.qdrant import open_qdrant
 
 _OPENSSL = shutil.which("openssl")
@@ -49,6 +52,29 @@ async def test_a_proxy_of_the_environment_is_not_used(server, monkeypatch):
     monkeypatch.delenv("NO_PROXY", raising=False)
     async with open_client(settings_for(server.port)) as client:
         assert (await client.get_collections()).collections == []
+
+
+async def test_calls_are_spread_over_all_addresses_and_leave_the_ones_that_are_gone(server):
+    async with open_qdrant() as second:
+        addresses = f"ipv4:127.0.0.1:{server.port},127.0.0.1:{second.port}"
+        async with grpc.aio.insecure_channel(addresses, [*CHANNEL_OPTIONS.items()]) as channel:
+            root = wire.QdrantStub(channel)
+
+            async def call() -> None:
+                await root.HealthCheck(wire.HealthCheckRequest(), wait_for_ready=True, timeout=60)
+
+            async with asyncio.timeout(60):
+                while not server.health_checks or not second.health_checks:
+                    await call()
+            before = server.health_checks, second.health_checks
+            for _ in range(10):
+                await call()
+            assert (server.health_checks, second.health_checks) == (before[0] + 5, before[1] + 5)
+            await server.stop()
+            async with asyncio.timeout(60):
+                while second.health_checks < before[1] + 20:
+                    with suppress(grpc.aio.AioRpcError):
+                        await call()
 
 
 async def test_calls_go_on_while_the_addresses_of_the_server_change(server, monkeypatch):
