@@ -71,7 +71,7 @@ test: setup-dev ## every test that this machine can run (half an hour)
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at TEST_QDRANT_URL
-	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling
+	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling tests/drills/store
 
 mutants: setup-dev .venv/.ready-mutants ## change 300 conditions, one at a time, and count how many changes the tests find (an hour)
 	@$(BIN)/python -m tests.mutants
@@ -84,7 +84,7 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 
 ##@ Drills, for nights and releases
 
-drills: faults gameday rolling connections ## all four below (an hour)
+drills: faults gameday rolling connections nodes ## all five below (an hour)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
 	@TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
@@ -95,8 +95,7 @@ gameday: setup-dev ## break everything that has an alert and write the report (a
 rolling: setup-dev ## replace and kill replicas under load and write the report (a quarter of an hour; needs haproxy, redis)
 	@$(BIN)/python -m tests.drills.rolling --report docs/measurements/rolling-updates.md
 
-connections: setup-dev ## break the connections to the Qdrant at TEST_QDRANT_URL, or to a stand-in (five minutes)
-	@$(BIN)/python -m tests.drills.connections
+drills: faults gameday rolling connections nodes ## all five below (an hour)
 
 ##@ Security and delivery
 

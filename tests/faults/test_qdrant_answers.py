@@ -1,6 +1,5 @@
 """A worker meets the error answers of a Qdrant cluster: it buries no document, and goes on by itself."""
 
-import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
@@ -77,18 +76,6 @@ async def test_changes_that_time_out_but_were_done_succeed(server):
         server.faults.answer_with(faults.SLOW_DELETION, times=1)
         await collections.drop("groundwork-1")
         assert (server.faults.answered, list(server.created)) == (1, ["groundwork-2"])
-
-
-@pytest.mark.slow
-async def test_six_writers_start_together_while_a_new_collection_refuses_writes(server):
-    """The goal is no failure in five rounds."""
-    for round_number in range(5):
-        settings = settings_of(server.port, collection=f"round{round_number}")
-        server.faults.answer_with(faults.NEW_COLLECTION, times=5)
-        async with AsyncExitStack() as stack:
-            opening = [stack.enter_async_context(open_server_store(settings, EMBEDDER)) for _ in range(6)]
-            stores = await asyncio.gather(*opening)
-            assert {store.revision for store in stores} == {f"round{round_number}-1"}
 
 
 async def test_a_half_applied_commit_is_found_by_the_next_look_up(server):
