@@ -11,7 +11,7 @@ from rag.store.base import VectorStore
 from rag.store.schema import AnyOf, Condition
 from rag.types import ChunkFilter, DocumentId, Point, Scope
 
-# A commit that is under way is done after this time, so what is found twice is no longer being written.
+# A commit that is under way ends within this time, so a document that is wrong again is not being written.
 _SETTLE_SECONDS: Final = 2.0
 _LOOKS: Final = 3
 
