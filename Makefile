@@ -95,7 +95,11 @@ gameday: setup-dev ## break everything that has an alert and write the report (a
 rolling: setup-dev ## replace and kill replicas under load and write the report (a quarter of an hour; needs haproxy, redis)
 	@$(BIN)/python -m tests.drills.rolling --report docs/measurements/rolling-updates.md
 
-drills: faults gameday rolling connections nodes ## all five below (an hour)
+connections: setup-dev ## break the connections to the Qdrant at TEST_QDRANT_URL, or to a stand-in (five minutes)
+	@$(BIN)/python -m tests.drills.connections
+
+nodes: setup-dev ## lose, restart and lock out of Qdrant under a queue, on a stand-in; ARGS="--url …" names real nodes (ten minutes)
+	@$(BIN)/python -m tests.drills.store $(ARGS)
 
 ##@ Security and delivery
 
