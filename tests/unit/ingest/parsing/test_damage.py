@@ -13,6 +13,9 @@ from rag.formats import MediaType
 from tests.support.formats.documents import parse_document
 from tests.support.formats.samples import SAMPLES
 
+# The tests of each format run nearly all of these lines, and coverage would treble the time.
+pytestmark = pytest.mark.no_cover
+
 _OFFICE = [media_type for media_type in SAMPLES if "openxmlformats" in media_type]
 
 byte_flips = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=6)

@@ -179,6 +179,7 @@ def test_binary_data_is_rejected(body):
         decode(body)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("between", ["\n", " "])
 def test_the_time_of_detection_is_bounded_in_long_texts(between):
     body = between.join([GERMAN] * 40_000).encode("cp1252")

@@ -583,6 +583,7 @@ def many_merged_cells(count: int) -> str:
     return f"<w:tbl>{first}{below * count}</w:tbl>"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("body_of", [many_runs, many_merged_cells], ids=["runs", "merged cells"])
 def test_work_grows_with_the_size_and_not_faster(body_of):
     assert calls_for(body_of(3_000)) < 12 * calls_for(body_of(300))

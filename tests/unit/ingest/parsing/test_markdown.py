@@ -104,6 +104,7 @@ def test_front_matter_that_is_not_yaml_is_kept_as_text():
     assert document.sections[0].text == "title: Ferry: rules\n\nDogs travel free."
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("bomb", ["a: &a [x]\n" + "b: [*a, *a]\n" * 5_000, "a: " + "[" * 20_000])
 def test_hostile_front_matter_is_harmless(bomb):
     assert only_text(f"---\n{bomb}\n---\nx").endswith("x")
@@ -117,6 +118,7 @@ def test_without_a_title_the_file_name_is_the_title():
     assert markdown("text").title == "notes.md"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "source", ["> " * 3_000 + "deep", "".join("  " * n + "- deep\n" for n in range(300)), "[" * 20_000]
 )

@@ -288,6 +288,7 @@ def test_the_exponent_of_a_power_of_ten_is_not_one_of_its_digits():
     assert text_of(pdf_of([shown])).split() == ["about", "3", "x", "10^6", "parts", "and", "106", "tests"]
 
 
+@pytest.mark.no_cover
 def test_the_time_grows_no_faster_than_the_number_of_pages():
     lines = ["A line of text that ends in a divi-", "ded word, again and again, until it ends."] * 20
 

@@ -96,6 +96,7 @@ def test_a_file_that_is_not_rtf_is_rejected():
         parse_rtf(b"plain text")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "piece", [rb"{", rb"}", rb"\u1?", rb"{\footnote x", rb"\trowd\cellx1\intbl\cell\row", rb"\'93", b"a"]
 )

@@ -229,11 +229,13 @@ def test_a_value_in_the_far_corner_costs_nothing():
     assert blocks(document) == ["A: 1", "XFD: 2"]
 
 
+@pytest.mark.no_cover
 def test_rows_that_are_far_longer_than_their_values_are_rejected():
     with pytest.raises(InvalidInput, match="split the sheet"):
         workbook("".join(row(at, number(f"XFD{at}", 1)) for at in range(1, 400)))
 
 
+@pytest.mark.no_cover
 def test_a_merged_cell_over_the_whole_sheet_is_bounded():
     rows = "".join(row(at, text(f"A{at}", "x")) for at in range(1, 3_000))
     began = time.perf_counter()

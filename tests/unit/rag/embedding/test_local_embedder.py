@@ -77,6 +77,7 @@ async def test_meaning_brings_vectors_together(onnx_models):
     assert question @ near > question @ far + 0.2
 
 
+@pytest.mark.slow
 async def test_without_the_exported_form_torch_is_used_and_asking_for_it_says_what_to_do(tmp_path):
     with pytest.raises(Misconfigured, match="ingest export"):
         async with embedder(tmp_path, runtime="onnx"):
