@@ -5,12 +5,15 @@ import { createDetails } from "./details.js";
 import { instantiate } from "./dom.js";
 import { formatHeadingPath } from "./heading_path.js";
 import { renderMarkdown } from "./markdown.js";
+import { textOf } from "./passage.js";
 import { patchChildren } from "./patch.js";
 import { formatCount } from "./plural.js";
+import { createRating } from "./rating.js";
 
 /**
  * @typedef {import("./api.js").Answer} Answer
- * @typedef {import("./api.js").Citation} Citation
+ * @typedef {import("./api.js").Turn} Turn
+ * @typedef {import("./passage.js").AnyCitation} AnyCitation
  */
 
 // More than the lines of a snippet can show. The layout cuts it off.
@@ -23,7 +26,7 @@ const SNIPPET_CHARACTERS = 300;
  */
 export function createAnswer(question, { passage, onAskAgain }) {
   const view = instantiate("answer");
-  /** @type {Map<number, Citation>} */
+  /** @type {Map<number, AnyCitation>} */
   const citations = new Map();
   /** @type {Map<number, HTMLElement>} */
   const rows = new Map();
@@ -34,7 +37,7 @@ export function createAnswer(question, { passage, onAskAgain }) {
   view.actions.prepend(createCopyButton("Copy answer", () => received.trim()));
   view.askAgain.addEventListener("click", () => onAskAgain(question));
 
-  /** @param {{sources: Citation[]}} event */
+  /** @param {{sources: AnyCitation[]}} event */
   function showSources({ sources }) {
     for (const source of sources) {
       citations.set(source.n, source);
@@ -59,11 +62,32 @@ export function createAnswer(question, { passage, onAskAgain }) {
       rows.get(citation.n)?.classList.add("cited");
       passage.update(citation);
     }
+    showRewritten(answer.question);
     // The final text can differ from the streamed text, for example after the check against the quotes.
     received = answer.answer;
     end(formatOutcome(answer, citations.size));
     view.element.classList.toggle("declined", answer.declined);
+    view.actions.append(createRating(answer.id));
     view.element.append(createDetails(answer));
+  }
+
+  /**
+   * Show a turn that the service kept. It has what the answer cited, and no other passages.
+   * @param {Turn} turn
+   */
+  function restore(turn) {
+    showSources({ sources: turn.citations });
+    for (const row of rows.values()) row.classList.add("cited");
+    showRewritten(turn.question);
+    received = turn.answer;
+    view.element.classList.toggle("declined", turn.declined);
+    view.actions.append(createRating(turn.answer_id));
+    end("");
+  }
+
+  /** @param {string} searched The question that was searched. It differs if a follow-up was rewritten. */
+  function showRewritten(searched) {
+    view.rewritten.textContent = searched && searched !== question ? `Searched for: ${searched}` : "";
   }
 
   function stop() {
@@ -110,11 +134,11 @@ export function createAnswer(question, { passage, onAskAgain }) {
     if (citation) passage.show(citation, opener);
   }
 
-  return { element: view.element, showSources, appendToken, complete, stop, fail };
+  return { element: view.element, showSources, appendToken, complete, restore, stop, fail };
 }
 
 /**
- * @param {Citation} citation
+ * @param {AnyCitation} citation
  * @param {(n: number, opener: HTMLElement) => void} onOpen
  */
 function createSource(citation, onOpen) {
@@ -122,7 +146,7 @@ function createSource(citation, onOpen) {
   view.number.textContent = `${citation.n}`;
   view.title.textContent = citation.title;
   view.path.textContent = formatHeadingPath(citation);
-  view.snippet.textContent = citation.text.slice(0, SNIPPET_CHARACTERS).replace(/\s+/g, " ");
+  view.snippet.textContent = textOf(citation).slice(0, SNIPPET_CHARACTERS).replace(/\s+/g, " ");
   view.button.addEventListener("click", () => onOpen(citation.n, view.button));
   return view.element;
 }
@@ -131,7 +155,16 @@ function createSource(citation, onOpen) {
  * @param {Answer} answer
  * @param {number} passages
  */
-function formatOutcome({ declined, finish_reason, citations }, passages) {
+function formatOutcome({ conversation, ...answer }, passages) {
+  const outcome = formatEnd(answer, passages);
+  return conversation?.is_kept === false ? `${outcome} · This turn could not be kept, so follow-ups will not know it` : outcome;
+}
+
+/**
+ * @param {Pick<Answer, "declined" | "finish_reason" | "citations">} answer
+ * @param {number} passages
+ */
+function formatEnd({ declined, finish_reason, citations }, passages) {
   if (declined) return "No passage is close enough to the question";
   const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}`;
   if (finish_reason === "length") return `Cut off at the longest answer that is allowed · ${answered}`;

@@ -10,7 +10,13 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string,
  *   mode: "quote" | "checked" | "generate", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
+ *   question: string, conversation?: {id: string, is_kept: boolean} | null,
  *   timings: {total: number} & Record<string, number>}} Answer
+ * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
+ *   snippet: string}} KeptCitation
+ * @typedef {{answer_id: string, asked: string, question: string, answer: string, declined: boolean,
+ *   citations: KeptCitation[], at: string}} Turn
+ * @typedef {{id: string, title: string, turns: number, changed_at: string}} ConversationSummary
  * @typedef {"queued" | "processing" | "ready" | "empty" | "rejected" | "deleting"} DocumentState
  * @typedef {{code: string, message: string, count: number, place: string, loses_text: boolean}} Warning
  * @typedef {{id: string, title?: string | null, uri?: string, chunks?: number | null, ingested_at?: string | null,
@@ -52,7 +58,7 @@ export class UserFacingError extends Error {
 
 /**
  * Yield the events of one answer: `sources`, `token`s, `done`. An `error` event, or an end without `done`, is thrown.
- * @param {{question: string, mode?: string}} request Without a mode, the service uses its default.
+ * @param {{question: string, conversation_id: string, mode?: string}} request Without a mode, the service uses its default.
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<{event: string, data: any}>}
  */
@@ -78,6 +84,47 @@ export async function* streamAnswer(request, signal) {
 export async function explainAnswer(id) {
   const response = await send("GET", `/v1/answers/${encodeURIComponent(id)}/explain`);
   return response.json();
+}
+
+/**
+ * Rate an answer. A later rating replaces an earlier one.
+ * @param {string} id
+ * @param {{rating: "up" | "down", reason: string}} rating
+ */
+export async function rateAnswer(id, rating) {
+  await send("POST", feedbackPath(id), {
+    body: JSON.stringify(rating),
+    headers: { "Content-Type": "application/json" },
+  });
+}
+
+/** @param {string} id */
+export async function withdrawRating(id) {
+  await send("DELETE", feedbackPath(id));
+}
+
+/**
+ * Return one page of the conversations, the latest first.
+ * @param {string | null} cursor
+ * @returns {Promise<{conversations: ConversationSummary[], next: string | null}>}
+ */
+export async function listConversations(cursor) {
+  const response = await send("GET", `/v1/conversations${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`);
+  return response.json();
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<{id: string, title: string, turns: Turn[]}>}
+ */
+export async function readConversation(id) {
+  const response = await send("GET", conversationPath(id));
+  return response.json();
+}
+
+/** @param {string} id */
+export async function deleteConversation(id) {
+  await send("DELETE", conversationPath(id));
 }
 
 /**
@@ -127,6 +174,12 @@ export async function readMetrics() {
   const response = await send("GET", "/metrics", { headers: { Accept: "text/plain" } });
   return response.text();
 }
+
+/** @param {string} id */
+const feedbackPath = (id) => `/v1/answers/${encodeURIComponent(id)}/feedback`;
+
+/** @param {string} id */
+const conversationPath = (id) => `/v1/conversations/${encodeURIComponent(id)}`;
 
 /** @param {string} id */
 const documentPath = (id) => `/v1/documents/${encodeURIComponent(id)}`;

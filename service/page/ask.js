@@ -2,11 +2,16 @@
 
 import { createAnswer } from "./answer.js";
 import { openAnswerMode } from "./answer_mode.js";
-import { messageOf, streamAnswer } from "./api.js";
+import { messageOf, readConversation, streamAnswer } from "./api.js";
+import { createConversationId, selectedConversation } from "./conversation_address.js";
 import { elementById } from "./dom.js";
 
-/** @param {{passage: ReturnType<typeof import("./passage.js").openPassage>}} parts */
-export function openAsk({ passage }) {
+/**
+ * @param {object} parts
+ * @param {ReturnType<typeof import("./passage.js").openPassage>} parts.passage
+ * @param {() => void} parts.onAnswer Called when an answer has been added to the conversation.
+ */
+export function openAsk({ passage, onAnswer }) {
   const form = elementById("ask", HTMLFormElement);
   const question = elementById("question", HTMLTextAreaElement);
   const submitButton = elementById("send", HTMLButtonElement);
@@ -17,8 +22,11 @@ export function openAsk({ passage }) {
   const thread = elementById("thread", HTMLDivElement);
   const mode = openAnswerMode(elementById("mode", HTMLSelectElement));
 
+  const failure = elementById("thread-failure", HTMLParagraphElement);
+
   /** @type {AbortController | null} */
   let running = null;
+  let conversationId = "";
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -33,12 +41,11 @@ export function openAsk({ passage }) {
   });
   stopButton.addEventListener("click", () => running?.abort());
   newButton.addEventListener("click", () => {
-    running?.abort();
-    passage.close();
-    thread.replaceChildren();
-    showThread();
+    location.hash = "#ask";
     question.focus();
   });
+  addEventListener("hashchange", openSelected);
+  openSelected();
 
   /** @param {string} text */
   async function ask(text) {
@@ -46,6 +53,11 @@ export function openAsk({ passage }) {
     /** @type {Record<string, ((data: any) => void) | undefined>} */
     const handlers = { sources: answer.showSources, token: answer.appendToken, done: answer.complete };
     passage.close();
+    if (conversationId === "") {
+      conversationId = createConversationId();
+      // The address can be shared, and a reload shows the conversation again.
+      location.hash = `#ask/${conversationId}`;
+    }
     thread.append(answer.element);
     showThread();
     answer.element.scrollIntoView();
@@ -54,8 +66,9 @@ export function openAsk({ passage }) {
     replaceButton(submitButton, stopButton);
     const { signal } = running;
     try {
-      const events = streamAnswer({ question: text, mode: mode.selected() }, signal);
-      for await (const { event, data } of events) handlers[event]?.(data);
+      const request = { question: text, conversation_id: conversationId, mode: mode.selected() };
+      for await (const { event, data } of streamAnswer(request, signal)) handlers[event]?.(data);
+      onAnswer();
     } catch (error) {
       if (signal.aborted) answer.stop();
       else answer.fail(messageOf(error));
@@ -72,6 +85,33 @@ export function openAsk({ passage }) {
     if (!running) ask(text);
   }
 
+  /** Show the conversation that the address names, or an empty thread. */
+  async function openSelected() {
+    const selected = selectedConversation();
+    if (selected === null || selected === conversationId) return;
+    running?.abort();
+    passage.close();
+    conversationId = selected;
+    thread.replaceChildren();
+    failure.textContent = "";
+    showThread();
+    if (selected === "") return;
+    try {
+      const { turns } = await readConversation(selected);
+      if (selected === conversationId) thread.prepend(...turns.map(restore));
+    } catch (error) {
+      if (selected === conversationId) failure.textContent = messageOf(error);
+    }
+    showThread();
+  }
+
+  /** @param {import("./api.js").Turn} turn */
+  function restore(turn) {
+    const answer = createAnswer(turn.asked, { passage, onAskAgain });
+    answer.restore(turn);
+    return answer.element;
+  }
+
   /** Show what belongs to the thread, or to its beginning. */
   function showThread() {
     newButton.hidden = !thread.hasChildNodes();
@@ -83,7 +123,15 @@ export function openAsk({ passage }) {
     firstSteps.hidden = areThere;
   }
 
-  return { showFirstSteps };
+  /**
+   * Leave the conversation, because it was deleted.
+   * @param {string} id
+   */
+  function close(id) {
+    if (id === conversationId) location.hash = "#ask";
+  }
+
+  return { showFirstSteps, close };
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { changeKey, currentKey } from "./api_key.js";
 import { openAsk } from "./ask.js";
+import { openConversations } from "./conversations.js";
 import { openDocuments } from "./documents.js";
 import { elementById } from "./dom.js";
 import { acceptDrops } from "./file_drop.js";
@@ -10,7 +11,8 @@ import { openPassage } from "./passage.js";
 import { openViews } from "./views.js";
 
 const passage = openPassage(elementById("passage", HTMLElement));
-const ask = openAsk({ passage });
+const conversations = openConversations({ onDelete: (id) => ask.close(id) });
+const ask = openAsk({ passage, onAnswer: conversations.load });
 const documents = openDocuments({ onChange: (shown) => ask.showFirstSteps(shown.length > 0) });
 
 acceptDrops(documents.upload);
@@ -19,8 +21,11 @@ elementById("choose-files", HTMLButtonElement).addEventListener("click", documen
 const keyButton = elementById("change-key", HTMLButtonElement);
 keyButton.hidden = currentKey() === null;
 keyButton.addEventListener("click", async () => {
-  if (await changeKey()) documents.load();
+  if (!(await changeKey())) return;
+  documents.load();
+  conversations.load();
 });
 
 documents.load();
+conversations.load();
 openViews({ operate: openOperate(elementById("view-operate", HTMLElement)) });

@@ -5,7 +5,10 @@ import { partsOf } from "./dom.js";
 import { formatHeadingPath } from "./heading_path.js";
 import { createLink } from "./markdown.js";
 
-/** @typedef {import("./api.js").Citation} Citation */
+/**
+ * @typedef {import("./api.js").Citation} Citation
+ * @typedef {Citation | import("./api.js").KeptCitation} AnyCitation A citation of a new answer or of one that was kept.
+ */
 
 // About two printed pages on each side.
 const MAX_AROUND = 9;
@@ -15,11 +18,11 @@ export function openPassage(panel) {
   const view = partsOf(panel);
   /** @type {HTMLElement | null} */
   let opener = null;
-  /** @type {Citation | null} */
+  /** @type {AnyCitation | null} */
   let shown = null;
 
   view.more.addEventListener("click", () => {
-    if (shown) showAround(shown);
+    if (shown && "ordinal" in shown) showAround(shown);
   });
   view.close.addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
@@ -28,7 +31,7 @@ export function openPassage(panel) {
   });
 
   /**
-   * @param {Citation} citation
+   * @param {AnyCitation} citation
    * @param {HTMLElement} openedBy
    */
   function show(citation, openedBy) {
@@ -38,7 +41,7 @@ export function openPassage(panel) {
     view.before.replaceChildren();
     view.after.replaceChildren();
     view.failure.textContent = "";
-    view.more.hidden = false;
+    view.more.hidden = !("ordinal" in citation);
     fill(citation);
     panel.hidden = false;
     panel.scrollTop = 0;
@@ -48,23 +51,22 @@ export function openPassage(panel) {
 
   /**
    * Show the citation again if it is open, because its quote arrives after the answer.
-   * @param {Citation} citation
+   * @param {AnyCitation} citation
    */
   function update(citation) {
     if (citation.document_id === shown?.document_id && citation.n === shown.n) fill(citation);
   }
 
-  /** @param {Citation} citation */
+  /** @param {AnyCitation} citation */
   function fill(citation) {
     shown = citation;
     view.number.textContent = `Passage ${citation.n}`;
     view.title.textContent = citation.title;
     view.path.textContent = formatHeadingPath(citation);
-    view.text.replaceChildren(...highlight(citation.text, citation.quote));
+    view.text.replaceChildren(...highlight(textOf(citation), "quote" in citation ? citation.quote : null));
     view.facts.replaceChildren(
       ...createFact("Source", createLink(addressOf(citation), [new Text(citation.uri)])),
-      ...createFact("Similarity", citation.similarity.toFixed(3)),
-      ...createFact("Score", citation.score.toFixed(4)),
+      ...("score" in citation ? createScores(citation) : []),
     );
   }
 
@@ -99,6 +101,18 @@ export function openPassage(panel) {
   return { show, update, close };
 }
 
+/**
+ * Return the text of the passage, or what was kept of it.
+ * @param {AnyCitation} citation
+ */
+export const textOf = (citation) => ("text" in citation ? citation.text : citation.snippet);
+
+/** @param {Citation} citation */
+const createScores = ({ similarity, score }) => [
+  ...createFact("Similarity", similarity.toFixed(3)),
+  ...createFact("Score", score.toFixed(4)),
+];
+
 /** @param {import("./api.js").DocumentPassage} passage */
 function createPassage({ text }) {
   const paragraph = document.createElement("p");
@@ -108,7 +122,7 @@ function createPassage({ text }) {
 
 /**
  * Return the address of the source. Browsers open a PDF at the page that the fragment names.
- * @param {Citation} citation
+ * @param {AnyCitation} citation
  */
 const addressOf = ({ uri, place }) => (place.page && !uri.includes("#") ? `${uri}#page=${place.page}` : uri);
 

@@ -48,6 +48,10 @@ class FakeService:
     """The query parameters of the lists that were requested."""
     metrics_requests: int = 0
     """Number of requests to /metrics."""
+    conversations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """The turns of each conversation, in the order of their latest turns."""
+    ratings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The ratings by answer."""
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client disconnects before the end of a stream."""
     url: str = ""
@@ -76,6 +80,11 @@ class FakeService:
                 Mount("/page", StaticFiles(directory=PAGE)),
                 Route("/metrics", self._get_metrics),
                 Route("/v1/answers", self._post_answer, methods=["POST"]),
+                Route("/v1/answers/{id}/feedback", self._post_rating, methods=["POST"]),
+                Route("/v1/answers/{id}/feedback", self._delete_rating, methods=["DELETE"]),
+                Route("/v1/conversations", self._list_conversations),
+                Route("/v1/conversations/{id}", self._get_conversation),
+                Route("/v1/conversations/{id}", self._delete_conversation, methods=["DELETE"]),
                 Route("/v1/documents", self._list_documents),
                 Route("/v1/documents", self._post_documents, methods=["POST"]),
                 Route("/v1/documents/{id}/passages", self._get_passages),
@@ -97,8 +106,9 @@ class FakeService:
         return guarded
 
     async def _post_answer(self, request: Request) -> Response:
-        self.requests.append(await request.json())
-        events = self.answer(self.requests[-1])
+        asked = await request.json()
+        self.requests.append(asked)
+        events = self.answer(asked)
         # Like the service: an error before the first event is an error response, not a broken stream.
         first = await anext(events)
 
@@ -106,12 +116,56 @@ class FakeService:
             try:
                 yield to_sse(first)
                 async for event in events:
+                    if event[0] == "done":
+                        self._keep(asked, event[1])
                     yield to_sse(event)
             except asyncio.CancelledError:
                 self.abandoned.set()
                 raise
 
         return StreamingResponse(stream(), media_type="text/event-stream")
+
+    def _keep(self, asked: AnswerRequest, answer: dict[str, Any]) -> None:
+        turns = self.conversations.pop(asked["conversation_id"], [])
+        citations = [{**citation, "snippet": citation["quote"] or citation["text"]} for citation in answer["citations"]]
+        kept = ("n", "document_id", "title", "heading_path", "place", "uri", "snippet")
+        turn = {
+            "answer_id": answer["id"],
+            "asked": asked["question"],
+            "question": answer["question"] or asked["question"],
+            "answer": answer["answer"],
+            "declined": answer["declined"],
+            "citations": [{name: citation[name] for name in kept} for citation in citations],
+            "at": "2026-03-02T09:41:00Z",
+        }
+        self.conversations[asked["conversation_id"]] = [*turns, turn]
+
+    async def _post_rating(self, request: Request) -> Response:
+        self.ratings[request.path_params["id"]] = await request.json()
+        return Response(status_code=204)
+
+    async def _delete_rating(self, request: Request) -> Response:
+        del self.ratings[request.path_params["id"]]
+        return Response(status_code=204)
+
+    async def _list_conversations(self, request: Request) -> Response:
+        found = [
+            {"id": name, "title": turns[0]["asked"], "turns": len(turns), "changed_at": turns[-1]["at"]}
+            for name, turns in reversed(self.conversations.items())
+        ]
+        start = int(request.query_params.get("cursor", "0"))
+        end = start + 20
+        return JSONResponse({"conversations": found[start:end], "next": str(end) if end < len(found) else None})
+
+    async def _get_conversation(self, request: Request) -> Response:
+        turns = self.conversations.get(request.path_params["id"])
+        if turns is None:
+            raise Problem(404, "Not found", "There is no such conversation.")
+        return JSONResponse({"id": request.path_params["id"], "title": turns[0]["asked"], "turns": turns})
+
+    async def _delete_conversation(self, request: Request) -> Response:
+        del self.conversations[request.path_params["id"]]
+        return Response(status_code=204)
 
     async def _get_metrics(self, _: Request) -> Response:
         self.metrics_requests += 1

@@ -119,6 +119,7 @@ def done(
     counts = mode != "quote" and not declined
     return {
         "id": "answer-1",
+        "question": "",
         "answer": answer,
         "declined": declined,
         "citations": [citation for citation in CITATIONS if citation["n"] in cited],
