@@ -62,7 +62,7 @@ check-page: .venv-page/.ready ## check the page's JavaScript: its types and the 
 	@npm ci --prefix .venv-page --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
-unit: setup-dev ## tests that start no program, with coverage (two minutes)
+unit: setup-dev ## tests that start no program, with coverage (two to three minutes)
 	@$(in_memory) $(sysmon) $(BIN)/python -m pytest tests/unit tests/contracts tests/consistency --ignore tests/unit/research \
 	  -m "not slow" -n auto --dist worksteal --cov --cov-report=
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of lines. Lines that no test runs: .venv/bin/coverage report --show-missing"
