@@ -9,7 +9,7 @@ from tests.support.shipped.expressions import DIAGNOSIS, boards, diagnosis_expre
 PAGE = DIAGNOSIS.read_text()
 SYMPTOMS = re.findall(r"(?m)^## (?!One answer)(.+)$", PAGE)
 # A query or command, a panel, or the page's explanation of an answer.
-_CHECK = r"`[^`]+`|\*[^*|]+ / [^*|]+\*|\"Why this answer\?\""
+_CHECK = r"`[^`]+`|\*[^*|]+ / [^*|]+\*|\"Details\""
 
 
 def test_most_rows_have_a_query():
