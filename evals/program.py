@@ -4,6 +4,7 @@ import argparse
 
 from evals import embedding, everything
 from evals.answers import commands as answers
+from evals.answers import feedback
 from evals.drift import commands as drift
 from evals.gating import commands as gating
 from evals.judging import commands as judging
@@ -12,7 +13,7 @@ from evals.retrieval import commands as retrieval
 from rag.program import run_program
 from service.settings import Settings
 
-_SUBJECTS = (answers, gating, retrieval, embedding, judging, drift, performance, everything)
+_SUBJECTS = (answers, feedback, gating, retrieval, embedding, judging, drift, performance, everything)
 
 
 def main() -> int:
