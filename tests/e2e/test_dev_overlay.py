@@ -44,6 +44,7 @@ def cluster(tmp_path, data_dir):
             "RAG_STORE__URL": "http://127.0.0.1:6333",
             "RAG_INBOX__URL": redis.url,
             "RAG_INBOX__PASSWORD": "secret",
+            "RAG_STATE__PASSWORD": "secret",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
         env = kept | settings(objects) | {name: str(value) for name, value in here.items()}
