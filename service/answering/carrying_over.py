@@ -13,7 +13,7 @@ _WORD: Final = re.compile(r"[\w`][\w`./:<>{}-]*[\w`>}]|[\w]", re.UNICODE)
 # "it" and "that" also fill the place of a subject: "is it possible to …", "how long does it take to …".
 _REFERS: Final = re.compile(
     r"""\b(?:
-      its|they|them|their|theirs|he|she|him|his|her|hers|these|those|both|former|latter|itself|themselves|thereof
+      its|they|them|their|theirs|he|she|him|his|her|hers|these|those|both|former|latter|itself|themselves
     | it(?!\s+(?:take|possible|necessary|safe|allowed|better|worth)\b)
     | this(?!\s+(?:service|project|machine|program)\b)
     | (?:^|(?:is|are|was|do|does|did|can|could|will|would|should|about|for|of|with|in|to|by|from|than|after|before|on

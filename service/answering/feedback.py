@@ -41,7 +41,7 @@ class ReadPassage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatedAnswer:
-    """What explains an answer when somebody reads its feedback months later."""
+    """What explains an answer when a person reads its feedback months later."""
 
     asked: str
     question: str
@@ -112,7 +112,7 @@ class FeedbackLog:
         FEEDBACK.labels(rating, found.answer.mode).inc()
 
     async def withdraw(self, scope: Scope, answer_id: str) -> None:
-        """Delete the rating of an answer. Raises `NotFound` if there is none."""
+        """Delete the rating of an answer. Raises `NotFound` if it has no rating."""
         if not await self._state.delete(self._ratings, scope.tenant, answer_id):
             raise NotFound(f"The answer {answer_id} has no feedback.")
 
