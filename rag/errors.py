@@ -107,6 +107,7 @@ class Unavailable(GroundworkError):
 class CollectionMissing(Unavailable):
     """The collection does not exist in the store, or not yet."""
 
+    code = "collection_missing"
     fault = "configuration"
 
 
@@ -144,6 +145,7 @@ class AccessRefused(BadResponse):
 class RequestRejected(BadResponse):
     """A server rejected the content of a request, such as one of its fields or its size."""
 
+    code = "request_rejected"
     fault = "program"
 
 

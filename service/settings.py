@@ -180,7 +180,7 @@ class ExplanationSettings(Part):
 
 
 class ConversationSettings(Part):
-    """What is kept of a conversation, and how follow-up questions are rewritten."""
+    """How long the turns of a conversation are kept, and how follow-up questions are rewritten."""
 
     turns: int = Field(50, ge=1, le=200)
     """Latest turns that are kept of a conversation. A higher value needs more storage."""

@@ -26,6 +26,8 @@ _TYPES = {problem.type: problem for problem in problem_types()}
 _DEFECTS = frozenset(problem for problem in _TYPES.values() if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR)
 _PROBES = frozenset({"/livez", "/readyz"})
 _WITH_A_KEY = (errors.Unauthorized, errors.KeysUnavailable, errors.Unavailable, errors.TimedOut)
+OF_STORE = (errors.CollectionMissing, errors.RequestRejected)
+"""What each route that reads the store can raise."""
 _HEADERS = {
     "X-Request-Id": {"description": "Id of the request in the service's log.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds after which a retry may succeed.", "schema": {"type": "integer"}},

@@ -11,7 +11,7 @@ from service.answering.drafts import Answer, Citation
 from service.http.dependencies import ReadingScope, ResourcesDep, require_json
 from service.http.disconnect import while_connected
 from service.http.event_stream import to_event
-from service.http.openapi import raises, streams
+from service.http.openapi import OF_STORE, raises, streams
 from service.http.replying import Asking, to_inquiry
 from service.http.schemas.answers import (
     AnswerRequest,
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1", tags=["answers"])
     response_model=AnswerResponse,
     responses=streams({"sources": SourcesEvent, "token": TokenEvent, "done": AnswerResponse}),
     dependencies=[Depends(require_json)],
-    openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused),
+    openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused, *OF_STORE),
 )
 async def answer(body: AnswerRequest, asking: Asking) -> Any:
     """Answer a question from the documents, as JSON or, with `"stream": true`, as server-sent events."""
@@ -50,7 +50,7 @@ async def answer(body: AnswerRequest, asking: Asking) -> Any:
 @router.post(
     "/search",
     dependencies=[Depends(require_json)],
-    openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused),
+    openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused, *OF_STORE),
 )
 async def search(body: SearchRequest, request: Request, resources: ResourcesDep, scope: ReadingScope) -> SearchResponse:
     """Return the passages that an answer would be written from."""

@@ -12,7 +12,7 @@ from service.answering.drafts import Answer, Citation
 from service.generation.base import Sampling
 from service.http.dependencies import ReadingScope, ResourcesDep, require_json
 from service.http.event_stream import to_data
-from service.http.openapi import raises, streams
+from service.http.openapi import OF_STORE, raises, streams
 from service.http.replying import Asking
 from service.http.schemas.answers import AnswerResponse, SourcesEvent
 from service.http.schemas.chat import (
@@ -40,7 +40,7 @@ _DONE = "[DONE]"
     response_model=ChatCompletion,
     responses=streams({"": ChatCompletionChunk}, error=OpenAIError, end=_DONE),
     dependencies=[Depends(require_json)],
-    openapi_extra=raises(InvalidInput, NotFound, Overloaded, BadResponse, AccessRefused),
+    openapi_extra=raises(InvalidInput, NotFound, Overloaded, BadResponse, AccessRefused, *OF_STORE),
 )
 async def complete(body: ChatRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's chat completions."""

@@ -20,7 +20,7 @@ from service.documents.state import DocumentState, State, find_document, look_up
 from service.http.dependencies import ReadingScope, ResourcesDep, WritingScope
 from service.http.disconnect import while_connected
 from service.http.forms import MAX_FILES, FormFile, open_files
-from service.http.openapi import forms, raises, uploads
+from service.http.openapi import OF_STORE, forms, raises, uploads
 from service.http.preconditions import PreconditionDep, to_etag
 from service.http.schemas.documents import (
     METADATA,
@@ -76,7 +76,7 @@ async def _document_id(
 DocumentIdDep = Annotated[DocumentId, Depends(_document_id)]
 
 
-@router.get("", openapi_extra=raises(InvalidInput))
+@router.get("", openapi_extra=raises(*OF_STORE, InvalidInput))
 async def get_documents(
     resources: ResourcesDep,
     scope: ReadingScope,
@@ -103,7 +103,7 @@ async def get_documents(
 @router.post(
     "",
     status_code=202,
-    openapi_extra=raises(*_REFUSALS, InvalidParts) | forms(max_files=MAX_FILES),
+    openapi_extra=raises(*OF_STORE, *_REFUSALS, InvalidParts) | forms(max_files=MAX_FILES),
 )
 async def post_documents(
     request: Request,
@@ -133,7 +133,7 @@ async def post_documents(
     return AcceptedListResponse(documents=accepted)
 
 
-@router.get("/{document_id}/passages", openapi_extra=raises(InvalidInput, NotFound))
+@router.get("/{document_id}/passages", openapi_extra=raises(*OF_STORE, InvalidInput, NotFound))
 async def get_passages(
     document_id: DocumentIdDep,
     resources: ResourcesDep,
@@ -146,7 +146,7 @@ async def get_passages(
     return DocumentPassagesResponse.from_chunks(found)
 
 
-@router.get("/{document_id:document_name}", openapi_extra=raises(InvalidInput, NotFound, Overloaded))
+@router.get("/{document_id:document_name}", openapi_extra=raises(*OF_STORE, InvalidInput, NotFound, Overloaded))
 async def get_document(
     document_id: DocumentIdDep,
     request: Request,
@@ -174,7 +174,7 @@ async def get_document(
 @router.put(
     "/{document_id:document_name}",
     status_code=202,
-    openapi_extra=raises(*_REFUSALS) | uploads(),
+    openapi_extra=raises(*OF_STORE, *_REFUSALS) | uploads(),
 )
 async def put_document(
     document_id: DocumentIdDep,
@@ -202,7 +202,7 @@ async def put_document(
 @router.delete(
     "/{document_id:document_name}",
     status_code=202,
-    openapi_extra=raises(*_REFUSALS, NotFound),
+    openapi_extra=raises(*OF_STORE, *_REFUSALS, NotFound),
 )
 async def delete_document(
     document_id: DocumentIdDep, resources: ResourcesDep, scope: WritingScope, precondition: PreconditionDep

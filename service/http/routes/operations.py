@@ -16,7 +16,7 @@ from service.embedder_probe import OK
 from service.http.dependencies import ResourcesDep
 from service.resources import Resources
 
-# A probe has a second by default, and the shared state is no reason to fail it.
+# A probe has a second by default, and an unreachable shared state must not fail it.
 _STATE_SECONDS: Final = 0.5
 
 router = APIRouter(tags=["operations"])

@@ -12,7 +12,7 @@ from service.answering.drafts import Answer, Citation
 from service.generation.base import Sampling
 from service.http.dependencies import require_json
 from service.http.event_stream import to_event
-from service.http.openapi import raises, streams
+from service.http.openapi import OF_STORE, raises, streams
 from service.http.replying import Asking
 from service.http.schemas.answers import AnswerResponse, SourcesEvent
 from service.http.schemas.messages import to_conversation
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["openai"])
     response_model=ResponseOut,
     responses=streams({"": ResponseEvent}, error=OpenAIError),
     dependencies=[Depends(require_json)],
-    openapi_extra=raises(InvalidInput, NotFound, Overloaded, BadResponse, AccessRefused),
+    openapi_extra=raises(InvalidInput, NotFound, Overloaded, BadResponse, AccessRefused, *OF_STORE),
 )
 async def respond(body: ResponsesRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's responses."""
