@@ -86,7 +86,6 @@ _FIRST_SCHEMA = 1
 _CHUNK_FIELDS = tuple(Chunk.__dataclass_fields__)
 DOCUMENT_FIELDS = tuple(StoredDocument.__dataclass_fields__)
 """The payload fields that a list of documents needs."""
-MAX_LANGUAGES = 100
 
 
 def candidates_for(limit: int) -> int:

@@ -31,6 +31,12 @@ def to_must(scope: Scope, where: ChunkFilter) -> list[Any]:
     return [to_condition(condition) for condition in schema.to_conditions(scope, where)]
 
 
+def to_corpus(scope: Scope) -> edge.SearchParams:
+    """Return the parameters that count words in the chunks of one tenant only."""
+    own: Any = edge.FieldCondition("tenant", match=edge.MatchValue(scope.tenant))
+    return edge.SearchParams(idf=edge.IdfParams(corpus=edge.Filter(must=[own])))
+
+
 def to_condition(condition: schema.Condition) -> Any:
     match condition:
         case schema.AnyOf(field=field, values=values):

@@ -5,8 +5,6 @@ They run on the event loop, except `optimize`, which takes seconds and runs in i
 """
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,8 +19,19 @@ from rag.errors import Unavailable
 from rag.store import newest, schema
 from rag.store.base import Survey
 from rag.store.bm25 import encode_question
-from rag.store.edge.conversion import LIVE, to_condition, to_edge_point, to_later, to_must, to_owner, to_point
+from rag.store.edge.conversion import (
+    LIVE,
+    to_condition,
+    to_corpus,
+    to_edge_point,
+    to_later,
+    to_must,
+    to_owner,
+    to_point,
+)
+from rag.store.edge.optimization import optimize
 from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
+from rag.store.word_weights import MAX_LANGUAGES, MAX_LARGE_TENANTS, WordStatistics, to_statistics
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
 # A vacuum takes seconds on a slow disk, and so many deleted points need about a megabyte.
@@ -35,7 +44,7 @@ class Shard:
     def __init__(self, path: Path, shard: edge.EdgeShard) -> None:
         self._path = path
         self._shard = shard
-        self._languages: frozenset[str] | None = None
+        self._statistics: WordStatistics | None = None
         # Held while another process builds the graph in this folder, because the shard is closed meanwhile.
         self._open_lock = asyncio.Lock()
 
@@ -74,13 +83,14 @@ class Shard:
     def search(self, scope: Scope, query: Query, limit: int, where: ChunkFilter) -> list[ScoredChunk]:
         """Return the best chunks: rank ids by both vectors, fuse the rankings, then read the best points."""
         depth, condition_filter = schema.candidates_for(limit), edge.Filter(must=to_must(scope, where))
-        rankings = self._rank(
-            {name: self._to_form(query, name) for name in schema.rankings_of(query)}, depth, condition_filter
-        )
+        is_alone = query.words_share > 0 and self._find_statistics().weighs_alone(scope.tenant)
+        params = to_corpus(scope) if is_alone else None
+        rank = partial(self._rank, depth=depth, condition_filter=condition_filter, params=params)
+        rankings = rank({name: self._to_form(query, name) for name in schema.rankings_of(query)})
         fused = fuse(rankings.get(schema.DENSE, {}), rankings.get(schema.SPARSE, {}), words_share=query.words_share)
         if query.feedback and len(rankings) > 1 and (best := self._retrieve(fused[:1])):
             again = {schema.DENSE: schema.move_towards(best[fused[0].id].vector, query).tolist()}
-            rankings |= self._rank(again, depth, condition_filter)
+            rankings |= rank(again)
             fused = fuse(rankings[schema.DENSE], rankings[schema.SPARSE], words_share=query.words_share)
         if query.smoothing and len(rankings) > 1:
             fused = smooth(fused, self._vectors(fused[:SMOOTHED]), share=query.smoothing)
@@ -88,18 +98,36 @@ class Shard:
         return [schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
 
     def _to_form(self, query: Query, name: str) -> Any:
-        return query.vector.tolist() if name == schema.DENSE else encode_question(query.text, self._find_languages())
+        return (
+            query.vector.tolist()
+            if name == schema.DENSE
+            else encode_question(query.text, self._find_statistics().languages)
+        )
 
-    def _find_languages(self) -> frozenset[str]:
-        if self._languages is None:
-            wanted = edge.FacetRequest("language", limit=schema.MAX_LANGUAGES, filter=edge.Filter(must=[LIVE]))
+    def _find_statistics(self) -> WordStatistics:
+        if self._statistics is None:
+            live = edge.Filter(must=[LIVE])
             with _translated_errors():
-                self._languages = frozenset(str(hit.value) for hit in self._shard.facet(wanted).hits)
-        return self._languages
+                languages = self._shard.facet(edge.FacetRequest("language", limit=MAX_LANGUAGES, filter=live))
+                tenants = self._shard.facet(edge.FacetRequest("tenant", limit=MAX_LARGE_TENANTS, filter=live))
+            self._statistics = to_statistics(languages.hits, tenants.hits)
+        return self._statistics
 
-    def _rank(self, forms: dict[str, Any], depth: int, condition_filter: edge.Filter) -> dict[str, Ranking]:
+    def _rank(
+        self,
+        forms: dict[str, Any],
+        *,
+        depth: int,
+        condition_filter: edge.Filter,
+        params: edge.SearchParams | None,
+    ) -> dict[str, Ranking]:
         requests = [
-            edge.QueryRequest(limit=depth, query=edge.Query.Nearest(form, using=name), filter=condition_filter)
+            edge.QueryRequest(
+                limit=depth,
+                query=edge.Query.Nearest(form, using=name),
+                filter=condition_filter,
+                params=params if name == schema.SPARSE else None,
+            )
             for name, form in forms.items()
         ]
         with _translated_errors():
@@ -195,7 +223,7 @@ class Shard:
 
     def insert(self, scope: Scope, points: Sequence[Point]) -> None:
         """Write new staged points. Existing points do not change."""
-        self._languages = None
+        self._statistics = None
         edge_points = [to_edge_point(scope, point) for point in points]
         for start in range(0, len(edge_points), schema.UPSERT_BATCH):
             batch = edge_points[start : start + schema.UPSERT_BATCH]
@@ -203,7 +231,7 @@ class Shard:
                 self._shard.update(edge.UpdateOperation.upsert_points(batch, update_mode=edge.UpdateMode.InsertOnly))
 
     def commit(self, scope: Scope, document_id: DocumentId, version: str, *, order: int | None) -> None:
-        self._languages = None
+        self._statistics = None
         owner, later = to_owner(scope, document_id), to_later(order)
         own: Any = edge.FieldCondition("version", match=edge.MatchValue(version))
         ours = edge.Filter(must=[*owner, own], must_not=later)
@@ -249,7 +277,7 @@ class Shard:
             self.flush()
             self.close()
             try:
-                await asyncio.to_thread(_optimize, self._path)
+                await asyncio.to_thread(optimize, self._path)
             finally:
                 with _translated_errors():
                     self._shard = edge.EdgeShard.load(str(self._path))
@@ -263,29 +291,6 @@ def _to_config(dimension: int) -> edge.EdgeConfig:
         # Entries are acknowledged only after a flush and a publication, so a write-ahead log would protect nothing.
         wal_enabled=False,
     )
-
-
-_OPTIMIZE = """
-import ctypes, signal, sys
-import qdrant_edge
-
-if sys.platform == "linux":
-    # If the writer is killed, this process must end too, or it would use memory and cores for nothing.
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-shard = qdrant_edge.EdgeShard.load(sys.argv[1])
-shard.optimize()
-shard.close()
-"""
-
-
-def _optimize(path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", _OPTIMIZE, str(path)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = done.stderr.strip().rpartition("\n")[2]
-        raise Unavailable(
-            f"The embedded store could not build its search graph (status {done.returncode}).", upstream=reason
-        )
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from rag.store.earlier import Payload
 from rag.store.fusion import SMOOTHED, Fused, fuse, smooth, to_ranking
 from rag.store.server.answers import translated_errors
 from rag.store.server.collections import Collections
+from rag.store.server.conversion import all_of, to_corpus, to_filter
+from rag.store.word_weights import MAX_LANGUAGES, MAX_LARGE_TENANTS, WordStatistics, to_statistics
 from rag.types import (
     EVERYTHING,
     Chunk,
@@ -37,7 +39,7 @@ _WATCH_SECONDS = 2.0
 # The second look can miss a document only if another commit meets it within one call. The third makes sure (ADR 60).
 _LOOKS = 3
 # A question finds words of a language that is new in the collection after this time at the latest.
-_LANGUAGES_SECONDS = 60.0
+_STATISTICS_SECONDS = 60.0
 
 LIVE = models.FieldCondition(key="state", match=models.MatchValue(value="live"))
 
@@ -51,8 +53,8 @@ class ServerReader:
         self._client = client
         self.revision = collection
         self._refusal: IndexMismatch | None = None
-        self._languages: frozenset[str] = frozenset()
-        self._languages_until = 0.0
+        self._statistics = WordStatistics()
+        self._statistics_until = 0.0
 
     async def search(
         self, scope: Scope, query: Query, *, limit: int, where: ChunkFilter = EVERYTHING
@@ -75,8 +77,10 @@ class ServerReader:
 
         With `reads_at_once`, the rankings bring all points along. That costs ten times as much and cannot miss one.
         """
-        depth, wanted = schema.candidates_for(limit), _to_filter(scope, where)
-        rank = partial(self._rank, depth=depth, wanted=wanted, with_points=reads_at_once)
+        depth, wanted = schema.candidates_for(limit), to_filter(scope, where)
+        is_alone = query.words_share > 0 and (await self._find_statistics()).weighs_alone(scope.tenant)
+        params = to_corpus(scope) if is_alone else None
+        rank = partial(self._rank, depth=depth, wanted=wanted, params=params, with_points=reads_at_once)
         ranked = await rank({name: await self._to_form(query, name) for name in schema.rankings_of(query)})
         fused = _fuse(ranked, query)
         if query.feedback and len(ranked) > 1 and fused:
@@ -104,7 +108,7 @@ class ServerReader:
     ) -> AsyncIterator[StoredDocument]:
         first = schema.first_chunks(where)
         if newest_first:
-            async for payload in newest.newest_first(partial(self._fetch_newest, _to_filter(scope, first))):
+            async for payload in newest.newest_first(partial(self._fetch_newest, to_filter(scope, first))):
                 yield schema.to_stored_document(payload)
             return
         conditions = schema.to_conditions(scope, first)
@@ -189,7 +193,7 @@ class ServerReader:
     async def _scroll(
         self, conditions: Sequence[schema.Condition], *, with_vectors: Any, fields: Sequence[str] = ()
     ) -> AsyncIterator[models.Record]:
-        wanted = models.Filter(must=[_to_condition(condition) for condition in conditions])
+        wanted = all_of(conditions)
         offset: models.ExtendedPointId | None = None
         while True:
             with translated_errors():
@@ -210,26 +214,33 @@ class ServerReader:
         if name == schema.DENSE:
             dense: list[float] = query.vector.tolist()
             return dense
-        words = encode_question(query.text, await self._find_languages())
+        words = encode_question(query.text, (await self._find_statistics()).languages)
         return models.SparseVector(indices=words.indices, values=words.values)
 
-    async def _find_languages(self) -> frozenset[str]:
-        if time.monotonic() > self._languages_until:
+    async def _find_statistics(self) -> WordStatistics:
+        if time.monotonic() > self._statistics_until:
+            live = models.Filter(must=[LIVE])
             with translated_errors():
-                found = await self._client.facet(
-                    self.revision, "language", limit=schema.MAX_LANGUAGES, facet_filter=models.Filter(must=[LIVE])
-                )
-            self._languages = frozenset(str(hit.value) for hit in found.hits)
-            self._languages_until = time.monotonic() + (_LANGUAGES_SECONDS if found.hits else 0)
-        return self._languages
+                languages = await self._client.facet(self.revision, "language", limit=MAX_LANGUAGES, facet_filter=live)
+                tenants = await self._client.facet(self.revision, "tenant", limit=MAX_LARGE_TENANTS, facet_filter=live)
+            self._statistics = to_statistics(languages.hits, tenants.hits)
+            self._statistics_until = time.monotonic() + (_STATISTICS_SECONDS if languages.hits else 0)
+        return self._statistics
 
     async def _rank(
-        self, forms: dict[str, _QueryVector], *, depth: int, wanted: models.Filter, with_points: bool
+        self,
+        forms: dict[str, _QueryVector],
+        *,
+        depth: int,
+        wanted: models.Filter,
+        params: models.SearchParams | None,
+        with_points: bool,
     ) -> dict[str, list[models.ScoredPoint]]:
         requests = [
             models.QueryRequest(
                 query=form,
                 using=name,
+                params=params if name == schema.SPARSE else None,
                 limit=depth,
                 filter=wanted,
                 with_payload=with_points,
@@ -273,18 +284,3 @@ def _dense_of(record: models.Record | models.ScoredPoint) -> Vector:
     if not isinstance(record.vector, dict) or record.vector.get(schema.DENSE) is None:
         raise BadResponse("Qdrant sent a point without a dense vector.")
     return np.asarray(record.vector[schema.DENSE], np.float32)
-
-
-def _to_filter(scope: Scope, where: ChunkFilter) -> models.Filter:
-    return models.Filter(must=[_to_condition(condition) for condition in schema.to_conditions(scope, where)])
-
-
-def _to_condition(condition: schema.Condition) -> models.Condition:
-    match condition:
-        case schema.AnyOf(field=field, values=values):
-            return models.FieldCondition(key=field, match=models.MatchAny(any=values))
-        case schema.StartsWith(field=field, prefixes=prefixes):
-            starts = [models.FieldCondition(key=field, match=models.MatchPrefix(prefix=it)) for it in prefixes]
-            return models.Filter(should=[*starts])
-        case schema.Within(field=field, since=since, before=before):
-            return models.FieldCondition(key=field, range=models.Range(gte=since, lt=before))

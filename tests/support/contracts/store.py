@@ -52,6 +52,11 @@ def query(text: str, *, axis: int = 0, words_share: float = 0.5) -> Query:
     return Query(text=text, vector=direction(axis), words_share=words_share)
 
 
+async def word_scores(store: StoreReader, scope: Scope) -> list[tuple[str, float]]:
+    hits = await store.search(scope, query("red pump", words_share=1), limit=5)
+    return [(hit.chunk.text, round(hit.bm25 or 0, 4)) for hit in hits]
+
+
 async def put(store: VectorStore, scope: Scope, points: Sequence[Point]) -> None:
     """Stage the points and commit each of their versions."""
     await store.stage(scope, points)
@@ -133,6 +138,19 @@ class StoreContract:
         assert await store.search(THEIRS, query("secret"), limit=5) == []
         assert await texts(store, OURS) == {"our secret"}
         assert await texts(store, THEIRS) == set()
+
+    async def test_words_weigh_the_same_whatever_another_tenant_stores_or_was_replaced(self, store):
+        ours = [point(f"{text} pump", document=text) for text in ("red", "blue", "green")]
+        await put(store, OURS, ours)
+        await store.publish()
+        before = await word_scores(store, OURS)
+        await put(store, THEIRS, [point(f"red {number}", document=f"their {number}") for number in range(20)])
+        for version in ("v2", "v3", "v1"):
+            await put(store, OURS, [replace(it, chunk=replace(it.chunk, version=version)) for it in ours])
+        await store.publish()
+        assert await word_scores(store, OURS) == before
+        assert before[0][0] == "red pump"
+        assert before[0][1] > before[1][1] > 0
 
     async def test_two_tenants_may_store_the_same_chunk(self, store):
         await put(store, OURS, [point("the same words")])

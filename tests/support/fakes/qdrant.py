@@ -110,6 +110,7 @@ class _Points(PointsServicer):
                 using=query.using,
                 query_filter=GrpcToRest.convert_filter(query.filter),
                 limit=query.limit,
+                search_params=GrpcToRest.convert_search_params(query.params) if query.HasField("params") else None,
                 with_payload=query.with_payload.enable,
                 with_vectors=list(query.with_vectors.include.names) or False,
             )
