@@ -242,7 +242,7 @@ async def test_a_failure_to_build_the_graph_is_reported_and_the_writer_continues
     async with open_edge_writer(tmp_path, EMBEDDER, exact_up_to=0) as writer:
         await put(writer, OURS, [point("one")])
         with monkeypatch.context() as patched:
-            patched.setattr("rag.store.edge.shard._OPTIMIZE", "raise SystemExit('no memory is left')")
+            patched.setattr("rag.store.edge.optimization._OPTIMIZE", "raise SystemExit('no memory is left')")
             with pytest.raises(Unavailable, match=r"search graph \(status 1\)") as failed:
                 await writer.publish()
             assert failed.value.upstream == "no memory is left"
