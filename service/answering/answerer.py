@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
@@ -50,6 +51,8 @@ class Inquiry:
     """Prompt for the mode generate. None: the configured version."""
     sampling: Sampling = CONFIGURED
     """What the client asks of the model in the mode generate."""
+    schema: Mapping[str, Any] | None = None
+    """JSON schema of the answer, only in the mode generate. None: text."""
     is_streamed: bool = False
     """True if the reader sees the text while it is written. Otherwise the whole answer is the first text."""
     arrived: float | None = None
@@ -124,6 +127,7 @@ class Answerer:
             reranking=retrieved.reranking,
             prompt=inquiry.prompt,
             sampling=inquiry.sampling,
+            schema=inquiry.schema,
         )
 
     def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:

@@ -1,8 +1,8 @@
 """The port of the writer."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from rag.stages import StageTimer
 from rag.types import Vector
@@ -24,6 +24,8 @@ class WritingInput(RetrievedPassages):
     """Prompt for this question. None: the writer's default."""
     sampling: Sampling = CONFIGURED
     """What the client asks of the model in the mode generate."""
+    schema: Mapping[str, Any] | None = None
+    """JSON schema of the answer, only in the mode generate. None: text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,20 +44,25 @@ _DONE = "[DONE]"
 )
 async def complete(body: ChatRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's chat completions."""
+    mode = to_mode(body.model, asking.settings)
+    schema = body.form.to_schema(mode)
     question, turns = to_conversation(body.messages)
     inquiry = asking.inquire(
         question,
         turns=turns,
         limit=body.limit,
         where=body.filter,
-        mode=to_mode(body.model, asking.settings),
+        mode=mode,
+        schema=schema,
         sampling=Sampling(
             max_tokens=body.max_completion_tokens or body.max_tokens, temperature=body.temperature, stop=body.stops
         ),
         is_streamed=bool(body.stream),
     )
     has_usage = body.stream_options is not None and body.stream_options.include_usage
-    return await asking.reply(inquiry, _Shape(asking.request_id, body.model, has_usage=has_usage))
+    return await asking.reply(
+        inquiry, _Shape(asking.request_id, body.model, has_usage=has_usage, is_json=schema is not None)
+    )
 
 
 @router.get("/models")
@@ -75,16 +80,23 @@ async def get_model(model: str, resources: ResourcesDep, _: ReadingScope) -> Mod
 class _Shape:
     """OpenAI's shape of an answer."""
 
-    def __init__(self, request_id: str, model: str, *, has_usage: bool) -> None:
-        """`has_usage`: the client asked for the usage at the end of the stream."""
+    def __init__(self, request_id: str, model: str, *, has_usage: bool, is_json: bool) -> None:
+        """`has_usage`: the client asked for the usage at the end of the stream.
+
+        `is_json`: it expects JSON, so a declined answer becomes OpenAI's refusal, which is not parsed.
+        """
         # The id of the answer does not exist yet when a stream begins.
         self._id = f"chatcmpl-{request_id}"
         self._model = model
         self._created = int(time.time())
         self._has_usage = has_usage
+        self._is_json = is_json
+        self._refuses = False
 
     def to_document(self, _: Sequence[Citation], answer: Answer) -> ChatCompletion:
-        message = CompletionMessage(content=answer.text, annotations=annotations_of(answer))
+        refuses = self._is_json and answer.declined
+        content, refusal = (None, answer.text) if refuses else (answer.text, None)
+        message = CompletionMessage(content=content, refusal=refusal, annotations=annotations_of(answer))
         return ChatCompletion(
             id=self._id,
             created=self._created,
@@ -97,10 +109,12 @@ class _Shape:
     def to_events(self, event: Event) -> Iterator[str]:
         match event:
             case Sources():
+                self._refuses = self._is_json and not event.citations
                 sources = SourcesEvent.from_citations(event.citations)
                 yield self._to_chunk(ChunkChoice(delta=Delta(role="assistant", content="")), rag=sources)
             case Token():
-                yield self._to_chunk(ChunkChoice(delta=Delta(content=event.text)))
+                delta = Delta(refusal=event.text) if self._refuses else Delta(content=event.text)
+                yield self._to_chunk(ChunkChoice(delta=delta))
             case Answer():
                 delta = Delta(annotations=annotations_of(event) or None)
                 choice = ChunkChoice(delta=delta, finish_reason=event.finish_reason or "stop")

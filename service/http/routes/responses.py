@@ -43,13 +43,16 @@ async def respond(body: ResponsesRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's responses."""
     if body.background:
         raise InvalidInput("background: Responses are not kept. Leave the field out.")
+    mode = to_mode(body.model, asking.settings)
+    schema = body.form.to_schema(mode)
     question, turns = to_conversation(body.messages)
     inquiry = asking.inquire(
         question,
         turns=turns,
         limit=body.limit,
         where=body.filter,
-        mode=to_mode(body.model, asking.settings),
+        mode=mode,
+        schema=schema,
         sampling=Sampling(max_tokens=body.max_output_tokens, temperature=body.temperature),
         is_streamed=bool(body.stream),
     )

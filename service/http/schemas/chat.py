@@ -1,13 +1,13 @@
 """Bodies of `/v1/chat/completions`, in the shapes of OpenAI's API."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.answering.drafts import Answer
 from service.generation.base import FinishReason
 from service.http.schemas.answers import AnswerResponse, FilterRequest, SourcesEvent, Whole
-from service.http.schemas.messages import ChatMessage, Text, Tokens, absent, marked_passages, usage_of
+from service.http.schemas.messages import ChatMessage, JsonFormat, Text, Tokens, absent, marked_passages, usage_of
 
 _Stop = Annotated[str, Field(min_length=1, max_length=100)]
 _MAX_STOPS = 4  # As many as OpenAI allows.
@@ -19,6 +19,22 @@ class StreamOptions(BaseModel):
     model_config = ConfigDict(strict=True)
 
     include_usage: bool = Field(False, description="True: the last chunk has the usage, if the model server counts it.")
+
+
+class NamedSchema(BaseModel):
+    """A JSON schema. Its other fields are ignored: the answer is always checked."""
+
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+
+
+class ResponseFormat(BaseModel):
+    """The form of the answer."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: NamedSchema | None = None
+
+    def to_format(self) -> JsonFormat:
+        return JsonFormat(type=self.type, schema=self.json_schema.schema_ if self.json_schema else None)
 
 
 class ChatRequest(BaseModel):
@@ -42,12 +58,19 @@ class ChatRequest(BaseModel):
     stop: _Stop | Annotated[list[_Stop], Field(max_length=_MAX_STOPS)] | None = Field(
         None, description="Strings that end the text. For the mode `generate`."
     )
+    response_format: ResponseFormat | None = Field(
+        None, description="JSON instead of text. For the mode `generate`. The answer is checked against the schema."
+    )
     n: Annotated[Literal[1], Whole] | None = Field(None, description="There is one answer to a question.")
     tool_choice: Literal["none", "auto"] | None = Field(None, description="The service never calls a client's tools.")
     limit: Annotated[int, Field(ge=1, le=50), Whole] | None = Field(
         None, description="Extension: number of passages. Unset: RAG_RETRIEVAL__LIMIT."
     )
     filter: FilterRequest = Field(FilterRequest(), description="Extension: the documents to search.")
+
+    @property
+    def form(self) -> JsonFormat:
+        return self.response_format.to_format() if self.response_format else JsonFormat()
 
     @property
     def stops(self) -> tuple[str, ...]:

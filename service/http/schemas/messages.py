@@ -1,6 +1,6 @@
 """What the bodies of OpenAI's two APIs for conversations share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -11,6 +11,8 @@ from service.answering.drafts import Answer
 from service.answering.follow_ups import Turn
 from service.generation.base import Usage
 from service.http.schemas.answers import Whole
+from service.settings import Mode
+from service.writing.structure import check_schema
 
 # A bound also makes Pydantic reject half of a surrogate pair, which JSON can carry and no store can.
 Text = Annotated[str, Field(max_length=1_000_000)]
@@ -42,6 +44,27 @@ class ChatMessage(BaseModel):
         if self.content is None or isinstance(self.content, str):
             return self.content or ""
         return "\n".join(part.text for part in self.content if part.text)
+
+
+class JsonFormat(BaseModel):
+    """The form of the answer: text, any JSON object, or JSON that follows a schema."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    # The field is called `schema`, which is a method of the base class.
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+
+    def to_schema(self, mode: Mode) -> Mapping[str, Any] | None:
+        """Return the JSON schema, or None for text. Raises `InvalidInput` if it cannot be followed."""
+        if self.type == "text":
+            return None
+        if mode != "generate":
+            raise InvalidInput(f"The mode {mode} writes text. For JSON, choose the model groundwork-generate.")
+        if self.type == "json_object":
+            return {"type": "object"}
+        if self.schema_ is None:
+            raise InvalidInput("The format json_schema has no schema. Send it, or choose json_object.")
+        check_schema(self.schema_)
+        return self.schema_
 
 
 def to_conversation(messages: Sequence[ChatMessage]) -> tuple[str, list[Turn]]:

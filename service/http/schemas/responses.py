@@ -9,6 +9,7 @@ from service.http.schemas.answers import AnswerResponse, FilterRequest, SourcesE
 from service.http.schemas.messages import (
     ChatMessage,
     ContentPart,
+    JsonFormat,
     Role,
     Text,
     Tokens,
@@ -29,6 +30,12 @@ class InputItem(BaseModel):
     content: Text | list[ContentPart] | None = None
 
 
+class TextOptions(BaseModel):
+    """The form of the text."""
+
+    format: JsonFormat | None = None
+
+
 class ResponsesRequest(BaseModel):
     """A conversation whose last user message is the question. Other fields of OpenAI's API are ignored."""
 
@@ -43,6 +50,9 @@ class ResponsesRequest(BaseModel):
     max_output_tokens: Tokens | None = Field(
         None, description="For the mode `generate`, at most RAG_ANSWERING__MAX_TOKENS."
     )
+    text: TextOptions | None = Field(
+        None, description="JSON instead of text. For the mode `generate`. The answer is checked against the schema."
+    )
     tool_choice: Literal["none", "auto"] | None = Field(None, description="The service never calls a client's tools.")
     background: bool | None = Field(None, description="Responses are not kept.")
     previous_response_id: None = Field(None, description="Responses are not kept. Send the earlier turns in `input`.")
@@ -51,6 +61,10 @@ class ResponsesRequest(BaseModel):
         None, description="Extension: number of passages. Unset: RAG_RETRIEVAL__LIMIT."
     )
     filter: FilterRequest = Field(FilterRequest(), description="Extension: the documents to search.")
+
+    @property
+    def form(self) -> JsonFormat:
+        return (self.text and self.text.format) or JsonFormat()
 
     @property
     def messages(self) -> list[ChatMessage]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rag.errors import Overloaded, Unavailable
+from service.answering.answerer import Token
 from service.answering.follow_ups import Turn
 from service.settings import AnsweringSettings
 from tests.unit.service.http.conftest import Served
@@ -171,6 +172,63 @@ async def test_an_answer_that_is_cut_off_says_so_in_both_shapes(served):
     assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
     streamed = (await ask(served, RESPONSES, cut_off, stream=True)).text
     assert events_of(streamed)[-1][0] == "response.incomplete"
+
+
+SCHEMA = {"type": "object", "properties": {"seal": {"type": "string"}}, "required": ["seal"]}
+GENERATE = {"model": "groundwork-generate"}
+
+
+def as_json(door: tuple[str, dict], schema: Any) -> dict[str, Any]:
+    """Return the fields that ask for JSON."""
+    if door is CHAT:
+        return {"response_format": {"type": "json_schema", "json_schema": {"name": "seal", "schema": schema}}}
+    return {"text": {"format": {"type": "json_schema", "name": "seal", "schema": schema}}}
+
+
+@DOORS
+async def test_a_json_schema_reaches_the_writer(served, door):
+    response = await ask(served, door, answers, **GENERATE, **as_json(door, SCHEMA))
+    assert response.status_code == 200
+    assert served.answerer.inquiries[0].schema == SCHEMA
+
+
+@DOORS
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (SCHEMA | {"type": "nonsense"}, "is not valid"),
+        ({"$ref": "http://192.0.2.1/schema"}, "is not valid"),
+        ({"type": "array", "maxItems": 10**9}, "is above 1,000"),
+        ({"enum": ["x" * 30_000]}, "is longer than"),
+    ],
+)
+async def test_a_schema_that_no_model_should_get_is_refused(served, door, more, words):
+    response = await ask(served, door, answers, **GENERATE, **as_json(door, more))
+    assert response.status_code == 400
+    assert words in response.json()["error"]["message"]
+    assert served.answerer.inquiries == []
+
+
+async def test_a_mode_without_a_model_refuses_json(served):
+    response = await ask(served, CHAT, answers, response_format={"type": "json_object"})
+    assert (response.status_code, "groundwork-generate" in response.text) == (400, True)
+
+
+@STREAMED
+async def test_a_declined_answer_is_a_refusal_where_json_is_expected(served, stream):
+    async def decline():
+        yield SOURCES
+        yield Token(text="Not in the documents.")
+        yield replace(ANSWER, text="Not in the documents.", declined=True)
+
+    response = await ask(served, CHAT, decline, stream=stream, **GENERATE, **as_json(CHAT, SCHEMA))
+    if stream:
+        deltas = [data["choices"][0]["delta"] for _, data in events_of(response.text) if data != "[DONE]"]
+        assert "".join(delta.get("refusal", "") for delta in deltas) == "Not in the documents."
+        assert "".join(delta.get("content", "") for delta in deltas) == ""
+    else:
+        message = response.json()["choices"][0]["message"]
+        assert (message["content"], message["refusal"]) == (None, "Not in the documents.")
 
 
 async def test_an_unknown_model_names_those_that_exist(served):
