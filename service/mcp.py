@@ -53,7 +53,7 @@ class CitedAnswer(BaseModel):
     """An answer with its sources."""
 
     answer: str
-    declined: bool = Field(description="True if the documents do not say anything about the question.")
+    declined: bool = Field(description="True if nothing near enough to the question was found.")
     citations: list[Passage]
 
 

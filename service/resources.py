@@ -43,6 +43,7 @@ from service.retrieval.retriever import Retriever
 from service.settings import Settings
 from service.worker_watch import WorkerWatch, open_worker_watch
 from service.writing.factory import build_writers, default_mode, is_capable
+from service.writing.quote import Quoter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,8 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             answerer=Answerer(
                 embedder,
                 Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection),
-                build_writers(embedder, generator, answer=prompts.default, rewrite=rewrite),
+                Quoter(embedder),
+                build_writers(generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
                 drift,

@@ -11,8 +11,9 @@ import structlog
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse
 from rag.stages import StageTimer
-from rag.types import EVERYTHING, ChunkFilter, Scope
-from service.answering.drafts import Answer, Citation, Draft
+from rag.types import EVERYTHING, ChunkFilter, Scope, Vector
+from service.answering.declining import explain_decline
+from service.answering.drafts import Answer, Citation, Draft, cite_all
 from service.answering.follow_ups import FollowUps, Turn
 from service.answering.traced import search_span, trace_answer
 from service.drift.watching import DriftWatch
@@ -21,16 +22,18 @@ from service.judging.base import Subject
 from service.judging.live import LiveJudge
 from service.metrics import ANSWER_STAGES, ANSWERS_BY, TIME_TO_FIRST_TOKEN
 from service.prompting.base import PromptTemplate
-from service.retrieval.retriever import Retriever
+from service.retrieval.retriever import Retriever, nearness
 from service.settings import Mode
 from service.writing.base import Piece, Writer, WritingInput
+from service.writing.quote import Quoter
 
 log = structlog.get_logger()
 
 # Weight of the latest answer in the moving average of the time to the first text.
 # A higher weight follows load faster, a lower one ignores single slow answers.
 _WEIGHT = 0.3
-NOT_IN_THE_DOCUMENTS = "The documents do not say anything about this."
+# Enough for a reader to see that the documents are about something else, or to rephrase the question.
+_NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,7 @@ class Answerer:
         self,
         embedder: Embedder,
         retriever: Retriever,
+        quoter: Quoter,
         writers: Mapping[Mode, Writer],
         default_mode: Mode,
         live_judge: LiveJudge,
@@ -94,6 +98,7 @@ class Answerer:
     ) -> None:
         self._embedder = embedder
         self._retriever = retriever
+        self._quoter = quoter
         self._writers = writers
         self._default_mode = default_mode
         self._first_text_seconds = first_text_seconds
@@ -115,6 +120,21 @@ class Answerer:
                 question = await self._follow_ups.to_stand_alone(question, inquiry.turns, by_model=by_model)
         with timer.stage("embed"):
             vector = await self._embedder.embed_query(question)
+        found = await self._retrieve(inquiry, question, vector, timer, until=until)
+        corrected = await self._retriever.correct(inquiry.scope, question, vector, found, where=inquiry.where)
+        if not corrected:
+            return found
+        with timer.stage("embed"):
+            vector = await self._embedder.embed_query(corrected)
+        again = await self._retrieve(inquiry, corrected, vector, timer, until=until)
+        # Correcting a word that was right makes the passages fit worse.
+        if nearness(corrected, again.hits) <= nearness(question, found.hits):
+            return found
+        return replace(again, question=question, corrected=corrected)
+
+    async def _retrieve(
+        self, inquiry: Inquiry, question: str, vector: Vector, timer: StageTimer, *, until: float
+    ) -> WritingInput:
         retrieved = await self._retriever.retrieve(
             inquiry.scope, question, vector, limit=inquiry.limit, timer=timer, where=inquiry.where, until=until
         )
@@ -140,13 +160,16 @@ class Answerer:
         # The reranker must finish early enough for the writer to produce its first text in time.
         until = timer.arrived + self._first_text_seconds - self._writing_seconds[mode]
         writing_input = await self._search(inquiry, timer, until=until)
-        if self._retriever.is_relevant(writing_input.question, writing_input.hits):
-            if mode == "generate":  # In the other modes, neighbouring sentences would only be wrong quotes to pick.
-                hits = await self._retriever.expand(inquiry.scope, writing_input.hits)
-                writing_input = replace(writing_input, hits=hits)
-            events = self._write(writing_input, mode, timer)
-        else:
-            events = self._decline(writing_input, mode, timer)
+        is_answerable = self._retriever.is_relevant(writing_input.searched, writing_input.hits)
+        if is_answerable and mode == "generate":
+            hits = await self._retriever.expand(inquiry.scope, writing_input.hits)
+            writing_input = replace(writing_input, hits=hits)
+        elif is_answerable:  # Neighbouring sentences would only be wrong quotes to pick.
+            with timer.stage("quote"):
+                writing_input = await self._quoter.pick(writing_input)
+            is_answerable = bool(writing_input.quotes)
+        write = self._write if is_answerable else self._decline
+        events = write(writing_input, mode, timer)
         has_text = False
         async with aclosing(events):
             async for event in events:
@@ -156,14 +179,17 @@ class Answerer:
                 yield event
 
     async def _decline(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
-        yield Sources(citations=[])
-        yield Token(text=NOT_IN_THE_DOCUMENTS)
+        nearest = cite_all(writing_input.hits[:_NEAREST])
+        text = explain_decline(writing_input.searched, writing_input.hits)
+        yield Sources(citations=nearest)
+        yield Token(text=text)
         ANSWERS_BY["declined"].inc()
         self._drift.observe(writing_input.question, writing_input.vector, writing_input.hits, None, by_model=False)
         yield Answer(
             id=uuid.uuid4().hex,
-            text=NOT_IN_THE_DOCUMENTS,
+            text=text,
             declined=True,
+            nearest=nearest,
             timings=timer.timings(),
             mode=mode,
             writing_input=writing_input,

@@ -49,6 +49,8 @@ class Answer:
     model: str = ""
     declined: bool = False
     citations: Sequence[Citation] = ()
+    nearest: Sequence[Citation] = ()
+    """If `declined`: the passages that came nearest."""
     usage: Usage | None = None
     finish_reason: FinishReason | None = None
     """Why the model stopped writing. None if no model wrote the text, or its server gave no reason."""
@@ -75,11 +77,16 @@ class Answer:
         return self.writing_input.reranking
 
 
+def cite_all(hits: Sequence[ScoredChunk]) -> list[Citation]:
+    """Number the passages from 1."""
+    return [Citation(number=number, hit=hit) for number, hit in enumerate(hits, start=1)]
+
+
 class Draft:
     """An answer in progress."""
 
     def __init__(self, writing_input: WritingInput) -> None:
-        self.sources = [Citation(number=number, hit=hit) for number, hit in enumerate(writing_input.hits, start=1)]
+        self.sources = cite_all(writing_input.hits)
         self._writing_input = writing_input
         self._text: list[str] = []
         self._quotes: dict[int, str | None] = {}

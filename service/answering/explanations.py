@@ -62,7 +62,7 @@ class Explanations:
     def _add(self, scope: Scope, answer: Answer) -> None:
         # Not `hits`: these may be expanded by neighbours, but the decision was made on the passages as found.
         selected = [candidate.hit for candidate in answer.writing_input.candidates if candidate.reason == "taken"]
-        relevance = nearness(answer.writing_input.question, selected)
+        relevance = nearness(answer.writing_input.searched, selected)
         entry = Explanation(answer=answer, embedder=self._embedder, revision=self._store.revision, nearness=relevance)
         self._entries[scope.tenant, answer.id] = (time.monotonic(), entry)
         self._remove_old()

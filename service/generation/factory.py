@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -14,12 +15,21 @@ from service.generation.measured import MeasuredGenerator
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from service.generation.traced import TracedGenerator
 from service.settings import (
+    PACKAGED_MODEL,
     AnsweringSettings,
     EmbeddedGeneratorSettings,
     GeneratorSettings,
     NoGeneratorSettings,
     OpenAIGeneratorSettings,
 )
+
+# The packaged model repeats itself until it is stopped, and drifts off after a few sentences (ADR 65).
+_PACKAGED_OPTIONS = {
+    "repeat_penalty": 1.15,
+    "repeat_last_n": 256,
+    "stop": ["\nQuestion:", "\nPassage", "\n[1]", "\n\n\n"],
+}
+_PACKAGED_TOKENS = 128
 
 
 @asynccontextmanager
@@ -59,14 +69,19 @@ def build_generator(
     """Build the generator that writes answers, with metrics and traces."""
     if endpoint is None:
         return AbsentGenerator()
+    max_tokens = answering.max_tokens
+    if endpoint.model == PACKAGED_MODEL:
+        # The judge shares the endpoint, but its verdicts need neither.
+        endpoint = replace(endpoint, extra={**_PACKAGED_OPTIONS, **endpoint.extra})
+        max_tokens = min(max_tokens, _PACKAGED_TOKENS)
     generator = OpenAIGenerator(
         session,
         endpoint,
         gate=Gate("generator", running=endpoint.concurrency, waiting=answering.waiting),
-        max_tokens=answering.max_tokens,
+        max_tokens=max_tokens,
         temperature=answering.temperature,
     )
     # The span must be the outer wrapper: the metrics inside attach its trace id as their exemplar.
     return TracedGenerator(
-        MeasuredGenerator(generator), endpoint, max_tokens=answering.max_tokens, temperature=answering.temperature
+        MeasuredGenerator(generator), endpoint, max_tokens=max_tokens, temperature=answering.temperature
     )

@@ -18,6 +18,8 @@ import { createRating } from "./rating.js";
 
 // More than the lines of a snippet can show. The layout cuts it off.
 const SNIPPET_CHARACTERS = 300;
+// The packaged model shows that the path works, and knows too little to be relied on.
+const DEMONSTRATION = "SmolLM2-135M-Instruct";
 
 /**
  * Create the element of a turn, and a method for each event of its answer's stream.
@@ -161,12 +163,14 @@ function formatOutcome({ conversation, ...answer }, passages) {
 }
 
 /**
- * @param {Pick<Answer, "declined" | "finish_reason" | "citations">} answer
+ * @param {Pick<Answer, "declined" | "finish_reason" | "citations" | "corrected" | "model">} answer
  * @param {number} passages
  */
-function formatEnd({ declined, finish_reason, citations }, passages) {
-  if (declined) return "No passage is close enough to the question";
-  const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}`;
+function formatEnd({ declined, finish_reason, citations, corrected, model }, passages) {
+  const searched = corrected ? ` · Searched for “${corrected}”` : "";
+  if (declined) return `Nothing near enough was found${passages > 0 ? ": the nearest passages are listed" : ""}${searched}`;
+  const warning = model === DEMONSTRATION ? " · A demonstration by a small model, often wrong" : "";
+  const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}${searched}${warning}`;
   if (finish_reason === "length") return `Cut off at the longest answer that is allowed · ${answered}`;
   if (finish_reason === "content_filter") return `Shortened by the model's content filter · ${answered}`;
   return answered;

@@ -7,7 +7,7 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{page?: number, slide?: number, sheet?: string, rows?: number[], line?: number}} Place
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
  *   ordinal: number, score: number, similarity: number, text: string, quote: string | null}} Citation
- * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string,
+ * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string, corrected: string | null,
  *   mode: "quote" | "checked" | "generate", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   question: string, conversation?: {id: string, is_kept: boolean} | null,

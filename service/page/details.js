@@ -77,6 +77,9 @@ function formatMode({ declined, mode, model }) {
 /** @param {Explanation} explanation */
 function formatDecision({ declined, nearness, min_similarity: minimum }) {
   const threshold = `The threshold for an answer is ${minimum.toFixed(2)}.`;
+  if (declined && nearness !== null && nearness >= minimum)
+    return "Declined: no passage contains the code that the question is about.";
+  if (nearness === 1) return "The question is a term that a passage contains.";
   const nearest =
     nearness === null
       ? "No passage was found."

@@ -12,10 +12,12 @@ from rag.tracing.attributes import content, documents
 from rag.tracing.spans import Attributes, span
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk, Vector
 from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
+from service.quoting.questions import read_question
 from service.retrieval.expansion import expand, neighbour_filter
 from service.retrieval.query_weights import words_share_of
 from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.selection import RetrievedPassages, select
+from service.retrieval.spelling import correct, find_unknown, spellings
 from service.sentences import coverage
 from service.settings import RetrievalSettings
 
@@ -96,6 +98,25 @@ class Retriever:
             smoothing=self._settings.smoothing,
         )
 
+    async def correct(
+        self,
+        scope: Scope,
+        question: str,
+        vector: Vector,
+        found: RetrievedPassages,
+        *,
+        where: ChunkFilter = EVERYTHING,
+    ) -> str:
+        """Return the question with misspelt words corrected by those of the collection. Empty: nothing to correct."""
+        unknown = find_unknown(question, [candidate.hit for candidate in found.candidates])
+        if not unknown:
+            return ""
+        with span("correct"):
+            query = Query(text=spellings(unknown), vector=vector, words_share=1.0)
+            return correct(
+                question, unknown, await self._store.search(scope, query, limit=_MIN_CANDIDATES, where=where)
+            )
+
     async def expand(self, scope: Scope, hits: Sequence[ScoredChunk]) -> list[ScoredChunk]:
         """Return the passages with their neighbours, up to `RAG_RETRIEVAL__EXPAND_TO_TOKENS` in total."""
         with span("expand"):
@@ -118,8 +139,12 @@ def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
     """Return the relevance of the best passage, or -1 without passages.
 
     It is the cosine, plus 0.1 if the passage contains all words of the question, minus 0.1 if it contains none.
+    It is 1 if the question is a term, such as an error code, and a passage contains it: no embedder knows such terms.
     The fused score cannot decide this, because it only ranks the passages of one search.
     """
+    asked = read_question(question)
+    if asked.is_bare and any(asked.is_named_in(hit.chunk.passage) for hit in hits):
+        return 1.0
     return max(
         (hit.similarity + _COVERAGE_WEIGHT * (coverage(question, hit.chunk.passage) - 0.5) for hit in hits),
         default=-1.0,

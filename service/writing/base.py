@@ -1,6 +1,6 @@
 """The port of the writer."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ from rag.stages import StageTimer
 from rag.types import Vector
 from service.generation.base import CONFIGURED, Finish, Prompt, Retraction, Sampling, Usage
 from service.prompting.base import PromptTemplate, PromptVersion
+from service.quoting.answers import Quote
 from service.retrieval.selection import RetrievedPassages
 
 
@@ -20,12 +21,21 @@ class WritingInput(RetrievedPassages):
     asked: str = ""
     """The question as the client asked it, which may be a follow-up."""
     vector: Vector
+    corrected: str = ""
+    """The question with corrected words, if it was searched that way."""
     prompt: PromptTemplate | None = None
     """Prompt for this question. None: the writer's default."""
     sampling: Sampling = CONFIGURED
     """What the client asks of the model in the mode generate."""
     schema: Mapping[str, Any] | None = None
     """JSON schema of the answer, only in the mode generate. None: text."""
+    quotes: Sequence[Quote] = ()
+    """What the modes quote and checked write from, best first."""
+
+    @property
+    def searched(self) -> str:
+        """The question as it was searched: with corrected words if there are any."""
+        return self.corrected or self.question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,15 @@
 """A writer that keeps a model's sentence only if a quote supports it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 
 from rag.stages import StageTimer
 from service.generation.base import EmptyText, Generator, Retraction, Usage
 from service.prompting.base import PromptTemplate
-from service.sentences import Sentence, is_supported, split_sentences
+from service.quoting.answers import Quote
+from service.sentences import is_supported, split_sentences
 from service.writing.base import Piece, SentPrompt, WritingInput
-from service.writing.quote import Quoter, cite
+from service.writing.quote import cite
 
 # As many as the mode quote, so that both give answers of the same length (ADR 4).
 _SENTENCES = 3
@@ -17,15 +18,13 @@ _SENTENCES = 3
 class CheckedWriter:
     """Writes at most three sentences: the model's supported ones first, then the quotes themselves."""
 
-    def __init__(self, quoter: Quoter, generator: Generator, template: PromptTemplate) -> None:
-        self._quoter = quoter
+    def __init__(self, generator: Generator, template: PromptTemplate) -> None:
         self._generator = generator
         self.model = generator.model
         self._template = template
 
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
-        with timer.stage("quote"):
-            quotes = await self._quoter.pick(writing_input)
+        quotes = writing_input.quotes
         with timer.stage("prompt"):
             passages = " ".join(quote.text for quote in quotes)
             prompt = self._template.fill(text=passages, question=writing_input.question)
@@ -48,7 +47,7 @@ class CheckedWriter:
                 yield cited
 
 
-def _supporting_quote(claim: str, quotes: list[Sentence], question: str) -> Sentence | None:
+def _supporting_quote(claim: str, quotes: Sequence[Quote], question: str) -> Quote | None:
     """Return the first quote that supports the claim, unless it contains the claim word for word."""
     others = (quote for quote in quotes if claim not in quote.text)
     return next((quote for quote in others if is_supported(claim, quote.text, question)), None)

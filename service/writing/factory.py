@@ -3,24 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from rag.embedding.base import Embedder
 from service.generation.base import Generator
 from service.prompting.base import PromptTemplate
 from service.settings import PACKAGED_MODEL, AnsweringSettings, GeneratorSettings, Mode, NoGeneratorSettings
 from service.writing.base import Writer
 from service.writing.checked import CheckedWriter
 from service.writing.generate import GenerateWriter
-from service.writing.quote import Quoter, QuoteWriter
+from service.writing.quote import QuoteWriter
 
 
-def build_writers(
-    embedder: Embedder, generator: Generator, *, answer: PromptTemplate, rewrite: PromptTemplate
-) -> Mapping[Mode, Writer]:
+def build_writers(generator: Generator, *, answer: PromptTemplate, rewrite: PromptTemplate) -> Mapping[Mode, Writer]:
     """Build one writer for each mode, because each request may choose its mode."""
-    quoter = Quoter(embedder)
     return {
-        "quote": QuoteWriter(quoter),
-        "checked": CheckedWriter(quoter, generator, rewrite),
+        "quote": QuoteWriter(),
+        "checked": CheckedWriter(generator, rewrite),
         "generate": GenerateWriter(generator, answer),
     }
 

@@ -1,58 +1,80 @@
-"""A writer that quotes the best sentences. Small models make mistakes when they rephrase (ADR 4)."""
+"""A writer that quotes the block that answers best. Small models make mistakes when they rephrase (ADR 4)."""
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from rag.embedding.base import Embedder
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
-from service.sentences import QUESTION_MARKS, Sentence, keeps_lines, select_quotes, shortlist, split_sentences
+from service.quoting.answers import Quote, compose
+from service.quoting.questions import Question, read_question
+from service.quoting.ranking import rank, with_cosine
+from service.quoting.signals import Candidate, read_candidates
+from service.retrieval.selection import Candidate as Passage
+from service.sentences import keeps_lines
 from service.writing.base import CitedPassage, Piece, WritingInput
 
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
-# The parameters of ADR 4. Later passages seldom hold the answer.
-_PASSAGES = 3
-# Embedding sentences is the most expensive stage of this mode, so only the ones with most shared words are embedded.
-_EMBEDDED_SENTENCES = 8
-_QUOTES = 3
+# Embedding is the most expensive stage of this mode. Words and structure choose the units that are worth it (ADR 64).
+_EMBEDDED = 4
+# The beginning tells what a long block of code is about.
+_MAX_EMBEDDED = 400
+# A second passage is quoted only if its unit scores almost as well, or if the first answer is short.
+_MARGIN = 1.0
+_QUOTES = 2
 
 
 class Quoter:
-    """Selects sentences from the best passages, by similarity and by shared words."""
+    """Selects the blocks of the passages that answer a question, by words and structure first, then by meaning."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def pick(self, writing_input: WritingInput) -> list[Sentence]:
-        """Return one to three sentences, the best first."""
-        candidates = _candidates(writing_input.question, writing_input.hits[:_PASSAGES])
+    async def pick(self, writing_input: WritingInput) -> WritingInput:
+        """Return the input with its quotes, best first, and with the quoted passages first among its passages.
+
+        It has no quotes if no passage contains the code that the question is about.
+        """
+        passages = _passages(writing_input)
+        question = read_question(writing_input.searched)
+        candidates = read_candidates(question, passages)
+        if question.is_literal and not any(question.has_codes_in(hit.chunk.passage) for hit in passages):
+            return writing_input
         if not candidates:  # The passages contain only questions or headings. The best one is quoted as it is.
-            return [Sentence(text=writing_input.hits[0].chunk.text, passage=0)]
-        sentences = shortlist(writing_input.question, candidates, limit=_EMBEDDED_SENTENCES)
-        vectors = await self._embedder.embed_passages([sentence.text for sentence in sentences])
-        return select_quotes(writing_input.question, sentences, np.stack(vectors) @ writing_input.vector, limit=_QUOTES)
+            text = writing_input.hits[0].chunk.text
+            return replace(writing_input, quotes=[Quote(text=text, passage=0, evidence=text)])
+        scores = rank(candidates)
+        best = await self._rank(writing_input, candidates, scores)
+        return _arrange(writing_input, passages, _compose(question, passages, best, _by_passage(candidates, scores)))
+
+    async def _rank(
+        self, writing_input: WritingInput, candidates: Sequence[Candidate], scores: npt.NDArray[np.float64]
+    ) -> list[tuple[float, Candidate]]:
+        """Return the candidates that are worth embedding with their final scores, the best first."""
+        some = np.argsort(-scores, kind="stable")[:_EMBEDDED]
+        vectors = await self._embedder.embed_passages([candidates[index].unit.text[:_MAX_EMBEDDED] for index in some])
+        final = with_cosine(scores[some], np.stack(vectors) @ writing_input.vector)
+        return [(float(final[index]), candidates[some[index]]) for index in np.argsort(-final, kind="stable")]
 
 
 class QuoteWriter:
-    """Writes one to three quoted sentences, each with its citation."""
+    """Writes the quotes, each with its citation."""
 
     model = "quote"
 
-    def __init__(self, quoter: Quoter) -> None:
-        self._quoter = quoter
-
-    async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
-        with timer.stage("quote"):
-            quotes = await self._quoter.pick(writing_input)
-        for quote in quotes:
+    async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:  # noqa: ARG002 - the port's
+        for quote in writing_input.quotes:
             for piece in cite(quote.text, quote):
                 yield piece
 
 
-def cite(text: str, source: Sentence) -> Iterator[str | CitedPassage]:
+def cite(text: str, source: Quote) -> Iterator[str | CitedPassage]:
     """Yield the text word by word, then the marker and the citation of its passage."""
     number = source.passage + 1
     if keeps_lines(text):
@@ -60,15 +82,62 @@ def cite(text: str, source: Sentence) -> Iterator[str | CitedPassage]:
     else:
         flat = " ".join(_BULLET.sub("", text).split())
         yield from _WORD.findall(f"{flat} [{number}] ")
-    yield CitedPassage(number=number, quote=source.text)
+    yield CitedPassage(number=number, quote=source.evidence)
 
 
-def _candidates(question: str, hits: Sequence[ScoredChunk]) -> list[Sentence]:
-    """Return each sentence once, with its best passage, but none that repeats the whole question."""
-    without_mark = question.rstrip(QUESTION_MARKS).lower()
-    sentences: dict[str, Sentence] = {}
-    for rank, hit in enumerate(hits):
-        for text in split_sentences(hit.chunk.text):
-            if without_mark not in text.lower():
-                sentences.setdefault(text, Sentence(text=text, passage=rank))
-    return list(sentences.values())
+def _passages(writing_input: WritingInput) -> list[ScoredChunk]:
+    """Return all candidates of the search but duplicates: a block can answer although its passage ranks low."""
+    found = [candidate.hit for candidate in writing_input.candidates if candidate.reason != "repeats"]
+    return found or list(writing_input.hits)
+
+
+def _by_passage(
+    candidates: Sequence[Candidate], scores: npt.NDArray[np.float64]
+) -> dict[int, dict[tuple[int, int], float]]:
+    """Return the scores by words and structure: by passage, then by block and position."""
+    by_passage: dict[int, dict[tuple[int, int], float]] = defaultdict(dict)
+    for candidate, score in zip(candidates, scores, strict=True):
+        by_passage[candidate.rank][candidate.unit.block, candidate.unit.position] = float(score)
+    return by_passage
+
+
+def _compose(
+    question: Question,
+    passages: Sequence[ScoredChunk],
+    ranked: Sequence[tuple[float, Candidate]],
+    scores: Mapping[int, Mapping[tuple[int, int], float]],
+) -> list[Quote]:
+    """Return the block around the best candidate, and that of another passage that scores almost as well."""
+    best_score = ranked[0][0]
+    quotes: list[Quote] = []
+    for score, candidate in ranked:
+        if len(quotes) == _QUOTES or score < best_score - _MARGIN:
+            break
+        place, text = candidate.rank, passages[candidate.rank].chunk.text
+        quote = compose(question, text, candidate.unit, passage=place, scores=scores[place])
+        if not any(candidate.unit.text in other.text or quote.text in other.text for other in quotes):
+            quotes.append(quote)
+    return quotes
+
+
+def _arrange(writing_input: WritingInput, passages: Sequence[ScoredChunk], quotes: Sequence[Quote]) -> WritingInput:
+    """Number the quoted passages first, so that they are among the passages of the answer."""
+    cited = list(dict.fromkeys(quote.passage for quote in quotes))
+    first = [passages[index] for index in cited]
+    ids = {hit.chunk.id for hit in first}
+    hits = [*first, *(hit for hit in writing_input.hits if hit.chunk.id not in ids)][
+        : max(len(writing_input.hits), len(first))
+    ]
+    taken = {hit.chunk.id for hit in hits}
+    return replace(
+        writing_input,
+        hits=hits,
+        candidates=[_with_fate(candidate, taken) for candidate in writing_input.candidates],
+        quotes=[replace(quote, passage=cited.index(quote.passage)) for quote in quotes],
+    )
+
+
+def _with_fate(candidate: Passage, taken: set[str]) -> Passage:
+    if candidate.hit.chunk.id in taken:
+        return replace(candidate, reason="taken")
+    return replace(candidate, reason="beyond_limit") if candidate.reason == "taken" else candidate

@@ -189,7 +189,7 @@ async def test_passages_are_listed_and_the_cited_ones_are_highlighted(page: Page
     await ask(page, "Does the service stop?")
 
     passages = page.get_by_role("region", name="Passages")
-    await expect(page.get_by_role("article").get_by_role("status")).to_have_text("Answered from 2 of 3 passages")
+    await expect(page.get_by_role("article").get_by_role("status")).to_contain_text("Answered from 2 of 3 passages")
     await expect(passages.get_by_role("listitem")).to_have_count(3)
     await expect(passages.locator(".cited")).to_have_count(2)
     await passages.get_by_role("button", name="Capacity planning").click()
@@ -253,7 +253,7 @@ async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
 
     answer = page.get_by_role("article", name="Answer")
     await expect(answer).to_contain_text("The documents do not say.")
-    await expect(answer.get_by_role("status")).to_have_text("No passage is close enough to the question")
+    await expect(answer.get_by_role("status")).to_contain_text("Nothing near enough was found")
     await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
 
 
@@ -267,7 +267,7 @@ async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
 async def test_an_answer_that_is_not_whole_says_so(page: Page, question: str, status: str) -> None:
     await ask(page, question)
 
-    await expect(page.get_by_role("article").get_by_role("status")).to_have_text(status)
+    await expect(page.get_by_role("article").get_by_role("status")).to_contain_text(status)
 
 
 async def test_stop_ends_the_stream_and_keeps_the_text(page: Page, service: FakeService) -> None:

@@ -31,7 +31,7 @@ async def test_every_action_is_possible_with_the_keyboard(page: Page) -> None:
     await page.keyboard.type("stop?")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("article").get_by_role("heading", level=2)).to_have_text("Does the service\nstop?")
-    await expect(page.get_by_role("article").get_by_role("status")).to_have_text("Answered from 2 of 3 passages")
+    await expect(page.get_by_role("article").get_by_role("status")).to_contain_text("Answered from 2 of 3 passages")
 
     await page.keyboard.press("Shift+Tab")
     await tab_to(page, "Citation 2", key="Shift+Tab")

@@ -209,8 +209,14 @@ class AnswerResponse(BaseModel):
         "follow-up that was rewritten to stand alone."
     )
     answer: str
-    declined: bool = Field(description="True if no passage was relevant enough. The model is not called then.")
+    declined: bool = Field(description="True if nothing near enough was found. The model is not called then.")
     citations: list[CitationOut]
+    nearest: list[CitationOut] = Field(
+        description="The passages that came nearest, if the answer was declined. Empty otherwise."
+    )
+    corrected: str | None = Field(
+        description="The question as it was searched, with misspelt words corrected. Null if none was."
+    )
     usage: UsageOut
     finish_reason: FinishReason | None = Field(
         description="Why the model stopped. With `length` the answer is cut off at RAG_ANSWERING__MAX_TOKENS, with "
@@ -232,6 +238,8 @@ class AnswerResponse(BaseModel):
             answer=answer.text,
             declined=answer.declined,
             citations=[CitationOut.from_citation(citation) for citation in answer.citations],
+            nearest=[CitationOut.from_citation(citation) for citation in answer.nearest],
+            corrected=answer.writing_input.corrected or None,
             usage=answer.usage or UsageOut(),
             finish_reason=answer.finish_reason,
             timings=answer.timings,
@@ -252,7 +260,10 @@ class SearchResponse(BaseModel):
 
 
 class SourcesEvent(BaseModel):
-    """Data of the event `sources`: the passages that the markers of the answer refer to."""
+    """Data of the event `sources`: the passages that the markers of the answer refer to.
+
+    If the answer is declined, they are the passages that came nearest.
+    """
 
     sources: list[CitationOut]
 

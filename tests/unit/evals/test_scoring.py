@@ -6,7 +6,7 @@ import pytest
 from evals.answers.gold import GoldPassage, GoldQuestion
 from evals.answers.scoring import groundedness, score
 from rag.types import Chunk, DocumentId, ScoredChunk
-from service.answering.answerer import NOT_IN_THE_DOCUMENTS
+from service.answering.declining import NOTHING_NEAR
 from service.answering.drafts import Answer, Citation
 from service.writing.base import WritingInput
 
@@ -107,7 +107,7 @@ def test_one_of_two_evidence_groups_gives_half_the_citation_recall():
 
 
 def test_declining_is_correct_for_unanswerable_questions_only():
-    nothing = answer(NOT_IN_THE_DOCUMENTS, declined=True)
+    nothing = answer(NOTHING_NEAR, declined=True)
     correct, wrong = score(UNANSWERABLE, nothing), score(QUESTION, nothing)
     assert (correct["refusal_precision"], correct["refusal_recall"]) == (1, 1)
     assert (wrong["refusal_precision"], wrong["answered"], wrong["citation_recall"]) == (0, 0, 0)

@@ -1,10 +1,9 @@
-"""Splitting of sentences, selection of quotes, and support of claims."""
+"""Splitting of sentences and support of claims."""
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sentences import Sentence, is_supported, keeps_lines, select_quotes, shortlist, split_sentences
+from service.sentences import is_supported, keeps_lines, split_sentences
 
 MARKDOWN = """The pump has two modes. Choose one of these:
 
@@ -18,10 +17,6 @@ pump --mode quiet
 # Faults
 
 Is it broken? Call Dr. Smith at 5.30 p.m. tomorrow."""
-
-
-def sentences(*texts: str) -> list[Sentence]:
-    return [Sentence(text=text, passage=rank) for rank, text in enumerate(texts)]
 
 
 def test_sentences_list_items_and_code_blocks_are_separate():
@@ -61,24 +56,6 @@ def test_line_breaks_carry_meaning_in_lists_and_code_only():
     assert keeps_lines("Do this:\n\n- first")
     assert keeps_lines("```\nx = 1\n```")
     assert not keeps_lines("A sentence that is\nwrapped at the margin.")
-
-
-def test_a_shortlist_keeps_the_order_of_the_passages():
-    given_sentences = sentences("Cats sleep.", "The pump needs oil.", "Dogs bark.", "Oil the pump weekly.")
-    kept = shortlist("When does the pump need oil?", given_sentences, limit=2)
-    assert [sentence.text for sentence in kept] == ["The pump needs oil.", "Oil the pump weekly."]
-
-
-def test_only_sentences_with_a_score_close_to_the_best_are_quoted():
-    given_sentences = sentences("The pump needs oil.", "The pump is blue.", "Cats sleep.")
-    quotes = select_quotes("What does the pump need?", given_sentences, np.array([0.9, 0.8, 0.0], np.float32), limit=3)
-    assert [quote.text for quote in quotes] == ["The pump needs oil.", "The pump is blue."]
-
-
-def test_a_sentence_below_the_minimum_similarity_is_not_added():
-    given_sentences = sentences("The pump needs oil.", "The pump is blue.")
-    quotes = select_quotes("What does the pump need?", given_sentences, np.array([0.4, 0.2], np.float32), limit=3)
-    assert [quote.text for quote in quotes] == ["The pump needs oil."]
 
 
 def test_a_claim_is_supported_if_the_quote_contains_its_facts():

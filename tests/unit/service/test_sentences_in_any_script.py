@@ -1,10 +1,9 @@
 # ruff: noqa: RUF001 - letters of other alphabets look alike
 """Sentences are split, and compared with questions, in any script."""
 
-import numpy as np
 import pytest
 
-from service.sentences import Sentence, coverage, is_supported, select_quotes, shortlist, split_sentences
+from service.sentences import coverage, is_supported, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -28,14 +27,6 @@ def test_sentences_end_at_the_marks_of_their_script(sentences):
 @pytest.mark.parametrize("question", ["水泵为什么停机？", "لماذا توقفت المضخة الآن؟"])
 def test_a_question_is_no_statement_in_any_script(question):
     assert split_sentences(question) == []
-
-
-def test_the_sentence_with_the_words_of_a_chinese_question_is_quoted():
-    texts = ["备件将于星期四送达仓库。", "水泵因漏油而停机。", "茶馆下午四点以后半价。"]
-    sentences = [Sentence(text=text, passage=0) for text in texts]
-
-    assert shortlist("水泵为什么停机？", sentences, limit=1) == [sentences[1]]
-    assert select_quotes("水泵为什么停机？", sentences, np.zeros(3, np.float32), limit=1) == [sentences[1]]
 
 
 def test_coverage_counts_words_of_scripts_without_blanks_and_ligatures():

@@ -87,9 +87,9 @@ async def test_only_candidates_that_were_passed_over_are_counted(store):
 
 def test_a_passage_at_the_minimum_of_similarity_is_relevant(store):
     passage = hit("water boils", similarity=0.5)
-    at_minimum = nearness("water boils", [passage])
+    at_minimum = nearness("When does water boil?", [passage])
     for minimum, is_relevant in ((at_minimum, True), (at_minimum + 0.001, False)):
-        assert retriever(store, min_similarity=minimum).is_relevant("water boils", [passage]) == is_relevant
+        assert retriever(store, min_similarity=minimum).is_relevant("When does water boil?", [passage]) == is_relevant
 
 
 async def test_without_passages_or_a_budget_no_neighbours_are_read():

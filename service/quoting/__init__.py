@@ -1,0 +1,1 @@
+"""Answers without a model: which block of the passages answers a question."""

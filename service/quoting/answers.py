@@ -1,0 +1,142 @@
+"""The answer around a unit: the sentences, the list, the table or the code that belong together."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from service.quoting.blocks import Block, Unit, split_blocks, split_units
+from service.quoting.questions import Question
+from service.quoting.wording import is_dependent
+
+# A reader sees this much at a glance. A paragraph goes on until it is reached.
+_ENOUGH: Final = 280
+_MAX_CHARACTERS: Final = 1_200
+_MAX_ITEMS: Final = 12
+# A longer sentence before the answer would hide it.
+_MAX_LEAD: Final = 200
+# Sentences of the same paragraph that score almost as well belong to the answer (ADR 64).
+_NEAR: Final = 2.0
+_MAX_PROSE: Final = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A block of a passage that answers a question."""
+
+    text: str
+    """Parts of the passage, word for word and in their order."""
+    passage: int
+    """Rank of the passage, from 0 for the first."""
+    evidence: str
+    """An exact substring of the passage: the whole text if it is in one piece, otherwise the part that was found."""
+
+
+def compose(
+    question: Question, text: str, unit: Unit, *, passage: int, scores: Mapping[tuple[int, int], float]
+) -> Quote:
+    """Return the block that a unit of the passage's text belongs to.
+
+    `scores` has the scores of the passage's units, by block and position.
+    """
+    blocks = split_blocks(text)
+    match unit.kind:
+        case "sentence":
+            parts = _prose(question, blocks, unit, scores)
+        case "item" | "row":
+            parts = _series(question, blocks, unit)
+        case _:
+            parts = [*_announcement(blocks, unit.block), unit.text]
+    joined = parts[0]
+    position = text.index(parts[0])
+    begin = end = position
+    end += len(parts[0])
+    is_whole = True
+    for part in parts[1:]:
+        position = text.index(part, end)
+        gap = text[end:position]
+        is_whole = is_whole and not gap.strip()
+        joined += (" " if not gap.strip("\n ") and "\n" not in gap else "\n") + part
+        end = position + len(part)
+    return Quote(text=joined, passage=passage, evidence=text[begin:end] if is_whole else unit.text)
+
+
+def _prose(question: Question, blocks: list[Block], unit: Unit, scores: Mapping[tuple[int, int], float]) -> list[str]:
+    """Return the sentences around the best one that belong to the answer, without a gap."""
+    sentences = [other for other in split_units(blocks) if other.block == unit.block]
+    at = next(index for index, other in enumerate(sentences) if other.position == unit.position)
+    near = [
+        scores.get((unit.block, other.position), -math.inf) >= scores[unit.block, unit.position] - _NEAR
+        for other in sentences
+    ]
+    first = last = at
+    for index in range(at - 1, -1, -1):
+        # A sentence without a score repeats the question.
+        is_known = (unit.block, sentences[index].position) in scores
+        if near[index] or (index == at - 1 and is_known and is_dependent(unit.text)):
+            if _length(sentences[index:at]) > _MAX_LEAD:
+                break
+            first = index
+    for index in range(at + 1, len(sentences)):
+        length = _length(sentences[first:index])
+        if (near[index] and length < _MAX_PROSE) or (length < _ENOUGH and index == last + 1):
+            last = index
+    parts = [other.text for other in sentences[first : last + 1]]
+    if is_dependent(parts[0]) and first == 0 and unit.block and blocks[unit.block - 1].kind == "paragraph":
+        before = [other for other in split_units(blocks) if other.block == unit.block - 1]
+        parts = [*(other.text for other in before[-1:] if len(other.text) <= _MAX_LEAD), *parts]
+    is_end = last + 1 == len(sentences)
+    following = blocks[unit.block + 1] if unit.block + 1 < len(blocks) else None
+    if is_end and following and (parts[-1].endswith(":") or (question.asks == "how" and following.kind == "code")):
+        parts += _whole(blocks, unit.block + 1)
+    elif (
+        is_end
+        and following
+        and following.kind == "paragraph"
+        and not question.term
+        and sum(map(len, parts)) < _ENOUGH // 2
+    ):
+        # Some manuals end a paragraph after each sentence. What follows a definition is about another term.
+        parts += [other.text for other in split_units(blocks) if other.block == unit.block + 1][:2]
+    return parts
+
+
+def _series(question: Question, blocks: list[Block], unit: Unit) -> list[str]:
+    """Return a list item or table row, or all of them if the question asks for several or for steps."""
+    group = [index for index, block in enumerate(blocks) if block.group == blocks[unit.block].group]
+    lead = _announcement(blocks, group[0])
+    wants_all = question.asks == "list" or (question.asks == "how" and blocks[unit.block].is_numbered)
+    if wants_all:
+        return [*lead, *_bounded([blocks[index].text for index in group])]
+    end = unit.block + 1
+    if unit.kind == "item":  # The items that follow complete a short one.
+        while end in group and sum(len(block.text) for block in blocks[unit.block : end]) < _ENOUGH // 2:
+            end += 1
+    return [*lead, *_bounded([block.text for block in blocks[unit.block : end]])]
+
+
+def _announcement(blocks: list[Block], index: int) -> list[str]:
+    """Return the last sentence of the paragraph before a list, a table or code, if it is short or ends with a colon."""
+    before = blocks[index - 1] if index else None
+    if before is None or before.kind != "paragraph":
+        return []
+    sentences = [unit.text for unit in split_units([before])][-1:]
+    return [text for text in sentences if text.endswith(":") and len(text) <= _MAX_LEAD * 2]
+
+
+def _whole(blocks: list[Block], index: int) -> list[str]:
+    return _bounded([block.text for block in blocks[index:] if block.group == blocks[index].group])
+
+
+def _bounded(texts: list[str]) -> list[str]:
+    """Return the first texts, as many as a reader wants to see."""
+    kept: list[str] = []
+    for text in texts[:_MAX_ITEMS]:
+        if kept and sum(map(len, kept)) + len(text) > _MAX_CHARACTERS:
+            break
+        kept.append(text)
+    return kept
+
+
+def _length(units: list[Unit]) -> int:
+    return sum(len(unit.text) for unit in units)

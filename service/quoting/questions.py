@@ -1,0 +1,104 @@
+# ruff: noqa: RUF001 - marks of other scripts look alike
+"""The kind of a question: what it asks for, and the term that it is about."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rag.words import to_words
+from service.sentences import content_stems, stems
+
+Asks = Literal["definition", "how", "number", "list", "reason", "yes_no", "other"]
+
+# The first match counts.
+_KINDS: Final[Mapping[Asks, str]] = {
+    "how": r"how (?:do|can|could|should|would|to|does one|must)\b|(?:what are|what's|give me) the steps\b|steps to\b",
+    "reason": r"why\b|what(?: is|'s)? the (?:reason|point|purpose)|for what reason|how come\b",
+    "number": r"how (?:many|much|long|often|old|far|big|large|fast|high|late|soon)\b|when\b"
+    r"|(?:what|which)(?: is| are|'s)? (?:the )?(?:\w+ )?(?:default|limit|maximum|minimum|max|min|version|number|port"
+    r"|size|price|cost|date|year|time|timeout|rate|percentage|status code)\b",
+    "list": r"(?:what|which) (?!(?:is|was|does|has|happens|causes|makes)\b)(?:\w+ ){0,2}?\w{3,}s\b"
+    r"|list\b|name the\b|what are the\b",
+    "definition": r"what(?:'s| is| are| was| were| does| do)\b|define\b|explain\b|describe\b|meaning of\b"
+    r"|tell me about\b|who (?:is|was|are)\b",
+    "yes_no": r"(?:is|are|was|were|do|does|did|can|could|may|must|should|will|would|has|have|had)\b",
+}
+_NOUNS: Final = "error|code|setting|option|variable|parameter|command|function|class|metric|alert|field|status"
+# What remains of such a question is the term that it is about.
+_FRAME: Final = re.compile(
+    r"^(?:(?:please|hi|hello|hey)[,\s]+)*"
+    r"(?:what(?:'s| is| are| was| were| does| do)?|which|define|explain|describe|tell me about|meaning of|definition of"
+    r"|who (?:is|was|are))\s+"
+    r"(?:(?:meant by|meaning of|definition of|purpose of|use of|point of)\s+)?"
+    rf"(?:(?:the|a|an|{_NOUNS})\s+)*"
+    rf"|\s+(?:mean|means|do|stand for|about|used for|for|is|{_NOUNS})(?=\s*\W*$)",
+    re.IGNORECASE,
+)
+_LEADING_NOUNS: Final = re.compile(rf"^(?:(?:the|an?|{_NOUNS})\s+)+(?=\S*\d|\S*_|--)", re.IGNORECASE)
+_EDGES: Final = " \t\n?？؟!.,;:\"'“”‘’`()[]「」"
+# Letters with digits, or words joined by underscores, dots, hyphens or slashes: texts repeat them as they are.
+_CODE: Final = re.compile(
+    r"(?<![\w-])(?=[\w./:-]*\d)(?=[\w./:-]*[^\W\d_])[\w-]{2,}(?:[./:-]\w+)*(?![\w-])"
+    r"|(?<![\w-])--?[A-Za-z][\w-]+|\w*[^\W_]_\w+|\b[a-z]+[A-Z]\w+|\b(?:[A-Z][a-z]+){2,}\b|\b[a-z]\w+(?:\.\w+)+\b"
+)
+# Such a word joins two terms, as in "the salary of the manager", or begins a question.
+_JOINING: Final = re.compile(
+    r"\b(?:of|for|in|on|at|to|with|without|between|and|or|from|by|if|when|who|what|which|where|why|how|is|are|was|were"
+    r"|do|does|did)\b",
+    re.IGNORECASE,
+)
+_MAX_TERM_WORDS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as the selection of an answer sees it."""
+
+    text: str
+    asks: Asks
+    stems: frozenset[str]
+    """Stems of its content words, of all words if it has no content word."""
+    term: str
+    """The term that it is about, in lower case. Empty if it is about more than one term."""
+    is_bare: bool
+    """True if it consists of a term alone."""
+    codes: tuple[str, ...]
+    """Codes, identifiers and settings in it, in lower case."""
+
+    @property
+    def is_literal(self) -> bool:
+        """True if it is about a code. A passage that does not contain the code cannot answer it."""
+        return bool(self.term) and any(code in self.term for code in self.codes)
+
+    def has_codes_in(self, text: str) -> bool:
+        """Return whether the text contains all codes of the question."""
+        return all(re.search(named(code), to_words(text), re.IGNORECASE) for code in self.codes)
+
+    def is_named_in(self, text: str) -> bool:
+        """Return whether the text contains the term as it is."""
+        return bool(self.term) and re.search(named(self.term), to_words(text), re.IGNORECASE) is not None
+
+
+def named(term: str) -> str:
+    """Return a pattern that matches the term between blanks or punctuation, but not inside another word."""
+    return rf"(?<!\w){re.escape(to_words(term).strip())}(?!\w)"
+
+
+def read_question(text: str) -> Question:
+    """Return what the question asks for, and what it is about."""
+    plain = text.strip(_EDGES)
+    asks: Asks = next((kind for kind, pattern in _KINDS.items() if re.match(pattern, plain, re.IGNORECASE)), "other")
+    term = _FRAME.sub("", plain).strip(_EDGES)
+    is_bare = asks == "other" and term.lower() == plain.lower()
+    term = _LEADING_NOUNS.sub("", term)
+    if len(term.split()) > _MAX_TERM_WORDS or _JOINING.search(term) or asks not in ("definition", "other"):
+        term, is_bare = "", False
+    return Question(
+        text=text,
+        asks=asks,
+        stems=content_stems(plain) or stems(plain),
+        term=term.lower(),
+        is_bare=is_bare,
+        codes=tuple(dict.fromkeys(code.lower() for code in _CODE.findall(plain))),
+    )

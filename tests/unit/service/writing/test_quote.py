@@ -1,0 +1,112 @@
+"""Which block of the passages answers a question."""
+
+import pytest
+
+from service.quoting.answers import Quote
+from service.retrieval.selection import Candidate
+from service.writing.base import WritingInput
+from service.writing.quote import Quoter
+from tests.support.fakes.word_embedder import WordEmbedder
+from tests.support.passages import hit
+
+ERRORS = (
+    "Error E1234 means that the fuse in bay two is blown. Replace the fuse and press reset.\n\n"
+    "Error E1235 means that the door is open. Close the door and wait ten seconds.\n\n"
+    "Any other error is written to the log with a time and a place."
+)
+HANDBOOK = (
+    "Backup of the travel data happens every Monday at six in the morning. "
+    "Flights above six hours may be booked in business class. Hotels cost at most 140 euros a night.\n\n"
+    "Taxis are paid only with a receipt. The per diem in Norway is 61 euros."
+)
+SETTINGS = (
+    "variable: APP_PORT | default: 8000 | description: Port to listen on.\n\n"
+    "variable: APP_HOST | default: 127.0.0.1 | description: Address to listen on. Beside APP_PORT."
+)
+HOWTO = (
+    "Backups are copies of the collection. They are made while the service runs.\n\n"
+    "To make a backup, run this command:\n\n```console\n$ app backup /backups/monday\n```\n\n"
+    "Usage: app backup [--json] FOLDER"
+)
+FAQ = "Can I return an order?\n\nYes, within 30 days. Keep the receipt.\n\nWho pays the postage?\n\nThe shop pays it."
+FORMATS = "The service reads three formats:\n\n- PDF\n- Markdown\n- HTML\n\nA format that it cannot read is rejected."
+PUMPS = "The P7 pump was built in Bergen. It carries water from the lake to the town. It needs no oil."
+
+
+async def quotes_for(question: str, *passages: str, embedder: WordEmbedder | None = None) -> list[Quote]:
+    embedder = embedder or WordEmbedder()
+    hits = [hit(text, document=f"d{index}", score=0.9 - index / 10) for index, text in enumerate(passages)]
+    candidates = [Candidate(hit=it, reason="taken") for it in hits]
+    vector = await embedder.embed_query(question)
+    picked = await Quoter(embedder).pick(
+        WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates)
+    )
+    for quote in picked.quotes:
+        assert quote.evidence in picked.hits[quote.passage].chunk.text
+    return list(picked.quotes)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("E1234", "fuse in bay two"),
+        ("E1234?", "fuse in bay two"),
+        ("error e1234", "fuse in bay two"),
+        ("What is E1234?", "fuse in bay two"),
+        ("E1235", "door is open"),
+        ("Norway", "61 euros"),
+        ("per diem", "61 euros"),
+        ("backup", "Monday"),
+        ("receipt", "receipt"),
+        ("Hotels", "140"),
+        ("APP_PORT", "Port to listen on"),
+        ("What is the default of APP_HOST?", "127.0.0.1"),
+        ("How do I make a backup?", "$ app backup /backups/monday"),
+        ("Can I return an order?", "Yes, within 30 days."),
+        ("Who pays the postage?", "The shop pays it."),
+        ("Which formats does the service read?", "- HTML"),
+    ],
+)
+async def test_the_block_that_answers_is_quoted_first(question, words):
+    first, *_ = await quotes_for(question, ERRORS, HANDBOOK, SETTINGS, HOWTO, FAQ, FORMATS, PUMPS)
+    assert words in first.text
+
+
+@pytest.mark.parametrize("question", ["E9999", "What does E9999 mean?", "APP_POR"])
+async def test_a_code_that_no_passage_contains_gets_no_quote(question):
+    assert await quotes_for(question, ERRORS, SETTINGS) == []
+
+
+async def test_the_neighbour_of_a_code_is_not_part_of_its_answer():
+    [quote] = await quotes_for("E1234", ERRORS)
+    assert quote.text == "Error E1234 means that the fuse in bay two is blown. Replace the fuse and press reset."
+
+
+async def test_a_sentence_that_begins_with_a_pronoun_brings_the_one_before_it():
+    [quote] = await quotes_for("What carries water from the lake to the town?", PUMPS)
+    assert quote.text.startswith("The P7 pump was built in Bergen. It carries water")
+
+
+async def test_code_comes_with_the_sentence_that_announces_it():
+    first, *_ = await quotes_for("How do I make a backup?", HOWTO)
+    assert first.text == "To make a backup, run this command:\n```console\n$ app backup /backups/monday\n```"
+
+
+async def test_a_passage_beyond_the_limit_moves_to_the_front_if_it_answers():
+    embedder, question = WordEmbedder(), "APP_PORT"
+    hits = [hit(text, document=f"d{n}", score=0.9) for n, text in enumerate([HANDBOOK, PUMPS, FAQ, SETTINGS])]
+    candidates = [Candidate(hit=it, reason="taken" if n < 3 else "beyond_limit") for n, it in enumerate(hits)]
+    vector = await embedder.embed_query(question)
+    picked = await Quoter(embedder).pick(
+        WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates)
+    )
+    assert [it.chunk.document_id for it in picked.hits] == ["d3", "d0", "d1"]
+    assert [it.reason for it in picked.candidates] == ["taken", "taken", "beyond_limit", "taken"]
+
+
+async def test_few_units_are_embedded_however_long_the_passages_are():
+    embedder = WordEmbedder()
+    await quotes_for(
+        "How do I make a backup?", *[f"{HOWTO}\n\nVersion {n}. {HANDBOOK}" for n in range(9)], embedder=embedder
+    )
+    assert len(embedder.embedded) <= 4
