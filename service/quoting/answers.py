@@ -85,20 +85,24 @@ def _prose(question: Question, blocks: list[Block], unit: Unit, scores: Mapping[
     if is_dependent(parts[0]) and first == 0 and unit.block and blocks[unit.block - 1].kind == "paragraph":
         before = [other for other in split_units(blocks) if other.block == unit.block - 1]
         parts = [*(other.text for other in before[-1:] if len(other.text) <= _MAX_LEAD), *parts]
-    is_end = last + 1 == len(sentences)
-    following = blocks[unit.block + 1] if unit.block + 1 < len(blocks) else None
-    if is_end and following and (parts[-1].endswith(":") or (question.asks == "how" and following.kind == "code")):
-        parts += _whole(blocks, unit.block + 1)
-    elif (
-        is_end
-        and following
-        and following.kind == "paragraph"
-        and not question.term
-        and sum(map(len, parts)) < _ENOUGH // 2
-    ):
-        # Some manuals end a paragraph after each sentence. What follows a definition is about another term.
-        parts += [other.text for other in split_units(blocks) if other.block == unit.block + 1][:2]
-    return parts
+    return parts if last + 1 < len(sentences) else [*parts, *_continuation(question, blocks, unit.block + 1, parts)]
+
+
+def _continuation(question: Question, blocks: list[Block], index: int, parts: list[str]) -> list[str]:
+    """Return what a paragraph announces, or the next paragraph after a short one with what that announces."""
+    following = blocks[index] if index < len(blocks) else None
+    if following is None:
+        return []
+    if parts[-1].endswith(":") or (question.asks == "how" and following.kind == "code"):
+        return _whole(blocks, index)
+    if following.kind != "paragraph" or question.term or sum(map(len, parts)) >= _ENOUGH // 2:
+        return []
+    # Some manuals end a paragraph after each sentence. What follows a definition is about another term.
+    sentences = [unit.text for unit in split_units(blocks) if unit.block == index]
+    more = sentences[:2]
+    if len(sentences) > len(more):
+        return more
+    return [*more, *_continuation(question, blocks, index + 1, [*parts, *more])]
 
 
 def _series(question: Question, blocks: list[Block], unit: Unit) -> list[str]:

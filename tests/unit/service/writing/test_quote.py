@@ -92,6 +92,12 @@ async def test_code_comes_with_the_sentence_that_announces_it():
     assert first.text == "To make a backup, run this command:\n```console\n$ app backup /backups/monday\n```"
 
 
+async def test_a_short_paragraph_brings_the_next_one_with_the_code_that_it_announces():
+    text = "Start the generator every Tuesday.\n\nThe test is started by hand with:\n\n```\ngensetctl test\n```"
+    first, *_ = await quotes_for("How is the generator started?", text)
+    assert first.text.endswith("The test is started by hand with:\n```\ngensetctl test\n```")
+
+
 async def test_a_passage_beyond_the_limit_moves_to_the_front_if_it_answers():
     embedder, question = WordEmbedder(), "APP_PORT"
     hits = [hit(text, document=f"d{n}", score=0.9) for n, text in enumerate([HANDBOOK, PUMPS, FAQ, SETTINGS])]
