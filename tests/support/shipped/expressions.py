@@ -22,8 +22,13 @@ DIAGNOSIS = DASHBOARDS.parent / "docs" / "operations" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # Values for Grafana's variables. The range is short enough for the Prometheus of a test.
 _VARIABLES = ALL_VALUES | {"__rate_interval": "30s"}
-# Series of kube-state-metrics that runbooks read, with their labels. Only a cluster has them.
-KUBERNETES = {"kube_cronjob_status_last_successful_time": {"cronjob"}}
+# Series of kube-state-metrics and of vLLM that runbooks read, with their labels. Only a cluster has them.
+KUBERNETES = {
+    "kube_cronjob_status_last_successful_time": {"cronjob"},
+    "vllm:kv_cache_usage_perc": {"pod"},
+    "vllm:num_requests_running": {"pod"},
+    "vllm:num_requests_waiting": {"pod"},
+}
 _SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 _SELECTOR = re.compile(r"\b([a-zA-Z_]+[a-zA-Z_:0-9]*)(\{[^}]*\})?(?=[\s)\[*/+-]|$)")
 _WORDS = frozenset({"sum", "rate", "by", "le", "increase", "on", "and", "or", "max", "count", "time", "vector"}) | {
@@ -135,7 +140,7 @@ def diagnosis_expressions() -> list[Expression]:
 
 @cache
 def emitted() -> set[str]:
-    """Return the names of all series of service, worker, Prometheus and kube-state-metrics."""
+    """Return the names of all series of service, worker, Prometheus, kube-state-metrics and vLLM."""
     families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]
     return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS", *KUBERNETES}
 
@@ -145,13 +150,13 @@ def labels_of(series: str) -> set[str]:
 
     The labels of a recorded series are those that its rule groups by and adds.
     """
+    if series in KUBERNETES:
+        return KUBERNETES[series]
     if ":" in series:
         recording = [rule for _, rule in rules() if rule.get("record") == series]
         grouped = Expression(place=series, text=" ".join(rule["expr"] for rule in recording)).labels
         return grouped.union(*(rule.get("labels", {}) for rule in recording))
     if series == "ALERTS":
         return {"alertname", "alertstate"}.union(*(rule["labels"] for _, rule in rules() if "alert" in rule))
-    if series in KUBERNETES:
-        return KUBERNETES[series]
     collector = REGISTRY._names_to_collectors.get(series)
     return {*getattr(collector, "_labelnames", ()), *(["le"] if series.endswith("_bucket") else [])}
