@@ -39,7 +39,7 @@ async def seen(data_dir: Path) -> set[str]:
     ("place", "nth"),
     [
         ("rag/store/files.py:_copy_sparse", 5),
-        ("ingest/backup/profile.py:profile_collection", 1),
+        ("ingest/backup/profile.py:ask_collection", 1),
         ("ingest/backup/manifest.py:_digest", 20),
         ("ingest/backup/manifest.py:write_manifest", 1),
     ],
