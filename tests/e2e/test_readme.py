@@ -86,7 +86,9 @@ def test_the_question_of_the_readme_streams_the_answer_that_it_shows(running, tm
     shown, received = ([line for line in out.splitlines() if line] for out in (command.output, done.stdout))
     assert events_in(shown) == events_in(received) == ["sources", "token", "done"]
     (answer,) = re.findall(r'"answer": ("[^"]*")', command.output)
-    assert json.loads(received[-1].removeprefix("data: "))["answer"].startswith(json.loads(answer))
+    # The README leaves out a part of the answer.
+    parts = map(re.escape, json.loads(answer).split("…"))
+    assert re.match(".*".join(parts), json.loads(received[-1].removeprefix("data: "))["answer"])
     (title,) = re.findall(r'"title": "([^"]*)"', command.output)
     assert json.loads(received[1].removeprefix("data: "))["sources"][0]["title"] == title
 
