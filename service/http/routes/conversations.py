@@ -24,7 +24,7 @@ async def list_conversations(
     resources: ResourcesDep,
     scope: ReadingScope,
     response: Response,
-    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the previous page.")] = None,
+    cursor: Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_PAGE, description="Conversations of a page.")] = 20,
 ) -> ConversationListResponse:
     """List conversations in pages, the one with the latest turn first."""

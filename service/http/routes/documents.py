@@ -35,9 +35,12 @@ from service.resources import Resources
 
 
 class _DocumentName(Convertor[str]):
-    """The rest of the path with every character, so that a name with a slash or a line break is refused in words."""
+    """The rest of the path with every character, so that a name with a slash or a line break is refused in words.
 
-    regex = "(?s:.*)"
+    The passages of a document are a resource of their own, with other methods.
+    """
+
+    regex = r"(?s:(?!.*/passages\Z).*)"
 
     def convert(self, value: str) -> str:
         return value
