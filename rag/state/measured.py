@@ -49,6 +49,6 @@ def _measured(operation: str) -> Iterator[None]:
             yield
     except Conflict:
         raise
-    except Exception:
+    except Exception:  # Whatever failed, the operation failed. It is raised again.
         STATE_FAILURES.labels(operation).inc()
         raise

@@ -157,7 +157,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         # Deleted conversations are overwritten, not only unlinked.
         database.execute("PRAGMA secure_delete = ON")
         _create_tables(database, path)
-    except BaseException:
+    except BaseException:  # A connection that is not returned must not stay open. It is raised again.
         database.close()
         raise
     return database
