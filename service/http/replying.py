@@ -18,10 +18,13 @@ from rag.errors import InvalidInput
 from rag.types import Scope
 from service.answering.answerer import Event, Inquiry, Sources
 from service.answering.drafts import Answer, Citation
+from service.generation.base import Sampling
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected
 from service.http.event_stream import EventStreamResponse
 from service.http.schemas.answers import FilterRequest
+from service.http.schemas.messages import ChatMessage, JsonFormat, ModelRequest, to_conversation
+from service.http.schemas.models import to_mode
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
 
@@ -73,6 +76,16 @@ class _Asking:
         key = f"{self._scope.tenant}\n{name}"
         prompt = _choose_prompt(self._resources, self._prompt_version, key=key)
         return replace(inquiry, prompt=prompt, **options)
+
+    def inquire_last(
+        self, body: ModelRequest, messages: Sequence[ChatMessage], form: JsonFormat, sampling: Sampling
+    ) -> Inquiry:
+        """Return the last user message as an inquiry, with the messages before it as turns. Raises `InvalidInput`."""
+        mode = to_mode(body.model, self.settings)
+        schema = form.to_schema(mode)
+        question, turns = to_conversation(messages)
+        options = {"mode": mode, "schema": schema, "turns": turns, "sampling": sampling}
+        return self.inquire(question, limit=body.limit, where=body.filter, is_streamed=bool(body.stream), **options)
 
     async def reply(self, inquiry: Inquiry, shape: Shape) -> Any:
         """Answer, and return the response in this shape."""

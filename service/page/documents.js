@@ -2,6 +2,7 @@
 
 import { deleteDocument, listDocuments, messageOf, UserFacingError } from "./api.js";
 import { openDialog } from "./dialog.js";
+import { describeChange, isInProgress } from "./document_progress.js";
 import { createDocumentRow, nameOf } from "./document_row.js";
 import { elementById, partsOf } from "./dom.js";
 import { formatCount } from "./plural.js";
@@ -13,7 +14,6 @@ import { openUploads } from "./uploads.js";
  * @typedef {import("./document_row.js").ListedDocument} ListedDocument
  */
 
-const IN_PROGRESS = new Set(["queued", "processing", "deleting"]);
 const PAGE_SIZE = 50;
 // The longest page that the service sends. Rows behind it are refreshed by a search only.
 const MAX_PAGE_SIZE = 500;
@@ -237,19 +237,9 @@ export function openDocuments({ onChange }) {
    */
   function announce(before) {
     const now = new Map(listed.map((document) => [document.id, document]));
-    for (const known of before.filter(isInProgress)) {
-      const current = now.get(known.id);
-      if (!current) {
-        if (known.state === "deleting") status.textContent = `“${nameOf(known)}” was deleted.`;
-      } else if (current.state === "rejected" || current.update?.state === "rejected") {
-        status.textContent = `“${nameOf(known)}” was rejected.`;
-      } else if (current.state === "empty") {
-        status.textContent = `“${nameOf(known)}” is empty.`;
-      } else if (!isInProgress(current) && current.warnings?.some((warning) => warning.loses_text)) {
-        status.textContent = `“${nameOf(current)}” is ready, with gaps.`;
-      } else if (!isInProgress(current)) {
-        status.textContent = `“${nameOf(current)}” is ready. You can ask about it.`;
-      }
+    for (const known of before) {
+      const news = describeChange(known, now.get(known.id));
+      if (news) status.textContent = news;
     }
   }
 
@@ -322,12 +312,4 @@ export function openDocuments({ onChange }) {
   }
 
   return { load, upload, chooseFiles };
-}
-
-/**
- * Return true if the document, or an update of a ready document, is still being processed.
- * @param {ListedDocument} document
- */
-function isInProgress(document) {
-  return IN_PROGRESS.has(document.state) || IN_PROGRESS.has(document.update?.state ?? "");
 }

@@ -6,6 +6,7 @@
  */
 
 import { createCodeBlock } from "./code_block.js";
+import { createLink } from "./link.js";
 import { Marked } from "./vendor/marked.js";
 
 /** @typedef {import("./vendor/marked.js").Token} Token */
@@ -173,19 +174,4 @@ function createTable({ header, rows }, createMarker) {
   // A wide table scrolls sideways, so the keyboard must be able to reach it.
   Object.assign(scrolling, { className: "scrolling", tabIndex: 0, role: "region", ariaLabel: "Table" });
   return scrolling;
-}
-
-/**
- * Create a link if the address is one of the web; any other link stays text. Images become links, too.
- * @param {string} href
- * @param {Node[]} children
- */
-export function createLink(href, children) {
-  // Addresses come from documents and models, which are not trusted: "javascript:" must stay text.
-  if (!/^(?:https?:\/\/|mailto:)/i.test(href)) return createBlock("span", children);
-  const link = /** @type {HTMLAnchorElement} */ (createBlock("a", children));
-  link.href = href;
-  link.target = "_blank";
-  link.rel = "noopener noreferrer nofollow";
-  return link;
 }

@@ -3,7 +3,7 @@
 import { messageOf, readPassages } from "./api.js";
 import { partsOf } from "./dom.js";
 import { formatHeadingPath } from "./heading_path.js";
-import { createLink } from "./markdown.js";
+import { createLink } from "./link.js";
 
 /**
  * @typedef {import("./api.js").Citation} Citation

@@ -26,7 +26,6 @@ from service.http.schemas.chat import (
     Delta,
     annotations_of,
 )
-from service.http.schemas.messages import to_conversation
 from service.http.schemas.models import ModelListResponse, ModelOut, modes_of, to_mode
 from service.http.schemas.problems import OpenAIError
 
@@ -44,24 +43,13 @@ _DONE = "[DONE]"
 )
 async def complete(body: ChatRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's chat completions."""
-    mode = to_mode(body.model, asking.settings)
-    schema = body.form.to_schema(mode)
-    question, turns = to_conversation(body.messages)
-    inquiry = asking.inquire(
-        question,
-        turns=turns,
-        limit=body.limit,
-        where=body.filter,
-        mode=mode,
-        schema=schema,
-        sampling=Sampling(
-            max_tokens=body.max_completion_tokens or body.max_tokens, temperature=body.temperature, stop=body.stops
-        ),
-        is_streamed=bool(body.stream),
+    sampling = Sampling(
+        max_tokens=body.max_completion_tokens or body.max_tokens, temperature=body.temperature, stop=body.stops
     )
+    inquiry = asking.inquire_last(body, body.messages, body.form, sampling)
     has_usage = body.stream_options is not None and body.stream_options.include_usage
     return await asking.reply(
-        inquiry, _Shape(asking.request_id, body.model, has_usage=has_usage, is_json=schema is not None)
+        inquiry, _Shape(asking.request_id, body.model, has_usage=has_usage, is_json=inquiry.schema is not None)
     )
 
 

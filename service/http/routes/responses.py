@@ -15,8 +15,6 @@ from service.http.event_stream import to_event
 from service.http.openapi import OF_STORE, raises, streams
 from service.http.replying import Asking
 from service.http.schemas.answers import AnswerResponse, SourcesEvent
-from service.http.schemas.messages import to_conversation
-from service.http.schemas.models import to_mode
 from service.http.schemas.problems import OpenAIError
 from service.http.schemas.responses import (
     OutputMessage,
@@ -43,19 +41,8 @@ async def respond(body: ResponsesRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's responses."""
     if body.background:
         raise InvalidInput("background: Responses are not kept. Leave the field out.")
-    mode = to_mode(body.model, asking.settings)
-    schema = body.form.to_schema(mode)
-    question, turns = to_conversation(body.messages)
-    inquiry = asking.inquire(
-        question,
-        turns=turns,
-        limit=body.limit,
-        where=body.filter,
-        mode=mode,
-        schema=schema,
-        sampling=Sampling(max_tokens=body.max_output_tokens, temperature=body.temperature),
-        is_streamed=bool(body.stream),
-    )
+    sampling = Sampling(max_tokens=body.max_output_tokens, temperature=body.temperature)
+    inquiry = asking.inquire_last(body, body.messages, body.form, sampling)
     return await asking.reply(inquiry, _Shape(asking.request_id, body))
 
 

@@ -6,8 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.answering.drafts import Answer
 from service.generation.base import FinishReason
-from service.http.schemas.answers import AnswerResponse, FilterRequest, SourcesEvent, Whole
-from service.http.schemas.messages import ChatMessage, JsonFormat, Text, Tokens, absent, marked_passages, usage_of
+from service.http.schemas.answers import AnswerResponse, SourcesEvent, Whole
+from service.http.schemas.messages import (
+    ChatMessage,
+    JsonFormat,
+    ModelRequest,
+    Tokens,
+    absent,
+    marked_passages,
+    usage_of,
+)
 
 _Stop = Annotated[str, Field(min_length=1, max_length=100)]
 _MAX_STOPS = 4  # As many as OpenAI allows.
@@ -37,20 +45,15 @@ class ResponseFormat(BaseModel):
         return JsonFormat(type=self.type, schema=self.json_schema.schema_ if self.json_schema else None)
 
 
-class ChatRequest(BaseModel):
+class ChatRequest(ModelRequest):
     """A conversation whose last user message is the question. Other fields of OpenAI's API are ignored."""
 
-    model_config = ConfigDict(strict=True)
-
-    model: Text = Field(description="A name of `/v1/models`. It chooses the mode.", examples=["groundwork-quote"])
     messages: Annotated[list[ChatMessage], Field(min_length=1)] = Field(
         examples=[[{"role": "user", "content": "How do I run it?"}]],
         description="The last user message is the question. Messages of the roles system and developer are ignored, "
         "because the service has its own prompt.",
     )
-    stream: bool | None = False
     stream_options: StreamOptions | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(None, description="For the mode `generate`.")
     max_tokens: Tokens | None = Field(
         None, description="For the mode `generate`, at most RAG_ANSWERING__MAX_TOKENS. Replaced by the next field."
     )
@@ -62,11 +65,6 @@ class ChatRequest(BaseModel):
         None, description="JSON instead of text. For the mode `generate`. The answer is checked against the schema."
     )
     n: Annotated[Literal[1], Whole] | None = Field(None, description="There is one answer to a question.")
-    tool_choice: Literal["none", "auto"] | None = Field(None, description="The service never calls a client's tools.")
-    limit: Annotated[int, Field(ge=1, le=50), Whole] | None = Field(
-        None, description="Extension: number of passages. Unset: RAG_RETRIEVAL__LIMIT."
-    )
-    filter: FilterRequest = Field(FilterRequest(), description="Extension: the documents to search.")
 
     @property
     def form(self) -> JsonFormat:

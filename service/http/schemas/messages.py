@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import InvalidInput
 from rag.types import Chunk
 from service.answering.drafts import Answer
 from service.answering.follow_ups import Turn
 from service.generation.base import Usage
-from service.http.schemas.answers import Whole
+from service.http.schemas.answers import FilterRequest, Whole
 from service.settings import Mode
 from service.writing.structure import check_schema
 
@@ -65,6 +65,21 @@ class JsonFormat(BaseModel):
             raise InvalidInput("The format json_schema has no schema. Send it, or choose json_object.")
         check_schema(self.schema_)
         return self.schema_
+
+
+class ModelRequest(BaseModel):
+    """The fields that both APIs have, with the same meaning."""
+
+    model_config = ConfigDict(strict=True)
+
+    model: Text = Field(description="A name of `/v1/models`. It chooses the mode.", examples=["groundwork-quote"])
+    stream: bool | None = False
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(None, description="For the mode `generate`.")
+    tool_choice: Literal["none", "auto"] | None = Field(None, description="The service never calls a client's tools.")
+    limit: Annotated[int, Field(ge=1, le=50), Whole] | None = Field(
+        None, description="Extension: number of passages. Unset: RAG_RETRIEVAL__LIMIT."
+    )
+    filter: FilterRequest = Field(FilterRequest(), description="Extension: the documents to search.")
 
 
 def to_conversation(messages: Sequence[ChatMessage]) -> tuple[str, list[Turn]]:

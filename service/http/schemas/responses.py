@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from service.answering.drafts import Answer
-from service.http.schemas.answers import AnswerResponse, FilterRequest, SourcesEvent, Whole
+from service.http.schemas.answers import AnswerResponse, SourcesEvent
 from service.http.schemas.messages import (
     ChatMessage,
     ContentPart,
     JsonFormat,
+    ModelRequest,
     Role,
     Text,
     Tokens,
@@ -36,31 +37,21 @@ class TextOptions(BaseModel):
     format: JsonFormat | None = None
 
 
-class ResponsesRequest(BaseModel):
+class ResponsesRequest(ModelRequest):
     """A conversation whose last user message is the question. Other fields of OpenAI's API are ignored."""
 
-    model_config = ConfigDict(strict=True)
-
-    model: Text = Field(description="A name of `/v1/models`. It chooses the mode.", examples=["groundwork-quote"])
     input: Text | Annotated[list[InputItem], Field(min_length=1)] = Field(
         examples=["How do I run it?"], description="The question, or messages of which the last one of the user is it."
     )
-    stream: bool | None = False
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(None, description="For the mode `generate`.")
     max_output_tokens: Tokens | None = Field(
         None, description="For the mode `generate`, at most RAG_ANSWERING__MAX_TOKENS."
     )
     text: TextOptions | None = Field(
         None, description="JSON instead of text. For the mode `generate`. The answer is checked against the schema."
     )
-    tool_choice: Literal["none", "auto"] | None = Field(None, description="The service never calls a client's tools.")
     background: bool | None = Field(None, description="Responses are not kept.")
     previous_response_id: None = Field(None, description="Responses are not kept. Send the earlier turns in `input`.")
     conversation: None = Field(None, description="Send the earlier turns in `input`.")
-    limit: Annotated[int, Field(ge=1, le=50), Whole] | None = Field(
-        None, description="Extension: number of passages. Unset: RAG_RETRIEVAL__LIMIT."
-    )
-    filter: FilterRequest = Field(FilterRequest(), description="Extension: the documents to search.")
 
     @property
     def form(self) -> JsonFormat:
