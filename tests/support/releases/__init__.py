@@ -32,6 +32,7 @@ class Release:
 def unpack(name: str, target: Path) -> Release:
     """Unpack the archive into a folder that exists."""
     with tarfile.open(FOLDER / f"{name}.tar.xz") as archive:
-        archive.extractall(target, filter="data")
+        # Python 3.11 has filters from 3.11.4 on, and Debian 12 ships 3.11.2.
+        archive.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     written = json.loads((target / "release.json").read_text())
     return Release(data_dir=target / "data", schema=int(name.split("-")[1]), **written)
