@@ -1,4 +1,7 @@
-"""Supervision of long-lived tasks: if one ends before its block, it is logged, counted and shown by probes."""
+"""Supervision of long-lived tasks: if one ends before its block, it is logged, counted and shown by probes.
+
+`open_task_group` is for short ones, which end with their block.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -95,3 +98,16 @@ async def depend_on(name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator
             raise
         finally:
             task.remove_done_callback(end_block)
+
+
+@asynccontextmanager
+async def open_task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Open a task group that raises the first error of its tasks as it is, and not in a group.
+
+    `except*` does not serve: up to Python 3.11.3, an error that is raised inside it gets a group again.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

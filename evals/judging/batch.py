@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from rag.errors import BadResponse
+from rag.tasks import open_task_group
 from service.judging.base import Judge, Verdict
 from service.prompting.base import PromptTemplate
 
@@ -30,9 +31,6 @@ async def judge_all(
                 finally:
                     progress.advance(task)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(judge_one(values)) for values in inputs]
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        async with open_task_group() as group:
+            tasks = [group.create_task(judge_one(values)) for values in inputs]
     return [task.result() for task in tasks]

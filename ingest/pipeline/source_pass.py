@@ -8,7 +8,7 @@ from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult, StoredDocuments
 from ingest.pipeline.pruning import ListedDocuments
 from ingest.sources.base import Rejection, Unit
-from rag.errors import GroundworkError
+from rag.tasks import open_task_group
 from rag.types import DocumentId, Scope
 
 # Enough for the embedder to find passages of equal length, few enough to hold all of them in memory.
@@ -33,15 +33,12 @@ class SourcePass:
 
     async def ingest(self, units: AsyncIterator[Unit | Rejection]) -> None:
         """Ingest all units; raises the first error that does not belong to one document, such as a lost store."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                async for batch in self._batches(units):
-                    stored = dict(await self._pipeline.look_up(self._scope, [unit.id for unit in batch]))
-                    for unit in batch:
-                        await self._places.acquire()
-                        group.create_task(self._ingest(unit, stored))
-        except* GroundworkError as errors:
-            raise errors.exceptions[0] from None
+        async with open_task_group() as group:
+            async for batch in self._batches(units):
+                stored = dict(await self._pipeline.look_up(self._scope, [unit.id for unit in batch]))
+                for unit in batch:
+                    await self._places.acquire()
+                    group.create_task(self._ingest(unit, stored))
 
     async def _ingest(self, unit: Unit, stored: StoredDocuments) -> None:
         with IN_FLIGHT.track_inprogress():

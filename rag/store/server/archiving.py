@@ -1,6 +1,5 @@
 """Copies a collection of a server to an archive of points, and fills a collection from one."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import Final
 
 from qdrant_client import AsyncQdrantClient, models
 
-from rag.errors import GroundworkError, Unavailable
+from rag.errors import Unavailable
 from rag.store.archive import ArchiveReader, ArchiveWriter, Payload, VersionKey, key_of
 from rag.store.base import CollectionCounts
 from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SPARSE, AnyOf, Condition, to_chunk, to_metadata, to_point_id
 from rag.store.server.answers import translated_errors
 from rag.store.server.reader import ServerReader
+from rag.tasks import open_task_group
 from rag.types import EmbedderIdentity, Scope, Vector
 
 _LIVE: Final = AnyOf("state", ["live"])
@@ -65,12 +65,9 @@ async def fill_from_archive(client: AsyncQdrantClient, collection: str, archive:
             with translated_errors():
                 await client.upsert(collection, points, wait=True)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_CONCURRENT_WRITES):
-                group.create_task(write())
-    except* GroundworkError as errors:
-        raise errors.exceptions[0] from None
+    async with open_task_group() as group:
+        for _ in range(_CONCURRENT_WRITES):
+            group.create_task(write())
 
 
 async def _list_versions(reader: ServerReader) -> dict[_Document, str]:

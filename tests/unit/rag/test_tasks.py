@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from rag.errors import Unavailable
 from rag.metrics import TASKS_FAILED
-from rag.tasks import depend_on, ended_tasks, supervise
+from rag.tasks import depend_on, ended_tasks, open_task_group, supervise
 
 
 async def _run_on() -> None:
@@ -93,3 +93,26 @@ async def test_a_cancelled_block_stays_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_task_group_raises_the_first_error_as_it_is_and_cancels_the_other_tasks():
+    ended = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("waiting")
+
+    async def fail() -> None:
+        raise Unavailable("The store is away.")
+
+    with pytest.raises(Unavailable, match="The store is away"):
+        async with open_task_group() as group:
+            group.create_task(wait())
+            group.create_task(fail())
+    assert ended == ["waiting"]
+
+    with pytest.raises(ValueError, match="of the block"):
+        async with open_task_group():
+            raise ValueError("of the block")
