@@ -27,11 +27,8 @@ _START_SECONDS = 180
 def cluster(tmp_path, data_dir):
     """Yield the URL of the service and the API key of a writer."""
     objects = overlay("dev")
-    (config,) = [it["data"]["redis.conf"] for name, it in named(objects, "ConfigMap").items() if "redis" in name]
-    (tmp_path / "redis.conf").write_text(config.replace("dir /data", f"dir {tmp_path / 'redis'}"))
     with ExitStack() as stack:
-        options = ("--include", str(tmp_path / "redis.conf"), "--requirepass", "secret")
-        redis = stack.enter_context(redis_server(tmp_path / "redis", *options, password="secret"))
+        inbox, state = (stack.enter_context(_redis(objects, name, tmp_path)) for name in ("redis", "redis-state"))
         qdrant = stack.enter_context(in_thread(serve_qdrant()))
         port, worker_port = free_port(), free_port()
         # In the cluster these are a Service and a mounted Secret.
@@ -42,8 +39,9 @@ def cluster(tmp_path, data_dir):
             "RAG_KEYS_PATH": tmp_path / "keys.json",
             "RAG_STORE__GRPC_PORT": qdrant,
             "RAG_STORE__URL": "http://127.0.0.1:6333",
-            "RAG_INBOX__URL": redis.url,
+            "RAG_INBOX__URL": inbox.url,
             "RAG_INBOX__PASSWORD": "secret",
+            "RAG_STATE__URL": state.url,
             "RAG_STATE__PASSWORD": "secret",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
@@ -54,6 +52,20 @@ def cluster(tmp_path, data_dir):
             if workload.kind == "Deployment":
                 stack.enter_context(_running(workload.containers[0], env, tmp_path / f"{workload.name}.log"))
         yield f"http://127.0.0.1:{port}", key
+
+
+@contextmanager
+def _redis(objects, name: str, tmp_path: Path):
+    """Run a Redis with the configuration of a component."""
+    (config,) = [
+        it["data"]["redis.conf"]
+        for full, it in named(objects, "ConfigMap").items()
+        if full.startswith(f"{name}-config")
+    ]
+    folder, file = tmp_path / name, tmp_path / f"{name}.conf"
+    file.write_text(config.replace("dir /data", f"dir {folder}"))
+    with redis_server(folder, "--include", str(file), "--requirepass", "secret", password="secret") as running:
+        yield running
 
 
 @contextmanager
