@@ -20,7 +20,8 @@ examples:
   python -m ingest verify --mend            mend by writing the newest whole version to every copy
   python -m ingest verify --node qdrant-0.qdrant-headless:6334 --node qdrant-1.qdrant-headless:6334
 
-Without --node it reads from every address of the host name in RAG_STORE__URL.
+Behind the live points of a node stand the points of its copy of each shard, staged ones
+included. Without --node it reads from every address of the host name in RAG_STORE__URL.
 Writers may go on: a document counts only if it is wrong three times within seconds.
 
 needs: read access to the collection, and write access for --mend. It loads no model."""
@@ -48,7 +49,8 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
         print(json.dumps(asdict(found)))
     else:
         for name, points in found.points.items():
-            print(f"{name}: {points:,} points")
+            shards = ", ".join(f"shard {shard}: {count:,}" for shard, count in found.shards[name].items())
+            print(f"{name}: {points:,} points" + (f" ({shards})" if shards else ""))
         for finding in found.findings[:_SHOWN]:
             advice = ": ingest the document again" if finding.kind in MENDED_BY_INGESTION else ""
             print(f"{finding.key.tenant}/{finding.key.document_id}: {finding.kind}, {finding.detail}{advice}")

@@ -65,6 +65,8 @@ class Verification:
 
     points: dict[str, int]
     """Number of live points by the name of the copy."""
+    shards: dict[str, dict[int, int]]
+    """Number of points by the name of the copy and by shard, as the server counts them: staged ones included."""
     findings: tuple[Finding, ...]
     missing_copies: str
     """Which copies of a shard are missing or not active. Empty if none."""
@@ -88,6 +90,7 @@ async def verify(
         raise NotFound("There is no collection yet. Ingest documents first: `python -m ingest run`.")
     async with backend.open_copies(nodes) as copies:
         seen = {name: await _look(copy) for name, copy in copies.items()}
+        shards = {name: await copy.count_by_shard() for name, copy in copies.items()}
         points = {name: sum(_live(versions) for versions in found.values()) for name, found in seen.items()}
         suspects = _inspect(seen, backend.keeps_staged)
         report(f"{len(suspects):,} documents to look at again")
@@ -105,6 +108,7 @@ async def verify(
                 await store.publish()
     return Verification(
         points=points,
+        shards=shards,
         findings=tuple(suspects.values()),
         missing_copies=await backend.find_missing_copies(),
         mended=mended,
@@ -150,7 +154,7 @@ def _find_difference(key: DocumentKey, states: Mapping[str, _Versions]) -> Findi
     }
     if len({tuple(sorted(counts.items())) for counts in live.values()}) <= 1:
         return None
-    detail = ", ".join(f"{name}: {sum(counts.values())} points" for name, counts in live.items())
+    detail = ", ".join(f"{name}: {sum(counts.values()) or 'no'} points" for name, counts in live.items())
     return Finding(key=key, kind="copies differ", detail=detail)
 
 

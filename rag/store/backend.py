@@ -75,6 +75,9 @@ class StoredCopy(PointReader, Protocol):
     def scan(self, conditions: Sequence[Condition], with_vector: bool) -> AsyncIterator[tuple[Payload, Vector | None]]:
         """Yield every point that meets all conditions, in the form in which it is stored."""
 
+    async def count_by_shard(self) -> dict[int, int]:
+        """Return the points of each shard that this node has, staged ones included. Empty without a server."""
+
 
 class StoreBackend(Protocol):
     """One collection in one kind of store."""

@@ -116,6 +116,28 @@ async def test_verify_mends_copies_that_differ_and_versions_that_are_not_whole()
         assert (again.findings, set(again.points.values())) == ((), {3})
 
 
+async def test_verify_counts_each_copy_of_a_shard_and_names_a_document_that_one_copy_lacks():
+    async with open_qdrant() as one, open_qdrant() as two, AsyncExitStack() as stack:
+        for server in (one, two):
+            server.placement.shards = 2
+        stores = [
+            await stack.enter_async_context(open_server_store(settings_of(server.port), EMBEDDER))
+            for server in (one, two)
+        ]
+        for store in stores:
+            await put(store, OURS, [point("both", document="on both"), point("too", document="on both", ordinal=1)])
+        await put(stores[0], OURS, [point("single", document="on one")])
+        nodes = [f"127.0.0.1:{server.port}" for server in (one, two)]
+        found = await verify(
+            ServerBackend(settings_of(one.port)), nodes=nodes, mend=False, report=print, settle_seconds=0
+        )
+        assert found.points == {nodes[0]: 3, nodes[1]: 2}
+        assert found.shards == {nodes[0]: {0: 2, 1: 1}, nodes[1]: {0: 1, 1: 1}}
+        assert [(it.key, it.kind, it.detail) for it in found.findings] == [
+            (("ours", "on one"), "copies differ", f"{nodes[0]}: 1 points, {nodes[1]}: no points")
+        ]
+
+
 async def test_an_embedder_of_another_dimension_is_refused(server):
     async with open_server_store(settings_of(server.port), EMBEDDER):
         pass

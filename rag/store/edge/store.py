@@ -88,6 +88,10 @@ class EdgeReader:
             async for record in self._shard.scan(conditions, with_vector=with_vector):
                 yield record.payload or {}, dense_of(record) if with_vector else None
 
+    async def count_by_shard(self) -> dict[int, int]:
+        """Return nothing, because there is one copy of one shard."""
+        return {}
+
     def refresh(self) -> None:
         """Load a newer revision beside the old one, then release the old one."""
         stamp, current = self._revisions.stamp(), self._revisions.current()

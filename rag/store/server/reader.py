@@ -126,6 +126,12 @@ class ServerReader:
         async for record in self._scroll(conditions, with_vectors=[schema.DENSE] if with_vector else False):
             yield record.payload or {}, _dense_of(record) if with_vector else None
 
+    async def count_by_shard(self) -> dict[int, int]:
+        """Return the points of each shard of which the asked node has a copy, staged ones included."""
+        with translated_errors():
+            cluster = await self._client.collection_cluster_info(self.revision)
+        return {it.shard_id: it.points_count for it in cluster.local_shards}
+
     async def scan_fields(
         self, conditions: Sequence[schema.Condition], fields: Sequence[str]
     ) -> AsyncIterator[Payload]:

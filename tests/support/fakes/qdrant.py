@@ -214,7 +214,8 @@ class _Collections(CollectionsServicer):
         return wire.CollectionOperationResponse(result=True)
 
     async def CollectionClusterInfo(self, request, _):  # noqa: N802
-        return self._server.placement.describe(request.collection_name)
+        points = (await self._local.count(request.collection_name)).count
+        return self._server.placement.describe(request.collection_name, points=points)
 
     async def Get(self, request, _):  # noqa: N802
         created = self._created[request.collection_name]

@@ -19,6 +19,8 @@ class Placement:
     """Shards of a collection whose creator names no number."""
     copies: int = 1
     """Copies of each shard, where the creator names no number."""
+    first: int = wire.ReplicaState.Active
+    """State of the copies of a new collection."""
     states: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
     described: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client has asked where the copies are."""
@@ -26,7 +28,7 @@ class Placement:
     def place(self, request: wire.CreateCollection) -> None:
         copies = min(request.replication_factor or self.copies, self.nodes)
         self.states[request.collection_name] = {
-            (shard, (shard + copy) % self.nodes): wire.ReplicaState.Active
+            (shard, (shard + copy) % self.nodes): self.first
             for shard in range(request.shard_number or self.shards)
             for copy in range(copies)
         }
@@ -38,15 +40,16 @@ class Placement:
             vectors_config=request.vectors_config,
         )
 
-    def describe(self, collection: str, *, node: int = 0) -> wire.CollectionClusterInfoResponse:
-        """Return what one node says about the copies of a collection."""
+    def describe(self, collection: str, *, points: int = 0, node: int = 0) -> wire.CollectionClusterInfoResponse:
+        """Return what one node says about the copies of a collection, whose points are spread evenly."""
         self.described.set()
         states = self.states[collection]
+        shards = len({shard for shard, _ in states})
         return wire.CollectionClusterInfoResponse(
             peer_id=node,
-            shard_count=len({shard for shard, _ in states}),
+            shard_count=shards,
             local_shards=[
-                wire.LocalShardInfo(shard_id=shard, points_count=0, state=state)
+                wire.LocalShardInfo(shard_id=shard, points_count=(points + shards - 1 - shard) // shards, state=state)
                 for (shard, at), state in states.items()
                 if at == node
             ],

@@ -1,5 +1,6 @@
 """A stand-in Qdrant server behind an HTTP ingress: the REST protocol below a path, in front of local mode."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel
 from qdrant_client import AsyncQdrantClient, models
+
+from tests.support.fakes.qdrant_placement import Placement
 
 _COLLECTION = "/collections/{name}"
 
@@ -17,6 +20,9 @@ class RestQdrant:
     def __init__(self, local: AsyncQdrantClient) -> None:
         self._local = local
         self.url = ""
+        self.placement = Placement()
+        self.asked = asyncio.Event()
+        """Set when a client has asked for the nodes of the cluster."""
         self.keys: set[str | None] = set()
         """The API keys of all calls."""
 
@@ -24,6 +30,7 @@ class RestQdrant:
         points = f"{_COLLECTION}/points"
         calls: list[tuple[str, str, Callable[[str, Any], Awaitable[Any]]]] = [
             ("GET", "/", self._version),
+            ("GET", "/cluster", self._cluster),
             ("GET", "/aliases", lambda *_: self._local.get_aliases()),
             ("POST", "/collections/aliases", self._move_aliases),
             ("GET", "/collections", lambda *_: self._local.get_collections()),
@@ -54,6 +61,19 @@ class RestQdrant:
 
     async def _version(self, *_: Any) -> models.VersionInfo:
         return models.VersionInfo(title="qdrant - vector search engine", version="1.19.0")
+
+    async def _cluster(self, *_: Any) -> models.ClusterStatus:
+        self.asked.set()
+        return models.ClusterStatusOneOf1(
+            status="enabled",
+            peer_id=0,
+            peers={str(node): models.PeerInfo(uri=f"http://node-{node}:6335") for node in range(self.placement.nodes)},
+            raft_info=models.RaftInfo(term=1, commit=1, pending_operations=0, is_voter=True),
+            consensus_thread_status=models.ConsensusThreadStatusOneOf(
+                consensus_thread_status="working", last_update="2026-01-01T00:00:00Z"
+            ),
+            message_send_failures={},
+        )
 
     async def _exists(self, name: str, _: Any) -> dict[str, bool]:
         return {"exists": await self._local.collection_exists(name)}

@@ -1,0 +1,80 @@
+"""A collection is created on a cluster that is complete, and every copy of it can be written."""
+
+import asyncio
+
+import pytest
+from pydantic import HttpUrl
+from qdrant_client import grpc as wire
+
+from rag.errors import Unavailable
+from rag.settings import ServerStoreSettings
+from rag.store.server.collections import Collections
+from rag.store.server.connection import open_client
+from rag.store.server.consensus import require_nodes
+from tests.support.contracts.store import EMBEDDER
+from tests.support.fakes.qdrant import open_qdrant
+from tests.support.fakes.qdrant_rest import open_rest_qdrant
+
+
+@pytest.fixture
+async def server():
+    async with open_qdrant() as opened:
+        opened.placement.nodes, opened.placement.copies = 3, 2
+        yield opened
+
+
+@pytest.fixture
+async def rest(server):
+    """Answer which nodes have joined, which Qdrant tells over REST only."""
+    async with open_rest_qdrant("") as opened:
+        opened.placement = server.placement
+        yield opened
+
+
+@pytest.fixture
+async def client(server, rest):
+    settings = ServerStoreSettings(kind="server", url=HttpUrl(rest.url), grpc_port=server.port)
+    async with open_client(settings) as opened:
+        yield opened
+
+
+async def test_a_collection_is_created_when_the_expected_nodes_have_joined(server, rest, client):
+    server.placement.nodes = 1
+    opening = asyncio.create_task(Collections(client, "docs", nodes=3).open(EMBEDDER))
+    await asyncio.wait_for(rest.asked.wait(), 60)
+    assert server.created == {}
+    server.placement.nodes = 3
+    assert await opening == "docs-1"
+    assert server.placement.states["docs-1"] == {(0, 0): wire.ReplicaState.Active, (0, 1): wire.ReplicaState.Active}
+
+
+async def test_a_cluster_that_stays_incomplete_is_named_with_its_setting(server, client):
+    server.placement.nodes = 2
+    with pytest.raises(Unavailable, match=r"Only 2 of 3 nodes have joined .* decrease RAG_STORE__NODES"):
+        await require_nodes(client, 3, seconds=0)
+
+
+async def test_a_new_collection_is_used_when_every_copy_is_active(server, client):
+    server.placement.first = wire.ReplicaState.Initializing
+    opening = asyncio.create_task(Collections(client, "docs", nodes=3).open(EMBEDDER))
+    await asyncio.wait_for(server.placement.described.wait(), 60)
+    assert not opening.done()
+    assert await Collections(client, "docs").current() is None, "no reader finds the collection yet"
+    server.placement.states["docs-1"] = dict.fromkeys(server.placement.states["docs-1"], wire.ReplicaState.Active)
+    assert await opening == "docs-1"
+    assert await Collections(client, "docs").current() == "docs-1"
+
+
+async def test_an_existing_collection_is_opened_while_a_node_is_away(server, rest, client):
+    await Collections(client, "docs", nodes=3).open(EMBEDDER)
+    rest.asked.clear()
+    server.placement.nodes = 2
+    server.placement.states["docs-1"][0, 1] = wire.ReplicaState.Dead
+    assert await Collections(client, "docs", nodes=3).open(EMBEDDER) == "docs-1"
+    assert not rest.asked.is_set()
+
+
+async def test_a_single_server_is_not_asked_for_nodes(server, rest, client):
+    server.placement.nodes = server.placement.copies = 1
+    assert await Collections(client, "docs").open(EMBEDDER) == "docs-1"
+    assert not rest.asked.is_set()
