@@ -25,6 +25,7 @@ from service.answering.conversations import Conversations
 from service.answering.explanations import Explanations
 from service.answering.feedback import FeedbackLog
 from service.answering.follow_ups import FollowUps
+from service.answering.searching import Searcher
 from service.auth.keys import Keys
 from service.documents.watching import InboxWatch, open_inbox_watch
 from service.drift.watching import DriftWatch, open_drift_watch
@@ -103,6 +104,12 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             )
             drift = await enter(watch)
         traced_store = TracedReader(store, settings.store)
+        retriever = Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection)
+        follow_ups = FollowUps(
+            generator if is_capable(settings.generator) else None,
+            follow_up,
+            history_tokens=settings.conversations.history_tokens,
+        )
         inbox = await enter(open_inbox(settings.inbox, root=settings.inbox_dir))
         state = MeasuredState(await enter(open_state(settings.state, path=settings.state_file)))
         feedback = FeedbackLog(state, settings.feedback)
@@ -116,18 +123,13 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             workers=await enter(open_worker_watch(inbox)),
             inbox_watch=await enter(open_inbox_watch(inbox, stopping)),
             answerer=Answerer(
-                embedder,
-                Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection),
+                Searcher(embedder, retriever, follow_ups),
+                retriever,
                 Quoter(embedder),
                 build_writers(generator, answer=prompts.default, rewrite=rewrite),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
                 drift,
-                FollowUps(
-                    generator if is_capable(settings.generator) else None,
-                    follow_up,
-                    history_tokens=settings.conversations.history_tokens,
-                ),
                 first_text_seconds=settings.answering.first_text_seconds,
             ),
             explanations=Explanations(settings.explanations, embedder.identity, store, feedback),

@@ -18,8 +18,8 @@ from ingest.pipeline.preparation import version_of
 from ingest.settings import Settings as IngestSettings
 from rag.settings import read_settings
 from rag.types import DocumentId, RawDocument
-from service.answering.answerer import Inquiry, Sources
 from service.answering.drafts import Answer
+from service.answering.events import Inquiry, Sources
 from service.metrics import ANSWER_STAGES
 from service.prompting.base import PromptTemplate
 from service.resources import Resources

@@ -9,7 +9,7 @@ from evals.answers.gold import GoldQuestion
 from evals.answers.scoring import Scores
 from evals.collection import SCOPE
 from rag.types import ScoredChunk
-from service.answering.answerer import Inquiry
+from service.answering.events import Inquiry
 from service.metrics import ANSWER_STAGES
 from service.resources import Resources
 

@@ -10,7 +10,7 @@ from rag.errors import GroundworkError
 from rag.http import open_session
 from rag.store.base import StoreReader
 from rag.types import Scope
-from service.answering.answerer import Inquiry
+from service.answering.events import Inquiry
 from service.drift.base import Observation
 from service.drift.reference import Reference, build_reference, word_key
 from service.drift.watching import DriftWatch, unknown_share

@@ -1,28 +1,24 @@
 """The use case: embed the question, retrieve passages, write an answer from them, cite them."""
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import structlog
 
-from rag.embedding.base import Embedder
 from rag.errors import BadResponse
 from rag.stages import StageTimer
-from rag.types import EVERYTHING, ChunkFilter, Scope, Vector
 from service.answering.declining import explain_decline
-from service.answering.drafts import Answer, Citation, Draft, cite_all
-from service.answering.follow_ups import FollowUps, Turn
+from service.answering.drafts import Answer, Draft, cite_all
+from service.answering.events import Event, Inquiry, Sources, Token
+from service.answering.searching import Searcher
 from service.answering.traced import search_span, trace_answer
 from service.drift.watching import DriftWatch
-from service.generation.base import CONFIGURED, Sampling
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
 from service.metrics import ANSWER_STAGES, ANSWERS_BY, TIME_TO_FIRST_TOKEN
-from service.prompting.base import PromptTemplate
-from service.retrieval.retriever import Retriever, nearness
+from service.retrieval.retriever import Retriever
 from service.settings import Mode
 from service.writing.base import Piece, Writer, WritingInput
 from service.writing.quote import Quoter
@@ -36,67 +32,22 @@ _WEIGHT = 0.3
 _NEAREST = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
-    """A question with the options of its answer."""
-
-    scope: Scope
-    question: str
-    limit: int
-    turns: Sequence[Turn] = ()
-    """Earlier turns of the conversation, oldest first. The question is rewritten to stand alone without them."""
-    conversation_id: str | None = None
-    """Conversation that keeps the answer. None: nothing is kept."""
-    where: ChunkFilter = EVERYTHING
-    mode: Mode | None = None
-    """How to write the answer. None: the configured mode."""
-    prompt: PromptTemplate | None = None
-    """Prompt for the mode generate. None: the configured version."""
-    sampling: Sampling = CONFIGURED
-    """What the client asks of the model in the mode generate."""
-    schema: Mapping[str, Any] | None = None
-    """JSON schema of the answer, only in the mode generate. None: text."""
-    is_streamed: bool = False
-    """True if the reader sees the text while it is written. Otherwise the whole answer is the first text."""
-    arrived: float | None = None
-    """`time.perf_counter()` at the arrival of the request. The time to first token starts here."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The first event: the passages, before the writer has begun."""
-
-    citations: Sequence[Citation]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """The next part of the answer's text."""
-
-    text: str
-
-
-Event = Sources | Token | Answer
-"""An answer yields `Sources`, then at least one `Token`, then the `Answer`. The first token has visible text."""
-
-
 class Answerer:
     """Answers questions. It depends on ports only, not on HTTP, a database or a certain model."""
 
     def __init__(
         self,
-        embedder: Embedder,
+        searcher: Searcher,
         retriever: Retriever,
         quoter: Quoter,
         writers: Mapping[Mode, Writer],
         default_mode: Mode,
         live_judge: LiveJudge,
         drift: DriftWatch,
-        follow_ups: FollowUps,
         *,
         first_text_seconds: float,
     ) -> None:
-        self._embedder = embedder
+        self._searcher = searcher
         self._retriever = retriever
         self._quoter = quoter
         self._writers = writers
@@ -105,50 +56,13 @@ class Answerer:
         self._writing_seconds = dict.fromkeys(writers, 0.0)
         self._live_judge = live_judge
         self._drift = drift
-        self._follow_ups = follow_ups
 
     async def search(self, inquiry: Inquiry, timer: StageTimer) -> WritingInput:
         """Return the passages that an answer would be written from."""
         with search_span(inquiry.scope, inquiry.question):
-            return await self._search(inquiry, timer, until=timer.arrived + self._first_text_seconds)
-
-    async def _search(self, inquiry: Inquiry, timer: StageTimer, *, until: float) -> WritingInput:
-        question = inquiry.question
-        if inquiry.turns:
-            by_model = (inquiry.mode or self._default_mode) == "generate"
-            with timer.stage("rewrite"):
-                question = await self._follow_ups.to_stand_alone(question, inquiry.turns, by_model=by_model)
-        with timer.stage("embed"):
-            vector = await self._embedder.embed_query(question)
-        found = await self._retrieve(inquiry, question, vector, timer, until=until)
-        corrected = await self._retriever.correct(inquiry.scope, question, vector, found, where=inquiry.where)
-        if not corrected:
-            return found
-        with timer.stage("embed"):
-            vector = await self._embedder.embed_query(corrected)
-        again = await self._retrieve(inquiry, corrected, vector, timer, until=until)
-        # Correcting a word that was right makes the passages fit worse.
-        if nearness(corrected, again.hits) <= nearness(question, found.hits):
-            return found
-        return replace(again, question=question, corrected=corrected)
-
-    async def _retrieve(
-        self, inquiry: Inquiry, question: str, vector: Vector, timer: StageTimer, *, until: float
-    ) -> WritingInput:
-        retrieved = await self._retriever.retrieve(
-            inquiry.scope, question, vector, limit=inquiry.limit, timer=timer, where=inquiry.where, until=until
-        )
-        return WritingInput(
-            question=question,
-            asked=inquiry.question,
-            vector=vector,
-            hits=retrieved.hits,
-            candidates=retrieved.candidates,
-            reranking=retrieved.reranking,
-            prompt=inquiry.prompt,
-            sampling=inquiry.sampling,
-            schema=inquiry.schema,
-        )
+            return await self._search(
+                inquiry, timer, inquiry.mode or self._default_mode, until=timer.arrived + self._first_text_seconds
+            )
 
     def answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
         """Return the events of an answer. An error of the search is raised before the first event."""
@@ -159,7 +73,7 @@ class Answerer:
         mode = inquiry.mode or self._default_mode
         # The reranker must finish early enough for the writer to produce its first text in time.
         until = timer.arrived + self._first_text_seconds - self._writing_seconds[mode]
-        writing_input = await self._search(inquiry, timer, until=until)
+        writing_input = await self._search(inquiry, timer, mode, until=until)
         is_answerable = self._retriever.is_relevant(writing_input.searched, writing_input.hits)
         if is_answerable and mode == "generate":
             hits = await self._retriever.expand(inquiry.scope, writing_input.hits)
@@ -177,6 +91,9 @@ class Answerer:
                     has_text = True
                     TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
                 yield event
+
+    async def _search(self, inquiry: Inquiry, timer: StageTimer, mode: Mode, *, until: float) -> WritingInput:
+        return await self._searcher.search(inquiry, timer, until=until, by_model=mode == "generate")
 
     async def _decline(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         nearest = cite_all(writing_input.hits[:_NEAREST])

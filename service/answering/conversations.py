@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from rag.errors import Conflict, GroundworkError, NotFound, Unavailable
 from rag.state.base import Record, RecordKind, State
 from rag.types import Scope, to_place_fields
-from service.answering.answerer import Event
 from service.answering.drafts import Answer, Citation, Membership
+from service.answering.events import Event
 from service.answering.follow_ups import Turn
 from service.metrics import CONVERSATION_TURNS_BY
 from service.settings import ConversationSettings

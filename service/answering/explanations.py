@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rag.errors import NotFound
 from rag.store.base import StoreReader
 from rag.types import EmbedderIdentity, Scope
-from service.answering.answerer import Event, Inquiry
 from service.answering.drafts import Answer
+from service.answering.events import Event, Inquiry
 from service.answering.feedback import FeedbackLog
 from service.retrieval.retriever import nearness
 from service.settings import ExplanationSettings

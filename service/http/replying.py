@@ -16,8 +16,8 @@ from fastapi.exceptions import RequestValidationError
 
 from rag.errors import InvalidInput
 from rag.types import Scope
-from service.answering.answerer import Event, Inquiry, Sources
 from service.answering.drafts import Answer, Citation
+from service.answering.events import Event, Inquiry, Sources
 from service.generation.base import Sampling
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from rag.errors import AccessRefused, BadResponse, InvalidInput, Overloaded
-from service.answering.answerer import Event, Sources, Token
 from service.answering.drafts import Answer, Citation
+from service.answering.events import Event, Sources, Token
 from service.http.dependencies import ReadingScope, ResourcesDep, require_json
 from service.http.disconnect import while_connected
 from service.http.event_stream import to_event

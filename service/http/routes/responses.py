@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from rag.errors import AccessRefused, BadResponse, InvalidInput, NotFound, Overloaded
-from service.answering.answerer import Event, Sources, Token
 from service.answering.drafts import Answer, Citation
+from service.answering.events import Event, Sources, Token
 from service.generation.base import Sampling
 from service.http.dependencies import require_json
 from service.http.event_stream import to_event

@@ -8,7 +8,7 @@ from pydantic import HttpUrl
 
 from rag.http import Upstream, open_session, post, read_json
 from rag.settings import TimeoutSettings
-from service.answering.answerer import Inquiry, Token
+from service.answering.events import Inquiry, Token
 from service.resources import open_resources
 from service.settings import EndpointRerankerSettings, OpenAIGeneratorSettings, Settings
 from tests.support.fakes.model_servers import DONE, STOP, texts

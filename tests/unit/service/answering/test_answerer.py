@@ -10,9 +10,9 @@ from pydantic import HttpUrl
 
 from rag.errors import BadResponse, Unavailable
 from rag.types import Scope
-from service.answering.answerer import Inquiry, Sources, Token
 from service.answering.declining import NOTHING_NEAR
 from service.answering.drafts import Answer
+from service.answering.events import Inquiry, Sources, Token
 from service.answering.follow_ups import Turn
 from service.resources import open_resources
 from service.settings import OpenAIGeneratorSettings, Settings

@@ -6,8 +6,8 @@ import pytest
 
 from rag.errors import NotFound
 from rag.types import EmbedderIdentity, Scope
-from service.answering.answerer import Inquiry
 from service.answering.drafts import Answer
+from service.answering.events import Inquiry
 from service.answering.explanations import Explanations
 from service.answering.feedback import FeedbackLog
 from service.generation.base import Prompt, Usage

@@ -6,8 +6,8 @@ from prometheus_client import REGISTRY
 from pydantic import HttpUrl
 
 from rag.errors import GroundworkError
-from service.answering.answerer import Inquiry, Sources, Token
 from service.answering.drafts import Answer
+from service.answering.events import Inquiry, Sources, Token
 from service.resources import open_resources
 from service.settings import OpenAIGeneratorSettings, Settings
 from tests.support.fakes.model_servers import ANSWER, CASES, DONE, STOP, Case, CaseServer, texts

@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 from rag.state.base import State
 from rag.state.factory import open_state
 from rag.types import EmbedderIdentity
-from service.answering.answerer import Event, Inquiry
 from service.answering.conversations import Conversations
+from service.answering.events import Event, Inquiry
 from service.answering.explanations import Explanations
 from service.answering.feedback import FeedbackLog
 from service.app import create_app

@@ -7,8 +7,8 @@ from pydantic import RedisDsn
 
 from rag.settings import RedisStateSettings
 from rag.types import Scope
-from service.answering.answerer import Sources, Token
 from service.answering.drafts import Answer, Citation
+from service.answering.events import Sources, Token
 from service.answering.feedback import FeedbackLog
 from service.answering.follow_ups import Turn
 from service.auth.keys import Keys

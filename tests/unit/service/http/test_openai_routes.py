@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rag.errors import Overloaded, Unavailable
-from service.answering.answerer import Token
+from service.answering.events import Token
 from service.answering.follow_ups import Turn
 from service.settings import AnsweringSettings
 from tests.unit.service.http.conftest import Served

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from rag.errors import BadResponse, Overloaded, Unavailable
-from service.answering.answerer import Sources, Token
 from service.answering.drafts import Answer
+from service.answering.events import Sources, Token
 from service.settings import AnsweringSettings
 from service.writing.base import WritingInput
 from tests.unit.service.http.conftest import QUESTION, Served, events_of

@@ -10,8 +10,8 @@ from pydantic import HttpUrl
 from structlog.testing import capture_logs
 
 from rag.errors import Misconfigured
-from service.answering.answerer import Inquiry
 from service.answering.drafts import Answer
+from service.answering.events import Inquiry
 from service.resources import open_resources
 from service.settings import JudgeSettings, OpenAIGeneratorSettings, Settings
 from tests.support.fakes.servers import JudgeServer, ModelServer, answering, serve, verdict
