@@ -9,12 +9,13 @@ from research.drift_power import commands as drift_power
 from research.encodings import commands as encodings
 from research.engine_at_scale import commands as engine_at_scale
 from research.extraction import commands as extraction
+from research.grounding import commands as grounding
 from research.reranking import commands as reranking
 from research.service_overhead import commands as service_overhead
 from research.telemetry_overhead import commands as telemetry_overhead
 
 _STUDIES = (
-    *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings),
+    *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings, grounding),
     *(telemetry_overhead, service_overhead, capacity),
 )
 

@@ -37,12 +37,23 @@ def split_sentences(passage: str) -> list[str]:
     Headings and questions are omitted because they answer nothing. A colon joins a sentence with the next item.
     """
     spans: list[tuple[int, int]] = []
-    for start, end in _spans(passage):
+    for start, end in find_sentences(passage):
         if spans and passage[spans[-1][1] - 1] == ":":
             spans[-1] = (spans[-1][0], end)
         elif _is_statement(passage[start:end]):
             spans.append((start, end))
     return [passage[start:end] for start, end in spans]
+
+
+def find_sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each sentence, list item, table row, heading and code block."""
+    position = 0
+    for part in _CODE.split(text):
+        found = [part] if _CODE.match(part) else _sentences(part)
+        for sentence in found:
+            position = text.index(sentence, position)
+            yield position, position + len(sentence)
+            position += len(sentence)
 
 
 def split_paragraph(text: str) -> list[str]:
@@ -79,16 +90,6 @@ def is_supported(claim: str, quote: str, question: str) -> bool:
     question_stems = stems(question)
     new = {stem for stem in _facts(claim) if stem not in question_stems or stem[0].isdigit()}
     return bool(new - question_stems) and new <= stems(quote)
-
-
-def _spans(passage: str) -> Iterator[tuple[int, int]]:
-    position = 0
-    for part in _CODE.split(passage):
-        texts = [part] if _CODE.match(part) else _sentences(part)
-        for text in texts:
-            position = passage.index(text, position)
-            yield position, position + len(text)
-            position += len(text)
 
 
 def _sentences(text: str) -> Iterator[str]:

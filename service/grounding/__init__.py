@@ -1,0 +1,1 @@
+"""Grounding: whether the passages support the sentences of an answer."""
