@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr
 
-from rag.settings import KernelSettings, Part
+from rag.settings import KernelSettings, ListenAddress, Part
 
 Language = Literal[
     "auto", "none", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr"
@@ -94,7 +94,7 @@ class Settings(KernelSettings):
     """Chunking. After a change the next run ingests every document again."""
     sources: SourceSettings = SourceSettings()
     """Files, object stores and the web."""
-    worker_host: str = "127.0.0.1"
+    worker_host: ListenAddress = "127.0.0.1"
     """Address on which the worker serves `/livez` and `/metrics`."""
     worker_port: int = Field(8001, ge=0, le=65535)
     """Port on which the worker serves `/livez` and `/metrics`. 0 disables both. A worker whose port is in use logs an

@@ -38,6 +38,15 @@ ExpandedPath = Annotated[Path, AfterValidator(_expand_home)]
 """A path that may begin with `~`."""
 
 
+def to_bare_address(text: str) -> str:
+    """Remove the brackets of an IPv6 address, which URLs need and sockets do not take."""
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
+ListenAddress = Annotated[str, AfterValidator(to_bare_address)]
+"""An address of this machine, such as 127.0.0.1, ::1 or [::1]."""
+
+
 # The port of Qdrant's own gRPC interface.
 _GRPC_PORT = 6334
 

@@ -14,6 +14,7 @@ import aiohttp
 from pydantic import BaseModel, Field
 
 from rag import __version__
+from rag.arguments import ArgumentParser
 from rag.errors import Misconfigured
 from rag.http import bearer_header
 from rag.logs import report
@@ -68,7 +69,7 @@ def main() -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of this program, from which docs/reference/cli.md is generated."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m service.mcp",
         description="Offer search and answers as tools of the Model Context Protocol.",
         epilog=_EXAMPLES,

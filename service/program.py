@@ -13,8 +13,10 @@ from functools import partial
 import uvicorn
 import uvloop
 
+from rag.arguments import ArgumentParser
 from rag.errors import Misconfigured
 from rag.program import run_program
+from rag.settings import to_bare_address
 from rag.tracing.spans import open_tracing
 from service.app import create_app
 from service.auth.keys import Keys
@@ -56,13 +58,13 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of this program, from which docs/reference/cli.md is generated."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = ArgumentParser(
         prog="python -m service",
         description="Serve answers with citations from the collection.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", help="address to listen on (RAG_HOST)")
+    parser.add_argument("--host", type=to_bare_address, help="address to listen on (RAG_HOST)")
     parser.add_argument("--port", type=_port, help="port to listen on (RAG_PORT)")
     parser.add_argument("--check", action="store_true", help="check the settings and the port, and do not serve")
     commands = parser.add_subparsers(dest="command")

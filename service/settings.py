@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, Json, SecretStr, Tag
 from pydantic_settings import NoDecode
 
-from rag.settings import ExpandedPath, KernelSettings, Part, kind_or
+from rag.settings import ExpandedPath, KernelSettings, ListenAddress, Part, kind_or
 
 PACKAGED_MODEL = "SmolLM2-135M-Instruct"
 
@@ -298,7 +298,7 @@ _Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterVa
 class Settings(KernelSettings):
     """Settings of `python -m service`."""
 
-    host: str = "127.0.0.1"
+    host: ListenAddress = "127.0.0.1"
     """Address to listen on. Any address other than loopback needs API keys."""
     port: int = Field(8000, ge=0, le=65535)
     """Port to listen on. 0 lets the system choose a free port."""

@@ -155,6 +155,18 @@ BOARD = Board(
                         Query("sum by (fault) (increase(rag_ingest_dead_letters_total{$on}[5m]))", "dead {{fault}}"),
                     ],
                 ),
+                Panel(
+                    title="Entries kept because of a defect",
+                    description="Entries over five minutes for which another server rejected a request as invalid, or "
+                    "the worker has a bug. They are tried again later. The log line `request_rejected` has the reason.",
+                    unit="none",
+                    width=8,
+                    queries=[
+                        Query(
+                            "sum by (instance) (increase(rag_ingest_rejected_requests_total{$on}[5m]))", "{{instance}}"
+                        )
+                    ],
+                ),
             ],
         ),
     ],

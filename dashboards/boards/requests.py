@@ -147,5 +147,42 @@ BOARD = Board(
                 ),
             ],
         ),
+        Row(
+            title="Conversations",
+            panels=[
+                Panel(
+                    title="Answers in conversations",
+                    description="Answers per second. lost: the shared state failed, and the conversation lacks the "
+                    "answer.",
+                    unit="reqps",
+                    width=8,
+                    queries=[
+                        Query(
+                            "sum by (outcome) (rate(rag_conversation_turns_total{$on}[$__rate_interval]))",
+                            "{{outcome}}",
+                        ),
+                    ],
+                ),
+                Panel(
+                    title="Follow-up questions",
+                    description="Questions per second by what rewrote them. failed: the model did not, and the words "
+                    "of earlier questions were used.",
+                    unit="reqps",
+                    width=8,
+                    queries=[
+                        Query("sum by (outcome) (rate(rag_follow_ups_total{$on}[$__rate_interval]))", "{{outcome}}"),
+                    ],
+                ),
+                Panel(
+                    title="Feedback",
+                    description="Ratings over five minutes, by rating and writing mode.",
+                    unit="none",
+                    width=8,
+                    queries=[
+                        Query("sum by (rating, mode) (increase(rag_feedback_total{$on}[5m]))", "{{rating}} {{mode}}"),
+                    ],
+                ),
+            ],
+        ),
     ],
 )

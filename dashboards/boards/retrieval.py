@@ -111,6 +111,18 @@ BOARD = Board(
                     queries=[Query("max by (rubric, data) (rag_judge_kappa{$on})", "{{rubric}} {{data}}")],
                 ),
                 Panel(
+                    title="Verdicts",
+                    description="Verdicts of the judge per second, by rubric.",
+                    unit="reqps",
+                    width=8,
+                    queries=[
+                        Query(
+                            "sum by (rubric, verdict) (rate(rag_judge_verdicts_total{$on}[$__rate_interval]))",
+                            "{{rubric}} {{verdict}}",
+                        ),
+                    ],
+                ),
+                Panel(
                     title="Failed and dropped judgements",
                     description="Judgements per second. full: the judge could not keep up with the sampled answers.",
                     unit="reqps",

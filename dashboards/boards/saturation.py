@@ -69,6 +69,29 @@ BOARD = Board(
             ],
         ),
         Row(
+            title="Shared state",
+            panels=[
+                Panel(
+                    title="Calls to the shared state, p95",
+                    description="The duration of a call by operation: SQLite's file, or the Redis of RAG_STATE__URL.",
+                    unit="s",
+                    queries=quantiles("rag_state_duration_seconds", by="operation", of=(0.95,)),
+                ),
+                Panel(
+                    title="Failed calls to the shared state",
+                    description="Calls per second. Conversations lose turns, and feedback is refused. The alert "
+                    "StateFailing fires if a fifth of the calls fails.",
+                    unit="reqps",
+                    queries=[
+                        Query(
+                            "sum by (operation) (rate(rag_state_failures_total{$on}[$__rate_interval]))",
+                            "{{operation}}",
+                        ),
+                    ],
+                ),
+            ],
+        ),
+        Row(
             title="Process",
             panels=[
                 Panel(
@@ -124,6 +147,19 @@ BOARD = Board(
                         Query(
                             "sum by (job, result) (rate(rag_trace_spans_total{$on}[$__rate_interval]))",
                             "{{job}} {{result}}",
+                        ),
+                    ],
+                ),
+                Panel(
+                    title="Lost log lines",
+                    description="Lines per second that standard error did not take: it is closed or full, or its "
+                    "reader is stuck.",
+                    unit="none",
+                    width=8,
+                    queries=[
+                        Query(
+                            "sum by (job, instance) (rate(rag_log_lines_lost_total{$on}[$__rate_interval]))",
+                            "{{job}} {{instance}}",
                         ),
                     ],
                 ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ingest.commands.base import EXIT_STATUS
+from rag.arguments import ArgumentParser
 
 # In the order of `--help`. A hyphen in a command's name is an underscore in its module's name.
 COMMANDS = (
@@ -44,7 +45,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """Return the parser with these commands; docs/reference/cli.md is generated from it."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m ingest",
         description="Ingests documents into the collection and maintains the collection.",
         epilog=_EPILOG,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import REGISTRY
 
 import ingest.metrics
 import service.metrics
@@ -20,6 +21,7 @@ from dashboards.slos import FIRST_TEXT_BOUNDARIES, slos
 from tests.support.servers.prometheus_server import PROMTOOL, needs_promtool
 from tests.support.shipped.expressions import (
     DASHBOARDS,
+    SUFFIXES,
     boards,
     diagnosis_expressions,
     emitted,
@@ -58,6 +60,14 @@ def test_an_expression_reads_only_series_that_exist(expression):
 @pytest.mark.parametrize("expression", _SHIPPED, ids=lambda it: it.place)
 def test_an_expression_uses_only_labels_that_its_series_have(expression):
     assert expression.labels <= {"namespace", "job", "instance"}.union(*map(labels_of, expression.metrics))
+
+
+def test_every_metric_has_a_panel():
+    drawn = set().union(*(it.metrics for it in [*_EXPRESSIONS, *rule_expressions()]))
+    families = [family.name for family in REGISTRY.collect() if family.name.startswith("rag_")]
+    missing = [name for name in families if not {f"{name}{suffix}" for suffix in SUFFIXES} & drawn]
+    # It repeats the labels of rag_prompt_answers_total.
+    assert missing == ["rag_prompt_info"]
 
 
 @pytest.mark.parametrize("histogram", [service.metrics.TIME_TO_FIRST_TOKEN, ingest.metrics.FRESHNESS])

@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
 from tests.drills.gameday.stage import Stage
@@ -55,6 +56,14 @@ async def _unreadable_inbox(stage: Stage) -> AsyncIterator[None]:
     away = folder.rename(folder.with_name("away"))
     yield
     away.rename(folder)
+
+
+@asynccontextmanager
+async def _broken_state(stage: Stage) -> AsyncIterator[None]:
+    with closing(sqlite3.connect(stage.data_dir / "state" / "state.sqlite", timeout=60)) as database:
+        database.execute("ALTER TABLE records RENAME TO away")
+        yield
+        database.execute("ALTER TABLE away RENAME TO records")
 
 
 @asynccontextmanager
@@ -225,6 +234,13 @@ SCENARIOS = [
         fix="the folder gets its name back",
         alerts=frozenset({"QueueUnknown"}),
         inject=_unreadable_inbox,
+    ),
+    Scenario(
+        title="The shared state cannot be used",
+        fault="the table of the SQLite file is renamed",
+        fix="the table gets its name back",
+        alerts=frozenset({"StateFailing"}),
+        inject=_broken_state,
     ),
     Scenario(
         title="Documents are late",

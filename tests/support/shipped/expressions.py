@@ -29,7 +29,7 @@ KUBERNETES = {
     "vllm:num_requests_running": {"pod"},
     "vllm:num_requests_waiting": {"pod"},
 }
-_SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
+SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 _SELECTOR = re.compile(r"\b([a-zA-Z_]+[a-zA-Z_:0-9]*)(\{[^}]*\})?(?=[\s)\[*/+-]|$)")
 _WORDS = frozenset({"sum", "rate", "by", "le", "increase", "on", "and", "or", "max", "count", "time", "vector"}) | {
     *(
@@ -142,7 +142,7 @@ def diagnosis_expressions() -> list[Expression]:
 def emitted() -> set[str]:
     """Return the names of all series of service, worker, Prometheus, kube-state-metrics and vLLM."""
     families = [family for family in REGISTRY.collect() if family.name.startswith(("rag_", "process_", "python_"))]
-    return {f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES} | {"up", "ALERTS", *KUBERNETES}
+    return {f"{family.name}{suffix}" for family in families for suffix in SUFFIXES} | {"up", "ALERTS", *KUBERNETES}
 
 
 def labels_of(series: str) -> set[str]:

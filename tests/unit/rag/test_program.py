@@ -2,7 +2,6 @@
 
 import errno
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import sys
 from collections.abc import Callable
 
 import pytest
-import structlog
 
 from rag.errors import NotFound
 from rag.program import run_program
@@ -24,17 +22,6 @@ with exit_on_broken_pipe():
     sys.stdin.read()
     {then}
 """
-
-
-@pytest.fixture
-def logging_restored():
-    """Undo what `run_program` configures for the whole process."""
-    configuration, root = structlog.get_config(), logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    structlog.configure(**configuration)
-    root.handlers = handlers
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize("then", ["print('second')", "print('second', flush=True)", "print('x' * 1_000_000)"])

@@ -173,6 +173,12 @@ def test_an_env_file_of_another_editor_is_read(given, tmp_path):
     assert (settings.port, settings.host, settings.log_level) == (9001, "::1", "debug")
 
 
+@pytest.mark.parametrize("written", ["::1", "[::1]"])
+def test_an_ipv6_address_to_listen_on_may_have_the_brackets_of_a_url(given, written):
+    settings = given(RAG_HOST=written)
+    assert (settings.host, settings.is_loopback) == ("::1", True)
+
+
 def test_the_environment_comes_before_the_env_file(given, tmp_path):
     (tmp_path / ".env").write_text("RAG_PORT=9001\nRAG_DATA_DIR=elsewhere\n")
     settings = given(RAG_PORT="9002")

@@ -1,7 +1,8 @@
-"""The alerts of a Qdrant cluster: late backups, lost nodes, missing copies, full volumes."""
+"""The alerts of a cluster: late backups, lost nodes, missing copies and full volumes of Qdrant, and a busy vLLM."""
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.slow
 _ALERT = "BackupLate"
 _HOUR = 3600
 _NOW = 20 * 24
+_VLLM = ROOT / "deploy" / "k8s" / "components" / "vllm-server" / "monitor.yaml"
 
 
 def rules():
@@ -77,16 +79,44 @@ def test_an_alert_on_the_nodes_fires_by_what_they_report(alert, values, fires, t
     )
 
 
+@needs_promtool
+@pytest.mark.parametrize(
+    ("waiting", "at", "fires"),
+    [
+        pytest.param({"vllm-0": "9x60"}, "14m", True, id="ten minutes of a long queue"),
+        pytest.param({"vllm-0": "9x60"}, "9m", False, id="not yet ten minutes"),
+        pytest.param({"vllm-0": "3x60", "vllm-1": "3x60"}, "14m", True, id="queues of two replicas together"),
+        pytest.param({"vllm-0": "4x60"}, "60m", False, id="as many as may wait"),
+        pytest.param({"vllm-0": "0x20 30x3 0x37"}, "30m", False, id="a burst of three minutes"),
+        pytest.param({"vllm-0": "9x20 0x40"}, "40m", False, id="a queue that is gone"),
+        pytest.param({}, "60m", False, id="no vLLM"),
+    ],
+)
+def test_the_alert_on_the_queue_of_the_model_fires_after_ten_minutes(waiting, at, fires, tmp_path):
+    spec = next(it for it in yaml.safe_load_all(_VLLM.read_text()) if it["kind"] == "PrometheusRule")["spec"]
+    seen = [
+        {"series": f'vllm:num_requests_waiting{{namespace="groundwork",pod="{pod}"}}', "values": values}
+        for pod, values in waiting.items()
+    ]
+    promtool(spec, "ModelQueueLong", seen, tmp_path, interval="1m", at=at, fires=fires)
+
+
 def check(alert: str, seen: list[dict[str, str]], tmp_path: Path, *, fires: bool) -> None:
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules()))
+    promtool(rules(), alert, seen, tmp_path, interval="1h", at=f"{_NOW}h", fires=fires)
+
+
+def promtool(
+    spec: dict[str, Any], alert: str, seen: list[dict[str, str]], tmp_path: Path, *, interval: str, at: str, fires: bool
+) -> None:
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
     asked: dict[str, object] = {
         "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})',
-        "eval_time": f"{_NOW}h",
+        "eval_time": at,
     }
     asked["exp_samples"] = [{"labels": "{}", "value": 1}] if fires else []
-    case = {"interval": "1h", "input_series": seen, "promql_expr_test": [asked]}
+    case = {"interval": interval, "input_series": seen, "promql_expr_test": [asked]}
     (tmp_path / "cases.yml").write_text(
-        yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": "1h", "tests": [case]})
+        yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": interval, "tests": [case]})
     )
     run = [str(PROMTOOL), "test", "rules", str(tmp_path / "cases.yml")]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
