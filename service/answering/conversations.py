@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -29,6 +29,9 @@ _ATTEMPTS = 10
 _SNIPPET_CHARACTERS = 300
 _TITLE_CHARACTERS = 100
 
+FORMAT: Final = 2
+"""Number of the stored form of a conversation. 1: its citations have no `ordinal`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCitation:
@@ -42,6 +45,8 @@ class KeptCitation:
     uri: str
     snippet: str
     """The quote, or the beginning of the passage."""
+    ordinal: int | None = None
+    """Position of the passage in its document, from 0. None in a conversation that format 1 has kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +111,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    format: Literal[1]
+    format: Literal[1, 2]
     turns: tuple[KeptTurn, ...]
 
 
@@ -177,7 +182,7 @@ class Conversations:
         for attempt in range(_ATTEMPTS):
             record = await self._state.get(self._kind, scope.tenant, conversation_id)
             turns = _to_conversation(record).turns if record else ()
-            value = _Json.dump_json(_Stored(format=1, turns=(*turns, turn)[-self._turns :]))
+            value = _Json.dump_json(_Stored(format=FORMAT, turns=(*turns, turn)[-self._turns :]))
             expected = record.changed if record else 0
             try:
                 await self._state.put(self._kind, scope.tenant, conversation_id, value, expected=expected)
@@ -209,6 +214,7 @@ def _to_kept(citation: Citation) -> KeptCitation:
         place=dict(to_place_fields(chunk.place)),
         uri=chunk.uri,
         snippet=citation.quote or chunk.text[:_SNIPPET_CHARACTERS],
+        ordinal=chunk.ordinal,
     )
 
 

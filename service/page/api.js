@@ -13,7 +13,7 @@ import { readEvents } from "./server_sent_events.js";
  *   question: string, conversation?: {id: string, is_kept: boolean} | null,
  *   timings: {total: number} & Record<string, number>}} Answer
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
- *   snippet: string}} KeptCitation
+ *   snippet: string, ordinal: number | null}} KeptCitation
  * @typedef {{answer_id: string, asked: string, question: string, answer: string, declined: boolean,
  *   citations: KeptCitation[], at: string}} Turn
  * @typedef {{id: string, title: string, turns: number, changed_at: string}} ConversationSummary

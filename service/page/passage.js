@@ -12,6 +12,8 @@ import { createLink } from "./link.js";
 
 // About two printed pages on each side.
 const MAX_AROUND = 9;
+// Enough to recognise a passage. A longer beginning may reach into the next one.
+const MAX_RECOGNISED = 80;
 
 /** @param {HTMLElement} panel */
 export function openPassage(panel) {
@@ -22,7 +24,7 @@ export function openPassage(panel) {
   let shown = null;
 
   view.more.addEventListener("click", () => {
-    if (shown && "ordinal" in shown) showAround(shown);
+    if (shown && shown.ordinal !== null) showAround(shown, shown.ordinal);
   });
   view.close.addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
@@ -41,7 +43,7 @@ export function openPassage(panel) {
     view.before.replaceChildren();
     view.after.replaceChildren();
     view.failure.textContent = "";
-    view.more.hidden = !("ordinal" in citation);
+    view.more.hidden = citation.ordinal === null;
     fill(citation);
     panel.hidden = false;
     panel.scrollTop = 0;
@@ -72,14 +74,21 @@ export function openPassage(panel) {
 
   /**
    * Show the passages before and after this one. What is read stays in place, and the rest grows around it.
-   * @param {Citation} citation
+   * @param {AnyCitation} citation
+   * @param {number} place The position of the passage in its document.
    */
-  async function showAround(citation) {
+  async function showAround(citation, place) {
     try {
-      const { passages } = await readPassages(citation.document_id, { around: citation.ordinal, limit: MAX_AROUND });
+      const { passages } = await readPassages(citation.document_id, { around: place, limit: MAX_AROUND });
       if (citation !== shown) return;
-      view.before.replaceChildren(...passages.filter(({ ordinal }) => ordinal < citation.ordinal).map(createPassage));
-      view.after.replaceChildren(...passages.filter(({ ordinal }) => ordinal > citation.ordinal).map(createPassage));
+      if ("snippet" in citation && !contain(passages, citation.snippet)) {
+        view.failure.textContent = "The document has changed since this answer, and no longer has this passage here.";
+        return;
+      }
+      const own = passages.find(({ ordinal }) => ordinal === place);
+      if ("snippet" in citation && own) view.text.replaceChildren(...highlight(own.text, citation.snippet));
+      view.before.replaceChildren(...passages.filter(({ ordinal }) => ordinal < place).map(createPassage));
+      view.after.replaceChildren(...passages.filter(({ ordinal }) => ordinal > place).map(createPassage));
       view.failure.textContent = "";
       // The button disappears, and the focus must not disappear with it.
       panel.focus({ preventScroll: true });
@@ -106,6 +115,12 @@ export function openPassage(panel) {
  * @param {AnyCitation} citation
  */
 export const textOf = (citation) => ("text" in citation ? citation.text : citation.snippet);
+
+/**
+ * @param {import("./api.js").DocumentPassage[]} passages
+ * @param {string} snippet
+ */
+const contain = (passages, snippet) => passages.some(({ text }) => text.includes(snippet.slice(0, MAX_RECOGNISED)));
 
 /** @param {Citation} citation */
 const createScores = ({ similarity, score }) => [

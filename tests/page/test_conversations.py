@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.support.page.fake_service import FakeService
 from tests.support.page.script import CITATIONS, AnswerRequest, Event, done
@@ -36,6 +36,51 @@ async def test_a_follow_up_belongs_to_the_conversation_and_a_reload_shows_it_aga
     await expect(page.get_by_role("region", name="Passage 1")).to_contain_text(CITATIONS[0]["quote"])
     await ask(page, "And the queue?")
     assert service.requests[-1]["conversation_id"] == first["conversation_id"]
+
+
+async def test_a_passage_of_a_reloaded_conversation_shows_the_text_around_it(page: Page) -> None:
+    passage = await open_kept_passage(page)
+    await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["quote"])
+    await passage.get_by_role("button", name="Show the text around it").click()
+
+    await expect(passage.locator(".document-text p")).to_have_text(
+        [f"Passage {n} of operating.md." for n in (2, 3, 5, 6)]
+    )
+    await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["text"])
+    await expect(passage.locator("mark")).to_have_text(CITATIONS[0]["quote"])
+
+
+async def test_a_passage_whose_document_has_changed_since_is_not_mixed_with_other_text(
+    page: Page, service: FakeService
+) -> None:
+    passage = await open_kept_passage(page)
+    service.documents_changed = True
+    await passage.get_by_role("button", name="Show the text around it").click()
+
+    await expect(passage).to_contain_text("The document has changed since this answer")
+    await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["quote"])
+    await expect(passage).not_to_contain_text("Rewritten.")
+
+
+async def test_a_passage_that_an_earlier_version_kept_without_its_position_has_no_text_around_it(
+    page: Page, service: FakeService
+) -> None:
+    await ask(page, "Does the service stop?")
+    for turns in service.conversations.values():
+        for citation in turns[0]["citations"]:
+            citation["ordinal"] = None
+    passage = await open_kept_passage(page, is_asked=True)
+    await expect(passage.get_by_role("blockquote")).to_have_text(CITATIONS[0]["quote"])
+    await expect(passage.get_by_role("button", name="Show the text around it")).to_be_hidden()
+
+
+async def open_kept_passage(page: Page, *, is_asked: bool = False) -> Locator:
+    """Open the first passage of a conversation that the page has read from the service."""
+    if not is_asked:
+        await ask(page, "Does the service stop?")
+    await page.reload()
+    await page.get_by_role("button", name="Citation 1").click()
+    return page.get_by_role("region", name="Passage 1")
 
 
 async def test_the_side_bar_lists_conversations_and_opens_one(page: Page, service: FakeService) -> None:

@@ -21,6 +21,10 @@ class KeptCitationOut(BaseModel):
     place: PlaceOut
     uri: str
     snippet: str = Field(description="The quote, or the beginning of the passage.")
+    ordinal: int | None = Field(
+        description="Position of the passage in its document, from 0. Null if an earlier version of the service kept "
+        "the answer."
+    )
 
     @classmethod
     def from_kept(cls, kept: KeptCitation) -> Self:
@@ -32,6 +36,7 @@ class KeptCitationOut(BaseModel):
             place=cast(PlaceOut, kept.place),
             uri=kept.uri,
             snippet=kept.snippet,
+            ordinal=kept.ordinal,
         )
 
 

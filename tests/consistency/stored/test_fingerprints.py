@@ -38,7 +38,7 @@ _OBSERVATIONS = [
     for number in range(reference.MIN_QUESTIONS)
 ]
 _MANIFEST_FORMAT = 1
-_RECORDS_FORMAT = 1
+_FEEDBACK_FORMAT = 1
 
 
 def describe_collection(_: Path) -> list[Any]:
@@ -108,13 +108,16 @@ def describe_state(folder: Path) -> list[Any]:
     return [tables, keys_in_redis]
 
 
-def describe_records(_: Path) -> list[Any]:
-    kinds = (conversations.KeptTurn, conversations.KeptCitation, feedback.Feedback, feedback.RatedAnswer)
-    return [[(field.name, str(field.type)) for field in dataclasses.fields(kind)] for kind in kinds]
+def describe_conversations(_: Path) -> list[Any]:
+    return fields_of(conversations.KeptTurn, conversations.KeptCitation)
+
+
+def describe_feedback(_: Path) -> list[Any]:
+    return fields_of(feedback.Feedback, feedback.RatedAnswer)
 
 
 def describe_manifest(_: Path) -> list[Any]:
-    return [[(field.name, str(field.type)) for field in dataclasses.fields(Manifest)]]
+    return fields_of(Manifest)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,8 @@ def describe_manifest(_: Path) -> list[Any]:
         (describe_window, window.SCHEMA, {1: "488c8ecfeb49"}),
         (describe_archive, archive.FORMAT, {1: "325124d197e9"}),
         (describe_state, sqlite.FORMAT, {1: "47e65aef6934"}),
-        (describe_records, _RECORDS_FORMAT, {1: "88fd0750e749"}),
+        (describe_conversations, conversations.FORMAT, {2: "e89e7fbfcc26"}),
+        (describe_feedback, _FEEDBACK_FORMAT, {1: "f7340d32275d"}),
         (describe_manifest, _MANIFEST_FORMAT, {1: "3ec6c43ca2a5"}),
     ],
 )
@@ -148,6 +152,10 @@ def test_the_upgrade_knows_the_numbers_of_the_drift_files():
 
 def fingerprint_of(describe: Callable[[Path], list[Any]], folder: Path) -> str:
     return hashlib.sha256(json.dumps(describe(folder)).encode()).hexdigest()[:12]
+
+
+def fields_of(*kinds: Any) -> list[Any]:
+    return [[(field.name, str(field.type)) for field in dataclasses.fields(kind)] for kind in kinds]
 
 
 def shape_of(value: Any) -> Any:

@@ -139,8 +139,9 @@ async def open_stage(folder: Path, *, factor: int, with_reference: bool = False)
         # With a single attempt one kill makes a dead letter.
         worker = Worker(data_dir, settings | {"RAG_WORKER_ATTEMPTS": "1"})
         limits = {"RAG_GENERATOR__CONCURRENCY": "4", "RAG_ANSWERING__WAITING": "4", "RAG_WORKER": "none"}
-        service = await _enter(stack, service_with_worker(data_dir, 0, model_url, **settings, **limits))
+        # The worker creates the collection, without which the service never gets ready.
         await _enter(stack, _running(worker))
+        service = await _enter(stack, service_with_worker(data_dir, 0, model_url, **settings, **limits))
         targets = {
             "groundwork-service": service.url.removeprefix("http://"),
             "groundwork-worker": worker.address,

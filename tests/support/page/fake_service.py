@@ -25,7 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.support.page.script import LIBRARY, AnswerRequest, Event, Problem, document, scripted_answer
+from tests.support.page.script import CITATIONS, LIBRARY, AnswerRequest, Event, Problem, document, scripted_answer
 
 PAGE = Path(__file__).parents[3] / "service" / "page"
 CSP = b"default-src 'self'"
@@ -41,6 +41,8 @@ class FakeService:
     step: asyncio.Semaphore | None = None
     """If set, a document keeps its state until the test releases the semaphore."""
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    documents_changed: bool = False
+    """True if no document has the passages any more that answers cite."""
     requests: list[AnswerRequest] = field(default_factory=list)
     metrics: Callable[[], str] = lambda: generate_latest().decode()
     """Return the text of /metrics; may raise a `Problem`."""
@@ -128,7 +130,7 @@ class FakeService:
     def _keep(self, asked: AnswerRequest, answer: dict[str, Any]) -> None:
         turns = self.conversations.pop(asked["conversation_id"], [])
         citations = [{**citation, "snippet": citation["quote"] or citation["text"]} for citation in answer["citations"]]
-        kept = ("n", "document_id", "title", "heading_path", "place", "uri", "snippet")
+        kept = ("n", "document_id", "title", "heading_path", "place", "uri", "snippet", "ordinal")
         turn = {
             "answer_id": answer["id"],
             "asked": asked["question"],
@@ -188,11 +190,12 @@ class FakeService:
         )
 
     async def _get_passages(self, request: Request) -> Response:
-        around = int(request.query_params["around"])
-        passages = [
-            {"ordinal": n, "heading_path": [], "place": {}, "text": f"Passage {n} of {request.path_params['id']}."}
-            for n in range(max(0, around - 2), around + 3)
-        ]
+        around, document = int(request.query_params["around"]), request.path_params["id"]
+        cited = {it["ordinal"]: it["text"] for it in CITATIONS if it["document_id"] == document}
+        texts = {n: cited.get(n, f"Passage {n} of {document}.") for n in range(max(0, around - 2), around + 3)}
+        if self.documents_changed:
+            texts = dict.fromkeys(texts, "Rewritten.")
+        passages = [{"ordinal": n, "heading_path": [], "place": {}, "text": text} for n, text in texts.items()]
         return JSONResponse({"title": "", "uri": "", "chunks": 100, "passages": passages})
 
     async def _post_documents(self, request: Request) -> Response:

@@ -1,11 +1,13 @@
 """Conversations and feedback over HTTP, with real shared state and a scripted answerer."""
 
+import json
 import uuid
 
 import pytest
 from pydantic import RedisDsn
 
 from rag.settings import RedisStateSettings
+from rag.state.base import RecordKind
 from rag.types import Scope
 from service.answering.drafts import Answer, Citation
 from service.answering.events import Sources, Token
@@ -18,8 +20,34 @@ from tests.support.contracts.store import direction
 from tests.support.passages import hit
 from tests.unit.service.http.conftest import QUESTION, events_of
 
-PASSAGE = hit("It ends in March 1932. The band plays.")
+PASSAGE = hit("It ends in March 1932. The band plays.", ordinal=3)
 SCOPE = Scope(tenant="default")
+# As the version before format 2 kept it.
+FORMAT_1 = {
+    "format": 1,
+    "turns": [
+        {
+            "answer_id": "a0",
+            "asked": "Who plays?",
+            "question": "Who plays?",
+            "answer": "The band plays. [1]",
+            "declined": False,
+            "mode": "quote",
+            "citations": [
+                {
+                    "n": 1,
+                    "document_id": "doc",
+                    "title": "doc",
+                    "heading_path": ["Guide"],
+                    "place": {"line": 4},
+                    "uri": "file:///doc.md",
+                    "snippet": "The band plays.",
+                }
+            ],
+            "at": 1790000000.5,
+        }
+    ],
+}
 
 
 def answering(text: str = "It ends in 1932. [1]", *, answer_id: str = "a1", searched: str | None = None):
@@ -57,7 +85,7 @@ async def test_a_conversation_keeps_its_turns_and_gives_them_to_the_next_questio
         ("Where does it end?", "In the hall. [1]"),
     ]
     [citation] = found["turns"][0]["citations"]
-    assert (citation["n"], citation["snippet"]) == (1, "It ends in March 1932.")
+    assert (citation["n"], citation["snippet"], citation["ordinal"]) == (1, "It ends in March 1932.", 3)
 
 
 async def test_a_streamed_answer_is_kept_before_its_end(served):
@@ -104,6 +132,20 @@ async def test_a_tenant_sees_its_own_conversations_and_answers_only(served, sett
     assert (await served.http.post("/v1/answers/a1/feedback", json={"rating": "up"})).status_code == 404
     await served.ask(answering("Another answer."), conversation_id="c-1")
     assert served.answerer.inquiries[-1].turns == []
+
+
+async def test_a_conversation_of_format_1_is_read_and_continued(served, state, settings):
+    limits = settings.conversations
+    kind = RecordKind(name="conversations", limit=limits.per_tenant, seconds=limits.days * 24 * 60 * 60)
+    await state.put(kind, SCOPE.tenant, "c-1", json.dumps(FORMAT_1).encode())
+    await served.ask(answering("In the hall. [1]"), conversation_id="c-1")
+    assert [turn.question for turn in served.answerer.inquiries[-1].turns] == ["Who plays?"]
+    turns = (await served.http.get("/v1/conversations/c-1")).json()["turns"]
+    assert [(turn["answer"], turn["citations"][0]["ordinal"]) for turn in turns] == [
+        ("The band plays. [1]", None),
+        ("In the hall. [1]", 3),
+    ]
+    assert turns[0]["citations"][0]["snippet"] == "The band plays."
 
 
 class TestLimits:
