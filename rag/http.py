@@ -162,8 +162,9 @@ async def require_success(upstream: Upstream, response: ClientResponse) -> None:
     """Raise the error that matches an error status, with an excerpt of the body for the log."""
     if response.ok:
         return
-    key = response.request_info.headers.get("Authorization", "").removeprefix("Bearer ")
-    excerpt = redact(await _read_excerpt(response), key)
+    sent = response.request_info.headers
+    keys = sent.get("Authorization", "").removeprefix("Bearer "), sent.get("api-key", "")
+    excerpt = redact(await _read_excerpt(response), *keys)
     raise _to_error(upstream, response.status, excerpt, _read_retry_after(response.headers.get("Retry-After", "")))
 
 
@@ -269,6 +270,8 @@ def _to_error(upstream: Upstream, status: int | None, said: str, retry_after: fl
 
 def _status_in(reported: Any) -> int | None:
     """Return the HTTP status that an error object names by number or by type, or None."""
+    if isinstance(reported, str) and reported.startswith("Unexpected endpoint"):
+        return 404  # LM Studio sends it with status 200.
     if not isinstance(reported, dict):
         return None
     named = [reported.get(field) for field in ("code", "status", "status_code", "http_status", "type", "error_type")]

@@ -25,11 +25,13 @@ _FORMS = (
     _Form(re.compile(r"\?"), re.compile(rf"(?i)([?&][\w-]*?(?:{_NAME}|key|sig|auth)=)[^&\s\"'<>]+"), rf"\1{_HIDDEN}"),
     # A header with credentials.
     _Form(re.compile("bearer|basic"), re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=*-]{6,}"), rf"\1 {_HIDDEN}"),
-    # A key by its name, as in `api_key: …` and "API key provided: …". A number is a count, such as `first_token: 0.2`.
+    # A key by its name, as in `api_key: …` and "API key provided: …". A number is a count, such as `first_token: 0.2`,
+    # and ${…} is the name of a variable.
     _Form(
         re.compile(rf"{_NAME}(?: provided)?[\"']?\s*[:=]"),
         re.compile(
-            rf"(?i)({_NAME}(?: provided)?[\"']?\s*[:=]\s*[\"']?)(?!-?[\d.]+(?:[\s\"',;&}}]|$))[^\s\"',;&}}]{{4,}}"
+            rf"(?i)({_NAME}(?: provided)?[\"']?\s*[:=]\s*[\"']?)"
+            rf"(?!-?[\d.]+(?:[\s\"',;&}}]|$)|\$\{{\w+\}})[^\s\"',;&}}]{{4,}}"
         ),
         rf"\1{_HIDDEN}",
     ),

@@ -1,6 +1,7 @@
 """What the operator reads when the service has started: its address, and what is in force."""
 
 import ipaddress
+import os
 import shlex
 import socket
 import sys
@@ -15,6 +16,7 @@ from rag.logs import say
 from rag.settings import EmbedderSettings, InboxSettings, StoreSettings
 from rag.store.base import StoreReader
 from service.auth.keys import Keys
+from service.nearby_models import USUAL_PORTS, describe_models, find_model_servers
 from service.resources import Resources
 from service.settings import NoGeneratorSettings, OpenAIGeneratorSettings, Settings
 from service.writing.factory import default_mode
@@ -43,6 +45,15 @@ async def announce_start(resources: Resources, url: str) -> None:
         "keys": _count_keys(resources.keys),
     }
     say("service_ready", _to_text(url, facts), url=url, **facts)
+    if "generator" not in settings.model_fields_set:
+        await _announce_models(AnyUrl(url).port)
+
+
+async def _announce_models(own_port: int | None) -> None:
+    """Announce the models that the operator could choose. The service itself is not asked."""
+    servers = await find_model_servers(port for port in USUAL_PORTS if port != own_port)
+    if text := describe_models(servers, os.environ):
+        say("models_found", text, servers=[server.url for server in servers])
 
 
 def url_of(listener: socket.socket) -> str:
@@ -90,7 +101,7 @@ def _describe_model(settings: Settings) -> str:
         case OpenAIGeneratorSettings(model=model, url=url):
             return f"{model} ({_without_secrets(url)})"
         case embedded:
-            return f"{embedded.model} (in this process)"
+            return f"{embedded.model} (in this process; docs/guides/own-model.md: how to use a better one)"
 
 
 def _describe(part: EmbedderSettings | StoreSettings | InboxSettings, name: object) -> str:

@@ -36,15 +36,17 @@ class NoGeneratorSettings(Part):
 
 
 class OpenAIGeneratorSettings(Part):
-    """Any server with OpenAI's `/v1/chat/completions`: vLLM, TGI, Ollama, OpenAI."""
+    """Any server with OpenAI's `/v1/chat/completions`: Ollama, vLLM, OpenAI, Azure OpenAI."""
 
     kind: Literal["openai"]
     url: HttpUrl
-    """Base URL, such as http://127.0.0.1:8080/v1."""
+    """Base URL, such as http://127.0.0.1:8080/v1. docs/guides/own-model.md has those of usual servers."""
     model: str
-    """Model name that the server expects."""
+    """Model name that the server expects. On Azure: the name of the deployment."""
     api_key: SecretStr | None = None
-    """API key, sent as a bearer token. Unset: no authentication."""
+    """API key, sent as a bearer token, or in the header api-key if the URL has Azure's api-version. Unset: no
+    authentication.
+    """
     concurrency: int = Field(64, ge=1)
     """Parallel requests and connections to the server. Further answers queue."""
     extra: Json[dict[str, Any]] = Field({})

@@ -9,9 +9,10 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from rag.endpoints import endpoint_of, key_header
 from rag.errors import BadResponse, RequestRejected, TimedOut
 from rag.gate import Gate
-from rag.http import Upstream, bearer_header, post, read_json
+from rag.http import Upstream, post, read_json
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_INFERENCE
 from rag.settings import OpenAIEmbedderSettings
 from rag.types import EmbedderIdentity, Vector
@@ -27,8 +28,8 @@ class OpenAIEmbedder:
     def __init__(self, session: aiohttp.ClientSession, settings: OpenAIEmbedderSettings) -> None:
         self._session = session
         self._settings = settings
-        self._url = f"{str(settings.url).rstrip('/')}/embeddings"
-        self._headers = bearer_header(settings.api_key)
+        self._url = endpoint_of(settings.url, "embeddings")
+        self._headers = key_header(settings.api_key, settings.url)
         self.identity = EmbedderIdentity(model=settings.model, dimension=settings.dimension)
         self.batch_size = settings.batch_size
         self.concurrency = settings.concurrency

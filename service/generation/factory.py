@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
+from rag.endpoints import key_header
 from rag.gate import Gate
-from rag.http import bearer_header
 from service.generation.absent import AbsentGenerator
 from service.generation.base import Generator
 from service.generation.measured import MeasuredGenerator
@@ -56,7 +56,7 @@ async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[ModelEndpo
                 url=str(settings.url),
                 model=settings.model,
                 concurrency=settings.concurrency,
-                headers=bearer_header(settings.api_key),
+                headers=key_header(settings.api_key, settings.url),
                 extra=settings.extra,
             )
         case NoGeneratorSettings():

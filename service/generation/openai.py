@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from rag.endpoints import endpoint_of
 from rag.errors import BadResponse, RequestRejected, Unavailable
 from rag.gate import Gate
 from rag.http import Upstream, post
@@ -16,6 +17,7 @@ from rag.sse import EventDecoder, EventTooLong, ServerSentEvent
 from service.generation.base import Output, Prompt
 from service.generation.completion import DONE, CompletionReader
 from service.generation.dialect import Quirk, build_request, find_quirk
+from service.generation.refusals import explain_refusal
 
 log = structlog.get_logger()
 
@@ -23,6 +25,7 @@ log = structlog.get_logger()
 _MAX_EVENT_BYTES = 4 * 2**20
 # The usage follows the finish at once. Some servers neither send [DONE] nor close the connection.
 _LINGER_SECONDS = 2.0
+_COMPLETIONS = "chat/completions"
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -37,6 +40,8 @@ class ModelEndpoint:
     model: str
     concurrency: int
     upstream: Upstream = _GENERATOR
+    settings: str = "RAG_GENERATOR"
+    """Group of the settings that an operator changes."""
     provider: str = "openai"
     """Provider name in traces. The semantic conventions use openai for every server with that API."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -60,15 +65,18 @@ class OpenAIGenerator:
     ) -> None:
         self._session = session
         self._endpoint = endpoint
-        self._url = f"{endpoint.url.rstrip('/')}/chat/completions"
+        self._url = endpoint_of(endpoint.url, _COMPLETIONS)
         self.model = endpoint.model
         self._gate = gate
         self._options = {"model": self.model, "max_tokens": max_tokens, "temperature": temperature}
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:
         async with self._gate.enter(), aclosing(self._converse(prompt)) as pieces:
-            async for piece in pieces:
-                yield piece
+            try:
+                async for piece in pieces:
+                    yield piece
+            except BadResponse as error:
+                raise await self._explain(error) from error
 
     async def _converse(self, prompt: Prompt) -> AsyncGenerator[Output]:
         """Send the request again without a field that the server rejects. What works then is remembered."""
@@ -93,6 +101,12 @@ class OpenAIGenerator:
                 rejected, request = request, build_request(prompt, self._options, quirks, endpoint.extra)
                 if request == rejected:
                     raise
+
+    async def _explain(self, error: BadResponse) -> BadResponse:
+        at, base = self._endpoint, self._url.replace(f"/{_COMPLETIONS}", "", 1)
+        return await explain_refusal(
+            error, self._session, base=base, model=at.model, headers=at.headers, settings=at.settings
+        )
 
     def _remember(self, quirks: set[Quirk]) -> None:
         for quirk in quirks - self._endpoint.quirks:

@@ -2,9 +2,10 @@
 
 import aiohttp
 
+from rag.endpoints import key_header
 from rag.errors import Misconfigured
 from rag.gate import Gate
-from rag.http import Upstream, bearer_header
+from rag.http import Upstream
 from service.generation.absent import AbsentGenerator
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from service.generation.traced import TracedGenerator
@@ -50,6 +51,7 @@ def _select_endpoint(settings: JudgeSettings, generator: ModelEndpoint | None) -
                 model=str(model),
                 concurrency=settings.concurrency,
                 upstream=_UPSTREAM,
-                headers=bearer_header(settings.api_key),
+                settings="RAG_JUDGE",
+                headers=key_header(settings.api_key, url),
                 extra=settings.extra,
             )

@@ -24,6 +24,10 @@ _ADDRESS = re.compile(r'htons\((\d+)\), (?:sin_addr=inet_addr|sin6_flowinfo.*ine
 _NAME_SERVER = "53"
 
 
+# The service announces these variables, and must not use them.
+OPENAI = {"OPENAI_API_KEY": "sk-live-1234abcd", "OPENAI_BASE_URL": "http://192.0.2.1/v1"}
+
+
 def can_trace() -> bool:
     strace = shutil.which(_STRACE[0])
     return strace is not None and subprocess.run([strace, "-qq", "-o", os.devnull, "true"], check=False).returncode == 0
@@ -85,7 +89,7 @@ def test_nothing_leaves_this_machine(data_dir, handbook, tmp_path):
 
     port = free_port()
     with (
-        traced(serving, home, "-m", "service", data_dir=data_dir, RAG_PORT=str(port)) as process,
+        traced(serving, home, "-m", "service", data_dir=data_dir, RAG_PORT=str(port), **OPENAI) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as http,
     ):
         running = Service(process, str(http.base_url), data_dir / "program.log")

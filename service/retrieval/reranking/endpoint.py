@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from rag.endpoints import endpoint_of
 from rag.errors import BadResponse
 from rag.gate import Gate
 from rag.http import Upstream, bearer_header, post, read_json
@@ -24,7 +25,7 @@ class EndpointReranker:
         self._settings = settings
         self.model = settings.model
         self.batch_size = settings.candidates
-        self._url = f"{str(settings.url).rstrip('/')}/rerank"
+        self._url = endpoint_of(settings.url, "rerank")
         self._headers = bearer_header(settings.api_key)
         self._gate = Gate("reranker", running=settings.concurrency, waiting=_WAITING)
 

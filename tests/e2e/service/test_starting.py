@@ -47,6 +47,22 @@ def test_the_first_line_says_where_the_service_answers_and_what_is_in_force(runn
     assert ready["inbox"].endswith("inbox (folder)")
 
 
+def test_a_key_of_the_environment_is_announced_but_neither_used_nor_shown(data_dir):
+    with service(data_dir, OPENAI_API_KEY="sk-live-1234abcd") as running:
+        wait_until(lambda: "models_found" in running.log.read_text(), seconds=60, describe=running.log.read_text)
+        log = running.log.read_text()
+    assert "RAG_GENERATOR__API_KEY=${OPENAI_API_KEY}" in log
+    assert "sk-live" not in log
+
+
+def test_a_configured_generator_ends_the_search_for_models(data_dir):
+    with service(data_dir, OPENAI_API_KEY="sk-live-1234abcd", RAG_GENERATOR__KIND="none") as running:
+        # The search would end before the worker that the service starts is found.
+        running.put("page.md", b"# Page\n\nText.")
+        running.wait_for_state("page.md", "ready")
+        assert "models_found" not in running.log.read_text()
+
+
 def test_listening_beyond_loopback_without_keys_is_refused(data_dir):
     said = failed_start(data_dir, "--host", "0.0.0.0", "--port", "0")
     assert "keys create" in said

@@ -34,6 +34,7 @@ def test_a_given_secret_is_hidden_wherever_it_stands():
         "max_tokens: 4096 is more than 2048 tokens",
         '{"completion_tokens": 17, "first_token": 0.013}',
         "The model server answered 503 at http://127.0.0.1:8080/v1",
+        "RAG_GENERATOR__API_KEY=${OPENAI_API_KEY}",
         "Contact ops@example.org",
         "CUDA out of memory. Tried to allocate 2.00 GiB",
     ],
