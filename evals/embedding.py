@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from evals.commands import Commands, add_json, print_table
 from ingest.migration.embedder_checks import check_embedder
 from ingest.migration.golden import golden_texts, record
-from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.factory import open_embedder
+from rag.embedding.tokenizer import build_tokenizer
 from rag.http import open_session
 from rag.settings import EmbedderSettings, KernelSettings, LocalEmbedderSettings
 

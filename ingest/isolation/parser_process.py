@@ -22,7 +22,7 @@ from ingest.isolation.parser_messages import collected_messages
 from ingest.parsing.factory import parse
 from ingest.parsing.outline import WithoutText
 from ingest.settings import Language
-from rag.embedding.factory import build_tokenizer
+from rag.embedding.tokenizer import build_tokenizer
 from rag.errors import InvalidInput
 from rag.languages import detect_language
 from rag.settings import EmbedderSettings

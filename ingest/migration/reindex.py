@@ -6,7 +6,8 @@ from ingest.migration.embedder_checks import require_valid
 from ingest.migration.transfer import NewVectors, StoredVectors, TransferResult, transfer
 from ingest.pipeline.batching import open_batcher
 from ingest.settings import Settings
-from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.factory import open_embedder
+from rag.embedding.tokenizer import build_tokenizer
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.store.factory import build_backend

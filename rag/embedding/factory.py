@@ -1,4 +1,4 @@
-"""Picks the embedder and its tokenizer by the settings."""
+"""Picks the embedder by the settings."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,11 +7,10 @@ from pathlib import Path
 
 import aiohttp
 
-from rag.embedding.base import Embedder, Tokenizer
+from rag.embedding.base import Embedder
 from rag.embedding.local import Encode, open_local_embedder
 from rag.embedding.normalised import NormalisedEmbedder
 from rag.embedding.openai import OpenAIEmbedder
-from rag.embedding.tokenizer import ModelTokenizer
 from rag.embedding.traced import TracedEmbedder
 from rag.embedding.weights import Weights, find_weights, read_max_tokens, require_torch
 from rag.errors import Misconfigured
@@ -39,16 +38,6 @@ async def open_embedder(
                 yield TracedEmbedder(NormalisedEmbedder(embedder), settings)
         case OpenAIEmbedderSettings():
             yield TracedEmbedder(NormalisedEmbedder(OpenAIEmbedder(session, settings)), settings)
-
-
-def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:
-    """Return the tokenizer of the configured embedder, without loading the model."""
-    match settings:
-        case LocalEmbedderSettings():
-            directory = find_weights(settings.model, settings.sha256).directory
-            return ModelTokenizer(directory, read_max_tokens(directory))
-        case OpenAIEmbedderSettings():
-            return ModelTokenizer(find_weights(settings.tokenizer).directory, settings.max_tokens)
 
 
 def _choose_runtime(

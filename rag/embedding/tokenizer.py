@@ -1,10 +1,27 @@
-"""The embedder's tokenizer without its model: chunking needs no weights in memory."""
+"""The embedder's tokenizer without its model: chunking needs no weights in memory.
+
+Each parser process imports this module, so it imports neither models nor HTTP clients.
+"""
 
 from pathlib import Path
 
 import tokenizers
 
+from rag.embedding.base import Tokenizer
+from rag.embedding.weights import find_weights, read_max_tokens
+from rag.settings import EmbedderSettings, LocalEmbedderSettings, OpenAIEmbedderSettings
+
 _SPECIAL_TOKENS = 2  # [CLS] and [SEP]
+
+
+def build_tokenizer(settings: EmbedderSettings) -> Tokenizer:
+    """Return the tokenizer of the configured embedder, without loading the model."""
+    match settings:
+        case LocalEmbedderSettings():
+            directory = find_weights(settings.model, settings.sha256).directory
+            return ModelTokenizer(directory, read_max_tokens(directory))
+        case OpenAIEmbedderSettings():
+            return ModelTokenizer(find_weights(settings.tokenizer).directory, settings.max_tokens)
 
 
 class ModelTokenizer:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evals.commands import Commands, add_json
-from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.factory import open_embedder
+from rag.embedding.tokenizer import build_tokenizer
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.settings import KernelSettings

@@ -17,7 +17,7 @@ import numpy as np
 from evals.answers.gold import GoldQuestion, Half, read_question_set
 from evals.datasets import read_dataset
 from rag.embedding.base import Tokenizer
-from rag.embedding.factory import build_tokenizer
+from rag.embedding.tokenizer import build_tokenizer
 from rag.http import open_session
 from rag.types import Chunk, DocumentId, ScoredChunk, Vector
 from service.generation.factory import build_generator, open_endpoint

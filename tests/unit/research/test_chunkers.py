@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from rag.embedding.factory import build_tokenizer
+from rag.embedding.tokenizer import build_tokenizer
 from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 from rag.types import EmbedderIdentity

@@ -127,7 +127,8 @@ async def test_a_closed_pool_leaves_no_process():
     assert not set(psutil.Process().children(recursive=True)) - before
 
 
-def test_a_parser_process_loads_neither_a_model_nor_the_database():
-    program = "import ingest.isolation.parser_process, sys; print({'onnxruntime', 'qdrant_edge'} & set(sys.modules))"
+def test_a_parser_process_loads_neither_a_model_nor_the_database_nor_an_http_client():
+    unused = {"aiohttp", "onnxruntime", "qdrant_edge"}
+    program = f"import ingest.isolation.parser_process, sys; print({unused} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"

@@ -13,7 +13,8 @@ from ingest.migration.embedder_checks import GOLDEN_COSINE, check_embedder, requ
 from ingest.migration.golden import golden_texts, golden_vectors
 from ingest.migration.reindex import reindex
 from ingest.settings import Settings
-from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.factory import open_embedder
+from rag.embedding.tokenizer import build_tokenizer
 from rag.errors import BadResponse
 from rag.settings import LocalEmbedderSettings, OpenAIEmbedderSettings
 from rag.store.edge.store import open_edge_reader, open_edge_writer

@@ -7,7 +7,8 @@ import aiohttp
 import numpy as np
 import pytest
 
-from rag.embedding.factory import build_tokenizer, open_embedder
+from rag.embedding.factory import open_embedder
+from rag.embedding.tokenizer import build_tokenizer
 from rag.embedding.weights import PACKAGED_MODEL, find_weights, require_packaged_files
 from rag.errors import Misconfigured
 from rag.metrics import EMBED_BATCH_TOKENS
