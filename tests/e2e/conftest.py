@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.store.files import copy_folder
 from tests.support.programs import Service, ingest, service
 
 HANDBOOK = """# Pump handbook
@@ -34,12 +35,23 @@ def handbook(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def ingested(tmp_path_factory, onnx_models) -> Callable[[Path], Path]:
-    """Return a function that ingests a folder into a new data directory, and returns that directory."""
+    """Return a function that returns a new data directory with the documents of a folder.
 
-    def create(documents: Path) -> Path:
+    Each folder is ingested once, because that takes seconds. The data directories have copies of the result.
+    """
+    filled: dict[Path, Path] = {}
+
+    def create_empty() -> Path:
         data_dir = tmp_path_factory.mktemp("data")
         (data_dir / "models").symlink_to(onnx_models)
-        assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
+        return data_dir
+
+    def create(documents: Path) -> Path:
+        if documents not in filled:
+            filled[documents] = create_empty()
+            assert ingest("run", str(documents), data_dir=filled[documents]).returncode == 0
+        data_dir = create_empty()
+        copy_folder(filled[documents] / "store", data_dir / "store", reserve=0)
         return data_dir
 
     return create
@@ -48,5 +60,5 @@ def ingested(tmp_path_factory, onnx_models) -> Callable[[Path], Path]:
 @pytest.fixture(scope="session")
 def running(ingested, handbook) -> Iterator[Service]:
     # Short answers: the model's are as long as they may be, and many tests wait for them.
-    with service(ingested(handbook), RAG_ANSWERING__MAX_TOKENS="64") as started:
+    with service(ingested(handbook), RAG_ANSWERING__MAX_TOKENS="32") as started:
         yield started

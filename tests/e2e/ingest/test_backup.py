@@ -6,8 +6,8 @@ from tests.support.programs import Service, ingest, service
 _QUESTIONS = ("Which seals may be used?", "E1234", "Where was the pump designed?")
 
 
-def test_a_restored_backup_of_a_running_installation_gives_the_same_answers(tmp_path, data_dir, onnx_models, handbook):
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def test_a_restored_backup_of_a_running_installation_gives_the_same_answers(tmp_path, ingested, onnx_models, handbook):
+    data_dir = ingested(handbook)
     # Without a worker the upload stays in the inbox, so the backup must contain it as queued.
     with service(data_dir, RAG_WORKER="none") as running:
         running.put("note.md", b"# Note\n\nThe crane of hall 9 lifts 11 tonnes.")

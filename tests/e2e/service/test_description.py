@@ -9,7 +9,7 @@ import pytest
 
 from service.auth.keys import Keys
 from service.settings import Settings
-from tests.support.programs import Service, ingest, service
+from tests.support.programs import Service, service
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
 # It takes 15 s on two idle cores.
@@ -17,10 +17,8 @@ _SECONDS = 300
 
 
 @pytest.fixture(scope="module")
-def described(tmp_path_factory, onnx_models, handbook) -> Iterator[Service]:
-    data_dir = tmp_path_factory.mktemp("data")
-    (data_dir / "models").symlink_to(onnx_models)
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def described(ingested, handbook) -> Iterator[Service]:
+    data_dir = ingested(handbook)
     key = Keys(Settings(data_dir=data_dir).keys_file).create(tenant="default", role="writer")
     # A worker would ingest what is uploaded here, and a model would make each answer slow.
     with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__KIND="none") as running:

@@ -4,7 +4,7 @@ import json
 import subprocess
 from urllib.parse import quote
 
-from tests.support.programs import ingest, service
+from tests.support.programs import service
 from tests.support.timing import time_upload
 from tests.support.waiting import wait_until
 
@@ -97,8 +97,8 @@ def test_files_of_a_form_are_ingested_under_their_names(running, tmp_path):
     assert set(names) <= set(running.documents())
 
 
-def test_documents_survive_a_kill_of_the_service(data_dir, handbook):
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def test_documents_survive_a_kill_of_the_service(ingested, handbook):
+    data_dir = ingested(handbook)
     with service(data_dir) as first:
         first.put("canteen.md", NOTE)
         first.wait_for_state("canteen.md", "ready")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.programs import evals, ingest, service
+from tests.support.programs import evals, service
 
 PARTS = ("impeller", "seal", "inlet valve", "pressure gauge", "motor", "oil level", "controller", "history")
 ASKED = [
@@ -23,10 +23,8 @@ def write(path: Path, questions: list[str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory, onnx_models, handbook) -> Path:
-    data_dir = tmp_path_factory.mktemp("drifting")
-    (data_dir / "models").symlink_to(onnx_models)
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def filled(ingested, handbook) -> Path:
+    data_dir = ingested(handbook)
     made = evals("reference", str(write(data_dir / "questions.jsonl", ASKED)), data_dir=data_dir)
     assert made.returncode == 0, made.stderr
     assert "24 questions" in made.stdout

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.fakes.servers import Handler, ModelServer, answering, in_thread, serve
-from tests.support.programs import Service, ingest, service
+from tests.support.programs import Service, service
 from tests.support.waiting import wait_until
 
 QUESTION = "What does error E1234 mean?"
@@ -60,11 +60,8 @@ def model_settings(model) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory, onnx_models, handbook) -> Path:
-    data_dir = tmp_path_factory.mktemp("faults")
-    (data_dir / "models").symlink_to(onnx_models)
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
-    return data_dir
+def filled(ingested, handbook) -> Path:
+    return ingested(handbook)
 
 
 @pytest.fixture(scope="module")

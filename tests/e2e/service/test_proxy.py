@@ -19,7 +19,7 @@ from service.auth.keys import Keys
 from service.settings import Settings
 from tests.support.fakes.servers import in_thread, serve
 from tests.support.page.browser import browser, open_page  # noqa: F401
-from tests.support.programs import Service, ingest, service
+from tests.support.programs import Service, service
 from tests.support.prose import ROOT
 from tests.support.servers.nginx_server import needs_nginx, nginx
 from tests.support.servers.redis_server import free_port
@@ -69,10 +69,8 @@ class Front:
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory, onnx_models, handbook) -> Iterator[Front]:
-    data_dir, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("front")
-    (data_dir / "models").symlink_to(onnx_models)
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def front(tmp_path_factory, ingested, handbook) -> Iterator[Front]:
+    data_dir, folder = ingested(handbook), tmp_path_factory.mktemp("front")
     key = Keys(Settings(data_dir=data_dir).keys_file).create(tenant="default", role="writer")
     certificate = create_certificate(folder)
     model = HesitantModel()

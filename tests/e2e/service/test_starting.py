@@ -69,8 +69,8 @@ def test_listening_beyond_loopback_without_keys_is_refused(data_dir):
     assert "Traceback" not in said
 
 
-def test_a_collection_of_another_embedder_is_refused(data_dir, handbook):
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def test_a_collection_of_another_embedder_is_refused(ingested, handbook):
+    data_dir = ingested(handbook)
     embedder = data_dir / "store" / "revisions" / "1" / "collection.json"
     embedder.write_text(embedder.read_text().replace(PACKAGED_MODEL, "another-model"))
     said = failed_start(data_dir, "--port", "0")

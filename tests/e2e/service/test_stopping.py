@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.fakes.servers import ModelServer, in_thread, serve
-from tests.support.programs import Service, ingest, service
+from tests.support.programs import Service, service
 from tests.support.waiting import wait_until
 
 QUESTION = "What does error E1234 mean?"
@@ -25,8 +25,7 @@ def model() -> ModelServer:
 
 
 @pytest.fixture
-def stopping(data_dir, handbook, model, delay_seconds):
-    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+def stopping(ingested, handbook, model, delay_seconds):
     with in_thread(serve("/v1/chat/completions", model)) as url:
         settings = {
             "RAG_GENERATOR__KIND": "openai",
@@ -34,7 +33,7 @@ def stopping(data_dir, handbook, model, delay_seconds):
             "RAG_GENERATOR__MODEL": "slow",
             "RAG_DRAIN_DELAY_SECONDS": str(delay_seconds),
         }
-        with service(data_dir, RAG_WORKER="none", **settings) as running:
+        with service(ingested(handbook), RAG_WORKER="none", **settings) as running:
             yield running
 
 
