@@ -74,10 +74,11 @@ in_memory = $(shell [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END {print $$4}')" 
 # From Python 3.12 on, a line that has run costs nothing more. Python 3.11 can only trace, which doubles the time.
 sysmon = $(shell $(BIN)/python -c 'import sys; print("COVERAGE_CORE=sysmon" * (sys.version_info >= (3, 12)))')
 
-# A worker gets whole files, because their fixtures start programs. The third worker uses what two leave of two cores:
-# many tests wait for a program.
-test: setup-dev ## every test that this machine can run (half an hour)
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+# A worker gets whole files, because their fixtures start programs. xdist would begin with the files of most tests, which
+# are quick, and end with the long ones, one after the other. The third worker uses what two leave of two cores: many
+# tests wait for a program.
+test: setup-dev ## every test that this machine can run, without those of the night (a quarter of an hour)
+	@$(in_memory) $(BIN)/python -m pytest -m "not nightly" -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at TEST_QDRANT_URL
 	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling tests/drills/store
@@ -93,10 +94,14 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 
 ##@ Drills, for nights and releases
 
-drills: faults gameday rolling connections nodes ## all five below (an hour)
+drills: faults nightly gameday rolling connections nodes ## all six below (an hour and a half)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
 	@TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
+
+# `faults` runs those of its folder.
+nightly: setup-dev ## the tests that take too long for make test (a quarter of an hour)
+	@$(in_memory) $(BIN)/python -m pytest -m nightly --ignore tests/faults
 
 gameday: setup-dev ## break everything that has an alert and write the report (a quarter of an hour; needs prometheus)
 	@$(BIN)/python -m tests.drills.gameday --report docs/measurements/game-day.md

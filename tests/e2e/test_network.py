@@ -88,8 +88,9 @@ def test_nothing_leaves_this_machine(data_dir, handbook, tmp_path):
         assert process.wait(300) == 0, (data_dir / "program.log").read_text()
 
     port = free_port()
+    settings = {"RAG_PORT": str(port), "RAG_ANSWERING__MAX_TOKENS": "16"} | OPENAI
     with (
-        traced(serving, home, "-m", "service", data_dir=data_dir, RAG_PORT=str(port), **OPENAI) as process,
+        traced(serving, home, "-m", "service", data_dir=data_dir, **settings) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as http,
     ):
         running = Service(process, str(http.base_url), data_dir / "program.log")

@@ -115,7 +115,12 @@ def test_three_lines_make_the_service_use_another_model(data_dir, handbook):
     assert model.requests[0]["model"] == settings["RAG_GENERATOR__MODEL"]
 
 
-@pytest.mark.parametrize("line", sorted(set(MEASURING) - set(RUN_ELSEWHERE)))
+def measuring(line: str):
+    """Return the parameter of a measuring command; one that starts programs takes minutes."""
+    return pytest.param(line, marks=[pytest.mark.nightly] if line in SHORTER else [])
+
+
+@pytest.mark.parametrize("line", [measuring(line) for line in sorted(set(MEASURING) - set(RUN_ELSEWHERE))])
 def test_a_measuring_command_prints_a_table(line, data_dir, tmp_path):
     write_data_set(tmp_path / "xquad-en")
     write_data_set(tmp_path / "scifact")

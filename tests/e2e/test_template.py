@@ -62,6 +62,7 @@ def test_a_metric_that_is_added_as_the_guide_shows_is_observed_and_has_a_panel(c
     python(copy, "-m", "pytest", "-q", "-n", "0", *tests)
 
 
+@pytest.mark.nightly  # `make check-template`, a job of each pull request, does this and runs the unit tests there.
 def test_a_renamed_copy_is_complete_and_a_second_run_changes_nothing(copy):
     run(copy, "make", "template", f"NAME={_NAME}")
     commit(copy, "Start from the template")

@@ -15,22 +15,26 @@ from tests.support.workers import start_worker, work_until_settled
 
 _REPLACE = f"{Path.replace.__code__.co_filename}:replace"
 _COPY_FILE = "rag/store/files.py:_copy_sparse"
+_NIGHTLY = pytest.mark.nightly
 # Name of the stage that is complete, the call after it, and which of these calls: the worker is killed as it begins.
+# `make test` runs one stage of each way to recover. `make faults` runs all.
 _STAGES = [
-    ("claimed", "ingest/pipeline/preparation.py:prepare", 1),
-    ("parsed", "ingest/pipeline/pipeline.py:_stored_vectors", 1),
-    ("embedded", "rag/store/edge/store.py:stage", 1),
-    ("staged", "rag/store/edge/store.py:commit", 1),
-    ("staged, the other document committed", "rag/store/edge/store.py:commit", 2),
-    ("committed", "ingest/pipeline/publishing.py:publish", 1),
-    ("half copied", _COPY_FILE, 5),
-    ("copied", "rag/store/schema.py:to_metadata", 1),
-    ("copied and renamed", "rag/store/edge/revisions.py:_point_to", 1),
+    pytest.param("ingest/pipeline/preparation.py:prepare", 1, id="claimed"),
+    pytest.param("ingest/pipeline/pipeline.py:_stored_vectors", 1, id="parsed", marks=_NIGHTLY),
+    pytest.param("rag/store/edge/store.py:stage", 1, id="embedded", marks=_NIGHTLY),
+    pytest.param("rag/store/edge/store.py:commit", 1, id="staged", marks=_NIGHTLY),
+    pytest.param("rag/store/edge/store.py:commit", 2, id="staged, the other document committed"),
+    pytest.param("ingest/pipeline/publishing.py:publish", 1, id="committed", marks=_NIGHTLY),
+    pytest.param(_COPY_FILE, 5, id="half copied"),
+    pytest.param("rag/store/schema.py:to_metadata", 1, id="copied", marks=_NIGHTLY),
+    pytest.param("rag/store/edge/revisions.py:_point_to", 1, id="copied and renamed", marks=_NIGHTLY),
     # The first replacement is that of the revision's description.
-    ("pointer written, not renamed", _REPLACE, 2),
-    ("published, old revision not dropped", "rag/store/edge/revisions.py:_drop_all_but", 2),
-    ("published, not acknowledged", "rag/inbox/folder/worklist.py:acknowledge", 1),
-    ("one acknowledged, the other not", "rag/inbox/folder/worklist.py:acknowledge", 2),
+    pytest.param(_REPLACE, 2, id="pointer written, not renamed"),
+    pytest.param(
+        "rag/store/edge/revisions.py:_drop_all_but", 2, id="published, old revision not dropped", marks=_NIGHTLY
+    ),
+    pytest.param("rag/inbox/folder/worklist.py:acknowledge", 1, id="published, not acknowledged"),
+    pytest.param("rag/inbox/folder/worklist.py:acknowledge", 2, id="one acknowledged, the other not", marks=_NIGHTLY),
 ]
 
 
@@ -76,7 +80,7 @@ def library(tmp_path_factory, onnx_models) -> Library:
     return library
 
 
-@pytest.mark.parametrize(("place", "nth"), [stage[1:] for stage in _STAGES], ids=[stage[0] for stage in _STAGES])
+@pytest.mark.parametrize(("place", "nth"), _STAGES)
 def test_the_next_worker_repairs_the_collection_after_a_kill_when(library, place, nth):
     library.write_next()
     if place == _COPY_FILE:  # A writer begins by copying the current revision.

@@ -38,12 +38,11 @@ async def seen(data_dir: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("place", "nth"),
     [
-        ("rag/store/files.py:_copy_sparse", 5),
-        ("ingest/backup/profile.py:ask_collection", 1),
-        ("ingest/backup/manifest.py:_digest", 20),
-        ("ingest/backup/manifest.py:write_manifest", 1),
+        pytest.param("rag/store/files.py:_copy_sparse", 5, id="half copied"),
+        pytest.param("ingest/backup/profile.py:ask_collection", 1, id="copied", marks=pytest.mark.nightly),
+        pytest.param("ingest/backup/manifest.py:_digest", 20, id="half hashed", marks=pytest.mark.nightly),
+        pytest.param("ingest/backup/manifest.py:write_manifest", 1, id="before the manifest"),
     ],
-    ids=["half copied", "copied", "half hashed", "before the manifest"],
 )
 async def test_a_killed_backup_leaves_no_folder_and_the_next_one_is_complete(tmp_path, filled, place, nth):
     await killed(filled, place, nth, "backup", str(tmp_path / "backup"))
@@ -58,13 +57,12 @@ async def test_a_killed_backup_leaves_no_folder_and_the_next_one_is_complete(tmp
 @pytest.mark.parametrize(
     ("place", "nth", "is_new"),
     [
-        ("rag/store/files.py:_copy_sparse", 5, False),
-        ("ingest/backup/profile.py:require_same_profile", 1, True),
-        ("rag/inbox/folder/backup.py:entries_to_restore", 1, False),
-        ("rag/store/edge/revisions.py:replace_by", 1, True),
-        ("rag/store/edge/revisions.py:_point_to", 2, False),
+        pytest.param("rag/store/files.py:_copy_sparse", 5, False, id="half copied", marks=pytest.mark.nightly),
+        pytest.param("ingest/backup/profile.py:require_same_profile", 1, True, id="copied", marks=pytest.mark.nightly),
+        pytest.param("rag/inbox/folder/backup.py:entries_to_restore", 1, False, id="before the inbox"),
+        pytest.param("rag/store/edge/revisions.py:replace_by", 1, True, id="before the switch"),
+        pytest.param("rag/store/edge/revisions.py:_point_to", 2, False, id="before the pointer moves"),
     ],
-    ids=["half copied", "copied", "before the inbox", "before the switch", "before the pointer moves"],
 )
 async def test_a_killed_restore_changes_nothing_and_the_next_one_succeeds(tmp_path, filled, place, nth, is_new):
     await back_up(Settings(data_dir=filled), tmp_path / "backup", print)

@@ -71,12 +71,11 @@ def to_environment(embedder, **more: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("place", "nth"),
     [
-        ("rag/store/edge/store.py:commit", 3),
-        ("rag/store/edge/revisions.py:replace_by", 1),
-        ("rag/store/edge/revisions.py:_point_to", 2),
-        ("rag/store/edge/backend.py:_remove", 1),
+        pytest.param("rag/store/edge/store.py:commit", 3, id="half filled"),
+        pytest.param("rag/store/edge/revisions.py:replace_by", 1, id="filled and published", marks=pytest.mark.nightly),
+        pytest.param("rag/store/edge/revisions.py:_point_to", 2, id="copied, not switched", marks=pytest.mark.nightly),
+        pytest.param("rag/store/edge/backend.py:_remove", 1, id="switched"),
     ],
-    ids=["half filled", "filled and published", "copied, not switched", "switched"],
 )
 async def test_a_killed_reindex_of_the_embedded_store_is_completed_by_the_next_one(tmp_path, place, nth):
     async with open_edge_writer(tmp_path / "store", EMBEDDER) as writer:
@@ -155,12 +154,11 @@ async def test_a_killed_reindex_on_a_server_continues_where_it_stopped(tmp_path,
 @pytest.mark.parametrize(
     ("place", "nth"),
     [
-        ("rag/store/edge/store.py:commit", 3),
-        ("rag/store/edge/revisions.py:_point_to", 2),
-        ("rag/store/edge/backend.py:_remove", 1),
-        ("rag/inbox/folder/earlier.py:_to_dead_letter", 1),
+        pytest.param("rag/store/edge/store.py:commit", 3, id="half filled", marks=pytest.mark.nightly),
+        pytest.param("rag/store/edge/revisions.py:_point_to", 2, id="copied, not switched"),
+        pytest.param("rag/store/edge/backend.py:_remove", 1, id="switched", marks=pytest.mark.nightly),
+        pytest.param("rag/inbox/folder/earlier.py:_to_dead_letter", 1, id="inbox half converted"),
     ],
-    ids=["half filled", "copied, not switched", "switched", "inbox half converted"],
 )
 async def test_a_killed_upgrade_is_completed_by_the_next_one(tmp_path, place, nth):
     release = unpack(RELEASES[0], tmp_path)

@@ -15,7 +15,7 @@ from tests.support.verdict import SCOPE, require_each_once, stored
 from tests.support.workers import start_worker, wait_until_at_work, wait_until_settled, work_until_settled
 
 # `make faults` kills a hundred times over 500 documents.
-_KILLS = int(os.environ.get("TEST_KILLS", "6"))
+_KILLS = int(os.environ.get("TEST_KILLS", "3"))
 _DOCUMENTS = 5 * _KILLS
 _SHORT = 500
 _STUB_BYTES = 500

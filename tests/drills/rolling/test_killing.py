@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.drills.rolling.haproxy import needs_haproxy
 from tests.drills.rolling.killing import kill_redis, kill_replicas, kill_workers
 from tests.support.servers.redis_server import needs_redis
@@ -15,6 +17,7 @@ def test_killing_a_replica_cuts_only_its_own_streams(onnx_models):
     assert kill.refused == 0
 
 
+@pytest.mark.nightly  # tests/faults/test_redis_inbox.py restarts Redis too.
 @needs_redis
 def test_killing_redis_refuses_uploads_until_it_is_back_and_loses_none(onnx_models):
     series = asyncio.run(kill_redis(onnx_models, kills=1, rate=2))
@@ -24,6 +27,7 @@ def test_killing_redis_refuses_uploads_until_it_is_back_and_loses_none(onnx_mode
     assert series.uploads > kill.uploads_refused
 
 
+@pytest.mark.nightly  # tests/faults kills workers too.
 @needs_redis
 def test_killing_a_worker_fails_no_stream_and_loses_no_document(onnx_models):
     series = asyncio.run(kill_workers(onnx_models, kills=1, rate=2, claim_seconds=3))

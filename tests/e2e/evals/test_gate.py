@@ -50,9 +50,14 @@ def test_the_gate_opens_for_the_current_system_and_writes_its_table(data_dir, ve
     [
         # One run for two defects: ranks do not change the metrics of prompts, nor do numbers change those of search.
         ("ranks+numbers", {"search: nDCG@10", "search: RR@10", "prompt: citation_recall"}),
-        ("chunks", {"search: nDCG@10", "search: R@5", "quote: citation_recall"}),
-        ("selector", {"manuals: right", "manuals: not_misleading", "manuals: sentence_f1"}),
-        ("prompt", {"prompt: cited", "prompt: citation_recall"}),
+        pytest.param(
+            *("chunks", {"search: nDCG@10", "search: R@5", "quote: citation_recall"}), marks=pytest.mark.nightly
+        ),
+        pytest.param(
+            *("selector", {"manuals: right", "manuals: not_misleading", "manuals: sentence_f1"}),
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(*("prompt", {"prompt: cited", "prompt: citation_recall"}), marks=pytest.mark.nightly),
     ],
 )
 def test_the_gate_closes_for_a_defect(broken, falls, data_dir, vectors):

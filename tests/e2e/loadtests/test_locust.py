@@ -17,7 +17,7 @@ from aiohttp import web
 from loadtests.stand_in import Delays, open_stand_in
 from tests.support.fakes.servers import in_thread, serve
 from tests.support.loadtests import answer, event
-from tests.support.programs import Service, ingest, service
+from tests.support.programs import Service, service
 from tests.support.servers.redis_server import free_port
 from tests.support.waiting import wait_until
 
@@ -91,6 +91,7 @@ def test_every_kind_of_user_completes_its_task(running, documents, tmp_path):
     wait_until(lambda: abandoned_generations(running) > 0)
 
 
+@pytest.mark.nightly  # The test of the page runs the same shape.
 def test_the_spike_shape_raises_and_lowers_the_number_of_users(running, documents, tmp_path):
     headless(running.url, documents, tmp_path, "--shape", "spike", "-u", "20", "-r", "20", "-t", "30s", "Searcher")
     with (tmp_path / "it_stats_history.csv").open() as file:
@@ -106,12 +107,13 @@ def test_the_collapse_shape_ends_the_test_when_the_objective_is_missed(running, 
     headless(running.url, documents, tmp_path, *collapse, "-u", "10", "-t", "1h", "Reader")
 
 
-def test_refusals_of_a_full_gate_are_reported_under_their_own_name(data_dir, documents, tmp_path):
-    assert ingest("run", str(documents), data_dir=data_dir).returncode == 0
+def test_refusals_of_a_full_gate_are_reported_under_their_own_name(ingested, documents, tmp_path):
     with in_thread(open_stand_in(Delays(ttft=1.0, tpot=0.1, tokens=16))) as model:
         limits = {"RAG_GENERATOR__CONCURRENCY": "1", "RAG_ANSWERING__WAITING": "0"}
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
-        with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__MODEL="stand-in", **generator, **limits) as running:
+        with service(
+            ingested(documents), RAG_WORKER="none", RAG_GENERATOR__MODEL="stand-in", **generator, **limits
+        ) as running:
             headless(running.url, documents, tmp_path, "-u", "5", "-r", "5", "-t", "8s", "Asker")
     with (tmp_path / "it_failures.csv").open() as file:
         errors = [row["Error"] for row in csv.DictReader(file)]

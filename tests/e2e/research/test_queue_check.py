@@ -1,10 +1,13 @@
 """The comparison of the queueing model with the real service."""
 
+import pytest
+
 from research.capacity.queue_check import check_queue_model
 
 PAGE = "# Pump\n\n## Seals\n\nUse seals of type S-17.\n\n## Oil\n\nUse oil of grade ISO 46.\n"
 
 
+@pytest.mark.nightly
 async def test_more_load_is_predicted_and_measured_to_wait_longer(tmp_path, onnx_models):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "models").symlink_to(onnx_models)

@@ -73,6 +73,7 @@ def test_the_estimated_intrinsic_dimension_is_that_of_the_sample():
         assert intrinsic_dimension(flat[:300], flat) == pytest.approx(dimension, rel=0.2)
 
 
+@pytest.mark.nightly
 async def test_a_collection_is_loaded_searched_and_resumed(source, tmp_path, monkeypatch):
     # The process that builds such a small graph lives for half a second only.
     monkeypatch.setattr("research.engine_at_scale.peak_memory._SAMPLE_SECONDS", 0.01)

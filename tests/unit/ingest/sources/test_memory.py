@@ -15,7 +15,7 @@ from ingest.sources.json_lines import JsonLinesSource
 
 pytestmark = pytest.mark.slow
 
-FEW, MANY = 1_000, 10_000
+FEW, MANY = 400, 4_000
 PER_FOLDER = 50
 # Allows for noise of the interpreter. A list of all entries would need many times as much.
 MAX_GROWTH_BYTES = 200_000
