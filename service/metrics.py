@@ -59,6 +59,14 @@ CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one ci
 CITATIONS_REMOVED = Counter(
     "rag_citations_removed_total", "Numbers in brackets without a passage that were removed from model answers."
 )
+SENTENCES = Counter(
+    "rag_answer_sentences_total",
+    "Checked sentences of model answers by verdict: supported or unsupported by the passages, or nothing claimed.",
+    ["verdict"],
+)
+SENTENCES_BY_VECTORS = Counter(
+    "rag_answer_sentences_by_vectors_total", "Checked sentences whose words did not decide, so that vectors did."
+)
 PROMPT_INFO = Gauge("rag_prompt_info", "1 for each loaded prompt version.", ["name", "version", "hash"])
 PROMPT_ANSWERS = Counter(
     "rag_prompt_answers_total", "Model answers: cited, uncited or failed.", ["name", "version", "outcome"]
@@ -99,6 +107,9 @@ ANSWER_STAGES = StageMetrics(
     durations={stage: STAGE_DURATION.labels(stage) for stage in _STAGES},
     failures={stage: STAGE_FAILURES.labels(label) for stage, label in _FAILURE_LABELS.items()},
 )
+CHECK_DURATION = STAGE_DURATION.labels("check")
+"""The check of one answer's sentences. It is a part of the stage generate."""
+SENTENCES_THAT_ARE = {verdict: SENTENCES.labels(verdict) for verdict in ("supported", "unsupported", "nothing")}
 OUTCOMES = ("ok", "overloaded", "invalid", "error", "abandoned", "cancelled")
 RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "overloaded", "left")}

@@ -31,6 +31,7 @@ from service.documents.watching import InboxWatch, open_inbox_watch
 from service.drift.watching import DriftWatch, open_drift_watch
 from service.embedder_probe import EmbedderProbe
 from service.generation.factory import build_generator, open_endpoint
+from service.grounding.checking import Grounding
 from service.judging import calibration
 from service.judging.calibration import Calibrations
 from service.judging.factory import build_judge
@@ -126,7 +127,13 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 Searcher(embedder, retriever, follow_ups),
                 retriever,
                 Quoter(embedder),
-                build_writers(generator, answer=prompts.default, rewrite=rewrite),
+                build_writers(
+                    generator,
+                    Grounding(embedder),
+                    answer=prompts.default,
+                    rewrite=rewrite,
+                    unsupported=settings.answering.unsupported,
+                ),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
                 drift,

@@ -143,6 +143,10 @@ class AnsweringSettings(Part):
 
     mode: Mode | Literal["auto"] = "auto"
     """quote, checked or generate. auto selects quote for the packaged model, generate for other models."""
+    unsupported: Literal["flag", "withhold"] = "flag"
+    """What happens in the mode generate to a sentence that the passages do not support. flag: it is shown and reported.
+    withhold: it is left out, and each sentence is shown only when it is complete and checked.
+    """
     max_tokens: int = Field(384, ge=1)
     """Longest answer of the model in tokens. A higher value allows longer and slower answers."""
     temperature: float = Field(0.0, ge=0, le=2)

@@ -65,8 +65,9 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Groundedness",
-                    description="The ratio of answers, declined ones excluded, that cite a passage, and the citations "
-                    "without a passage that were removed from answers. Many removals mean that the model guesses.",
+                    description="The ratio of answers, declined ones excluded, that cite a passage, the citations "
+                    "without a passage that were removed, and the ratio of sentences that the passages do not support. "
+                    "Many removals or unsupported sentences mean that the model guesses.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -79,6 +80,11 @@ BOARD = Board(
                             "sum(rate(rag_citations_removed_total{$on}[$__rate_interval]))"
                             ' / sum(rate(rag_answers_total{$on,mode="generate"}[$__rate_interval]) > 0)',
                             "removed citations per generated answer",
+                        ),
+                        Query(
+                            'sum(rate(rag_answer_sentences_total{$on,verdict="unsupported"}[$__rate_interval]))'
+                            ' / sum(rate(rag_answer_sentences_total{$on,verdict!="nothing"}[$__rate_interval]) > 0)',
+                            "unsupported sentences",
                         ),
                     ],
                 ),

@@ -1,7 +1,7 @@
 """Answers of a model about CLAPNQ, written to a file as they come.
 
-Each question comes with three passages: the set's own passage, which answers or does not, and the two other passages
-that share most words with it. So the truth of a citation is known without a search that could fail.
+Each question comes with two passages: the set's own passage, which answers or does not, and the other passage
+that shares most words with it. So the truth of a citation is known without a search that could fail.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ from service.settings import Settings
 from service.writing.base import Writer, WritingInput
 from service.writing.generate import GenerateWriter
 
-_PASSAGES = 3
+_PASSAGES = 2
 # The most similar passages, of which some are too long.
 _SIMILAR = 50
 _NO_VECTOR: Vector = np.zeros(0, dtype=np.float32)
 # A model of 1.5 billion parameters reads about 40 tokens a second on one core.
-_MAX_TOKENS = 450
+_MAX_TOKENS = 400
 # The version for smaller models.
 _PROMPT = "v2"
 

@@ -14,7 +14,7 @@ from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
 from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
-from service.writing.base import CitedPassage, Piece, SentPrompt, WritingInput
+from service.writing.base import CitedPassage, Groundedness, Piece, SentPrompt, WritingInput
 
 log = structlog.get_logger()
 
@@ -48,9 +48,12 @@ class Answer:
     mode: Mode
     model: str = ""
     declined: bool = False
+    """True if the text says that there is no answer."""
     citations: Sequence[Citation] = ()
     nearest: Sequence[Citation] = ()
     """If `declined`: the passages that came nearest."""
+    groundedness: Groundedness | None = None
+    """How far the passages support the text. None if it was not checked."""
     usage: Usage | None = None
     finish_reason: FinishReason | None = None
     """Why the model stopped writing. None if no model wrote the text, or its server gave no reason."""
@@ -93,6 +96,7 @@ class Draft:
         self._usage: Usage | None = None
         self._finish_reason: FinishReason | None = None
         self._sent_prompt: SentPrompt | None = None
+        self._groundedness: Groundedness | None = None
 
     def add(self, piece: Piece) -> None:
         match piece:
@@ -108,6 +112,8 @@ class Draft:
                 self._usage = piece
             case SentPrompt():
                 self._sent_prompt = piece
+            case Groundedness():
+                self._groundedness = piece
 
     @contextmanager
     def counting_failure(self) -> Iterator[None]:
@@ -127,6 +133,7 @@ class Draft:
         if citations:
             CITED_ANSWERS_BY[mode].inc()
         self._count("cited" if citations else "uncited")
+        is_withheld = self._groundedness is not None and self._groundedness.is_empty
         answer_id = uuid.uuid4().hex
         prompt = asdict(self._sent_prompt.version) if self._sent_prompt else None
         log.info(
@@ -140,7 +147,10 @@ class Draft:
         return Answer(
             id=answer_id,
             text="".join(self._text).strip(),
+            declined=is_withheld,
             citations=citations,
+            nearest=self.sources if is_withheld else (),
+            groundedness=self._groundedness,
             usage=self._usage,
             finish_reason=self._finish_reason,
             timings=timer.timings(),

@@ -1,11 +1,18 @@
 """Verdicts on the sentences of an answer: supported by the passages that they cite, or not (ADR 71)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+import structlog
+
+from rag.embedding.base import Embedder
+from rag.errors import BadResponse, Unavailable
 from service.grounding.claims import Sentence, read_claims
-from service.grounding.evidence import Evidence, weigh
+from service.grounding.evidence import Evidence, Reading, weigh
+
+log = structlog.get_logger()
 
 Verdict = Literal["supported", "unsupported", "nothing"]
 """Whether the passages support a sentence. nothing: it claims nothing that a passage could support."""
@@ -13,6 +20,10 @@ Verdict = Literal["supported", "unsupported", "nothing"]
 # From this share of its content words on, a sentence is supported, and below the lower one it is not (ADR 71).
 _SUPPORTED = 0.75
 _UNSUPPORTED = 0.45
+# Between them, the cosine of the sentence and the nearest part of the passages decides (ADR 71).
+_COSINE = 0.7
+# The parts of the passages that are embedded for one sentence. Words choose them.
+_EMBEDDED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,29 +43,61 @@ class CheckedSentence:
 class Grounding:
     """Checks answers against their passages. Words decide first, and vectors where words cannot."""
 
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
     async def check(self, answer: str, passages: Sequence[str]) -> list[CheckedSentence]:
         """Return the verdict of each sentence. The markers [1], [2], … of the answer number the passages.
 
         A sentence that cites several passages may draw on all of them. One without a marker needs one passage that
         supports it alone. A marker without a passage supports nothing.
         """
-        return [self._check(sentence, passages) for sentence in read_claims(answer)]
+        readings = [Reading(passage) for passage in passages]
+        sentences = read_claims(answer)
+        evidence = [_weigh(sentence, readings) if sentence.is_claim else None for sentence in sentences]
+        checked = [_decide(sentence, found) for sentence, found in zip(sentences, evidence, strict=True)]
+        undecided = {
+            index: (sentences[index].text, found)
+            for index, found in enumerate(evidence)
+            if found and _is_undecided(found)
+        }
+        for index, is_near in zip(undecided, await self._are_near(list(undecided.values())), strict=True):
+            verdict: Verdict = "supported" if is_near else "unsupported"
+            checked[index] = replace(checked[index], verdict=verdict, asked_vectors=True)
+        return checked
 
-    def _check(self, sentence: Sentence, passages: Sequence[str]) -> CheckedSentence:
-        verdict: Verdict = "nothing"
-        if sentence.is_claim:
-            evidence = [weigh(sentence.text, text) for text in _texts_for(sentence, passages)]
-            verdict = "supported" if any(map(_is_enough, evidence)) else "unsupported"
-        return CheckedSentence(start=sentence.start, end=sentence.end, cited=sentence.cited, verdict=verdict)
+    async def _are_near(self, undecided: Sequence[tuple[str, Evidence]]) -> list[bool]:
+        """Return for each sentence whether its vector is near that of a part of the passages."""
+        if not undecided:
+            return []
+        texts = [[sentence, *evidence.nearest[:_EMBEDDED]] for sentence, evidence in undecided]
+        try:
+            vectors = iter(await self._embedder.embed_passages([text for some in texts for text in some]))
+        except (Unavailable, BadResponse) as error:
+            # The answer is written already. A sentence that is not known to be supported is not called supported.
+            log.warning("grounding_without_vectors", error=type(error).__name__, sentences=len(undecided))
+            return [False] * len(undecided)
+        groups = [np.stack([next(vectors) for _ in some]) for some in texts]
+        return [bool((group[1:] @ group[0]).max() >= _COSINE) for group in groups]
 
 
-def _texts_for(sentence: Sentence, passages: Sequence[str]) -> Sequence[str]:
-    """Return the texts of which one must support the sentence."""
-    if not sentence.cited:
-        return passages
-    cited = [passages[number - 1] for number in sentence.cited if 0 < number <= len(passages)]
-    return ["\n\n".join(cited)] if cited else []
+def _weigh(sentence: Sentence, readings: Sequence[Reading]) -> Evidence | None:
+    """Return the best evidence for a sentence. None if it cites no passage that exists."""
+    if sentence.cited:
+        cited = [readings[number - 1] for number in sentence.cited if 0 < number <= len(readings)]
+        return weigh(sentence.text, cited) if cited else None
+    each = (weigh(sentence.text, [reading]) for reading in readings)
+    return max(each, key=lambda found: (not found.contradicts, found.share), default=None)
 
 
-def _is_enough(evidence: Evidence) -> bool:
-    return not evidence.contradicts and evidence.share >= (_SUPPORTED + _UNSUPPORTED) / 2
+def _decide(sentence: Sentence, evidence: Evidence | None) -> CheckedSentence:
+    """Return the verdict of the words. An undecided sentence is not supported yet."""
+    verdict: Verdict = "nothing"
+    if sentence.is_claim:
+        is_supported = evidence and not evidence.contradicts and evidence.share >= _SUPPORTED
+        verdict = "supported" if is_supported else "unsupported"
+    return CheckedSentence(start=sentence.start, end=sentence.end, cited=sentence.cited, verdict=verdict)
+
+
+def _is_undecided(evidence: Evidence) -> bool:
+    return not evidence.contradicts and _UNSUPPORTED <= evidence.share < _SUPPORTED

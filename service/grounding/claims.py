@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from service.sentences import QUESTION_MARKS, content_stems, find_sentences, stems
 
 _MARKERS = re.compile(r"\s*(?:\[\d+\])+")
+_RULE = re.compile(r"\|?[\s|:-]*-{2,}[\s|:-]*")
+"""The line between the head of a table and its rows."""
 _MARKER = re.compile(r"\[(\d+)\]")
 _LABEL = re.compile(r"^\s*(?:[-*+>]|\d{1,3}[.)]|\|)\s+")
 _SUBJECT = r"""(?: (?:the|these|those|provided|given|available)\s+){0,3}
@@ -46,6 +49,11 @@ class Sentence:
     is_claim: bool
     """False if it states nothing that a passage could support: a heading, a question, or that there is no answer."""
 
+    @property
+    def is_row(self) -> bool:
+        """True if it is a row of a table."""
+        return self.text.endswith("|")
+
 
 def read_claims(answer: str) -> list[Sentence]:
     """Return the sentences of an answer. A marker behind the full stop belongs to the sentence before it."""
@@ -56,7 +64,11 @@ def read_claims(answer: str) -> list[Sentence]:
             spans[-1] = (spans[-1][0], markers.end())
         if text := answer[markers.end() if markers else start : end].lstrip():
             spans.append((end - len(text), end))
-    return [_to_sentence(answer, start, end) for start, end in spans]
+    sentences = [_to_sentence(answer, start, end) for start, end in spans]
+    return [
+        replace(sentence, is_claim=False) if _RULE.fullmatch(below.text) else sentence
+        for sentence, below in pairwise(sentences)
+    ] + sentences[-1:]
 
 
 def cited_numbers(text: str) -> Sequence[int]:

@@ -1,8 +1,9 @@
-"""Comparing the words of a sentence with those of a passage: shared words, numbers and negations."""
+"""Comparing the words of a sentence with those of passages: shared words, numbers and negations."""
 
 import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 from rag.words import to_words
 from service.sentences import content_stems, find_sentences, stems
@@ -14,63 +15,82 @@ _NEGATION = re.compile(r"no|not|never|without|cannot|neither|nor|none|\w+n['\u20
 _FILLERS = frozenset({"longer", "yet", "been", "being"})
 # A negation reaches the verb and the word after it, as in "does not need a licence".
 _NEGATED_WORDS = 2
-# People and models count: "three reasons" need not stand in the passage. A passage may spell what a model writes as 3.
-_SPELLED = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-)
+# A passage may spell a number that a model writes in digits.
+_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 # A statement is rarely spread over more sentences of a passage.
 _WINDOW = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a passage says about a sentence."""
+    """What passages say about a sentence."""
 
     share: float
-    """Share of the sentence's content words in the passage, 0 to 1: the mean of all of it and of its nearest part."""
+    """Share of the sentence's content words in the passages, 0 to 1: the mean of all text and of the nearest part."""
     contradicts: bool
-    """True if a number is missing from the passage, or if one of both negates a word that the other asserts."""
-
-
-def weigh(sentence: str, passage: str) -> Evidence:
-    """Return the evidence of a passage for a sentence. Numbers are compared apart from words, because they may differ
-    in form, and each of them counts.
+    """True if a number is missing from the passages, or if the nearest part negates what the sentence asserts, or the
+    other way round.
     """
+    nearest: Sequence[str]
+    """The parts of the passages, those first that share most words with the sentence."""
+
+
+class Reading:
+    """The words of a passage, read once for all sentences of an answer."""
+
+    def __init__(self, passage: str) -> None:
+        self._passage = passage
+
+    @cached_property
+    def parts(self) -> Sequence[tuple[str, Set[str]]]:
+        """The sentences, each alone and with the next one, with their stems."""
+        spans = list(find_sentences(self._passage))
+        windows = [
+            self._passage[spans[first][0] : spans[last - 1][1]]
+            for first in range(len(spans))
+            for last in range(first + 1, min(first + _WINDOW, len(spans)) + 1)
+        ]
+        return [(window, stems(window)) for window in windows or [self._passage]]
+
+    @cached_property
+    def stems(self) -> Set[str]:
+        """The stems of all words."""
+        return stems(self._passage)
+
+    @cached_property
+    def numbers(self) -> Set[str]:
+        """The numbers, also those that are spelled as a word."""
+        spelled = {str(value) for value, word in enumerate(_SPELLED) if stems(word) <= self.stems}
+        return _numbers(self._passage) | spelled
+
+
+def weigh(sentence: str, readings: Sequence[Reading]) -> Evidence:
+    """Return the evidence of some passages together. Each number counts, so numbers are compared apart from words."""
     words = {stem for stem in content_stems(sentence) if not stem[0].isdigit()}
-    shares = [(_share(words, window), -len(window), window) for window in windows_of(passage)]
-    nearest_share, _, nearest = max(shares)
+    parts = sorted(
+        ((_share(words, known), text) for reading in readings for text, known in reading.parts),
+        key=lambda part: (-part[0], len(part[1])),
+    )
+    everything = frozenset().union(*(reading.stems for reading in readings))
+    numbers = frozenset().union(*(reading.numbers for reading in readings))
     return Evidence(
-        share=(nearest_share + _share(words, passage)) / 2,
-        contradicts=not _numbers(sentence) <= _numbers_of(passage) or _differ(sentence, nearest),
+        share=(parts[0][0] + _share(words, everything)) / 2,
+        contradicts=not _numbers(sentence) <= numbers or _differ(sentence, parts[0][1]),
+        nearest=[text for _, text in parts],
     )
 
 
-def windows_of(passage: str) -> Sequence[str]:
-    """Return the sentences of a passage, each alone and with the next one."""
-    spans = list(find_sentences(passage))
-    return [
-        passage[spans[first][0] : spans[last - 1][1]]
-        for first in range(len(spans))
-        for last in range(first + 1, min(first + _WINDOW, len(spans)) + 1)
-    ] or [passage]
+def _share(words: Set[str], known: Set[str]) -> float:
+    return len(words & known) / len(words) if words else 1.0
 
 
-def _share(words: Set[str], text: str) -> float:
-    return len(words & stems(text)) / len(words) if words else 1.0
-
-
-def _numbers(text: str) -> set[str]:
+def _numbers(text: str) -> Set[str]:
     return {number.replace(",", "") for number in _NUMBER.findall(to_words(text))}
 
 
-def _numbers_of(passage: str) -> set[str]:
-    lowered = stems(passage)
-    return _numbers(passage) | {str(value) for value, word in enumerate(_SPELLED) if word[:5] in lowered}
-
-
-def _differ(sentence: str, window: str) -> bool:
+def _differ(sentence: str, part: str) -> bool:
     """Return whether a word is negated in one of both texts and asserted in the other."""
-    ours, theirs = set(_polarities(sentence)), set(_polarities(window))
+    ours, theirs = set(_polarities(sentence)), set(_polarities(part))
     return any((stem, not is_negated) in theirs and (stem, is_negated) not in theirs for stem, is_negated in ours)
 
 

@@ -9,6 +9,7 @@ import { textOf } from "./passage.js";
 import { patchChildren } from "./patch.js";
 import { formatCount } from "./plural.js";
 import { createRating } from "./rating.js";
+import { addNotes } from "./unsupported.js";
 
 /**
  * @typedef {import("./api.js").Answer} Answer
@@ -33,6 +34,8 @@ export function createAnswer(question, { passage, onAskAgain }) {
   /** @type {Map<number, HTMLElement>} */
   const rows = new Map();
   let received = "";
+  /** @type {{text: string, start: number}[]} */
+  let unsupported = [];
 
   view.question.textContent = question;
   view.status.textContent = "Searching…";
@@ -67,6 +70,7 @@ export function createAnswer(question, { passage, onAskAgain }) {
     showRewritten(answer.question);
     // The final text can differ from the streamed text, for example after the check against the quotes.
     received = answer.answer;
+    unsupported = answer.groundedness?.unsupported ?? [];
     end(formatOutcome(answer, citations.size));
     view.element.classList.toggle("declined", answer.declined);
     view.actions.append(createRating(answer.id));
@@ -104,7 +108,7 @@ export function createAnswer(question, { passage, onAskAgain }) {
 
   /** @param {{isComplete: boolean}} options */
   function render({ isComplete }) {
-    patchChildren(view.text, renderMarkdown(received, { isComplete, createMarker }));
+    patchChildren(view.text, renderMarkdown(addNotes(received, unsupported), { isComplete, createMarker }));
   }
 
   /** @param {string} status */
@@ -163,14 +167,17 @@ function formatOutcome({ conversation, ...answer }, passages) {
 }
 
 /**
- * @param {Pick<Answer, "declined" | "finish_reason" | "citations" | "corrected" | "model">} answer
+ * @param {Pick<Answer, "declined" | "finish_reason" | "citations" | "corrected" | "model" | "groundedness">} answer
  * @param {number} passages
  */
-function formatEnd({ declined, finish_reason, citations, corrected, model }, passages) {
+function formatEnd({ declined, finish_reason, citations, corrected, model, groundedness }, passages) {
   const searched = corrected ? ` · Searched for “${corrected}”` : "";
+  const withheld = groundedness?.withheld ?? 0;
+  if (declined && withheld > 0) return "Withheld: the passages do not support what the model wrote";
   if (declined) return `Nothing near enough was found${passages > 0 ? ": the nearest passages are listed" : ""}${searched}`;
   const warning = model === DEMONSTRATION ? " · A demonstration by a small model, often wrong" : "";
-  const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}${searched}${warning}`;
+  const missing = withheld > 0 ? ` · ${formatCount(withheld, "unsupported sentence")} withheld` : "";
+  const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}${missing}${searched}${warning}`;
   if (finish_reason === "length") return `Cut off at the longest answer that is allowed · ${answered}`;
   if (finish_reason === "content_filter") return `Shortened by the model's content filter · ${answered}`;
   return answered;

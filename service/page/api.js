@@ -10,6 +10,7 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string, corrected: string | null,
  *   mode: "quote" | "checked" | "generate", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
+ *   groundedness?: {supported: number, withheld: number, unsupported: {text: string, start: number}[]} | null,
  *   question: string, conversation?: {id: string, is_kept: boolean} | null,
  *   timings: {total: number} & Record<string, number>}} Answer
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,

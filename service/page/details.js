@@ -41,7 +41,7 @@ export function createDetails(answer) {
   /** @param {Explanation} explanation */
   function show(explanation) {
     const { candidates, prompt } = explanation;
-    view.decision.textContent = formatDecision(explanation);
+    view.decision.textContent = formatDecision(explanation, answer);
     view.candidates.append(...candidates.map(createCandidate));
     view.table.hidden = candidates.length === 0;
     view.prompt.hidden = !prompt;
@@ -74,8 +74,12 @@ function formatMode({ declined, mode, model }) {
   return `Written by ${model}${mode === "checked" ? ", checked against the quotes" : ""}`;
 }
 
-/** @param {Explanation} explanation */
-function formatDecision({ declined, nearness, min_similarity: minimum }) {
+/**
+ * @param {Explanation} explanation
+ * @param {Pick<Answer, "groundedness">} answer
+ */
+function formatDecision({ declined, nearness, min_similarity: minimum }, { groundedness }) {
+  if (declined && groundedness) return "Declined: the passages do not support what the model wrote.";
   const threshold = `The threshold for an answer is ${minimum.toFixed(2)}.`;
   if (declined && nearness !== null && nearness >= minimum)
     return "Declined: no passage contains the code that the question is about.";

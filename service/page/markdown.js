@@ -7,6 +7,7 @@
 
 import { createCodeBlock } from "./code_block.js";
 import { createLink } from "./link.js";
+import { createNote, NOTE } from "./unsupported.js";
 import { Marked } from "./vendor/marked.js";
 
 /** @typedef {import("./vendor/marked.js").Token} Token */
@@ -31,6 +32,12 @@ const parser = new Marked({
         const [raw, n] = /^\[(\d{1,3})\]/.exec(source) ?? [];
         return raw ? { type: "citation", raw, n: Number(n) } : undefined;
       },
+    },
+    {
+      name: "note",
+      level: "inline",
+      start: (source) => source.indexOf(NOTE),
+      tokenizer: (source) => (source.startsWith(NOTE) ? { type: "note", raw: NOTE } : undefined),
     },
   ],
 });
@@ -91,6 +98,8 @@ function render(token, createMarker) {
       return [];
     case "citation":
       return createMarker(token.n);
+    case "note":
+      return createNote();
     case "paragraph":
       return createBlock("p", children());
     case "heading":

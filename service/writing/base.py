@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from rag.stages import StageTimer
 from rag.types import Vector
 from service.generation.base import CONFIGURED, Finish, Prompt, Retraction, Sampling, Usage
+from service.grounding.checking import CheckedSentence
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.quoting.answers import Quote
 from service.retrieval.selection import RetrievedPassages
@@ -56,12 +57,29 @@ class SentPrompt:
     """Characters of the user message that are passages or quotes."""
 
 
-Piece = str | Retraction | CitedPassage | Finish | Usage | SentPrompt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groundedness:
+    """A report of how far the passages support the sentences of the text."""
+
+    supported: int
+    """How many sentences are supported."""
+    unsupported: Sequence[CheckedSentence] = ()
+    """The other sentences that claim something. Their offsets refer to the text."""
+    withheld: int = 0
+    """How many sentences were left out, because they are not supported."""
+
+    @property
+    def is_empty(self) -> bool:
+        """True if everything that the model claimed was withheld."""
+        return bool(self.withheld) and not self.supported
+
+
+Piece = str | Retraction | CitedPassage | Finish | Usage | SentPrompt | Groundedness
 """A part of the text, or a report about it."""
 
 
 class Writer(Protocol):
-    """Writes an answer with markers such as [1]: `QuoteWriter`, `CheckedWriter` or `GenerateWriter`."""
+    """Writes an answer with markers such as [1]: `QuoteWriter`, `CheckedWriter`, `GenerateWriter` and what wraps it."""
 
     model: str
     """Model name for answers and metrics."""

@@ -1,23 +1,33 @@
 """The writers by mode, and the default mode."""
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Literal, get_args
 
 from service.generation.base import Generator
+from service.grounding.checking import Grounding
 from service.prompting.base import PromptTemplate
 from service.settings import PACKAGED_MODEL, AnsweringSettings, GeneratorSettings, Mode, NoGeneratorSettings
 from service.writing.base import Writer
 from service.writing.checked import CheckedWriter
 from service.writing.generate import GenerateWriter
+from service.writing.grounded import FlaggingWriter, WithholdingWriter
 from service.writing.quote import QuoteWriter
 
 
-def build_writers(generator: Generator, *, answer: PromptTemplate, rewrite: PromptTemplate) -> Mapping[Mode, Writer]:
+def build_writers(
+    generator: Generator,
+    grounding: Grounding,
+    *,
+    answer: PromptTemplate,
+    rewrite: PromptTemplate,
+    unsupported: Literal["flag", "withhold"],
+) -> Mapping[Mode, Writer]:
     """Build one writer for each mode, because each request may choose its mode."""
+    checking = WithholdingWriter if unsupported == "withhold" else FlaggingWriter
     return {
         "quote": QuoteWriter(),
         "checked": CheckedWriter(generator, rewrite),
-        "generate": GenerateWriter(generator, answer),
+        "generate": checking(GenerateWriter(generator, answer), grounding),
     }
 
 

@@ -98,6 +98,43 @@ async def test_the_final_text_replaces_the_streamed_text(page: Page, service: Fa
     await expect(page.get_by_role("button", name="Citation 1")).to_be_visible()
 
 
+async def test_a_sentence_without_support_has_a_note_behind_it(page: Page, service: FakeService) -> None:
+    text = "It stops \N{ROCKET} never [1]. It flies [2].\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nfly\n```"
+    unsupported = [
+        {"text": part, "start": text.index(part)} for part in ("It flies [2].", "| 1 | 2 |", "```\nfly\n```")
+    ]
+
+    async def flagged(_: AnswerRequest) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": text}
+        groundedness = {"supported": 1, "withheld": 0, "unsupported": unsupported}
+        yield "done", done(text, cited=(1, 2)) | {"groundedness": groundedness}
+
+    service.answer = flagged
+    await ask(page, "Does it fly?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer.locator("[aria-live] > p").first).to_have_text(
+        "It stops \N{ROCKET} never 1. It flies 2.Not supported by the passages"
+    )
+    await expect(answer.get_by_role("cell", name="2")).to_have_text("2 Not supported by the passages")
+    await expect(answer.get_by_text("Not supported by the passages")).to_have_count(3)
+    await expect(answer.locator("code")).to_have_text("fly")
+
+
+async def test_an_answer_that_was_withheld_says_so(page: Page, service: FakeService) -> None:
+    async def withheld(_: AnswerRequest) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": "It is withheld."}
+        groundedness = {"supported": 0, "withheld": 2, "unsupported": []}
+        yield "done", done("It is withheld.", declined=True) | {"groundedness": groundedness}
+
+    service.answer = withheld
+    await ask(page, "Does it fly?")
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer).to_contain_text("Withheld: the passages do not support what the model wrote")
+
+
 async def test_a_citation_opens_its_passage_with_the_quote_highlighted(page: Page) -> None:
     await ask(page, "Does the service stop?")
     await page.get_by_role("button", name="Citation 1").click()

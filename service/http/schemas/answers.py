@@ -13,6 +13,7 @@ from service.answering.drafts import Answer, Citation, Membership
 from service.generation.base import FinishReason
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
+from service.writing.base import Groundedness
 
 # A filter becomes a query of the store. Without bounds a single request could make that query arbitrarily expensive.
 _MAX_FILTER_VALUES, _MAX_FILTER_KEYS = 100, 32
@@ -194,6 +195,30 @@ class PromptVersionOut(BaseModel):
     hash: str = Field(description="First 12 hex digits of the SHA-256 of the template text.")
 
 
+class UnsupportedSentence(BaseModel):
+    """A sentence of the answer that the passages do not support."""
+
+    text: str
+    start: int = Field(description="Position of its first character in the answer, from 0, in Unicode code points.")
+    citations: list[int] = Field(description="Numbers of the passages that it cites.")
+
+
+class GroundednessOut(BaseModel):
+    """How far the passages support the sentences of the answer."""
+
+    supported: int = Field(description="Sentences that the passages support.")
+    unsupported: list[UnsupportedSentence] = Field(description="Sentences that claim something without support.")
+    withheld: int = Field(description="Sentences that were left out, if RAG_ANSWERING__UNSUPPORTED=withhold.")
+
+    @classmethod
+    def from_groundedness(cls, groundedness: Groundedness, text: str) -> Self:
+        unsupported = [
+            UnsupportedSentence(text=text[it.start : it.end], start=it.start, citations=list(it.cited))
+            for it in groundedness.unsupported
+        ]
+        return cls(supported=groundedness.supported, unsupported=unsupported, withheld=groundedness.withheld)
+
+
 Timings = Annotated[dict[str, float], Field(description="Seconds by stage, and in total since the request arrived.")]
 Reranking = Annotated[
     RerankExtent | None, Field(description="How many candidates the reranker scored in time. Null without a reranker.")
@@ -209,10 +234,16 @@ class AnswerResponse(BaseModel):
         "follow-up that was rewritten to stand alone."
     )
     answer: str
-    declined: bool = Field(description="True if nothing near enough was found. The model is not called then.")
+    declined: bool = Field(
+        description="True if nothing near enough was found, and no model was called, or if everything that it wrote "
+        "was withheld."
+    )
     citations: list[CitationOut]
     nearest: list[CitationOut] = Field(
         description="The passages that came nearest, if the answer was declined. Empty otherwise."
+    )
+    groundedness: GroundednessOut | None = Field(
+        description="Null if the answer was not checked: only text of the mode `generate` is."
     )
     corrected: str | None = Field(
         description="The question as it was searched, with misspelt words corrected. Null if none was."
@@ -239,6 +270,7 @@ class AnswerResponse(BaseModel):
             declined=answer.declined,
             citations=[CitationOut.from_citation(citation) for citation in answer.citations],
             nearest=[CitationOut.from_citation(citation) for citation in answer.nearest],
+            groundedness=answer.groundedness and GroundednessOut.from_groundedness(answer.groundedness, answer.text),
             corrected=answer.writing_input.corrected or None,
             usage=answer.usage or UsageOut(),
             finish_reason=answer.finish_reason,

@@ -1,15 +1,17 @@
 import pytest
 
+from rag.errors import Unavailable
 from service.grounding.checking import Grounding, Verdict
+from tests.support.fakes.word_embedder import WordEmbedder
 
 PASSAGES = (
     "The mill was built in 1820 by Anna Berg. It does not need a licence. Three wheels drive it.",
-    "It burnt down in 1902 and was never rebuilt. The town has 1,200 people.",
+    "The mill\nIt burnt down in 1902 and was never rebuilt. The town has 1,200 people.",
 )
 
 
 async def check(answer: str) -> list[tuple[str, Verdict]]:
-    found = await Grounding().check(answer, PASSAGES)
+    found = await Grounding(WordEmbedder()).check(answer, PASSAGES)
     return [(answer[sentence.start : sentence.end], sentence.verdict) for sentence in found]
 
 
@@ -21,7 +23,7 @@ async def check(answer: str) -> list[tuple[str, Verdict]]:
         ("The mill has 3 wheels [1].", "supported"),
         ("The mill, built in 1820, burnt down in 1902 [1][2].", "supported"),
         ("The mill was never rebuilt.", "supported"),
-        ("The mill burnt down in 1902 [1].", "unsupported"),
+        ("Anna Berg built the mill in 1820 [2].", "unsupported"),
         ("The mill was built in 1821 [1].", "unsupported"),
         ("The mill needs a licence [1].", "unsupported"),
         ("The mill was rebuilt after it burnt down [2].", "unsupported"),
@@ -33,7 +35,7 @@ async def check(answer: str) -> list[tuple[str, Verdict]]:
         ("The documents do not say who paid for it [1][2].", "nothing"),
         ("The price is not mentioned in the provided passages.", "nothing"),
         ("I don't know.", "nothing"),
-        ("The documents do not need a licence [1].", "supported"),
+        ("The documents do not need a heading [1].", "unsupported"),
     ],
 )
 async def test_each_sentence_gets_the_verdict_of_what_it_cites(sentence: str, verdict: Verdict) -> None:
@@ -47,3 +49,28 @@ async def test_a_marker_behind_the_full_stop_belongs_to_the_sentence_before_it()
         ("It burnt down in 1902. [2]", "supported"),
         ("- The town has 1,300 people [2]", "unsupported"),
     ]
+
+
+async def test_the_head_of_a_table_claims_nothing_and_its_rows_do() -> None:
+    answer = "| town | people |\n|---|---|\n| mill | 1820 | [1]\n| mill | 1830 | [1]"
+    assert [verdict for _, verdict in await check(answer)] == ["nothing", "nothing", "supported", "unsupported"]
+
+
+async def test_vectors_are_asked_only_for_sentences_whose_words_do_not_decide() -> None:
+    embedder = WordEmbedder()
+    clear = "Anna Berg built the mill in 1820 [1]. Lions spend the winter in Madrid [1]. The mill needs a licence [1]."
+    assert not any(sentence.asked_vectors for sentence in await Grounding(embedder).check(clear, PASSAGES))
+    assert embedder.embedded == []
+    unclear = "Flames destroyed the mill, and it was never rebuilt [2]."
+    (sentence,) = await Grounding(embedder).check(unclear, PASSAGES)
+    assert sentence.asked_vectors
+    assert embedder.embedded[0] == unclear.replace(" [2]", "")
+
+
+async def test_an_undecided_sentence_is_not_supported_if_the_embedder_fails() -> None:
+    class Broken(WordEmbedder):
+        async def embed_passages(self, _):
+            raise Unavailable("gone")
+
+    (sentence,) = await Grounding(Broken()).check("Flames destroyed the mill, and it was never rebuilt [2].", PASSAGES)
+    assert (sentence.verdict, sentence.asked_vectors) == ("unsupported", True)
