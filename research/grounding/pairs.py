@@ -1,7 +1,7 @@
 """Labelled pairs of a sentence and a passage, made from CLAPNQ.
 
 A person wrote each answer from a passage and marked the sentences that it rests on, so the passage supports every
-sentence of the answer. The other pairs change the passage or the sentence until that is no longer true.
+sentence of the answer. The other pairs change the passage or the sentence until it does not.
 """
 
 import hashlib
