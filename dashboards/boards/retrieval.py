@@ -66,7 +66,8 @@ BOARD = Board(
                 Panel(
                     title="Groundedness",
                     description="The ratio of answers, declined ones excluded, that cite a passage, the citations "
-                    "without a passage that were removed, and the ratio of sentences that the passages do not support. "
+                    "without a passage that were removed, and the ratios of sentences that the passages do not support, "
+                    "and that vectors decided. "
                     "Many removals or unsupported sentences mean that the model guesses.",
                     unit="percentunit",
                     width=8,
@@ -85,6 +86,11 @@ BOARD = Board(
                             'sum(rate(rag_answer_sentences_total{$on,verdict="unsupported"}[$__rate_interval]))'
                             ' / sum(rate(rag_answer_sentences_total{$on,verdict!="nothing"}[$__rate_interval]) > 0)',
                             "unsupported sentences",
+                        ),
+                        Query(
+                            "sum(rate(rag_answer_sentences_by_vectors_total{$on}[$__rate_interval]))"
+                            ' / sum(rate(rag_answer_sentences_total{$on,verdict!="nothing"}[$__rate_interval]) > 0)',
+                            "sentences decided by vectors",
                         ),
                     ],
                 ),
