@@ -10,6 +10,7 @@ IMAGE := deploy/image
 DOCKER ?= docker
 LOCUST_HOST ?= http://127.0.0.1:8000
 TEST_WORKERS ?= 3
+PEER_PORT ?= 1416
 # Recipes pass these on as variables of their shell, which keeps spaces and quotes in them.
 export DOCS
 # With these, Python would not find the programs in this folder, and transformers would miss its docstrings.
@@ -149,6 +150,14 @@ bench: setup-dev ## measure the running service: start, memory, uploads, streams
 	@$(BIN)/python -m evals ingestion $(firstword $(wildcard $(BENCH_DOCS)) docs) --json $(or $(RAG_DATA_DIR),.data)/bench-ingestion.json
 	@$(BIN)/python -m evals serving --json $(or $(RAG_DATA_DIR),.data)/bench-serving.json
 
+scorecard: setup-dev ## judge the service at URL, yours or this one, and print it beside ours: SCORECARD="--uploaded --stand-in …"
+	@[ -n "$(URL)" ] || { echo 'Name the service: make scorecard URL=http://127.0.0.1:8000'; exit 2; }
+	@$(BIN)/python -m evals scorecard "$(URL)" $(SCORECARD)
+
+peer: setup-peer ## serve the same documents with Haystack on PEER_PORT (1416), to compare with in make scorecard
+	@PEER_CORPUS=$(CURDIR)/evals/answers/golden/documents HAYSTACK_TELEMETRY_ENABLED=False \
+	  .venv-peer/bin/hayhooks run --host 127.0.0.1 --port $(PEER_PORT) --pipelines-dir evals/scorecard/peer
+
 load: setup-dev ## load the service for a minute, with a stand-in for the model: LOAD="--rate 8 --seconds 60"
 	@$(BIN)/python -m loadtests run $(LOAD)
 
@@ -284,6 +293,15 @@ test-clients: setup-dev setup-clients ## openai, langchain-openai, litellm and m
 	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-clients/bin/python --require-hashes --requirements $<
 	@touch $@
 
+##@ Install
+
+setup-peer: .venv-peer/.ready ## install Haystack and Hayhooks into an environment of their own (160 MB)
+
+.venv-peer/.ready: evals/scorecard/peer/requirements.txt | .venv/bin/uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-peer
+	@$(uv_settings) $(BIN)/uv pip install --quiet --python .venv-peer/bin/python --require-hashes --requirements $<
+	@touch $@
+
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Groundwork needs Python 3.11 or newer; set PYTHON=…")'
 	@$(PYTHON) -m venv .venv
@@ -319,5 +337,10 @@ client-requirements: .venv/bin/uv ## write the hashed requirements of the client
 	  --no-header --no-annotate tests/e2e/clients/requirements.in > tests/e2e/clients/requirements.draft
 	@mv tests/e2e/clients/requirements.draft tests/e2e/clients/requirements.txt
 
+peer-requirements: .venv/bin/uv ## write the hashed requirements of the peer again, with their newest versions
+	@$(uv_settings) UV_FIND_LINKS= $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	  --no-header --no-annotate evals/scorecard/peer/requirements.in > evals/scorecard/peer/requirements.draft
+	@mv evals/scorecard/peer/requirements.draft evals/scorecard/peer/requirements.txt
+
 clean: ## remove the virtual environments and everything ingested
-	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-page .venv-locust .venv-clients .data .load
+	rm -rf .venv .venv-mlflow .venv-phoenix .venv-evidently .venv-deploy .venv-page .venv-locust .venv-clients .venv-peer .data .load

@@ -10,10 +10,11 @@ from evals.gating import commands as gating
 from evals.judging import commands as judging
 from evals.performance import commands as performance
 from evals.retrieval import commands as retrieval
+from evals.scorecard import commands as scorecard
 from rag.program import run_program
 from service.settings import Settings
 
-_SUBJECTS = (answers, feedback, gating, retrieval, embedding, judging, drift, performance, everything)
+_SUBJECTS = (answers, feedback, gating, retrieval, embedding, judging, drift, performance, scorecard, everything)
 
 
 def main() -> int:

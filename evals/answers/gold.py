@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,6 @@ from typing import Any, Literal
 from evals.answers.matching import contains_words, normalise
 from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset
 from rag.errors import InvalidInput
-from service.answering.follow_ups import Turn
 
 GOLDEN = "golden"
 """The name of the questions about this project's documentation, one kind of passage each."""
@@ -25,6 +25,9 @@ Half = Literal["choose", "report"]
 """The half of a set on which parameters may be chosen, and the one on which the result is reported."""
 
 _FOLDER = Path(__file__).parent / "golden"
+OWN_DOCUMENTS = _FOLDER / "documents"
+"""The folder of the documents that the own sets are about."""
+_SEED = 20
 _FILES = {GOLDEN: "questions.jsonl", MANUALS: "manuals.jsonl", FOLLOW_UPS: "followups.jsonl"}
 _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 
@@ -77,10 +80,6 @@ class GoldQuestion:
         return self.kind not in _KINDS_WITHOUT_ANSWER
 
     @property
-    def turns(self) -> Sequence[Turn]:
-        return [Turn(question=self.earlier, answer="")] if self.earlier else ()
-
-    @property
     def half(self) -> Half:
         return "choose" if hashlib.sha256(self.id.encode()).digest()[0] % 2 == 0 else "report"
 
@@ -126,6 +125,11 @@ def _read(target: str) -> QuestionSet:
             f"The project's own sets are named {' and '.join(OWN_SETS)}."
         )
     return QuestionSet(name=folder.resolve().name, documents=read_corpus(folder), questions=questions)
+
+
+def draw_sample(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:
+    """Return all questions, or a sample that is the same each time."""
+    return random.Random(_SEED).sample(questions, min(sample, len(questions))) if sample else questions
 
 
 def has_questions(folder: Path) -> bool:

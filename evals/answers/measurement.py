@@ -1,15 +1,14 @@
 """Runs questions with gold answers through the product's own path, from ingestion to the last token."""
 
 import hashlib
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import track
 
-from evals.answers.gold import GoldQuestion, QuestionSet
-from evals.answers.ranking import rank_all
+from evals.answers.gold import GoldQuestion, QuestionSet, draw_sample
+from evals.answers.ranking import earlier_turns, rank_all
 from evals.answers.results import AnswerRun, Conditions
 from evals.answers.scoring import Scores, score
 from evals.collection import SCOPE, open_resources_over
@@ -25,8 +24,6 @@ from service.prompting.base import PromptTemplate
 from service.resources import Resources
 from service.retrieval.retriever import nearness
 from service.settings import Mode, Settings
-
-_SEED = 20
 
 
 async def measure_answers(
@@ -105,17 +102,14 @@ def _merge_scores(
     return {question: {**scores, **ranking_scores.get(question, {})} for question, scores in answer_scores.items()}
 
 
-def draw_sample(questions: Sequence[GoldQuestion], sample: int | None) -> Sequence[GoldQuestion]:
-    """Return all questions, or a sample that is the same each time."""
-    return random.Random(_SEED).sample(questions, min(sample, len(questions))) if sample else questions
-
-
 async def _ask(
     question: GoldQuestion, mode: Mode, resources: Resources, prompt: PromptTemplate | None
 ) -> tuple[Answer, list[str]]:
     """Return the answer and the passages that the writer received."""
     limit = resources.settings.retrieval.limit
-    inquiry = Inquiry(scope=SCOPE, question=question.text, turns=question.turns, limit=limit, mode=mode, prompt=prompt)
+    inquiry = Inquiry(
+        scope=SCOPE, question=question.text, turns=earlier_turns(question), limit=limit, mode=mode, prompt=prompt
+    )
     sources, *_, answer = [event async for event in resources.answerer.answer(inquiry)]
     assert isinstance(sources, Sources)
     assert isinstance(answer, Answer)
@@ -125,7 +119,7 @@ async def _ask(
 async def _nearness(question: GoldQuestion, resources: Resources) -> float:
     """Return the nearness by which the service decides whether to decline. A declined answer does not contain it."""
     inquiry = Inquiry(
-        scope=SCOPE, question=question.text, turns=question.turns, limit=resources.settings.retrieval.limit
+        scope=SCOPE, question=question.text, turns=earlier_turns(question), limit=resources.settings.retrieval.limit
     )
     material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
     return nearness(question.text, material.hits)

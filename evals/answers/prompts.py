@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.answers.gold import QuestionSet
-from evals.answers.measurement import conditions_of, draw_sample, run_over
+from evals.answers.gold import QuestionSet, draw_sample
+from evals.answers.measurement import conditions_of, run_over
 from evals.answers.results import AnswerRun, means_of
 from evals.collection import open_resources_over
 from evals.tracking import params_of, track

@@ -10,6 +10,7 @@ from evals.answers.scoring import Scores
 from evals.collection import SCOPE
 from rag.types import ScoredChunk
 from service.answering.events import Inquiry
+from service.answering.follow_ups import Turn
 from service.metrics import ANSWER_STAGES
 from service.resources import Resources
 
@@ -23,11 +24,16 @@ async def rank_all(questions: Sequence[GoldQuestion], resources: Resources) -> d
     rankings: dict[str, dict[str, float]] = {}
     for question in questions:
         if question.evidence:
-            inquiry = Inquiry(scope=SCOPE, question=question.text, turns=question.turns, limit=_DEPTH)
+            inquiry = Inquiry(scope=SCOPE, question=question.text, turns=earlier_turns(question), limit=_DEPTH)
             material = await resources.answerer.search(inquiry, ANSWER_STAGES.start())
             relevant[question.id] = {_group_name(number): 1 for number in range(len(question.evidence))}
             rankings[question.id] = _to_ranking(question, material.hits)
     return _calculate(relevant, rankings)
+
+
+def earlier_turns(question: GoldQuestion) -> Sequence[Turn]:
+    """Return the conversation before a follow-up."""
+    return [Turn(question=question.earlier, answer="")] if question.earlier else ()
 
 
 def _to_ranking(question: GoldQuestion, hits: Sequence[ScoredChunk]) -> dict[str, float]:

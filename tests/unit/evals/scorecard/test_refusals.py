@@ -1,0 +1,61 @@
+"""Refusals of services that do not say in a field that they refuse."""
+
+import re
+
+import pytest
+
+from evals.scorecard.asking import Reply
+from evals.scorecard.refusals import is_refusal
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The documents do not say anything about this.",
+        "The provided context does not contain information on the price.",
+        "Unfortunately, the passages don't mention a limit.",
+        "The retrieved documents did not directly answer this question.",
+        "None of the passages mentions it.",
+        "I don't know.",
+        "I\N{RIGHT SINGLE QUOTATION MARK}m sorry, but I cannot answer that from the documents.",
+        "Sorry, I couldn't find anything about this in the manual.",
+        "I am unable to determine this from the context.",
+        "We do not have information about that.",
+        "There is no information available about the owner.",
+        "There is not enough information to answer.",
+        "No relevant documents found.",
+        "Nothing near enough was found.",
+        "This is not mentioned in the provided documentation.",
+        "The question cannot be answered from the sources.",
+    ],
+)
+def test_a_refusal_is_recognised_by_its_opening(text):
+    assert is_refusal(Reply(text=text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A document that does not contain text is reported as empty.",
+        "Alerts do not fire while the rule is pending.",
+        "If a key is not found, the service answers with 404.",
+        "Prometheus does not provide long-term storage.",
+        "You cannot delete a document while it is processed.",
+        "The worker says that no lock was given.",
+        f"Set `RAG_PORT`. {'It takes a number. ' * 15} The documents do not say more.",
+        "",
+    ],
+)
+def test_a_statement_about_documents_is_an_answer(text):
+    assert not is_refusal(Reply(text=text))
+
+
+def test_the_field_of_a_service_is_believed_before_its_text():
+    assert not is_refusal(Reply(text="I don't know.", declined=False))
+    assert is_refusal(Reply(text="Port 8000.", declined=True))
+
+
+def test_a_service_with_its_own_words_is_recognised_by_them():
+    reply = Reply(text="Das steht nicht in den Unterlagen.")
+    assert not is_refusal(reply)
+    assert is_refusal(reply, re.compile("steht nicht in den Unterlagen"))
