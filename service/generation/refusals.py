@@ -16,7 +16,7 @@ _SECONDS = 2.0
 _SHOWN_MODELS = 5
 _UNKNOWN_MODEL = re.compile(
     r"\bmodels?\b.{0,200}not (?:found|exist|available)|access (?:to )?(?:it|the model|model)\b|model_not_found"
-    r"|(?:invalid|unknown|valid) model",
+    r"|(?:invalid|unknown|valid) model|not_found_error.{0,60}\bmodel: ",
     re.IGNORECASE | re.DOTALL,
 )
 _UNKNOWN_DEPLOYMENT = re.compile(r"DeploymentNotFound|deployment .{0,60}does not exist", re.IGNORECASE)

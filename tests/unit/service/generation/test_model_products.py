@@ -140,12 +140,14 @@ async def test_an_unknown_model_gets_a_sentence_with_the_nearest_names(product, 
         (400, "m is not a valid model ID"),
         (400, "/chat/completions: Invalid model name passed in model=m. Call `/v1/models` to view available models."),
         (404, "model 'm' not found"),
+        (404, "model: m"),
     ],
 )
 async def test_other_products_say_the_same_in_other_words(status, said):
     class Other(VLLM):
         def refuse(self, _):
-            return status, {"error": {"message": said}}
+            kind = "not_found_error" if status == 404 else "invalid_request_error"
+            return status, {"error": {"type": kind, "message": said}}
 
     error = await failure(Other(), "/v1", "m")
     assert "does not have the model m. It has Qwen/Qwen3-8B. An operator must set RAG_GENERATOR__MODEL." in str(error)

@@ -1,0 +1,30 @@
+"""From a model server on this machine to an answer, and to an error that says what to do."""
+
+import asyncio
+
+from service.nearby_models import describe_models, find_model_servers
+from tests.support.fakes.model_products import Ollama, serving
+from tests.support.fakes.model_servers import ANSWER
+from tests.support.fakes.servers import in_thread
+from tests.support.programs import ingest, service
+
+
+def test_the_announced_lines_let_the_found_model_answer(data_dir, handbook):
+    assert ingest("run", str(handbook), data_dir=data_dir).returncode == 0
+    ollama = Ollama()
+    with in_thread(serving(ollama)) as origin:
+        servers = asyncio.run(find_model_servers([int(origin.rpartition(":")[2])], seconds=60))
+        announced = describe_models(servers, {}).split()
+        lines = dict(line.split("=", 1) for line in announced if line.startswith("RAG_"))
+        with service(data_dir, **lines) as running:
+            answer = running.ask("What does error E1234 mean?").json()
+            assert (answer["mode"], answer["answer"]) == ("generate", ANSWER)
+
+            ollama.models = ("llama3.2:latest",)
+            refused = running.ask("What does error E1234 mean?")
+            assert refused.status_code == 502
+            assert refused.json()["detail"] == (
+                "The model server does not have the model llama3.1:latest. It has llama3.2:latest. "
+                "An operator must set RAG_GENERATOR__MODEL, or run `ollama pull llama3.1:latest`."
+            )
+            assert "request_failed" in running.log.read_text()
