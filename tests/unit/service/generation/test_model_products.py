@@ -1,16 +1,20 @@
 """The generator on stand-ins that enforce the rules of each product, with right and with wrong settings."""
 
+import json
 from contextlib import asynccontextmanager
+from string import Template
 
 import pytest
 from pydantic import HttpUrl
 
-from rag.errors import AccessRefused, BadResponse, GroundworkError
+from rag.errors import AccessRefused, GroundworkError, RequestRejected
 from rag.http import open_session
 from rag.settings import TimeoutSettings
 from service.generation.base import Prompt
 from service.generation.factory import build_generator, open_endpoint
-from service.settings import AnsweringSettings, OpenAIGeneratorSettings
+from service.judging.factory import build_judge
+from service.prompting.base import PromptTemplate, PromptVersion
+from service.settings import AnsweringSettings, JudgeSettings, OpenAIGeneratorSettings
 from tests.support.fakes.model_products import (
     KEY,
     VLLM,
@@ -180,12 +184,37 @@ async def test_a_missing_v1_is_said(product, path):
     assert str(error).endswith("An operator must add /v1 to RAG_GENERATOR__URL.")
 
 
-async def test_a_rejected_question_keeps_its_reason():
-    product = VLLM(models=["m"])
-    async with serving(product) as origin, open_session(TimeoutSettings()) as session:
-        settings = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(f"{origin}/v1"), model="m")
+@pytest.mark.parametrize(
+    ("product", "model", "max_tokens", "extra", "said"),
+    [
+        (VLLM(), "Qwen/Qwen3-8B", 9000, {}, "max_tokens is too large: 9000."),
+        (OpenAI(key=None), "gpt-4.1-mini", 9, {"top_k": 5}, "Unknown parameter: 'top_k'."),
+    ],
+    ids=["a limit beyond the context", "an unknown field of the operator"],
+)
+async def test_a_rejected_request_keeps_its_reason_for_the_log(product, model, max_tokens, extra, said):
+    async with serving(product) as origin, open_session(TimeoutSettings(connect=60, read=60)) as session:
+        settings = OpenAIGeneratorSettings(
+            kind="openai", url=HttpUrl(f"{origin}/v1"), model=model, extra=json.dumps(extra)
+        )
         async with open_endpoint(settings) as endpoint:
-            generator = build_generator(endpoint, AnsweringSettings(max_tokens=9000), session)
-            with pytest.raises(BadResponse, match="rejected the request"):
+            generator = build_generator(endpoint, AnsweringSettings(max_tokens=max_tokens), session)
+            with pytest.raises(RequestRejected) as raised:
                 await ask(generator)
+    assert said in raised.value.upstream
+    assert said not in str(raised.value)
     assert len(product.requests) == 1
+
+
+async def test_a_judge_names_its_own_settings():
+    rubric = PromptTemplate(
+        version=PromptVersion(name="r", version="1"),
+        purpose="",
+        system=Template("Judge."),
+        user=Template("$answer"),
+        verdicts={"yes": 1.0},
+    )
+    async with serving(Ollama()) as origin, open_session(TimeoutSettings(connect=60, read=60)) as session:
+        judge = build_judge(JudgeSettings(url=HttpUrl(f"{origin}/v1"), model="lama3.1"), session)
+        with pytest.raises(AccessRefused, match="An operator must set RAG_JUDGE__MODEL"):
+            await judge.judge(rubric, {"answer": "Yes."})
