@@ -208,7 +208,7 @@ async def test_a_rejected_request_keeps_its_reason_for_the_log(product, model, m
 
 async def test_a_judge_names_its_own_settings():
     rubric = PromptTemplate(
-        version=PromptVersion(name="r", version="1"),
+        version=PromptVersion(name="r", version="1", hash=""),
         purpose="",
         system=Template("Judge."),
         user=Template("$answer"),
