@@ -66,8 +66,8 @@ BOARD = Board(
                 Panel(
                     title="Groundedness",
                     description="The ratio of answers, declined ones excluded, that cite a passage, the citations "
-                    "without a passage that were removed, and the ratios of sentences that the passages do not support, "
-                    "and that vectors decided. "
+                    "without a passage that were removed, and the ratios of sentences that the passages do not "
+                    "support, and that vectors decided. "
                     "Many removals or unsupported sentences mean that the model guesses.",
                     unit="percentunit",
                     width=8,
