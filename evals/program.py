@@ -4,7 +4,7 @@ import argparse
 
 from evals import embedding, everything
 from evals.answers import commands as answers
-from evals.answers import feedback
+from evals.answers import feedback, multi_hop
 from evals.drift import commands as drift
 from evals.gating import commands as gating
 from evals.judging import commands as judging
@@ -14,7 +14,10 @@ from evals.scorecard import commands as scorecard
 from rag.program import run_program
 from service.settings import Settings
 
-_SUBJECTS = (answers, feedback, gating, retrieval, embedding, judging, drift, performance, scorecard, everything)
+_SUBJECTS = (
+    *(answers, feedback, multi_hop, gating, retrieval, embedding),
+    *(judging, drift, performance, scorecard, everything),
+)
 
 
 def main() -> int:

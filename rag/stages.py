@@ -75,5 +75,6 @@ class StageTimer:
 
     def _end(self, name: str) -> None:
         now = time.perf_counter()
-        self._seconds[name], self._stage_began = now - self._stage_began, now
-        self._metrics.durations[name].observe(self._seconds[name], self.exemplar)
+        seconds, self._stage_began = now - self._stage_began, now
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+        self._metrics.durations[name].observe(seconds, self.exemplar)

@@ -54,6 +54,13 @@ RERANKS = Counter("rag_reranks_total", "Reranker runs by extent: full, partial, 
 PASSED_OVER = Counter(
     "rag_passed_over_chunks_total", "Passages passed over as duplicates or beyond the limit of their document."
 )
+AGENT_ANSWERS = Counter(
+    "rag_agent_answers_total",
+    "Answers of the mode agentic by the reason of their end. steps, tokens, seconds: a bound ended the searches. "
+    "direct: the model failed while planning or grading. withheld: no sentence was supported. left: the client left.",
+    ["end"],
+)
+AGENT_STEPS = Counter("rag_agent_steps_total", "Steps of agentic answers: done or failed.", ["step", "status"])
 ANSWERS = Counter("rag_answers_total", "Answers by writing mode. declined: no passage was relevant enough.", ["mode"])
 CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one citation, by writing mode.", ["mode"])
 CITATIONS_REMOVED = Counter(
@@ -101,7 +108,10 @@ CONVERSATION_TURNS = Counter(
 )
 FEEDBACK = Counter("rag_feedback_total", "Feedback on answers by rating and writing mode.", ["rating", "mode"])
 
-_STAGES = ("rewrite", "embed", "search", "rerank", "quote", "prompt", "first_token", "generate")
+_STAGES = (
+    *("rewrite", "plan", "embed", "search", "rerank", "grade", "quote", "prompt"),
+    *("first_token", "generate"),
+)
 _FAILURE_LABELS = {"embed": "embed", "search": "search", "first_token": "write", "generate": "write"}
 ANSWER_STAGES = StageMetrics(
     durations={stage: STAGE_DURATION.labels(stage) for stage in _STAGES},
@@ -113,7 +123,17 @@ SENTENCES_THAT_ARE = {verdict: SENTENCES.labels(verdict) for verdict in ("suppor
 OUTCOMES = ("ok", "overloaded", "invalid", "error", "abandoned", "cancelled")
 RERANKS_BY = {extent: RERANKS.labels(extent) for extent in ("full", "partial", "skipped", "failed")}
 GENERATIONS_THAT = {outcome: GENERATIONS.labels(outcome) for outcome in ("ok", "failed", "overloaded", "left")}
-_MODES = ("quote", "checked", "generate")
+_MODES = ("quote", "checked", "generate", "agentic")
+AGENT_ANSWERS_BY = {
+    end: AGENT_ANSWERS.labels(end)
+    for end in (
+        *("answered", "no_evidence", "declined", "withheld", "steps", "tokens", "seconds", "direct"),
+        *("failed", "left"),
+    )
+}
+for step in ("plan", "search", "grade", "reword", "write", "verify", "repair", "stop"):
+    for status in ("done", "failed"):
+        AGENT_STEPS.labels(step, status)
 FOLLOW_UPS_BY = {way: FOLLOW_UPS.labels(way) for way in ("model", "words", "unchanged", "failed")}
 CONVERSATION_TURNS_BY = {outcome: CONVERSATION_TURNS.labels(outcome) for outcome in ("kept", "lost")}
 PROMPT_OUTCOMES = ("cited", "uncited", "failed")

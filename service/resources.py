@@ -20,6 +20,8 @@ from rag.store.awaited import open_awaited_reader
 from rag.store.base import StoreReader
 from rag.store.factory import build_backend
 from rag.store.traced import TracedReader
+from service.agentic.agent import Agent
+from service.agentic.research import load_agent_prompts
 from service.answering.answerer import Answerer
 from service.answering.conversations import Conversations
 from service.answering.explanations import Explanations
@@ -80,8 +82,10 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
         await enter(open_lag_monitor())
         registry = build_registry(settings, await enter(_open_pool(settings, settings.mlflow)))
         prompts = AnswerPrompts(await registry.load("answer"), settings.prompt)
-        rewrite = (await FolderPrompts(PACKAGED).load("rewrite"))["v1"]
-        follow_up = (await FolderPrompts(PACKAGED).load("follow_up"))["v1"]
+        packaged = FolderPrompts(PACKAGED)
+        rewrite = (await packaged.load("rewrite"))["v1"]
+        follow_up = (await packaged.load("follow_up"))["v1"]
+        agent_prompts = await load_agent_prompts(packaged)
         pool = await enter(_open_pool(settings, settings.embedder))
         embedder = await enter(open_embedder(settings.embedder, pool, models=settings.models_dir))
         backend = build_backend(settings.store, root=settings.store_dir)
@@ -106,6 +110,14 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             drift = await enter(watch)
         traced_store = TracedReader(store, settings.store)
         retriever = Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection)
+        grounding = Grounding(embedder)
+        writers = build_writers(
+            generator,
+            grounding,
+            answer=prompts.default,
+            rewrite=rewrite,
+            unsupported=settings.answering.unsupported,
+        )
         follow_ups = FollowUps(
             generator if is_capable(settings.generator) else None,
             follow_up,
@@ -127,13 +139,8 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
                 Searcher(embedder, retriever, follow_ups),
                 retriever,
                 Quoter(embedder),
-                build_writers(
-                    generator,
-                    Grounding(embedder),
-                    answer=prompts.default,
-                    rewrite=rewrite,
-                    unsupported=settings.answering.unsupported,
-                ),
+                writers,
+                Agent(generator, prompts.default, retriever, grounding, agent_prompts, settings.agent),
                 default_mode(settings.answering, settings.generator),
                 live_judge,
                 drift,

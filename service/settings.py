@@ -129,12 +129,13 @@ RerankerSettings = Annotated[
     kind_or("none"),
 ]
 
-Mode = Literal["quote", "checked", "generate"]
+Mode = Literal["quote", "checked", "generate", "agentic"]
 """How an answer is written.
 
 quote      the best sentences of the passages, word for word
 checked    sentences of the model that a quote supports, then the quotes
 generate   the text of the model
+agentic    the text of the model after several searches, with its unsupported sentences left out
 """
 
 
@@ -142,7 +143,7 @@ class AnsweringSettings(Part):
     """How answers are written and how long they may take."""
 
     mode: Mode | Literal["auto"] = "auto"
-    """quote, checked or generate. auto selects quote for the packaged model, generate for other models."""
+    """quote, checked, generate or agentic. auto selects quote for the packaged model, generate for other models."""
     unsupported: Literal["flag", "withhold"] = "flag"
     """What happens in the mode generate to a sentence that the passages do not support. flag: it is shown and reported.
     withhold: it is left out, and each sentence is shown only when it is complete and checked.
@@ -159,6 +160,23 @@ class AnsweringSettings(Part):
     """
     waiting: int = Field(64, ge=0)
     """Questions that may queue for the model. Further questions are answered with 429."""
+
+
+class AgentSettings(Part):
+    """Bounds of the mode agentic. If one is reached, the answer is written from what was found."""
+
+    # A plan, three searches with their verdicts, and one of them in other words.
+    steps: int = Field(10, ge=1, le=50)
+    """Largest number of steps before the answer is written: plan, search, grade and reword. A higher value finds more
+    for questions of several parts, and takes longer.
+    """
+    # Each verdict reads about 800 tokens of passages, a plan and other words about 300.
+    tokens: int = Field(6000, ge=0)
+    """Tokens that planning, grading, rewording and a repair may use together. A higher value costs more. 0: the model
+    is asked for the answer only.
+    """
+    seconds: float = Field(30.0, gt=0)
+    """Seconds after which no step before the writing begins. A higher value lets a slow model finish its plan."""
 
 
 class PromptSettings(Part):
@@ -330,6 +348,8 @@ class Settings(KernelSettings):
     """Selection of passages."""
     answering: AnsweringSettings = AnsweringSettings()
     """Writing of answers."""
+    agent: AgentSettings = AgentSettings()
+    """The mode agentic."""
     prompt: PromptSettings = PromptSettings()
     """Prompts of the model."""
     explanations: ExplanationSettings = ExplanationSettings()

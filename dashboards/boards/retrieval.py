@@ -95,6 +95,21 @@ BOARD = Board(
                     ],
                 ),
                 Panel(
+                    title="Agentic answers",
+                    description="Answers of the mode agentic per second, by the reason of their end, and failed "
+                    "steps. Many ends by steps, tokens or seconds mean that the bounds RAG_AGENT__ are too small for "
+                    "the questions or the model, and many direct ones that the model fails.",
+                    unit="reqps",
+                    width=8,
+                    queries=[
+                        Query("sum by (end) (rate(rag_agent_answers_total{$on}[$__rate_interval]))", "{{end}}"),
+                        Query(
+                            'sum by (step) (rate(rag_agent_steps_total{$on,status="failed"}[$__rate_interval]))',
+                            "failed {{step}}",
+                        ),
+                    ],
+                ),
+                Panel(
                     title="Answers by prompt version",
                     description="Answers of the model per second by prompt and outcome: cited, uncited or failed.",
                     unit="reqps",

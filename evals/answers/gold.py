@@ -19,7 +19,9 @@ MANUALS = "manuals"
 """The name of the questions that people ask about two manuals, each with the words that answer it."""
 FOLLOW_UPS = "follow-ups"
 """The name of the second questions of conversations about the two manuals."""
-OWN_SETS = (GOLDEN, MANUALS, FOLLOW_UPS)
+MULTI_HOP = "multi-hop"
+"""The name of the questions whose answer needs two passages. Nothing may be chosen on them."""
+OWN_SETS = (GOLDEN, MANUALS, FOLLOW_UPS, MULTI_HOP)
 
 Half = Literal["choose", "report"]
 """The half of a set on which parameters may be chosen, and the one on which the result is reported."""
@@ -28,7 +30,12 @@ _FOLDER = Path(__file__).parent / "golden"
 OWN_DOCUMENTS = _FOLDER / "documents"
 """The folder of the documents that the own sets are about."""
 _SEED = 20
-_FILES = {GOLDEN: "questions.jsonl", MANUALS: "manuals.jsonl", FOLLOW_UPS: "followups.jsonl"}
+_FILES = {
+    GOLDEN: "questions.jsonl",
+    MANUALS: "manuals.jsonl",
+    FOLLOW_UPS: "followups.jsonl",
+    MULTI_HOP: "multihop.jsonl",
+}
 _KINDS_WITHOUT_ANSWER = frozenset({"unanswerable", "off-topic"})
 
 

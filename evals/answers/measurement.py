@@ -110,8 +110,8 @@ async def _ask(
     inquiry = Inquiry(
         scope=SCOPE, question=question.text, turns=earlier_turns(question), limit=limit, mode=mode, prompt=prompt
     )
-    sources, *_, answer = [event async for event in resources.answerer.answer(inquiry)]
-    assert isinstance(sources, Sources)
+    *events, answer = [event async for event in resources.answerer.answer(inquiry)]
+    [sources] = [event for event in events if isinstance(event, Sources)]
     assert isinstance(answer, Answer)
     return answer, [citation.hit.chunk.text for citation in sources.citations]
 

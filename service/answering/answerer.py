@@ -1,26 +1,29 @@
 """The use case: embed the question, retrieve passages, write an answer from them, cite them."""
 
+import math
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Final
 
 import structlog
 
 from rag.errors import BadResponse
 from rag.stages import StageTimer
+from service.agentic.agent import Agent, AgentRun
 from service.answering.declining import explain_decline
 from service.answering.drafts import Answer, Draft, cite_all
 from service.answering.events import Event, Inquiry, Sources, Token
 from service.answering.searching import Searcher
-from service.answering.traced import search_span, trace_answer
+from service.answering.traced import search_span, trace_agent, trace_answer
 from service.drift.watching import DriftWatch
 from service.judging.base import Subject
 from service.judging.live import LiveJudge
 from service.metrics import ANSWER_STAGES, ANSWERS_BY, TIME_TO_FIRST_TOKEN
 from service.retrieval.retriever import Retriever
 from service.settings import Mode
-from service.writing.base import Piece, Writer, WritingInput
+from service.writing.base import Step, Writer, WritingInput
 from service.writing.quote import Quoter
 
 log = structlog.get_logger()
@@ -29,7 +32,9 @@ log = structlog.get_logger()
 # A higher weight follows load faster, a lower one ignores single slow answers.
 _WEIGHT = 0.3
 # Enough for a reader to see that the documents are about something else, or to rephrase the question.
-_NEAREST = 3
+_NEAREST: Final = 3
+_BY_MODEL: Final = ("generate", "agentic")
+"""The modes in which a capable model may also rewrite a follow-up."""
 
 
 class Answerer:
@@ -41,6 +46,7 @@ class Answerer:
         retriever: Retriever,
         quoter: Quoter,
         writers: Mapping[Mode, Writer],
+        agent: Agent,
         default_mode: Mode,
         live_judge: LiveJudge,
         drift: DriftWatch,
@@ -51,6 +57,7 @@ class Answerer:
         self._retriever = retriever
         self._quoter = quoter
         self._writers = writers
+        self._agent = agent
         self._default_mode = default_mode
         self._first_text_seconds = first_text_seconds
         self._writing_seconds = dict.fromkeys(writers, 0.0)
@@ -71,6 +78,19 @@ class Answerer:
     async def _answer(self, inquiry: Inquiry) -> AsyncGenerator[Event]:
         timer = ANSWER_STAGES.start(inquiry.arrived)
         mode = inquiry.mode or self._default_mode
+        if mode == "agentic":
+            events = trace_agent(self._answer_in_steps(inquiry, timer))
+        else:
+            events = self._answer_directly(inquiry, mode, timer)
+        has_text = False
+        async with aclosing(events):
+            async for event in events:
+                if not has_text and isinstance(event, Token if inquiry.is_streamed else Answer):
+                    has_text = True
+                    TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
+                yield event
+
+    async def _answer_directly(self, inquiry: Inquiry, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         # The reranker must finish early enough for the writer to produce its first text in time.
         until = timer.arrived + self._first_text_seconds - self._writing_seconds[mode]
         writing_input = await self._search(inquiry, timer, mode, until=until)
@@ -82,18 +102,54 @@ class Answerer:
             with timer.stage("quote"):
                 writing_input = await self._quoter.pick(writing_input)
             is_answerable = bool(writing_input.quotes)
-        write = self._write if is_answerable else self._decline
-        events = write(writing_input, mode, timer)
-        has_text = False
+        if is_answerable:
+            events = self._write(writing_input, self._writers[mode], mode, timer)
+        else:
+            events = self._decline(writing_input, mode, timer)
         async with aclosing(events):
             async for event in events:
-                if not has_text and isinstance(event, Token if inquiry.is_streamed else Answer):
-                    has_text = True
-                    TIME_TO_FIRST_TOKEN.observe(timer.elapsed, timer.exemplar)
+                yield event
+
+    async def _answer_in_steps(self, inquiry: Inquiry, timer: StageTimer) -> AsyncGenerator[Event]:
+        def search(question: str) -> Awaitable[WritingInput]:
+            # The plan takes longer than a reranker, so there is no time to save.
+            part = replace(inquiry, question=question, turns=())
+            return self._searcher.search(part, timer, until=math.inf, by_model=False)
+
+        first = await self._search(inquiry, timer, "agentic", until=math.inf)
+        run = self._agent.start(search, timer)
+        try:
+            async with aclosing(self._work(run, first, inquiry, timer)) as events:
+                async for event in events:
+                    if isinstance(event, Answer):
+                        yield replace(event, steps=run.steps, usage=run.usage_with(event.usage))
+                    else:
+                        yield event
+        except Exception:
+            run.end = "failed"
+            raise
+        finally:
+            run.conclude()
+
+    async def _work(
+        self, run: AgentRun, first: WritingInput, inquiry: Inquiry, timer: StageTimer
+    ) -> AsyncGenerator[Event]:
+        async with aclosing(run.gather(first)) as steps:
+            async for step in steps:
+                yield step
+        if passages := run.passages(first):
+            found = self._retriever.select(passages, limit=inquiry.limit)
+            hits = await self._retriever.expand(inquiry.scope, found.hits)
+            writing_input = replace(first, hits=hits, candidates=found.candidates)
+            events = self._write(writing_input, run, "agentic", timer)
+        else:
+            events = self._decline(first, "agentic", timer)
+        async with aclosing(events):
+            async for event in events:
                 yield event
 
     async def _search(self, inquiry: Inquiry, timer: StageTimer, mode: Mode, *, until: float) -> WritingInput:
-        return await self._searcher.search(inquiry, timer, until=until, by_model=mode == "generate")
+        return await self._searcher.search(inquiry, timer, until=until, by_model=mode in _BY_MODEL)
 
     async def _decline(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
         nearest = cite_all(writing_input.hits[:_NEAREST])
@@ -112,14 +168,23 @@ class Answerer:
             writing_input=writing_input,
         )
 
-    async def _write(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
-        writer = self._writers[mode]
+    async def _write(
+        self, writing_input: WritingInput, writer: Writer, mode: Mode, timer: StageTimer
+    ) -> AsyncGenerator[Event]:
         draft = Draft(writing_input)
         yield Sources(citations=draft.sources)
         began = timer.elapsed
         async with aclosing(writer.write(writing_input, timer)) as pieces:
             with draft.counting_failure(), timer.stage("first_token"):
-                first = await _first_text(pieces, draft)
+                async for piece in pieces:
+                    draft.add(piece)
+                    if isinstance(piece, Step):
+                        yield piece
+                    # White space before the first text that a reader can see is dropped, as at the end of the answer.
+                    elif isinstance(piece, str) and (first := piece.lstrip()):
+                        break
+                else:
+                    raise BadResponse("The model returned an empty answer. Ask again, or check the model server's log.")
             self._update_writing_seconds(mode, timer.elapsed - began)
             yield Token(text=first)
             with draft.counting_failure(), timer.stage("generate"):
@@ -127,22 +192,17 @@ class Answerer:
                     draft.add(piece)
                     if isinstance(piece, str):
                         yield Token(text=piece)
+                    elif isinstance(piece, Step):
+                        yield piece
         answer = draft.to_answer(writer.model, mode, timer)
+        text = None if answer.declined else answer.text
         question, hits = writing_input.question, writing_input.hits
-        subject = Subject(question=question, passages=[hit.chunk.text for hit in hits], answer=answer.text)
-        self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
-        self._drift.observe(question, writing_input.vector, hits, answer.text, by_model=mode != "quote")
+        if text is not None:
+            subject = Subject(question=question, passages=[hit.chunk.text for hit in hits], answer=text)
+            self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
+        self._drift.observe(question, writing_input.vector, hits, text, by_model=mode != "quote")
         yield answer
 
     def _update_writing_seconds(self, mode: Mode, seconds: float) -> None:
-        average = self._writing_seconds[mode] or seconds
+        average = self._writing_seconds.get(mode) or seconds
         self._writing_seconds[mode] = (1 - _WEIGHT) * average + _WEIGHT * seconds
-
-
-async def _first_text(pieces: AsyncIterator[Piece], draft: Draft) -> str:
-    """Return the first text that a reader can see. White space before it is dropped, as at the end of the answer."""
-    async for piece in pieces:
-        draft.add(piece)
-        if isinstance(piece, str) and (text := piece.lstrip()):
-            return text
-    raise BadResponse("The model returned an empty answer. Ask again, or check the model server's log.")

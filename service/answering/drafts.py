@@ -14,7 +14,7 @@ from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
 from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
-from service.writing.base import CitedPassage, Groundedness, Piece, SentPrompt, WritingInput
+from service.writing.base import CitedPassage, Declined, Groundedness, Piece, SentPrompt, Step, WritingInput
 
 log = structlog.get_logger()
 
@@ -61,6 +61,8 @@ class Answer:
     """The passages. If `declined`: passages that were not relevant enough."""
     sent_prompt: SentPrompt | None = None
     """The prompt that the model received. None if no model was called."""
+    steps: Sequence[Step] = ()
+    """The finished steps of the mode agentic."""
     membership: Membership | None = None
     """None if the question did not name a conversation."""
 
@@ -97,6 +99,7 @@ class Draft:
         self._finish_reason: FinishReason | None = None
         self._sent_prompt: SentPrompt | None = None
         self._groundedness: Groundedness | None = None
+        self._is_declined = False
 
     def add(self, piece: Piece) -> None:
         match piece:
@@ -109,11 +112,13 @@ class Draft:
             case Finish():
                 self._finish_reason = piece.reason
             case Usage():
-                self._usage = piece
+                self._usage = self._usage + piece if self._usage else piece
             case SentPrompt():
                 self._sent_prompt = piece
             case Groundedness():
                 self._groundedness = piece
+            case Declined():
+                self._is_declined = True
 
     @contextmanager
     def counting_failure(self) -> Iterator[None]:
@@ -128,12 +133,12 @@ class Draft:
         if self._usage:
             TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
             TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
-        ANSWERS_BY[mode].inc()
+        is_declined = self._is_declined or bool(self._groundedness and self._groundedness.is_empty)
+        ANSWERS_BY["declined" if is_declined else mode].inc()
         citations = [replace(it, quote=self._quotes[it.number]) for it in self.sources if it.number in self._quotes]
         if citations:
             CITED_ANSWERS_BY[mode].inc()
         self._count("cited" if citations else "uncited")
-        is_withheld = self._groundedness is not None and self._groundedness.is_empty
         answer_id = uuid.uuid4().hex
         prompt = asdict(self._sent_prompt.version) if self._sent_prompt else None
         log.info(
@@ -147,9 +152,9 @@ class Draft:
         return Answer(
             id=answer_id,
             text="".join(self._text).strip(),
-            declined=is_withheld,
+            declined=is_declined,
             citations=citations,
-            nearest=self.sources if is_withheld else (),
+            nearest=self.sources if is_declined else (),
             groundedness=self._groundedness,
             usage=self._usage,
             finish_reason=self._finish_reason,

@@ -10,6 +10,7 @@ from service.answering.follow_ups import Turn
 from service.generation.base import CONFIGURED, Sampling
 from service.prompting.base import PromptTemplate
 from service.settings import Mode
+from service.writing.base import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,5 +53,7 @@ class Token:
     text: str
 
 
-Event = Sources | Token | Answer
-"""An answer yields `Sources`, then at least one `Token`, then the `Answer`. The first token has visible text."""
+Event = Sources | Token | Step | Answer
+"""An answer yields `Sources`, then at least one `Token`, then the `Answer`. The first token has visible text.
+
+In the mode agentic, a `Step` may come before each of them."""

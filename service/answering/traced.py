@@ -10,6 +10,7 @@ from rag.tracing import semconv
 from rag.tracing.attributes import message
 from rag.tracing.spans import Attributes, inside, is_traced, span, start
 from rag.types import Scope
+from service.agentic.research import AGENT_NAME
 from service.answering.drafts import Answer
 
 Event = TypeVar("Event")
@@ -21,6 +22,12 @@ _SEARCH = "rag.search"
 def trace_answer(scope: Scope, question: str, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
     """Return the same events; the span of the answer lasts until the client has read the last one."""
     return _trace(scope, question, events) if is_traced() else events
+
+
+def trace_agent(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    """Return the same events, inside the span of the agent."""
+    attributes = {semconv.OPERATION: semconv.INVOKE_AGENT, semconv.AGENT: AGENT_NAME}
+    return inside(start(f"{semconv.INVOKE_AGENT} {AGENT_NAME}", attributes), events) if is_traced() else events
 
 
 def search_span(scope: Scope, question: str) -> AbstractContextManager[Span]:

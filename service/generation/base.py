@@ -66,6 +66,12 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
 
 Output = str | Retraction | Finish | Usage
 """A part of the text, or a report about it."""

@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from rag.errors import InvalidInput
 from rag.types import Scope
 from service.answering.drafts import Answer, Citation
-from service.answering.events import Event, Inquiry, Sources
+from service.answering.events import Event, Inquiry, Sources, Token
 from service.generation.base import Sampling
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected
@@ -147,46 +147,54 @@ async def _collect(events: AsyncGenerator[Event]) -> tuple[Sequence[Citation], A
 
 
 async def _begin(events: AsyncGenerator[Event], start_at: float) -> AsyncGenerator[Event]:
-    """Await the passages and the first text, but the text not beyond `start_at`. Return all events.
+    """Await the first event and the first text, but the text not beyond `start_at`. Return all events.
 
     An error up to then is raised, and gets an HTTP status. A later one has to become an event of the stream.
     """
-    passages = await anext(events)
-    first_text = asyncio.create_task(anext(events))
-    try:
-        await asyncio.wait({first_text}, timeout=max(0.0, start_at - time.perf_counter()))
-        if first_text.done():
-            first_text.result()
-    except BaseException:
-        await _stop(first_text, events)
-        raise
-    return _continue(passages, first_text, events)
+    begun = [await anext(events)]
+    while True:
+        following = asyncio.create_task(anext(events))
+        try:
+            await asyncio.wait({following}, timeout=max(0.0, start_at - time.perf_counter()))
+            if following.done():
+                following.result()
+        except BaseException:
+            await _stop(following, events)
+            raise
+        if not following.done() or _has_text(following.result()):
+            return _continue(begun, following, events)
+        begun.append(following.result())
 
 
 async def _continue(
-    passages: Event, first_text: asyncio.Task[Event], rest: AsyncGenerator[Event]
+    begun: Sequence[Event], following: asyncio.Task[Event], rest: AsyncGenerator[Event]
 ) -> AsyncGenerator[Event]:
     try:
-        yield passages
-        yield await first_text
+        for event in begun:
+            yield event
+        yield await following
         async for event in rest:
             yield event
     finally:
         # Also reached when the client disconnects. Closing the events stops the generation at the model server.
-        await _stop(first_text, rest)
+        await _stop(following, rest)
 
 
-async def _stop(first_text: asyncio.Task[Event], events: AsyncGenerator[Event]) -> None:
-    first_text.cancel()
+def _has_text(event: Event) -> bool:
+    return isinstance(event, Token | Answer)
+
+
+async def _stop(following: asyncio.Task[Event], events: AsyncGenerator[Event]) -> None:
+    following.cancel()
     # Events that wait inside a task cannot be closed.
-    await asyncio.gather(first_text, return_exceptions=True)
+    await asyncio.gather(following, return_exceptions=True)
     await events.aclose()
 
 
 async def _to_stream(request: Request, shape: Shape, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
     async with aclosing(events):
         async for event in events:
-            if not isinstance(event, Sources):
+            if _has_text(event):
                 request.state.awaits_text = False
             for text in shape.to_events(event):
                 yield text

@@ -13,6 +13,7 @@ import { addNotes } from "./unsupported.js";
 
 /**
  * @typedef {import("./api.js").Answer} Answer
+ * @typedef {import("./api.js").Step} Step
  * @typedef {import("./api.js").Turn} Turn
  * @typedef {import("./passage.js").AnyCitation} AnyCitation
  */
@@ -33,6 +34,8 @@ export function createAnswer(question, { passage, onAskAgain }) {
   const citations = new Map();
   /** @type {Map<number, HTMLElement>} */
   const rows = new Map();
+  /** @type {Map<number, HTMLElement>} */
+  const stepLines = new Map();
   let received = "";
   /** @type {{text: string, start: number}[]} */
   let unsupported = [];
@@ -51,6 +54,17 @@ export function createAnswer(question, { passage, onAskAgain }) {
     view.sources.append(...rows.values());
     view.passages.hidden = sources.length === 0;
     view.status.textContent = sources.length > 0 ? `Reading ${formatCount(sources.length, "passage")}…` : "Answering…";
+  }
+
+  /** @param {Step} step The end of a step replaces its start. */
+  function showStep({ number, status, text }) {
+    const line = stepLines.get(number) ?? document.createElement("li");
+    line.textContent = text;
+    line.className = status;
+    stepLines.set(number, line);
+    view.stepList.append(line);
+    view.steps.hidden = false;
+    view.status.textContent = "Working…";
   }
 
   /** @param {{text: string}} event */
@@ -115,6 +129,7 @@ export function createAnswer(question, { passage, onAskAgain }) {
   function end(status) {
     render({ isComplete: true });
     view.text.ariaBusy = "false";
+    view.steps.removeAttribute("open");
     view.status.textContent = status;
     view.actions.hidden = false;
   }
@@ -140,7 +155,7 @@ export function createAnswer(question, { passage, onAskAgain }) {
     if (citation) passage.show(citation, opener);
   }
 
-  return { element: view.element, showSources, appendToken, complete, restore, stop, fail };
+  return { element: view.element, showStep, showSources, appendToken, complete, restore, stop, fail };
 }
 
 /**

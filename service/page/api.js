@@ -8,11 +8,12 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
  *   ordinal: number, score: number, similarity: number, text: string, quote: string | null}} Citation
  * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string, corrected: string | null,
- *   mode: "quote" | "checked" | "generate", finish_reason: "stop" | "length" | "content_filter" | null,
+ *   mode: "quote" | "checked" | "generate" | "agentic", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   groundedness?: {supported: number, withheld: number, unsupported: {text: string, start: number}[]} | null,
  *   question: string, conversation?: {id: string, is_kept: boolean} | null,
  *   timings: {total: number} & Record<string, number>}} Answer
+ * @typedef {{number: number, name: string, status: "started" | "done" | "failed", text: string}} Step
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
  *   snippet: string, ordinal: number | null}} KeptCitation
  * @typedef {{answer_id: string, asked: string, question: string, answer: string, declined: boolean,
@@ -58,7 +59,7 @@ export class UserFacingError extends Error {
 }
 
 /**
- * Yield the events of one answer: `sources`, `token`s, `done`. An `error` event, or an end without `done`, is thrown.
+ * Yield the events of one answer: `step`s, `sources`, `token`s, `done`. An `error` event, or an end without `done`, is thrown.
  * @param {{question: string, conversation_id: string, mode?: string}} request Without a mode, the service uses its default.
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<{event: string, data: any}>}

@@ -51,7 +51,12 @@ export function openAsk({ passage, onAnswer }) {
   async function ask(text) {
     const answer = createAnswer(text, { passage, onAskAgain });
     /** @type {Record<string, ((data: any) => void) | undefined>} */
-    const handlers = { sources: answer.showSources, token: answer.appendToken, done: answer.complete };
+    const handlers = {
+      step: answer.showStep,
+      sources: answer.showSources,
+      token: answer.appendToken,
+      done: answer.complete,
+    };
     passage.close();
     if (conversationId === "") {
       conversationId = createConversationId();

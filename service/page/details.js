@@ -20,6 +20,12 @@ const FATES = {
   document_has_its_share: "document limit reached",
 };
 
+/** @type {Record<string, string>} */
+const CHECKS = {
+  checked: ", checked against the quotes",
+  agentic: " in steps, and checked against its sources",
+};
+
 /**
  * Create a closed section that loads the explanation when it is opened for the first time.
  * @param {Answer} answer
@@ -71,7 +77,7 @@ function formatUsage({ usage, timings, ...answer }) {
 function formatMode({ declined, mode, model }) {
   if (declined) return "";
   if (mode === "quote") return "Quoted from the documents";
-  return `Written by ${model}${mode === "checked" ? ", checked against the quotes" : ""}`;
+  return `Written by ${model}${CHECKS[mode] ?? ""}`;
 }
 
 /**

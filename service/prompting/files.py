@@ -13,6 +13,10 @@ from service.prompting.base import PromptTemplate, PromptVersion, Template
 VARIABLES = {
     "answer": frozenset({"passages", "question"}),
     "follow_up": frozenset({"history", "question"}),
+    "grade": frozenset({"passages", "question"}),
+    "plan": frozenset({"question"}),
+    "repair": frozenset({"passages", "question"}),
+    "reword": frozenset({"question", "query", "known"}),
     "rewrite": frozenset({"text", "question"}),
 }
 """Variables that the code provides for each prompt."""

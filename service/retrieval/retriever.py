@@ -81,12 +81,16 @@ class Retriever:
             with timer.stage("rerank"):
                 reranked = await self._reranker.rerank(query.text, candidates, seconds=until - time.perf_counter())
                 candidates, extent = reranked.hits, reranked.extent
-        selection = select(
-            candidates, limit=limit, overlap=self._settings.duplicate_overlap, per_document=self._settings.per_document
-        )
+        selection = self.select(candidates, limit=limit)
         RETRIEVED_CHUNKS.observe(len(selection.hits))
         PASSED_OVER.inc(sum(candidate.reason != "taken" for candidate in selection.candidates[:limit]))
         return replace(selection, reranking=extent)
+
+    def select(self, candidates: Sequence[ScoredChunk], *, limit: int) -> RetrievedPassages:
+        """Select among candidates, the best first: without duplicates, and with the configured spread."""
+        return select(
+            candidates, limit=limit, overlap=self._settings.duplicate_overlap, per_document=self._settings.per_document
+        )
 
     def to_query(self, question: str, vector: Vector) -> Query:
         """Return the query for the store, with the configured weights."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from rag.stages import StageTimer
 from rag.types import Vector
@@ -47,6 +47,36 @@ class CitedPassage:
     quote: str | None = None
 
 
+StepName = Literal["plan", "search", "grade", "reword", "write", "verify", "repair", "stop"]
+"""What the mode agentic does.
+
+plan     the model breaks the question into at most three searches
+search   the tool that it may use
+grade    the model names the passages that answer
+reword   the model writes another search for what was not found
+write    the model writes the answer
+verify   each sentence is compared with the passages that it cites
+repair   the model writes again, because no sentence was supported
+stop     a bound was reached or the model failed, so the answer is written from what was found
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A report of the work on an answer. Its text has nothing of any document."""
+
+    number: int
+    """Position in the answer's steps, from 1. Start and end of a step have the same number."""
+    name: StepName
+    status: Literal["started", "done", "failed"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A report that the text says why there is no answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentPrompt:
     """A report of the prompt that the model receives."""
@@ -74,7 +104,7 @@ class Groundedness:
         return bool(self.withheld) and not self.supported
 
 
-Piece = str | Retraction | CitedPassage | Finish | Usage | SentPrompt | Groundedness
+Piece = str | Retraction | CitedPassage | Finish | Usage | SentPrompt | Groundedness | Step | Declined
 """A part of the text, or a report about it."""
 
 

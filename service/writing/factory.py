@@ -22,7 +22,10 @@ def build_writers(
     rewrite: PromptTemplate,
     unsupported: Literal["flag", "withhold"],
 ) -> Mapping[Mode, Writer]:
-    """Build one writer for each mode, because each request may choose its mode."""
+    """Build one writer for each mode, because each request may choose its mode.
+
+    The mode agentic has none: the work on each of its answers is its writer (`AgentRun`).
+    """
     checking = WithholdingWriter if unsupported == "withhold" else FlaggingWriter
     return {
         "quote": QuoteWriter(),

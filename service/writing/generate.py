@@ -26,7 +26,7 @@ class GenerateWriter:
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
         with timer.stage("prompt"):
             template = writing_input.prompt or self._template
-            passages = _numbered(writing_input.hits)
+            passages = number_passages(writing_input.hits)
             prompt = template.fill(passages=passages, question=writing_input.question)
             prompt = replace(prompt, sampling=writing_input.sampling)
             if schema := writing_input.schema:
@@ -72,6 +72,6 @@ class GenerateWriter:
             yield CitedPassage(number=number)
 
 
-def _numbered(hits: Sequence[ScoredChunk]) -> str:
-    """Return the passages, numbered from 1."""
-    return "\n\n".join(f"[{number}] {hit.chunk.passage}" for number, hit in enumerate(hits, start=1))
+def number_passages(hits: Sequence[ScoredChunk], characters: int | None = None) -> str:
+    """Return the passages, numbered from 1, each with its first `characters`."""
+    return "\n\n".join(f"[{number}] {hit.chunk.passage[:characters]}" for number, hit in enumerate(hits, start=1))

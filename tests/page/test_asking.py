@@ -408,3 +408,35 @@ async def test_passages_come_first_and_show_how_they_begin(page: Page) -> None:
     text = await page.locator("[aria-live]").bounding_box()
     assert passages and text
     assert passages["y"] < text["y"]
+
+
+async def test_an_answer_in_steps_shows_a_line_for_each_step_while_it_works(page: Page, service: FakeService) -> None:
+    resume = asyncio.Event()
+
+    async def in_steps(_: AnswerRequest) -> AsyncIterator[Event]:
+        yield "step", {"number": 1, "name": "plan", "status": "started", "text": "Planning the searches…"}
+        yield "step", {"number": 1, "name": "plan", "status": "done", "text": "Planned: Who built it? · When?"}
+        yield "step", {"number": 2, "name": "search", "status": "started", "text": "Searching: Who built it?"}
+        await resume.wait()
+        yield "step", {"number": 2, "name": "search", "status": "done", "text": "Found 3 passages."}
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": "In 1932 [1]."}
+        yield "done", done("In 1932 [1].", cited=(1,), mode="agentic")
+
+    service.answer = in_steps
+    await page.get_by_role("combobox", name="Answer").select_option("Model, in steps")
+    await ask(page, "Who built it, and when?")
+
+    answer = page.get_by_role("article", name="Answer")
+    steps = answer.get_by_role("list", name="Steps").get_by_role("listitem")
+    await expect(steps).to_have_text(["Planned: Who built it? · When?", "Searching: Who built it?"])
+    await expect(answer.get_by_role("status")).to_have_text("Working…")
+    resume.set()
+    await expect(answer.locator("[aria-live]")).to_have_text("In 1932 1.")
+    # The finished answer comes first. Its steps stay at hand.
+    await expect(steps).to_have_count(0)
+    await answer.get_by_text("Steps", exact=True).click()
+    await expect(steps).to_have_text(["Planned: Who built it? · When?", "Found 3 passages."])
+    assert service.requests[-1]["mode"] == "agentic"
+    await open_details(page)
+    await expect(answer).to_contain_text("in steps, and checked against its sources")

@@ -20,9 +20,11 @@ from service.http.schemas.answers import (
     SearchRequest,
     SearchResponse,
     SourcesEvent,
+    StepOut,
     TokenEvent,
 )
 from service.metrics import ANSWER_STAGES
+from service.writing.base import Step
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
@@ -30,7 +32,7 @@ router = APIRouter(prefix="/v1", tags=["answers"])
 @router.post(
     "/answers",
     response_model=AnswerResponse,
-    responses=streams({"sources": SourcesEvent, "token": TokenEvent, "done": AnswerResponse}),
+    responses=streams({"step": StepOut, "sources": SourcesEvent, "token": TokenEvent, "done": AnswerResponse}),
     dependencies=[Depends(require_json)],
     openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused, *OF_STORE),
 )
@@ -74,5 +76,7 @@ class _Shape:
                 yield to_event("sources", SourcesEvent.from_citations(event.citations).model_dump_json())
             case Token():
                 yield to_event("token", TokenEvent(text=event.text).model_dump_json())
+            case Step():
+                yield to_event("step", StepOut.model_validate(event).model_dump_json())
             case Answer():
                 yield to_event("done", AnswerResponse.from_answer(event).model_dump_json())

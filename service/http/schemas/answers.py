@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from typing_extensions import TypedDict  # Pydantic refuses the one of `typing` before Python 3.12.
@@ -13,7 +13,7 @@ from service.answering.drafts import Answer, Citation, Membership
 from service.generation.base import FinishReason
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
-from service.writing.base import Groundedness
+from service.writing.base import Groundedness, StepName
 
 # A filter becomes a query of the store. Without bounds a single request could make that query arbitrarily expensive.
 _MAX_FILTER_VALUES, _MAX_FILTER_KEYS = 100, 32
@@ -97,7 +97,11 @@ class AnswerRequest(SearchRequest):
         "of the conversation, and its answer is kept there. Unset: the question stands alone, and nothing is kept.",
         examples=["5f0c1d9e-6a37-4f6e-9d1b-0a8f3e6c2b41"],
     )
-    stream: bool = Field(False, description="True: stream `sources`, then `token` events, then `done` or `error`.")
+    stream: bool = Field(
+        False,
+        description="True: stream `sources`, then `token` events, then `done` or `error`. "
+        "In the mode `agentic`, `step` events tell what is being done.",
+    )
 
 
 class ConversationOut(BaseModel):
@@ -225,6 +229,21 @@ Reranking = Annotated[
 ]
 
 
+class StepOut(BaseModel):
+    """Data of the event `step`, in the mode `agentic` only. Its text has nothing of any document."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int = Field(description="Position from 1. Start and end of a step have the same number.")
+    name: StepName = Field(
+        description="plan: which searches the question needs. search. grade: which passages answer. reword: another "
+        "search for what was not found. write. verify: each sentence against its source. repair: write again. stop: a "
+        "bound was reached or the model failed, so the answer is written from what was found."
+    )
+    status: Literal["started", "done", "failed"]
+    text: str = Field(examples=["Searching: When was the mill built?"])
+
+
 class AnswerResponse(BaseModel):
     """An answer with its citations."""
 
@@ -236,7 +255,7 @@ class AnswerResponse(BaseModel):
     answer: str
     declined: bool = Field(
         description="True if nothing near enough was found, and no model was called, or if everything that it wrote "
-        "was withheld."
+        "was withheld. In the mode `agentic` also if the model finds no answer in the passages."
     )
     citations: list[CitationOut]
     nearest: list[CitationOut] = Field(
@@ -259,6 +278,7 @@ class AnswerResponse(BaseModel):
     mode: Mode
     prompt: PromptVersionOut | None = Field(description="Null if no model was called.")
     reranking: Reranking
+    steps: list[StepOut] = Field(description="The finished steps. Only in the mode `agentic`.")
     conversation: ConversationOut | None = Field(None, description="Null if the question did not name a conversation.")
 
     @classmethod
@@ -279,6 +299,7 @@ class AnswerResponse(BaseModel):
             mode=answer.mode,
             prompt=answer.prompt,
             reranking=answer.reranking,
+            steps=[StepOut.model_validate(step) for step in answer.steps],
             conversation=answer.membership and ConversationOut.from_membership(answer.membership),
         )
 

@@ -79,7 +79,7 @@ def test_a_stream_is_described_with_the_schema_of_each_event(api, operations):
     schemas = {
         event["properties"]["event"]["const"]: event["properties"]["data"]["contentSchema"]["$ref"] for event in events
     }
-    assert set(schemas) == {"sources", "token", "done", "error"}
+    assert set(schemas) == {"step", "sources", "token", "done", "error"}
     for reference in schemas.values():
         assert reference.rpartition("/")[2] in api["components"]["schemas"]
 

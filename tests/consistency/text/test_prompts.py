@@ -6,6 +6,10 @@ RELEASED = {
     "answer/v1": "79bfb96f3d10",
     "answer/v2": "d62ce309b986",
     "follow_up/v1": "201dc3c0404c",
+    "grade/v1": "33786549c563",
+    "plan/v1": "68453fcac5e1",
+    "repair/v1": "ba0b1e4f962c",
+    "reword/v1": "7caab42b6b3d",
     "rewrite/v1": "020b54173aeb",
 }
 

@@ -20,13 +20,14 @@ Routes under `/v1` expect the header `Authorization: Bearer KEY` once the first 
 See [keys and tenants](../guides/keys-and-tenants.md)."""
 _EVENTS = """\
 With `"stream": true`, `POST /v1/answers` responds with `text/event-stream`.
-The response starts with the first text, or after `RAG_ANSWERING__STREAM_AFTER_SECONDS` with the passages alone.
+The response starts with the first text, or after `RAG_ANSWERING__STREAM_AFTER_SECONDS` with passages or steps alone.
 An error before the start is a normal error response.
 While nothing else is sent, a comment line (`: still working`) keeps the connection open. Clients ignore comments.
 
 | event | data | sent |
 |---|---|---|
-| `sources` | `{"sources": […]}`: a list of [CitationOut](#citationout) | first, once; `[n]` refers to one of them |
+| `step` | a [StepOut](#stepout) | in the mode `agentic`: when a step starts and when it ends |
+| `sources` | `{"sources": […]}`: a list of [CitationOut](#citationout) | once, before the text; `[n]` is one of them |
 | `token` | `{"text": "…"}` | for each piece of the answer's text; the first one has visible text |
 | `done` | an [AnswerResponse](#answerresponse) | once, last |
 | `error` | a problem, as under [errors](#errors) | instead of `done`, if the answer fails after it started |"""

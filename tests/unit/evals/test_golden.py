@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 
 from evals.answers import gold
-from evals.answers.gold import GOLDEN, MANUALS, read_question_set
+from evals.answers.gold import GOLDEN, MANUALS, MULTI_HOP, read_question_set
 from evals.answers.matching import contains_words
 
 ROOT = Path(__file__).parents[3]
 GOLDEN_SET = read_question_set(GOLDEN)
 MANUAL_SET = read_question_set(MANUALS)
+MULTI_HOP_SET = read_question_set(MULTI_HOP)
+EVERY_QUESTION = [*GOLDEN_SET.questions, *MANUAL_SET.questions, *MULTI_HOP_SET.questions]
 TEXTS = {document.id: document.text for document in GOLDEN_SET.documents}
 # A clone must stay small, so larger sets are read from a folder.
 LARGEST_BYTES = 1_000_000
 
 
-@pytest.mark.parametrize("question", [*GOLDEN_SET.questions, *MANUAL_SET.questions], ids=lambda question: question.id)
+@pytest.mark.parametrize("question", EVERY_QUESTION, ids=lambda question: question.id)
 def test_every_quote_and_every_part_of_it_occurs_in_the_document(question):
     for group in question.evidence:
         for passage in group:
@@ -29,8 +31,13 @@ def test_every_quote_and_every_part_of_it_occurs_in_the_document(question):
                 )
 
 
+def test_multi_hop_questions_need_two_passages_and_some_have_no_answer():
+    needed = Counter(len(question.evidence) for question in MULTI_HOP_SET.questions)
+    assert needed == {2: 22, 0: 8}
+
+
 def test_question_ids_are_unique():
-    names = Counter(question.id for question in [*GOLDEN_SET.questions, *MANUAL_SET.questions])
+    names = Counter(question.id for question in EVERY_QUESTION)
     assert not [name for name, count in names.items() if count > 1]
 
 

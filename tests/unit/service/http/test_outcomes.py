@@ -1,6 +1,7 @@
 """What a client, the metrics and the log say about the end of a request: all three must agree."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ from rag.errors import BadResponse, Overloaded, Unavailable
 from service.answering.drafts import Answer
 from service.answering.events import Sources, Token
 from service.settings import AnsweringSettings
-from service.writing.base import WritingInput
+from service.writing.base import Step, WritingInput
 from tests.unit.service.http.conftest import QUESTION, Served, events_of
 
 SOURCES = Sources(citations=[])
@@ -97,6 +98,28 @@ async def test_a_defect_is_a_500_with_the_request_id_and_one_line_with_the_trace
     [request] = await served.logged("request")
     assert (request["status"], request["outcome"]) == (500, "error")
     assert served.counted() == {"error": 1}
+
+
+STEP = Step(number=1, name="plan", status="started", text="Planning the searches…")
+STEPPED = (STEP, replace(STEP, status="done", text="Planned: How does it end?"))
+
+
+async def test_the_steps_of_an_answer_are_events_in_order_and_part_of_the_answer(served):
+    async def in_steps():
+        for event in (*STEPPED, SOURCES, TEXT, replace(ANSWER, mode="agentic", steps=STEPPED[1:])):
+            yield event
+
+    response = await served.ask(in_steps, stream=True, mode="agentic")
+    events = events_of(response.text)
+    assert [name for name, _ in events] == ["step", "step", "sources", "token", "done"]
+    finished = {"number": 1, "name": "plan", "status": "done", "text": "Planned: How does it end?"}
+    assert (events[1][1], events[-1][1]["steps"]) == (finished, [finished])
+    assert served.answerer.inquiries[-1].mode == "agentic"
+
+
+async def test_an_error_after_some_steps_and_before_the_stream_begins_has_a_status(served):
+    response = await served.ask(failing(Unavailable("down"), before=(*STEPPED, SOURCES)), stream=True, mode="agentic")
+    assert (response.status_code, response.json()["detail"]) == (503, "down")
 
 
 async def test_a_defect_inside_a_stream_is_an_error_event_and_counts_as_an_error(served):
@@ -218,6 +241,26 @@ class TestASlowModel:
         assert [name for name, _ in events_of(rest)] == ["token", "done"]
         await served.logged("request")
         assert served.counted() == {"ok": 1}
+
+    async def test_the_stream_begins_with_the_steps_while_the_agent_works(self, served):
+        may_search = asyncio.Event()
+
+        async def script():
+            yield STEPPED[0]
+            yield STEPPED[1]
+            await may_search.wait()
+            yield SOURCES
+            yield TEXT
+            yield ANSWER
+
+        served.answerer.script = script
+        async with served.http.stream("POST", "/v1/answers", json=QUESTION | {"stream": True}) as response:
+            received = ""
+            async for chunk in response.aiter_text():
+                received += chunk
+                if len(events_of(received)) == 2:
+                    may_search.set()
+        assert [name for name, _ in events_of(received)] == ["step", "step", "sources", "token", "done"]
 
     async def test_a_late_failure_is_an_event(self, served):
         async def script():

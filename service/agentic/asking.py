@@ -1,0 +1,76 @@
+"""Short calls of the model during an agentic answer: bounded, counted, and with answers as JSON."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from rag.errors import BadResponse, Unavailable
+from service.agentic.budget import BoundReached, Budget
+from service.generation.base import EmptyText, Generator, Prompt, Retraction, Sampling, Usage
+from service.metrics import TOKENS
+
+# Three searches, or the numbers of a few passages, are far shorter.
+_JSON_TOKENS = 200
+
+
+class ModelFailed(Exception):
+    """A call of the model failed or took too long."""
+
+
+class Asking:
+    """The calls for one answer."""
+
+    def __init__(self, generator: Generator, budget: Budget) -> None:
+        self._generator = generator
+        self._budget = budget
+        self._used: Usage | None = None
+
+    async def ask_json(self, prompt: Prompt, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the first JSON object that the model writes, an empty one if it writes none. Raises as `ask`."""
+        sampling = Sampling(max_tokens=_JSON_TOKENS, temperature=0)
+        text = await self.ask(replace(prompt, sampling=sampling, schema=schema))
+        try:
+            found, _ = json.JSONDecoder().raw_decode(text[max(0, text.find("{")) :])
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    async def ask(self, prompt: Prompt) -> str:
+        """Return the text that the model writes. Raises `ModelFailed` or `BoundReached`."""
+        self._budget.reserve(prompt)
+        text, usage = "", None
+        try:
+            async with (
+                asyncio.timeout(self._budget.seconds_for_a_call),
+                aclosing(self._generator.generate(prompt)) as pieces,
+            ):
+                async for piece in pieces:
+                    match piece:
+                        case str():
+                            text += piece
+                        case Retraction():
+                            text = ""
+                        case Usage():
+                            usage = piece
+        except TimeoutError as error:
+            if self._budget.seconds_left <= 0:
+                raise BoundReached("seconds") from error
+            raise ModelFailed("The model did not answer in time.") from error
+        except EmptyText:
+            text = ""
+        except (Unavailable, BadResponse) as error:
+            raise ModelFailed(str(error)) from error
+        finally:
+            self._budget.spend(prompt, text, usage)
+        if usage:
+            self._used = self._used + usage if self._used else usage
+            TOKENS.labels("prompt", self._generator.model).inc(usage.prompt_tokens)
+            TOKENS.labels("completion", self._generator.model).inc(usage.completion_tokens)
+        return text
+
+    def usage_with(self, written: Usage | None) -> Usage | None:
+        """Return the tokens of these calls and of the writing. None if the server does not report them."""
+        return self._used + written if self._used and written else self._used or written
