@@ -138,7 +138,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             answerer=Answerer(
                 Searcher(embedder, retriever, follow_ups),
                 retriever,
-                Quoter(embedder),
+                Quoter(embedder, min_confidence=settings.answering.min_confidence),
                 writers,
                 Agent(generator, prompts.default, retriever, grounding, agent_prompts, settings.agent),
                 default_mode(settings.answering, settings.generator),

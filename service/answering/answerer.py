@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -100,7 +101,8 @@ class Answerer:
             writing_input = replace(writing_input, hits=hits)
         elif is_answerable:  # Neighbouring sentences would only be wrong quotes to pick.
             with timer.stage("quote"):
-                writing_input = await self._quoter.pick(writing_input)
+                continued = partial(self._retriever.continued, inquiry.scope)
+                writing_input = await self._quoter.pick(writing_input, continued)
             is_answerable = bool(writing_input.quotes)
         if is_answerable:
             events = self._write(writing_input, self._writers[mode], mode, timer)

@@ -33,7 +33,8 @@ import { readEvents } from "./server_sent_events.js";
  *   score: number, rerank_score: number | null, fate: string, cited: boolean}} Candidate
  * @typedef {{ordinal: number, heading_path: string[], place: Place, text: string}} DocumentPassage
  * @typedef {{name: string, characters: number, tokens: number | null}} PromptPart
- * @typedef {{id: string, declined: boolean, nearness: number | null, min_similarity: number, reranking: string | null,
+ * @typedef {{id: string, declined: boolean, nearness: number | null, min_similarity: number,
+ *   confidence: number | null, min_confidence: number, reranking: string | null,
  *   candidates: Candidate[], prompt: {system: string, user: string, parts: PromptPart[]} | null,
  *   versions: {model: string, prompt: {name: string, version: string, hash: string} | null, embedder: string,
  *     reranker: string | null, collection: string, revision: string}}} Explanation

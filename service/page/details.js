@@ -84,9 +84,14 @@ function formatMode({ declined, mode, model }) {
  * @param {Explanation} explanation
  * @param {Pick<Answer, "groundedness">} answer
  */
-function formatDecision({ declined, nearness, min_similarity: minimum }, { groundedness }) {
+function formatDecision(
+  { declined, nearness, min_similarity: minimum, confidence, min_confidence: likely },
+  { groundedness },
+) {
   if (declined && groundedness) return "Declined: the passages do not support what the model wrote.";
   const threshold = `The threshold for an answer is ${minimum.toFixed(2)}.`;
+  if (declined && confidence !== null)
+    return `Declined: the best quote answers with a probability of ${confidence.toFixed(2)}, below ${likely.toFixed(2)}.`;
   if (declined && nearness !== null && nearness >= minimum)
     return "Declined: no passage contains the code that the question is about.";
   if (nearness === 1) return "The question is a term that a passage contains.";

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rag.types import Chunk
 from service.quoting.blocks import Block, Unit, split_blocks, split_units
-from service.quoting.questions import Question
+from service.quoting.questions import Question, is_code
 from service.quoting.wording import is_dependent
+from service.sentences import stems
 
 # A reader sees this much at a glance. A paragraph goes on until it is reached.
 _ENOUGH: Final = 280
@@ -18,6 +20,8 @@ _MAX_LEAD: Final = 200
 # Sentences of the same paragraph that score almost as well belong to the answer (ADR 64).
 _NEAR: Final = 2.0
 _MAX_PROSE: Final = 600
+# What a row or an item is about stands at its beginning.
+_MAX_LABEL: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +37,14 @@ class Quote:
 
 
 def compose(
-    question: Question, text: str, unit: Unit, *, passage: int, scores: Mapping[tuple[int, int], float]
+    question: Question, chunk: Chunk, unit: Unit, *, passage: int, scores: Mapping[tuple[int, int], float]
 ) -> Quote:
-    """Return the block that a unit of the passage's text belongs to.
+    """Return the block of the passage that a unit belongs to.
 
-    `scores` has the scores of the passage's units, by block and position.
+    `scores` has the scores of the passage's units, by block and position. The heading comes first if it is a command,
+    a route or another name that the block lacks.
     """
+    text, heading = chunk.text, chunk.heading_path[-1] if chunk.heading_path else ""
     blocks = split_blocks(text)
     match unit.kind:
         case "sentence":
@@ -58,6 +64,8 @@ def compose(
         is_whole = is_whole and not gap.strip()
         joined += (" " if not gap.strip("\n ") and "\n" not in gap else "\n") + part
         end = position + len(part)
+    if is_code(heading) and heading.lower() not in joined.lower():
+        joined = f"{heading}: {joined}" if unit.kind == "sentence" else f"{heading}:\n{joined}"
     return Quote(text=joined, passage=passage, evidence=text[begin:end] if is_whole else unit.text)
 
 
@@ -109,8 +117,10 @@ def _series(question: Question, blocks: list[Block], unit: Unit) -> list[str]:
     """Return a list item or table row, or all of them if the question asks for several or for steps."""
     group = [index for index, block in enumerate(blocks) if block.group == blocks[unit.block].group]
     lead = _announcement(blocks, group[0])
+    if both := _compared(question, blocks, group):
+        return [*lead, *_bounded(both)]
     wants_all = question.asks == "list" or (question.asks == "how" and blocks[unit.block].is_numbered)
-    if wants_all:
+    if wants_all or _is_announced(question, lead, unit):
         return [*lead, *_bounded([blocks[index].text for index in group])]
     end = unit.block + 1
     if unit.kind == "item":  # The items that follow complete a short one.
@@ -119,13 +129,39 @@ def _series(question: Question, blocks: list[Block], unit: Unit) -> list[str]:
     return [*lead, *_bounded([block.text for block in blocks[unit.block : end]])]
 
 
+def _compared(question: Question, blocks: list[Block], group: list[int]) -> list[str]:
+    """Return the rows or items about the two things that a question compares, if both have one."""
+    found = [
+        next((index for index in group if stems(blocks[index].text[:_MAX_LABEL]) & side), None)
+        for side in question.sides or ()
+    ]
+    known = sorted({index for index in found if index is not None})
+    return [blocks[index].text for index in known] if len(known) > 1 else []
+
+
 def _announcement(blocks: list[Block], index: int) -> list[str]:
-    """Return the last sentence of the paragraph before a list, a table or code, if it is short or ends with a colon."""
+    """Return the last sentences of the paragraph before a list, a table or code, if it ends with a colon."""
     before = blocks[index - 1] if index else None
-    if before is None or before.kind != "paragraph":
+    if before is None or before.kind != "paragraph" or not before.text.endswith(":"):
         return []
-    sentences = [unit.text for unit in split_units([before])][-1:]
-    return [text for text in sentences if text.endswith(":") and len(text) <= _MAX_LEAD * 2]
+    sentences = [unit.text for unit in split_units([before])]
+    return _last(sentences, _MAX_LEAD) or [text for text in sentences[-1:] if len(text) <= _MAX_LEAD * 2]
+
+
+def _is_announced(question: Question, lead: list[str], unit: Unit) -> bool:
+    """Return whether the announcement has more words of the question than the item, so that the list answers it."""
+    of_lead = question.stems & stems(" ".join(lead))
+    return len(of_lead) > len(question.stems) / 2 and len(of_lead) > len(question.stems & stems(unit.text))
+
+
+def _last(texts: list[str], most: int) -> list[str]:
+    """Return the last texts that have at most so many characters together."""
+    kept: list[str] = []
+    for text in reversed(texts):
+        if sum(map(len, kept)) + len(text) > most:
+            break
+        kept.insert(0, text)
+    return kept
 
 
 def _whole(blocks: list[Block], index: int) -> list[str]:

@@ -14,9 +14,13 @@ _MARKER: Final = re.compile(r"^(?P<indent>[ \t]*)(?:[-*+•]|(?P<number>\d{1,3}[
 # Rows of tables are written as `label: value | label: value` (ADR 48).
 _CELL: Final = " | "
 _LABELLED: Final = re.compile(r"^[^|:]{1,60}: ")
+# A fenced block of text has the structure of text.
+_TEXT_BLOCK: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*(?:text|txt)[ \t]*\n(.*?)^[ \t]*\1[ \t]*$", re.M | re.S)
 _HEADING: Final = re.compile(r"^#{1,6} ")
-# Directives of templates, such as the inclusion of a file, and rules of characters that are not letters.
-_NOISE: Final = re.compile(r"^\s*(?:\{[*%{].*[*%}]\}|:::.*|!!!.*|[^\w]*)$", re.DOTALL)
+# Directives of templates, labels of notes, and rules of characters that are not letters.
+_NOISE: Final = re.compile(
+    r"^\s*(?:\{[*%{].*[*%}]\}|:::.*|!!!.*|(?:note|tip|info|warning|danger|check)\W*|[^\w]*)$", re.DOTALL | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def split_blocks(passage: str) -> list[Block]:
     blocks: list[Block] = []
     group = 0
     previous = ""
-    for kind, lines, is_numbered in _runs(passage.split("\n")):
+    for kind, lines, is_numbered in _runs(_TEXT_BLOCK.sub(r"\2", passage).split("\n")):
         text = "\n".join(lines).strip("\n").rstrip()
         if not text.strip() or kind == "heading" or (kind == "paragraph" and _NOISE.match(text)):
             previous = kind

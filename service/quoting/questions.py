@@ -4,27 +4,54 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from rag.words import to_words
 from service.sentences import content_stems, stems
 
-Asks = Literal["definition", "how", "number", "list", "reason", "yes_no", "other"]
+Asks = Literal["comparison", "code", "how", "reason", "number", "list", "definition", "yes_no", "other"]
+Measure = Literal["time", "size", "count", "any"]
 
 # The first match counts.
 _KINDS: Final[Mapping[Asks, str]] = {
+    "comparison": r".*\bdifferences?\b|how .*\bdiffers?\b|.*\b(?:vs\.?|versus|compared? (?:to|with))\s|compare\b"
+    r"|.*\b(?:differs?|better|worse|faster|slower|cheaper|safer|larger|smaller) (?:from|than)\b",
+    "code": r"(?:(?:an?|the|some|any|show me|give me|i need|what(?:'s| is| are)|which)\s+)*(?:[\w-]+\s+){0,2}"
+    r"(?:examples?|snippets?|samples?|commands?|configs?|configuration|code|settings|syntax|yaml)\s+"
+    r"(?:of|for|to|that|with|which|in)\b",
     "how": r"how (?:do|can|could|should|would|to|does one|must)\b|(?:what are|what's|give me) the steps\b|steps to\b",
     "reason": r"why\b|what(?: is|'s)? the (?:reason|point|purpose)|for what reason|how come\b",
-    "number": r"how (?:many|much|long|often|old|far|big|large|fast|high|late|soon)\b|when\b"
+    "number": r"(?:for |at |after |within )?how (?:many|much|long|often|old|far|big|large|fast|high|late|soon)\b|when\b"
+    r"|(?:what|which)(?: is| are|'s)? (?:the )?(?:biggest|largest|smallest|longest|shortest|highest|lowest)\b"
     r"|(?:what|which)(?: is| are|'s)? (?:the )?(?:\w+ )?(?:default|limit|maximum|minimum|max|min|version|number|port"
     r"|size|price|cost|date|year|time|timeout|rate|percentage|status code)\b",
     "list": r"(?:what|which) (?!(?:is|was|does|has|happens|causes|makes)\b)(?:\w+ ){0,2}?\w{3,}s\b"
     r"|list\b|name the\b|what are the\b",
     "definition": r"what(?:'s| is| are| was| were| does| do)\b|define\b|explain\b|describe\b|meaning of\b"
-    r"|tell me about\b|who (?:is|was|are)\b",
+    r"|tell me about\b|who (?:is|was|are)\b|.*\b(?:definition|meaning)$",
     "yes_no": r"(?:is|are|was|were|do|does|did|can|could|may|must|should|will|would|has|have|had)\b",
 }
-_NOUNS: Final = "error|code|setting|option|variable|parameter|command|function|class|metric|alert|field|status"
+_MEASURES: Final[Mapping[Measure, str]] = {
+    "count": r"how many\b",
+    "size": r"\bhow (?:big|large)\b|\bhow much \b.*\b(?:space|disk|memory|ram|storage)\b|\b(?:biggest|largest|size)\b",
+    "time": r"\bhow (?:long|often|old|fast|late|soon)\b|\b(?:timeout|interval|period)\b",
+    "any": "",
+}
+_COUNTED: Final = re.compile(r"\bhow many (?:of )?((?:[\w-]+ ){0,2}?[\w-]{2,}s)\b", re.IGNORECASE)
+# The two sides of a comparison: the words around such a connective.
+_SIDES: Final = (
+    re.compile(r"\bbetween\s+(.+?)\s+and\s+(.+?)(?=$|[,?.]|\s(?:in|for|when|of)\s)", re.IGNORECASE),
+    re.compile(
+        r"([^,?.]+?)\s+(?:vs\.?|versus|compared? (?:to|with)|(?:is |are )?(?:\w+er) than|differs? from|or)\s+([^,?.]+)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\b(?:do|does|is|are|compare)\s+(.+?)\s+and\s+(.+?)\s*(?:differ|different|compare|$)", re.IGNORECASE),
+)
+_NOUNS: Final = (
+    "error|code|setting|option|variable|parameter|command|function|class|metric|alert|field|status"
+    "|mode|flag|warning|file"
+)
 # What remains of such a question is the term that it is about.
 _FRAME: Final = re.compile(
     r"^(?:(?:please|hi|hello|hey)[,\s]+)*"
@@ -32,7 +59,8 @@ _FRAME: Final = re.compile(
     r"|who (?:is|was|are))\s+"
     r"(?:(?:meant by|meaning of|definition of|purpose of|use of|point of)\s+)?"
     rf"(?:(?:the|a|an|{_NOUNS})\s+)*"
-    rf"|\s+(?:mean|means|do|stand for|about|used for|for|is|{_NOUNS})(?=\s*\W*$)",
+    rf"|\s+(?:mean|means|do|stand for|about|used for|for|is|do|here|exactly|definition|meaning"
+    rf"|in (?:this context|[\w-]+ terms|[A-Z][\w-]+)|{_NOUNS})(?=\s*\W*$)",
     re.IGNORECASE,
 )
 _LEADING_NOUNS: Final = re.compile(rf"^(?:(?:the|an?|{_NOUNS})\s+)+(?=\S*\d|\S*_|--)", re.IGNORECASE)
@@ -49,6 +77,9 @@ _JOINING: Final = re.compile(
     re.IGNORECASE,
 )
 _MAX_TERM_WORDS: Final = 4
+# A command of a program, such as `python -m service keys create`.
+_MAX_CODE_WORDS: Final = 6
+_COMPARING: Final = stems("difference different compare better worse should use choose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +96,12 @@ class Question:
     """True if it consists of a term alone."""
     codes: tuple[str, ...]
     """Codes, identifiers and settings in it, in lower case."""
+    measure: Measure = "any"
+    """What a question for a number wants to know."""
+    counted: frozenset[str] = frozenset()
+    """Stems of the things that it wants to know the number of."""
+    sides: tuple[frozenset[str], frozenset[str]] | None = None
+    """Stems of the two things that it compares."""
 
     @property
     def is_literal(self) -> bool:
@@ -85,11 +122,17 @@ def named(term: str) -> str:
     return rf"(?<!\w){re.escape(to_words(term).strip())}(?!\w)"
 
 
+def is_code(text: str) -> bool:
+    """Return whether a heading is a command, a route, a setting or another name that texts repeat as it is."""
+    plain = text.strip(_EDGES)
+    return bool(plain) and ("/" in plain or bool(_CODE.search(plain))) and len(plain.split()) <= _MAX_CODE_WORDS
+
+
 def read_question(text: str) -> Question:
     """Return what the question asks for, and what it is about."""
     plain = text.strip(_EDGES)
-    asks: Asks = next((kind for kind, pattern in _KINDS.items() if re.match(pattern, plain, re.IGNORECASE)), "other")
-    term = _FRAME.sub("", plain).strip(_EDGES)
+    asks = asked_by(plain)
+    term = _FRAME.sub("", _FRAME.sub("", plain)).strip(_EDGES)
     is_bare = asks == "other" and term.lower() == plain.lower()
     term = _LEADING_NOUNS.sub("", term)
     if len(term.split()) > _MAX_TERM_WORDS or _JOINING.search(term) or asks not in ("definition", "other"):
@@ -101,4 +144,23 @@ def read_question(text: str) -> Question:
         term=term.lower(),
         is_bare=is_bare,
         codes=tuple(dict.fromkeys(code.lower() for code in _CODE.findall(plain))),
+        measure=next(kind for kind, pattern in _MEASURES.items() if re.search(pattern, plain, re.IGNORECASE)),
+        counted=stems(counted[1]) if (counted := _COUNTED.search(plain)) else frozenset(),
+        sides=_sides(plain) if asks == "comparison" else None,
     )
+
+
+@lru_cache(maxsize=1_024)
+def asked_by(text: str) -> Asks:
+    """Return what a question asks for, also a question that is a heading."""
+    return next((kind for kind, pattern in _KINDS.items() if re.match(pattern, text, re.IGNORECASE)), "other")
+
+
+def _sides(text: str) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Return the stems of the two things that a question compares, without those that both have."""
+    for pattern in _SIDES:
+        if match := pattern.search(text):
+            first, second = content_stems(match[1]) - _COMPARING, content_stems(match[2]) - _COMPARING
+            if first - second and second - first:
+                return first - second, second - first
+    return None

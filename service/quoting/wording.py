@@ -11,7 +11,9 @@ def _pattern(text: str) -> re.Pattern[str]:
 DEFINES: Final = r"""
     \W{0,4} (?: \([^)]*\) \W{0,4} )?
     (?: is | are | was | were | means? | refers?\ to | stands?\ for | describes? | denotes? | sets? | controls?
-      | returns? | contains? | defines? | consists?\ of | allows? | lets | enables? | \u2013 | \u2014 | [:=] ) (?=\W)"""
+      | returns? | contains? | defines? | consists?\ of | allows? | lets | enables? | configures? | specif(?:y|ies)
+      | represents? | determines? | limits? | tells? | takes? | holds? | shows? | provides?
+      | \u2013 | \u2014 | [:=] ) (?=\W)"""
 """What follows a term that a sentence defines."""
 
 _DEPENDENT: Final = _pattern(
@@ -26,6 +28,24 @@ NUMBER: Final = _pattern(
 REASON: Final = _pattern(
     r"\b (?: because | since | so\ that | in\ order\ to | otherwise | therefore | due\ to | reason | avoid ) \b"
 )
+UNITS: Final = {
+    "time": _pattern(
+        r"""\b(?:\d[\d.,]*|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|every|once\ an?)[\s-]?
+        (?:ms|milli|micro|s|sec|second|min|minute|h|hour|d|day|week|month|quarter|year|decade)s?\b
+        |\b(?:hourly|daily|weekly|monthly|yearly|annually|never|always|immediately|forever)\b"""
+    ),
+    "size": _pattern(r"\b\d[\d.,]*\s?(?:[kmgt]i?b|bytes|kilobytes|megabytes|gigabytes|characters|tokens|pages|m|km)\b"),
+    "count": NUMBER,
+    "any": NUMBER,
+}
+"""What a value looks like, by the measure of a question for a number."""
+COMPARES: Final = _pattern(
+    r"\b(?:than|whereas|while|unlike|instead|but|both|only|differs?|difference|contrast|compared|more|less|rather)\b"
+)
+SAYS_YES_OR_NO: Final = _pattern(
+    r"""^\W*(?:yes|no)\b | \b(?:not|never|cannot|can't|don't|doesn't|isn't|aren't|won't|without|neither|nor|only|must
+    |may|always|need|needs|required|possible|supports?|supported|allowed|recommended|no)\b"""
+)
 IMPERATIVE: Final = _pattern(
     r"""^ (?: \W+ | \d+[.)]\  | to\ [\w\s,]{3,40},\  | (?:then|now|first|next),?\  | you\ (?:can|could|need\ to|have\ to
       |should|must)\  )*
@@ -37,8 +57,19 @@ COMMAND: Final = re.compile(r"^\s*(?:\$|#|>>>|curl|pip|make|python|sudo|docker|k
 
 CHANGES: Final = _pattern(r"release\ notes | change\ ?log | what'?s\ new | history | \bnews\b | \b\d+\.\d+\.\d+\b")
 """Headings of lists of changes, which mention everything and explain nothing."""
+METADATA: Final = _pattern(
+    r"""^\W*(?:status|date|author|version|tags?|see\ also|read|source|code|\w+\ by)\b\W*[:`\d]
+    | ^\W*(?:read|see)\s\S*/"""
+)
+"""Lines about the document, and pointers to another one."""
+POINTS: Final = _pattern(
+    r"""\b (?: later | next | below | above | following\ (?:page|section|chapter) ) \b .*
+        \b (?: see | learn | read | explain(?:s|ed)? | described? ) \b
+    | \b you\ (?:will|can|'ll)\ (?:see|learn|read)\b | \b (?:learn|read)\ more\b"""
+)
+"""Sentences that announce what another section explains."""
 REFERENCE: Final = re.compile(r"#\d{2,}|\bPR\b|\bby @")
-ASKS_FOR_CHANGES: Final = _pattern(r"\b (?: versions? | releases? | change[ds]? | new | since | history ) \b")
+ASKS_FOR_CHANGES: Final = _pattern(r"\b (?: releases? | introduced | change[ds]? | new | since | history ) \b")
 
 
 def is_dependent(text: str) -> bool:

@@ -42,6 +42,20 @@ def expand(hits: Sequence[ScoredChunk], neighbours: Iterable[Chunk], *, tokens: 
     return expanded
 
 
+def next_filter(hit: ScoredChunk) -> ChunkFilter:
+    """Return a filter that matches the passage after this one."""
+    return ChunkFilter(document_ids=(hit.chunk.document_id,), ordinals=(hit.chunk.ordinal + 1,))
+
+
+def append(hit: ScoredChunk, following: Iterable[Chunk]) -> ScoredChunk:
+    """Return the hit with the next passage of the same version and heading at its end, or as it is."""
+    wanted = replace(hit.chunk, ordinal=hit.chunk.ordinal + 1)
+    for chunk in following:
+        if _position(chunk) == _position(wanted) and chunk.heading_path == hit.chunk.heading_path:
+            return replace(hit, chunk=replace(hit.chunk, text=_join(hit.chunk.text, chunk.text)))
+    return hit
+
+
 def _stitch(chunk: Chunk, free: dict[tuple[str, str, int], Chunk], room: int) -> Chunk:
     """Return the chunk with its neighbours, the nearest first and without gaps. Used neighbours leave `free`."""
     text, place, open_sides = chunk.text, chunk.place, {1, -1}

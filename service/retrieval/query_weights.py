@@ -6,6 +6,8 @@ An embedder has not seen a project's error codes, settings and file names. BM25 
 import re
 from typing import Final
 
+from service.quoting.questions import read_question
+
 BALANCED: Final = 0.4
 """Weight of BM25 for ordinary questions, selected on four public data sets (ADR 17)."""
 WORDS_FIRST: Final = 0.8
@@ -33,5 +35,6 @@ _IDENTIFIER: Final = re.compile(
 
 
 def words_share_of(question: str) -> float:
-    """Return the weight of BM25, which is higher if the question contains an identifier or a quotation."""
-    return WORDS_FIRST if _QUOTED.search(question) or _IDENTIFIER.search(question) else BALANCED
+    """Return the weight of BM25, which is higher for a term and for an identifier or a quotation in a question."""
+    is_literal = _QUOTED.search(question) or _IDENTIFIER.search(question) or read_question(question).is_bare
+    return WORDS_FIRST if is_literal else BALANCED

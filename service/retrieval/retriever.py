@@ -13,7 +13,7 @@ from rag.tracing.spans import Attributes, span
 from rag.types import EVERYTHING, ChunkFilter, Query, Scope, ScoredChunk, Vector
 from service.metrics import PASSED_OVER, RETRIEVED_CHUNKS
 from service.quoting.questions import read_question
-from service.retrieval.expansion import expand, neighbour_filter
+from service.retrieval.expansion import append, expand, neighbour_filter, next_filter
 from service.retrieval.query_weights import words_share_of
 from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.selection import RetrievedPassages, select
@@ -129,6 +129,11 @@ class Retriever:
                 return list(hits)
             neighbours = [chunk async for chunk in self._store.scroll(scope, neighbour_filter(hits))]
             return expand(hits, neighbours, tokens=tokens)
+
+    async def continued(self, scope: Scope, hit: ScoredChunk) -> ScoredChunk:
+        """Return the passage together with the next one, for an announcement at its end."""
+        with span("continue"):
+            return append(hit, [chunk async for chunk in self._store.scroll(scope, next_filter(hit))])
 
     def is_relevant(self, question: str, hits: Sequence[ScoredChunk]) -> bool:
         """Return whether the best passage is relevant enough to answer from."""

@@ -32,6 +32,8 @@ class WritingInput(RetrievedPassages):
     """JSON schema of the answer, only in the mode generate. None: text."""
     quotes: Sequence[Quote] = ()
     """What the modes quote and checked write from, best first."""
+    confidence: float | None = None
+    """Probability that the quotes answer. None if no quote was looked for."""
 
     @property
     def searched(self) -> str:

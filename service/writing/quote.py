@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from rag.embedding.base import Embedder
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.quoting.answers import Quote, compose
+from service.quoting.confidence import Ranked, confidence, evidence_for
 from service.quoting.questions import Question, read_question
 from service.quoting.ranking import rank, with_cosine
 from service.quoting.signals import Candidate, read_candidates
@@ -22,24 +23,29 @@ from service.writing.base import CitedPassage, Piece, WritingInput
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
 # Embedding is the most expensive stage of this mode. Words and structure choose the units that are worth it (ADR 64).
-_EMBEDDED = 4
+_EMBEDDED = 6
 # The beginning tells what a long block of code is about.
 _MAX_EMBEDDED = 400
-# A second passage is quoted only if its unit scores almost as well, or if the first answer is short.
-_MARGIN = 1.0
-_QUOTES = 2
+# Further blocks are quoted if they score almost as well, because the second one often answers (ADR 64).
+_MARGIN = 3.0
+_QUOTES = 3
+_MAX_CHARACTERS = 1_500
+Continued = Callable[[ScoredChunk], Awaitable[ScoredChunk]]
+"""Returns a passage together with the next one of its document."""
 
 
 class Quoter:
     """Selects the blocks of the passages that answer a question, by words and structure first, then by meaning."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, *, min_confidence: float) -> None:
+        """Below `min_confidence` nothing is quoted."""
         self._embedder = embedder
+        self._min_confidence = min_confidence
 
-    async def pick(self, writing_input: WritingInput) -> WritingInput:
+    async def pick(self, writing_input: WritingInput, continued: Continued) -> WritingInput:
         """Return the input with its quotes, best first, and with the quoted passages first among its passages.
 
-        It has no quotes if no passage contains the code that the question is about.
+        It has no quotes if no passage contains the code that the question is about, or if none is likely to answer.
         """
         passages = _passages(writing_input)
         question = read_question(writing_input.searched)
@@ -50,17 +56,25 @@ class Quoter:
             text = writing_input.hits[0].chunk.text
             return replace(writing_input, quotes=[Quote(text=text, passage=0, evidence=text)])
         scores = rank(candidates)
-        best = await self._rank(writing_input, candidates, scores)
-        return _arrange(writing_input, passages, _compose(question, passages, best, _by_passage(candidates, scores)))
+        ranked = await self._rank(writing_input, candidates, scores)
+        likely = confidence(evidence_for(question, passages, ranked))
+        if likely < self._min_confidence:
+            return replace(writing_input, confidence=likely)
+        quotes = await _compose(question, passages, ranked, _by_passage(candidates, scores), continued)
+        return replace(_arrange(writing_input, passages, quotes), confidence=likely)
 
     async def _rank(
         self, writing_input: WritingInput, candidates: Sequence[Candidate], scores: npt.NDArray[np.float64]
-    ) -> list[tuple[float, Candidate]]:
+    ) -> list[Ranked]:
         """Return the candidates that are worth embedding with their final scores, the best first."""
         some = np.argsort(-scores, kind="stable")[:_EMBEDDED]
         vectors = await self._embedder.embed_passages([candidates[index].unit.text[:_MAX_EMBEDDED] for index in some])
-        final = with_cosine(scores[some], np.stack(vectors) @ writing_input.vector)
-        return [(float(final[index]), candidates[some[index]]) for index in np.argsort(-final, kind="stable")]
+        cosines = np.stack(vectors) @ writing_input.vector
+        final = with_cosine(scores[some], cosines)
+        return [
+            Ranked(score=float(final[at]), cosine=float(cosines[at]), candidate=candidates[some[at]])
+            for at in np.argsort(-final, kind="stable")
+        ]
 
 
 class QuoteWriter:
@@ -101,21 +115,26 @@ def _by_passage(
     return by_passage
 
 
-def _compose(
+async def _compose(
     question: Question,
-    passages: Sequence[ScoredChunk],
-    ranked: Sequence[tuple[float, Candidate]],
+    passages: list[ScoredChunk],
+    ranked: Sequence[Ranked],
     scores: Mapping[int, Mapping[tuple[int, int], float]],
+    continued: Continued,
 ) -> list[Quote]:
-    """Return the block around the best candidate, and that of another passage that scores almost as well."""
-    best_score = ranked[0][0]
+    """Return the blocks around the best candidates. A passage that ends with an announcement gets what follows it."""
     quotes: list[Quote] = []
-    for score, candidate in ranked:
-        if len(quotes) == _QUOTES or score < best_score - _MARGIN:
+    for it in ranked:
+        place, unit = it.candidate.rank, it.candidate.unit
+        if len(quotes) == _QUOTES or it.score < ranked[0].score - _MARGIN:
             break
-        place, text = candidate.rank, passages[candidate.rank].chunk.text
-        quote = compose(question, text, candidate.unit, passage=place, scores=scores[place])
-        if not any(candidate.unit.text in other.text or quote.text in other.text for other in quotes):
+        quote = compose(question, passages[place].chunk, unit, passage=place, scores=scores[place])
+        if not quotes and quote.text.endswith(":"):
+            passages[place] = await continued(passages[place])
+            quote = compose(question, passages[place].chunk, unit, passage=place, scores=scores[place])
+        is_new = not any(unit.text in other.text or quote.text in other.text for other in quotes)
+        length = sum(len(other.text) for other in (*quotes, quote))
+        if not quotes or (is_new and length <= _MAX_CHARACTERS):
             quotes.append(quote)
     return quotes
 

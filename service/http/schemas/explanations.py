@@ -97,6 +97,11 @@ class ExplanationResponse(BaseModel):
         "code that the question is about. Null if the search found no passage."
     )
     min_similarity: float
+    confidence: float | None = Field(
+        description="Probability that the quotes answer. The answer is declined if it is below `min_confidence`. "
+        "Null if no quote was looked for: the answer was declined before, or a model wrote it."
+    )
+    min_confidence: float
     reranking: Reranking
     candidates: list[CandidateOut] = Field(description="In the order of search and reranking.")
     prompt: PromptOut | None = Field(description="Null if no model was called.")
@@ -117,6 +122,8 @@ class ExplanationResponse(BaseModel):
             declined=answer.declined,
             nearness=round(explanation.nearness, 6) if writing_input.hits else None,
             min_similarity=settings.retrieval.min_similarity,
+            confidence=None if writing_input.confidence is None else round(writing_input.confidence, 6),
+            min_confidence=settings.answering.min_confidence,
             reranking=answer.reranking,
             candidates=_candidates_of(explanation.answer),
             prompt=PromptOut.from_sent_prompt(sent, explanation.answer.usage) if sent else None,

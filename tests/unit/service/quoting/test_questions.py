@@ -18,6 +18,13 @@ from service.quoting.questions import read_question
         ("Can I use a proxy?", "yes_no"),
         ("What happens to a document that crashes the parser?", "other"),
         ("Norway", "other"),
+        ("What is the difference between PUT and POST?", "comparison"),
+        ("native vs classic histograms", "comparison"),
+        ("How do gauges and counters differ?", "comparison"),
+        ("nginx config for the service", "code"),
+        ("example of an alerting rule", "code"),
+        ("For how long is a release supported?", "number"),
+        ("gauge metric definition", "definition"),
     ],
 )
 def test_the_first_words_tell_what_a_question_asks_for(text, asks):
@@ -37,6 +44,8 @@ def test_the_first_words_tell_what_a_question_asks_for(text, asks):
         ('"per diem"', "per diem", True, False),
         ("What is a dead letter?", "dead letter", False, False),
         ("What is the salary of the manager?", "", False, False),
+        ("what does revision mean here", "revision", False, False),
+        ("What is the mode checked?", "checked", False, False),
         ("who wrote hamlet", "", False, False),
         ("How do I set RAG_PORT?", "", False, False),
     ],

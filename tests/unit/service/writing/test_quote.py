@@ -1,7 +1,10 @@
 """Which block of the passages answers a question."""
 
+from dataclasses import replace
+
 import pytest
 
+from rag.types import ScoredChunk
 from service.quoting.answers import Quote
 from service.retrieval.selection import Candidate
 from service.writing.base import WritingInput
@@ -30,16 +33,27 @@ HOWTO = (
 )
 FAQ = "Can I return an order?\n\nYes, within 30 days. Keep the receipt.\n\nWho pays the postage?\n\nThe shop pays it."
 FORMATS = "The service reads three formats:\n\n- PDF\n- Markdown\n- HTML\n\nA format that it cannot read is rejected."
+NEXT = "- Lisbon\n- Riga"
 PUMPS = "The P7 pump was built in Bergen. It carries water from the lake to the town. It needs no oil."
 
 
-async def quotes_for(question: str, *passages: str, embedder: WordEmbedder | None = None) -> list[Quote]:
+async def continued(passage: ScoredChunk) -> ScoredChunk:
+    """Return the passage with the next one of its document, as the retriever does."""
+    return replace(passage, chunk=replace(passage.chunk, text=f"{passage.chunk.text}\n\n{NEXT}"))
+
+
+async def quotes_for(
+    question: str, *passages: str | ScoredChunk, embedder: WordEmbedder | None = None, min_confidence: float = 0
+) -> list[Quote]:
     embedder = embedder or WordEmbedder()
-    hits = [hit(text, document=f"d{index}", score=0.9 - index / 10) for index, text in enumerate(passages)]
+    hits = [
+        text if isinstance(text, ScoredChunk) else hit(text, document=f"d{index}", score=0.9 - index / 10)
+        for index, text in enumerate(passages)
+    ]
     candidates = [Candidate(hit=it, reason="taken") for it in hits]
     vector = await embedder.embed_query(question)
-    picked = await Quoter(embedder).pick(
-        WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates)
+    picked = await Quoter(embedder, min_confidence=min_confidence).pick(
+        WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates), continued
     )
     for quote in picked.quotes:
         assert quote.evidence in picked.hits[quote.passage].chunk.text
@@ -103,11 +117,41 @@ async def test_a_passage_beyond_the_limit_moves_to_the_front_if_it_answers():
     hits = [hit(text, document=f"d{n}", score=0.9) for n, text in enumerate([HANDBOOK, PUMPS, FAQ, SETTINGS])]
     candidates = [Candidate(hit=it, reason="taken" if n < 3 else "beyond_limit") for n, it in enumerate(hits)]
     vector = await embedder.embed_query(question)
-    picked = await Quoter(embedder).pick(
-        WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates)
+    picked = await Quoter(embedder, min_confidence=0).pick(
+        WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates), continued
     )
     assert [it.chunk.document_id for it in picked.hits] == ["d3", "d0", "d1"]
     assert [it.reason for it in picked.candidates] == ["taken", "taken", "beyond_limit", "taken"]
+
+
+async def test_an_announcement_at_the_end_of_a_passage_brings_the_next_passage():
+    [quote, *_] = await quotes_for("Which cities have an office?", "These cities have an office:")
+    assert quote.text == "These cities have an office:\n- Lisbon\n- Riga"
+
+
+async def test_the_two_things_that_a_question_compares_are_quoted_together():
+    table = "mode: fast | answer: reads one page\nmode: slow | answer: reads all pages\nmode: off | answer: reads nothing"
+    first, *_ = await quotes_for("What is the difference between fast and off?", HANDBOOK, table)
+    assert first.text == "mode: fast | answer: reads one page\nmode: off | answer: reads nothing"
+
+
+async def test_a_route_in_the_heading_is_part_of_the_answer():
+    passage = hit("Queue the removal of a document.", document="d0", heading="DELETE /v1/documents/{id}")
+    [quote] = await quotes_for("How do I remove a document?", passage)
+    assert quote.text == "DELETE /v1/documents/{id}: Queue the removal of a document."
+    assert quote.evidence == "Queue the removal of a document."
+
+
+@pytest.mark.parametrize(
+    "question", ["How do I bake bread at home?", "Who won the match on Sunday?", "What does the annual licence cost?"]
+)
+async def test_passages_that_are_not_likely_to_answer_are_not_quoted(question):
+    assert await quotes_for(question, ERRORS, HANDBOOK, HOWTO, min_confidence=0.5) == []
+
+
+@pytest.mark.parametrize("question", ["What does E1234 mean?", "How do I make a backup?", "APP_PORT"])
+async def test_a_likely_answer_is_quoted(question):
+    assert await quotes_for(question, ERRORS, SETTINGS, HOWTO, min_confidence=0.5)
 
 
 async def test_few_units_are_embedded_however_long_the_passages_are():
@@ -115,4 +159,4 @@ async def test_few_units_are_embedded_however_long_the_passages_are():
     await quotes_for(
         "How do I make a backup?", *[f"{HOWTO}\n\nVersion {n}. {HANDBOOK}" for n in range(9)], embedder=embedder
     )
-    assert len(embedder.embedded) <= 4
+    assert len(embedder.embedded) <= 6
