@@ -15,16 +15,18 @@ from service.answering.drafts import Answer
 from service.answering.events import Inquiry, Sources, Token
 from service.answering.follow_ups import Turn
 from service.resources import open_resources
-from service.settings import OpenAIGeneratorSettings, Settings
+from service.settings import AnsweringSettings, OpenAIGeneratorSettings, Settings
 from tests.support.fakes.servers import ModelServer, answering, serve
 from tests.support.passages import PATIENT, QUESTION, SCOPE
 
 
 @asynccontextmanager
-async def answerer(data_dir: Path, handler):
+async def answerer(data_dir: Path, handler, answering: AnsweringSettings | None = None):
     async with serve("/v1/chat/completions", handler) as url:
         generator = OpenAIGeneratorSettings(kind="openai", url=HttpUrl(f"{url}/v1"), model="told")
-        settings = Settings(data_dir=data_dir, generator=generator, http=PATIENT)
+        settings = Settings(
+            data_dir=data_dir, generator=generator, http=PATIENT, answering=answering or AnsweringSettings()
+        )
         async with open_resources(settings) as resources:
             yield resources.answerer
 
@@ -74,7 +76,7 @@ async def test_the_sent_prompt_reports_the_length_of_its_passages(filled, mode, 
 @pytest.mark.slow
 async def test_a_sentence_that_only_repeats_the_question_is_not_quoted(filled):
     question = "The old bridge was opened to traffic in March 1932"
-    async with answerer(filled, ModelServer([])) as answering_with:
+    async with answerer(filled, ModelServer([]), AnsweringSettings(min_confidence=0)) as answering_with:
         *_, answer = await events_of(answering_with, "quote", question + "?")
     assert question not in answer.text
     assert "eight lanes" in answer.text

@@ -130,7 +130,9 @@ async def test_an_announcement_at_the_end_of_a_passage_brings_the_next_passage()
 
 
 async def test_the_two_things_that_a_question_compares_are_quoted_together():
-    table = "mode: fast | answer: reads one page\nmode: slow | answer: reads all pages\nmode: off | answer: reads nothing"
+    table = (
+        "mode: fast | answer: reads one page\nmode: slow | answer: reads all pages\nmode: off | answer: reads nothing"
+    )
     first, *_ = await quotes_for("What is the difference between fast and off?", HANDBOOK, table)
     assert first.text == "mode: fast | answer: reads one page\nmode: off | answer: reads nothing"
 
