@@ -10,12 +10,13 @@ from research.encodings import commands as encodings
 from research.engine_at_scale import commands as engine_at_scale
 from research.extraction import commands as extraction
 from research.grounding import commands as grounding
+from research.quoting import commands as quoting
 from research.reranking import commands as reranking
 from research.service_overhead import commands as service_overhead
 from research.telemetry_overhead import commands as telemetry_overhead
 
 _STUDIES = (
-    *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings, grounding),
+    *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings, grounding, quoting),
     *(telemetry_overhead, service_overhead, capacity),
 )
 

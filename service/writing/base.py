@@ -1,7 +1,7 @@
 """The port of the writer."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from rag.stages import StageTimer
@@ -32,6 +32,8 @@ class WritingInput(RetrievedPassages):
     """JSON schema of the answer, only in the mode generate. None: text."""
     quotes: Sequence[Quote] = ()
     """What the modes quote and checked write from, best first."""
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    """What speaks for the best quote and against it. Empty if no quote was looked for."""
     confidence: float | None = None
     """Probability that the quotes answer. None if no quote was looked for."""
 

@@ -57,11 +57,13 @@ class Quoter:
             return replace(writing_input, quotes=[Quote(text=text, passage=0, evidence=text)])
         scores = rank(candidates)
         ranked = await self._rank(writing_input, candidates, scores)
-        likely = confidence(evidence_for(question, passages, ranked))
+        evidence = evidence_for(question, passages, ranked)
+        likely = confidence(evidence)
+        writing_input = replace(writing_input, evidence=evidence, confidence=likely)
         if likely < self._min_confidence:
-            return replace(writing_input, confidence=likely)
+            return writing_input
         quotes = await _compose(question, passages, ranked, _by_passage(candidates, scores), continued)
-        return replace(_arrange(writing_input, passages, quotes), confidence=likely)
+        return _arrange(writing_input, passages, quotes)
 
     async def _rank(
         self, writing_input: WritingInput, candidates: Sequence[Candidate], scores: npt.NDArray[np.float64]

@@ -1,0 +1,44 @@
+"""Asks questions with gold answers, and collects the evidence for each quote with the grade of the answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evals.answers.gold import GoldQuestion, QuestionSet
+from evals.answers.rubric import grade
+from evals.collection import SCOPE, open_resources_over
+from service.answering.drafts import Answer
+from service.answering.events import Inquiry
+from service.resources import Resources
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A question whose passages were near enough, with the grade of the answer if it is not declined."""
+
+    evidence: Mapping[str, float]
+    """Empty if the answer is declined for another reason."""
+    is_right: bool
+    is_right_or_partly: bool
+    is_answerable: bool
+
+
+async def gather(questions: QuestionSet, settings: Settings) -> list[Outcome]:
+    """Ingest the documents into a temporary collection and quote for each question, however unlikely the answer is."""
+    answering = settings.answering.model_copy(update={"min_confidence": 0.0})
+    async with open_resources_over(questions.documents, settings.model_copy(update={"answering": answering})) as opened:
+        return [await _outcome(question, opened) for question in questions.questions]
+
+
+async def _outcome(question: GoldQuestion, resources: Resources) -> Outcome:
+    limit = resources.settings.retrieval.limit
+    inquiry = Inquiry(scope=SCOPE, question=question.text, limit=limit, mode="quote")
+    *_, answer = [event async for event in resources.answerer.answer(inquiry)]
+    assert isinstance(answer, Answer)
+    scores = grade(question, answer.text, declined=answer.declined, cited=bool(answer.citations))
+    return Outcome(
+        evidence=answer.writing_input.evidence,
+        is_right=bool(scores["right"]),
+        is_right_or_partly=bool(scores["right_or_partly"]),
+        is_answerable=question.is_answerable,
+    )
