@@ -287,6 +287,9 @@ setup-clients: .venv-clients/.ready ## install clients of OpenAI's API and of MC
 test-clients: setup-dev setup-clients ## openai, langchain-openai, litellm and mcp against the real service
 	@$(BIN)/python -m pytest tests/e2e/clients
 
+test-peer: setup-dev setup-peer ## the scorecard of this service, and of one that is built with Haystack
+	@$(BIN)/python -m pytest tests/e2e/evals/test_scorecard.py
+
 # Users install the clients beside their own programs, so nothing here may depend on their versions.
 .venv-clients/.ready: tests/e2e/clients/requirements.txt | .venv/bin/uv
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-clients

@@ -54,6 +54,8 @@ class Reply:
     retry_after: str = ""
     reason: str = ""
     """The beginning of an error's text."""
+    first_sign: float | None = None
+    """When the first bytes of the stream came: an event without text, or a comment that keeps the connection open."""
     first_text: float | None = None
     total: float = 0.0
     streamed: bool = False
@@ -111,7 +113,8 @@ async def ask(
                 response.close()
     except TimeoutError:
         reply.ending = "silent"
-    except (aiohttp.ClientError, ConnectionError, ValueError) as error:
+    # The last three are bodies of an unknown shape.
+    except (aiohttp.ClientError, ConnectionError, ValueError, AttributeError, TypeError, LookupError) as error:
         reply.ending = "broken off"
         reply.reason = f"{type(error).__name__}: {error}"[:_EXCERPT]
     reply.total = time.perf_counter() - started
@@ -122,6 +125,7 @@ async def _read_stream(response: aiohttp.ClientResponse, reader: "_Reader", *, l
     """Read events until the last one. Raises `EventTooLong`."""
     decoder, size = EventDecoder(limit=_MAX_BYTES), 0
     async for received in response.content.iter_any():
+        reader.see()
         size += len(received)
         if size > _MAX_BYTES:
             raise EventTooLong(f"The stream has more than {_MAX_BYTES:,} bytes.")
@@ -154,6 +158,10 @@ class _Reader:
         self._protocol = protocol
         self._started = started
 
+    def see(self) -> None:
+        if self.reply.first_sign is None:
+            self.reply.first_sign = time.perf_counter() - self._started
+
     def read_event(self, event: ServerSentEvent) -> None:
         if event.data.strip() == "[DONE]":
             self._complete()
@@ -182,7 +190,7 @@ class _Reader:
     def _read_choices(self, body: Mapping[str, Any], part: str) -> None:
         for choice in body.get("choices") or ():
             message = choice.get(part) or {}
-            self._add(str(message.get("content") or ""))
+            self._add(_text_of(message.get("content")))
             if refusal := message.get("refusal"):
                 self._add(str(refusal))
                 self.reply.declined = True
@@ -215,3 +223,10 @@ class _Reader:
     def _complete(self) -> None:
         if self.reply.ending == "broken off":
             self.reply.ending = "complete"
+
+
+def _text_of(content: Any) -> str:
+    """Return the text of a message. Some servers send it in parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content)
+    return str(content or "")

@@ -26,7 +26,12 @@ _GAUGE = re.compile(
 )
 _METRICS_BYTES = 4 << 20
 _METRICS_SECONDS = 10.0
-_FAILURES: Mapping[str, Behaviour] = {"model_fails": "fail", "model_breaks": "break", "model_hangs": "hang"}
+_BEHAVIOURS: Mapping[str, Behaviour] = {
+    "model_slow": "slow",
+    "model_fails": "fail",
+    "model_breaks": "break",
+    "model_hangs": "hang",
+}
 
 
 async def measure_overload(
@@ -66,22 +71,36 @@ async def measure_leaving(
 async def measure_model(
     session: aiohttp.ClientSession, door: Door, question: str, model: StandIn, *, seconds: float
 ) -> dict[str, Figure]:
-    """Let the model fail in each way. The value is 1 if the client can tell that it has no complete answer."""
+    """Let the model be slow, and fail in each way.
+
+    The value of a slow model is the number of seconds until the client sees a sign of life. That of a failure is 1 if
+    the client can tell that it has no complete answer.
+    """
     figures: dict[str, Figure] = {}
     try:
-        for key, behaviour in _FAILURES.items():
+        for key, behaviour in _BEHAVIOURS.items():
             await model.behave(behaviour)
             before = await model.counts()
-            reply = await ask(session, door, question, seconds=seconds)
+            reply = await ask(session, door, question, seconds=seconds, leave=behaviour == "slow")
             if (await model.counts()).requests == before.requests:
                 figures[key] = Figure(text=f"the stand-in was not asked: {reply.describe()}")
+            elif behaviour == "slow":
+                figures[key] = _waiting_of(reply)
             else:
-                figures[key] = Figure(
-                    text=reply.describe(), value=float(reply.ending in {"status", "error event", "broken off"})
-                )
+                is_told = reply.ending in {"status", "error event", "broken off"}
+                figures[key] = Figure(text=reply.describe(), value=float(is_told))
     finally:
         await model.behave("answer")
     return figures
+
+
+def _waiting_of(reply: Reply) -> Figure:
+    if reply.first_sign is None or reply.first_text is None:
+        return Figure(text=reply.describe())
+    return Figure(
+        text=f"the first sign of life after {reply.first_sign:.1f} s, the first text after {reply.first_text:.1f} s",
+        value=reply.first_sign,
+    )
 
 
 def _kind_of(reply: Reply) -> str:

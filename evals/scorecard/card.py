@@ -25,6 +25,7 @@ _TITLES = {
     "total": "whole answer: median, p95",
     "overload": "many questions at once",
     "leaving": "clients leave in mid-stream",
+    "model_slow": "the model begins after 5 s",
     "model_fails": "the model answers with status 500",
     "model_breaks": "the model breaks off in mid-stream",
     "model_hangs": "the model never answers",

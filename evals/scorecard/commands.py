@@ -121,7 +121,7 @@ async def _measure(arguments: argparse.Namespace) -> Row:
     found = read_question_set(MANUALS, half=arguments.half)
     questions = draw_sample(found.questions, arguments.sample)
     limits = Limits(question_seconds=arguments.timeout, total_seconds=arguments.minutes * 60)
-    async with open_session() as session:
+    async with open_session() as session, open_session(with_key=False) as control:
         door = await _open_door(session, arguments.url, found, arguments)
         exchanges = await ask_all(session, door, questions, limits)
         verdicts = judge(exchanges, SourceMatcher(found.documents), arguments.refusal)
@@ -133,7 +133,7 @@ async def _measure(arguments: argparse.Namespace) -> Row:
         figures["overload"] = await measure_overload(
             session, door, texts, clients=arguments.clients, seconds=arguments.timeout
         )
-        model = StandIn(session, arguments.stand_in) if arguments.stand_in else None
+        model = StandIn(control, arguments.stand_in) if arguments.stand_in else None
         if model and arguments.on_stand_in:
             door = await _open_door(session, arguments.on_stand_in, found, arguments)
         question = next(question.text for question in found.questions if question.is_answerable)

@@ -30,9 +30,9 @@ _SETTLED = frozenset({"ready", "empty", "rejected"})
 
 
 @asynccontextmanager
-async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
+async def open_session(*, with_key: bool = True) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the client. It uses no proxy of the environment, and no request follows a redirect."""
-    key = os.environ.get(API_KEY)
+    key = os.environ.get(API_KEY) if with_key else None
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with aiohttp.ClientSession(
         headers=headers,
@@ -116,13 +116,23 @@ async def _put(session: aiohttp.ClientSession, url: str, document: CorpusDocumen
 
 async def _is_settled(session: aiohttp.ClientSession, url: str, name: str) -> bool:
     """Return whether the service has processed the document. Without a route for its state, it has."""
-    async with asyncio.timeout(_REQUEST_SECONDS), session.get(_address(url, name), allow_redirects=False) as response:
-        if response.status in _MISSING:
-            return response.status == 405
-        state = (await response.json()).get("state") if response.status == 200 else None
+    try:
+        status, state = await _state_of(session, _address(url, name))
+    except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError) as error:
+        raise Unavailable(
+            f"The service does not report the state of {name}: {error or type(error).__name__}"
+        ) from error
     if state == "rejected":
         raise Unavailable(f"The service rejected {name}, so not all questions can be answered.")
+    # It does not know the document yet, or has no such route.
+    if status in _MISSING:
+        return status == 405
     return state is None or state in _SETTLED
+
+
+async def _state_of(session: aiohttp.ClientSession, address: str) -> tuple[int, str | None]:
+    async with asyncio.timeout(_REQUEST_SECONDS), session.get(address, allow_redirects=False) as response:
+        return response.status, (await response.json()).get("state") if response.status == 200 else None
 
 
 async def _first_model(session: aiohttp.ClientSession, base: str) -> str:

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +18,8 @@ from evals.scorecard.card import Figure, seconds, share
 from evals.scorecard.refusals import is_refusal
 from evals.scorecard.sources import SourceMatcher
 
+# Models that think aloud in the text of the answer. Pages hide it.
+_THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 Exchange = tuple[GoldQuestion, Reply]
 
 
@@ -62,6 +64,7 @@ class Verdict:
     """The documents among the sources that are recognised."""
     correct: float | None
     """Share of these documents that answer. None: not one is recognised, or the question has no answer."""
+    streamed: bool
     first_text: float | None
     total: float
 
@@ -92,7 +95,7 @@ def to_figures(verdicts: Sequence[Verdict]) -> Mapping[str, Figure]:
         "sourced": share([float(verdict.sources > 0) for verdict in answers]),
         "citation_precision": share([verdict.correct for verdict in answers if verdict.correct is not None]),
         "failed": Figure(text=str(failed), value=failed),
-        "first_text": seconds([verdict.first_text for verdict in complete if verdict.first_text is not None]),
+        "first_text": _first_texts(complete),
         "total": seconds([verdict.total for verdict in complete]),
     }
 
@@ -103,7 +106,14 @@ def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def _first_texts(complete: Sequence[Verdict]) -> Figure:
+    if complete and not any(verdict.streamed for verdict in complete):
+        return Figure(text="not streamed")
+    return seconds([verdict.first_text for verdict in complete if verdict.first_text is not None])
+
+
 def _judge(question: GoldQuestion, reply: Reply, matcher: SourceMatcher, wording: re.Pattern[str] | None) -> Verdict:
+    reply = replace(reply, text=_THINKING.sub("", reply.text).strip())
     refused = reply.is_complete and is_refusal(reply, wording)
     is_answer = reply.is_complete and bool(reply.text.strip()) and not refused
     # An incomplete answer is graded as nothing: a client shows an error in its place.
@@ -124,6 +134,7 @@ def _judge(question: GoldQuestion, reply: Reply, matcher: SourceMatcher, wording
         sources=count,
         documents=documents,
         correct=sum(document in gold for document in documents) / len(documents) if documents and gold else None,
+        streamed=reply.streamed,
         first_text=reply.first_text,
         total=reply.total,
     )

@@ -18,13 +18,15 @@ from aiohttp.typedefs import Handler
 from loadtests.stand_in import Delays, StandInServer
 from rag.errors import Unavailable
 
-Behaviour = Literal["answer", "fail", "break", "hang"]
-"""Write an answer, respond with status 500, close the connection in mid-stream, or never respond."""
+Behaviour = Literal["answer", "slow", "fail", "break", "hang"]
+"""Write an answer, begin it late, respond with status 500, close the connection in mid-stream, or never respond."""
 
 # Ten seconds of text: long enough that a client leaves, or the connection breaks, in the middle.
 _DELAYS = Delays(ttft=0.1, tpot=0.1, sigma=0, tokens=100)
 _BREAKS_AFTER_SECONDS = 1.0
 _HANGS_SECONDS = 600.0
+# Longer than people wait without a sign, and shorter than the patience of most clients and proxies.
+_SLOW_SECONDS = 5.0
 _REQUEST_SECONDS = 10.0
 
 
@@ -68,9 +70,11 @@ class StandIn:
 
 
 @asynccontextmanager
-async def open_stand_in(*, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def open_stand_in(
+    *, host: str = "127.0.0.1", port: int = 0, slow_seconds: float = _SLOW_SECONDS
+) -> AsyncIterator[str]:
     """Run the stand-in and yield its base URL without `/v1`."""
-    conduct = _Conduct()
+    conduct = _Conduct(slow_seconds)
     app = StandInServer(_DELAYS).build_app()
     app.middlewares.append(conduct.apply)
     app.router.add_get("/behaviour", conduct.report)
@@ -85,7 +89,8 @@ async def open_stand_in(*, host: str = "127.0.0.1", port: int = 0) -> AsyncItera
 
 
 class _Conduct:
-    def __init__(self) -> None:
+    def __init__(self, slow_seconds: float) -> None:
+        self._slow_seconds = slow_seconds
         self._behaviour: Behaviour = "answer"
         self._requests = self._active = self._abandoned = 0
 
@@ -123,6 +128,8 @@ class _Conduct:
                 return web.json_response(
                     {"error": {"message": "The model failed.", "type": "server_error"}}, status=500
                 )
+            case "slow":
+                await asyncio.sleep(self._slow_seconds)
             case "hang":
                 await asyncio.sleep(_HANGS_SECONDS)
             case "break":

@@ -26,8 +26,6 @@ class Habits:
     capacity: int = 1000
     """Questions at once; further ones get `busy`."""
     busy: tuple[int, dict[str, str]] = (429, {"Retry-After": "1"})
-    pause: float = 0.0
-    """Seconds before each answer."""
     takes_documents: bool = False
     model_url: str = ""
     """Address of a model whose text is passed on, in place of `answer`."""
@@ -35,6 +33,8 @@ class Habits:
     """Whether the call to the model ends when the client leaves."""
     admits_failure: bool = True
     """Whether the client is told that the model failed. Otherwise the answer ends as if it were complete."""
+    shows_life: bool = False
+    """Whether a stream begins before the model does."""
     patience: float = 600
     """Seconds that the service waits for the model."""
 
@@ -50,19 +50,28 @@ class AnsweringService:
     keys: list[str | None] = field(default_factory=list)
     polls: dict[str, int] = field(default_factory=dict)
     _active: int = 0
+    _gathers: int = 0
+    _gathered: asyncio.Event = field(default_factory=asyncio.Event)
     _calls: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def gather(self, questions: int) -> None:
+        """Answer none of the next questions until that many have arrived."""
+        self._gathers = len(self.questions) + questions
+        self._gathered.clear()
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         self.keys.append(request.headers.get("Authorization"))
         body = await request.json()
         question = body["messages"][-1]["content"]
         self.questions.append(question)
+        if len(self.questions) >= self._gathers:
+            self._gathered.set()
         if self._active >= self.habits.capacity:
             status, headers = self.habits.busy
             return web.Response(status=status, headers=headers)
         self._active += 1
         try:
-            await asyncio.sleep(self.habits.pause)
+            await self._gathered.wait()
             return await self._answer(request, question)
         finally:
             self._active -= 1
@@ -102,6 +111,8 @@ class AnsweringService:
 
     async def _relay(self, request: web.Request) -> web.StreamResponse:
         response = await _open(request)
+        if self.habits.shows_life:
+            await response.write(b": searching\n\n")
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
         call = asyncio.create_task(self._read_model(pieces))
         self._calls.add(call)
