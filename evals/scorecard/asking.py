@@ -134,7 +134,8 @@ async def _read_stream(response: aiohttp.ClientResponse, reader: "_Reader", *, l
         if leave and reader.reply.first_text is not None:
             reader.reply.ending = "left"
             return
-        if reader.reply.ending == "error event":
+        # Some servers leave the connection open after their last event.
+        if reader.is_over:
             return
     for event in decoder.end():
         reader.read_event(event)
@@ -155,6 +156,8 @@ class _Reader:
 
     def __init__(self, protocol: Protocol, reply: Reply, started: float) -> None:
         self.reply = reply
+        self.is_over = False
+        """Whether the last event was read, which may be an error."""
         self._protocol = protocol
         self._started = started
 
@@ -165,10 +168,12 @@ class _Reader:
     def read_event(self, event: ServerSentEvent) -> None:
         if event.data.strip() == "[DONE]":
             self._complete()
+            self.is_over = True
             return
         body = json.loads(event.data)
         if event.name == "error" or (isinstance(body, dict) and body.get("error")):
             self.reply.ending = "error event"
+            self.is_over = True
             self.reply.reason = event.data[:_EXCERPT]
         elif isinstance(body, dict):
             self.reply.bodies.append(body)
@@ -206,6 +211,7 @@ class _Reader:
         elif name == "done":
             self._read_answer(body)
             self._complete()
+            self.is_over = True
 
     def _read_answer(self, body: Mapping[str, Any]) -> None:
         """Read the whole answer, which may correct what was streamed."""

@@ -171,7 +171,8 @@ def _command() -> str:
 
 
 def _conditions() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_processor()}"
+    """Return what the times depend on. The load includes the measured service."""
+    return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_processor()}, load {os.getloadavg()[2]:.0f}"
 
 
 def _processor() -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import aiohttp
 from aiohttp import web
 
-Ending = Literal["proper", "broken", "silent", "error"]
+Ending = Literal["proper", "broken", "silent", "error", "kept open"]
 _SILENT_SECONDS = 600
 
 
@@ -98,9 +98,10 @@ class AnsweringService:
         for word in text.split(" "):
             await _send(response, {"choices": [{"delta": {"content": f"{word} "}}]})
         match habits.ending:
-            case "proper":
+            case "proper" | "kept open":
                 await _send(response, {"choices": [{"delta": {}, "finish_reason": "stop"}], **habits.fields})
                 await response.write(b"data: [DONE]\n\n")
+                await asyncio.sleep(_SILENT_SECONDS if habits.ending == "kept open" else 0)
             case "broken":
                 request.transport.abort()
             case "silent":

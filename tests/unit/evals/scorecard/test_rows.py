@@ -88,6 +88,11 @@ async def test_sources_are_right_if_they_are_documents_that_answer(streams):
     assert figures["citation_precision"] == pytest.approx((0.5 + 0.5 + 1) / 3)
 
 
+async def test_an_answer_ends_with_its_last_event_although_the_connection_stays_open():
+    figures = await quality(answer=ANSWERS.get, ending="kept open")
+    assert (figures["right"], figures["failed"]) == (0.5, 0)
+
+
 @pytest.mark.parametrize("ending", ["broken", "error"])
 async def test_an_answer_that_breaks_off_has_failed_and_is_not_right(ending):
     async with asked(answer=ANSWERS.get) as (session, door, service):
