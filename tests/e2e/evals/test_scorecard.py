@@ -84,7 +84,7 @@ def peer(tmp_path) -> Iterator[str]:
     command = [HAYHOOKS, "run", "--host", "127.0.0.1", "--port", port, "--pipelines-dir", "evals/scorecard/peer"]
     with log.open("w") as output, subprocess.Popen(command, env=env, cwd=ROOT, stdout=output, stderr=output) as process:
         try:
-            wait_until(lambda: has_models(f"http://127.0.0.1:{port}"), describe=log.read_text)
+            wait_until(lambda: has_models(f"http://127.0.0.1:{port}"), seconds=300, describe=log.read_text)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
