@@ -3,6 +3,7 @@
 import argparse
 
 from evals.program import run
+from research.archive import commands as archive
 from research.capacity import commands as capacity
 from research.chunkers import commands as chunkers
 from research.drift_power import commands as drift_power
@@ -14,10 +15,11 @@ from research.quoting import commands as quoting
 from research.reranking import commands as reranking
 from research.service_overhead import commands as service_overhead
 from research.telemetry_overhead import commands as telemetry_overhead
+from research.word_weights import commands as word_weights
 
 _STUDIES = (
-    *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings, grounding, quoting),
-    *(telemetry_overhead, service_overhead, capacity),
+    *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings, grounding, quoting, word_weights),
+    *(telemetry_overhead, service_overhead, capacity, archive),
 )
 
 

@@ -1,0 +1,1 @@
+"""Rankings by words over shards, replaced points and tenants of different size (ADR 62)."""
