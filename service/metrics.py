@@ -28,7 +28,8 @@ REQUEST_DURATION = Histogram(
 INFLIGHT = Gauge("rag_inflight_requests", "Requests in progress. Probes and scrapes of /metrics are excluded.")
 TIME_TO_FIRST_TOKEN = Histogram(
     "rag_time_to_first_token_seconds",
-    "Time from a request to the first visible text, or to the whole answer if it is not streamed.",
+    "Time from a request to the first visible text, or to the whole answer if it is not streamed. Answers of the mode "
+    "agentic are left out, because their searches may take RAG_AGENT__SECONDS.",
     buckets=_TTFT_BUCKETS,
 )
 GENERATOR_TIME_TO_FIRST_TOKEN = Histogram(

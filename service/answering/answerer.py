@@ -83,7 +83,7 @@ class Answerer:
             events = trace_agent(self._answer_in_steps(inquiry, timer))
         else:
             events = self._answer_directly(inquiry, mode, timer)
-        has_text = False
+        has_text = mode == "agentic"  # Its searches would count as slow answers, and use up the objective for others.
         async with aclosing(events):
             async for event in events:
                 if not has_text and isinstance(event, Token if inquiry.is_streamed else Answer):

@@ -53,6 +53,7 @@ def ends(end: str) -> float:
 
 async def test_an_agentic_answer_has_its_steps_sources_citations_and_tokens(filled):
     model, before = JudgeServer(reply), ends("answered")
+    first_texts = REGISTRY.get_sample_value("rag_time_to_first_token_seconds_count")
     async with answerer(filled, model) as answering_with:
         events = [event async for event in answering_with.answer(inquiry())]
     answer = events[-1]
@@ -67,6 +68,7 @@ async def test_an_agentic_answer_has_its_steps_sources_citations_and_tokens(fill
     assert answer.usage.prompt_tokens == 7 * len(model.requests) == 28
     assert {"plan", "grade", "first_token"} <= set(answer.timings)
     assert ends("answered") == before + 1
+    assert REGISTRY.get_sample_value("rag_time_to_first_token_seconds_count") == first_texts
     plans = [request for request in model.requests if "response_format" in request]
     assert len(plans) == 3  # The plan and both verdicts follow a schema, the answer does not.
 

@@ -13,7 +13,17 @@ from service.answering.events import Token
 from service.answering.follow_ups import Turn
 from service.settings import AnsweringSettings
 from tests.unit.service.http.conftest import Served
-from tests.unit.service.http.test_outcomes import ANSWER, SOURCES, TEXT, answers, failing, hanging, leave
+from tests.unit.service.http.test_outcomes import (
+    ANSWER,
+    SOURCES,
+    STEP,
+    STEPPED,
+    TEXT,
+    answers,
+    failing,
+    hanging,
+    leave,
+)
 
 CHAT = ("/v1/chat/completions", {"model": "groundwork-quote", "messages": [{"role": "user", "content": "How?"}]})
 RESPONSES = ("/v1/responses", {"model": "groundwork-quote", "input": "How?"})
@@ -65,6 +75,20 @@ async def test_an_early_failure_has_its_status_and_openais_shape(served, door, s
     [line] = await served.logged("request_failed")
     assert (line["reason"], line["upstream"]) == ("The model server is overloaded.", "CUDA")
     assert served.counted() == {"overloaded": 1}
+
+
+@DOORS
+async def test_the_steps_of_an_agentic_answer_do_not_disturb_its_stream(served, door):
+    async def in_steps():
+        for event in (*STEPPED, SOURCES, STEP, TEXT, replace(ANSWER, mode="agentic", steps=STEPPED[1:])):
+            yield event
+
+    response = await ask(served, door, in_steps, stream=True, model="groundwork-agentic")
+    plain = await ask(served, door, answers, stream=True, model="groundwork-agentic")
+    assert [name for name, _ in events_of(response.text)] == [name for name, _ in events_of(plain.text)]
+    assert served.answerer.inquiries[0].mode == "agentic"
+    listed = (await served.http.get("/v1/models")).json()["data"]
+    assert "groundwork-agentic" in [model["id"] for model in listed]
 
 
 @DOORS
