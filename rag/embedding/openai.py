@@ -88,14 +88,15 @@ class OpenAIEmbedder:
     def _to_vectors(self, body: Any, count: int) -> list[Vector]:
         try:
             embeddings = [_to_numbers(item["embedding"]) for item in _in_order(body["data"])]
+            if len(embeddings) != count:
+                raise BadResponse(f"The {_UPSTREAM.name} sent {len(embeddings)} vectors for {count} texts.")
             vectors = np.array(embeddings, dtype=np.float64)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BadResponse(f"The {_UPSTREAM.name} sent a response that is not a list of embeddings.") from error
-        expected = (count, self._settings.dimension)
-        if vectors.shape != expected:
+        if vectors.shape != (count, self._settings.dimension):
             raise BadResponse(
-                f"The {_UPSTREAM.name} sent vectors of shape {vectors.shape}, but {expected} was expected. "
-                "An operator must check RAG_EMBEDDER__DIMENSION and RAG_EMBEDDER__MODEL."
+                f"The {_UPSTREAM.name} sent vectors of {vectors[0].size} numbers, and RAG_EMBEDDER__DIMENSION is "
+                f"{self._settings.dimension}. An operator must check it and RAG_EMBEDDER__MODEL."
             )
         # Scaled first, because the squares of very large or small numbers are infinite or 0.
         largest = np.abs(vectors).max(axis=1, keepdims=True)

@@ -168,6 +168,24 @@ async def test_the_time_until_a_retry_is_the_one_of_the_server():
     assert raised.value.retry_after == 9
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda items: items[:-1], "sent 2 vectors for 3 texts"),
+        (lambda _: [], "sent 0 vectors for 3 texts"),
+        (lambda items: [*items, items[0] | {"index": 3}], "sent 4 vectors for 3 texts"),
+        (
+            lambda items: [item | {"embedding": [1.0] * 5} for item in items],
+            "of 5 numbers, and RAG_EMBEDDER__DIM",
+        ),
+    ],
+)
+async def test_a_wrong_number_of_vectors_is_told_apart_from_a_wrong_dimension(change, said):
+    async with embedder_on(EmbeddingServer(change)) as embedder:
+        with pytest.raises(BadResponse, match=said):
+            await embedder.embed_passages(["a", "b", "c"])
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 async def test_a_batch_that_is_too_large_is_halved_and_the_smaller_size_is_kept(status):
     server = EmbeddingServer(largest=2, status=status)
