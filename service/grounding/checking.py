@@ -23,7 +23,7 @@ _UNSUPPORTED = 0.45
 # Between them, the cosine of the sentence and the nearest part of the passages decides (ADR 71).
 _COSINE = 0.7
 # The parts of the passages that are embedded for one sentence. Words choose them.
-_EMBEDDED = 3
+EMBEDDED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Grounding:
         """Return for each sentence whether its vector is near that of a part of the passages."""
         if not undecided:
             return []
-        texts = [[sentence, *evidence.nearest[:_EMBEDDED]] for sentence, evidence in undecided]
+        texts = [[sentence, *evidence.nearest[:EMBEDDED]] for sentence, evidence in undecided]
         try:
             vectors = iter(await self._embedder.embed_passages([text for some in texts for text in some]))
         except (Unavailable, BadResponse) as error:

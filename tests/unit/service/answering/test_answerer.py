@@ -16,6 +16,7 @@ from service.answering.events import Inquiry, Sources, Token
 from service.answering.follow_ups import Turn
 from service.resources import open_resources
 from service.settings import AnsweringSettings, OpenAIGeneratorSettings, Settings
+from service.writing.grounded import NOTHING_SUPPORTED
 from tests.support.fakes.servers import ModelServer, answering, serve
 from tests.support.passages import PATIENT, QUESTION, SCOPE
 
@@ -46,6 +47,25 @@ async def test_a_capable_model_writes_and_cites(filled):
     assert [citation.number for citation in answer.citations] == [1]
     assert answer.usage.completion_tokens == 3
     assert (answer.prompt.name, answer.prompt.version) == ("answer", "v1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("unsupported", "text", "declined", "withheld"),
+    [
+        ("flag", "It was opened in 1931 [1].", False, 0),
+        ("withhold", NOTHING_SUPPORTED, True, 1),
+    ],
+)
+async def test_a_sentence_without_support_is_flagged_or_withheld(filled, unsupported, text, declined, withheld):
+    async with answerer(
+        filled, ModelServer(["It was opened in 1931 [1]."]), AnsweringSettings(unsupported=unsupported)
+    ) as answering_with:
+        events = await events_of(answering_with, "generate")
+    answer = events[-1]
+    assert "".join(event.text for event in events if isinstance(event, Token)) == answer.text == text
+    assert (answer.declined, bool(answer.nearest), answer.groundedness.withheld) == (declined, declined, withheld)
+    assert [answer.text[it.start : it.end] for it in answer.groundedness.unsupported] == [text] * (not declined)
 
 
 @pytest.mark.slow
