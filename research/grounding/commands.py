@@ -10,14 +10,15 @@ from evals.commands import Commands, print_table
 from rag.embedding.base import Embedder
 from rag.embedding.factory import open_embedder
 from rag.http import open_session
-from research.grounding import scoring, thresholds
+from research.grounding import preferences, scoring, thresholds
 from research.grounding.asking import read_answers, write_answers
 from research.grounding.pairs import read_pairs
-from service.grounding.checking import Grounding
+from service.grounding.checking import COSINE, SUPPORTED, UNSUPPORTED, Grounding
 from service.grounding.claims import read_claims
 from service.settings import Settings
 
 EXAMPLES = """  python -m research grounding pairs FOLDER                              thresholds on labelled pairs
+  python -m research grounding preferences FOLDER                        agreement with people's preferences
   python -m research grounding ask FOLDER answers.jsonl                  lets the model answer CLAPNQ's questions
   python -m research grounding show answers.jsonl                        prints the sentences for labelling
   python -m research grounding score answers.jsonl labels.jsonl          citations and refusals before and after"""
@@ -29,6 +30,9 @@ def add_commands(commands: Commands) -> None:
     pairs = steps.add_parser("pairs", help="choose thresholds on one half of labelled pairs, and report on the other")
     pairs.add_argument("folder", metavar="FOLDER", type=Path, help="CLAPNQ's questions in BEIR's format")
     pairs.set_defaults(run=_pairs)
+    compare = steps.add_parser("preferences", help="compare the check with people's preferences of RAGChecker")
+    compare.add_argument("folder", metavar="FOLDER", type=Path, help="folder with human_labeled_data.json")
+    compare.set_defaults(run=_preferences)
     ask = steps.add_parser("ask", help="let the configured model answer, and go on where the file ends")
     ask.add_argument("folder", metavar="FOLDER", type=Path, help="CLAPNQ's questions in BEIR's format")
     ask.add_argument("file", metavar="ANSWERS", type=Path, help="JSON lines, appended as the answers come")
@@ -51,9 +55,18 @@ def _pairs(arguments: argparse.Namespace, settings: Settings) -> None:
             return await thresholds.weigh_pairs(read_pairs(arguments.folder), embedder)
 
     weighed = asyncio.run(weigh())
-    chosen = thresholds.choose(weighed)
-    print(f"{chosen}\n")
-    print_table(thresholds.HEADER, thresholds.report(weighed, chosen))
+    shipped = thresholds.Thresholds(unsupported=UNSUPPORTED, supported=SUPPORTED, cosine=COSINE)
+    for name, some in (("chosen", thresholds.choose(weighed)), ("in the service", shipped)):
+        print(f"\n{name}: {some}\n")
+        print_table(thresholds.HEADER, thresholds.report(weighed, some))
+
+
+def _preferences(arguments: argparse.Namespace, settings: Settings) -> None:
+    async def compare() -> list[preferences.Agreement]:
+        async with _open_embedder(settings) as embedder:
+            return await preferences.compare(arguments.folder, Grounding(embedder))
+
+    print_table(preferences.HEADER, asyncio.run(compare()))
 
 
 def _ask(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -46,23 +46,22 @@ class Pair:
 
 def read_pairs(folder: Path) -> list[Pair]:
     dataset = read_dataset(folder)
-    texts = {document.id: (document.title, document.text) for document in dataset.documents}
+    texts = {document.id: _Text(document.title, document.text) for document in dataset.documents}
     questions = [question for question in read_question_set(str(folder)).questions if question.is_answerable]
     return [
         pair for question in questions for pair in _pairs_of(question, next(iter(dataset.relevant[question.id])), texts)
     ]
 
 
-def _pairs_of(question: GoldQuestion, own: str, texts: Mapping[str, tuple[str, str]]) -> Iterator[Pair]:
-    title, text = texts[own]
-    passage = f"{title}\n{text}"
-    rest = text
+def _pairs_of(question: GoldQuestion, own: str, texts: Mapping[str, "_Text"]) -> Iterator[Pair]:
+    title, rest = texts[own].title, texts[own].text
+    passage = texts[own].passage
     for sentences in question.annotations:
         for sentence in sentences:
             rest = rest.replace(sentence, "")
     for sentence in split_paragraph(question.references[0]):
         variants: dict[Kind, tuple[str, str]] = {"gold": (sentence, passage)}
-        variants["other"] = (sentence, _most_similar(sentence, title, list(texts.values())))
+        variants["other"] = (sentence, _most_similar(sentence, title, list(texts.values())).passage)
         if len(rest.split()) > len(sentence.split()):
             variants["remainder"] = (sentence, f"{title}\n{rest}")
         if number := _NUMBER.search(sentence):
@@ -73,10 +72,19 @@ def _pairs_of(question: GoldQuestion, own: str, texts: Mapping[str, tuple[str, s
             yield Pair(question=question.id, half=question.half, kind=kind, sentence=changed, passage=against)
 
 
-def _most_similar(sentence: str, title: str, texts: Sequence[tuple[str, str]]) -> str:
+class _Text:
+    """A passage of the corpus with its stems."""
+
+    def __init__(self, title: str, text: str) -> None:
+        self.title = title
+        self.text = text
+        self.passage = f"{title}\n{text}"
+        self.stems = stems(text)
+
+
+def _most_similar(sentence: str, title: str, texts: Sequence[_Text]) -> _Text:
     words = content_stems(sentence)
-    best = max((other for other in texts if other[0] != title), key=lambda other: len(words & stems(other[1])))
-    return f"{best[0]}\n{best[1]}"
+    return max((other for other in texts if other.title != title), key=lambda other: len(words & other.stems))
 
 
 def _other(number: str) -> str:

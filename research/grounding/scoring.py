@@ -2,6 +2,8 @@
 
 The truth is a label for each sentence, given by reading. The rule: a sentence is supported if the passages that it
 cites, read with their titles and nothing else, state everything that it states. Without a marker, one passage must.
+Citation precision is the share of cited sentences that are supported, and citation recall the share of all sentences
+that cite and are supported. An answer refuses if it claims nothing; a withheld answer refuses too.
 """
 
 import json
@@ -48,14 +50,17 @@ async def score(answers: Sequence[StudyAnswer], labels: Labels, grounding: Groun
     kept = [(sentence, truth) for sentence, truth in sentences if sentence.verdict != "unsupported"]
     cited = [truth for sentence, truth in sentences if sentence.cited]
     cited_kept = [truth for sentence, truth in kept if sentence.cited]
-    good = sum(truth for _, truth in sentences)
+    truths, truths_kept = [truth for _, truth in sentences], [truth for _, truth in kept]
+    good = sum(truths)
     silent = [
         (answer.is_answerable, _is_silent(found, ()), _is_silent(found, ("unsupported",)))
         for answer, found in zip(labelled, checked, strict=True)
     ]
     return [
         Result(name="citation precision", before=_share(cited), after=_share(cited_kept)),
-        Result(name="supported sentences that are shown", before=(good, good), after=(sum(t for _, t in kept), good)),
+        Result(name="citation recall", before=(sum(cited), len(sentences)), after=(sum(cited_kept), len(kept))),
+        Result(name="supported sentences, of those shown", before=_share(truths), after=_share(truths_kept)),
+        Result(name="shown sentences, of those supported", before=(good, good), after=(sum(truths_kept), good)),
         Result(
             name="refusal precision",
             before=_share([not answerable for answerable, was, _ in silent if was]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import get_args
 
 import numpy as np
@@ -17,7 +18,7 @@ HEADER = """| kind | pairs | supported | by vectors | contradicted |
 # Of the pairs of the other kind, so many may be decided wrongly by each threshold for words.
 _ACCEPTED = 0.01
 # Beyond these shares, words decide with every threshold that could be chosen.
-_NEVER_ASKED = (0.3, 0.95)
+_NEVER_ASKED = (0.4, 0.9)
 # These pairs differ from supported ones in their words. Rules find the others.
 _BY_WORDS = ("other", "remainder")
 
@@ -94,8 +95,11 @@ def report(weighed: Sequence[Weighed], thresholds: Thresholds) -> Iterator[KindR
         )
 
 
+_read = lru_cache(Reading)
+
+
 async def _weigh(pair: Pair, embedder: Embedder) -> Weighed:
-    evidence = weigh(pair.sentence, [Reading(pair.passage)])
+    evidence = weigh(pair.sentence, [_read(pair.passage)])
     if evidence.contradicts or not _NEVER_ASKED[0] <= evidence.share < _NEVER_ASKED[1]:
         return Weighed(pair=pair, evidence=evidence)
     vectors = np.stack(await embedder.embed_passages([pair.sentence, *evidence.nearest[:EMBEDDED]]))

@@ -18,10 +18,10 @@ Verdict = Literal["supported", "unsupported", "nothing"]
 """Whether the passages support a sentence. nothing: it claims nothing that a passage could support."""
 
 # From this share of its content words on, a sentence is supported, and below the lower one it is not (ADR 71).
-_SUPPORTED = 0.75
-_UNSUPPORTED = 0.45
+SUPPORTED = 0.76
+UNSUPPORTED = 0.65
 # Between them, the cosine of the sentence and the nearest part of the passages decides (ADR 71).
-_COSINE = 0.7
+COSINE = 0.7
 # The parts of the passages that are embedded for one sentence. Words choose them.
 EMBEDDED = 3
 
@@ -78,7 +78,7 @@ class Grounding:
             log.warning("grounding_without_vectors", error=type(error).__name__, sentences=len(undecided))
             return [False] * len(undecided)
         groups = [np.stack([next(vectors) for _ in some]) for some in texts]
-        return [bool((group[1:] @ group[0]).max() >= _COSINE) for group in groups]
+        return [bool((group[1:] @ group[0]).max() >= COSINE) for group in groups]
 
 
 def _weigh(sentence: Sentence, readings: Sequence[Reading]) -> Evidence | None:
@@ -94,10 +94,10 @@ def _decide(sentence: Sentence, evidence: Evidence | None) -> CheckedSentence:
     """Return the verdict of the words. An undecided sentence is not supported yet."""
     verdict: Verdict = "nothing"
     if sentence.is_claim:
-        is_supported = evidence and not evidence.contradicts and evidence.share >= _SUPPORTED
+        is_supported = evidence and not evidence.contradicts and evidence.share >= SUPPORTED
         verdict = "supported" if is_supported else "unsupported"
     return CheckedSentence(start=sentence.start, end=sentence.end, cited=sentence.cited, verdict=verdict)
 
 
 def _is_undecided(evidence: Evidence) -> bool:
-    return not evidence.contradicts and _UNSUPPORTED <= evidence.share < _SUPPORTED
+    return not evidence.contradicts and UNSUPPORTED <= evidence.share < SUPPORTED

@@ -5,7 +5,7 @@ from service.grounding.checking import Grounding, Verdict
 from tests.support.fakes.word_embedder import WordEmbedder
 
 PASSAGES = (
-    "The mill was built in 1820 by Anna Berg. It does not need a licence. Three wheels drive it.",
+    "The mill was built in 1820 by Anna Berg. It does not need a licence. Three wheels drive the mill.",
     "The mill\nIt burnt down in 1902 and was never rebuilt. The town has 1,200 people.",
 )
 
@@ -61,7 +61,7 @@ async def test_vectors_are_asked_only_for_sentences_whose_words_do_not_decide() 
     clear = "Anna Berg built the mill in 1820 [1]. Lions spend the winter in Madrid [1]. The mill needs a licence [1]."
     assert not any(sentence.asked_vectors for sentence in await Grounding(embedder).check(clear, PASSAGES))
     assert embedder.embedded == []
-    unclear = "Flames destroyed the mill, and it was never rebuilt [2]."
+    unclear = "Flames destroyed the mill, which burnt down and was never rebuilt [2]."
     (sentence,) = await Grounding(embedder).check(unclear, PASSAGES)
     assert sentence.asked_vectors
     assert embedder.embedded[0] == unclear.replace(" [2]", "")
@@ -72,5 +72,7 @@ async def test_an_undecided_sentence_is_not_supported_if_the_embedder_fails() ->
         async def embed_passages(self, _):
             raise Unavailable("gone")
 
-    (sentence,) = await Grounding(Broken()).check("Flames destroyed the mill, and it was never rebuilt [2].", PASSAGES)
+    (sentence,) = await Grounding(Broken()).check(
+        "Flames destroyed the mill, which burnt down and was never rebuilt [2].", PASSAGES
+    )
     assert (sentence.verdict, sentence.asked_vectors) == ("unsupported", True)
