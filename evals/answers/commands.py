@@ -37,7 +37,7 @@ def add_commands(commands: Commands) -> None:
         "--modes",
         type=some_of(get_args(Mode)),
         default=["quote"],
-        help="answer modes, comma-separated: quote, checked, generate (default: quote)",
+        help="answer modes, comma-separated: quote, checked, generate, agentic (default: quote)",
     )
     answers.add_argument(
         "--half", choices=get_args(Half), help="ask one half only: choose parameters on one, report on the other"

@@ -110,6 +110,8 @@ class Answerer:
             events = self._decline(writing_input, mode, timer)
         async with aclosing(events):
             async for event in events:
+                if isinstance(event, Answer):
+                    self._observe(event, writing_input, by_model=mode != "quote")
                 yield event
 
     async def _answer_in_steps(self, inquiry: Inquiry, timer: StageTimer) -> AsyncGenerator[Event]:
@@ -124,6 +126,8 @@ class Answerer:
             async with aclosing(self._work(run, first, inquiry, timer)) as events:
                 async for event in events:
                     if isinstance(event, Answer):
+                        # The passages of other searches are not similar to this question in the sense of the reference.
+                        self._observe(event, first, by_model=False)
                         yield replace(event, steps=run.steps, usage=run.usage_with(event.usage))
                     else:
                         yield event
@@ -159,7 +163,6 @@ class Answerer:
         yield Sources(citations=nearest)
         yield Token(text=text)
         ANSWERS_BY["declined"].inc()
-        self._drift.observe(writing_input.question, writing_input.vector, writing_input.hits, None, by_model=False)
         yield Answer(
             id=uuid.uuid4().hex,
             text=text,
@@ -197,13 +200,15 @@ class Answerer:
                     elif isinstance(piece, Step):
                         yield piece
         answer = draft.to_answer(writer.model, mode, timer)
-        text = None if answer.declined else answer.text
-        question, hits = writing_input.question, writing_input.hits
-        if text is not None:
-            subject = Subject(question=question, passages=[hit.chunk.text for hit in hits], answer=text)
+        if not answer.declined:
+            passages = [hit.chunk.text for hit in writing_input.hits]
+            subject = Subject(question=writing_input.question, passages=passages, answer=answer.text)
             self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
-        self._drift.observe(question, writing_input.vector, hits, text, by_model=mode != "quote")
         yield answer
+
+    def _observe(self, answer: Answer, found: WritingInput, *, by_model: bool) -> None:
+        text = None if answer.declined else answer.text
+        self._drift.observe(found.question, found.vector, found.hits, text, by_model=by_model)
 
     def _update_writing_seconds(self, mode: Mode, seconds: float) -> None:
         average = self._writing_seconds.get(mode) or seconds
