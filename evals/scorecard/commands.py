@@ -26,7 +26,7 @@ from rag.errors import InvalidInput
 
 # A run has an end, and is not a load test: `python -m loadtests` is.
 _LONGEST = 86_400
-_MOST_CLIENTS = 500
+_MOST = 500
 _OUTPUTS = ("--json", "--answers")
 
 EXAMPLES = """  python -m evals scorecard --corpus                                 names the folder of the documents
@@ -73,17 +73,17 @@ def add_commands(commands: Commands) -> None:
         default="report",
         help="half of the questions. Improve your service on `choose`, and report the other (default: %(default)s)",
     )
-    scorecard.add_argument("--sample", type=int, help="number of questions to draw with a fixed seed (default: all)")
+    scorecard.add_argument("--sample", type=_count, help="number of questions to draw with a fixed seed (default: all)")
     scorecard.add_argument("--timeout", type=_seconds, default=60, help="seconds for one answer (default: %(default)s)")
     scorecard.add_argument(
         "--minutes", type=_seconds, default=30, help="minutes for all questions (default: %(default)s)"
     )
     scorecard.add_argument(
-        "--clients", type=_clients, default=50, help="questions at once, at most 500 (default: %(default)s)"
+        "--clients", type=_count, default=50, help="questions at once, at most 500 (default: %(default)s)"
     )
     scorecard.add_argument(
         "--refusal",
-        type=re.compile,
+        type=_wording,
         metavar="REGEX",
         help="the words by which your service refuses, beside the usual ones",
     )
@@ -111,6 +111,8 @@ def _scorecard(arguments: argparse.Namespace, _: object) -> None:
         return
     if not arguments.url:
         raise InvalidInput("Name the address of the service, such as http://127.0.0.1:8000, or pass --corpus.")
+    if arguments.json and arguments.json.exists():
+        read_rows(arguments.json)  # A file with something else is reported before the measurement.
     row = asyncio.run(_measure(arguments))
     print(to_table([row, *(kept for kept in read_rows(KEPT) if kept.name != row.name)]))
     if arguments.json:
@@ -122,6 +124,9 @@ async def _measure(arguments: argparse.Namespace) -> Row:
     questions = draw_sample(found.questions, arguments.sample)
     limits = Limits(question_seconds=arguments.timeout, total_seconds=arguments.minutes * 60)
     async with open_session() as session, open_session(with_key=False) as control:
+        model = StandIn(control, arguments.stand_in) if arguments.stand_in else None
+        if model:
+            await model.behave("answer")
         door = await _open_door(session, arguments.url, found, arguments)
         exchanges = await ask_all(session, door, questions, limits)
         verdicts = judge(exchanges, SourceMatcher(found.documents), arguments.refusal)
@@ -133,7 +138,6 @@ async def _measure(arguments: argparse.Namespace) -> Row:
         figures["overload"] = await measure_overload(
             session, door, texts, clients=arguments.clients, seconds=arguments.timeout
         )
-        model = StandIn(control, arguments.stand_in) if arguments.stand_in else None
         if model and arguments.on_stand_in:
             door = await _open_door(session, arguments.on_stand_in, found, arguments)
         question = next(question.text for question in found.questions if question.is_answerable)
@@ -190,7 +194,14 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _clients(text: str) -> int:
-    if not 0 < (value := int(text)) <= _MOST_CLIENTS:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {_MOST_CLIENTS}")
+def _count(text: str) -> int:
+    if not 0 < (value := int(text)) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {_MOST}")
     return value
+
+
+def _wording(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a valid regular expression: {error}") from error

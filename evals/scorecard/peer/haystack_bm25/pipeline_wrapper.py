@@ -1,7 +1,7 @@
 """A service of the size of a tutorial, built with Haystack and Hayhooks, to compare with.
 
 `make peer` serves it. It reads the folder PEER_CORPUS and finds passages by BM25. Without a model it quotes the best
-one; with OPENAI_BASE_URL and OPENAI_API_KEY, a model writes the answer.
+one. PEER_MODEL_URL is the address of a model that writes the answer, PEER_MODEL its name, and PEER_MODEL_KEY its key.
 """
 
 import os
@@ -17,6 +17,7 @@ from haystack.components.preprocessors import DocumentSplitter
 from haystack.components.retrievers.in_memory import InMemoryBM25Retriever
 from haystack.dataclasses import ChatMessage
 from haystack.document_stores.in_memory import InMemoryDocumentStore
+from haystack.utils import Secret
 
 # In tokens of BM25, a passage of this length is about a paragraph.
 _WORDS = 100
@@ -42,7 +43,8 @@ class PipelineWrapper(BasePipelineWrapper):
         splitter = DocumentSplitter(split_by="word", split_length=_WORDS, split_overlap=_OVERLAP)
         store.write_documents(splitter.run(documents)["documents"])
         self.retriever = InMemoryBM25Retriever(store, top_k=_PASSAGES)
-        self.pipeline = _open_pipeline(store) if "OPENAI_BASE_URL" in os.environ else None
+        model_url = os.environ.get("PEER_MODEL_URL")
+        self.pipeline = _open_pipeline(store, model_url) if model_url else None
 
     async def run_chat_completion_async(
         self,
@@ -67,11 +69,16 @@ class PipelineWrapper(BasePipelineWrapper):
         yield f"\n\nSource: {found[0].meta['path']}"
 
 
-def _open_pipeline(store: InMemoryDocumentStore) -> AsyncPipeline:
+def _open_pipeline(store: InMemoryDocumentStore, model_url: str) -> AsyncPipeline:
+    generator = OpenAIChatGenerator(
+        api_key=Secret.from_token(os.environ.get("PEER_MODEL_KEY", "none")),
+        model=os.environ.get("PEER_MODEL", "default"),
+        api_base_url=model_url,
+    )
     pipeline = AsyncPipeline()
     pipeline.add_component("retriever", InMemoryBM25Retriever(store, top_k=_PASSAGES))
     pipeline.add_component("prompt", ChatPromptBuilder([ChatMessage.from_user(_PROMPT)], required_variables="*"))
-    pipeline.add_component("llm", OpenAIChatGenerator(model=os.environ.get("OPENAI_MODEL", "default")))
+    pipeline.add_component("llm", generator)
     pipeline.connect("retriever.documents", "prompt.documents")
     pipeline.connect("prompt.prompt", "llm.messages")
     return pipeline
