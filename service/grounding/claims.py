@@ -25,12 +25,14 @@ _REFUSAL = re.compile(
     | \b(?: is | are | was | were ) {_NOT} \s+ (?:\w+\s+){{0,2}}
       (?: mentioned | specified | stated | provided | given | found | answered | included | described | available )
       \s+ (?:\w+\s+){{0,2}} (?: in | by ) \s+ {_SUBJECT}
-    | \b (?: no | not\ enough | insufficient ) \s+ (?:\w+\s+){{0,2}} {_INFORMATION}
+    | \b (?: no | not\ enough | insufficient ) \s+ (?:\w+\s+){{0,2}} (?: information | mention | answer | details? )
     | \b i \s+ (?: do | can | could | am ) (?: {_NOT} | not | \s+unable\s+to | ['\u2019]t ) \s+ (?:\w+\s+)?
       (?: know | find | answer | determine | say | provide )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# Behind it, a refusal may go on with a claim.
+_TURN = re.compile(r"\b(?:but|however|although|though|yet|while|instead)\b|;", re.IGNORECASE)
 # Words cannot tell what is affirmed.
 _ASSENT = stems("yes no")
 
@@ -85,4 +87,5 @@ def _to_sentence(answer: str, start: int, end: int) -> Sentence:
 def _is_claim(text: str) -> bool:
     if text.startswith("#") or text[-1:] in QUESTION_MARKS or text.endswith(":"):
         return False
-    return bool(content_stems(text) - _ASSENT) and not _REFUSAL.search(text)
+    refuses = _REFUSAL.search(text) and not _TURN.search(text)
+    return bool(content_stems(text) - _ASSENT) and not refuses

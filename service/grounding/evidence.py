@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from rag.words import to_words
 from service.sentences import content_stems, find_sentences, stems
@@ -17,8 +18,10 @@ _FILLERS = frozenset({"longer", "yet", "been", "being"})
 _NEGATED_WORDS = 2
 # A passage may spell a number that a model writes in digits.
 _SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-# A statement is rarely spread over more sentences of a passage.
-_WINDOW = 2
+# Identifiers, such as E1234, RAG_PORT and 1990s.
+_CODE = re.compile(r"\b(?=\w*[a-z])(?=\w*[\d_])\w{3,}\b", re.IGNORECASE)
+_ITEM = re.compile(r"[|>#]|(?:[-*+]|\d{1,3}[.)])\s")
+_CELLS = " | "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +31,8 @@ class Evidence:
     share: float
     """Share of the sentence's content words in the passages, 0 to 1: the mean of all text and of the nearest part."""
     contradicts: bool
-    """True if a number is missing from the passages, or if the nearest part negates what the sentence asserts, or the
-    other way round.
+    """True if a number is missing from the passages, or if the nearest part negates what the sentence asserts, asserts
+    what it negates, or has another identifier.
     """
     nearest: Sequence[str]
     """The parts of the passages, those first that share most words with the sentence."""
@@ -43,14 +46,18 @@ class Reading:
 
     @cached_property
     def parts(self) -> Sequence[tuple[str, Set[str]]]:
-        """The sentences, each alone and with the next one, with their stems."""
+        """The sentences, each alone and with the next one, with their stems.
+
+        A list item or a table row stands alone: together, two rows would give a code the meaning of its neighbour.
+        """
         spans = list(find_sentences(self._passage))
+        sentences = [self._passage[start:end] for start, end in spans]
         windows = [
-            self._passage[spans[first][0] : spans[last - 1][1]]
-            for first in range(len(spans))
-            for last in range(first + 1, min(first + _WINDOW, len(spans)) + 1)
+            self._passage[first[0] : second[1]]
+            for (first, second), (one, other) in zip(pairwise(spans), pairwise(sentences), strict=True)
+            if not (_ITEM.match(other) or _CELLS in one or _CELLS in other)
         ]
-        return [(window, stems(window)) for window in windows or [self._passage]]
+        return [(window, stems(window)) for window in [*sentences, *windows] or [self._passage]]
 
     @cached_property
     def stems(self) -> Set[str]:
@@ -75,7 +82,9 @@ def weigh(sentence: str, readings: Sequence[Reading]) -> Evidence:
     numbers = frozenset().union(*(reading.numbers for reading in readings))
     return Evidence(
         share=(parts[0][0] + _share(words, everything)) / 2,
-        contradicts=not _numbers(sentence) <= numbers or _differ(sentence, parts[0][1]),
+        contradicts=not _numbers(sentence) <= numbers
+        or _differ(sentence, parts[0][1])
+        or _name_others(sentence, parts[0][1]),
         nearest=[text for _, text in parts],
     )
 
@@ -92,6 +101,12 @@ def _differ(sentence: str, part: str) -> bool:
     """Return whether a word is negated in one of both texts and asserted in the other."""
     ours, theirs = set(_polarities(sentence)), set(_polarities(part))
     return any((stem, not is_negated) in theirs and (stem, is_negated) not in theirs for stem, is_negated in ours)
+
+
+def _name_others(sentence: str, part: str) -> bool:
+    """Return whether both texts name identifiers, and each lacks one of the other."""
+    ours, theirs = (set(map(str.lower, _CODE.findall(text))) for text in (sentence, part))
+    return bool(ours - theirs) and bool(theirs - ours)
 
 
 def _polarities(text: str) -> Iterator[tuple[str, bool]]:

@@ -35,6 +35,9 @@ async def check(answer: str) -> list[tuple[str, Verdict]]:
         ("The documents do not say who paid for it [1][2].", "nothing"),
         ("The price is not mentioned in the provided passages.", "nothing"),
         ("I don't know.", "nothing"),
+        ("There is no information about its price in the passages [2].", "nothing"),
+        ("There is no information about its price, but it costs 5 euros [1].", "unsupported"),
+        ("There is no evidence that lions live there [1].", "unsupported"),
         ("The documents do not need a heading [1].", "unsupported"),
     ],
 )
@@ -54,6 +57,13 @@ async def test_a_marker_behind_the_full_stop_belongs_to_the_sentence_before_it()
 async def test_the_head_of_a_table_claims_nothing_and_its_rows_do() -> None:
     answer = "| town | people |\n|---|---|\n| mill | 1820 | [1]\n| mill | 1830 | [1]"
     assert [verdict for _, verdict in await check(answer)] == ["nothing", "nothing", "supported", "unsupported"]
+
+
+async def test_a_code_does_not_get_the_meaning_of_the_next_row() -> None:
+    table = "Codes\n| code | meaning |\n|---|---|\n| E1234 | The disk is full |\n| E1235 | The network is down |"
+    answer = "E1235: the network is down [1]. E1234: the network is down [1]."
+    found = await Grounding(WordEmbedder()).check(answer, [table])
+    assert [sentence.verdict for sentence in found] == ["supported", "unsupported"]
 
 
 async def test_vectors_are_asked_only_for_sentences_whose_words_do_not_decide() -> None:

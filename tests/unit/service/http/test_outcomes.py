@@ -9,8 +9,9 @@ import pytest
 from rag.errors import BadResponse, Overloaded, Unavailable
 from service.answering.drafts import Answer
 from service.answering.events import Sources, Token
+from service.grounding.checking import CheckedSentence
 from service.settings import AnsweringSettings
-from service.writing.base import Step, WritingInput
+from service.writing.base import Groundedness, Step, WritingInput
 from tests.unit.service.http.conftest import QUESTION, Served, events_of
 
 SOURCES = Sources(citations=[])
@@ -330,3 +331,24 @@ async def test_requests_that_outlast_the_drain_time_end_with_an_error(served):
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:problem-type:unavailable")
     assert len(await served.logged("request_failed")) == 2
     assert served.counted() == {"error": 2}
+
+
+async def test_unsupported_sentences_are_reported_in_json_and_at_the_end_of_a_stream(served):
+    text = "It opened. \N{ROCKET} It flies [1]."
+    flight = CheckedSentence(start=11, end=len(text), cited=(1,), verdict="unsupported")
+    answer = replace(ANSWER, text=text, groundedness=Groundedness(supported=1, unsupported=[flight]))
+
+    async def flagged():
+        yield SOURCES
+        yield Token(text=text)
+        yield answer
+
+    expected = {
+        "supported": 1,
+        "unsupported": [{"text": "\N{ROCKET} It flies [1].", "start": 11, "citations": [1]}],
+        "withheld": 0,
+    }
+    assert (await served.ask(flagged)).json()["groundedness"] == expected
+    events = events_of((await served.ask(flagged, stream=True)).text)
+    assert events[-1][0] == "done"
+    assert events[-1][1]["groundedness"] == expected
