@@ -78,7 +78,7 @@ def _open_pipeline(store: InMemoryDocumentStore, model_url: str) -> AsyncPipelin
     pipeline = AsyncPipeline()
     pipeline.add_component("retriever", InMemoryBM25Retriever(store, top_k=_PASSAGES))
     pipeline.add_component("prompt", ChatPromptBuilder([ChatMessage.from_user(_PROMPT)], required_variables="*"))
-    pipeline.add_component("llm", generator)
+    pipeline.add_component("generator", generator)
     pipeline.connect("retriever.documents", "prompt.documents")
-    pipeline.connect("prompt.prompt", "llm.messages")
+    pipeline.connect("prompt.prompt", "generator.messages")
     return pipeline
