@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from statistics import mean, median
 from typing import Final
@@ -13,13 +14,15 @@ from typing import Final
 from evals.answers.gold import MULTI_HOP, GoldQuestion, read_question_set
 from evals.answers.scoring import is_declined
 from evals.collection import SCOPE, open_resources_over
-from evals.commands import Commands
-from service.answering.drafts import Answer, Citation
+from evals.commands import Commands, print_table
+from service.answering.drafts import Answer, Citation, cite_all
 from service.answering.events import Inquiry, Sources
+from service.metrics import ANSWER_STAGES
 from service.resources import Resources
 from service.settings import Mode, Settings
 
-EXAMPLES = """  python -m evals agentic answers.jsonl --limit 10                  compares direct and agentic answers"""
+EXAMPLES = """  python -m evals agentic                                           compares one search with two
+  python -m evals agentic answers.jsonl --limit 10                  compares direct and agentic answers"""
 
 _MODES: Final[Sequence[Mode]] = ("generate", "agentic")
 # Steps in which the model is asked. `search` and `verify` need no model.
@@ -29,6 +32,27 @@ _HEADER: Final = (
     "| seconds (median) | model calls | prompt tokens | answer tokens | cost of 1,000 answers |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
+
+
+_SEARCHES_HEADER: Final = (
+    "| passages | questions | both found by one search | by a search for each half |\n|---|---|---|---|"
+)
+_LIMITS: Final = (4, 5, 10)
+# The questions name two facts. Splitting them here is the simplest plan that needs no model.
+_HALVES: Final = ", and "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchComparison:
+    """How many questions have both gold passages among the first passages."""
+
+    limit: int
+    questions: int
+    one_search: int
+    two_searches: int
+
+    def to_row(self) -> str:
+        return f"| {self.limit} | {self.questions} | {self.one_search} | {self.two_searches} |"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +80,12 @@ def add_commands(commands: Commands) -> None:
         "agentic",
         help="compare direct and agentic answers on questions that need two passages",
         description="Appends each answer to FILE as it comes, and continues where it was stopped. "
-        "Needs a capable model (RAG_GENERATOR__KIND).",
+        "Needs a capable model (RAG_GENERATOR__KIND). Without FILE, no model is asked: one search for a question is "
+        "compared with one search for each of its halves.",
     )
-    command.add_argument("file", type=Path, metavar="FILE", help="file for the answers, one JSON object per line")
+    command.add_argument(
+        "file", type=Path, metavar="FILE", nargs="?", help="file for the answers, one JSON object per line"
+    )
     command.add_argument("--limit", type=int, default=30, help="number of questions (default: %(default)s)")
     command.add_argument(
         "--prices",
@@ -70,9 +97,39 @@ def add_commands(commands: Commands) -> None:
 
 
 def _compare(arguments: argparse.Namespace, settings: Settings) -> None:
+    if arguments.file is None:
+        print_table(_SEARCHES_HEADER, asyncio.run(compare_searches(settings)))
+        return
     asyncio.run(write_answers(arguments.file, settings, limit=arguments.limit))
     prices = [float(price) for price in arguments.prices.split(",")]
     print(to_table(read_answers(arguments.file), prices))
+
+
+async def compare_searches(settings: Settings) -> list[SearchComparison]:
+    """Search for each answerable question, and for its halves, whose passages are merged in turn."""
+    questions = read_question_set(MULTI_HOP)
+    answerable = [question for question in questions.questions if question.is_answerable]
+    async with open_resources_over(questions.documents, settings) as resources:
+        whole = [await _find([question.text], resources) for question in answerable]
+        halves = [await _find(question.text.split(_HALVES), resources) for question in answerable]
+    return [
+        SearchComparison(
+            limit=limit,
+            questions=len(answerable),
+            one_search=sum(_covers(question, found[:limit]) for question, found in zip(answerable, whole, strict=True)),
+            two_searches=sum(
+                _covers(question, found[:limit]) for question, found in zip(answerable, halves, strict=True)
+            ),
+        )
+        for limit in _LIMITS
+    ]
+
+
+async def _find(searches: Sequence[str], resources: Resources) -> list[Citation]:
+    inquiries = [Inquiry(scope=SCOPE, question=search, limit=max(_LIMITS)) for search in searches]
+    found = [(await resources.answerer.search(inquiry, ANSWER_STAGES.start())).hits for inquiry in inquiries]
+    in_turn = (hit for hits in zip_longest(*found) for hit in hits if hit is not None)
+    return cite_all(list({hit.chunk.id: hit for hit in in_turn}.values()))
 
 
 async def write_answers(file: Path, settings: Settings, *, limit: int) -> None:
