@@ -16,6 +16,7 @@ from service.generation.base import Generator
 from service.metrics import AGENT_STEPS
 from service.prompting.base import PromptRegistry, PromptTemplate
 from service.retrieval.retriever import Retriever
+from service.sentences import content_stems
 from service.writing.base import Step, StepName, WritingInput
 from service.writing.generate import number_passages
 
@@ -162,7 +163,9 @@ class Research:
             plan = await self.asking.ask_json(self._prompts.plan.fill(question=question), _PLAN)
         refused = len(plan.keys() - TOOLS)
         note = f" {refused} other tools are not allowed." if refused else ""
-        if questions := _texts(plan.get("search")):
+        # Small models repeat the examples of the prompt, which have no word in common with the question.
+        asked = content_stems(question)
+        if questions := [text for text in _texts(plan.get("search")) if content_stems(text) & asked]:
             return questions, f"Planned: {' · '.join(questions)}{note}"
         return [question], f"The plan was not usable: searching for the question itself.{note}"
 
