@@ -47,12 +47,15 @@ async def supervise(
     `essential`, `/readyz` then also answers 503.
     """
     TASKS_FAILED.labels(name)
-    task = asyncio.create_task(work, name=name)
+    task, block = asyncio.create_task(work, name=name), asyncio.current_task()
     is_stopping = False
 
     def report(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if is_stopping and error is None:
+            return
+        # The end of the event loop, after a signal, cancels all tasks at once.
+        if task.cancelled() and block is not None and block.cancelling():
             return
         # The text of an unknown error may hold content, so probes show its type only.
         reason = type(error).__name__ if error else "it returned"

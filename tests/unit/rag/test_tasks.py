@@ -1,6 +1,7 @@
 """Supervision of long-lived tasks."""
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -116,3 +117,18 @@ async def test_a_task_group_raises_the_first_error_as_it_is_and_cancels_the_othe
     with pytest.raises(ValueError, match="of the block"):
         async with open_task_group():
             raise ValueError("of the block")
+
+
+def test_a_program_that_is_stopped_by_a_signal_reports_no_dead_task():
+    async def serve() -> None:
+        async with supervise("stopped_by_a_signal", _run_on(), essential=False):
+            asyncio.get_running_loop().call_soon(sys.exit, 143)
+            try:
+                await _run_on()
+            finally:
+                await asyncio.sleep(0.01)  # The task ends before the block that supervises it.
+
+    with capture_logs() as logs, pytest.raises(SystemExit):
+        asyncio.run(serve())
+    assert logs == []
+    assert _failed("stopped_by_a_signal") == 0
