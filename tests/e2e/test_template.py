@@ -51,6 +51,7 @@ def test_a_format_that_is_added_as_the_guide_shows_is_ingested(copy, tmp_path):
     assert python(copy, "-c", parse, str(film)) == "['Open the valve.']\n"
 
 
+@pytest.mark.nightly
 def test_a_metric_that_is_added_as_the_guide_shows_is_observed_and_has_a_panel(copy):
     for edit in extensions()["Add a metric with a panel"]:
         edit.apply(copy)

@@ -36,6 +36,7 @@ def fallen(table: str) -> set[str]:
     return set(re.findall(r"^\| ([^|]+) \|.*(?:fell|not measured) \|$", table, re.MULTILINE))
 
 
+@pytest.mark.nightly  # `make gate` does the same, and runs for each pull request.
 def test_the_gate_opens_for_the_current_system_and_writes_its_table(data_dir, vectors, tmp_path):
     run = run_gate("nothing", data_dir, vectors, "gate", "--markdown", str(tmp_path / "table.md"))
     assert run.returncode == 0, run.stdout + run.stderr
