@@ -67,7 +67,7 @@ class RetrievalSettings(Part):
     """How many passages an answer uses and how close to the question they must be."""
 
     limit: int = Field(5, ge=1, le=50)
-    """Passages for one answer. The mode quote reads only the three best of them."""
+    """Passages for one answer. The modes that quote read all candidates of the search."""
     min_similarity: float = Field(0.28, ge=-1, le=1)
     """Lowest relevance of the best passage: its cosine, adjusted by up to 0.1 for shared words. Below it the answer is
     declined. A higher value declines more questions; -1 answers every question.
@@ -158,7 +158,7 @@ class AnsweringSettings(Part):
     """Seconds after which a stream begins with its passages although the model has not written any text yet. A higher
     value reports more failures of the model with a status code, but a proxy may give up. 0 begins at once.
     """
-    min_confidence: float = Field(0.45, ge=0, le=1)
+    min_confidence: float = Field(0.5, ge=0, le=1)
     """Lowest probability that a quote answers the question. Below it the modes that quote decline. A higher value
     declines more questions; 0 declines none for this reason.
     """

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 
-from evals.answers.gold import MANUALS, read_question_set
+from evals.answers.gold import GOLDEN, MANUALS, read_question_set
 from evals.commands import Commands
 from research.quoting.fitting import fit, trade_off
 from research.quoting.gathering import gather
@@ -20,9 +20,9 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "questions",
         nargs="*",
-        default=[MANUALS],
+        default=[MANUALS, GOLDEN],
         metavar="SET",
-        help=f"{MANUALS}, or folders with documents/ and questions.jsonl, SQuAD or CLAPNQ (default: {MANUALS})",
+        help=f"one of the own sets, or a folder with documents/ and questions.jsonl (default: {MANUALS} {GOLDEN})",
     )
     command.set_defaults(run=_quoting)
 

@@ -1,13 +1,14 @@
 """The answer around a unit: the sentences, the list, the table or the code that belong together."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from rag.types import Chunk
 from service.quoting.blocks import Block, Unit, split_blocks, split_units
-from service.quoting.questions import Question, is_code
+from service.quoting.questions import Question
 from service.quoting.wording import is_dependent
 from service.sentences import stems
 
@@ -17,6 +18,7 @@ _MAX_CHARACTERS: Final = 1_200
 _MAX_ITEMS: Final = 12
 # A longer sentence before the answer would hide it.
 _MAX_LEAD: Final = 200
+_COMMAND_OR_ROUTE: Final = re.compile(r"^(?:GET|HEAD|POST|PUT|PATCH|DELETE)\s/|\s--?\w")
 # Sentences of the same paragraph that score almost as well belong to the answer (ADR 64).
 _NEAR: Final = 2.0
 _MAX_PROSE: Final = 600
@@ -41,8 +43,8 @@ def compose(
 ) -> Quote:
     """Return the block of the passage that a unit belongs to.
 
-    `scores` has the scores of the passage's units, by block and position. The heading comes first if it is a command,
-    a route or another name that the block lacks.
+    `scores` has the scores of the passage's units, by block and position. The heading comes first if it is a command or
+    a route that the block lacks.
     """
     text, heading = chunk.text, chunk.heading_path[-1] if chunk.heading_path else ""
     blocks = split_blocks(text)
@@ -64,7 +66,7 @@ def compose(
         is_whole = is_whole and not gap.strip()
         joined += (" " if not gap.strip("\n ") and "\n" not in gap else "\n") + part
         end = position + len(part)
-    if is_code(heading) and heading.lower() not in joined.lower():
+    if _COMMAND_OR_ROUTE.search(heading) and heading.lower() not in joined.lower():
         joined = f"{heading}: {joined}" if unit.kind == "sentence" else f"{heading}:\n{joined}"
     return Quote(text=joined, passage=passage, evidence=text[begin:end] if is_whole else unit.text)
 
@@ -81,7 +83,7 @@ def _prose(question: Question, blocks: list[Block], unit: Unit, scores: Mapping[
     for index in range(at - 1, -1, -1):
         # A sentence without a score repeats the question.
         is_known = (unit.block, sentences[index].position) in scores
-        if near[index] or (index == at - 1 and is_known and is_dependent(unit.text)):
+        if is_known and is_dependent(sentences[index + 1].text) and index + 1 == first:
             if _length(sentences[index:at]) > _MAX_LEAD:
                 break
             first = index

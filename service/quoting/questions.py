@@ -77,8 +77,6 @@ _JOINING: Final = re.compile(
     re.IGNORECASE,
 )
 _MAX_TERM_WORDS: Final = 4
-# A command of a program, such as `python -m service keys create`.
-_MAX_CODE_WORDS: Final = 6
 _COMPARING: Final = stems("difference different compare better worse should use choose")
 
 
@@ -120,12 +118,6 @@ class Question:
 def named(term: str) -> str:
     """Return a pattern that matches the term between blanks or punctuation, but not inside another word."""
     return rf"(?<!\w){re.escape(to_words(term).strip())}(?!\w)"
-
-
-def is_code(text: str) -> bool:
-    """Return whether a heading is a command, a route, a setting or another name that texts repeat as it is."""
-    plain = text.strip(_EDGES)
-    return bool(plain) and ("/" in plain or bool(_CODE.search(plain))) and len(plain.split()) <= _MAX_CODE_WORDS
 
 
 def read_question(text: str) -> Question:

@@ -130,6 +130,8 @@ async def _compose(
         place, unit = it.candidate.rank, it.candidate.unit
         if len(quotes) == _QUOTES or it.score < ranked[0].score - _MARGIN:
             break
+        if quotes and question.is_literal and it.candidate.signals["lacks_code"]:
+            continue  # The meaning of a neighbouring code would mislead.
         quote = compose(question, passages[place].chunk, unit, passage=place, scores=scores[place])
         if not quotes and quote.text.endswith(":"):
             passages[place] = await continued(passages[place])
