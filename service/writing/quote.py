@@ -136,7 +136,9 @@ async def _compose(
         if not quotes and quote.text.endswith(":"):
             passages[place] = await continued(passages[place])
             quote = compose(question, passages[place].chunk, unit, passage=place, scores=scores[place])
-        is_new = not any(unit.text in other.text or quote.text in other.text for other in quotes)
+        is_new = not any(
+            unit.text in other.text or quote.text in other.text or other.text in quote.text for other in quotes
+        )
         length = sum(len(other.text) for other in (*quotes, quote))
         if not quotes or (is_new and length <= _MAX_CHARACTERS):
             quotes.append(quote)
