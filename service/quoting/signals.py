@@ -59,6 +59,9 @@ def read_candidates(question: Question, hits: Sequence[ScoredChunk]) -> list[Can
     weights = {stem: math.log((len(words) + 1) / (frequency[stem] or 1)) for stem in question.stems}
     total = sum(weights.values()) or 1.0
     best = max((hit.score for hit in hits), default=1.0) or 1.0
+    first_rank: dict[str, int] = {}
+    for rank, hit in enumerate(hits):
+        first_rank.setdefault(hit.chunk.document_id, rank)
     changes = bool(ASKS_FOR_CHANGES.search(question.text))
     asked = question.text.strip(_EDGES).lower()
     sides = question.sides or ()
@@ -81,6 +84,8 @@ def read_candidates(question: Question, hits: Sequence[ScoredChunk]) -> list[Can
         announced = passage.announcement(unit)
         around = share(unit_words | leaf | stems(announced))
         far = share(unit_words | leaf | passage.path | stems(announced))
+        # Code has many words, so what stands around it tells better what it is for.
+        context = share(leaf | stems(announced))
         fit = len(question.stems & leaf) / len(leaf | question.stems) if leaf else 0.0
         covered = len(question.stems & leaf) / len(leaf) if leaf else 0.0
         count = len(text.split())
@@ -98,6 +103,7 @@ def read_candidates(question: Question, hits: Sequence[ScoredChunk]) -> list[Can
             "heading_fit": fit,
             "reply": float(is_reply) * fit,
             "rank": math.log1p(rank),
+            "document_rank": math.log1p(first_rank[passage.hit.chunk.document_id]),
             "term_rank": math.log1p(rank) * bool(question.term),
             "first": float(unit.block == 0 and unit.position == 0),
             "first_in_paragraph": float(unit.kind == "sentence" and unit.position == 0),
@@ -105,7 +111,7 @@ def read_candidates(question: Question, hits: Sequence[ScoredChunk]) -> list[Can
             "item": float(unit.kind == "item"),
             "row": float(unit.kind == "row"),
             "code": float(unit.kind == "code"),
-            "code_around": around * (unit.kind == "code"),
+            "code_around": context * (unit.kind == "code"),
             "paths": text.count("/") / count,
             "points": float(unit.kind == "sentence" and bool(POINTS.search(text))),
             "metadata": float(bool(METADATA.match(text))),
@@ -127,7 +133,7 @@ def read_candidates(question: Question, hits: Sequence[ScoredChunk]) -> list[Can
                 bool(codes) and not all(code.search(spaced) or code.search(passage.headings) for code in codes)
             ),
             "colon": float(text.endswith(":")),
-            "how_code": around * (asks == "how" and (unit.kind == "code" or follows_code)),
+            "how_code": context * (asks == "how" and (unit.kind == "code" or follows_code)),
             "how_command": around * (asks == "how" and bool(COMMAND.search(unit.text))),
             "how_numbered": float(asks == "how" and passage.blocks[unit.block].is_numbered),
             "how_imperative": float(asks == "how" and bool(IMPERATIVE.match(text))),

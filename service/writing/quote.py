@@ -57,7 +57,7 @@ class Quoter:
             return replace(writing_input, quotes=[Quote(text=text, passage=0, evidence=text)])
         scores = rank(candidates)
         ranked = await self._rank(writing_input, candidates, scores)
-        evidence = evidence_for(question, passages, ranked)
+        evidence = evidence_for(ranked)
         likely = confidence(evidence)
         writing_input = replace(writing_input, evidence=evidence, confidence=likely)
         if likely < self._min_confidence:
