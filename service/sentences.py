@@ -78,8 +78,16 @@ def content_stems(text: str) -> frozenset[str]:
 
 
 def stems(text: str) -> frozenset[str]:
-    """Return the words cut to five letters, so that `govern` matches `governed`. Numbers are not cut."""
-    return frozenset(word if word[0].isdigit() else word[:_STEM] for word in _words(text.lower()))
+    """Return the words cut to five letters, so that `govern` matches `governed`, and `key` matches `keys`.
+
+    Numbers are not cut.
+    """
+    return frozenset(word if word[0].isdigit() else _stem(word) for word in _words(text.lower()))
+
+
+def _stem(word: str) -> str:
+    is_plural = _SHORT_WORD <= len(word) <= _STEM and word[-1] == "s" and word[-2] not in "siu"
+    return word[:-1] if is_plural else word[:_STEM]
 
 
 def is_supported(claim: str, quote: str, question: str) -> bool:
