@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.sentences import split_sentences
 from tests.support.fakes.servers import ModelServer, in_thread, serve
 from tests.support.programs import Service, environment, service
 from tests.support.shipped.markdown import Command, blocks_of, commands_of
@@ -91,6 +92,23 @@ def test_the_question_of_the_readme_streams_the_answer_that_it_shows(running, tm
     assert re.match(".*".join(parts), json.loads(received[-1].removeprefix("data: "))["answer"])
     (title,) = re.findall(r'"title": "([^"]*)"', command.output)
     assert json.loads(received[1].removeprefix("data: "))["sources"][0]["title"] == title
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (
+            "What happens to a document that crashes the parser?",
+            "rejected alone",
+        ),  # README.md
+        ("How do workers share an inbox?", "share an inbox in Redis"),  # docs/deploy/kubernetes.md
+        ("How do I make a backup?", "ingest backup /backups/monday"),  # docs/guides/conversations.md
+    ],
+)
+def test_documented_example_questions_are_answered_in_the_first_sentence(running, question, words):
+    assert any(question in page.read_text() for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+    answer = running.ask(question).json()["answer"]
+    assert words in split_sentences(answer)[0]
 
 
 def test_the_second_command_ingests_a_folder_that_the_service_then_answers_from(running, handbook):
