@@ -101,8 +101,7 @@ def test_the_question_of_the_readme_streams_the_answer_that_it_shows(running, tm
             "What happens to a document that crashes the parser?",
             "rejected alone",
         ),  # README.md
-        ("How do workers share an inbox?", "share an inbox in Redis"),  # docs/deploy/kubernetes.md
-        ("How do I make a backup?", "ingest backup /backups/monday"),  # docs/guides/conversations.md
+        ("How do workers share an inbox?", "share an inbox in Redis"),  # docs/deploy/kubernetes.md, conversations.md
     ],
 )
 def test_documented_example_questions_are_answered_in_the_first_sentence(running, question, words):
