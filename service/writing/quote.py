@@ -23,9 +23,9 @@ from service.writing.base import CitedPassage, Piece, WritingInput
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
 # Embedding is the most expensive stage of this mode. Words and structure choose the units that are worth it (ADR 64).
-_EMBEDDED = 6
+_EMBEDDED = 4
 # The beginning tells what a long block of code is about.
-_MAX_EMBEDDED = 400
+_MAX_EMBEDDED = 240
 # Further blocks are quoted if they score almost as well, because the second one often answers (ADR 64).
 _MARGIN = 3.0
 _QUOTES = 3

@@ -161,4 +161,4 @@ async def test_few_units_are_embedded_however_long_the_passages_are():
     await quotes_for(
         "How do I make a backup?", *[f"{HOWTO}\n\nVersion {n}. {HANDBOOK}" for n in range(9)], embedder=embedder
     )
-    assert len(embedder.embedded) <= 6
+    assert len(embedder.embedded) <= 4
