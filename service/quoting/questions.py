@@ -125,7 +125,7 @@ def read_question(text: str) -> Question:
     plain = text.strip(_EDGES)
     asks = asked_by(plain)
     term = _FRAME.sub("", _FRAME.sub("", plain)).strip(_EDGES)
-    is_bare = asks == "other" and term.lower() == plain.lower()
+    is_bare = bool(term) and asks == "other" and term.lower() == plain.lower()
     term = _LEADING_NOUNS.sub("", term)
     if len(term.split()) > _MAX_TERM_WORDS or _JOINING.search(term) or asks not in ("definition", "other"):
         term, is_bare = "", False

@@ -86,6 +86,7 @@ async def open_kept_passage(page: Page, *, is_asked: bool = False) -> Locator:
 async def test_the_side_bar_lists_conversations_and_opens_one(page: Page, service: FakeService) -> None:
     await ask(page, "Does the service stop?")
     await page.get_by_role("button", name="New conversation").click()
+    await expect(page.get_by_role("article", name="Answer")).to_have_count(0)
     await ask(page, "How much memory?")
     links = page.get_by_role("region", name="Conversations").get_by_role("link")
     await expect(links).to_have_text(["How much memory?", "Does the service stop?"])

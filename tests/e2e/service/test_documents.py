@@ -73,12 +73,13 @@ def test_a_client_waits_for_each_state_instead_of_polling(running):
         response = running.http.get("/v1/documents/menu.md", params={"wait": "30"})
         seen.append(response.json()["state"])
         assert len(seen) < 10
-    assert running.http.delete("/v1/documents/menu.md").json()["state"] == "deleting"
+    # The worker may have deleted the document before the client asks again.
+    states = [running.http.delete("/v1/documents/menu.md").json()["state"]]
     while response.status_code == 200:
         response = running.http.get("/v1/documents/menu.md", params={"wait": "30"})
-        seen.append(response.json().get("state"))
-        assert len(seen) < 20
-    assert (response.status_code, seen[-2:]) == (404, ["deleting", None])
+        states.append(response.json().get("state"))
+        assert len(states) < 10
+    assert (response.status_code, {*states[:-1]}) == (404, {"deleting"})
 
 
 def test_files_of_a_form_are_ingested_under_their_names(running, tmp_path):

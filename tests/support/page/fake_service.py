@@ -63,7 +63,13 @@ class FakeService:
     @contextlib.asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator["FakeService"]:
         with socket.create_server(("127.0.0.1", port)) as listening:
-            config = uvicorn.Config(self._app(), log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+            config = uvicorn.Config(
+                self._app(),
+                log_config=None,  # It would change the logging of this process for the tests that follow.
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=1,
+            )
             server = uvicorn.Server(config)
             # pytest handles the signals.
             server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
