@@ -63,10 +63,11 @@ check-page: .venv-page/.ready ## check the page's JavaScript: its types and the 
 	@npm ci --prefix .venv-page --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
+# One worker more than cores, because many tests wait for a time limit.
 unit: setup-dev ## tests that start no program, with coverage (a minute and a half)
 	@rm -f .coverage .coverage.*
 	@$(in_memory) $(BIN)/python -m pytest tests/unit tests/contracts tests/consistency --ignore tests/unit/research \
-	  -m "not slow" -n auto --dist worksteal -p tests.support.line_coverage
+	  -m "not slow" -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist worksteal -p tests.support.line_coverage
 	@$(BIN)/coverage combine --quiet
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of lines. Lines that no test runs: .venv/bin/coverage report --show-missing"
 
@@ -78,7 +79,7 @@ in_memory = $(shell [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END {print $$4}')" 
 # A worker gets whole files, because their fixtures start programs. xdist would begin with the files of most tests, which
 # are quick, and end with the long ones, one after the other. The third worker uses what two leave of two cores: many
 # tests wait for a program.
-test: setup-dev ## every test that this machine can run, without those of the night (a quarter of an hour)
+test: setup-dev ## every test that this machine can run, without those of the night (twenty minutes)
 	@$(in_memory) $(BIN)/python -m pytest -m "not nightly" -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at TEST_QDRANT_URL

@@ -33,6 +33,8 @@ SHORTER = {
     f"{PYTHON} -m evals serving": "--passages 60",
     f"{PYTHON} -m loadtests knee": "--start 2 --most 2 --seconds 3 --ttft 0.05 --tpot 0.005 --tokens 8",
 }
+# These start programs or ingest two manuals, which takes minutes.
+LONG = {*SHORTER, f"{PYTHON} -m evals answers manuals --half report"}
 TEXTS = {
     "pump": "The Kestrel pump moves cooling water. Its impeller lasts 4,000 hours.",
     "canteen": "The canteen serves pancakes every Thursday.",
@@ -133,8 +135,8 @@ def test_three_lines_make_the_service_use_another_model(data_dir, handbook):
 
 
 def measuring(line: str):
-    """Return the parameter of a measuring command; one that starts programs takes minutes."""
-    return pytest.param(line, marks=[pytest.mark.nightly] if line in SHORTER else [])
+    """Return the parameter of a measuring command. The long ones run at night."""
+    return pytest.param(line, marks=[pytest.mark.nightly] if line in LONG else [])
 
 
 @pytest.mark.parametrize("line", [measuring(line) for line in sorted(set(MEASURING) - set(RUN_ELSEWHERE))])

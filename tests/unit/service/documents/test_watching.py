@@ -80,8 +80,9 @@ async def test_many_requests_cost_one_read_of_the_inbox(installation):
     async with open_inbox_watch(inbox, asyncio.Event()) as watch:
         await asyncio.gather(*(watch.wait(OURS, entry, 1.0) for entry in entries for _ in range(5)))
         reads = list(inbox.reads)
-        assert reads
-        assert set(reads) == {20}
+        # Some requests may have given up before the last read.
+        assert reads[0] == max(reads) == len(names)
+        assert len(reads) < len(names)
         # Without a waiting request, the inbox is left alone.
         await asyncio.sleep(0.6)
         assert len(inbox.reads) <= len(reads) + 1
