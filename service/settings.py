@@ -146,7 +146,8 @@ class AnsweringSettings(Part):
     """quote, checked, generate or agentic. auto selects quote for the packaged model, generate for other models."""
     unsupported: Literal["flag", "withhold"] = "flag"
     """What happens in the mode generate to a sentence that the passages do not support. flag: it is shown and reported.
-    withhold: it is left out, and each sentence is shown only when it is complete and checked.
+    withhold: it is left out, each sentence is shown only when it is complete and checked, and a wrong or missing marker
+    is replaced by that of the passage that supports the sentence.
     """
     max_tokens: int = Field(384, ge=1)
     """Longest answer of the model in tokens. A higher value allows longer and slower answers."""

@@ -2,6 +2,7 @@
 
 The truth is a label for each sentence, given by reading. The rule: a sentence is supported if the passages that it
 cites, read with their titles and nothing else, state everything that it states. Without a marker, one passage must.
+A sentence whose marker is moved must have a label for the passage that it cites then.
 Citation precision is the share of cited sentences that are supported, and citation recall the share of all sentences
 that cite and are supported. An answer refuses if it claims nothing; a withheld answer refuses too.
 """
@@ -16,8 +17,15 @@ from service.grounding.checking import CheckedSentence, Grounding
 
 HEADER = "| | before | after | sentences or answers |\n|---|---|---|---|"
 
-Labels = Mapping[str, Sequence[bool | None]]
-"""For each answer, whether each of its sentences is supported. None: it claims nothing."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """What reading an answer found, for each of its sentences."""
+
+    supported: Sequence[bool | None]
+    """Whether the passages that it cites support it. None: it claims nothing."""
+    sources: Sequence[Sequence[int]]
+    """The passages of which each one supports it alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,34 +41,35 @@ class Result:
         return f"| {self.name} | {' | '.join(cells)} | {self.before[1]} → {self.after[1]} |"
 
 
-def read_labels(file: Path) -> Labels:
-    return {row["id"]: row["supported"] for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())}
+def read_labels(file: Path) -> Mapping[str, Labels]:
+    rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    return {row["id"]: Labels(supported=row["supported"], sources=row["sources"]) for row in rows}
 
 
-async def score(answers: Sequence[StudyAnswer], labels: Labels, grounding: Grounding) -> list[Result]:
+async def score(answers: Sequence[StudyAnswer], labels: Mapping[str, Labels], grounding: Grounding) -> list[Result]:
     """Return the measures of all labelled answers."""
     labelled = [answer for answer in answers if answer.id in labels]
     checked = [await grounding.check(answer.text, answer.passages) for answer in labelled]
     sentences = [
-        (sentence, truth)
+        (sentence, truth, truth if sentence.source is None else sentence.source in sources)
         for answer, found in zip(labelled, checked, strict=True)
-        for sentence, truth in zip(found, labels[answer.id], strict=True)
+        for sentence, truth, sources in zip(found, labels[answer.id].supported, labels[answer.id].sources, strict=True)
         if truth is not None
     ]
-    kept = [(sentence, truth) for sentence, truth in sentences if sentence.verdict != "unsupported"]
-    cited = [truth for sentence, truth in sentences if sentence.cited]
-    cited_kept = [truth for sentence, truth in kept if sentence.cited]
-    truths, truths_kept = [truth for _, truth in sentences], [truth for _, truth in kept]
-    good = sum(truths)
+    kept = [
+        (sentence, after) for sentence, _, after in sentences if sentence.verdict != "unsupported" or sentence.source
+    ]
+    cited = [truth for sentence, truth, _ in sentences if sentence.cited]
+    cited_kept = [after for sentence, after in kept if sentence.cited or sentence.source]
+    truths, truths_kept = [truth for _, truth, _ in sentences], [after for _, after in kept]
     silent = [
-        (answer.is_answerable, _is_silent(found, ()), _is_silent(found, ("unsupported",)))
+        (answer.is_answerable, _is_silent(found), all(map(_is_withheld, found)))
         for answer, found in zip(labelled, checked, strict=True)
     ]
     return [
         Result(name="citation precision", before=_share(cited), after=_share(cited_kept)),
         Result(name="citation recall", before=(sum(cited), len(sentences)), after=(sum(cited_kept), len(kept))),
         Result(name="supported sentences, of those shown", before=_share(truths), after=_share(truths_kept)),
-        Result(name="shown sentences, of those supported", before=(good, good), after=(sum(truths_kept), good)),
         Result(
             name="refusal precision",
             before=_share([not answerable for answerable, was, _ in silent if was]),
@@ -74,9 +83,14 @@ async def score(answers: Sequence[StudyAnswer], labels: Labels, grounding: Groun
     ]
 
 
-def _is_silent(sentences: Sequence[CheckedSentence], withheld: Sequence[str]) -> bool:
-    """Return whether nothing is claimed, apart from sentences with a withheld verdict."""
-    return all(sentence.verdict in {"nothing", *withheld} for sentence in sentences)
+def _is_silent(sentences: Sequence[CheckedSentence]) -> bool:
+    """Return whether nothing is claimed."""
+    return all(sentence.verdict == "nothing" for sentence in sentences)
+
+
+def _is_withheld(sentence: CheckedSentence) -> bool:
+    """Return whether the service shows no claim of the sentence."""
+    return sentence.verdict == "nothing" or (sentence.verdict == "unsupported" and sentence.source is None)
 
 
 def _share(truths: Sequence[bool]) -> tuple[int, int]:

@@ -38,6 +38,8 @@ class CheckedSentence:
     verdict: Verdict
     asked_vectors: bool = False
     """True if its words did not decide."""
+    source: int | None = None
+    """Number of a passage that supports the sentence, if its markers do not name one that does."""
 
 
 class Grounding:
@@ -64,7 +66,10 @@ class Grounding:
         for index, is_near in zip(undecided, await self._are_near(list(undecided.values())), strict=True):
             verdict: Verdict = "supported" if is_near else "unsupported"
             checked[index] = replace(checked[index], verdict=verdict, asked_vectors=True)
-        return checked
+        return [
+            replace(found, source=_find_source(sentence, found.verdict, readings)) if sentence.is_claim else found
+            for sentence, found in zip(sentences, checked, strict=True)
+        ]
 
     async def _are_near(self, undecided: Sequence[tuple[str, Evidence]]) -> list[bool]:
         """Return for each sentence whether its vector is near that of a part of the passages."""
@@ -86,16 +91,38 @@ def _weigh(sentence: Sentence, readings: Sequence[Reading]) -> Evidence | None:
     if sentence.cited:
         cited = [readings[number - 1] for number in sentence.cited if 0 < number <= len(readings)]
         return weigh(sentence.text, cited) if cited else None
-    each = (weigh(sentence.text, [reading]) for reading in readings)
-    return max(each, key=lambda found: (not found.contradicts, found.share), default=None)
+    return max(_weigh_each(sentence, readings), key=_strength, default=None)
+
+
+def _weigh_each(sentence: Sentence, readings: Sequence[Reading]) -> list[Evidence]:
+    return [weigh(sentence.text, [reading]) for reading in readings]
+
+
+def _strength(evidence: Evidence) -> tuple[bool, float]:
+    return not evidence.contradicts, evidence.share
+
+
+def _find_source(sentence: Sentence, verdict: Verdict, readings: Sequence[Reading]) -> int | None:
+    """Return the passage that a sentence should cite. None: its markers are right, or no passage supports it.
+
+    Models often cite the first passage, or none. If a sentence cites the wrong one, the words of another must decide.
+    """
+    if not readings or not sentence.is_prose or (sentence.cited and verdict == "supported"):
+        return None
+    evidence = _weigh_each(sentence, readings)
+    best = max(range(len(evidence)), key=lambda index: _strength(evidence[index]))
+    return best + 1 if verdict == "supported" or _is_clear(evidence[best]) else None
+
+
+def _is_clear(evidence: Evidence) -> bool:
+    return not evidence.contradicts and evidence.share >= SUPPORTED
 
 
 def _decide(sentence: Sentence, evidence: Evidence | None) -> CheckedSentence:
     """Return the verdict of the words. An undecided sentence is not supported yet."""
     verdict: Verdict = "nothing"
     if sentence.is_claim:
-        is_supported = evidence and not evidence.contradicts and evidence.share >= SUPPORTED
-        verdict = "supported" if is_supported else "unsupported"
+        verdict = "supported" if evidence and _is_clear(evidence) else "unsupported"
     return CheckedSentence(start=sentence.start, end=sentence.end, cited=sentence.cited, verdict=verdict)
 
 

@@ -56,6 +56,11 @@ class Sentence:
         """True if it is a row of a table."""
         return self.text.endswith("|")
 
+    @property
+    def is_prose(self) -> bool:
+        """True if a marker may stand at its end. In a table or behind a fence it would break the form."""
+        return not self.is_row and not self.text.endswith(("```", "~~~"))
+
 
 def read_claims(answer: str) -> list[Sentence]:
     """Return the sentences of an answer. A marker behind the full stop belongs to the sentence before it."""
@@ -76,6 +81,14 @@ def read_claims(answer: str) -> list[Sentence]:
 def cited_numbers(text: str) -> Sequence[int]:
     """Return the numbers of the markers in a text, each once, in order."""
     return list(dict.fromkeys(int(number) for number in _MARKER.findall(text)))
+
+
+def cite(sentence: str, number: int) -> str:
+    """Return a sentence with one marker in place of its own ones, or at its end."""
+    markers = _MARKERS.search(sentence)
+    if not markers:
+        return f"{sentence} [{number}]"
+    return f"{sentence[: markers.start()]} [{number}]{_MARKERS.sub('', sentence[markers.end() :])}"
 
 
 def _to_sentence(answer: str, start: int, end: int) -> Sentence:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from rag.stages import StageTimer
 from service.generation.base import Retraction
 from service.grounding.checking import CheckedSentence, Grounding
-from service.grounding.claims import read_claims
+from service.grounding.claims import cite, read_claims
 from service.metrics import CHECK_DURATION, SENTENCES_BY_VECTORS, SENTENCES_THAT_ARE
 from service.writing.base import CitedPassage, Groundedness, Piece, Writer, WritingInput
 
@@ -47,7 +47,10 @@ class FlaggingWriter:
 
 
 class WithholdingWriter:
-    """Writes the sentences of another writer that the passages support, each as soon as it is complete."""
+    """Writes the sentences of another writer that the passages support, each as soon as it is complete.
+
+    A sentence that cites the wrong passage or none gets the marker of a passage that supports it.
+    """
 
     def __init__(self, writer: Writer, grounding: Grounding) -> None:
         self._writer = writer
@@ -151,18 +154,19 @@ class _HeldText:
 
     def _decide(self, sentence: CheckedSentence, gap: str, text: str) -> str:
         self._gap = ""
-        match sentence.verdict:
-            case "supported":
-                text, self._waiting, self._is_spent = f"{self._waiting}{gap}{text}", "", False
-                self.shown += 1
-                self.cited.update(sentence.cited)
-                return text
-            case "nothing":
-                self._waiting = f"{'' if self._is_spent else self._waiting}{gap}{text}"
-                self._is_spent = False
-            case "unsupported":
-                self._gap, self._is_spent = gap, bool(self._waiting)
-                self.withheld += 1
+        if sentence.source:
+            text = cite(text, sentence.source)
+        if sentence.source or sentence.verdict == "supported":
+            text, self._waiting, self._is_spent = f"{self._waiting}{gap}{text}", "", False
+            self.shown += 1
+            self.cited.update([sentence.source] if sentence.source else sentence.cited)
+            return text
+        if sentence.verdict == "nothing":
+            self._waiting = f"{'' if self._is_spent else self._waiting}{gap}{text}"
+            self._is_spent = False
+        else:
+            self._gap, self._is_spent = gap, bool(self._waiting)
+            self.withheld += 1
         return ""
 
 

@@ -86,3 +86,19 @@ async def test_an_undecided_sentence_is_not_supported_if_the_embedder_fails() ->
         "Flames destroyed the mill, which burnt down and was never rebuilt [2].", PASSAGES
     )
     assert (sentence.verdict, sentence.asked_vectors) == ("unsupported", True)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("Anna Berg built the mill in 1820 [1].", None),
+        ("Anna Berg built the mill in 1820 [2].", 1),
+        ("The mill was never rebuilt.", 2),
+        ("The mill was built in 1821 [2].", None),
+        ("Lions spend the winter in Madrid [2].", None),
+        ("I don't know.", None),
+    ],
+)
+async def test_a_sentence_with_a_wrong_marker_or_none_has_the_passage_that_supports_it(sentence, source) -> None:
+    (found,) = await Grounding(WordEmbedder()).check(sentence, PASSAGES)
+    assert found.source == source

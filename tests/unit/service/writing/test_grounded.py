@@ -126,6 +126,26 @@ async def test_withholding_cites_only_what_is_shown_and_passes_reports_on():
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "shown", "cited"),
+    [
+        ("It burnt down in 1902 [1]. The town has 1,200 people [2].", None, [2]),
+        ("The mill was built in 1820.", "The mill was built in 1820. [1]", [1]),
+        ("- built in 1820 by Anna Berg\n- burnt down in 1902 [1]", "- built in 1820 by Anna Berg [1]\n-", [1, 2]),
+        ("It burnt down in 1902 [1][7].", "It burnt down in 1902 [2].", [2]),
+        ("It burnt down [1] in 1902 [1].", "It burnt down [2] in 1902.", [2]),
+        ("| mill | 1820 |\n", "| mill | 1820 |", []),
+        ("```\nmill built 1820\n```", None, []),
+    ],
+)
+async def test_withholding_moves_a_marker_to_the_passage_that_supports_the_sentence(written, shown, cited):
+    pieces = await write(WithholdingWriter, *by_words(written))
+    text = text_of(pieces).strip()
+    assert text.startswith(shown or written.replace("1902 [1]", "1902 [2]"))
+    assert [piece.number for piece in pieces if isinstance(piece, CitedPassage)] == cited
+    assert pieces[-1].withheld == 0
+
+
 async def test_a_block_of_code_is_checked_as_a_whole():
     code = "```\nmill built 1820\n```\n[1]\n\nIt burnt down in 1902 [2]."
     assert text_of(await write(WithholdingWriter, *by_words(code))).strip() == code
