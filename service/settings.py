@@ -81,7 +81,7 @@ class RetrievalSettings(Part):
     duplicate_overlap: float = Field(0.9, gt=0, le=1)
     """Jaccard overlap of five-word runs in duplicates. Lower values remove more; 1 only identical wording."""
     expand_to_tokens: int = Field(1500, ge=0)
-    """Tokens up to which the mode generate adds neighbouring passages, for more context. 0 disables expansion."""
+    """Tokens up to which the modes generate and agentic add neighbouring passages. 0 disables expansion."""
 
 
 class NoRerankerSettings(Part):
@@ -177,11 +177,11 @@ class AgentSettings(Part):
     """
     # Each verdict reads about 800 tokens of passages, a plan and other words about 300.
     tokens: int = Field(6000, ge=0)
-    """Tokens that planning, grading, rewording and a repair may use together. A higher value costs more. 0: the model
-    is asked for the answer only.
+    """Tokens that planning, grading and rewording may use together. A repair is tried if some are left. A higher value
+    costs more. 0: the model is asked for the answer only.
     """
     seconds: float = Field(30.0, gt=0)
-    """Seconds after which no step before the writing begins. A higher value lets a slow model finish its plan."""
+    """Seconds for planning and searching; then the writing begins. A higher value lets a slow model finish its plan."""
 
 
 class PromptSettings(Part):

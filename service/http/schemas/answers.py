@@ -262,7 +262,7 @@ class AnswerResponse(BaseModel):
         description="The passages that came nearest, if the answer was declined. Empty otherwise."
     )
     groundedness: GroundednessOut | None = Field(
-        description="Null if the answer was not checked: only text of the mode `generate` is."
+        description="Null if the answer was not checked: text of `generate` and `agentic` is."
     )
     corrected: str | None = Field(
         description="The question as it was searched, with misspelt words corrected. Null if none was."
