@@ -131,7 +131,7 @@ class Answerer:
                         yield replace(event, steps=run.steps, usage=run.usage_with(event.usage))
                     else:
                         yield event
-        except Exception:
+        except Exception:  # Whatever failed, the answer failed. It is raised again.
             run.end = "failed"
             raise
         finally:

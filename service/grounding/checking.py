@@ -56,7 +56,8 @@ class Grounding:
         """
         readings = [Reading(passage) for passage in passages]
         sentences = read_claims(answer)
-        evidence = [_weigh(sentence, readings) if sentence.is_claim else None for sentence in sentences]
+        weighed = [_weigh(sentence, readings) if sentence.is_claim else (None, None) for sentence in sentences]
+        evidence = [found for found, _ in weighed]
         checked = [_decide(sentence, found) for sentence, found in zip(sentences, evidence, strict=True)]
         undecided = {
             index: (sentences[index].text, found)
@@ -67,8 +68,8 @@ class Grounding:
             verdict: Verdict = "supported" if is_near else "unsupported"
             checked[index] = replace(checked[index], verdict=verdict, asked_vectors=True)
         return [
-            replace(found, source=_find_source(sentence, found.verdict, readings)) if sentence.is_claim else found
-            for sentence, found in zip(sentences, checked, strict=True)
+            replace(found, source=_find_source(sentence, found.verdict, strongest, readings))
+            for sentence, found, (_, strongest) in zip(sentences, checked, weighed, strict=True)
         ]
 
     async def _are_near(self, undecided: Sequence[tuple[str, Evidence]]) -> list[bool]:
@@ -86,32 +87,38 @@ class Grounding:
         return [bool((group[1:] @ group[0]).max() >= COSINE) for group in groups]
 
 
-def _weigh(sentence: Sentence, readings: Sequence[Reading]) -> Evidence | None:
-    """Return the best evidence for a sentence. None if it cites no passage that exists."""
-    if sentence.cited:
-        cited = [readings[number - 1] for number in sentence.cited if 0 < number <= len(readings)]
-        return weigh(sentence.text, cited) if cited else None
-    return max(_weigh_each(sentence, readings), key=_strength, default=None)
+def _weigh(sentence: Sentence, readings: Sequence[Reading]) -> tuple[Evidence | None, int | None]:
+    """Return the evidence for a sentence, and the passage that it is from if the sentence cites none.
+
+    There is no evidence if the sentence cites no passage that exists.
+    """
+    if not sentence.cited:
+        return _find_strongest(sentence, readings)
+    cited = [readings[number - 1] for number in sentence.cited if 0 < number <= len(readings)]
+    return (weigh(sentence.text, cited) if cited else None), None
 
 
-def _weigh_each(sentence: Sentence, readings: Sequence[Reading]) -> list[Evidence]:
-    return [weigh(sentence.text, [reading]) for reading in readings]
+def _find_strongest(sentence: Sentence, readings: Sequence[Reading]) -> tuple[Evidence | None, int | None]:
+    """Return the best evidence of a single passage, and the number of the passage."""
+    each = ((weigh(sentence.text, [reading]), number) for number, reading in enumerate(readings, start=1))
+    return max(each, key=lambda found: (not found[0].contradicts, found[0].share), default=(None, None))
 
 
-def _strength(evidence: Evidence) -> tuple[bool, float]:
-    return not evidence.contradicts, evidence.share
-
-
-def _find_source(sentence: Sentence, verdict: Verdict, readings: Sequence[Reading]) -> int | None:
+def _find_source(
+    sentence: Sentence, verdict: Verdict, strongest: int | None, readings: Sequence[Reading]
+) -> int | None:
     """Return the passage that a sentence should cite. None: its markers are right, or no passage supports it.
 
     Models often cite the first passage, or none. If a sentence cites the wrong one, the words of another must decide.
     """
-    if not readings or not sentence.is_prose or (sentence.cited and verdict == "supported"):
+    if not sentence.is_prose or not sentence.is_claim:
         return None
-    evidence = _weigh_each(sentence, readings)
-    best = max(range(len(evidence)), key=lambda index: _strength(evidence[index]))
-    return best + 1 if verdict == "supported" or _is_clear(evidence[best]) else None
+    if verdict == "supported":
+        return strongest
+    if not sentence.cited:
+        return None
+    evidence, number = _find_strongest(sentence, readings)
+    return number if evidence and _is_clear(evidence) else None
 
 
 def _is_clear(evidence: Evidence) -> bool:

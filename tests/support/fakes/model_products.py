@@ -48,9 +48,9 @@ class Product:
         models = [{"id": name, "object": "model", "created": 1, "owned_by": self.owner} for name in self.models]
         return {"object": "list", "data": models}
 
-    def refuse(self, body: dict[str, Any]) -> Said | None:
-        """Return what the product says about a completion that breaks a rule, or None."""
-        raise NotImplementedError
+    def refuse(self, _: dict[str, Any]) -> Said | None:
+        """Return what the product says about a completion that breaks one of its rules. Without rules: None."""
+        return None
 
 
 @dataclass
