@@ -13,8 +13,8 @@ from rag.formats import FORMATS
 from service.http.error_shapes import MEDIA_TYPE, speaks_openai, to_openai_code
 from service.http.event_stream import EVENT_STREAM
 from service.http.problems import ProblemType, problem_types, type_of
-from service.http.schemas.answers import SourcesEvent, TokenEvent
 from service.http.schemas.chat import ChatCompletionChunk
+from service.http.schemas.events import SourcesEvent, TokenEvent
 from service.http.schemas.problems import OpenAIError, Problem
 from service.http.schemas.responses import ResponseEvent
 

@@ -22,9 +22,9 @@ from service.generation.base import Sampling
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected
 from service.http.event_stream import EventStreamResponse
-from service.http.schemas.answers import FilterRequest
 from service.http.schemas.messages import ChatMessage, JsonFormat, ModelRequest, to_conversation
 from service.http.schemas.models import to_mode
+from service.http.schemas.search import FilterRequest
 from service.prompting.base import PromptTemplate
 from service.resources import Resources
 

@@ -13,16 +13,9 @@ from service.http.disconnect import while_connected
 from service.http.event_stream import to_event
 from service.http.openapi import OF_STORE, raises, streams
 from service.http.replying import Asking, to_inquiry
-from service.http.schemas.answers import (
-    AnswerRequest,
-    AnswerResponse,
-    CitationOut,
-    SearchRequest,
-    SearchResponse,
-    SourcesEvent,
-    StepOut,
-    TokenEvent,
-)
+from service.http.schemas.answers import AnswerRequest, AnswerResponse
+from service.http.schemas.events import SourcesEvent, StepOut, TokenEvent
+from service.http.schemas.search import CitationOut, SearchRequest, SearchResponse
 from service.metrics import ANSWER_STAGES
 from service.writing.base import Step
 

@@ -14,7 +14,7 @@ from service.http.dependencies import ReadingScope, ResourcesDep, require_json
 from service.http.event_stream import to_data
 from service.http.openapi import OF_STORE, raises, streams
 from service.http.replying import Asking
-from service.http.schemas.answers import AnswerResponse, SourcesEvent
+from service.http.schemas.answers import AnswerResponse
 from service.http.schemas.chat import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -26,6 +26,7 @@ from service.http.schemas.chat import (
     Delta,
     annotations_of,
 )
+from service.http.schemas.events import SourcesEvent
 from service.http.schemas.models import ModelListResponse, ModelOut, modes_of, to_mode
 from service.http.schemas.problems import OpenAIError
 

@@ -14,7 +14,8 @@ from service.http.dependencies import require_json
 from service.http.event_stream import to_event
 from service.http.openapi import OF_STORE, raises, streams
 from service.http.replying import Asking
-from service.http.schemas.answers import AnswerResponse, SourcesEvent
+from service.http.schemas.answers import AnswerResponse
+from service.http.schemas.events import SourcesEvent
 from service.http.schemas.problems import OpenAIError
 from service.http.schemas.responses import (
     OutputMessage,

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.answering.drafts import Answer
 from service.generation.base import FinishReason
-from service.http.schemas.answers import AnswerResponse, SourcesEvent, Whole
+from service.http.schemas.answers import AnswerResponse
+from service.http.schemas.events import SourcesEvent
 from service.http.schemas.messages import (
     ChatMessage,
     JsonFormat,
@@ -16,6 +17,7 @@ from service.http.schemas.messages import (
     marked_passages,
     usage_of,
 )
+from service.http.schemas.search import Whole
 
 _Stop = Annotated[str, Field(min_length=1, max_length=100)]
 _MAX_STOPS = 4  # As many as OpenAI allows.

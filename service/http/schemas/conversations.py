@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from rag.errors import InvalidInput
 from service.answering.conversations import Conversation, KeptCitation, KeptTurn
-from service.http.schemas.answers import PlaceOut
+from service.http.schemas.search import PlaceOut
 
 
 class KeptCitationOut(BaseModel):

@@ -13,7 +13,7 @@ from rag.parsing_warnings import WarningCode
 from rag.types import Chunk, DocumentId, RawDocument, to_place_fields
 from service.documents.listing import DocumentPage, Sort, to_cursor
 from service.documents.state import DocumentState, State, UpdateState
-from service.http.schemas.answers import PlaceOut
+from service.http.schemas.search import PlaceOut
 from service.worker_watch import WorkerState, WorkerStatus
 
 METADATA: Final = "metadata."

@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 from service.answering.drafts import Answer
 from service.answering.explanations import Explanation
 from service.generation.base import Usage
-from service.http.schemas.answers import AnswerResponse, PassageOut, PromptVersionOut, Reranking, Timings, UsageOut
+from service.http.schemas.answers import AnswerResponse, PromptVersionOut, UsageOut
+from service.http.schemas.search import PassageOut, Reranking, Timings
 from service.retrieval.selection import SelectionReason
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings, Mode, Settings
 from service.writing.base import SentPrompt

@@ -10,7 +10,7 @@ from rag.types import Chunk
 from service.answering.drafts import Answer
 from service.answering.follow_ups import Turn
 from service.generation.base import Usage
-from service.http.schemas.answers import FilterRequest, Whole
+from service.http.schemas.search import FilterRequest, Whole
 from service.settings import Mode
 from service.writing.structure import check_schema
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field
 
 from service.answering.drafts import Answer
-from service.http.schemas.answers import AnswerResponse, SourcesEvent
+from service.http.schemas.answers import AnswerResponse
+from service.http.schemas.events import SourcesEvent
 from service.http.schemas.messages import (
     ChatMessage,
     ContentPart,

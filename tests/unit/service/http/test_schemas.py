@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from rag.types import Place
 from service.answering.drafts import Citation
-from service.http.schemas.answers import AnswerRequest, CitationOut, FilterRequest, SearchRequest
+from service.http.schemas.answers import AnswerRequest
+from service.http.schemas.search import CitationOut, FilterRequest, SearchRequest
 from tests.support.passages import chunk, hit
 
 HALF_A_PAIR = "\ud800"  # JSON can carry it as an escape, and UTF-8 cannot.
