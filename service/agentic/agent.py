@@ -74,6 +74,7 @@ class AgentRun:
         self._budget = budget
         self._writer = writer
         self._repairer = repairer
+        self._report = Groundedness(supported=0)
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -106,49 +107,47 @@ class AgentRun:
 
         If no sentence is supported, the model writes once more, and then the answer is withheld.
         """
-        report = Groundedness(supported=0)
-        writing = self._attempt("write", "Writing the answer…", self._writer.write(writing_input, timer))
-        async with aclosing(writing) as pieces:
+        async with aclosing(self._attempts(writing_input, timer)) as pieces:
             async for piece in pieces:
-                if isinstance(piece, Groundedness):
-                    report = piece
-                else:
-                    yield piece
-        if report.is_empty and self._budget.has_room:
-            again = self._repairer.write(replace(writing_input, prompt=None), timer)
-            try:
-                async with aclosing(self._attempt("repair", "Writing it again in other words…", again)) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Groundedness):
-                            report = piece
-                        else:
-                            yield piece
-            except (Unavailable, BadResponse):
-                yield self._research.end(self._research.begin("stop", ""), "The model failed.", failed=True)
-        yield report
-        if report.is_empty:
+                yield piece
+        yield self._report
+        if self._report.is_empty:
             self._close("withheld")
             yield NOTHING_SUPPORTED
-        elif not report.supported:  # It has only said that there is no answer.
+        elif not self._report.supported:  # It has only said that there is no answer.
             self._close("declined")
             yield Declined()
         else:
             self._close(self._research.stopped_by or "answered")
 
-    async def _attempt(self, name: StepName, text: str, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[Piece]:
-        """Yield what a writer writes, without its sentence that nothing is supported."""
-        research, report = self._research, Groundedness(supported=0)
-        step = research.begin(name, text)
+    async def _attempts(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
+        writing = self._writer.write(writing_input, timer)
+        async with aclosing(self._attempt("write", "Writing the answer…", writing)) as pieces:
+            async for piece in pieces:
+                yield piece
+        if not (self._report.is_empty and self._budget.has_room):
+            return
+        repair = self._repairer.write(replace(writing_input, prompt=None), timer)
+        try:
+            async with aclosing(self._attempt("repair", "Writing it again in other words…", repair)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except (Unavailable, BadResponse):
+            yield self._research.end(self._research.begin("stop", ""), "The model failed.", failed=True)
+
+    async def _attempt(self, name: StepName, text: str, writing: AsyncGenerator[Piece]) -> AsyncGenerator[Piece]:
+        """Yield what a writer writes, without its sentence that nothing is supported, and keep its report."""
+        step = self._research.begin(name, text)
         yield step
-        async with aclosing(pieces):
+        async with aclosing(writing) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Groundedness):
-                    report = piece
+                    self._report = piece
                 elif piece != NOTHING_SUPPORTED:
                     yield piece
-        yield research.end(step, "Wrote an answer.")
-        yield research.end(research.begin("verify", ""), _describe(report), failed=report.is_empty)
-        yield report
+        yield self._research.end(step, "Wrote an answer.")
+        verify = self._research.begin("verify", "")
+        yield self._research.end(verify, _describe(self._report), failed=self._report.is_empty)
 
     def _close(self, end: End) -> None:
         self.end = end
