@@ -3,10 +3,10 @@
 import { deleteDocument, listDocuments, messageOf, UserFacingError } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { describeChange, isInProgress } from "./document_progress.js";
-import { createDocumentRow, nameOf } from "./document_row.js";
-import { elementById, partsOf } from "./dom.js";
+import { nameOf } from "./document_row.js";
+import { openDocumentRows } from "./document_rows.js";
+import { elementById } from "./dom.js";
 import { formatCount } from "./plural.js";
-import { openRovingFocus } from "./roving_focus.js";
 import { openUploads } from "./uploads.js";
 
 /**
@@ -26,7 +26,6 @@ const UNAUTHORIZED = 401;
 
 /** @param {{onChange: (documents: ListedDocument[]) => void}} options */
 export function openDocuments({ onChange }) {
-  const list = elementById("document-list", HTMLUListElement);
   const count = elementById("document-count", HTMLElement);
   const status = elementById("document-status", HTMLParagraphElement);
   const failure = elementById("document-failure", HTMLParagraphElement);
@@ -34,12 +33,10 @@ export function openDocuments({ onChange }) {
   const search = elementById("document-search", HTMLInputElement);
   const sort = elementById("document-sort", HTMLSelectElement);
   const stateFilter = elementById("document-state", HTMLSelectElement);
-  const selectionBar = elementById("document-selection", HTMLParagraphElement);
-  const selectionParts = partsOf(selectionBar);
-  const { keepFocus } = openRovingFocus(list, "input[type=checkbox]");
   const empty = elementById("document-empty", HTMLParagraphElement);
   const queueUnknown = elementById("document-queue", HTMLParagraphElement);
   const moreButton = elementById("more-documents", HTMLButtonElement);
+  const rows = openDocumentRows({ onDelete: confirmAndDelete, onCleared: () => search.focus() });
   const { upload, chooseFiles } = openUploads({
     onBegin: showAll,
     onSending: showSending,
@@ -53,10 +50,6 @@ export function openDocuments({ onChange }) {
   let listed = [];
   /** @type {string | null} */
   let next = null;
-  /** @type {Map<string, ReturnType<typeof createDocumentRow>>} */
-  const rows = new Map();
-  /** @type {Set<string>} */
-  const selected = new Set();
   // Of several lists that are requested at once, only the latest is shown.
   let latestRequest = 0;
   let typingTimer = 0;
@@ -78,12 +71,6 @@ export function openDocuments({ onChange }) {
   elementById("refresh-documents", HTMLButtonElement).addEventListener("click", async () => {
     await load();
     if (!isFailing) status.textContent = "The list is up to date.";
-  });
-  selectionParts.delete.addEventListener("click", () => confirmAndDelete([...selected]));
-  selectionParts.clear.addEventListener("click", () => {
-    selected.clear();
-    show();
-    search.focus();
   });
   document.addEventListener("visibilitychange", followSoon);
 
@@ -226,7 +213,7 @@ export function openDocuments({ onChange }) {
       return;
     }
     latestRequest += 1;
-    selected.delete(id);
+    rows.deselect(id);
     listed = listed.map((document) => (document.id === id ? { ...document, state: "deleting" } : document));
     show();
   }
@@ -247,55 +234,16 @@ export function openDocuments({ onChange }) {
     /** @type {ListedDocument[]} */
     const sent = sending === null ? [] : [{ ...find(sending), id: sending, state: "uploading" }];
     const shown = [...sent, ...listed.filter(({ id }) => id !== sending)];
-    keepFocus(() => showRows(shown));
+    rows.show(shown);
     count.textContent = shown.length > 0 ? `${shown.length}${next ? "+" : ""}` : "";
     moreButton.hidden = next === null;
     filter.hidden = shown.length === 0 && !isFiltered();
     empty.hidden = shown.length > 0 || !isFiltered();
-    showSelection();
     if (!isFiltered()) onChange(shown);
-  }
-
-  /** @param {ListedDocument[]} shown */
-  function showRows(shown) {
-    const ids = new Set(shown.map(({ id }) => id));
-    for (const [id, row] of rows) {
-      if (ids.has(id)) continue;
-      row.element.remove();
-      rows.delete(id);
-      selected.delete(id);
-    }
-    // Rows stay in place if they can, so that the focus and the scroll position stay, too.
-    let place = list.firstElementChild;
-    for (const document of shown) {
-      const row = rowOf(document.id);
-      row.update(document, { isSelected: selected.has(document.id) });
-      if (row.element === place) place = place.nextElementSibling;
-      else list.insertBefore(row.element, place);
-    }
-  }
-
-  function showSelection() {
-    selectionBar.hidden = selected.size === 0;
-    selectionParts.count.textContent = `${formatCount(selected.size, "document")} selected`;
   }
 
   function isFiltered() {
     return search.value.trim() !== "" || stateFilter.value !== "";
-  }
-
-  /** @param {string} id */
-  function rowOf(id) {
-    const row = rows.get(id) ?? createDocumentRow({ onDelete: () => confirmAndDelete([id]), onSelect });
-    rows.set(id, row);
-    return row;
-
-    /** @param {boolean} isSelected */
-    function onSelect(isSelected) {
-      if (isSelected) selected.add(id);
-      else selected.delete(id);
-      showSelection();
-    }
   }
 
   /** @param {string} id */
