@@ -1,4 +1,4 @@
-"""Settings of answers: their passages, their text, their prompt, and what is kept of them."""
+"""Settings of answers: passages, text, prompt, conversations and feedback."""
 
 from typing import Literal
 
