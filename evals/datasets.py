@@ -15,7 +15,8 @@ from typing import Any
 import aiohttp
 
 from rag.errors import BadResponse, InvalidInput
-from rag.http import Upstream, require_success, translated_errors
+from rag.http import require_success, translated_errors
+from rag.upstream import Upstream
 
 # md5 sums as BEIR publishes them, for the collections that a laptop embeds within two hours.
 NAMED = {

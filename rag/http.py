@@ -2,12 +2,8 @@
 
 import asyncio
 import json
-import math
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -15,62 +11,19 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from pydantic import SecretStr
 from yarl import URL
 
-from rag.errors import AccessRefused, BadResponse, GroundworkError, Overloaded, RequestRejected, TimedOut, Unavailable
+from rag.errors import AccessRefused, BadResponse, TimedOut, Unavailable
 from rag.redaction import redact
 from rag.settings import TimeoutSettings
 from rag.tracing.spans import propagate
+from rag.upstream import EXCERPT_LENGTH, Upstream, error_in, read_retry_after, to_error
 
-# Long enough for the message and the field names of an error response, short enough for a log line.
-_EXCERPT_BYTES = 2_000
 # A server that failed may also fail to send the end of its error response.
 _EXCERPT_SECONDS = 2.0
 # 256 vectors with 4,096 numbers of 20 characters are 21 MB.
 _MAX_BODY_BYTES = 64 * 2**20
 _MAX_REDIRECTS = 3
-_MAX_RETRY_AFTER = 86_400.0
 # Below the 5 s of uvicorn, which serves many models: a connection that its server closes would fail the next request.
 _KEEP_ALIVE_SECONDS = 4.0
-
-# What servers call their errors instead of a status: OpenAI, Anthropic, TGI, vLLM, Google.
-_STATUS_OF_TYPE = {
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "ratelimiterror": 429,
-    "too_many_requests": 429,
-    "resource_exhausted": 429,
-    "insufficient_quota": 429,
-    "overloaded": 429,
-    "overloaded_error": 429,
-    "server_overloaded": 429,
-    "service_unavailable": 503,
-    "serviceunavailableerror": 503,
-    "unavailable": 503,
-    "timeout": 503,
-    "timeout_error": 503,
-    "server_error": 503,
-    "internal": 503,
-    "internal_error": 503,
-    "internal_server_error": 503,
-    "internalservererror": 503,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "model_not_found": 404,
-    "notfounderror": 404,
-    "invalid_request_error": 400,
-    "badrequesterror": 400,
-    "validation": 422,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """A server that this installation calls, in the words of error messages."""
-
-    name: str
-    settings: str = ""
-    """Settings that an operator checks if the server refuses access, such as "RAG_JUDGE__URL"."""
 
 
 @asynccontextmanager
@@ -165,24 +118,7 @@ async def require_success(upstream: Upstream, response: ClientResponse) -> None:
     sent = response.request_info.headers
     keys = sent.get("Authorization", "").removeprefix("Bearer "), sent.get("api-key", "")
     excerpt = redact(await _read_excerpt(response), *keys)
-    raise _to_error(upstream, response.status, excerpt, _read_retry_after(response.headers.get("Retry-After", "")))
-
-
-def error_in(upstream: Upstream, body: Any) -> GroundworkError | None:
-    """Return the error that a response with status 200 reports in its JSON, or None.
-
-    Known forms are `{"error": …}` with a text or an object, `{"object": "error"}` of vLLM, and `{"detail": …}`.
-    """
-    if isinstance(body, list) and len(body) == 1:
-        [body] = body
-    if not isinstance(body, dict):
-        return None
-    reported = body.get("error")
-    if not reported and (body.get("object") == "error" or (body.get("detail") and not body.get("choices"))):
-        reported = body
-    if not reported:
-        return None
-    return _to_error(upstream, _status_in(reported) or _status_in(body), json.dumps(reported)[:_EXCERPT_BYTES])
+    raise to_error(upstream, response.status, excerpt, read_retry_after(response.headers, excerpt))
 
 
 async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -225,61 +161,8 @@ async def _read_excerpt(response: ClientResponse) -> str:
     excerpt = b""
     try:
         async with asyncio.timeout(_EXCERPT_SECONDS):
-            while len(excerpt) < _EXCERPT_BYTES and (chunk := await response.content.read(_EXCERPT_BYTES)):
+            while len(excerpt) < EXCERPT_LENGTH and (chunk := await response.content.read(EXCERPT_LENGTH)):
                 excerpt += chunk
     except (TimeoutError, aiohttp.ClientError):
         pass  # The status is known, and it matters more than the text.
-    return excerpt[:_EXCERPT_BYTES].decode(errors="replace").strip()
-
-
-def _read_retry_after(value: str) -> float | None:
-    """Return the seconds of a `Retry-After` header, which has a number or a date."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
-        seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER) if math.isfinite(seconds) else None
-
-
-def _to_error(upstream: Upstream, status: int | None, said: str, retry_after: float | None = None) -> GroundworkError:
-    """Return the error of a status. `said` is the server's text, which goes to the log only."""
-    name = upstream.name
-    match status:
-        case 401 | 403 | 404:
-            refused = "does not have the configured address or model" if status == 404 else "refused the API key"
-            check = f" An operator must check {upstream.settings}." if upstream.settings else ""
-            return AccessRefused(f"The {name} {refused} (status {status}).{check}", upstream=said)
-        case 429:
-            return Overloaded(f"The {name} is overloaded. Try again later.", upstream=said, retry_after=retry_after)
-        case 408:
-            return TimedOut(f"The {name} did not answer in time. Try again later.", upstream=said)
-        case int() if status >= 500:
-            message = f"The {name} failed (status {status}). Try again later."
-            return Unavailable(message, upstream=said, retry_after=retry_after)
-        case int():
-            message = f"The {name} rejected the request (status {status}). The service's log has its reason."
-            return RequestRejected(message, upstream=said)
-        case None:
-            message = f"The {name} reported an error instead of a result. The service's log has its reason."
-            return BadResponse(message, upstream=said)
-
-
-def _status_in(reported: Any) -> int | None:
-    """Return the HTTP status that an error object names by number or by type, or None."""
-    if isinstance(reported, str) and reported.startswith("Unexpected endpoint"):
-        return 404  # LM Studio sends it with status 200.
-    if not isinstance(reported, dict):
-        return None
-    named = [reported.get(field) for field in ("code", "status", "status_code", "http_status", "type", "error_type")]
-    for value in named:
-        if isinstance(value, int | str) and str(value).isdecimal() and 400 <= int(str(value)[:4]) < 600:
-            return int(value)
-    return next((_STATUS_OF_TYPE[word] for word in map(_to_word, named) if word in _STATUS_OF_TYPE), None)
-
-
-def _to_word(value: Any) -> str:
-    return value.lower().replace("-", "_").replace(" ", "_") if isinstance(value, str) else ""
+    return excerpt[:EXCERPT_LENGTH].decode(errors="replace").strip()

@@ -1,6 +1,8 @@
 """Server-sent events from bytes in pieces of any size.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+Two forms of errors are read that the specification ignores: the field `error` of llama.cpp, and a line of JSON without
+a field, which Ollama and proxies write when they fail in a stream.
 """
 
 import re
@@ -81,7 +83,11 @@ class EventDecoder:
             self._size -= len(line)
             return None
         field, _, value = line.partition(b":")
+        if line.startswith(b"{"):
+            field, value = b"data", line
         text = value.removeprefix(b" ").decode(errors="replace")
+        if field == b"error":
+            self._name, field = "error", b"data"
         if field == b"data":
             self._data.append(text)
         elif field == b"event":

@@ -12,8 +12,9 @@ from typing import Any
 import aiohttp
 
 from rag.errors import GroundworkError
-from rag.http import Upstream, open_session, read_json
+from rag.http import open_session, read_json
 from rag.settings import TimeoutSettings
+from rag.upstream import Upstream
 
 USUAL_PORTS = (11434, 8080, 8000, 8001, 1234)
 """The default ports of Ollama, llama.cpp, vLLM, vLLM beside this service, and LM Studio."""

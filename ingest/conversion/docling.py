@@ -12,9 +12,10 @@ from ingest.settings import ParserServiceSettings
 from rag.errors import AccessRefused, BadResponse, InvalidInput, RequestRejected, Unavailable
 from rag.formats import MediaType, format_of
 from rag.gate import Gate
-from rag.http import Upstream, parse_json, require_success, translated_errors
+from rag.http import parse_json, require_success, translated_errors
 from rag.retries import retry
 from rag.types import RawDocument
+from rag.upstream import Upstream
 
 _UPSTREAM: Final = Upstream("parser service", "RAG_PARSER_SERVICE__URL and RAG_PARSER_SERVICE__API_KEY")
 _PATH: Final = "/v1/convert/file"

@@ -12,10 +12,11 @@ import numpy as np
 from rag.endpoints import endpoint_of, key_header
 from rag.errors import BadResponse, RequestRejected, TimedOut
 from rag.gate import Gate
-from rag.http import Upstream, post, read_json
+from rag.http import post, read_json
 from rag.metrics import EMBED_BATCH_SIZE, EMBED_INFERENCE
 from rag.settings import OpenAIEmbedderSettings
 from rag.types import EmbedderIdentity, Vector
+from rag.upstream import Upstream
 
 _UPSTREAM = Upstream("embedding server", "RAG_EMBEDDER__URL, RAG_EMBEDDER__MODEL and RAG_EMBEDDER__API_KEY")
 # Bounds the memory of waiting calls. The time limit of a question bounds its wait.

@@ -1,33 +1,26 @@
 """The answer in a stream of chat completion events, as tolerant as the many servers of this protocol need (ADR 40)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from rag.errors import BadResponse, GroundworkError
-from rag.http import Upstream, error_in, parse_json
+from rag.http import parse_json
 from rag.sse import ServerSentEvent
 from rag.tracing import semconv
 from rag.tracing.spans import Attributes, annotate
+from rag.upstream import Upstream, error_in
 from service.generation.base import EmptyText, Finish, FinishReason, Output, Retraction, Usage
-from service.generation.reasoning import ReasoningFilter
+from service.generation.end_marks import EndMarkFilter
+from service.generation.finish_reasons import is_break, to_finish_reason
+from service.generation.reasoning import Beginning, ReasoningFilter
 
 DONE = "[DONE]"
 """The data of the event that ends a stream."""
 
 _PINGS = frozenset({"ping", "heartbeat", "keepalive", "keep-alive"})
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
 _TEXT_PARTS = ("text", "output_text", "refusal")
-# The reasons of OpenAI, and what TGI, vLLM, Anthropic, Google and Mistral call them.
-_FINISH_REASONS: Mapping[str, FinishReason] = {
-    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed"), "stop"),
-    **dict.fromkeys(("length", "max_tokens", "max_length", "max_output_tokens", "model_length"), "length"),
-    **dict.fromkeys(
-        ("content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "refusal", "blocked"),
-        "content_filter",
-    ),
-}
-# The server stopped, not the model.
-_BREAKS = frozenset({"error", "abort", "aborted", "cancelled", "canceled"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # No model has a context of this size. A larger number is an error of the server and would ruin the counters.
 _MAX_TOKENS = 10**9
@@ -42,6 +35,7 @@ class CompletionReader:
     def __init__(self, upstream: Upstream, *, starts_inside_reasoning: bool) -> None:
         self._upstream = upstream
         self.reasoning = ReasoningFilter(starts_inside=starts_inside_reasoning)
+        self._end_marks = EndMarkFilter()
         self.is_done = False
         """True after the event that ends the stream."""
         self._has_finished = False
@@ -54,20 +48,29 @@ class CompletionReader:
         """The first half of a surrogate pair whose second half has not arrived."""
 
     @property
+    def began(self) -> Beginning | None:
+        """Where the text began. None if it has no tag of reasoning and may have been cut off."""
+        return self.reasoning.began or ("outside" if self._reason == "stop" else None)
+
+    @property
     def is_complete(self) -> bool:
         """True once the model has finished: what is missing afterwards is at most the usage."""
         return self._has_finished or self.is_done
 
     def read(self, event: ServerSentEvent) -> list[str | Retraction]:
         """Return the visible text of an event. Raises the error that it reports, or `BadResponse`."""
-        data = event.data.strip()
+        if event.name in _PINGS:
+            return []
+        return [piece for data in split_documents(event.data) for piece in self._read_data(event.name, data)]
+
+    def _read_data(self, name: str, data: str) -> list[str | Retraction]:
         if data == DONE:
             self.is_done = True
-        if data in ("", DONE) or event.name in _PINGS:
+        if data in ("", DONE):
             return []
         was_complete = self.is_complete
         try:
-            text = self._read_body(self._parse(event.name, data))
+            text = self._read_body(self._parse(name, data))
         except GroundworkError:
             if not was_complete:
                 raise
@@ -88,6 +91,7 @@ class CompletionReader:
         is_cut_off = self._reason == "length"
         yield from self._visible(self.reasoning.push(_replace_surrogates(self._half)))
         yield from self._visible(self.reasoning.end(is_cut_off=is_cut_off))
+        yield from self._note_visible(self._end_marks.end())
         if not self._is_visible:
             raise EmptyText(self._explain_emptiness())
         yield Finish(self._reason)
@@ -111,6 +115,8 @@ class CompletionReader:
             return {}
         if not isinstance(body, dict):
             raise self._not_a_completion()
+        if reported := error_in(self._upstream, body.get("x_groq")):  # Groq's note that it ended the text early.
+            raise reported
         return body
 
     def _read_body(self, body: dict[str, Any]) -> str:
@@ -147,6 +153,8 @@ class CompletionReader:
             return ""
         if not isinstance(message, dict):
             raise self._not_a_completion()
+        if any(isinstance(message.get(field), str) and message[field] for field in _REASONING_FIELDS):
+            self.reasoning.expect_answer()
         if text := self._flatten(message.get("content")):
             return text
         if refusal := self._flatten(message.get("refusal")):
@@ -173,12 +181,11 @@ class CompletionReader:
         return part or ""
 
     def _finish(self, reason: str, body: dict[str, Any]) -> None:
-        word = reason.lower()
-        if word in _BREAKS:
+        if is_break(reason):
             raise BadResponse(f"The {self._upstream.name} stopped before the answer was complete. Ask again.")
         self._has_finished = True
         if self._reason != "content_filter":
-            self._reason = _FINISH_REASONS.get(word)
+            self._reason = to_finish_reason(reason)
         annotate(_response_attributes(body, reason))
 
     def _join(self, text: str) -> str:
@@ -190,6 +197,9 @@ class CompletionReader:
         return _replace_surrogates(text.removesuffix(self._half))
 
     def _visible(self, pieces: list[str | Retraction]) -> list[str | Retraction]:
+        return self._note_visible(self._end_marks.push(pieces))
+
+    def _note_visible(self, pieces: list[str | Retraction]) -> list[str | Retraction]:
         for piece in pieces:
             if isinstance(piece, Retraction):
                 self._is_visible = False
@@ -215,6 +225,13 @@ class CompletionReader:
             f"The {self._upstream.name} sent JSON that is not a chat completion. "
             f"An operator must check {self._upstream.settings}."
         )
+
+
+def split_documents(data: str) -> list[str]:
+    """Return the JSON documents of an event: one, or one in each line if a server forgets the blank lines."""
+    lines = [line for line in map(str.strip, data.split("\n")) if line]
+    are_documents = all(line == DONE or (line.startswith("{") and line.endswith("}")) for line in lines)
+    return lines if are_documents else [data.strip()]
 
 
 def is_visible(text: str) -> bool:

@@ -14,6 +14,7 @@ Quirk = Literal[
     "no_system_role",
     "no_stream",
     "unopened_reasoning",
+    "opened_reasoning",
 ]
 """A difference to OpenAI's first protocol.
 
@@ -24,6 +25,7 @@ no_schema               structured output is unknown
 no_system_role          the instructions belong into the user's message
 no_stream               the answer comes in one piece
 unopened_reasoning      the text begins inside the reasoning
+opened_reasoning        the text does not, although the model's name lets expect it
 """
 
 _REJECTION = re.compile(
@@ -106,5 +108,5 @@ def _apply(quirk: Quirk, request: dict[str, Any]) -> None:
         case "no_stream":
             request["stream"] = False
             request.pop("stream_options", None)  # It is valid in a stream only.
-        case "unopened_reasoning":
+        case "unopened_reasoning" | "opened_reasoning":
             pass  # It is about the response.

@@ -13,6 +13,7 @@ from service.generation.absent import AbsentGenerator
 from service.generation.base import Generator
 from service.generation.measured import MeasuredGenerator
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
+from service.generation.reasoning import is_opened_by_prompt
 from service.generation.traced import TracedGenerator
 from service.settings import (
     PACKAGED_MODEL,
@@ -58,6 +59,8 @@ async def open_endpoint(settings: GeneratorSettings) -> AsyncIterator[ModelEndpo
                 concurrency=settings.concurrency,
                 headers=key_header(settings.api_key, settings.url),
                 extra=settings.extra,
+                expects_reasoning=settings.opens_reasoning is None and is_opened_by_prompt(settings.model),
+                quirks={"unopened_reasoning"} if settings.opens_reasoning else set(),
             )
         case NoGeneratorSettings():
             yield None

@@ -12,10 +12,11 @@ import structlog
 from rag.endpoints import endpoint_of
 from rag.errors import BadResponse, RequestRejected, Unavailable
 from rag.gate import Gate
-from rag.http import Upstream, post
+from rag.http import post
 from rag.sse import EventDecoder, EventTooLong, ServerSentEvent
+from rag.upstream import Upstream
 from service.generation.base import Output, Prompt
-from service.generation.completion import DONE, CompletionReader
+from service.generation.completion import DONE, CompletionReader, split_documents
 from service.generation.dialect import Quirk, build_request, find_quirk
 from service.generation.refusals import explain_refusal
 
@@ -47,6 +48,10 @@ class ModelEndpoint:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Fields of the request body that an operator adds or overrides."""
+    expects_reasoning: bool = False
+    """True if the text probably begins inside the reasoning, because the chat template opens it. An answer that does
+    not corrects it.
+    """
     quirks: set[Quirk] = field(default_factory=set)
     """What this process has learned about the server, so that only its first answers need a second request."""
 
@@ -115,7 +120,9 @@ class OpenAIGenerator:
 
     async def _complete(self, request: Mapping[str, Any]) -> AsyncGenerator[Output]:
         endpoint = self._endpoint
-        reader = CompletionReader(endpoint.upstream, starts_inside_reasoning="unopened_reasoning" in endpoint.quirks)
+        is_expected = endpoint.expects_reasoning and "opened_reasoning" not in endpoint.quirks
+        starts_inside = is_expected or "unopened_reasoning" in endpoint.quirks
+        reader = CompletionReader(endpoint.upstream, starts_inside_reasoning=starts_inside)
         # Leaving this block closes the connection. That tells the server to stop generating.
         async with (
             post(self._session, endpoint.upstream, self._url, request, endpoint.headers) as response,
@@ -128,8 +135,11 @@ class OpenAIGenerator:
                     break
         for piece in reader.end():
             yield piece
-        if reader.reasoning.starts_inside:
+        if reader.began == "inside":
             self._remember({"unopened_reasoning"})
+        # A schema may forbid the reasoning, so the next text can begin differently.
+        elif reader.began == "outside" and is_expected and "response_format" not in request:
+            self._remember({"opened_reasoning"})
 
 
 async def _read_events(
@@ -144,8 +154,10 @@ async def _read_events(
                 if start:
                     break
             if start.startswith(b"{"):
-                yield ServerSentEvent("", await _read_document(start, chunks))
-                yield ServerSentEvent("", DONE)
+                document = await _read_document(start, chunks)
+                yield ServerSentEvent("", document)
+                if len(split_documents(document)) == 1:  # Several are events, of which the last one has the finish.
+                    yield ServerSentEvent("", DONE)
                 return
             decoder = EventDecoder(limit=_MAX_EVENT_BYTES)
             for event in decoder.push(start):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from service.generation.base import Retraction
 
@@ -25,6 +26,21 @@ _LONGEST = max(map(len, _ALL))
 # White space, control characters and characters without a width.
 _INVISIBLE = re.compile(r"[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]+")
 
+# Models whose usual chat template writes the opening tag into the prompt: DeepSeek R1 and what was distilled from it,
+# QwQ, Qwen's and other models named Thinking, GLM Z1, MiniMax M2, Nemotron Nano 2, EXAONE Deep.
+_OPENED_BY_PROMPT = re.compile(
+    r"(?<![a-z])(?:r1|qwq|think|thinking|reasoner|reasoning|z1|minimax-m2|nemotron-nano-\d+b-v2|exaone-deep)(?![a-z])",
+    re.IGNORECASE,
+)
+
+Beginning = Literal["inside", "outside"]
+"""Where a text begins: inside the reasoning, whose opening tag is in the prompt, or outside."""
+
+
+def is_opened_by_prompt(model: str) -> bool:
+    """Return True if the name of a model lets expect that its text begins inside the reasoning."""
+    return bool(_OPENED_BY_PROMPT.search(model))
+
 
 def _any_of(tags: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, tags)), re.IGNORECASE)
@@ -39,12 +55,12 @@ class ReasoningFilter:
 
     Blocks after the first visible text stay, because an answer may be about these tags.
     Some chat templates write the opening tag into the prompt, and the text has the closing one only. The text before
-    it was released by then, so it is retracted. `starts_inside` tells the filter of the next text to hold it back.
+    it was released by then, so it is retracted. `starts_inside` tells the filter to hold back the text up to that tag.
     """
 
     def __init__(self, *, starts_inside: bool) -> None:
-        self.starts_inside = starts_inside
-        """True if the text begins inside the reasoning. The filter sets it when it finds that out."""
+        self.began: Beginning | None = None
+        """Where the text began. None as long as it has no tag."""
         self._held = ""
         self._searched = 0
         """How much of the held text has no closing tag, so that long reasoning is not searched again for each token."""
@@ -55,6 +71,13 @@ class ReasoningFilter:
         self._may_be_unopened = not starts_inside
         """True as long as a closing tag would show that the text so far was reasoning."""
         self._backticks = 0
+
+    def expect_answer(self) -> None:
+        """Hold nothing back any more, because the server sends the reasoning apart from the text."""
+        self.began = "outside"
+        if self._closing is _CLOSING:
+            self._closing = None
+            self._may_be_unopened = True
 
     def push(self, text: str) -> list[str | Retraction]:
         """Return the text that is certain to be visible."""
@@ -82,6 +105,7 @@ class ReasoningFilter:
             self._is_leading = False
             return True
         if closed := self._closing.search(self._held, self._searched):
+            self.began = self.began or "inside"
             self._held = self._held[closed.end() :]
             self._searched = 0
             self._closing = None
@@ -97,6 +121,7 @@ class ReasoningFilter:
         if space := _INVISIBLE.match(self._held):
             self._held = self._held[space.end() :]
         if opened := _OPENING.match(self._held):
+            self.began = self.began or "outside"
             self._closing = _CLOSING_OF[opened[0].lower()]
             self._held = self._held[opened.end() :]
             self._searched = 0
@@ -108,7 +133,7 @@ class ReasoningFilter:
         elif closed := _CLOSING.search(complete):
             self._may_be_unopened = False
             if (self._backticks + complete.count("`", 0, closed.start())) % 2 == 0:
-                self.starts_inside = True
+                self.began = "inside"
                 self._is_leading = True
                 self._held = self._held[closed.end() :]
                 return [Retraction(), *self.push("")]

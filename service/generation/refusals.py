@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 
 from rag.endpoints import endpoint_of
-from rag.errors import AccessRefused, BadResponse, GroundworkError
-from rag.http import Upstream, read_json
+from rag.errors import AccessRefused, BadResponse, GroundworkError, RequestRejected
+from rag.http import read_json
+from rag.upstream import Upstream
 
 # The client waits for the sentence, and a server that has just refused a request answers at once.
 _SECONDS = 2.0
@@ -21,6 +22,12 @@ _UNKNOWN_MODEL = re.compile(
 )
 _UNKNOWN_DEPLOYMENT = re.compile(r"DeploymentNotFound|deployment .{0,60}does not exist", re.IGNORECASE)
 _NOTHING_LOADED = re.compile(r"no models? (?:is |are )?loaded", re.IGNORECASE)
+_FILTERED = re.compile(r"content_filter|content management policy|ResponsibleAI|DataInspectionFailed|content_policy")
+_TOO_LONG = re.compile(
+    r"context[ _](?:length|window|size)|maximum (?:context|sequence)|(?:prompt|input).{0,40} too (?:long|large)"
+    r"|inputs`? tokens \+ `?max_new_tokens|exceed_context",
+    re.IGNORECASE,
+)
 _SHOWABLE = re.compile(r"[\w.:/@+-]{1,100}")
 
 
@@ -52,6 +59,8 @@ async def explain_refusal(
     if _UNKNOWN_MODEL.search(said):
         names = await _list_models(session, base, headers)
         return AccessRefused(_to_sentence(model, names, said, settings), upstream=said)
+    if isinstance(error, RequestRejected):
+        return _explain_rejection(error)
     below = endpoint_of(base, "v1")
     if isinstance(error, AccessRefused) and below != base.rstrip("/") and await _list_models(session, below, headers):
         return AccessRefused(
@@ -59,6 +68,22 @@ async def explain_refusal(
             upstream=said,
         )
     return error
+
+
+def _explain_rejection(error: RequestRejected) -> RequestRejected:
+    if _FILTERED.search(error.upstream):
+        sentence = (
+            "The content filter of the model server rejected the question or its passages. Rephrase the question."
+        )
+    elif _TOO_LONG.search(error.upstream):
+        sentence = (
+            "The question and its passages are longer than the model server allows. Ask with a lower limit of "
+            "passages. An operator can lower RAG_RETRIEVAL__EXPAND_TO_TOKENS or RAG_ANSWERING__MAX_TOKENS, or raise "
+            "the context of the model server."
+        )
+    else:
+        return error
+    return RequestRejected(sentence, upstream=error.upstream)
 
 
 async def _list_models(session: aiohttp.ClientSession, base: str, headers: Mapping[str, str]) -> Sequence[str]:

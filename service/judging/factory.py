@@ -5,7 +5,7 @@ import aiohttp
 from rag.endpoints import key_header
 from rag.errors import Misconfigured
 from rag.gate import Gate
-from rag.http import Upstream
+from rag.upstream import Upstream
 from service.generation.absent import AbsentGenerator
 from service.generation.openai import ModelEndpoint, OpenAIGenerator
 from service.generation.traced import TracedGenerator

@@ -6,7 +6,8 @@ from typing import Any
 import aiohttp
 
 from rag.errors import BadResponse, Misconfigured, NotFound
-from rag.http import Upstream, bearer_header, read_json, require_success, translated_errors
+from rag.http import bearer_header, read_json, require_success, translated_errors
+from rag.upstream import Upstream
 from service.settings import MlflowSettings
 
 _MLFLOW = Upstream("MLflow server", "RAG_MLFLOW__URI and RAG_MLFLOW__TOKEN")

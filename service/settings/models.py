@@ -49,6 +49,10 @@ class OpenAIGeneratorSettings(Part):
     """JSON object that is merged into each request body, such as `{"reasoning_effort": "low"}`.
     Its nulls remove fields.
     """
+    opens_reasoning: bool | None = None
+    """True if the model's chat template writes the opening tag, such as `<think>`, into the prompt. The text is then
+    held back up to the closing tag. Unset: the service expects it by the model's name, and learns it from answers.
+    """
 
 
 GeneratorSettings = Annotated[

@@ -9,7 +9,8 @@ import numpy as np
 from rag.endpoints import endpoint_of
 from rag.errors import BadResponse
 from rag.gate import Gate
-from rag.http import Upstream, bearer_header, post, read_json
+from rag.http import bearer_header, post, read_json
+from rag.upstream import Upstream
 from service.settings import EndpointRerankerSettings
 
 _UPSTREAM = Upstream("reranking server", "RAG_RERANKER__URL, RAG_RERANKER__MODEL and RAG_RERANKER__API_KEY")

@@ -96,6 +96,11 @@ FRAMING = {
         body=b"".join(_in_many_lines(chunk({"content": word})) for word in _WORDS) + END,
     ),
     "pings with a name": Case(body=b'event: ping\ndata: {"type": "ping"}\n\nevent: ping\ndata: x\n\n' + PLAIN),
+    "one line end between events": Case(body=PLAIN.replace(b"\n\n", b"\n")),
+    "lines of JSON": Case(
+        body=PLAIN.replace(b"data: ", b"").replace(b"\n\n", b"\n"), content_type="application/x-ndjson"
+    ),
+    "lines of JSON that are cut off": _fails(b'{"choices": []}\n{"choices": []}\n'),
     "empty events": Case(body=b"data:\n\ndata: \n\n" + ROLE + b"data:\n\n" + WORDS + END),
     "no [DONE] after the finish": Case(body=ROLE + WORDS + STOP + USAGE),
     "[DONE] without a finish": Case(body=ROLE + WORDS + USAGE + DONE, finish=None),
@@ -202,12 +207,20 @@ FIELDS = {
     "an unknown finish": Case(body=ROLE + WORDS + event(chunk({}, "bored")) + USAGE + DONE, finish=None),
     "cut off": Case(body=ROLE + WORDS + event(chunk({}, "length")) + USAGE + DONE, finish="length"),
     "cut off by Anthropic": Case(body=ROLE + WORDS + event(chunk({}, "max_tokens")) + USAGE, finish="length"),
+    "cut off at the context": Case(
+        body=ROLE + WORDS + event(chunk({}, "model_context_window_exceeded")) + USAGE, finish="length"
+    ),
+    **{
+        f"filtered with {word}": Case(body=ROLE + WORDS + event(chunk({}, word)) + USAGE, finish="content_filter")
+        for word in ("content_filter: RECITATION", "SPII", "sensitive", "guardrail_intervened")
+    },
     "filtered": Case(body=ROLE + WORDS + event(chunk({}, "content_filter")) + USAGE + DONE, finish="content_filter"),
     "a refusal": Case(
         body=event(chunk({"refusal": "I cannot answer that."})) + END,
         text="I cannot answer that.",
         finish="content_filter",
     ),
+    "DeepSeek is busy": _fails(ROLE + WORDS + event(chunk({}, "insufficient_system_resource")) + DONE, begins=True),
     "aborted": _fails(ROLE + WORDS + event(chunk({}, "abort")) + DONE, begins=True),
 }
 
@@ -234,6 +247,11 @@ TEXT = {
     "reasoning": Case(body=event(chunk({"reasoning": "Is it [3]?", "content": None})) + PLAIN),
     "a block of reasoning": Case(body=texts("<th", "ink>Is it [3]?</thi", "nk>\n\n") + WORDS + END),
     "reasoning without its opening tag": Case(body=texts("Is it [3]? ", "</think>", "\n\n") + WORDS + END),
+    "a mark of the end": Case(body=texts("Yes [1].", "<|im", "_end|>\n", "</s>") + END, text="Yes [1]."),
+    "a mark inside the text": Case(
+        body=texts("A </s> ends", " it <|eot_id|> too") + END, text="A </s> ends it <|eot_id|> too"
+    ),
+    "only a mark of the end": _fails(texts("<|eot_id|>") + END),
     "only white space": _fails(texts("\n", "  ") + END),
     "only invisible characters": _fails(texts("\u200b\u2060") + END),
     "no text": _fails(ROLE + END),
@@ -257,6 +275,19 @@ ERRORS = {
         Unavailable,
         begins=True,
         upstream="engine",
+    ),
+    "llama.cpp's error": _fails(
+        ROLE + WORDS + b'error: {"code": 500, "message": "failed to decode"}\n\n' + DONE,
+        Unavailable,
+        begins=True,
+        upstream="decode",
+    ),
+    "Ollama's error": _fails(
+        ROLE + WORDS + b'{"error": {"message": "CUDA error", "type": "api_error"}}\n', begins=True, upstream="CUDA"
+    ),
+    "Groq's error": _fails(ROLE + WORDS + event({**chunk({}), "x_groq": {"error": "busy"}}) + DONE, begins=True),
+    "DashScope's error": _fails(
+        ROLE + WORDS + event({"code": "Throttling", "message": "slow down"}) + DONE, begins=True, upstream="slow down"
     ),
     "TGI's error": _fails(event({"error": "full", "error_type": "overloaded"}), Overloaded, upstream="full"),
     "Anthropic's error": _fails(
@@ -295,6 +326,16 @@ ERRORS = {
     "429 with a date in the past": _refuses(
         429, Overloaded, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, retry_after=0
     ),
+    "429 with milliseconds": _refuses(429, Overloaded, headers={"retry-after-ms": "7300"}, retry_after=7.3),
+    "429 of OpenAI": _refuses(429, Overloaded, "limits. Please try again in 1m2.5s", retry_after=62.5),
+    "429 of Google": _fails(
+        event([{"error": {"code": 429, "details": [{"retryDelay": "34s"}]}}]), Overloaded, retry_after=34
+    ),
+    "498": _refuses(498, Overloaded),
+    "529": _refuses(529, Overloaded),
+    "402": _refuses(402, AccessRefused),
+    "410": _refuses(410, AccessRefused),
+    "424": _refuses(424, Unavailable),
     "429 with nonsense": _refuses(429, Overloaded, headers={"Retry-After": "soon"}),
     "408": _refuses(408, TimedOut),
     "500": _refuses(500, Unavailable),

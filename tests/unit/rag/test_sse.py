@@ -29,6 +29,8 @@ FORMS = {
     "bytes that are not UTF-8": (b"data: a\xff\xfeb\n\n", [("", "a\ufffd\ufffdb")]),
     "no blank line at the end": (b"data: one\n\ndata: two\n", [("", "one"), ("", "two")]),
     "no line end at the end": (b"data: one\n\ndata: two", [("", "one"), ("", "two")]),
+    "llama.cpp's field for errors": (b'error: {"code": 5}\n\ndata: one\n\n', [("error", '{"code": 5}'), ("", "one")]),
+    "a line of JSON without a field": (b'data: one\n\n{"error": 5}\n', [("", "one"), ("", '{"error": 5}')]),
     "nothing": (b"", []),
 }
 

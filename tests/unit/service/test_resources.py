@@ -6,8 +6,9 @@ import pytest
 from aiohttp import web
 from pydantic import HttpUrl
 
-from rag.http import Upstream, open_session, post, read_json
+from rag.http import open_session, post, read_json
 from rag.settings import TimeoutSettings
+from rag.upstream import Upstream
 from service.answering.events import Inquiry, Token
 from service.resources import open_resources
 from service.settings import EndpointRerankerSettings, OpenAIGeneratorSettings, Settings

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import GroundworkError
-from rag.http import Upstream
 from rag.sse import ServerSentEvent
+from rag.upstream import Upstream
 from service.generation.base import Finish, Usage
 from service.generation.completion import CompletionReader
 

@@ -206,6 +206,42 @@ async def test_a_rejected_request_keeps_its_reason_for_the_log(product, model, m
     assert len(product.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"message": "The response was filtered due to …", "code": "content_filter"}, "Rephrase the question."),
+        ({"message": "Output data may contain …", "code": "DataInspectionFailed"}, "Rephrase the question."),
+        ({"message": "This model's maximum context length is 4096 tokens."}, "RAG_RETRIEVAL__EXPAND_TO_TOKENS"),
+        ({"message": "the request exceeds the available context size"}, "RAG_RETRIEVAL__EXPAND_TO_TOKENS"),
+        ({"message": "`inputs` tokens + `max_new_tokens` must be <= 4096"}, "RAG_RETRIEVAL__EXPAND_TO_TOKENS"),
+    ],
+)
+async def test_a_rejected_question_gets_the_sentence_that_helps(said, sentence):
+    class Strict(VLLM):
+        def refuse(self, _):
+            return 400, {"error": said}
+
+    error = await failure(Strict(), "/v1", "Qwen/Qwen3-8B")
+    assert sentence in str(error)
+    assert said["message"][:9] in error.upstream
+
+
+@pytest.mark.parametrize(
+    ("model", "opens_reasoning", "expects", "quirks"),
+    [
+        ("deepseek-r1:8b", None, True, set()),
+        ("deepseek-r1:8b", False, False, set()),
+        ("our-model", None, False, set()),
+        ("our-model", True, False, {"unopened_reasoning"}),
+    ],
+)
+async def test_a_setting_overrides_what_the_name_of_a_model_tells(model, opens_reasoning, expects, quirks):
+    url = HttpUrl("http://127.0.0.1:9/v1")
+    settings = OpenAIGeneratorSettings(kind="openai", url=url, model=model, opens_reasoning=opens_reasoning)
+    async with open_endpoint(settings) as endpoint:
+        assert (endpoint.expects_reasoning, endpoint.quirks) == (expects, quirks)
+
+
 async def test_a_judge_names_its_own_settings():
     rubric = PromptTemplate(
         version=PromptVersion(name="r", version="1", hash=""),

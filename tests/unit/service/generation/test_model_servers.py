@@ -26,6 +26,7 @@ from tests.support.fakes.model_servers import (
 )
 from tests.support.fakes.servers import serve
 
+USAGE_OF_CASES = Usage(prompt_tokens=10, completion_tokens=5)
 PROMPT = Prompt(system="Be brief.", user="When did the bridge open?")
 
 
@@ -62,7 +63,7 @@ async def test_each_server_gives_its_answer_or_the_right_error(name):
             text, reports, raised = await collect(generator)
         if case.error is None:
             assert raised is None
-            usage = [Usage(prompt_tokens=10, completion_tokens=5)] if case.has_usage else []
+            usage = [USAGE_OF_CASES] if case.has_usage else []
             assert (text, reports) == (case.text, [Finish(case.finish), *usage])
         else:
             assert isinstance(raised, case.error), repr(raised)
@@ -145,6 +146,28 @@ async def test_reasoning_without_an_opening_tag_is_never_shown_again():
         second = [piece async for piece in generator.generate(PROMPT)]
     assert Retraction() in first
     assert "".join(piece for piece in second if isinstance(piece, str)) == ANSWER
+
+
+@pytest.mark.parametrize("known", [{"expects_reasoning": True}, {"quirks": {"unopened_reasoning"}}], ids=str)
+async def test_expected_reasoning_is_not_even_shown_the_first_time(known):
+    case = CASES["reasoning without its opening tag"]
+    async with generator_on(CaseServer(case), **known) as generator:
+        pieces = [piece async for piece in generator.generate(PROMPT)]
+    assert pieces == ["The ", "bridge opened ", "in March 1932 ", "[1].", Finish("stop"), USAGE_OF_CASES]
+
+
+async def test_an_answer_without_the_expected_reasoning_corrects_the_expectation():
+    async with generator_on(CaseServer(CASES["plain"]), expects_reasoning=True) as generator:
+        first = [piece async for piece in generator.generate(PROMPT) if isinstance(piece, str)]
+        second = [piece async for piece in generator.generate(PROMPT) if isinstance(piece, str)]
+    assert first == [ANSWER]
+    assert second == ["The ", "bridge opened ", "in March 1932 ", "[1]."]
+
+
+async def test_text_streams_at_once_if_the_server_sends_the_reasoning_apart():
+    async with generator_on(CaseServer(CASES["reasoning_content"]), expects_reasoning=True) as generator:
+        pieces = [piece async for piece in generator.generate(PROMPT) if isinstance(piece, str)]
+    assert pieces == ["The ", "bridge opened ", "in March 1932 ", "[1]."]
 
 
 class PickyServer:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.generation.base import Retraction
-from service.generation.reasoning import ReasoningFilter
+from service.generation.reasoning import ReasoningFilter, is_opened_by_prompt
 
 REMOVED = {
     "a block": "<think>Passage [3] may help.</think>\n\nIt opened [1].",
@@ -101,8 +101,8 @@ def test_reasoning_without_an_opening_tag_is_held_back_after_the_first_time():
         "It ",
         "opened.",
     ]
-    assert reasoning.starts_inside
-    following = ReasoningFilter(starts_inside=reasoning.starts_inside)
+    assert reasoning.began == "inside"
+    following = ReasoningFilter(starts_inside=True)
     assert [*following.push("Hm. "), *following.push("</think> It ")] == ["It "]
 
 
@@ -119,3 +119,27 @@ def test_text_is_not_held_back():
         ["<b"],
         [">"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "is_expected"),
+    [
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", True),
+        ("deepseek-r1:8b", True),
+        ("Qwen/QwQ-32B", True),
+        ("qwq", True),
+        ("Qwen/Qwen3-30B-A3B-Thinking-2507", True),
+        ("THUDM/GLM-Z1-9B-0414", True),
+        ("MiniMaxAI/MiniMax-M2", True),
+        ("nvidia/NVIDIA-Nemotron-Nano-9B-v2", True),
+        ("allenai/Olmo-3-7B-Think", True),
+        ("deepseek-chat", False),
+        ("Qwen/Qwen3-8B", False),
+        ("command-r", False),
+        ("gpt-4.1-mini", False),
+        ("llama-3.1-8b-instruct", False),
+        ("SmolLM2-135M-Instruct.Q4_1", False),
+    ],
+)
+def test_the_name_of_a_model_tells_whether_its_prompt_opens_the_reasoning(model, is_expected):
+    assert is_opened_by_prompt(model) is is_expected
