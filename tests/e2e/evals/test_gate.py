@@ -1,12 +1,16 @@
 """The gate as CI runs it: it opens for the current system and closes for a system with a defect."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evals.answers.gold import OWN_DOCUMENTS
 from evals.gating.baseline import BASELINE, judge, update
 from evals.gating.gate import RED
 from tests.support.programs import environment
@@ -46,28 +50,58 @@ def test_the_gate_opens_for_the_current_system_and_writes_its_table(data_dir, ve
     assert fallen(table) == set()
 
 
+@pytest.fixture(scope="module")
+def decisions(tmp_path_factory) -> Path:
+    """Return a set of a team's own: the golden questions about the first ADRs, which are few and short."""
+    folder = tmp_path_factory.mktemp("gate") / "decisions"
+    shutil.copytree(OWN_DOCUMENTS / "docs" / "adr", folder / "documents" / "docs" / "adr", ignore=all_but_the_first)
+    lines = (OWN_DOCUMENTS.parent / "questions.jsonl").read_text().splitlines(keepends=True)
+    (folder / "questions.jsonl").write_text("".join(line for line in lines if is_about_decisions(json.loads(line))))
+    return folder
+
+
+def all_but_the_first(_: str, names: list[str]) -> list[str]:
+    return [name for name in names if not re.match(r"00(0\d|1[0-3])-", name)]
+
+
+def is_about_decisions(question: dict[str, Any]) -> bool:
+    return all(passage["document"].startswith("docs/adr/") for passage in question["passages"])
+
+
+@pytest.fixture(scope="module")
+def accepted(decisions, vectors, onnx_models, tmp_path_factory) -> Path:
+    """Return the set with the baseline of the current system."""
+    data_dir = tmp_path_factory.mktemp("data")
+    (data_dir / "models").symlink_to(onnx_models)
+    run = run_gate("nothing", data_dir, vectors, "accept", "The first baseline", "--questions", str(decisions))
+    assert run.returncode == 0, run.stdout + run.stderr
+    return decisions
+
+
 @pytest.mark.parametrize(
     ("broken", "falls"),
     [
         # One run for two defects: ranks do not change the metrics of prompts, nor do numbers change those of search.
         ("ranks+numbers", {"search: nDCG@10", "search: RR@10", "prompt: citation_recall"}),
-        pytest.param(
-            *("chunks", {"search: nDCG@10", "search: R@5", "quote: citation_recall"}), marks=pytest.mark.nightly
-        ),
-        pytest.param(
-            *("selector", {"manuals: right", "manuals: not_misleading", "manuals: sentence_f1"}),
-            marks=pytest.mark.nightly,
-        ),
+        ("chunks", {"search: nDCG@10", "search: R@5", "quote: citation_recall"}),
+        ("selector", {"manuals: right", "manuals: not_misleading", "manuals: sentence_f1"}),
         pytest.param(*("prompt", {"prompt: cited", "prompt: citation_recall"}), marks=pytest.mark.nightly),
     ],
 )
-def test_the_gate_closes_for_a_defect(broken, falls, data_dir, vectors):
-    run = run_gate(broken, data_dir, vectors)
+def test_the_gate_of_an_own_set_closes_for_a_defect(broken, falls, data_dir, vectors, accepted):
+    run = run_gate(broken, data_dir, vectors, "gate", "--questions", str(accepted))
     assert run.returncode == RED, run.stdout + run.stderr
     assert falls <= fallen(run.stdout)
     if broken == "prompt":
         assert all(metric.startswith("prompt: ") for metric in fallen(run.stdout))
     assert "make eval-accept" in run.stdout
+
+
+@pytest.mark.nightly
+def test_the_gate_closes_for_a_broken_selector(data_dir, vectors):
+    run = run_gate("selector", data_dir, vectors)
+    assert run.returncode == RED, run.stdout + run.stderr
+    assert {"manuals: right", "manuals: not_misleading", "manuals: sentence_f1"} <= fallen(run.stdout)
 
 
 def test_removed_easy_questions_do_not_lower_the_result_of_the_others():
