@@ -1,6 +1,10 @@
 """Citations in the text of a model: the many shapes that models write become [n] (ADR 40)."""
 
 import re
+from collections.abc import Callable
+from functools import partial
+
+from service.writing import citation_shapes as shapes
 
 # A longer bracket is not a citation. The text behind an open bracket is held back up to this length.
 _MAX_MARKER = 80
@@ -9,29 +13,9 @@ _MAX_CODE = 400
 # The text so far that decides what a bracket means: a line of spaces, or the name before an index.
 _CONTEXT = 40
 
-_OPEN, _CLOSE = r"\[【［〔", r"\]】］〕"
-_DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-_FROM_SUPERSCRIPT = str.maketrans(_DIGITS, "0123456789")
-_NOUN = (
-    r"(?:sources?|passages?|docs?|documents?|references?|refs?|citations?|chunks?|contexts?|snippets?|excerpts?"
-    r"|quellen?|来源|资料|文献|出典)\s*[:#._-]?\s*"
-)
-# What follows a number: a place in the passage, or its title.
-_DETAIL = rf"(?:\s*†|:\s|,?\s*(?:pp?\.|pages?\b|lines?\b|§))[^{_CLOSE}\n,;]*"
-_ITEM = rf"(?:{_NOUN})?[\^#]?(\d{{1,3}})(?:\s*[-–—‑]\s*(\d{{1,3}}))?(?:{_DETAIL})?"
-_SEPARATOR = r"(?:\s*[,;，；、&|]\s*(?:(?:and|und)\s+)?|\s+(?:and|und)\s+)"
-_MARKER = re.compile(
-    rf"(?:(?P<escaped>\\\[)|(?P<double>\[\[)|[{_OPEN}])\s*(?P<list>{_ITEM}(?:{_SEPARATOR}{_ITEM})*)\s*"
-    rf"(?(escaped)\\\]|(?(double)\]\]|[{_CLOSE}]))",
-    re.IGNORECASE,
-)
-_LISTED = re.compile(_ITEM, re.IGNORECASE)
-_MARKER_END = re.compile(rf"[{_CLOSE}\n]")
-_SUPERSCRIPT = re.compile(f"[{_DIGITS}]{{1,3}}")
-# Where a marker or code may begin.
-_SPECIAL = re.compile(rf"[`~{_OPEN}{_DIGITS}]|\\(?:\[|\Z)")
 _FENCE = re.compile(r"(?:`{3,}|~{3,})")
 _BACKTICKS = re.compile(r"`+")
+_UNDECIDED = re.compile(r"[\s(]*\Z")
 _LAST_WORD = re.compile(r"\w+\Z")
 # Names before an index that are not words, so that a bracket behind them is code. Others may end a cited sentence.
 _INDEXED = frozenset({"argv", "args", "kwargs", "arr", "idx", "vec", "buf", "ptr", "tmp"})
@@ -50,7 +34,7 @@ class CitationNormaliser:
         """How many numbers had no passage."""
         self._held = ""
         self._output = ""
-        """Text that is decided. Its spaces at the end stay here, because they go with a marker that is removed."""
+        """Text that is decided. Its spaces and open brackets at the end go with a marker that is removed."""
         self._before = ""
         """The end of the text that was returned."""
         self._fence = ""
@@ -70,10 +54,12 @@ class CitationNormaliser:
     def end(self) -> str:
         """Return the rest of the text."""
         self._scan(is_last=True)
-        return self._release()
+        return self._release(len(self._output.rstrip()))
 
-    def _release(self) -> str:
-        released = self._output.rstrip()
+    def _release(self, length: int | None = None) -> str:
+        undecided = _UNDECIDED.search(self._output)
+        assert undecided
+        released = self._output[: undecided.start() if length is None else length]
         self._output = self._output[len(released) :]
         self._before = (self._before + released)[-_CONTEXT:]
         return released
@@ -86,18 +72,25 @@ class CitationNormaliser:
         """Decide the next part of the held text. Return False if that needs more text."""
         if self._fence:
             return self._read_block(is_last=is_last)
-        special = _SPECIAL.search(self._held)
+        special = shapes.SPECIAL.search(self._held)
         if special is None or special.start():
             return self._take(special.start() if special else len(self._held))
-        match special[0]:
+        if special[0] == "\\":
+            return is_last and self._take(1)
+        return self._reader_of(special[0])(is_last=is_last)
+
+    def _reader_of(self, special: str) -> Callable[..., bool]:
+        match special:
             case "`" | "~":
-                return self._read_code(is_last=is_last)
-            case "\\":
-                return is_last and self._take(1)
-            case character if character in _DIGITS:
-                return self._read_superscript(is_last=is_last)
+                return self._read_code
+            case "(":
+                return self._read_named
+            case "<":
+                return self._read_tag
+            case character if character in shapes.DIGITS:
+                return self._read_superscript
             case _:
-                return self._read_marker(len(special[0]), is_last=is_last)
+                return partial(self._read_marker, len(special))
 
     def _take(self, length: int) -> bool:
         """Append the beginning of the held text to the output as it is."""
@@ -156,27 +149,70 @@ class CitationNormaliser:
 
     def _read_marker(self, opening: int, *, is_last: bool) -> bool:
         window = self._held[:_MAX_MARKER]
-        end = _MARKER_END.search(window)
+        end = shapes.MARKER_END.search(window)
         # The next character tells a single bracket from a double one, and a citation from a link.
         is_decided = end.end() < len(self._held) if end else len(window) == _MAX_MARKER
         if not (is_decided or is_last):
             return False
-        marker = _MARKER.match(window)
+        if noise := shapes.NOISE.match(window):
+            self._held = self._held[noise.end() :]
+            return True
+        marker = shapes.MARKER.match(window)
         if marker is None:
             return self._take(opening)
-        return (marker.end() < len(self._held) or is_last) and self._cite(marker)
+        if not is_last and (marker.end() == len(self._held) or shapes.MARKER_RANGE_BEGINNING.match(window)):
+            return False
+        between = shapes.MARKER_RANGE.match(window)
+        if between and not self._is_index() and (last := int(between["last"])) > (first := int(between["first"])):
+            return self._cite(between.end(), list(range(first, last + 1)))
+        return self._read_list(marker)
 
-    def _cite(self, marker: re.Match[str]) -> bool:
+    def _read_list(self, marker: re.Match[str]) -> bool:
         if self._is_index():
             self._take(marker.end())
             self._ends_with_index = True
             return True
-        numbers = _to_numbers(marker["list"])
-        known = [number for number in numbers if number <= self._passages]
-        if self._held.startswith("(", marker.end()) or 0 in numbers:  # A link keeps its form. [0, 1] is an interval.
-            self.cited.update(known if 0 not in numbers else ())
+        numbers = shapes.to_numbers(marker["list"])
+        is_link = self._held.startswith("(", marker.end())
+        # [0, 1] is an interval, and rows[0] an index. Behind a space, [0] is a passage that does not exist.
+        is_other = 0 in numbers and (marker["list"].strip("0") != "" or self._context[-1:].isalnum())
+        if is_link or is_other:  # A link keeps its form.
+            self.cited.update(number for number in numbers if 0 < number <= self._passages and not is_other)
             return self._take(marker.end())
-        self._replace(marker.end(), known)
+        return self._cite(marker.end(), numbers)
+
+    def _read_named(self, *, is_last: bool) -> bool:
+        """Read named numbers in round brackets, such as (Source 1), or the bracket alone."""
+        window = self._held[:_MAX_MARKER]
+        if not is_last and len(window) < _MAX_MARKER and shapes.NAMED_BEGINNING.match(window):
+            return False
+        named = shapes.NAMED.match(window)
+        return self._cite(named.end(), shapes.to_numbers(named["list"])) if named else self._take(1)
+
+    def _read_tag(self, *, is_last: bool) -> bool:
+        """Read a tag with code, or with numbers such as <sup>1</sup>. Other tags are text."""
+        tag = shapes.TAG.match(self._held)
+        if tag is None:
+            may_follow = len(self._held) < _MAX_MARKER and shapes.TAG_BEGINNING.match(self._held)
+            return (is_last or not may_follow) and self._take(1)
+        name = tag["name"].lower()
+        is_code = name in {"code", "pre"}
+        longest = tag.end() + (_MAX_CODE if is_code else _MAX_MARKER)
+        content, closing, _ = self._held[tag.end() : longest].partition(f"</{tag['name']}>")
+        if not closing:
+            return (is_last or len(self._held) >= longest) and self._take(tag.end())
+        end = tag.end() + len(content) + len(closing)
+        numbers = None if is_code else shapes.TAGGED.fullmatch(content)
+        if is_code:
+            return self._take(end)
+        if numbers is None or (name == "sup" and not numbers["bracket"] and not self._may_be_cited()):
+            return self._take(tag.end())
+        return self._cite(end, shapes.to_numbers(numbers["list"]))
+
+    def _cite(self, length: int, numbers: list[int]) -> bool:
+        """Replace the beginning of the held text by the numbers that have a passage."""
+        known = [number for number in numbers if 0 < number <= self._passages]
+        self._replace(length, known)
         self.removed += len(numbers) - len(known)
         return True
 
@@ -198,6 +234,9 @@ class CitationNormaliser:
         if numbers:
             self._output += self._gap + "".join(f"[{number}]" for number in numbers)
             self._gap = ""
+        elif self._output.endswith("(") and self._held.startswith(")"):  # The brackets had nothing else in them.
+            self._output = self._output.removesuffix("(")
+            self._replace(1, [])
         else:
             kept = self._output.rstrip(" \t")
             self._gap += self._output[len(kept) :]
@@ -206,27 +245,21 @@ class CitationNormaliser:
 
     def _read_superscript(self, *, is_last: bool) -> bool:
         """Read digits such as ¹. They are a citation behind a word or punctuation, and an exponent behind a unit."""
-        run = _SUPERSCRIPT.match(self._held)
+        run = shapes.SUPERSCRIPT.match(self._held)
         assert run
         if run.end() == len(self._held) and not is_last:
             return False
+        follows = self._held[run.end() : run.end() + 1]
+        number = shapes.from_superscript(run[0])
+        is_exponent = not self._may_be_cited() or follows.isalnum() or follows in {"⁻", "⁺"}
+        if is_exponent or not 1 <= number <= self._passages:
+            return self._take(run.end())
+        return self._cite(run.end(), [number])
+
+    def _may_be_cited(self) -> bool:
+        """Return True if small digits behind the text so far would be a citation, and not an exponent."""
         context = self._context
         word = _LAST_WORD.search(context)
-        follows = self._held[run.end() : run.end() + 1]
-        is_citation = (len(word[0]) > 3 and word[0].isalpha()) if word else context[-1:] in {*".,;:!?)”\"'"}
-        number = int(run[0].translate(_FROM_SUPERSCRIPT))
-        if not is_citation or not context or follows.isalnum() or follows in {"⁻", "⁺"}:
-            return self._take(run.end())
-        if not 1 <= number <= self._passages:
-            return self._take(run.end())
-        self._replace(run.end(), [number])
-        return True
-
-
-def _to_numbers(listed: str) -> list[int]:
-    """Return the numbers of a marker in their order, each once. A range has all its numbers."""
-    numbers: dict[int, None] = {}
-    for item in _LISTED.finditer(listed):
-        first = int(item[1])
-        numbers.update(dict.fromkeys(range(first, int(item[2] or first) + 1)))
-    return list(numbers) or [0]
+        if word:
+            return len(word[0]) > 3 and word[0].isalpha()
+        return bool(context) and context[-1] in ".,;:!?)”\"'"
