@@ -36,9 +36,7 @@ async def open_session(timeouts: TimeoutSettings, *, connections: int = 100) -> 
     """
     phases = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect, sock_read=timeouts.read)
     pool = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEP_ALIVE_SECONDS)
-    async with aiohttp.ClientSession(
-        connector=pool, timeout=phases, middlewares=(_traced,), trust_env=False
-    ) as session:
+    async with aiohttp.ClientSession(connector=pool, timeout=phases, middlewares=(_send,), trust_env=False) as session:
         yield session
 
 
@@ -88,6 +86,7 @@ def parse_json(text: str | bytes) -> Any:
 def translated_errors(upstream: Upstream) -> Iterator[None]:
     """Translate aiohttp's errors into `GroundworkError`s."""
     name = upstream.name
+    check = f" An operator must check {upstream.settings}." if upstream.settings else ""
     try:
         yield
     except TimeoutError as error:
@@ -95,6 +94,9 @@ def translated_errors(upstream: Upstream) -> Iterator[None]:
     except aiohttp.ClientPayloadError as error:
         message = f"The {name} closed the connection before the end of its response."
         raise BadResponse(message, upstream=str(error)) from error
+    except aiohttp.ClientResponseError as error:
+        message = f"The {name} sent a response that is not valid HTTP.{check}"
+        raise BadResponse(message, upstream=str(error)[:EXCERPT_LENGTH]) from error
     except aiohttp.ClientError as error:
         advice = f"An operator must check it and {upstream.settings}." if upstream.settings else "Check its address."
         # The text of the error has the address, which users must not see.
@@ -121,10 +123,18 @@ async def require_success(upstream: Upstream, response: ClientResponse) -> None:
     raise to_error(upstream, response.status, excerpt, read_retry_after(response.headers, excerpt))
 
 
-async def _traced(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Send the trace context, so that the server can join the trace."""
+async def _send(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Send the trace context, so that the server can join the trace, and once more if the connection was stale.
+
+    Some servers close a connection that they announced as lasting when the next request arrives.
+    """
     propagate(request.headers)
-    return await handler(request)
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        return await handler(request)
 
 
 async def _follow(

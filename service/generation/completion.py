@@ -36,6 +36,8 @@ class CompletionReader:
         self._upstream = upstream
         self.reasoning = ReasoningFilter(starts_inside=starts_inside_reasoning)
         self._end_marks = EndMarkFilter()
+        self.events = 0
+        """How many events with data were read, pings not counted."""
         self.is_done = False
         """True after the event that ends the stream."""
         self._has_finished = False
@@ -61,6 +63,7 @@ class CompletionReader:
         """Return the visible text of an event. Raises the error that it reports, or `BadResponse`."""
         if event.name in _PINGS:
             return []
+        self.events += 1
         return [piece for data in split_documents(event.data) for piece in self._read_data(event.name, data)]
 
     def _read_data(self, name: str, data: str) -> list[str | Retraction]:

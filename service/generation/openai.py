@@ -1,6 +1,7 @@
 """A generator on any server with OpenAI's `/v1/chat/completions`."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 _MAX_EVENT_BYTES = 4 * 2**20
 # The usage follows the finish at once. Some servers neither send [DONE] nor close the connection.
 _LINGER_SECONDS = 2.0
+# DeepSeek keeps a waiting request alive with comments for ten minutes, 20 times the usual RAG_HTTP__READ.
+_KEPT_ALIVE = 20
 _COMPLETIONS = "chat/completions"
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 
@@ -73,6 +76,8 @@ class OpenAIGenerator:
         self._url = endpoint_of(endpoint.url, _COMPLETIONS)
         self.model = endpoint.model
         self._gate = gate
+        read = session.timeout.sock_read
+        self._patience = read * _KEPT_ALIVE if read else None
         self._options = {"model": self.model, "max_tokens": max_tokens, "temperature": temperature}
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Output]:
@@ -126,7 +131,7 @@ class OpenAIGenerator:
         # Leaving this block closes the connection. That tells the server to stop generating.
         async with (
             post(self._session, endpoint.upstream, self._url, request, endpoint.headers) as response,
-            aclosing(_read_events(endpoint.upstream, response, reader)) as events,
+            aclosing(_read_events(endpoint.upstream, response, reader, self._patience)) as events,
         ):
             async for event in events:
                 for part in reader.read(event):
@@ -143,11 +148,11 @@ class OpenAIGenerator:
 
 
 async def _read_events(
-    upstream: Upstream, response: aiohttp.ClientResponse, reader: CompletionReader
+    upstream: Upstream, response: aiohttp.ClientResponse, reader: CompletionReader, patience: float | None
 ) -> AsyncGenerator[ServerSentEvent]:
     """Yield the events of a stream. A server that sends one JSON document instead is read like one event."""
     try:
-        async with aclosing(_read_chunks(response, reader)) as chunks:
+        async with aclosing(_read_chunks(response, reader, patience)) as chunks:
             start = b""
             async for chunk in chunks:
                 start = (start + chunk).lstrip(_BEFORE_JSON)
@@ -180,11 +185,20 @@ async def _read_document(start: bytes, chunks: AsyncIterator[bytes]) -> str:
     return document.decode(errors="replace")
 
 
-async def _read_chunks(response: aiohttp.ClientResponse, reader: CompletionReader) -> AsyncGenerator[bytes]:
-    """Yield the body. After the finish of the answer, neither silence nor a broken connection is an error."""
+async def _read_chunks(
+    response: aiohttp.ClientResponse, reader: CompletionReader, patience: float | None
+) -> AsyncGenerator[bytes]:
+    """Yield the body. After the finish of the answer, neither silence nor a broken connection is an error.
+
+    Before it, a server that sends nothing but signs of life for `patience` seconds is too late.
+    """
+    read, since = 0, time.monotonic()
     while True:
+        if reader.events != read:
+            read, since = reader.events, time.monotonic()
+        left = None if patience is None else max(0.0, since + patience - time.monotonic())
         try:
-            async with asyncio.timeout(_LINGER_SECONDS if reader.is_complete else None):
+            async with asyncio.timeout(_LINGER_SECONDS if reader.is_complete else left):
                 chunk = await response.content.readany()
         except (TimeoutError, aiohttp.ClientError):
             if reader.is_complete:
