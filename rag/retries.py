@@ -22,11 +22,11 @@ _MAX_ASKED_SECONDS = 60.0
 T = TypeVar("T")
 
 _retried: dict[object, Exception] = {}
+"""The latest error of each call that is being retried now."""
 
 
 async def retry(counter: Counter, call: Callable[[], Awaitable[T]], *, seconds: float = _SECONDS) -> T:
     """Call until it succeeds, fails for good, or `seconds` have passed; `counter` counts the retries."""
-
     this_call = object()
 
     def is_retried(error: Exception) -> bool | float:

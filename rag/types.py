@@ -170,7 +170,7 @@ def to_place_fields(place: Place) -> dict[str, Any]:
 
 
 def to_chunk(fields: Mapping[str, Any]) -> Chunk:
-    """Return the chunk of which `to_fields` made these fields."""
+    """Return the chunk that `to_fields` has converted to these fields."""
     place = dict(fields["place"])
     if "rows" in place:
         place["rows"] = tuple(place["rows"])

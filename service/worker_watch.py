@@ -29,7 +29,7 @@ unknown    the inbox cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerStatus:
+class WorkerSummary:
     """The state of the workers, in words for users and for operators."""
 
     state: WorkerState
@@ -49,7 +49,7 @@ class WorkerWatch:
         self._inbox = inbox
         self._child: Literal["none", "starting", "failed"] = "none"
         self._failure = ""
-        self.status = WorkerStatus(state="unknown", message="The inbox has not been read yet.")
+        self.status = WorkerSummary(state="unknown", message="The inbox has not been read yet.")
 
     def note_start(self) -> None:
         """Note that this process starts a worker."""
@@ -72,21 +72,21 @@ class WorkerWatch:
             await self.refresh()
             await asyncio.sleep(_WATCH_SECONDS)
 
-    async def _read(self) -> WorkerStatus:
+    async def _read(self) -> WorkerSummary:
         try:
             reports = await self._inbox.workers()
         except GroundworkError as error:
-            return WorkerStatus(state="unknown", message="It is not known whether a worker runs.", detail=str(error))
+            return WorkerSummary(state="unknown", message="It is not known whether a worker runs.", detail=str(error))
         reasons = [report.waiting_for for report in reports]
         if reasons:
             # If the child ended and reports again, it has recovered.
             self._child = "starting" if self._child == "failed" else self._child
             if all(reasons):
-                return WorkerStatus(state="waiting", message=f"The worker waits. {reasons[0]}")
-            return WorkerStatus(state="working")
+                return WorkerSummary(state="waiting", message=f"The worker waits. {reasons[0]}")
+            return WorkerSummary(state="working")
         if self._child == "starting":
-            return WorkerStatus(state="starting", message="The worker is starting.")
-        return WorkerStatus(state="down", message="No worker is running.", detail=self._failure)
+            return WorkerSummary(state="starting", message="The worker is starting.")
+        return WorkerSummary(state="down", message="No worker is running.", detail=self._failure)
 
 
 @asynccontextmanager

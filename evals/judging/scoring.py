@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from evals.judging.batch import judge_all
 from evals.judging.pairs import PREFERENCES, Pair, prefer
@@ -13,6 +13,7 @@ from rag.errors import InvalidInput
 from service.judging.base import Judge, Subject
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import PAIRWISE, load_rubric, load_rubrics
+from service.prompting.base import PromptTemplate
 
 HEADER = (
     "| judge | rubric | answers | no verdict | score (95 %) | verdicts | agreement with people |\n"
@@ -68,22 +69,8 @@ async def judge_answers(
     judgements = []
     for rubric in await load_rubrics(rubrics):
         verdicts = await judge_all(judge, rubric, inputs, concurrency=concurrency)
-        given = [verdict for verdict in verdicts if verdict]
-        scores = [verdict.score for verdict in given]
-        counts = Counter(verdict.label for verdict in given)
-        judgements.append(
-            Judgement(
-                judge=judge.name,
-                rubric=str(rubric.version),
-                hash=rubric.version.hash,
-                answers=len(inputs),
-                failures=len(inputs) - len(given),
-                score=sum(scores) / len(scores) if scores else None,
-                interval=bootstrap(scores),
-                verdicts={label: counts[label] for label in rubric.verdicts},
-                calibrations=calibrations.of(judge.name, rubric.version),
-            )
-        )
+        given = [(verdict.label, verdict.score) for verdict in verdicts if verdict]
+        judgements.append(_to_judgement(judge, rubric, given, len(inputs), rubric.verdicts, calibrations))
     return judgements
 
 
@@ -103,23 +90,33 @@ async def judge_pairs(
     rubric = await load_rubric(PAIRWISE)
     pairs = [_to_pair(one, other) for one, other in shared]
     preferences = await prefer(judge, rubric, pairs, concurrency=concurrency)
-    given = [preference for preference in preferences.of if preference]
-    scores = [rubric.verdicts[preference] for preference in given]
-    counts = Counter(given)
-    return [
-        Judgement(
-            judge=judge.name,
-            rubric=str(rubric.version),
-            hash=rubric.version.hash,
-            answers=len(pairs),
-            failures=len(pairs) - len(given),
-            score=sum(scores) / len(scores) if scores else None,
-            interval=bootstrap(scores),
-            verdicts={label: counts[label] for label in PREFERENCES},
-            calibrations=calibrations.of(judge.name, rubric.version),
-            position_bias=preferences.position_bias,
-        )
-    ]
+    given = [(preference, rubric.verdicts[preference]) for preference in preferences.of if preference]
+    judgement = _to_judgement(judge, rubric, given, len(pairs), PREFERENCES, calibrations)
+    return [replace(judgement, position_bias=preferences.position_bias)]
+
+
+def _to_judgement(
+    judge: Judge,
+    rubric: PromptTemplate,
+    given: Sequence[tuple[str, float]],
+    answers: int,
+    labels: Iterable[str],
+    calibrations: Calibrations,
+) -> Judgement:
+    """Return the scores of the verdicts that were given, each with its label. The other answers are failures."""
+    counts = Counter(label for label, _ in given)
+    scores = [score for _, score in given]
+    return Judgement(
+        judge=judge.name,
+        rubric=str(rubric.version),
+        hash=rubric.version.hash,
+        answers=answers,
+        failures=answers - len(given),
+        score=sum(scores) / len(scores) if scores else None,
+        interval=bootstrap(scores),
+        verdicts={label: counts[label] for label in labels},
+        calibrations=calibrations.of(judge.name, rubric.version),
+    )
 
 
 def _to_pair(one: Transcript, other: Transcript) -> Pair:

@@ -1,4 +1,4 @@
-"""Backs up what an installation must not lose.
+"""Backs up the data of an installation.
 
 The folder of a backup has the layout of a data directory, with a manifest:
 

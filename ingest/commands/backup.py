@@ -1,4 +1,4 @@
-"""`python -m ingest backup`: copies what an installation must not lose to a folder."""
+"""`python -m ingest backup`: copies the data of an installation to a folder."""
 
 import argparse
 from functools import partial
@@ -11,7 +11,8 @@ from ingest.settings import Settings
 from rag.errors import InvalidInput
 from rag.logs import report
 
-_HELP = """Copies the published collection, the folder inbox, API keys and the drift reference to a new folder.
+_HELP = """Copies the published collection, the folder inbox, conversations and feedback, API keys and the
+drift reference to a new folder.
 Service and workers keep running. The folder appears under its name only when it is complete.
 
 examples:
@@ -19,7 +20,7 @@ examples:
   python -m ingest backup /backups --keep 14      a new folder with the time as its name; the newest 14 stay
   python -m ingest backup /backups/$(date +%F) && rsync -a /backups/ store.example.org:/backups/
 
-A Redis inbox is not included: back up Redis with its own tools. Exported models are not included:
+An inbox or shared state in Redis is not included: back up Redis with its own tools. Exported models are not included:
 `python -m ingest export` creates them again.
 
 needs: a folder that does not exist or is empty, and as much free disk space as RAG_DATA_DIR uses."""
@@ -27,7 +28,7 @@ needs: a folder that does not exist or is empty, and as much free disk space as 
 
 def add_command(commands: Commands) -> None:
     command = add_command_parser(
-        commands, "backup", run, "copy collection, inbox, keys and drift reference to a folder", _HELP
+        commands, "backup", run, "copy collection, inbox, state, keys and drift reference to a folder", _HELP
     )
     command.add_argument("target", type=Path, metavar="DEST", help="folder to create")
     command.add_argument(

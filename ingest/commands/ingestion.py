@@ -9,7 +9,7 @@ from ingest.commands.report import Summary, open_reporter
 from ingest.commands.selection import SourceSelection
 from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult, prepare, stored_documents
-from ingest.pipeline.pruning import ListedDocuments, StoredDocument, find_gone
+from ingest.pipeline.pruning import ListedDocuments, RemovableDocument, find_gone
 from ingest.pipeline.publishing import publish_now, publish_regularly
 from ingest.pipeline.source_pass import SourcePass
 from ingest.pipeline.writer_lock import wait_for_writer_lock
@@ -95,7 +95,7 @@ class _Pass:
     def report_rejection(self, rejection: Rejection) -> None:
         self.report(IngestResult(uri=rejection.uri, status="rejected", reason=rejection.reason))
 
-    async def find_gone(self, name: str, listed: ListedDocuments, store: StoreReader) -> Sequence[StoredDocument]:
+    async def find_gone(self, name: str, listed: ListedDocuments, store: StoreReader) -> Sequence[RemovableDocument]:
         """Return the documents to remove; a source that is empty now is a rejection."""
         try:
             return await find_gone(self.sources[name], listed, store, self.scope)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from ingest.commands.base import Commands, add_command_parser
 from ingest.metrics import DOCUMENTS, RETRIES
-from ingest.pipeline.pruning import StoredDocument
+from ingest.pipeline.pruning import RemovableDocument
 from ingest.pipeline.publishing import publish_now, publish_regularly
 from ingest.pipeline.writer_lock import wait_for_writer_lock
 from ingest.settings import Settings
@@ -83,7 +83,7 @@ async def _remove(
     covers: list[Covers],
     *,
     dry_run: bool,
-) -> list[StoredDocument]:
+) -> list[RemovableDocument]:
     """Remove the documents and return them, ordered by URI."""
     backend = build_backend(settings.store, root=settings.store_dir)
     async with AsyncExitStack() as stack:
@@ -105,8 +105,10 @@ async def _remove(
         return found
 
 
-async def _find(catalogue: Catalogue, scope: Scope, where: ChunkFilter, covers: list[Covers]) -> list[StoredDocument]:
-    stored = (StoredDocument(chunk.document_id, chunk.uri) async for chunk in catalogue.scroll(scope, where))
+async def _find(
+    catalogue: Catalogue, scope: Scope, where: ChunkFilter, covers: list[Covers]
+) -> list[RemovableDocument]:
+    stored = (RemovableDocument(chunk.document_id, chunk.uri) async for chunk in catalogue.scroll(scope, where))
     found = {
         document.id: document
         async for document in stored
@@ -115,12 +117,12 @@ async def _find(catalogue: Catalogue, scope: Scope, where: ChunkFilter, covers: 
     return sorted(found.values(), key=lambda document: document.uri)
 
 
-def _to_json(removed: list[StoredDocument]) -> str:
+def _to_json(removed: list[RemovableDocument]) -> str:
     listed = [{"id": document.id, "uri": document.uri} for document in removed[:_LISTED]]
     return json.dumps({"removed": len(removed), "documents": listed, "omitted": len(removed) - len(listed)})
 
 
-def _to_text(removed: list[StoredDocument], *, dry_run: bool) -> str:
+def _to_text(removed: list[RemovableDocument], *, dry_run: bool) -> str:
     lines = [f"  {document.uri}" for document in removed[:_SHOWN]]
     if len(removed) > _SHOWN:
         lines.append(f"  … and {len(removed) - _SHOWN:,} more; --json lists {_LISTED:,} of them")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.sources.notes import Named, SourceNotes, SourceWarning
+from ingest.sources.notes import CountedNames, SourceNotes, SourceWarning
 
 # Enough to see what is meant; `--verbose` and `--json` show more.
 _NAMES_SHOWN = 3
@@ -16,13 +16,13 @@ class SourceReport:
 
     warnings: list[tuple[str, SourceWarning]] = field(default_factory=list)
     """Each warning with the name of its source."""
-    passed_over: dict[str, Named] = field(default_factory=dict)
+    passed_over: dict[str, CountedNames] = field(default_factory=dict)
     """The files and pages that are not documents, by kind."""
 
     def add(self, name: str, notes: SourceNotes) -> None:
         self.warnings += [(name, warning) for warning in notes.warnings]
         for kind, passed_over in notes.passed_over.items():
-            self.passed_over.setdefault(kind, Named()).extend(passed_over)
+            self.passed_over.setdefault(kind, CountedNames()).extend(passed_over)
 
     def to_fields(self, *, verbose: bool) -> dict[str, Any]:
         """Return the fields of `--json`; the names of passed-over files only if they were asked for."""
@@ -62,11 +62,11 @@ class SourceReport:
         return lines
 
 
-def _most_first(passed_over: Mapping[str, Named]) -> Sequence[tuple[str, Named]]:
+def _most_first(passed_over: Mapping[str, CountedNames]) -> Sequence[tuple[str, CountedNames]]:
     return sorted(passed_over.items(), key=lambda item: (-item[1].count, item[0]))
 
 
-def _to_text(affected: Named, *, verbose: bool) -> str:
+def _to_text(affected: CountedNames, *, verbose: bool) -> str:
     shown = affected.names if verbose else affected.names[:_NAMES_SHOWN]
     rest = affected.count - len(shown)
     return f"{affected.count:,}: {', '.join(shown)}" + (f" and {rest:,} more" if rest else "")

@@ -57,7 +57,7 @@ class Plan:
         return f"format {self.found} → {self.current}: {self.work}, about {max(1, round(self.seconds)):,} s"
 
 
-class Part(Protocol):
+class StoredPart(Protocol):
     """One part of the stored data."""
 
     async def plan(self) -> Plan:
@@ -70,7 +70,7 @@ class Part(Protocol):
         """Bring the part to this version's format."""
 
 
-def parts_of(settings: Settings) -> list[Part]:
+def parts_of(settings: Settings) -> list[StoredPart]:
     """Return all stored parts of an installation, in the order of their upgrade."""
     folder = settings.data_dir
     return [

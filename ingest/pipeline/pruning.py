@@ -18,8 +18,8 @@ _UNLISTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document of the collection."""
+class RemovableDocument:
+    """A document of the collection that may have to be removed, with its URI for messages."""
 
     id: DocumentId
     uri: str
@@ -48,25 +48,25 @@ class ListedDocuments:
     def has_seen(self, document_id: DocumentId) -> bool:
         return document_id in self._seen and document_id not in self._gone
 
-    def may_remove(self, gone: Sequence[StoredDocument]) -> bool:
+    def may_remove(self, gone: Sequence[RemovableDocument]) -> bool:
         """Return False if everything would be removed, unless it is the one document that was named and is gone."""
         return self.existing > 0 or (len(gone) == 1 and gone[0].id in self._gone)
 
 
 async def find_gone(
     source: Source, listed: ListedDocuments, catalogue: Catalogue, scope: Scope
-) -> Sequence[StoredDocument]:
+) -> Sequence[RemovableDocument]:
     """Return the stored documents that the source covers and that do not exist there any more.
 
     Documents that may still exist become a warning of the source. Raises `InvalidInput` if the source is empty now:
     it is more often a disk that is not mounted than a wish to delete everything.
     """
     missing = [
-        StoredDocument(chunk.document_id, chunk.uri)
+        RemovableDocument(chunk.document_id, chunk.uri)
         async for chunk in catalogue.scroll(scope, FIRST_CHUNKS)
         if source.covers(chunk.uri) and not listed.has_seen(chunk.document_id)
     ]
-    gone: list[StoredDocument] = []
+    gone: list[RemovableDocument] = []
     for start in range(0, len(missing), _CONCURRENT_QUESTIONS):
         batch = missing[start : start + _CONCURRENT_QUESTIONS]
         answers = await asyncio.gather(*(source.is_gone(document.uri) for document in batch))

@@ -1,4 +1,4 @@
-"""What one agentic answer may spend before it must be written."""
+"""The bounds of one agentic answer: steps, tokens and seconds before the writing begins."""
 
 import time
 from typing import Literal

@@ -28,8 +28,8 @@ _SLACK: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What a list shows."""
+class DocumentQuery:
+    """A client's request for one page of a list: filter, order and position."""
 
     text: str = ""
     """Part of a title or an id, in any case. Empty selects all."""
@@ -56,19 +56,19 @@ class DocumentPage:
     """Entries of the tenant in the inbox by state. None if the inbox does not answer: only the store was read."""
 
 
-async def list_documents(store: StoreReader, inbox: Inbox, scope: Scope, selection: Selection) -> DocumentPage:
+async def list_documents(store: StoreReader, inbox: Inbox, scope: Scope, query: DocumentQuery) -> DocumentPage:
     """Return one page. A document that does not change is on exactly one page, whatever happens to the others."""
     # The inbox is read before the store, as in `find_document`.
     entries = await read_entries(inbox, scope)
     pending = {entry.document_id: entry for entry in entries or ()}
-    candidates = await _pending_documents(store, scope, list(pending.values()), selection)
-    if selection.selects("ready"):
-        candidates += await _ready_documents(store, scope, set(pending), selection, is_queue_known=entries is not None)
-    candidates = _first_of(candidates, selection)
-    shown = candidates[: selection.limit]
+    candidates = await _pending_documents(store, scope, list(pending.values()), query)
+    if query.selects("ready"):
+        candidates += await _ready_documents(store, scope, set(pending), query, is_queue_known=entries is not None)
+    candidates = _first_of(candidates, query)
+    shown = candidates[: query.limit]
     return DocumentPage(
         documents=await _with_stored(store, scope, shown),
-        next=_key(shown[-1], selection.sort) if len(candidates) > selection.limit else None,
+        next=_key(shown[-1], query.sort) if len(candidates) > query.limit else None,
         counts=None if entries is None else Counter(_state_of(entry) for entry in entries),
     )
 
@@ -94,38 +94,38 @@ def from_cursor(cursor: str, sort: Sort) -> Key:
 
 
 async def _pending_documents(
-    store: StoreReader, scope: Scope, entries: list[Progress], selection: Selection
+    store: StoreReader, scope: Scope, entries: list[Progress], query: DocumentQuery
 ) -> list[DocumentState]:
     """Return the selected documents that have an entry. They have their stored version only if it is needed here."""
     found = [
         DocumentState(id=entry.document_id, stored=None, entry=entry)
         for entry in entries
-        if selection.selects(_state_of(entry)) or selection.selects("ready")
+        if query.selects(_state_of(entry)) or query.selects("ready")
     ]
-    if selection.text or selection.sort == "title" or "ready" in selection.states:
+    if query.text or query.sort == "title" or "ready" in query.states:
         found = await _with_stored(store, scope, found)
-    return [document for document in found if _is_selected(document, selection)]
+    return [document for document in found if _is_selected(document, query)]
 
 
 async def _ready_documents(
-    store: StoreReader, scope: Scope, others: set[DocumentId], selection: Selection, *, is_queue_known: bool
+    store: StoreReader, scope: Scope, others: set[DocumentId], query: DocumentQuery, *, is_queue_known: bool
 ) -> list[DocumentState]:
     """Return the first selected documents that are not among the others, up to one more than a page."""
     found: list[DocumentState] = []
-    is_sorted = selection.sort == "time"
-    where = _from_time(selection.after[0]) if is_sorted and selection.after else EVERYTHING
+    is_sorted = query.sort == "time"
+    where = _from_time(query.after[0]) if is_sorted and query.after else EVERYTHING
     async for stored in store.documents(scope, where, newest_first=is_sorted):
         document = DocumentState(id=stored.document_id, stored=stored, entry=None, is_queue_known=is_queue_known)
         # Documents of one time come in no order, so the last time is read to its end.
-        if is_sorted and len(found) > selection.limit and document.changed_at < found[selection.limit].changed_at:
+        if is_sorted and len(found) > query.limit and document.changed_at < found[query.limit].changed_at:
             break
-        if document.id in others or not _is_selected(document, selection):
+        if document.id in others or not _is_selected(document, query):
             continue
         found.append(document)
         if is_sorted:
             others.add(document.id)  # An older version may follow, as in `_first_of`.
-        elif len(found) > _SLACK * (selection.limit + 1):
-            found = _first_of(found, selection)
+        elif len(found) > _SLACK * (query.limit + 1):
+            found = _first_of(found, query)
     return found
 
 
@@ -140,16 +140,16 @@ def _from_time(key: str | float) -> ChunkFilter:
     return ChunkFilter(ingested_before=math.nextafter(-float(key), math.inf))
 
 
-def _is_selected(document: DocumentState, selection: Selection) -> bool:
-    if not (selection.selects(document.state) or (document.update and selection.selects(document.update))):
+def _is_selected(document: DocumentState, query: DocumentQuery) -> bool:
+    if not (query.selects(document.state) or (document.update and query.selects(document.update))):
         return False
-    if selection.after and _key(document, selection.sort) <= selection.after:
+    if query.after and _key(document, query.sort) <= query.after:
         return False
     texts = [document.id, document.stored.title if document.stored else ""]
-    return not selection.text or any(_fold(selection.text) in _fold(text) for text in texts)
+    return not query.text or any(_fold(query.text) in _fold(text) for text in texts)
 
 
-def _first_of(documents: list[DocumentState], selection: Selection) -> list[DocumentState]:
+def _first_of(documents: list[DocumentState], query: DocumentQuery) -> list[DocumentState]:
     """Return the first documents in their order, one more than a page, each once."""
     newest: dict[DocumentId, DocumentState] = {}
     for document in documents:
@@ -157,7 +157,7 @@ def _first_of(documents: list[DocumentState], selection: Selection) -> list[Docu
         known = newest.setdefault(document.id, document)
         if known.changed_at < document.changed_at:
             newest[document.id] = document
-    return heapq.nsmallest(selection.limit + 1, newest.values(), key=lambda it: _key(it, selection.sort))
+    return heapq.nsmallest(query.limit + 1, newest.values(), key=lambda it: _key(it, query.sort))
 
 
 def _key(document: DocumentState, sort: Sort) -> Key:

@@ -136,7 +136,7 @@ def read_reference(path: Path) -> Reference:
 def nearest_among(vectors: Vectors, others: Vectors, *, same: bool) -> npt.NDArray[np.float64]:
     """Return the mean cosine of each vector and its five nearest neighbours among `others`.
 
-    `same` means that both arguments are the same vectors; each vector is then no neighbour of itself.
+    `same` means that both arguments are the same vectors; a vector then does not count as its own neighbour.
     """
     cosines = vectors @ others.T
     if same:

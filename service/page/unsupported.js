@@ -15,7 +15,7 @@ export function addNotes(text, sentences) {
   for (const sentence of [...sentences].sort((a, b) => b.start - a.start)) {
     const end = sentence.start + Array.from(sentence.text).length;
     if (characters[end - 1] === "|") {
-      characters.splice(end - 1, 0, NOTE); // Behind its last bar, a table row drops everything.
+      characters.splice(end - 1, 0, NOTE); // Markdown drops text behind the last bar of a table row.
     } else {
       characters.splice(end, 0, CODE_END.test(sentence.text) ? `\n\n${NOTE}` : NOTE);
     }

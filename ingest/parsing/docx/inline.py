@@ -16,6 +16,7 @@ from ingest.parsing.ooxml.package import Relation, hex_number_of, is_on_attribut
 from ingest.parsing.ooxml.symbols import symbol, with_symbols
 from ingest.parsing.ooxml.typography import Piece, joined
 
+# Elements whose text a reader of the document does not see: deletions, properties, and marks of notes.
 _UNSEEN: Final = {
     *("del", "moveFrom", "delText", "delInstrText", "pPr", "rPr", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr"),
     *("rubyPr", "annotationRef", "footnoteRef", "endnoteRef", "separator", "continuationSeparator", "ffData"),
@@ -37,13 +38,17 @@ class InlineReader:
     read_blocks: ReadBlocks
     read_graphic: Callable[[Element], Iterator[Block]]
     unmatched: set[int]
+    """Python ids of the field characters that lack the other end of their field."""
     hides_page_numbers: bool = False
+    """True in headers and footers, which differ only by it from page to page."""
     _pieces: list[Piece] = field(default_factory=list)
     _fields: list[Field] = field(default_factory=list)
     _anchored: list[Block] = field(default_factory=list)
     _paragraphs: int = 0
+    """Number of the current paragraph, because a field can begin in an earlier one."""
     _look: Look = field(default_factory=Look)
     _is_apart: bool = False
+    """True if the next word must not run into the last piece."""
 
     def read(self, paragraph: Element, look: Look) -> tuple[str, list[Block]]:
         """Return the text of a paragraph, and the blocks that are anchored in it."""

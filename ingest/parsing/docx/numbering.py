@@ -13,6 +13,7 @@ from ingest.parsing.ooxml.package import is_on, number_of, value_of
 _LEVELS: Final = 9
 _PLACEHOLDER: Final = re.compile(r"%([1-9])")
 _BULLET: Final = "-"
+# The id with which a paragraph refuses the list of its style.
 _NONE: Final = "0"
 
 
@@ -25,7 +26,7 @@ class Level:
     """The number's text, such as `%1.%2`, where `%1` is the number of the outermost level."""
     start: int = 1
     restarts_after: int | None = None
-    """The number restarts after a paragraph of this level or further out, counted from 1; 0 for never."""
+    """Level from 1. The number restarts after a paragraph of this level or of one further out. 0: it never restarts."""
     is_legal: bool = False
     """True if all numbers in the text are decimal."""
     suffix: str = "tab"
@@ -137,7 +138,7 @@ def _levels_in(parent: Element) -> dict[int, Level]:
 
 def _to_level(element: Element) -> Level:
     restart = value_of(element, "lvlRestart")
-    # Newer formats are a choice beside the old one.
+    # A format that older versions of Word do not know is nested in an element with alternatives.
     kind = element.find("numFmt")
     kind = next(element.iter("numFmt"), None) if kind is None else kind
     return Level(

@@ -13,18 +13,7 @@ INLINE: Final = {"sup", "sub", "a", "abbr", "dfn", "q", "ruby", "rt", "time"}
 REPLACED: Final = {"img", "input", "select", "textarea", "math", "embed", "object", "script"}
 _TEXT: Final = "-text"
 _FIELDS: Final = {
-    "",
-    "text",
-    "email",
-    "tel",
-    "number",
-    "date",
-    "time",
-    "month",
-    "week",
-    "datetime-local",
-    "url",
-    "search",
+    *("", "text", "email", "tel", "number", "date", "time", "month", "week", "datetime-local", "url", "search")
 }
 _BOXES: Final = {"checkbox", "radio"}
 _NOTE_ROLES: Final = {"doc-noteref", "noteref"}
@@ -50,10 +39,10 @@ class InlineMarks:
         self._open: list[_Open] = []
         self._block = 0
         self._expanded: set[str] = set()
-        self._readings: list[str] = []
+        self._pronunciations: list[str] = []
 
     def end_block(self) -> None:
-        """Note that the pieces of text collected so far were taken away."""
+        """Note that the caller has taken the pieces of text, so that those of open elements begin at 0 again."""
         self._block += 1
 
     def enter(self, tag: str, parts: list[str]) -> None:
@@ -62,7 +51,7 @@ class InlineMarks:
         self._open.append(_Open(tag, self._block, len(parts)))
 
     def leave(self, node: LexborNode, parts: list[str]) -> None:
-        """Replace the pieces of the element's text by what it means."""
+        """Add what the element means for its text, such as quotation marks, an address or a power."""
         opened = self._open.pop()
         start = opened.start if opened.block == self._block else 0
         inner = "".join(parts[start:])
@@ -82,11 +71,11 @@ class InlineMarks:
             case "time":
                 parts.append(_in_brackets(date_beside(inner, node.attrs.sget("datetime"))))
             case "rt":
-                self._readings.append(inner.strip())
+                self._pronunciations.append(inner.strip())
                 del parts[start:]
             case "ruby":
-                parts.append(_in_brackets("".join(self._readings)).strip())
-                self._readings = []
+                parts.append(_in_brackets("".join(self._pronunciations)).strip())
+                self._pronunciations = []
             case _:
                 parts.append(self._expansion(inner, node.attrs.sget("title").strip()))
 
@@ -94,7 +83,7 @@ class InlineMarks:
         return bool(self._open) and self._open[-1].tag == tag
 
     def _expansion(self, short: str, title: str) -> str:
-        """Return the meaning of an abbreviation where it stands first."""
+        """Return the meaning of an abbreviation at its first occurrence."""
         if not title or title in self._expanded or title in short or len(self._expanded) > _MAX_EXPANSIONS:
             return ""
         self._expanded.add(title)

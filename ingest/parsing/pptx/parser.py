@@ -10,14 +10,7 @@ from ingest.parsing.ooxml.package import Package, is_on_attribute, number_of
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.pptx.comments import authors_of, comments_of
 from ingest.parsing.pptx.layout import box_of, in_reading_order
-from ingest.parsing.pptx.shapes import (
-    FOOTERS,
-    TITLES,
-    Placeholders,
-    Shape,
-    ShapeReader,
-    placeholders_of,
-)
+from ingest.parsing.pptx.shapes import FOOTERS, TITLES, Placeholders, Shape, ShapeReader, placeholders_of
 from ingest.parsing.tables.table import add_table
 from rag.types import Place
 
@@ -40,11 +33,11 @@ class _Presentation:
 
     package: Package
     builder: OutlineBuilder
-    # What repeats on many slides is read where it is first shown: footers, and texts of layouts and masters.
+    # Footers, layouts and masters repeat on many slides, so each is read with the first slide that shows it.
     _repeated: set[str] = field(default_factory=set)
     _inherited: dict[str, Placeholders] = field(default_factory=dict)
     _is_right_to_left: bool = False
-    _area: float = 0
+    _slide_area: float = 0
 
     def read(self) -> Outline:
         main = next(iter(self.package.related("", "officeDocument")), _PRESENTATION)
@@ -53,7 +46,7 @@ class _Presentation:
             raise KeyError(main)
         self._is_right_to_left = is_on_attribute(root.get("rtl"))
         size = root.find("sldSz")
-        self._area = 0 if size is None else number_of(size.get("cx")) * number_of(size.get("cy"))
+        self._slide_area = 0 if size is None else number_of(size.get("cx")) * number_of(size.get("cy"))
         authors = authors_of(self.package, main)
         relations = self.package.relations(main)
         title = ""
@@ -93,7 +86,7 @@ class _Presentation:
         """Return True if a picture covers at least half of the slide."""
         boxes = (box_of(picture.find("spPr/xfrm")) for picture in slide.iter("pic"))
         covered = max((box.width * box.height for box in boxes if box), default=0)
-        return slide.find("cSld/bg/bgPr/blipFill") is not None or covered * 2 >= self._area > 0
+        return slide.find("cSld/bg/bgPr/blipFill") is not None or covered * 2 >= self._slide_area > 0
 
     def _shapes(self, root: Element, number: int, part: str, inherited: Placeholders) -> list[Shape]:
         tree = root.find("cSld/spTree")
@@ -109,8 +102,8 @@ class _Presentation:
     def _placeholders(self, layout: str) -> Placeholders:
         if layout not in self._inherited:
             master = next(iter(self.package.related(layout, "slideMaster")), "")
-            below = placeholders_of(self.package.tree(master), {})
-            self._inherited[layout] = placeholders_of(self.package.tree(layout), below)
+            of_master = placeholders_of(self.package.tree(master), {})
+            self._inherited[layout] = placeholders_of(self.package.tree(layout), of_master)
         return self._inherited[layout]
 
     def _add(self, shapes: Iterable[Shape], place: Place) -> None:
@@ -131,7 +124,7 @@ class _Presentation:
                 self.builder.add_block(f"{name}: {shape.text}", place)
 
     def _add_background(self, slide: Element, layout: str, place: Place) -> None:
-        """Add the texts of the layout and the master that the slide shows, except placeholders, which are prompts."""
+        """Add the texts that the slide shows of its layout and master. Their placeholders only prompt the author."""
         shows = slide.get("showMasterSp") not in _HIDDEN
         for part in (layout, *self.package.related(layout, "slideMaster")[:1]):
             # A layout decides for all its slides whether they show the master.

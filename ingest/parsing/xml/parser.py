@@ -13,9 +13,9 @@ from ingest.parsing.xml.prose import add_prose, is_prose
 from ingest.parsing.xml.tree import to_tree
 from rag.errors import InvalidInput
 
-# Attributes that name schemas and rules for programs.
+# Attributes that tell a program how to read the file.
 _TECHNICAL: Final = {"schemaLocation", "noNamespaceSchemaLocation", "space", "xmlns"}
-_NAMES: Final = ("title", "name")
+_TITLE_TAGS: Final = ("title", "name")
 # The builder cleans a block as one string in memory.
 _LINES_PER_BLOCK: Final = 200
 # A deeper path is longer than the value that it labels.
@@ -68,7 +68,7 @@ def _add_article(article: Element, builder: OutlineBuilder) -> None:
 
 
 def _add_records(root: Element, builder: OutlineBuilder) -> None:
-    """Add a block per record, if the elements below the root repeat, or else a section per nested element."""
+    """Add a block for each record. A child that holds repeated records becomes a section of its own."""
     builder.add_block("\n".join(_own_lines(root, root.tag)))
     counts = Counter(child.tag for child in root)
     for child in root:
@@ -121,7 +121,7 @@ def _joined(path: str, name: str) -> str:
 
 
 def _title_of(element: Element) -> str:
-    texts = (element.findtext(name) or "" for name in _NAMES)
+    texts = (element.findtext(name) or "" for name in _TITLE_TAGS)
     return next((text for text in map(_one_line, texts) if text), "")
 
 

@@ -16,7 +16,7 @@ from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.page import fetch_page
 from ingest.sources.web.presence import Presence
 from ingest.sources.web.robots import Robots
-from ingest.sources.web.sitemap_reader import Entry, SitemapReader
+from ingest.sources.web.sitemap_reader import SitemapEntry, SitemapReader
 from ingest.sources.web.urls import Folder, link_to, to_url, uri_of, with_credentials_of
 from rag.errors import InvalidInput, Unavailable
 from rag.types import RawDocument
@@ -128,10 +128,10 @@ class SitemapSource:
                     known.add(url)
                     waiting.append((url, depth + 1))
 
-    async def _read(self, sitemap: URL) -> list[Entry]:
+    async def _read(self, sitemap: URL) -> list[SitemapEntry]:
         """Return all entries of one sitemap, so that its connection closes before its pages are fetched."""
         reader = SitemapReader()
-        entries: list[Entry] = []
+        entries: list[SitemapEntry] = []
         url = with_credentials_of(self._url, sitemap)
         async with self._fetcher.get(url, may_follow=self._may_follow) as answer:
             async for piece in answer.pieces():

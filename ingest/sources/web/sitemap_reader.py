@@ -40,7 +40,7 @@ _EXPLANATIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class SitemapEntry:
     """A page or a nested sitemap that a sitemap lists."""
 
     kind: Literal["page", "sitemap"]
@@ -58,12 +58,12 @@ class SitemapReader:
         self._head = b""
         self._syntax: _Syntax | None = None
 
-    def feed(self, piece: bytes) -> list[Entry]:
+    def feed(self, piece: bytes) -> list[SitemapEntry]:
         """Parse a piece and return its entries; raises `InvalidInput` if it is not part of a sitemap."""
         if not self._is_started:
             self._is_started = True
             self._decompressor = Decompressor() if piece.startswith(GZIP_MAGIC) else None
-        entries: list[Entry] = []
+        entries: list[SitemapEntry] = []
         for content in self._decompressor.feed(piece) if self._decompressor else iter([piece]):
             self._bytes += len(content)
             if self._bytes > _MAX_BYTES:
@@ -71,13 +71,13 @@ class SitemapReader:
             entries += self._parse(content)
         return entries
 
-    def close(self) -> list[Entry]:
+    def close(self) -> list[SitemapEntry]:
         """Return the last entries; raises `InvalidInput` if the sitemap is truncated or something else."""
         if self._decompressor:
             self._decompressor.close()
         return [*self._parse(b"", is_last=True), *(self._syntax.close() if self._syntax else [])]
 
-    def _parse(self, content: bytes, *, is_last: bool = False) -> list[Entry]:
+    def _parse(self, content: bytes, *, is_last: bool = False) -> list[SitemapEntry]:
         if self._syntax is not None:
             return self._syntax.feed(content)
         # Some servers send blank lines before the XML declaration, which is an error for XML parsers.
@@ -91,9 +91,9 @@ class SitemapReader:
 
 
 class _Syntax(Protocol):
-    def feed(self, content: bytes) -> list[Entry]: ...
+    def feed(self, content: bytes) -> list[SitemapEntry]: ...
 
-    def close(self) -> list[Entry]: ...
+    def close(self) -> list[SitemapEntry]: ...
 
 
 def _syntax_of(head: bytes) -> _Syntax:
@@ -114,15 +114,17 @@ class _Lines:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, content: bytes) -> list[Entry]:
+    def feed(self, content: bytes) -> list[SitemapEntry]:
         *lines, self._rest = (self._rest + content).split(b"\n")
         # What is too long is reported as an invalid address.
         self._rest = self._rest[: 2 * _MAX_URL_CHARACTERS]
         return [
-            Entry(kind="page", location=text) for line in lines if (text := line.decode("utf-8", "replace").strip())
+            SitemapEntry(kind="page", location=text)
+            for line in lines
+            if (text := line.decode("utf-8", "replace").strip())
         ]
 
-    def close(self) -> list[Entry]:
+    def close(self) -> list[SitemapEntry]:
         return self.feed(b"\n")
 
 
@@ -139,9 +141,9 @@ class _Xml:
         self._path: list[str] = []
         self._text = ""
         self._fields: dict[str, str] = {}
-        self._complete: list[Entry] = []
+        self._complete: list[SitemapEntry] = []
 
-    def feed(self, content: bytes, *, is_last: bool = False) -> list[Entry]:
+    def feed(self, content: bytes, *, is_last: bool = False) -> list[SitemapEntry]:
         try:
             self._parser.Parse(content, is_last)
         except ExpatError as error:
@@ -152,7 +154,7 @@ class _Xml:
         complete, self._complete = self._complete, []
         return complete
 
-    def close(self) -> list[Entry]:
+    def close(self) -> list[SitemapEntry]:
         return self.feed(b"", is_last=True)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -182,11 +184,11 @@ class _Xml:
         self._text = ""
         self._path.pop()
 
-    def _entries(self, path: tuple[str, ...]) -> Iterator[Entry]:
+    def _entries(self, path: tuple[str, ...]) -> Iterator[SitemapEntry]:
         address, date = _PATHS[path]
         if location := self._fields.get(address, ""):
             kind: Literal["page", "sitemap"] = "sitemap" if path[0] == "sitemapindex" else "page"
-            yield Entry(kind=kind, location=location, lastmod=self._fields.get(date, ""))
+            yield SitemapEntry(kind=kind, location=location, lastmod=self._fields.get(date, ""))
 
 
 def _reject_doctype(name: str, *_: object) -> None:

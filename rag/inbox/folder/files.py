@@ -74,7 +74,7 @@ def to_job(content: bytes) -> Upload | Removal:
     header = parse_header(line)
     if header is None:
         raise ValueError("The header is not a JSON object.")
-    # Entries had no number until format 2 was extended by it.
+    # The first entries of format 2 have no number.
     if header.get("format", FORMAT) > FORMAT:
         raise IndexMismatch(
             f"This program is older than its data: the entry has format {header['format']}, and this version reads "

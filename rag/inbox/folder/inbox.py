@@ -56,13 +56,13 @@ _Keys = Collection[str] | None
 
 
 class FolderInbox:
-    """The sides of the service and of the operator."""
+    """The inbox as the service and the operator use it. Workers use `FolderWorklist`."""
 
     def __init__(self, root: Path, *, max_entries: int = MAX_ENTRIES) -> None:
         self._root = root
         self._max_entries = max_entries
         self._headers: dict[str, _Header] = {}
-        """What the files contain, by what never changes in their names: a listing opens new files only."""
+        """Headers by the part of a file's name that never changes, so that a listing opens only new files."""
         for state in _STATES:
             (root / state).mkdir(parents=True, exist_ok=True)
 
@@ -144,7 +144,7 @@ class FolderInbox:
         return list(progress.values())
 
     def _read_header(self, path: Path, seen: dict[str, _Header]) -> _Header | None:
-        """Return what the file contains, or None if the entry has moved meanwhile or is damaged."""
+        """Return the header of the file, or None if the entry has moved meanwhile or is damaged."""
         try:
             order, identity = _identify(path)
         except FileNotFoundError:

@@ -31,7 +31,7 @@ async def wait_until_searchable(client: AsyncQdrantClient, collection: str, *, l
 
 
 async def find_missing(client: AsyncQdrantClient, collection: str) -> str:
-    """Return what the collection lacks, or "" if nothing."""
+    """Return what the collection lacks, or an empty string."""
     with translated_errors():
         described = await client.get_collection(collection)
         cluster = await client.collection_cluster_info(collection)

@@ -40,7 +40,7 @@ async def get_conversation(
 ) -> ConversationResponse:
     """Return a conversation with its turns."""
     response.headers.update(_UNCACHED)
-    return ConversationResponse.from_conversation(await resources.conversations.read(scope, conversation_id))
+    return ConversationResponse.model_validate(await resources.conversations.read(scope, conversation_id))
 
 
 @router.delete("/{conversation_id}", status_code=204, openapi_extra=raises(NotFound))

@@ -13,7 +13,7 @@ from rag.inbox.base import Removal, Upload
 from rag.metadata import to_metadata
 from rag.types import DocumentId, Scope
 from service.documents.changes import Check, accept, refuse_replacement
-from service.documents.listing import Selection, Sort, from_cursor, list_documents
+from service.documents.listing import DocumentQuery, Sort, from_cursor, list_documents
 from service.documents.names import MAX_CHARACTERS, to_document_id
 from service.documents.passages import read_passages
 from service.documents.state import DocumentState, State, find_document, look_up
@@ -98,8 +98,8 @@ async def get_documents(
     """
     response.headers.update(_UNCACHED)
     after = from_cursor(cursor, sort) if cursor else None
-    selection = Selection(text=q, states=frozenset(state), sort=sort, after=after, limit=limit)
-    page = await list_documents(resources.store, resources.inbox, scope, selection)
+    query = DocumentQuery(text=q, states=frozenset(state), sort=sort, after=after, limit=limit)
+    page = await list_documents(resources.store, resources.inbox, scope, query)
     return DocumentListResponse.from_page(page, sort, resources.workers.status)
 
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Self, cast
+from typing import Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import InvalidInput
-from service.answering.conversations import Conversation, KeptCitation, KeptTurn
+from service.answering.conversations import Conversation
 from service.http.schemas.search import PlaceOut
 
 
 class KeptCitationOut(BaseModel):
     """A citation of an earlier answer. Its document may have changed since."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     n: int
     document_id: str
@@ -26,22 +28,11 @@ class KeptCitationOut(BaseModel):
         "the answer."
     )
 
-    @classmethod
-    def from_kept(cls, kept: KeptCitation) -> Self:
-        return cls(
-            n=kept.n,
-            document_id=kept.document_id,
-            title=kept.title,
-            heading_path=list(kept.heading_path),
-            place=cast(PlaceOut, kept.place),
-            uri=kept.uri,
-            snippet=kept.snippet,
-            ordinal=kept.ordinal,
-        )
-
 
 class TurnOut(BaseModel):
     """A question with its answer."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     answer_id: str
     asked: str = Field(description="The question as the user asked it.")
@@ -51,19 +42,6 @@ class TurnOut(BaseModel):
     mode: str
     citations: list[KeptCitationOut]
     at: datetime
-
-    @classmethod
-    def from_turn(cls, turn: KeptTurn) -> Self:
-        return cls(
-            answer_id=turn.answer_id,
-            asked=turn.asked,
-            question=turn.question,
-            answer=turn.answer,
-            declined=turn.declined,
-            mode=turn.mode,
-            citations=[KeptCitationOut.from_kept(citation) for citation in turn.citations],
-            at=datetime.fromtimestamp(turn.at, UTC),
-        )
 
 
 class ConversationSummaryOut(BaseModel):
@@ -103,19 +81,12 @@ class ConversationListResponse(BaseModel):
 class ConversationResponse(BaseModel):
     """A conversation with its turns, oldest first."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     title: str
     turns: list[TurnOut]
     changed_at: datetime
-
-    @classmethod
-    def from_conversation(cls, conversation: Conversation) -> Self:
-        return cls(
-            id=conversation.id,
-            title=conversation.title,
-            turns=[TurnOut.from_turn(turn) for turn in conversation.turns],
-            changed_at=datetime.fromtimestamp(conversation.changed_at, UTC),
-        )
 
 
 def from_cursor(cursor: str) -> int:

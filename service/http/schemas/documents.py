@@ -14,7 +14,7 @@ from rag.types import Chunk, DocumentId, RawDocument, to_place_fields
 from service.documents.listing import DocumentPage, Sort, to_cursor
 from service.documents.state import DocumentState, State, UpdateState
 from service.http.schemas.search import PlaceOut
-from service.worker_watch import WorkerState, WorkerStatus
+from service.worker_watch import WorkerState, WorkerSummary
 
 METADATA: Final = "metadata."
 """What the names of query parameters and form fields with metadata begin with."""
@@ -101,7 +101,7 @@ class DocumentResponse(BaseModel):
     update: UpdateOut | None = Field(None, description="A later upload or removal. Null without one.")
 
     @classmethod
-    def from_state(cls, document: DocumentState, status: WorkerStatus) -> "DocumentResponse":
+    def from_state(cls, document: DocumentState, status: WorkerSummary) -> "DocumentResponse":
         stored, entry = document.stored, document.entry
         # An entry that waits for the workers has their reason.
         reason = (status.message or None) if document.is_pending else entry.reason if entry else None
@@ -158,7 +158,7 @@ class DocumentListResponse(BaseModel):
     )
 
     @classmethod
-    def from_page(cls, page: DocumentPage, sort: Sort, status: WorkerStatus) -> "DocumentListResponse":
+    def from_page(cls, page: DocumentPage, sort: Sort, status: WorkerSummary) -> "DocumentListResponse":
         counts = page.counts
         return cls(
             documents=[DocumentResponse.from_state(document, status) for document in page.documents],
@@ -177,12 +177,12 @@ class AcceptedResponse(BaseModel):
     message: str | None = Field(None, description="Why the document waits. Null if a worker can ingest it now.")
 
     @classmethod
-    def of_upload(cls, document_id: DocumentId, version: str, status: WorkerStatus) -> "AcceptedResponse":
+    def of_upload(cls, document_id: DocumentId, version: str, status: WorkerSummary) -> "AcceptedResponse":
         message = status.message or None
         return cls(id=document_id, state="queued", version=version, worker=status.state, message=message)
 
     @classmethod
-    def of_removal(cls, document_id: DocumentId, status: WorkerStatus) -> "AcceptedResponse":
+    def of_removal(cls, document_id: DocumentId, status: WorkerSummary) -> "AcceptedResponse":
         return cls(id=document_id, state="deleting", worker=status.state, message=status.message or None)
 
 

@@ -7,12 +7,14 @@ import pytest
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.base import Removal
 from rag.types import DocumentId
-from service.documents.listing import DocumentPage, Selection, Sort, from_cursor, list_documents, to_cursor
+from service.documents.listing import DocumentPage, DocumentQuery, Sort, from_cursor, list_documents, to_cursor
 from tests.support.contracts.inbox import OURS, upload
 
 
 async def page(installation, **selection) -> DocumentPage:
-    return await list_documents(installation.store, installation.inbox, OURS, Selection(**{"limit": 50} | selection))
+    return await list_documents(
+        installation.store, installation.inbox, OURS, DocumentQuery(**{"limit": 50} | selection)
+    )
 
 
 async def ids(installation, **selection) -> list[str]:
@@ -122,7 +124,7 @@ async def test_ready_documents_are_listed_if_the_inbox_does_not_answer(installat
         async def progress(self, *_):
             raise Unavailable("Redis cannot be reached.")
 
-    found = await list_documents(installation.store, Unreachable(), OURS, Selection(limit=5))
+    found = await list_documents(installation.store, Unreachable(), OURS, DocumentQuery(limit=5))
     assert [(it.id, it.state, it.update) for it in found.documents] == [("a", "ready", "unknown")]
     assert found.counts is None
 
@@ -139,8 +141,8 @@ async def test_two_live_versions_during_a_commit_are_one_document(installation):
                 yield replace(found, version="1-newer", ingested_at=3.0)
 
     for sort in ("title", "time"):
-        found = await list_documents(TwoVersions(), installation.inbox, OURS, Selection(limit=1, sort=sort))
+        found = await list_documents(TwoVersions(), installation.inbox, OURS, DocumentQuery(limit=1, sort=sort))
         assert [it.id for it in found.documents] == ["a"]
         assert found.next is None
-    found = await list_documents(TwoVersions(), installation.inbox, OURS, Selection(limit=5, sort="title"))
+    found = await list_documents(TwoVersions(), installation.inbox, OURS, DocumentQuery(limit=5, sort="title"))
     assert [it.digest for it in found.documents] == ["newer"]

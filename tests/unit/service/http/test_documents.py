@@ -16,7 +16,7 @@ from service.app import create_app
 from service.auth.keys import ANONYMOUS, Keys
 from service.documents.watching import open_inbox_watch
 from service.settings import Settings
-from service.worker_watch import WorkerStatus
+from service.worker_watch import WorkerSummary
 from tests.support.contracts.store import point
 from tests.support.contracts.store import put as put_points
 from tests.support.installation import open_installation
@@ -41,7 +41,7 @@ async def http(installation, tmp_path):
             store=installation.store,
             inbox=installation.inbox,
             inbox_watch=watch,
-            workers=SimpleNamespace(status=WorkerStatus(state="down", message="No worker is running.")),
+            workers=SimpleNamespace(status=WorkerSummary(state="down", message="No worker is running.")),
             prompts=SimpleNamespace(versions=[]),
             stopping=stopping,
         )
