@@ -114,8 +114,8 @@ rolling: setup-dev ## replace and kill replicas under load and write the report 
 connections: setup-dev ## break the connections to the Qdrant at TEST_QDRANT_URL, or to a stand-in (five minutes)
 	@$(BIN)/python -m tests.drills.connections
 
-nodes: setup-dev ## lose, restart and lock out of Qdrant under a queue, on a stand-in; ARGS="--url …" names real nodes (ten minutes)
-	@$(BIN)/python -m tests.drills.store $(ARGS)
+nodes: setup-dev ## lose, restart, restore and lock out of the Qdrant nodes of TEST_QDRANT_…, or of a stand-in (ten minutes)
+	@$(BIN)/python -m tests.drills.store
 
 ##@ Security and delivery
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from ingest.metrics import RETRIES
 from ingest.pipeline.preparation import stored_documents
 from ingest.settings import Settings
 from rag.errors import BadResponse, NotFound
@@ -9,6 +10,7 @@ from rag.settings import EdgeStoreSettings, ServerStoreSettings
 from rag.store.base import StoreReader, VectorStore
 from rag.store.edge.revisions import Revisions
 from rag.store.factory import build_backend
+from rag.store.retrying import RetryingStore
 from rag.types import FIRST_CHUNKS, Chunk, ChunkFilter, Scope
 
 
@@ -22,8 +24,10 @@ async def promote(settings: Settings, target: ServerStoreSettings) -> tuple[int,
         raise NotFound(f"There is no embedded collection in {settings.store_dir}. Check RAG_DATA_DIR.")
     async with (
         build_backend(EdgeStoreSettings(), root=settings.store_dir).open_reader(embedder) as source,
-        build_backend(target, root=settings.store_dir).open_writer(embedder) as server,
+        build_backend(target, root=settings.store_dir).open_writer(embedder) as opened,
     ):
+        # A lost node must not end a copy of hours.
+        server = RetryingStore(opened, RETRIES.labels("upsert"))
         scopes = [Scope(tenant=tenant) for tenant in (await source.survey(since=0)).tenants]
         for scope in scopes:
             async for document in _missing(source, server, scope):

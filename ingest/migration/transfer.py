@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from ingest.metrics import RETRIES
 from ingest.pipeline.batching import Batcher
 from ingest.pipeline.writer_lock import wait_for_writer_lock
 from rag.embedding.base import Embedder
 from rag.errors import BadResponse
 from rag.store.backend import Migration
-from rag.store.base import StoreReader
+from rag.store.base import StoreReader, VectorStore
+from rag.store.retrying import RetryingStore
 from rag.types import FIRST_CHUNKS, ChunkFilter, DocumentId, Point, Query, Scope, Vector
 
 _SLICE_POINTS = 256
@@ -119,7 +121,7 @@ async def _copy_differences(migration: Migration, vectors: VectorSource, *, swit
                 await _copy_document(scope, document_id, migration, vectors)
             else:
                 await migration.require_unchanged()
-                await successor.delete(scope, document_id)
+                await _writes_to(successor).delete(scope, document_id)
             differing += 1
             if time.monotonic() - published > _PUBLISH_SECONDS:
                 await successor.publish()
@@ -128,15 +130,20 @@ async def _copy_differences(migration: Migration, vectors: VectorSource, *, swit
 
 
 async def _copy_document(scope: Scope, document_id: DocumentId, migration: Migration, vectors: VectorSource) -> None:
-    where = ChunkFilter(document_ids=(document_id,))
+    successor, where = _writes_to(migration.successor), ChunkFilter(document_ids=(document_id,))
     points = [point async for point in migration.current.scroll_points(scope, where)]
     for start in range(0, len(points), _SLICE_POINTS):
         part = points[start : start + _SLICE_POINTS]
         copied = zip(part, await vectors.of_passages(part), strict=True)
-        await migration.successor.stage(scope, [replace(point, vector=vector) for point, vector in copied])
+        await successor.stage(scope, [replace(point, vector=vector) for point, vector in copied])
     await migration.require_unchanged()
     if points:  # The document may have been removed since it was listed.
-        await migration.successor.commit(scope, document_id, points[0].chunk.version, order=points[0].order or None)
+        await successor.commit(scope, document_id, points[0].chunk.version, order=points[0].order or None)
+
+
+def _writes_to(successor: VectorStore) -> VectorStore:
+    """Return the store for writes, which are repeated, because a lost node must not end a migration of hours."""
+    return RetryingStore(successor, RETRIES.labels("upsert"))
 
 
 async def _verify(migration: Migration, vectors: VectorSource, *, since: float | None) -> TransferResult:

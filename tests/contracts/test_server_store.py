@@ -1,7 +1,6 @@
 """The store contract on the server adapter: in qdrant-client's local mode, over gRPC, and on a real server."""
 
 import asyncio
-import os
 import time
 import uuid
 from contextlib import AsyncExitStack
@@ -20,14 +19,12 @@ from rag.types import EVERYTHING, DocumentId, EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, StoreContract, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant, serve_qdrant
 from tests.support.fakes.qdrant_rest import open_rest_qdrant
+from tests.support.servers.qdrant_server import drop_collections, needs_real_qdrant, real_qdrant
 
 
 def settings_for(url: str, grpc_port: int) -> ServerStoreSettings:
     collection = f"contract-{uuid.uuid4()}"
     return ServerStoreSettings(kind="server", url=HttpUrl(url), grpc_port=grpc_port, collection=collection, timeout=30)
-
-
-REAL_SERVER = os.environ.get("TEST_QDRANT_URL")
 
 
 class TestServerStoreInLocalMode(StoreContract):
@@ -62,16 +59,14 @@ class TestServerStoreByRest(StoreContract):
                 yield store
 
 
-@pytest.mark.skipif(not REAL_SERVER, reason="TEST_QDRANT_URL names no Qdrant server")
+@needs_real_qdrant
 class TestServerStoreOnARealServer(StoreContract):
     @pytest.fixture
     async def store(self):
-        settings = settings_for(REAL_SERVER, int(os.environ.get("TEST_QDRANT_GRPC_PORT", "6334")))
+        settings = real_qdrant("contract")
         async with open_server_store(settings, EMBEDDER) as store:
             yield store
-            client = AsyncQdrantClient(REAL_SERVER)
-            await client.delete_collection(settings.collection)
-            await client.close()
+        await drop_collections(settings)
 
 
 async def test_a_collection_over_the_wire_remembers_its_embedder():

@@ -138,6 +138,14 @@ async def test_verify_counts_each_copy_of_a_shard_and_names_a_document_that_one_
         ]
 
 
+async def test_verify_names_the_node_that_does_not_answer(server):
+    async with open_server_store(settings_of(server.port), EMBEDDER) as store:
+        await put(store, OURS, [point("one")])
+    nodes = [f"127.0.0.1:{server.port}", "127.0.0.1:9"]
+    with pytest.raises(Unavailable, match=r"The node 127\.0\.0\.1:9 does not answer"):
+        await verify(ServerBackend(settings_of(server.port)), nodes=nodes, mend=False, report=print)
+
+
 async def test_an_embedder_of_another_dimension_is_refused(server):
     async with open_server_store(settings_of(server.port), EMBEDDER):
         pass

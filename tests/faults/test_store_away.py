@@ -16,6 +16,7 @@ from rag.store.server.store import ServerStore
 from rag.types import EVERYTHING
 from tests.support.fakes.qdrant import QdrantServer, open_qdrant
 from tests.support.programs import environment
+from tests.support.servers.qdrant_server import drop_collections, needs_real_qdrant, real_qdrant, to_environment
 from tests.support.verdict import SCOPE, require_whole
 
 # `make faults` stops the server for longer. Both times are long enough for several retries.
@@ -31,14 +32,6 @@ async def server():
 
 def settings_of(server: QdrantServer) -> ServerStoreSettings:
     return ServerStoreSettings(kind="server", url="http://127.0.0.1:1", grpc_port=server.port)
-
-
-def to_environment(server: QdrantServer) -> dict[str, str]:
-    return {
-        "RAG_STORE__KIND": "server",
-        "RAG_STORE__URL": "http://127.0.0.1:1",
-        "RAG_STORE__GRPC_PORT": str(server.port),
-    }
 
 
 async def points_of(server: QdrantServer) -> tuple[int, int]:
@@ -72,7 +65,7 @@ async def test_a_run_waits_for_an_unavailable_store(server, tmp_path, data_dir):
     folder.mkdir()
     for n in range(_DOCUMENTS):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 80)
-    process = await start_run(folder, data_dir, to_environment(server))
+    process = await start_run(folder, data_dir, to_environment(settings_of(server)))
     async with asyncio.timeout(180):
         while (await points_of(server))[1] == 0:  # noqa: ASYNC110 - another process writes the points
             await asyncio.sleep(0.1)
@@ -86,22 +79,15 @@ async def test_a_run_waits_for_an_unavailable_store(server, tmp_path, data_dir):
     assert points == visible == summary["chunks"]
 
 
-@pytest.mark.skipif("TEST_QDRANT_URL" not in os.environ, reason="TEST_QDRANT_URL names no Qdrant server")
+@needs_real_qdrant
 async def test_two_concurrent_runs_into_a_real_server_store_each_document_once(tmp_path, data_dir):
-    await two_runs(
-        {
-            "RAG_STORE__KIND": "server",
-            "RAG_STORE__URL": os.environ["TEST_QDRANT_URL"],
-            "RAG_STORE__GRPC_PORT": os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"),
-            "RAG_STORE__COLLECTION": f"faults-{os.getpid()}",
-        },
-        tmp_path,
-        data_dir,
-    )
+    settings = real_qdrant("faults")
+    await two_runs(to_environment(settings), tmp_path, data_dir)
+    await drop_collections(settings)
 
 
 async def test_two_concurrent_runs_store_each_document_once(server, tmp_path, data_dir):
-    await two_runs(to_environment(server), tmp_path, data_dir)
+    await two_runs(to_environment(settings_of(server)), tmp_path, data_dir)
     points, visible = await points_of(server)
     assert points == visible
 

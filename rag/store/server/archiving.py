@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from rag.store.archive import ArchiveReader, ArchiveWriter, Payload, VersionKey,
 from rag.store.base import CollectionCounts
 from rag.store.bm25 import encode_passage
 from rag.store.schema import DENSE, SPARSE, AnyOf, Condition, to_chunk, to_metadata, to_point_id
-from rag.store.server.answers import translated_errors
+from rag.store.server.consensus import until_done
 from rag.store.server.reader import ServerReader
 from rag.tasks import open_task_group
 from rag.types import EmbedderIdentity, Scope, Vector
@@ -62,8 +63,8 @@ async def fill_from_archive(client: AsyncQdrantClient, collection: str, archive:
         # All writers take from the same iterator, so each batch is written once.
         for batch in batches:
             points = [_to_struct(payload, vector) for payload, vector in batch]
-            with translated_errors():
-                await client.upsert(collection, points, wait=True)
+            # Repeated for three minutes, because a node that restarts must not end a restore of an hour.
+            await until_done(partial(client.upsert, collection, points, wait=True))
 
     async with open_task_group() as group:
         for _ in range(_CONCURRENT_WRITES):

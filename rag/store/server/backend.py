@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qdrant_client import AsyncQdrantClient
 
-from rag.errors import NotFound
+from rag.errors import NotFound, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.archive import ArchiveReader
 from rag.store.backend import (
@@ -25,7 +25,7 @@ from rag.store.schema import SCHEMA, Origin, to_identity
 from rag.store.server.archiving import copy_to_archive, fill_from_archive
 from rag.store.server.collections import Collections
 from rag.store.server.connection import nodes_of, open_client, to_node
-from rag.store.server.copies import find_missing, wait_until_searchable
+from rag.store.server.copies import find_missing_copies, wait_until_searchable
 from rag.store.server.reader import ServerReader
 from rag.store.server.store import ServerStore, open_server_reader, open_server_store
 from rag.types import EmbedderIdentity
@@ -86,7 +86,10 @@ class ServerBackend:
         async with AsyncExitStack() as stack:
             copies: dict[str, StoredCopy] = {}
             for node in nodes or await nodes_of(self._settings):
-                client = await stack.enter_async_context(open_client(to_node(self._settings, node)))
+                try:
+                    client = await stack.enter_async_context(open_client(to_node(self._settings, node)))
+                except Unavailable as error:
+                    raise type(error)(f"The node {node} does not answer: {error}", upstream=error.upstream) from error
                 current = await Collections(client, self._settings.collection).current()
                 if current is None:
                     raise NotFound(f"There is no collection {self._settings.collection} on {node}.")
@@ -96,7 +99,9 @@ class ServerBackend:
     async def find_missing_copies(self) -> str:
         async with self._open_collections() as (client, collections):
             current = await collections.current()
-            return await find_missing(client, current) if current and self._settings.nodes > 1 else ""
+            if current is None or self._settings.nodes == 1:
+                return ""
+            return await find_missing_copies(client, current, nodes=self._settings.nodes)
 
     async def fallback_origin(self) -> Origin:
         async with self._open_collections() as (_, collections):
@@ -134,7 +139,7 @@ class ServerBackend:
             try:
                 await collections.create(restored, to_identity(archive.metadata))
                 await fill_from_archive(client, restored, archive)
-                await wait_until_searchable(client, restored)
+                await wait_until_searchable(client, restored, nodes=self._settings.nodes)
                 yield CollectionRestore(reader=ServerReader(client, restored), switch=switch)
             finally:
                 if await collections.current() != restored:

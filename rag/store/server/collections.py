@@ -9,7 +9,7 @@ A collection of schema 1 has the name itself, without an alias.
 
 import re
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 
@@ -17,14 +17,11 @@ from rag.errors import CollectionMissing, IndexMismatch, NotFound
 from rag.store import schema
 from rag.store.server.answers import translated_errors
 from rag.store.server.consensus import CALL_SECONDS, require_nodes, until_done
-from rag.store.server.copies import wait_until_searchable
+from rag.store.server.copies import wait_for_copies
 from rag.types import EmbedderIdentity
 
 STAGED_AT = "staged_at"
 """The time of staging, which only points on a server have: the embedded store has one writer."""
-
-# The copies of an empty collection become active within seconds, if all nodes run.
-_COPIES_SECONDS: Final = 120.0
 
 
 class Collections:
@@ -107,7 +104,7 @@ class Collections:
             await until_done(lambda: self._create(collection, embedder), lambda: self._exists(collection))
         await self._complete_indexes(collection)
         if self._nodes > 1:
-            await wait_until_searchable(self._client, collection, limit=_COPIES_SECONDS)
+            await wait_for_copies(self._client, collection, nodes=self._nodes)
 
     async def _complete_indexes(self, collection: str) -> None:
         """Create the payload indexes that are missing, because an earlier version made none or a creator was killed."""

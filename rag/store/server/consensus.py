@@ -35,7 +35,7 @@ async def until_done(call: Callable[[], Awaitable[Any]], is_done: Callable[[], A
                 raise
             if time.monotonic() > deadline:
                 raise type(error)(
-                    f"{error} The last change of a collection or alias may have been done all the same. "
+                    f"{error} The last change may have been done all the same. "
                     "Check `python -m ingest status` before you run the command again.",
                     upstream=error.upstream,
                 ) from error

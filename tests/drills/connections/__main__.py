@@ -1,23 +1,32 @@
-"""`python -m tests.drills.connections`: break the connections to a Qdrant server, and measure what searches see."""
+"""`python -m tests.drills.connections`: break the connections to a Qdrant server, and measure what searches see.
+
+Without TEST_QDRANT_URL, a stand-in answers. With it, the real server without TLS that TEST_QDRANT_URL,
+TEST_QDRANT_GRPC_PORT and TEST_QDRANT_API_KEY name. Its connections break in a proxy, so the server itself goes on.
+"""
 
 import argparse
 import asyncio
-import os
 import sys
 
+from rag.errors import GroundworkError
 from tests.drills.connections.measures import a_server, measure_outage, measure_replacement, measure_silence
+from tests.support.servers.qdrant_server import URL
 
 _MOST_AFTER_OUTAGE = 5.0
 _MOST_SILENCE = 30.0
 
 
 def main() -> int:
-    return asyncio.run(_measure(_parse_arguments()))
+    try:
+        return asyncio.run(_measure(_parse_arguments()))
+    except GroundworkError as error:
+        sys.stderr.write(f"{error.describe()}\nCheck TEST_QDRANT_URL, TEST_QDRANT_GRPC_PORT and TEST_QDRANT_API_KEY.\n")
+        return 2
 
 
 async def _measure(given: argparse.Namespace) -> int:
-    where = given.url or "the stand-in"
-    async with a_server(given.url, given.grpc_port, os.environ.get("TEST_QDRANT_API_KEY")) as settings:
+    where = "the real server" if URL else "the stand-in"
+    async with a_server() as settings:
         found = await measure_replacement(settings, seconds=given.replacement_seconds)
         silence = await measure_silence(settings)
         outage = await measure_outage(settings, seconds=given.outage_seconds)
@@ -32,14 +41,11 @@ async def _measure(given: argparse.Namespace) -> int:
 
 
 def _parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.drills.connections", description=__doc__)
-    parser.add_argument(
-        "--url",
-        default=os.environ.get("TEST_QDRANT_URL"),
-        help="URL of a real server without TLS (TEST_QDRANT_URL; default: a stand-in)",
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.drills.connections",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    grpc_port = int(os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"))
-    parser.add_argument("--grpc-port", type=int, default=grpc_port, help="its gRPC port (TEST_QDRANT_GRPC_PORT)")
     parser.add_argument("--outage-seconds", type=float, default=150, help="duration of the outage (%(default)s)")
     parser.add_argument(
         "--replacement-seconds", type=float, default=60, help="duration of the replacements (%(default)s)"

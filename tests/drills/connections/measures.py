@@ -2,20 +2,21 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import HttpUrl
+
 from rag.errors import Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.base import StoreReader
-from rag.store.server.connection import open_client
 from rag.store.server.store import open_server_reader, open_server_store
 from rag.types import DocumentId
 from tests.support.contracts.store import EMBEDDER, OURS, point, put, query
 from tests.support.fakes.qdrant import open_qdrant
 from tests.support.fakes.tcp_proxy import TcpProxy, open_tcp_proxy
+from tests.support.servers.qdrant_server import URL, drop_collections, real_qdrant
 
 # No measurement is expected to take as long.
 _LIMIT_SECONDS = 300.0
@@ -33,19 +34,17 @@ class Replacement:
 
 
 @asynccontextmanager
-async def a_server(url: str | None, grpc_port: int, api_key: str | None) -> AsyncIterator[ServerStoreSettings]:
-    """Yield the settings of a new collection on the server, or on a stand-in without `url`; remove it at the end."""
-    given = {"kind": "server", "collection": f"drill-{uuid.uuid4()}", "api_key": api_key}
-    if url is None:
+async def a_server() -> AsyncIterator[ServerStoreSettings]:
+    """Yield the settings of a new collection on the real server, or on a stand-in; remove it at the end."""
+    if URL is None:
         async with open_qdrant() as server:
-            yield ServerStoreSettings.model_validate(given | {"url": "http://127.0.0.1:1", "grpc_port": server.port})
+            yield ServerStoreSettings(kind="server", url=HttpUrl("http://127.0.0.1:1"), grpc_port=server.port)
         return
-    settings = ServerStoreSettings.model_validate(given | {"url": url, "grpc_port": grpc_port})
+    settings = real_qdrant("drill")
     try:
         yield settings
     finally:
-        async with open_client(settings) as client:
-            await client.delete_collection(f"{settings.collection}-1")
+        await drop_collections(settings)
 
 
 async def measure_outage(settings: ServerStoreSettings, *, seconds: float) -> float:

@@ -1,7 +1,5 @@
 """A short form of the drill, on the stand-in or on the server at TEST_QDRANT_URL."""
 
-import os
-
 import pytest
 
 from tests.drills.connections.measures import a_server, measure_outage, measure_replacement, measure_silence
@@ -11,8 +9,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 async def settings():
-    port = int(os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"))
-    async with a_server(os.environ.get("TEST_QDRANT_URL"), port, os.environ.get("TEST_QDRANT_API_KEY")) as given:
+    async with a_server() as given:
         yield given
 
 

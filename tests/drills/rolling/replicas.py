@@ -1,18 +1,17 @@
 """Replicas of the real service, each a process with its own port, which can be replaced and killed."""
 
-import os
+import asyncio
 import shutil
 import signal
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from qdrant_client import QdrantClient
 
 from service.prompting.folder import PACKAGED
 from tests.support.programs import Service, ingest, service
+from tests.support.servers.qdrant_server import URL, drop_collections, real_qdrant, to_environment
 from tests.support.servers.redis_server import free_port
 
 HANDBOOK = """# Pump handbook
@@ -22,7 +21,6 @@ The impeller of the Kestrel pump must be replaced every 4,000 hours of operation
 Error E1234 means that the oil level is too low. Fill up oil of grade ISO 46 and restart the controller.
 """
 QUESTION = "What does error E1234 mean?"
-QDRANT_URL = os.environ.get("TEST_QDRANT_URL")
 
 
 class Replica:
@@ -87,7 +85,7 @@ class Installation:
 
     def publish(self, document: Path) -> None:
         """Publish the next revision of the collection while replicas read it."""
-        for replica in self.replicas[:1] if QDRANT_URL else self.replicas:
+        for replica in self.replicas[:1] if URL else self.replicas:
             done = ingest("run", str(document), data_dir=replica.data_dir, **self.settings)
             assert done.returncode == 0, done.stderr
 
@@ -95,7 +93,8 @@ class Installation:
 @contextmanager
 def installation(folder: Path, models: Path, model_url: str, *, versions: int, **more: str) -> Iterator[Installation]:
     """Prepare two replicas without starting them. `model_url` is the address of an OpenAI-compatible server."""
-    settings = _on_qdrant(QDRANT_URL) if QDRANT_URL else {}
+    real = real_qdrant("rolling") if URL else None
+    settings = to_environment(real) if real else {}
     first = folder / "a"
     first.mkdir()
     (first / "models").symlink_to(models)
@@ -118,26 +117,8 @@ def installation(folder: Path, models: Path, model_url: str, *, versions: int, *
     finally:
         for replica in replicas:
             replica.close()
-        if QDRANT_URL:
-            _drop(settings)
-
-
-def _on_qdrant(url: str) -> dict[str, str]:
-    return {
-        "RAG_STORE__KIND": "server",
-        "RAG_STORE__URL": url,
-        "RAG_STORE__GRPC_PORT": os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"),
-        "RAG_STORE__COLLECTION": f"rolling-{uuid.uuid4()}",
-    }
-
-
-def _drop(store: dict[str, str]) -> None:
-    """Delete the collection. Its configured name is an alias, so resolve it first."""
-    client = QdrantClient(store["RAG_STORE__URL"], grpc_port=int(store["RAG_STORE__GRPC_PORT"]), prefer_grpc=True)
-    for alias in client.get_aliases().aliases:
-        if alias.alias_name == store["RAG_STORE__COLLECTION"]:
-            client.delete_collection(alias.collection_name)
-    client.close()
+        if real:
+            asyncio.run(drop_collections(real))
 
 
 def _prompts(folder: Path, versions: int) -> Path:

@@ -1,36 +1,52 @@
-"""`python -m tests.drills.store`: lose nodes, restart them and rotate the key of Qdrant under a queue.
+"""`python -m tests.drills.store`: lose nodes, restart them, restore, and rotate the key of Qdrant under a queue.
 
-Without --url, the stand-in server answers as Qdrant 1.19 does. With --url, real nodes answer, and commands kill them:
+Without TEST_QDRANT_URL, three nodes of the stand-in answer as Qdrant 1.19 does. With it, real nodes answer:
 
-  python -m tests.drills.store --url http://127.0.0.1:6333 --nodes 127.0.0.1:6334 127.0.0.1:6344 127.0.0.1:6354 \\
-    --kill './node.sh kill $NODE' --start './node.sh start $NODE'
+  export TEST_QDRANT_URL=http://127.0.0.1:6333 TEST_QDRANT_API_KEY=first TEST_QDRANT_NEXT_API_KEY=second
+  export TEST_QDRANT_NODES="127.0.0.1:6334 127.0.0.1:6344 127.0.0.1:6354"
+  export TEST_QDRANT_KILL='docker kill qdrant-$NODE' TEST_QDRANT_START='docker start qdrant-$NODE'
+  python -m tests.drills.store
+
+$NODE counts from 0 in the order of TEST_QDRANT_NODES. Where a command is missing, this program says what to do, and
+waits until a person or another program has done it. Every collection that it makes is removed at the end.
 """
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ingest.migration.export import export_onnx
 from rag.embedding.weights import PACKAGED_MODEL, find_weights
-from rag.settings import ServerStoreSettings
-from tests.drills.store.cluster import Cluster, RealCluster, StandIn, open_stand_in
+from rag.errors import GroundworkError
+from tests.drills.store.cluster import Cluster, Commands, open_real, open_stand_in
 from tests.drills.store.scenarios import (
-    Night,
     faults_of,
     lose_a_node,
     restart_all,
+    restore_often,
     rotate_the_key,
-    start_six_writers,
+    start_writers,
 )
+from tests.support.servers.qdrant_server import NODES, URL, drop_collections, real_qdrant
 
-_SCENARIOS = ("lost-node", "restart", "key", "writers")
+# The key comes last, because only the next one is valid afterwards.
+_SCENARIOS = ("writers", "lost-node", "restart", "restores", "key")
+_DOCUMENTS = {"lost-node": 80, "restart": 150, "key": 150}
+_ROUNDS = 5
+_RESTORES = 10
 
 
 def main() -> int:
-    return asyncio.run(_run(_parse_arguments()))
+    try:
+        return asyncio.run(_run(_parse_arguments()))
+    except GroundworkError as error:
+        sys.stderr.write(f"{error.describe()}\nThe variables: python -m tests.drills.store --help\n")
+        return 2
 
 
 async def _run(arguments: argparse.Namespace) -> int:
@@ -41,55 +57,67 @@ async def _run(arguments: argparse.Namespace) -> int:
         weights = find_weights(PACKAGED_MODEL)
         export_onnx(weights, models / weights.onnx_name)
         for name in arguments.only or _SCENARIOS:
-            async with AsyncExitStack() as stack:
-                cluster = (
-                    _to_real(arguments, name) if arguments.url else await stack.enter_async_context(open_stand_in())
-                )
-                data_dir = Path(folder) / name
-                data_dir.mkdir()
-                (data_dir / "models").symlink_to(models)
-                missed += bool(await _drill(name, cluster, data_dir, arguments))
+            data_dir = Path(folder) / name
+            data_dir.mkdir()
+            (data_dir / "models").symlink_to(models)
+            async with _open_cluster(name) as cluster:
+                if reason := _why_not(name, cluster):
+                    sys.stdout.write(f"{name} on {cluster.parts}: not measured. {reason}\n")
+                    continue
+                faults, numbers = await _drill(name, cluster, data_dir, arguments)
+            missed += bool(faults)
+            said = "; ".join(faults) or "all goals reached"
+            sys.stdout.write(f"{name} on {cluster.parts}: {said}. {numbers}\n")
+            sys.stdout.flush()
     return 1 if missed else 0
 
 
-async def _drill(name: str, cluster: Cluster, data_dir: Path, arguments: argparse.Namespace) -> list[str]:
-    parts = "the stand-in" if isinstance(cluster, StandIn) else "real nodes"
-    night: Night | None = None
+@asynccontextmanager
+async def _open_cluster(name: str) -> AsyncIterator[Cluster]:
+    if URL is None:
+        async with open_stand_in() as stand_in:
+            yield stand_in
+        return
+    commands = Commands(
+        kill=os.environ.get("TEST_QDRANT_KILL", ""),
+        start=os.environ.get("TEST_QDRANT_START", ""),
+        rotate=os.environ.get("TEST_QDRANT_ROTATE", ""),
+        next_key=os.environ.get("TEST_QDRANT_NEXT_API_KEY", ""),
+    )
+    async with open_real(real_qdrant(f"drill-{name}"), NODES, commands) as cluster:
+        try:
+            yield cluster
+        finally:
+            await drop_collections(cluster.settings)
+
+
+def _why_not(name: str, cluster: Cluster) -> str:
+    """Return what is missing for a scenario, or ""."""
+    if name in {"lost-node", "restart"} and len(cluster.nodes) < 3:
+        return "It needs the gRPC addresses of three nodes in TEST_QDRANT_NODES."
+    if name == "key" and URL and not os.environ.get("TEST_QDRANT_NEXT_API_KEY"):
+        return "It needs the key after the rotation in TEST_QDRANT_NEXT_API_KEY."
+    return ""
+
+
+async def _drill(
+    name: str, cluster: Cluster, data_dir: Path, arguments: argparse.Namespace
+) -> tuple[list[str], object]:
+    documents = arguments.documents or _DOCUMENTS.get(name, 0)
     match name:
         case "writers":
-            failed = await start_six_writers(cluster, rounds=5)
-            missed = [f"{failed} of 30 writers failed"] if failed else []
-        case "key":
-            night = await rotate_the_key(cluster, data_dir, documents=arguments.documents, away=arguments.away)
-            missed = [*faults_of(night, may_fail=True)]
+            writers, failed = await start_writers(cluster, rounds=_ROUNDS)
+            return [f"{failed} writers failed"] if failed else [], f"{failed} of {writers} writers failed"
+        case "restores":
+            whole = await restore_often(cluster, data_dir, times=_RESTORES)
+            return [] if whole == _RESTORES else ["copies are missing"], f"{whole} of {_RESTORES} restores are whole"
+        case "lost-node":
+            night = await lose_a_node(cluster, data_dir, documents=documents)
+        case "restart":
+            night = await restart_all(cluster, data_dir, documents=documents, away=arguments.away)
         case _:
-            drill = lose_a_node if name == "lost-node" else restart_all
-            if isinstance(cluster, StandIn):
-                cluster.restarts = name == "restart"
-            night = await drill(cluster, data_dir, documents=arguments.documents, away=arguments.away)
-            # The stand-in is one node, so a restart of it cannot be hidden from questions.
-            missed = [*faults_of(night, may_fail=isinstance(cluster, StandIn))]
-    sys.stdout.write(f"{name} on {parts}: {', '.join(missed) or 'all goals reached'}. {night or ''}\n")
-    return missed
-
-
-def _to_real(arguments: argparse.Namespace, name: str) -> RealCluster:
-    settings = ServerStoreSettings(
-        kind="server",
-        url=arguments.url,
-        grpc_port=arguments.grpc_port,
-        api_key=arguments.key,
-        collection=f"drill-{name}",
-        nodes=max(1, len(arguments.nodes)),
-    )
-    return RealCluster(
-        settings=settings,
-        nodes=arguments.nodes,
-        kill=arguments.kill,
-        start=arguments.start,
-        rotate_command=arguments.rotate,
-        next_key=arguments.next_key,
-    )
+            night = await rotate_the_key(cluster, data_dir, documents=documents, away=arguments.away)
+    return [*faults_of(night)], night
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -97,18 +125,10 @@ def _parse_arguments() -> argparse.Namespace:
         prog="python -m tests.drills.store", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="*", choices=_SCENARIOS, help="scenarios (default: all)")
-    parser.add_argument("--documents", type=int, default=80, help="length of the queue (default: %(default)s)")
-    parser.add_argument("--away", type=float, default=20, help="seconds that a node is away (default: %(default)s)")
-    parser.add_argument("--url", help="REST address of a real cluster (default: the stand-in)")
-    parser.add_argument("--grpc-port", type=int, default=6334, help="gRPC port of --url (default: %(default)s)")
+    parser.add_argument("--documents", type=int, help="length of the queue (default: 80; restart and key: 150)")
     parser.add_argument(
-        "--nodes", nargs="*", default=[], metavar="HOST:GRPC_PORT", help="every node, to compare copies"
+        "--away", type=float, default=10, help="seconds that a restarted node is away (default: %(default)s)"
     )
-    parser.add_argument("--key", help="API key of the cluster")
-    parser.add_argument("--next-key", default="", help="API key after --rotate")
-    parser.add_argument("--kill", default="exit 1", help="shell command that kills node $NODE, from 0")
-    parser.add_argument("--start", default="exit 1", help="shell command that starts node $NODE and waits for it")
-    parser.add_argument("--rotate", default="exit 1", help="shell command that makes --next-key the only valid key")
     return parser.parse_args()
 
 

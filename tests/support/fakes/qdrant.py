@@ -35,12 +35,15 @@ class QdrantServer:
         self.local = local
         self._interceptors = interceptors
         self.created: dict[str, wire.CreateCollection] = {}
+        self.aliases: dict[str, str] = {}
         self.placement = Placement()
         self.faults = Faults()
+        self.node = 0
         self._services = _Points(local, self), _Collections(local, self)
         self.version = "1.19.0"
         self.health_checks = 0
         self.delay = 0.0
+        self.status = wire.CollectionStatus.Green
         self._server = grpc.aio.server()
         self.port = port
 
@@ -69,6 +72,13 @@ class QdrantServer:
     async def stop(self) -> None:
         """Stop at once. Running calls fail."""
         await self._server.stop(None)
+
+    def join(self, node: int) -> "QdrantServer":
+        """Return another node of the same cluster, which is not started yet. All nodes share their data."""
+        other = QdrantServer(self.local, self._interceptors, free_port())
+        other.created, other.aliases = self.created, self.aliases
+        other.placement, other.faults, other.node = self.placement, self.faults, node
+        return other
 
 
 @asynccontextmanager
@@ -178,8 +188,14 @@ class _Collections(CollectionsServicer):
     def __init__(self, local: AsyncQdrantClient, server: QdrantServer) -> None:
         self._local = local
         self._server = server
-        self._created = server.created
-        self._aliases: dict[str, str] = {}
+
+    @property
+    def _created(self) -> dict[str, wire.CreateCollection]:
+        return self._server.created
+
+    @property
+    def _aliases(self) -> dict[str, str]:
+        return self._server.aliases
 
     async def List(self, *_):  # noqa: N802
         names = [wire.CollectionDescription(name=name) for name in self._created]
@@ -215,7 +231,7 @@ class _Collections(CollectionsServicer):
 
     async def CollectionClusterInfo(self, request, _):  # noqa: N802
         points = (await self._local.count(request.collection_name)).count
-        return self._server.placement.describe(request.collection_name, points=points)
+        return self._server.placement.describe(request.collection_name, points=points, node=self._server.node)
 
     async def Get(self, request, _):  # noqa: N802
         created = self._created[request.collection_name]
@@ -230,7 +246,7 @@ class _Collections(CollectionsServicer):
         )
         return wire.GetCollectionInfoResponse(
             result=wire.CollectionInfo(
-                status=wire.CollectionStatus.Green,
+                status=self._server.status,
                 optimizer_status=wire.OptimizerStatus(ok=True),
                 segments_count=1,
                 config=config,

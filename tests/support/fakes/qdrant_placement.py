@@ -40,6 +40,11 @@ class Placement:
             vectors_config=request.vectors_config,
         )
 
+    def mark(self, node: int, state: int) -> None:
+        """Give every copy of a node this state."""
+        for states in self.states.values():
+            states.update({place: state for place in states if place[1] == node})
+
     def describe(self, collection: str, *, points: int = 0, node: int = 0) -> wire.CollectionClusterInfoResponse:
         """Return what one node says about the copies of a collection, whose points are spread evenly."""
         self.described.set()

@@ -1,17 +1,18 @@
-"""A TCP proxy whose connections can break, or fall silent as those to a host that lost its power."""
+"""A TCP proxy in front of one address or several, whose connections can break, or fall silent as after a power cut."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from tests.support.servers.redis_server import free_port
 
 
 class TcpProxy:
-    """Forwards connections to one address, and keeps its own port over an outage."""
+    """Forwards each connection to the next address that accepts it, and keeps its own port over an outage."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._target = host, port
+    def __init__(self, targets: Sequence[tuple[str, int]]) -> None:
+        self._targets = deque(targets)
         self.port = free_port()
         self._server: asyncio.Server | None = None
         self._pairs: list[_Pair] = []
@@ -40,8 +41,13 @@ class TcpProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pair = _Pair(writer)
         self._pairs.append(pair)
-        with suppress(OSError):
-            await pair.forward(reader, *await asyncio.open_connection(*self._target))
+        for _ in range(len(self._targets)):
+            self._targets.rotate(-1)
+            with suppress(OSError):
+                far = await asyncio.open_connection(*self._targets[0])
+                await pair.forward(reader, *far)
+                return
+        pair.abort()
 
 
 class _Pair:
@@ -80,7 +86,14 @@ class _Pair:
 
 @asynccontextmanager
 async def open_tcp_proxy(port: int, host: str = "127.0.0.1") -> AsyncIterator[TcpProxy]:
-    proxy = TcpProxy(host, port)
+    async with open_balancer([(host, port)]) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def open_balancer(targets: Sequence[tuple[str, int]]) -> AsyncIterator[TcpProxy]:
+    """Run one address in front of several nodes, as a Service of Kubernetes is."""
+    proxy = TcpProxy(targets)
     await proxy.start()
     try:
         yield proxy

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import uuid
 from argparse import Namespace
 from pathlib import Path
 
@@ -34,11 +33,11 @@ from rag.store.server.store import open_server_store
 from rag.types import DocumentId, RawDocument
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, query, texts
 from tests.support.fakes.qdrant import open_qdrant
+from tests.support.fakes.qdrant_faults import LOST_NODE
+from tests.support.servers.qdrant_server import drop_collections, needs_real_qdrant, real_qdrant
 
 # Each test fills, copies and restores a collection.
 pytestmark = pytest.mark.slow
-
-REAL_SERVER = os.environ.get("TEST_QDRANT_URL")
 
 
 def quietly(_: str) -> None:
@@ -371,18 +370,13 @@ class TestClusterOverTheWire(ServerContract):
             yield settings_of(server, tmp_path)
 
 
-@pytest.mark.skipif(not REAL_SERVER, reason="TEST_QDRANT_URL names no Qdrant server")
+@needs_real_qdrant
 class TestARealServer(ServerContract):
     @pytest.fixture
     async def settings(self, tmp_path):
-        port = int(os.environ.get("TEST_QDRANT_GRPC_PORT", "6334"))
-        name = f"backup-{uuid.uuid4()}"
-        store = ServerStoreSettings(kind="server", url=HttpUrl(REAL_SERVER), grpc_port=port, collection=name)
+        store = real_qdrant("backup")
         yield Settings(data_dir=tmp_path / "data", store=store)
-        async with open_client(store) as client:
-            for described in (await client.get_collections()).collections:
-                if described.name.startswith(name):
-                    await client.delete_collection(described.name)
+        await drop_collections(store)
 
 
 async def test_a_collection_whose_shard_has_too_few_active_copies_is_not_switched_to(tmp_path):
@@ -394,10 +388,21 @@ async def test_a_collection_whose_shard_has_too_few_active_copies_is_not_switche
         await back_up(settings, tmp_path / "backup", quietly)
         async with open_client(settings.store) as client:
             collection = await Collections(client, settings.store.collection).open(EMBEDDER)
-            await wait_until_searchable(client, collection, limit=0)
+            await wait_until_searchable(client, collection, nodes=1, limit=0)
             server.placement.states[collection][0, 1] = wire.ReplicaState.Dead
             with pytest.raises(Unavailable, match="shard 0 has 1 of 2 active copies"):
-                await wait_until_searchable(client, collection, limit=0)
+                await wait_until_searchable(client, collection, nodes=1, limit=0)
+
+
+async def test_a_node_that_is_lost_during_a_restore_does_not_end_it(tmp_path):
+    async with open_qdrant() as server:
+        settings = settings_of(server, tmp_path)
+        async with open_server_store(settings.store, EMBEDDER) as store:
+            await fill(store, "one", "two")
+        await back_up(settings, tmp_path / "backup", quietly)
+        server.faults.answer_with(LOST_NODE, times=2)
+        restored = await restore(settings, tmp_path / "backup", quietly, replace=True)
+        assert (restored.same_answers, server.faults.answered) == (4, 2)
 
 
 async def test_a_copy_that_becomes_active_later_is_waited_for(tmp_path):
@@ -407,7 +412,7 @@ async def test_a_copy_that_becomes_active_later_is_waited_for(tmp_path):
         async with open_server_store(settings.store, EMBEDDER), open_client(settings.store) as client:
             collection = await Collections(client, settings.store.collection).open(EMBEDDER)
             server.placement.states[collection][0, 1] = wire.ReplicaState.Initializing
-            waiting = asyncio.create_task(wait_until_searchable(client, collection))
+            waiting = asyncio.create_task(wait_until_searchable(client, collection, nodes=1))
             await server.placement.described.wait()
             assert not waiting.done()
             server.placement.states[collection][0, 1] = wire.ReplicaState.Active

@@ -10,7 +10,8 @@ from rag.settings import ServerStoreSettings
 from rag.store.edge.store import open_edge_writer
 from rag.store.server.store import open_server_store
 from tests.support.contracts.store import EMBEDDER, OURS, THEIRS, point, put, texts
-from tests.support.fakes.qdrant import serve_qdrant
+from tests.support.fakes.qdrant import open_qdrant, serve_qdrant
+from tests.support.fakes.qdrant_faults import NEW_COLLECTION, Fault
 
 
 def server_at(port: int) -> ServerStoreSettings:
@@ -32,6 +33,18 @@ async def test_documents_of_every_tenant_arrive_once_with_their_vectors(tmp_path
             assert await texts(server, THEIRS) == {"three"}
             vectors = {copied.chunk.text: copied.vector async for copied in server.scroll_points(OURS)}
             assert vectors["one"][3] == pytest.approx(1)
+
+
+@pytest.mark.slow
+async def test_first_writes_that_a_new_collection_refuses_are_repeated(tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
+        await put(writer, OURS, [point("one")])
+        await writer.publish()
+    async with open_qdrant() as server:
+        server.faults.answer_with(Fault(NEW_COLLECTION.code, NEW_COLLECTION.text, frozenset({"Upsert"})), times=2)
+        assert await promote(settings, server_at(server.port)) == (1, 1)
+        assert server.faults.answered == 2
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from rag.settings import ServerStoreSettings
 from rag.store.server.collections import Collections
 from rag.store.server.connection import open_client
 from rag.store.server.consensus import require_nodes
+from rag.store.server.copies import find_missing_copies, wait_until_searchable
 from tests.support.contracts.store import EMBEDDER
 from tests.support.fakes.qdrant import open_qdrant
 from tests.support.fakes.qdrant_rest import open_rest_qdrant
@@ -63,6 +64,24 @@ async def test_a_new_collection_is_used_when_every_copy_is_active(server, client
     server.placement.states["docs-1"] = dict.fromkeys(server.placement.states["docs-1"], wire.ReplicaState.Active)
     assert await opening == "docs-1"
     assert await Collections(client, "docs").current() == "docs-1"
+
+
+async def test_a_collection_whose_graph_is_being_built_can_be_filled_further(server, client):
+    collections = Collections(client, "docs", nodes=3)
+    await collections.create("docs-1", EMBEDDER)
+    server.status = wire.CollectionStatus.Yellow
+    await collections.create("docs-1", EMBEDDER)
+    with pytest.raises(Unavailable, match="the search graph is being built"):
+        await wait_until_searchable(client, "docs-1", nodes=3, limit=0)
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+async def test_a_cluster_of_fewer_nodes_than_copies_is_complete_with_one_copy_on_each(server, client, nodes):
+    server.placement.nodes, server.placement.copies = nodes, 3
+    await Collections(client, "docs", nodes=nodes).open(EMBEDDER)
+    assert len(server.placement.states["docs-1"]) == nodes
+    assert await find_missing_copies(client, "docs-1", nodes=nodes) == ""
+    assert await find_missing_copies(client, "docs-1", nodes=3) == f"shard 0 has {nodes} of 3 active copies"
 
 
 async def test_an_existing_collection_is_opened_while_a_node_is_away(server, rest, client):
