@@ -100,8 +100,6 @@ class Settings(KernelSettings):
     """Port on which the worker serves `/livez` and `/metrics`. 0 disables both. A worker whose port is in use logs an
     error and works without them.
     """
-    worker_idle_seconds: float = Field(10.0, gt=0)
-    """Seconds without work until a worker unloads its model. A higher value saves reloads and holds memory."""
     worker_attempts: int = Field(8, ge=1)
     """Attempts that may end with the worker's death before an entry becomes a dead letter. A failure of the store, the
     embedder or the inbox does not count: such an entry waits until that part works again.

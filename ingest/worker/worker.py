@@ -27,6 +27,8 @@ from rag.tracing.spans import open_tracing
 log = structlog.get_logger()
 
 _POLL_SECONDS = 0.5
+# Long enough that pauses between uploads do not reload the model, which takes seconds.
+_IDLE_SECONDS = 10.0
 # Another process usually holds the lock for seconds, and a renewed key works at once. A short limit keeps documents
 # fresh then.
 _MAX_WAIT_SECONDS = 5.0
@@ -96,7 +98,7 @@ async def _work_until_idle(
     """
     async with open_models(settings) as models:
         last_work = time.monotonic()
-        while not stop_requested() and time.monotonic() - last_work < settings.worker_idle_seconds:
+        while not stop_requested() and time.monotonic() - last_work < _IDLE_SECONDS:
             if not await worklist.wait(_POLL_SECONDS):
                 continue
             async with open_store(settings, models) as store:

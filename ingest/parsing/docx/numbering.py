@@ -1,8 +1,9 @@
 """Compute the numbers of headings and list items, as Word does when it shows a document."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -33,14 +34,6 @@ class Level:
     style: str = ""
 
 
-@dataclass(slots=True)
-class _List:
-    """Paragraphs that are numbered together."""
-
-    levels: Mapping[int, Level]
-    counts: dict[int, int] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class Label:
     """The number or bullet of a paragraph."""
@@ -62,7 +55,8 @@ class Numbering:
             element.get("abstractNumId", ""): element for element in ([] if root is None else root.iter("abstractNum"))
         }
         self._nums = {element.get("numId", ""): element for element in ([] if root is None else root.findall("num"))}
-        self._lists: dict[str, _List] = {}
+        self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        """The current number of each level, by the id of the list's definition."""
         self._levels: dict[str, Mapping[int, Level]] = {}
         self._begun: set[tuple[str, int]] = set()
 
@@ -79,9 +73,9 @@ class Numbering:
         level = levels.get(index)
         if level is None:
             return None
-        numbers = self._lists.setdefault(abstract_id, _List(levels))
-        self._count(numbers, levels, number_id, num, index)
-        return _label(levels, numbers.counts, index)
+        counts = self._counts[abstract_id]
+        self._count(counts, levels, number_id, num, index)
+        return _label(levels, counts, index)
 
     def _abstract_id(self, num: Element) -> str:
         """Return the id of a list's definition, which can be in another list that a style names."""
@@ -107,8 +101,9 @@ class Numbering:
         linked = (index for index, level in levels.items() if style.id and level.style == style.id)
         return next(linked, style.number_level)
 
-    def _count(self, numbers: _List, levels: Mapping[int, Level], number_id: str, num: Element, index: int) -> None:
-        counts = numbers.counts
+    def _count(
+        self, counts: dict[int, int], levels: Mapping[int, Level], number_id: str, num: Element, index: int
+    ) -> None:
         if (start := self._restart(number_id, num, index)) is not None:
             counts[index] = start
         elif index in counts:
