@@ -1,4 +1,4 @@
-"""What a run or a worker holds while it works: the models and the store."""
+"""Models and store that a run or a worker opens while it works."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

@@ -9,7 +9,7 @@ from rag.settings import KernelSettings, ListenAddress, Part
 Language = Literal[
     "auto", "none", "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr"
 ]
-"""How the language of a document is chosen: detected, none, or one of `rag.languages.STEMMED` (ISO 639-1)."""
+"""The language of documents: detected, none, or one of `rag.languages.STEMMED` (ISO 639-1)."""
 
 
 class ParsingSettings(Part):

@@ -1,4 +1,4 @@
-"""What libraries read from the environment: no telemetry, and no proxy in front of this machine (ADR 44)."""
+"""Environment variables for libraries: no telemetry, and no proxy in front of this machine (ADR 44)."""
 
 import os
 from collections.abc import MutableMapping

@@ -84,7 +84,7 @@ def detect_language(text: str) -> str:
     for word, count in Counter(words).items():
         languages = _BY_WORD.get(word, ())
         for language in languages:
-            # A word that many languages have tells little.
+            # A word that many languages have says little about the language.
             evidence[language] += count * 1_000 // len(languages)
     best = max(evidence, key=lambda language: (evidence[language], language == _DEFAULT), default="")
     least = _MIN_EVIDENCE if letters.isascii() else 1

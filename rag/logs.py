@@ -56,17 +56,17 @@ def configure_logging(settings: LogSettings, *, is_command: bool = False) -> Non
 
 
 def say(event: str, text: str, **fields: object) -> None:
-    """Tell the operator something: the text alone on a terminal, and a log line with text and fields in JSON."""
+    """Print a message for the operator: the text alone on a terminal, and a log line with text and fields in JSON."""
     structlog.get_logger().info(event, text=text, **fields)
 
 
 def report(event: str, text: str) -> None:
-    """Tell the person who started a command something, such as its progress. Commands log warnings and errors only."""
+    """Print a message for the caller of a command, such as its progress. Commands log warnings and errors only."""
     structlog.get_logger().warning(event, text=text)
 
 
 def say_why_it_ends(text: str) -> None:
-    """Tell the operator why the program ends, at every log level."""
+    """Print why the program ends, at every log level."""
     structlog.get_logger().critical("program_failed", text=text)
 
 

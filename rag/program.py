@@ -1,4 +1,4 @@
-"""What every command-line program does at its start and its end."""
+"""Start and end of every command-line program."""
 
 import errno
 import os
@@ -110,7 +110,7 @@ async def cancelled_by_interrupt(work: Coroutine[Any, Any, int], sentence: str) 
 
 
 def end_soon(sentence: str) -> None:
-    """Tell the operator, and end this process with status 130 if it has not ended by itself in time."""
+    """Print the message, and end this process with status 130 if it has not ended by itself in time."""
     _tell(sentence)
     timer = threading.Timer(_INTERRUPTED_SECONDS, _leave)
     timer.daemon = True
@@ -118,7 +118,7 @@ def end_soon(sentence: str) -> None:
 
 
 def _tell(sentence: str) -> None:
-    """Tell the operator that the program ends, from a signal handler.
+    """Print that the program ends, from a signal handler.
 
     A thread does it, because the handler may have interrupted a log line, whose lock it would wait for.
     """

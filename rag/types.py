@@ -62,7 +62,7 @@ class RawDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where text stands in its document. Numbers start at 1; what a format does not have is None or empty."""
+    """The position of text in its document. Numbers start at 1; fields that a format lacks are None or empty."""
 
     page: int | None = None
     slide: int | None = None

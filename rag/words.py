@@ -1,4 +1,4 @@
-"""The form of text in which questions and passages are compared. What is shown stays as it was (ADR 53)."""
+"""The form of text in which questions and passages are compared. The text that users see is not changed (ADR 53)."""
 
 import re
 import unicodedata

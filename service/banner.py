@@ -1,4 +1,4 @@
-"""What the operator reads when the service has started: its address, and what is in force."""
+"""The lines that the operator reads when the service has started: its address and the settings in force."""
 
 import ipaddress
 import os
@@ -28,7 +28,7 @@ _MEANINGS: Mapping[tuple[str, object], str] = {
     ("keys", "none"): ": every program on this machine may ask and upload",
     ("model", "none"): ": answers quote the documents. Set RAG_GENERATOR__KIND=openai to use a server",
 }
-"""What a value means for the operator."""
+"""Explanations of values for the operator."""
 
 
 async def announce_start(resources: Resources, url: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether the embedding server answers, for `/readyz`: without it no question can be answered."""
+"""A probe of the embedding server for `/readyz`, because no question can be answered without it."""
 
 import asyncio
 import time

@@ -52,7 +52,7 @@ from service.writing.quote import Quoter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What requests use. They live as long as the process."""
+    """Everything that requests use. It lives as long as the process."""
 
     settings: Settings
     keys: Keys

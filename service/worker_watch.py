@@ -1,4 +1,4 @@
-"""What the service knows about the workers of its inbox, wherever they run."""
+"""The state of the workers of the service's inbox, on this machine and on others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 _WATCH_SECONDS: Final = 1.0
 
 WorkerState = Literal["working", "waiting", "starting", "down", "unknown"]
-"""What the living workers do together.
+"""The common state of all living workers.
 
 working    at least one of them can ingest
 waiting    all of them wait for a part that does not answer or refuses them
@@ -36,7 +36,7 @@ class WorkerSummary:
     message: str = ""
     """One sentence for the client whose document waits. Empty if it need not wait."""
     detail: str = ""
-    """What an operator needs to know in addition. It may name files and settings."""
+    """Additional facts for the operator. It may name files and settings."""
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.state, self.detail or self.message) if part)

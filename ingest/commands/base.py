@@ -1,4 +1,4 @@
-"""How a command is added to the program."""
+"""Adds commands to the program."""
 
 import argparse
 from collections.abc import Awaitable, Callable

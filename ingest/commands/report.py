@@ -1,4 +1,4 @@
-"""What the command `run` prints: its progress on standard error, and a summary at its end."""
+"""The output of the command `run`: its progress on standard error, and a summary at its end."""
 
 import json
 import time

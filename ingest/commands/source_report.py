@@ -1,4 +1,4 @@
-"""What the summary of `run` and `enqueue` tells about their sources: passed-over files and warnings."""
+"""The part of the summary of `run` and `enqueue` about their sources: passed-over files and warnings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ class ConvertedPage:
     """One page of a document as Markdown."""
 
     number: int | None
-    """None if the service does not tell it."""
+    """None if the service does not say it."""
     markdown: str
 
 

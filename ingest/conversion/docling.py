@@ -23,7 +23,7 @@ _PATH: Final = "/v1/convert/file"
 _PAGE_BREAK: Final = "<!-- groundwork-page-break -->"
 _FORM: Final = (
     ("to_formats", "md"),
-    # It tells the page of each text. Markdown alone does not tell pages without text.
+    # It has the page of each text. Markdown alone does not show pages without text.
     ("to_formats", "json"),
     ("do_ocr", "true"),
     ("image_export_mode", "placeholder"),
@@ -112,9 +112,9 @@ def _to_conversion(body: bytes) -> Conversion:
 
 
 def _page_numbers(document: Any, count: int) -> Sequence[int | None]:
-    """Return the page numbers of the `count` pages with text, or None for each if the answer does not tell them.
+    """Return the page numbers of the `count` pages with text, or None for each if the answer does not contain them.
 
-    The page break stands only between pages with text, so a blank page would shift the numbers of all later pages.
+    There is a page break only between pages with text, so a blank page would shift the numbers of all later pages.
     """
     if not isinstance(document, dict):
         return range(1, count + 1)
@@ -131,5 +131,5 @@ def _page_numbers(document: Any, count: int) -> Sequence[int | None]:
 
 
 def _file_name(media_type: MediaType) -> str:
-    """Return a name whose suffix tells the format. The service need not know the document's own name."""
+    """Return a name whose suffix shows the format. The service need not know the document's own name."""
     return f"document{format_of(media_type).suffixes[0]}"

@@ -36,7 +36,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an upgrade does to one stored part."""
+    """The work of an upgrade on one stored part."""
 
     part: str
     found: int | None
@@ -47,7 +47,7 @@ class Plan:
     seconds: float = 0.0
     """Estimated duration."""
     remark: str = "nothing is stored"
-    """What is said if no format was found."""
+    """The text if no format was found."""
 
     def to_text(self) -> str:
         if self.found is None:

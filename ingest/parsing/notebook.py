@@ -13,7 +13,7 @@ from rag.errors import InvalidInput
 # Logs and printed data can be longer than the text of the notebook. A reader sees their beginning.
 _MAX_OUTPUT_CHARACTERS: Final = 10_000
 _ANSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-# What a plotting library prints beside its picture, such as <Figure size 640x480 with 1 Axes>.
+# Text that a plotting library prints with its picture, such as <Figure size 640x480 with 1 Axes>.
 _OBJECT_NAME: Final = re.compile(r"<[^<>\n]*>")
 _NAMES_OF_CODE: Final = ("source", "input")
 

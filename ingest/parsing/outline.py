@@ -82,7 +82,7 @@ class OutlineBuilder:
             self._blocks.append((between, block, self._place))
 
     def set_place(self, place: Place) -> None:
-        """Let the next blocks without a place of their own stand at `place`."""
+        """Give `place` to the next blocks that have no place of their own."""
         self._place = place
 
     def warn(self, code: WarningCode, message: str = "", *, count: int = 1, place: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Tells a document that has nothing to read from one whose content is not text."""
+"""Distinguishes a document without content from one whose content is not text."""
 
 import re
 from io import BytesIO

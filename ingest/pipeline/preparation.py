@@ -23,7 +23,7 @@ StoredDocuments = Mapping[DocumentId, Chunk | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestResult:
-    """What happened to one document."""
+    """The result of ingesting one document."""
 
     uri: str
     status: Literal["new", "changed", "unchanged", "removed", "empty", "rejected"]

@@ -1,1 +1,1 @@
-"""Where raw bytes come from: files, object stores, JSON lines and the web."""
+"""Sources of raw bytes: files, object stores, JSON lines and the web."""

@@ -51,10 +51,10 @@ class Source(Protocol):
 
     @property
     def notes(self) -> SourceNotes:
-        """What `find` has passed over and could not see so far."""
+        """Notes of `find`: files that it passed over, and parts that it could not list."""
 
     def count(self) -> int | None:
-        """Return the number of units that `find` will yield, or None if only listing them tells."""
+        """Return the number of units that `find` will yield, or None if the number is known only after listing them."""
 
     def find(self) -> AsyncIterator[Unit | Rejection]:
         """Yield the units in a stable order, and a `Rejection` for each one that cannot be listed."""

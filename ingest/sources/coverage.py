@@ -27,7 +27,7 @@ async def build_coverage(text: str, *, fetcher: Fetcher, settings: Settings) -> 
     if (path := path_of(text)) is not None:
         return _covers_path(path)
     source = build_source(text, fetcher=fetcher, settings=settings)
-    # The lines of a file may name their own ids and URIs, so only its content tells them.
+    # The lines of a file may name their own ids and URIs, so only its content shows them.
     listed = set[DocumentId]()
     if isinstance(source, JsonLinesSource):
         listed = {unit.id async for unit in source.find() if not isinstance(unit, Rejection)}

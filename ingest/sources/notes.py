@@ -34,7 +34,7 @@ class CountedNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceWarning:
-    """What is missing from a source although no document was rejected."""
+    """A part of a source that is missing although no document was rejected."""
 
     code: SourceWarningCode
     message: str
@@ -47,7 +47,7 @@ class SourceNotes:
 
     def __init__(self) -> None:
         self.passed_over: dict[str, CountedNames] = {}
-        """What the rules of the source exclude, by kind: `.png`, `hidden`, `robots.txt`."""
+        """Files and pages that the rules of the source exclude, by kind: `.png`, `hidden`, `robots.txt`."""
         self._warnings: dict[tuple[SourceWarningCode, str], CountedNames] = {}
 
     def pass_over(self, kind: str, uri: str) -> None:

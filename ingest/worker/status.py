@@ -1,4 +1,4 @@
-"""What the worker waits for: shown in its metrics, and reported to the service through the inbox."""
+"""The reason why the worker waits, for its metrics and for its report to the service through the inbox."""
 
 import asyncio
 from contextlib import suppress

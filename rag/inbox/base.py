@@ -18,7 +18,7 @@ MAX_ENTRIES = 100_000
 REPORT_SECONDS = 2.0
 """Time between two reports of a worker."""
 REPORT_VALID_SECONDS = 15.0
-"""Longest time for which a report may stand for a worker that has died. Longer than a pause of a busy machine."""
+"""Time after which a worker without a new report counts as dead. It is longer than a pause of a busy machine."""
 
 DAMAGED = "The entry is damaged, and its document is unknown. Upload the document again."
 """Reason of the dead letter of an entry that cannot be read."""
@@ -132,7 +132,7 @@ class InboxStatistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """What a living worker tells the service about itself."""
+    """The state that a living worker reports to the service."""
 
     waiting_for: str = ""
     """One sentence that says why the worker cannot ingest now. Empty if it can."""
@@ -190,7 +190,7 @@ class Worklist(Protocol):
         """Turn a claimed entry into the dead letter of its document, which replaces an earlier one."""
 
     async def report(self, report: WorkerReport) -> None:
-        """Tell the readers of the inbox that this worker lives. Call it every `REPORT_SECONDS`."""
+        """Report to the readers of the inbox that this worker lives. Call it every `REPORT_SECONDS`."""
 
 
 class OperatorInbox(Inbox, Protocol):

@@ -1,4 +1,4 @@
-"""How groups of settings are declared."""
+"""Base class and shared types of settings."""
 
 from pathlib import Path
 from typing import Annotated, Any

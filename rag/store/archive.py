@@ -101,7 +101,7 @@ class ArchiveReader:
         self._files: int = header["files"]
         self._dropped = {VersionKey(*row) for row in header["dropped"]}
         self.metadata: Payload = header["metadata"]
-        """What the collection recorded about itself."""
+        """The metadata of the archived collection."""
 
     def batches(self) -> Iterator[list[tuple[Payload, Vector]]]:
         """Yield all points that count, as many at a time as one write takes."""

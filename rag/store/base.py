@@ -94,7 +94,7 @@ class VectorStore(StoreReader, Protocol):
         """Remove a document with its staged versions. With an order, versions of a later order stay."""
 
     async def find_partial(self, scope: Scope, versions: Mapping[DocumentId, str]) -> set[DocumentId]:
-        """Return those of these live versions that a failed commit has made live in a part of the collection only."""
+        """Return the documents whose live version is live in a part of the collection only, after a failed commit."""
 
     async def publish(self) -> None:
         """Make all commits durable and visible to readers, in one step."""

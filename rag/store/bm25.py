@@ -26,13 +26,13 @@ def encode_passage(chunk: Chunk) -> qdrant_edge.SparseVector:
 def encode_question(text: str, languages: Collection[str]) -> qdrant_edge.SparseVector:
     """Return the words of a question, stemmed as in passages of each of these languages.
 
-    A question is too short to tell its language reliably, and names and codes match in any language.
+    A question is too short to detect its language reliably, and names and codes match in any language.
     """
     words = to_words(text)
     rules, *others = sorted({_rules_of(language) for language in languages}) or [_ENGLISH]
     if not others:
         return _encoder(rules).embed_query(words)
-    # Only the stop words of its own language are dropped. In another language they are rare, and would count much.
+    # Only the stop words of its own language are dropped. In other languages they are rare and would weigh much.
     own = _encoder(_rules_of(detect_language(text)))
     content = " ".join(word for word in words.split() if own.embed_query(word).indices)
     indices = {index for it in (rules, *others) for index in _encoder(it).embed_query(content).indices}

@@ -48,7 +48,7 @@ FLOAT_FIELDS = ("ingested_at",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a collection records about itself: the schema of its points, and the embedder of its vectors."""
+    """The metadata of a collection: the schema of its points, and the embedder of its vectors."""
 
     schema: int
     embedder: EmbedderIdentity

@@ -15,7 +15,7 @@ _SEARCH = "query_points"
 
 
 class TracedReader:
-    """The wrapped reader, with one span for each search, however many calls it makes."""
+    """The wrapped reader, with one span for each search, even if the search makes several calls."""
 
     def __init__(self, reader: StoreReader, settings: StoreSettings) -> None:
         self._reader = reader

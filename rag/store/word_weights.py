@@ -1,4 +1,4 @@
-"""What a search by words asks of its collection first: the languages, and the tenants that are large (ADR 62)."""
+"""Facts about a collection that a search by words needs: its languages, and its large tenants (ADR 62)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -85,7 +85,7 @@ class _Part:
 
 
 class Research:
-    """The research for one answer. `gather` does the work, and the rest tells what it found."""
+    """The research for one answer. `gather` does the work; the other methods return its results."""
 
     def __init__(
         self,

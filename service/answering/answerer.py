@@ -126,7 +126,7 @@ class Answerer:
             async with aclosing(self._work(run, first, inquiry, timer)) as events:
                 async for event in events:
                     if isinstance(event, Answer):
-                        # The passages of other searches are not similar to this question in the sense of the reference.
+                        # Drift compares a question with the passages of its own search, not with those of the plan.
                         self._observe(event, first, by_model=False)
                         yield replace(event, steps=run.steps, usage=run.usage_with(event.usage))
                     else:

@@ -1,4 +1,4 @@
-"""What the service says when it does not answer."""
+"""The text of a declined answer."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -30,7 +30,7 @@ class Inquiry:
     prompt: PromptTemplate | None = None
     """Prompt for the mode generate. None: the configured version."""
     sampling: Sampling = CONFIGURED
-    """What the client asks of the model in the mode generate."""
+    """Sampling that the client asks for, in the mode generate."""
     schema: Mapping[str, Any] | None = None
     """JSON schema of the answer, only in the mode generate. None: text."""
     is_streamed: bool = False

@@ -41,7 +41,7 @@ class ReadPassage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatedAnswer:
-    """What explains an answer when a person reads its feedback months later."""
+    """An answer that can be rated, with everything that explains it to a person who reads its feedback months later."""
 
     asked: str
     question: str

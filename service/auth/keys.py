@@ -65,7 +65,7 @@ class Keys:
     def __init__(self, path: Path, *, allow_anonymous: bool = False) -> None:
         """`allow_anonymous` admits every caller until the first key is created. Use it on loopback only."""
         self._path = path
-        # The lock file stays after the first `keys create`. It tells a first start from a lost key file.
+        # The lock file stays after the first `keys create`. It distinguishes a first start from a lost key file.
         self._lock = path.parent / f"{path.stem}.lock"
         self._allow_anonymous = allow_anonymous
         self._were_seen = False

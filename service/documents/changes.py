@@ -13,12 +13,12 @@ from service.documents.state import DocumentState, look_up
 _ATTEMPTS: Final = 10
 
 Check = Callable[[DocumentState | None], None]
-"""Raises an error if the change must not happen. None stands for a document that does not exist."""
+"""Raises an error if the change must not happen. None means a document that does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precondition:
-    """What If-Match and If-None-Match require of the latest accepted content, queued content included."""
+    """The conditions of If-Match and If-None-Match on the latest accepted content, including queued content."""
 
     match: frozenset[str] | None = None
     """Digests of which the document must have one. Empty accepts any existing document, None requires nothing."""

@@ -21,7 +21,7 @@ from service.documents.state import DocumentState, State, UpdateState, read_entr
 
 Sort = Literal["title", "id", "time"]
 Key = tuple[str | float, str]
-"""What a page is sorted by. The second part is the id, so that no two documents have the same key."""
+"""The value that a page is sorted by. The second part is the id, so that no two documents have the same key."""
 
 # The candidates of a page are cut to its length when there are this many times more.
 _SLACK: Final = 8

@@ -33,7 +33,7 @@ _REFUSAL = re.compile(
 )
 # Behind it, a refusal may go on with a claim.
 _TURN = re.compile(r"\b(?:but|however|although|though|yet|while|instead)\b|;", re.IGNORECASE)
-# Words cannot tell what is affirmed.
+# A sentence of these words alone does not show what it affirms.
 _ASSENT = stems("yes no")
 
 
@@ -58,7 +58,7 @@ class Sentence:
 
     @property
     def is_prose(self) -> bool:
-        """True if a marker may stand at its end. In a table or behind a fence it would break the form."""
+        """True if a marker may be added at its end. A marker would break the layout of a table row or a fence."""
         return not self.is_row and not self.text.endswith(("```", "~~~"))
 
 

@@ -12,7 +12,7 @@ from service.sentences import content_stems, find_sentences, stems
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 _NEGATION = re.compile(r"no|not|never|without|cannot|neither|nor|none|\w+n['\u2019]t", re.IGNORECASE)
-# They stand between a negation and the word that it negates.
+# Words that may come between a negation and the word that it negates.
 _FILLERS = frozenset({"longer", "yet", "been", "being"})
 # A negation reaches the verb and the word after it, as in "does not need a licence".
 _NEGATED_WORDS = 2
@@ -26,7 +26,7 @@ _CELLS = " | "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What passages say about a sentence."""
+    """The evidence of passages for a sentence and against it."""
 
     share: float
     """Share of the sentence's content words in the passages, 0 to 1: the mean of all text and of the nearest part."""
@@ -72,7 +72,7 @@ class Reading:
 
 
 def weigh(sentence: str, readings: Sequence[Reading]) -> Evidence:
-    """Return the evidence of some passages together. Each number counts, so numbers are compared apart from words."""
+    """Return the evidence of some passages together. Numbers are compared separately, because each one counts."""
     words = {stem for stem in content_stems(sentence) if not stem[0].isdigit()}
     parts = sorted(
         ((_share(words, known), text) for reading in readings for text, known in reading.parts),

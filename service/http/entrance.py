@@ -1,4 +1,4 @@
-"""What happens to a request before its route: the path prefix, HEAD, and which calls may enter at all.
+"""Steps before the route of a request: removal of the path prefix, HEAD, and the decision which calls may enter.
 
 All of it is pure ASGI, because Starlette's BaseHTTPMiddleware breaks streaming.
 """
@@ -16,7 +16,7 @@ from service.auth.keys import Keys
 _HOST = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+)(:\d*)?")
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# A load balancer asks these through its proxy as well. They tell nothing about the documents.
+# A load balancer calls these through its proxy, too. They reveal nothing about the documents.
 _PROBES = frozenset({"/livez", "/readyz"})
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond the types of the routes: problems, event streams and uploads."""
+"""Parts of the OpenAPI document that FastAPI cannot derive from types: problems, event streams and uploads."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ _DEFECTS = frozenset(problem for problem in _TYPES.values() if problem.status ==
 _PROBES = frozenset({"/livez", "/readyz"})
 _WITH_A_KEY = (errors.Unauthorized, errors.KeysUnavailable, errors.Unavailable, errors.TimedOut)
 OF_STORE = (errors.CollectionMissing, errors.RequestRejected)
-"""What each route that reads the store can raise."""
+"""Errors that each route that reads the store can raise."""
 _HEADERS = {
     "X-Request-Id": {"description": "Id of the request in the service's log.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds after which a retry may succeed.", "schema": {"type": "integer"}},

@@ -45,7 +45,7 @@ def _digests_in(name: str, value: str | None, *, accept_weak: bool) -> frozenset
     tags = [_TAG.fullmatch(tag) for tag in value.split(",")]
     if not all(tags):
         raise InvalidInput(f'{name} is not valid. Send * or an ETag of the document, such as "0a1b".')
-    # The empty digest stands for a tag that matches nothing.
+    # The empty digest means a tag that matches nothing.
     return frozenset(
         (tag["quoted"] or tag["bare"] or "-") if accept_weak or not tag["weak"] else "-" for tag in tags if tag
     )

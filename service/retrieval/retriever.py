@@ -87,7 +87,7 @@ class Retriever:
         return replace(selection, reranking=extent)
 
     def select(self, candidates: Sequence[ScoredChunk], *, limit: int) -> RetrievedPassages:
-        """Select among candidates, the best first: without duplicates, and with the configured spread."""
+        """Select the best candidates, without duplicates and within the configured limit per document."""
         return select(
             candidates, limit=limit, overlap=self._settings.duplicate_overlap, per_document=self._settings.per_document
         )

@@ -59,7 +59,7 @@ __all__ = [
 
 
 class DriftSettings(Part):
-    """What live questions are compared with, and whether a sample of them is stored."""
+    """The reference that live questions are compared with, and the sample of them that is stored."""
 
     reference: ExpandedPath | None = None
     """File from `python -m evals reference`. Unset: drift/reference.npz in the data directory."""

@@ -27,13 +27,13 @@ class WritingInput(RetrievedPassages):
     prompt: PromptTemplate | None = None
     """Prompt for this question. None: the writer's default."""
     sampling: Sampling = CONFIGURED
-    """What the client asks of the model in the mode generate."""
+    """Sampling that the client asks for, in the mode generate."""
     schema: Mapping[str, Any] | None = None
     """JSON schema of the answer, only in the mode generate. None: text."""
     quotes: Sequence[Quote] = ()
-    """What the modes quote and checked write from, best first."""
+    """The quotes that the modes quote and checked write from, best first."""
     evidence: Mapping[str, float] = field(default_factory=dict)
-    """What speaks for the best quote and against it. Empty if no quote was looked for."""
+    """Reasons for and against the best quote. Empty if no quote was looked for."""
     confidence: float | None = None
     """Probability that the quotes answer. None if no quote was looked for."""
 

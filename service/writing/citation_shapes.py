@@ -29,7 +29,7 @@ MARKER = re.compile(
 """Numbers in brackets."""
 MARKER_END = re.compile(rf"[{_CLOSE}\n]")
 MARKER_RANGE = re.compile(r"\[(?P<first>\d{1,3})\]\s?[-–—]\s?\[(?P<last>\d{1,3})\]")
-"""A range whose ends have brackets of their own, as IEEE wants it."""
+"""A range whose ends have brackets of their own, as in the style of IEEE."""
 MARKER_RANGE_BEGINNING = re.compile(r"\[\d{1,3}\]\s?(?:[-–—]\s?(?:\[(?:\d{1,3})?)?)?\Z")
 NOISE = re.compile(r"\[cite_(?:start|end)\]")
 """Marks that Gemini writes around what it cites."""

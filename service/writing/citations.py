@@ -10,7 +10,7 @@ from service.writing import citation_shapes as shapes
 _MAX_MARKER = 80
 # A longer code span is read as text, because its second backtick may never come.
 _MAX_CODE = 400
-# The text so far that decides what a bracket means: a line of spaces, or the name before an index.
+# Length of the preceding text that decides what a bracket means: a line of spaces, or the name before an index.
 _CONTEXT = 40
 
 _FENCE = re.compile(r"(?:`{3,}|~{3,})")
@@ -150,7 +150,7 @@ class CitationNormaliser:
     def _read_marker(self, opening: int, *, is_last: bool) -> bool:
         window = self._held[:_MAX_MARKER]
         end = shapes.MARKER_END.search(window)
-        # The next character tells a single bracket from a double one, and a citation from a link.
+        # The next character distinguishes a single bracket from a double one, and a citation from a link.
         is_decided = end.end() < len(self._held) if end else len(window) == _MAX_MARKER
         if not (is_decided or is_last):
             return False

@@ -120,7 +120,7 @@ class _HeldText:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all text, also that which was released."""
+        """Forget all text, including released text."""
         self._held = ""
         self._waiting = ""
         self._is_spent = False

@@ -1,4 +1,4 @@
-"""The blocks of a Word document, and their text where they stand in a table cell, a note or a header."""
+"""The blocks of a Word document, and their text inside a table cell, a note or a header."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

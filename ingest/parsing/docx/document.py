@@ -1,4 +1,4 @@
-"""What all parts of a Word document share: its package, styles, numbers, notes, comments and warnings."""
+"""Data that all parts of a Word document share: its package, styles, numbers, notes, comments and warnings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -9,7 +9,7 @@ from ingest.parsing.ooxml.package import is_on, number_of, value_of
 from ingest.parsing.ooxml.symbols import symbol
 
 PAGE_MARK: Final = "\ue123"
-"""Stands for a page number in a header or footer."""
+"""Placeholder for a page number in a header or footer."""
 
 _PAGE_NUMBERS: Final = {"PAGE", "NUMPAGES", "SECTIONPAGES"}
 # Fields that show text which is computed each time, or which only the instruction contains.

@@ -1,4 +1,4 @@
-"""What the styles of a document say about its paragraphs and runs: headings, numbers, hidden and struck text."""
+"""Properties that paragraphs and runs get from the styles of a document: headings, numbers, hidden and struck text."""
 
 import re
 from dataclasses import dataclass, replace

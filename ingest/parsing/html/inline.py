@@ -91,7 +91,7 @@ class InlineMarks:
 
 
 def replacement(tag: str, node: LexborNode, base: str, builder: OutlineBuilder) -> str:
-    """Return the text of an element that stands for something other than its content."""
+    """Return the text that replaces an element, such as the alternative text of an image."""
     match tag:
         case "img":
             return node.attrs.sget("alt")

@@ -112,7 +112,7 @@ def numbered(number: int, style: str) -> str:
 def _is_note_mark(text: str, before: str, after: str) -> bool:
     base = _BASE.search(before)
     if base is None:
-        # The mass number of 14C stands before a letter.
+        # The mass number of 14C comes before a letter.
         return not after[:1].isalpha()
     word = base[0]
     if not word[-1].isalnum():

@@ -104,7 +104,7 @@ def is_layout(table: LexborNode, depth: int) -> bool:
 
 
 def cell_text(parts: list[str]) -> str:
-    """Return the text of a cell on one line. A number and the number on the next line stay apart."""
+    """Return the text of a cell on one line. A number and the number on the next line stay separate."""
     first, *rest = _BREAK.split("".join(parts).strip())
     text = first
     for between, line in zip(rest[::2], rest[1::2], strict=True):

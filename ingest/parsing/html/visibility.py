@@ -16,11 +16,11 @@ _LABELS: Final = {"title", "desc"}
 _SKIPPED_CLASSES: Final = {
     # Documentation tools append a link such as ¶ to each heading. It is not part of the heading's text.
     *("headerlink", "header-anchor", "hash-link", "anchor-link", "anchorjs-link"),
-    # Line numbers beside code.
+    # Line numbers of code.
     *("linenos", "lineno", "linenodiv", "line-number", "line-numbers-rows", "hljs-ln-numbers", "lnt", "ln"),
     # Links from a footnote back to its mark.
     *("footnote-backref", "reversefootnote", "footnote-back"),
-    # Pictures and previews of formulas, which stand beside the formula itself.
+    # Pictures and previews of formulas. The formula itself is next to them.
     *("mwe-math-fallback-image-inline", "mwe-math-fallback-image-display", "MathJax_Preview"),
     # The name of an icon in an icon font.
     *("material-icons", "material-symbols-outlined", "material-symbols-rounded"),
@@ -89,7 +89,7 @@ def _has_content(noscript: LexborNode) -> bool:
 
 
 def _is_drawn_formula(classes: str, node: LexborNode) -> bool:
-    """Return whether a mathematics library drew the element from a formula that stands beside it."""
+    """Return whether a mathematics library drew the element from a formula next to it."""
     if "katex-html" in classes:
         return node.prev is not None and "katex-mathml" in node.prev.attrs.sget("class")
     if _DRAWN_FORMULAS.isdisjoint(classes.split()):

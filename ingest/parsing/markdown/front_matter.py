@@ -29,7 +29,7 @@ class FrontMatter:
 
     title: str = ""
     text: str = ""
-    """What a reader may ask for, such as the description and the owner, one fact per line."""
+    """Facts that a user may ask for, such as the description and the owner, one per line."""
     end: int = 0
     """Offset of the content."""
 

@@ -100,7 +100,7 @@ def _prepare_paragraphs(state: StateCore) -> None:
             footnote = f"\\[{above.meta['label']}\\] "
         if token.type != "inline":
             continue
-        # For the plugin of formulas the last character stands before the first one, where it must not be a digit.
+        # Before the first character, the plugin of formulas reads the last one, where it accepts no digit.
         token.content, footnote = f"{footnote}{token.content}{' ' * token.content.startswith('$')}", ""
         if "{/*" in token.content:
             token.content = _MDX_COMMENT.sub("", token.content)

@@ -1,4 +1,4 @@
-"""Tell HTML tags in Markdown from text in angle brackets, such as `<your-token>` and `Vec<T>`."""
+"""Distinguish HTML tags in Markdown from text in angle brackets, such as `<your-token>` and `Vec<T>`."""
 
 import re
 from collections.abc import Iterator, Sequence

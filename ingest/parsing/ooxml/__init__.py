@@ -1,1 +1,1 @@
-"""What Office files have in common: packages, drawings, equations, and the numbers of lists, charts and sheets."""
+"""Parts that Office files share: packages, drawings, equations, and the numbers of lists, charts and sheets."""

@@ -1,4 +1,4 @@
-"""Read charts: the title, and a table of the values that the file stores beside the drawing."""
+"""Read charts: the title, and a table of the values that the file stores for the drawing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ def alternative_text(drawing: Element) -> str:
 
 
 def has_picture(element: Element) -> bool:
-    """Return True if there is a picture that does not stand for an embedded object."""
+    """Return True if there is a picture other than the preview of an embedded object."""
     drawings = (child for tag in ("drawing", "pict") for child in element.iter(tag))
     return any(child.tag in _PICTURES for drawing in drawings for child in drawing.iter())
 

@@ -73,7 +73,7 @@ def literal(kind: str, text: str) -> str:
 
 
 def _with_minutes(tokens: Sequence[Token]) -> tuple[Token, ...]:
-    """Return the tokens of a date with `m` told apart: after hours or before seconds it means minutes."""
+    """Return the tokens of a date, with `m` replaced where it means minutes: after hours or before seconds."""
     times = [index for index, (kind, _) in enumerate(tokens) if kind in {"date", "elapsed"}]
     result = list(tokens)
     for position, index in enumerate(times):

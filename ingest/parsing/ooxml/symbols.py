@@ -58,7 +58,7 @@ def symbol(code: int, font: str) -> str:
 
 
 def with_symbols(text: str, font: str) -> str:
-    """Return the text of a run, in which private characters, and all in the font Symbol, stand for others."""
+    """Return the text of a run, with private characters and the font Symbol replaced by the symbols that they show."""
     if font == "Symbol":
         text = _PRINTABLE.sub(lambda found: symbol(ord(found[0]), font), text)
     return _PRIVATE_CHARACTERS.sub(lambda found: symbol(ord(found[0]), font), text)

@@ -8,7 +8,7 @@ from typing import Final
 from ingest.parsing.html.marks import lowered, raised
 
 _STRIKE: Final = "~~"
-# What stands before and after a raised character decides whether it is a power or the mark of a note.
+# The characters before and after a raised one decide whether it is a power or the mark of a note.
 _CONTEXT: Final = 40
 
 

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from ingest.parsing.numerals import numeral
 
 _FORMATS: Final = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
-"""What `numeral` calls the forms of numbers."""
+"""Names that `numeral` has for the forms of numbers."""
 _MAX_INDENT: Final = 20
 
 

@@ -1,4 +1,4 @@
-"""Read what lies on a PDF page beside its text: form fields, comments, links, attached files."""
+"""Read the content of a PDF page that is not part of its text: form fields, comments, links, attached files."""
 
 import ctypes
 import re
@@ -44,7 +44,7 @@ _LABEL_WIDTH: Final = 250
 
 @dataclass(slots=True)
 class Surroundings:
-    """What the annotations of a document contain, page by page."""
+    """The content of a document's annotations, page by page."""
 
     attachments: list[str] = field(default_factory=list)
     seen_fields: set[str] = field(default_factory=set)

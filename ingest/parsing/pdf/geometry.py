@@ -14,13 +14,13 @@ _WORD_GAP: Final = 0.2
 _LETTER_GAP: Final = 0.08
 
 _POWER_OF_TEN: Final = re.compile(r"(?<![\d.,])10(?=[-−–]?\d)")  # noqa: RUF001
-# A superscript stands a third of the font size above the line.
+# A superscript is a third of the font size above the line.
 _RAISED: Final = 0.15
 
-# PDFium joins short texts that stand below each other, as in a column of numbers: 40, 7 and 2 become 4072.
+# PDFium joins short texts that are below each other, as in a column of numbers: 40, 7 and 2 become 4072.
 _NUMBER: Final = re.compile(r"\b(?=[^\W\d]*\d)\w{2,60}\b|\b[A-Z]{2,8}\b")
 _OTHER_LINE: Final = 0.6
-# It also starts a line before a short text that stands beside the one before.
+# It also starts a new line before a short text that is on the same line as the one before.
 _SHORT_LINE: Final = re.compile(r"(?<=\S)\s*\r\n(?=\S{1,3}\r?$)", re.MULTILINE)
 _SAME_LINE: Final = 0.2
 

@@ -90,7 +90,7 @@ def _gap(line: str, following: str, full: float) -> str:
 
 
 class _Evidence:
-    """The words of a document, which tell "infor-mation" from "e-mail"."""
+    """The words of a document, which distinguish "infor-mation" from "e-mail"."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._words: Counter[str] = Counter()
@@ -105,7 +105,7 @@ class _Evidence:
             self._folded[word.casefold().replace("‐", "-")] += count  # noqa: RUF001
 
     def restore(self, division: re.Match[str]) -> str:
-        """Return what stands between the two halves: a hyphen, a space or nothing."""
+        """Return the text between the two halves: a hyphen, a space or nothing."""
         left, right = _halves(division)
         end = division.end() + len(right)
         following = division.string[end : end + 1]

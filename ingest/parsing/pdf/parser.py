@@ -1,4 +1,4 @@
-"""Parse PDF: the text of its pages in paragraphs, what lies beside the text, and what cannot be read."""
+"""Parse PDF: the text of its pages in paragraphs, its annotations, and warnings about content that cannot be read."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ class _Page:
 
 @dataclass(slots=True, kw_only=True)
 class _Reading:
-    """What was found on the way through the pages."""
+    """Findings that are collected while the pages are read."""
 
     pages: list[_Page] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)

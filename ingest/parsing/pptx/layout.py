@@ -1,4 +1,4 @@
-"""Where shapes stand on a slide, and the order in which a reader sees them."""
+"""Positions of shapes on a slide, and the order in which a person reads them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.package import number_of
 
-# Boxes that touch or overlap by less of their size still stand below or beside each other.
+# Boxes that touch or overlap by less of their size still count as one below or next to the other.
 _TOLERANCE: Final = 0.25
 # Real slides need four cuts. The limit bounds the time for slides that were made to be slow.
 _MAX_CUTS: Final = 12

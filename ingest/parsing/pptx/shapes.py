@@ -146,7 +146,7 @@ class ShapeReader:
 
 
 def placeholders_of(tree: Element | None, below: Placeholders) -> dict[tuple[str, str], Box]:
-    """Return the boxes of the placeholders of a layout or master, on top of those that it inherits."""
+    """Return the boxes of the placeholders of a layout or master, with the inherited ones."""
     boxes = dict(below)
     for shape in () if tree is None else tree.iter("sp"):
         placeholder = shape.find("nvSpPr/nvPr/ph")

@@ -27,7 +27,7 @@ _CODE_POINT: Final = re.compile(r"(?:0x|x|\\x|U\+|u|\\u)([0-9A-Fa-f]{2,6})\Z")
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """What names in a document stand for."""
+    """The targets and substitutions of a document, by name."""
 
     texts: Mapping[str, str]
     targets: Mapping[str, str]

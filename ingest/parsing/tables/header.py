@@ -107,7 +107,7 @@ def _width(row: Row) -> int:
 
 
 def _is_group_row(row: Row, below: Sequence[Row]) -> bool:
-    """Return True if the row is the upper level of a header: its values stand above several names of the next row."""
+    """Return True if the row is the upper level of a header: its values are above several names of the next row."""
     if len(below) < 2 or not (row.merged or _gaps(row, below[0])):
         return False
     return _are_names(below[0]) and _points(below[0], below[1:]) >= _PLAUSIBLE
@@ -128,7 +128,7 @@ def _top(rows: Sequence[Row], index: int) -> int:
 
 
 def _end(rows: Sequence[Row], index: int) -> int:
-    """Return the end of the header whose names stand in the row at `index`: a row of units may follow."""
+    """Return the end of the header whose names are in the row at `index`: a row of units may follow."""
     if index + 2 >= len(rows):
         return index + 1
     units, body = rows[index + 1], rows[index + 2 :]
@@ -141,7 +141,7 @@ def _end(rows: Sequence[Row], index: int) -> int:
 def _gaps(upper: Row, lower: Row) -> bool:
     """Return True if a value of the upper row is followed by an empty cell above a name of the lower row.
 
-    The name of the first column stands in one of the two rows. In both, they are a note and a header.
+    The name of the first column is in one of the two rows. In both, they are a note and a header.
     """
     first = next(index for index in count() if upper.cell(index) or lower.cell(index))
     if upper.cell(first) and lower.cell(first):

@@ -17,7 +17,7 @@ _MAX_SIDE_BY_SIDE: Final = 20
 def add_sheet(rows: Iterable[Row], builder: OutlineBuilder) -> None:
     """Add the tables of a sheet. Rows that continue a table after a blank row keep its labels."""
     layout: Layout | None = None
-    # Rows that stand alone: titles, notes, or a header with a blank row below it.
+    # Rows without neighbours: titles, notes, or a header with a blank row below it.
     alone: list[Row] = []
     for block in _blocks(rows):
         head = list(islice(block, _PROBED_ROWS))
@@ -79,7 +79,7 @@ def _add_block(
 
 
 def _continues(layout: Layout, rows: Sequence[Row]) -> bool:
-    """Return True if the rows stand in the table's columns, with numbers where the table has numbers."""
+    """Return True if the rows are in the table's columns, with numbers where the table has numbers."""
     columns = {index for row in rows for index, value in enumerate(row.cells) if value}
     if not layout.names or not columns <= set(layout.columns) or (len(rows) == 1 and len(columns) < 2):
         return False
@@ -90,7 +90,7 @@ def _continues(layout: Layout, rows: Sequence[Row]) -> bool:
 
 
 def _segments(head: Sequence[Row]) -> list[range]:
-    """Return the columns of tables that stand side by side: a blank column between, and each with its own header."""
+    """Return the columns of tables that are side by side: a blank column between, and each with its own header."""
     used = {index for row in head if not _is_title(row) for index, value in enumerate(row.cells) if value}
     runs: list[range] = []
     for index in sorted(used):
@@ -109,7 +109,7 @@ def _is_title(row: Row) -> bool:
 
 
 def _is_table(head: Sequence[Row], run: range) -> bool:
-    """Return True if the columns have a header, and a first column of words that tells the rows apart.
+    """Return True if the columns have a header, and a first column of words that distinguishes the rows.
 
     A blank column can also separate two groups of columns of one table, which must not lose their row's name.
     """

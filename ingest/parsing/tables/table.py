@@ -119,7 +119,7 @@ class Layout:
         return sum(map(is_column_name, filled)) * 2 >= len(filled)
 
     def add_unused(self, used: Container[int], builder: OutlineBuilder) -> None:
-        """Add the names of the columns without values, which stand in no row."""
+        """Add the names of the columns without values, which no row shows."""
         unused = [name for index, name in enumerate(self.names) if name and index not in used]
         if used and unused:
             builder.add_block(f"Columns without values: {', '.join(unused)}")
@@ -211,7 +211,7 @@ def _continued(row: Row) -> list[str]:
 
 
 def _keys_of(rows: Sequence[Row], columns: Sequence[int]) -> tuple[int, ...]:
-    """Return the leading columns that tell the rows apart, with at least one that has words."""
+    """Return the leading columns that distinguish the rows, with at least one that has words."""
     for count in range(1, min(_MAX_KEY_COLUMNS, len(columns) - 1) + 1):
         keys = [tuple(row.cell(index) for index in columns[:count]) for row in rows]
         has_words = any(character.isalpha() for key in keys[:10] for part in key for character in part)

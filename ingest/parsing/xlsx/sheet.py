@@ -37,7 +37,7 @@ class Area:
 
 @dataclass(slots=True, kw_only=True)
 class Sheet:
-    """What is known of a sheet before its rows are read, and what reading them found."""
+    """The properties of a sheet before its rows are read, and the findings of reading them."""
 
     name: str
     strings: Sequence[str]

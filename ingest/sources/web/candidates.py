@@ -1,4 +1,4 @@
-"""Which links of a page may lead to a document."""
+"""Links of a page that may lead to a document."""
 
 from mimetypes import MimeTypes
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which pages a crawl still has to fetch, which it holds, and which of them are one page under several addresses."""
+"""The pages of a crawl: pages to fetch, fetched pages, and pages that have several addresses."""
 
 from collections import OrderedDict, deque
 from typing import Final

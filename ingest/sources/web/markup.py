@@ -79,7 +79,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Markup:
-    """What a page says to crawlers."""
+    """Instructions of a page for crawlers."""
 
     targets: tuple[URL, ...]
     """Its links in page order, without those marked `nofollow`."""

@@ -60,7 +60,7 @@ async def fetch_page(
             final_url = answer.url
         target = await asyncio.to_thread(_refresh_in, document, final_url)
         if target is None or not await may_follow(target):
-            # The validator of a redirecting page would not tell whether the page behind it has changed.
+            # The validator of a redirecting page does not show whether its target has changed.
             return document if requested is url else replace(document, validator="")
         requested, validator = with_credentials_of(url, target), ""
     raise InvalidInput(f"the page redirects more than {_MAX_REFRESHES} times by meta refresh")

@@ -7,7 +7,7 @@ from ingest.sources.web.fetching import Fetcher, MayFollow
 from ingest.sources.web.urls import to_url, with_credentials_of
 from rag.errors import InvalidInput, Unavailable
 
-# A server that is down answers none of them, and each question may last until the timeout.
+# A server that is down answers no request, and each request may last until the timeout.
 _MAX_FAILURES: Final = 20
 
 

@@ -18,7 +18,7 @@ FORMAT = 3
 """
 
 REFUSED_SECONDS = 60.0
-"""Time until an entry of a newer format is claimed again, by then perhaps by a newer worker."""
+"""Seconds until an entry of a newer format is claimed again. A newer worker may be running then."""
 
 _HEADER_FIELDS = tuple(it for it in fields(RawDocument) if it.name not in {"id", "body"})
 _LETTER_FIELDS = tuple(it.name for it in fields(DeadLetter) if it.name not in {"id", "scope"})

@@ -131,7 +131,7 @@ def _to_options(settings: ServerStoreSettings) -> dict[str, Any]:
 
 
 def _trusted_authorities(settings: ServerStoreSettings) -> ssl.SSLContext | bool:
-    """Return the authorities that may sign the server's certificate; True stands for those of this machine."""
+    """Return the authorities that may sign the server's certificate; True means those of this machine."""
     if settings.ca_file is None:
         return True
     try:

@@ -20,7 +20,7 @@ _POLL_SECONDS: Final = 0.5
 async def until_done(call: Callable[[], Awaitable[Any]], is_done: Callable[[], Awaitable[bool]] | None = None) -> None:
     """Call until it is done, for three minutes at most.
 
-    After an error, `is_done` tells whether the call was done all the same. Without it, the call is made again.
+    After an error, `is_done` checks whether the call was done nevertheless. Without it, the call is made again.
     """
     deadline = time.monotonic() + _LIMIT_SECONDS
     while True:

@@ -18,7 +18,7 @@ from rag.types import DocumentId, EmbedderIdentity, Point, Scope
 
 # Longer than any document needs between its first staged point and its commit.
 _STAGED_SECONDS = 24 * 3600.0
-# More than one document with so many points is rare. Those that are not seen are found by the next look-up.
+# More than one document with so many points is rare. The next look-up finds the others.
 _PARTIAL_POINTS = 1000
 
 

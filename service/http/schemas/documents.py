@@ -17,7 +17,7 @@ from service.http.schemas.search import PlaceOut
 from service.worker_watch import WorkerState, WorkerSummary
 
 METADATA: Final = "metadata."
-"""What the names of query parameters and form fields with metadata begin with."""
+"""Prefix of query parameters and form fields with metadata."""
 
 
 class UpdateOut(BaseModel):

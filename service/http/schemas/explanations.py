@@ -85,7 +85,7 @@ class VersionsOut(BaseModel):
 
 
 class ExplanationResponse(BaseModel):
-    """What led to an answer: candidates, prompt, versions and timings."""
+    """The origin of an answer: candidates, prompt, versions and timings."""
 
     id: str
     asked: str = Field(description="The question as the client asked it.")

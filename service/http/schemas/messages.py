@@ -1,4 +1,4 @@
-"""What the bodies of OpenAI's two APIs for conversations share."""
+"""Fields that both of OpenAI's APIs for conversations have."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal

@@ -104,7 +104,7 @@ class OutputMessage(BaseModel):
 
 
 class TokenDetails(BaseModel):
-    """Tokens that the service does not count apart."""
+    """Tokens that the service does not count separately."""
 
     cached_tokens: Literal[0] = 0
     cache_write_tokens: Literal[0] = 0

@@ -81,7 +81,7 @@ class SearchRequest(BaseModel):
 
 
 class PlaceOut(TypedDict, total=False):
-    """Where a passage begins in its document. It has only what the format knows; numbers start at 1."""
+    """Position of a passage in its document. It has only the fields that the format knows; numbers start at 1."""
 
     page: int
     slide: int
