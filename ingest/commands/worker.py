@@ -18,7 +18,7 @@ Stop it with SIGTERM: it finishes the documents in progress for up to RAG_WORKER
 to the inbox. Ctrl-C ends it within three seconds.
 
 needs: the inbox, and the right to write the collection. The worker loads the embedder when documents arrive, and
-unloads it after RAG_WORKER_IDLE_SECONDS without work. Several workers may share one inbox. With the embedded store
+unloads it after ten seconds without work. Several workers may share one inbox. With the embedded store
 they take turns."""
 
 
