@@ -42,7 +42,7 @@ async def wait_until_searchable(
 
 
 async def find_missing_copies(client: AsyncQdrantClient, collection: str, *, nodes: int) -> str:
-    """Return which shard has too few active copies, or an empty string if none; `nodes` is the expected size of the cluster."""
+    """Return which shard has too few active copies, or an empty string; `nodes` is the expected size of the cluster."""
     with translated_errors():
         described = await client.get_collection(collection)
         cluster = await client.collection_cluster_info(collection)

@@ -53,7 +53,9 @@ def test_the_alert_fires_if_the_last_success_is_too_old(seen, fires, tmp_path):
 
 NODES = [f'up{{namespace="groundwork",job="monitoring/qdrant",pod="qdrant-{number}"}}' for number in range(3)]
 PEERS = 'cluster_peers_total{namespace="groundwork",job="monitoring/qdrant"}'
-COPIES = 'collection_active_replicas_min{namespace="groundwork",collection="groundwork-1"}'
+# As Qdrant 1.19 exports it: without a label for the collection.
+COPIES = 'collection_active_replicas_min{namespace="groundwork",job="monitoring/qdrant"}'
+COLLECTIONS = 'collections_total{namespace="groundwork",job="monitoring/qdrant"}'
 _VOLUME = '{namespace="one",persistentvolumeclaim="qdrant-storage-qdrant-0"}'
 USED = f"kubelet_volume_stats_used_bytes{_VOLUME}"
 SIZE = f"kubelet_volume_stats_capacity_bytes{_VOLUME}"
@@ -67,8 +69,11 @@ SIZE = f"kubelet_volume_stats_capacity_bytes{_VOLUME}"
         ("QdrantNodeMissing", dict.fromkeys(NODES, 1) | {PEERS: 3}, False),
         ("QdrantNodeMissing", dict.fromkeys(NODES, 1) | {PEERS: 2}, True),
         ("QdrantNodeMissing", dict.fromkeys(NODES, 1) | {NODES[0]: 0, PEERS: 3}, True),
-        ("QdrantCopiesMissing", {COPIES: 3}, False),
-        ("QdrantCopiesMissing", {COPIES: 2}, True),
+        ("QdrantNodeMissing", dict.fromkeys(NODES, 0), True),
+        ("QdrantNodeMissing", {"other": 1}, True),
+        ("QdrantCopiesMissing", {COPIES: 3, COLLECTIONS: 1}, False),
+        ("QdrantCopiesMissing", {COPIES: 2, COLLECTIONS: 1}, True),
+        ("QdrantCopiesMissing", {COPIES: 0, COLLECTIONS: 0}, False),
         ("QdrantVolumeFilling", {USED: 79, SIZE: 100}, False),
         ("QdrantVolumeFilling", {USED: 81, SIZE: 100}, True),
     ],

@@ -269,6 +269,28 @@ def test_a_worker_has_enough_time_to_return_its_entries(name):
 
 
 @every_pod
+def test_images_of_one_platform_run_on_nodes_of_that_platform(workload):
+    """Qdrant and Redis have images for every platform. An autoscaler may choose cheaper arm64 nodes for the others."""
+    built_once = ("groundwork-", "text-embeddings-inference", "vllm-openai")
+    if any(name in it["image"] for it in workload.containers for name in built_once):
+        assert workload.pod["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+
+
+@in_a_cluster
+def test_only_the_service_calls_the_embedder_of_the_questions(name):
+    """Batches of workers and Jobs would delay questions, and the health check of the embedder, for seconds."""
+    common = settings(overlay(name))["RAG_EMBEDDER__URL"]
+    own = {
+        it.name: variable["value"]
+        for it in workloads(overlay(name))
+        for container in it.containers
+        for variable in container.get("env", [])
+        if variable["name"] == "RAG_EMBEDDER__URL"
+    }
+    assert (common, own) == ("http://tei-ingest:8080/v1", {"groundwork-service": "http://tei:8080/v1"})
+
+
+@every_pod
 def test_every_image_has_a_version_other_than_latest(workload):
     for container in workload.containers:
         _, separator, version = container["image"].rpartition("/")[2].partition(":")

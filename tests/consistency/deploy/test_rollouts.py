@@ -7,7 +7,7 @@ import yaml
 
 import service.settings
 from dashboards.slos import slos
-from tests.support.shipped.manifests import OVERLAYS, ROOT, named, needs_kubectl, overlay
+from tests.support.shipped.manifests import OVERLAYS, ROOT, named, needs_kubectl, overlay, release
 
 pytestmark = needs_kubectl
 
@@ -38,6 +38,17 @@ def test_autoscaling_is_created_after_its_target(name):
     for it in named(objects, "ScaledObject").values():
         target = it["spec"]["scaleTargetRef"]
         assert _wave(it) >= _wave(named(objects, target["kind"])[target["name"]])
+
+
+@in_a_cluster
+def test_a_claim_that_waits_for_its_first_pod_holds_up_neither_a_release_nor_a_delivery(name):
+    """Argo CD waits for every object of all waves but the last, and an application with such a claim is not healthy."""
+    last = max(map(_wave, release(name)))
+    claims = named(release(name), "PersistentVolumeClaim")
+    assert claims
+    for it in claims.values():
+        assert _wave(it) == last
+        assert it["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] == "true"
 
 
 def _wave(it) -> int:
