@@ -100,6 +100,7 @@ async def _serve_on(listener: socket.socket, settings: Settings) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            ws="none",  # No route is a WebSocket, and uvicorn would answer such a request without any log line.
             timeout_keep_alive=settings.keep_alive_seconds,
         )
         # Modules and models live as long as the process, so later garbage collections need not scan them.

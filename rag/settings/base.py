@@ -1,15 +1,28 @@
 """Base class and shared types of settings."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, SecretStr, field_validator
+
+_HEADER_VALUE = re.compile(r"[!-~]*")
 
 
 class Part(BaseModel):
     """A frozen group of settings that rejects unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("api_key", "token", check_fields=False)
+    @classmethod
+    def _fits_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key and not _HEADER_VALUE.fullmatch(key.get_secret_value().strip()):
+            raise ValueError(
+                "It has a character that no HTTP header can carry, such as a line break, a space or a typographic "
+                "quotation mark. Copy the key again."
+            )
+        return key
 
 
 def kind_or(default: str) -> Discriminator:

@@ -44,12 +44,15 @@ class HeadAsGet:
             await self._app(scope, receive, send)
             return
 
-        async def send_without_body(message: Message) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                # The client has everything, and may leave before a file has been read to its end.
+                await send({"type": "http.response.body", "body": b""})
 
         as_get = {**scope, "method": "GET"}
         try:
-            await self._app(as_get, receive, send_without_body)
+            await self._app(as_get, receive, send_head)
         finally:
             # The router writes the route into its own scope. Metrics and logs read it from this one.
             scope["route"] = as_get.get("route")

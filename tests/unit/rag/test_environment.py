@@ -113,3 +113,9 @@ def test_the_exceptions_of_the_operator_stay(given, prepared):
 @pytest.mark.parametrize("name", ["ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"])
 def test_the_telemetry_of_libraries_is_off_once_this_project_is_imported(name):
     assert os.environ[name] == "1"
+
+
+def test_the_folder_of_another_kind_of_server_is_not_used_for_metrics():
+    environment = {"PROMETHEUS_MULTIPROC_DIR": "/missing", "prometheus_multiproc_dir": "/missing"}
+    prepare_environment(environment)
+    assert not environment.keys() & {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"}

@@ -80,6 +80,14 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
             SERVER | {"RAG_STORE__URL": "http://qdrant:6333", "RAG_STORE__CA_FILE": "ca.pem"},
             "RAG_STORE__CA_FILE: It needs TLS. Set RAG_STORE__URL to an address that begins with https://.",
         ),
+        *(
+            (
+                SERVER | {"RAG_STORE__URL": "http://qdrant:6333", "RAG_STORE__API_KEY": key},
+                "RAG_STORE__API_KEY: It has a character that no HTTP header can carry, such as a line break, a "
+                "space or a typographic quotation mark. Copy the key again.",
+            )
+            for key in ("se\ncret", "“secret”", "Bearer secret")
+        ),
         ({"RAG_HTTP": '{"reed": 1}'}, "RAG_HTTP__REED is not a setting. Unset it."),
         ({"RAG_PORT": "99999"}, "RAG_PORT is 99999, but must be at most 65535."),
         ({"RAG_PORT": "80.5"}, "RAG_PORT is 80.5, but must be a whole number."),

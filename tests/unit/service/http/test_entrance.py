@@ -165,3 +165,19 @@ async def test_head_leaves_the_route_to_the_metrics():
     async with client_of(inner) as http:
         await http.head("/livez")
     assert seen == [("HEAD", "/livez")]
+
+
+async def test_head_is_complete_with_its_headers_even_if_the_body_would_take_long():
+    async def in_parts(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"6")]})
+        for part in (b"one", b"two"):
+            await send({"type": "http.response.body", "body": part, "more_body": part == b"one"})
+
+    sent = []
+
+    async def note(message):
+        sent.append(message)
+
+    await HeadAsGet(in_parts)({"type": "http", "method": "HEAD", "path": "/"}, None, note)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert (sent[1]["body"], sent[1].get("more_body", False)) == (b"", False)
