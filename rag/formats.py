@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final, Literal
+from typing import Literal
 
 MediaType = Literal[
     "text/markdown",
@@ -63,7 +63,7 @@ class DocumentFormat:
     """True if only a parser service can read the format (`RAG_PARSER_SERVICE__URL`)."""
 
 
-FORMATS: Final[tuple[DocumentFormat, ...]] = (
+FORMATS: tuple[DocumentFormat, ...] = (
     DocumentFormat("Markdown", "text/markdown", (".md", ".markdown"), ("text/x-markdown",)),
     DocumentFormat(
         "plain text",
@@ -150,25 +150,23 @@ FORMATS: Final[tuple[DocumentFormat, ...]] = (
     ),
 )
 
-FORMAT_NAMES: Final = ", ".join(known.name for known in FORMATS)
+FORMAT_NAMES = ", ".join(known.name for known in FORMATS)
 """All formats, for messages."""
-SUFFIXES: Final = tuple(suffix for known in FORMATS for suffix in known.suffixes)
-IMAGE_MEDIA_TYPES: Final[tuple[MediaType, ...]] = tuple(known.media_type for known in FORMATS if known.needs_service)
-TEXT_MEDIA_TYPES: Final = tuple(known.media_type for known in FORMATS if known.is_text)
+SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
+IMAGE_MEDIA_TYPES: tuple[MediaType, ...] = tuple(known.media_type for known in FORMATS if known.needs_service)
+TEXT_MEDIA_TYPES = tuple(known.media_type for known in FORMATS if known.is_text)
 
-_CHARSET: Final = re.compile(r"""; *charset *= *["']?([a-z0-9._:+-]{1,40})["']? *(?:;|$)""", re.ASCII | re.IGNORECASE)
-_BY_SUFFIX: Final[Mapping[str, MediaType]] = {
-    suffix: known.media_type for known in FORMATS for suffix in known.suffixes
-}
-_BY_NAME: Final[Mapping[str, MediaType]] = {name: known.media_type for known in FORMATS for name in known.names}
-_BY_MEDIA_TYPE: Final[Mapping[MediaType, DocumentFormat]] = {known.media_type: known for known in FORMATS}
-_BY_CONTENT_TYPE: Final[Mapping[str, MediaType]] = {
+_CHARSET = re.compile(r"""; *charset *= *["']?([a-z0-9._:+-]{1,40})["']? *(?:;|$)""", re.ASCII | re.IGNORECASE)
+_BY_SUFFIX: Mapping[str, MediaType] = {suffix: known.media_type for known in FORMATS for suffix in known.suffixes}
+_BY_NAME: Mapping[str, MediaType] = {name: known.media_type for known in FORMATS for name in known.names}
+_BY_MEDIA_TYPE: Mapping[MediaType, DocumentFormat] = {known.media_type: known for known in FORMATS}
+_BY_CONTENT_TYPE: Mapping[str, MediaType] = {
     content_type: known.media_type for known in FORMATS for content_type in (known.media_type, *known.content_types)
 }
 
 # Content types that say less than the suffix: GitHub serves Markdown as text/plain, curl sends the form type by
 # default, Windows registers CSV for Excel, some servers call Office files ZIP, and .ts is also a video suffix.
-_UNSPECIFIC: Final = frozenset(
+_UNSPECIFIC = frozenset(
     {
         *("", "text/plain", "application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"),
         *("application/vnd.ms-excel", "application/zip", "application/x-zip-compressed"),

@@ -4,14 +4,13 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
 
-STEMMED: Final = ("ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr")
+STEMMED = ("ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr")
 """ISO 639-1 codes of the languages that BM25 can stem."""
 
 # The most frequent short words of two letters and more. Languages without a stemmer are listed too, or their texts
 # would count as others.
-_FREQUENT: Final[Mapping[str, str]] = {
+_FREQUENT: Mapping[str, str] = {
     "en": "the of and to in is that for it as with was on are be by this not from or have an at which you can if will",
     "de": "der die und den das von zu mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat",
     "fr": "le la les et des en un une du que est dans qui pour pas au sur par plus ne se ce sont avec il ou où cette",
@@ -45,7 +44,7 @@ _FREQUENT: Final[Mapping[str, str]] = {
     "mk": "во не на дека со од за се да кој но или до како по тоа што овој има може беше при сите само ќе",
 }
 # Letters of one script need no words to be recognised. The order decides for Japanese, which also uses Chinese letters.
-_SCRIPTS: Final = (
+_SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),
     ("ko", re.compile("[\uac00-\ud7a3]")),
     ("zh", re.compile("[\u3400-\u9fff]")),
@@ -55,19 +54,19 @@ _SCRIPTS: Final = (
     ("ar", re.compile("[\u0600-\u06ff]")),
 )
 # Persian and Urdu have letters that Arabic does not have.
-_NOT_ARABIC: Final = re.compile("[\u067e\u0686\u0698\u06a9\u06af\u06cc\u06d2]")
+_NOT_ARABIC = re.compile("[\u067e\u0686\u0698\u06a9\u06af\u06cc\u06d2]")
 # Words of one letter are mostly names of variables.
-_WORD: Final = re.compile(r"[^\W\d_]{2,}")
-_LATIN_WORD: Final = re.compile(r"[a-z]")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_LATIN_WORD = re.compile(r"[a-z]")
 # The words of the first page decide, so that a long document costs no more than a short one.
-_PROBE: Final = 8_000
+_PROBE = 8_000
 # The share of letters that a script needs to decide: names in Greek do not make an English text Greek.
-_SCRIPT_SHARE: Final = 0.3
-_DEFAULT: Final = "en"
+_SCRIPT_SHARE = 0.3
+_DEFAULT = "en"
 # In thousandths of a word that no other language has. Names, code and quotations make no English text foreign, and
 # letters with accents are evidence against English themselves.
-_MIN_EVIDENCE: Final = 1_200
-_MARGIN: Final = 2
+_MIN_EVIDENCE = 1_200
+_MARGIN = 2
 
 
 def detect_language(text: str) -> str:
@@ -101,4 +100,4 @@ def _languages_by_word() -> dict[str, tuple[str, ...]]:
     return by_word
 
 
-_BY_WORD: Final[Mapping[str, tuple[str, ...]]] = _languages_by_word()
+_BY_WORD: Mapping[str, tuple[str, ...]] = _languages_by_word()

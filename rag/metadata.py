@@ -3,16 +3,16 @@
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from rag.errors import InvalidInput
 
 # No dot and no "=": a key appears in `?metadata.KEY=VALUE` and in `--metadata KEY=VALUE`.
-_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MAX_PAIRS: Final = 32
-_MAX_VALUE_CHARACTERS: Final = 500
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MAX_PAIRS = 32
+_MAX_VALUE_CHARACTERS = 500
 
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def to_metadata(values: Mapping[str, Any]) -> dict[str, str]:

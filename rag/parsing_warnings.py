@@ -5,7 +5,7 @@ To add a warning, add its code to `WarningCode` and a line to `WARNINGS`, then c
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 WarningCode = Literal[
     "page_without_text",
@@ -33,7 +33,7 @@ class WarningKind:
     """One sentence for people, without a number and without a place."""
 
 
-WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
+WARNINGS: Mapping[WarningCode, WarningKind] = {
     "page_without_text": WarningKind(True, "Pages contain only an image: run text recognition (OCR) on them."),
     "unreadable_font": WarningKind(True, "A font does not say which characters its glyphs are."),
     "dropped_object": WarningKind(True, "Embedded objects may contain text that is not read."),

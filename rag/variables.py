@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -17,17 +17,17 @@ from pydantic_core import ErrorDetails
 
 from rag.errors import Misconfigured
 
-PREFIX: Final = "RAG_"
-DELIMITER: Final = "__"
-ENV_FILE: Final = ".env"
+PREFIX = "RAG_"
+DELIMITER = "__"
+ENV_FILE = ".env"
 # Windows editors begin a file with a byte order mark, which would become a part of the first name.
-ENV_FILE_ENCODING: Final = "utf-8-sig"
-NAMES_FILE: Final = Path(__file__).with_name("variables.txt")
+ENV_FILE_ENCODING = "utf-8-sig"
+NAMES_FILE = Path(__file__).with_name("variables.txt")
 """Names of all variables of service and ingest. Both read the same `.env`, so each must know those of the other."""
 
 # A certificate or a text in the wrong variable must not fill the screen.
 _MAX_SHOWN = 100
-_EXPECTATIONS: Final = {
+_EXPECTATIONS = {
     "bool_parsing": "true or false",
     "dict_type": "a JSON object",
     "finite_number": "a finite number",

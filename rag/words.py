@@ -5,19 +5,19 @@ import unicodedata
 from typing import Final
 
 # Soft hyphens, zero-width spaces and joiners, direction marks: a reader cannot see them, so a question never has them.
-_INVISIBLE: Final = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 # Characters that Unicode calls compatible, such as the ligature of f and i, become the plain ones.
 _FORM: Final = "NFKC"
 
 # Chinese, Japanese and Korean.
-_IDEOGRAPHIC: Final = (
+_IDEOGRAPHIC = (
     "\u3005-\u3007\u3040-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
     "\uf900-\ufaff\U00020000-\U0003ffff"
 )
 # Thai, Lao, Burmese and Khmer.
-_SOUTHEAST_ASIAN: Final = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3"
-_UNSPACED: Final = re.compile(f"[{_IDEOGRAPHIC}]+|[{_SOUTHEAST_ASIAN}]+")
-_MARKS: Final = re.compile("[\u0e47-\u0e4e]")
+_SOUTHEAST_ASIAN = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3"
+_UNSPACED = re.compile(f"[{_IDEOGRAPHIC}]+|[{_SOUTHEAST_ASIAN}]+")
+_MARKS = re.compile("[\u0e47-\u0e4e]")
 
 
 def normalise(text: str) -> str:

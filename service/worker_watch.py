@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import structlog
 
@@ -15,7 +15,7 @@ from service.metrics import WORKER_STATES
 
 log = structlog.get_logger()
 
-_WATCH_SECONDS: Final = 1.0
+_WATCH_SECONDS = 1.0
 
 WorkerState = Literal["working", "waiting", "starting", "down", "unknown"]
 """The common state of all living workers.

@@ -4,14 +4,13 @@ import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from ingest.backup.manifest import is_backup
 from rag.errors import NotFound
 
-_FORM: Final = "%Y-%m-%dT%H%M%SZ"
+_FORM = "%Y-%m-%dT%H%M%SZ"
 # Folders with other names were made by an operator, and stay.
-_NAME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
+_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
 
 
 def next_backup(folder: Path) -> Path:

@@ -7,18 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Final
 from uuid import UUID, uuid5
 
 from rag.embedding.base import Tokenizer
 from rag.types import Chunk, Document, Place, Section, passage_of
 
 # Signs that end a sentence and are followed by a space: of Arabic, Urdu, Hindi, Armenian, Ethiopic, Khmer, Greek.
-_SENTENCE_ENDS: Final = "\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u17d4\u17d5\u037e"
+_SENTENCE_ENDS = "\u061f\u06d4\u0964\u0965\u0589\u1362\u1367\u17d4\u17d5\u037e"
 # Signs that end a sentence without a space: of Chinese, Japanese, Burmese, Tibetan.
-_UNSPACED_ENDS: Final = "\u3002\uff01\uff1f\uff61\u104b\u0f0d"
+_UNSPACED_ENDS = "\u3002\uff01\uff1f\uff61\u104b\u0f0d"
 # Where to cut, best first: after a paragraph, a list item, table row or value of one, a sentence, a line, a word.
-_CUTS: Final = tuple(
+_CUTS = tuple(
     re.compile(pattern)
     for pattern in (
         r"\n(?:[^\S\n]*\n)+",
@@ -29,26 +28,26 @@ _CUTS: Final = tuple(
         r"[\uff0c\u3001\uff1b\uff1a\ufe50\ufe51]|\s+",
     )
 )
-_JOINERS: Final = "\u200c\u200d"
+_JOINERS = "\u200c\u200d"
 # Vowels of Thai and Lao that are written before the consonant that they follow.
-_LEADING_VOWELS: Final = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
+_LEADING_VOWELS = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
 # Never change it: every chunk would get another id and be embedded again.
-_NAMESPACE: Final = UUID("0d9f7c1e-5a54-5b0c-8a8e-3c1d2b7f6e90")
+_NAMESPACE = UUID("0d9f7c1e-5a54-5b0c-8a8e-3c1d2b7f6e90")
 # Bounds the memory for tokenizing a long section.
-_SLAB_CHARACTERS: Final = 50_000
+_SLAB_CHARACTERS = 50_000
 # The tokenizer maps an unknown word to one token, however long it is. Its parts can be several tokens.
-_LONG_WORD_CHARACTERS: Final = 64
-_LONG_WORD_STEP: Final = 4
+_LONG_WORD_CHARACTERS = 64
+_LONG_WORD_STEP = 4
 # Text with more characters per token contains such long words.
-_MAX_CHARACTERS_PER_TOKEN: Final = 16
+_MAX_CHARACTERS_PER_TOKEN = 16
 # The largest share of a passage for its headings, so that most of it stays text.
-_MAX_HEADING_SHARE: Final = 1 / 3
+_MAX_HEADING_SHARE = 1 / 3
 # The largest share of a passage for repeating the fences of a code block.
-_MAX_FENCE_SHARE: Final = 1 / 8
+_MAX_FENCE_SHARE = 1 / 8
 
-_FENCE: Final = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
-_EMPTY_BLOCK: Final = re.compile(r"^(`{3,}|~{3,})[^`\n]*\n+[ \t]*\1[ \t]*$\n*", re.MULTILINE)
-_MAX_LANGUAGE_CHARACTERS: Final = 16
+_FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
+_EMPTY_BLOCK = re.compile(r"^(`{3,}|~{3,})[^`\n]*\n+[ \t]*\1[ \t]*$\n*", re.MULTILINE)
+_MAX_LANGUAGE_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

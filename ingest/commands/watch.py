@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from ingest.commands.ingestion import ingest_selection
 from ingest.commands.report import Summary
@@ -23,7 +22,7 @@ from rag.store.factory import build_backend
 from rag.types import Chunk
 
 # Enough to hide the latency of one look-up behind many fetches, few enough to hold their bodies in memory.
-_BATCH: Final = 64
+_BATCH = 64
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 
@@ -17,11 +17,11 @@ from rag.retries import retry
 from rag.types import RawDocument
 from rag.upstream import Upstream
 
-_UPSTREAM: Final = Upstream("parser service", "RAG_PARSER_SERVICE__URL and RAG_PARSER_SERVICE__API_KEY")
-_PATH: Final = "/v1/convert/file"
+_UPSTREAM = Upstream("parser service", "RAG_PARSER_SERVICE__URL and RAG_PARSER_SERVICE__API_KEY")
+_PATH = "/v1/convert/file"
 # No text contains it by accident, and Markdown passes it through.
-_PAGE_BREAK: Final = "<!-- groundwork-page-break -->"
-_FORM: Final = (
+_PAGE_BREAK = "<!-- groundwork-page-break -->"
+_FORM = (
     ("to_formats", "md"),
     # It has the page of each text. Markdown alone does not show pages without text.
     ("to_formats", "json"),
@@ -29,13 +29,13 @@ _FORM: Final = (
     ("image_export_mode", "placeholder"),
     ("md_page_break_placeholder", _PAGE_BREAK),
 )
-_CONVERTED: Final = {"success", "partial_success"}
-_MAX_BODY_BYTES: Final = 64 * 2**20
+_CONVERTED = {"success", "partial_success"}
+_MAX_BODY_BYTES = 64 * 2**20
 # The server says so if a document takes longer than it waits, and if the conversion of a document failed.
-_TOO_LONG: Final = "DOCLING_SERVE_MAX_SYNC_WAIT"
-_NO_RESULT: Final = "Task result not found"
-_RETRY_SECONDS: Final = 20.0
-_WAITING: Final = 10_000
+_TOO_LONG = "DOCLING_SERVE_MAX_SYNC_WAIT"
+_NO_RESULT = "Task result not found"
+_RETRY_SECONDS = 20.0
+_WAITING = 10_000
 
 
 class DoclingConverter:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from rag.errors import NotFound
 from rag.store.backend import StoreBackend, StoredCopy
@@ -12,11 +12,11 @@ from rag.store.schema import AnyOf, Condition
 from rag.types import ChunkFilter, DocumentId, Point, Scope
 
 # A commit that is under way ends within this time, so a document that is wrong again is not being written.
-_SETTLE_SECONDS: Final = 2.0
-_LOOKS: Final = 3
+_SETTLE_SECONDS = 2.0
+_LOOKS = 3
 
 Kind = Literal["two versions", "half committed", "incomplete", "no first passage", "staged leftover", "copies differ"]
-MENDED_BY_INGESTION: Final[frozenset[Kind]] = frozenset({"incomplete"})
+MENDED_BY_INGESTION: frozenset[Kind] = frozenset({"incomplete"})
 """Their text is lost, so only the document itself can mend them."""
 
 

@@ -6,33 +6,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Final
 
 from ingest.parsing.outline import Outline, OutlineBuilder, add_plain
 from rag.types import Place
 
-_PYTHON: Final = {".py", ".pyi", ".pyw"}
-_CONFIGURATION: Final = {".toml", ".yaml", ".yml", ".ini", ".cfg"}
+_PYTHON = {".py", ".pyi", ".pyw"}
+_CONFIGURATION = {".toml", ".yaml", ".yml", ".ini", ".cfg"}
 # A longer class becomes one section per method, or its passages would mix unrelated methods.
-_MAX_CLASS_LINES: Final = 60
+_MAX_CLASS_LINES = 60
 
-_MODIFIERS: Final = (
+_MODIFIERS = (
     r"(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|pub(?:\([\w:]+\))?|unsafe|const"
     r'|extern(?: "C")?|inline|virtual|sealed|partial|open|data|declare|local|override|suspend|readonly) +)*'
 )
-_KEYWORDS: Final = (
+_KEYWORDS = (
     r"(?:function\*?|class|interface|struct|enum|trait|impl|fn|func|fun|def|module|namespace|type|typedef|record|union"
     r"|object|protocol|extension|mod|macro_rules!|sub|proc|create|alter)\b[^=]*"
 )
-_ASSIGNED_FUNCTION: Final = r"(?:const|let|var) +[\w$]+ *(?::[^=]+)?= *(?:async *)?(?:function\b|\(|[\w$]+ *=>).*"
-_NOT_A_STATEMENT: Final = r"(?!(?:if|for|while|switch|else|return|do|try|catch|foreach|elif)\b)"
-_C_FUNCTION: Final = rf"{_NOT_A_STATEMENT}[A-Za-z_][^=;#\"']*\)[^=;()]*\{{?"
-_DEFINITION: Final = re.compile(f"{_MODIFIERS}(?:{_KEYWORDS}|{_ASSIGNED_FUNCTION}|{_C_FUNCTION})", re.IGNORECASE)
-_KEY: Final = re.compile(r"\[{1,2}[^\[\]]+\]{1,2}|[\w.\"'-]+:")
-_COMMENT: Final = re.compile(r"(?://|/\*|\*|#(?!\s*(?:define|include|if|endif|else)\b)|--|@|\[|\"\"\"|;;)|\s+\*")
+_ASSIGNED_FUNCTION = r"(?:const|let|var) +[\w$]+ *(?::[^=]+)?= *(?:async *)?(?:function\b|\(|[\w$]+ *=>).*"
+_NOT_A_STATEMENT = r"(?!(?:if|for|while|switch|else|return|do|try|catch|foreach|elif)\b)"
+_C_FUNCTION = rf"{_NOT_A_STATEMENT}[A-Za-z_][^=;#\"']*\)[^=;()]*\{{?"
+_DEFINITION = re.compile(f"{_MODIFIERS}(?:{_KEYWORDS}|{_ASSIGNED_FUNCTION}|{_C_FUNCTION})", re.IGNORECASE)
+_KEY = re.compile(r"\[{1,2}[^\[\]]+\]{1,2}|[\w.\"'-]+:")
+_COMMENT = re.compile(r"(?://|/\*|\*|#(?!\s*(?:define|include|if|endif|else)\b)|--|@|\[|\"\"\"|;;)|\s+\*")
 # Longer lines come from minified files and define nothing that a reader would look for.
-_MAX_DEFINITION_CHARACTERS: Final = 300
-_MAX_HEADING_CHARACTERS: Final = 120
+_MAX_DEFINITION_CHARACTERS = 300
+_MAX_HEADING_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Literal
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.tables.row import Row
@@ -12,16 +12,16 @@ from ingest.parsing.tables.sheet import add_sheet
 from rag.errors import InvalidInput
 from rag.types import Place
 
-_DELIMITERS: Final = ",;\t|"
-_PROBE_CHARACTERS: Final = 64_000
-_PROBED_ROWS: Final = 50
-_MAX_FIELD_CHARACTERS: Final = 1_000_000
+_DELIMITERS = ",;\t|"
+_PROBE_CHARACTERS = 64_000
+_PROBED_ROWS = 50
+_MAX_FIELD_CHARACTERS = 1_000_000
 # Excel can write a first line that declares the delimiter.
-_DECLARATION: Final = "sep="
+_DECLARATION = "sep="
 # Excel shows the text in ="00123", and would show 123 without it.
-_QUOTED_FORMULA: Final = re.compile(r'="([^"]*)"')
+_QUOTED_FORMULA = re.compile(r'="([^"]*)"')
 # Lines of prose may contain commas.
-_ONE_COLUMN: Final = "\x1f"
+_ONE_COLUMN = "\x1f"
 
 
 def parse_csv(text: str) -> Outline:

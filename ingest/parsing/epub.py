@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from posixpath import dirname, join, normpath
-from typing import Final
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 from zipfile import ZipFile
@@ -16,11 +15,11 @@ from ingest.parsing.xml.tree import to_tree
 from rag.errors import InvalidInput
 
 # A chapter may have any name, so each part counts.
-_MARKUP: Final = ("",)
-_CONTAINER: Final = "META-INF/container.xml"
-_ENCRYPTION: Final = "META-INF/encryption.xml"
-_CHAPTERS: Final = {"application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document"}
-_HEADINGS: Final = tuple(f"<h{level}" for level in range(1, 7))
+_MARKUP = ("",)
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_CHAPTERS = {"application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document"}
+_HEADINGS = tuple(f"<h{level}" for level in range(1, 7))
 
 
 def parse_epub(body: bytes) -> Outline:

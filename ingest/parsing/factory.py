@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ingest.parsing.code import parse_code
@@ -31,7 +30,7 @@ from rag.errors import InvalidInput
 from rag.formats import IMAGE_MEDIA_TYPES, MediaType
 from rag.types import Document, RawDocument
 
-PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
+PARSERS: Mapping[MediaType, Callable[[RawDocument], Outline]] = {
     "text/markdown": lambda raw: _parse_text(raw, lambda text: parse_markdown(text, raw.uri)),
     "text/plain": lambda raw: _parse_text(raw, parse_plain),
     "text/x-rst": lambda raw: _parse_text(raw, parse_rst),
@@ -56,7 +55,7 @@ PARSERS: Final[Mapping[MediaType, Callable[[RawDocument], Outline]]] = {
     "text/x-code": lambda raw: _parse_text(raw, lambda text: parse_code(text, _file_name(raw.uri))),
 }
 """The parser of each format in `rag.formats.FORMATS`."""
-_EMPTY: Final = Outline(title="", sections=())
+_EMPTY = Outline(title="", sections=())
 
 
 def parse(raw: RawDocument, *, version: str, is_converted: bool = False) -> Document:

@@ -4,16 +4,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
 from rag.types import Place
 
 # The builder cleans a block as one string in memory.
-_LINES_PER_BLOCK: Final = 200
-_TITLE: Final = "title"
-_MAX_NAMED_LINES: Final = 20
+_LINES_PER_BLOCK = 200
+_TITLE = "title"
+_MAX_NAMED_LINES = 20
 
 
 def parse_json(text: str) -> Outline:

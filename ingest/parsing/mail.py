@@ -7,7 +7,6 @@ from email import message_from_bytes, policy
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
-from typing import Final
 
 from ingest.parsing.encoding.decoding import Decoded, decode
 from ingest.parsing.html.parser import add_html
@@ -18,16 +17,16 @@ from rag.types import DocumentId, RawDocument
 
 ParseAttachment = Callable[[RawDocument], Outline]
 
-_SHOWN_FIELDS: Final = ("From", "To", "Cc", "Date")
+_SHOWN_FIELDS = ("From", "To", "Cc", "Date")
 # The decoder of fields takes quadratic time for hostile ones. A list of a thousand recipients has 40,000 characters.
-_MAX_FIELD_CHARACTERS: Final = 50_000
-_MAX_ENCODED_WORDS: Final = 2_000
-_MAX_DEPTH: Final = 20
-_MAX_PARTS: Final = 500
-_SIGNATURES: Final = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
-_ENCRYPTED: Final = {"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"}
-_QUOTE_MARKS: Final = re.compile(r"(>*) ?(.*)")
-_HTML: Final = "text/html"
+_MAX_FIELD_CHARACTERS = 50_000
+_MAX_ENCODED_WORDS = 2_000
+_MAX_DEPTH = 20
+_MAX_PARTS = 500
+_SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+_ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"}
+_QUOTE_MARKS = re.compile(r"(>*) ?(.*)")
+_HTML = "text/html"
 
 
 def parse_mail(body: bytes, parse_attachment: ParseAttachment) -> Outline:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from ingest.parsing.html.parser import add_html
 from ingest.parsing.markdown.parser import add_markdown
@@ -11,11 +11,11 @@ from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
 
 # Logs and printed data can be longer than the text of the notebook. A reader sees their beginning.
-_MAX_OUTPUT_CHARACTERS: Final = 10_000
-_ANSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_MAX_OUTPUT_CHARACTERS = 10_000
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # Text that a plotting library prints with its picture, such as <Figure size 640x480 with 1 Axes>.
-_OBJECT_NAME: Final = re.compile(r"<[^<>\n]*>")
-_NAMES_OF_CODE: Final = ("source", "input")
+_OBJECT_NAME = re.compile(r"<[^<>\n]*>")
+_NAMES_OF_CODE = ("source", "input")
 
 
 def parse_notebook(text: str) -> Outline:

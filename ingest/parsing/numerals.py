@@ -1,21 +1,20 @@
 """Write list numbers as office programs do: decimal, roman, letters, words, and the numerals of other scripts."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
-_ROMAN: Final = (
+_ROMAN = (
     *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL")),
     *((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
 )
 # Word stops here as well.
-_MAX_ROMAN: Final = 32_767
-_MAX_REPEATED_LETTERS: Final = 30
-_UNITS: Final = (
+_MAX_ROMAN = 32_767
+_MAX_REPEATED_LETTERS = 30
+_UNITS = (
     *("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"),
     *("Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen"),
 )
-_TENS: Final = ("", "", "Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety")
-_ORDINALS: Final = {
+_TENS = ("", "", "Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety")
+_ORDINALS = {
     "One": "First",
     "Two": "Second",
     "Three": "Third",
@@ -24,9 +23,9 @@ _ORDINALS: Final = {
     "Nine": "Ninth",
     "Twelve": "Twelfth",
 }
-_LATIN: Final = "abcdefghijklmnopqrstuvwxyz"
-_RUSSIAN: Final = "абвгдежзиклмнопрстуфхцчшщыэюя"
-_CHINESE: Final = "零一二三四五六七八九"
+_LATIN = "abcdefghijklmnopqrstuvwxyz"
+_RUSSIAN = "абвгдежзиклмнопрстуфхцчшщыэюя"
+_CHINESE = "零一二三四五六七八九"
 
 
 def numeral(value: int, kind: str) -> str:
@@ -84,7 +83,7 @@ def _circled(value: int) -> str:
     return chr(0x245F + value) if 1 <= value <= 20 else str(value)
 
 
-_FORMATS: Final[Mapping[str, Callable[[int], str]]] = {
+_FORMATS: Mapping[str, Callable[[int], str]] = {
     "none": lambda _: "",
     "bullet": lambda _: "",
     "decimalZero": lambda value: f"{value:02}",

@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Final
 from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -11,28 +10,28 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from ingest.parsing.text import kind_of
 from rag.errors import InvalidInput
 
-_MIB: Final = 1024 * 1024
-_XML: Final = (".xml", ".rels")
-WEB_PAGES: Final = (".html", ".htm", ".xhtml")
+_MIB = 1024 * 1024
+_XML = (".xml", ".rels")
+WEB_PAGES = (".html", ".htm", ".xhtml")
 """The suffixes of pages that Word inserts into a document. Unlike XML parts they may declare a document type."""
-READ_SUFFIXES: Final = (*_XML, *WEB_PAGES)
+READ_SUFFIXES = (*_XML, *WEB_PAGES)
 """The suffixes of the parts of Office files whose size is checked. A reader must not decompress other parts."""
-_MAX_PARTS: Final = 10_000
+_MAX_PARTS = 10_000
 # Only parts with the suffixes that are read count, because pictures and films are never decompressed.
-_MAX_MARKUP_BYTES: Final = 256 * _MIB
+_MAX_MARKUP_BYTES = 256 * _MIB
 # Compression ratio: sheets of equal rows reach 100, ZIP bombs exceed 1,000. Parts below 10 MiB do no harm.
-_MAX_RATIO: Final = 400
-_SMALL_PART_BYTES: Final = 10 * _MIB
-_PIECE_BYTES: Final = _MIB
-_ENCRYPTED_FLAG: Final = 1
+_MAX_RATIO = 400
+_SMALL_PART_BYTES = 10 * _MIB
+_PIECE_BYTES = _MIB
+_ENCRYPTED_FLAG = 1
 # Entities can expand to gigabytes, and Office never declares any. XML without a declared encoding is UTF-8 or UTF-16.
-_DECLARATIONS: Final = tuple(
+_DECLARATIONS = tuple(
     word.encode(encoding) for word in ("<!DOCTYPE", "<!ENTITY") for encoding in ("utf-8", "utf-16-le", "utf-16-be")
 )
-_ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 # The exceptions that zipfile, expat and the Office readers raise for truncated or corrupted files.
-DAMAGE: Final = (
+DAMAGE = (
     ArithmeticError,
     AssertionError,
     AttributeError,

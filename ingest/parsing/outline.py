@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from ingest.parsing.text import clean, one_line
 from rag.errors import InvalidInput
@@ -11,12 +10,12 @@ from rag.parsing_warnings import WARNINGS, ParsingWarning, WarningCode
 from rag.types import Place, Section
 
 # A longer heading is a paragraph with a wrong tag, for example the rest of a page after an unclosed <h1>.
-_MAX_HEADING_CHARACTERS: Final = 200
+_MAX_HEADING_CHARACTERS = 200
 # Chunking more text exceeds the time limit of a document. This also stops formats that expand when they are read.
-_MAX_CHARACTERS: Final = 50_000_000
-_BETWEEN_BLOCKS: Final = "\n\n"
-_LINE_END: Final = re.compile(r"\r\n?|\n")
-_MAX_PLACE_CHARACTERS: Final = 200
+_MAX_CHARACTERS = 50_000_000
+_BETWEEN_BLOCKS = "\n\n"
+_LINE_END = re.compile(r"\r\n?|\n")
+_MAX_PLACE_CHARACTERS = 200
 
 
 class WithoutText(InvalidInput):

@@ -2,10 +2,9 @@
 
 import re
 import unicodedata
-from typing import Final
 
 # Binary files are recognised by their first bytes, whatever their name says.
-_SIGNATURES: Final = (
+_SIGNATURES = (
     (b"PK\x03\x04", "ZIP"),
     (b"PK\x05\x06", "ZIP"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE"),
@@ -25,22 +24,22 @@ _SIGNATURES: Final = (
 
 # What terminals read as commands: colours, cursor movements, titles and links. The escape character may be shown as its
 # picture. Shown as "^[" it counts only before a number, because "^[[:alpha:]]" is a regular expression.
-_TERMINAL_COMMANDS: Final = re.compile(
+_TERMINAL_COMMANDS = re.compile(
     r"[\x1b\u241b](?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|[PX^_][^\x1b\n]{0,2000}\x1b\\"
     r"|[ -/]{1,8}[0-~]|[0-~])|\^\[\[\d{1,3}(?:;\d{1,3}){0,8}[mKJH]"
 )
-_TERMINAL_MARKS: Final = ("\x1b", "\u241b", "^[[")
-_OVERSTRIKE: Final = re.compile(r"[^\n\x08]\x08")
-_LINE_ENDS: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_SPACES: Final = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_TERMINAL_MARKS = ("\x1b", "\u241b", "^[[")
+_OVERSTRIKE = re.compile(r"[^\n\x08]\x08")
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # Control characters, lone surrogates, non-characters, and characters that a reader cannot see but a model reads:
 # zero-width marks, direction overrides, tags. Zero-width joiners stay: Persian, Hindi and emoji need them.
-_INVISIBLE: Final = re.compile(
+_INVISIBLE = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
-_SYMBOL_RUN: Final = re.compile(r"[^\w\s\x00-\x7f]{31,}")
-_BLANK_LINES: Final = re.compile(r"\n{3,}")
+_SYMBOL_RUN = re.compile(r"[^\w\s\x00-\x7f]{31,}")
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def kind_of(body: bytes) -> str:

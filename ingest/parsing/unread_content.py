@@ -2,21 +2,20 @@
 
 import re
 from io import BytesIO
-from typing import Final
 from zipfile import BadZipFile, ZipFile
 
 from rag.formats import TEXT_MEDIA_TYPES
 from rag.types import RawDocument
 
-_TAG: Final = re.compile(
+_TAG = re.compile(
     rb"<(?:img|picture|svg|canvas|video|audio|iframe|frame|object|embed|script|noscript)\b", re.ASCII | re.IGNORECASE
 )
-_MARKDOWN_PICTURE: Final = re.compile(rb"!\[[^\]\n]{0,999}\][(\[]")
-_PART: Final = re.compile(
+_MARKDOWN_PICTURE = re.compile(rb"!\[[^\]\n]{0,999}\][(\[]")
+_PART = re.compile(
     r"(?:^|/)(?:media|embeddings|charts|diagrams|pictures|objectreplacements)/.|\.(?:png|jpe?g|gif|svg|webp|tiff?|emf|wmf)$",
     re.IGNORECASE,
 )
-_PREVIEW: Final = "thumbnail"
+_PREVIEW = "thumbnail"
 
 
 def describe_unread_content(raw: RawDocument) -> str:

@@ -5,7 +5,7 @@ from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES, WARNINGS
 from ingest.pipeline.batching import Batcher
@@ -25,7 +25,7 @@ from rag.tracing.spans import span
 from rag.types import Chunk, ChunkFilter, DocumentId, Point, Scope, Vector
 
 # A long document is written in slices while the next ones are embedded, so its vectors are never in memory all at once.
-_SLICE_CHUNKS: Final = 256
+_SLICE_CHUNKS = 256
 
 
 class Claim(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from ingest.metrics import RETRIES, STAGES
 from ingest.sources.base import Gone, Unit, Unmodified
@@ -14,8 +14,8 @@ from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 
 # The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
 # then ingested again.
-_RECIPE: Final = 4
-_FETCH_SECONDS: Final = 20.0
+_RECIPE = 4
+_FETCH_SECONDS = 20.0
 
 StoredDocuments = Mapping[DocumentId, Chunk | None]
 """The first chunk of each document, or None for a document that is not stored."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from ingest.sources.base import Source
 from rag.errors import InvalidInput
@@ -11,10 +10,8 @@ from rag.store.base import Catalogue
 from rag.types import FIRST_CHUNKS, DocumentId, Scope
 
 # A web source asks its server about each stored page that it did not reach by links.
-_CONCURRENT_QUESTIONS: Final = 16
-_UNLISTED: Final = (
-    "Stored documents were not removed, because the part of the source where they would be could not be listed."
-)
+_CONCURRENT_QUESTIONS = 16
+_UNLISTED = "Stored documents were not removed, because the part of the source where they would be could not be listed."
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID, uuid5
 
 from ingest.sources.notes import SourceNotes
@@ -10,7 +10,7 @@ from rag.errors import InvalidInput
 from rag.types import DocumentId, RawDocument
 
 # Never change it: every stored document would get another id and be ingested a second time.
-_NAMESPACE: Final = UUID("6b0c3a52-8f0e-5d6c-9a51-2f6a7c1f4e10")
+_NAMESPACE = UUID("6b0c3a52-8f0e-5d6c-9a51-2f6a7c1f4e10")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

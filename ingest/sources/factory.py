@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import fsspec
@@ -26,10 +25,10 @@ from rag.errors import InvalidInput
 from rag.metadata import NOTHING
 from rag.types import RawDocument
 
-_SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
-_PREFIX: Final = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
-_SITEMAP: Final = re.compile(r"sitemap[^/]*\.xml(\.gz)?")
-_JSON_LINES_SUFFIXES: Final = {".jsonl", ".ndjson"}
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")
+_PREFIX = re.compile(r"(sitemap|crawl|jsonl):(.+)", re.DOTALL)
+_SITEMAP = re.compile(r"sitemap[^/]*\.xml(\.gz)?")
+_JSON_LINES_SUFFIXES = {".jsonl", ".ndjson"}
 
 
 def build_source(

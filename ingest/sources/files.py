@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ingest.sources.base import Gone, Rejection, Unit, Unmodified, document_id_of, require_size
@@ -19,13 +18,13 @@ from rag.errors import InvalidInput, Unavailable
 from rag.formats import FORMAT_NAMES, media_type_of
 from rag.types import RawDocument
 
-_IGNORE_FILE: Final = ".ragignore"
-_BROKEN_LINK: Final = "Symbolic links point to a target that does not exist, so nothing below them was read."
-_MAX_IGNORE_BYTES: Final = 1_000_000
-_WILDCARDS: Final = frozenset("*?[")
+_IGNORE_FILE = ".ragignore"
+_BROKEN_LINK = "Symbolic links point to a target that does not exist, so nothing below them was read."
+_MAX_IGNORE_BYTES = 1_000_000
+_WILDCARDS = frozenset("*?[")
 # File times have a coarse resolution, so a file may change twice within it and keep the same time.
-_TIME_RESOLUTION_SECONDS: Final = 2
-_TRANSIENT_ERRORS: Final = {errno.EAGAIN, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT}
+_TIME_RESOLUTION_SECONDS = 2
+_TRANSIENT_ERRORS = {errno.EAGAIN, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT}
 
 
 class FileSource:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from ingest.sources.base import Rejection, Unit, Unmodified, document_id_of
@@ -20,12 +20,12 @@ from rag.formats import TEXT_MEDIA_TYPES, MediaType
 from rag.metadata import to_metadata
 from rag.types import DocumentId, RawDocument
 
-_STDIN: Final = "stdin:"
-_STDIN_DESCRIPTOR: Final = 0
+_STDIN = "stdin:"
+_STDIN_DESCRIPTOR = 0
 # The ids that the service accepts in its paths, so that clients can request and delete these documents.
-_PATH_SAFE_ID: Final = re.compile(r"[\w.-]{1,200}")
+_PATH_SAFE_ID = re.compile(r"[\w.-]{1,200}")
 # The fields of a damaged line that name its document. A metadata field of the same name only keeps one more document.
-_KEY: Final = re.compile(rb'"(?:_?id|uri|url)"\s*:\s*("(?:[^"\\]|\\.){1,2000}"|-?\d{1,40})')
+_KEY = re.compile(rb'"(?:_?id|uri|url)"\s*:\s*("(?:[^"\\]|\\.){1,2000}"|-?\d{1,40})')
 
 
 class JsonLinesSource:

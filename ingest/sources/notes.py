@@ -1,7 +1,7 @@
 """Notes about the listing of a source: files that it passed over, and parts that it could not list."""
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 SourceWarningCode = Literal[
     "unlisted",
@@ -14,7 +14,7 @@ SourceWarningCode = Literal[
 ]
 
 # A folder may hold millions of pictures. Operators read the first names, and programs the count.
-_MAX_NAMES: Final = 1_000
+_MAX_NAMES = 1_000
 
 
 @dataclass(slots=True)

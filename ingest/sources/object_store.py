@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 import fsspec
 
@@ -22,12 +22,12 @@ from rag.formats import FORMAT_NAMES, media_type_of
 from rag.types import RawDocument
 
 # Stores whose server comes from the environment or is fixed, never from the URL, so a URL cannot name a private host.
-_STORES_WITHOUT_SERVER: Final = frozenset(
+_STORES_WITHOUT_SERVER = frozenset(
     ["abfs", "abfss", "az", "gcs", "github", "gs", "hf", "memory", "oci", "oss", "s3", "s3a", "tos"]
 )
-_WILDCARD: Final = re.compile(r"[^/]*[*?\[]")
+_WILDCARD = re.compile(r"[^/]*[*?\[]")
 # The drivers' names for a checksum of the content.
-_CHECKSUMS: Final = ("ETag", "etag", "md5", "sha", "blob_id")
+_CHECKSUMS = ("ETag", "etag", "md5", "sha", "blob_id")
 
 
 class ObjectStoreSource:

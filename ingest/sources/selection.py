@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import PurePosixPath
-from typing import Final
 
 from pathspec import GitIgnoreSpec
 
@@ -12,11 +11,11 @@ from rag.errors import InvalidInput
 from rag.formats import IMAGE_MEDIA_TYPES, media_type_of
 
 # Folders that tools generate. Hidden folders such as .git and .venv are excluded by their dot.
-_GENERATED_FOLDERS: Final = {"node_modules", "__pycache__", "site-packages", "venv"}
-_ANY_DEPTH: Final = "**"
+_GENERATED_FOLDERS = {"node_modules", "__pycache__", "site-packages", "venv"}
+_ANY_DEPTH = "**"
 # Suffixes are the names of kinds in summaries. What is longer is part of a name, such as `.backup-of-monday`.
-_MAX_SUFFIX: Final = 12
-_MAX_CONTENT_TYPE: Final = 50
+_MAX_SUFFIX = 12
+_MAX_CONTENT_TYPE = 50
 
 
 class Selection:

@@ -6,10 +6,10 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from itertools import islice
 from threading import Thread
-from typing import Final, TypeVar
+from typing import TypeVar
 
 # Switching threads for each item would cost more than listing it.
-_BATCH: Final = 256
+_BATCH = 256
 T = TypeVar("T")
 
 

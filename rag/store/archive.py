@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +22,13 @@ from rag.errors import InvalidInput
 from rag.store.schema import UPSERT_BATCH
 from rag.types import Vector
 
-FORMAT: Final = 1
+FORMAT = 1
 """Increment it if the files change."""
-_HEADER: Final = "archive.json"
+_HEADER = "archive.json"
 # One file in memory: about 30 MB of text and 15 MB of vectors.
-_POINTS_PER_FILE: Final = UPSERT_BATCH * 80
+_POINTS_PER_FILE = UPSERT_BATCH * 80
 # Text shrinks to a quarter. Higher levels take three times as long for a tenth less.
-_COMPRESSION: Final = 1
+_COMPRESSION = 1
 
 Payload = dict[str, Any]
 

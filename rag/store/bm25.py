@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from functools import cache
-from typing import Final
 
 import qdrant_edge
 
@@ -11,11 +10,11 @@ from rag.types import Chunk
 from rag.words import to_words
 
 # Chunks have up to 254 wordpieces. About half of them remain without stop words and word parts.
-_AVERAGE_WORDS: Final = 128
+_AVERAGE_WORDS = 128
 # Texts in these languages mix in English words, and their own words have no endings.
-_WITH_ENGLISH: Final = {"zh", "ja", "ko", "th"}
-_ENGLISH: Final = "en"
-_UNSTEMMED: Final = ""
+_WITH_ENGLISH = {"zh", "ja", "ko", "th"}
+_ENGLISH = "en"
+_UNSTEMMED = ""
 
 
 def encode_passage(chunk: Chunk) -> qdrant_edge.SparseVector:

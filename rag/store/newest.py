@@ -1,11 +1,11 @@
 """Reads points by their time of ingestion, newest first, in pages."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from rag.store.schema import SCROLL_PAGE
 
-ORDER_FIELD: Final = "ingested_at"
+ORDER_FIELD = "ingested_at"
 
 Fetch = Callable[[float | None, int], Awaitable[Sequence[Any]]]
 """Returns at most so many records from this time on, newest first. Without a time, it starts at the newest record."""

@@ -5,12 +5,12 @@ The translation happens when a batch is sent, so traced code does not know about
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from rag.tracing import semconv
 
-_KIND: Final = "openinference.span.kind"
-_KINDS: Final = {
+_KIND = "openinference.span.kind"
+_KINDS = {
     semconv.WORKFLOWS: "CHAIN",
     semconv.EMBEDDINGS: "EMBEDDING",
     semconv.RETRIEVAL: "RETRIEVER",
@@ -18,18 +18,18 @@ _KINDS: Final = {
     semconv.CHAT: "LLM",
     semconv.EVALUATE: "EVALUATOR",
 }
-_MODEL: Final = {
+_MODEL = {
     semconv.EMBEDDINGS: "embedding.model_name",
     semconv.RERANK: "reranker.model_name",
     semconv.CHAT: "llm.model_name",
 }
-_OF_MODELS: Final = {
+_OF_MODELS = {
     semconv.PROVIDER: "llm.provider",
     semconv.INPUT_TOKENS: "llm.token_count.prompt",
     semconv.OUTPUT_TOKENS: "llm.token_count.completion",
     semconv.PROMPT_VERSION: "llm.prompt_template.version",
 }
-_INVOCATION: Final = {semconv.REQUEST_MAX_TOKENS: "max_tokens", semconv.REQUEST_TEMPERATURE: "temperature"}
+_INVOCATION = {semconv.REQUEST_MAX_TOKENS: "max_tokens", semconv.REQUEST_TEMPERATURE: "temperature"}
 
 Flat = dict[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from rag.stages import StageTimer
 from rag.tracing import semconv
@@ -23,25 +23,25 @@ from service.writing.generate import number_passages
 Search = Callable[[str], Awaitable[WritingInput]]
 """The tool `search`: from a question to its passages, within the scope and the filter of the caller."""
 
-AGENT_NAME: Final = "answer"
-TOOLS: Final = frozenset({"search"})
+AGENT_NAME = "answer"
+TOOLS = frozenset({"search"})
 """The tools that a plan may name. The agent calls no other."""
 
-_MAX_SEARCHES: Final = 3
-_MAX_CHARACTERS: Final = 300  # A longer search is an answer, or a model that repeats itself.
+_MAX_SEARCHES = 3
+_MAX_CHARACTERS = 300  # A longer search is an answer, or a model that repeats itself.
 # More passages would make a call of the model as long as the answer, and the fact is rarely further down.
-_GRADED: Final = 3
-_GRADED_CHARACTERS: Final = 1000
-_KNOWN_CHARACTERS: Final = 400
+_GRADED = 3
+_GRADED_CHARACTERS = 1000
+_KNOWN_CHARACTERS = 400
 
-_TEXT: Final = {"type": "string", "maxLength": _MAX_CHARACTERS}
-_PLAN: Final = {
+_TEXT = {"type": "string", "maxLength": _MAX_CHARACTERS}
+_PLAN = {
     "type": "object",
     "properties": {"search": {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": _MAX_SEARCHES}},
     "required": ["search"],
     "additionalProperties": False,
 }
-_VERDICT: Final = {
+_VERDICT = {
     "type": "object",
     "properties": {
         "passages": {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": _GRADED},
@@ -49,7 +49,7 @@ _VERDICT: Final = {
     "required": ["passages"],
     "additionalProperties": False,
 }
-_REWORDED: Final = {
+_REWORDED = {
     "type": "object",
     "properties": {"search": _TEXT},
     "required": ["search"],

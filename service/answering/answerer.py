@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
 import structlog
 
@@ -33,8 +32,8 @@ log = structlog.get_logger()
 # A higher weight follows load faster, a lower one ignores single slow answers.
 _WEIGHT = 0.3
 # Enough for a reader to see that the documents are about something else, or to rephrase the question.
-_NEAREST: Final = 3
-_BY_MODEL: Final = ("generate", "agentic")
+_NEAREST = 3
+_BY_MODEL = ("generate", "agentic")
 """The modes in which a capable model may also rewrite a follow-up."""
 
 

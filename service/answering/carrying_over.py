@@ -4,14 +4,13 @@ The rules know English pronouns and openings. In other languages, only questions
 """
 
 import re
-from typing import Final
 
 from service.retrieval.query_weights import BALANCED, words_share_of
 from service.sentences import content_stems
 
-_WORD: Final = re.compile(r"[\w`][\w`./:<>{}-]*[\w`>}]|[\w]", re.UNICODE)
+_WORD = re.compile(r"[\w`][\w`./:<>{}-]*[\w`>}]|[\w]", re.UNICODE)
 # "it" and "that" also fill the place of a subject: "is it possible to …", "how long does it take to …".
-_REFERS: Final = re.compile(
+_REFERS = re.compile(
     r"""\b(?:
       its|they|them|their|theirs|he|she|him|his|her|hers|these|those|both|former|latter|itself|themselves
     | it(?!\s+(?:take|possible|necessary|safe|allowed|better|worth)\b)
@@ -25,17 +24,17 @@ _REFERS: Final = re.compile(
     )\b""",
     re.VERBOSE | re.IGNORECASE,
 )
-_OPENS: Final = re.compile(
+_OPENS = re.compile(
     r"^\W*(?:(?:and|but|or|so|then|ok|okay|also|plus|well)\b[\s,]*)+|^\W*(?:what|how)\s+about\b\s*", re.IGNORECASE
 )
-_CONTRASTS: Final = re.compile(r"\b(?:instead|else|otherwise|too|as\s+well|then|same|again)\b\W*$", re.IGNORECASE)
-_INTRODUCES: Final = re.compile(r"^\W*(?:what|who)\s+(?:is|are)\s+(?:an?\s+)?\w", re.IGNORECASE)
+_CONTRASTS = re.compile(r"\b(?:instead|else|otherwise|too|as\s+well|then|same|again)\b\W*$", re.IGNORECASE)
+_INTRODUCES = re.compile(r"^\W*(?:what|who)\s+(?:is|are)\s+(?:an?\s+)?\w", re.IGNORECASE)
 # A question with fewer content words names a property and leaves out the thing: "How large may the queue be?" has two.
-_FEW_WORDS: Final = 2
+_FEW_WORDS = 2
 # More words of earlier questions would outweigh the words of the question itself.
-_MAX_CARRIED: Final = 10
+_MAX_CARRIED = 10
 # Words of questions that name no thing, in addition to the function words that the selection of sentences leaves out.
-_EMPTY: Final = (
+_EMPTY = (
     "i we you my our your me us it its they them their there here about please tell show explain describe mean means "
     "happen happens work works use used using need needs want get gets give make makes made go should would could may "
     "might will shall must many much more most long often some any all each so too also then than if but because into "
@@ -74,4 +73,4 @@ def _naming_stems(text: str) -> frozenset[str]:
     return content_stems(text) - _EMPTY_STEMS
 
 
-_EMPTY_STEMS: Final = content_stems(_EMPTY)
+_EMPTY_STEMS = content_stems(_EMPTY)

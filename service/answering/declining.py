@@ -1,15 +1,14 @@
 """The text of a declined answer."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from rag.languages import detect_language
 from rag.types import ScoredChunk
 from service.quoting.questions import read_question
 
-NOTHING_NEAR: Final = "Nothing near enough to this question was found in the documents."
-_NEAREST: Final = "The nearest passages are listed as sources."
-_NAMES: Final = {
+NOTHING_NEAR = "Nothing near enough to this question was found in the documents."
+_NEAREST = "The nearest passages are listed as sources."
+_NAMES = {
     "ar": "Arabic",
     "cs": "Czech",
     "da": "Danish",

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from rag.errors import Conflict, PreconditionFailed
 from rag.inbox.base import Inbox, Removal, Upload
@@ -10,7 +9,7 @@ from rag.store.base import StoreReader
 from service.documents.state import DocumentState, look_up
 
 # Each attempt fails only if another change of the same document came between its read and its write.
-_ATTEMPTS: Final = 10
+_ATTEMPTS = 10
 
 Check = Callable[[DocumentState | None], None]
 """Raises an error if the change must not happen. None means a document that does not exist."""

@@ -11,7 +11,7 @@ import math
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Literal
 
 from rag.errors import InvalidInput
 from rag.inbox.base import Inbox, Progress
@@ -24,7 +24,7 @@ Key = tuple[str | float, str]
 """The value that a page is sorted by. The second part is the id, so that no two documents have the same key."""
 
 # The candidates of a page are cut to its length when there are this many times more.
-_SLACK: Final = 8
+_SLACK = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

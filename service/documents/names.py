@@ -1,18 +1,17 @@
 """Ids of uploaded documents: file names in any script."""
 
 import unicodedata
-from typing import Final
 
 from rag.errors import InvalidInput
 from rag.types import DocumentId
 
 # The longest file name of common file systems.
-MAX_CHARACTERS: Final = 255
-_SEPARATORS: Final = frozenset("/\\")
+MAX_CHARACTERS = 255
+_SEPARATORS = frozenset("/\\")
 # Control characters, halves of surrogate pairs, and separators of lines and paragraphs.
-_REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Decoders put it in the place of bytes that are not valid, so two different names would become one.
-_REPLACEMENT: Final = "\ufffd"
+_REPLACEMENT = "\ufffd"
 
 
 def to_document_id(name: str) -> DocumentId:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import structlog
 
@@ -18,8 +18,8 @@ State = Literal["queued", "processing", "ready", "empty", "rejected", "deleting"
 UpdateState = Literal["queued", "processing", "empty", "rejected", "unknown"]
 
 # An unreachable Redis is tried several times, which takes longer than a client should wait for a list.
-_INBOX_SECONDS: Final = 5.0
-_IDS_PER_CALL: Final = 256
+_INBOX_SECONDS = 5.0
+_IDS_PER_CALL = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
 
 from rag.gate import Gate
 from rag.inbox.base import Inbox, Progress
@@ -18,9 +17,9 @@ from service.documents.state import read_entries
 from service.metrics import INFLIGHT
 
 # A person does not notice the delay, and the inbox answers thousands of such calls in a second.
-_INTERVAL_SECONDS: Final = 0.25
+_INTERVAL_SECONDS = 0.25
 # Each waiting request holds a connection.
-MAX_WAITING: Final = 1000
+MAX_WAITING = 1000
 
 
 @dataclass(eq=False, slots=True)

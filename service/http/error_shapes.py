@@ -1,21 +1,21 @@
 """The shape of an error: problem details, or OpenAI's error on the routes that speak OpenAI's protocol."""
 
-from typing import Any, Final
+from typing import Any
 
 from starlette.types import Scope
 
-MEDIA_TYPE: Final = "application/problem+json"
-_JSON: Final = "application/json"
-_OPENAI_PATHS: Final = ("/v1/chat/", "/v1/models", "/v1/responses")
+MEDIA_TYPE = "application/problem+json"
+_JSON = "application/json"
+_OPENAI_PATHS = ("/v1/chat/", "/v1/models", "/v1/responses")
 
 # Clients of OpenAI know these codes. All others are those of the problem types.
-_CODES: Final = {
+_CODES = {
     "unauthorized": "invalid_api_key",
     "overloaded": "rate_limit_exceeded",
     "not_found": "model_not_found",
     "internal": "server_error",
 }
-_TYPES: Final = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
 def speaks_openai(path: str) -> bool:

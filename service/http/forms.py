@@ -5,7 +5,6 @@ import http
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Final
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
@@ -17,11 +16,11 @@ from rag.types import RawDocument
 from service.documents.names import to_document_id
 from service.http.schemas.documents import METADATA, to_raw_document
 
-MAX_FILES: Final = 100
-_MAX_FIELDS: Final = 100
-_FIELD_BYTES: Final = 10_000
+MAX_FILES = 100
+_MAX_FIELDS = 100
+_FIELD_BYTES = 10_000
 # Browsers and curl write these characters of a file name in this way, and no others.
-_ESCAPED: Final = {"%22": '"', "%0D": "\r", "%0A": "\n"}
+_ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 
 
 class _FileTooLarge(InvalidInput):

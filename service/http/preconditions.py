@@ -1,7 +1,7 @@
 """The request headers If-Match and If-None-Match (RFC 9110)."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends, Header
 
@@ -9,7 +9,7 @@ from rag.errors import InvalidInput
 from service.documents.changes import Check, Precondition
 
 # An unquoted value is accepted, because shells remove quotes.
-_TAG: Final = re.compile(r'\s*(?P<weak>W/)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s",]+))\s*')
+_TAG = re.compile(r'\s*(?P<weak>W/)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s",]+))\s*')
 
 
 def to_etag(digest: str) -> str:

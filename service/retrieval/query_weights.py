@@ -4,17 +4,16 @@ An embedder has not seen a project's error codes, settings and file names. BM25 
 """
 
 import re
-from typing import Final
 
 from service.quoting.questions import read_question
 
-BALANCED: Final = 0.4
+BALANCED = 0.4
 """Weight of BM25 for ordinary questions, selected on four public data sets (ADR 17)."""
-WORDS_FIRST: Final = 0.8
+WORDS_FIRST = 0.8
 """Weight of BM25 for questions with identifiers, selected on two projects' documentation (ADR 18)."""
 
-_QUOTED: Final = re.compile(r"\"[^\"]{3,}\"|“[^”]{3,}”|`[^`]{2,}`")
-_IDENTIFIER: Final = re.compile(
+_QUOTED = re.compile(r"\"[^\"]{3,}\"|“[^”]{3,}”|`[^`]{2,}`")
+_IDENTIFIER = re.compile(
     r"""(?<![\w/.-])(?:
       (?<!\S)--?[a-z][a-z0-9]*(?:-[a-z0-9]+)*      # an option of a command
     | \w*[a-z0-9]_[\w_]*\w                         # snake_case

@@ -7,15 +7,14 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from rag.types import ScoredChunk
 
 # Shorter words have too many neighbours, and a longer word in one letter too many to be one.
-_WORD: Final = re.compile(r"(?<![\w./-])[a-zA-Z]{5,20}(?![\w./-])")
-_TOKEN: Final = re.compile(r"[a-z]{4,21}")
+_WORD = re.compile(r"(?<![\w./-])[a-zA-Z]{5,20}(?![\w./-])")
+_TOKEN = re.compile(r"[a-z]{4,21}")
 # Each word adds some 500 spellings to the query.
-_MAX_WORDS: Final = 3
+_MAX_WORDS = 3
 
 
 def find_unknown(question: str, hits: Sequence[ScoredChunk]) -> list[str]:

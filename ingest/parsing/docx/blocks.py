@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
 from ingest.parsing.tables.row import Row
 from ingest.parsing.tables.table import add_table, plain_line
 
-_INDENT: Final = "  "
+_INDENT = "  "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.numbering import Numbering
@@ -10,7 +9,7 @@ from ingest.parsing.docx.styles import Styles
 from ingest.parsing.numerals import numeral
 from ingest.parsing.ooxml.package import Package, value_of
 
-_SEPARATORS: Final = {"separator", "continuationSeparator", "continuationNotice"}
+_SEPARATORS = {"separator", "continuationSeparator", "continuationNotice"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,28 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
 from ingest.parsing.ooxml.symbols import symbol
 
-PAGE_MARK: Final = "\ue123"
+PAGE_MARK = "\ue123"
 """Placeholder for a page number in a header or footer."""
 
-_PAGE_NUMBERS: Final = {"PAGE", "NUMPAGES", "SECTIONPAGES"}
+_PAGE_NUMBERS = {"PAGE", "NUMPAGES", "SECTIONPAGES"}
 # Fields that show text which is computed each time, or which only the instruction contains.
-_COMPUTED: Final = {"EQ", "AUTONUM", "AUTONUMLGL", "AUTONUMOUT", "LISTNUM"}
-_SYMBOL: Final = re.compile(r"SYMBOL\s+(0x[0-9a-f]+|\d+)(?:.*?\\f\s+\"?([^\"\\]+))?", re.IGNORECASE)
-_BUTTON: Final = re.compile(r"(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IGNORECASE | re.DOTALL)
-_LINK: Final = re.compile(r"HYPERLINK\s+\"([^\"]*)\"", re.IGNORECASE)
+_COMPUTED = {"EQ", "AUTONUM", "AUTONUMLGL", "AUTONUMOUT", "LISTNUM"}
+_SYMBOL = re.compile(r"SYMBOL\s+(0x[0-9a-f]+|\d+)(?:.*?\\f\s+\"?([^\"\\]+))?", re.IGNORECASE)
+_BUTTON = re.compile(r"(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"HYPERLINK\s+\"([^\"]*)\"", re.IGNORECASE)
 # Words around page numbers, in the languages of the usual templates.
-_PAGE_WORDS: Final = re.compile(
+_PAGE_WORDS = re.compile(
     r"(?:pages?|pg|p|of|seiten?|s|von|de|du|di|af|av|z|из|sur|página|pagina|pág|sida|side|strana|strona|stránka|str"
     r"|oldal|стр|страница|sivu|sayfa|第|共|页|頁|ページ)?",
     re.IGNORECASE,
 )
-_BETWEEN_PARTS: Final = re.compile(r"(\t|\n| [|•·] )")
-_NOT_WORDS: Final = re.compile(r"[\W_]*\ue123[\W_]*")
+_BETWEEN_PARTS = re.compile(r"(\t|\n| [|•·] )")
+_NOT_WORDS = re.compile(r"[\W_]*\ue123[\W_]*")
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.blocks import Block, text_of
@@ -17,12 +16,12 @@ from ingest.parsing.ooxml.symbols import symbol, with_symbols
 from ingest.parsing.ooxml.typography import Piece, joined
 
 # Elements whose text a reader of the document does not see: deletions, properties, and marks of notes.
-_UNSEEN: Final = {
+_UNSEEN = {
     *("del", "moveFrom", "delText", "delInstrText", "pPr", "rPr", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr"),
     *("rubyPr", "annotationRef", "footnoteRef", "endnoteRef", "separator", "continuationSeparator", "ffData"),
 }
 
-_CHARACTERS: Final = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 ReadBlocks = Callable[[Element, str], Iterator[Block]]
 """Reads the blocks in an element of a part, given by its path."""

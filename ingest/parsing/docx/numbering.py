@@ -4,18 +4,17 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.styles import Style, Styles
 from ingest.parsing.numerals import numeral
 from ingest.parsing.ooxml.package import is_on, number_of, value_of
 
-_LEVELS: Final = 9
-_PLACEHOLDER: Final = re.compile(r"%([1-9])")
-_BULLET: Final = "-"
+_LEVELS = 9
+_PLACEHOLDER = re.compile(r"%([1-9])")
+_BULLET = "-"
 # The id with which a paragraph refuses the list of its style.
-_NONE: Final = "0"
+_NONE = "0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """The entry point for DOCX: bytes in, an outline out."""
 
 from collections.abc import Iterator
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.blocks import Block, add_blocks, below_title, plain_lines
@@ -14,8 +13,8 @@ from ingest.parsing.ooxml.package import Package, is_on
 from ingest.parsing.outline import Outline, OutlineBuilder
 
 # A document with pictures and less text than a paragraph is probably a scan.
-_MANY_CHARACTERS: Final = 100
-_MARKS: Final = {"headerReference": "Header", "footerReference": "Footer"}
+_MANY_CHARACTERS = 100
+_MARKS = {"headerReference": "Header", "footerReference": "Footer"}
 
 
 def parse_docx(body: bytes) -> Outline:

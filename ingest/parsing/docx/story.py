@@ -1,7 +1,6 @@
 """Read a story of a Word document, such as its body, a header, a note or a text box, into blocks."""
 
 from collections.abc import Iterator
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.blocks import Block
@@ -16,7 +15,7 @@ from ingest.parsing.ooxml.charts import read_chart
 from ingest.parsing.ooxml.drawings import diagram_lines
 from ingest.parsing.ooxml.package import is_on, value_of
 
-_UNSEEN: Final = {"del", "moveFrom", "sectPr", "pPr", "tblPr", "tblGrid", "sdtPr", "sdtEndPr", "customXmlPr", "tcPr"}
+_UNSEEN = {"del", "moveFrom", "sectPr", "pPr", "tblPr", "tblGrid", "sdtPr", "sdtEndPr", "customXmlPr", "tcPr"}
 
 
 class StoryReader:

@@ -2,23 +2,22 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.package import hex_number_of, is_on, is_on_attribute, number_of, value_of
 
-_MAX_CHAIN: Final = 20
+_MAX_CHAIN = 20
 # The bit of `tblLook` for the first row, in the form before Word 2010.
-_FIRST_ROW: Final = 0x20
-_BODY_TEXT: Final = 9
+_FIRST_ROW = 0x20
+_BODY_TEXT = 9
 """The outline level of paragraphs that are not headings."""
 # Word writes the English names of its styles into files of every language. Other programs translate them.
-_HEADING: Final = re.compile(
+_HEADING = re.compile(
     r"(?:heading|überschrift|titre|título|titolo|kop|rubrik|overskrift|otsikko|nagłówek|nadpis|címsor|заголовок"
     r"|başlık|標題|标题|見出し|제목) ?([1-9])",  # noqa: RUF001
     re.IGNORECASE,
 )
-_CONTENTS: Final = re.compile(r"toc ?[1-9]|table of figures|table of authorities|index ?[1-9]", re.IGNORECASE)
+_CONTENTS = re.compile(r"toc ?[1-9]|table of figures|table of authorities|index ?[1-9]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

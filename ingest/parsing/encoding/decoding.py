@@ -4,7 +4,6 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from ingest.parsing.encoding.detection import detect_encoding, detect_unicode, has_escapes
 from ingest.parsing.text import kind_of
@@ -12,23 +11,23 @@ from rag.errors import InvalidInput
 from rag.parsing_warnings import ParsingWarning
 
 # UTF-32 before UTF-16, whose little-endian mark is a prefix of UTF-32's.
-_BYTE_ORDER_MARKS: Final = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_UNICODE: Final = {"utf-8", *(encoding for _, encoding in _BYTE_ORDER_MARKS)}
+_UNICODE = {"utf-8", *(encoding for _, encoding in _BYTE_ORDER_MARKS)}
 
 # XML, CSS, and the comments by which editors and Python recognise the encoding of a file.
-_DECLARATIONS: Final = (
+_DECLARATIONS = (
     re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})"),
     re.compile(rb"@charset\s+[\"']([\w.:-]{1,40})"),
     re.compile(rb"(?:[^\n]{0,200}\n)?[ \t]*(?:#|//|/\*|\.\.|;|%|--|<!--)[^\n]{0,200}?coding[:=][ \t]*([\w.-]{1,40})"),
 )
 # Labels that Python does not know, or whose text programs write and read as a superset.
-_CODECS: Final = {
+_CODECS = {
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
     "iso8859-11": "cp874",
@@ -48,16 +47,14 @@ _CODECS: Final = {
     "utf-32": "utf-32-le",
 }
 # Python also has codecs that are not encodings of text files, such as unicode_escape, punycode and UTF-7.
-_TEXT_CODEC: Final = re.compile(
-    r"utf-(8|16|32)|iso8859|iso2022|cp\d|koi8|mac|big5|gb|hz|euc_|shift_jis|johab|tis|kz|ptcp"
-)
-_SINGLE_BYTE: Final = re.compile(r"iso8859|cp(?!932|949|950)\d|koi8|mac|tis|kz|ptcp")
+_TEXT_CODEC = re.compile(r"utf-(8|16|32)|iso8859|iso2022|cp\d|koi8|mac|big5|gb|hz|euc_|shift_jis|johab|tis|kz|ptcp")
+_SINGLE_BYTE = re.compile(r"iso8859|cp(?!932|949|950)\d|koi8|mac|tis|kz|ptcp")
 
-_MANY: Final = 8
+_MANY = 8
 
 # Backspaces are not among them: manual pages print bold text as "N\bN".
-_CONTROL: Final = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
-_BINARY_PROBE: Final = 8_000
+_CONTROL = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
+_BINARY_PROBE = 8_000
 
 
 @dataclass(frozen=True, slots=True)

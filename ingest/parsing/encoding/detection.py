@@ -5,13 +5,12 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
 
 import chardet
 
 # What people's files are written in. Each further encoding costs accuracy: with ISO 8859-4 and 8859-16, for example,
 # Italian and Croatian texts are mistaken for Baltic and Romanian ones.
-_CANDIDATES: Final = (
+_CANDIDATES = (
     *("cp1252", "iso8859-1", "iso8859-15", "mac-roman", "cp437", "cp850"),
     *("cp1250", "iso8859-2", "cp852", "mac-latin2", "cp1257", "iso8859-13"),
     *("cp1254", "iso8859-9", "cp857", "mac-turkish", "cp1253", "iso8859-7", "cp737", "mac-greek"),
@@ -20,20 +19,20 @@ _CANDIDATES: Final = (
     *("cp932", "shift_jis", "euc-jp", "gb18030", "big5", "big5hkscs", "cp949", "euc-kr", "johab"),
 )
 # Lines, or pieces of long lines. Their last bytes are never part of a character in the candidates.
-_LINES: Final = re.compile(rb"[^\n]{0,4000}(?:[\n\x20-\x2f]|\Z)|[^\n]+")
-_ASCII: Final = bytes(range(0x80))
-_NOT_LATIN: Final = re.compile("[\u0370-\u06ff]")
-_MIXED_WORD: Final = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
+_LINES = re.compile(rb"[^\n]{0,4000}(?:[\n\x20-\x2f]|\Z)|[^\n]+")
+_ASCII = bytes(range(0x80))
+_NOT_LATIN = re.compile("[\u0370-\u06ff]")
+_MIXED_WORD = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
 # The detector's time grows with the length, but its accuracy hardly does beyond a few pages.
-_MAX_SAMPLE: Final = 100_000
-_ESCAPES: Final = re.compile(rb"\x1b(?:\$[@B]|\([IJ])")
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_PROBE: Final = 8_000
+_MAX_SAMPLE = 100_000
+_ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([IJ])")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_PROBE = 8_000
 # ADR 52: of 502 texts with more bytes beyond ASCII one was misread, and its second reading was as likely as the first.
 # Of those with fewer, every twelfth was misread.
-_CERTAIN_BYTES: Final = 16
-_RIVAL: Final = 0.98
-_MIN_PLAUSIBLE: Final = 0.9
+_CERTAIN_BYTES = 16
+_RIVAL = 0.98
+_MIN_PLAUSIBLE = 0.9
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Convert inline HTML elements to text that keeps their meaning."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from selectolax.lexbor import LexborNode
 
@@ -9,17 +8,15 @@ from ingest.parsing.html.marks import address_beside, date_beside, is_document, 
 from ingest.parsing.html.mathml import linear, linear_tex
 from ingest.parsing.outline import OutlineBuilder
 
-INLINE: Final = {"sup", "sub", "a", "abbr", "dfn", "q", "ruby", "rt", "time"}
-REPLACED: Final = {"img", "input", "select", "textarea", "math", "embed", "object", "script"}
-_TEXT: Final = "-text"
-_FIELDS: Final = {
-    *("", "text", "email", "tel", "number", "date", "time", "month", "week", "datetime-local", "url", "search")
-}
-_BOXES: Final = {"checkbox", "radio"}
-_NOTE_ROLES: Final = {"doc-noteref", "noteref"}
-_NOTE_CLASSES: Final = ("footnote", "noteref", "reference")
-_CONTEXT_CHARACTERS: Final = 40
-_MAX_EXPANSIONS: Final = 10_000
+INLINE = {"sup", "sub", "a", "abbr", "dfn", "q", "ruby", "rt", "time"}
+REPLACED = {"img", "input", "select", "textarea", "math", "embed", "object", "script"}
+_TEXT = "-text"
+_FIELDS = {*("", "text", "email", "tel", "number", "date", "time", "month", "week", "datetime-local", "url", "search")}
+_BOXES = {"checkbox", "radio"}
+_NOTE_ROLES = {"doc-noteref", "noteref"}
+_NOTE_CLASSES = ("footnote", "noteref", "reference")
+_CONTEXT_CHARACTERS = 40
+_MAX_EXPANSIONS = 10_000
 
 
 @dataclass(slots=True)

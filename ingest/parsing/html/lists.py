@@ -1,18 +1,17 @@
 """Number the items of HTML lists as a browser does."""
 
 import re
-from typing import Final
 
 from selectolax.lexbor import LexborNode
 
 from ingest.parsing.html.marks import numbered
 
-_STYLES: Final = {"lower-alpha": "a", "lower-latin": "a", "upper-alpha": "A", "upper-latin": "A"} | {
+_STYLES = {"lower-alpha": "a", "lower-latin": "a", "upper-alpha": "A", "upper-latin": "A"} | {
     "lower-roman": "i",
     "upper-roman": "I",
 }
-_STYLE: Final = re.compile(r"list-style(?:-type)?\s*:[^;]*?\b((?:lower|upper)-(?:alpha|latin|roman))", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"\s*([-+]?\d{1,9})")
+_STYLE = re.compile(r"list-style(?:-type)?\s*:[^;]*?\b((?:lower|upper)-(?:alpha|latin|roman))", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*([-+]?\d{1,9})")
 
 
 class HtmlList:

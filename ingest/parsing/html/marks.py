@@ -2,34 +2,33 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ingest.parsing.numerals import roman
 
-_ORDINALS: Final = {"st", "nd", "rd", "th", "er", "re", "e", "es", "ère", "ème", "o", "os", "as", "º", "ª", "me"}
-_SIGNS: Final = {"tm": "™", "sm": "℠"}
-_SYMBOLS: Final = re.compile(r"[*†‡§¶®™℠°\u2032\u2033'\"]+")
-_NOTE_MARK: Final = re.compile(r"\[?\(?(?:\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*|[a-z])\)?\]?")
-_SIMPLE: Final = re.compile(r"[-+\u2212]?[\w.]+|[-+\u2212]")
-_CHARGE: Final = re.compile(r"\d*[+\u2212-]")
-_BASE: Final = re.compile(r"(?:[\d.,]*\d|[^\W\d_]+|[)\]}|])\Z")
+_ORDINALS = {"st", "nd", "rd", "th", "er", "re", "e", "es", "ère", "ème", "o", "os", "as", "º", "ª", "me"}
+_SIGNS = {"tm": "™", "sm": "℠"}
+_SYMBOLS = re.compile(r"[*†‡§¶®™℠°\u2032\u2033'\"]+")
+_NOTE_MARK = re.compile(r"\[?\(?(?:\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*|[a-z])\)?\]?")
+_SIMPLE = re.compile(r"[-+\u2212]?[\w.]+|[-+\u2212]")
+_CHARGE = re.compile(r"\d*[+\u2212-]")
+_BASE = re.compile(r"(?:[\d.,]*\d|[^\W\d_]+|[)\]}|])\Z")
 # Bases of powers in text. Any other number with a raised number is more often followed by the mark of a footnote.
-_POWER_BASES: Final = {"10", "2"}
-_LONG_UNITS: Final = {"min", "sec", "mol", "inch", "foot", "feet", "mile", "miles", "yard", "meter", "metre", "metres"}
-_FUNCTIONS: Final = {"sin", "cos", "tan", "log", "exp", "var"}
-_OPERATOR: Final = re.compile(r"\s*[=+\u00d7·÷/<>≤≥≈^)\u2212]")
-_OPERATOR_BEFORE: Final = re.compile(r"[=+\u00d7·÷/<>≤≥≈^(\u2212]\s*[\d.,]*\Z")
-_CHEMICAL: Final = re.compile(r"(?:[A-Z][A-Za-z]*|[)\]])\Z")
+_POWER_BASES = {"10", "2"}
+_LONG_UNITS = {"min", "sec", "mol", "inch", "foot", "feet", "mile", "miles", "yard", "meter", "metre", "metres"}
+_FUNCTIONS = {"sin", "cos", "tan", "log", "exp", "var"}
+_OPERATOR = re.compile(r"\s*[=+\u00d7·÷/<>≤≥≈^)\u2212]")
+_OPERATOR_BEFORE = re.compile(r"[=+\u00d7·÷/<>≤≥≈^(\u2212]\s*[\d.,]*\Z")
+_CHEMICAL = re.compile(r"(?:[A-Z][A-Za-z]*|[)\]])\Z")
 
-_CONTACTS: Final = ("tel", "mailto", "sms", "callto", "fax", "xmpp", "sip")
-_DOWNLOADS: Final = re.compile(
+_CONTACTS = ("tel", "mailto", "sms", "callto", "fax", "xmpp", "sip")
+_DOWNLOADS = re.compile(
     r"\.(?:pdf|zip|gz|tgz|bz2|xz|7z|rar|tar|docx?|xlsx?|pptx?|od[tsp]|rtf|csv|tsv|epub|mobi|exe|msi|dmg|pkg|deb|rpm|apk"
     r"|iso|whl|jar|ics|vcf|json|xml|gpx|kml|stl|mp3|mp4)\Z",
     re.IGNORECASE,
 )
-_MAX_ADDRESS_CHARACTERS: Final = 300
-_DATE: Final = re.compile(r"(\d{4})-\d\d(?:-\d\d)?(?:[T ]\d\d:\d\d)?")
+_MAX_ADDRESS_CHARACTERS = 300
+_DATE = re.compile(r"(\d{4})-\d\d(?:-\d\d)?(?:[T ]\d\d:\d\d)?")
 
 
 def raised(inner: str, before: str, after: str, *, is_link: bool) -> str:

@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from selectolax.lexbor import LexborNode
 
-_TEXT: Final = "-text"
-_HIDDEN: Final = {"annotation", "annotation-xml", "mphantom", "none", "mprescripts"}
-_TEX: Final = "application/x-tex"
-_DISPLAY_STYLE: Final = re.compile(r"\A\{?\\(?:display|text)style\s*(.*?)\}?\Z", re.DOTALL)
-_SPACED: Final = set("=<>≤≥≈≠≡+-\u2212±∓\u00d7·÷→←↔⇒⇔∈∉⊂⊆\u222a∩∧\u2228∝\u223c")
-_INVISIBLE: Final = re.compile(r"[\u2061-\u2064]")
-_SIMPLE: Final = re.compile(r"[\w.,\u2032']+|.|\(.*\)", re.DOTALL)
+_TEXT = "-text"
+_HIDDEN = {"annotation", "annotation-xml", "mphantom", "none", "mprescripts"}
+_TEX = "application/x-tex"
+_DISPLAY_STYLE = re.compile(r"\A\{?\\(?:display|text)style\s*(.*?)\}?\Z", re.DOTALL)
+_SPACED = set("=<>≤≥≈≠≡+-\u2212±∓\u00d7·÷→←↔⇒⇔∈∉⊂⊆\u222a∩∧\u2228∝\u223c")
+_INVISIBLE = re.compile(r"[\u2061-\u2064]")
+_SIMPLE = re.compile(r"[\w.,\u2032']+|.|\(.*\)", re.DOTALL)
 # Deeper formulas are written without structure, because the converter calls itself for each level.
-_MAX_DEPTH: Final = 60
+_MAX_DEPTH = 60
 
 
 def linear(formula: LexborNode) -> str:
@@ -74,7 +73,7 @@ def _scripted(tag: str, node: LexborNode, depth: int) -> str:
     return base + "".join(mark + _grouped(text) for mark, text in zip(_ROLES[tag][1:], rest, strict=True))
 
 
-_ROLES: Final = {
+_ROLES = {
     "mfrac": "n/",
     "mroot": "nr",
     "msup": "n^",

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -15,23 +14,23 @@ from ingest.parsing.html.tree import parse_tree
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.parsing_warnings import WARNINGS, ParsingWarning
 
-_DECLARED_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
-_CHARSET_PROBE: Final = 4_096
+_DECLARED_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+_CHARSET_PROBE = 4_096
 
-_CONTENT: Final = "main, [role=main], article, section"
-_MAIN: Final = "main, [role=main]"
-_NOT_CONTENT: Final = {"nav", "header", "footer", "aside"}
-_FURNITURE: Final = ", ".join(f":not(main) > {tag}" for tag in ("nav", "header", "footer", "aside"))
-_NOT_CONTENT_ROLES: Final = {"navigation", "banner", "contentinfo", "complementary", "search"}
-_FRAME: Final = f"nav, header, footer, aside, {_MAIN}, {', '.join(f'[role={role}]' for role in _NOT_CONTENT_ROLES)}"
+_CONTENT = "main, [role=main], article, section"
+_MAIN = "main, [role=main]"
+_NOT_CONTENT = {"nav", "header", "footer", "aside"}
+_FURNITURE = ", ".join(f":not(main) > {tag}" for tag in ("nav", "header", "footer", "aside"))
+_NOT_CONTENT_ROLES = {"navigation", "banner", "contentinfo", "complementary", "search"}
+_FRAME = f"nav, header, footer, aside, {_MAIN}, {', '.join(f'[role={role}]' for role in _NOT_CONTENT_ROLES)}"
 # Parents are visited for each of them.
-_MAX_CONTENT_PARTS: Final = 200
+_MAX_CONTENT_PARTS = 200
 # A main element with less text can be a frame that a script fills, beside the real text.
-_SHORT: Final = 400
-_MUCH_MORE: Final = 4
-_WORD: Final = re.compile(r"\w+")
+_SHORT = 400
+_MUCH_MORE = 4
+_WORD = re.compile(r"\w+")
 # Smaller shares come from words that the tree divides, and from menus of a few entries.
-_NOTABLE_SHARE: Final = 0.02
+_NOTABLE_SHARE = 0.02
 
 
 def parse_html(body: bytes, charset: str = "", uri: str = "") -> Outline:

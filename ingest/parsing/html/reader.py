@@ -1,7 +1,6 @@
 """Convert an HTML tree to blocks of text: paragraphs, lists, tables, code."""
 
 import re
-from typing import Final
 
 from selectolax.lexbor import LexborNode
 
@@ -13,16 +12,16 @@ from ingest.parsing.html.visibility import TEXT, is_skipped
 from ingest.parsing.outline import OutlineBuilder
 from rag.types import Place
 
-FENCE: Final = "data-fence"
+FENCE = "data-fence"
 """The attribute of a `pre` element whose text is kept in Markdown fences; its value is the language."""
-LINE: Final = "data-line"
+LINE = "data-line"
 """The attribute with the line of the element in the file that the HTML was made from."""
 
-_HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
-_LISTS: Final = {"ul", "ol", "menu", "dir"}
-_LIST_PARTS: Final = {"li", "dl", "dt", "dd"}
-_TABLE_PARTS: Final = {"table", "caption", "tr", "td", "th"}
-_PARTS_OF_A_PAGE: Final = {
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_LISTS = {"ul", "ol", "menu", "dir"}
+_LIST_PARTS = {"li", "dl", "dt", "dd"}
+_TABLE_PARTS = {"table", "caption", "tr", "td", "th"}
+_PARTS_OF_A_PAGE = {
     "body",
     "main",
     "article",
@@ -34,15 +33,15 @@ _PARTS_OF_A_PAGE: Final = {
     "form",
     "search",
 }
-_PARAGRAPHS: Final = {"p", "div", "center", "address", "blockquote", "pre", "fieldset", "legend", "dialog"}
-_FIGURES: Final = {"figure", "figcaption", "details", "summary", "svg", "text", "foreignobject", "iframe", "template"}
-_BLOCKS: Final = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FIGURES
-_MAX_INDENT_LEVELS: Final = 20
+_PARAGRAPHS = {"p", "div", "center", "address", "blockquote", "pre", "fieldset", "legend", "dialog"}
+_FIGURES = {"figure", "figcaption", "details", "summary", "svg", "text", "foreignobject", "iframe", "template"}
+_BLOCKS = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FIGURES
+_MAX_INDENT_LEVELS = 20
 # Each inner document is parsed once more for every document around it.
-_MAX_INNER_LEVELS: Final = 3
-_SPACES: Final = re.compile(r"[ \t\r\n\f]+")
-_FENCE_MARK: Final = re.compile(r"`{3,}")
-_ENDS_A_TERM: Final = (":", "?", "!", ".", "\uff1a", "\uff1f")
+_MAX_INNER_LEVELS = 3
+_SPACES = re.compile(r"[ \t\r\n\f]+")
+_FENCE_MARK = re.compile(r"`{3,}")
+_ENDS_A_TERM = (":", "?", "!", ".", "\uff1a", "\uff1f")
 
 
 class HtmlReader:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from selectolax.lexbor import LexborNode
 
@@ -11,22 +10,22 @@ from ingest.parsing.tables.row import Cell, SpannedRow, spread
 from ingest.parsing.tables.table import add_table
 from rag.types import Place
 
-_SECTIONS: Final = {"thead", "tbody", "tfoot"}
+_SECTIONS = {"thead", "tbody", "tfoot"}
 # Deeper tables are read as blocks, because the text of a cell is copied into the cell around it.
-_MAX_DEPTH: Final = 20
-_PROBED_ROWS: Final = 5
+_MAX_DEPTH = 20
+_PROBED_ROWS = 5
 # A single row with more text arranges the page.
-_MAX_ROW_CHARACTERS: Final = 500
+_MAX_ROW_CHARACTERS = 500
 # Browsers limit spans in the same way.
-_MAX_COLUMNS: Final = 1_000
-_MAX_ROWS: Final = 65_534
-_HEADINGS: Final = "td h1, td h2, td h3, td h4, td h5, td h6"
-_PAGE_PARTS: Final = f"{_HEADINGS}, td table, td pre, td form, td div div, td p + p + p"
-_BLOCKS: Final = "td div, td ul, td ol, td dl, td table, td pre, td h1, td h2, td h3, td h4"
-_BREAK: Final = re.compile(r"(\s*[\n\v]\s*)")
+_MAX_COLUMNS = 1_000
+_MAX_ROWS = 65_534
+_HEADINGS = "td h1, td h2, td h3, td h4, td h5, td h6"
+_PAGE_PARTS = f"{_HEADINGS}, td table, td pre, td form, td div div, td p + p + p"
+_BLOCKS = "td div, td ul, td ol, td dl, td table, td pre, td h1, td h2, td h3, td h4"
+_BREAK = re.compile(r"(\s*[\n\v]\s*)")
 # A break in a cell: of a line or a paragraph, and between the items of a list.
-LINE_BREAK: Final = "\n"
-ITEM_BREAK: Final = "\v"
+LINE_BREAK = "\n"
+ITEM_BREAK = "\v"
 
 
 class HtmlTable:

@@ -1,24 +1,23 @@
 """Parse HTML into a tree, and reject HTML that would take quadratic time or memory."""
 
 import re
-from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from rag.errors import InvalidInput
 
 # Lexbor's time grows with the square of the nesting depth: 0.6 s for 20,000 levels.
-_MAX_DEPTH: Final = 20_000
+_MAX_DEPTH = 20_000
 # It also grows with the square of the attributes of one element: 0.2 s for 10,000.
-_MAX_ATTRIBUTES: Final = 10_000
+_MAX_ATTRIBUTES = 10_000
 
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)(?=[\s/>])")
-VOID: Final = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-_CLOSED_BY_THE_NEXT: Final = {"p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot", "rt", "rp"}
-_ONCE: Final = {"html", "head", "body"}
-_NEVER_NESTED: Final = VOID | _CLOSED_BY_THE_NEXT | _ONCE
-_LONG_TAG: Final = re.compile(r"<[a-zA-Z][^<>]{20000,}")
-_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)(?=[\s/>])")
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_CLOSED_BY_THE_NEXT = {"p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot", "rt", "rp"}
+_ONCE = {"html", "head", "body"}
+_NEVER_NESTED = VOID | _CLOSED_BY_THE_NEXT | _ONCE
+_LONG_TAG = re.compile(r"<[a-zA-Z][^<>]{20000,}")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
 def parse_tree(text: str) -> LexborHTMLParser:

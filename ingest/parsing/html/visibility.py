@@ -1,19 +1,18 @@
 """Decide which elements of an HTML page its reader sees."""
 
 import re
-from typing import Final
 
 from selectolax.lexbor import LexborNode
 
-TEXT: Final = "-text"
+TEXT = "-text"
 
-_NOT_RENDERED: Final = {"head", "script", "style", "template", "noframes", "datalist", "optgroup", "option", "rp"}
+_NOT_RENDERED = {"head", "script", "style", "template", "noframes", "datalist", "optgroup", "option", "rp"}
 # Struck text lost its validity: a passage must not quote the old price beside the new one.
-_STRUCK: Final = {"del", "s", "strike"}
-_FURNITURE: Final = {"nav", "canvas", "audio", "video", "metadata", "mjx-math"}
-_SKIPPED: Final = _NOT_RENDERED | _STRUCK | _FURNITURE
-_LABELS: Final = {"title", "desc"}
-_SKIPPED_CLASSES: Final = {
+_STRUCK = {"del", "s", "strike"}
+_FURNITURE = {"nav", "canvas", "audio", "video", "metadata", "mjx-math"}
+_SKIPPED = _NOT_RENDERED | _STRUCK | _FURNITURE
+_LABELS = {"title", "desc"}
+_SKIPPED_CLASSES = {
     # Documentation tools append a link such as ¶ to each heading. It is not part of the heading's text.
     *("headerlink", "header-anchor", "hash-link", "anchor-link", "anchorjs-link"),
     # Line numbers of code.
@@ -25,13 +24,13 @@ _SKIPPED_CLASSES: Final = {
     # The name of an icon in an icon font.
     *("material-icons", "material-symbols-outlined", "material-symbols-rounded"),
 }
-_DRAWN_FORMULAS: Final = {"MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_CHTML"}
-_HIDING_STYLE: Final = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-_HEADINGS: Final = {"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
-_OPENING: Final = ("aria-expanded", "aria-controls")
+_DRAWN_FORMULAS = {"MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_CHTML"}
+_HIDING_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
+_OPENING = ("aria-expanded", "aria-controls")
 # A page that asks for JavaScript says so in this element. Other content replaces what a script would show.
-_MAX_REQUEST_CHARACTERS: Final = 200
-_MIN_CONTENT_CHARACTERS: Final = 12
+_MAX_REQUEST_CHARACTERS = 200
+_MIN_CONTENT_CHARACTERS = 12
 
 
 def is_skipped(node: LexborNode, controlled: frozenset[str]) -> bool:

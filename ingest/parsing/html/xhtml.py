@@ -2,12 +2,11 @@
 
 import re
 from html import escape
-from typing import Final
 
 from ingest.parsing.html.tree import VOID
 
-_EMPTY_ELEMENT: Final = re.compile(r"""<([a-zA-Z][\w.-]{0,80})((?:\s[^<>"']{0,2000}(?:"[^"<]*"|'[^'<]*'))*\s*)/>""")
-_CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_EMPTY_ELEMENT = re.compile(r"""<([a-zA-Z][\w.-]{0,80})((?:\s[^<>"']{0,2000}(?:"[^"<]*"|'[^'<]*'))*\s*)/>""")
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
 
 def to_html(text: str) -> str:

@@ -5,22 +5,22 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
-_BLOCK: Final = re.compile(
+_BLOCK = re.compile(
     r"\A(?:---[ \t]*\n(?P<yaml>.*?)^(?:---|\.\.\.)|\+\+\+[ \t]*\n(?P<toml>.*?)^\+\+\+)[ \t]*(?:\n|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 # The YAML reader needs about a second for a megabyte.
-_MAX_CHARACTERS: Final = 65_536
-_TEXTS: Final = {"description", "summary", "abstract", "excerpt", "subtitle", "lead"}
-_FACTS: Final = {
+_MAX_CHARACTERS = 65_536
+_TEXTS = {"description", "summary", "abstract", "excerpt", "subtitle", "lead"}
+_FACTS = {
     *("author", "authors", "owner", "owners", "maintainer", "maintainers", "contact", "date", "updated", "lastmod"),
     *("last_updated", "published", "created", "modified", "expires", "version", "status", "revision", "deprecated"),
 }
-_PLAIN_TITLE: Final = re.compile(r"^title[ \t]*[:=][ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
+_PLAIN_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from html import escape
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
@@ -22,15 +22,15 @@ from ingest.parsing.outline import Outline, OutlineBuilder, add_plain
 from rag.types import Place
 
 # markdown-it drops blocks that are nested deeper, and its call stack grows with each level.
-_MAX_NESTING: Final = 40
+_MAX_NESTING = 40
 # MkDocs, Hugo and Pandoc allow attributes after a heading: { #install .wide }
-_HEADING_ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\s*$")
+_HEADING_ATTRIBUTES = re.compile(r"\s*\{:?\s*[#.][^{}]*\}\s*$")
 # Blocks of Docusaurus, VuePress and Pandoc (:::note Title), and of Python-Markdown (/// note | Title).
-_CONTAINER: Final = re.compile(r"^[ \t]*(?::{3,}|/{3,})[ \t]*(.*)$", re.MULTILINE)
-_CONTAINER_KIND: Final = re.compile(r"(?:\{[.:]?([\w-]+)[^}]*\}|([\w-]+))(?:[ \t|]+(.*))?")
-_MDX_COMMENT: Final = re.compile(r"\{/\*[^\0]{0,2000}?\*/\}")
-_ALERT: Final = re.compile(r"\A\[!([A-Z]+)\]")
-_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:|[#/.]|[^\s]*/", re.IGNORECASE)
+_CONTAINER = re.compile(r"^[ \t]*(?::{3,}|/{3,})[ \t]*(.*)$", re.MULTILINE)
+_CONTAINER_KIND = re.compile(r"(?:\{[.:]?([\w-]+)[^}]*\}|([\w-]+))(?:[ \t|]+(.*))?")
+_MDX_COMMENT = re.compile(r"\{/\*[^\0]{0,2000}?\*/\}")
+_ALERT = re.compile(r"\A\[!([A-Z]+)\]")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|[#/.]|[^\s]*/", re.IGNORECASE)
 
 
 def parse_markdown(text: str, uri: str = "") -> Outline:
@@ -174,4 +174,4 @@ def _build() -> MarkdownIt:
     return markdown
 
 
-_MARKDOWN: Final = _build()
+_MARKDOWN = _build()

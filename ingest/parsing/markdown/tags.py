@@ -4,50 +4,49 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Final
 
 from markdown_it.token import Token
 
 from ingest.parsing.html.reader import LINE
 from ingest.parsing.html.tree import VOID
 
-_TAG: Final = re.compile(
+_TAG = re.compile(
     r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.-]*)(?P<rest>(?:[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'){0,2000})>"
 )
-_RAW: Final = re.compile(r"<!--|<(?:script|style)\b", re.IGNORECASE)
-_LABEL: Final = re.compile(r"\s(?:title|label|header|summary)=(?:\"([^\"<>]{1,200})\"|'([^'<>]{1,200})')")
+_RAW = re.compile(r"<!--|<(?:script|style)\b", re.IGNORECASE)
+_LABEL = re.compile(r"\s(?:title|label|header|summary)=(?:\"([^\"<>]{1,200})\"|'([^'<>]{1,200})')")
 
-_VOID: Final = VOID | {"param"}
-_ALWAYS_MARKUP: Final = {"br", "hr", "wbr", "img"}
-_END_IS_OPTIONAL: Final = {"p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "rt", "rp"}
-_INLINE: Final = {
+_VOID = VOID | {"param"}
+_ALWAYS_MARKUP = {"br", "hr", "wbr", "img"}
+_END_IS_OPTIONAL = {"p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "rt", "rp"}
+_INLINE = {
     *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"),
     *("ins", "kbd", "label", "mark", "nobr", "output", "q", "ruby", "s", "samp", "small", "span", "strike", "strong"),
     *("sub", "sup", "time", "tt", "u", "var"),
 }
-_BLOCKS: Final = {
+_BLOCKS = {
     *("address", "article", "aside", "blockquote", "body", "caption", "center", "colgroup", "details", "dialog"),
     *("dir", "div", "dl", "fieldset", "figcaption", "figure", "footer", "form", "frame", "frameset", "h1", "h2"),
     *("h3", "h4", "h5", "h6", "head", "header", "hgroup", "html", "legend", "main", "menu", "nav", "ol", "pre"),
     *("search", "section", "summary", "table", "ul"),
 }
 # Without an end tag each of them hides the rest of the document.
-_HIDING: Final = {
+_HIDING = {
     *("audio", "button", "canvas", "datalist", "iframe", "map", "math", "meter", "noframes", "noscript", "object"),
     *("optgroup", "option", "picture", "plaintext", "progress", "script", "select", "slot", "style", "svg"),
     *("template", "textarea", "title", "video", "xmp"),
 }
-_DRAWING: Final = {
+_DRAWING = {
     *("circle", "clippath", "defs", "desc", "ellipse", "filter", "foreignobject", "g", "image", "line"),
     *("lineargradient", "marker", "mask", "path", "pattern", "polygon", "polyline", "radialgradient", "rect", "stop"),
     *("symbol", "text", "textpath", "tspan", "use"),
 }
-_FORMULA: Final = {
+_FORMULA = {
     *("annotation", "menclose", "mfenced", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded"),
     *("mphantom", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub", "msubsup", "msup", "mtable", "mtd"),
     *("mtext", "mtr", "munder", "munderover", "semantics"),
 }
-_KNOWN: Final = _VOID | _END_IS_OPTIONAL | _INLINE | _BLOCKS | _HIDING | _DRAWING | _FORMULA
+_KNOWN = _VOID | _END_IS_OPTIONAL | _INLINE | _BLOCKS | _HIDING | _DRAWING | _FORMULA
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.drawings import paragraphs_of
@@ -11,7 +10,7 @@ from ingest.parsing.ooxml.number_format import display, plain
 from ingest.parsing.ooxml.package import number_of
 from ingest.parsing.tables.row import Row
 
-_MAX_POINTS: Final = 100_000
+_MAX_POINTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """Read drawings: the alternative text of pictures, and the words of diagrams."""
 
 from collections.abc import Iterator
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.equations import linear
 from ingest.parsing.ooxml.package import number_of
 
-_PICTURES: Final = {"pic", "imagedata", "blip"}
+_PICTURES = {"pic", "imagedata", "blip"}
 
 
 def alternative_text(drawing: Element) -> str:

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.package import is_on, value_of
 
 # An operand that needs no parentheses: one letter, or a number.
-_SIMPLE: Final = re.compile(r"\w?|[-\u2212]?\d+(?:[.,]\d+)?|[A-Za-z]'?")
-_DEFAULT_ACCENT: Final = "\u0302"
-_OVERLINE: Final = "\u0305"
+_SIMPLE = re.compile(r"\w?|[-\u2212]?\d+(?:[.,]\d+)?|[A-Za-z]'?")
+_DEFAULT_ACCENT = "\u0302"
+_OVERLINE = "\u0305"
 # Deleted text, and elements with the look of their parent.
-_UNSEEN: Final = {"del", "moveFrom", "delText", "rPr", "ctrlPr", "instrText"}
+_UNSEEN = {"del", "moveFrom", "delText", "rPr", "ctrlPr", "instrText"}
 
 
 def linear(equation: Element) -> str:
@@ -94,7 +93,7 @@ def _accented(element: Element) -> str:
     return f"{base}{mark}" if len(base) == 1 else base
 
 
-_WRITERS: Final[Mapping[str, Callable[[Element], str]]] = {
+_WRITERS: Mapping[str, Callable[[Element], str]] = {
     "t": lambda element: element.text or "",
     "br": lambda _: " ",
     "tab": lambda _: " ",

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
 
 from ingest.parsing.ooxml.number_tokens import Section, Token, literal
 
 # The last day is 9999-12-31.
-_MAX_DAYS: Final = 2_958_466
-_LEAP_DAY_THAT_NEVER_WAS: Final = 60
-_DAYS_1904: Final = 1_462
-_MONTHS: Final = (
+_MAX_DAYS = 2_958_466
+_LEAP_DAY_THAT_NEVER_WAS = 60
+_DAYS_1904 = 1_462
+_MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
 )
-_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def show_date(section: Section, value: float, is_1904: bool) -> str:

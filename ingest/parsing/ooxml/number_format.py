@@ -5,18 +5,17 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from operator import eq, ge, gt, le, lt, ne
-from typing import Final
 
 from ingest.parsing.ooxml.number_dates import show_date
 from ingest.parsing.ooxml.number_tokens import Kind, Section, Token, literal, sections_of
 
 # Binary fractions such as 0.30000000000000004 have one digit more.
-_SIGNIFICANT_DIGITS: Final = 15
-_MAX_DECIMALS: Final = 30
+_SIGNIFICANT_DIGITS = 15
+_MAX_DECIMALS = 30
 # The largest float has 309 digits.
-_EXACT: Final = Context(prec=400)
-_SIGN_APART: Final = re.compile(r"^- (?=[\d.])")
-_COMPARISONS: Final = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq}
+_EXACT = Context(prec=400)
+_SIGN_APART = re.compile(r"^- (?=[\d.])")
+_COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq}
 
 
 def display(value: float, code: str, *, is_1904: bool = False) -> str:
@@ -155,7 +154,7 @@ def _show_fraction(section: Section, value: float, _is_1904: bool) -> str:
     return f"{'-' if value < 0 and numerator else ''}{prefix}{shown}"
 
 
-_SHOWN: Final[dict[Kind, Callable[[Section, float, bool], str]]] = {
+_SHOWN: dict[Kind, Callable[[Section, float, bool], str]] = {
     "date": show_date,
     "number": _show_number,
     "fraction": _show_fraction,

@@ -4,16 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Literal
 
-_TOKEN: Final = re.compile(
+_TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"?|\\(?P<escaped>.)|(?P<space>_.|\*.)|\[\$(?P<currency>[^\]-]*)(?:-[^\]]*)?\]'
     r"|\[(?P<condition>[<>=]+-?[\d.]+)\]|\[(?P<elapsed>h+|m+|s+)\]|\[[^\]]*\]|(?P<general>General)"
     r"|(?P<half>AM/PM|A/P)|(?P<exponent>E[+-])|(?P<date>y+|m+|d+|h+|s+|e+)|(?P<digit>[0#?])|(?P<mark>[.,%/@])"
     r"|(?P<other>.)",
     re.IGNORECASE | re.DOTALL,
 )
-_MAX_CODE_CHARACTERS: Final = 400
+_MAX_CODE_CHARACTERS = 400
 
 Kind = Literal["date", "number", "fraction", "text", "general"]
 Token = tuple[str, str]

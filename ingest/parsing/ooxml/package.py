@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from posixpath import join, normpath
-from typing import Final
 from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -10,7 +9,7 @@ from zipfile import ZipFile
 
 from ingest.parsing.office_archive import READ_SUFFIXES
 
-_FALSE: Final = {"0", "false", "off"}
+_FALSE = {"0", "false", "off"}
 
 
 @dataclass(frozen=True, slots=True)

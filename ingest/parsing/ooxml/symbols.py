@@ -1,9 +1,8 @@
 """Characters of the fonts Symbol and Wingdings, which are not Unicode."""
 
 import re
-from typing import Final
 
-_SYMBOL: Final = dict(
+_SYMBOL = dict(
     zip(
         range(0x20, 0x7F),
         " !∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼",
@@ -17,7 +16,7 @@ _SYMBOL: Final = dict(
     )
 )
 # Marks that have a meaning in a form. The other pictures of these fonts decorate.
-_WINGDINGS: Final = {
+_WINGDINGS = {
     code: character
     for character, codes in {
         "✗": [0xFB],
@@ -34,11 +33,11 @@ _WINGDINGS: Final = {
     }.items()
     for code in codes
 }
-_WINGDINGS_2: Final = {0x50: "✓", 0x4F: "✗", 0x51: "☒", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x30: "☐"}
-_PICTURES: Final = ("webdings", "wingdings 3", "zapfdingbats", "marlett")
-_PRIVATE: Final = range(0xF000, 0xF100)
-_PRINTABLE: Final = re.compile("[!-~]")
-_PRIVATE_CHARACTERS: Final = re.compile("[\uf000-\uf0ff]")
+_WINGDINGS_2 = {0x50: "✓", 0x4F: "✗", 0x51: "☒", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x30: "☐"}
+_PICTURES = ("webdings", "wingdings 3", "zapfdingbats", "marlett")
+_PRIVATE = range(0xF000, 0xF100)
+_PRINTABLE = re.compile("[!-~]")
+_PRIVATE_CHARACTERS = re.compile("[\uf000-\uf0ff]")
 
 
 def symbol(code: int, font: str) -> str:

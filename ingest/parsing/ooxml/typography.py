@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
 
 from ingest.parsing.html.marks import lowered, raised
 
-_STRIKE: Final = "~~"
+_STRIKE = "~~"
 # The characters before and after a raised one decide whether it is a power or the mark of a note.
-_CONTEXT: Final = 40
+_CONTEXT = 40
 
 
 @dataclass(frozen=True, slots=True)

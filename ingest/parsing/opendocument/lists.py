@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.numerals import numeral
 
-_FORMATS: Final = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
+_FORMATS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 """Names that `numeral` has for the forms of numbers."""
-_MAX_INDENT: Final = 20
+_MAX_INDENT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class _Level:
     """How many levels a number shows: 2 in 3.1."""
 
 
-_BULLET: Final = _Level(form="")
+_BULLET = _Level(form="")
 
 
 class Numbering:

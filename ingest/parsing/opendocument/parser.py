@@ -1,7 +1,6 @@
 """Parse OpenDocument files: ODT texts, ODS sheets and ODP slides, which share one markup."""
 
 from collections.abc import Iterator
-from typing import Final
 from xml.etree.ElementTree import Element, tostring
 from zipfile import ZipFile
 
@@ -16,18 +15,18 @@ from ingest.parsing.tables.table import add_table
 from ingest.parsing.xml.tree import to_tree
 from rag.types import Place
 
-_MAX_SPACES: Final = 100
+_MAX_SPACES = 100
 # Sheets declare their empty rest as a million repeated rows, and each row its rest as thousands of repeated cells.
-_MAX_REPEATED_ROWS: Final = 10_000
-_MAX_REPEATED_CELLS: Final = 1_000
-_MAX_CELLS: Final = 5_000_000
-_NOT_READ: Final = {
+_MAX_REPEATED_ROWS = 10_000
+_MAX_REPEATED_CELLS = 1_000
+_MAX_CELLS = 5_000_000
+_NOT_READ = {
     *("tracked-changes", "deletion", "table-of-content", "sequence-decls", "variable-decls", "user-field-decls"),
     *("forms", "soft-page-break", "bookmark", "bookmark-start", "bookmark-end", "named-expressions", "settings"),
     *("covered-table-cell", "title", "desc", "hidden-text", "animations", "page-thumbnail", "event-listeners"),
     *("database-ranges", "calculation-settings", "content-validations", "ruby-text", "shapes", "image"),
 }
-_FRAMES: Final = {"frame", "custom-shape", "rect", "g", "ellipse", "line", "connector", "polygon", "caption", "control"}
+_FRAMES = {"frame", "custom-shape", "rect", "g", "ellipse", "line", "connector", "polygon", "caption", "control"}
 
 
 def parse_opendocument(body: bytes, kind: str) -> Outline:

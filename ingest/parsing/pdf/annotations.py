@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pypdfium2 as pdfium
@@ -14,9 +14,9 @@ from pypdfium2 import raw
 
 from ingest.parsing.text import one_line
 
-_MAX_VALUE_BYTES: Final = 1_000_000
-_MAX_OPTIONS: Final = 1_000
-_COMMENTS: Final = frozenset(
+_MAX_VALUE_BYTES = 1_000_000
+_MAX_OPTIONS = 1_000
+_COMMENTS = frozenset(
     {
         *(raw.FPDF_ANNOT_TEXT, raw.FPDF_ANNOT_HIGHLIGHT, raw.FPDF_ANNOT_UNDERLINE, raw.FPDF_ANNOT_SQUIGGLY),
         *(raw.FPDF_ANNOT_STRIKEOUT, raw.FPDF_ANNOT_CARET, raw.FPDF_ANNOT_INK, raw.FPDF_ANNOT_SQUARE),
@@ -25,21 +25,21 @@ _COMMENTS: Final = frozenset(
     }
 )
 # These show their text on the page, like the page itself.
-_VISIBLE: Final = frozenset({raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP})
-_DOWNLOADS: Final = frozenset(
+_VISIBLE = frozenset({raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP})
+_DOWNLOADS = frozenset(
     {
         *(".pdf", ".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".exe", ".msi", ".dmg", ".deb", ".rpm", ".iso"),
         *(".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".odp", ".csv"),
     }
 )
-_IS_ON: Final = frozenset({"yes", "on", "1", "true", "ja", "oui", "x"})
+_IS_ON = frozenset({"yes", "on", "1", "true", "ja", "oui", "x"})
 # Names that programs give to fields do not say what the field means.
-_GENERATED_NAME: Final = re.compile(
+_GENERATED_NAME = re.compile(
     r"(?:text|field|feld|textfeld|text ?box|check ?box|c|f|untitled|undefined|fill|cb|tb|combo ?box|dropdown)"
     r"[\W_]*\d*[\W_\d]*|.*_\d+",
     re.IGNORECASE | re.DOTALL,
 )
-_LABEL_WIDTH: Final = 250
+_LABEL_WIDTH = 250
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ import ctypes
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
@@ -12,11 +12,11 @@ from pypdfium2 import raw
 from ingest.parsing.text import one_line
 
 # A hostile file can contain millions of bookmarks.
-_MAX_BOOKMARKS: Final = 20_000
+_MAX_BOOKMARKS = 20_000
 # Deeper headings count as headings of this level.
-_MAX_DEPTH: Final = 6
-_INSIGNIFICANT: Final = re.compile(r"[\W_]+")
-_NUMBER: Final = re.compile(r"(?:chapter|section|part|appendix|annex|kapitel|teil|anhang)?(?:\d+|[ivxlc]+|[a-z]\d*)?")
+_MAX_DEPTH = 6
+_INSIGNIFICANT = re.compile(r"[\W_]+")
+_NUMBER = re.compile(r"(?:chapter|section|part|appendix|annex|kapitel|teil|anhang)?(?:\d+|[ivxlc]+|[a-z]\d*)?")
 
 
 def bookmarks_of(document: pdfium.PdfDocument) -> Mapping[int, Sequence[tuple[int, str]]]:

@@ -4,28 +4,27 @@ import ctypes
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 # A word space has about 25 % of the font size, a letter-spaced heading less between all its letters.
-_WORD_GAP: Final = 0.2
-_LETTER_GAP: Final = 0.08
+_WORD_GAP = 0.2
+_LETTER_GAP = 0.08
 
-_POWER_OF_TEN: Final = re.compile(r"(?<![\d.,])10(?=[-−–]?\d)")  # noqa: RUF001
+_POWER_OF_TEN = re.compile(r"(?<![\d.,])10(?=[-−–]?\d)")  # noqa: RUF001
 # A superscript is a third of the font size above the line.
-_RAISED: Final = 0.15
+_RAISED = 0.15
 
 # PDFium joins short texts that are below each other, as in a column of numbers: 40, 7 and 2 become 4072.
-_NUMBER: Final = re.compile(r"\b(?=[^\W\d]*\d)\w{2,60}\b|\b[A-Z]{2,8}\b")
-_OTHER_LINE: Final = 0.6
+_NUMBER = re.compile(r"\b(?=[^\W\d]*\d)\w{2,60}\b|\b[A-Z]{2,8}\b")
+_OTHER_LINE = 0.6
 # It also starts a new line before a short text that is on the same line as the one before.
-_SHORT_LINE: Final = re.compile(r"(?<=\S)\s*\r\n(?=\S{1,3}\r?$)", re.MULTILINE)
-_SAME_LINE: Final = 0.2
+_SHORT_LINE = re.compile(r"(?<=\S)\s*\r\n(?=\S{1,3}\r?$)", re.MULTILINE)
+_SAME_LINE = 0.2
 
 # The bound keeps the time for hostile pages short.
-_MAX_MATCHES: Final = 5_000
+_MAX_MATCHES = 5_000
 
 
 def correct(textpage: pdfium.PdfTextPage, text: str, *, separate_words: bool) -> tuple[str, bool]:

@@ -4,30 +4,29 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Final
 
 # PDFium writes U+FFFE or U+0002 for a hyphen at the end of a line and omits the line end.
 # It leaves other hyphens as they are, for example between digits. A soft hyphen is one that only layout needs.
-_DIVISION: Final = re.compile(r"(?<=\w)(?:[\ufffe\x02]+(?:\r?\n)?|[-‐\u00ad]\r?\n)(?=\w)")  # noqa: RUF001
-_LAYOUT_HYPHEN: Final = re.compile(r"[\ufffe\x02](?:\r?\n)?")
-_LEFT: Final = re.compile(r"[\w'’.-]+$")  # noqa: RUF001
-_RIGHT: Final = re.compile(r"\w+")
-_LONGEST_WORD: Final = 60
-_DIVIDED_NUMBERS: Final = re.compile(r"(?<=\d[–/])\r?\n(?=\d)")  # noqa: RUF001 An en dash divides years.
-_WORDS: Final = re.compile(r"[^\W_]+(?:[-‐’'][^\W_]+)*")  # noqa: RUF001
+_DIVISION = re.compile(r"(?<=\w)(?:[\ufffe\x02]+(?:\r?\n)?|[-‐\u00ad]\r?\n)(?=\w)")  # noqa: RUF001
+_LAYOUT_HYPHEN = re.compile(r"[\ufffe\x02](?:\r?\n)?")
+_LEFT = re.compile(r"[\w'’.-]+$")  # noqa: RUF001
+_RIGHT = re.compile(r"\w+")
+_LONGEST_WORD = 60
+_DIVIDED_NUMBERS = re.compile(r"(?<=\d[–/])\r?\n(?=\d)")  # noqa: RUF001 An en dash divides years.
+_WORDS = re.compile(r"[^\W_]+(?:[-‐’'][^\W_]+)*")  # noqa: RUF001
 # Marks a line that continues in the next line without a space. It never remains in the result.
-_NO_GAP: Final = "\uffff"
+_NO_GAP = "\uffff"
 
-_LIST_ITEM: Final = re.compile(r"[-*•‣▪]\s|\(?(?:\d{1,3}|[a-z])[.)]\s")
+_LIST_ITEM = re.compile(r"[-*•‣▪]\s|\(?(?:\d{1,3}|[a-z])[.)]\s")
 # Below this width a page has only short lines, as in a table of contents, and no line continues in the next.
-_NARROWEST_FULL_LINE: Final = 25
-_SENTENCE_ENDS: Final = tuple(".!?:")
+_NARROWEST_FULL_LINE = 25
+_SENTENCE_ENDS = tuple(".!?:")
 
 # Without evidence in the document, these beginnings and ends keep their hyphen: self-test, long-term, follow-up.
-_COMPOUNDING: Final = frozenset(
+_COMPOUNDING = frozenset(
     {"all", "built", "cross", "half", "low", "multi", "non", "quasi", "self", "semi", "vice", "well"}
 )
-_COMPOUNDED: Final = frozenset(
+_COMPOUNDED = frozenset(
     {
         *(
             "based",
@@ -46,14 +45,14 @@ _COMPOUNDED: Final = frozenset(
         *("party", "performance", "quality", "sized", "specific", "speed", "term", "up"),
     }
 )
-_PREFIXES: Final = frozenset({"con", "de", "dis", "in", "inter", "mis", "out", "over", "re", "sub", "un", "under"})
-_SUSPENDING: Final = frozenset({"and", "bzw", "et", "oder", "or", "und", "y"})
+_PREFIXES = frozenset({"con", "de", "dis", "in", "inter", "mis", "out", "over", "re", "sub", "un", "under"})
+_SUSPENDING = frozenset({"and", "bzw", "et", "oder", "or", "und", "y"})
 # Their halves are words too, but they are written together.
-_CLOSED_BEGINNINGS: Final = frozenset({"else", "every", "more", "some", "there", "what", "when", "where", "with"})
+_CLOSED_BEGINNINGS = frozenset({"else", "every", "more", "some", "there", "what", "when", "where", "with"})
 # Shorter halves are often words by chance: "for-mat", "use-ful".
-_SHORTEST_HALF: Final = 4
+_SHORTEST_HALF = 4
 # "AB-CDEF" is a name, "IN-FORMATION" is a divided word.
-_LONGEST_CODE: Final = 6
+_LONGEST_CODE = 6
 
 
 def join_divided_words(pages: Iterable[str]) -> list[str]:

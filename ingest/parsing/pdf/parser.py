@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
@@ -18,16 +18,16 @@ from rag.errors import InvalidInput
 from rag.types import Place
 
 # PDFium has process-wide state and is not thread-safe.
-_PDFIUM: Final = threading.Lock()
+_PDFIUM = threading.Lock()
 
 # A few kilobytes can declare millions of pages that show the same text.
-_MAX_PAGES: Final = 20_000
-_MAX_CHARACTERS: Final = 40_000_000
+_MAX_PAGES = 20_000
+_MAX_CHARACTERS = 40_000_000
 # Overlooked spaces are the habit of a program: if the first pages have none, no page has.
-_PROBED_PAGES: Final = 3
-_NAMED_ATTACHMENTS: Final = 20
-_XFA: Final = "The form is made with XFA, whose pages are not read: print it to a new PDF"
-_OCR: Final = "run text recognition (OCR) on"
+_PROBED_PAGES = 3
+_NAMED_ATTACHMENTS = 20
+_XFA = "The form is made with XFA, whose pages are not read: print it to a new PDF"
+_OCR = "run text recognition (OCR) on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

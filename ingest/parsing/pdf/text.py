@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
@@ -14,30 +13,30 @@ from pypdfium2 import raw
 from ingest.parsing.pdf.geometry import correct
 
 # Only pages with less text are searched for images: a page with more is not a scan.
-_LITTLE_TEXT: Final = 200
+_LITTLE_TEXT = 200
 # A scanned page is one image over the page; smaller ones are illustrations beside the text.
-_SCAN_SHARE: Final = 0.7
+_SCAN_SHARE = 0.7
 # A page of more objects is a drawing. The bound keeps the time for hostile pages short.
-_MAX_OBJECTS: Final = 5_000
-_FORM_DEPTH: Final = 3
+_MAX_OBJECTS = 5_000
+_FORM_DEPTH = 3
 
 # Looking at each character would double the time of a page.
-_PROBED_CHARACTERS: Final = 100
-_COUNTED_CHARACTERS: Final = 1_000
+_PROBED_CHARACTERS = 100
+_COUNTED_CHARACTERS = 1_000
 # A few symbols without a Unicode value, such as bullets, are not lost text.
-_UNREADABLE_SHARE: Final = 0.02
-_GARBLED_SHARE: Final = 0.5
-_WORD: Final = re.compile(r"\b[a-zA-Z]{4,}\b")
-_VOWEL: Final = re.compile(r"[aeiouyAEIOUY]")
-_ENOUGH_WORDS: Final = 20
+_UNREADABLE_SHARE = 0.02
+_GARBLED_SHARE = 0.5
+_WORD = re.compile(r"\b[a-zA-Z]{4,}\b")
+_VOWEL = re.compile(r"[aeiouyAEIOUY]")
+_ENOUGH_WORDS = 20
 # English text has 1 % of such words, text in a shifted alphabet 30 % and more.
-_GARBLED_WORDS: Final = 0.25
+_GARBLED_WORDS = 0.25
 # The signs of lists in Symbol and Wingdings, which word processors use.
-_SYMBOLS: Final = {0xF0B7: "•", 0xF0A7: "▪", 0xF0D8: "‣", 0xF0FC: "✓", 0xF0E0: "→", 0xF0A8: "▫", 0xF06F: "▫"}
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_COMMON_LETTERS: Final = frozenset("etaoinsr")
-_ENOUGH_LETTERS: Final = 20
-_PRIVATE_RUN: Final = re.compile(r"[\ue000-\uf8ff\ufffd]{3,}")
+_SYMBOLS = {0xF0B7: "•", 0xF0A7: "▪", 0xF0D8: "‣", 0xF0FC: "✓", 0xF0E0: "→", 0xF0A8: "▫", 0xF06F: "▫"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_COMMON_LETTERS = frozenset("etaoinsr")
+_ENOUGH_LETTERS = 20
+_PRIVATE_RUN = re.compile(r"[\ue000-\uf8ff\ufffd]{3,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

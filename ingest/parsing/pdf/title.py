@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from statistics import median_low
-from typing import Final
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
@@ -11,7 +10,7 @@ from pypdfium2 import raw
 from ingest.parsing.text import one_line
 
 # Titles that programs set by themselves, and file names.
-_NO_TITLE: Final = re.compile(
+_NO_TITLE = re.compile(
     r"\W*(?:untitled|title|unnamed|no title|unbekannt|ohne titel|sans titre|senza titolo|sin t[ií]tulo|anonymous"
     r"|new document|(?:table of )?contents|inhalt(?:sverzeichnis)?|sommaire|index"
     r"|powerpoint[ -]pr[eä]sentation|pr[eä]sentation|document|dokument|slide|folie|page|scan|image|layout)"
@@ -24,10 +23,10 @@ _NO_TITLE: Final = re.compile(
     r"|png|tmp|wpd|pub|vsdx?|ftl|xml|md)(?:\s*[(\[].*)?",
     re.IGNORECASE | re.DOTALL,
 )
-_MAX_TITLE: Final = 150
-_LINES: Final = 60
+_MAX_TITLE = 150
+_LINES = 60
 # A heading that is hardly larger than the text is not the title.
-_LARGER: Final = 1.2
+_LARGER = 1.2
 
 
 def title_of(document: pdfium.PdfDocument, first_textpage: pdfium.PdfTextPage | None) -> str:

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.package import number_of
 
 # Boxes that touch or overlap by less of their size still count as one below or next to the other.
-_TOLERANCE: Final = 0.25
+_TOLERANCE = 0.25
 # Real slides need four cuts. The limit bounds the time for slides that were made to be slow.
-_MAX_CUTS: Final = 12
+_MAX_CUTS = 12
 
 
 @dataclass(frozen=True, slots=True)

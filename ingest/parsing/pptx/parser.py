@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
@@ -14,8 +13,8 @@ from ingest.parsing.pptx.shapes import FOOTERS, TITLES, Placeholders, Shape, Sha
 from ingest.parsing.tables.table import add_table
 from rag.types import Place
 
-_PRESENTATION: Final = "ppt/presentation.xml"
-_HIDDEN: Final = {"0", "false", "off"}
+_PRESENTATION = "ppt/presentation.xml"
+_HIDDEN = {"0", "false", "off"}
 
 
 def parse_pptx(body: bytes) -> Outline:

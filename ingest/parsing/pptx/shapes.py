@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.charts import read_chart
@@ -12,12 +11,12 @@ from ingest.parsing.pptx.layout import Box, Transform, around, box_of, in_readin
 from ingest.parsing.pptx.text import text_of
 from ingest.parsing.tables.row import Cell, Row, SpannedRow, spread
 
-TITLES: Final = frozenset({"title", "ctrTitle"})
-FOOTERS: Final = frozenset({"dt", "ftr", "hdr"})
+TITLES = frozenset({"title", "ctrTitle"})
+FOOTERS = frozenset({"dt", "ftr", "hdr"})
 # A layout's and a master's placeholders of one kind have different names.
-_MASTER_KINDS: Final = {"ctrTitle": "title", "subTitle": "body", "obj": "body", "": "body"}
-_ANY: Final = "*"
-_TEXTLESS: Final = {"sldNum", "sldImg"}
+_MASTER_KINDS = {"ctrTitle": "title", "subTitle": "body", "obj": "body", "": "body"}
+_ANY = "*"
+_TEXTLESS = {"sldNum", "sldImg"}
 
 Placeholders = Mapping[tuple[str, str], Box]
 """The boxes of the placeholders that a slide inherits, by kind and index."""

@@ -1,7 +1,6 @@
 """The text of shapes and notes: paragraphs, list numbers, links and looks."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.html.marks import address_beside
@@ -11,9 +10,9 @@ from ingest.parsing.ooxml.package import Relation, number_of
 from ingest.parsing.ooxml.symbols import with_symbols
 from ingest.parsing.ooxml.typography import Piece, joined
 
-_MAX_LEVEL: Final = 8
-_INDENT: Final = "  "
-_NUMBERS: Final = {
+_MAX_LEVEL = 8
+_INDENT = "  "
+_NUMBERS = {
     "arabic": "decimal",
     "alphaLc": "lowerLetter",
     "alphaUc": "upperLetter",
@@ -22,8 +21,8 @@ _NUMBERS: Final = {
     "circleNum": "decimalEnclosedCircle",
     "ea1": "chineseCounting",
 }
-_AROUND: Final = {"Period": ("", "."), "ParenR": ("", ")"), "ParenBoth": ("(", ")"), "Minus": ("", " -")}
-_STRUCK: Final = {"sngStrike", "dblStrike"}
+_AROUND = {"Period": ("", "."), "ParenR": ("", ")"), "ParenBoth": ("(", ")"), "Minus": ("", " -")}
+_STRUCK = {"sngStrike", "dblStrike"}
 
 
 def text_of(body: Element | None, relations: Mapping[str, Relation], *, hides_numbers: bool = False) -> str:

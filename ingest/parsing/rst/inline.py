@@ -3,26 +3,25 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from ingest.parsing.html.marks import address_beside, lowered, raised
 
 # Each pattern is bounded in length, or hostile input would make the search quadratic.
-_STANDARD: Final = re.compile(r":(pep|rfc):`(?=\d+`)")
-_NOTE_MARK: Final = re.compile(r"(\[[#*\w-]{1,60}\])_")
-_ROLE: Final = re.compile(r"(?:\\ ?)?:(?P<name>[\w:+.-]{1,40}):`(?P<text>[^`\n]{1,300}(?:\n[^`\n]{1,300})?)`(?:\\ )?")
-_LINK_TARGET: Final = re.compile(r"^[!~]|\s*<(?P<target>[^<>]*)>$")
-_LITERAL: Final = re.compile(r"``([^\n]{1,300}?)``")
-_REFERENCE: Final = re.compile(r"`([^`\n]{1,300}(?:\n[^`\n]{1,300})?)`(_?_?)")
-_EMPHASIS: Final = re.compile(r"(?<![\w*\\])(\*\*?)(?=\S)([^*\n]{1,300}?)(?<=\S)\1(?![\w*])")
-_BARE_REFERENCE: Final = re.compile(r"\b([A-Za-z0-9]{1,60})__?(?=[\s.,;:)]|$)")
-_SUBSTITUTION: Final = re.compile(r"\|([^|\n]{1,100})\|_{0,2}")
-_ESCAPE: Final = re.compile(r"\\([^\w\s])|\\\s")
+_STANDARD = re.compile(r":(pep|rfc):`(?=\d+`)")
+_NOTE_MARK = re.compile(r"(\[[#*\w-]{1,60}\])_")
+_ROLE = re.compile(r"(?:\\ ?)?:(?P<name>[\w:+.-]{1,40}):`(?P<text>[^`\n]{1,300}(?:\n[^`\n]{1,300})?)`(?:\\ )?")
+_LINK_TARGET = re.compile(r"^[!~]|\s*<(?P<target>[^<>]*)>$")
+_LITERAL = re.compile(r"``([^\n]{1,300}?)``")
+_REFERENCE = re.compile(r"`([^`\n]{1,300}(?:\n[^`\n]{1,300})?)`(_?_?)")
+_EMPHASIS = re.compile(r"(?<![\w*\\])(\*\*?)(?=\S)([^*\n]{1,300}?)(?<=\S)\1(?![\w*])")
+_BARE_REFERENCE = re.compile(r"\b([A-Za-z0-9]{1,60})__?(?=[\s.,;:)]|$)")
+_SUBSTITUTION = re.compile(r"\|([^|\n]{1,100})\|_{0,2}")
+_ESCAPE = re.compile(r"\\([^\w\s])|\\\s")
 
-_DEFINED_TEXT: Final = re.compile(r"\s*\.\. \|([^|]{1,100})\| +(replace|unicode|image)::\s*(.*)")
-_DEFINED_TARGET: Final = re.compile(r"\s*\.\. _`?([^:`]{1,200})`?: +(\S+)\s*$")
-_ALT: Final = re.compile(r"\s*:alt:\s*(.+)")
-_CODE_POINT: Final = re.compile(r"(?:0x|x|\\x|U\+|u|\\u)([0-9A-Fa-f]{2,6})\Z")
+_DEFINED_TEXT = re.compile(r"\s*\.\. \|([^|]{1,100})\| +(replace|unicode|image)::\s*(.*)")
+_DEFINED_TARGET = re.compile(r"\s*\.\. _`?([^:`]{1,200})`?: +(\S+)\s*$")
+_ALT = re.compile(r"\s*:alt:\s*(.+)")
+_CODE_POINT = re.compile(r"(?:0x|x|\\x|U\+|u|\\u)([0-9A-Fa-f]{2,6})\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final
 
-_ADORNMENT: Final = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
-EXPLICIT: Final = re.compile(r"\.\.(?:\s|$)|__ ")
-_FIELD: Final = re.compile(r"[A-Z][\w-]{0,30}: \S")
-_TITLE_FIELD: Final = re.compile(r"^:?Title: *(.+)$", re.MULTILINE)
-_BULLET: Final = r"(?:[-*+\u2022]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+"
-_ARGUMENT: Final = r"(?:[ =][\w<>\[\]]{1,60})?"
-_FLAG: Final = (
-    rf"(?:-{{1,2}}|/)\w[\w-]{{0,60}}{_ARGUMENT}(?:, ?-{{1,2}}\w[\w-]{{0,60}}{_ARGUMENT}){{0,3}}(?:\s{{2,}}|\s*$)"
-)
-ITEM: Final = re.compile(rf"\s*{_BULLET}|\s*(?::[^:\n]+:|\|)\s+|\s*{_FLAG}")
-_QUOTE: Final = re.compile(r"[!-/:-@\[-`{-~]")
+_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
+EXPLICIT = re.compile(r"\.\.(?:\s|$)|__ ")
+_FIELD = re.compile(r"[A-Z][\w-]{0,30}: \S")
+_TITLE_FIELD = re.compile(r"^:?Title: *(.+)$", re.MULTILINE)
+_BULLET = r"(?:[-*+\u2022]|\(?(?:\d{1,3}|[a-zA-Z#])[.)])\s+"
+_ARGUMENT = r"(?:[ =][\w<>\[\]]{1,60})?"
+_FLAG = rf"(?:-{{1,2}}|/)\w[\w-]{{0,60}}{_ARGUMENT}(?:, ?-{{1,2}}\w[\w-]{{0,60}}{_ARGUMENT}){{0,3}}(?:\s{{2,}}|\s*$)"
+ITEM = re.compile(rf"\s*{_BULLET}|\s*(?::[^:\n]+:|\|)\s+|\s*{_FLAG}")
+_QUOTE = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def header_of(lines: Sequence[str]) -> tuple[int, str]:

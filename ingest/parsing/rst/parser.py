@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import dedent
-from typing import Final
 
 from ingest.parsing.html.parser import add_html
 from ingest.parsing.outline import Outline, OutlineBuilder
@@ -25,34 +24,34 @@ from ingest.parsing.tables.row import spread
 from ingest.parsing.tables.table import add_table
 from rag.types import Place
 
-_TRANSITION: Final = re.compile(r"([!-/:-@\[-`{-~])\1{3,}\s*")
-_DIRECTIVE: Final = re.compile(r"\.\. (?:\|[^|]+\| *)?(?P<name>[\w:.+-]+) ?::(?:\s+(?P<argument>.*))?")
-_NOTE: Final = re.compile(r"\.\. (?P<label>\[[^\]]+\])(?: +(?P<text>.*))?$")
-_OPTION: Final = re.compile(r"\s*:(?P<name>[\w-]+):(?:\s+(?P<value>.*))?$")
+_TRANSITION = re.compile(r"([!-/:-@\[-`{-~])\1{3,}\s*")
+_DIRECTIVE = re.compile(r"\.\. (?:\|[^|]+\| *)?(?P<name>[\w:.+-]+) ?::(?:\s+(?P<argument>.*))?")
+_NOTE = re.compile(r"\.\. (?P<label>\[[^\]]+\])(?: +(?P<text>.*))?$")
+_OPTION = re.compile(r"\s*:(?P<name>[\w-]+):(?:\s+(?P<value>.*))?$")
 
-_CODE: Final = {"code", "code-block", "sourcecode", "parsed-literal", "doctest", "testcode", "productionlist"}
-_DROPPED: Final = {
+_CODE = {"code", "code-block", "sourcecode", "parsed-literal", "doctest", "testcode", "productionlist"}
+_DROPPED = {
     *("toctree", "contents", "index", "meta", "replace", "unicode", "module", "role", "default-role", "sectnum"),
     *("currentmodule", "py:currentmodule", "sectionauthor", "moduleauthor", "highlight", "date", "target-notes"),
 }
-_INCLUDES: Final = {"include", "literalinclude"}
-_TABLES: Final = {"csv-table", "list-table", "flat-table"}
+_INCLUDES = {"include", "literalinclude"}
+_TABLES = {"csv-table", "list-table", "flat-table"}
 # Their argument is not text.
-_STYLES: Final = {"class", "container", "rst-class", "cssclass", "only", "ifconfig"}
-_LABELLED: Final = {"note", "warning", "tip", "hint", "important", "caution", "danger", "attention", "seealso", "error"}
+_STYLES = {"class", "container", "rst-class", "cssclass", "only", "ifconfig"}
+_LABELLED = {"note", "warning", "tip", "hint", "important", "caution", "danger", "attention", "seealso", "error"}
 
-_VERSION_LABELS: Final = {
+_VERSION_LABELS = {
     "versionadded": "New in version",
     "versionchanged": "Changed in version",
     "deprecated": "Deprecated since version",
     "deprecated-removed": "Deprecated since version",
 }
 
-_TERM: Final = re.compile(r"(?P<term>.+?)(?: : (?P<kind>.+))?")
-_FIELD_NAME: Final = re.compile(r"^(\s*):([^:\n`]+):(?=\s|$)", re.MULTILINE)
-_LINE_BLOCK: Final = re.compile(r"^(\s*)\|(?: |$)", re.MULTILINE)
-_MAX_DEPTH: Final = 12
-_INCLUDED: Final = "The document includes other files, whose text is not read."
+_TERM = re.compile(r"(?P<term>.+?)(?: : (?P<kind>.+))?")
+_FIELD_NAME = re.compile(r"^(\s*):([^:\n`]+):(?=\s|$)", re.MULTILINE)
+_LINE_BLOCK = re.compile(r"^(\s*)\|(?: |$)", re.MULTILINE)
+_MAX_DEPTH = 12
+_INCLUDED = "The document includes other files, whose text is not read."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

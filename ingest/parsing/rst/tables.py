@@ -5,19 +5,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
 
 from ingest.parsing.tables.row import Cell, SpannedRow
 from rag.types import Place
 
-GRID: Final = re.compile(r"\s*\+(?:[-=]+\+)+\s*$")
-SIMPLE: Final = re.compile(r"\s*=+(?: +=+)+\s*$")
-_UNDERLINE: Final = re.compile(r"\s*-+(?: +-+)*\s*$")
-_COLUMN: Final = re.compile(r"[=-]+")
-_ITEM: Final = re.compile(r"(\s*)([*-])(?:\s+|$)(?:([*-])(?:\s+|$))?")
+GRID = re.compile(r"\s*\+(?:[-=]+\+)+\s*$")
+SIMPLE = re.compile(r"\s*=+(?: +=+)+\s*$")
+_UNDERLINE = re.compile(r"\s*-+(?: +-+)*\s*$")
+_COLUMN = re.compile(r"[=-]+")
+_ITEM = re.compile(r"(\s*)([*-])(?:\s+|$)(?:([*-])(?:\s+|$))?")
 # Each cell of a grid is searched for along its borders.
-_MAX_GRID_CHARACTERS: Final = 200_000
-_MAX_STEPS: Final = 400_000
+_MAX_GRID_CHARACTERS = 200_000
+_MAX_STEPS = 400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

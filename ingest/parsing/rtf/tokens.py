@@ -3,17 +3,17 @@
 import codecs
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ingest.parsing.ooxml.symbols import symbol
 
-_TOKEN: Final = re.compile(
+_TOKEN = re.compile(
     rb"(?P<open>\{)|(?P<close>\})|\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?"
     rb"|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<symbol>[^a-zA-Z])|(?P<text>[^\\{}\r\n]+)|[\r\n]+|\\"
 )
 
 # The `\fcharset` numbers of Windows, as Python calls the encodings.
-_CHARSETS: Final = {
+_CHARSETS = {
     0: "cp1252",
     77: "mac_roman",
     128: "cp932",
@@ -33,10 +33,10 @@ _CHARSETS: Final = {
     254: "cp437",
     255: "cp850",
 }
-_SYMBOL_CHARSET: Final = 2
-SYMBOL_FONT: Final = "symbols"
+_SYMBOL_CHARSET = 2
+SYMBOL_FONT = "symbols"
 """The encoding of fonts whose glyphs are symbols."""
-_PAGES: Final = {10000: "mac_roman", 10007: "mac_cyrillic", 10029: "mac_latin2", 65001: "utf-8", 936: "gb18030"}
+_PAGES = {10000: "mac_roman", 10007: "mac_cyrillic", 10029: "mac_latin2", 65001: "utf-8", 936: "gb18030"}
 
 
 class Token(NamedTuple):

@@ -1,9 +1,8 @@
 """The control words of RTF that matter for text."""
 
 import re
-from typing import Final
 
-CHARACTERS: Final = {
+CHARACTERS = {
     "tab": "\t",
     "line": "\n",
     "softline": "\n",
@@ -22,10 +21,10 @@ CHARACTERS: Final = {
     "nestcell": " ",
     "nestrow": "; ",
 }
-SYMBOLS: Final = {"~": "\u00a0", "_": "-", "\n": "\n", "\r": "\n", "\\": "\\", "{": "{", "}": "}", "\t": "\t"}
-PARAGRAPH_ENDS: Final = {"par", "sect", "page", "column"}
+SYMBOLS = {"~": "\u00a0", "_": "-", "\n": "\n", "\r": "\n", "\\": "\\", "{": "{", "}": "}", "\t": "\t"}
+PARAGRAPH_ENDS = {"par", "sect", "page", "column"}
 # Groups without text for a reader: tables of the program, pictures, field codes, and copies of text for old programs.
-SKIPPED: Final = {
+SKIPPED = {
     *(
         "colortbl",
         "listtable",
@@ -42,9 +41,9 @@ SKIPPED: Final = {
     *("sp", "shprslt", "nonshppict", "mmathPr", "mmathPict", "objdata", "objclass", "upr", "formfield", "themedata"),
     *("bkmkstart", "bkmkend", "generator", "pntxta", "pntxtb", "info", "fname", "levelText", "levelnumbers", "comment"),
 }
-READ_STARRED: Final = {"shpinst", "ud", "do", "nesttableprops", "moMath", "moMathPara"}
+READ_STARRED = {"shpinst", "ud", "do", "nesttableprops", "moMath", "moMathPara"}
 """Groups that begin with \\* and have text. Programs skip unknown ones."""
-FLOWS: Final = {
+FLOWS = {
     "footnote": "footnote",
     "annotation": "comment",
     "shptxt": "box",
@@ -56,13 +55,13 @@ FLOWS: Final = {
     "title": "title",
     **{name: name for name in ("mnum", "mden", "msup", "msub")},
 }
-OPERATORS: Final = {"mnum": "", "mden": "/", "msup": "^", "msub": "_"}
-MATH_PROPERTIES: Final = re.compile(r"m\w+Pr")
-HEADING: Final = re.compile(r"heading (\d)", re.IGNORECASE)
-BODY_LEVEL: Final = 9
-POWER: Final = re.compile(r"[-+\u2212]?\d{1,4}|n")
-PAGES: Final = {"mac": 10000, "pc": 437, "pca": 850}
-SWITCHES: Final[dict[str, dict[str, bool]]] = {
+OPERATORS = {"mnum": "", "mden": "/", "msup": "^", "msub": "_"}
+MATH_PROPERTIES = re.compile(r"m\w+Pr")
+HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
+BODY_LEVEL = 9
+POWER = re.compile(r"[-+\u2212]?\d{1,4}|n")
+PAGES = {"mac": 10000, "pc": 437, "pca": 850}
+SWITCHES: dict[str, dict[str, bool]] = {
     "v": {"is_hidden": True},
     "deleted": {"is_deleted": True},
     "strike": {"is_struck": True},
@@ -75,4 +74,4 @@ SWITCHES: Final[dict[str, dict[str, bool]]] = {
     "intbl": {"is_in_table": True},
 }
 """Control words that switch properties on or off. A number of 0 after the word means the opposite."""
-SURROGATES: Final = range(0xD800, 0xE000)
+SURROGATES = range(0xD800, 0xE000)

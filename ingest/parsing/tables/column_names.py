@@ -1,9 +1,8 @@
 """Words that people use as names of columns, which are evidence that a row of words is a header."""
 
 import re
-from typing import Final
 
-_WORDS: Final = frozenset(
+_WORDS = frozenset(
     # A list of strings would be four times as long.
     """
     account action active activity actual address age agency agent airport alias amount answer area article asset
@@ -59,14 +58,12 @@ _WORDS: Final = frozenset(
     年齢 性別 役職 商品 製品 説明 이름 날짜 가격 수량 번호 주소 전화 비고 부서 도시 국가 유형 상태 단위 금액
     """.split()  # noqa: SIM905, RUF001
 )
-_MAX_CHARACTERS: Final = 60
-_WORD: Final = re.compile(r"[^\W\d_]+")
-_IN_BRACKETS: Final = re.compile(r"[(\[][^)\]]*[)\]]")
+_MAX_CHARACTERS = 60
+_WORD = re.compile(r"[^\W\d_]+")
+_IN_BRACKETS = re.compile(r"[(\[][^)\]]*[)\]]")
 # Programs name columns like variables.
-_IDENTIFIER: Final = re.compile(
-    r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
-)
-_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def is_column_name(text: str) -> bool:

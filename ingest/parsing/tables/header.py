@@ -5,44 +5,41 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
 
 from ingest.parsing.tables.column_names import is_column_name
 from ingest.parsing.tables.row import Row
 
 # A few title and note rows may precede the header.
-_MAX_ROWS_ABOVE: Final = 10
-_MAX_LEVELS: Final = 3
-_MAX_NAME_CHARACTERS: Final = 100
+_MAX_ROWS_ABOVE = 10
+_MAX_LEVELS = 3
+_MAX_NAME_CHARACTERS = 100
 # Columns of surveys are named by questions.
-_MAX_QUESTION_CHARACTERS: Final = 300
-_MAX_KEY_CHARACTERS: Final = 60
-_MAX_UNIT_CHARACTERS: Final = 12
+_MAX_QUESTION_CHARACTERS = 300
+_MAX_KEY_CHARACTERS = 60
+_MAX_UNIT_CHARACTERS = 12
 # The patterns below take quadratic time.
-_MAX_VALUE_CHARACTERS: Final = 60
+_MAX_VALUE_CHARACTERS = 60
 
 # Points of evidence. Numbers below a word prove a header together with a second sign, and so do two columns of numbers.
-_NUMBERS_BELOW: Final = 2
-_SIGN: Final = 1
-_BOLD: Final = 3
-_CERTAIN: Final = 3
-_PLAUSIBLE: Final = 2
+_NUMBERS_BELOW = 2
+_SIGN = 1
+_BOLD = 3
+_CERTAIN = 3
+_PLAUSIBLE = 2
 
 # An amount, a date, a time, a percentage, with a currency or a short unit; a code such as PO-04711; a truth value.
-_VALUE: Final = re.compile(
+_VALUE = re.compile(
     r"(?:[A-Z]{1,3}\s?)?[-+(]?[$€£¥₹]?\s?[-+]?[\d.,' ]*\d[\d.,:/T' -]*\)?\s*(?:[%‰°€$£¥]|[A-Za-zµ°]{1,3})?"
     r"|[A-Z]{1,4}-?\d{2,}|0x[\da-fA-F]+|(?i:true|false)|\d+\s+\d+/\d+|[-+]?\d(?:\.\d+)?[eE][-+]?\d+"
 )
-_YEAR: Final = re.compile(r"(?:1[89]|2[01])\d\d")
-_DATE: Final = re.compile(r"(?:1[89]|2[01])\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:1[89]|2[01])?\d\d")
-_CODE: Final = re.compile(r"[A-Z]{1,4}[-/ ']?\d[\w./' -]{0,12}")
-_PERIOD: Final = re.compile(
-    r"(?:[QHWTS]|FY|KW|CW)[ -]?\d{1,4}|(?:1[89]|2[01])\d\d[-/ ]?(?:[QHW]\d{1,2}|\d\d)", re.IGNORECASE
-)
-_PLACEHOLDERS: Final = frozenset(
+_YEAR = re.compile(r"(?:1[89]|2[01])\d\d")
+_DATE = re.compile(r"(?:1[89]|2[01])\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:1[89]|2[01])?\d\d")
+_CODE = re.compile(r"[A-Z]{1,4}[-/ ']?\d[\w./' -]{0,12}")
+_PERIOD = re.compile(r"(?:[QHWTS]|FY|KW|CW)[ -]?\d{1,4}|(?:1[89]|2[01])\d\d[-/ ]?(?:[QHW]\d{1,2}|\d\d)", re.IGNORECASE)
+_PLACEHOLDERS = frozenset(
     ["", *"-\u2013\u2014?.\u2026", "n/a", "n.a.", "na", "none", "null", "nan", "tbd", "...", "unknown", "#n/a"]
 )
-_ADDRESS: Final = re.compile(r"\S+@\S+\.\w+|https?://\S+|www\.\S+")
+_ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://\S+|www\.\S+")
 
 
 @dataclass(frozen=True, slots=True)

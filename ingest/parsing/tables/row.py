@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Self
 
 from rag.types import Place
 
 # Browsers stop there as well. More columns come only from cells that exist, never from a span.
-_MAX_SPANNED_COLUMNS: Final = 1_000
+_MAX_SPANNED_COLUMNS = 1_000
 # A long value that spans many cells is a remark, which needs no repetition.
-_MAX_REPEATED_CHARACTERS: Final = 1_000
+_MAX_REPEATED_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

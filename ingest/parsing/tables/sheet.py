@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, groupby, islice
-from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
 from ingest.parsing.tables.header import find_header, is_value
 from ingest.parsing.tables.row import Row
 from ingest.parsing.tables.table import Layout, add_table, plain_line
 
-_PROBED_ROWS: Final = 60
-_MAX_SIDE_BY_SIDE: Final = 20
+_PROBED_ROWS = 60
+_MAX_SIDE_BY_SIDE = 20
 
 
 def add_sheet(rows: Iterable[Row], builder: OutlineBuilder) -> None:

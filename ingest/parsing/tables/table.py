@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
-from typing import Final
 
 from ingest.parsing.outline import OutlineBuilder
 from ingest.parsing.tables.column_names import is_column_name
@@ -15,21 +14,21 @@ from ingest.parsing.tables.header import Header, find_header, find_keys, is_valu
 from ingest.parsing.tables.row import Row, column_letters, place_words
 
 # So many rows show what the columns hold.
-_PROBED_ROWS: Final = 60
-_PROBED_BELOW: Final = 10
+_PROBED_ROWS = 60
+_PROBED_BELOW = 10
 # A longer row has one value per line, so that the chunker can split it between values. Bytes follow the number of
 # tokens better than characters do: Chinese has about one token per character.
-_MAX_LINE_BYTES: Final = 400
+_MAX_LINE_BYTES = 400
 # A longer value has several lines, each behind its label.
-_MAX_VALUE_BYTES: Final = 500
+_MAX_VALUE_BYTES = 500
 # A declared header can be a paragraph, which would repeat in each row.
-_MAX_LABEL_CHARACTERS: Final = 120
-_MAX_KEY_CHARACTERS: Final = 80
-_MAX_KEY_COLUMNS: Final = 3
-_FOOTNOTE_MARKS: Final = "*†‡¹²³"
-_DASH: Final = "\u2013"
-_LONG_NOTE_CHARACTERS: Final = 60
-_SENTENCE_ENDS: Final = (". ", "! ", "? ", "; ", "\u3002", "\uff01", "\uff1f", ", ", " ")
+_MAX_LABEL_CHARACTERS = 120
+_MAX_KEY_CHARACTERS = 80
+_MAX_KEY_COLUMNS = 3
+_FOOTNOTE_MARKS = "*†‡¹²³"
+_DASH = "\u2013"
+_LONG_NOTE_CHARACTERS = 60
+_SENTENCE_ENDS = (". ", "! ", "? ", "; ", "\u3002", "\uff01", "\uff1f", ", ", " ")
 
 
 def add_table(

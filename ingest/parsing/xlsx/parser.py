@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from itertools import chain, islice
-from typing import Final
 from xml.etree.ElementTree import Element, iterparse
 from zipfile import ZipFile
 
@@ -17,15 +16,15 @@ from ingest.parsing.xlsx.sheet import Area, Sheet, area_of, rich_text
 from ingest.parsing.xlsx.styles import read_styles
 from rag.types import Place
 
-_END_OF_ROWS: Final = re.compile(rb"</(?:[\w.-]+:)?sheetData\s*>|<(?:[\w.-]+:)?sheetData\s*/>")
-_LONGEST_END: Final = 200
-_MERGED: Final = re.compile(rb"""<(?:[\w.-]+:)?mergeCell\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
-_FILTER: Final = re.compile(rb"""<(?:[\w.-]+:)?autoFilter\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
-_PRINTED: Final = re.compile(rb"<(?:[\w.-]+:)?((?:odd|even|first)(?:Header|Footer))\s*>([^<]{1,2000})<")
+_END_OF_ROWS = re.compile(rb"</(?:[\w.-]+:)?sheetData\s*>|<(?:[\w.-]+:)?sheetData\s*/>")
+_LONGEST_END = 200
+_MERGED = re.compile(rb"""<(?:[\w.-]+:)?mergeCell\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
+_FILTER = re.compile(rb"""<(?:[\w.-]+:)?autoFilter\s[^<>]{0,300}?ref\s*=\s*["']([A-Za-z0-9:$]{1,30})["']""")
+_PRINTED = re.compile(rb"<(?:[\w.-]+:)?((?:odd|even|first)(?:Header|Footer))\s*>([^<]{1,2000})<")
 # Fonts, colours, sizes, and fields such as the page's number.
-_PRINT_CODES: Final = re.compile(r'&(?:&|"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])', re.IGNORECASE)
-_DRAWN: Final = {"chart", "chartEx", "diagramData"}
-_THREADED: Final = re.compile(r"^\[Threaded comment\].*?\n\s*Comment:\s*", re.DOTALL)
+_PRINT_CODES = re.compile(r'&(?:&|"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])', re.IGNORECASE)
+_DRAWN = {"chart", "chartEx", "diagramData"}
+_THREADED = re.compile(r"^\[Threaded comment\].*?\n\s*Comment:\s*", re.DOTALL)
 
 
 def parse_xlsx(body: bytes) -> Outline:

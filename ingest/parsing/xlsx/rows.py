@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import IO, Final
+from typing import IO
 from xml.parsers.expat import ParserCreate
 
 from ingest.parsing.tables.row import column_index
 
-_PIECE_BYTES: Final = 64 * 1024
-_MAX_COLUMNS: Final = 16_384
+_PIECE_BYTES = 64 * 1024
+_MAX_COLUMNS = 16_384
 
 
 @dataclass(slots=True)

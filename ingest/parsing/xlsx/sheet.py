@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Final
+from typing import IO
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.number_format import display, display_text
@@ -15,14 +15,14 @@ from rag.types import Place
 
 # A row holds its cells from column A to the last value. Sheets whose rows are far longer than their values are
 # made to exhaust memory and time.
-_MAX_CELLS: Final = 5_000_000
-_MAX_CELLS_PER_VALUE: Final = 100
+_MAX_CELLS = 5_000_000
+_MAX_CELLS_PER_VALUE = 100
 # Long enough for every table, and bounds the work for one merged cell over the whole sheet.
-_MAX_MERGED_COLUMNS: Final = 512
-_MAX_OPEN_MERGES: Final = 1_000
-_MAX_REPEATED_CHARACTERS: Final = 1_000
-_MAX_NAMED_CELLS: Final = 20
-_LETTERS: Final = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
+_MAX_MERGED_COLUMNS = 512
+_MAX_OPEN_MERGES = 1_000
+_MAX_REPEATED_CHARACTERS = 1_000
+_MAX_NAMED_CELLS = 20
+_LETTERS = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,13 @@
 """Read the styles of an XLSX file: the number format of each cell style, and which styles are bold."""
 
 from dataclasses import dataclass
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.ooxml.package import is_on, number_of
 
-GENERAL: Final = "General"
+GENERAL = "General"
 # The formats that files name by a number alone. Short dates (14, 22) follow the reader's country: we show ISO dates.
-_BUILTIN_FORMATS: Final = {
+_BUILTIN_FORMATS = {
     1: "0",
     2: "0.00",
     3: "#,##0",
@@ -58,7 +57,7 @@ class Style:
     is_bold: bool = False
 
 
-PLAIN: Final = Style()
+PLAIN = Style()
 
 
 def read_styles(root: Element | None) -> tuple[Style, ...]:

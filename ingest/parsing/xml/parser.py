@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
 from xml.etree.ElementTree import Element, tostring
 
 from ingest.parsing.html.parser import add_html
@@ -14,13 +13,13 @@ from ingest.parsing.xml.tree import to_tree
 from rag.errors import InvalidInput
 
 # Attributes that tell a program how to read the file.
-_TECHNICAL: Final = {"schemaLocation", "noNamespaceSchemaLocation", "space", "xmlns"}
-_TITLE_TAGS: Final = ("title", "name")
+_TECHNICAL = {"schemaLocation", "noNamespaceSchemaLocation", "space", "xmlns"}
+_TITLE_TAGS = ("title", "name")
 # The builder cleans a block as one string in memory.
-_LINES_PER_BLOCK: Final = 200
+_LINES_PER_BLOCK = 200
 # A deeper path is longer than the value that it labels.
-_MAX_PATH_CHARACTERS: Final = 200
-_HTML_PARTS: Final = {"description", "encoded", "summary", "content", "subtitle"}
+_MAX_PATH_CHARACTERS = 200
+_HTML_PARTS = {"description", "encoded", "summary", "content", "subtitle"}
 
 
 def parse_xml(text: str) -> Outline:

@@ -2,28 +2,27 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.tables.row import Cell, SpannedRow, spread
 from ingest.parsing.tables.table import add_table
 
-_PARAGRAPHS: Final = {"p", "para", "simpara", "ab", "shortdesc", "title", "head", "subtitle", "term", "label"}
-_TITLES: Final = {"title", "head", "article-title"}
+_PARAGRAPHS = {"p", "para", "simpara", "ab", "shortdesc", "title", "head", "subtitle", "term", "label"}
+_TITLES = {"title", "head", "article-title"}
 # Parts that hold the title of the part around them.
-_TITLE_HOLDERS: Final = {"info", "bookinfo", "articleinfo", "chapterinfo", "sectioninfo", "titleStmt", "title-group"}
+_TITLE_HOLDERS = {"info", "bookinfo", "articleinfo", "chapterinfo", "sectioninfo", "titleStmt", "title-group"}
 # Their titles are captions, not headings.
-_FORMAL: Final = {
+_FORMAL = {
     *("figure", "fig", "informalfigure", "table", "table-wrap", "informaltable", "example", "equation", "note"),
     *("warning", "tip", "important", "caution", "blockquote", "itemizedlist", "orderedlist", "variablelist", "step"),
     *("list", "procedure", "sidebar", "biblioentry", "ref", "caption", "thead"),
 }
-_PREFORMATTED: Final = {"programlisting", "screen", "literallayout", "codeblock", "synopsis", "pre", "eg", "preformat"}
-_LISTS: Final = {"itemizedlist", "orderedlist", "list", "ul", "ol", "procedure", "simplelist", "steps", "substeps"}
-_NUMBERED: Final = {"orderedlist", "ol", "procedure", "steps", "substeps"}
-_ITEMS: Final = {"listitem", "item", "li", "list-item", "member", "step"}
-_BLOCKS: Final = {
+_PREFORMATTED = {"programlisting", "screen", "literallayout", "codeblock", "synopsis", "pre", "eg", "preformat"}
+_LISTS = {"itemizedlist", "orderedlist", "list", "ul", "ol", "procedure", "simplelist", "steps", "substeps"}
+_NUMBERED = {"orderedlist", "ol", "procedure", "steps", "substeps"}
+_ITEMS = {"listitem", "item", "li", "list-item", "member", "step"}
+_BLOCKS = {
     *_PARAGRAPHS,
     *_PREFORMATTED,
     *_LISTS,
@@ -44,14 +43,14 @@ _BLOCKS: Final = {
         "l",
     ),
 }
-_NOT_SECTIONS: Final = _BLOCKS - {"section", "div"}
-_FOOTNOTES: Final = {"footnote", "fn"}
-_TABLES: Final = {"table", "informaltable", "tgroup", "simpletable"}
-_ROWS: Final = {"row", "tr", "strow", "sthead"}
-_CELLS: Final = {"entry", "td", "th", "cell", "stentry"}
-_NOT_READ: Final = {"svg", "math", "processing-instruction"}
-_CAPTIONS: Final = {"title", "caption", "head", "label"}
-_SPAN_NAME: Final = re.compile(r"\d{1,6}")
+_NOT_SECTIONS = _BLOCKS - {"section", "div"}
+_FOOTNOTES = {"footnote", "fn"}
+_TABLES = {"table", "informaltable", "tgroup", "simpletable"}
+_ROWS = {"row", "tr", "strow", "sthead"}
+_CELLS = {"entry", "td", "th", "cell", "stentry"}
+_NOT_READ = {"svg", "math", "processing-instruction"}
+_CAPTIONS = {"title", "caption", "head", "label"}
+_SPAN_NAME = re.compile(r"\d{1,6}")
 
 
 def is_prose(root: Element) -> bool:

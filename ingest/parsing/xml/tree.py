@@ -2,14 +2,13 @@
 
 import re
 from html.entities import html5
-from typing import Final
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from rag.errors import InvalidInput
 
-_DECLARED_TEXT: Final = re.compile(r"\A\s*<\?xml[^>]{0,300}?\?>")
-_NAMESPACE_END: Final = "}"
+_DECLARED_TEXT = re.compile(r"\A\s*<\?xml[^>]{0,300}?\?>")
+_NAMESPACE_END = "}"
 
 
 def to_tree(text: str, kind: str = "XML") -> Element:

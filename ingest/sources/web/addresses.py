@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Final
 
 Address = IPv4Address | IPv6Address
 MayConnect = Callable[[Address], bool]
 
 # Cloud metadata services, which return credentials. Azure's address 168.63.129.16 is in a public range.
-_METADATA: Final = frozenset(
+_METADATA = frozenset(
     ip_address(text)
     for text in ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
 )
-_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
-_NAT64: Final = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_not_metadata(address: Address) -> bool:

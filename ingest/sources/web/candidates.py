@@ -1,14 +1,13 @@
 """Links of a page that may lead to a document."""
 
 from mimetypes import MimeTypes
-from typing import Final
 
 from yarl import URL
 
 from rag.formats import IMAGE_MEDIA_TYPES, media_type_of
 
 # Python's own table, because the tables of operating systems differ.
-_MIME_TYPES: Final = MimeTypes()
+_MIME_TYPES = MimeTypes()
 
 
 def may_be_document(url: URL) -> bool:

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
 
 from yarl import URL
 
@@ -27,15 +26,13 @@ from rag.formats import IMAGE_MEDIA_TYPES
 from rag.types import RawDocument
 
 # Pages fetched for their links wait here for the pipeline. Beyond this limit the oldest ones are fetched again.
-_CACHE_BYTES: Final = 64 * 1024 * 1024
+_CACHE_BYTES = 64 * 1024 * 1024
 # Excluded links are counted once each, up to this number of different ones.
-_MAX_REMEMBERED: Final = 100_000
-_OUTSIDE: Final = "Pages redirect to addresses outside this source, so they were not read."
-_WRONG_CANONICAL: Final = (
-    "Pages name another page as their canonical address, but it says something else: both were ingested."
-)
-_NEEDS_SCRIPT: Final = "Pages have no text before a script fills them, so their text is missing."
-_MANY_LINKS: Final = "Pages have more than 10,000 links, and only the first of them were followed."
+_MAX_REMEMBERED = 100_000
+_OUTSIDE = "Pages redirect to addresses outside this source, so they were not read."
+_WRONG_CANONICAL = "Pages name another page as their canonical address, but it says something else: both were ingested."
+_NEEDS_SCRIPT = "Pages have no text before a script fills them, so their text is missing."
+_MANY_LINKS = "Pages have more than 10,000 links, and only the first of them were followed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

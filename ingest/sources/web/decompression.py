@@ -5,13 +5,12 @@ aiohttp's own decompression accepts a truncated gzip body, so half a page would 
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
 
 from rag.errors import InvalidInput
 
-GZIP_MAGIC: Final = b"\x1f\x8b"
-_PIECE_BYTES: Final = 64 * 1024
-_GZIP: Final = 16 + zlib.MAX_WBITS
+GZIP_MAGIC = b"\x1f\x8b"
+_PIECE_BYTES = 64 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 async def decompress(pieces: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:

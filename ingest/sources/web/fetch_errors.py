@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import responses
-from typing import Final
 
 import aiohttp
 from yarl import URL
@@ -12,10 +11,10 @@ from yarl import URL
 from ingest.sources.base import Gone
 from rag.errors import InvalidInput, TimedOut, Unavailable
 
-_RETRYABLE_STATUSES: Final = {408, 425, 429}
-GONE: Final = {404, 410}
-_NO_SUCH_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-_MAX_CHARACTERS: Final = 200
+_RETRYABLE_STATUSES = {408, 425, 429}
+GONE = {404, 410}
+_NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+_MAX_CHARACTERS = 200
 
 
 class RedirectRefused(InvalidInput):

@@ -9,7 +9,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import PurePosixPath
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -26,15 +26,15 @@ from rag.errors import InvalidInput, Unavailable
 from rag.formats import charset_of, media_type_of
 from rag.gate import Gate
 
-_MAX_REDIRECTS: Final = 5
-_MAX_DISPOSITION: Final = 1_000
-_PIECE_BYTES: Final = 64 * 1024
+_MAX_REDIRECTS = 5
+_MAX_DISPOSITION = 1_000
+_PIECE_BYTES = 64 * 1024
 # The pipeline bounds how many fetches exist. This bound only has to exceed that number.
-_MAX_WAITING: Final = 10_000
-_RETRY_DELAYS_SECONDS: Final = (0.5, 2.0)
+_MAX_WAITING = 10_000
+_RETRY_DELAYS_SECONDS = (0.5, 2.0)
 # The prefixes of validators, which detect whether a page has changed.
-_ETAG: Final = "etag:"
-_MODIFIED: Final = "modified:"
+_ETAG = "etag:"
+_MODIFIED = "modified:"
 
 MayFollow = Callable[[URL], Awaitable[bool]]
 T = TypeVar("T")

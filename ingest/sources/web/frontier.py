@@ -1,7 +1,6 @@
 """The pages of a crawl: pages to fetch, fetched pages, and pages that have several addresses."""
 
 from collections import OrderedDict, deque
-from typing import Final
 
 from yarl import URL
 
@@ -10,7 +9,7 @@ from ingest.sources.web.urls import address_key, uri_of
 from rag.types import RawDocument
 
 # The links beyond a limit are counted up to this number, so that an endless site does not fill memory.
-_MAX_COUNTED: Final = 100_000
+_MAX_COUNTED = 100_000
 
 
 class Frontier:

@@ -10,40 +10,38 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from yarl import URL
 
 from ingest.sources.web.urls import link_to
 
-_TAG: Final = re.compile(
+_TAG = re.compile(
     r"<(?P<name>/?[a-z]+)\b(?P<attributes>(?:[^<>\"']++|\"[^\"]{0,4000}+\"|'[^']{0,4000}+')*+)>", re.IGNORECASE
 )
-_ATTRIBUTE: Final = re.compile(r"([a-z-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))", re.IGNORECASE)
-_REFRESH: Final = re.compile(
-    r"\s*(\d{0,6})(?:\.\d*)?\s*[;,\s]\s*(?:url\s*=\s*)?(['\"]?)(.+)", re.IGNORECASE | re.DOTALL
-)
+_ATTRIBUTE = re.compile(r"([a-z-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))", re.IGNORECASE)
+_REFRESH = re.compile(r"\s*(\d{0,6})(?:\.\d*)?\s*[;,\s]\s*(?:url\s*=\s*)?(['\"]?)(.+)", re.IGNORECASE | re.DOTALL)
 # Python also has codecs that are not encodings of pages, and some of them take quadratic time.
-_ENCODING: Final = re.compile(r"utf-(8|16|32)|iso8859|iso2022|cp\d|koi8|gb|big5|shift|euc|ascii|mac|tis")
-_MAX_TAG_CHARACTERS: Final = 10_000
-_MAX_LINKS: Final = 10_000
+_ENCODING = re.compile(r"utf-(8|16|32)|iso8859|iso2022|cp\d|koi8|gb|big5|shift|euc|ascii|mac|tis")
+_MAX_TAG_CHARACTERS = 10_000
+_MAX_LINKS = 10_000
 # Directives with a value after a colon; without this list they would be taken for the name of a crawler.
-_DIRECTIVES_WITH_VALUE: Final = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
+_DIRECTIVES_WITH_VALUE = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
 # Elements whose content is not HTML, with the start of their end tags.
-_END_TAGS: Final = {
+_END_TAGS = {
     "script": "</script",
     "style": "</style",
     "template": "</template",
     "textarea": "</textarea",
     "title": "</title",
 }
-_COMMENT: Final = ("<!--", "-->")
+_COMMENT = ("<!--", "-->")
 # A page that leads elsewhere after a moment and has little text is a redirect. A slide show or a news page is not.
-_MAX_REDIRECT_SECONDS: Final = 5
-_MAX_REDIRECT_WORDS: Final = 60
+_MAX_REDIRECT_SECONDS = 5
+_MAX_REDIRECT_WORDS = 60
 # An application's first page says at most "Loading …" before its script runs.
-_MAX_SHELL_WORDS: Final = 3
-_SHARE_OF_OTHER_WORDS: Final = 0.02
+_MAX_SHELL_WORDS = 3
+_SHARE_OF_OTHER_WORDS = 0.02
 
 _Piece: TypeAlias = tuple[str, dict[str, str] | None]
 """The name of a tag with its attributes, or a text with None."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
 from yarl import URL
 
@@ -17,9 +16,9 @@ from rag.errors import InvalidInput
 from rag.formats import FORMAT_NAMES, TEXT_MEDIA_TYPES
 from rag.types import RawDocument
 
-_MAX_REFRESHES: Final = 5
+_MAX_REFRESHES = 5
 # Documents of these formats have no title of their own, and the last part of their URL may be `download`.
-_WITHOUT_TITLES: Final = frozenset({"text/plain", "text/csv", "application/json", "application/x-ndjson"})
+_WITHOUT_TITLES = frozenset({"text/plain", "text/csv", "application/json", "application/x-ndjson"})
 
 
 class PageSource:

@@ -1,14 +1,12 @@
 """Asks a web server whether a stored page still exists, if the source could not be listed completely."""
 
-from typing import Final
-
 from ingest.sources.web.fetch_errors import GONE
 from ingest.sources.web.fetching import Fetcher, MayFollow
 from ingest.sources.web.urls import to_url, with_credentials_of
 from rag.errors import InvalidInput, Unavailable
 
 # A server that is down answers no request, and each request may last until the timeout.
-_MAX_FAILURES: Final = 20
+_MAX_FAILURES = 20
 
 
 class Presence:

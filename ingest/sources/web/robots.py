@@ -1,7 +1,5 @@
 """Obey robots.txt according to RFC 9309."""
 
-from typing import Final
-
 from protego import Protego
 from yarl import URL
 
@@ -10,7 +8,7 @@ from ingest.sources.web.fetching import Fetcher, retry_listing
 from rag.errors import InvalidInput, Unavailable
 
 # The RFC requires crawlers to read at least 500 KiB.
-_MAX_BYTES: Final = 512 * 1024
+_MAX_BYTES = 512 * 1024
 
 
 class Robots:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
 
 from yarl import URL
 
@@ -21,12 +20,12 @@ from ingest.sources.web.urls import Folder, link_to, to_url, uri_of, with_creden
 from rag.errors import InvalidInput, Unavailable
 from rag.types import RawDocument
 
-_MAX_DEPTH: Final = 3
-_MAX_SITEMAPS: Final = 1_000
-_NOT_A_URL: Final = "Sitemaps list addresses that are not http(s) URLs, or too long."
-_LASTMOD: Final = "lastmod:"
+_MAX_DEPTH = 3
+_MAX_SITEMAPS = 1_000
+_NOT_A_URL = "Sitemaps list addresses that are not http(s) URLs, or too long."
+_LASTMOD = "lastmod:"
 # A lastmod date has no time and no time zone, so a page may change again under the same date.
-_MIN_LASTMOD_AGE: Final = timedelta(days=2)
+_MIN_LASTMOD_AGE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,20 +5,20 @@ A sitemap is XML of the protocol, an RSS or Atom feed, or plain text with one ad
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 from xml.parsers.expat import ErrorString, ExpatError, ParserCreate, errors
 
 from ingest.sources.web.decompression import GZIP_MAGIC, Decompressor
 from rag.errors import InvalidInput
 
 # The protocol's own limits: 50 MB decompressed, URLs of 2,048 characters.
-_MAX_BYTES: Final = 50 * 1024 * 1024
-_MAX_URL_CHARACTERS: Final = 2_048
-_MAX_DEPTH: Final = 100
-_HEAD_BYTES: Final = 512
-_UTF8_BOM: Final = b"\xef\xbb\xbf"
-_UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
-_PATHS: Final = {
+_MAX_BYTES = 50 * 1024 * 1024
+_MAX_URL_CHARACTERS = 2_048
+_MAX_DEPTH = 100
+_HEAD_BYTES = 512
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_PATHS = {
     ("urlset", "url"): ("loc", "lastmod"),
     ("sitemapindex", "sitemap"): ("loc", "lastmod"),
     ("rss", "channel", "item"): ("link", ""),
@@ -26,8 +26,8 @@ _PATHS: Final = {
     ("feed", "entry"): ("link", "updated"),
 }
 """The elements that are entries, with the names of their address and their date."""
-_ROOTS: Final = {path[0] for path in _PATHS}
-_EXPLANATIONS: Final = {
+_ROOTS = {path[0] for path in _PATHS}
+_EXPLANATIONS = {
     errors.XML_ERROR_INVALID_TOKEN: "it is not valid XML: often an & that is not written as &amp;, or a wrong encoding",
     errors.XML_ERROR_NO_ELEMENTS: "it ends early",
     errors.XML_ERROR_UNCLOSED_TOKEN: "it ends early",

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final
 
 import aiohttp
 from yarl import URL
@@ -11,15 +10,15 @@ from ingest.sources.selection import to_rules
 from ingest.sources.web.fetch_errors import one_line
 from rag.errors import InvalidInput
 
-_REDIRECTS: Final = {301, 302, 303, 307, 308}
-_SCHEMES: Final = {"http", "https"}
-_MAX_URL_CHARACTERS: Final = 2_000
-_TRACKING: Final = re.compile(
+_REDIRECTS = {301, 302, 303, 307, 308}
+_SCHEMES = {"http", "https"}
+_MAX_URL_CHARACTERS = 2_000
+_TRACKING = re.compile(
     r"utm_\w+|gclid|dclid|gbraid|wbraid|fbclid|msclkid|yclid|igshid|mc_[ce]id|_ga|_gl|_hsenc|_hsmi|mkt_tok|phpsessid",
     re.IGNORECASE,
 )
-_SESSION_PATH: Final = re.compile(r";jsessionid=[^/;?]*", re.IGNORECASE)
-_INDEX_PAGE: Final = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
+_SESSION_PATH = re.compile(r";jsessionid=[^/;?]*", re.IGNORECASE)
+_INDEX_PAGE = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 
 
 def to_url(text: str) -> URL:

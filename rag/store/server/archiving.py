@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from qdrant_client import AsyncQdrantClient, models
 
@@ -18,13 +17,13 @@ from rag.store.server.reader import ServerReader
 from rag.tasks import open_task_group
 from rag.types import EmbedderIdentity, Scope, Vector
 
-_LIVE: Final = AnyOf("state", ["live"])
-_FIRST: Final = AnyOf("ordinal", [0])
-_KEY_FIELDS: Final = ("tenant", "document_id", "version")
+_LIVE = AnyOf("state", ["live"])
+_FIRST = AnyOf("ordinal", [0])
+_KEY_FIELDS = ("tenant", "document_id", "version")
 # Reading one document takes milliseconds, so only one that is replaced without pause needs more than two.
-_ATTEMPTS: Final = 100
+_ATTEMPTS = 100
 # One write waits for the server while the next ones are encoded.
-_CONCURRENT_WRITES: Final = 4
+_CONCURRENT_WRITES = 4
 
 _Document = tuple[str, str]
 

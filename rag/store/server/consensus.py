@@ -3,18 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from qdrant_client import AsyncQdrantClient
 
 from rag.errors import GroundworkError, RequestRejected, Unavailable
 from rag.store.server.answers import translated_errors
 
-CALL_SECONDS: Final = 60
+CALL_SECONDS = 60
 """Time limit of one such call. Three nodes need more than ten seconds while one of them hangs (docs/adr/0058)."""
-_LIMIT_SECONDS: Final = 180.0
-_JOIN_SECONDS: Final = 60.0
-_POLL_SECONDS: Final = 0.5
+_LIMIT_SECONDS = 180.0
+_JOIN_SECONDS = 60.0
+_POLL_SECONDS = 0.5
 
 
 async def until_done(call: Callable[[], Awaitable[Any]], is_done: Callable[[], Awaitable[bool]] | None = None) -> None:

@@ -4,18 +4,17 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import Unavailable
 from rag.store.server.answers import translated_errors
 
-_POLL_SECONDS: Final = 0.5
+_POLL_SECONDS = 0.5
 # The copies of a new collection become active within seconds, if all nodes run.
-_COPIES_SECONDS: Final = 120.0
+_COPIES_SECONDS = 120.0
 # The server builds the graph of a million passages in about half an hour, and of five million in three.
-_GRAPH_SECONDS: Final = 6 * 3600.0
+_GRAPH_SECONDS = 6 * 3600.0
 
 
 async def wait_for_copies(client: AsyncQdrantClient, collection: str, *, nodes: int) -> None:

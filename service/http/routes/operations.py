@@ -1,7 +1,7 @@
 """Probes and metrics for operators and orchestrators."""
 
 import asyncio
-from typing import Final, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -17,7 +17,7 @@ from service.http.dependencies import ResourcesDep
 from service.resources import Resources
 
 # A probe has a second by default, and an unreachable shared state must not fail it.
-_STATE_SECONDS: Final = 0.5
+_STATE_SECONDS = 0.5
 
 router = APIRouter(tags=["operations"])
 

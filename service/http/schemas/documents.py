@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, Self, cast
+from typing import Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,7 @@ from service.documents.state import DocumentState, State, UpdateState
 from service.http.schemas.search import PlaceOut
 from service.worker_watch import WorkerState, WorkerSummary
 
-METADATA: Final = "metadata."
+METADATA = "metadata."
 """Prefix of query parameters and form fields with metadata."""
 
 
