@@ -3,13 +3,14 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rag.types import ScoredChunk
 from rag.words import to_words
-from service.quoting.blocks import Block, Unit, split_blocks, split_units
+from service.quoting.blocks import Unit
+from service.quoting.passages import Passage, keys_of
 from service.quoting.questions import Question, asked_by, named
 from service.quoting.wording import (
     ASKS_FOR_CHANGES,
@@ -27,12 +28,14 @@ from service.quoting.wording import (
     UNITS,
     is_dependent,
 )
-from service.sentences import QUESTION_MARKS, content_stems, stems
+from service.sentences import content_stems, stems
 
 _FLAGS: Final = re.IGNORECASE | re.VERBOSE
 _EDGES: Final = " .?!:*`\"'"
 # Texts write `max_shards` as "max shards", and `dead letter` as "dead-letter".
 _LOOSE: Final = re.compile(r"(?<=\w)(?:\\?[\s_.-])+(?=\w)")
+
+Signals = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,167 +45,200 @@ class Candidate:
     unit: Unit
     rank: int
     """Rank of its passage, from 0."""
-    signals: dict[str, float]
+    signals: Mapping[str, float]
+    embedded: str = ""
+    """The text of the unit for the embedder."""
 
 
 def read_candidates(question: Question, hits: Sequence[ScoredChunk]) -> list[Candidate]:
     """Return all units of the passages, each with its signals. The same text counts once, in its best passage."""
-    term = question.term and _LOOSE.sub(r"[\\s_.-]{1,2}", named(question.term))
-    defining = re.compile(rf"^\W*(?:(?:the|an?)\ )?(?:\w+\ )?\W?{term}{DEFINES}|\({term}\)", _FLAGS) if term else None
-    names = re.compile(term, re.IGNORECASE) if term else None
-    codes = [re.compile(named(code), re.IGNORECASE) for code in question.codes]
-    counted = _counts(question)
-    passages = [_Passage(hit) for hit in hits]
-    units = [(rank, passage, unit) for rank, passage in enumerate(passages) for unit in passage.units]
-    words = [stems(unit.text) for _, _, unit in units]
-    frequency = Counter(stem for some in words for stem in some)
-    weights = {stem: math.log((len(words) + 1) / (frequency[stem] or 1)) for stem in question.stems}
-    total = sum(weights.values()) or 1.0
-    best = max((hit.score for hit in hits), default=1.0) or 1.0
-    first_rank: dict[str, int] = {}
-    for rank, hit in enumerate(hits):
-        first_rank.setdefault(hit.chunk.document_id, rank)
-    changes = bool(ASKS_FOR_CHANGES.search(question.text))
-    asked = question.text.strip(_EDGES).lower()
-    sides = question.sides or ()
+    passages = [Passage(hit, rank) for rank, hit in enumerate(hits)]
+    words = {(passage.rank, unit): stems(unit.text) for passage in passages for unit in passage.units}
+    asked = _Asked(question, passages, list(words.values()))
     seen: set[str] = set()
     candidates: list[Candidate] = []
-
-    def share(some: frozenset[str]) -> float:
-        return sum(weights[stem] for stem in question.stems & some) / total
-
-    for (rank, passage, unit), unit_words in zip(units, words, strict=True):
-        text = " ".join(unit.text.split())
-        spaced = to_words(text)
-        if text in seen or (not question.is_bare and asked in text.lower()):
-            continue
-        seen.add(text)
-        plain = text.strip(_EDGES).lower()
-        own = share(unit_words)
-        leaf = content_stems(unit.question) if unit.question else passage.leaf
-        is_reply = unit.is_reply if unit.question else passage.is_question and unit.block == 0 and unit.position == 0
-        announced = passage.announcement(unit)
-        around = share(unit_words | leaf | stems(announced))
-        far = share(unit_words | leaf | passage.path | stems(announced))
-        # Code has many words, so what stands around it tells better what it is for.
-        context = share(leaf | stems(announced))
-        fit = len(question.stems & leaf) / len(leaf | question.stems) if leaf else 0.0
-        covered = len(question.stems & leaf) / len(leaf) if leaf else 0.0
-        count = len(text.split())
-        keys = passage.keys_of(unit)
-        asks = question.asks
-        follows_code = passage.is_followed_by(unit, "code")
-        follows_list = passage.is_followed_by(unit, "item") or passage.is_followed_by(unit, "row")
-        signals = {
-            "score": passage.hit.score / best,
-            "similarity": passage.hit.similarity,
-            "overlap": own,
-            "around": around,
-            "far": far,
-            "heading": share(leaf),
-            "heading_fit": fit,
-            "reply": float(is_reply) * fit,
-            "rank": math.log1p(rank),
-            "document_rank": math.log1p(first_rank[passage.hit.chunk.document_id]),
-            "term_rank": math.log1p(rank) * bool(question.term),
-            "first": float(unit.block == 0 and unit.position == 0),
-            "first_in_paragraph": float(unit.kind == "sentence" and unit.position == 0),
-            "position": math.log1p(unit.block + unit.position),
-            "item": float(unit.kind == "item"),
-            "row": float(unit.kind == "row"),
-            "code": float(unit.kind == "code"),
-            "code_around": context * (unit.kind == "code"),
-            "paths": text.count("/") / count,
-            "points": float(unit.kind == "sentence" and bool(POINTS.search(text))),
-            "metadata": float(bool(METADATA.match(text))),
-            "words": math.log1p(count),
-            "short": float(count < 5 and unit.kind == "sentence"),
-            "dependent": float(is_dependent(text)),
-            "changes": float(not changes and bool(CHANGES.search(passage.headings))),
-            "reference": float(not changes and bool(REFERENCE.search(text))),
-            "repeats": float(plain == asked),
-            "defines": float(bool(defining and defining.match(spaced))),
-            "key": float(bool(question.term and question.term in keys)),
-            "key_lists": float(bool(names and keys and question.term not in keys and names.search(keys[0]))),
-            "titled": float(bool(question.term and passage.title == question.term)),
-            "titled_first": float(
-                bool(question.term and passage.title == question.term and unit.block == 0 and unit.position == 0)
-            ),
-            "names": float(bool(names and names.search(spaced))),
-            "lacks_code": float(
-                bool(codes) and not all(code.search(spaced) or code.search(passage.headings) for code in codes)
-            ),
-            "colon": float(text.endswith(":")),
-            "how_code": context * (asks == "how" and (unit.kind == "code" or follows_code)),
-            "how_command": around * (asks == "how" and bool(COMMAND.search(unit.text))),
-            "how_numbered": float(asks == "how" and passage.blocks[unit.block].is_numbered),
-            "how_imperative": float(asks == "how" and bool(IMPERATIVE.match(text))),
-            "how_row": float(asks == "how" and unit.kind == "row"),
-            "list_list": float(asks == "list" and (unit.kind in ("item", "row") or follows_list)),
-            "list_commas": float(asks == "list" and text.count(",") >= 2),
-            "number_digit": float(asks == "number" and bool(NUMBER.search(text))),
-            "number_none": float(asks == "number" and not NUMBER.search(text)),
-            "reason_cause": float(asks == "reason" and bool(REASON.search(text))),
-            "other_code": float(asks not in ("how", "code") and unit.kind == "code"),
-            "code_code": float(asks == "code" and (unit.kind == "code" or follows_code)),
-            "code_text": float(asks == "code" and unit.kind != "code" and not follows_code and "`" not in unit.text),
-            "heading_covered": covered * share(leaf),
-            "asked_alike": share(leaf) * (asked_by(unit.question or passage.leaf_text) == asks),
-            "number_fits": float(bool(counted and counted.search(spaced))),
-            "number_row": float(asks == "number" and unit.kind == "row"),
-            "reason_row": float(asks == "reason" and unit.kind != "sentence"),
-            "definition_row": float(asks == "definition" and unit.kind == "row" and question.term not in keys),
-            "both_sides": float(bool(sides) and all(unit_words & side for side in sides)),
-            "side_key": float(bool(sides) and any(stems(key) & side for side in sides for key in keys)),
-            "compares": float(asks == "comparison" and bool(COMPARES.search(text))),
-            "says_yes_or_no": float(asks == "yes_no" and bool(SAYS_YES_OR_NO.search(text))),
-            "announced": share(stems(announced)) * (unit.kind != "sentence"),
-            "list_announced": share(stems(announced)) * (asks == "list"),
-            "definition_dependent": float(bool(question.term) and is_dependent(text)),
-        }
-        candidates.append(Candidate(unit=unit, rank=rank, signals=signals))
+    for passage in passages:
+        for unit in passage.units:
+            text = " ".join(unit.text.split())
+            if text in seen or (not question.is_bare and asked.text in text.lower()):
+                continue
+            seen.add(text)
+            it = _Considered(asked, passage, unit, text, words[passage.rank, unit])
+            signals = {**_of_search(asked, it), **_of_words(asked, it), **_of_form(asked, it)}
+            signals |= {**_of_term(asked, it), **_of_kind(asked, it)}
+            candidates.append(Candidate(unit, passage.rank, signals, passage.embedded(unit)))
     return candidates
 
 
-class _Passage:
-    def __init__(self, hit: ScoredChunk) -> None:
-        self.hit = hit
-        self.blocks: list[Block] = split_blocks(hit.chunk.text)
-        self.units = split_units(self.blocks)
-        path = hit.chunk.heading_path
-        self.headings = " > ".join(path)
-        self.title = path[-1].lower().strip(" `:") if path else ""
-        self.leaf_text = path[-1] if path else ""
-        self.leaf = content_stems(self.leaf_text)
-        self.is_question = bool(path) and path[-1].rstrip()[-1:] in QUESTION_MARKS
-        self.path = stems(" ".join([hit.chunk.title, *path[:-1]]))
+class _Asked:
+    """A question beside the passages that were found for it."""
 
-    def announcement(self, unit: Unit) -> str:
-        """Return the paragraph that announces a list, a table or code, or that a sentence stands in."""
-        block = self.blocks[unit.block]
-        if unit.kind == "sentence":
-            return ""
-        first = next((index for index, other in enumerate(self.blocks) if other.group == block.group), unit.block)
-        before = self.blocks[first - 1] if first else None
-        return before.text if before and before.kind == "paragraph" else ""
+    def __init__(self, question: Question, passages: Sequence[Passage], words: Sequence[frozenset[str]]) -> None:
+        self.question = question
+        self.text = question.text.strip(_EDGES).lower()
+        term = question.term and _LOOSE.sub(r"[\\s_.-]{1,2}", named(question.term))
+        self.names = re.compile(term, re.IGNORECASE) if term else None
+        self.defines = re.compile(rf"^\W*(?:(?:the|an?)\ )?(?:\w+\ )?\W?{term}{DEFINES}|^\({term}\)", _FLAGS) if term else None
+        self.codes = [re.compile(named(code), re.IGNORECASE) for code in question.codes]
+        self.counts = _counts(question)
+        self.for_changes = bool(ASKS_FOR_CHANGES.search(question.text))
+        self.best_score = max((passage.hit.score for passage in passages), default=1.0) or 1.0
+        self.first_rank: dict[str, int] = {}
+        for passage in passages:
+            self.first_rank.setdefault(passage.hit.chunk.document_id, passage.rank)
+        frequency = Counter(stem for some in words for stem in some)
+        self._weights = {stem: math.log((len(words) + 1) / (frequency[stem] or 1)) for stem in question.stems}
+        self._total = sum(self._weights.values()) or 1.0
 
-    def is_followed_by(self, unit: Unit, kind: str) -> bool:
-        following = self.blocks[unit.block + 1 : unit.block + 2]
-        return unit.kind == "sentence" and bool(following) and following[0].kind == kind
+    def share(self, some: frozenset[str]) -> float:
+        """Return how much of the question the words cover. Rare words count more."""
+        return sum(self._weights[stem] for stem in self.question.stems & some) / self._total
 
-    @staticmethod
-    def keys_of(unit: Unit) -> tuple[str, ...]:
-        """Return what a table row or a list item is about, in lower case: its first value, or its first words.
 
-        The label of the column may stand before or after the value, as in "the mode checked".
-        """
-        if unit.kind == "row":
-            label, _, value = (part.strip(' `*"|').lower() for part in unit.text.split(" | ")[0].partition(": "))
-            return (value, f"{label} {value}", f"{value} {label}") if value else (label,)
-        if unit.kind == "item":
-            match = re.match(r"^\s*(?:[-*+•]|\d+[.)])\s+(.{1,60}?)(?:\s*[:\u2013\u2014]|\s+-\s|\s*\()", unit.text)
-            return (match[1].strip(' `*"').lower(),) if match else ()
-        return ()
+class _Considered:
+    """A unit with what stands around it."""
+
+    def __init__(self, asked: _Asked, passage: Passage, unit: Unit, text: str, words: frozenset[str]) -> None:
+        self.passage, self.unit, self.text, self.words = passage, unit, text, words
+        self.spaced = to_words(text)
+        self.keys = keys_of(unit)
+        self.leaf = content_stems(unit.question) if unit.question else passage.leaf
+        self.announced = stems(passage.announcement(unit))
+        self.around = asked.share(words | self.leaf | self.announced)
+        # Code has many words, so what stands around it tells better what it is for.
+        self.context = asked.share(self.leaf | self.announced)
+        common = len(asked.question.stems & self.leaf)
+        self.fit = common / len(self.leaf | asked.question.stems) if self.leaf else 0.0
+        self.covered = common / len(self.leaf) if self.leaf else 0.0
+        self.is_first = unit.block == 0 and unit.position == 0
+        self.is_code = unit.kind == "code"
+        self.precedes_code = passage.is_followed_by(unit, "code")
+        self.precedes_list = passage.is_followed_by(unit, "item") or passage.is_followed_by(unit, "row")
+
+
+def _of_search(asked: _Asked, it: _Considered) -> Signals:
+    """Return what the search says about the passage."""
+    hit, rank = it.passage.hit, it.passage.rank
+    return {
+        "score": hit.score / asked.best_score,
+        "similarity": hit.similarity,
+        "rank": math.log1p(rank),
+        "document_rank": math.log1p(asked.first_rank[hit.chunk.document_id]),
+        "term_rank": math.log1p(rank) * bool(asked.question.term),
+    }
+
+
+def _of_words(asked: _Asked, it: _Considered) -> Signals:
+    """Return which words of the question the unit has, and its heading and announcement."""
+    is_reply = it.unit.is_reply if it.unit.question else it.passage.is_question and it.is_first
+    heading = asked.share(it.leaf)
+    asks = asked.question.asks
+    return {
+        "overlap": asked.share(it.words),
+        "around": it.around,
+        "far": asked.share(it.words | it.leaf | it.passage.path | it.announced),
+        "heading": heading,
+        "heading_fit": it.fit,
+        "heading_covered": it.covered * heading,
+        "asked_alike": heading * (asked_by(it.unit.question or it.passage.leaf_text) == asks),
+        "reply": float(is_reply) * it.fit,
+        "announced": asked.share(it.announced),
+        "list_announced": asked.share(it.announced) * (asks == "list"),
+        "code_around": it.context * it.is_code,
+        "repeats": float(it.text.strip(_EDGES).lower() == asked.text),
+    }
+
+
+def _of_form(asked: _Asked, it: _Considered) -> Signals:
+    """Return the form and the place of the unit."""
+    unit, text = it.unit, it.text
+    count = len(text.split())
+    return {
+        "first": float(it.is_first),
+        "first_in_paragraph": float(unit.kind == "sentence" and unit.position == 0),
+        "position": math.log1p(unit.block + unit.position),
+        "item": float(unit.kind == "item"),
+        "row": float(unit.kind == "row"),
+        "code": float(it.is_code),
+        "other_code": float(it.is_code and asked.question.asks not in ("how", "code")),
+        "paths": text.count("/") / count,
+        "points": float(unit.kind == "sentence" and bool(POINTS.search(text))),
+        "metadata": float(bool(METADATA.match(text))),
+        "words": math.log1p(count),
+        "short": float(count < 5 and unit.kind == "sentence"),
+        "dependent": float(is_dependent(text)),
+        "colon": float(text.endswith(":")),
+        "changes": float(not asked.for_changes and bool(CHANGES.search(it.passage.headings))),
+        "reference": float(not asked.for_changes and bool(REFERENCE.search(text))),
+    }
+
+
+def _of_term(asked: _Asked, it: _Considered) -> Signals:
+    """Return what the unit says about the term and the codes of the question."""
+    term, spaced = asked.question.term, it.spaced
+    is_title = bool(term) and it.passage.title == term
+    has_codes = all(code.search(spaced) or code.search(it.passage.headings) for code in asked.codes)
+    is_named = bool(asked.names and asked.names.search(spaced))
+    return {
+        "defines": float(bool(asked.defines and asked.defines.match(spaced))),
+        "definition_dependent": float(bool(term) and is_dependent(it.text)),
+        "key": float(bool(term) and term in it.keys),
+        "key_lists": float(bool(asked.names and it.keys and term not in it.keys and asked.names.search(it.keys[0]))),
+        "lacks_code": float(not has_codes),
+        "names": float(is_named),
+        "titled": float(is_title),
+        "titled_first": float(is_title and it.is_first),
+    }
+
+
+def _of_kind(asked: _Asked, it: _Considered) -> Signals:
+    """Return whether the unit has the form of an answer to this kind of question."""
+    question, unit, text = asked.question, it.unit, it.text
+    signals: Signals = {}
+    match question.asks:
+        case "how":
+            signals = {
+                "how_code": it.context * (it.is_code or it.precedes_code),
+                "how_command": it.around * bool(COMMAND.search(unit.text)),
+                "how_numbered": float(it.passage.blocks[unit.block].is_numbered),
+                "how_imperative": float(bool(IMPERATIVE.match(text))),
+                "how_row": float(unit.kind == "row"),
+            }
+        case "code":
+            signals = {
+                "code_code": float(it.is_code or it.precedes_code),
+                "code_text": float(not it.is_code and not it.precedes_code and "`" not in unit.text),
+            }
+        case "list":
+            signals = {
+                "list_list": float(unit.kind in ("item", "row") or it.precedes_list),
+                "list_commas": float(text.count(",") >= 2),
+            }
+        case "number":
+            has_number = bool(NUMBER.search(text))
+            signals = {
+                "number_digit": float(has_number),
+                "number_none": float(not has_number),
+                "number_fits": float(bool(asked.counts and asked.counts.search(it.spaced))),
+                "number_row": float(unit.kind == "row"),
+            }
+        case "reason":
+            signals = {
+                "reason_cause": float(bool(REASON.search(text))),
+                "reason_row": float(unit.kind != "sentence"),
+            }
+        case "comparison":
+            sides = question.sides or ()
+            signals = {
+                "both_sides": float(bool(sides) and all(it.words & side for side in sides)),
+                "side_key": float(any(stems(key) & side for side in sides for key in it.keys)),
+                "compares": float(bool(COMPARES.search(text))),
+            }
+        case "definition":
+            signals = {"definition_row": float(unit.kind == "row" and question.term not in it.keys)}
+        case "yes_no":
+            signals = {"says_yes_or_no": float(bool(SAYS_YES_OR_NO.search(text)))}
+    return signals
 
 
 def _counts(question: Question) -> re.Pattern[str] | None:
