@@ -44,6 +44,8 @@ def explain_decline(question: str, hits: Sequence[ScoredChunk]) -> str:
     languages = {hit.chunk.language for hit in hits}
     if asked.is_literal and not any(asked.has_codes_in(hit.chunk.passage) for hit in hits):
         return f"No passage that was found contains “{' '.join(asked.codes)}”. {_NEAREST}"
+    if asked.is_section and not any(asked.has_section_in(hit.chunk) for hit in hits):
+        return f"No passage that was found begins with the number {asked.section}. {_NEAREST}"
     if language in _NAMES and languages <= set(_NAMES) and language not in languages:
         names = " and ".join(sorted(_NAMES[other] for other in languages))
         return (

@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rag.types import Chunk
 from service.quoting.blocks import Block, Unit, split_blocks, split_units
 from service.quoting.questions import Question
-from service.quoting.wording import is_dependent
+from service.quoting.wording import GIVES_REASON, announces, is_dependent
 from service.sentences import stems
 
 # A reader sees this much at a glance. A paragraph goes on until it is reached.
@@ -22,6 +22,8 @@ _COMMAND_OR_ROUTE: Final = re.compile(r"^(?:GET|HEAD|POST|PUT|PATCH|DELETE)\s/|\
 # Sentences of the same paragraph that score almost as well belong to the answer (ADR 64).
 _NEAR: Final = 2.0
 _MAX_PROSE: Final = 600
+_NEEDS_CODE: Final = ("how", "code")
+_NUMBERED: Final = re.compile(r"^\W*\d+(?:\.\d+)+\s")
 # What a row or an item is about stands at its beginning.
 _MAX_LABEL: Final = 40
 
@@ -39,20 +41,28 @@ class Quote:
 
 
 def compose(
-    question: Question, chunk: Chunk, unit: Unit, *, passage: int, scores: Mapping[tuple[int, int], float]
+    question: Question,
+    chunk: Chunk,
+    unit: Unit,
+    *,
+    passage: int,
+    scores: Mapping[tuple[int, int], float],
+    others: Sequence[Unit] = (),
 ) -> Quote:
-    """Return the block of the passage that a unit belongs to.
+    """Return the block of the passage that a unit belongs to, with other items of its list.
 
-    `scores` has the scores of the passage's units, by block and position. The heading comes first if it is a command or
-    a route that the block lacks.
+    `scores` has the scores of the passage's units, by block and position. The heading comes first if it is a command, a
+    route or the number of the section that the question names, and the block lacks it.
     """
     text, heading = chunk.text, chunk.heading_path[-1] if chunk.heading_path else ""
     blocks = split_blocks(text)
     match unit.kind:
+        case _ if question.is_section:
+            parts = _section(question, blocks[unit.block :])
         case "sentence":
             parts = _prose(question, blocks, unit, scores)
         case "item" | "row":
-            parts = _series(question, blocks, unit)
+            parts = _series(question, blocks, unit, others)
         case _:
             parts = [*_announcement(blocks, unit.block), unit.text]
     joined = parts[0]
@@ -66,9 +76,32 @@ def compose(
         is_whole = is_whole and not gap.strip()
         joined += (" " if not gap.strip("\n ") and "\n" not in gap else "\n") + part
         end = position + len(part)
-    if _COMMAND_OR_ROUTE.search(heading) and heading.lower() not in joined.lower():
-        joined = f"{heading}: {joined}" if unit.kind == "sentence" else f"{heading}:\n{joined}"
+    if (_COMMAND_OR_ROUTE.search(heading) or question.is_headed(heading)) and heading.lower() not in joined.lower():
+        gap = " " if unit.kind == "sentence" and not question.is_section else "\n"
+        joined = f"{heading}:{gap}{joined}"
     return Quote(text=joined, passage=passage, evidence=text[begin:end] if is_whole else unit.text)
+
+
+def is_cut(quote: Quote, chunk: Chunk) -> bool:
+    """Return whether the next passage may go on with the quote: it ends with an announcement, or with the last item."""
+    last = split_blocks(chunk.text)[-1:]
+    if not last or not quote.text.endswith(last[0].text[-_MAX_LABEL:]):
+        return False
+    return announces(last[0].text[-_MAX_LEAD:]) or ("\n" in quote.text and last[0].kind in ("item", "row"))
+
+
+def is_same_list(chunk: Chunk, one: Unit, other: Unit) -> bool:
+    """Return whether two units of a passage are items or rows of the same list or table."""
+    blocks = split_blocks(chunk.text)
+    kinds = {one.kind, other.kind}
+    return kinds <= {"item", "row"} and blocks[one.block].group == blocks[other.block].group
+
+
+def _section(question: Question, blocks: Sequence[Block]) -> list[str]:
+    """Return the texts up to one that begins with another number."""
+    texts = [block.text for block in blocks]
+    ends = (at for at, text in enumerate(texts) if at and _NUMBERED.match(text) and not question.is_section_of(text))
+    return _bounded(texts[: next(ends, None)])
 
 
 def _prose(question: Question, blocks: list[Block], unit: Unit, scores: Mapping[tuple[int, int], float]) -> list[str]:
@@ -103,19 +136,38 @@ def _continuation(question: Question, blocks: list[Block], index: int, parts: li
     following = blocks[index] if index < len(blocks) else None
     if following is None:
         return []
-    if parts[-1].endswith(":") or (question.asks == "how" and following.kind == "code"):
-        return _whole(blocks, index)
-    if following.kind != "paragraph" or question.term or sum(map(len, parts)) >= _ENOUGH // 2:
+    if following.kind != "paragraph":
+        is_wanted = following.kind == "code" if question.asks == "how" else question.asks == "list"
+        return _whole(blocks, index) if is_wanted or announces(" ".join(parts[-2:])) else []
+    return _next_paragraph(question, blocks, index, parts)
+
+
+def _next_paragraph(question: Question, blocks: list[Block], index: int, parts: list[str]) -> list[str]:
+    """Return the paragraph at the index if it leads to code, gives the reason, or completes a short one."""
+    if question.asks in _NEEDS_CODE and (steps := _to_code(blocks, index)):
+        return steps
+    if question.asks == "reason" and GIVES_REASON.match(blocks[index].text):
+        return [unit.text for unit in split_units([blocks[index]])][:2]
+    if question.term or sum(map(len, parts)) >= _ENOUGH // 2:
         return []
     # Some manuals end a paragraph after each sentence. What follows a definition is about another term.
-    sentences = [unit.text for unit in split_units(blocks) if unit.block == index]
+    sentences = [unit.text for unit in split_units([blocks[index]])]
     more = sentences[:2]
     if len(sentences) > len(more):
         return more
     return [*more, *_continuation(question, blocks, index + 1, [*parts, *more])]
 
 
-def _series(question: Question, blocks: list[Block], unit: Unit) -> list[str]:
+def _to_code(blocks: list[Block], index: int) -> list[str]:
+    """Return the short paragraphs up to the code that they announce, with the code. Empty: there is none nearby."""
+    end = next((at for at in range(index, len(blocks)) if blocks[at].kind != "paragraph"), index)
+    texts = [block.text for block in blocks[index:end]]
+    if end == index or blocks[end].kind != "code" or sum(map(len, texts)) > _ENOUGH:
+        return []
+    return [*(unit.text for unit in split_units(blocks[index:end])), blocks[end].text]
+
+
+def _series(question: Question, blocks: list[Block], unit: Unit, others: Sequence[Unit]) -> list[str]:
     """Return a list item or table row, or all of them if the question asks for several or for steps."""
     group = [index for index, block in enumerate(blocks) if block.group == blocks[unit.block].group]
     lead = _announcement(blocks, group[0])
@@ -128,7 +180,8 @@ def _series(question: Question, blocks: list[Block], unit: Unit) -> list[str]:
     if unit.kind == "item":  # The items that follow complete a short one.
         while end in group and sum(len(block.text) for block in blocks[unit.block : end]) < _ENOUGH // 2:
             end += 1
-    return [*lead, *_bounded([block.text for block in blocks[unit.block : end]])]
+    chosen = sorted({*range(unit.block, end), *(other.block for other in others)})
+    return [*lead, *_bounded([blocks[index].text for index in chosen])]
 
 
 def _compared(question: Question, blocks: list[Block], group: list[int]) -> list[str]:
@@ -144,7 +197,7 @@ def _compared(question: Question, blocks: list[Block], group: list[int]) -> list
 def _announcement(blocks: list[Block], index: int) -> list[str]:
     """Return the last sentences of the paragraph before a list, a table or code, if it ends with a colon."""
     before = blocks[index - 1] if index else None
-    if before is None or before.kind != "paragraph" or not before.text.endswith(":"):
+    if before is None or before.kind != "paragraph" or not announces(before.text[-_MAX_LEAD:]):
         return []
     sentences = [unit.text for unit in split_units([before])]
     return _last(sentences, _MAX_LEAD) or [text for text in sentences[-1:] if len(text) <= _MAX_LEAD * 2]

@@ -18,9 +18,12 @@ class Ranked:
 
 
 def evidence_for(ranked: Sequence[Ranked]) -> dict[str, float]:
-    """Return what speaks for the best candidate. `about` is 1 if it defines the term of the question, or is its row."""
+    """Return what speaks for the best candidate.
+
+    `about` is 1 if it defines the term of the question, or is its row or its section.
+    """
     best, signals = ranked[0], ranked[0].candidate.signals
-    about = max(signals["key"], signals["defines"], signals["titled_first"])
+    about = max(signals[name] for name in ("key", "defines", "titled_first", "section"))
     return {"score": best.score, "cosine": best.cosine, "about": about}
 
 

@@ -59,9 +59,7 @@ class Passage:
         return "\n".join([*filter(None, around), unit.text])[:_MAX_EMBEDDED]
 
     def _sentence_before(self, unit: Unit) -> str:
-        return next(
-            (it.text for it in self.units if it.block == unit.block and it.position == unit.position - 1), ""
-        )
+        return next((it.text for it in self.units if it.block == unit.block and it.position == unit.position - 1), "")
 
 
 def keys_of(unit: Unit) -> tuple[str, ...]:

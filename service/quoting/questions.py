@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from rag.types import Chunk
 from rag.words import to_words
 from service.sentences import content_stems, stems
 
@@ -20,7 +21,11 @@ _KINDS: Final[Mapping[Asks, str]] = {
     "code": r"(?:(?:an?|the|some|any|show me|give me|i need|what(?:'s| is| are)|which)\s+)*(?:[\w-]+\s+){0,2}"
     r"(?:examples?|snippets?|samples?|commands?|configs?|configuration|code|settings|syntax|yaml)\s+"
     r"(?:of|for|to|that|with|which|in)\b",
-    "how": r"how (?:do|can|could|should|would|to|does one|must)\b|(?:what are|what's|give me) the steps\b|steps to\b",
+    "how": r"how (?:do|can|could|should|would|to|does one|must)\b|(?:what are|what's|give me) the steps\b|steps to\b"
+    r"|(?:what(?:'s| is) the|is there an?|(?:the )?(?:best|right|easiest)) way (?:to|of|for)\b"
+    r"|where (?:do|can|could|should|would) (?:i|we|you|one)\b"
+    r"|(?:.*[.,;] ?)?what (?:do|can|must|should) (?:i|we|you|one) (?:do|run|call|type|use|set|need to|have to)\b"
+    r"|(?:i|we) (?:want|need|would like|have) to\b|(?:any|some) way to\b",
     "reason": r"why\b|what(?: is|'s)? the (?:reason|point|purpose)|for what reason|how come\b",
     "number": r"(?:for |at |after |within )?how (?:many|much|long|often|old|far|big|large|fast|high|late|soon)\b|when\b"
     r"|(?:what|which)(?: is| are|'s)? (?:the )?(?:biggest|largest|smallest|longest|shortest|highest|lowest)\b"
@@ -76,7 +81,18 @@ _JOINING: Final = re.compile(
     r"|do|does|did)\b",
     re.IGNORECASE,
 )
+_PARTS: Final = r"section|chapter|clause|paragraph|article|part|step|rule|point|appendix|annex"
+_SECTION: Final = re.compile(
+    rf"(?:\b(?:{_PARTS})s?\.?\s+|§+\s*)"
+    r"(?P<number>\d+(?:\.\d+)*(?![\w%])|(?-i:[A-Z])(?:\.\d+)*(?=$|[?.,!]))",
+    re.IGNORECASE,
+)
+_TELLING: Final = stems(
+    "say state contain cover summary summarise summarize read show regulate deal rule text tell written mean"
+)
 _MAX_TERM_WORDS: Final = 4
+# A document does not speak of the person who asks.
+_ASKER: Final = stems("i me my mine we us our you your")
 _COMPARING: Final = stems("difference different compare better worse should use choose")
 
 
@@ -100,11 +116,31 @@ class Question:
     """Stems of the things that it wants to know the number of."""
     sides: tuple[frozenset[str], frozenset[str]] | None = None
     """Stems of the two things that it compares."""
+    section: str = ""
+    """The number of the section that it is about, as in "What does section 2.2 say?"."""
+    is_section: bool = False
+    """True if it asks for the section and for nothing else."""
 
     @property
     def is_literal(self) -> bool:
         """True if it is about a code. A passage that does not contain the code cannot answer it."""
         return bool(self.term) and any(code in self.term for code in self.codes)
+
+    def is_section_of(self, text: str) -> bool:
+        """Return whether the text, or one of its lines, begins with the number of the section."""
+        # A list item has a number of one level, too.
+        part = rf"(?:{_PARTS})\s+" if self.section.isdigit() else rf"(?:(?:{_PARTS})\s+)?"
+        pattern = rf"^\W*{part}{re.escape(self.section)}(?!\w|\.\d)"
+        return bool(self.section) and re.search(pattern, text, re.IGNORECASE | re.MULTILINE) is not None
+
+    def is_headed(self, heading: str) -> bool:
+        """Return whether a heading has the number of the section."""
+        pattern = rf"^\W*(?:(?:{_PARTS})\s+)?{re.escape(self.section)}(?!\w|\.\d)"
+        return bool(self.section) and re.search(pattern, heading, re.IGNORECASE) is not None
+
+    def has_section_in(self, chunk: Chunk) -> bool:
+        """Return whether a passage is the section or a part of it."""
+        return any(map(self.is_headed, chunk.heading_path)) or self.is_section_of(chunk.text)
 
     def has_codes_in(self, text: str) -> bool:
         """Return whether the text contains all codes of the question."""
@@ -124,21 +160,24 @@ def read_question(text: str) -> Question:
     """Return what the question asks for, and what it is about."""
     plain = text.strip(_EDGES)
     asks = asked_by(plain)
+    section = _SECTION.search(plain)
     term = _FRAME.sub("", _FRAME.sub("", plain)).strip(_EDGES)
     is_bare = bool(term) and asks == "other" and term.lower() == plain.lower()
     term = _LEADING_NOUNS.sub("", term)
-    if len(term.split()) > _MAX_TERM_WORDS or _JOINING.search(term) or asks not in ("definition", "other"):
+    if section or len(term.split()) > _MAX_TERM_WORDS or _JOINING.search(term) or asks not in ("definition", "other"):
         term, is_bare = "", False
     return Question(
         text=text,
         asks=asks,
-        stems=content_stems(plain) or stems(plain),
+        stems=(content_stems(plain) - _ASKER) or stems(plain),
         term=term.lower(),
         is_bare=is_bare,
         codes=tuple(dict.fromkeys(code.lower() for code in _CODE.findall(plain))),
         measure=next(kind for kind, pattern in _MEASURES.items() if re.search(pattern, plain, re.IGNORECASE)),
         counted=stems(counted[1]) if (counted := _COUNTED.search(plain)) else frozenset(),
         sides=_sides(plain) if asks == "comparison" else None,
+        section=section["number"] if section else "",
+        is_section=bool(section) and not content_stems(_SECTION.sub("", plain)) - _ASKER - _TELLING,
     )
 
 

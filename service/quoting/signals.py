@@ -78,7 +78,10 @@ class _Asked:
         self.text = question.text.strip(_EDGES).lower()
         term = question.term and _LOOSE.sub(r"[\\s_.-]{1,2}", named(question.term))
         self.names = re.compile(term, re.IGNORECASE) if term else None
-        self.defines = re.compile(rf"^\W*(?:(?:the|an?)\ )?(?:\w+\ )?\W?{term}{DEFINES}|^\({term}\)", _FLAGS) if term else None
+        defines = rf"^\W*(?:(?:the|an?)\ )?(?:\w+\ )?\W?{term}{DEFINES}|^\({term}\)"
+        self.defines = re.compile(defines, _FLAGS) if term else None
+        # As in "the time to first token (TTFT)".
+        self.abbreviates = re.compile(rf"\w\W{{0,3}}\((?:the\ )?{term}s?\)", _FLAGS) if term else None
         self.codes = [re.compile(named(code), re.IGNORECASE) for code in question.codes]
         self.counts = _counts(question)
         self.for_changes = bool(ASKS_FOR_CHANGES.search(question.text))
@@ -112,6 +115,7 @@ class _Considered:
         self.covered = common / len(self.leaf) if self.leaf else 0.0
         self.is_first = unit.block == 0 and unit.position == 0
         self.is_code = unit.kind == "code"
+        self.in_section = _nearness_of_section(asked.question, passage, unit)
         self.precedes_code = passage.is_followed_by(unit, "code")
         self.precedes_list = passage.is_followed_by(unit, "item") or passage.is_followed_by(unit, "row")
 
@@ -181,11 +185,13 @@ def _of_term(asked: _Asked, it: _Considered) -> Signals:
     is_named = bool(asked.names and asked.names.search(spaced))
     return {
         "defines": float(bool(asked.defines and asked.defines.match(spaced))),
+        "abbreviates": float(bool(asked.abbreviates and asked.abbreviates.search(spaced))),
         "definition_dependent": float(bool(term) and is_dependent(it.text)),
         "key": float(bool(term) and term in it.keys),
         "key_lists": float(bool(asked.names and it.keys and term not in it.keys and asked.names.search(it.keys[0]))),
         "lacks_code": float(not has_codes),
         "names": float(is_named),
+        "section": it.in_section,
         "titled": float(is_title),
         "titled_first": float(is_title and it.is_first),
     }
@@ -200,6 +206,7 @@ def _of_kind(asked: _Asked, it: _Considered) -> Signals:
             signals = {
                 "how_code": it.context * (it.is_code or it.precedes_code),
                 "how_command": it.around * bool(COMMAND.search(unit.text)),
+                "how_names": asked.share(it.words) * bool(it.is_code and COMMAND.search(unit.text)),
                 "how_numbered": float(it.passage.blocks[unit.block].is_numbered),
                 "how_imperative": float(bool(IMPERATIVE.match(text))),
                 "how_row": float(unit.kind == "row"),
@@ -239,6 +246,16 @@ def _of_kind(asked: _Asked, it: _Considered) -> Signals:
         case "yes_no":
             signals = {"says_yes_or_no": float(bool(SAYS_YES_OR_NO.search(text)))}
     return signals
+
+
+def _nearness_of_section(question: Question, passage: Passage, unit: Unit) -> float:
+    """Return 1 for the beginning of the section that a question names, and less for its further text and its parts."""
+    if question.is_section_of(unit.text):
+        return 1.0
+    path = passage.hit.chunk.heading_path
+    if not any(map(question.is_headed, path)):
+        return 0.0
+    return (0.9 if question.is_headed(path[-1]) else 0.6) - min(unit.block, 9) / 50
 
 
 def _counts(question: Question) -> re.Pattern[str] | None:

@@ -26,8 +26,15 @@ NUMBER: Final = _pattern(
       | once | twice | daily | weekly | monthly | every ) \b"""
 )
 REASON: Final = _pattern(
-    r"\b (?: because | since | so\ that | in\ order\ to | otherwise | therefore | due\ to | reason | avoid ) \b"
+    r"""\b (?: because | since | so\ that | in\ order\ to | otherwise | therefore | due\ to | reasons? | avoid | thus
+      | would | prevents? | that's\ why | so\ you | to\ make\ sure ) \b | ,\ (?: as | so )\ """
 )
+GIVES_REASON: Final = _pattern(
+    r"""^ \W* (?: (?:the|one|this|that) \W+ (?:\w+\W+)? reasons? | because | otherwise | that's\ why
+      | this\ is\ (?:usually\ )?because ) \b"""
+)
+"""A paragraph that gives the reason for the one before it."""
+_ANNOUNCES: Final = _pattern(r":\W*$ | \b(?:following|as\ follows|listed\ below|these\ are|such\ as:)\b")
 UNITS: Final = {
     "time": _pattern(
         r"""\b(?:\d[\d.,]*|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|every|once\ an?)[\s-]?
@@ -40,7 +47,8 @@ UNITS: Final = {
 }
 """What a value looks like, by the measure of a question for a number."""
 COMPARES: Final = _pattern(
-    r"\b(?:than|whereas|while|unlike|instead|but|both|only|differs?|difference|contrast|compared|more|less|rather)\b"
+    r"\b(?:than|whereas|while|unlike|instead|but|both|only|differs?|differen(?:t|ce)|contrast|compared|more|less|rather"
+    r"|advantages?|disadvantages?|prefer(?:red)?|better|benefits?)\b"
 )
 SAYS_YES_OR_NO: Final = _pattern(
     r"""^\W*(?:yes|no)\b | \b(?:not|never|cannot|can't|don't|doesn't|isn't|aren't|won't|without|neither|nor|only|must
@@ -70,6 +78,11 @@ POINTS: Final = _pattern(
 """Sentences that announce what another section explains."""
 REFERENCE: Final = re.compile(r"#\d{2,}|\bPR\b|\bby @")
 ASKS_FOR_CHANGES: Final = _pattern(r"\b (?: releases? | introduced | change[ds]? | new | since | history ) \b")
+
+
+def announces(text: str) -> bool:
+    """Return whether a text announces the list, the table or the code after it."""
+    return bool(_ANNOUNCES.search(text))
 
 
 def is_dependent(text: str) -> bool:

@@ -34,6 +34,7 @@ _IDENTIFIER = re.compile(
 
 
 def words_share_of(question: str) -> float:
-    """Return the weight of BM25, which is higher for a term and for an identifier or a quotation in a question."""
-    is_literal = _QUOTED.search(question) or _IDENTIFIER.search(question) or read_question(question).is_bare
+    """Return the weight of BM25, which is higher for a term, a section, an identifier and a quotation."""
+    asked = read_question(question)
+    is_literal = _QUOTED.search(question) or _IDENTIFIER.search(question) or asked.is_bare or asked.is_section
     return WORDS_FIRST if is_literal else BALANCED

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from rag.embedding.base import Embedder
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
-from service.quoting.answers import Quote, compose
+from service.quoting.answers import Quote, compose, is_cut, is_same_list
+from service.quoting.blocks import Unit
 from service.quoting.confidence import Ranked, confidence, evidence_for
 from service.quoting.questions import Question, read_question
 from service.quoting.ranking import rank, with_cosine
@@ -24,8 +26,6 @@ _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
 # Embedding is the most expensive stage of this mode. Words and structure choose the units that are worth it (ADR 64).
 _EMBEDDED = 4
-# The beginning tells what a long block of code is about.
-_MAX_EMBEDDED = 240
 # Further blocks are quoted if they score almost as well, because the second one often answers (ADR 64).
 _MARGIN = 3.0
 _QUOTES = 3
@@ -45,12 +45,15 @@ class Quoter:
     async def pick(self, writing_input: WritingInput, continued: Continued) -> WritingInput:
         """Return the input with its quotes, best first, and with the quoted passages first among its passages.
 
-        It has no quotes if no passage contains the code that the question is about, or if none is likely to answer.
+        It has no quotes if no passage has the code or the section that the question is about, or if none is likely to
+        answer.
         """
         passages = _passages(writing_input)
         question = read_question(writing_input.searched)
         candidates = read_candidates(question, passages)
         if question.is_literal and not any(question.has_codes_in(hit.chunk.passage) for hit in passages):
+            return writing_input
+        if question.is_section and not any(question.has_section_in(hit.chunk) for hit in passages):
             return writing_input
         if not candidates:  # The passages contain only questions or headings. The best one is quoted as it is.
             text = writing_input.hits[0].chunk.text
@@ -70,7 +73,7 @@ class Quoter:
     ) -> list[Ranked]:
         """Return the candidates that are worth embedding with their final scores, the best first."""
         some = np.argsort(-scores, kind="stable")[:_EMBEDDED]
-        vectors = await self._embedder.embed_passages([candidates[index].unit.text[:_MAX_EMBEDDED] for index in some])
+        vectors = await self._embedder.embed_passages([candidates[index].embedded for index in some])
         cosines = np.stack(vectors) @ writing_input.vector
         final = with_cosine(scores[some], cosines)
         return [
@@ -126,23 +129,45 @@ async def _compose(
 ) -> list[Quote]:
     """Return the blocks around the best candidates. A passage that ends with an announcement gets what follows it."""
     quotes: list[Quote] = []
+    units: list[list[Unit]] = []
     for it in ranked:
         place, unit = it.candidate.rank, it.candidate.unit
-        if len(quotes) == _QUOTES or it.score < ranked[0].score - _MARGIN:
+        if it.score < ranked[0].score - _MARGIN:
             break
         if quotes and question.is_literal and it.candidate.signals["lacks_code"]:
             continue  # The meaning of a neighbouring code would mislead.
-        quote = compose(question, passages[place].chunk, unit, passage=place, scores=scores[place])
-        if not quotes and quote.text.endswith(":"):
+        compose_from = partial(compose, question, passage=place, scores=scores[place])
+        at = _list_of(unit, place, quotes, units, passages)
+        if at is not None:
+            units[at].append(unit)
+            quotes[at] = compose_from(passages[place].chunk, units[at][0], others=units[at][1:])
+            continue
+        quote = compose_from(passages[place].chunk, unit)
+        if not quotes and is_cut(quote, passages[place].chunk):
             passages[place] = await continued(passages[place])
-            quote = compose(question, passages[place].chunk, unit, passage=place, scores=scores[place])
+            quote = compose_from(passages[place].chunk, unit)
         is_new = not any(
             unit.text in other.text or quote.text in other.text or other.text in quote.text for other in quotes
         )
         length = sum(len(other.text) for other in (*quotes, quote))
-        if not quotes or (is_new and length <= _MAX_CHARACTERS):
+        if not quotes or (len(quotes) < _QUOTES and is_new and length <= _MAX_CHARACTERS):
             quotes.append(quote)
+            units.append([unit])
     return quotes
+
+
+def _list_of(
+    unit: Unit, place: int, quotes: Sequence[Quote], units: Sequence[Sequence[Unit]], passages: Sequence[ScoredChunk]
+) -> int | None:
+    """Return the index of the quote that has another item of the same list, so that the list is quoted once."""
+    return next(
+        (
+            index
+            for index, quote in enumerate(quotes)
+            if quote.passage == place and is_same_list(passages[place].chunk, units[index][0], unit)
+        ),
+        None,
+    )
 
 
 def _arrange(writing_input: WritingInput, passages: Sequence[ScoredChunk], quotes: Sequence[Quote]) -> WritingInput:

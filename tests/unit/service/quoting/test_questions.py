@@ -25,6 +25,9 @@ from service.quoting.questions import read_question
         ("example of an alerting rule", "code"),
         ("For how long is a release supported?", "number"),
         ("gauge metric definition", "definition"),
+        ("Where can I see the log?", "how"),
+        ("I want another model. What do I run?", "how"),
+        ("Is there a way to read it?", "how"),
     ],
 )
 def test_the_first_words_tell_what_a_question_asks_for(text, asks):
@@ -58,3 +61,21 @@ def test_the_term_of_a_question(text, term, is_bare, is_literal):
 def test_a_code_is_named_between_chinese_letters_but_not_inside_another_code():
     assert read_question("E4711").is_named_in("错误代码E4711表示冷却泵没有电。")
     assert not read_question("E47").is_named_in("Error E4711 means that the pump has no power.")
+
+
+@pytest.mark.parametrize(
+    ("text", "section", "is_section"),
+    [
+        ("What does section 2.2 say?", "2.2", True),
+        ("§ 4", "4", True),
+        ("Summarise chapter 3", "3", True),
+        ("Appendix B", "B", True),
+        ("What does section 2.2 say about leave?", "2.2", False),
+        ("How long does step 3 take?", "3", False),
+        ("Which part of the text is read?", "", False),
+        ("Are 5 sections enough?", "", False),
+    ],
+)
+def test_the_section_of_a_question(text, section, is_section):
+    question = read_question(text)
+    assert (question.section, question.is_section) == (section, is_section)

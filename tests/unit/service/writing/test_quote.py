@@ -86,6 +86,28 @@ async def test_the_block_that_answers_is_quoted_first(question, words):
     assert words in first.text
 
 
+LEAVE = hit("Employees get 25 days of leave a year.\n\nLeave ends with the year.", document="d1", heading="2.2 Leave")
+HOURS = hit("The week has 38 hours.\n\nWork on Sunday counts twice.", document="d2", heading="2.20 Hours")
+PLAIN = "2.3 Travel\nTrips need an approval.\n\n2.4 Sickness\nReport an absence before nine."
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("What does section 2.2 say?", "2.2 Leave:\nEmployees get 25 days of leave a year.\nLeave ends with the year."),
+        ("section 2.20", "2.20 Hours:\nThe week has 38 hours.\nWork on Sunday counts twice."),
+        ("what is in § 2.3?", "2.3 Travel\nTrips need an approval."),
+    ],
+)
+async def test_a_section_is_found_by_its_number(question, text):
+    first, *_ = await quotes_for(question, ERRORS, HOURS, PLAIN, LEAVE, min_confidence=0.5)
+    assert first.text == text
+
+
+async def test_a_section_that_no_passage_has_gets_no_quote():
+    assert await quotes_for("What does section 2.9 say?", HANDBOOK, LEAVE, HOURS, PLAIN) == []
+
+
 @pytest.mark.parametrize("question", ["E9999", "What does E9999 mean?", "APP_POR"])
 async def test_a_code_that_no_passage_contains_gets_no_quote(question):
     assert await quotes_for(question, ERRORS, SETTINGS) == []
@@ -127,6 +149,57 @@ async def test_a_passage_beyond_the_limit_moves_to_the_front_if_it_answers():
 async def test_an_announcement_at_the_end_of_a_passage_brings_the_next_passage():
     [quote, *_] = await quotes_for("Which cities have an office?", "These cities have an office:")
     assert quote.text == "These cities have an office:\n- Lisbon\n- Riga"
+
+
+async def test_a_list_that_is_longer_than_its_passage_is_quoted_to_its_end():
+    [quote, *_] = await quotes_for("Which cities have an office?", "These cities have an office:\n\n- Oslo\n- Turin")
+    assert quote.text == "These cities have an office:\n- Oslo\n- Turin\n- Lisbon\n- Riga"
+
+
+async def test_two_items_of_a_list_are_quoted_with_one_announcement():
+    text = (
+        "The following options exist:\n\n- `speed` - How fast the pump turns, in rounds per minute of the wheel.\n"
+        "- `colour` - Which colour the housing has, as a name that the shop knows and can order from the factory.\n"
+        "- `turns` - How often the pump turns before it rests, which depends on the speed of the wheel in the pump."
+        "\n\nAll of them are set in the shop."
+    )
+    quote, *others = await quotes_for("Can the speed with which the pump turns be set?", text)
+    assert not any("- `" in other.text for other in others)
+    assert [line[:12] for line in quote.text.split("\n")] == ["The followin", "- `speed` - ", "- `turns` - "]
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "last"),
+    [
+        (
+            "Which rooms does the house have?",
+            "The house has the following rooms. All of them can be heated.\n\n- a hall\n- a kitchen\n\nIt has no lift.",
+            "- a kitchen",
+        ),
+        (
+            "How do I pin the version?",
+            "Pin the version that you know works.\n\nFor example, you use version 2.\n\nWrite into the file:\n\n"
+            "```\npump==2.0.0\n```",
+            "```\npump==2.0.0\n```",
+        ),
+        (
+            "Why does the collector create its metrics anew?",
+            "The collector creates its metrics anew on each scrape, and never updates those of the scrape before it, "
+            "which would seem cheaper to the person who writes it.\n\nThe reason is that two scrapes can overlap.",
+            "The reason is that two scrapes can overlap.",
+        ),
+    ],
+)
+async def test_a_block_goes_on_until_it_answers(question, text, last):
+    [quote, *_] = await quotes_for(question, HANDBOOK, text)
+    assert quote.text.endswith(last)
+
+
+async def test_an_abbreviation_is_defined_where_it_stands_in_parentheses():
+    first, *_ = await quotes_for(
+        "TTFT", "TTFT grows with load.", "The time to the first token (TTFT) is what users feel."
+    )
+    assert first.text == "The time to the first token (TTFT) is what users feel."
 
 
 async def test_the_two_things_that_a_question_compares_are_quoted_together():
