@@ -96,7 +96,7 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 
 ##@ Drills, for nights and releases
 
-drills: faults nightly gameday rolling connections nodes ## all six below (an hour and a half)
+drills: faults nightly gameday rolling connections nodes reapply ## all seven below (an hour and a half)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
 	@TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
@@ -116,6 +116,9 @@ connections: setup-dev ## break the connections to the Qdrant at TEST_QDRANT_URL
 
 nodes: setup-dev ## lose, restart, restore and lock out of the Qdrant nodes of TEST_QDRANT_…, or of a stand-in (ten minutes)
 	@$(BIN)/python -m tests.drills.store
+
+reapply: setup-dev ## apply the overlays again as Argo CD does, on the API server of TEST_KUBECONFIG or on a stand-in (a minute)
+	@$(BIN)/python -m tests.drills.argo_cd
 
 ##@ Security and delivery
 
