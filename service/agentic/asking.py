@@ -10,7 +10,6 @@ from typing import Any
 from rag.errors import BadResponse, Unavailable
 from service.agentic.budget import BoundReached, Budget
 from service.generation.base import EmptyText, Generator, Prompt, Retraction, Sampling, Usage
-from service.metrics import TOKENS
 
 # Three searches, or the numbers of a few passages, are far shorter.
 _JSON_TOKENS = 200
@@ -67,8 +66,6 @@ class Asking:
             self._budget.spend(prompt, text, usage)
         if usage:
             self._used = self._used + usage if self._used else usage
-            TOKENS.labels("prompt", self._generator.model).inc(usage.prompt_tokens)
-            TOKENS.labels("completion", self._generator.model).inc(usage.completion_tokens)
         return text
 
     def usage_with(self, written: Usage | None) -> Usage | None:

@@ -10,7 +10,7 @@ import structlog
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.generation.base import Finish, FinishReason, Retraction, Usage
-from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, TOKENS
+from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS
 from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
@@ -130,9 +130,6 @@ class Draft:
             raise
 
     def to_answer(self, model: str, mode: Mode, timer: StageTimer) -> Answer:
-        if self._usage:
-            TOKENS.labels("prompt", model).inc(self._usage.prompt_tokens)
-            TOKENS.labels("completion", model).inc(self._usage.completion_tokens)
         is_declined = self._is_declined or bool(self._groundedness and self._groundedness.is_empty)
         ANSWERS_BY["declined" if is_declined else mode].inc()
         citations = [replace(it, quote=self._quotes[it.number]) for it in self.sources if it.number in self._quotes]

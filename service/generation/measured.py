@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from rag.errors import Overloaded
 from rag.tracing.spans import exemplar
-from service.generation.base import Generator, Output, Prompt
+from service.generation.base import Generator, Output, Prompt, Usage
 from service.metrics import (
     GENERATIONS_THAT,
     GENERATOR_TIME_TO_FIRST_TOKEN,
@@ -40,6 +40,9 @@ class MeasuredGenerator:
                         else:
                             INTER_TOKEN_LATENCY.observe(now - last)
                         count, last = count + 1, now
+                    elif isinstance(piece, Usage):
+                        TOKENS.labels("prompt", self.model).inc(piece.prompt_tokens)
+                        TOKENS.labels("completion", self.model).inc(piece.completion_tokens)
                     yield piece
             if count > 1:
                 TIME_PER_OUTPUT_TOKEN.observe((last - first) / (count - 1))

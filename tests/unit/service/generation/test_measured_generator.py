@@ -5,9 +5,10 @@ import time
 from contextlib import aclosing, suppress
 
 import pytest
+from prometheus_client import REGISTRY
 
 from rag.errors import BadResponse, Overloaded
-from service.generation.base import Prompt
+from service.generation.base import Prompt, Usage
 from service.generation.measured import MeasuredGenerator
 from service.metrics import (
     GENERATIONS,
@@ -24,7 +25,7 @@ class ScriptedGenerator:
 
     model = "scripted"
 
-    def __init__(self, *pieces: str, error: Exception | None = None) -> None:
+    def __init__(self, *pieces: str | Usage, error: Exception | None = None) -> None:
         self._pieces = pieces
         self._error = error
 
@@ -83,3 +84,12 @@ async def test_a_failed_stream_is_counted_by_its_outcome(error, outcome):
 async def test_an_abandoned_stream_is_neither_a_success_nor_a_failure():
     grown = await growth_during(ScriptedGenerator("a", "b", "c"), pieces=1)
     assert {name for name in grown if not name.startswith("rag_")} == {"left"}
+
+
+async def test_the_tokens_of_each_call_are_counted_whatever_the_call_is_for():
+    def tokens(kind: str) -> float:
+        return REGISTRY.get_sample_value("rag_tokens_total", {"kind": kind, "model": "scripted"}) or 0
+
+    before = tokens("prompt"), tokens("completion")
+    await growth_during(ScriptedGenerator("a", Usage(prompt_tokens=100, completion_tokens=10)))
+    assert (tokens("prompt") - before[0], tokens("completion") - before[1]) == (100, 10)

@@ -168,7 +168,7 @@ async def test_head_leaves_the_route_to_the_metrics():
 
 
 async def test_head_is_complete_with_its_headers_even_if_the_body_would_take_long():
-    async def in_parts(scope, receive, send):
+    async def in_parts(_, __, send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"6")]})
         for part in (b"one", b"two"):
             await send({"type": "http.response.body", "body": part, "more_body": part == b"one"})
