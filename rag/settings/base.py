@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, SecretStr, ValidationInfo, field_validator
 
 _HEADER_VALUE = re.compile(r"[!-~]*")
 
@@ -16,7 +16,9 @@ class Part(BaseModel):
 
     @field_validator("api_key", "token", check_fields=False)
     @classmethod
-    def _fits_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+    def _fits_into_a_header(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if key and getattr(info.data.get("url"), "username", None):
+            raise ValueError("The URL has a user name already, and a request has one of both. Remove the user name.")
         if key and not _HEADER_VALUE.fullmatch(key.get_secret_value().strip()):
             raise ValueError(
                 "It has a character that no HTTP header can carry, such as a line break, a space or a typographic "

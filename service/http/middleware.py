@@ -1,5 +1,6 @@
 """Telemetry and body limits in pure ASGI: Starlette's BaseHTTPMiddleware costs 200 µs and breaks streaming."""
 
+import asyncio
 import re
 import time
 import uuid
@@ -25,6 +26,8 @@ _CONVERSATION_BYTES = 1_000_000
 """Clients of OpenAI's API send all earlier messages with each question."""
 DOCUMENTS_PER_FORM = 4
 """A form with files may have the bytes of this many documents of the largest size."""
+# As nginx waits for the next part of a body.
+_BODY_SECONDS = 60.0
 _UNMATCHED = "unmatched"
 _OVERLOADED = 429
 # The status that nginx logs if a client closes the connection before the response.
@@ -119,11 +122,15 @@ class _Exchange:
 
 
 class BodyLimit:
-    """Rejects a body that is too large, by its declared length or as soon as too many bytes have arrived."""
+    """Rejects a body that is too large, by its declared length or as soon as too many bytes have arrived.
 
-    def __init__(self, app: ASGIApp, *, document_bytes: int) -> None:
+    A body whose next part does not arrive in time is rejected too, or stuck clients would keep their requests for ever.
+    """
+
+    def __init__(self, app: ASGIApp, *, document_bytes: int, pause_seconds: float = _BODY_SECONDS) -> None:
         self._app = app
         self._document_bytes = document_bytes
+        self._pause_seconds = pause_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -131,11 +138,17 @@ class BodyLimit:
             return
         limit = self._limit(scope)
         declared = Headers(scope=scope).get("content-length", "")
-        received = 0
+        received, is_whole = 0, False
 
         async def receive_within_limit() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_whole
+            try:
+                # Behind the body, the application waits here for the end of the connection.
+                async with asyncio.timeout(None if is_whole else self._pause_seconds):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(408, "The rest of the request body did not arrive in time.") from error
+            is_whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit or (declared.isdecimal() and int(declared) > limit):
                 # Raised inside the application, which reads the body there. The error handlers can then answer it.

@@ -136,7 +136,7 @@ def _problems_of(path: str, operation: dict[str, Any]) -> Iterator[ProblemType]:
         yield _type("invalid_request")
     body = operation.get("requestBody", {}).get("content", {})
     if body:
-        yield _type("too_large")
+        yield from (_type("too_large"), _type("body_timed_out"))
     if _JSON in body and len(body) == 1:
         yield from (_type("unreadable_body"), _type("unsupported_media_type"))
 

@@ -35,6 +35,7 @@ _OF_FRAMEWORK = {
     400: ("unreadable_body", "The request body cannot be read."),
     404: ("unknown_path", "The API has no such path."),
     405: ("method_not_allowed", "The path does not allow this method."),
+    408: ("body_timed_out", "The rest of the request body did not arrive in time."),
     413: ("too_large", "The request body is larger than the limit."),
     415: ("unsupported_media_type", "The request body has another media type than the path expects."),
     _INVALID_REQUEST: ("invalid_request", "The request body or a parameter does not match the schema."),

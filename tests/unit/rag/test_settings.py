@@ -88,6 +88,16 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
             )
             for key in ("se\ncret", "“secret”", "Bearer secret")
         ),
+        (
+            {
+                "RAG_GENERATOR__KIND": "openai",
+                "RAG_GENERATOR__URL": "http://user:password@models:8080/v1",
+                "RAG_GENERATOR__MODEL": "m",
+                "RAG_GENERATOR__API_KEY": "sk-1",
+            },
+            "RAG_GENERATOR__API_KEY: The URL has a user name already, and a request has one of both. "
+            "Remove the user name.",
+        ),
         ({"RAG_HTTP": '{"reed": 1}'}, "RAG_HTTP__REED is not a setting. Unset it."),
         ({"RAG_PORT": "99999"}, "RAG_PORT is 99999, but must be at most 65535."),
         ({"RAG_PORT": "80.5"}, "RAG_PORT is 80.5, but must be a whole number."),

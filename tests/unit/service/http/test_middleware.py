@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 
 import httpx
@@ -203,6 +204,31 @@ async def test_what_is_not_http_passes_unchanged(middleware):
     await middleware(inner)(scope, receive, send)
     assert seen == [(scope, receive, send)]
     assert scope == {"type": "lifespan"}
+
+
+async def test_a_body_whose_rest_does_not_arrive_is_rejected_and_a_whole_one_may_be_worked_on_for_longer():
+    parts: asyncio.Queue[dict] = asyncio.Queue()
+
+    async def read(_, receive, send):
+        while (await receive())["more_body"]:
+            pass
+        with suppress(TimeoutError):  # As the watch for the end of the connection does.
+            await asyncio.wait_for(receive(), 0.1)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def answer(limited) -> int:
+        sent: asyncio.Queue[dict] = asyncio.Queue()
+        scope = {"type": "http", "method": "POST", "path": "/v1/answers", "headers": []}
+        await limited(scope, parts.get, sent.put)
+        return (await sent.get())["status"]
+
+    limited = BodyLimit(read, document_bytes=DOCUMENT_BYTES, pause_seconds=0.02)
+    parts.put_nowait({"type": "http.request", "body": b"{", "more_body": True})
+    with pytest.raises(HTTPException) as raised:
+        await answer(limited)
+    assert raised.value.status_code == 408
+    parts.put_nowait({"type": "http.request", "body": b"{}", "more_body": False})
+    assert await answer(limited) == 200
 
 
 async def run_request(app, path, *, method="GET", headers=(), body=b"", more_body=False) -> list[dict]:
