@@ -159,7 +159,7 @@ def _next_paragraph(question: Question, blocks: list[Block], index: int, parts: 
 
 
 def _to_code(blocks: list[Block], index: int) -> list[str]:
-    """Return the short paragraphs up to the code that they announce, with the code. Empty: there is none nearby."""
+    """Return the short paragraphs up to the code that they announce, with the code. Empty if no code is nearby."""
     end = next((at for at in range(index, len(blocks)) if blocks[at].kind != "paragraph"), index)
     texts = [block.text for block in blocks[index:end]]
     if end == index or blocks[end].kind != "code" or sum(map(len, texts)) > _ENOUGH:

@@ -183,8 +183,8 @@ async def test_two_items_of_a_list_are_quoted_with_one_announcement():
             "```\npump==2.0.0\n```",
         ),
         (
-            "Why does the collector create its metrics anew?",
-            "The collector creates its metrics anew on each scrape, and never updates those of the scrape before it, "
+            "Why does the collector create its metrics again?",
+            "The collector creates its metrics again on each scrape, and never updates those of the scrape before it, "
             "which would seem cheaper to the person who writes it.\n\nThe reason is that two scrapes can overlap.",
             "The reason is that two scrapes can overlap.",
         ),
