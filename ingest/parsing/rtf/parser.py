@@ -194,14 +194,13 @@ class _Reader:
 
     def _table_entry(self, word: str, number: int) -> None:
         """Read the number and the charset of a font, or the number of a style."""
-        if self._group.table == "fonttbl" and word == "f":
-            self._entry = number
-        elif self._group.table == "fonttbl" and word == "fcharset":
-            self._fonts[self._entry] = encoding_of_charset(number, self._default)
-        elif self._group.table == "stylesheet" and word == "s":
-            self._entry = number
-        elif self._group.table == "stylesheet" and word == "outlinelevel":
-            self._levels[self._entry] = min(number, BODY_LEVEL)
+        match self._group.table, word:
+            case ("fonttbl", "f") | ("stylesheet", "s"):
+                self._entry = number
+            case "fonttbl", "fcharset":
+                self._fonts[self._entry] = encoding_of_charset(number, self._default)
+            case "stylesheet", "outlinelevel":
+                self._levels[self._entry] = min(number, BODY_LEVEL)
 
     def _decode(self) -> None:
         if not self._raw:
@@ -270,8 +269,7 @@ class _Reader:
     def _end_table(self, flow: Flow) -> None:
         rows, flow.rows = flow.rows, []
         if rows and flow is self._body:
-            header_rows = sum(row.is_header for row in rows)
-            add_table(spread(rows), self._builder, header_rows=header_rows or None)
+            add_table(spread(rows), self._builder, header_rows=sum(row.is_header for row in rows) or None)
         else:
             flow.done += [" | ".join(cell.text for cell in row.cells) for row in rows]
 

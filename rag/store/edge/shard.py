@@ -98,11 +98,9 @@ class Shard:
         return [schema.to_scored_chunk(it, points[it.id], query) for it in fused[:limit] if it.id in points]
 
     def _to_form(self, query: Query, name: str) -> Any:
-        return (
-            query.vector.tolist()
-            if name == schema.DENSE
-            else encode_question(query.text, self._find_statistics().languages)
-        )
+        if name == schema.DENSE:
+            return query.vector.tolist()
+        return encode_question(query.text, self._find_statistics().languages)
 
     def _find_statistics(self) -> WordStatistics:
         if self._statistics is None:
@@ -150,7 +148,7 @@ class Shard:
     async def scan(
         self, conditions: Sequence[schema.Condition], *, with_vector: bool, fields: Sequence[str] = ()
     ) -> AsyncIterator[edge.Record]:
-        """Yield every point that meets all conditions, whosever it is, with these fields or all."""
+        """Yield every point of any tenant that meets all conditions, with these fields or all."""
         condition_filter = edge.Filter(must=[to_condition(condition) for condition in conditions])
         offset: Any = None
         while True:
