@@ -1,4 +1,4 @@
-/** Where a passage stands in its document. */
+/** The position of a passage in its document, in words. */
 
 /**
  * Describe the place in words, such as "sheet Sales, rows 4–9", or return "" if nothing is known.
