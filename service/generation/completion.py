@@ -139,7 +139,7 @@ class CompletionReader:
             raise error_in(self._upstream, choice) or self._not_a_completion()
         text = self._text_of(choice)
         self._has_content = self._has_content or bool(text)
-        reason = choice.get("finish_reason")
+        reason = choice.get("finish_reason") or choice.get("finishReason")  # Google has sent the latter.
         if isinstance(reason, dict):  # SGLang adds details, such as the word that ended the text.
             reason = reason.get("type")
         if isinstance(reason, str) and reason:

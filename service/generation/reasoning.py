@@ -6,7 +6,7 @@ from typing import Literal
 
 from service.generation.base import Retraction
 
-# Opening and closing tags of DeepSeek and Qwen, others by prompt, Mistral, Kimi, Seed, Cohere, gpt-oss.
+# Opening and closing tags of DeepSeek and Qwen, others by prompt, Mistral, Kimi, Seed, MiniMax, Cohere, gpt-oss.
 _TAGS = {
     "<think>": "</think>",
     "<thinking>": "</thinking>",
@@ -15,6 +15,7 @@ _TAGS = {
     "[think]": "[/think]",
     "◁think▷": "◁/think▷",
     "<seed:think>": "</seed:think>",
+    "<mm:think>": "</mm:think>",
     "<|start_thinking|>": "<|end_thinking|>",
     "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
 }
@@ -27,9 +28,9 @@ _LONGEST = max(map(len, _ALL))
 _INVISIBLE = re.compile(r"[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]+")
 
 # Models whose usual chat template writes the opening tag into the prompt: DeepSeek R1 and what was distilled from it,
-# QwQ, Qwen's and other models named Thinking, GLM Z1, MiniMax M2, Nemotron Nano 2, EXAONE Deep.
+# QwQ, Qwen 3.5, models named Thinking, GLM Z1, MiniMax, Nemotron Nano 2, EXAONE Deep.
 _OPENED_BY_PROMPT = re.compile(
-    r"(?<![a-z])(?:r1|qwq|think|thinking|reasoner|reasoning|z1|minimax-m2|nemotron-nano-\d+b-v2|exaone-deep)(?![a-z])",
+    r"(?<![a-z])(?:r1|qwq|think|thinking|reasoner|reasoning|z1|minimax-m\d+|qwen-?3\.\d|nemotron-nano-\d+b-v2|exaone-deep)(?![a-z])",
     re.IGNORECASE,
 )
 

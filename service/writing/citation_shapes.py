@@ -15,7 +15,7 @@ _NOUN = (
 )
 _LEAD = r"(?:(?:see|cf\.)\s+)?"
 # What follows a number: a place in the passage, or its title.
-_DETAIL = rf"(?:(?::\d+)?\s*†|:\s|,?\s*(?:pp?\.|pages?\b|lines?\b|§))[^{_CLOSE}\n,;]*"
+_DETAIL = rf"(?:(?::\d+)?\s*[†‡↑]|:\s|,?\s*(?:pp?\.|pages?\b|lines?\b|§))[^{_CLOSE}\n,;]*"
 _TO = r"(?:\s*(?:[-–—‑−~〜]|\.\.\.?|…)\s*|\s+(?:to|through|bis)\s+)"
 _ITEM = rf"{_LEAD}(?:{_NOUN})?[\^#*_]{{0,2}}(\d{{1,3}})[\^*_]{{0,2}}(?:{_TO}(\d{{1,3}}))?(?:{_DETAIL})?"
 _SEPARATOR = r"(?:\s*[,;，；、&|｜]\s*(?:(?:and|und)\s+)?|\s+(?:and|und)\s+)"

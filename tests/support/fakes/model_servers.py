@@ -203,6 +203,9 @@ FIELDS = {
     ),
     "empty finish in every event": Case(body=b"".join(event(chunk({"content": word}, "")) for word in _WORDS) + END),
     "finish as an object": Case(body=ROLE + WORDS + event(chunk({}, {"type": "stop", "matched": 2})) + USAGE),
+    "finish of Google": Case(
+        body=ROLE + WORDS + event({"choices": [{"finish_reason": None, "finishReason": "STOP"}]}) + USAGE
+    ),
     "finish of TGI": Case(body=ROLE + WORDS + event(chunk({}, "eos_token")) + USAGE + DONE),
     "an unknown finish": Case(body=ROLE + WORDS + event(chunk({}, "bored")) + USAGE + DONE, finish=None),
     "cut off": Case(body=ROLE + WORDS + event(chunk({}, "length")) + USAGE + DONE, finish="length"),

@@ -55,6 +55,7 @@ SHAPES = [
     ("It opened [**2**].", "It opened [2].", {2}),
     ("It opened [see passage 2].", "It opened [2].", {2}),
     ("It opened 【1:0†source】.", "It opened [1].", {1}),
+    ("It opened [1↑source].", "It opened [1].", {1}),
     ("It opened 〖2〗.", "It opened [2].", {2}),
     ("It opened (Source 2).", "It opened [2].", {2}),
     ("It opened (see passages 1 and 3).", "It opened [1][3].", {1, 3}),
