@@ -163,3 +163,9 @@ DRIFT_REFERENCE_REFUSED = Gauge(
 DRIFT_REFERENCE_TIMESTAMP = Gauge(
     "rag_drift_reference_timestamp_seconds", "Unix time at which the reference was built.", ["reference"]
 )
+
+
+def declare_prompt(name: str, version: str) -> None:
+    """Create the counters of a prompt version at 0. PromQL would not see the increase of one that first appears."""
+    for outcome in PROMPT_OUTCOMES:
+        PROMPT_ANSWERS.labels(name, version, outcome)

@@ -17,6 +17,7 @@ class MeasuredState:
         self._state = state
         for operation in _OPERATIONS:
             STATE_FAILURES.labels(operation)
+            STATE_DURATION.labels(operation)
 
     async def get(self, kind: RecordKind, tenant: str, key: str) -> Record | None:
         with _measured("get"):

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from rag.errors import InvalidInput, Misconfigured
-from service.metrics import PROMPT_ANSWERS, PROMPT_INFO, PROMPT_OUTCOMES
+from service.metrics import PROMPT_INFO, declare_prompt
 from service.prompting.base import PromptTemplate, PromptVersion
 from service.settings import PromptSettings
 
@@ -25,8 +25,7 @@ class AnswerPrompts:
         for template in versions.values():
             identity = template.version
             PROMPT_INFO.labels(identity.name, identity.version, identity.hash).set(1)
-            for outcome in PROMPT_OUTCOMES:
-                PROMPT_ANSWERS.labels(identity.name, identity.version, outcome)
+            declare_prompt(identity.name, identity.version)
 
     @property
     def identities(self) -> Sequence[PromptVersion]:

@@ -5,6 +5,7 @@ from contextlib import aclosing, suppress
 
 from rag.stages import StageTimer
 from service.generation.base import EmptyText, Generator, Retraction, Usage
+from service.metrics import declare_prompt
 from service.prompting.base import PromptTemplate
 from service.quoting.answers import Quote
 from service.sentences import is_supported, split_sentences
@@ -22,6 +23,7 @@ class CheckedWriter:
         self._generator = generator
         self.model = generator.model
         self._template = template
+        declare_prompt(template.version.name, template.version.version)
 
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
         quotes = writing_input.quotes

@@ -8,7 +8,7 @@ from typing import Any
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.generation.base import Finish, Generator, Prompt, Retraction
-from service.metrics import CITATIONS_REMOVED
+from service.metrics import CITATIONS_REMOVED, declare_prompt
 from service.prompting.base import PromptTemplate
 from service.writing.base import CitedPassage, Piece, SentPrompt, WritingInput
 from service.writing.citations import CitationNormaliser
@@ -22,6 +22,7 @@ class GenerateWriter:
         self._generator = generator
         self.model = generator.model
         self._template = template
+        declare_prompt(template.version.name, template.version.version)
 
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:
         with timer.stage("prompt"):
