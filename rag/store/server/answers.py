@@ -40,7 +40,11 @@ class _Answer:
 
 _FAILED = "Qdrant failed, as it does while nodes are missing or start. Check that all its nodes run."
 _LATE = "Qdrant did not answer in time. Check its nodes, or increase RAG_STORE__TIMEOUT."
-_UNREACHABLE = "Qdrant cannot be reached. Check that it runs, and RAG_STORE__URL."
+_UNREACHABLE = "Qdrant cannot be reached. Check that it runs, RAG_STORE__URL and RAG_STORE__GRPC_PORT."
+_NOT_QDRANT = (
+    "The server does not answer as Qdrant does. Check RAG_STORE__URL and RAG_STORE__GRPC_PORT, "
+    "or set RAG_STORE__TRANSPORT=rest for an HTTP ingress."
+)
 
 # The first row that matches counts. The codes and texts are those of Qdrant 1.19 on one server and on three nodes.
 _TABLE = (
@@ -55,8 +59,15 @@ _TABLE = (
         IndexMismatch,
         "Vectors of the configured embedder do not fit into the collection. "
         "Check RAG_EMBEDDER__MODEL and RAG_STORE__COLLECTION.",
-        StatusCode.INVALID_ARGUMENT,
+        # Any code, because a node reports the error of another node as INTERNAL.
+        None,
         "vector dimension error",
+    ),
+    _Answer(
+        IndexMismatch,
+        "The collection lacks the vectors of this program. Check RAG_STORE__COLLECTION.",
+        None,
+        "not existing vector name",
     ),
     # Retryable, because a moved alias is unknown to this process for a moment.
     _Answer(
@@ -64,7 +75,13 @@ _TABLE = (
         "The collection does not exist on the Qdrant server. Start a worker, which creates it, "
         "or check RAG_STORE__COLLECTION.",
         StatusCode.NOT_FOUND,
+        "doesn't exist",
     ),
+    # A shard or a node, while the nodes do not agree yet.
+    _Answer(Unavailable, _FAILED, StatusCode.NOT_FOUND, "not found:"),
+    # A proxy or another server, by a status of HTTP that gRPC has translated, or by a redirection to a login.
+    _Answer(AccessRefused, _NOT_QDRANT, StatusCode.NOT_FOUND),
+    _Answer(AccessRefused, _NOT_QDRANT, StatusCode.UNIMPLEMENTED),
     # Dependency: wait and retry.
     _Answer(TimedOut, _LATE, StatusCode.DEADLINE_EXCEEDED),
     _Answer(TimedOut, _LATE, None, "timeout expired"),
@@ -91,7 +108,6 @@ _TABLE = (
             StatusCode.INVALID_ARGUMENT,
             StatusCode.ALREADY_EXISTS,
             StatusCode.OUT_OF_RANGE,
-            StatusCode.UNIMPLEMENTED,
         )
     ),
     # INTERNAL, FAILED_PRECONDITION, ABORTED, CANCELLED, UNKNOWN, DATA_LOSS: a node that is missing, starts or stops.
@@ -144,6 +160,10 @@ def to_error(code: StatusCode, text: str, *, said: str, retry_after: float | Non
 
 def code_of_status(status: int) -> StatusCode:
     """Return the gRPC code of a status of the REST interface."""
-    is_call = http.HTTPStatus.BAD_REQUEST <= status < http.HTTPStatus.INTERNAL_SERVER_ERROR
     known = {int(key): code for key, code in _CODE_OF_STATUS.items()}
-    return known.get(status, StatusCode.INVALID_ARGUMENT if is_call else StatusCode.INTERNAL)
+    if status in known:
+        return known[status]
+    if status < http.HTTPStatus.BAD_REQUEST:
+        return StatusCode.UNIMPLEMENTED
+    is_call = status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+    return StatusCode.INVALID_ARGUMENT if is_call else StatusCode.INTERNAL

@@ -1,6 +1,7 @@
 """The connection to a Qdrant server or cluster: how its nodes are found, watched and left."""
 
 import asyncio
+import json
 import re
 import socket
 import ssl
@@ -22,6 +23,25 @@ log = structlog.get_logger()
 OLDEST_SERVER = (1, 19)
 """The first version that matches keywords by prefix, which `uri_prefix` filters need (ADR 59)."""
 
+# A read whose node dies is answered by another one, within a second (ADR 59). Writes are repeated by their callers.
+_READ_RETRIES = {
+    "methodConfig": [
+        {
+            "name": [
+                {"service": "qdrant.Points", "method": method}
+                for method in ("QueryBatch", "Scroll", "Get", "Count", "Facet")
+            ],
+            "retryPolicy": {
+                "maxAttempts": 3,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "0.5s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
+            },
+        }
+    ]
+}
+
 # gRPC's own defaults never notice a silent peer, and try a server again after up to two minutes (ADR 59).
 CHANNEL_OPTIONS: dict[str, Any] = {
     # A peer that does not answer a ping is left after 10 + 5 s, also while no call is running.
@@ -38,6 +58,7 @@ CHANNEL_OPTIONS: dict[str, Any] = {
     "grpc.dns_min_time_between_resolutions_ms": 2_000,
     # Every address of the host name is a node, and calls go to all of them in turn.
     "grpc.lb_policy_name": "round_robin",
+    "grpc.service_config": json.dumps(_READ_RETRIES),
     # A proxy of the environment is for the internet. The store is called directly, as every configured server is.
     "grpc.enable_http_proxy": 0,
 }
