@@ -53,7 +53,8 @@ class Summary:
     def note_source(self, name: str, notes: SourceNotes, *, is_empty: bool) -> None:
         """Record the end of one source; `is_empty` means that it has listed neither a document nor a rejection."""
         self.sources.add(name, notes)
-        self.empty_sources += [name] if is_empty else []
+        if is_empty:
+            self.empty_sources.append(name)
 
     @property
     def seconds(self) -> float:

@@ -46,13 +46,16 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _describe_parsing(parsed_earlier: Counter[str]) -> str:
+    """Return a line about the documents, by kind of source, that an earlier version has parsed."""
     line = f"{'parsed again':<16}nothing"
     if not parsed_earlier:
         return line
-    uploaded = parsed_earlier["upload"]
-    advice = [f"run the sources of {parsed_earlier.total() - uploaded:,} again"] * (parsed_earlier.total() > uploaded)
-    advice += [f"upload {uploaded:,} again"] * (uploaded > 0)
+    total, uploaded = parsed_earlier.total(), parsed_earlier["upload"]
+    advice = {
+        f"run the sources of {total - uploaded:,} again": total - uploaded,
+        f"upload {uploaded:,} again": uploaded,
+    }
     return (
-        f"{line}. {parsed_earlier.total():,} documents have passages of an earlier version's parsers and answer as "
-        f"before. For passages of today's parsers, {' and '.join(advice)}."
+        f"{line}. {total:,} documents have passages of an earlier version's parsers and answer as before. "
+        f"For passages of today's parsers, {' and '.join(step for step, count in advice.items() if count)}."
     )

@@ -97,16 +97,24 @@ def test_the_announced_lines_configure_the_server(model, tmp_path, monkeypatch):
     assert (str(generator.url), generator.model) == ("http://127.0.0.1:11434/v1", model)
 
 
-def test_the_announced_lines_use_the_key_of_the_environment_and_never_show_it(tmp_path, monkeypatch):
-    variables = {"OPENAI_API_KEY": "sk-live-1234abcd", "OPENAI_BASE_URL": "https://me:word@example.org/v1"}
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"OPENAI_API_KEY": "sk-live-1234abcd", "OPENAI_BASE_URL": "https://example.org/word/v1"},
+        {"OPENAI_BASE_URL": "https://me:word@example.org/v1"},
+    ],
+    ids=["key", "password in the address"],
+)
+def test_the_announced_lines_use_the_variables_of_the_environment_and_never_show_them(variables, tmp_path, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     text = describe_models([], variables)
-    assert "OPENAI_API_KEY and OPENAI_BASE_URL are set, but not used." in text
+    assert f"{' and '.join(variables)} {'are' if len(variables) > 1 else 'is'} set, but not used." in text
     assert not [secret for secret in ("sk-live", "word", "example.org") if secret in text]
     generator = settings_from(text, tmp_path, monkeypatch)
+    key = generator.api_key and generator.api_key.get_secret_value()
     assert str(generator.url) == variables["OPENAI_BASE_URL"]
-    assert generator.api_key.get_secret_value() == variables["OPENAI_API_KEY"]
+    assert key == variables.get("OPENAI_API_KEY")
 
 
 def test_a_key_alone_is_for_openai():
