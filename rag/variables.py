@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,10 @@ ENV_FILE = ".env"
 ENV_FILE_ENCODING = "utf-8-sig"
 NAMES_FILE = Path(__file__).with_name("variables.txt")
 """Names of all variables of service and ingest. Both read the same `.env`, so each must know those of the other."""
+
+# The library would report a line that it cannot read at each reading, before the format of the log is known. The
+# sentences of this module name the line.
+logging.getLogger("dotenv").setLevel(logging.ERROR)
 
 # A certificate or a text in the wrong variable must not fill the screen.
 _MAX_SHOWN = 100

@@ -213,10 +213,11 @@ def test_the_environment_comes_before_the_env_file(given, tmp_path):
         (b"RAG_HOST=\xff\n", "is not UTF-8"),
     ],
 )
-def test_a_mistake_in_the_env_file_is_reported_with_its_place(given, tmp_path, content, sentence):
+def test_a_mistake_in_the_env_file_is_reported_once_with_its_place(given, tmp_path, caplog, content, sentence):
     (tmp_path / ".env").write_bytes(content)
     with pytest.raises(Misconfigured, match=re.escape(sentence)):
         given()
+    assert not caplog.records, "The library that reads the file says it too."
 
 
 def test_a_folder_in_place_of_the_env_file_is_reported(given, tmp_path):
