@@ -63,7 +63,7 @@ class TestServerStoreByRest(StoreContract):
 class TestServerStoreOnARealServer(StoreContract):
     @pytest.fixture
     async def store(self):
-        settings = real_qdrant("contract")
+        settings = real_qdrant("contract", timeout=30)
         async with open_server_store(settings, EMBEDDER) as store:
             yield store
         await drop_collections(settings)

@@ -1,4 +1,4 @@
-"""The alerts of a cluster: late backups, lost nodes, missing copies and full volumes of Qdrant, and a busy vLLM."""
+"""The alerts of a cluster: late backups, lost nodes, missing copies and full volumes of Qdrant, and busy models."""
 
 import subprocess
 from pathlib import Path
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 _ALERT = "BackupLate"
 _HOUR = 3600
 _NOW = 20 * 24
+_TEI = ROOT / "deploy" / "k8s" / "components" / "tei-server" / "monitor.yaml"
 _VLLM = ROOT / "deploy" / "k8s" / "components" / "vllm-server" / "monitor.yaml"
 
 
@@ -104,6 +105,22 @@ def test_the_alert_on_the_queue_of_the_model_fires_after_ten_minutes(waiting, at
         for pod, values in waiting.items()
     ]
     promtool(spec, "ModelQueueLong", seen, tmp_path, interval="1m", at=at, fires=fires)
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("component", "waiting", "fires"),
+    [
+        pytest.param("questions", 5, True, id="questions wait"),
+        pytest.param("questions", 4, False, id="as many as may wait"),
+        pytest.param("ingestion", 500, False, id="documents wait"),
+    ],
+)
+def test_the_alert_on_the_queue_of_the_embedder_counts_questions_only(component, waiting, fires, tmp_path):
+    spec = next(it for it in yaml.safe_load_all(_TEI.read_text()) if it["kind"] == "PrometheusRule")["spec"]
+    labels = f'namespace="groundwork",pod="tei-0",app_kubernetes_io_component="{component}"'
+    seen = [{"series": f"te_queue_size{{{labels}}}", "values": f"{waiting}x60"}]
+    promtool(spec, "EmbedderQueueLong", seen, tmp_path, interval="1m", at="30m", fires=fires)
 
 
 def check(alert: str, seen: list[dict[str, str]], tmp_path: Path, *, fires: bool) -> None:

@@ -100,5 +100,12 @@ def test_the_game_day_provokes_every_alert():
 def test_every_runbook_belongs_to_an_alert():
     pages = {path.stem for path in RUNBOOKS.glob("*.md")}
     # The alerts of deploy/k8s exist in a cluster only. restore.md belongs to no alert.
-    in_a_cluster = {"BackupLate", "ModelQueueLong", "QdrantNodeMissing", "QdrantCopiesMissing", "QdrantVolumeFilling"}
+    in_a_cluster = {
+        "BackupLate",
+        "EmbedderQueueLong",
+        "ModelQueueLong",
+        "QdrantNodeMissing",
+        "QdrantCopiesMissing",
+        "QdrantVolumeFilling",
+    }
     assert pages - {"README", "restore"} == set(NAMES) | in_a_cluster

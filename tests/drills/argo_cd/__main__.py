@@ -31,12 +31,13 @@ def main() -> int:
         kubeconfig = os.environ.get("TEST_KUBECONFIG")
         api: Api = KubectlApi(kubeconfig, namespace) if kubeconfig else StandInApi()
         try:
-            applied = apply_again(api, to_objects(name, namespace), ignored_by(name))
+            try:
+                applied = apply_again(api, to_objects(name, namespace), ignored_by(name))
+            finally:
+                api.clean_up()
         except GroundworkError as error:
             sys.stderr.write(f"{error.describe()}\n")
             return 2
-        finally:
-            api.clean_up()
         sys.stdout.write(
             f"{name} on {api.parts}: {applied.objects} objects; fields that changed hands: {len(applied.lost)}; "
             f"differences to Git: {len(applied.differing)} (at most 0)\n"

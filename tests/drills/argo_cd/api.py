@@ -68,7 +68,7 @@ class KubectlApi:
         done = subprocess.run(whole, input=text, capture_output=True, text=True, check=False, timeout=_SECONDS)
         if done.returncode != 0:
             raise InvalidInput(
-                f"`kubectl {command[0]}` failed on the API server of TEST_KUBECONFIG: {done.stderr.strip()[-2000:]} "
+                f"`kubectl {command[0]}` failed on the API server of TEST_KUBECONFIG: {done.stderr.strip()[-2000:]}\n"
                 "The server needs the CRDs of Gateway API, External Secrets, KEDA, Argo Rollouts and the Prometheus "
                 "operator."
             )
