@@ -30,6 +30,7 @@ opened_reasoning        the text does not, although the model's name lets expect
 
 _REJECTION = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|invalid|extra|must|only|instead|verified|exception"
+    r"|deprecated|cannot"
     r"|not (?:permitted|allowed|available|enabled|implemented)",
     re.IGNORECASE,
 )

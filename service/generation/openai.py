@@ -192,11 +192,12 @@ async def _read_chunks(
 
     Before it, a server that sends nothing but signs of life for `patience` seconds is too late.
     """
-    read, since = 0, time.monotonic()
+    read, waited = 0, 0.0
     while True:
         if reader.events != read:
-            read, since = reader.events, time.monotonic()
-        left = None if patience is None else max(0.0, since + patience - time.monotonic())
+            read, waited = reader.events, 0.0
+        left = None if patience is None else max(0.0, patience - waited)
+        began = time.monotonic()
         try:
             async with asyncio.timeout(_LINGER_SECONDS if reader.is_complete else left):
                 chunk = await response.content.readany()
@@ -204,6 +205,8 @@ async def _read_chunks(
             if reader.is_complete:
                 return
             raise
+        # Only the wait for the server: a client may read slowly.
+        waited += time.monotonic() - began
         if not chunk:
             return
         yield chunk
