@@ -11,6 +11,7 @@ import re
 from functools import partial
 from typing import Any
 
+import structlog
 from qdrant_client import AsyncQdrantClient, models
 
 from rag.errors import CollectionMissing, IndexMismatch, NotFound
@@ -19,6 +20,8 @@ from rag.store.server.answers import translated_errors
 from rag.store.server.consensus import CALL_SECONDS, require_nodes, until_done
 from rag.store.server.copies import wait_for_copies
 from rag.types import EmbedderIdentity
+
+log = structlog.get_logger()
 
 STAGED_AT = "staged_at"
 """The time of staging, which only points on a server have: the embedded store has one writer."""
@@ -105,6 +108,18 @@ class Collections:
         await self._complete_indexes(collection)
         if self._nodes > 1:
             await wait_for_copies(self._client, collection, nodes=self._nodes)
+            await self._warn_of_one_copy(collection)
+
+    async def _warn_of_one_copy(self, collection: str) -> None:
+        with translated_errors():
+            params = (await self._client.get_collection(collection)).config.params
+        if (params.replication_factor or 1) == 1:
+            log.warning(
+                "collection_has_one_copy",
+                collection=collection,
+                advice="The loss of a node loses data. Set storage.collection.replication_factor of the Qdrant nodes, "
+                "then copy the collection with `backup` and `restore --replace`.",
+            )
 
     async def _complete_indexes(self, collection: str) -> None:
         """Create the payload indexes that are missing, because an earlier version made none or a creator was killed."""

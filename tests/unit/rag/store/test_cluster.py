@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 from pydantic import HttpUrl
 from qdrant_client import grpc as wire
 
@@ -91,6 +92,14 @@ async def test_an_existing_collection_is_opened_while_a_node_is_away(server, res
     server.placement.states["docs-1"][0, 1] = wire.ReplicaState.Dead
     assert await Collections(client, "docs", nodes=3).open(EMBEDDER) == "docs-1"
     assert not rest.asked.is_set()
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+async def test_a_cluster_that_keeps_one_copy_of_new_collections_is_named_in_the_log(server, client, copies):
+    server.placement.copies = copies
+    with structlog.testing.capture_logs() as logs:
+        await Collections(client, "docs", nodes=3).open(EMBEDDER)
+    assert ["collection_has_one_copy" in str(it["event"]) for it in logs] == [True] * (copies == 1)
 
 
 async def test_a_single_server_is_not_asked_for_nodes(server, rest, client):
