@@ -26,6 +26,7 @@ _VARIABLES = ALL_VALUES | {"__rate_interval": "30s"}
 KUBERNETES = {
     "kube_cronjob_status_last_successful_time": {"cronjob"},
     "vllm:kv_cache_usage_perc": {"pod"},
+    "te_queue_size": {"pod"},
     "vllm:num_requests_running": {"pod"},
     "vllm:num_requests_waiting": {"pod"},
 }

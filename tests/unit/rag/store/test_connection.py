@@ -1,6 +1,7 @@
 """How a Qdrant server is found, checked and called."""
 
 import asyncio
+import itertools
 import shutil
 import subprocess
 from contextlib import suppress
@@ -79,7 +80,7 @@ async def test_calls_are_spread_over_all_addresses_and_leave_the_ones_that_are_g
 
 async def test_calls_go_on_while_the_addresses_of_the_server_change(server, monkeypatch):
     monkeypatch.setattr("rag.store.server.connection._LOOK_UP_SECONDS", 0.01)
-    addresses = iter(range(1000))
+    addresses = itertools.count()
 
     async def look_up(_: object) -> frozenset[str]:
         return frozenset({str(next(addresses))})
