@@ -22,7 +22,7 @@ DIAGNOSIS = DASHBOARDS.parent / "docs" / "operations" / "diagnose.md"
 RULE_FILES = sorted((DASHBOARDS / "rules").glob("*.yml"))
 # Values for Grafana's variables. The range is short enough for the Prometheus of a test.
 _VARIABLES = ALL_VALUES | {"__rate_interval": "30s"}
-# Series of kube-state-metrics and of vLLM that runbooks read, with their labels. Only a cluster has them.
+# Series of kube-state-metrics, TEI and vLLM that runbooks read, with their labels. Only a cluster has them.
 KUBERNETES = {
     "kube_cronjob_status_last_successful_time": {"cronjob"},
     "vllm:kv_cache_usage_perc": {"pod"},
