@@ -14,7 +14,7 @@ from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 
 # The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
 # then ingested again.
-_RECIPE = 4
+_RECIPE = 5
 _FETCH_SECONDS = 20.0
 
 StoredDocuments = Mapping[DocumentId, Chunk | None]

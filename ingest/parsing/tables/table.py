@@ -87,6 +87,8 @@ class Layout:
     """False for a single column or row, whose values need no labels."""
     has_row_header: bool = False
     """True if the first column names the other values of its row, and the columns have no names."""
+    is_declared: bool = False
+    """True if the format says which rows are the header. Rows that only look like one are data then."""
 
     def add_rows(self, rows: Iterable[Row], builder: OutlineBuilder) -> "Layout":
         """Add a block for each row. A further header among them begins another table; return the last layout."""
@@ -112,7 +114,7 @@ class Layout:
     def is_contradicted_by(self, row: Row) -> bool:
         """Return True for words in all columns of numbers that are usual names of columns."""
         values = [row.cell(index) for index in self.number_columns]
-        if not values or not all(values) or any(map(is_value, values)):
+        if self.is_declared or not values or not all(values) or any(map(is_value, values)):
             return False
         filled = [value for value in row.cells if value]
         return sum(map(is_column_name, filled)) * 2 >= len(filled)
@@ -161,8 +163,8 @@ def _tidy(row: Row) -> Row:
 
 
 def _layout_of(head: Sequence[Row], header_rows: int | None, has_row_header: bool) -> tuple[Layout, Header | None]:
+    is_declared = bool(header_rows) or any(row.is_header for row in head)
     if header_rows is None:
-        is_declared = any(row.is_header for row in head)
         is_keyed = not is_declared and (has_row_header or find_keys(head))
         header = None if is_keyed else find_header(head)
     else:
@@ -179,6 +181,7 @@ def _layout_of(head: Sequence[Row], header_rows: int | None, has_row_header: boo
         is_cut=any(len(name) > _MAX_LABEL_CHARACTERS for name in names),
         is_labelled=bool(names) or min(len(columns), len(head)) > 1,
         has_row_header=is_keyed and not header,
+        is_declared=is_declared,
     )
     return layout, header
 

@@ -50,6 +50,17 @@ def test_tables_stay_rows():
     assert only_text("| a | *b* |\n|---|---|\n| 1 | 2 |") == "a: 1 | b: 2"
 
 
+def test_a_row_of_words_among_numbers_is_no_second_header():
+    rows = ["| setting | default |", "|---|---|", "| mode | 1 |", "| type | name |", "| limit | 384 |", "| size | 64 |"]
+    assert only_text("\n".join([*rows, "| width | 12 |"])).split("\n\n") == [
+        "setting: mode | default: 1",
+        "setting: type | default: name",
+        "setting: limit | default: 384",
+        "setting: size | default: 64",
+        "setting: width | default: 12",
+    ]
+
+
 def test_code_keeps_its_lines_and_its_indentation():
     assert only_text("```python\ndef f():\n    return 1\n```") == "```python\ndef f():\n    return 1\n```"
 
