@@ -139,9 +139,11 @@ class Keys:
     def _current(self) -> dict[str, Key]:
         keys = self._load()
         if keys is None and self.are_required():
+            without = f" To go on without keys, delete {self._lock} too, and restart the service."
             raise Misconfigured(
                 f"The key file {self._path} does not exist. Restore it from a backup, or create new keys with "
                 "`python -m service keys create`. Until then the service accepts no call."
+                f"{without if self._allow_anonymous else ''}"
             )
         return keys or {}
 

@@ -40,8 +40,7 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
     """Report whether this process can answer questions, with the state of each part.
 
     The state of the worker does not change the status, because it only delays new documents.
-    Unusable keys do not change it either: each call then gets a problem that says so, and no other replica differs.
-    The shared state does not, because answers come without it.
+    The shared state does not change it either, because answers come without it.
     """
     if resources.stopping.is_set():
         response.status_code = 503
@@ -55,7 +54,7 @@ async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
         "state": await _state_state(resources),
     }
     detail |= {it.name: f"ended: {it.reason}" for it in ended}
-    if detail["store"] == detail["embedder"] == OK and not any(it.essential for it in ended):
+    if detail["store"] == detail["embedder"] == detail["keys"] == OK and not any(it.essential for it in ended):
         return StatusResponse(status="ok", detail=detail)
     response.status_code = 503
     return StatusResponse(status="unavailable", detail=detail)

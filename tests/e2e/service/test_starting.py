@@ -93,7 +93,8 @@ def test_keys_separate_tenants_and_roles(data_dir, handbook):
         assert running.http.get("/livez").status_code == 200
 
         running.http.headers["Authorization"] = f"Bearer {globex}"
-        assert running.ask("What does error E1234 mean?").json()["declined"]
+        declined = running.ask("What does error E1234 mean?").json()
+        assert (declined["declined"], declined["answer"][:27]) == (True, "There are no documents yet.")
         assert running.http.get("/v1/documents").json()["documents"] == []
         assert running.put("mine.md", b"# Mine").status_code == 403
 
@@ -101,6 +102,13 @@ def test_keys_separate_tenants_and_roles(data_dir, handbook):
         assert "oil" in running.ask("What does error E1234 mean?").json()["answer"]
         assert running.put("mine.md", b"# Mine\n\nText.").status_code == 202
         running.wait_for_state("mine.md", "ready")
+
+        assert running.http.get("/readyz").status_code == 200
+        Settings(data_dir=data_dir).keys_file.unlink()
+        ready = running.http.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
+        assert "cannot check API keys" in ready.json()["detail"]["keys"]
+        assert running.ask("What does error E1234 mean?").status_code == 503
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,17 @@ def test_a_deleted_key_file_admits_no_caller(tmp_path, allow_anonymous, restarte
             serving.authenticate(presented)
 
 
+def test_the_reason_of_a_deleted_key_file_says_how_to_go_on_without_keys(keys, tmp_path):
+    keys.authenticate(keys.create(tenant="acme", role="reader"))
+    (tmp_path / "keys.json").unlink()
+    (tmp_path / "keys.lock").unlink()
+    with capture_logs() as lines, pytest.raises(KeysUnavailable):
+        keys.authenticate(None)
+    [line] = lines
+    assert line["reason"].endswith(f"delete {tmp_path / 'keys.lock'} too, and restart the service.")
+    assert Keys(tmp_path / "keys.json", allow_anonymous=True).authenticate(None).scope.tenant == "default"
+
+
 def test_a_copied_key_file_that_is_deleted_later_admits_no_caller(keys, tmp_path):
     (tmp_path / "keys.json").write_text(json.dumps([VALID]))
     with pytest.raises(Unauthorized):
