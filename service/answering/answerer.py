@@ -11,6 +11,7 @@ import structlog
 
 from rag.errors import BadResponse
 from rag.stages import StageTimer
+from rag.types import Scope
 from service.agentic.agent import Agent, AgentRun
 from service.answering.declining import explain_decline
 from service.answering.drafts import Answer, Draft, cite_all
@@ -106,7 +107,7 @@ class Answerer:
         if is_answerable:
             events = self._write(writing_input, self._writers[mode], mode, timer)
         else:
-            events = self._decline(writing_input, mode, timer)
+            events = self._decline(inquiry.scope, writing_input, mode, timer)
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Answer):
@@ -148,7 +149,7 @@ class Answerer:
             writing_input = replace(first, hits=hits, candidates=found.candidates)
             events = self._write(writing_input, run, "agentic", timer)
         else:
-            events = self._decline(first, "agentic", timer)
+            events = self._decline(inquiry.scope, first, "agentic", timer)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -156,9 +157,13 @@ class Answerer:
     async def _search(self, inquiry: Inquiry, timer: StageTimer, mode: Mode, *, until: float) -> WritingInput:
         return await self._searcher.search(inquiry, timer, until=until, by_model=mode in _BY_MODEL)
 
-    async def _decline(self, writing_input: WritingInput, mode: Mode, timer: StageTimer) -> AsyncGenerator[Event]:
-        nearest = cite_all(writing_input.hits[:_NEAREST])
-        text = explain_decline(writing_input.searched, writing_input.hits)
+    async def _decline(
+        self, scope: Scope, writing_input: WritingInput, mode: Mode, timer: StageTimer
+    ) -> AsyncGenerator[Event]:
+        hits = writing_input.hits
+        nearest = cite_all(hits[:_NEAREST])
+        has_documents = bool(hits) or await self._retriever.has_documents(scope)
+        text = explain_decline(writing_input.searched, hits, has_documents=has_documents)
         yield Sources(citations=nearest)
         yield Token(text=text)
         ANSWERS_BY["declined"].inc()

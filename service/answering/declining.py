@@ -7,6 +7,10 @@ from rag.types import ScoredChunk
 from service.quoting.questions import read_question
 
 NOTHING_NEAR = "Nothing near enough to this question was found in the documents."
+NO_DOCUMENTS = (
+    "There are no documents yet. Upload some to `/v1/documents`, or ingest them with `python -m ingest run` and the "
+    "`--tenant` of your key."
+)
 _NEAREST = "The nearest passages are listed as sources."
 _NAMES = {
     "ar": "Arabic",
@@ -36,10 +40,10 @@ _NAMES = {
 }
 
 
-def explain_decline(question: str, hits: Sequence[ScoredChunk]) -> str:
+def explain_decline(question: str, hits: Sequence[ScoredChunk], *, has_documents: bool) -> str:
     """Return why there is no answer. It never says that the documents are silent, because a search cannot know that."""
     if not hits:
-        return NOTHING_NEAR
+        return NOTHING_NEAR if has_documents else NO_DOCUMENTS
     asked, language = read_question(question), detect_language(question)
     languages = {hit.chunk.language for hit in hits}
     if asked.is_literal and not any(asked.has_codes_in(hit.chunk.passage) for hit in hits):

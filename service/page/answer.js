@@ -189,7 +189,8 @@ function formatEnd({ declined, finish_reason, citations, corrected, model, groun
   const searched = corrected ? ` · Searched for “${corrected}”` : "";
   const withheld = groundedness?.withheld ?? 0;
   if (declined && withheld > 0) return "Withheld: the passages do not support what the model wrote";
-  if (declined) return `Nothing near enough was found${passages > 0 ? ": the nearest passages are listed" : ""}${searched}`;
+  if (declined && passages === 0) return `Nothing was found${searched}`;
+  if (declined) return `Nothing near enough was found: the nearest passages are listed${searched}`;
   const warning = model === DEMONSTRATION ? " · A demonstration by a small model, often wrong" : "";
   const missing = withheld > 0 ? ` · ${formatCount(withheld, "unsupported sentence")} withheld` : "";
   const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}${missing}${searched}${warning}`;

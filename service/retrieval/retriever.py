@@ -135,6 +135,12 @@ class Retriever:
         with span("continue"):
             return append(hit, [chunk async for chunk in self._store.scroll(scope, next_filter(hit))])
 
+    async def has_documents(self, scope: Scope) -> bool:
+        """Return whether the scope has any document. It reads one page of the store at most."""
+        async for _ in self._store.documents(scope):
+            return True
+        return False
+
     def is_relevant(self, question: str, hits: Sequence[ScoredChunk]) -> bool:
         """Return whether the best passage is relevant enough to answer from."""
         return nearness(question, hits) >= self._settings.min_similarity

@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY
 from pydantic import HttpUrl
 
 from rag.errors import BadResponse, Unavailable
-from rag.types import Scope
-from service.answering.declining import NOTHING_NEAR
+from rag.types import EVERYTHING, ChunkFilter, Scope
+from service.answering.declining import NO_DOCUMENTS, NOTHING_NEAR
 from service.answering.drafts import Answer
 from service.answering.events import Inquiry, Sources, Token
 from service.answering.follow_ups import Turn
@@ -130,11 +130,18 @@ async def test_an_unanswerable_question_is_declined_without_a_model(filled):
 
 
 @pytest.mark.slow
-async def test_another_tenant_gets_no_answer(filled):
+@pytest.mark.parametrize(
+    ("tenant", "where", "text"),
+    [
+        ("another", EVERYTHING, NO_DOCUMENTS),
+        ("default", ChunkFilter(metadata={"team": ("none",)}), NOTHING_NEAR),
+    ],
+)
+async def test_an_answer_without_passages_says_whether_the_tenant_has_documents(filled, tenant, where, text):
     async with answerer(filled, ModelServer(["never asked"])) as answering_with:
-        inquiry = Inquiry(scope=Scope(tenant="another"), question=QUESTION, limit=3)
+        inquiry = Inquiry(scope=Scope(tenant=tenant), question=QUESTION, limit=3, where=where)
         *_, answer = [event async for event in answering_with.answer(inquiry)]
-    assert answer.declined
+    assert (answer.declined, answer.nearest, answer.text) == (True, [], text)
 
 
 @pytest.mark.slow
