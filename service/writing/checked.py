@@ -10,7 +10,7 @@ from service.prompting.base import PromptTemplate
 from service.quoting.answers import Quote
 from service.sentences import is_supported, split_sentences
 from service.writing.base import Piece, SentPrompt, WritingInput
-from service.writing.quote import cite
+from service.writing.quote import cite_each
 
 # As many as the mode quote, so that both give answers of the same length (ADR 4).
 _SENTENCES = 3
@@ -42,11 +42,11 @@ class CheckedWriter:
                             text = ""
                         case Usage():
                             yield piece
-        claims = ((claim, _supporting_quote(claim, quotes, writing_input.question)) for claim in split_sentences(text))
-        supported = [(claim, quote) for claim, quote in claims if quote]
-        for claim, source in [*supported, *((quote.text, quote) for quote in quotes)][:_SENTENCES]:
-            for cited in cite(claim, source):
-                yield cited
+        sources = ((claim, _supporting_quote(claim, quotes, writing_input.question)) for claim in split_sentences(text))
+        supported = [(claim, quote) for claim, quote in sources if quote]
+        claims = [*supported, *((quote.text, quote) for quote in quotes)]
+        for cited in cite_each(claims[:_SENTENCES], between=" "):
+            yield cited
 
 
 def _supporting_quote(claim: str, quotes: Sequence[Quote], question: str) -> Quote | None:

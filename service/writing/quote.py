@@ -88,20 +88,22 @@ class QuoteWriter:
     model = "quote"
 
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:  # noqa: ARG002 - the port's
-        for quote in writing_input.quotes:
-            for piece in cite(quote.text, quote):
-                yield piece
+        for piece in cite_each([(quote.text, quote) for quote in writing_input.quotes]):
+            yield piece
 
 
-def cite(text: str, source: Quote) -> Iterator[str | CitedPassage]:
-    """Yield the text word by word, then the marker and the citation of its passage."""
-    number = source.passage + 1
-    if keeps_lines(text):
-        yield from _WORD.findall(f"{text}\n[{number}]\n\n")
-    else:
-        flat = " ".join(_BULLET.sub("", text).split())
-        yield from _WORD.findall(f"{flat} [{number}] ")
-    yield CitedPassage(number=number, quote=source.evidence)
+def cite_each(claims: Sequence[tuple[str, Quote]], *, between: str = "\n\n") -> Iterator[str | CitedPassage]:
+    """Yield each text word by word, then the marker and the citation of its passage.
+
+    `between` separates two texts of prose. Blank lines are around a list, a table and code.
+    """
+    have_lines = [keeps_lines(text) for text, _ in claims]
+    for index, (text, source) in enumerate(claims):
+        number = source.passage + 1
+        gap = "" if index == len(claims) - 1 else "\n\n" if any(have_lines[index : index + 2]) else between
+        cited = f"{text}\n[{number}]" if have_lines[index] else f"{' '.join(_BULLET.sub('', text).split())} [{number}]"
+        yield from _WORD.findall(cited + gap)
+        yield CitedPassage(number=number, quote=source.evidence)
 
 
 def _passages(writing_input: WritingInput) -> list[ScoredChunk]:

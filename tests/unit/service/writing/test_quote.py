@@ -7,8 +7,8 @@ import pytest
 from rag.types import ScoredChunk
 from service.quoting.answers import Quote
 from service.retrieval.selection import Candidate
-from service.writing.base import WritingInput
-from service.writing.quote import Quoter
+from service.writing.base import CitedPassage, WritingInput
+from service.writing.quote import Quoter, cite_each
 from tests.support.fakes.word_embedder import WordEmbedder
 from tests.support.passages import hit
 
@@ -235,3 +235,20 @@ async def test_few_units_are_embedded_however_long_the_passages_are():
         "How do I make a backup?", *[f"{HOWTO}\n\nVersion {n}. {HANDBOOK}" for n in range(9)], embedder=embedder
     )
     assert len(embedder.embedded) <= 4
+
+
+@pytest.mark.parametrize(
+    ("texts", "between", "written"),
+    [
+        (["The pump\nleaks.", "It needs oil."], "\n\n", "The pump leaks. [1]\n\nIt needs oil. [2]"),
+        (["The pump leaks.", "It needs oil."], " ", "The pump leaks. [1] It needs oil. [2]"),
+        (["Close it:", "- the valve\n- the door"], " ", "Close it: [1]\n\n- the valve\n- the door\n[2]"),
+        (["```\nstop\n```", "It needs oil."], " ", "```\nstop\n```\n[1]\n\nIt needs oil. [2]"),
+    ],
+)
+def test_a_list_and_code_begin_and_end_with_a_blank_line(texts, between, written):
+    claims = [(text, Quote(text=text, passage=number, evidence=text)) for number, text in enumerate(texts)]
+    pieces = list(cite_each(claims, between=between))
+    assert "".join(piece for piece in pieces if isinstance(piece, str)) == written
+    cited = [piece for piece in pieces if isinstance(piece, CitedPassage)]
+    assert cited == [CitedPassage(number=number, quote=text) for number, text in enumerate(texts, 1)]
