@@ -23,7 +23,7 @@ def evidence_for(ranked: Sequence[Ranked]) -> dict[str, float]:
     `about` is 1 if it defines the term of the question, or is its row or its section.
     """
     best, signals = ranked[0], ranked[0].candidate.signals
-    about = max(signals[name] for name in ("key", "defines", "titled_first", "section"))
+    about = max(signals[name] for name in ("key", "defines", "abbreviates", "titled_first", "section"))
     return {"score": best.score, "cosine": best.cosine, "about": about}
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from rag.types import ScoredChunk
 from service.quoting.blocks import Block, Unit, split_blocks, split_units
-from service.quoting.wording import is_dependent
+from service.quoting.wording import is_pronominal
 from service.sentences import QUESTION_MARKS, content_stems, stems
 
 _ITEM_KEY: Final = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+(.{1,60}?)(?:\s*[:\u2013\u2014]|\s+-\s|\s*\()")
@@ -54,7 +54,7 @@ class Passage:
             around = [self.leaf_text, self.announcement(unit)[-_MAX_AROUND:]]
         elif unit.kind == "item":
             around = [self.announcement(unit)[-_MAX_AROUND:]]
-        elif is_dependent(unit.text) and unit.position:
+        elif unit.position and is_pronominal(unit.text):
             around = [self._sentence_before(unit)[-_MAX_AROUND:]]
         return "\n".join([*filter(None, around), unit.text])[:_MAX_EMBEDDED]
 

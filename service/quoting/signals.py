@@ -35,6 +35,10 @@ _EDGES: Final = " .?!:*`\"'"
 # Texts write `max_shards` as "max shards", and `dead letter` as "dead-letter".
 _LOOSE: Final = re.compile(r"(?<=\w)(?:\\?[\s_.-])+(?=\w)")
 
+# Verbs that go with any noun. They are rare in some passages, and would outweigh the noun.
+_LIGHT: Final = stems("make get use do have want need try work happen give take set let go see run there")
+_LIGHT_WEIGHT: Final = 0.3
+
 Signals = dict[str, float]
 
 
@@ -90,7 +94,10 @@ class _Asked:
         for passage in passages:
             self.first_rank.setdefault(passage.hit.chunk.document_id, passage.rank)
         frequency = Counter(stem for some in words for stem in some)
-        self._weights = {stem: math.log((len(words) + 1) / (frequency[stem] or 1)) for stem in question.stems}
+        self._weights = {
+            stem: math.log((len(words) + 1) / (frequency[stem] or 1)) * (_LIGHT_WEIGHT if stem in _LIGHT else 1)
+            for stem in question.stems
+        }
         self._total = sum(self._weights.values()) or 1.0
 
     def share(self, some: frozenset[str]) -> float:

@@ -21,6 +21,7 @@ _DEPENDENT: Final = _pattern(
       | however | otherwise | so | but | and | or | both | instead | therefore | for\ (?:example|instance)
       | in\ (?:this|that)\ case | here | there | by\ default ) \b"""
 )
+_PRONOUN: Final = _pattern(r"^ (?: it | they | he | she | this | these | both ) \b")
 NUMBER: Final = _pattern(
     r"""\d | \b (?: one | two | three | four | five | six | seven | eight | nine | ten | hundred | thousand | million
       | once | twice | daily | weekly | monthly | every ) \b"""
@@ -37,7 +38,7 @@ GIVES_REASON: Final = _pattern(
 _ANNOUNCES: Final = _pattern(r":\W*$ | \b(?:following|as\ follows|listed\ below|these\ are|such\ as:)\b")
 UNITS: Final = {
     "time": _pattern(
-        r"""\b(?:\d[\d.,]*|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|every|once\ an?)[\s-]?
+        r"""\b(?:\d[\d.,]*[\s-]?|(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|every|once\ an?)[\s-])
         (?:ms|milli|micro|s|sec|second|min|minute|h|hour|d|day|week|month|quarter|year|decade)s?\b
         |\b(?:hourly|daily|weekly|monthly|yearly|annually|never|always|immediately|forever)\b"""
     ),
@@ -83,6 +84,11 @@ ASKS_FOR_CHANGES: Final = _pattern(r"\b (?: releases? | introduced | change[ds]?
 def announces(text: str) -> bool:
     """Return whether a text announces the list, the table or the code after it."""
     return bool(_ANNOUNCES.search(text))
+
+
+def is_pronominal(text: str) -> bool:
+    """Return whether the subject of a sentence is a pronoun."""
+    return bool(_PRONOUN.match(text))
 
 
 def is_dependent(text: str) -> bool:
