@@ -9,7 +9,7 @@ from typing import Final
 from rag.types import Chunk
 from service.quoting.blocks import Block, Unit, split_blocks, split_units
 from service.quoting.questions import Question
-from service.quoting.wording import GIVES_REASON, announces, is_dependent
+from service.quoting.wording import GIVES_REASON, announces, refers_back
 from service.sentences import stems
 
 # A reader sees this much at a glance. A paragraph goes on until it is reached.
@@ -64,7 +64,7 @@ def compose(
         case "item" | "row":
             parts = _series(question, blocks, unit, others)
         case _:
-            parts = [*_announcement(blocks, unit.block), unit.text]
+            parts = [*_cause(question, blocks, unit.block - 1), *_announcement(blocks, unit.block), unit.text]
     joined = parts[0]
     position = text.index(parts[0])
     begin = end = position
@@ -116,7 +116,7 @@ def _prose(question: Question, blocks: list[Block], unit: Unit, scores: Mapping[
     for index in range(at - 1, -1, -1):
         # A sentence without a score repeats the question.
         is_known = (unit.block, sentences[index].position) in scores
-        if is_known and is_dependent(sentences[index + 1].text) and index + 1 == first:
+        if is_known and refers_back(sentences[index + 1].text) and index + 1 == first:
             if _length(sentences[index:at]) > _MAX_LEAD:
                 break
             first = index
@@ -125,7 +125,7 @@ def _prose(question: Question, blocks: list[Block], unit: Unit, scores: Mapping[
         if (near[index] and length < _MAX_PROSE) or (length < _ENOUGH and index == last + 1):
             last = index
     parts = [other.text for other in sentences[first : last + 1]]
-    if is_dependent(parts[0]) and first == 0 and unit.block and blocks[unit.block - 1].kind == "paragraph":
+    if refers_back(parts[0]) and first == 0 and unit.block and blocks[unit.block - 1].kind == "paragraph":
         before = [other for other in split_units(blocks) if other.block == unit.block - 1]
         parts = [*(other.text for other in before[-1:] if len(other.text) <= _MAX_LEAD), *parts]
     return parts if last + 1 < len(sentences) else [*parts, *_continuation(question, blocks, unit.block + 1, parts)]
@@ -201,6 +201,15 @@ def _announcement(blocks: list[Block], index: int) -> list[str]:
         return []
     sentences = [unit.text for unit in split_units([before])]
     return _last(sentences, _MAX_LEAD) or [text for text in sentences[-1:] if len(text) <= _MAX_LEAD * 2]
+
+
+def _cause(question: Question, blocks: list[Block], index: int) -> list[str]:
+    """Return the block before the announcement of output, such as an error, if it says when that appears."""
+    if question.asks in _NEEDS_CODE or index < 1 or not refers_back(blocks[index].text):
+        return []
+    group = [block.text for block in blocks[:index] if block.group == blocks[index - 1].group]
+    texts = [*_announcement(blocks, index - len(group)), *group]
+    return texts if sum(map(len, texts)) <= _MAX_PROSE else []
 
 
 def _is_announced(question: Question, lead: list[str], unit: Unit) -> bool:

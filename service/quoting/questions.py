@@ -93,8 +93,8 @@ _TELLING: Final = stems(
 _MAX_TERM_WORDS: Final = 4
 # A document does not speak of the person who asks, and an answer need not repeat what the question asks for.
 _ASKER: Final = stems(
-    "i me my mine we us our you your s re ve ll way step steps list example snippet reason many much often between versus"
-    " vs difference different please"
+    "i me my mine we us our you your s re ve ll way step steps list example snippet reason many much often between"
+    " versus vs difference different please"
 )
 _COMPARING: Final = stems("difference different compare better worse should use choose")
 

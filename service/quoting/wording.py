@@ -22,6 +22,12 @@ _DEPENDENT: Final = _pattern(
       | in\ (?:this|that)\ case | here | there | by\ default ) \b"""
 )
 _PRONOUN: Final = _pattern(r"^ (?: it | they | he | she | this | these | both ) \b")
+# A longer sentence says itself what it is about.
+_SHORT: Final = 100
+_REFERS_BACK: Final = _pattern(
+    r"""^all\ of\ (?:this|these|them)\b
+    | \b(?:this|these|such\ an?|the\ (?:above|former|latter))\ (?!page|section|guide|document)\w"""
+)
 NUMBER: Final = _pattern(
     r"""\d | \b (?: one | two | three | four | five | six | seven | eight | nine | ten | hundred | thousand | million
       | once | twice | daily | weekly | monthly | every ) \b"""
@@ -89,6 +95,11 @@ def announces(text: str) -> bool:
 def is_pronominal(text: str) -> bool:
     """Return whether the subject of a sentence is a pronoun."""
     return bool(_PRONOUN.match(text))
+
+
+def refers_back(text: str) -> bool:
+    """Return whether a sentence needs the one before it, as a short one with a pronoun: "The suite uses this type"."""
+    return is_dependent(text) or (len(text) <= _SHORT and bool(_REFERS_BACK.search(text)))
 
 
 def is_dependent(text: str) -> bool:
