@@ -12,7 +12,8 @@ DEFINES: Final = r"""
     \W{0,4} (?: \([^)]*\) \W{0,4} )?
     (?: is | are | was | were | means? | refers?\ to | stands?\ for | describes? | denotes? | sets? | controls?
       | returns? | contains? | defines? | consists?\ of | allows? | lets | enables? | configures? | specif(?:y|ies)
-      | represents? | determines? | limits? | tells? | takes? | holds? | shows? | provides?
+      | represents? | determines? | limits? | tells? | takes? | holds? | shows? | provides? | makes? | receives?
+      | handles? | enforces? | counts? | measures? | stores? | keeps?
       | \u2013 | \u2014 | [:=] ) (?=\W)"""
 """What follows a term that a sentence defines."""
 
