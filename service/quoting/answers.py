@@ -180,8 +180,11 @@ def _series(question: Question, blocks: list[Block], unit: Unit, others: Sequenc
     if unit.kind == "item":  # The items that follow complete a short one.
         while end in group and sum(len(block.text) for block in blocks[unit.block : end]) < _ENOUGH // 2:
             end += 1
-    chosen = sorted({*range(unit.block, end), *(other.block for other in others)})
-    return [*lead, *_bounded([blocks[index].text for index in chosen])]
+    wanted = {*range(unit.block, end), *(other.block for other in others)}
+    between = range(min(wanted), max(wanted) + 1)
+    if sum(len(blocks[index].text) for index in between) > _MAX_PROSE:
+        return [*lead, *_bounded([blocks[index].text for index in sorted(wanted)])]
+    return [*lead, *_bounded([blocks[index].text for index in between])]
 
 
 def _compared(question: Question, blocks: list[Block], group: list[int]) -> list[str]:

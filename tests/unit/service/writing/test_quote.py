@@ -165,7 +165,7 @@ async def test_two_items_of_a_list_are_quoted_with_one_announcement():
     )
     quote, *others = await quotes_for("Can the speed with which the pump turns be set?", text)
     assert not any("- `" in other.text for other in others)
-    assert [line[:12] for line in quote.text.split("\n")] == ["The followin", "- `speed` - ", "- `turns` - "]
+    assert [line[:9] for line in quote.text.split("\n")] == ["The follo", "- `speed`", "- `colour", "- `turns`"]
 
 
 @pytest.mark.parametrize(
