@@ -2,9 +2,11 @@
 
 import json
 import subprocess
+from pathlib import Path
 from urllib.parse import quote
 
 from tests.support.programs import service
+from tests.support.shipped.markdown import commands_of
 from tests.support.timing import time_upload
 from tests.support.waiting import wait_until
 
@@ -80,6 +82,20 @@ def test_a_client_waits_for_each_state_instead_of_polling(running):
         states.append(response.json().get("state"))
         assert len(states) < 10
     assert (response.status_code, {*states[:-1]}) == (404, {"deleting"})
+
+
+def test_the_loops_of_the_guide_end_when_a_document_is_ingested_and_when_it_is_gone(running):
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "ingest.md").read_text()
+    ingested, gone = (
+        command.line.replace("localhost:8000", running.url.removeprefix("http://"))
+        for command in commands_of(guide)
+        if "sleep 1; done" in command.line
+    )
+    running.put("handbook.md", NOTE)
+    assert subprocess.check_output(ingested, shell=True, text=True, timeout=300) == '"state":"ready"\n'
+    running.http.delete("/v1/documents/handbook.md")
+    subprocess.run(gone, shell=True, check=True, timeout=300)
+    assert running.http.get("/v1/documents/handbook.md").status_code == 404
 
 
 def test_files_of_a_form_are_ingested_under_their_names(running, tmp_path):
