@@ -216,6 +216,12 @@ setup-dev: .venv/.ready-dev ## setup, and what the tests need
 	@$(uv_install) $(torch_backend) --constraints constraints.txt --requirements pyproject.toml --group mutants
 	@touch $@
 
+setup-mcp: .venv/.ready-mcp ## install the SDK of MCP into .venv, for python -m service.mcp
+
+.venv/.ready-mcp: .venv/.ready
+	@$(uv_install) --constraints constraints.txt --requirements pyproject.toml --group mcp
+	@touch $@
+
 setup-mlflow: .venv-mlflow/.ready ## install MLflow into an environment of its own (600 MB)
 
 ##@ Tests with other servers

@@ -95,8 +95,7 @@ def _build_server(settings: McpSettings) -> Any:
         from mcp.server.mcpserver import MCPServer  # noqa: PLC0415 - installed where this program runs only
         from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415
     except ImportError as error:
-        command = "`.venv/bin/uv pip install --python .venv/bin/python --constraints constraints.txt --group mcp`"
-        raise Misconfigured(f"The package mcp is not installed. Run {command}.") from error
+        raise Misconfigured("The package mcp is not installed. Run `make setup-mcp`.") from error
 
     async def call(path: str, body: dict[str, Any]) -> Any:
         async with _post(settings, path, body) as response:
