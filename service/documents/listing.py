@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
+from urllib.parse import unquote
 
 from rag.errors import InvalidInput
 from rag.inbox.base import Inbox, Progress
@@ -32,7 +33,7 @@ class DocumentQuery:
     """A client's request for one page of a list: filter, order and position."""
 
     text: str = ""
-    """Part of a title or an id, in any case. Empty selects all."""
+    """Part of a title or URI, or the beginning of an id, in any case. Empty selects all."""
     states: frozenset[State] = frozenset()
     """States of a document or of its update. Empty selects all."""
     sort: Sort = "time"
@@ -145,8 +146,15 @@ def _is_selected(document: DocumentState, query: DocumentQuery) -> bool:
         return False
     if query.after and _key(document, query.sort) <= query.after:
         return False
-    texts = [document.id, document.stored.title if document.stored else ""]
-    return not query.text or any(_fold(query.text) in _fold(text) for text in texts)
+    return not query.text or _is_named(document, _fold(query.text))
+
+
+def _is_named(document: DocumentState, text: str) -> bool:
+    title = document.stored.title if document.stored else ""
+    known = document.stored or document.entry
+    uri = known.uri if known else ""
+    # Many ids are UUIDs, in which any short word of a to f would be found. The URI of an upload has its name.
+    return _fold(document.id).startswith(text) or any(text in _fold(it) for it in (title, uri, unquote(uri)))
 
 
 def _first_of(documents: list[DocumentState], query: DocumentQuery) -> list[DocumentState]:

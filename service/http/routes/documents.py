@@ -84,7 +84,9 @@ async def get_documents(
     resources: ResourcesDep,
     scope: ReadingScope,
     response: Response,
-    q: Annotated[str, Query(max_length=200, description="Part of a title or an id, in any case.")] = "",
+    q: Annotated[
+        str, Query(max_length=200, description="Part of a title or URI, or the beginning of an id, in any case.")
+    ] = "",
     state: Annotated[
         list[State], Query(description="State of the document or of its update. Repeat it for several states.")
     ] = [],  # noqa: B006 - FastAPI copies it

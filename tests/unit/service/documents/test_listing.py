@@ -69,11 +69,21 @@ async def test_states_are_those_of_documents_and_of_their_updates(mixed):
     assert counts == {"queued": 2, "rejected": 1, "deleting": 1}
 
 
-async def test_a_text_is_found_in_titles_and_ids_in_any_case(mixed):
+async def test_a_text_is_found_in_titles_and_uris_in_any_case(mixed):
     assert await ids(mixed, text="MANGO") == ["c.md"]
     assert await ids(mixed, text="b", sort="title") == ["bad.md", "a.md", "B.md"]
     assert await ids(mixed, text="A\u030angstr\u00d6m", sort="time") == ["B.md"]
+    assert await ids(mixed, text="AD.md") == ["bad.md"]  # Of the URI of an upload that is not ready.
     assert await ids(mixed, text="nowhere") == []
+
+
+async def test_a_text_is_found_at_the_beginning_of_an_id_only(installation):
+    uuid = "0c1ebad2-93f4-5d1e-8a53-1f0e4bb0a0de"
+    await installation.add(uuid, uri="file:///guides/price%20list.xlsx", title="Prices")
+    for text in (uuid, "0C1E", "e list", "e%20LIST", "/guides/", "rices"):
+        assert await ids(installation, text=text) == [uuid], text
+    for text in ("bad", "93f4", uuid[1:]):
+        assert await ids(installation, text=text) == [], text
 
 
 @pytest.mark.parametrize("sort", ["title", "id", "time"])
