@@ -68,7 +68,7 @@ def create_app(resources: Resources) -> FastAPI:
         ),
     )
     _add_middleware(app, resources)
-    add_problem_handlers(app)
+    add_problem_handlers(app, root_path=settings.root_path)
     for routes in (answers, explanations, feedback, conversations, chat, responses, documents, operations):
         app.include_router(routes.router)
         declare_routes(route.path_format for route in routes.router.routes if isinstance(route, APIRoute))

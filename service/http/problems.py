@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -57,10 +58,10 @@ class ProblemType:
     meaning: str
 
 
-def add_problem_handlers(app: FastAPI) -> None:
+def add_problem_handlers(app: FastAPI, *, root_path: str = "") -> None:
     """Answer the exceptions of the framework. `ErrorResponses` answers all others."""
     app.add_exception_handler(RequestValidationError, _respond_to_invalid_request)
-    app.add_exception_handler(HTTPException, _respond_to_http_exception)
+    app.add_exception_handler(HTTPException, partial(_respond_to_http_exception, root_path=root_path))
 
 
 def problem_types() -> Iterator[ProblemType]:
@@ -135,13 +136,16 @@ async def _respond_to_invalid_request(request: Request, error: Exception) -> JSO
     return _respond(_problem(request.scope, _INVALID_REQUEST, code, detail, errors=faults), request.scope)
 
 
-async def _respond_to_http_exception(request: Request, error: Exception) -> JSONResponse:
+async def _respond_to_http_exception(request: Request, error: Exception, *, root_path: str) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code, _ = _OF_FRAMEWORK.get(error.status_code, (f"http_{error.status_code}", ""))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = _allowed_methods(request)
-    return _respond(_problem(request.scope, error.status_code, code, error.detail), request.scope, headers)
+    detail = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"There is no such path. {root_path}/docs lists the paths of the API."
+    return _respond(_problem(request.scope, error.status_code, code, detail), request.scope, headers)
 
 
 def _allowed_methods(request: Request) -> str:

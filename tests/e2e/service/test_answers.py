@@ -122,8 +122,9 @@ def test_an_oversized_body_is_refused(running):
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems(running):
-    for response in (running.http.get("/v1/nothing"), running.http.get("/v1/answers")):
-        assert response.headers["content-type"] == "application/problem+json"
+    unknown, wrong = running.http.get("/v1/nothing"), running.http.get("/v1/answers")
+    assert [it.headers["content-type"] for it in (unknown, wrong)] == ["application/problem+json"] * 2
+    assert unknown.json()["detail"] == "There is no such path. /docs lists the paths of the API."
 
 
 def test_sixteen_streams_at_once_all_finish_and_the_service_stays_alive(running):

@@ -139,6 +139,12 @@ def test_the_docs_load_with_all_their_files_and_describe_the_prefix(client):
     assert client.get("/openapi.json").json()["servers"] == [{"url": "/groundwork"}]
 
 
+def test_an_unknown_path_is_a_problem_that_names_the_docs(client):
+    response = client.get("/v1/nothing")
+    detail = "There is no such path. /groundwork/docs lists the paths of the API."
+    assert (response.status_code, response.json()["detail"]) == (404, detail)
+
+
 def test_the_prefix_without_a_slash_leads_to_the_page(front):
     for base in (front.removing_prefix, front.keeping_prefix):
         with front.client(base.removesuffix("/groundwork")) as http:
