@@ -82,7 +82,7 @@ def _to_text(url: str, facts: Mapping[str, object]) -> str:
         f"  in a terminal  curl -N {url}/v1/answers -H 'Content-Type: application/json' "
         f"""-d '{{"question": "{_QUESTION}", "stream": true}}'\n"""
         f"  your documents {_python()} -m ingest run ~/my/folder\n"
-        f"\nIn force\n{lines}"
+        f"\nIn use\n{lines}"
     )
 
 

@@ -64,7 +64,8 @@ class WorkerWatch:
         for state, gauge in WORKER_STATES.items():
             gauge.set(state == self.status.state)
         if self.status.state != before.state:
-            log.info("worker_state", state=self.status.state, reason=self.status.detail or self.status.message or None)
+            reason = self.status.detail or self.status.message
+            log.info("worker_state", state=self.status.state, **({"reason": reason} if reason else {}))
 
     async def run(self) -> None:
         """Refresh for ever."""

@@ -40,7 +40,7 @@ async def run(_: argparse.Namespace, settings: Settings) -> int:
         for draft in set(target.parent.glob(f"{target.stem}.*")) - {target}:
             draft.unlink()
         raise
-    print(f"{target}: cosine to the original at least {cosine:.6f}")
+    print(f"{target}: the exported model gives the same vectors as the original (cosine at least {cosine:.6f})")
     return 0
 
 

@@ -1,6 +1,7 @@
 """What the service says about the workers of its inbox."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from rag.errors import Unavailable
 from rag.inbox.base import WorkerReport
@@ -26,7 +27,9 @@ async def test_no_worker_is_down_until_one_runs(inbox, tmp_path):
     assert (watch.status.state, watch.status.message) == ("down", "No worker is running.")
     assert states_shown() == ["down"]
     async with open_worklist(FolderInboxSettings(), root=tmp_path):
-        await watch.refresh()
+        with capture_logs() as lines:
+            await watch.refresh()
+        assert lines == [{"event": "worker_state", "log_level": "info", "state": "working"}]
         assert (watch.status.state, watch.status.message) == ("working", "")
         assert states_shown() == ["working"]
     await watch.refresh()
