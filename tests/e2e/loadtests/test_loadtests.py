@@ -55,7 +55,8 @@ def test_a_run_over_the_real_service_reports_its_measurements(out, documents):
     # The model needs about 0.1 s to the first token and 0.15 s for 15 more, so no answer can be faster.
     assert figures["ttft"]["p50"] > 0.07
     assert figures["latency"]["p50"] > 0.2
-    assert figures["itl"]["count"] == 15 * figures["answered"]
+    # 16 tokens are 15 pieces: the marker comes with the word behind it, because it could begin a range of markers.
+    assert figures["itl"]["count"] == 14 * figures["answered"]
     assert report["service"]["capacity"]["generator"] == 128
     assert set(report["service"]["cores"]) == {"service", "stand-in", "client"}
     assert report["missed"] or report["invalid_because"] or run.returncode == 0

@@ -84,7 +84,8 @@ def test_every_kind_of_user_completes_its_task(running, documents, tmp_path):
     # The model needs 0.05 s to its first token and 0.01 s for each of 15 more.
     assert float(rows["TTFT", "stream"]["Median Response Time"]) > 40
     assert float(rows["POST", "stream"]["Median Response Time"]) > float(rows["TTFT", "stream"]["Median Response Time"])
-    assert int(rows["ITL", "stream"]["Request Count"]) == 15 * int(rows["TTFT", "stream"]["Request Count"])
+    # The marker comes with the word behind it, because it could begin a range of markers.
+    assert int(rows["ITL", "stream"]["Request Count"]) == 14 * int(rows["TTFT", "stream"]["Request Count"])
     assert "TTFT" in (tmp_path / "it.html").read_text()
     wait_until(lambda: uploaded_ids(running) == [], seconds=120)
     # The service noticed the disconnects and stopped those generations.
