@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -98,10 +99,11 @@ def cite_each(claims: Sequence[tuple[str, Quote]], *, between: str = "\n\n") -> 
     `between` separates two texts of prose. Blank lines are around a list, a table and code.
     """
     have_lines = [keeps_lines(text) for text, _ in claims]
-    for index, (text, source) in enumerate(claims):
+    gaps = ["\n\n" if before or after else between for before, after in pairwise(have_lines)]
+    # Behind the last text there is no gap.
+    for (text, source), has_lines, gap in zip(claims, have_lines, [*gaps, ""], strict=False):
         number = source.passage + 1
-        gap = "" if index == len(claims) - 1 else "\n\n" if any(have_lines[index : index + 2]) else between
-        cited = f"{text}\n[{number}]" if have_lines[index] else f"{' '.join(_BULLET.sub('', text).split())} [{number}]"
+        cited = f"{text}\n[{number}]" if has_lines else f"{' '.join(_BULLET.sub('', text).split())} [{number}]"
         yield from _WORD.findall(cited + gap)
         yield CitedPassage(number=number, quote=source.evidence)
 
