@@ -98,6 +98,16 @@ class Service:
             time.sleep(_POLL_SECONDS)
         raise AssertionError(f"{name} is not {state} after {seconds} s: {response.text}")
 
+    def wait_for_lines(self, *, seconds: float = 90, **fields: object) -> list[dict[str, Any]]:
+        """Return the lines of the log with these fields, once there is one. Raise `AssertionError` after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.endswith("}")]
+            if found := [line for line in lines if fields.items() <= line.items()]:
+                return found
+            time.sleep(_POLL_SECONDS)
+        raise AssertionError(f"The log has no line with {fields} after {seconds} s:\n{self.log.read_text()}")
+
 
 @contextmanager
 def service(data_dir: Path, *arguments: str, program: str = "service", **settings: str) -> Iterator[Service]:

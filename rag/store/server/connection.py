@@ -117,6 +117,16 @@ class _Client(AsyncQdrantClient):
             known, before = found, self._client
             super().__init__(**_to_options(self._settings))
             log.info("store_addresses_changed", addresses=len(found))
+            await self._close_when_unused(before)
+
+    async def _close_when_unused(self, before: Any) -> None:
+        """Close the client of the addresses before, after the calls that use it.
+
+        A call that was made just now may not have reached its channel, and a closing channel refuses it.
+        """
+        try:
+            await asyncio.sleep(self._settings.timeout)
+        finally:
             await before.close(grpc_grace=self._settings.timeout)
 
     async def _look_up(self) -> frozenset[str]:

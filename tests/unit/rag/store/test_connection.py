@@ -6,9 +6,12 @@ import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+import structlog
+from qdrant_client import AsyncQdrantClient
 from qdrant_client import grpc as wire
 
 from rag.errors import Misconfigured, Unavailable
@@ -86,11 +89,31 @@ async def test_calls_go_on_while_the_addresses_of_the_server_change(server, monk
         return frozenset({str(next(addresses))})
 
     monkeypatch.setattr("rag.store.server.connection._Client._look_up", look_up)
-    async with open_client(settings_for(server.port)) as client:
-        channels: set[object] = set()
-        while len(channels) < 5:
-            channels.add(client.grpc_points)
-            await client.get_collections()
+    # The client of the addresses before is closed after the time limit of a call.
+    async with open_client(settings_for(server.port, timeout=1)) as client, asyncio.timeout(60):
+        with structlog.testing.capture_logs() as changes:
+            while len(changes) < 3:
+                await client.get_collections()
+
+
+async def test_a_call_that_was_only_just_made_ends_although_the_addresses_change(server, monkeypatch):
+    monkeypatch.setattr("rag.store.server.connection._LOOK_UP_SECONDS", 0)
+    found = iter([frozenset({"first"})])
+    made: list[asyncio.Task[Any]] = []
+
+    async def look_up(client: AsyncQdrantClient) -> frozenset[str]:
+        addresses = next(found, frozenset({"second"}))
+        if addresses == {"second"} and not made:
+            # The call takes its channel in the first step of its task, and reaches it in a later one.
+            made.append(asyncio.create_task(client.get_collections()))
+            await asyncio.sleep(0)
+        return addresses
+
+    monkeypatch.setattr("rag.store.server.connection._Client._look_up", look_up)
+    async with open_client(settings_for(server.port, timeout=1)), asyncio.timeout(60):
+        while not made:  # noqa: ASYNC110 - a list
+            await asyncio.sleep(0.01)
+        assert (await made[0]).collections == []
 
 
 @pytest.mark.skipif(_OPENSSL is None, reason="openssl is not installed")
