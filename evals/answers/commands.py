@@ -70,7 +70,10 @@ def add_commands(commands: Commands) -> None:
     page = commands.add_parser("page", help="write docs/measurements/answers.md from results")
     page.add_argument("page", type=Path, metavar="PAGE", help="file to write")
     page.add_argument(
-        "results", nargs="+", metavar="COMMAND=FILE", help="command, and the JSON (or Markdown) that it wrote"
+        "results",
+        nargs="+",
+        metavar="COMMAND=FILE",
+        help="a command of evals with its arguments, and the JSON (or Markdown) that it wrote",
     )
     page.set_defaults(run=_page)
     draft_command = commands.add_parser(

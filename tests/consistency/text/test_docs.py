@@ -79,7 +79,7 @@ def test_every_variable_that_the_documentation_names_is_a_setting():
 @pytest.mark.parametrize("program", PARSERS)
 def test_every_command_that_the_documentation_names_exists(program):
     known = commands_of(parser_of(program))
-    named = {name for page in GUIDES for name in re.findall(rf"-m {program} ([a-z][a-z-]*)", text_of(page))}
+    named = {name for page in GUIDES for name in re.findall(rf"-m {program} ([a-z./][\w./-]*)", text_of(page))}
     assert named
     assert named <= set(known)
 
