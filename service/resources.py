@@ -122,6 +122,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             generator if is_capable(settings.generator) else None,
             follow_up,
             history_tokens=settings.conversations.history_tokens,
+            model_seconds=settings.conversations.rewriting_seconds,
         )
         inbox = await enter(open_inbox(settings.inbox, root=settings.inbox_dir))
         state = MeasuredState(await enter(open_state(settings.state, path=settings.state_file)))

@@ -43,8 +43,7 @@ class FollowUps:
         template: PromptTemplate,
         *,
         history_tokens: int,
-        # A slower model would double the wait for the first text. The words of the conversation are then enough.
-        model_seconds: float = 5.0,
+        model_seconds: float,
     ) -> None:
         self._generator = generator if history_tokens else None
         self._template = template

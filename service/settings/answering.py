@@ -119,6 +119,10 @@ class ConversationSettings(Part):
     """Tokens of earlier turns that the model reads to rewrite a follow-up question. A higher value costs more tokens
     and reaches further back. 0: follow-ups are rewritten without the model.
     """
+    rewriting_seconds: float = Field(5.0, gt=0)
+    """Longest time for the model to rewrite a follow-up question. After it, the question is rewritten without the
+    model. A model without a GPU needs more; a higher value delays the answer if the model is slow.
+    """
 
 
 class FeedbackSettings(Part):

@@ -37,7 +37,7 @@ class Model:
 
 async def follow_ups(model=None, **limits: float) -> FollowUps:
     template = (await FolderPrompts(PACKAGED).load("follow_up"))["v1"]
-    return FollowUps(model, template, **{"history_tokens": 1000, **limits})
+    return FollowUps(model, template, **{"history_tokens": 1000, "model_seconds": 5.0, **limits})
 
 
 @pytest.mark.parametrize(
