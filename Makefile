@@ -35,7 +35,7 @@ uv_install = $(uv_settings) $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ /{group = substr($$0, 5); if (!(group in lines)) order[++groups] = group} \
-	  /^[a-z-]+:.*## /{lines[group] = lines[group] sprintf("  %-19s%s\n", $$1, $$2)} \
+	  /^[a-z-]+:.*## /{lines[group] = lines[group] sprintf("  %-21s%s\n", $$1, $$2)} \
 	  END{for (i = 1; i <= groups; i++) printf "%s\n%s\n", order[i], lines[order[i]]}' $(MAKEFILE_LIST)
 
 run: setup ## install, ingest DOCS (default: this documentation) and serve on 127.0.0.1:8000
