@@ -22,37 +22,22 @@ _RETRY_IN_TEXT = re.compile(
 )
 
 # What servers call their errors instead of a status: OpenAI, Anthropic, TGI, vLLM, Google.
-_STATUS_OF_TYPE = {
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "ratelimiterror": 429,
-    "too_many_requests": 429,
-    "resource_exhausted": 429,
-    "insufficient_quota": 429,
-    "overloaded": 429,
-    "overloaded_error": 429,
-    "server_overloaded": 429,
-    "service_unavailable": 503,
-    "serviceunavailableerror": 503,
-    "unavailable": 503,
-    "unavailable_error": 503,
-    "timeout": 503,
-    "timeout_error": 503,
-    "server_error": 503,
-    "internal": 503,
-    "internal_error": 503,
-    "internal_server_error": 503,
-    "internalservererror": 503,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "model_not_found": 404,
-    "notfounderror": 404,
-    "invalid_request_error": 400,
-    "badrequesterror": 400,
-    "validation": 422,
+_TYPES_OF_STATUS = {
+    400: "invalid_request_error badrequesterror",
+    401: "authentication_error invalid_api_key",
+    403: "permission_error",
+    404: "not_found_error model_not_found notfounderror",
+    422: "validation",
+    429: (
+        "rate_limit_exceeded rate_limit_error ratelimiterror too_many_requests resource_exhausted insufficient_quota "
+        "overloaded overloaded_error server_overloaded"
+    ),
+    503: (
+        "service_unavailable serviceunavailableerror unavailable unavailable_error timeout timeout_error server_error "
+        "internal internal_error internal_server_error internalservererror"
+    ),
 }
+_STATUS_OF_TYPE = {name: status for status, names in _TYPES_OF_STATUS.items() for name in names.split()}
 _REFUSALS = {401: "refused the API key", 402: "wants a payment", 403: "refused the API key"}
 # Parts of a body that has a result.
 _RESULTS = frozenset({"choices", "data", "results", "embeddings", "usage"})

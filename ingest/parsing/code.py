@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from ingest.parsing.outline import Outline, OutlineBuilder, add_plain
+from ingest.parsing.text import fence_around
 from rag.types import Place
 
 _PYTHON = {".py", ".pyi", ".pyw"}
@@ -59,9 +60,7 @@ def parse_code(text: str, name: str) -> Outline:
             for level, heading in enumerate((name, *piece.names), 1):
                 builder.add_heading(level, heading)
             # In Markdown fences, so that a client that shows the passage keeps its line breaks.
-            # A fence inside the code must be shorter than the fence around it, or it would end the block.
-            longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
-            fence = "`" * (longest + 1)
+            fence = fence_around(code)
             builder.add_block(f"{fence}{suffix[1:]}", Place(line=first + 1))
             add_plain(code, builder, first_line=first + 1, between="\n")
             builder.add_block(fence, between="\n")

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 from ingest.parsing.encoding.decoding import decode
 from ingest.parsing.html.parser import add_html
-from ingest.parsing.html.xhtml import to_html
+from ingest.parsing.html.tree import to_html
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.xml.tree import to_tree

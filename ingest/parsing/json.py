@@ -3,15 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from ingest.parsing.outline import Outline, OutlineBuilder
 from rag.errors import InvalidInput
 from rag.types import Place
 
-# The builder cleans a block as one string in memory.
-_LINES_PER_BLOCK = 200
 _TITLE = "title"
 _MAX_NAMED_LINES = 20
 
@@ -93,9 +90,7 @@ def _is_list_of_records(value: Any) -> bool:
 
 def _add(value: Any, builder: OutlineBuilder) -> None:
     for record in value if _is_list_of_records(value) else [value]:
-        lines = _lines(record)
-        while block := "\n".join(islice(lines, _LINES_PER_BLOCK)):
-            builder.add_block(block)
+        builder.add_lines(_lines(record))
 
 
 def _lines(record: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from ingest.parsing.html.parser import add_html
 from ingest.parsing.markdown.parser import add_markdown
 from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.text import fence_around
 from rag.errors import InvalidInput
 
 # Logs and printed data can be longer than the text of the notebook. A reader sees their beginning.
@@ -102,9 +103,7 @@ def _add_printed(text: str, builder: OutlineBuilder) -> None:
 def _add_fenced(code: str, language: str, builder: OutlineBuilder) -> None:
     code = code.strip("\n")
     if code.strip():
-        # A fence inside the code must be shorter than the fence around it, or it would end the block.
-        longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
-        fence = "`" * (longest + 1)
+        fence = fence_around(code)
         builder.add_block(f"{fence}{language}\n{code}\n{fence}")
 
 

@@ -1,8 +1,9 @@
 """The common result of all parsers: a title, and text under headings."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ingest.parsing.text import clean, one_line
 from rag.errors import InvalidInput
@@ -16,6 +17,7 @@ _MAX_CHARACTERS = 50_000_000
 _BETWEEN_BLOCKS = "\n\n"
 _LINE_END = re.compile(r"\r\n?|\n")
 _MAX_PLACE_CHARACTERS = 200
+_LINES_PER_BLOCK = 200
 
 
 class WithoutText(InvalidInput):
@@ -79,6 +81,11 @@ class OutlineBuilder:
         block = clean(text)
         if block.strip():
             self._blocks.append((between, block, self._place))
+
+    def add_lines(self, lines: Iterator[str]) -> None:
+        """Append blocks of lines, because a block is one string in memory."""
+        while block := "\n".join(islice(lines, _LINES_PER_BLOCK)):
+            self.add_block(block)
 
     def set_place(self, place: Place) -> None:
         """Give `place` to the next blocks that have no place of their own."""

@@ -60,6 +60,12 @@ def clean(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", lines).strip("\n")
 
 
+def fence_around(code: str) -> str:
+    """Return the Markdown fence for the code, longer than the fences inside it, which would end the block."""
+    longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
+    return "`" * (longest + 1)
+
+
 def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 

@@ -23,7 +23,8 @@ class HtmlList:
         style = _STYLE.search(node.attrs.sget("style"))
         self._style = _STYLES[style[1].lower()] if style else node.attrs.sget("type")
         first = _number(node, "start")
-        self._next = first if first is not None else _item_count(node) if self._step < 0 else 1
+        items = sum(child.tag == "li" for child in node.iter())
+        self._next = first if first is not None else items if self._step < 0 else 1
 
     def next_marker(self, item: LexborNode) -> str:
         """Return the marker of the next item with a space behind it."""
@@ -38,11 +39,3 @@ class HtmlList:
 def _number(node: LexborNode, name: str) -> int | None:
     digits = _NUMBER.match(node.attrs.sget(name))
     return int(digits[1]) if digits else None
-
-
-def _item_count(node: LexborNode) -> int:
-    count, child = 0, node.first_child
-    while child is not None:
-        count += child.tag == "li"
-        child = child.next
-    return count

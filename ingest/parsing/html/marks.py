@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ingest.parsing.numerals import roman
+from ingest.parsing.tables.row import column_letters
 
 _ORDINALS = {"st", "nd", "rd", "th", "er", "re", "e", "es", "ère", "ème", "o", "os", "as", "º", "ª", "me"}
 _SIGNS = {"tm": "™", "sm": "℠"}
@@ -97,11 +98,8 @@ def date_beside(text: str, machine_readable: str) -> str:
 def numbered(number: int, style: str) -> str:
     """Return a list number in the style of the attribute `type`: 1, a, A, i or I."""
     if style in {"a", "A"} and number > 0:
-        letters = ""
-        while number:
-            number, rest = divmod(number - 1, 26)
-            letters = chr(ord(style) + rest) + letters
-        return letters
+        letters = column_letters(number - 1)
+        return letters if style == "A" else letters.lower()
     if style in {"i", "I"} and 0 < number < 4_000:
         digits = roman(number)
         return digits if style == "I" else digits.lower()

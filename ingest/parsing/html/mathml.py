@@ -91,8 +91,6 @@ def _grouped(text: str) -> str:
 
 
 def _children(node: LexborNode) -> Iterator[LexborNode]:
-    child = node.first_child
-    while child is not None:
+    for child in node.iter(include_text=True):
         if child.tag not in _HIDDEN and (child.tag != _TEXT or (child.text_content or "").strip()):
             yield child
-        child = child.next

@@ -21,18 +21,7 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LISTS = {"ul", "ol", "menu", "dir"}
 _LIST_PARTS = {"li", "dl", "dt", "dd"}
 _TABLE_PARTS = {"table", "caption", "tr", "td", "th"}
-_PARTS_OF_A_PAGE = {
-    "body",
-    "main",
-    "article",
-    "section",
-    "aside",
-    "header",
-    "footer",
-    "hgroup",
-    "form",
-    "search",
-}
+_PARTS_OF_A_PAGE = {"body", "main", "article", "section", "aside", "header", "footer", "hgroup", "form", "search"}
 _PARAGRAPHS = {"p", "div", "center", "address", "blockquote", "pre", "fieldset", "legend", "dialog"}
 _FIGURES = {"figure", "figcaption", "details", "summary", "svg", "text", "foreignobject", "iframe", "template"}
 _BLOCKS = _LISTS | _LIST_PARTS | _TABLE_PARTS | _PARTS_OF_A_PAGE | _PARAGRAPHS | _FIGURES

@@ -94,7 +94,7 @@ def is_layout(table: LexborNode, depth: int) -> bool:
     rows = list(_first_rows(table))
     if any(row.tag in {"caption", "thead"} for row in rows):
         return False
-    cells = [[child for child in _elements(row) if child.tag in {"td", "th"}] for row in rows]
+    cells = [[child for child in row.iter() if child.tag in {"td", "th"}] for row in rows]
     if any(cell.tag == "th" for row in cells for cell in row):
         return False
     if len(cells) > 1 and max(map(len, cells)) > 1:
@@ -115,23 +115,15 @@ def cell_text(parts: list[str]) -> str:
 def _first_rows(table: LexborNode) -> Iterator[LexborNode]:
     """Yield the first rows, and the table's caption and head if they come before them."""
     count = 0
-    for part in _elements(table):
+    for part in table.iter():
         if part.tag in {"caption", "thead"}:
             yield part
-        for row in _elements(part) if part.tag in _SECTIONS else (part,):
+        for row in part.iter() if part.tag in _SECTIONS else (part,):
             if row.tag == "tr":
                 yield row
                 count += 1
             if count >= _PROBED_ROWS:
                 return
-
-
-def _elements(node: LexborNode) -> Iterator[LexborNode]:
-    child = node.first_child
-    while child is not None:
-        if child.is_element_node:
-            yield child
-        child = child.next
 
 
 def _span(node: LexborNode, name: str, most: int) -> int | None:
@@ -140,10 +132,10 @@ def _span(node: LexborNode, name: str, most: int) -> int | None:
 
 
 def _is_bold(row: LexborNode) -> bool:
-    cells = [cell for cell in _elements(row) if cell.tag in {"td", "th"} and cell.text().strip()]
+    cells = [cell for cell in row.iter() if cell.tag in {"td", "th"} and cell.text().strip()]
     return bool(cells) and all(_has_only_bold(cell) for cell in cells)
 
 
 def _has_only_bold(cell: LexborNode) -> bool:
-    bold = next(_elements(cell), None)
+    bold = next(cell.iter(), None)
     return bold is not None and bold.tag in {"b", "strong"} and bold.text().strip() == cell.text().strip()

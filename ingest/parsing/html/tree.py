@@ -1,6 +1,7 @@
 """Parse HTML into a tree, and reject HTML that would take quadratic time or memory."""
 
 import re
+from html import escape
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
@@ -17,6 +18,8 @@ _CLOSED_BY_THE_NEXT = {"p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody
 _ONCE = {"html", "head", "body"}
 _NEVER_NESTED = VOID | _CLOSED_BY_THE_NEXT | _ONCE
 _LONG_TAG = re.compile(r"<[a-zA-Z][^<>]{20000,}")
+_EMPTY_ELEMENT = re.compile(r"""<([a-zA-Z][\w.-]{0,80})((?:\s[^<>"']{0,2000}(?:"[^"<]*"|'[^'<]*'))*\s*)/>""")
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
@@ -27,6 +30,16 @@ def parse_tree(text: str) -> LexborHTMLParser:
     except SelectolaxError as error:
         # Lexbor accepts any input as HTML. It fails only if it runs out of memory.
         raise InvalidInput("HTML that expands to more than fits in memory; split the page") from error
+
+
+def to_html(xhtml: str) -> str:
+    """Give each empty element an end tag, and write CDATA sections as text.
+
+    An HTML parser reads `<title/>` as the start of a title that never ends.
+    """
+    # In scripts and styles a CDATA section is a comment, and their content is not read anyway.
+    text = _CDATA.sub(lambda section: escape(section[1], quote=False), xhtml)
+    return _EMPTY_ELEMENT.sub(lambda tag: tag[0] if tag[1].lower() in VOID else f"<{tag[1]}{tag[2]}></{tag[1]}>", text)
 
 
 def _reject_slow_html(text: str) -> None:

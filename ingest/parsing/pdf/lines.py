@@ -28,21 +28,8 @@ _COMPOUNDING = frozenset(
 )
 _COMPOUNDED = frozenset(
     {
-        *(
-            "based",
-            "by",
-            "cost",
-            "dimensional",
-            "driven",
-            "friendly",
-            "grained",
-            "in",
-            "level",
-            "of",
-            "only",
-            "oriented",
-        ),
-        *("party", "performance", "quality", "sized", "specific", "speed", "term", "up"),
+        *("based", "by", "cost", "dimensional", "driven", "friendly", "grained", "in", "level", "of", "only"),
+        *("oriented", "party", "performance", "quality", "sized", "specific", "speed", "term", "up"),
     }
 )
 _PREFIXES = frozenset({"con", "de", "dis", "in", "inter", "mis", "out", "over", "re", "sub", "un", "under"})

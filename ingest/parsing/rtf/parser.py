@@ -3,24 +3,9 @@
 from dataclasses import dataclass, replace
 
 from ingest.parsing.outline import Outline, OutlineBuilder
+from ingest.parsing.rtf import words
 from ingest.parsing.rtf.flow import CellDefinition, Flow
 from ingest.parsing.rtf.tokens import SYMBOL_FONT, Token, decode_symbols, encoding_of_charset, encoding_of_page, tokens
-from ingest.parsing.rtf.words import (
-    BODY_LEVEL,
-    CHARACTERS,
-    FLOWS,
-    HEADING,
-    MATH_PROPERTIES,
-    OPERATORS,
-    PAGES,
-    PARAGRAPH_ENDS,
-    POWER,
-    READ_STARRED,
-    SKIPPED,
-    SURROGATES,
-    SWITCHES,
-    SYMBOLS,
-)
 from ingest.parsing.tables.row import SpannedRow, spread
 from ingest.parsing.tables.table import add_table
 from rag.errors import InvalidInput
@@ -40,7 +25,7 @@ class _Group:
     is_struck: bool = False
     is_raised: bool = False
     is_in_table: bool = False
-    level: int = BODY_LEVEL
+    level: int = words.BODY_LEVEL
     """Level of the heading from 0; 9 is a paragraph."""
     is_starred: bool = False
     table: str = ""
@@ -106,7 +91,7 @@ class _Reader:
             self._close()
         elif token.kind == "word" and token.value == "u":
             self._add_unicode(token.number or 0)
-        elif self._to_skip and (token.kind == "symbol" or token.value in CHARACTERS):
+        elif self._to_skip and (token.kind == "symbol" or token.value in words.CHARACTERS):
             self._to_skip -= 1
         elif token.kind == "symbol":
             if token.value == "*":
@@ -114,7 +99,7 @@ class _Reader:
             elif token.value in "\r\n":
                 self._end_paragraph()
             else:
-                self._add(SYMBOLS.get(token.value, ""))
+                self._add(words.SYMBOLS.get(token.value, ""))
         else:
             self._control(token.value, token.number)
 
@@ -128,23 +113,23 @@ class _Reader:
     def _control(self, word: str, number: int | None) -> None:
         group = self._group
         is_on = number != 0
-        if word in FLOWS and (not group.is_skipped or word == "title"):
+        if word in words.FLOWS and (not group.is_skipped or word == "title"):
             self._group = replace(
-                group, flow=Flow(kind=FLOWS[word]), is_skipped=False, is_in_table=False, is_starred=False
+                group, flow=Flow(kind=words.FLOWS[word]), is_skipped=False, is_in_table=False, is_starred=False
             )
-        elif word in SKIPPED or MATH_PROPERTIES.fullmatch(word):
+        elif word in words.SKIPPED or words.MATH_PROPERTIES.fullmatch(word):
             self._group = replace(group, is_skipped=True)
             if word == "objdata":
                 self._builder.warn("dropped_object")
-        elif word in READ_STARRED:
+        elif word in words.READ_STARRED:
             self._group = replace(group, is_skipped=False, is_starred=False)
         elif group.is_starred:
             self._group = replace(group, is_skipped=True, is_starred=False)
         elif group.is_skipped or group.table:
             self._table_entry(word, number or 0)
-        elif word in CHARACTERS:
-            self._add(CHARACTERS[word])
-        elif word in PARAGRAPH_ENDS:
+        elif word in words.CHARACTERS:
+            self._add(words.CHARACTERS[word])
+        elif word in words.PARAGRAPH_ENDS:
             self._end_paragraph()
         else:
             self._property(word, number, is_on=is_on)
@@ -155,19 +140,19 @@ class _Reader:
             case "fonttbl" | "stylesheet":
                 change: dict[str, object] = {"table": word, "is_skipped": True}
             case "ansicpg" | "mac" | "pc" | "pca":
-                self._default = encoding_of_page(number or PAGES.get(word, 1252))
+                self._default = encoding_of_page(number or words.PAGES.get(word, 1252))
                 change = {"encoding": self._default}
             case "deff" | "f":
                 change = {"encoding": self._fonts.get(number or 0, self._default)}
             case "uc":
                 change = {"fallback": max(0, 1 if number is None else number)}
             case "outlinelevel":
-                change = {"level": min(number or 0, BODY_LEVEL)}
+                change = {"level": min(number or 0, words.BODY_LEVEL)}
             case "s" if (number or 0) in self._levels:
                 change = {"level": self._levels[number or 0]}
             case _:
-                change = {name: is_on and value for name, value in SWITCHES.get(word, {}).items()}
-                change |= {"level": BODY_LEVEL} if word == "pard" else {}
+                change = {name: is_on and value for name, value in words.SWITCHES.get(word, {}).items()}
+                change |= {"level": words.BODY_LEVEL} if word == "pard" else {}
         if change:
             self._group = replace(self._group, **change)  # type: ignore[arg-type]
 
@@ -200,14 +185,14 @@ class _Reader:
             case "fonttbl", "fcharset":
                 self._fonts[self._entry] = encoding_of_charset(number, self._default)
             case "stylesheet", "outlinelevel":
-                self._levels[self._entry] = min(number, BODY_LEVEL)
+                self._levels[self._entry] = min(number, words.BODY_LEVEL)
 
     def _decode(self) -> None:
         if not self._raw:
             return
         raw, self._raw = bytes(self._raw), bytearray()
         if self._group.table == "stylesheet":
-            if heading := HEADING.match(raw.decode("latin-1").strip()):
+            if heading := words.HEADING.match(raw.decode("latin-1").strip()):
                 self._levels[self._entry] = int(heading[1]) - 1
             elif raw.strip().lower() == b"title;":
                 self._levels[self._entry] = 0
@@ -225,7 +210,7 @@ class _Reader:
     def _add_unicode(self, number: int) -> None:
         code = number % 0x10000
         self._to_skip = self._group.fallback
-        if code in SURROGATES:
+        if code in words.SURROGATES:
             if code < 0xDC00:
                 self._high = code
             elif self._high:
@@ -244,7 +229,7 @@ class _Reader:
         pieces = group.flow.pieces
         if group.is_struck and text.strip():
             text = f"~~{text}~~"
-        elif group.is_raised and POWER.fullmatch(text) and pieces and pieces[-1][-1:].isalnum():
+        elif group.is_raised and words.POWER.fullmatch(text) and pieces and pieces[-1][-1:].isalnum():
             text = f"^{text}"
         pieces.append(text)
 
@@ -258,7 +243,7 @@ class _Reader:
         if flow is not self._body:
             flow.done.append(text)
             return
-        if self._group.level < BODY_LEVEL and text:
+        if self._group.level < words.BODY_LEVEL and text:
             self._builder.add_heading(self._group.level + 1, text.replace("\t", " "))
         else:
             self._builder.add_block(text)
@@ -291,8 +276,8 @@ class _Reader:
                 self._after.append(f"[footnote {self._notes}] {text}")
             case "comment" if text:
                 self._after.append(f"Comment by {self._author}: {text}" if self._author else f"Comment: {text}")
-            case kind if kind in OPERATORS:
-                self._add(OPERATORS[kind] + (text if text.isalnum() else f"({text})"))
+            case kind if kind in words.OPERATORS:
+                self._add(words.OPERATORS[kind] + (text if text.isalnum() else f"({text})"))
             case "box" if text:
                 self._after.append(text)
             case "margin" if text not in self._margins and any(map(str.isalpha, text)):

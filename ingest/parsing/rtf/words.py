@@ -25,21 +25,11 @@ SYMBOLS = {"~": "\u00a0", "_": "-", "\n": "\n", "\r": "\n", "\\": "\\", "{": "{"
 PARAGRAPH_ENDS = {"par", "sect", "page", "column"}
 # Groups without text for a reader: tables of the program, pictures, field codes, and copies of text for old programs.
 SKIPPED = {
-    *(
-        "colortbl",
-        "listtable",
-        "listoverridetable",
-        "rsidtbl",
-        "pict",
-        "fldinst",
-        "pn",
-        "template",
-        "revtbl",
-        "filetbl",
-    ),
-    *("private", "xe", "tc", "rxe", "nonesttables", "ftnsep", "ftnsepc", "ftncn", "aftnsep", "aftnsepc", "aftncn"),
-    *("sp", "shprslt", "nonshppict", "mmathPr", "mmathPict", "objdata", "objclass", "upr", "formfield", "themedata"),
-    *("bkmkstart", "bkmkend", "generator", "pntxta", "pntxtb", "info", "fname", "levelText", "levelnumbers", "comment"),
+    *("colortbl", "listtable", "listoverridetable", "rsidtbl", "revtbl", "filetbl", "pict", "fldinst", "pn"),
+    *("template", "private", "xe", "tc", "rxe", "nonesttables", "ftnsep", "ftnsepc", "ftncn", "aftnsep", "aftnsepc"),
+    *("aftncn", "sp", "shprslt", "nonshppict", "mmathPr", "mmathPict", "objdata", "objclass", "upr", "formfield"),
+    *("themedata", "bkmkstart", "bkmkend", "generator", "pntxta", "pntxtb", "info", "fname", "levelText"),
+    *("levelnumbers", "comment"),
 }
 READ_STARRED = {"shpinst", "ud", "do", "nesttableprops", "moMath", "moMathPara"}
 """Groups that begin with \\* and have text. Programs skip unknown ones."""

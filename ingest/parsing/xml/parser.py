@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from xml.etree.ElementTree import Element, tostring
 
 from ingest.parsing.html.parser import add_html
-from ingest.parsing.html.xhtml import to_html
+from ingest.parsing.html.tree import to_html
 from ingest.parsing.outline import Outline, OutlineBuilder
 from ingest.parsing.xml.prose import add_prose, is_prose
 from ingest.parsing.xml.tree import to_tree
@@ -15,8 +14,6 @@ from rag.errors import InvalidInput
 # Attributes that tell a program how to read the file.
 _TECHNICAL = {"schemaLocation", "noNamespaceSchemaLocation", "space", "xmlns"}
 _TITLE_TAGS = ("title", "name")
-# The builder cleans a block as one string in memory.
-_LINES_PER_BLOCK = 200
 # A deeper path is longer than the value that it labels.
 _MAX_PATH_CHARACTERS = 200
 _HTML_PARTS = {"description", "encoded", "summary", "content", "subtitle"}
@@ -74,16 +71,11 @@ def _add_records(root: Element, builder: OutlineBuilder) -> None:
         repeats = len(child) > 0 and len({inner.tag for inner in child}) < len(child)
         if len(child) > 0 and counts[child.tag] == 1 and repeats:
             builder.add_heading(2, child.tag)
-            _add_blocks(_own_lines(child, child.tag), builder)
+            builder.add_lines(_own_lines(child, child.tag))
             for inner in child:
-                _add_blocks(_lines(inner), builder)
+                builder.add_lines(_lines(inner))
         else:
-            _add_blocks(_lines(child), builder)
-
-
-def _add_blocks(lines: Iterator[str], builder: OutlineBuilder) -> None:
-    while block := "\n".join(islice(lines, _LINES_PER_BLOCK)):
-        builder.add_block(block)
+            builder.add_lines(_lines(child))
 
 
 def _lines(record: Element) -> Iterator[str]:

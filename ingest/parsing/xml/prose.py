@@ -28,20 +28,8 @@ _BLOCKS = {
     *_LISTS,
     *_ITEMS,
     *_FORMAL,
-    *(
-        "variablelist",
-        "varlistentry",
-        "dl",
-        "dlentry",
-        "tgroup",
-        "section",
-        "sect1",
-        "sect2",
-        "sect3",
-        "div",
-        "lg",
-        "l",
-    ),
+    *("variablelist", "varlistentry", "dl", "dlentry", "tgroup"),
+    *("section", "sect1", "sect2", "sect3", "div", "lg", "l"),
 }
 _NOT_SECTIONS = _BLOCKS - {"section", "div"}
 _FOOTNOTES = {"footnote", "fn"}

@@ -12,7 +12,6 @@ from ingest.settings import Settings
 from ingest.sources.base import Rejection, Unit, Unmodified
 from ingest.sources.notes import SourceNotes
 from ingest.sources.selection import kind_of
-from ingest.sources.web.candidates import may_be_document
 from ingest.sources.web.fetch_errors import GONE, RedirectRefused, require_success
 from ingest.sources.web.fetching import Fetcher, retry_listing
 from ingest.sources.web.frontier import Addresses, DocumentCache, Frontier
@@ -20,7 +19,7 @@ from ingest.sources.web.markup import Markup, read_markup
 from ingest.sources.web.page import fetch_page, read_document
 from ingest.sources.web.presence import Presence
 from ingest.sources.web.robots import Robots
-from ingest.sources.web.urls import Folder, to_url, uri_of, with_credentials_of, without_tracking
+from ingest.sources.web.urls import Folder, may_be_document, to_url, uri_of, with_credentials_of, without_tracking
 from rag.errors import InvalidInput, Unavailable
 from rag.formats import IMAGE_MEDIA_TYPES
 from rag.types import RawDocument

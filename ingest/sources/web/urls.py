@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from mimetypes import MimeTypes
 
 import aiohttp
 from yarl import URL
@@ -9,6 +10,7 @@ from yarl import URL
 from ingest.sources.selection import to_rules
 from ingest.sources.web.fetch_errors import one_line
 from rag.errors import InvalidInput
+from rag.formats import IMAGE_MEDIA_TYPES, media_type_of
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _SCHEMES = {"http", "https"}
@@ -18,6 +20,8 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 _SESSION_PATH = re.compile(r";jsessionid=[^/;?]*", re.IGNORECASE)
+# Python's own table, because the tables of operating systems differ.
+_MIME_TYPES = MimeTypes()
 _INDEX_PAGE = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 
 
@@ -102,3 +106,12 @@ class Folder:
         """Return True for pages below the folder that no ignore rule excludes."""
         url = link_to(self._url, uri)
         return url is not None and url in self and not self.ignores(url)
+
+
+def may_be_document(url: URL) -> bool:
+    """Return False if the suffix alone shows an unsupported format, such as an archive, or a picture of a page."""
+    content_type, compression = _MIME_TYPES.guess_type(url.path)
+    if content_type is None or compression:
+        return compression is None
+    media_type = media_type_of(url.path, content_type)
+    return media_type is not None and media_type not in IMAGE_MEDIA_TYPES
