@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,6 +15,8 @@ from rag.errors import Unavailable
 from rag.metrics import TASKS_FAILED
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _CANCEL_SECONDS = 0.5
 
@@ -101,6 +103,24 @@ async def depend_on(name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator
             raise
         finally:
             task.remove_done_callback(end_block)
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Await the work to its end, even if this task is cancelled meanwhile, and only then raise the cancellation.
+
+    For work that goes on although its task has left it, such as a thread or a process.
+    """
+    task = asyncio.ensure_future(work)
+    cancellation = None
+    # A loop, because `supervise` cancels again until a task has ended.
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation from (None if task.cancelled() else task.exception())
+    return task.result()
 
 
 @asynccontextmanager

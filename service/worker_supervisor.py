@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from rag.log_stream import LogStream
-from rag.tasks import supervise
+from rag.tasks import finish, supervise
 from service.metrics import WORKER_RESTARTS
 from service.worker_watch import WorkerWatch
 
@@ -84,7 +84,7 @@ async def _run_worker(log_format: str) -> tuple[int, str]:
         done, _ = await asyncio.wait([passing_on], timeout=_LAST_LINE_SECONDS)
         return status, _reason_in(passing_on.result() if done else "")
     except asyncio.CancelledError:
-        await _stop(process)
+        await finish(_stop(process))
         raise
     finally:
         passing_on.cancel()

@@ -74,6 +74,8 @@ class WorkerWatch:
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _read(self) -> WorkerSummary:
+        # Read before the inbox: a worker that ends meanwhile may still be among the reports.
+        has_failed = self._child == "failed"
         try:
             reports = await self._inbox.workers()
         except GroundworkError as error:
@@ -81,7 +83,7 @@ class WorkerWatch:
         reasons = [report.waiting_for for report in reports]
         if reasons:
             # If the child ended and reports again, it has recovered.
-            self._child = "starting" if self._child == "failed" else self._child
+            self._child = "starting" if has_failed else self._child
             if all(reasons):
                 return WorkerSummary(state="waiting", message=f"The worker waits. {reasons[0]}")
             return WorkerSummary(state="working")

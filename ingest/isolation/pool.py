@@ -97,8 +97,16 @@ class ParserPool:
         while self._idle:
             await self._idle.pop().kill()
 
+    def _take_idle(self) -> "_ParserProcess | None":
+        """Return a process that waits for work. One that ended meanwhile would make its next document a dead letter."""
+        while self._idle:
+            process = self._idle.pop()
+            if process.is_alive:
+                return process
+        return None
+
     async def _ask_a_process(self, raw: RawDocument, version: str, *, is_converted: bool) -> dict[str, Any]:
-        process = self._idle.pop() if self._idle else await _ParserProcess.start(self._command, self._options)
+        process = self._take_idle() or await _ParserProcess.start(self._command, self._options)
         is_reusable = False
         try:
             async with asyncio.timeout(self._settings.seconds):
@@ -152,6 +160,11 @@ class _ParserProcess:
             await started.kill()
             raise
         return started
+
+    @property
+    def is_alive(self) -> bool:
+        # The end of its results may be seen before its exit status.
+        return self._process.returncode is None and not self._results.at_eof()
 
     async def ask(self, raw: RawDocument, version: str, *, is_converted: bool) -> dict[str, Any]:
         self.documents += 1

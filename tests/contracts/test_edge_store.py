@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,10 @@ async def test_a_reader_follows_new_revisions(tmp_path):
     async with open_edge_writer(tmp_path, EMBEDDER) as writer, open_edge_reader(tmp_path, EMBEDDER) as reader:
         await put(writer, OURS, [point("news")])
         await writer.publish()
-        await asyncio.sleep(0.6)
-        assert [hit.chunk.text for hit in await reader.search(OURS, query("news"), limit=1)] == ["news"]
+        async with asyncio.timeout(60):
+            while not (found := await reader.search(OURS, query("news"), limit=1)):  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.05)
+        assert [hit.chunk.text for hit in found] == ["news"]
 
 
 @pytest.mark.slow
@@ -113,6 +116,32 @@ async def test_a_cancelled_publication_ends_before_the_next_begins(tmp_path):
         await writer.publish()
         assert await texts(reader, OURS) == {"one", "two"}
     assert sorted(path.name for path in (tmp_path / "revisions").iterdir()) == ["1", "2"]
+
+
+@pytest.mark.slow
+async def test_a_publication_ends_before_its_writer_does_however_often_it_is_cancelled(tmp_path, monkeypatch):
+    has_begun, may_go_on, publish = threading.Event(), threading.Event(), Revisions.publish
+
+    def publish_later(*arguments, **options) -> None:
+        has_begun.set()
+        assert may_go_on.wait(60)
+        publish(*arguments, **options)
+
+    monkeypatch.setattr(Revisions, "publish", publish_later)
+    async with open_edge_writer(tmp_path, EMBEDDER) as writer:
+        await put(writer, OURS, [point("one")])
+        publication = asyncio.create_task(writer.publish())
+        assert await asyncio.to_thread(has_begun.wait, 60)
+        # `supervise` cancels a task again until it has ended.
+        for _ in range(3):
+            publication.cancel()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        assert not publication.done()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await publication
+        assert [path.name for path in (tmp_path / "revisions").iterdir()] == ["1"]
 
 
 async def test_the_error_for_a_second_writer_names_the_first(tmp_path):

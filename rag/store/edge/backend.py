@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 from rag.errors import InvalidInput
@@ -23,6 +22,7 @@ from rag.store.earlier import EarlierReader
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeReader, open_edge_reader, open_edge_writer
 from rag.store.schema import SCHEMA, Origin
+from rag.tasks import finish
 from rag.types import EmbedderIdentity
 
 
@@ -110,8 +110,12 @@ class EdgeBackend:
             shutil.rmtree(root, ignore_errors=True)  # A killed restore may have left it.
             try:
                 # The backup is copied and not opened, because the engine writes into what it opens.
-                await asyncio.to_thread(Revisions(folder).copy_to, restored)
-                switch = partial(asyncio.to_thread, self._revisions.replace_by, restored)
+                # Both to their end: the lock must be held, and the folder must exist, as long as a thread copies.
+                await finish(asyncio.to_thread(Revisions(folder).copy_to, restored))
+
+                async def switch() -> None:
+                    await finish(asyncio.to_thread(self._revisions.replace_by, restored))
+
                 yield CollectionRestore(reader=EdgeReader(restored, None), switch=switch)
             finally:
                 shutil.rmtree(root, ignore_errors=True)

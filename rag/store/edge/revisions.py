@@ -68,21 +68,20 @@ class Revisions:
 
     def origin(self) -> Origin | None:
         """Return the schema and embedder of the current revision, or None before the first publication."""
-        current = self.current()
-        return to_origin(self._metadata_of(current)) if current else None
+        metadata = self._current_metadata()
+        return None if metadata is None else to_origin(metadata)
 
     def embedder(self) -> EmbedderIdentity | None:
         """Return the embedder of the current revision, or None before the first publication.
 
         Raises `IndexMismatch` if the revision has another schema.
         """
-        current = self.current()
-        return to_identity(self._metadata_of(current)) if current else None
+        metadata = self._current_metadata()
+        return None if metadata is None else to_identity(metadata)
 
     def unindexed(self) -> int:
         """Return the number of points in the current revision that its search graph does not contain."""
-        current = self.current()
-        return int(self._metadata_of(current).get("unindexed", 0)) if current else 0
+        return int((self._current_metadata() or {}).get("unindexed", 0))
 
     @contextmanager
     def write_lock(self) -> Iterator[None]:
@@ -190,6 +189,17 @@ class Revisions:
             shutil.rmtree(first, ignore_errors=True)  # A killed run may have left it.
             copy_folder(fallback, first, reserve=_RESERVE_BYTES)
             target._point_to(first, None)
+
+    def _current_metadata(self) -> dict[str, Any] | None:
+        """Return the metadata of the current revision, or None before the first publication."""
+        current = self.current()
+        while current:
+            metadata = self._metadata_of(current)
+            # Two later publications remove the revision, and then its metadata would be those of another program.
+            before, current = current, self.current()
+            if current == before:
+                return metadata
+        return None
 
     def _metadata_of(self, revision: Path) -> dict[str, Any]:
         if metadata := _read_metadata(revision / _METADATA):

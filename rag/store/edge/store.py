@@ -1,10 +1,9 @@
 """The embedded store: readers search published revisions, and one writer prepares the next one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -15,7 +14,7 @@ from rag.store.edge.conversion import dense_of, to_point
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.shard import Shard
 from rag.store.schema import Condition, require_same_embedder, to_chunk, to_stored_document
-from rag.tasks import supervise
+from rag.tasks import finish, supervise
 from rag.types import (
     EVERYTHING,
     Chunk,
@@ -200,21 +199,11 @@ class EdgeWriter:
         async with self._write_lock:
             self._revisions.require_room()
             if self._unindexed > self._exact_up_to or self._shard.needs_vacuum():
-                await _finish(self._shard.optimize())
+                await finish(self._shard.optimize())
                 self._unindexed = 0
             self._shard.flush()
-            copy = asyncio.to_thread(self._revisions.publish, self._embedder, unindexed=self._unindexed)
-            await _finish(copy)
-
-
-async def _finish(work: Coroutine[Any, Any, None]) -> None:
-    """Await work in a thread to its end, even if this task is cancelled: no other call may touch the files before."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+            # To its end, because no other call, and no other writer, may touch the files before.
+            await finish(asyncio.to_thread(self._revisions.publish, self._embedder, unindexed=self._unindexed))
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from rag.errors import Unavailable
 from rag.metrics import TASKS_FAILED
-from rag.tasks import depend_on, ended_tasks, open_task_group, supervise
+from rag.tasks import depend_on, ended_tasks, finish, open_task_group, supervise
 
 
 async def _run_on() -> None:
@@ -132,3 +132,31 @@ def test_a_program_that_is_stopped_by_a_signal_reports_no_dead_task():
         asyncio.run(serve())
     assert logs == []
     assert _failed("stopped_by_a_signal") == 0
+
+
+async def test_work_is_finished_before_a_repeated_cancellation_is_raised() -> None:
+    may_end = asyncio.Event()
+
+    async def work() -> None:
+        await may_end.wait()
+        raise ValueError
+
+    task = asyncio.create_task(finish(work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError) as raised:
+        await task
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+async def test_finished_work_returns_its_result_or_raises_its_error() -> None:
+    async def work(number: int) -> float:
+        return 1 / number
+
+    assert await finish(work(4)) == 0.25
+    with pytest.raises(ZeroDivisionError):
+        await finish(work(0))

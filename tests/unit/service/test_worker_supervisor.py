@@ -6,9 +6,10 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
+import psutil
 import pytest
 
 from rag.inbox.base import WorkerReport
@@ -49,6 +50,23 @@ async def test_a_worker_that_cannot_start_is_restarted_and_gives_its_reason(monk
     assert "RAG_PARSING__SECONDS" in watch.status.detail
     assert "RAG_PARSING__SECONDS" not in watch.status.message, "clients learn nothing of the settings"
     assert "RAG_PARSING__SECONDS" in capfd.readouterr().err, "the worker's own words reach the log"
+
+
+async def test_a_worker_that_does_not_stop_is_killed_before_the_service_goes_on(monkeypatch, tmp_path, capfd):
+    monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("RAG_WORKER_PORT", "0")
+    log = ""
+    async with open_worker(WorkerWatch(EmptyInbox()), log_format="json"), asyncio.timeout(120):
+        while "worker_ready" not in log:
+            await asyncio.sleep(0.05)
+            log += capfd.readouterr().err
+        [worker] = psutil.Process().children()
+        worker.suspend()
+    try:
+        assert not worker.is_running()
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
 @contextmanager

@@ -65,6 +65,26 @@ async def test_a_child_starts_then_fails_with_its_reason_until_it_reports(inbox,
         assert watch.status.state == "working"
 
 
+async def test_a_child_that_ends_while_the_inbox_is_read_has_not_recovered():
+    class Overtaken:
+        """An inbox that lists a worker which ends before the list is returned."""
+
+        def __init__(self) -> None:
+            self.reports = [WorkerReport(waiting_for="")]
+
+        async def workers(self) -> list[WorkerReport]:
+            if found := self.reports:
+                self.reports = []
+                watch.note_end("The worker ended with status 1.")
+            return found
+
+    watch = WorkerWatch(Overtaken())
+    watch.note_start()
+    for _ in range(2):
+        await watch.refresh()
+    assert str(watch.status) == "down: The worker ended with status 1."
+
+
 async def test_an_inbox_that_cannot_be_read_is_a_state_of_its_own():
     class Unreachable:
         async def workers(self) -> list[WorkerReport]:

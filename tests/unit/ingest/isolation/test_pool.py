@@ -60,6 +60,16 @@ async def test_a_poisonous_document_is_rejected_and_the_next_one_is_parsed(parse
     assert await texts_of(parsers, "Good.") == ["Good."]
 
 
+async def test_a_process_that_ended_while_it_was_idle_costs_no_document(parsers):
+    assert await texts_of(parsers, "Good.") == ["Good."]
+    [process] = psutil.Process().children()
+    process.kill()
+    async with asyncio.timeout(60):
+        while psutil.pid_exists(process.pid):  # noqa: ASYNC110 - the end of a process sets no event
+            await asyncio.sleep(0.01)
+    assert await texts_of(parsers, "Better.") == ["Better."]
+
+
 async def test_a_document_that_hangs_is_rejected_after_the_time_limit():
     limits = _LIMITS.model_copy(update={"seconds": 2})
     async with open_parser_pool(limits, LocalEmbedderSettings(), command=_POISONED) as parsers:

@@ -66,6 +66,14 @@ def test_a_copy_whose_revision_is_removed_meanwhile_is_made_from_the_newest_one(
     assert (text_of(target), names(target)) == ("first", {"1"})
 
 
+def test_the_embedder_is_that_of_the_newest_revision_if_the_current_one_is_removed_meanwhile(revisions):
+    root = revisions.working.parent
+    assert Overtaken(root).embedder() == EMBEDDER
+    assert Overtaken(root).origin() == revisions.origin()
+    revisions.publish(EMBEDDER, unindexed=3)
+    assert Overtaken(root).unindexed() == 0
+
+
 class Overtaken(Revisions):
     """Revisions of which two more are published right after the current one was looked up."""
 
