@@ -89,7 +89,7 @@ class ParserPool:
     async def _parse(self, raw: RawDocument, version: str, body: bytes, *, is_converted: bool) -> list[Chunk]:
         with STAGES.stage("parse", span_name="parse"):
             async with self._gate.enter():
-                result = await self._ask_a_process(replace(raw, body=body), version, is_converted=is_converted)
+                result = await self._ask(replace(raw, body=body), version, is_converted=is_converted)
             return _to_chunks(result, raw, version)
 
     async def stop_idle(self) -> None:
@@ -97,16 +97,19 @@ class ParserPool:
         while self._idle:
             await self._idle.pop().kill()
 
-    def _take_idle(self) -> "_ParserProcess | None":
-        """Return a process that waits for work. One that ended meanwhile would make its next document a dead letter."""
-        while self._idle:
-            process = self._idle.pop()
-            if process.is_alive:
-                return process
-        return None
+    async def _ask(self, raw: RawDocument, version: str, *, is_converted: bool) -> dict[str, Any]:
+        """Ask a process. Only the end of a new one is a document's fault: another may have ended while it was idle."""
+        if self._idle:
+            try:
+                return await self._ask_process(self._idle.pop(), raw, version, is_converted=is_converted)
+            except ParserCrashed as error:
+                log.warning("parser_replaced", media_type=raw.media_type, reason=str(error))
+        process = await _ParserProcess.start(self._command, self._options)
+        return await self._ask_process(process, raw, version, is_converted=is_converted)
 
-    async def _ask_a_process(self, raw: RawDocument, version: str, *, is_converted: bool) -> dict[str, Any]:
-        process = self._take_idle() or await _ParserProcess.start(self._command, self._options)
+    async def _ask_process(
+        self, process: "_ParserProcess", raw: RawDocument, version: str, *, is_converted: bool
+    ) -> dict[str, Any]:
         is_reusable = False
         try:
             async with asyncio.timeout(self._settings.seconds):
@@ -160,11 +163,6 @@ class _ParserProcess:
             await started.kill()
             raise
         return started
-
-    @property
-    def is_alive(self) -> bool:
-        # The end of its results may be seen before its exit status.
-        return self._process.returncode is None and not self._results.at_eof()
 
     async def ask(self, raw: RawDocument, version: str, *, is_converted: bool) -> dict[str, Any]:
         self.documents += 1

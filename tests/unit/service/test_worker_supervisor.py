@@ -55,12 +55,12 @@ async def test_a_worker_that_cannot_start_is_restarted_and_gives_its_reason(monk
 async def test_a_worker_that_does_not_stop_is_killed_before_the_service_goes_on(monkeypatch, tmp_path, capfd):
     monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("RAG_WORKER_PORT", "0")
-    log = ""
+    log, before = "", set(psutil.Process().children())
     async with open_worker(WorkerWatch(EmptyInbox()), log_format="json"), asyncio.timeout(120):
         while "worker_ready" not in log:
             await asyncio.sleep(0.05)
             log += capfd.readouterr().err
-        [worker] = psutil.Process().children()
+        [worker] = set(psutil.Process().children()) - before
         worker.suspend()
     try:
         assert not worker.is_running()
