@@ -97,14 +97,14 @@ def to_error(upstream: Upstream, status: int | None, said: str, retry_after: flo
 
 def read_retry_after(headers: Mapping[str, str], said: str) -> float | None:
     """Return the seconds after which a server wants the next request: by a header, or by the words of its error."""
-    milliseconds = _to_seconds(headers.get("retry-after-ms", ""))
+    milliseconds = to_seconds(headers.get("retry-after-ms", ""))
     if milliseconds is not None:  # Of Azure and OpenAI, and more exact than the usual header.
         return milliseconds / 1000
-    seconds = _to_seconds(headers.get("Retry-After", ""))
+    seconds = to_seconds(headers.get("Retry-After", ""))
     return _retry_after_in(said) if seconds is None else seconds
 
 
-def _to_seconds(value: str) -> float | None:
+def to_seconds(value: str) -> float | None:
     """Return the seconds of a `Retry-After` header, which has a number or a date."""
     try:
         seconds = float(value)

@@ -105,8 +105,7 @@ async def _copy_collection(settings: Settings, target: Path) -> tuple[EmbedderId
                 for it in answers
                 if (earlier := known.get((it.tenant, it.document_id))) and has_same_answer(it, earlier)
             ]
-    counts = copy.counts
-    return copy.embedder, CollectionProfile(documents=counts.documents, chunks=counts.chunks, asked=tuple(answers))
+    return copy.embedder, CollectionProfile(documents=copy.documents, chunks=copy.chunks, asked=tuple(answers))
 
 
 def advice_for(error: OSError) -> str:

@@ -1,7 +1,6 @@
 """The manifest of a backup: where it is from, what the collection had, and the hash of every file."""
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from ingest.backup.profile import CollectionProfile
+from rag.durable import write_bytes
 from rag.errors import InvalidInput
 from rag.store.schema import SCHEMA
 from rag.types import EmbedderIdentity
 
 _NAME = "manifest.json"
 _REPORT_SECONDS = 5.0
-_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +55,7 @@ _Json = TypeAdapter(Manifest)
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest durably. It is written last, so a folder with a manifest is a complete backup."""
-    with (folder / _NAME).open("wb") as file:
-        file.write(_Json.dump_json(manifest, indent=1))
-        file.flush()
-        os.fsync(file.fileno())
+    write_bytes(folder / _NAME, _Json.dump_json(manifest, indent=1))
 
 
 def is_backup(folder: Path) -> bool:
@@ -126,9 +122,6 @@ def names_in(folder: Path) -> list[str]:
 
 
 def _digest(path: Path) -> FileDigest:
-    digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            digest.update(piece)
-            size += len(piece)
-    return FileDigest(bytes=size, sha256=digest.hexdigest())
+        digest = hashlib.file_digest(file, "sha256")
+        return FileDigest(bytes=file.tell(), sha256=digest.hexdigest())

@@ -12,13 +12,13 @@ from ingest.backup.manifest import Manifest, read_manifest, require_complete
 from ingest.backup.profile import require_same_profile
 from ingest.pipeline.writer_lock import wait_for_writer_lock
 from ingest.settings import Settings
+from rag.durable import copy_file, sync_folder
 from rag.errors import InvalidInput, Unavailable
 from rag.inbox.folder.backup import RestoredFile, entries_to_restore
 from rag.settings import FolderInboxSettings, SqliteStateSettings
 from rag.state.sqlite import restore_state
 from rag.store.backend import require_replaceable
 from rag.store.factory import build_backend
-from rag.store.files import copy_file, sync_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.durable import write_bytes
 from rag.errors import InvalidInput
 from rag.store.schema import UPSERT_BATCH
 from rag.types import Vector
@@ -67,14 +68,14 @@ class ArchiveWriter:
         self._flush()
         rows = sorted([it.tenant, it.document_id, it.version] for it in dropped)
         header = {"format": FORMAT, "files": self._files, "metadata": metadata, "dropped": rows}
-        _write(self._folder / _HEADER, json.dumps(header).encode())
+        write_bytes(self._folder / _HEADER, json.dumps(header).encode())
 
     def _flush(self) -> None:
         if not self._payloads:
             return
         self._files += 1
         lines, vectors = _paths_of(self._folder, self._files)
-        _write(lines, gzip.compress(b"\n".join(self._payloads), _COMPRESSION))
+        write_bytes(lines, gzip.compress(b"\n".join(self._payloads), _COMPRESSION))
         with vectors.open("wb") as file:
             np.save(file, np.stack(self._vectors), allow_pickle=False)
             os.fsync(file.fileno())
@@ -116,10 +117,3 @@ class ArchiveReader:
 
 def _paths_of(folder: Path, number: int) -> tuple[Path, Path]:
     return folder / f"{number:05}.jsonl.gz", folder / f"{number:05}.npy"
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rag.errors import InvalidInput, NotFound, Unavailable
-from rag.store.base import Catalogue, CollectionCounts, PointReader, StoreReader, VectorStore
+from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
 from rag.store.earlier import Payload
 from rag.store.schema import SCHEMA, Condition, Origin
 from rag.types import EmbedderIdentity, Vector
@@ -53,10 +53,11 @@ class CollectionBackup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionCopy:
-    """The files of a copied collection: its embedder, and what they contain."""
+    """What the files of a copied collection contain: the live documents and chunks of all tenants."""
 
     embedder: EmbedderIdentity
-    counts: CollectionCounts
+    documents: int
+    chunks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,18 +24,6 @@ class Survey:
     """Unix time in seconds of the latest ingestion. None for an empty collection."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionCounts:
-    """The live documents and chunks of all tenants."""
-
-    documents: int
-    chunks: int
-
-
-def counts_of(survey: Survey) -> CollectionCounts:
-    return CollectionCounts(documents=survey.documents, chunks=survey.chunks)
-
-
 EMPTY = Survey(tenants=(), documents=0, chunks=0, recent_chunks=0, newest=None)
 """The statistics of a collection that does not exist."""
 

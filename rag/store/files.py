@@ -1,4 +1,4 @@
-"""File operations of the store: sparse copies, maps of full disks, and replacements that survive a crash."""
+"""File operations of the store: sparse copies, and maps of full disks."""
 
 import errno
 import mmap
@@ -113,31 +113,3 @@ def _copy_sparse(source: str, target: str) -> None:
                 writer.write(reader.read(min(_PIECE_BYTES, offset - position)))
         writer.flush()
         os.fsync(writer.fileno())
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file durably, with its mode, and create its folder."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, target)
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Replace the content of a file in one step, durably."""
-    draft = path.with_suffix(".draft")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Flush a folder to disk, so that a rename in it survives a power failure."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

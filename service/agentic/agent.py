@@ -89,11 +89,9 @@ class AgentRun:
         """Count why the work ended."""
         AGENT_ANSWERS_BY[self.end].inc()
 
-    async def gather(self, first: WritingInput) -> AsyncGenerator[Step]:
+    def gather(self, first: WritingInput) -> AsyncGenerator[Step]:
         """Yield the steps until the passages are found. `first`: what a direct answer would be written from."""
-        async with aclosing(self._research.gather(first)) as steps:
-            async for step in steps:
-                yield step
+        return self._research.gather(first)
 
     def passages(self, first: WritingInput) -> Sequence[ScoredChunk]:
         """Return the passages to write from, the best first. Empty: there is no evidence."""

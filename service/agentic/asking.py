@@ -3,13 +3,12 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from rag.errors import BadResponse, Unavailable
 from service.agentic.budget import BoundReached, Budget
-from service.generation.base import EmptyText, Generator, Prompt, Retraction, Sampling, Usage
+from service.generation.base import EmptyText, Generator, Prompt, Reply, Sampling, Usage
 
 # Three searches, or the numbers of a few passages, are far shorter.
 _JSON_TOKENS = 200
@@ -40,33 +39,22 @@ class Asking:
     async def ask(self, prompt: Prompt) -> str:
         """Return the text that the model writes. Raises `ModelFailed` or `BoundReached`."""
         self._budget.reserve(prompt)
-        text, usage = "", None
+        reply = Reply()
         try:
-            async with (
-                asyncio.timeout(self._budget.seconds_for_a_call),
-                aclosing(self._generator.generate(prompt)) as pieces,
-            ):
-                async for piece in pieces:
-                    match piece:
-                        case str():
-                            text += piece
-                        case Retraction():
-                            text = ""
-                        case Usage():
-                            usage = piece
+            async with asyncio.timeout(self._budget.seconds_for_a_call):
+                await reply.read(self._generator, prompt)
         except TimeoutError as error:
             if self._budget.seconds_left <= 0:
                 raise BoundReached("seconds") from error
             raise ModelFailed("The model did not answer in time.") from error
         except EmptyText:
-            text = ""
+            pass
         except (Unavailable, BadResponse) as error:
             raise ModelFailed(str(error)) from error
         finally:
-            self._budget.spend(prompt, text, usage)
-        if usage:
-            self._used = self._used + usage if self._used else usage
-        return text
+            self._budget.spend(prompt, reply.text, reply.usage)
+        self._used = self.usage_with(reply.usage)
+        return reply.text
 
     def usage_with(self, written: Usage | None) -> Usage | None:
         """Return the tokens of these calls and of the writing. None if the server does not report them."""

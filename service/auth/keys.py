@@ -6,19 +6,18 @@ One salted SHA-256 is enough: key stretching slows down guessing, but 256 random
 
 import fcntl
 import hashlib
-import json
-import os
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import structlog
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from rag.durable import replace_bytes
 from rag.errors import InvalidInput, KeysUnavailable, Misconfigured, NotFound, Unauthorized
 from rag.types import Scope
 
@@ -181,12 +180,8 @@ class Keys:
     def _save(self, keys: dict[str, Key]) -> None:
         draft = self._path.with_suffix(".draft")
         draft.touch(mode=0o600)
-        with draft.open("w") as file:
-            json.dump([asdict(key) for key in keys.values()], file, indent=1)
-            file.flush()
-            # Otherwise a power failure could leave an empty file, which locks every caller out.
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        # A power failure must not leave an empty file, which would lock every caller out.
+        replace_bytes(self._path, _STORED_KEYS.dump_json(list(keys.values()), indent=1), draft=draft)
 
 
 def _may_exist(path: Path) -> bool:

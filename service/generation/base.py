@@ -1,6 +1,7 @@
 """The port of the generator."""
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -93,3 +94,23 @@ class Generator(Protocol):
         The text has no reasoning and starts with a visible character. Closing the iterator stops the generation at
         the server. Raises `Unavailable`, `Overloaded`, `TimedOut` or `BadResponse`, also after the first text.
         """
+
+
+@dataclass(slots=True)
+class Reply:
+    """A text that is needed as a whole. What arrived before an error stays in it."""
+
+    text: str = ""
+    usage: Usage | None = None
+
+    async def read(self, generator: Generator, prompt: Prompt) -> None:
+        """Raises the errors of `Generator.generate`."""
+        async with aclosing(generator.generate(prompt)) as pieces:
+            async for piece in pieces:
+                match piece:
+                    case str():
+                        self.text += piece
+                    case Retraction():
+                        self.text = ""
+                    case Usage():
+                        self.usage = piece

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import stamina
 
 from rag.retries import is_retryable
-from service.generation.base import Generator, Retraction
+from service.generation.base import Generator, Reply
 from service.judging.base import UnreadableVerdict, Verdict
 from service.prompting.base import PromptTemplate
 
@@ -29,15 +28,9 @@ class ModelJudge:
         return read_verdict(await self._caller(is_retryable, self._ask, rubric, values), rubric)
 
     async def _ask(self, rubric: PromptTemplate, values: Mapping[str, str]) -> str:
-        prompt = replace(rubric.fill(**values), schema=_schema_of(rubric))
-        text = ""
-        async with aclosing(self._generator.generate(prompt)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, str):
-                    text += piece
-                elif isinstance(piece, Retraction):
-                    text = ""
-        return text
+        reply = Reply()
+        await reply.read(self._generator, replace(rubric.fill(**values), schema=_schema_of(rubric)))
+        return reply.text
 
 
 def read_verdict(text: str, rubric: PromptTemplate) -> Verdict:

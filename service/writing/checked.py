@@ -1,10 +1,10 @@
 """A writer that keeps a model's sentence only if a quote supports it."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 
 from rag.stages import StageTimer
-from service.generation.base import EmptyText, Generator, Retraction, Usage
+from service.generation.base import EmptyText, Generator, Reply
 from service.metrics import declare_prompt
 from service.prompting.base import PromptTemplate
 from service.quoting.answers import Quote
@@ -31,18 +31,13 @@ class CheckedWriter:
             passages = " ".join(quote.text for quote in quotes)
             prompt = self._template.fill(text=passages, question=writing_input.question)
         yield SentPrompt(version=self._template.version, prompt=prompt, passages=len(passages))
-        text = ""
+        reply = Reply()
         with suppress(EmptyText):  # The quotes are an answer without the model too.
-            async with aclosing(self._generator.generate(prompt)) as pieces:
-                async for piece in pieces:
-                    match piece:
-                        case str():
-                            text += piece
-                        case Retraction():
-                            text = ""
-                        case Usage():
-                            yield piece
-        sources = ((claim, _supporting_quote(claim, quotes, writing_input.question)) for claim in split_sentences(text))
+            await reply.read(self._generator, prompt)
+        if reply.usage:
+            yield reply.usage
+        sentences = split_sentences(reply.text)
+        sources = ((claim, _supporting_quote(claim, quotes, writing_input.question)) for claim in sentences)
         supported = [(claim, quote) for claim, quote in sources if quote]
         claims = [*supported, *((quote.text, quote) for quote in quotes)]
         for cited in cite_each(claims[:_SENTENCES], between=" "):

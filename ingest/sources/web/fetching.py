@@ -4,9 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import TypeVar
@@ -25,6 +23,7 @@ from ingest.sources.web.urls import redirect_target
 from rag.errors import InvalidInput, Unavailable
 from rag.formats import charset_of, media_type_of
 from rag.gate import Gate
+from rag.upstream import to_seconds
 
 _MAX_REDIRECTS = 5
 _MAX_DISPOSITION = 1_000
@@ -132,7 +131,7 @@ class Fetcher:
                     self._session.get(url, headers=_conditions_of(validator) | auth, allow_redirects=False) as response,
                 ):
                     if response.status in {429, 503}:
-                        self.rate_limits.pause(host, _seconds_of(response.headers.get("Retry-After", "")))
+                        self.rate_limits.pause(host, to_seconds(response.headers.get("Retry-After", "")) or 0.0)
                     yield response
 
 
@@ -175,16 +174,6 @@ def _declared_name_of(response: aiohttp.ClientResponse) -> str:
     header["Content-Disposition"] = response.headers.get("Content-Disposition", "")[:_MAX_DISPOSITION]
     # Only the last part: a server must not choose a folder.
     return PurePosixPath((header.get_filename() or "").replace("\\", "/")).name[:200]
-
-
-def _seconds_of(retry_after: str) -> float:
-    """Return how long the server asks to wait: it names seconds or a date."""
-    if retry_after.isdecimal():
-        return float(retry_after)
-    try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
 
 
 def _validator_of(headers: Mapping[str, str]) -> str:

@@ -2,12 +2,12 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from rag.durable import replace_bytes
 from rag.errors import Conflict, IndexMismatch, NotFound, Overloaded, Unavailable
 from rag.inbox.base import DeadLetter, Progress, ProgressState, Removal, Upload, WorkerReport
 from rag.types import DocumentId, RawDocument, Scope
@@ -162,22 +162,9 @@ def parse_header(line: bytes) -> dict[str, Any] | None:
 def write_durably(draft: Path, target: Path, content: bytes) -> None:
     """Write a file in one step, flushed to disk; raises `Unavailable`."""
     try:
-        _write_durably(draft, target, content)
+        replace_bytes(target, content, draft=draft)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise Unavailable(
             f"The inbox cannot write to RAG_DATA_DIR: {error.strerror}. Is the disk full?", upstream=str(error)
         ) from error
-
-
-def _write_durably(draft: Path, target: Path, content: bytes) -> None:
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

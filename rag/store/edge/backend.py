@@ -17,7 +17,7 @@ from rag.store.backend import (
     require_replaceable,
     require_same_collection,
 )
-from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore, counts_of
+from rag.store.base import Catalogue, PointReader, StoreReader, VectorStore
 from rag.store.earlier import EarlierReader
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeReader, open_edge_reader, open_edge_writer
@@ -97,7 +97,7 @@ class EdgeBackend:
         async def copy() -> CollectionCopy:
             embedder = await asyncio.to_thread(self._revisions.copy_to, target)
             survey = await reader.survey(since=0)
-            return CollectionCopy(embedder=embedder, counts=counts_of(survey))
+            return CollectionCopy(embedder=embedder, documents=survey.documents, chunks=survey.chunks)
 
         yield CollectionBackup(reader=reader, reads_the_copy=True, copy=copy)
 

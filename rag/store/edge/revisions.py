@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rag.durable import replace_bytes, sync_folder, write_bytes
 from rag.errors import Locked, NotFound, Unavailable
-from rag.store.files import allocate_holes, copy_folder, files_of, replace_text, require_free, sync_folder
+from rag.store.files import allocate_holes, copy_folder, files_of, require_free
 from rag.store.schema import Origin, to_identity, to_metadata, to_origin
 from rag.types import EmbedderIdentity
 
@@ -229,7 +230,8 @@ class Revisions:
 
     def _point_to(self, current: Path, fallback: Path | None) -> None:
         """Write both pointers in one rename, so that a crash cannot separate them."""
-        replace_text(self._root / "current", f"{current.name}\n{fallback.name}" if fallback else current.name)
+        names = f"{current.name}\n{fallback.name}" if fallback else current.name
+        replace_bytes(self._root / "current", names.encode(), draft=self._root / "current.draft")
 
     def _add(self, shard: Path, embedder: EmbedderIdentity, unindexed: int) -> Path:
         self._revisions.mkdir(exist_ok=True)
@@ -244,7 +246,8 @@ class Revisions:
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-        replace_text(draft / _METADATA, json.dumps(to_metadata(embedder) | {"unindexed": unindexed}))
+        write_bytes(draft / _METADATA, json.dumps(to_metadata(embedder) | {"unindexed": unindexed}).encode())
+        sync_folder(draft)
         draft.rename(added)
         sync_folder(self._revisions)
         return added

@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import AsyncQdrantClient
 
 from rag.errors import Unavailable
 from rag.store.archive import ArchiveReader, ArchiveWriter, Payload, VersionKey, key_of
-from rag.store.base import CollectionCounts
-from rag.store.bm25 import encode_passage
-from rag.store.schema import DENSE, SPARSE, AnyOf, Condition, to_chunk, to_metadata, to_point_id
+from rag.store.backend import CollectionCopy
+from rag.store.schema import AnyOf, Condition, to_chunk, to_metadata
 from rag.store.server.consensus import until_done
+from rag.store.server.conversion import to_struct
 from rag.store.server.reader import ServerReader
 from rag.tasks import open_task_group
-from rag.types import EmbedderIdentity, Scope, Vector
+from rag.types import EmbedderIdentity, Vector
 
 _LIVE = AnyOf("state", ["live"])
 _FIRST = AnyOf("ordinal", [0])
@@ -28,7 +28,7 @@ _CONCURRENT_WRITES = 4
 _Document = tuple[str, str]
 
 
-async def copy_to_archive(reader: ServerReader, embedder: EmbedderIdentity, folder: Path) -> CollectionCounts:
+async def copy_to_archive(reader: ServerReader, embedder: EmbedderIdentity, folder: Path) -> CollectionCopy:
     """Copy every live document while writers go on: each is whole, in a version that was live during the copy."""
     writer = ArchiveWriter(folder)
     points: dict[VersionKey, int] = {}
@@ -51,7 +51,7 @@ async def copy_to_archive(reader: ServerReader, embedder: EmbedderIdentity, fold
             add(payload, vector)
             copied.add(key_of(payload))
     writer.finish(to_metadata(embedder), points.keys() - copied)
-    return CollectionCounts(documents=len(copied), chunks=sum(points[key] for key in copied))
+    return CollectionCopy(embedder=embedder, documents=len(copied), chunks=sum(points[key] for key in copied))
 
 
 async def fill_from_archive(client: AsyncQdrantClient, collection: str, archive: ArchiveReader) -> None:
@@ -61,7 +61,7 @@ async def fill_from_archive(client: AsyncQdrantClient, collection: str, archive:
     async def write() -> None:
         # All writers take from the same iterator, so each batch is written once.
         for batch in batches:
-            points = [_to_struct(payload, vector) for payload, vector in batch]
+            points = [to_struct(to_chunk(payload), vector, payload) for payload, vector in batch]
             # Repeated for three minutes, because a node that restarts must not end a restore of an hour.
             await until_done(partial(client.upsert, collection, points, wait=True))
 
@@ -98,13 +98,3 @@ async def _scan_points(reader: ServerReader, conditions: Sequence[Condition]) ->
     async for payload, vector in reader.scan(conditions, with_vector=True):
         if vector is not None:
             yield payload, vector
-
-
-def _to_struct(payload: Payload, vector: Vector) -> models.PointStruct:
-    chunk = to_chunk(payload)
-    words = encode_passage(chunk)
-    vectors: dict[str, models.Vector] = {
-        DENSE: vector.tolist(),
-        SPARSE: models.SparseVector(indices=words.indices, values=words.values),
-    }
-    return models.PointStruct(id=to_point_id(Scope(tenant=payload["tenant"]), chunk), vector=vectors, payload=payload)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from qdrant_client import AsyncQdrantClient
@@ -11,7 +12,6 @@ from rag.settings import ServerStoreSettings
 from rag.store.archive import ArchiveReader
 from rag.store.backend import (
     CollectionBackup,
-    CollectionCopy,
     CollectionRestore,
     Migration,
     StoredCopy,
@@ -119,10 +119,9 @@ class ServerBackend:
                 raise NotFound(f"There is no collection {self._settings.collection} on {self._settings.url} yet.")
             embedder, reader = await collections.embedder_of(current), ServerReader(client, current)
 
-            async def copy() -> CollectionCopy:
-                return CollectionCopy(embedder=embedder, counts=await copy_to_archive(reader, embedder, folder))
-
-            yield CollectionBackup(reader=reader, reads_the_copy=False, copy=copy)
+            yield CollectionBackup(
+                reader=reader, reads_the_copy=False, copy=partial(copy_to_archive, reader, embedder, folder)
+            )
 
     @asynccontextmanager
     async def open_restore(self, folder: Path, *, replace: bool) -> AsyncIterator[CollectionRestore]:

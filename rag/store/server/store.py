@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from qdrant_client import models
 
 from rag.settings import ServerStoreSettings
-from rag.store.bm25 import encode_passage
-from rag.store.schema import DENSE, SPARSE, UPSERT_BATCH, require_same_embedder, to_payload, to_point_id
+from rag.store.schema import UPSERT_BATCH, require_same_embedder, to_payload
 from rag.store.server.answers import translated_errors
 from rag.store.server.collections import STAGED_AT, Collections
 from rag.store.server.connection import open_client
+from rag.store.server.conversion import to_struct
 from rag.store.server.reader import LIVE, ServerReader
 from rag.tasks import supervise
 from rag.types import DocumentId, EmbedderIdentity, Point, Scope
@@ -27,7 +27,8 @@ class ServerStore(ServerReader):
 
     async def stage(self, scope: Scope, points: Sequence[Point]) -> None:
         self._require_current()
-        structs = [self._to_struct(scope, point) for point in points]
+        staged_at = {STAGED_AT: time.time()}
+        structs = [to_struct(point.chunk, point.vector, to_payload(scope, point) | staged_at) for point in points]
         for start in range(0, len(structs), UPSERT_BATCH):
             with translated_errors():
                 await self._client.upsert(
@@ -98,13 +99,6 @@ class ServerStore(ServerReader):
         """Raise if readers have moved to another collection, where this write would be missing."""
         if self._refusal:
             raise self._refusal
-
-    def _to_struct(self, scope: Scope, point: Point) -> models.PointStruct:
-        words = encode_passage(point.chunk)
-        sparse = models.SparseVector(indices=words.indices, values=words.values)
-        vectors: dict[str, models.Vector] = {DENSE: point.vector.tolist(), SPARSE: sparse}
-        payload = to_payload(scope, point) | {STAGED_AT: time.time()}
-        return models.PointStruct(id=to_point_id(scope, point.chunk), vector=vectors, payload=payload)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rag.store.files import allocate_holes, copy_file, copy_folder, data_bytes, files_of, require_free
+from rag.store.files import allocate_holes, copy_folder, data_bytes, files_of, require_free
 
 
 def test_a_copy_has_the_same_bytes_and_the_same_holes(tmp_path):
@@ -68,10 +68,3 @@ def test_all_free_bytes_may_be_used_and_no_more(tmp_path, monkeypatch, wanted, i
         with pytest.raises(OSError, match="MiB are free") as raised:
             require_free(tmp_path, wanted)
         assert raised.value.errno == errno.ENOSPC
-
-
-def test_a_file_is_copied_into_a_new_or_an_existing_folder(tmp_path):
-    (tmp_path / "source").write_text("text")
-    for name in ("one", "two"):
-        copy_file(tmp_path / "source", tmp_path / "new" / "folder" / name)
-        assert (tmp_path / "new" / "folder" / name).read_text() == "text"
