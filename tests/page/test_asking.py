@@ -319,7 +319,7 @@ async def test_stop_ends_the_stream_and_keeps_the_text(page: Page, service: Fake
     await expect(page.get_by_role("article", name="Answer")).to_contain_text("on and")
     await page.get_by_role("button", name="Stop").click()
 
-    await asyncio.wait_for(service.abandoned.wait(), timeout=30)
+    await asyncio.wait_for(service.abandoned.wait(), timeout=120)
     await expect(page.get_by_role("article").get_by_role("status")).to_have_text("Stopped")
     await expect(page.get_by_role("article", name="Answer")).to_contain_text("on and")
     await expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -29,11 +29,3 @@ async def scripted(*script: tuple[float, bytes]) -> AsyncIterator[str]:
     """Run a service that streams the same answer to every request. Yield its base URL."""
     async with serve("/v1/answers", lambda request: answer(request, script)) as url:
         yield url
-
-
-async def retry_if_slow(attempt: Callable[[], Awaitable[None]], *, tries: int = 5) -> None:
-    """Repeat a timing test that failed. A stall of the machine spoils one attempt, a defect spoils all."""
-    for _ in range(tries - 1):
-        with suppress(AssertionError):
-            return await attempt()
-    return await attempt()

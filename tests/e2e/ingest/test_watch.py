@@ -23,7 +23,9 @@ class Watch:
         self._err = err
 
     def summaries(self) -> list[dict]:
-        return [json.loads(line) for line in self._out.read_text().splitlines()]
+        # The program may be writing the last line.
+        whole, _, _ = self._out.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def complaints(self) -> list[str]:
         return [line for line in self._err.read_text().splitlines() if line.startswith("ingest: ")]

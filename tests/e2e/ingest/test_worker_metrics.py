@@ -70,7 +70,7 @@ def worker(data_dir):
     )
     running = Worker(data_dir, port)
     try:
-        wait_until(running.is_alive)
+        wait_until(running.is_alive, seconds=180)
         yield running
     finally:
         process.terminate()

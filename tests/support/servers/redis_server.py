@@ -1,5 +1,6 @@
 """A real Redis or Valkey on a free loopback port, which a test can kill and start again."""
 
+import os
 import random
 import shutil
 import socket
@@ -17,7 +18,13 @@ needs_redis = pytest.mark.skipif(BINARY is None, reason="redis-server or valkey-
 _START_SECONDS = 120
 # Below the ephemeral ports (from 32,768), also after a cluster node adds 10,000. Otherwise a client that connects to a
 # server before it listens could get the server's port as its own source port.
-_PORTS = iter(random.SystemRandom().sample(range(10_000, 22_000), k=12_000))
+_RANGE = range(10_000, 22_000)
+# A port is free until its server has started, and while a test has stopped the server, so each of the processes that
+# run tests side by side has its own part of the range.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_OWN = _RANGE[_WORKER % _WORKERS :: _WORKERS]
+_PORTS = iter(random.SystemRandom().sample(_OWN, k=len(_OWN)))
 
 
 class RedisServer:

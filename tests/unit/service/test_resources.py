@@ -68,11 +68,15 @@ async def test_streams_of_the_model_leave_the_connections_to_other_servers_free(
 
 async def test_a_pool_has_no_more_connections_than_its_limit():
     running = most = 0
+    are_two = asyncio.Event()
 
     async def handler(_: web.Request) -> web.Response:
         nonlocal running, most
         running += 1
         most = max(most, running)
+        if running == 2:
+            are_two.set()
+        await asyncio.wait_for(are_two.wait(), 60)
         await asyncio.sleep(0.02)
         running -= 1
         return web.json_response({})

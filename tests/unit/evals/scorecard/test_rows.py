@@ -39,7 +39,7 @@ ANSWERS = {
 }
 # Long enough for a busy machine; what a test waits for in full is shorter.
 SECONDS = 30.0
-SLOW = 1.0
+SLOW = 2.0
 LIMITS = Limits(question_seconds=SECONDS, total_seconds=600)
 
 
@@ -188,13 +188,13 @@ class TestTheModel:
         figure = await self.leave(model_url, seconds=4, lets_go=False)
         assert figure.text.startswith("8 of 8 model calls go on to their end; next first text after ")
 
-    async def fail(self, model_url, **habits):
+    async def fail(self, model_url, *, seconds=SECONDS, **habits):
         async with serve_answers(Habits(model_url=model_url, **habits)) as service, open_session() as session:
             door = Door(url=service.url, protocol="chat")
-            return await measure_model(session, door, "port?", StandIn(session, model_url), seconds=5)
+            return await measure_model(session, door, "port?", StandIn(session, model_url), seconds=seconds)
 
     async def test_a_service_that_admits_failures_ends_each_with_an_error(self, model_url):
-        figures = await self.fail(model_url, patience=3, shows_life=True)
+        figures = await self.fail(model_url, patience=5, shows_life=True)
         assert 0 < figures.pop("model_slow").value < SLOW
         assert {key: figure.value for key, figure in figures.items()} == {
             "model_fails": 1,
@@ -204,7 +204,7 @@ class TestTheModel:
         assert all(figure.text.startswith("an error in the stream after ") for figure in figures.values())
 
     async def test_a_service_that_hides_failures_looks_complete_and_waits_for_ever(self, model_url):
-        figures = await self.fail(model_url, admits_failure=False)
+        figures = await self.fail(model_url, seconds=5, admits_failure=False)
         assert figures.pop("model_slow").value >= SLOW
         assert figures["model_fails"].text.startswith("an answer that looks complete, after ")
         assert figures["model_breaks"].text.startswith("an answer that looks complete, after ")

@@ -101,9 +101,9 @@ def test_a_file_that_is_not_a_message_is_rejected():
     ],
 )
 def test_hostile_messages_are_read_or_rejected_in_a_bounded_time(body):
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         mail(body)
     except InvalidInput as error:
         assert str(error)
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began < 60

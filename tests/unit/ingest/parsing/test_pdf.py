@@ -294,9 +294,9 @@ def test_the_time_grows_no_faster_than_the_number_of_pages():
 
     def seconds(pages: int) -> float:
         body = pdf_of([lines] * pages)
-        began = time.perf_counter()
+        began = time.process_time()
         pdf(body)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     seconds(2)
     assert seconds(200) < 20 * max(seconds(20), 0.01)

@@ -101,7 +101,7 @@ def test_a_file_that_is_not_rtf_is_rejected():
     "piece", [rb"{", rb"}", rb"\u1?", rb"{\footnote x", rb"\trowd\cellx1\intbl\cell\row", rb"\'93", b"a"]
 )
 def test_time_grows_in_proportion_to_the_size(piece):
-    began = time.perf_counter()
+    began = time.process_time()
     with suppress(InvalidInput):
         parse_rtf(rtf(piece * 20_000))
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began < 60

@@ -238,10 +238,10 @@ def test_rows_that_are_far_longer_than_their_values_are_rejected():
 @pytest.mark.no_cover
 def test_a_merged_cell_over_the_whole_sheet_is_bounded():
     rows = "".join(row(at, text(f"A{at}", "x")) for at in range(1, 3_000))
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert workbook(rows, after='<mergeCells><mergeCell ref="A1:XFD1048576"/></mergeCells>').sections
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began < 60
 
 
 @pytest.mark.parametrize("cell", ['<c r="????1"><v>1</v></c>', '<c r="ZZZZ1"><v>1</v></c>', '<c s="x"><v>1</v></c>'])

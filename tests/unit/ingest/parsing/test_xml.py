@@ -121,12 +121,12 @@ def test_hostile_and_damaged_xml_is_rejected_with_a_reason(text, reason):
 @pytest.mark.no_cover
 @pytest.mark.parametrize("pair", [("<a>", "</a>"), ("<p>x", "</p>"), ("<section><title>t</title>", "</section>")])
 def test_deep_nesting_is_read_or_rejected_in_a_bounded_time(pair):
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         xml("<r>" + pair[0] * 50_000 + "x" + pair[1] * 50_000 + "</r>")
     except InvalidInput as error:
         assert "nested" in str(error)
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began < 60
 
 
 def test_a_huge_span_of_a_cell_is_not_an_error():
