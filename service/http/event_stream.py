@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 EVENT_STREAM = "text/event-stream"
 
@@ -25,14 +25,33 @@ def to_data(data: str) -> str:
     return f"data: {data}\n\n"
 
 
+async def _do_nothing() -> None:
+    pass
+
+
 class EventStreamResponse(StreamingResponse):
     """A stream of events, with a comment whenever none was sent for some time. Clients ignore comments."""
 
     media_type = EVENT_STREAM
 
-    def __init__(self, events: AsyncGenerator[str], *, pause_seconds: float = _PAUSE_SECONDS) -> None:
+    def __init__(
+        self,
+        events: AsyncGenerator[str],
+        *,
+        when_ended: Callable[[], Awaitable[None]] = _do_nothing,
+        pause_seconds: float = _PAUSE_SECONDS,
+    ) -> None:
+        """`when_ended` closes what the events come from. It is awaited even if none of them was read."""
         super().__init__(events, headers=_HEADERS)
+        self._when_ended = when_ended
         self._pause_seconds = pause_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # Not by the generator of the events: it never begins if the client leaves before, and then never ends.
+            await self._when_ended()
 
     async def stream_response(self, send: Send) -> None:
         """Send the events and the comments."""

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Header, Request
@@ -101,7 +101,7 @@ class _Asking:
             return shape.to_document(*await while_connected(request, _collect(events)))
         start_at = request.state.arrived + resources.settings.answering.stream_after_seconds
         begun = await while_connected(request, _begin(events, start_at))
-        return EventStreamResponse(_to_stream(request, shape, begun))
+        return EventStreamResponse(_to_stream(request, shape, begun), when_ended=begun.stop)
 
 
 Asking = Annotated[_Asking, Depends()]
@@ -146,53 +146,57 @@ async def _collect(events: AsyncGenerator[Event]) -> tuple[Sequence[Citation], A
     return sources, answer
 
 
-async def _begin(events: AsyncGenerator[Event], start_at: float) -> AsyncGenerator[Event]:
-    """Await the first event and the first text, but the text not beyond `start_at`. Return all events.
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The events of an answer of which the first ones are known, and the next one is awaited."""
+
+    events: Sequence[Event]
+    following: asyncio.Task[Event]
+    rest: AsyncGenerator[Event]
+
+    async def all(self) -> AsyncGenerator[Event]:
+        """Yield all events. Afterwards `stop` must be called, also if they were not read to their end."""
+        for event in self.events:
+            yield event
+        yield await self.following
+        async for event in self.rest:
+            yield event
+
+    async def stop(self) -> None:
+        """Close the events, which stops the generation at the model server."""
+        self.following.cancel()
+        # Events that wait inside a task cannot be closed.
+        await asyncio.gather(self.following, return_exceptions=True)
+        await self.rest.aclose()
+
+
+async def _begin(events: AsyncGenerator[Event], start_at: float) -> _Begun:
+    """Await the first event and the first text, but the text not beyond `start_at`.
 
     An error up to then is raised, and gets an HTTP status. A later one has to become an event of the stream.
     """
     begun = [await anext(events)]
     while True:
-        following = asyncio.create_task(anext(events))
+        so_far = _Begun(begun, asyncio.create_task(anext(events)), events)
+        following = so_far.following
         try:
             await asyncio.wait({following}, timeout=max(0.0, start_at - time.perf_counter()))
             if following.done():
                 following.result()
         except BaseException:
-            await _stop(following, events)
+            await so_far.stop()
             raise
         if not following.done() or _has_text(following.result()):
-            return _continue(begun, following, events)
+            return so_far
         begun.append(following.result())
-
-
-async def _continue(
-    begun: Sequence[Event], following: asyncio.Task[Event], rest: AsyncGenerator[Event]
-) -> AsyncGenerator[Event]:
-    try:
-        for event in begun:
-            yield event
-        yield await following
-        async for event in rest:
-            yield event
-    finally:
-        # Also reached when the client disconnects. Closing the events stops the generation at the model server.
-        await _stop(following, rest)
 
 
 def _has_text(event: Event) -> bool:
     return isinstance(event, Token | Answer)
 
 
-async def _stop(following: asyncio.Task[Event], events: AsyncGenerator[Event]) -> None:
-    following.cancel()
-    # Events that wait inside a task cannot be closed.
-    await asyncio.gather(following, return_exceptions=True)
-    await events.aclose()
-
-
-async def _to_stream(request: Request, shape: Shape, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
-    async with aclosing(events):
+async def _to_stream(request: Request, shape: Shape, begun: _Begun) -> AsyncGenerator[str]:
+    async with aclosing(begun.all()) as events:
         async for event in events:
             if _has_text(event):
                 request.state.awaits_text = False

@@ -1,6 +1,8 @@
 """What a client, the metrics and the log say about the end of a request: all three must agree."""
 
 import asyncio
+import itertools
+import json
 from dataclasses import replace
 
 import httpx
@@ -287,6 +289,35 @@ class TestASlowModel:
         await leave(served, hanging(SOURCES), stream=True, after_bytes=True)
         await asyncio.wait_for(served.answerer.is_closed.wait(), 60)
         await served.logged("request")
+        assert served.counted() == {"cancelled": 1}
+
+    async def test_a_client_that_leaves_just_before_the_stream_begins_cancels_the_answer(self, served):
+        served.answerer.script = hanging(SOURCES)
+        body = json.dumps(QUESTION | {"stream": True}).encode()
+        calls = itertools.count()
+
+        async def receive():
+            match next(calls):
+                case 0:
+                    return {"type": "http.request", "body": body, "more_body": False}
+                case 1:  # While the answer begins, the client is there.
+                    return await asyncio.Event().wait()
+                case _:
+                    return {"type": "http.disconnect"}
+
+        async def send(_):
+            await asyncio.sleep(0)  # As a server whose connection is congested.
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/answers",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+            "state": dict(served.server.lifespan.state),
+        }
+        await served.server.config.loaded_app(scope, receive, send)
+        await asyncio.wait_for(served.answerer.is_closed.wait(), 60)
         assert served.counted() == {"cancelled": 1}
 
 
