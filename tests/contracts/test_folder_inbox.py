@@ -43,3 +43,18 @@ class TestFolderInbox(InboxContract):
         assert (again.job, again.attempt) == (upload("a"), 1)
         await worklist.dead_letter(again, reason="no")
         assert [letter.reason for letter in await letters.dead_letters()] == ["no"]
+
+    async def test_a_letter_that_a_worker_writes_during_a_replay_is_kept(self, inbox, worklist, tmp_path):
+        class Overtaken(FolderInbox):
+            """An inbox whose entries are rejected before `put` returns."""
+
+            async def put(self, job, *, expected=None):
+                await super().put(job, expected=expected)
+                await worklist.dead_letter(await worklist.claim(), reason="still no")
+
+        await inbox.put(upload("a"))
+        await worklist.dead_letter(await worklist.claim(), reason="no")
+        letters = Overtaken(tmp_path)
+        [letter] = await letters.dead_letters()
+        await letters.replay(letter.id)
+        assert [letter.reason for letter in await letters.dead_letters()] == ["still no"]

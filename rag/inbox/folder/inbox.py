@@ -14,7 +14,7 @@ import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,10 +84,14 @@ class FolderInbox:
 
     async def replay(self, letter_id: str) -> None:
         path = self._require(letter_id)
+        _, letter = _identify(path)
         active = {_key_of(other.name) for other in (*self._queued(), *self._processing())}
         if path.name not in active:
             await self.put(to_job(await asyncio.to_thread(path.read_bytes)))
-        path.unlink(missing_ok=True)
+        # A worker may have ingested the document by now, and have written a new dead letter in this place.
+        with suppress(FileNotFoundError):
+            if _identify(path)[1] == letter:
+                path.unlink()
 
     async def drop(self, letter_id: str) -> None:
         self._require(letter_id).unlink(missing_ok=True)
