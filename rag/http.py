@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,9 @@ _MAX_REDIRECTS = 3
 # Below the 5 s of uvicorn, which serves many models: a connection that its server closes would fail the next request.
 _KEEP_ALIVE_SECONDS = 4.0
 
+_is_kept_connection: ContextVar[bool] = ContextVar("is_kept_connection", default=False)
+"""Whether the request of this task was sent on a connection of an earlier request."""
+
 
 @asynccontextmanager
 async def open_session(timeouts: TimeoutSettings, *, connections: int = 100) -> AsyncIterator[aiohttp.ClientSession]:
@@ -36,7 +40,11 @@ async def open_session(timeouts: TimeoutSettings, *, connections: int = 100) -> 
     """
     phases = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect, sock_read=timeouts.read)
     pool = aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEP_ALIVE_SECONDS)
-    async with aiohttp.ClientSession(connector=pool, timeout=phases, middlewares=(_send,), trust_env=False) as session:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(_note_kept_connection)
+    async with aiohttp.ClientSession(
+        connector=pool, timeout=phases, middlewares=(_send,), trace_configs=[trace], trust_env=False
+    ) as session:
         yield session
 
 
@@ -126,15 +134,24 @@ async def require_success(upstream: Upstream, response: ClientResponse) -> None:
 async def _send(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Send the trace context, so that the server can join the trace, and once more if the connection was stale.
 
-    Some servers close a connection that they announced as lasting when the next request arrives.
+    Some servers close a connection that they announced as lasting when the next request arrives, and do not read it.
+    On a new connection the server has the request. It may have failed because of it, or may have done work that costs
+    money, so its caller decides whether to send it again.
     """
     propagate(request.headers)
+    _is_kept_connection.set(False)
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        if not _is_kept_connection.get():
+            raise
         return await handler(request)
+
+
+async def _note_kept_connection(*_: object) -> None:
+    _is_kept_connection.set(True)
 
 
 async def _follow(

@@ -192,14 +192,15 @@ async def _read_chunks(
 
     Before it, a server that sends nothing but signs of life for `patience` seconds is too late.
     """
-    read, waited = 0, 0.0
+    seen, waited = (0, False), 0.0
     while True:
-        if reader.events != read:
-            read, waited = reader.events, 0.0
-        left = None if patience is None else max(0.0, patience - waited)
+        # After the finish, further events do not prolong the wait: a server could send pings for ever.
+        if (now := (0 if reader.is_complete else reader.events, reader.is_complete)) != seen:
+            seen, waited = now, 0.0
+        limit = _LINGER_SECONDS if reader.is_complete else patience
         began = time.monotonic()
         try:
-            async with asyncio.timeout(_LINGER_SECONDS if reader.is_complete else left):
+            async with asyncio.timeout(None if limit is None else max(0.0, limit - waited)):
                 chunk = await response.content.readany()
         except (TimeoutError, aiohttp.ClientError):
             if reader.is_complete:

@@ -61,14 +61,28 @@ async def test_a_connection_that_the_server_closes_when_it_is_used_again_costs_n
     assert len(requests) == 3
 
 
-async def test_a_server_that_always_closes_gets_each_request_twice():
+async def test_a_server_that_closes_a_new_connection_may_have_worked_and_gets_the_request_once():
     async def respond(receive, _):
         await receive()
 
     async with generator_on(respond) as (generator, requests):
         with pytest.raises(Unavailable, match="cannot be reached"):
             await ask(generator)
-    assert len(requests) == 2
+    assert len(requests) == 1
+
+
+async def test_pings_after_the_finish_do_not_hold_the_answer_back():
+    async def respond(receive, writer):
+        await receive()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        writer.write(b'data: {"choices": [{"delta": {"content": "In 1932."}, "finish_reason": "stop"}]}\n\n')
+        while True:
+            writer.write(b': ping\n\ndata: {"choices": []}\n\n')
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(60), generator_on(respond) as (generator, _):
+        assert await ask(generator) == "In 1932."
 
 
 async def test_signs_of_life_without_any_event_do_not_last_for_ever():
