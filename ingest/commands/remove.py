@@ -56,7 +56,7 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
             covers = [await build_coverage(name, fetcher=fetcher, settings=settings) for name in arguments.sources]
             where = FIRST_CHUNKS
         else:
-            covers, where = [_everything], _prefix_filter(arguments.uri_prefix, arguments.sources)
+            covers, where = [lambda *_: True], _prefix_filter(arguments.uri_prefix, arguments.sources)
         scope = Scope(tenant=arguments.tenant)
         removed = await _remove(settings, scope, where, covers, dry_run=arguments.dry_run)
     print(_to_json(removed) if arguments.json else _to_text(removed, dry_run=arguments.dry_run))
@@ -70,10 +70,6 @@ def _prefix_filter(prefix: str, sources: list[str]) -> ChunkFilter:
         # An unset variable in a script expands to "", which every URI begins with.
         raise InvalidInput("--uri-prefix is empty, which would remove every document. Give the beginning of the URIs.")
     return ChunkFilter(ordinals=(0,), uri_prefixes=(prefix,))
-
-
-def _everything(*_: str) -> bool:
-    return True
 
 
 async def _remove(

@@ -91,7 +91,10 @@ async def verify(
     async with backend.open_copies(nodes) as copies:
         seen = {name: await _look(copy) for name, copy in copies.items()}
         shards = {name: await copy.count_by_shard() for name, copy in copies.items()}
-        points = {name: sum(_live(versions) for versions in found.values()) for name, found in seen.items()}
+        points = {
+            name: sum(it.live for versions in found.values() for it in versions.values())
+            for name, found in seen.items()
+        }
         suspects = _inspect(seen, backend.keeps_staged)
         report(f"{len(suspects):,} documents to look at again")
         for _ in range(_LOOKS - 1):
@@ -206,7 +209,3 @@ async def _mend(
 async def _points_of(copy: StoredCopy, scope: Scope, document_id: DocumentId, version: str) -> list[Point]:
     where = ChunkFilter(document_ids=(document_id,))
     return [point async for point in copy.scroll_points(scope, where) if point.chunk.version == version]
-
-
-def _live(versions: _Versions) -> int:
-    return sum(it.live for it in versions.values())

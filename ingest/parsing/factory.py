@@ -46,7 +46,7 @@ PARSERS: Mapping[MediaType, Callable[[RawDocument], Outline]] = {
     "application/vnd.oasis.opendocument.spreadsheet": lambda raw: parse_opendocument(raw.body, "ODS"),
     "application/vnd.oasis.opendocument.presentation": lambda raw: parse_opendocument(raw.body, "ODP"),
     "application/epub+zip": lambda raw: parse_epub(raw.body),
-    "message/rfc822": lambda raw: parse_mail(raw.body, _parse_attachment),
+    "message/rfc822": lambda raw: parse_mail(raw.body, lambda part: PARSERS[part.media_type](part)),
     "text/csv": lambda raw: _parse_text(raw, parse_csv),
     "application/json": lambda raw: _parse_text(raw, parse_json),
     "application/x-ndjson": lambda raw: _parse_text(raw, parse_json_lines),
@@ -101,10 +101,6 @@ def _parse_text(raw: RawDocument, parse_decoded: Callable[[str], Outline]) -> Ou
 
 def _reject_image() -> Outline:
     raise WithoutText("an image: set RAG_PARSER_SERVICE__URL to a parser service that recognises its text")
-
-
-def _parse_attachment(raw: RawDocument) -> Outline:
-    return PARSERS[raw.media_type](raw)
 
 
 def _file_name(uri: str) -> str:

@@ -1,7 +1,7 @@
 """Parse e-mail messages: the fields that a reader sees, the text once, and the attachments."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from email import message_from_bytes, policy
 from email.errors import HeaderParseError
@@ -173,13 +173,9 @@ def _file_name(part: Message) -> str:
 
 
 def _field(message: Message, name: str) -> str:
-    return _decoded(str(dict(_raw_fields(message)).get(name.lower(), "")))
-
-
-def _raw_fields(message: Message) -> Iterator[tuple[str, str]]:
-    """Yield the fields as written. The last one wins in a dict, so the order is reversed: the first one counts."""
-    for name, value in reversed(list(message.raw_items())):
-        yield name.lower(), str(value)
+    """Return the first field of this name."""
+    values = (value for field, value in message.raw_items() if field.lower() == name.lower())
+    return _decoded(str(next(values, "")))
 
 
 def _decoded(value: str) -> str:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import ChainMap
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES, WARNINGS
 from ingest.pipeline.batching import Batcher
@@ -68,14 +68,14 @@ class Pipeline:
         """
         # Two states of one document are written one after the other, and for the second the look-up is out of date.
         is_second = self._locks.is_held((scope, unit.id))
-        async with self._locks.hold((scope, unit.id)):
+        async with self._locks.of((scope, unit.id)):
             if is_second or unit.id not in stored:
                 stored = await self._look_up(scope, [unit.id])
             return _count(await self._ingest(scope, unit, stored[unit.id], claim))
 
     async def remove(self, scope: Scope, document_id: DocumentId, uri: str, claim: Claim | None = None) -> IngestResult:
         """Delete a document from the collection."""
-        async with self._locks.hold((scope, document_id)):
+        async with self._locks.of((scope, document_id)):
             await self._retrying(claim).delete(scope, document_id, order=claim.order if claim else None)
             return _count(IngestResult(uri=uri, status="removed"))
 
@@ -123,28 +123,17 @@ class Pipeline:
 
 
 class _Locks:
-    """One lock per document, so that none is written twice at once. Unused locks are dropped."""
+    """One lock per document, so that none is written twice at once. It exists while a task holds or awaits it."""
 
     def __init__(self) -> None:
-        self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
+        self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     def is_held(self, key: Hashable) -> bool:
         return key in self._locks
 
-    @asynccontextmanager
-    async def hold(self, key: Hashable) -> AsyncIterator[None]:
-        """Hold the lock of this key; waiting tasks get it in their order of arrival."""
-        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
-        self._locks[key] = lock, users + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[key]
-            if users == 1:
-                del self._locks[key]
-            else:
-                self._locks[key] = lock, users - 1
+    def of(self, key: Hashable) -> asyncio.Lock:
+        """Return the lock of this key; waiting tasks get it in their order of arrival."""
+        return self._locks.setdefault(key, asyncio.Lock())
 
 
 async def _stored_vectors(store: VectorStore, scope: Scope, stored: Chunk | None) -> dict[str, Vector]:

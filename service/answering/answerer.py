@@ -43,16 +43,16 @@ class Answerer:
 
     def __init__(
         self,
+        *,
         searcher: Searcher,
         retriever: Retriever,
         quoter: Quoter,
         writers: Mapping[Mode, Writer],
         agent: Agent,
         default_mode: Mode,
+        first_text_seconds: float,
         live_judge: LiveJudge,
         drift: DriftWatch,
-        *,
-        first_text_seconds: float,
     ) -> None:
         self._searcher = searcher
         self._retriever = retriever

@@ -114,7 +114,10 @@ async def _ready_documents(
     """Return the first selected documents that are not among the others, up to one more than a page."""
     found: list[DocumentState] = []
     is_sorted = query.sort == "time"
-    where = _from_time(query.after[0]) if is_sorted and query.after else EVERYTHING
+    where = EVERYTHING
+    if is_sorted and query.after:
+        # The documents of the cursor's own time are read again, because some of them may be on the next page.
+        where = ChunkFilter(ingested_before=math.nextafter(-float(query.after[0]), math.inf))
     async for stored in store.documents(scope, where, newest_first=is_sorted):
         document = DocumentState(id=stored.document_id, stored=stored, entry=None, is_queue_known=is_queue_known)
         # Documents of one time come in no order, so the last time is read to its end.
@@ -134,11 +137,6 @@ async def _with_stored(store: StoreReader, scope: Scope, documents: list[Documen
     """Return the documents with their live versions."""
     stored = await read_stored(store, scope, [document.id for document in documents if document.stored is None])
     return [replace(document, stored=document.stored or stored.get(document.id)) for document in documents]
-
-
-def _from_time(key: str | float) -> ChunkFilter:
-    # The documents of the cursor's own time are read again, because some of them may be on the next page.
-    return ChunkFilter(ingested_before=math.nextafter(-float(key), math.inf))
 
 
 def _is_selected(document: DocumentState, query: DocumentQuery) -> bool:

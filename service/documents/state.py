@@ -1,7 +1,7 @@
 """The state of a document: its live version in the store, and its latest entry in the inbox."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,8 +110,9 @@ async def read_stored(
 ) -> dict[DocumentId, StoredDocument]:
     """Return those of these documents that have a live version."""
     stored: dict[DocumentId, StoredDocument] = {}
-    for some in _batches(document_ids):
-        async for document in store.documents(scope, ChunkFilter(document_ids=some)):
+    for start in range(0, len(document_ids), _IDS_PER_CALL):
+        some = ChunkFilter(document_ids=tuple(document_ids[start : start + _IDS_PER_CALL]))
+        async for document in store.documents(scope, some):
             known = stored.get(document.document_id)
             # During a commit to a server, two versions are live for a moment.
             if known is None or known.ingested_at < document.ingested_at:
@@ -129,8 +130,3 @@ async def _combine(
         for it in document_ids
         if it in stored or it in pending
     }
-
-
-def _batches(document_ids: Sequence[DocumentId]) -> Iterator[tuple[DocumentId, ...]]:
-    for start in range(0, len(document_ids), _IDS_PER_CALL):
-        yield tuple(document_ids[start : start + _IDS_PER_CALL])

@@ -42,7 +42,7 @@ class Calibrations:
     """Known agreements. They are valid for the exact text of a rubric, identified by its hash."""
 
     def __init__(self, agreements: Sequence[Agreement]) -> None:
-        self._agreements = {_key(agreement): agreement for agreement in agreements}
+        self._agreements = {(it.judge, it.rubric, it.rubric_hash, it.data): it for it in agreements}
 
     @classmethod
     def read(cls, path: Path) -> "Calibrations":
@@ -65,7 +65,3 @@ class Calibrations:
 
     def add(self, agreement: Agreement) -> "Calibrations":
         return Calibrations([*self._agreements.values(), agreement])
-
-
-def _key(agreement: Agreement) -> tuple[str, str, str, str]:
-    return agreement.judge, agreement.rubric, agreement.rubric_hash, agreement.data

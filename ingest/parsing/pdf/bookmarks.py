@@ -59,7 +59,7 @@ def split_at_headings(text: str, bookmarks: Sequence[tuple[int, str]]) -> Iterat
     level, heading, begin = -1, "", 0
     for next_level, title in bookmarks:
         key = _key(title)
-        found = next((n for n in range(begin, len(lines)) if _is_heading(keys, n, key)), None) if key else None
+        found = next((n for n in range(begin, len(lines)) if _length(keys, n, key)), None) if key else None
         if found is None:
             continue
         yield level, heading, "".join(lines[begin:found])
@@ -70,10 +70,6 @@ def split_at_headings(text: str, bookmarks: Sequence[tuple[int, str]]) -> Iterat
 
 def _key(text: str) -> str:
     return _INSIGNIFICANT.sub("", text.casefold())
-
-
-def _is_heading(keys: Sequence[str], line: int, key: str) -> bool:
-    return _length(keys, line, key) > 0
 
 
 def _length(keys: Sequence[str], line: int, key: str) -> int:

@@ -112,7 +112,8 @@ def _unreadable_share(textpage: pdfium.PdfTextPage, text: str) -> float:
         share = _mapping_faults(textpage, count, _COUNTED_CHARACTERS)
     # Each word once: a manual can repeat a name without vowels on each of its lines.
     words = set(_WORD.findall(text))
-    has_words = len(words) < _ENOUGH_WORDS or sum(map(_is_without_vowel, words)) <= _GARBLED_WORDS * len(words)
+    without_vowel = sum(not _VOWEL.search(word) for word in words)
+    has_words = len(words) < _ENOUGH_WORDS or without_vowel <= _GARBLED_WORDS * len(words)
     if not has_words and not _has_common_letters(text):
         return 1.0
     return max(share, private / count)
@@ -123,10 +124,6 @@ def _has_common_letters(text: str) -> bool:
     letters = Counter(character for character in text.casefold() if character.isalpha())
     frequent = {letter for letter, _ in letters.most_common(6)}
     return letters.total() >= _ENOUGH_LETTERS and len(frequent & _COMMON_LETTERS) >= len(frequent) - 2
-
-
-def _is_without_vowel(word: str) -> bool:
-    return _VOWEL.search(word) is None
 
 
 def _mapping_faults(textpage: pdfium.PdfTextPage, count: int, sample: int) -> float:

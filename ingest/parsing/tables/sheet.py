@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, pairwise
 
 from ingest.parsing.outline import OutlineBuilder
 from ingest.parsing.tables.header import find_header, is_value
@@ -99,8 +99,8 @@ def _segments(head: Sequence[Row]) -> list[range]:
             runs.append(range(index, index + 1))
     if not 1 < len(runs) <= _MAX_SIDE_BY_SIDE or not all(_is_table(head, run) for run in runs):
         return []
-    ends = [run.start for run in runs[1:]]
-    return [range(start, end) for start, end in zip([0, *ends], [*ends, max(map(_width, head))], strict=True)]
+    starts, width = [0, *(run.start for run in runs[1:])], max(len(row.cells) for row in head)
+    return [range(start, end) for start, end in pairwise([*starts, width])]
 
 
 def _is_title(row: Row) -> bool:
@@ -138,10 +138,6 @@ def _only(row: Row, columns: range) -> Row:
     """Return the row with the cells of these columns only, at their places."""
     cells = ("",) * columns.start + row.cells[columns.start : columns.stop]
     return replace(row, cells=cells, merged=frozenset(index for index in row.merged if index in columns))
-
-
-def _width(row: Row) -> int:
-    return len(row.cells)
 
 
 def _add_plain(rows: Iterable[Row], builder: OutlineBuilder) -> None:

@@ -67,7 +67,7 @@ def read_styles(root: Element | None) -> tuple[Style, ...]:
     formats: dict[int, str] = dict(_BUILTIN_FORMATS)
     for element in root.iterfind("numFmts/*"):
         formats[number_of(element.get("numFmtId"))] = element.get("formatCode", GENERAL)
-    bold = [_is_bold(font) for font in root.iterfind("fonts/*")]
+    bold = [is_on(font.find("b")) for font in root.iterfind("fonts/*")]
     return tuple(
         Style(
             formats.get(number_of(xf.get("numFmtId")), GENERAL),
@@ -75,7 +75,3 @@ def read_styles(root: Element | None) -> tuple[Style, ...]:
         )
         for xf in root.iterfind("cellXfs/*")
     )
-
-
-def _is_bold(font: Element) -> bool:
-    return is_on(font.find("b"))
