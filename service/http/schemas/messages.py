@@ -10,7 +10,7 @@ from rag.types import Chunk
 from service.answering.drafts import Answer
 from service.answering.follow_ups import Turn
 from service.generation.base import Usage
-from service.http.schemas.search import FilterRequest, Whole
+from service.http.schemas.search import FilterRequest, Whole, is_visible
 from service.settings import Mode
 from service.writing.structure import check_schema
 
@@ -93,7 +93,8 @@ def to_conversation(messages: Sequence[ChatMessage]) -> tuple[str, list[Turn]]:
     content = messages[last].content
     if isinstance(content, list) and (foreign := [part.type for part in content if part.text is None]):
         raise InvalidInput(f"messages: The service reads text only. Remove the part of type {foreign[0]!r:.100}.")
-    if not (question := messages[last].to_text().strip()):
+    question = messages[last].to_text().strip()
+    if not is_visible(question):
         raise InvalidInput("messages: The last message with the role user has no text. Send the question in it.")
     return question, _to_turns(messages[:last])
 

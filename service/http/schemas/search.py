@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Self, cast
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from typing_extensions import TypedDict  # Pydantic refuses the one of `typing` before Python 3.12.
 
 from rag.formats import MediaType
@@ -18,6 +18,22 @@ _FilterText = Annotated[str, Field(max_length=4_000)]
 _FilterValues = Annotated[list[_FilterText], Field(max_length=_MAX_FILTER_VALUES)]
 # RFC 3339, as the format `date-time` of JSON Schema says. Pydantic would also read numbers, as seconds since 1970.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+# A character that a reader sees: no space, and none that Unicode calls ignorable or a filler, such as U+200B.
+_VISIBLE = (
+    r"[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8]"
+)
+
+
+def is_visible(text: str) -> bool:
+    """Return whether a reader sees anything of the text."""
+    return re.search(_VISIBLE, text) is not None
+
+
+def _require_visible(text: str) -> str:
+    if not is_visible(text):
+        raise ValueError("Send a question with at least one visible character")
+    return text
 
 
 def _check_time(value: Any) -> Any:
@@ -71,9 +87,9 @@ class SearchRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
-        examples=["How do I run it?"], json_schema_extra={"pattern": r"\S"}
-    )
+    question: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_require_visible)
+    ] = Field(examples=["How do I run it?"], json_schema_extra={"pattern": _VISIBLE})
     limit: Annotated[int, Field(ge=1, le=50), Whole] | None = Field(
         None, description="Number of passages. Unset: RAG_RETRIEVAL__LIMIT."
     )

@@ -141,6 +141,7 @@ class TestReadersWhoWaitLongerThanPromised:
         (CHAT, {"messages": []}, 422, "invalid_request", "messages"),
         (CHAT, {"messages": [{"role": "assistant", "content": "Hi"}]}, 400, "invalid", None),
         (CHAT, {"messages": [{"role": "user", "content": " \n"}]}, 400, "invalid", None),
+        (CHAT, {"messages": [{"role": "user", "content": "\u200b"}]}, 400, "invalid", None),
         (CHAT, {"messages": [{"role": "user", "content": "x" * 9000}]}, 400, "invalid", None),
         (CHAT, {"messages": [{"role": "user", "content": "x" * 1_100_000}]}, 413, "too_large", None),
         (CHAT, {"tool_choice": "required"}, 422, "invalid_request", "tool_choice"),

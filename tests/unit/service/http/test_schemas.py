@@ -45,7 +45,9 @@ def test_a_citation_says_only_what_is_known_of_its_place(place, sent):
     assert json.loads(CitationOut.from_citation(citation).model_dump_json())["place"] == sent
 
 
-@pytest.mark.parametrize("question", [HALF_A_PAIR, "", " \n\t", 7, None, ["x"]])
+@pytest.mark.parametrize(
+    "question", [HALF_A_PAIR, "", " \n\t", "\u200b", " \ufeff\u2060\n\u3164\u00ad", 7, None, ["x"]]
+)
 def test_a_question_is_visible_text(question):
     with pytest.raises(ValidationError):
         AnswerRequest.model_validate({"question": question})
