@@ -7,6 +7,7 @@ from rag.stages import StageTimer
 from rag.types import Vector
 from service.answering.events import Inquiry
 from service.answering.follow_ups import FollowUps
+from service.retrieval.evidence import by_evidence
 from service.retrieval.retriever import Retriever, nearness
 from service.writing.base import WritingInput
 
@@ -38,6 +39,17 @@ class Searcher:
         if nearness(corrected, again.hits) <= nearness(question, found.hits):
             return found
         return replace(again, question=question, corrected=corrected)
+
+    def in_reading_order(self, found: WritingInput, *, limit: int) -> WritingInput:
+        """Return the passages for a reader who begins with the first: those with a good quote come earlier.
+
+        A reranker has read the passages already, so its order stands.
+        """
+        if found.reranking is not None:
+            return found
+        hits = by_evidence(found.searched, [candidate.hit for candidate in found.candidates])
+        selected = self._retriever.select(hits, limit=limit)
+        return replace(found, hits=selected.hits, candidates=selected.candidates)
 
     async def _retrieve(
         self, inquiry: Inquiry, question: str, vector: Vector, timer: StageTimer, *, until: float
