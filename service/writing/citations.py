@@ -15,7 +15,9 @@ _CONTEXT = 40
 
 _FENCE = re.compile(r"(?:`{3,}|~{3,})")
 _BACKTICKS = re.compile(r"`+")
-_UNDECIDED = re.compile(r"[\s(]*\Z")
+_UNDECIDED = re.compile(r"[\s(,;]*\Z")
+# What separates two markers of a list, such as [1], [2].
+_SEPARATOR = re.compile(r"[,;]\s*\Z")
 _LAST_WORD = re.compile(r"\w+\Z")
 # Names before an index that are not words, so that a bracket behind them is code. Others may end a cited sentence.
 _INDEXED = frozenset({"argv", "args", "kwargs", "arr", "idx", "vec", "buf", "ptr", "tmp"})
@@ -44,6 +46,8 @@ class CitationNormaliser:
         self._drops_space = False
         """True behind a marker that was removed at the start of a line."""
         self._ends_with_index = False
+        self._follows_removed = False
+        """True behind a removed marker and a separator behind it, which goes too if another marker follows."""
 
     def push(self, text: str) -> str:
         """Return the next part of the text."""
@@ -95,6 +99,12 @@ class CitationNormaliser:
     def _take(self, length: int) -> bool:
         """Append the beginning of the held text to the output as it is."""
         taken, self._held = self._held[:length], self._held[length:]
+        if self._follows_removed and self._is_separator(taken):
+            self._output += taken
+            return True
+        if self._follows_removed and _SEPARATOR.search(self._output):
+            self._gap = ""
+        self._follows_removed = False
         if self._drops_space:
             taken = taken.lstrip(" \t") if self._context else taken.lstrip()
             self._drops_space = not taken
@@ -104,6 +114,10 @@ class CitationNormaliser:
         self._output += taken
         self._ends_with_index = False
         return True
+
+    def _is_separator(self, taken: str) -> bool:
+        """Return True if this text is a separator, or the space behind one."""
+        return taken.strip() in {",", ";"} or (taken.isspace() and _SEPARATOR.search(self._output) is not None)
 
     @property
     def _context(self) -> str:
@@ -231,9 +245,15 @@ class CitationNormaliser:
         """Replace the beginning of the held text by markers, or remove it with the space before it."""
         self._held = self._held[length:]
         self.cited.update(numbers)
+        separator = _SEPARATOR.search(self._output)
+        is_behind_marker = separator is not None and self._context.removesuffix(separator[0]).endswith("]")
+        if separator and (self._follows_removed or (is_behind_marker and not numbers)):
+            self._output = self._output[: separator.start()]
+        # Of a list, the separator before a removed marker goes with it, or the one behind the first marker.
+        self._follows_removed = not numbers and not is_behind_marker
         if numbers:
             self._output += self._gap + "".join(f"[{number}]" for number in numbers)
-            self._gap = ""
+            self._gap, self._drops_space = "", False
         elif self._output.endswith("(") and self._held.startswith(")"):  # The brackets had nothing else in them.
             self._output = self._output.removesuffix("(")
             self._replace(1, [])

@@ -9,9 +9,9 @@ from tests.drills.rolling.rolling import DELAYS, roll
 
 @needs_haproxy
 def test_replacing_replicas_and_the_collection_fails_no_stream(onnx_models):
-    # Longer than in the measurement: on a busy machine HAProxy may notice a second late that a replica drains.
+    # Longer than in the measurement: on a busy machine HAProxy may notice seconds late that a replica drains.
     pace = replace(DELAYS, tpot=0.08)
-    rolled = asyncio.run(roll(onnx_models, replacements=2, rate=3, delay=5, pace=pace))
+    rolled = asyncio.run(roll(onnx_models, replacements=2, rate=3, delay=10, pace=pace))
     assert len(rolled.streams) > 20
     assert not rolled.reasons
     assert not any(rolled.errors.values()), rolled.errors
