@@ -126,7 +126,7 @@ class Answerer:
         first = await self._search(inquiry, timer, "agentic", until=math.inf)
         run = self._agent.start(search, timer)
         try:
-            async with aclosing(self._work(run, first, inquiry, timer)) as events:
+            async with aclosing(self._research_and_write(run, first, inquiry, timer)) as events:
                 async for event in events:
                     if isinstance(event, Answer):
                         # Drift compares a question with the passages of its own search, not with those of the plan.
@@ -140,7 +140,7 @@ class Answerer:
         finally:
             run.conclude()
 
-    async def _work(
+    async def _research_and_write(
         self, run: AgentRun, first: WritingInput, inquiry: Inquiry, timer: StageTimer
     ) -> AsyncGenerator[Event]:
         async with aclosing(run.gather(first)) as steps:

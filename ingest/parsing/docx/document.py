@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from ingest.parsing.docx.numbering import Numbering
 from ingest.parsing.docx.styles import Styles
 from ingest.parsing.numerals import numeral
-from ingest.parsing.ooxml.package import Package, value_of
+from ingest.parsing.ooxml.package import Package, child_of, value_of
 
 _SEPARATORS = {"separator", "continuationSeparator", "continuationNotice"}
 
@@ -43,7 +43,7 @@ class WordDocument:
     def next_note_number(self, kind: str) -> str:
         self._counts[kind] = self._counts.get(kind, 0) + 1
         default = "lowerRoman" if kind == "endnote" else "decimal"
-        properties = None if self.settings is None else self.settings.find(f"{kind}Pr")
+        properties = child_of(self.settings, f"{kind}Pr")
         return numeral(self._counts[kind], value_of(properties, "numFmt", default))
 
     def warn(self, message: str) -> None:

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.styles import Style, Styles
 from ingest.parsing.numerals import numeral
-from ingest.parsing.ooxml.package import is_on, number_of, value_of
+from ingest.parsing.ooxml.package import child_of, is_on, number_of, value_of
 
 _LEVELS = 9
 _PLACEHOLDER = re.compile(r"%([1-9])")
@@ -61,7 +61,7 @@ class Numbering:
 
     def next_label(self, properties: Element | None, style: Style) -> Label | None:
         """Return the label of the next paragraph, or None if it is not numbered."""
-        direct = None if properties is None else properties.find("numPr")
+        direct = child_of(properties, "numPr")
         number_id = value_of(direct, "numId") or style.number_id
         num = self._nums.get(number_id)
         if num is None or number_id == _NONE:

@@ -9,7 +9,7 @@ from ingest.parsing.docx.fields import without_page_numbers
 from ingest.parsing.docx.story import StoryReader
 from ingest.parsing.office_archive import DAMAGE, damaged, open_office
 from ingest.parsing.ooxml.drawings import has_picture
-from ingest.parsing.ooxml.package import Package, is_on
+from ingest.parsing.ooxml.package import Package, child_of, is_on
 from ingest.parsing.outline import Outline, OutlineBuilder
 
 # A document with pictures and less text than a paragraph is probably a scan.
@@ -35,7 +35,7 @@ def parse_docx(body: bytes) -> Outline:
 
 def _body(document: WordDocument) -> Iterator[Block]:
     root = document.package.tree(document.part)
-    body = None if root is None else root.find("body")
+    body = child_of(root, "body")
     if root is None or body is None:
         raise KeyError(document.part)
     yield from _headers_and_footers(document, body)

@@ -150,13 +150,12 @@ class StoryReader:
             yield Block(text=f"- {text}", depth=depth)
 
     def _chart(self, element: Element) -> Iterator[Block]:
-        root = self._document.package.referenced(self._part, element.get("r:id"))
-        chart = None if root is None else read_chart(root)
-        if chart is None or not chart.rows:
+        chart = read_chart(self._document.package.referenced(self._part, element.get("r:id")))
+        if not chart.rows:
             self._document.warn("A chart without stored values is not read.")
-        if chart and chart.title:
+        if chart.title:
             yield Block(text=f"Chart: {chart.title}")
-        if chart and chart.rows:
+        if chart.rows:
             yield Block(rows=chart.rows)
 
 

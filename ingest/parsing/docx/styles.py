@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.ooxml.package import hex_number_of, is_on, is_on_attribute, number_of, value_of
+from ingest.parsing.ooxml.package import child_of, hex_number_of, is_on, is_on_attribute, number_of, value_of
 
 _MAX_CHAIN = 20
 # The bit of `tblLook` for the first row, in the form before Word 2010.
@@ -54,7 +54,7 @@ class Styles:
     def __init__(self, root: Element | None) -> None:
         elements = [] if root is None else root.findall("style")
         self._elements = {element.get("styleId", ""): element for element in elements}
-        self._defaults = look_of(None if root is None else root.find("docDefaults/rPrDefault/rPr"), Look())
+        self._defaults = look_of(child_of(root, "docDefaults/rPrDefault/rPr"), Look())
         self._known: dict[str, Style] = {}
         self._default = next(
             (
@@ -140,14 +140,14 @@ def level_of(outline: str) -> int:
 
 def _derived(base: Style, id: str, element: Element | None) -> Style:
     name = value_of(element, "name") or id
-    paragraph = None if element is None else element.find("pPr")
+    paragraph = child_of(element, "pPr")
     outline = value_of(paragraph, "outlineLvl")
     heading = _HEADING.fullmatch(name.strip())
     if outline:
         level = level_of(outline)
     else:
         level = int(heading[1]) if heading else base.level
-    numbering = None if paragraph is None else paragraph.find("numPr")
+    numbering = child_of(paragraph, "numPr")
     return Style(
         id=id,
         level=level,
@@ -155,5 +155,5 @@ def _derived(base: Style, id: str, element: Element | None) -> Style:
         is_contents=bool(_CONTENTS.fullmatch(name)) or base.is_contents,
         number_id=value_of(numbering, "numId") or base.number_id,
         number_level=number_of(value_of(numbering, "ilvl"), base.number_level),
-        look=look_of(None if element is None else element.find("rPr"), base.look),
+        look=look_of(child_of(element, "rPr"), base.look),
     )

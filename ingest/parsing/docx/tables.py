@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from ingest.parsing.docx.blocks import Block, text_of, without_asides
 from ingest.parsing.docx.styles import Styles
-from ingest.parsing.ooxml.package import is_on, number_of, value_of
+from ingest.parsing.ooxml.package import child_of, is_on, number_of, value_of
 from ingest.parsing.tables.row import Cell, SpannedRow, spread
 
 ReadBlocks = Callable[[Element], Iterator[Block]]
@@ -76,13 +76,13 @@ def _rows(table: Element, styles: Styles, read_blocks: ReadBlocks) -> Iterator[_
 def _add_cell(element: Element, cells: list[_Cell], styles: Styles, read_blocks: ReadBlocks) -> None:
     look = element.find("tcPr")
     columns = max(1, number_of(value_of(look, "gridSpan"), 1))
-    horizontal = None if look is None else look.find("hMerge")
+    horizontal = child_of(look, "hMerge")
     if horizontal is not None and horizontal.get("val", "continue") == "continue" and cells:
         # The older form of a cell that spans columns.
         last = cells[-1]
         cells[-1] = _Cell(last.blocks, last.columns + columns, last.continues_above, last.is_bold)
         return
-    vertical = None if look is None else look.find("vMerge")
+    vertical = child_of(look, "vMerge")
     continues = vertical is not None and vertical.get("val", "continue") == "continue"
     blocks = list(read_blocks(element))
     cells.append(_Cell(blocks, columns, continues and not blocks, _is_bold(element, styles)))

@@ -17,14 +17,16 @@ _MAX_POINTS = 100_000
 class Chart:
     """The text of a chart."""
 
-    title: str
-    rows: tuple[Row, ...]
+    title: str = ""
+    rows: tuple[Row, ...] = ()
     """A header row with the names of the series, and a row for each category. Empty without stored values."""
 
 
-def read_chart(root: Element) -> Chart:
-    chart = root.find("chart")
-    title = None if chart is None else chart.find("title")
+def read_chart(root: Element | None) -> Chart:
+    """Return the chart, an empty one if the file lacks it."""
+    if root is None:
+        return Chart()
+    title = root.find("chart/title")
     axes = [" ".join(paragraphs_of(axis)) for axis in root.findall("chart/plotArea/*/title")]
     words = [] if title is None else list(paragraphs_of(title)) or _cached(title)
     name = " ".join(words)

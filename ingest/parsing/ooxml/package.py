@@ -120,9 +120,13 @@ def hex_number_of(value: str | None) -> int:
         return 0
 
 
+def child_of(parent: Element | None, path: str) -> Element | None:
+    return None if parent is None else parent.find(path)
+
+
 def value_of(parent: Element | None, name: str, default: str = "") -> str:
     """Return the attribute `val` of a child element."""
-    child = None if parent is None else parent.find(name)
+    child = child_of(parent, name)
     return default if child is None else child.get("val", default)
 
 

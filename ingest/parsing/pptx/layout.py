@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from xml.etree.ElementTree import Element
 
-from ingest.parsing.ooxml.package import number_of
+from ingest.parsing.ooxml.package import child_of, number_of
 
 # Boxes that touch or overlap by less of their size still count as one below or next to the other.
 _TOLERANCE = 0.25
@@ -67,8 +67,8 @@ _Shape = TypeVar("_Shape", bound=Placed)
 
 def box_of(transform: Element | None, offset: str = "off", extent: str = "ext") -> Box | None:
     """Return the rectangle in an element `xfrm`, or None if it has none."""
-    place = None if transform is None else transform.find(offset)
-    size = None if transform is None else transform.find(extent)
+    place = child_of(transform, offset)
+    size = child_of(transform, extent)
     if place is None or size is None:
         return None
     return Box(

@@ -130,13 +130,12 @@ class ShapeReader:
             yield Shape("\n".join(f"{'  ' * depth}- {text}" for depth, text in diagram_lines(data)))
 
     def _chart(self, element: Element) -> Iterator[Shape]:
-        root = self.package.referenced(self.part, element.get("r:id"))
-        chart = None if root is None else read_chart(root)
-        if chart is None or not chart.rows:
+        chart = read_chart(self.package.referenced(self.part, element.get("r:id")))
+        if not chart.rows:
             self.warn("A chart without stored values is not read.")
-        if chart and chart.title:
+        if chart.title:
             yield Shape(f"Chart: {chart.title}")
-        if chart and chart.rows:
+        if chart.rows:
             yield Shape(rows=chart.rows)
 
     @property

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from ingest.parsing.html.marks import address_beside
 from ingest.parsing.numerals import numeral
 from ingest.parsing.ooxml.equations import linear
-from ingest.parsing.ooxml.package import Relation, number_of
+from ingest.parsing.ooxml.package import Relation, child_of, number_of
 from ingest.parsing.ooxml.symbols import with_symbols
 from ingest.parsing.ooxml.typography import Piece, joined
 
@@ -50,7 +50,7 @@ def _lines(body: Element, relations: Mapping[str, Relation], *, hides_numbers: b
 
 def _bullet(look: Element | None, styles: Element | None, level: int) -> Element | None:
     """Return the element that describes the bullet or number of a paragraph, if the shape itself has one."""
-    for element in (look, None if styles is None else styles.find(f"lvl{level + 1}pPr")):
+    for element in (look, child_of(styles, f"lvl{level + 1}pPr")):
         for child in () if element is None else element:
             if child.tag in {"buNone", "buChar", "buAutoNum", "buBlip"}:
                 return child
