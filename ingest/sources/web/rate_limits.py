@@ -31,7 +31,7 @@ class RateLimits:
     def pause(self, host: str, seconds: float) -> None:
         """Send no request to the host for `seconds`, up to RAG_SOURCES__MAX_DELAY."""
         limit = self._limit(host)
-        limit.next_start = max(limit.next_start, time.monotonic() + min(seconds, self._settings.max_delay))
+        limit.paused_until = max(limit.paused_until, time.monotonic() + min(seconds, self._settings.max_delay))
 
     def _limit(self, host: str) -> "_HostLimit":
         if host not in self._hosts:
@@ -43,10 +43,15 @@ class _HostLimit:
     def __init__(self, *, concurrency: int, delay: float) -> None:
         self.slots = asyncio.Semaphore(concurrency)
         self.delay = delay
-        self.next_start = 0.0
+        self.paused_until = 0.0
+        self._next_start = 0.0
 
     async def wait(self) -> None:
-        # Reserved before the sleep, so that the next request waits from this start on.
-        start = max(time.monotonic(), self.next_start)
-        self.next_start = start + self.delay
-        await asyncio.sleep(start - time.monotonic())
+        while True:
+            # Reserved before the sleep, so that the next request waits from this start on.
+            start = max(time.monotonic(), self._next_start, self.paused_until)
+            self._next_start = start + self.delay
+            await asyncio.sleep(start - time.monotonic())
+            # Meanwhile the server may have answered another request by asking for a pause.
+            if start >= self.paused_until:
+                return

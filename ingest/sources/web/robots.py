@@ -1,5 +1,8 @@
 """Obey robots.txt according to RFC 9309."""
 
+import asyncio
+from collections import defaultdict
+
 from protego import Protego
 from yarl import URL
 
@@ -19,15 +22,19 @@ class Robots:
         self.name = user_agent.partition("/")[0].strip()
         """The crawler's name in robots.txt and meta tags: the user agent without its version."""
         self._rules: dict[URL, Protego | InvalidInput | Unavailable] = {}
+        self._locks: defaultdict[URL, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Held while a file is fetched, because many pages of a host ask for its rules at once."""
 
     async def allow(self, url: URL) -> bool:
         """Return True if the rules allow the page.
 
         Raises `InvalidInput` or `Unavailable` if the rules cannot be fetched: then the RFC forbids every page.
         """
-        rules = self._rules.get(url.origin())
-        if rules is None:
-            rules = self._rules[url.origin()] = await self._load(url)
+        origin = url.origin()
+        async with self._locks[origin]:
+            if origin not in self._rules:
+                self._rules[origin] = await self._load(url)
+        rules = self._rules[origin]
         if isinstance(rules, Protego):
             return rules.can_fetch(str(url.with_user(None)), self.name)
         raise rules
