@@ -102,7 +102,9 @@ class Service:
         """Return the lines of the log with these fields, once there is one. Raise `AssertionError` after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.endswith("}")]
+            # The last line may not be complete.
+            whole, _, _ = self.log.read_text().rpartition("\n")
+            lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
             if found := [line for line in lines if fields.items() <= line.items()]:
                 return found
             time.sleep(_POLL_SECONDS)

@@ -1,6 +1,5 @@
 """Errors at the start of the service, and what it checks before it serves."""
 
-import json
 import signal
 import socket
 import subprocess
@@ -37,8 +36,7 @@ def test_the_check_reports_a_port_in_use_and_starts_nothing(data_dir):
 
 
 def test_the_first_line_says_where_the_service_answers_and_what_is_in_force(running):
-    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
-    (ready,) = [line for line in lines if line["event"] == "service_ready"]
+    (ready,) = running.wait_for_lines(event="service_ready")
     assert httpx.get(f"{ready['url']}/livez", timeout=60).status_code == 200
     assert (ready["documents"], ready["mode"], ready["worker"], ready["keys"]) == (1, "quote", "child", "none")
     assert "SmolLM2-135M-Instruct" in ready["model"]

@@ -171,12 +171,13 @@ def test_logs_carry_the_trace_and_the_span(traced):
     traced.ask(trace_number(5))
     request = traced.span("POST", trace_number(5))
     workflow = traced.span("invoke_workflow", trace_number(5))
-    lines = [json.loads(line) for line in traced.service.log.read_text().splitlines() if line.startswith("{")]
-    ours = {line["event"]: line["span_id"] for line in lines if line.get("trace_id") == trace_number(5)}
+    # The span of a request ends with its last byte, and the service logs the request after that.
+    traced.service.wait_for_lines(event="request", trace_id=trace_number(5))
+    ours = {line["event"]: line["span_id"] for line in traced.service.wait_for_lines(trace_id=trace_number(5))}
     # If the worker publishes meanwhile, the search logs that it opens the new revision, in the same trace.
     ours.pop("revision_opened", None)
     assert ours == {"request": request.span_id, "question_answered": workflow.span_id}
-    assert [line for line in lines if line["event"] == "worker_ready" and "trace_id" in line] == []
+    assert not any("trace_id" in line for line in traced.service.wait_for_lines(event="worker_ready"))
 
 
 def test_spans_of_a_stream_end_when_the_client_leaves(traced):

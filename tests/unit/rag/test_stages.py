@@ -42,7 +42,8 @@ def test_a_stage_inside_another_one_is_not_counted_twice(registry):
         time.sleep(0.05)
     timings = timer.timings()
     assert timings["inner"] >= 0.05
-    assert timings["outer"] < timings["inner"]
+    # Each is rounded to a microsecond.
+    assert timings["inner"] + timings["outer"] <= timings["total"] + 3e-6
 
 
 def test_a_stage_lasts_from_the_end_of_the_previous_one(registry):
