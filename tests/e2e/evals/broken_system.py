@@ -18,21 +18,21 @@ import numpy as np
 from evals.program import main
 from ingest.isolation.pool import ParserPool
 from rag.embedding import onnx
+from service.answering.searching import Searcher
 from service.generation.openai import OpenAIGenerator
-from service.retrieval.retriever import Retriever
 from service.writing.base import CitedPassage
 from service.writing.quote import QuoteWriter
 
 
 def shuffle_ranks() -> None:
-    original = Retriever.retrieve
+    original = Searcher.in_reading_order
     random_source = random.Random(5)
 
-    async def retrieve(self, *arguments, **options):
-        retrieved = await original(self, *arguments, **options)
-        return replace(retrieved, hits=random_source.sample(retrieved.hits, len(retrieved.hits)))
+    def in_reading_order(self, *arguments, **options):
+        found = original(self, *arguments, **options)
+        return replace(found, hits=random_source.sample(found.hits, len(found.hits)))
 
-    Retriever.retrieve = retrieve  # type: ignore[method-assign]
+    Searcher.in_reading_order = in_reading_order  # type: ignore[method-assign]
 
 
 def lose_half_of_the_text() -> None:
