@@ -110,7 +110,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             drift = await enter(watch)
         traced_store = TracedReader(store, settings.store)
         retriever = Retriever(traced_store, settings.retrieval, reranker, collection=settings.store.collection)
-        grounding = Grounding(embedder)
+        grounding = Grounding(embedder, settings.answering.support)
         writers = build_writers(
             generator,
             grounding,

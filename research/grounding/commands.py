@@ -90,7 +90,9 @@ def _score(arguments: argparse.Namespace, settings: Settings) -> None:
     async def score() -> list[scoring.Result]:
         async with _open_embedder(settings) as embedder:
             labels = scoring.read_labels(arguments.labels)
-            return await scoring.score(read_answers(arguments.file), labels, Grounding(embedder))
+            return await scoring.score(
+                read_answers(arguments.file), labels, Grounding(embedder, settings.answering.support)
+            )
 
     print_table(scoring.HEADER, asyncio.run(score()))
 

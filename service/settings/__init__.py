@@ -17,6 +17,7 @@ from service.settings.answering import (
     Mode,
     PromptSettings,
     RetrievalSettings,
+    Support,
 )
 from service.settings.models import (
     PACKAGED_MODEL,
@@ -55,6 +56,7 @@ __all__ = [
     "RerankerSettings",
     "RetrievalSettings",
     "Settings",
+    "Support",
 ]
 
 

@@ -15,6 +15,9 @@ generate   the text of the model
 agentic    the text of the model after several searches, with its unsupported sentences left out
 """
 
+Support = Literal["meaning", "wording"]
+"""What supports a sentence of a model: a passage that means the same, or one that has nearly all of its words."""
+
 
 class RetrievalSettings(Part):
     """How many passages an answer uses and how close to the question they must be."""
@@ -46,6 +49,11 @@ class AnsweringSettings(Part):
     """What happens in the mode generate to a sentence that the passages do not support. flag: it is shown and reported.
     withhold: it is left out, each sentence is shown only when it is complete and checked, and a wrong or missing marker
     is replaced by that of the passage that supports the sentence.
+    """
+    support: Support = "meaning"
+    """What supports a sentence of a model. meaning: a passage that says the same, also in other words. wording: one
+    that has nearly all of its words close together. Small models need wording: they join words that do not belong
+    together. It also rejects right sentences that paraphrase.
     """
     max_tokens: int = Field(384, ge=1)
     """Longest answer of the model in tokens. A higher value allows longer and slower answers."""

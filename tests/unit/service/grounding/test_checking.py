@@ -77,6 +77,29 @@ async def test_vectors_are_asked_only_for_sentences_whose_words_do_not_decide() 
     assert embedder.embedded[0] == unclear.replace(" [2]", "")
 
 
+@pytest.mark.parametrize(
+    ("sentence", "verdict"),
+    [
+        ("Anna Berg built the mill in 1820 [1].", "supported"),
+        ("It burnt down in 1902 and was never rebuilt [2].", "supported"),
+        # Each word is in the passage, but not together.
+        ("Three wheels were built by Anna Berg in 1820 [1].", "unsupported"),
+        # A paraphrase, which vectors decide otherwise.
+        ("Flames destroyed the mill, which burnt down and was never rebuilt [2].", "unsupported"),
+    ],
+)
+async def test_if_the_wording_counts_nearly_all_words_must_be_in_one_place(sentence: str, verdict: Verdict) -> None:
+    embedder = WordEmbedder()
+    (found,) = await Grounding(embedder, "wording").check(sentence, PASSAGES)
+    assert (found.verdict, embedder.embedded) == (verdict, [])
+
+
+async def test_if_the_wording_counts_a_marker_moves_only_to_a_passage_that_repeats_the_sentence() -> None:
+    answer = "Three wheels drive the mill [2]. Three wheels were built by Anna Berg in 1820 [2]."
+    found = await Grounding(WordEmbedder(), "wording").check(answer, PASSAGES)
+    assert [sentence.source for sentence in found] == [1, None]
+
+
 async def test_an_undecided_sentence_is_not_supported_if_the_embedder_fails() -> None:
     class Broken(WordEmbedder):
         async def embed_passages(self, _):
