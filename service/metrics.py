@@ -97,8 +97,8 @@ WORKER_RESTARTS = Counter("rag_worker_restarts_total", "Restarts of the worker t
 
 FOLLOW_UPS = Counter(
     "rag_follow_ups_total",
-    "Questions of a conversation by how they were made to stand alone: model, words, unchanged. failed: the model did "
-    "not, and the words were used.",
+    "Questions of a conversation by how they were made to stand alone: model, words, unchanged. failed and rejected: "
+    "the model wrote nothing, or dropped words of the question, and the words were used.",
     ["outcome"],
 )
 
@@ -135,7 +135,7 @@ AGENT_ANSWERS_BY = {
 for step in ("plan", "search", "grade", "reword", "write", "verify", "repair", "stop"):
     for status in ("done", "failed"):
         AGENT_STEPS.labels(step, status)
-FOLLOW_UPS_BY = {way: FOLLOW_UPS.labels(way) for way in ("model", "words", "unchanged", "failed")}
+FOLLOW_UPS_BY = {way: FOLLOW_UPS.labels(way) for way in ("model", "words", "unchanged", "failed", "rejected")}
 CONVERSATION_TURNS_BY = {outcome: CONVERSATION_TURNS.labels(outcome) for outcome in ("kept", "lost")}
 PROMPT_OUTCOMES = ("cited", "uncited", "failed")
 ANSWERS_BY = {mode: ANSWERS.labels(mode) for mode in (*_MODES, "declined")}

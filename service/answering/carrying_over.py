@@ -68,6 +68,11 @@ def depends(question: str) -> bool:
     return not _INTRODUCES.search(question) and len(_naming_stems(question)) <= _FEW_WORDS
 
 
+def keeps_words(rewritten: str, question: str) -> bool:
+    """Return whether a rewritten question has all words of the question that name things."""
+    return _naming_stems(question) <= content_stems(rewritten)
+
+
 def _naming_stems(text: str) -> frozenset[str]:
     """Return the stems of the words that name things, properties and actions."""
     return content_stems(text) - _EMPTY_STEMS

@@ -9,7 +9,7 @@ from itertools import accumulate
 import structlog
 
 from rag.errors import GroundworkError
-from service.answering.carrying_over import carry_over
+from service.answering.carrying_over import carry_over, keeps_words
 from service.generation.base import Generator, Retraction
 from service.metrics import FOLLOW_UPS_BY
 from service.prompting.base import PromptTemplate
@@ -53,14 +53,21 @@ class FollowUps:
     async def to_stand_alone(self, question: str, turns: Sequence[Turn], *, by_model: bool) -> str:
         """Return the question so that it can be understood without the turns, oldest first.
 
-        With `by_model`, the model gets one bounded call. Its failure is never one of the answer.
+        With `by_model`, the model gets one bounded call. Its failure is never one of the answer. If a follow-up is
+        known by its words, a line of the model that drops some of them asks something else, and is not used.
         """
         if not turns:
             return question
+        by_words = _carry_over(question, turns)
         rewritten = await self._ask(self._generator, question, turns) if by_model and self._generator else None
-        way = "model"
+        if rewritten is not None and by_words != question and not keeps_words(rewritten, question):
+            FOLLOW_UPS_BY["rejected"].inc()
+            rewritten = None
         if rewritten is None:
-            rewritten, way = _carry_over(question, turns), "words"
+            rewritten, way = by_words, "words"
+        else:
+            # Small models repeat a question that does not stand alone.
+            rewritten, way = _carry_over(rewritten, turns), "model"
         FOLLOW_UPS_BY["unchanged" if rewritten == question else way].inc()
         return rewritten
 

@@ -115,6 +115,32 @@ async def test_an_unusable_model_is_replaced_by_the_words(model):
     assert rewritten == "Where is it stored? (create API key)"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "How do I create an API key?",  # The earlier question again.
+        "Which file holds API keys?",  # Another question.
+    ],
+)
+async def test_a_line_that_drops_words_of_the_follow_up_is_replaced_by_the_words(written):
+    rewriting = await follow_ups(Model(written))
+    rewritten = await rewriting.to_stand_alone("Where is it stored?", TURNS, by_model=True)
+    assert rewritten == "Where is it stored? (create API key)"
+
+
+async def test_a_model_that_repeats_a_follow_up_is_helped_by_the_words():
+    rewriting = await follow_ups(Model("Where is it stored?"))
+    rewritten = await rewriting.to_stand_alone("Where is it stored?", TURNS, by_model=True)
+    assert rewritten == "Where is it stored? (create API key)"
+
+
+async def test_a_model_may_choose_other_words_where_the_rules_see_no_follow_up():
+    german = "Wo wird der API-Schlüssel auf dem Server gespeichert?"
+    rewriting = await follow_ups(Model(german))
+    asked = "Und wo liegt dann dieser auf dem Server?"
+    assert await rewriting.to_stand_alone(asked, TURNS, by_model=True) == german
+
+
 async def test_a_slow_model_is_replaced_by_the_words():
     class Slow(Model):
         async def generate(self, prompt):
