@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import load_rubric
@@ -52,7 +53,6 @@ _ROUNDS = 5
 _SETTLE_SECONDS = 120
 _ATTEMPTS = 4
 _RENDERINGS = 10
-_RENDER_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,18 +222,19 @@ def test_no_alert_fires_in_a_healthy_installation(watch):
     assert watch.prometheus.firing() <= {"EventLoopBlocked"}
 
 
-def test_metrics_cost_at_most_twenty_milliseconds_of_processor_time(watch):
-    # Processor time, because other programs slow down the clock's time. Of several batches the best counts.
+def test_metrics_cost_the_service_less_than_they_cost_their_reader(watch):
+    # Both in processor time and in turn, because it grows too on a busy machine. Half is usual: 10 ms of 20.
     service = psutil.Process(watch.service.process.pid)
-    cheapest = math.inf
-    for _ in range(20):
+    written, read = [], []
+    for _ in range(5):
         before = sum(service.cpu_times()[:2])
         for _ in range(_RENDERINGS):
             text = watch.service.http.get("/metrics").text
-        cheapest = min(cheapest, (sum(service.cpu_times()[:2]) - before) / _RENDERINGS)
-        if cheapest <= _RENDER_SECONDS:
-            break
-    assert cheapest <= _RENDER_SECONDS, f"{cheapest * 1000:.1f} ms for {len(text.splitlines())} lines"
+        written.append((sum(service.cpu_times()[:2]) - before) / _RENDERINGS)
+        began = time.process_time()
+        assert list(text_string_to_metric_families(text))
+        read.append(time.process_time() - began)
+    assert min(written) <= min(read), f"{min(written) * 1000:.1f} ms for {len(text.splitlines())} lines"
 
 
 def test_no_label_contains_input_of_users(watch):
