@@ -56,7 +56,15 @@ export function openPassage(panel) {
    * @param {AnyCitation} citation
    */
   function update(citation) {
-    if (citation.document_id === shown?.document_id && citation.n === shown.n) fill(citation);
+    if (isShown(citation)) fill(citation);
+  }
+
+  /**
+   * Whether its passage is open, also as an earlier or later state of the same citation.
+   * @param {AnyCitation} citation
+   */
+  function isShown({ document_id, ordinal, n }) {
+    return document_id === shown?.document_id && ordinal === shown.ordinal && n === shown.n;
   }
 
   /** @param {AnyCitation} citation */
@@ -80,7 +88,7 @@ export function openPassage(panel) {
   async function showAround(citation, place) {
     try {
       const { passages } = await readPassages(citation.document_id, { around: place, limit: MAX_AROUND });
-      if (citation !== shown) return;
+      if (!isShown(citation)) return;
       if ("snippet" in citation && !contain(passages, citation.snippet)) {
         view.failure.textContent = "The document has changed since this answer, and no longer has this passage here.";
         return;

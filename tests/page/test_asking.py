@@ -3,7 +3,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.support.page.fake_service import FakeService
 from tests.support.page.script import ANSWER, CITATIONS, QUOTED, TIMINGS, AnswerRequest, Event, done
@@ -162,6 +162,34 @@ async def test_an_open_passage_shows_the_text_of_its_document_around_it(page: Pa
     assert order.index("Passage 3") < order.index("The writer owns") < order.index("Passage 5")
     await expect(passage.get_by_role("blockquote")).to_be_in_viewport()
     await expect(passage).to_be_focused()
+
+
+async def test_the_text_around_a_passage_is_shown_although_the_answer_ends_meanwhile(
+    page: Page, service: FakeService
+) -> None:
+    finish, read = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: AnswerRequest) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        yield "token", {"text": "It drains [1]."}
+        await finish.wait()
+        yield "done", done("It drains [1].", cited=(1,))
+
+    async def hold(route: Route) -> None:
+        await read.wait()
+        await route.continue_()
+
+    service.answer = slow
+    await page.route("**/passages?*", hold)
+    await ask(page, "Does the service stop?")
+    await page.get_by_role("button", name="Citation 1").click()
+    passage = page.get_by_role("region", name="Passage 1")
+    async with page.expect_request("**/passages?*"):
+        await passage.get_by_role("button", name="Show the text around it").click()
+    finish.set()
+    await expect(page.get_by_role("button", name="Good answer")).to_be_visible()
+    read.set()
+    await expect(passage.locator(".document-text p")).to_have_count(4)
 
 
 async def test_a_cited_page_of_a_pdf_is_opened_at_that_page(page: Page, service: FakeService) -> None:
