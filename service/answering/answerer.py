@@ -66,7 +66,7 @@ class Answerer:
         self._drift = drift
 
     async def search(self, inquiry: Inquiry, timer: StageTimer) -> WritingInput:
-        """Return the passages that an answer would be written from."""
+        """Return the passages that an answer would be written from, in the order for a reader (ADR 74)."""
         with search_span(inquiry.scope, inquiry.question):
             until = timer.arrived + self._first_text_seconds
             found = await self._search(inquiry, timer, inquiry.mode or self._default_mode, until=until)
@@ -98,8 +98,6 @@ class Answerer:
         writing_input = await self._search(inquiry, timer, mode, until=until)
         is_answerable = self._retriever.is_relevant(writing_input.searched, writing_input.hits)
         if is_answerable and mode == "generate":
-            with timer.stage("search"):
-                writing_input = self._searcher.in_reading_order(writing_input, limit=inquiry.limit)
             hits = await self._retriever.expand(inquiry.scope, writing_input.hits)
             writing_input = replace(writing_input, hits=hits)
         elif is_answerable:  # Neighbouring sentences would only be wrong quotes to pick.
