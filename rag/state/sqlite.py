@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -150,16 +150,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # The thread that closes it at the end may be another one than the thread that opened it.
     database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
+    with ExitStack() as on_failure:
+        on_failure.callback(database.close)
         database.execute("PRAGMA journal_mode = WAL")
         # A power failure may lose the last changes, but cannot damage the file. A flush for each answer costs more.
         database.execute("PRAGMA synchronous = NORMAL")
         # Deleted conversations are overwritten, not only unlinked.
         database.execute("PRAGMA secure_delete = ON")
         _create_tables(database, path)
-    except BaseException:  # A connection that is not returned must not stay open. It is raised again.
-        database.close()
-        raise
+        on_failure.pop_all()
     return database
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.grounding.checking import Grounding
+from service.grounding.evidence import Reading
 
 HEADER = "| difference that people saw | pairs | check agrees | check sees no difference |\n|---|---|---|---|"
 
@@ -51,6 +52,6 @@ async def _difference(row: dict[str, Any], grounding: Grounding) -> float:
 
 
 async def _share(answer: str, known: str, grounding: Grounding) -> float:
-    checked = await grounding.check(answer, [known])
+    checked = await grounding.check(answer, [Reading(known)])
     claims = [sentence.verdict for sentence in checked if sentence.verdict != "nothing"]
     return claims.count("supported") / len(claims) if claims else 0.0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from research.grounding.asking import StudyAnswer
 from service.grounding.checking import CheckedSentence, Grounding
+from service.grounding.evidence import Reading
 
 HEADER = "| | before | after | sentences or answers |\n|---|---|---|---|"
 
@@ -49,7 +50,10 @@ def read_labels(file: Path) -> Mapping[str, Labels]:
 async def score(answers: Sequence[StudyAnswer], labels: Mapping[str, Labels], grounding: Grounding) -> list[Result]:
     """Return the measures of all labelled answers."""
     labelled = [answer for answer in answers if answer.id in labels]
-    checked = [await grounding.check(answer.text, answer.passages) for answer in labelled]
+    checked = [
+        await grounding.check(answer.text, list(map(Reading, answer.passages)), finds_sources=True)
+        for answer in labelled
+    ]
     sentences = [
         (sentence, truth, truth if sentence.source is None else sentence.source in sources)
         for answer, found in zip(labelled, checked, strict=True)

@@ -66,7 +66,7 @@ class Answerer:
         self._drift = drift
 
     async def search(self, inquiry: Inquiry, timer: StageTimer) -> WritingInput:
-        """Return the passages that an answer would be written from, in the order for a reader (ADR 74)."""
+        """Return the passages that a search for the question finds, in the order for a reader (ADR 74)."""
         with search_span(inquiry.scope, inquiry.question):
             until = timer.arrived + self._first_text_seconds
             found = await self._search(inquiry, timer, inquiry.mode or self._default_mode, until=until)

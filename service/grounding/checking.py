@@ -42,7 +42,7 @@ class CheckedSentence:
     asked_vectors: bool = False
     """True if its words did not decide."""
     source: int | None = None
-    """Number of a passage that supports the sentence, if its markers do not name one that does."""
+    """Number of a passage that supports the sentence, if its markers do not name one that does and it was searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +73,18 @@ class Grounding:
         self._embedder = embedder
         self._limits = _LIMITS[support]
 
-    async def check(self, answer: str, passages: Sequence[str]) -> list[CheckedSentence]:
+    async def check(
+        self, answer: str, passages: Sequence[Reading], *, finds_sources: bool = False
+    ) -> list[CheckedSentence]:
         """Return the verdict of each sentence. The markers [1], [2], … of the answer number the passages.
 
         A sentence that cites several passages may draw on all of them. One without a marker needs one passage that
         supports it alone. A marker without a passage supports nothing.
+        `finds_sources` also searches the passage that a sentence with a wrong marker or none should cite. It compares
+        each unsupported sentence with every passage.
         """
-        readings = [Reading(passage) for passage in passages]
         sentences = read_claims(answer)
-        weighed = [_weigh(sentence, readings) if sentence.is_claim else (None, None) for sentence in sentences]
+        weighed = [_weigh(sentence, passages) if sentence.is_claim else (None, None) for sentence in sentences]
         evidence = [found for found, _ in weighed]
         checked = [self._decide(sentence, found) for sentence, found in zip(sentences, evidence, strict=True)]
         undecided = {
@@ -92,8 +95,10 @@ class Grounding:
         for index, is_near in zip(undecided, await self._are_near(list(undecided.values())), strict=True):
             verdict: Verdict = "supported" if is_near else "unsupported"
             checked[index] = replace(checked[index], verdict=verdict, asked_vectors=True)
+        if not finds_sources:
+            return checked
         return [
-            replace(found, source=self._find_source(sentence, found.verdict, strongest, readings))
+            replace(found, source=self._find_source(sentence, found.verdict, strongest, passages))
             for sentence, found, (_, strongest) in zip(sentences, checked, weighed, strict=True)
         ]
 

@@ -17,7 +17,8 @@ _FILLERS = frozenset({"longer", "yet", "been", "being"})
 # A negation reaches the verb and the word after it, as in "does not need a licence".
 _NEGATED_WORDS = 2
 # A passage may spell a number that a model writes in digits.
-_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_SPELLED = {stem: str(value) for value, word in enumerate(_NUMERALS) for stem in stems(word)}
 # Identifiers, such as E1234, RAG_PORT and 1990s.
 _CODE = re.compile(r"\b(?=\w*[a-z])(?=\w*[\d_])\w{3,}\b", re.IGNORECASE)
 _ITEM = re.compile(r"[|>#]|(?:[-*+]|\d{1,3}[.)])\s")
@@ -67,8 +68,7 @@ class Reading:
     @cached_property
     def numbers(self) -> Set[str]:
         """The numbers, also those that are spelled as a word."""
-        spelled = {str(value) for value, word in enumerate(_SPELLED) if stems(word) <= self.stems}
-        return _numbers(self._passage) | spelled
+        return _numbers(self._passage) | {_SPELLED[stem] for stem in _SPELLED.keys() & self.stems}
 
 
 def weigh(sentence: str, readings: Sequence[Reading]) -> Evidence:

@@ -9,6 +9,7 @@ from rag.stages import StageTimer
 from service.generation.base import Retraction
 from service.grounding.checking import CheckedSentence, Grounding
 from service.grounding.claims import cite, read_claims
+from service.grounding.evidence import Reading
 from service.metrics import CHECK_DURATION, SENTENCES_BY_VECTORS, SENTENCES_THAT_ARE
 from service.writing.base import CitedPassage, Groundedness, Piece, Writer, WritingInput
 
@@ -90,13 +91,13 @@ class _Checking:
 
     def __init__(self, grounding: Grounding, writing_input: WritingInput) -> None:
         self._grounding = grounding
-        self._passages = [hit.chunk.passage for hit in writing_input.hits]
+        self._passages = [Reading(hit.chunk.passage) for hit in writing_input.hits]
         self._seconds = 0.0
         self._checked: list[CheckedSentence] = []
 
-    async def check(self, text: str) -> list[CheckedSentence]:
+    async def check(self, text: str, *, finds_sources: bool = False) -> list[CheckedSentence]:
         began = time.perf_counter()
-        checked = await self._grounding.check(text, self._passages)
+        checked = await self._grounding.check(text, self._passages, finds_sources=finds_sources)
         self._seconds += time.perf_counter() - began
         self._checked += checked
         return checked
@@ -145,7 +146,7 @@ class _HeldText:
     async def _release(self, length: int) -> str:
         text, rest = self._held[:length], self._held[length:]
         released, position = "", 0
-        for sentence in await self._checking.check(text) if text else ():
+        for sentence in await self._checking.check(text, finds_sources=True) if text else ():
             gap = max(self._gap, text[position : sentence.start], key=len)
             released += self._decide(sentence, gap, text[sentence.start : sentence.end])
             position = sentence.end

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from pydantic import HttpUrl
 from qdrant_client import AsyncQdrantClient
+from qdrant_client.async_client_base import AsyncQdrantBase
 
 from rag.errors import InvalidInput, Misconfigured
 from rag.settings import ServerStoreSettings
@@ -119,7 +120,7 @@ class _Client(AsyncQdrantClient):
             log.info("store_addresses_changed", addresses=len(found))
             await self._close_when_unused(before)
 
-    async def _close_when_unused(self, before: Any) -> None:
+    async def _close_when_unused(self, before: AsyncQdrantBase) -> None:
         """Close the client of the addresses before, after the calls that use it.
 
         A call that was made just now may not have reached its channel, and a closing channel refuses it.

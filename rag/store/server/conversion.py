@@ -1,4 +1,4 @@
-"""Conditions in the form of qdrant-client."""
+"""Conditions and points in the form of qdrant-client."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -48,7 +48,7 @@ async def answer(body: AnswerRequest, asking: Asking) -> Any:
     openapi_extra=raises(InvalidInput, Overloaded, BadResponse, AccessRefused, *OF_STORE),
 )
 async def search(body: SearchRequest, request: Request, resources: ResourcesDep, scope: ReadingScope) -> SearchResponse:
-    """Return the passages that an answer would be written from."""
+    """Return the passages that a search for the question finds, in the order for a reader."""
     inquiry = to_inquiry(request, resources, scope, body.question, limit=body.limit, where=body.filter)
     timer = ANSWER_STAGES.start(inquiry.arrived)
     passages = await while_connected(request, resources.answerer.search(inquiry, timer))

@@ -2,12 +2,13 @@ import pytest
 
 from rag.errors import Unavailable
 from service.grounding.checking import Grounding, Verdict
+from service.grounding.evidence import Reading
 from tests.support.fakes.word_embedder import WordEmbedder
 
-PASSAGES = (
-    "The mill was built in 1820 by Anna Berg. It does not need a licence. Three wheels drive the mill.",
-    "The mill\nIt burnt down in 1902 and was never rebuilt. The town has 1,200 people.",
-)
+PASSAGES = [
+    Reading("The mill was built in 1820 by Anna Berg. It does not need a licence. Three wheels drive the mill."),
+    Reading("The mill\nIt burnt down in 1902 and was never rebuilt. The town has 1,200 people."),
+]
 
 
 async def check(answer: str) -> list[tuple[str, Verdict]]:
@@ -62,7 +63,7 @@ async def test_the_head_of_a_table_claims_nothing_and_its_rows_do() -> None:
 async def test_a_code_does_not_get_the_meaning_of_the_next_row() -> None:
     table = "Codes\n| code | meaning |\n|---|---|\n| E1234 | The disk is full |\n| E1235 | The network is down |"
     answer = "E1235: the network is down [1]. E1234: the network is down [1]."
-    found = await Grounding(WordEmbedder()).check(answer, [table])
+    found = await Grounding(WordEmbedder()).check(answer, [Reading(table)])
     assert [sentence.verdict for sentence in found] == ["supported", "unsupported"]
 
 
@@ -96,7 +97,7 @@ async def test_if_the_wording_counts_nearly_all_words_must_be_in_one_place(sente
 
 async def test_if_the_wording_counts_a_marker_moves_only_to_a_passage_that_repeats_the_sentence() -> None:
     answer = "Three wheels drive the mill [2]. Three wheels were built by Anna Berg in 1820 [2]."
-    found = await Grounding(WordEmbedder(), "wording").check(answer, PASSAGES)
+    found = await Grounding(WordEmbedder(), "wording").check(answer, PASSAGES, finds_sources=True)
     assert [sentence.source for sentence in found] == [1, None]
 
 
@@ -123,5 +124,5 @@ async def test_an_undecided_sentence_is_not_supported_if_the_embedder_fails() ->
     ],
 )
 async def test_a_sentence_with_a_wrong_marker_or_none_has_the_passage_that_supports_it(sentence, source) -> None:
-    (found,) = await Grounding(WordEmbedder()).check(sentence, PASSAGES)
+    (found,) = await Grounding(WordEmbedder()).check(sentence, PASSAGES, finds_sources=True)
     assert found.source == source
