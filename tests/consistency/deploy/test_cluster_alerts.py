@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 _ALERT = "BackupLate"
 _HOUR = 3600
-_NOW = 20 * 24
+_NOW = 10 * 24
 _TEI = ROOT / "deploy" / "k8s" / "components" / "tei-server" / "monitor.yaml"
 _VLLM = ROOT / "deploy" / "k8s" / "components" / "vllm-server" / "monitor.yaml"
 
@@ -49,7 +49,7 @@ def suspended(cronjob: str) -> dict[str, str]:
     ],
 )
 def test_the_alert_fires_if_the_last_success_is_too_old(seen, fires, tmp_path):
-    check(_ALERT, seen, tmp_path, fires=fires)
+    promtool(rules(), _ALERT, seen, tmp_path, interval="1h", at=f"{_NOW}h", fires=fires)
 
 
 NODES = [f'up{{namespace="groundwork",job="monitoring/qdrant",pod="qdrant-{number}"}}' for number in range(3)]
@@ -80,9 +80,8 @@ SIZE = f"kubelet_volume_stats_capacity_bytes{_VOLUME}"
     ],
 )
 def test_an_alert_on_the_nodes_fires_by_what_they_report(alert, values, fires, tmp_path):
-    check(
-        alert, [{"series": name, "values": f"{value}x{_NOW}"} for name, value in values.items()], tmp_path, fires=fires
-    )
+    seen = [{"series": name, "values": f"{value}x30"} for name, value in values.items()]
+    promtool(rules(), alert, seen, tmp_path, interval="1m", at="30m", fires=fires)
 
 
 @needs_promtool
@@ -123,14 +122,12 @@ def test_the_alert_on_the_queue_of_the_embedder_counts_questions_only(component,
     promtool(spec, "EmbedderQueueLong", seen, tmp_path, interval="1m", at="30m", fires=fires)
 
 
-def check(alert: str, seen: list[dict[str, str]], tmp_path: Path, *, fires: bool) -> None:
-    promtool(rules(), alert, seen, tmp_path, interval="1h", at=f"{_NOW}h", fires=fires)
-
-
 def promtool(
     spec: dict[str, Any], alert: str, seen: list[dict[str, str]], tmp_path: Path, *, interval: str, at: str, fires: bool
 ) -> None:
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
+    # promtool evaluates every rule of the file at each interval, which takes most of its time.
+    groups = [group for group in spec["groups"] if alert in {rule["alert"] for rule in group["rules"]}]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
     asked: dict[str, object] = {
         "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})',
         "eval_time": at,

@@ -23,7 +23,7 @@ PRODUCTION, STAGING = (
     for name in ("prod", "staging")
 )
 _SERIES = re.compile(r"\b(up|rag_\w+|(?:job|slo|feature|feature_bin):\w+:\w+)(?:\{([^}]*)\})?")
-_MINUTES = 30
+_MINUTES = 15
 _SERVICE = "groundwork-service"
 
 

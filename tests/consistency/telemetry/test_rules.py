@@ -1,8 +1,11 @@
 """Every alert has test cases, a place in the game day and a runbook with the same four sections."""
 
+import os
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,8 +24,16 @@ RUNBOOKS = ROOT / "docs" / "operations" / "runbooks"
 SECTIONS = ["Diagnose", "Causes", "Mitigate", "Resolved when"]
 
 
+@cache
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.load(path.read_text(), yaml.CSafeLoader)
+
+
 def run(program: str, *arguments: str | Path) -> str:
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+    # promtool makes a new database for each case. A larger heap saves a third of its time.
+    larger_heap = os.environ | {"GOGC": "400", "GOMAXPROCS": "1"}
+    command = [program, *map(str, arguments)]
+    done = subprocess.run(command, env=larger_heap, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -41,16 +52,13 @@ def test_promtool_passes_every_test_case(cases):
 
 @needs_promtool
 def test_promtool_fails_if_a_threshold_changes(tmp_path):
-    for path in (*RULE_FILES, *CASES):
-        copy = tmp_path / path.relative_to(DASHBOARDS)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(path.read_text().replace("> 0.5\n", "> 1.5\n"))
-    done = subprocess.run(
-        [str(PROMTOOL), "test", "rules", str(tmp_path / "rules" / "tests" / "alerts.yml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    rule_file = DASHBOARDS / "rules" / "alerts.yml"
+    (tmp_path / "alerts.yml").write_text(rule_file.read_text().replace("> 0.5\n", "> 1.5\n"))
+    all_tests = _read(DASHBOARDS / "rules" / "tests" / "alerts.yml")["tests"]
+    tests = [test for test in all_tests if 'alertname="LanguageModelDown"' in str(test["promql_expr_test"])]
+    cases = tmp_path / "cases.yml"
+    cases.write_text(yaml.safe_dump({"rule_files": ["alerts.yml"], "evaluation_interval": "1m", "tests": tests}))
+    done = subprocess.run([str(PROMTOOL), "test", "rules", str(cases)], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "LanguageModelDown" in done.stdout + done.stderr
 
@@ -60,7 +68,7 @@ def test_every_alert_has_a_case_that_fires_and_one_that_does_not(alert):
     fires = [
         bool(check["exp_samples"])
         for path in CASES
-        for case in yaml.safe_load(path.read_text())["tests"]
+        for case in _read(path)["tests"]
         for check in case["promql_expr_test"]
         if f'alertname="{alert}"' in check["expr"]
     ]
