@@ -3,10 +3,12 @@
 import fcntl
 import hashlib
 import importlib.metadata
+import logging
 import os
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from rag.embedding.weights import PACKAGED_MODEL, Weights, find_weights
@@ -46,6 +48,17 @@ def onnx_models(tmp_path_factory, pytestconfig) -> Path:
     # Tests may replace or remove what is in their folder. The 90 MB stay in the cache.
     (folder / cached.name).symlink_to(cached)
     return folder
+
+
+@pytest.fixture
+def logging_restored():
+    """Undo what `run_program` configures for the whole process."""
+    configuration, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.configure(**configuration)
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

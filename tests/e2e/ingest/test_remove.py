@@ -32,16 +32,19 @@ def removed(*arguments: str, data_dir: Path) -> list[str]:
 
 def test_documents_of_a_folder_a_record_file_and_a_prefix_are_removed(folder, data_dir):
     documents = [str(folder), str(folder / "records.jsonl")]
-    assert ingest("run", *documents, "--ignore", "*.jsonl", data_dir=data_dir).returncode == 0
+    assert ingest("run", *documents, "--ignore", "*.jsonl", "--tenant", "acme", data_dir=data_dir).returncode == 0
     shutil.rmtree(folder / "old")
     old = [(folder / "old" / name).as_uri() for name in ("b.md", "deep/c.md")]
 
-    assert removed(str(folder / "old"), "--tenant", "other", data_dir=data_dir) == []
-    assert removed(str(folder / "old"), "--dry-run", data_dir=data_dir) == old
-    assert removed(str(folder / "old"), data_dir=data_dir) == old
+    ours = ("--tenant", "acme")
+
     assert removed(str(folder / "old"), data_dir=data_dir) == []
-    assert removed(str(folder / "records.jsonl"), data_dir=data_dir) == ["https://example.org/1"]
-    assert removed("--uri-prefix", (folder / "o").as_uri(), data_dir=data_dir) == [(folder / "older/d.md").as_uri()]
+    assert removed(str(folder / "old"), *ours, "--dry-run", data_dir=data_dir) == old
+    assert removed(str(folder / "old"), *ours, data_dir=data_dir) == old
+    assert removed(str(folder / "old"), *ours, data_dir=data_dir) == []
+    assert removed(str(folder / "records.jsonl"), *ours, data_dir=data_dir) == ["https://example.org/1"]
+    prefix = (folder / "o").as_uri()
+    assert removed("--uri-prefix", prefix, *ours, data_dir=data_dir) == [(folder / "older/d.md").as_uri()]
 
     status = json.loads(ingest("status", "--json", data_dir=data_dir).stdout)
     assert status["documents"] == 1

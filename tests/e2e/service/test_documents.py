@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
+
 from tests.support.programs import service
 from tests.support.shipped.markdown import commands_of
 from tests.support.timing import time_upload
@@ -114,14 +116,17 @@ def test_files_of_a_form_are_ingested_under_their_names(running, tmp_path):
     assert set(names) <= set(running.documents())
 
 
-def test_documents_survive_a_kill_of_the_service(ingested, handbook):
+def test_documents_survive_a_kill_of_the_service_and_its_worker_ends(ingested, handbook):
     data_dir = ingested(handbook)
     with service(data_dir) as first:
         first.put("canteen.md", NOTE)
         first.wait_for_state("canteen.md", "ready")
+        [worker] = psutil.Process(first.process.pid).children()
+        assert "worker" in worker.cmdline()
         first.process.kill()
         first.process.wait()
-    with service(data_dir) as second:
+        worker.wait(60)
+    with service(data_dir, RAG_WORKER="none") as second:
         titles = {document["title"] for document in second.documents().values()}
         assert titles == {"Canteen", "Pump handbook"}
         assert "pancakes" in second.ask("What does the canteen serve on Thursday?").json()["answer"]
