@@ -20,7 +20,8 @@ class EmbedderContract:
 
     async def test_vectors_are_returned_in_the_order_of_the_texts(self, embedder: Embedder):
         # More texts than one batch, and of different lengths, so that an adapter may reorder them.
-        texts = [text * repeats for repeats in (1, 4, 2) for text in TEXTS] * (1 + embedder.batch_size // 8)
+        texts = [text * repeats for repeats in (1, 4, 2) for text in TEXTS]
+        texts *= 1 + embedder.batch_size // len(texts)
         together = await embedder.embed_passages(texts)
         alone = {text: (await embedder.embed_passages([text]))[0] for text in texts}
         assert min(float(vector @ alone[text]) for text, vector in zip(texts, together, strict=True)) > SAME_COSINE

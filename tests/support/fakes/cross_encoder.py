@@ -35,17 +35,17 @@ def make_cross_encoder(folder: Path) -> Path:
     example = tokenizer(
         [("a question", "a passage"), ("another", "a longer passage")], padding=True, return_tensors="pt"
     )
-    shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=512)}
+    axes = {0: "batch", 1: "tokens"}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The exporter warns about its own internals.
+        warnings.simplefilter("ignore")  # The exporter warns about its own internals, and that it is the older one.
         torch.onnx.export(
             _Logits(model.model).eval(),
             tuple(example[name] for name in _INPUTS),
             complete / "onnx" / "model.onnx",
-            input_names=_INPUTS,
+            input_names=list(_INPUTS),
             output_names=["logits"],
-            dynamic_shapes=((shape,) * len(_INPUTS),),
-            external_data=False,
+            dynamic_axes=dict.fromkeys(_INPUTS, axes) | {"logits": {0: "batch"}},
+            dynamo=False,  # The newer exporter takes ten times as long.
             verbose=False,
         )
     return complete
