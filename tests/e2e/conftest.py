@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from rag.store.files import copy_folder
-from tests.support.programs import Service, ingest, service
+from tests.support.commands import run_command
+from tests.support.programs import Service, service
 
 HANDBOOK = """# Pump handbook
 
@@ -49,7 +50,8 @@ def ingested(tmp_path_factory, onnx_models) -> Callable[[Path], Path]:
     def create(documents: Path) -> Path:
         if documents not in filled:
             filled[documents] = create_empty()
-            assert ingest("run", str(documents), data_dir=filled[documents]).returncode == 0
+            status, _ = run_command("run", str(documents), data_dir=filled[documents])
+            assert status == 0
         data_dir = create_empty()
         copy_folder(filled[documents] / "store", data_dir / "store", reserve=0)
         return data_dir

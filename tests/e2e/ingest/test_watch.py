@@ -1,6 +1,7 @@
 """`python -m ingest run --watch`: a folder that is scanned repeatedly until a signal stops the program."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs import environment, ingest
+from rag.errors import InvalidInput
+from tests.support.commands import read_json, run_command
+from tests.support.programs import environment
 
 
 class Watch:
@@ -43,11 +46,12 @@ class Watch:
 
 
 @contextmanager
-def watching(data_dir: Path, *sources: str, every: float = 0.3) -> Iterator[Watch]:
+def watching(data_dir: Path, *arguments: str) -> Iterator[Watch]:
     out, err = data_dir / "watch.out", data_dir / "watch.err"
-    command = [sys.executable, "-m", "ingest", "run", *sources, "--watch", str(every), "--prune", "--json"]
+    command = [sys.executable, "-m", "ingest", "run", *arguments, "--watch", "0.3", "--json"]
+    env = environment(data_dir, RAG_PARSING__PROCESSES="1")
     with out.open("wb") as output, err.open("wb") as errors:
-        process = subprocess.Popen(command, env=environment(data_dir), stdout=output, stderr=errors)
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=errors)
     try:
         yield Watch(process, out, err)
     finally:
@@ -55,13 +59,19 @@ def watching(data_dir: Path, *sources: str, every: float = 0.3) -> Iterator[Watc
         process.wait()
 
 
+@pytest.fixture(scope="module")
+def location(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("watched") / "documents"
+
+
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    folder = tmp_path / "documents"
-    folder.mkdir()
+def folder(location) -> Path:
+    """Return a folder with two documents. It is the same one for each test, so that `ingested` knows its documents."""
+    shutil.rmtree(location, ignore_errors=True)
+    location.mkdir()
     for name in ("a", "b"):
-        (folder / f"{name}.md").write_text(f"# {name}\n\nText of {name}.")
-    return folder
+        (location / f"{name}.md").write_text(f"# {name}\n\nText of {name}.")
+    return location
 
 
 def put_whole(path: Path, text: str) -> None:
@@ -72,15 +82,13 @@ def put_whole(path: Path, text: str) -> None:
 
 
 def documents(data_dir: Path) -> int:
-    status = ingest("status", "--json", data_dir=data_dir)
-    assert status.returncode == 0, status.stderr
-    return json.loads(status.stdout)["documents"]
+    return read_json("status", data_dir=data_dir)["documents"]
 
 
 def test_additions_and_deletions_are_ingested_and_a_rejected_or_empty_file_is_not_tried_again(folder, data_dir):
     (folder / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
     (folder / "draft.md").write_text("---\ndraft: true\n---\n")
-    with watching(data_dir, str(folder)) as watch:
+    with watching(data_dir, str(folder), "--prune") as watch:
         [first] = watch.wait_for("summaries", 1)
         assert (first["new"], len(first["rejected"]), len(first["empty"])) == (2, 1, 1)
         put_whole(folder / "c.md", "# c\n\nText of c.")
@@ -97,9 +105,19 @@ def test_additions_and_deletions_are_ingested_and_a_rejected_or_empty_file_is_no
         assert watch.process.wait(60) == 0
 
 
-def test_a_missing_source_is_reported_once_and_loses_no_documents(folder, data_dir):
-    elsewhere = folder.with_name("elsewhere")
+def test_a_watch_without_prune_keeps_a_document_whose_file_was_deleted(folder, ingested):
+    data_dir = ingested(folder)
     with watching(data_dir, str(folder)) as watch:
+        watch.wait_for("summaries", 1)
+        (folder / "b.md").unlink()
+        put_whole(folder / "c.md", "# c\n\nText of c.")
+        second = watch.wait_for("summaries", 2)[1]
+        assert (second["new"], second["removed"], documents(data_dir)) == (1, 0, 3)
+
+
+def test_a_missing_source_is_reported_once_and_loses_no_documents(folder, ingested):
+    data_dir, elsewhere = ingested(folder), folder.with_name("elsewhere")
+    with watching(data_dir, str(folder), "--prune") as watch:
         watch.wait_for("summaries", 1)
         folder.rename(elsewhere)
         [absence] = watch.wait_for("absences", 1)
@@ -132,7 +150,5 @@ def test_a_missing_source_is_reported_once_and_loses_no_documents(folder, data_d
 
 def test_a_source_that_cannot_be_watched_is_an_error_at_the_start(folder, data_dir):
     for arguments in (["-", "--watch", "1"], [str(folder), "--watch", "0"], [str(folder), "--watch", "1", "--dry-run"]):
-        run = ingest("run", *arguments, data_dir=data_dir)
-        assert run.returncode == 1
-        assert "--watch" in run.stderr
-        assert "Traceback" not in run.stderr
+        with pytest.raises(InvalidInput, match="--watch"):
+            run_command("run", *arguments, data_dir=data_dir)
