@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rag.errors import InvalidInput
+from tests.support.commands import read_json, run_command
 from tests.support.programs import ingest
 
 pytestmark = pytest.mark.slow
@@ -23,9 +25,7 @@ def folder(tmp_path) -> Path:
 
 
 def removed(*arguments: str, data_dir: Path) -> list[str]:
-    run = ingest("remove", *arguments, "--json", data_dir=data_dir)
-    assert run.returncode == 0, run.stderr
-    result = json.loads(run.stdout)
+    result = read_json("remove", *arguments, data_dir=data_dir)
     assert result["removed"] == len(result["documents"])
     return [document["uri"] for document in result["documents"]]
 
@@ -61,6 +61,5 @@ def test_documents_of_a_folder_a_record_file_and_a_prefix_are_removed(folder, da
     ],
 )
 def test_a_removal_without_a_clear_target_is_refused(arguments, expected, tmp_path):
-    run = ingest("remove", *arguments, data_dir=tmp_path)
-    assert run.returncode == 1
-    assert expected in run.stderr
+    with pytest.raises(InvalidInput, match=expected):
+        run_command("remove", *arguments, data_dir=tmp_path)

@@ -59,12 +59,13 @@ def document(name: str, text: str) -> Upload:
     return Upload(scope=SCOPE, document=document)
 
 
-@pytest.fixture
-def worker(data_dir):
-    port = free_port()
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory, onnx_models):
+    data_dir, port = tmp_path_factory.mktemp("data"), free_port()
+    (data_dir / "models").symlink_to(onnx_models)
     process = subprocess.Popen(
         [sys.executable, "-m", "ingest", "worker"],
-        env=environment(data_dir, RAG_WORKER_PORT=str(port)),
+        env=environment(data_dir, RAG_WORKER_PORT=str(port), RAG_PARSING__PROCESSES="1"),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
