@@ -42,8 +42,15 @@ def served(model, ingested, handbook) -> Iterator[tuple[Service, str]]:
     data_dir = ingested(handbook)
     key = Keys(Settings(data_dir=data_dir).keys_file).create(tenant="default", role="reader")
     with in_thread(serve("/v1/chat/completions", model)) as url:
-        generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{url}/v1"}
-        with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__MODEL="stand-in", **generator) as running:
+        settings = {
+            "RAG_WORKER": "none",
+            "RAG_GENERATOR__KIND": "openai",
+            "RAG_GENERATOR__URL": f"{url}/v1",
+            "RAG_GENERATOR__MODEL": "stand-in",
+            # Python then writes each module that it imports to standard error.
+            "PYTHONPROFILEIMPORTTIME": "1",
+        }
+        with service(data_dir, **settings) as running:
             running.http.headers["Authorization"] = f"Bearer {key}"
             yield running, key
 

@@ -1,6 +1,6 @@
 """Calls the tools of the service with the official MCP client, in its own environment, and prints what it got as JSON.
 
-Its arguments are the URL of a server, or the command of one that speaks over standard input and output.
+Its arguments are the URL of a server, and the command of another one that speaks over standard input and output.
 """
 
 import asyncio
@@ -12,10 +12,13 @@ from typing import Any
 from mcp import Client, StdioServerParameters
 
 
-async def call() -> dict[str, Any]:
-    server: Any = sys.argv[1]
-    if len(sys.argv) > 2:
-        server = StdioServerParameters(command=sys.argv[1], args=sys.argv[2:], env=dict(os.environ))
+async def main() -> list[dict[str, Any]]:
+    url, command, *arguments = sys.argv[1:]
+    server = StdioServerParameters(command=command, args=arguments, env=dict(os.environ))
+    return [await call(url), await call(server)]
+
+
+async def call(server: Any) -> dict[str, Any]:
     async with Client(server) as client:
         tools = (await client.list_tools()).tools
         searched = await client.call_tool("search", {"question": "Which seals does the pump need?", "limit": 1})
@@ -30,4 +33,4 @@ async def call() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(call())))
+    sys.stdout.write(json.dumps(asyncio.run(main())))

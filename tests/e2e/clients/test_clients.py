@@ -1,12 +1,17 @@
-"""The packages openai, langchain-openai and litellm against the real service with a key and a stand-in model."""
+"""Clients of OpenAI's API and of MCP against the real service with a key and a stand-in model."""
 
 import json
+import re
+import socket
+import sys
 from typing import Any
 
 import pytest
 
 from tests.e2e.clients.conftest import PIECES, TEXT
-from tests.support.programs import Service
+from tests.support.programs import Service, environment, running_program
+from tests.support.servers.redis_server import free_port
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +118,8 @@ def test_langchain_gets_answers_and_streams_from_both_apis(run, served):
     assert (got["responses"], got["responses stream"]) == (TEXT, TEXT)
 
 
+# Its import takes several seconds, and it sends what the package openai sends.
+@pytest.mark.nightly
 def test_litellm_gets_answers_streams_and_errors(run, served):
     got = run("with_litellm.py", *address(served))
     assert got["completion"] == [TEXT, "stop", 10]
@@ -155,3 +162,35 @@ def test_open_webui_sends_more_fields_than_the_service_reads(served):
     [source] = [annotation["url_citation"] for delta in deltas for annotation in delta.get("annotations", [])]
     assert source["title"] == "Pump handbook"
     assert chunks[-1]["usage"]["total_tokens"] == 10
+
+
+def test_mcp_clients_call_the_tools_over_standard_streams_and_http(served, run, tmp_path):
+    running, key = served
+    port = free_port()
+    variables = environment(tmp_path, RAG_MCP__URL=running.url, RAG_MCP__API_KEY=key)
+    announcement = r"Tools for MCP clients: (http\S+)"
+    log = tmp_path / "mcp.log"
+    http = {"announcement": announcement, "env": variables | {"RAG_MCP__PORT": str(port)}, "log": log}
+    with running_program("service.mcp", "--http", **http) as (_, url):
+        assert url == f"http://127.0.0.1:{port}/mcp"
+        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+        # A desktop client starts the other server itself.
+        results = run("with_mcp.py", url, sys.executable, "-m", "service.mcp", **variables)
+    assert len(results) == 2
+    for got in results:
+        assert got["tools"] == ["search", "answer"]
+        [passage] = got["search"]["results"]
+        assert "S-17" in passage["text"]
+        assert (passage["n"], passage["title"]) == (1, "Pump handbook")
+        assert (got["answer"]["answer"], got["answer"]["declined"]) == (TEXT, False)
+        assert [citation["n"] for citation in got["answer"]["citations"]] == [1]
+        is_error, words = got["refused"]
+        assert is_error
+        assert "RAG_MAX_QUESTION_CHARS allows 2000 characters" in words
+
+
+def test_the_process_of_the_service_never_imports_the_sdk_of_mcp(served):
+    running, _ = served
+    imported = set(re.findall(r"^import time:.*\| +(\w+)$", running.log.read_text(), re.MULTILINE))
+    assert "fastapi" in imported
+    assert not imported & {"mcp", "sse_starlette"}
