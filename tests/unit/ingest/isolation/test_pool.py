@@ -1,12 +1,12 @@
 """A document can crash the process that parses it, but nothing else."""
 
 import asyncio
-import subprocess
 import sys
 from dataclasses import replace
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from ingest.isolation.pool import ParserCrashed, ParserPool, open_parser_pool
 from ingest.settings import ParsingSettings
@@ -14,7 +14,7 @@ from rag.errors import InvalidInput
 from rag.settings import LocalEmbedderSettings
 from rag.types import DocumentId, RawDocument
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 _POISONED = (sys.executable, "-m", "tests.support.fakes.poisoned_parser")
 # Far more time than a good document takes on a busy machine.
@@ -25,7 +25,8 @@ def document(text: str) -> RawDocument:
     return RawDocument(id=DocumentId("a"), uri="file:///a.md", media_type="text/markdown", body=text.encode())
 
 
-@pytest.fixture
+# The tests share a pool, because the start of a parser process takes most of a second.
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def parsers():
     async with open_parser_pool(_LIMITS, LocalEmbedderSettings(), command=_POISONED) as opened:
         yield opened
@@ -45,22 +46,16 @@ async def test_the_process_knows_the_declared_charset(parsers):
     assert chunk.text == "It is iso-8859-2."
 
 
-@pytest.mark.parametrize(
-    ("poison", "reason"),
-    [
-        ("eat", "needs more than 256 MiB of memory"),
-        ("abort", "SIGABRT"),
-        ("exit", "status 3"),
-        ("fail", "RuntimeError"),
-    ],
-)
-async def test_a_poisonous_document_is_rejected_and_the_next_one_is_parsed(parsers, poison, reason):
-    with pytest.raises(InvalidInput, match=reason):
-        await parsers.parse(document(poison), version="v1")
+async def test_poisonous_documents_are_rejected_and_the_next_one_is_parsed(parsers):
+    reasons = {"eat": "needs more than 256 MiB of memory", "abort": "SIGABRT", "exit": "status 3", "fail": "RuntimeError"}
+    for poison, reason in reasons.items():
+        with pytest.raises(InvalidInput, match=reason):
+            await parsers.parse(document(poison), version="v1")
     assert await texts_of(parsers, "Good.") == ["Good."]
 
 
 async def test_a_process_that_ended_while_it_was_idle_costs_no_document(parsers):
+    await parsers.stop_idle()
     before = set(psutil.Process().children())
     assert await texts_of(parsers, "Good.") == ["Good."]
     [process] = set(psutil.Process().children()) - before
@@ -135,8 +130,9 @@ async def test_a_closed_pool_leaves_no_process():
     assert not set(psutil.Process().children(recursive=True)) - before
 
 
-def test_a_parser_process_loads_neither_a_model_nor_the_database_nor_an_http_client():
+async def test_a_parser_process_loads_neither_a_model_nor_the_database_nor_an_http_client():
     unused = {"aiohttp", "onnxruntime", "qdrant_edge"}
     program = f"import ingest.isolation.parser_process, sys; print({unused} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "set()"
+    run = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    output, _ = await run.communicate()
+    assert (run.returncode, output) == (0, b"set()\n")
