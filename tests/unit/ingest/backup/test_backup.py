@@ -26,6 +26,7 @@ from rag.state.base import RecordKind
 from rag.state.factory import open_state
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import open_edge_reader, open_edge_writer
+from rag.store.files import copy_folder
 from rag.store.server.collections import Collections
 from rag.store.server.connection import open_client
 from rag.store.server.copies import wait_until_searchable
@@ -50,12 +51,37 @@ async def fill(store, *names: str) -> None:
     await store.publish()
 
 
-@pytest.fixture
-async def filled(tmp_path) -> Settings:
-    settings = Settings(data_dir=tmp_path / "data")
+async def fill_installation(data_dir: Path) -> Settings:
+    settings = Settings(data_dir=data_dir)
     async with open_edge_writer(settings.store_dir, EMBEDDER) as writer:
         await fill(writer, "one", "two", "three")
     return settings
+
+
+@pytest.fixture
+async def filled(tmp_path) -> Settings:
+    return await fill_installation(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Settings:
+    """Return an installation that is filled like `filled`, and that no test changes."""
+    return asyncio.run(fill_installation(tmp_path_factory.mktemp("original") / "data"))
+
+
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory, original) -> Path:
+    """Return a backup of the original that no test changes. It takes three times as long to make as to copy."""
+    folder = tmp_path_factory.mktemp("backup") / "backup"
+    asyncio.run(back_up(original, folder, quietly))
+    return folder
+
+
+@pytest.fixture
+def own_backup(tmp_path, backup) -> Path:
+    """Return a copy of the backup that the test may change."""
+    copy_folder(backup, tmp_path / "backup", reserve=0)
+    return tmp_path / "backup"
 
 
 async def found(settings: Settings):
@@ -68,49 +94,37 @@ def upload(name: str, body: bytes = b"body") -> Upload:
     return Upload(scope=OURS, document=document)
 
 
-async def test_conversations_and_feedback_are_restored(tmp_path, filled):
-    kind = RecordKind(name="conversations", limit=9, seconds=3600)
-    async with open_state(filled.state, path=filled.state_file) as state:
-        await state.put(kind, "ours", "a", b"kept")
-        await back_up(filled, tmp_path / "backup", quietly)
+async def test_a_restore_to_a_new_place_finds_the_same_with_the_same_scores(tmp_path, original, backup):
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
-    await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
-    async with open_state(elsewhere.state, path=elsewhere.state_file) as state:
-        assert (await state.get(kind, "ours", "a")).value == b"kept"
-        await state.put(kind, "ours", "a", b"later")
-        await restore(elsewhere, tmp_path / "backup", quietly, replace=True)
-        assert (await state.get(kind, "ours", "a")).value == b"kept"
-
-
-async def test_a_restore_to_a_new_place_finds_the_same_with_the_same_scores(tmp_path, filled):
-    await back_up(filled, tmp_path / "backup", quietly)
-    elsewhere = Settings(data_dir=tmp_path / "elsewhere")
-    restored = await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+    restored = await restore(elsewhere, backup, quietly, replace=False)
     assert (restored.manifest.contents.documents, restored.manifest.contents.chunks, restored.same_answers) == (6, 6, 6)
-    assert await found(elsewhere) == await found(filled) != []
+    assert await found(elsewhere) == await found(original) != []
     async with open_edge_writer(elsewhere.store_dir, EMBEDDER) as writer:
         await put(writer, OURS, [point("it goes on", document="four")])
         await writer.publish()
         assert await texts(writer, OURS) == {"our one", "our two", "our three", "it goes on"}
 
 
-async def test_a_backup_can_be_served_as_a_data_directory(tmp_path, filled):
-    await back_up(filled, tmp_path / "backup", quietly)
-    assert await found(Settings(data_dir=tmp_path / "backup")) == await found(filled)
+async def test_a_backup_can_be_served_as_a_data_directory(original, own_backup):
+    assert await found(Settings(data_dir=own_backup)) == await found(original)
 
 
-async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path, filled):
+async def test_keys_the_drift_reference_inbox_entries_and_conversations_are_restored(tmp_path, filled):
     (filled.data_dir / "keys.json").write_text("[]")
     (filled.data_dir / "keys.json").chmod(0o600)
     (filled.data_dir / "drift").mkdir()
     (filled.data_dir / "drift" / "reference.npz").write_bytes(b"reference")
-    inbox = FolderInbox(filled.inbox_dir)
+    inbox, kind = FolderInbox(filled.inbox_dir), RecordKind(name="conversations", limit=9, seconds=3600)
     for name in ("empty", "failed", "claimed", "queued"):
         await inbox.put(upload(name, name.encode()))
-    async with open_folder_worklist(filled.inbox_dir) as worklist:
+    async with (
+        open_folder_worklist(filled.inbox_dir) as worklist,
+        open_state(filled.state, path=filled.state_file) as state,
+    ):
         await worklist.set_aside(await worklist.claim(), reason="no text")
         await worklist.dead_letter(await worklist.claim(), reason="odd", trace="trace")
         await worklist.claim()
+        await state.put(kind, "ours", "a", b"kept")
         await back_up(filled, tmp_path / "backup", quietly)
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
     await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
@@ -123,6 +137,11 @@ async def test_keys_the_drift_reference_and_inbox_entries_are_restored(tmp_path,
     assert (letter.document_id, letter.reason, letter.trace) == ("failed", "odd", "trace")
     [empty] = await FolderInbox(elsewhere.inbox_dir).progress(OURS, [DocumentId("empty")])
     assert (empty.state, empty.reason) == ("empty", "no text")
+    async with open_state(elsewhere.state, path=elsewhere.state_file) as state:
+        assert (await state.get(kind, "ours", "a")).value == b"kept"
+        await state.put(kind, "ours", "a", b"later")
+        await restore(elsewhere, tmp_path / "backup", quietly, replace=True)
+        assert (await state.get(kind, "ours", "a")).value == b"kept"
 
 
 async def test_a_backup_during_publications_holds_one_published_revision(tmp_path, filled):
@@ -136,12 +155,12 @@ async def test_a_backup_during_publications_holds_one_published_revision(tmp_pat
 
         publishing = asyncio.create_task(publish_for_ever())
         try:
-            for n in range(3):
+            for n in range(2):
                 await back_up(filled, tmp_path / f"backup {n}", quietly)
         finally:
             publishing.cancel()
             await asyncio.wait([publishing])
-    for n in range(3):
+    for n in range(2):
         elsewhere = Settings(data_dir=tmp_path / f"elsewhere {n}")
         restored = await restore(elsewhere, tmp_path / f"backup {n}", quietly, replace=False)
         assert restored.same_answers == len(restored.manifest.contents.asked) > 0
@@ -155,16 +174,15 @@ async def test_an_unwritable_folder_is_reported_with_the_user(filled):
         await back_up(filled, Path("/sys/backup"), quietly)  # Not even root may write there.
 
 
-async def test_a_collection_is_replaced_only_with_replace_and_can_be_rolled_back(tmp_path, filled, capsys):
-    await back_up(filled, tmp_path / "backup", quietly)
+async def test_a_collection_is_replaced_only_with_replace_and_can_be_rolled_back(filled, backup, capsys):
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
         await put(writer, OURS, [point("newer", document="four")])
         await writer.publish()
     with pytest.raises(InvalidInput, match="--replace"):
-        await restore(filled, tmp_path / "backup", quietly, replace=False)
+        await restore(filled, backup, quietly, replace=False)
     async with open_edge_reader(filled.store_dir, EMBEDDER) as reader:
         assert "newer" in await texts(reader, OURS)
-        await restore(filled, tmp_path / "backup", quietly, replace=True)
+        await restore(filled, backup, quietly, replace=True)
         assert "newer" not in await texts(reader, OURS)
         await run_reindex(Namespace(rollback=True, embedder=None), filled)
         assert "newer" in await texts(reader, OURS)
@@ -197,26 +215,24 @@ async def test_a_collection_is_replaced_only_with_replace_and_can_be_rolled_back
         "server",
     ],
 )
-async def test_a_damaged_or_foreign_backup_is_refused_and_leaves_no_file(tmp_path, filled, damage, message):
-    await back_up(filled, tmp_path / "backup", quietly)
-    damage(tmp_path / "backup")
+async def test_a_damaged_or_foreign_backup_is_refused_and_leaves_no_file(tmp_path, own_backup, damage, message):
+    damage(own_backup)
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
     with pytest.raises(InvalidInput, match=message):
-        await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+        await restore(elsewhere, own_backup, quietly, replace=False)
     assert not elsewhere.data_dir.exists()
 
 
-async def test_a_collection_that_differs_from_its_manifest_is_not_switched_to(tmp_path, filled):
-    await back_up(filled, tmp_path / "backup", quietly)
-    contents = json.loads((tmp_path / "backup" / "manifest.json").read_text())["contents"]
-    change(tmp_path / "backup" / "manifest.json", contents=contents | {"chunks": 7})
+async def test_a_collection_that_differs_from_its_manifest_is_not_switched_to(tmp_path, own_backup):
+    contents = json.loads((own_backup / "manifest.json").read_text())["contents"]
+    change(own_backup / "manifest.json", contents=contents | {"chunks": 7})
     elsewhere = Settings(data_dir=tmp_path / "elsewhere")
     with pytest.raises(BadResponse, match="has 6 documents and 6 chunks"):
-        await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+        await restore(elsewhere, own_backup, quietly, replace=False)
     asked = [one | {"found": one["found"][::-1][:1]} for one in contents["asked"]]
-    change(tmp_path / "backup" / "manifest.json", contents=contents | {"asked": asked})
+    change(own_backup / "manifest.json", contents=contents | {"asked": asked})
     with pytest.raises(BadResponse, match="Only 0 of 6 questions"):
-        await restore(elsewhere, tmp_path / "backup", quietly, replace=False)
+        await restore(elsewhere, own_backup, quietly, replace=False)
     assert Revisions(elsewhere.store_dir).current() is None
     assert not (elsewhere.store_dir / "restoring").exists()
 
@@ -247,23 +263,22 @@ def change(manifest, **fields) -> None:
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
 
 
-async def test_a_check_compares_the_backup_and_changes_nothing(tmp_path, filled):
-    await back_up(filled, tmp_path / "backup", quietly)
+async def test_a_check_compares_the_backup_and_changes_nothing(filled, backup):
     async with open_edge_writer(filled.store_dir, EMBEDDER) as writer:
         await put(writer, OURS, [point("newer", document="four")])
         await writer.publish()
     before = await found(filled)
-    checked = await restore(filled, tmp_path / "backup", quietly, replace=False, check_only=True)
+    checked = await restore(filled, backup, quietly, replace=False, check_only=True)
     assert checked.same_answers == 6
     assert await found(filled) == before
     assert not (filled.store_dir / "restoring").exists()
 
 
-async def test_the_newest_backups_stay_and_an_operators_folder_too(tmp_path, filled, capsys):
+async def test_the_newest_backups_stay_and_an_operators_folder_too(tmp_path, filled, backup, capsys):
     backups = tmp_path / "backups"
-    for day in (1, 2, 3):
-        await back_up(filled, backups / f"2026-01-0{day}T000000Z", quietly)
-    await back_up(filled, backups / "before-the-move", quietly)
+    backups.mkdir()
+    for name in (*(f"2026-01-0{day}T000000Z" for day in (1, 2, 3)), "before-the-move"):
+        copy_folder(backup, backups / name, reserve=0)
     (backups / "2026-01-04T000000Z").mkdir()
     assert find_latest(backups).name == "2026-01-03T000000Z", "An incomplete backup must not be restored"
     await run_backup(Namespace(target=backups, keep=2), filled)

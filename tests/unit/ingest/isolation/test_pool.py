@@ -47,8 +47,12 @@ async def test_the_process_knows_the_declared_charset(parsers):
 
 
 async def test_poisonous_documents_are_rejected_and_the_next_one_is_parsed(parsers):
-    reasons = {"eat": "needs more than 256 MiB of memory", "abort": "SIGABRT", "exit": "status 3", "fail": "RuntimeError"}
-    for poison, reason in reasons.items():
+    for poison, reason in [
+        ("eat", "needs more than 256 MiB of memory"),
+        ("abort", "SIGABRT"),
+        ("exit", "status 3"),
+        ("fail", "RuntimeError"),
+    ]:
         with pytest.raises(InvalidInput, match=reason):
             await parsers.parse(document(poison), version="v1")
     assert await texts_of(parsers, "Good.") == ["Good."]
