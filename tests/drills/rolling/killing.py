@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from loadtests.stand_in import open_stand_in
+from loadtests.stand_in import Delays, open_stand_in
 from tests.drills.rolling.haproxy import HAProxy, haproxy
 from tests.drills.rolling.load import Load, open_load
 from tests.drills.rolling.replicas import Replica, installation
@@ -81,11 +81,11 @@ class Uploads:
             await asyncio.sleep(_UPLOADS_PAUSE_SECONDS)
 
 
-async def kill_replicas(models: Path, *, kills: int, rate: float) -> Series:
+async def kill_replicas(models: Path, *, kills: int, rate: float, pace: Delays = DELAYS) -> Series:
     """Kill one of two replicas in turn. HAProxy tries the other replica if it cannot open a connection."""
     with tempfile.TemporaryDirectory(prefix="killing-") as name:
         folder = Path(name)
-        async with open_stand_in(DELAYS) as model_url:
+        async with open_stand_in(pace) as model_url:
             with installation(folder, models, model_url, versions=1) as installed:
                 await asyncio.gather(*(asyncio.to_thread(replica.start, 1) for replica in installed.replicas))
                 ports = {replica.name: replica.port for replica in installed.replicas}

@@ -45,6 +45,8 @@ async def test_restarts_of_all_nodes_bury_no_document_and_no_question_waits(stan
     assert night.questions > 10
 
 
+# It waits a minute for documents that the worker set back. test_session.py refuses the key of the embedder.
+@pytest.mark.nightly
 async def test_a_rotated_key_buries_no_document(stand_in, data_dir):
     night = await rotate_the_key(stand_in, data_dir, documents=12, away=3)
     assert not faults_of(night), night
