@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from evals.program import build_parser
+from service.settings import Settings
 from tests.support.programs import evals
 
 pytestmark = pytest.mark.slow
@@ -29,19 +31,20 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("more", [(), ("--chunks",)])
-def test_every_mode_reports_perfect_results_in_a_table_and_in_json(folder, data_dir, more):
+def test_every_mode_reports_perfect_results_in_a_table_and_in_json(folder, data_dir, more, capsys):
     target = folder / "out.json"
     flags = ("--modes", "dense,bm25,hybrid", "--json", str(target), *more)
-    done = evals("retrieval", str(folder), *flags, data_dir=data_dir)
-    assert done.returncode == 0, done.stderr
+    arguments = build_parser().parse_args(["retrieval", str(folder), *flags])
+    arguments.run(arguments, Settings(data_dir=data_dir))
     results = json.loads(target.read_text())
     assert list(results) == ["dense", "bm25", "hybrid"]
     for result in results.values():
         assert (result["nDCG@10"], result["R@100"], result["MRR@10"], result["questions"]) == (1, 1, 1, 2)
         assert result["intervals"]["nDCG@10"] == [1, 1]
         assert result["latency_p50"] > 0
-    assert "| hybrid | 2 | 1.0000 |" in done.stdout
-    assert "hybrid against bm25, nDCG@10: +0.0000" in done.stdout
+    table = capsys.readouterr().out
+    assert "| hybrid | 2 | 1.0000 |" in table
+    assert "hybrid against bm25, nDCG@10: +0.0000" in table
 
 
 def test_a_folder_that_is_not_a_data_set_is_reported_in_one_line(tmp_path, data_dir):
