@@ -16,10 +16,12 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from evals.program import build_parser
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import load_rubric
+from service.settings import Settings
 from tests.support.fakes.servers import ModelServer, in_thread, serve, verdict
-from tests.support.programs import Service, evals, ingest
+from tests.support.programs import Service, ingest
 from tests.support.servers.prometheus_server import PrometheusServer, needs_prometheus
 from tests.support.servers.redis_server import free_port
 from tests.support.shipped.expressions import (
@@ -106,8 +108,8 @@ def _make_reference(data_dir: Path) -> None:
     questions = data_dir / "questions.jsonl"
     asked = [f"What does error E{number} of the pump mean?" for number in range(1220, 1245)]
     questions.write_text("".join(json.dumps({"question": question}) + "\n" for question in asked))
-    made = evals("reference", str(questions), data_dir=data_dir)
-    assert made.returncode == 0, made.stderr
+    arguments = build_parser().parse_args(["reference", str(questions)])
+    arguments.run(arguments, Settings(data_dir=data_dir))
 
 
 def _calibrate(data_dir: Path) -> str:
@@ -153,11 +155,11 @@ def _poll(is_expected: Callable[[T], Any], read: Callable[[], T], *, seconds: fl
 
 def _without_samples(
     prometheus: PrometheusServer, places: Mapping[str, str], *, seconds: float = _SETTLE_SECONDS
-) -> Mapping[str, str]:
+) -> dict[str, str]:
     """Return the expressions, with their places, that have had no sample after `seconds`."""
     missing = dict(places)
 
-    def ask_again() -> Mapping[str, str]:
+    def ask_again() -> dict[str, str]:
         # An expression that had samples is not evaluated again, because hundreds of queries cost seconds.
         for expression in [it for it in missing if prometheus.query(it)]:
             del missing[expression]
