@@ -3,15 +3,17 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from evals.answers.gold import MANUALS, OWN_DOCUMENTS, draw_sample, read_question_set
+from evals.program import build_parser
 from evals.scorecard.sources import upload_name
-from tests.support.programs import evals, running_program, service
+from service.settings import Settings
+from tests.support.programs import running_program, service
 from tests.support.servers.redis_server import free_port
 from tests.support.waiting import wait_until
 
@@ -24,17 +26,23 @@ SAMPLE = 4
 SHORT = ("--uploaded", "--sample", str(SAMPLE), "--clients", "6", "--timeout", "20")
 
 
-def judge(url: str, *more: str, data_dir: Path) -> dict[str, dict]:
-    """Return the figures of the service."""
-    target = data_dir.parent / "row.json"
-    done = evals("scorecard", url, *SHORT, *more, "--name", "judged", "--json", str(target), data_dir=data_dir)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("| | judged | "), done.stdout
-    [row] = json.loads(target.read_text())
-    return row["figures"]
+@pytest.fixture
+def judge(tmp_path, capsys) -> Callable[..., dict[str, dict]]:
+    """Return a function that returns the figures of a service."""
+
+    def run(url: str, *more: str) -> dict[str, dict]:
+        target = tmp_path / "row.json"
+        command = ["scorecard", url, *SHORT, *more, "--name", "judged", "--json", str(target)]
+        arguments = build_parser().parse_args(command)
+        arguments.run(arguments, Settings())
+        assert capsys.readouterr().out.startswith("| | judged | ")
+        [row] = json.loads(target.read_text())
+        return row["figures"]
+
+    return run
 
 
-def test_this_service_is_judged_and_its_model_fails(data_dir):
+def test_this_service_is_judged_and_its_model_fails(data_dir, judge):
     asked = read_question_set(MANUALS, half="report").questions
     first = next(question for question in asked if question.is_answerable)
     wanted = {
@@ -55,7 +63,7 @@ def test_this_service_is_judged_and_its_model_fails(data_dir):
             running.wait_for_state(upload_name(name), "ready")
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
         with service(data_dir, RAG_WORKER="none", RAG_GENERATOR__MODEL="stand-in", **generator) as generating:
-            figures = judge(running.url, "--stand-in", model, "--on-stand-in", generating.url, data_dir=data_dir)
+            figures = judge(running.url, "--stand-in", model, "--on-stand-in", generating.url)
     values = {key: figure["value"] for key, figure in figures.items()}
     assert (values["questions"], values["failed"], values["sourced"], values["overload"]) == (SAMPLE, 0, 1, 1)
     assert values["right"] >= 0.25
@@ -65,8 +73,8 @@ def test_this_service_is_judged_and_its_model_fails(data_dir):
     assert figures["model_breaks"]["text"].startswith("an error in the stream")
 
 
-def test_a_service_built_with_haystack_is_judged(peer, data_dir):
-    figures = judge(peer, data_dir=data_dir)
+def test_a_service_built_with_haystack_is_judged(peer, judge):
+    figures = judge(peer)
     values = {key: figure["value"] for key, figure in figures.items()}
     assert (values["questions"], values["failed"], values["sourced"], values["overload"]) == (SAMPLE, 0, 1, 1)
     assert values["citation_precision"] > 0
@@ -82,16 +90,21 @@ def peer(tmp_path) -> Iterator[str]:
     log = tmp_path / "peer.log"
     env = {**os.environ, "PEER_CORPUS": str(OWN_DOCUMENTS), "HAYSTACK_TELEMETRY_ENABLED": "False"}
     command = [HAYHOOKS, "run", "--host", "127.0.0.1", "--port", port, "--pipelines-dir", "evals/scorecard/peer"]
-    with log.open("w") as output, subprocess.Popen(command, env=env, cwd=ROOT, stdout=output, stderr=output) as process:
+    url = f"http://127.0.0.1:{port}"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, env=env, cwd=ROOT, stdout=output, stderr=output) as process,
+        httpx.Client(base_url=url) as client,
+    ):
         try:
-            wait_until(lambda: has_models(f"http://127.0.0.1:{port}"), seconds=300, describe=log.read_text)
-            yield f"http://127.0.0.1:{port}"
+            wait_until(lambda: has_models(client), seconds=300, describe=log.read_text)
+            yield url
         finally:
             process.terminate()
 
 
-def has_models(url: str) -> bool:
+def has_models(client: httpx.Client) -> bool:
     try:
-        return bool(httpx.get(f"{url}/v1/models").json()["data"])
+        return bool(client.get("/v1/models").json()["data"])
     except httpx.TransportError:
         return False
