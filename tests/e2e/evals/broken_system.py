@@ -108,7 +108,10 @@ def cached_vectors(path: Path) -> Iterator[None]:
         return recall
 
     onnx.load_onnx = load
-    yield
+    try:
+        yield
+    finally:
+        onnx.load_onnx = original
     path.write_bytes(pickle.dumps(cache))
 
 

@@ -15,6 +15,7 @@ from evals.gating.baseline import BASELINE, judge, update
 from evals.gating.gate import RED, accept
 from rag.errors import InvalidInput
 from service.settings import Settings
+from tests.e2e.evals.broken_system import cached_vectors
 from tests.support.programs import environment
 
 ROOT = Path(__file__).parents[3]
@@ -78,8 +79,8 @@ def accepted(decisions, vectors, onnx_models, tmp_path_factory) -> Path:
     """Return the set with the baseline of the current system."""
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "models").symlink_to(onnx_models)
-    run = run_gate("nothing", data_dir, vectors, "accept", "The first baseline", "--questions", str(decisions))
-    assert run.returncode == 0, run.stdout + run.stderr
+    with cached_vectors(vectors):
+        accept(Settings(data_dir=data_dir), "The first baseline", questions=decisions)
     return decisions
 
 

@@ -44,10 +44,13 @@ def documents(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_run_over_the_real_service_reports_its_measurements(out, documents):
+def test_a_run_over_the_real_service_reports_its_measurements_and_a_missed_threshold(out, documents, tmp_path):
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[objectives]\nttft = 2\ntpot = 0.1\nlatency = 10\n[thresholds]\nttft_p95 = 0.001\n")
     flags = ("--rate", "3", "--seconds", "6", "--ttft", "0.1", "--tpot", "0.01", "--tokens", "16")
-    run = loadtests("run", *flags, "--documents", str(documents), out=out)
-    assert run.returncode in {0, 1}, run.stderr  # A busy machine may miss a threshold. The report must then name it.
+    run = loadtests("run", *flags, "--documents", str(documents), "--limits", str(limits), out=out)
+    assert run.returncode == 1, run.stderr
+    assert "MISSED: ttft_p95 is" in run.stdout
     report = json.loads((out / "report.json").read_text())
     figures = report["figures"]
     assert (figures["overloaded"], figures["failed"], figures["unsent"]) == (0, 0, 0)
@@ -59,22 +62,13 @@ def test_a_run_over_the_real_service_reports_its_measurements(out, documents):
     assert figures["itl"]["count"] == 14 * figures["answered"]
     assert report["service"]["capacity"]["generator"] == 128
     assert set(report["service"]["cores"]) == {"service", "stand-in", "client"}
-    assert report["missed"] or report["invalid_because"] or run.returncode == 0
+    assert len(report["missed"]) == 1
     for definition in ("intended start", "open: requests are sent", "Little's law"):
         assert definition in run.stdout
     page = (out / "report.html").read_text()
     assert page.count("<svg") == 3
     assert "http://www.w3.org" in page
     assert "src=" not in page  # The page loads nothing from other hosts.
-
-
-def test_a_missed_threshold_fails_the_run(out, documents, tmp_path):
-    limits = tmp_path / "limits.toml"
-    limits.write_text("[objectives]\nttft = 2\ntpot = 0.1\nlatency = 10\n[thresholds]\nttft_p95 = 0.001\n")
-    flags = ("--rate", "3", "--seconds", "3", "--ttft", "0.05", "--tpot", "0.01", "--tokens", "4")
-    run = loadtests("run", *flags, "--documents", str(documents), "--limits", str(limits), out=out)
-    assert run.returncode == 1
-    assert "MISSED: ttft_p95 is" in run.stdout
 
 
 # Ingesting the documents takes half a minute. Without them the run must fail, which is what the threshold is for.

@@ -75,7 +75,7 @@ def abandoned_generations(running: Service) -> float:
 
 def test_every_kind_of_user_completes_its_task(running, documents, tmp_path):
     # Each user ends its task after the time is over: on a busy machine an upload is searchable only then.
-    flags = ("-u", "11", "-r", "11", "-t", "25s", "--stop-timeout", "180")
+    flags = ("-u", "11", "-r", "11", "-t", "12s", "--stop-timeout", "180")
     rows = headless(running.url, documents, tmp_path, *flags)
     for row in (("POST", "stream"), ("POST", "leave"), ("POST", "ask"), ("POST", "search"), ("PUT", "ingest")):
         assert int(rows[row]["Request Count"]) > 0, row
