@@ -110,7 +110,7 @@ def test_under_overload_excess_requests_get_429_and_admitted_ones_stay_fast(inge
         generator = {"RAG_GENERATOR__KIND": "openai", "RAG_GENERATOR__URL": f"{model}/v1"}
         with service(ingested(documents), RAG_GENERATOR__MODEL="stand-in", **generator, **limits_of_service) as running:
             target = ("--url", running.url, "--questions", str(documents), "--limits", str(limits))
-            run = loadtests("knee", *target, "--start", "1", "--most", "40", "--seconds", "3", out=tmp_path)
+            run = loadtests("knee", *target, "--start", "2", "--most", "40", "--seconds", "3", out=tmp_path)
     report = json.loads((tmp_path / "knee.json").read_text())
     # Two answers at once take a quarter of a second each, so the capacity is 8 per second.
     assert 0 < report["knee"] <= 8, run.stdout
