@@ -87,7 +87,8 @@ def _running(container, env, log: Path):
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        # Reading the certificates of authorities for each request would take most of the time of this test.
+        return httpx.get(url, verify=False).status_code == 200
     except httpx.TransportError:
         return False
 

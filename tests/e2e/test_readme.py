@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,30 +54,40 @@ def run(line: str, data_dir: Path, cwd: Path = ROOT, **more: str) -> subprocess.
     return subprocess.run(python, shell=True, env=variables, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def recipe_of(line: str) -> list[str]:
-    """Return the commands that make would run for the line, without those of the set-up."""
-    target = shlex.split(line)
+def recipe_of(line: str) -> str:
+    """Return the commands that make would run for the line."""
     listed = subprocess.run(
-        [*target, "--dry-run", "--always-make"],
+        # The settings of pip concern the set-up only, and reading them takes seconds.
+        [*shlex.split(line), "--dry-run", "--always-make", "pip_setting="],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
         capture_output=True,
         text=True,
         check=True,
     )
-    return [recipe for recipe in listed.stdout.splitlines() if f"{PYTHON} -m" in recipe]
+    return listed.stdout
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory, onnx_models) -> Iterator[Service]:
-    """The service as `make run` starts it, over the guides only: all documents would take ten times as long."""
-    data_dir = tmp_path_factory.mktemp("data")
+# All documents would take ten times as long as the guides.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("ingest.md", id="one guide"),
+        pytest.param("*.md", id="every guide", marks=pytest.mark.nightly),
+    ],
+)
+def running(request, tmp_path_factory, onnx_models) -> Iterator[Service]:
+    """The service as `make run` starts it, over the guides whose names match."""
+    data_dir, guides = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("guides")
     (data_dir / "models").symlink_to(onnx_models)
-    *preparation, serving = recipe_of(command_with("make run").line)
+    for guide in (ROOT / "docs" / "guides").glob(request.param):
+        shutil.copy(guide, guides)
+    # Without those of the set-up.
+    *preparation, serving = [it for it in recipe_of(command_with("make run").line).splitlines() if f"{PYTHON} -m" in it]
     assert serving == f"exec {PYTHON} -m service"
     assert preparation
     for line in preparation:
-        done = run(line, data_dir, DOCS="docs/guides")  # make passes its variable to the shell.
+        done = run(line, data_dir, DOCS=str(guides))  # make passes its variable to the shell.
         assert done.returncode == 0, done.stderr
     with service(data_dir) as started:
         yield started
@@ -120,15 +131,14 @@ def test_the_second_command_ingests_a_folder_that_the_service_then_answers_from(
     assert "oil level" in running.ask("What does error E1234 mean?").json()["answer"]
 
 
-def test_three_lines_make_the_service_use_another_model(data_dir, handbook):
+def test_three_lines_make_the_service_use_another_model(ingested, handbook):
     (block,) = blocks_of(README, "ini")
     settings = dict(line.split("=", 1) for line in block.splitlines())
     assert len(settings) == 3
     model = ModelServer(["The oil level ", "is too low [1]."])
-    assert run(f"{PYTHON} -m ingest run {shlex.quote(str(handbook))}", data_dir).returncode == 0
     with in_thread(serve("/v1/chat/completions", model)) as url:
         settings["RAG_GENERATOR__URL"] = f"{url}/v1"
-        with service(data_dir, **settings) as started:
+        with service(ingested(handbook), RAG_WORKER="none", **settings) as started:
             answer = started.ask("What does error E1234 mean?").json()
     assert (answer["mode"], answer["answer"]) == ("generate", "The oil level is too low [1].")
     assert model.requests[0]["model"] == settings["RAG_GENERATOR__MODEL"]
@@ -154,10 +164,7 @@ def test_a_measuring_command_prints_a_table(line, data_dir, tmp_path):
 @pytest.mark.parametrize("line", RUN_ELSEWHERE)
 def test_a_long_command_is_run_by_another_test(line):
     program, test = RUN_ELSEWHERE[line]
-    recipe = subprocess.run(
-        [*shlex.split(line), "--dry-run", "--always-make"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert program in recipe.stdout
+    assert program in recipe_of(line)
     assert Path(program).stem.rpartition(".")[2] in (ROOT / test).read_text()
 
 
