@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.programs import evals, service
+from evals.program import build_parser
+from service.settings import NoGeneratorSettings, Settings
+from tests.support.programs import service
 
 PARTS = ("impeller", "seal", "inlet valve", "pressure gauge", "motor", "oil level", "controller", "history")
 ASKED = [
@@ -22,13 +24,10 @@ def write(path: Path, questions: list[str]) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def filled(ingested, handbook) -> Path:
-    data_dir = ingested(handbook)
-    made = evals("reference", str(write(data_dir / "questions.jsonl", ASKED)), data_dir=data_dir)
-    assert made.returncode == 0, made.stderr
-    assert "24 questions" in made.stdout
-    return data_dir
+def run(data_dir: Path, *command: str) -> None:
+    """Run a command of `python -m evals` in this process, because importing its modules takes seconds."""
+    arguments = build_parser().parse_args(command)
+    arguments.run(arguments, Settings(data_dir=data_dir, generator=NoGeneratorSettings(kind="none")))
 
 
 def samples(text: str) -> dict[tuple[str, str, str], float]:
@@ -41,8 +40,12 @@ def samples(text: str) -> dict[tuple[str, str, str], float]:
     }
 
 
-def test_questions_are_counted_stored_and_compared_with_the_reference(filled):
-    with service(filled, RAG_DRIFT__WINDOW="100") as running:
+def test_questions_are_counted_stored_and_compared_with_the_reference(ingested, handbook, capsys):
+    filled = ingested(handbook)
+    run(filled, "reference", str(write(filled / "questions.jsonl", ASKED)))
+    assert "24 questions" in capsys.readouterr().out
+    settings = {"RAG_GENERATOR__KIND": "none", "RAG_WORKER": "none"}
+    with service(filled, RAG_DRIFT__WINDOW="100", **settings) as running:
         fresh = samples(running.http.get("/metrics").text)
         assert {value for (name, *_), value in fresh.items() if name == "rag_drift_observations_total"} == {0}
         for question in (STRANGE * 3)[:22]:
@@ -62,18 +65,11 @@ def test_questions_are_counted_stored_and_compared_with_the_reference(filled):
     }
     # No question of the reference is similar, so all fall into the first bin.
     assert counts["0"] == sum(counts.values()) == 22
-    compared = evals(
-        "drift",
-        str(filled / "drift" / "reference.npz"),
-        str(filled / "drift" / "windows"),
-        "--json",
-        str(filled / "drift.json"),
-        data_dir=filled,
-    )
-    assert compared.returncode == 0, compared.stderr
+    drift = filled / "drift"
+    run(filled, "drift", str(drift / "reference.npz"), str(drift / "windows"), "--json", str(filled / "drift.json"))
     result = json.loads((filled / "drift.json").read_text())
     assert set(result) == {"drifted", "auc", "auc_interval", "mmd", "p_value", "psi"}
     assert result["drifted"] is True
     assert result["psi"] > 0.2
-    assert "have no near passage" in compared.stdout
+    assert "have no near passage" in capsys.readouterr().out
     assert (filled / "drift.svg").stat().st_size > 1000
