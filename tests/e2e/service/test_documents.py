@@ -118,7 +118,7 @@ def test_files_of_a_form_are_ingested_under_their_names(running, tmp_path):
 
 def test_documents_survive_a_kill_of_the_service_and_its_worker_ends(ingested, handbook):
     data_dir = ingested(handbook)
-    with service(data_dir) as first:
+    with service(data_dir, RAG_GENERATOR__KIND="none") as first:
         first.put("canteen.md", NOTE)
         first.wait_for_state("canteen.md", "ready")
         [worker] = psutil.Process(first.process.pid).children()
@@ -126,7 +126,7 @@ def test_documents_survive_a_kill_of_the_service_and_its_worker_ends(ingested, h
         first.process.kill()
         first.process.wait()
         worker.wait(60)
-    with service(data_dir, RAG_WORKER="none") as second:
+    with service(data_dir, RAG_GENERATOR__KIND="none", RAG_WORKER="none") as second:
         titles = {document["title"] for document in second.documents().values()}
         assert titles == {"Canteen", "Pump handbook"}
         assert "pancakes" in second.ask("What does the canteen serve on Thursday?").json()["answer"]

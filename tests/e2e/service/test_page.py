@@ -126,6 +126,7 @@ async def test_an_uploaded_document_answers_until_it_is_deleted(page: Page) -> N
     await expect(row(page, "Pump handbook")).to_have_attribute("data-state", "ready")
 
 
+@pytest.mark.nightly  # The other tests take the same steps on a running service.
 async def test_the_pictures_of_the_documentation_can_be_taken(browser: Browser, data_dir: Path) -> None:  # noqa: F811
     folder = Path(_KEPT_SCREENSHOTS or data_dir)
     with service(data_dir) as plant:

@@ -80,6 +80,7 @@ def front(tmp_path_factory, ingested, handbook) -> Iterator[Front]:
             data_dir,
             RAG_ROOT_PATH="/groundwork",
             RAG_ALLOWED_HOSTS=_HOST,
+            RAG_WORKER="none",
             RAG_GENERATOR__KIND="openai",
             RAG_GENERATOR__URL=f"{model_url}/v1",
             RAG_GENERATOR__MODEL="hesitant",

@@ -100,7 +100,7 @@ async def test_a_missing_model_is_an_error_that_names_it(data_dir):
 def test_keys_separate_tenants_and_roles(data_dir, handbook):
     keys = Keys(Settings(data_dir=data_dir).keys_file)
     acme, globex = keys.create(tenant="acme", role="writer"), keys.create(tenant="globex", role="reader")
-    with service(data_dir) as running:
+    with service(data_dir, RAG_GENERATOR__KIND="none") as running:
         assert running.ask("What does error E1234 mean?").status_code == 401
         assert running.http.get("/livez").status_code == 200
 

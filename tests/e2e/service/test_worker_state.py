@@ -6,7 +6,7 @@ from tests.support.workers import start_worker
 
 
 def test_an_upload_without_a_worker_says_so_until_one_starts_elsewhere(data_dir):
-    with service(data_dir, RAG_WORKER="none") as running:
+    with service(data_dir, RAG_GENERATOR__KIND="none", RAG_WORKER="none") as running:
         accepted = running.put("notes.md", b"# Notes\n\nPumps need oil.").json()
         assert (accepted["state"], accepted["worker"], accepted["message"]) == (
             "queued",
