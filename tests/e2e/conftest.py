@@ -61,6 +61,6 @@ def ingested(tmp_path_factory, onnx_models) -> Callable[[Path], Path]:
 
 @pytest.fixture(scope="session")
 def running(ingested, handbook) -> Iterator[Service]:
-    # Short answers: the model's are as long as they may be, and many tests wait for them.
-    with service(ingested(handbook), RAG_ANSWERING__MAX_TOKENS="32") as started:
+    # Short answers: the model's are as long as they may be, and many tests wait for them. A test needs six tokens.
+    with service(ingested(handbook), RAG_ANSWERING__MAX_TOKENS="12") as started:
         yield started
