@@ -207,28 +207,26 @@ async def test_a_cited_page_of_a_pdf_is_opened_at_that_page(page: Page, service:
     )
 
 
-@pytest.mark.parametrize(
-    ("place", "words"),
-    [
+async def test_a_source_shows_where_its_passage_stands(page: Page, service: FakeService) -> None:
+    places = [
         ({"page": 3}, "page 3"),
         ({"slide": 2}, "slide 2"),
         ({"sheet": "Sales", "rows": [4, 9]}, "sheet Sales, rows 4\N{EN DASH}9"),
         ({"rows": [7, 7], "line": 7}, "row 7"),
         ({"line": 17}, "line 17"),
         ({}, ""),
-    ],
-)
-async def test_a_source_shows_where_its_passage_stands(
-    page: Page, service: FakeService, place: dict[str, object], words: str
-) -> None:
+    ]
+    sources = [{**CITATIONS[0], "n": n, "heading_path": [], "place": place} for n, (place, _) in enumerate(places, 1)]
+
     async def placed(_: AnswerRequest) -> AsyncIterator[Event]:
-        yield "sources", {"sources": [{**CITATIONS[0], "heading_path": [], "place": place}]}
+        yield "sources", {"sources": sources}
         yield "done", done("Here [1].", cited=(1,))
 
     service.answer = placed
     await ask(page, "Where?")
 
-    await expect(page.get_by_role("region", name="Passages").locator(".path")).to_have_text(words)
+    paths = page.get_by_role("region", name="Passages").locator(".path")
+    await expect(paths).to_have_text([words for _, words in places])
 
 
 async def test_the_quote_of_an_open_passage_is_highlighted_when_it_arrives(page: Page, service: FakeService) -> None:
@@ -322,17 +320,13 @@ async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
     await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
 
 
-@pytest.mark.parametrize(
-    ("question", "status"),
-    [
+async def test_an_answer_that_is_not_whole_says_so(page: Page) -> None:
+    for question, status in [
         ("Is it cut off?", "Cut off at the longest answer that is allowed · Answered from 2 of 3 passages"),
         ("Is it filtered?", "Shortened by the model's content filter · Answered from 2 of 3 passages"),
-    ],
-)
-async def test_an_answer_that_is_not_whole_says_so(page: Page, question: str, status: str) -> None:
-    await ask(page, question)
-
-    await expect(page.get_by_role("article").get_by_role("status")).to_contain_text(status)
+    ]:
+        await ask(page, question)
+        await expect(page.get_by_role("article").last.get_by_role("status")).to_contain_text(status)
 
 
 async def test_stop_ends_the_stream_and_keeps_the_text(page: Page, service: FakeService) -> None:

@@ -129,12 +129,13 @@ async def test_a_file_of_an_unsupported_format_is_not_uploaded(page: Page) -> No
     await expect(row(page, "song")).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", ["日本.md", "C++ and C# (2).md", "Ελληνικά 🦉.md"])
-async def test_a_file_name_in_any_script_is_kept(page: Page, service: FakeService, name: str) -> None:
-    await add(page, name, b"# About us")
+async def test_a_file_name_in_any_script_is_kept(page: Page, service: FakeService) -> None:
+    names = ["日本.md", "C++ and C# (2).md", "Ελληνικά 🦉.md"]
+    for number, name in enumerate(names):
+        await add(page, name, f"# Page {number}".encode())
+        await expect(row(page, f"Page {number}")).to_have_attribute("data-state", "ready")
 
-    await expect(row(page, "About us")).to_have_attribute("data-state", "ready")
-    assert name in service.documents
+    assert service.documents.keys() >= set(names)
 
 
 async def test_another_file_of_the_same_name_replaces_a_document_after_confirmation_only(page: Page) -> None:
