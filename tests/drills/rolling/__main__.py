@@ -11,7 +11,7 @@ from rag.embedding.weights import PACKAGED_MODEL, find_weights
 from tests.drills.rolling import haproxy
 from tests.drills.rolling.killing import kill_redis, kill_replicas, kill_workers
 from tests.drills.rolling.report import to_markdown
-from tests.drills.rolling.rolling import DELAY_SECONDS, roll
+from tests.drills.rolling.rolling import DELAY_SECONDS, open_replicas, roll
 from tests.support.servers import redis_server
 
 _CLAIM_SECONDS = 30.0
@@ -37,12 +37,15 @@ def main() -> int:
 
 async def _measure(models: Path, given: argparse.Namespace) -> tuple[str, int]:
     """Return the page and the number of streams that failed during the update with the drain delay."""
-    rolled = {
-        delay: await roll(models, replacements=given.replacements, rate=given.rate, delay=delay)
-        for delay in (DELAY_SECONDS, 0)
-    }
+    rolled = {}
+    for delay in (DELAY_SECONDS, 0):
+        versions = given.replacements + 1
+        async with open_replicas(models, versions=versions, RAG_DRAIN_DELAY_SECONDS=str(delay)) as replicas:
+            rolled[delay] = await roll(replicas, replacements=given.replacements, rate=given.rate)
+    async with open_replicas(models) as replicas:
+        replica_kills = await kill_replicas(replicas, kills=given.kills, rate=given.rate)
     killed = {
-        "a replica of two": await kill_replicas(models, kills=given.kills, rate=given.rate),
+        "a replica of two": replica_kills,
         "Redis": await kill_redis(models, kills=given.kills, rate=given.rate),
         "the worker": await kill_workers(models, kills=given.kills, rate=given.rate, claim_seconds=_CLAIM_SECONDS),
     }

@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from loadtests.stand_in import Delays, open_stand_in
-from tests.drills.rolling.haproxy import HAProxy, haproxy
+from loadtests.stand_in import open_stand_in
+from tests.drills.rolling.haproxy import HAProxy
 from tests.drills.rolling.load import Load, open_load
-from tests.drills.rolling.replicas import Replica, installation
-from tests.drills.rolling.rolling import DELAYS
+from tests.drills.rolling.replicas import Installation, Replica, installation
+from tests.drills.rolling.rolling import DELAYS, open_balancer
 from tests.support.programs import Service
 from tests.support.servers.redis_server import RedisServer, redis_server
 from tests.support.workers import start_worker
@@ -81,24 +81,15 @@ class Uploads:
             await asyncio.sleep(_UPLOADS_PAUSE_SECONDS)
 
 
-async def kill_replicas(models: Path, *, kills: int, rate: float, pace: Delays = DELAYS) -> Series:
+async def kill_replicas(installed: Installation, *, kills: int, rate: float) -> Series:
     """Kill one of two replicas in turn. HAProxy tries the other replica if it cannot open a connection."""
-    with tempfile.TemporaryDirectory(prefix="killing-") as name:
-        folder = Path(name)
-        async with open_stand_in(pace) as model_url:
-            with installation(folder, models, model_url, versions=1) as installed:
-                await asyncio.gather(*(asyncio.to_thread(replica.start, 1) for replica in installed.replicas))
-                ports = {replica.name: replica.port for replica in installed.replicas}
-                with haproxy(folder / "haproxy", ports, retries=3) as balancer:
-                    for replica in installed.replicas:
-                        await asyncio.to_thread(balancer.wait_until_up, replica.name)
-                    async with open_load(balancer.url, rate=rate) as load:
-                        done = []
-                        for number in range(kills):
-                            await asyncio.sleep(_PAUSE_SECONDS)
-                            replica = installed.replicas[number % len(installed.replicas)]
-                            done.append(await _kill_replica(replica, balancer, load))
-                    return Series(kills=done, streams=len(load.observations))
+    async with open_balancer(installed, "killing", retries=3) as balancer, open_load(balancer.url, rate=rate) as load:
+        done = []
+        for number in range(kills):
+            await asyncio.sleep(_PAUSE_SECONDS)
+            replica = installed.replicas[number % len(installed.replicas)]
+            done.append(await _kill_replica(replica, balancer, load))
+    return Series(kills=done, streams=len(load.observations))
 
 
 async def _kill_replica(replica: Replica, balancer: HAProxy, load: Load) -> Kill:

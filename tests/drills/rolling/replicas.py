@@ -78,7 +78,9 @@ class Replica:
 class Installation:
     """Replicas with the same documents: each with a copy of an embedded collection, or all with one in Qdrant."""
 
-    def __init__(self, replicas: list[Replica], settings: dict[str, str]) -> None:
+    def __init__(self, folder: Path, replicas: list[Replica], settings: dict[str, str]) -> None:
+        self.folder = folder
+        """The folder of all their files."""
         self.replicas = replicas
         self.settings = settings
         """The settings that lead a writer to the collection."""
@@ -113,7 +115,7 @@ def installation(folder: Path, models: Path, model_url: str, *, versions: int, *
     }
     replicas = [Replica(name, folder / name, online) for name in ("a", "b")]
     try:
-        yield Installation(replicas, settings)
+        yield Installation(folder, replicas, settings)
     finally:
         for replica in replicas:
             replica.close()

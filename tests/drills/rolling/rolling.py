@@ -4,7 +4,8 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,30 +56,42 @@ class RollingUpdate:
         return Counter(one.reason for one in self.streams if one.outcome != "ok")
 
 
-async def roll(
-    models: Path, *, replacements: int, rate: float, delay: int = DELAY_SECONDS, pace: Delays = DELAYS
-) -> RollingUpdate:
-    """Run a rolling update. HAProxy does not retry, so every failure is visible."""
+@asynccontextmanager
+async def open_replicas(
+    models: Path, *, versions: int = 1, pace: Delays = DELAYS, **settings: str
+) -> AsyncIterator[Installation]:
+    """Start two replicas and a stand-in for their model."""
     with tempfile.TemporaryDirectory(prefix="rolling-") as name:
-        folder = Path(name)
         async with open_stand_in(pace) as model_url:
-            settings = {"RAG_DRAIN_DELAY_SECONDS": str(delay)}
-            with installation(folder, models, model_url, versions=replacements + 1, **settings) as installed:
+            with installation(Path(name), models, model_url, versions=versions, **settings) as installed:
                 await asyncio.gather(*(asyncio.to_thread(replica.start, 1) for replica in installed.replicas))
-                ports = {replica.name: replica.port for replica in installed.replicas}
-                with haproxy(folder / "haproxy", ports, retries=0) as balancer:
-                    return await _roll(installed, balancer, folder, replacements, rate)
+                yield installed
 
 
-async def _roll(installed: Installation, balancer: HAProxy, folder: Path, count: int, rate: float) -> RollingUpdate:
-    for replica in installed.replicas:
-        await asyncio.to_thread(balancer.wait_until_up, replica.name)
-    (folder / "news.md").write_text(_NEWS)
+@asynccontextmanager
+async def open_balancer(installed: Installation, name: str, *, retries: int) -> AsyncIterator[HAProxy]:
+    """Run HAProxy in front of the replicas, and wait until it sends requests to each."""
+    ports = {replica.name: replica.port for replica in installed.replicas}
+    with haproxy(installed.folder / name, ports, retries=retries) as balancer:
+        for replica in installed.replicas:
+            await asyncio.to_thread(balancer.wait_until_up, replica.name)
+        yield balancer
+
+
+async def roll(installed: Installation, *, replacements: int, rate: float) -> RollingUpdate:
+    """Run a rolling update. HAProxy does not retry, so every failure is visible."""
+    async with open_balancer(installed, "rolling", retries=0) as balancer:
+        return await _roll(installed, balancer, replacements, rate)
+
+
+async def _roll(installed: Installation, balancer: HAProxy, count: int, rate: float) -> RollingUpdate:
+    news = installed.folder / "news.md"
+    news.write_text(_NEWS)
     done, began = [], time.monotonic()
     async with open_load(balancer.url, rate=rate) as load:
         for number in range(count):
             if number == count // 2:
-                await asyncio.to_thread(installed.publish, folder / "news.md")
+                await asyncio.to_thread(installed.publish, news)
             replica = installed.replicas[number % len(installed.replicas)]
             done.append(await asyncio.to_thread(_replace, replica, number + 2, balancer))
         seconds = time.monotonic() - began

@@ -1,24 +1,11 @@
-"""kill -9 affects only the streams that are open at that moment, and loses no document."""
+"""kill -9 of Redis or of a worker loses no document. test_rolling.py kills a replica."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
-from tests.drills.rolling.haproxy import needs_haproxy
-from tests.drills.rolling.killing import kill_redis, kill_replicas, kill_workers
-from tests.drills.rolling.rolling import DELAYS
+from tests.drills.rolling.killing import kill_redis, kill_workers
 from tests.support.servers.redis_server import needs_redis
-
-
-@needs_haproxy
-def test_killing_a_replica_cuts_only_its_own_streams(onnx_models):
-    # Streams as long as in the measurement, with fewer tokens.
-    pace = replace(DELAYS, tokens=16, tpot=0.25)
-    series = asyncio.run(kill_replicas(onnx_models, kills=1, rate=3, pace=pace))
-    [kill] = series.kills
-    assert 0 < kill.cut < series.streams / 2
-    assert kill.refused == 0
 
 
 @pytest.mark.nightly  # tests/faults/test_redis_inbox.py restarts Redis too.
