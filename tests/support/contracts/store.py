@@ -17,6 +17,21 @@ EMBEDDER = EmbedderIdentity(model="contract", dimension=DIMENSION, digest="abc")
 OURS = Scope(tenant="ours")
 THEIRS = Scope(tenant="theirs")
 
+WORDS = [
+    ("水泵因漏油而停机。", "为什么停机？", "zh"),
+    ("油漏れのためポンプが停止しました。", "ポンプはいつ停止した？", "ja"),
+    ("기름이 새서 펌프가 멈췄습니다.", "펌프는 왜 멈췄나요?", "ko"),
+    ("ปั๊มหยุดทำงานเพราะน้ำมันรั่ว", "น้ำมันรั่วที่ไหน", "th"),
+    ("The o\ufb03ce has a \ufb01lter.", "office filter", "en"),
+    ("Gerät ＫＸ７７３１", "KX7731", "de"),
+    ("Die Pum\u00adpe wird mon\u200bat\u200blich geprüft.", "Pumpe", "de"),
+    ("Zwei Häuser wurden verkauft.", "Welches Haus?", "de"),
+    ("Насос остановлен из-за утечки.", "утечка насоса", "ru"),
+    ("Pompa została zatrzymana.", "zatrzymana", "pl"),
+    ("Two unknown pumps.", "unknown", ""),
+]
+"""Passages, questions that have a word in common with them, and their languages."""
+
 
 def direction(axis: int) -> np.ndarray:
     vector = np.zeros(DIMENSION, dtype=np.float32)
@@ -91,30 +106,19 @@ class StoreContract:
         found = await store.search(OURS, query("what is E1234", axis=0, words_share=0.6), limit=3)
         assert "error E1234 means no oil" in {hit.chunk.text for hit in found}
 
-    @pytest.mark.parametrize(
-        ("text", "question", "language"),
-        [
-            ("水泵因漏油而停机。", "为什么停机？", "zh"),
-            ("油漏れのためポンプが停止しました。", "ポンプはいつ停止した？", "ja"),
-            ("기름이 새서 펌프가 멈췄습니다.", "펌프는 왜 멈췄나요?", "ko"),
-            ("ปั๊มหยุดทำงานเพราะน้ำมันรั่ว", "น้ำมันรั่วที่ไหน", "th"),
-            ("The o\ufb03ce has a \ufb01lter.", "office filter", "en"),
-            ("Gerät ＫＸ７７３１", "KX7731", "de"),
-            ("Die Pum\u00adpe wird mon\u200bat\u200blich geprüft.", "Pumpe", "de"),
-            ("Zwei Häuser wurden verkauft.", "Welches Haus?", "de"),
-            ("Насос остановлен из-за утечки.", "утечка насоса", "ru"),
-            ("Pompa została zatrzymana.", "zatrzymana", "pl"),
-            ("Two unknown pumps.", "unknown", ""),
-        ],
-    )
-    async def test_words_are_found_in_any_script_and_form(self, store, text, question, language):
-        other = point("nothing alike", axis=1, document="other", language="en")
-        await put(store, OURS, [other, point(text, axis=2, document="wanted", language=language)])
+    async def test_words_are_found_in_any_script_and_form(self, store):
+        for text, _, language in WORDS:
+            other = point("nothing alike", axis=1, document="other", language="en")
+            wanted = point(text, axis=2, document="wanted", language=language)
+            await put(store, Scope(tenant=text), [other, wanted])
         await store.publish()
 
-        hits = await store.search(OURS, query(question, axis=3, words_share=1), limit=5)
+        found = {}
+        for text, question, _ in WORDS:
+            hits = await store.search(Scope(tenant=text), query(question, axis=3, words_share=1), limit=5)
+            found[question, text] = [hit.chunk.text for hit in hits]
 
-        assert [hit.chunk.text for hit in hits] == [text]
+        assert found == {(question, text): [text] for text, question, _ in WORDS}
 
     async def test_a_chunk_that_is_high_in_both_rankings_comes_first(self, store):
         by_words, by_meaning = point("apples among a good many other fruits", axis=1), point("pears", axis=0)
