@@ -1,7 +1,6 @@
 """A worker killed between any two steps: readers see the complete old version, then the complete new one."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,9 @@ from rag.inbox.base import Upload
 from rag.inbox.folder.inbox import FolderInbox
 from rag.store.edge.revisions import Revisions
 from rag.types import DocumentId, RawDocument
+from tests.support.fakes.mortal import run_until_killed
 from tests.support.verdict import SCOPE, require_each_once, stored
-from tests.support.workers import start_worker, work_until_settled
+from tests.support.workers import work_until_settled
 
 _REPLACE = f"{Path.replace.__code__.co_filename}:replace"
 _COPY_FILE = "rag/store/files.py:_copy_sparse"
@@ -48,7 +48,7 @@ class Library:
     def write_next(self) -> None:
         """Queue one changed and one new document."""
         self.generation += 1
-        parts = [f"## Part {n}\n\nThe text {self.generation}.{n} goes on. " + "Words. " * 150 for n in range(3)]
+        parts = [f"## Part {n}\n\nThe text {self.generation}.{n} goes on. " + "Words. " * 60 for n in range(3)]
         self._put("changed.md", "\n\n".join([f"# {self.generation}", *parts]))
         self._put(f"new-{self.generation}.md", f"# New\n\nNumber {self.generation}.")
 
@@ -85,8 +85,7 @@ def test_the_next_worker_repairs_the_collection_after_a_kill_when(library, place
     library.write_next()
     if place == _COPY_FILE:  # A writer begins by copying the current revision.
         nth += _files_of_the_current_revision(library.data_dir)
-    worker = start_worker(library.data_dir, "tests.support.fakes.mortal", place, str(nth), "worker")
-    assert worker.wait(180) == -signal.SIGKILL
+    run_until_killed(library.data_dir, place, nth, "worker", RAG_WORKER_ATTEMPTS="1000", RAG_PARSING__PROCESSES="1")
     assert library.visible_generation() in {library.generation - 1, library.generation}
     work_until_settled(library.data_dir)
     assert library.visible_generation() == library.generation

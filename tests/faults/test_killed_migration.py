@@ -1,8 +1,6 @@
 """`reindex`, `upgrade` and `promote` killed: readers see the same as before, and the next run completes the work."""
 
 import asyncio
-import signal
-import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,8 +20,8 @@ from rag.store.server.connection import open_client
 from rag.store.server.store import open_server_store
 from rag.types import FIRST_CHUNKS, EmbedderIdentity, Scope
 from tests.support.contracts.store import EMBEDDER, OURS, point, put, texts
+from tests.support.fakes.mortal import run_until_killed
 from tests.support.fakes.qdrant import QdrantServer, open_qdrant
-from tests.support.programs import environment
 from tests.support.releases import RELEASES, unpack
 from tests.unit.ingest.migration.test_reindex import OTHER, as_point, other_embedder
 
@@ -50,13 +48,8 @@ async def filled_server():
 
 
 async def killed(data_dir: Path, place: str, nth: int, *command: str, **settings: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.fakes.mortal", place, str(nth), *command),
-        env=environment(data_dir, **settings),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert await asyncio.wait_for(process.wait(), 180) == -signal.SIGKILL
+    # In a thread, because the process may ask servers of this event loop.
+    await asyncio.to_thread(run_until_killed, data_dir, place, nth, *command, **settings)
 
 
 def to_environment(embedder, **more: str) -> dict[str, str]:

@@ -4,30 +4,48 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
+from ingest.commands.parser import build_parser
+from ingest.resources import open_models, open_store
+from ingest.settings import ParsingSettings, Settings
+from ingest.worker.session import Session
+from ingest.worker.status import WorkerStatus
 from rag.inbox.base import InboxStatistics
 from rag.inbox.folder.inbox import FolderInbox
+from rag.inbox.folder.worklist import open_folder_worklist
 from tests.support.programs import environment
 
 
-def start_worker(data_dir: Path, *command: str, **settings: str) -> subprocess.Popen[bytes]:
-    """Start `python -m ingest worker`, or another program if `command` names one."""
+def start_worker(data_dir: Path, **settings: str) -> subprocess.Popen[bytes]:
+    """Start `python -m ingest worker`."""
     return subprocess.Popen(
-        [sys.executable, "-m", *(command or ("ingest", "worker"))],
+        [sys.executable, "-m", "ingest", "worker"],
         env=environment(data_dir, **{"RAG_WORKER_ATTEMPTS": "1000", "RAG_PARSING__PROCESSES": "1"} | settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
 
 
-def wait_until_settled(data_dir: Path, *, seconds: float = 300, meanwhile: Callable[[], None] = lambda: None) -> None:
-    """Wait until no entry is queued or processed, and call `meanwhile` again and again."""
+def run_in_process(data_dir: Path, *command: str) -> str:
+    """Run a command of `python -m ingest` in this process, which need not import its modules again.
+
+    Return what it printed.
+    """
+    settings = Settings(data_dir=data_dir, parsing=ParsingSettings(processes=1))
+    arguments = build_parser([command[0]]).parse_args(command)
+    with redirect_stdout(StringIO()) as printed:
+        assert asyncio.run(arguments.run(arguments, settings)) == 0
+    return printed.getvalue()
+
+
+def wait_until_settled(data_dir: Path, *, seconds: float = 300) -> None:
+    """Wait until no entry is queued or processed."""
     deadline = time.monotonic() + seconds
     while (statistics := _statistics(data_dir)).queued + statistics.processing:
         assert time.monotonic() < deadline, f"The inbox was not empty after {seconds} s: {statistics}"
-        meanwhile()
         time.sleep(0.1)
 
 
@@ -39,14 +57,20 @@ def wait_until_at_work(data_dir: Path, *, seconds: float = 180) -> None:
         time.sleep(0.02)
 
 
-def work_until_settled(data_dir: Path, *, seconds: float = 300) -> None:
-    """Run a worker until the inbox is empty; it must then exit with status 0."""
-    worker = start_worker(data_dir)
-    try:
-        wait_until_settled(data_dir, seconds=seconds)
-    finally:
-        worker.terminate()
-        assert worker.wait(60) == 0
+def work_until_settled(data_dir: Path) -> None:
+    """Do the work of the next worker in this process, which need not import its modules again."""
+    asyncio.run(_work(Settings(data_dir=data_dir, parsing=ParsingSettings(processes=1), worker_attempts=1000)))
+    statistics = _statistics(data_dir)
+    assert (statistics.queued, statistics.processing) == (0, 0)
+
+
+async def _work(settings: Settings) -> None:
+    async with (
+        open_folder_worklist(settings.inbox_dir) as worklist,
+        open_models(settings) as models,
+        open_store(settings, models) as store,
+    ):
+        await Session(worklist, settings, WorkerStatus(), lambda: False).work(store, models)
 
 
 def _statistics(data_dir: Path) -> InboxStatistics:
