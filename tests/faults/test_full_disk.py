@@ -11,7 +11,7 @@ import pytest
 from tests.support.programs import ingest, service
 from tests.support.verdict import require_each_once, stored
 from tests.support.waiting import wait_until
-from tests.support.workers import start_worker, wait_until_settled
+from tests.support.workers import run_in_process, start_worker, wait_until_settled
 
 _DISK = "512m"
 
@@ -40,7 +40,7 @@ def folder(tmp_path) -> Path:
 
 def write(folder: Path, numbers: range) -> None:
     for n in numbers:
-        (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 150)
+        (folder / f"{n}.md").write_text(f"# Part {n}\n\n" + f"Sentence {n} about pumps. " * 50)
 
 
 def fill(disk: Path, *, but: int) -> Path:
@@ -53,7 +53,7 @@ def fill(disk: Path, *, but: int) -> Path:
 
 
 def test_a_run_reports_a_full_disk_and_the_next_run_succeeds(small_disk, folder):
-    assert ingest("run", str(folder), data_dir=small_disk).returncode == 0
+    run_in_process(small_disk, "run", str(folder))
     before = stored(small_disk)
     write(folder, range(3, 6))
     ballast = fill(small_disk, but=4 << 20)
@@ -62,20 +62,20 @@ def test_a_run_reports_a_full_disk_and_the_next_run_succeeds(small_disk, folder)
     assert "Is the disk full?" in refused.stderr
     assert stored(small_disk) == before
     ballast.unlink()
-    assert ingest("run", str(folder), data_dir=small_disk).returncode == 0
+    run_in_process(small_disk, "run", str(folder))
     require_each_once(small_disk, 6)
 
 
 def test_a_service_lives_while_the_disk_has_no_room_for_a_revision(small_disk, folder):
     """The engine maps a revision of 85 MB into memory; as many bytes must be free, or SIGBUS would end the service."""
-    with service(small_disk, RAG_WORKER="none") as running:
+    with service(small_disk, RAG_WORKER="none", RAG_ANSWERING__MAX_TOKENS="16") as running:
         # Enough for the working shard, its copy and the reserve of the writer, but not for opening the copy.
         ballast = fill(small_disk, but=115 << 20)
         refused = ingest("run", str(folder), data_dir=small_disk)
         assert (refused.returncode, "Is the disk full?" in refused.stderr) == (1, True), refused.stderr
         assert running.http.get("/readyz").json()["detail"]["store"] == "ok"
         ballast.unlink()
-        assert ingest("run", str(folder), data_dir=small_disk).returncode == 0
+        run_in_process(small_disk, "run", str(folder))
         ballast = fill(small_disk, but=0)
         wait_until(lambda: len(running.http.get("/v1/documents").json()["documents"]) == 3)
         assert running.ask("What is sentence 1 about?").status_code == 200
@@ -85,7 +85,7 @@ def test_a_service_lives_while_the_disk_has_no_room_for_a_revision(small_disk, f
 
 def test_a_worker_waits_while_the_disk_is_full(small_disk, folder):
     write(folder, range(60))
-    assert ingest("enqueue", str(folder), data_dir=small_disk).returncode == 0
+    run_in_process(small_disk, "enqueue", str(folder))
     worker = start_worker(small_disk)
     try:
         wait_until(lambda: stored(small_disk))
