@@ -52,7 +52,7 @@ def terminate(stopping: Service) -> httpx.Response:
 
 def takes_nothing_new(stopping: Service) -> bool:
     try:
-        # Reading the certificates of authorities for each request would take most of the time of this test.
+        # Without this option, each request reads the certificates of authorities for 40 ms.
         httpx.get(f"{stopping.url}/livez", timeout=60, verify=False)
     except httpx.ConnectError:
         return True
