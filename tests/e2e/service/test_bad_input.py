@@ -13,6 +13,7 @@ from threading import Thread
 import psutil
 import pytest
 
+from tests.support.commands import run_command
 from tests.support.programs import environment
 
 GIB = 1024**3
@@ -139,7 +140,8 @@ def test_private_addresses_in_any_notation_receive_no_request(server, tmp_path, 
     urls += ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://[fe80::1]/", "http://[fd00::1]/"]
     urls += [f"crawl:{urls[0]}", f"sitemap:{urls[0]}"]
 
-    status, summary, _ = run(data_dir, *urls, str(tmp_path / "a.md"))
+    status, printed = run_command("run", *urls, str(tmp_path / "a.md"), "--json", data_dir=data_dir)
 
+    summary = json.loads(printed)
     assert (status, summary["new"], len(summary["rejected"])) == (3, 1, len(urls))
     assert server.RequestHandlerClass.asked == []
