@@ -22,7 +22,7 @@ from rag.store.factory import build_backend
 from rag.types import Chunk, DocumentId, RawDocument, Scope
 from tests.support.fakes.qdrant import serve_qdrant
 from tests.support.fakes.servers import in_thread
-from tests.support.programs import environment, ingest, service
+from tests.support.programs import environment, service
 from tests.support.servers.redis_server import RedisServer, needs_redis, redis_server
 
 pytestmark = needs_redis
@@ -45,6 +45,7 @@ def variables(redis) -> dict[str, str]:
         "RAG_INBOX__URL": redis.url,
         "RAG_INBOX__CLAIM_SECONDS": CLAIM_SECONDS,
         "RAG_WORKER_ATTEMPTS": "100",
+        "RAG_PARSING__PROCESSES": "1",
     }
 
 
@@ -110,10 +111,8 @@ async def stored(data_dir: Path, variables: dict[str, str]) -> list[Chunk]:
         return [chunk async for chunk in reader.scroll(SCOPE)]
 
 
-def text_of(name: str, state: int = 0, *, paragraphs: int = 20) -> str:
-    parts = [
-        f"Paragraph {number} of {name} in state {state} is about pumps and valves." for number in range(paragraphs)
-    ]
+def text_of(name: str, state: int = 0) -> str:
+    parts = [f"Paragraph {number} of {name} in state {state} is about pumps and valves." for number in range(20)]
     return f"# State {state} of {name}\n\n" + "\n\n".join(f"## Part\n\n{part}" for part in parts)
 
 
@@ -128,11 +127,9 @@ def require_each_once(chunks: list[Chunk], documents: set[str]) -> None:
 
 
 async def test_another_worker_ingests_what_a_killed_worker_had_claimed(data_dir, redis, variables):
-    documents = {f"{number}.md" for number in range(12)}
+    documents = {f"{number}.md" for number in range(6)}
     for name in documents:
-        await put(
-            redis, name, text_of(name, paragraphs=100)
-        )  # Long enough to be killed during the work, on a busy machine too.
+        await put(redis, name, text_of(name))
     with worker(data_dir, variables) as first:
         await wait_for(redis, lambda counted: counted[1] > 0)
         first.send_signal(signal.SIGKILL)
@@ -144,10 +141,10 @@ async def test_another_worker_ingests_what_a_killed_worker_had_claimed(data_dir,
 
 
 async def test_documents_survive_restarts_of_redis(data_dir, redis, variables):
-    documents = {f"{number}.md" for number in range(24)}
+    documents = {f"{number}.md" for number in range(12)}
     with worker(data_dir, variables) as process:
         for index, name in enumerate(sorted(documents)):
-            if index % 8 == 4:
+            if index % 6 == 2:
                 redis.kill()
                 with pytest.raises(Unavailable):
                     await put(redis, name, text_of(name))
@@ -162,7 +159,7 @@ async def test_documents_survive_restarts_of_redis(data_dir, redis, variables):
 
 
 def test_the_service_answers_503_without_redis_and_recovers_with_it(data_dir, redis, variables):
-    with service(data_dir, **variables) as running:
+    with service(data_dir, **variables, RAG_ANSWERING__MAX_TOKENS="16") as running:
         assert running.put("before.md", b"# Before\n\nThe pump is blue.").status_code == 202
         running.wait_for_state("before.md", "ready", seconds=TIMEOUT_SECONDS)
         redis.kill()
@@ -182,30 +179,29 @@ def test_the_service_answers_503_without_redis_and_recovers_with_it(data_dir, re
         assert running.put("after.md", b"# After\n\nThe pump is green.").status_code == 202
         running.wait_for_state("after.md", "ready", seconds=TIMEOUT_SECONDS)
         assert running.http.get("/v1/documents/during.md").status_code == 404
-    status = ingest("status", "--json", data_dir=data_dir, **variables)
-    assert '"documents": 2' in status.stdout
-    assert '"queued": 0' in status.stdout
+        listed = running.http.get("/v1/documents").json()
+    assert {it["id"] for it in listed["documents"]} == {"before.md", "after.md"}
+    assert asyncio.run(counts(redis)) == (0, 0, 0)
 
 
 async def test_two_workers_end_with_the_last_state_of_each_document(data_dir, redis, variables, qdrant):
     variables |= qdrant
     with worker(data_dir, variables), worker(data_dir, variables):
-        for state in range(6):
+        for state in range(4):
             for name in ("a.md", "b.md"):
                 await put(redis, name, text_of(name, state))
             await asyncio.sleep(0.5)
         await wait_for(redis, is_empty)
     chunks = await stored(data_dir, variables)
     require_each_once(chunks, {"a.md", "b.md"})
-    assert {chunk.title for chunk in chunks} == {"State 5 of a.md", "State 5 of b.md"}
+    assert {chunk.title for chunk in chunks} == {"State 3 of a.md", "State 3 of b.md"}
 
 
 async def test_a_worker_that_continues_after_its_lease_overwrites_nothing(data_dir, redis, variables, qdrant):
     variables |= qdrant
-    await put(redis, "a.md", text_of("a.md", 1, paragraphs=1500))
+    await put(redis, "a.md", text_of("a.md", 1))
     with worker(data_dir, variables) as stopped:
         await wait_for(redis, lambda counted: counted[1] == 1)
-        await asyncio.sleep(1)
         stopped.send_signal(signal.SIGSTOP)
         assert await counts(redis) == (0, 1, 0), "The worker finished before it could be stopped."
         await put(redis, "a.md", text_of("a.md", 2))
