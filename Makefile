@@ -80,7 +80,8 @@ in_memory = $(shell [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END {print $$4}')" 
 # are quick, and end with the long ones, one after the other. The third worker uses what two leave of two cores: many
 # tests wait for a program.
 test: setup-dev ## every test that this machine can run, without those of the night (twenty minutes)
-	@$(in_memory) $(BIN)/python -m pytest -m "not nightly" -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(in_memory) $(BIN)/python -m pytest -m "not nightly" -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+	  --max-worker-restart 2
 
 contracts: setup-dev ## contracts of stores and queues, and updates without downtime, on the Qdrant at TEST_QDRANT_URL
 	@$(BIN)/python -m pytest tests/contracts tests/drills/rolling tests/drills/store
@@ -99,7 +100,8 @@ check-deploy: .venv-deploy/.checked ## check the image, the manifests and the wo
 drills: faults nightly gameday rolling connections nodes reapply ## all seven below (an hour and a half)
 
 faults: setup-dev ## kill workers a hundred times while they ingest 500 documents (half an hour)
-	@TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600
+	@TEST_KILLS=100 $(BIN)/python -m pytest tests/faults tests/e2e/ingest/test_ingest.py --timeout 3600 \
+	  --override-ini faulthandler_timeout=3700
 
 # `faults` runs those of its folder.
 nightly: setup-dev ## the tests that take too long for make test (a quarter of an hour)

@@ -18,7 +18,7 @@ from tests.support.programs import Service, environment, service
 from tests.support.shipped.markdown import Command, blocks_of, commands_of
 
 # A measurement of the running service takes a minute on quiet cores, and many on busy ones.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -20,7 +20,7 @@ from tests.support.programs import environment
 
 ROOT = Path(__file__).parents[3]
 # The first test of the own set also makes its baseline, so it waits for two runs of the gate.
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
