@@ -1,6 +1,7 @@
-"""Payloads of earlier schemas get the fields that they lack."""
+"""Collections of earlier schemas: their payloads get the fields that they lack, and their live points are counted."""
 
-from rag.store.earlier import to_current
+from rag.store.base import Survey
+from rag.store.earlier import EarlierReader, to_current
 from rag.store.schema import SCHEMA
 
 
@@ -14,3 +15,15 @@ def test_a_payload_of_this_schema_does_not_change():
     payload = {"text": "Das Ventil ist offen.", "language": ""}
 
     assert to_current(payload, SCHEMA) == payload
+
+
+async def test_a_survey_counts_the_live_points_behind_a_staged_one():
+    places = [("staged", 0, 400.0), ("live", 0, 100.0), ("live", 1, 200.0), ("staged", 0, 400.0), ("live", 0, 300.0)]
+
+    async def scan(*_):
+        for state, ordinal, ingested_at in places:
+            yield {"state": state, "tenant": "acme", "ordinal": ordinal, "ingested_at": ingested_at, "text": ""}, None
+
+    survey = await EarlierReader(scan, SCHEMA - 1).survey(since=200.0)
+
+    assert survey == Survey(tenants=("acme",), documents=2, chunks=3, recent_chunks=2, newest=300.0)

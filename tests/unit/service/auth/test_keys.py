@@ -89,6 +89,17 @@ def test_a_damaged_key_file_admits_no_caller_and_shows_no_path(keys, tmp_path, c
     assert "secret" not in line["reason"]
 
 
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [("cut off", "it is not valid JSON"), ("not a list", "the list of keys is not valid"), ("no tenant", "0.tenant")],
+)
+def test_the_reason_says_what_is_wrong_with_a_damaged_key_file(tmp_path, damage, reason):
+    (tmp_path / "keys.json").write_text(DAMAGED[damage])
+    with capture_logs() as lines, pytest.raises(KeysUnavailable):
+        Keys(tmp_path / "keys.json").authenticate(None)
+    assert reason in lines[0]["reason"]
+
+
 def test_a_folder_in_place_of_the_key_file_admits_no_caller(keys, tmp_path):
     (tmp_path / "keys.json").mkdir()
     with pytest.raises(KeysUnavailable):

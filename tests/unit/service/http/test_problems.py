@@ -36,6 +36,7 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")
     text: str
     filter: Filter = Filter()
+    tags: list[str] = []
 
 
 @pytest.fixture
@@ -121,6 +122,11 @@ async def test_an_invalid_request_names_each_field(client):
     assert "text: " in body["detail"]
     assert "filter.page: " in body["detail"]
     assert body["retryable"] is False
+
+
+async def test_a_wrong_element_of_a_list_is_named_by_its_position(client):
+    body = (await client.post("/ask", json={"text": "x", "tags": ["a", 5]})).json()
+    assert [fault["field"] for fault in body["errors"]] == ["tags.1"]
 
 
 async def test_another_method_is_refused_with_all_methods_of_the_path(client):

@@ -19,6 +19,12 @@ def test_the_better_one_of_two_near_duplicates_is_selected():
     assert len(list(without_duplicates([hit(first), hit(second)], overlap=1.0))) == 2
 
 
+def test_passages_that_agree_exactly_as_far_as_the_limit_are_duplicates():
+    # Seven words have three runs of five, and eight words have four.
+    hits = [hit("one two three four five six seven"), hit("one two three four five six seven eight")]
+    assert len(list(without_duplicates(hits, overlap=3 / 4))) == 1
+
+
 def test_passages_that_differ_in_a_number_are_both_selected():
     hits = [hit(LONG.format(10)), hit(LONG.format(20))]
     assert len(list(without_duplicates(hits, overlap=0.5))) == 2
