@@ -3,9 +3,10 @@
 import asyncio
 
 from rag.inbox.folder.inbox import FolderInbox
+from tests.support.commands import run_command
 from tests.support.verdict import SCOPE, stored
 from tests.support.waiting import wait_until
-from tests.support.workers import run_in_process, start_worker, wait_until_settled
+from tests.support.workers import start_worker, wait_until_settled
 
 _SLOW = "![a" * 600_000  # Quadratic for a Markdown parser that searches for the end of each link.
 _HUNGRY = "<p>too much for so little memory</p>\n" * 400_000
@@ -19,7 +20,7 @@ def test_a_slow_and_a_poisonous_document_do_not_affect_the_others(tmp_path, data
     (folder / "1-hungry.html").write_text(_HUNGRY)
     for n in range(_GOOD):
         (folder / f"good-{n}.md").write_text(f"# Part {n}\n\nSentence {n} about pumps.")
-    run_in_process(data_dir, "enqueue", str(folder))
+    run_command("enqueue", str(folder), data_dir=data_dir)
     inbox = FolderInbox(data_dir / "inbox")
 
     # With this limit, the slow document is certainly in progress until the others are visible.

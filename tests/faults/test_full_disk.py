@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_command
 from tests.support.programs import ingest, service
 from tests.support.verdict import require_each_once, stored
 from tests.support.waiting import wait_until
-from tests.support.workers import run_in_process, start_worker, wait_until_settled
+from tests.support.workers import start_worker, wait_until_settled
 
 _DISK = "512m"
 
@@ -53,7 +54,7 @@ def fill(disk: Path, *, but: int) -> Path:
 
 
 def test_a_run_reports_a_full_disk_and_the_next_run_succeeds(small_disk, folder):
-    run_in_process(small_disk, "run", str(folder))
+    run_command("run", str(folder), data_dir=small_disk)
     before = stored(small_disk)
     write(folder, range(3, 6))
     ballast = fill(small_disk, but=4 << 20)
@@ -62,7 +63,7 @@ def test_a_run_reports_a_full_disk_and_the_next_run_succeeds(small_disk, folder)
     assert "Is the disk full?" in refused.stderr
     assert stored(small_disk) == before
     ballast.unlink()
-    run_in_process(small_disk, "run", str(folder))
+    run_command("run", str(folder), data_dir=small_disk)
     require_each_once(small_disk, 6)
 
 
@@ -75,7 +76,7 @@ def test_a_service_lives_while_the_disk_has_no_room_for_a_revision(small_disk, f
         assert (refused.returncode, "Is the disk full?" in refused.stderr) == (1, True), refused.stderr
         assert running.http.get("/readyz").json()["detail"]["store"] == "ok"
         ballast.unlink()
-        run_in_process(small_disk, "run", str(folder))
+        run_command("run", str(folder), data_dir=small_disk)
         ballast = fill(small_disk, but=0)
         wait_until(lambda: len(running.http.get("/v1/documents").json()["documents"]) == 3)
         assert running.ask("What is sentence 1 about?").status_code == 200
@@ -85,7 +86,7 @@ def test_a_service_lives_while_the_disk_has_no_room_for_a_revision(small_disk, f
 
 def test_a_worker_waits_while_the_disk_is_full(small_disk, folder):
     write(folder, range(60))
-    run_in_process(small_disk, "enqueue", str(folder))
+    run_command("enqueue", str(folder), data_dir=small_disk)
     worker = start_worker(small_disk)
     try:
         wait_until(lambda: stored(small_disk))

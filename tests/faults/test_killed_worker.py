@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rag.inbox.folder.inbox import FolderInbox
+from tests.support.commands import read_json, run_command
 from tests.support.verdict import SCOPE, require_each_once, stored
 from tests.support.workers import (
-    run_in_process,
     start_worker,
     wait_until_at_work,
     wait_until_settled,
@@ -44,7 +44,7 @@ def documents(tmp_path) -> Path:
 
 
 def test_a_worker_killed_at_random_moments_neither_loses_nor_duplicates_documents(data_dir, documents):
-    run_in_process(data_dir, "enqueue", str(documents))
+    run_command("enqueue", str(documents), data_dir=data_dir)
     moments = random.Random(7)
     for kill in range(1, _KILLS + 1):
         worker = start_worker(data_dir)
@@ -57,11 +57,12 @@ def test_a_worker_killed_at_random_moments_neither_loses_nor_duplicates_document
         stored(data_dir)
     work_until_settled(data_dir)
     require_each_once(data_dir, _DOCUMENTS)
-    assert run_in_process(data_dir, "run", str(documents), "--json").startswith('{"new": 0, "changed": 0')
+    result = read_json("run", str(documents), data_dir=data_dir)
+    assert (result["new"], result["changed"]) == (0, 0)
 
 
 def test_a_worker_continues_when_another_one_with_the_same_inbox_is_killed(data_dir, documents):
-    run_in_process(data_dir, "enqueue", str(documents))
+    run_command("enqueue", str(documents), data_dir=data_dir)
     workers = [start_worker(data_dir) for _ in range(2)]
     try:
         wait_until_at_work(data_dir)
@@ -84,7 +85,7 @@ def test_a_document_that_changes_during_ingestion_ends_in_its_last_state(data_di
             changed = [documents / name for name in ("first.md", "second.md")]
             for path in changed:
                 path.write_text(f"# State {state}\n\n" + f"Number {state} of {path.name}. " * 100)
-            run_in_process(data_dir, "enqueue", *map(str, changed if state else [documents]))
+            run_command("enqueue", *map(str, changed if state else [documents]), data_dir=data_dir)
             wait_until_at_work(data_dir)
         wait_until_settled(data_dir)
     finally:
@@ -96,7 +97,7 @@ def test_a_document_that_changes_during_ingestion_ends_in_its_last_state(data_di
 
 
 def test_a_terminated_worker_finishes_the_documents_in_progress_or_returns_them_to_the_inbox(data_dir, documents):
-    run_in_process(data_dir, "enqueue", str(documents))
+    run_command("enqueue", str(documents), data_dir=data_dir)
     late = _terminate_at_work(data_dir, drain_seconds=0)
     assert late
     # A document that is stored but not acknowledged returns too. It is ingested again and found unchanged.

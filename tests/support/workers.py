@@ -4,11 +4,8 @@ import asyncio
 import subprocess
 import sys
 import time
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 
-from ingest.commands.parser import build_parser
 from ingest.resources import open_models, open_store
 from ingest.settings import ParsingSettings, Settings
 from ingest.worker.session import Session
@@ -27,18 +24,6 @@ def start_worker(data_dir: Path, **settings: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-
-
-def run_in_process(data_dir: Path, *command: str) -> str:
-    """Run a command of `python -m ingest` in this process, which need not import its modules again.
-
-    Return what it printed.
-    """
-    settings = Settings(data_dir=data_dir, parsing=ParsingSettings(processes=1))
-    arguments = build_parser([command[0]]).parse_args(command)
-    with redirect_stdout(StringIO()) as printed:
-        assert asyncio.run(arguments.run(arguments, settings)) == 0
-    return printed.getvalue()
 
 
 def wait_until_settled(data_dir: Path, *, seconds: float = 300) -> None:

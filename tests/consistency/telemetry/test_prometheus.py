@@ -16,12 +16,10 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from evals.program import build_parser
 from service.judging.calibration import Agreement, Calibrations
 from service.judging.rubrics import load_rubric
-from service.settings import Settings
 from tests.support.fakes.servers import ModelServer, in_thread, serve, verdict
-from tests.support.programs import Service, ingest
+from tests.support.programs import Service, evals, ingest
 from tests.support.servers.prometheus_server import PrometheusServer, needs_prometheus
 from tests.support.servers.redis_server import free_port
 from tests.support.shipped.expressions import (
@@ -108,8 +106,8 @@ def _make_reference(data_dir: Path) -> None:
     questions = data_dir / "questions.jsonl"
     asked = [f"What does error E{number} of the pump mean?" for number in range(1220, 1245)]
     questions.write_text("".join(json.dumps({"question": question}) + "\n" for question in asked))
-    arguments = build_parser().parse_args(["reference", str(questions)])
-    arguments.run(arguments, Settings(data_dir=data_dir))
+    made = evals("reference", str(questions), data_dir=data_dir)
+    assert made.returncode == 0, made.stderr
 
 
 def _calibrate(data_dir: Path) -> str:

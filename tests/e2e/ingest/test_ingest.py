@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,8 @@ import pytest
 from rag.errors import InvalidInput, Misconfigured
 from rag.store.edge.revisions import Revisions
 from tests.support.commands import read_json, run_command
-from tests.support.programs import environment, ingest
+from tests.support.fakes.mortal import run_until_killed
+from tests.support.programs import ingest
 
 # `make faults` ingests ten thousand.
 _MANY = 10_000 if os.environ.get("TEST_KILLS") else 400
@@ -199,9 +197,6 @@ def test_a_run_after_a_killed_run_completes_the_collection(tmp_path, data_dir):
         (folder / f"{n}.md").write_text(f"# Part {n}\n\nSentence number {n} about many things.")
     # The process dies after it has written eight documents and before it publishes.
     place = "rag/store/edge/store.py:commit"
-    command = [sys.executable, "-m", "tests.support.fakes.mortal", place, "8", "run", str(folder)]
-    settings = environment(data_dir, RAG_PARSING__PROCESSES="1")
-    killed = subprocess.run(command, env=settings, capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    run_until_killed(data_dir, place, 8, "run", str(folder), RAG_PARSING__PROCESSES="1")
     assert read_json("run", str(folder), data_dir=data_dir)["new"] == 20
     assert read_json("run", str(folder), data_dir=data_dir)["unchanged"] == 20

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from evals.program import build_parser
-from service.settings import NoGeneratorSettings, Settings
-from tests.support.programs import service
+from tests.support.programs import evals, service
 
 PARTS = ("impeller", "seal", "inlet valve", "pressure gauge", "motor", "oil level", "controller", "history")
 ASKED = [
@@ -24,10 +22,11 @@ def write(path: Path, questions: list[str]) -> Path:
     return path
 
 
-def run(data_dir: Path, *command: str) -> None:
-    """Run a command of `python -m evals` in this process, because importing its modules takes seconds."""
-    arguments = build_parser().parse_args(command)
-    arguments.run(arguments, Settings(data_dir=data_dir, generator=NoGeneratorSettings(kind="none")))
+def run(data_dir: Path, *command: str) -> str:
+    """Return the output of a command of `python -m evals`."""
+    done = evals(*command, data_dir=data_dir, RAG_GENERATOR__KIND="none")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def samples(text: str) -> dict[tuple[str, str, str], float]:
@@ -40,10 +39,9 @@ def samples(text: str) -> dict[tuple[str, str, str], float]:
     }
 
 
-def test_questions_are_counted_stored_and_compared_with_the_reference(ingested, handbook, capsys):
+def test_questions_are_counted_stored_and_compared_with_the_reference(ingested, handbook):
     filled = ingested(handbook)
-    run(filled, "reference", str(write(filled / "questions.jsonl", ASKED)))
-    assert "24 questions" in capsys.readouterr().out
+    assert "24 questions" in run(filled, "reference", str(write(filled / "questions.jsonl", ASKED)))
     settings = {"RAG_GENERATOR__KIND": "none", "RAG_WORKER": "none"}
     with service(filled, RAG_DRIFT__WINDOW="100", **settings) as running:
         fresh = samples(running.http.get("/metrics").text)
@@ -66,10 +64,11 @@ def test_questions_are_counted_stored_and_compared_with_the_reference(ingested, 
     # No question of the reference is similar, so all fall into the first bin.
     assert counts["0"] == sum(counts.values()) == 22
     drift = filled / "drift"
-    run(filled, "drift", str(drift / "reference.npz"), str(drift / "windows"), "--json", str(filled / "drift.json"))
-    result = json.loads((filled / "drift.json").read_text())
+    report = filled / "drift.json"
+    said = run(filled, "drift", str(drift / "reference.npz"), str(drift / "windows"), "--json", str(report))
+    result = json.loads(report.read_text())
     assert set(result) == {"drifted", "auc", "auc_interval", "mmd", "p_value", "psi"}
     assert result["drifted"] is True
     assert result["psi"] > 0.2
-    assert "have no near passage" in capsys.readouterr().out
+    assert "have no near passage" in said
     assert (filled / "drift.svg").stat().st_size > 1000

@@ -1,7 +1,5 @@
 """The real `python -m ingest`, which kills itself when it calls a named function for the n-th time.
 
-    python -m tests.support.fakes.mortal rag/store/edge/store.py:stage 2 worker
-
 Python's profiler counts the calls, so the program itself contains no code for tests.
 """
 
@@ -27,6 +25,8 @@ _TIMEOUT_SECONDS = 180
 def run_until_killed(data_dir: Path, place: str, nth: int, *command: str, **settings: str) -> None:
     """Run `python -m ingest` with this command until it kills itself; fail if it ends otherwise.
 
+    `place` is a file and a function in it, as in `rag/store/edge/store.py:stage`.
+
     A server that has imported this module forks the processes, because the imports take a second.
     """
     context = multiprocessing.get_context("forkserver")
@@ -41,7 +41,7 @@ def run_until_killed(data_dir: Path, place: str, nth: int, *command: str, **sett
         process.join()
 
 
-def arm(place: str, nth: int) -> None:
+def _arm(place: str, nth: int) -> None:
     file, _, name = place.partition(":")
     path = str(Path.cwd() / file)
     calls = 0
@@ -67,12 +67,6 @@ def _run(place: str, nth: int, command: Sequence[str], variables: dict[str, str]
     os.environ.update(variables)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    arm(place, nth)
+    _arm(place, nth)
     sys.argv = ["ingest", *command]
-    sys.exit(main())
-
-
-if __name__ == "__main__":
-    arm(sys.argv[1], int(sys.argv[2]))
-    sys.argv = ["ingest", *sys.argv[3:]]
     sys.exit(main())
