@@ -79,7 +79,7 @@ in_memory = $(shell [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END {print $$4}')" 
 # A worker gets whole files, because their fixtures start programs. xdist would begin with the files of most tests, which
 # are quick, and end with the long ones, one after the other. The third worker uses what two leave of two cores: many
 # tests wait for a program.
-test: setup-dev ## every test that this machine can run, without those of the night (twenty minutes)
+test: setup-dev ## every test that this machine can run, without those of the night (a quarter of an hour)
 	@$(in_memory) $(BIN)/python -m pytest -m "not nightly" -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
 	  --max-worker-restart 2
 
