@@ -5,8 +5,10 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import xllamacpp
 
@@ -44,9 +46,22 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
     params.verbosity = 0
     params.ui = False
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise Misconfigured(f"llama.cpp cannot load {model}: {error}. Set RAG_GENERATOR__MODEL.") from error
+    _wait_for_loop(server.listening_address)
+    return server
+
+
+def _wait_for_loop(address: str) -> None:
+    """Return when the server's loop answers.
+
+    The server is returned before its loop starts. Its destructor would end a loop that does not run yet, and then wait
+    for the running one for ever, with the interpreter's lock held. The loop answers /slots, but not /health.
+    """
+    with closing(HTTPConnection(urlsplit(address).netloc)) as connection:
+        connection.request("GET", "/slots")
+        connection.getresponse().read()
 
 
 def _find_model(model: str) -> Path:
