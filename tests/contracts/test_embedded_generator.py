@@ -25,9 +25,9 @@ def test_a_server_that_ends_right_after_its_start_does_not_hang():
     # interpreter's lock, so it gets a program of its own.
     program = """
 import os
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 from service.generation.embedded import PACKAGED_MODEL, _find_model, _start
 from service.settings import EmbeddedGeneratorSettings
-os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 _start(_find_model(PACKAGED_MODEL), EmbeddedGeneratorSettings(slots=1, context_tokens=512))
 """
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=180).returncode == 0
