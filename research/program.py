@@ -11,6 +11,7 @@ from research.encodings import commands as encodings
 from research.engine_at_scale import commands as engine_at_scale
 from research.extraction import commands as extraction
 from research.grounding import commands as grounding
+from research.manuals import commands as manuals
 from research.quoting import commands as quoting
 from research.reranking import commands as reranking
 from research.service_overhead import commands as service_overhead
@@ -19,7 +20,7 @@ from research.word_weights import commands as word_weights
 
 _STUDIES = (
     *(chunkers, reranking, drift_power, engine_at_scale, extraction, encodings, grounding, quoting, word_weights),
-    *(telemetry_overhead, service_overhead, capacity, archive),
+    *(telemetry_overhead, service_overhead, capacity, archive, manuals),
 )
 
 

@@ -21,11 +21,12 @@ _SUFFIXES = frozenset(
     }
 )
 _NAMES = frozenset({"Makefile", "Dockerfile", "CODEOWNERS", "run", ".gitignore", ".dockerignore", ".editorconfig"})
-# Pages of another project, as it wrote them.
+# Pages of other projects, and sentences from them.
 # This file and its test name the words.
 _EXCEPTED = (
     "evals/answers/golden/documents/prometheus/",
     "evals/gating/baselines/",
+    "research/manuals/questions/",
     "tests/support/prose.py",
     "tests/consistency/text/test_prose.py",
     "deploy/check/package-lock.json",
