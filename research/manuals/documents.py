@@ -1,4 +1,7 @@
-"""The documents of the eight manuals: pages of Debian packages as Markdown, and Markdown of two repositories."""
+"""The documents of the eight manuals: pages of Debian packages as Markdown, and Markdown of two repositories.
+
+pandoc converts the pages, not this project's parser: what the parser lost would be missing in the gold answers too.
+"""
 
 import re
 import shutil
