@@ -1,1 +1,1 @@
-"""Questions about eight manuals that nothing was chosen on: how well do the settings hold elsewhere? (ADR 64)"""
+"""Questions that nothing was chosen on, over eight manuals: how well do the settings hold elsewhere? (ADR 64)"""
