@@ -63,6 +63,19 @@ async def test_a_cancelled_request_does_not_stop_the_publisher():
     assert store.count == 2
 
 
+async def test_the_other_requests_of_a_publication_end_although_the_first_is_cancelled():
+    store = CountingStore()
+    store.may_publish.clear()
+    async with open_publisher(store) as publisher:
+        cancelled, other = (asyncio.create_task(publisher.publish()) for _ in range(2))
+        await store.has_begun.wait()
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        store.may_publish.set()
+        await asyncio.wait_for(other, 60)
+    assert store.count == 1
+
+
 async def test_a_long_run_publishes_again_and_again(monkeypatch):
     monkeypatch.setattr("ingest.pipeline.publishing._REGULAR_SECONDS", 0)
     store = CountingStore()

@@ -1,7 +1,9 @@
 """File operations of the store: sparse copies, free space, and folders that are missing or exist."""
 
 import errno
+import mmap
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -68,3 +70,56 @@ def test_all_free_bytes_may_be_used_and_no_more(tmp_path, monkeypatch, wanted, i
         with pytest.raises(OSError, match="MiB are free") as raised:
             require_free(tmp_path, wanted)
         assert raised.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize(("failed", "tries"), [("removed", 5), ("data", 1)])
+def test_only_a_copy_that_lost_a_file_is_tried_again_and_not_for_ever(tmp_path, monkeypatch, failed, tries):
+    source, made = tmp_path / "source", []
+    source.mkdir()
+    (source / "data").write_text("data")
+
+    def fail(*names, **_):
+        made.append(names)
+        raise shutil.Error([(str(source / failed), "", "It cannot be copied.")])
+
+    monkeypatch.setattr("rag.store.files.shutil.copytree", fail)
+    with pytest.raises(shutil.Error, match="cannot be copied"):
+        copy_folder(source, tmp_path / "target", reserve=0)
+    assert len(made) == tries
+
+
+def make_hole(path: Path) -> None:
+    """Create a file of 1 MiB without data."""
+    with path.open("wb") as file:
+        file.truncate(1 << 20)
+
+
+def test_in_a_memory_file_system_the_holes_of_every_file_are_allocated(memory_folder):
+    (memory_folder / "small").write_bytes(b"x" * 100)
+    for name in ("sparse", "large"):
+        make_hole(memory_folder / name)
+    allocate_holes(files_of(memory_folder))
+    assert data_bytes(memory_folder) >= 2 << 20
+
+
+def test_a_file_that_memory_maps_cannot_read_completely_means_a_full_disk(tmp_path, monkeypatch):
+    make_hole(tmp_path / "sparse")
+    map_file = mmap.mmap
+
+    def map_and_truncate(*arguments, **options) -> mmap.mmap:
+        # Reading behind the end of a file fails in the same way as reading without room for it.
+        mapped = map_file(*arguments, **options)
+        (tmp_path / "sparse").write_bytes(b"")
+        return mapped
+
+    monkeypatch.setattr("rag.store.files.mmap.mmap", map_and_truncate)
+    with pytest.raises(OSError, match="No space left") as raised:
+        allocate_holes(files_of(tmp_path))
+    assert raised.value.errno == errno.ENOSPC
+
+
+def test_a_kernel_that_cannot_allocate_holes_is_no_error(memory_folder, monkeypatch):
+    monkeypatch.setattr("rag.store.files._MADV_POPULATE_READ", 9999)
+    make_hole(memory_folder / "sparse")
+    allocate_holes(files_of(memory_folder))
+    assert data_bytes(memory_folder) == 0

@@ -6,6 +6,7 @@ import pytest
 
 from rag.errors import NotFound
 from rag.store.edge.revisions import Revisions
+from rag.store.files import data_bytes
 from rag.types import EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER
 
@@ -113,3 +114,18 @@ def test_the_fallback_is_copied_for_its_own_embedder_into_an_empty_collection_on
     for target, embedder, text in ((empty, OTHER, None), (used, EMBEDDER, "used"), (empty, EMBEDDER, "first")):
         revisions.copy_fallback_to(target, embedder)
         assert text_of(target) == text
+
+
+def test_a_readable_revision_has_memory_for_all_files_but_the_pages_that_are_read_in_parts(memory_folder):
+    folders = {name: memory_folder / name for name in ("payload_storage", "store", "vectors")}
+    for folder in folders.values():
+        folder.mkdir()
+        for name in ("page_0.dat", "tracker.dat"):
+            with (folder / name).open("wb") as file:
+                file.truncate(1 << 20)
+    Revisions(memory_folder).make_readable(memory_folder)
+    assert {name: data_bytes(folder) >> 20 for name, folder in folders.items()} == {
+        "payload_storage": 1,
+        "store": 1,
+        "vectors": 2,
+    }
