@@ -199,7 +199,7 @@ def _reason_of(error: OSError | ValidationError) -> str:
     """Return the reason without the values of the file, because a log must not contain them."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    fault = error.errors(include_input=False, include_url=False)[0]
+    fault = error.errors()[0]
     if fault["type"] == "json_invalid":
         return "it is not valid JSON"
     return f"{'.'.join(map(str, fault['loc'])) or 'the list of keys'} is not valid"

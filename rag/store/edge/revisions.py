@@ -135,12 +135,12 @@ class Revisions:
 
     def replace_by(self, other: "Revisions") -> None:
         """Switch to the current revision of another collection, and make the previous revision the fallback."""
-        published, filled_by = other.current(), other.embedder()
-        if published is None or filled_by is None:
+        published = other.current()
+        if published is None:
             return
         with _translated_errors():
             before = self.current()
-            added = self._add(published, filled_by, other.unindexed())
+            added = self._add(published, to_identity(other._metadata_of(published)), other.unindexed())
             self._point_to(added, before)
             self._drop_all_but(added, before)
 

@@ -83,8 +83,7 @@ class Shard:
     def search(self, scope: Scope, query: Query, limit: int, where: ChunkFilter) -> list[ScoredChunk]:
         """Return the best chunks: rank ids by both vectors, fuse the rankings, then read the best points."""
         depth, condition_filter = schema.candidates_for(limit), edge.Filter(must=to_must(scope, where))
-        is_alone = query.words_share > 0 and self._find_statistics().weighs_alone(scope.tenant)
-        params = to_corpus(scope) if is_alone else None
+        params = to_corpus(scope) if self._find_statistics().weighs_alone(scope.tenant) else None
         rank = partial(self._rank, depth=depth, condition_filter=condition_filter, params=params)
         rankings = rank({name: self._to_form(query, name) for name in schema.rankings_of(query)})
         fused = fuse(rankings.get(schema.DENSE, {}), rankings.get(schema.SPARSE, {}), words_share=query.words_share)

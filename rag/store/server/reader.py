@@ -78,7 +78,7 @@ class ServerReader:
         With `reads_at_once`, the rankings bring all points along. That costs ten times as much and cannot miss one.
         """
         depth, wanted = schema.candidates_for(limit), to_filter(scope, where)
-        is_alone = query.words_share > 0 and (await self._find_statistics()).weighs_alone(scope.tenant)
+        is_alone = (await self._find_statistics()).weighs_alone(scope.tenant)
         params = to_corpus(scope) if is_alone else None
         rank = partial(self._rank, depth=depth, wanted=wanted, params=params, with_points=reads_at_once)
         ranked = await rank({name: await self._to_form(query, name) for name in schema.rankings_of(query)})
