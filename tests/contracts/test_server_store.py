@@ -199,6 +199,19 @@ async def test_a_commit_keeps_points_that_another_process_is_staging():
     await client.close()
 
 
+async def test_a_document_is_partial_if_only_some_points_of_its_version_are_live():
+    client = AsyncQdrantClient(":memory:")
+    collection = await Collections(client, "contract").open(EMBEDDER)
+    store, versions = ServerStore(client, collection), {DocumentId("doc"): "v1", DocumentId("whole"): "v1"}
+    await put(store, OURS, [point("one"), point("two", ordinal=1), point("three", document="whole")])
+    assert await store.find_partial(OURS, versions) == set()
+    second = models.FieldCondition(key="ordinal", match=models.MatchValue(value=1))
+    await client.set_payload(collection, {"state": "staged"}, models.Filter(must=[second]))
+    assert await store.find_partial(OURS, versions) == {"doc"}
+    assert await store.find_partial(OURS, {}) == set()
+    await client.close()
+
+
 async def test_only_old_staged_points_are_deleted_as_abandoned():
     client = AsyncQdrantClient(":memory:")
     collection = await Collections(client, "contract").open(EMBEDDER)

@@ -18,6 +18,7 @@ from rag.errors import Misconfigured, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.server.connection import CHANNEL_OPTIONS, open_client
 from tests.support.fakes.qdrant import open_qdrant
+from tests.support.fakes.qdrant_rest import open_rest_qdrant
 
 _OPENSSL = shutil.which("openssl")
 
@@ -49,12 +50,16 @@ async def test_a_newer_server_is_asked_once_and_used(server, version):
     assert server.health_checks == 1
 
 
-async def test_a_proxy_of_the_environment_is_not_used(server, monkeypatch):
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+async def test_a_proxy_of_the_environment_is_not_used(server, monkeypatch, transport):
     for name in ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    async with open_client(settings_for(server.port)) as client:
+    async with (
+        open_rest_qdrant("") as rest,
+        open_client(settings_for(server.port, rest.url, transport=transport)) as client,
+    ):
         assert (await client.get_collections()).collections == []
 
 

@@ -66,6 +66,21 @@ async def test_a_passage_is_expanded_within_its_document_and_tenant(store):
     assert await retriever(store, expand_to_tokens=0).expand(OURS, found) == found
 
 
+async def test_a_misspelt_word_is_corrected_by_the_collection_and_a_known_one_is_left(store):
+    await put(store, OURS, [point("The pump is old."), point("Close the valve.", document="other", axis=1)])
+    corrected = []
+    for question in ("Close the vlave", "Close the valve", "Close the gasket"):
+        found = await retriever(store).retrieve(OURS, question, direction(2), limit=1, timer=ANSWER_STAGES.start())
+        corrected.append(await retriever(store).correct(OURS, question, direction(2), found))
+    assert corrected == ["Close the valve", "", ""]
+
+
+async def test_a_scope_has_documents_if_it_has_any(store):
+    assert not await retriever(store).has_documents(OURS)
+    await put(store, OURS, [point("the valve")])
+    assert await retriever(store).has_documents(OURS)
+
+
 async def test_the_span_of_a_recorded_retrieval_lists_its_passages(store, monkeypatch):
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
