@@ -55,6 +55,7 @@ class CitedAnswer(BaseModel):
 
     answer: str
     declined: bool = Field(description="True if nothing near enough to the question was found.")
+    unsure: bool = Field(description="True if no passage clearly answers. The answer says so in its first paragraph.")
     citations: list[Passage]
 
 

@@ -63,6 +63,9 @@ AGENT_ANSWERS = Counter(
 )
 AGENT_STEPS = Counter("rag_agent_steps_total", "Steps of agentic answers: done or failed.", ["step", "status"])
 ANSWERS = Counter("rag_answers_total", "Answers by writing mode. declined: no passage was relevant enough.", ["mode"])
+UNSURE_ANSWERS = Counter(
+    "rag_unsure_answers_total", "Answers that may not answer, and say so. rag_answers_total counts them by mode."
+)
 CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one citation, by writing mode.", ["mode"])
 CITATIONS_REMOVED = Counter(
     "rag_citations_removed_total", "Numbers in brackets without a passage that were removed from model answers."

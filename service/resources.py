@@ -139,7 +139,11 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             answerer=Answerer(
                 searcher=Searcher(embedder, retriever, follow_ups),
                 retriever=retriever,
-                quoter=Quoter(embedder, min_confidence=settings.answering.min_confidence),
+                quoter=Quoter(
+                    embedder,
+                    min_confidence=settings.answering.min_confidence,
+                    sure_confidence=settings.answering.sure_confidence,
+                ),
                 writers=writers,
                 agent=Agent(generator, prompts.default, retriever, grounding, agent_prompts, settings.agent),
                 default_mode=default_mode(settings.answering, settings.generator),

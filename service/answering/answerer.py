@@ -26,6 +26,7 @@ from service.retrieval.retriever import Retriever
 from service.settings import Mode
 from service.writing.base import Step, Writer, WritingInput
 from service.writing.quote import Quoter
+from service.writing.unsure import without_paragraph
 
 log = structlog.get_logger()
 
@@ -207,12 +208,12 @@ class Answerer:
         answer = draft.to_answer(writer.model, mode, timer)
         if not answer.declined:
             passages = [hit.chunk.text for hit in writing_input.hits]
-            subject = Subject(question=writing_input.question, passages=passages, answer=answer.text)
+            subject = Subject(question=writing_input.question, passages=passages, answer=without_paragraph(answer.text))
             self._live_judge.consider(subject, response_id=answer.id, prompt=answer.prompt)
         yield answer
 
     def _observe(self, answer: Answer, found: WritingInput, *, by_model: bool) -> None:
-        text = None if answer.declined else answer.text
+        text = None if answer.declined else without_paragraph(answer.text)
         self._drift.observe(found.question, found.vector, found.hits, text, by_model=by_model)
 
     def _update_writing_seconds(self, mode: Mode, seconds: float) -> None:

@@ -18,6 +18,7 @@ from service.answering.events import Event
 from service.answering.follow_ups import Turn
 from service.metrics import CONVERSATION_TURNS_BY
 from service.settings import ConversationSettings
+from service.writing.unsure import is_unsure
 
 log = structlog.get_logger()
 
@@ -64,6 +65,11 @@ class KeptTurn:
     citations: tuple[KeptCitation, ...]
     at: float
     """Unix time of the answer."""
+
+    @property
+    def unsure(self) -> bool:
+        """True if the answer says that it may not answer. The text shows it, so the stored form has no field for it."""
+        return is_unsure(self.answer)
 
     @classmethod
     def from_answer(cls, answer: Answer) -> "KeptTurn":

@@ -10,7 +10,7 @@ import structlog
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.generation.base import Finish, FinishReason, Retraction, Usage
-from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS
+from service.metrics import ANSWERS_BY, CITED_ANSWERS_BY, PROMPT_ANSWERS, UNSURE_ANSWERS
 from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
@@ -49,6 +49,8 @@ class Answer:
     model: str = ""
     declined: bool = False
     """True if the text says that there is no answer."""
+    unsure: bool = False
+    """True if the text begins with a paragraph which says that it may not answer."""
     citations: Sequence[Citation] = ()
     nearest: Sequence[Citation] = ()
     """If `declined`: the passages that came nearest."""
@@ -135,6 +137,7 @@ class Draft:
         citations = [replace(it, quote=self._quotes[it.number]) for it in self.sources if it.number in self._quotes]
         if citations:
             CITED_ANSWERS_BY[mode].inc()
+        UNSURE_ANSWERS.inc(self._writing_input.is_unsure)
         self._count("cited" if citations else "uncited")
         answer_id = uuid.uuid4().hex
         prompt = asdict(self._sent_prompt.version) if self._sent_prompt else None
@@ -150,6 +153,7 @@ class Draft:
             id=answer_id,
             text="".join(self._text).strip(),
             declined=is_declined,
+            unsure=self._writing_input.is_unsure,
             citations=citations,
             nearest=self.sources if is_declined else (),
             groundedness=self._groundedness,

@@ -14,6 +14,7 @@ from service.generation.base import Generator, Retraction
 from service.metrics import FOLLOW_UPS_BY
 from service.prompting.base import PromptTemplate
 from service.retrieval.expansion import CHARACTERS_PER_TOKEN
+from service.writing.unsure import without_paragraph
 
 log = structlog.get_logger()
 
@@ -93,10 +94,14 @@ class FollowUps:
 
     def _to_history(self, turns: Sequence[Turn]) -> str:
         """Return the latest turns that fit into the budget, the last one in any case."""
-        texts = [f"Question: {turn.question}\nAnswer: {turn.answer[:_ANSWER_CHARACTERS]}" for turn in reversed(turns)]
+        texts = [_to_text(turn) for turn in reversed(turns)]
         lengths = accumulate(map(len, texts))
         fitting = [text for text, length in zip(texts, lengths, strict=True) if length <= self._history_characters]
         return "\n\n".join(reversed(fitting or [texts[0][: self._history_characters]]))
+
+
+def _to_text(turn: Turn) -> str:
+    return f"Question: {turn.question}\nAnswer: {without_paragraph(turn.answer)[:_ANSWER_CHARACTERS]}"
 
 
 def _carry_over(question: str, turns: Sequence[Turn]) -> str:

@@ -59,6 +59,7 @@ def _conclude(workflow: Span, answer: Answer) -> None:
             semconv.RESPONSE_ID: answer.id,
             semconv.MODE: answer.mode,
             semconv.DECLINED: answer.declined,
+            semconv.UNSURE: answer.unsure,
             semconv.CITATIONS: len(answer.citations),
             **message(semconv.OUTPUT_MESSAGES, "assistant", answer.text),
         }

@@ -65,9 +65,13 @@ class AnsweringSettings(Part):
     """Seconds after which a stream begins with its passages although the model has not written any text yet. A higher
     value reports more failures of the model with a status code, but a proxy may give up. 0 begins at once.
     """
-    min_confidence: float = Field(0.55, ge=0, le=1)
+    min_confidence: float = Field(0.35, ge=0, le=1)
     """Lowest probability that a quote answers the question. Below it the modes that quote decline. A higher value
     declines more questions; 0 declines none for this reason.
+    """
+    sure_confidence: float = Field(0.7, ge=0, le=1)
+    """Probability from which the modes that quote are sure of an answer. Below it the answer begins with a paragraph
+    which says that it may not answer the question. A higher value marks more answers; 0 marks none.
     """
     waiting: int = Field(64, ge=0)
     """Questions that may queue for the model. Further questions are answered with 429."""

@@ -36,6 +36,8 @@ class WritingInput(RetrievedPassages):
     """Reasons for and against the best quote. Empty if no quote was looked for."""
     confidence: float | None = None
     """Probability that the quotes answer. None if no quote was looked for."""
+    is_unsure: bool = False
+    """True if the quotes are shown although they may not answer."""
 
     @property
     def searched(self) -> str:

@@ -11,6 +11,7 @@ from service.quoting.answers import Quote
 from service.sentences import is_supported, split_sentences
 from service.writing.base import Piece, SentPrompt, WritingInput
 from service.writing.quote import cite_each
+from service.writing.unsure import UNSURE
 
 # As many as the mode quote, so that both give answers of the same length (ADR 4).
 _SENTENCES = 3
@@ -40,6 +41,8 @@ class CheckedWriter:
         sources = ((claim, _supporting_quote(claim, quotes, writing_input.question)) for claim in sentences)
         supported = [(claim, quote) for claim, quote in sources if quote]
         claims = [*supported, *((quote.text, quote) for quote in quotes)]
+        if writing_input.is_unsure:
+            yield UNSURE
         for cited in cite_each(claims[:_SENTENCES], between=" "):
             yield cited
 

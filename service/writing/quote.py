@@ -22,6 +22,7 @@ from service.quoting.signals import Candidate, read_candidates
 from service.retrieval.selection import Candidate as Passage
 from service.sentences import keeps_lines
 from service.writing.base import CitedPassage, Piece, WritingInput
+from service.writing.unsure import UNSURE
 
 _WORD = re.compile(r"\S+\s*")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
@@ -38,10 +39,11 @@ Continued = Callable[[ScoredChunk], Awaitable[ScoredChunk]]
 class Quoter:
     """Selects the blocks of the passages that answer a question, by words and structure first, then by meaning."""
 
-    def __init__(self, embedder: Embedder, *, min_confidence: float) -> None:
-        """Below `min_confidence` nothing is quoted."""
+    def __init__(self, embedder: Embedder, *, min_confidence: float, sure_confidence: float) -> None:
+        """Below `min_confidence` nothing is quoted. Below `sure_confidence` the quotes are unsure."""
         self._embedder = embedder
         self._min_confidence = min_confidence
+        self._sure_confidence = sure_confidence
 
     async def pick(self, writing_input: WritingInput, continued: Continued) -> WritingInput:
         """Return the input with its quotes, best first, and with the quoted passages first among its passages.
@@ -67,7 +69,8 @@ class Quoter:
         if likely < self._min_confidence:
             return writing_input
         quotes = await _compose(question, passages, ranked, _by_passage(candidates, scores), continued)
-        return _arrange(writing_input, passages, quotes)
+        is_unsure = likely < self._sure_confidence
+        return _arrange(replace(writing_input, is_unsure=is_unsure), passages, quotes)
 
     async def _rank(
         self, writing_input: WritingInput, candidates: Sequence[Candidate], scores: npt.NDArray[np.float64]
@@ -89,6 +92,8 @@ class QuoteWriter:
     model = "quote"
 
     async def write(self, writing_input: WritingInput, timer: StageTimer) -> AsyncGenerator[Piece]:  # noqa: ARG002 - the port's
+        if writing_input.is_unsure:
+            yield UNSURE
         for piece in cite_each([(quote.text, quote) for quote in writing_input.quotes]):
             yield piece
 

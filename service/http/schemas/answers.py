@@ -101,6 +101,10 @@ class AnswerResponse(BaseModel):
         description="True if nothing near enough was found, and no model was called, or if everything that it wrote "
         "was withheld. In the mode `agentic` also if the model finds no answer in the passages."
     )
+    unsure: bool = Field(
+        description="True if the probability that the quotes answer is below RAG_ANSWERING__SURE_CONFIDENCE. The text "
+        "then begins with a paragraph that says so. Only in the modes `quote` and `checked`."
+    )
     citations: list[CitationOut]
     nearest: list[CitationOut] = Field(
         description="The passages that came nearest, if the answer was declined. Empty otherwise."
@@ -132,6 +136,7 @@ class AnswerResponse(BaseModel):
             question=answer.question,
             answer=answer.text,
             declined=answer.declined,
+            unsure=answer.unsure,
             citations=[CitationOut.from_citation(citation) for citation in answer.citations],
             nearest=[CitationOut.from_citation(citation) for citation in answer.nearest],
             groundedness=answer.groundedness and GroundednessOut.from_groundedness(answer.groundedness, answer.text),

@@ -39,6 +39,7 @@ class TurnOut(BaseModel):
     question: str = Field(description="The question that was searched: a follow-up is rewritten to stand alone.")
     answer: str
     declined: bool
+    unsure: bool
     mode: str
     citations: list[KeptCitationOut]
     at: datetime

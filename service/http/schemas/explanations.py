@@ -92,6 +92,7 @@ class ExplanationResponse(BaseModel):
     question: str = Field(description="The question that was searched: a follow-up is rewritten to stand alone.")
     answer: str
     declined: bool
+    unsure: bool
     nearness: float | None = Field(
         description="Relevance of the best passage: cosine ±0.1 for shared words, or 1 if the question is a term that "
         "the passage contains. The answer is declined if it is below `min_similarity`, or if no passage contains the "
@@ -99,10 +100,12 @@ class ExplanationResponse(BaseModel):
     )
     min_similarity: float
     confidence: float | None = Field(
-        description="Probability that the quotes answer. The answer is declined if it is below `min_confidence`. "
-        "Null if no quote was looked for: the answer was declined before, or a model wrote it."
+        description="Probability that the quotes answer. The answer is declined if it is below `min_confidence`, "
+        "and unsure if it is below `sure_confidence`. Null if no quote was looked for: the answer was declined before, "
+        "or a model wrote it."
     )
     min_confidence: float
+    sure_confidence: float
     reranking: Reranking
     candidates: list[CandidateOut] = Field(description="In the order of search and reranking.")
     prompt: PromptOut | None = Field(description="Null if no model was called.")
@@ -121,10 +124,12 @@ class ExplanationResponse(BaseModel):
             question=writing_input.question,
             answer=answer.answer,
             declined=answer.declined,
+            unsure=answer.unsure,
             nearness=round(explanation.nearness, 6) if writing_input.hits else None,
             min_similarity=settings.retrieval.min_similarity,
             confidence=None if writing_input.confidence is None else round(writing_input.confidence, 6),
             min_confidence=settings.answering.min_confidence,
+            sure_confidence=settings.answering.sure_confidence,
             reranking=answer.reranking,
             candidates=_candidates_of(explanation.answer),
             prompt=PromptOut.from_sent_prompt(sent, explanation.answer.usage) if sent else None,

@@ -182,7 +182,7 @@ def test_mcp_clients_call_the_tools_over_standard_streams_and_http(served, run, 
         [passage] = got["search"]["results"]
         assert "S-17" in passage["text"]
         assert (passage["n"], passage["title"]) == (1, "Pump handbook")
-        assert (got["answer"]["answer"], got["answer"]["declined"]) == (TEXT, False)
+        assert (got["answer"]["answer"], got["answer"]["declined"], got["answer"]["unsure"]) == (TEXT, False, False)
         assert [citation["n"] for citation in got["answer"]["citations"]] == [1]
         is_error, words = got["refused"]
         assert is_error

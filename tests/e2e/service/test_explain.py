@@ -12,6 +12,8 @@ def test_an_explanation_of_a_quote_lists_its_candidates(running):
     why = explain(running, answer["id"]).json()
     assert (why["question"], why["answer"]) == ("What does error E1234 mean?", answer["answer"])
     assert why["prompt"] is None
+    assert why["min_confidence"] <= why["confidence"]
+    assert why["unsure"] is answer["unsure"] is (why["confidence"] < why["sure_confidence"])
     assert why["nearness"] >= why["min_similarity"]
     [cited] = [found for found in why["candidates"] if found["cited"]]
     assert "E1234" in cited["text"]

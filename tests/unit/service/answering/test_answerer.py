@@ -17,6 +17,7 @@ from service.answering.follow_ups import Turn
 from service.resources import open_resources
 from service.settings import AnsweringSettings, OpenAIGeneratorSettings, Settings
 from service.writing.grounded import NOTHING_SUPPORTED
+from service.writing.unsure import UNSURE
 from tests.support.fakes.servers import ModelServer, answering, serve
 from tests.support.passages import PATIENT, QUESTION, SCOPE
 
@@ -82,6 +83,29 @@ async def test_quoting_calls_no_model_and_marks_the_quoted_words(filled):
     assert answer.citations[0].quote == answer.text.removesuffix(" [1]")
     assert model.requests == []
     assert answer.prompt is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "written"), [("quote", ""), ("checked", "It was opened in March 1932. [1] ")])
+async def test_an_unsure_answer_begins_with_a_paragraph_that_says_so(filled, mode, written):
+    before = REGISTRY.get_sample_value("rag_unsure_answers_total")
+    model = ModelServer(["It was opened in March 1932."])
+    async with answerer(filled, model, AnsweringSettings(sure_confidence=1)) as answering_with:
+        _, *tokens, answer = await events_of(answering_with, mode)
+    assert tokens[0].text == UNSURE
+    assert answer.text == "".join(token.text for token in tokens).strip()
+    assert answer.text.startswith(f"{UNSURE}{written}The old bridge was opened to traffic in March 1932.")
+    assert (answer.unsure, answer.declined, len(answer.citations)) == (True, False, 1)
+    assert REGISTRY.get_sample_value("rag_unsure_answers_total") == before + 1
+
+
+@pytest.mark.slow
+async def test_an_answer_of_a_model_is_never_unsure(filled):
+    async with answerer(
+        filled, ModelServer(["In March 1932 [1]."]), AnsweringSettings(sure_confidence=1)
+    ) as answering_with:
+        *_, answer = await events_of(answering_with, "generate")
+    assert (answer.text, answer.unsure) == ("In March 1932 [1].", False)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from service.answering.carrying_over import carry_over
 from service.answering.follow_ups import FollowUps, Turn
 from service.generation.base import Prompt, Retraction
 from service.prompting.folder import PACKAGED, FolderPrompts
+from service.writing.unsure import UNSURE
 
 TURNS = [Turn(question="How do I create an API key?", answer="Run `keys create`. [1]")]
 
@@ -95,6 +96,13 @@ async def test_a_model_rewrites_from_the_turns_and_is_stopped_after_one_line():
     assert "Question: How do I create an API key?\nAnswer: Run `keys create`. [1]" in prompt.user
     assert prompt.user.endswith("Last question: Where is it stored?")
     assert (prompt.name, prompt.version) == ("follow_up", "v1")
+
+
+async def test_the_model_does_not_read_that_an_answer_was_unsure():
+    model = Model("Where is it?")
+    turns = [Turn(question=TURNS[0].question, answer=f"{UNSURE}{TURNS[0].answer}")]
+    await (await follow_ups(model)).to_stand_alone("Where is it stored?", turns, by_model=True)
+    assert f"\nAnswer: {TURNS[0].answer}" in model.prompts[0].user
 
 
 async def test_the_model_reads_the_latest_turns_within_the_budget():

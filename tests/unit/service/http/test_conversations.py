@@ -16,6 +16,7 @@ from service.answering.follow_ups import Turn
 from service.auth.keys import Keys
 from service.settings import ConversationSettings
 from service.writing.base import WritingInput
+from service.writing.unsure import UNSURE
 from tests.support.contracts.store import direction
 from tests.support.passages import hit
 from tests.unit.service.http.conftest import QUESTION, events_of
@@ -86,6 +87,13 @@ async def test_a_conversation_keeps_its_turns_and_gives_them_to_the_next_questio
     ]
     [citation] = found["turns"][0]["citations"]
     assert (citation["n"], citation["snippet"], citation["ordinal"]) == (1, "It ends in March 1932.", 3)
+
+
+async def test_a_kept_turn_is_unsure_if_its_text_says_so(served):
+    await served.ask(answering(f"{UNSURE}It ends in 1932. [1]"), conversation_id="c-1")
+    await served.ask(answering(), conversation_id="c-1")
+    turns = (await served.http.get("/v1/conversations/c-1")).json()["turns"]
+    assert [turn["unsure"] for turn in turns] == [True, False]
 
 
 async def test_a_streamed_answer_is_kept_before_its_end(served):

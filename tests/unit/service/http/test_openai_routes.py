@@ -12,6 +12,7 @@ from rag.errors import Overloaded, Unavailable
 from service.answering.events import Token
 from service.answering.follow_ups import Turn
 from service.settings import AnsweringSettings
+from service.writing.unsure import UNSURE
 from tests.unit.service.http.conftest import Served
 from tests.unit.service.http.test_outcomes import (
     ANSWER,
@@ -254,6 +255,22 @@ async def test_a_declined_answer_is_a_refusal_where_json_is_expected(served, str
     else:
         message = response.json()["choices"][0]["message"]
         assert (message["content"], message["refusal"]) == (None, "Not in the documents.")
+
+
+@DOORS
+@STREAMED
+async def test_an_unsure_answer_says_so_in_its_text_and_in_the_extension(served, door, stream):
+    async def hesitate():
+        yield SOURCES
+        yield Token(text=UNSURE)
+        yield Token(text="It ends.")
+        yield replace(ANSWER, text=f"{UNSURE}It ends.", unsure=True)
+
+    response = await ask(served, door, hesitate, stream=stream)
+    assert json.dumps(UNSURE)[1:-1] in response.text
+    data = [data for _, data in events_of(response.text) if data != "[DONE]"][-1] if stream else response.json()
+    answer = data.get("response", data)["rag"]
+    assert (answer["unsure"], answer["declined"], answer["answer"]) == (True, False, f"{UNSURE}It ends.")
 
 
 async def test_an_unknown_model_names_those_that_exist(served):

@@ -52,7 +52,7 @@ async def quotes_for(
     ]
     candidates = [Candidate(hit=it, reason="taken") for it in hits]
     vector = await embedder.embed_query(question)
-    picked = await Quoter(embedder, min_confidence=min_confidence).pick(
+    picked = await Quoter(embedder, min_confidence=min_confidence, sure_confidence=0).pick(
         WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates), continued
     )
     for quote in picked.quotes:
@@ -139,7 +139,7 @@ async def test_a_passage_beyond_the_limit_moves_to_the_front_if_it_answers():
     hits = [hit(text, document=f"d{n}", score=0.9) for n, text in enumerate([HANDBOOK, PUMPS, FAQ, SETTINGS])]
     candidates = [Candidate(hit=it, reason="taken" if n < 3 else "beyond_limit") for n, it in enumerate(hits)]
     vector = await embedder.embed_query(question)
-    picked = await Quoter(embedder, min_confidence=0).pick(
+    picked = await Quoter(embedder, min_confidence=0, sure_confidence=0).pick(
         WritingInput(question=question, asked=question, vector=vector, hits=hits[:3], candidates=candidates), continued
     )
     assert [it.chunk.document_id for it in picked.hits] == ["d3", "d0", "d1"]
@@ -227,6 +227,21 @@ async def test_passages_that_are_not_likely_to_answer_are_not_quoted(question):
 @pytest.mark.parametrize("question", ["What does E1234 mean?", "APP_PORT"])
 async def test_a_likely_answer_is_quoted(question):
     assert await quotes_for(question, ERRORS, SETTINGS, HOWTO, min_confidence=0.5)
+
+
+@pytest.mark.parametrize(
+    ("above_min", "above_sure", "is_quoted", "is_unsure"),
+    [(-0.001, 0, False, False), (0, -0.001, True, True), (0, 0, True, False)],
+    ids=["below the lowest", "just unsure", "just sure"],
+)
+async def test_two_thresholds_divide_answers_into_declined_unsure_and_sure(above_min, above_sure, is_quoted, is_unsure):
+    question, embedder = "How is the taxi paid?", WordEmbedder()
+    found = WritingInput(question=question, vector=await embedder.embed_query(question), hits=[hit(HANDBOOK)])
+    likely = (await Quoter(embedder, min_confidence=0, sure_confidence=0).pick(found, continued)).confidence
+    picked = await Quoter(embedder, min_confidence=likely - above_min, sure_confidence=likely - above_sure).pick(
+        found, continued
+    )
+    assert (picked.confidence, bool(picked.quotes), picked.is_unsure) == (likely, is_quoted, is_unsure)
 
 
 async def test_few_units_are_embedded_however_long_the_passages_are():
