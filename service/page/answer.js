@@ -87,6 +87,7 @@ export function createAnswer(question, { passage, onAskAgain }) {
     unsupported = answer.groundedness?.unsupported ?? [];
     end(formatOutcome(answer, citations.size));
     view.element.classList.toggle("declined", answer.declined);
+    view.element.classList.toggle("unsure", answer.unsure);
     view.actions.append(createRating(answer.id));
     view.element.append(createDetails(answer));
   }
@@ -101,6 +102,7 @@ export function createAnswer(question, { passage, onAskAgain }) {
     showRewritten(turn.question);
     received = turn.answer;
     view.element.classList.toggle("declined", turn.declined);
+    view.element.classList.toggle("unsure", turn.unsure);
     view.actions.append(createRating(turn.answer_id));
     end("");
   }
@@ -182,10 +184,10 @@ function formatOutcome({ conversation, ...answer }, passages) {
 }
 
 /**
- * @param {Pick<Answer, "declined" | "finish_reason" | "citations" | "corrected" | "model" | "groundedness">} answer
+ * @param {Pick<Answer, "declined" | "unsure" | "finish_reason" | "citations" | "corrected" | "model" | "groundedness">} answer
  * @param {number} passages
  */
-function formatEnd({ declined, finish_reason, citations, corrected, model, groundedness }, passages) {
+function formatEnd({ declined, unsure, finish_reason, citations, corrected, model, groundedness }, passages) {
   const searched = corrected ? ` · Searched for “${corrected}”` : "";
   const withheld = groundedness?.withheld ?? 0;
   if (declined && withheld > 0) return "Withheld: the passages do not support what the model wrote";
@@ -194,6 +196,7 @@ function formatEnd({ declined, finish_reason, citations, corrected, model, groun
   const warning = model === DEMONSTRATION ? " · A demonstration by a small model, often wrong" : "";
   const missing = withheld > 0 ? ` · ${formatCount(withheld, "unsupported sentence")} withheld` : "";
   const answered = `Answered from ${citations.length} of ${formatCount(passages, "passage")}${missing}${searched}${warning}`;
+  if (unsure) return `Not sure: no passage clearly answers · ${answered}`;
   if (finish_reason === "length") return `Cut off at the longest answer that is allowed · ${answered}`;
   if (finish_reason === "content_filter") return `Shortened by the model's content filter · ${answered}`;
   return answered;

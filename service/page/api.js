@@ -7,7 +7,8 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{page?: number, slide?: number, sheet?: string, rows?: number[], line?: number}} Place
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
  *   ordinal: number, score: number, similarity: number, text: string, quote: string | null}} Citation
- * @typedef {{id: string, answer: string, declined: boolean, citations: Citation[], model: string, corrected: string | null,
+ * @typedef {{id: string, answer: string, declined: boolean, unsure: boolean, citations: Citation[], model: string,
+ *   corrected: string | null,
  *   mode: "quote" | "checked" | "generate" | "agentic", finish_reason: "stop" | "length" | "content_filter" | null,
  *   usage: {prompt_tokens: number | null, completion_tokens: number | null},
  *   groundedness?: {supported: number, withheld: number, unsupported: {text: string, start: number}[]} | null,
@@ -16,7 +17,7 @@ import { readEvents } from "./server_sent_events.js";
  * @typedef {{number: number, name: string, status: "started" | "done" | "failed", text: string}} Step
  * @typedef {{n: number, document_id: string, title: string, heading_path: string[], place: Place, uri: string,
  *   snippet: string, ordinal: number | null}} KeptCitation
- * @typedef {{answer_id: string, asked: string, question: string, answer: string, declined: boolean,
+ * @typedef {{answer_id: string, asked: string, question: string, answer: string, declined: boolean, unsure: boolean,
  *   citations: KeptCitation[], at: string}} Turn
  * @typedef {{id: string, title: string, turns: number, changed_at: string}} ConversationSummary
  * @typedef {"queued" | "processing" | "ready" | "empty" | "rejected" | "deleting"} DocumentState
@@ -33,8 +34,8 @@ import { readEvents } from "./server_sent_events.js";
  *   score: number, rerank_score: number | null, fate: string, cited: boolean}} Candidate
  * @typedef {{ordinal: number, heading_path: string[], place: Place, text: string}} DocumentPassage
  * @typedef {{name: string, characters: number, tokens: number | null}} PromptPart
- * @typedef {{id: string, declined: boolean, nearness: number | null, min_similarity: number,
- *   confidence: number | null, min_confidence: number, reranking: string | null,
+ * @typedef {{id: string, declined: boolean, unsure: boolean, nearness: number | null, min_similarity: number,
+ *   confidence: number | null, min_confidence: number, sure_confidence: number, reranking: string | null,
  *   candidates: Candidate[], prompt: {system: string, user: string, parts: PromptPart[]} | null,
  *   versions: {model: string, prompt: {name: string, version: string, hash: string} | null, embedder: string,
  *     reranker: string | null, collection: string, revision: string}}} Explanation

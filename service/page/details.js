@@ -85,13 +85,15 @@ function formatMode({ declined, mode, model }) {
  * @param {Pick<Answer, "groundedness">} answer
  */
 function formatDecision(
-  { declined, nearness, min_similarity: minimum, confidence, min_confidence: likely },
+  { declined, unsure, nearness, min_similarity: minimum, confidence, min_confidence: likely, sure_confidence: sure },
   { groundedness },
 ) {
   if (declined && groundedness) return "Declined: the passages do not support what the model wrote.";
   const threshold = `The threshold for an answer is ${minimum.toFixed(2)}.`;
   if (declined && confidence !== null)
     return `Declined: the best quote answers with a probability of ${confidence.toFixed(2)}, below ${likely.toFixed(2)}.`;
+  if (unsure && confidence !== null)
+    return `The best quote answers with a probability of ${confidence.toFixed(2)}, below ${sure.toFixed(2)}: shown as unsure.`;
   if (declined && nearness !== null && nearness >= minimum)
     return "Declined: no passage contains the code that the question is about.";
   if (nearness === 1) return "The question is a term that a passage contains.";

@@ -41,7 +41,7 @@ async def test_axe_finds_no_violation(
 ) -> None:
     async def whole(_: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
-        yield "done", done(_ANSWER, cited=(1, 2))
+        yield "done", done(f"This may not answer your question:\n\n{_ANSWER}", cited=(1, 2), unsure=True)
 
     service.answer = whole
     service.documents["broken.md"] = document("broken.md", state="rejected", reason="The file is binary.")

@@ -320,6 +320,19 @@ async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
     await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
 
 
+async def test_an_unsure_answer_says_so_above_and_below_its_text_and_again_after_a_reload(page: Page) -> None:
+    await ask(page, "Is it unclear?")
+
+    answer = page.get_by_role("article", name="Answer")
+    await expect(answer).to_contain_text("This may not answer your question:")
+    await expect(answer.get_by_role("status")).to_have_text(
+        "Not sure: no passage clearly answers · Answered from 2 of 3 passages"
+    )
+    await expect(answer).to_have_class(re.compile(r"\bunsure\b"))
+    await page.reload()
+    await expect(answer).to_have_class(re.compile(r"\bunsure\b"))
+
+
 async def test_an_answer_that_is_not_whole_says_so(page: Page) -> None:
     for question, status in [
         ("Is it cut off?", "Cut off at the longest answer that is allowed · Answered from 2 of 3 passages"),

@@ -89,6 +89,7 @@ async def test_stages_outcomes_gates_declined_answers_and_documents_are_shown(pa
     metrics.REQUESTS.labels("/metrics", "ok").inc(100)
     metrics.ANSWERS.labels("quote").inc(3)
     metrics.ANSWERS.labels("declined").inc(1)
+    metrics.UNSURE_ANSWERS.inc(2)
     metrics.INFLIGHT.set(4)
     await wait_for_update(page)
 
@@ -98,7 +99,8 @@ async def test_stages_outcomes_gates_declined_answers_and_documents_are_shown(pa
     assert await now(page, "Requests by outcome", "error") == pytest.approx(1, rel=0.1)
     assert await now(page, "Requests in flight", "in flight") == 4
     assert await now(page, "Gate utilisation", "generator") == 0.25
-    assert await now(page, "Declined answers", "declined") == 0.25
+    assert await now(page, "Declined and unsure answers", "declined") == 0.25
+    assert await now(page, "Declined and unsure answers", "unsure") == 0.5
     assert await now(page, "Documents in progress", "queued") == 1
     assert await now(page, "Documents in progress", "processing") == 1
     alternative = await graph(page, "Requests by outcome").get_by_role("img").get_attribute("aria-label")

@@ -77,14 +77,16 @@ export const PANELS = [
     },
   },
   {
-    title: "Declined answers",
-    description: "Answers without a close passage, as a share of all answers. It rises with off-topic questions or missing documents.",
+    title: "Declined and unsure answers",
+    description: "Answers without a close passage, and quotes that may not answer, as shares of all answers. Both rise with off-topic questions or missing documents.",
     emptyText: "No answers",
     unit: SHARE,
     read(span) {
       const answers = increasesOf(span, "rag_answers_total", { by: "mode" });
       const total = [...answers.values()].reduce((sum, count) => sum + count, 0);
-      return total > 0 ? { declined: (answers.get("declined") ?? 0) / total } : null;
+      if (total === 0) return null;
+      const unsure = increaseOf(span, "rag_unsure_answers_total");
+      return { declined: (answers.get("declined") ?? 0) / total, unsure: unsure / total };
     },
   },
   {

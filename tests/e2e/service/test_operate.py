@@ -24,7 +24,7 @@ async def test_the_graphs_show_the_questions_that_were_asked(running: Service, b
             assert running.ask(QUESTION, mode="quote").status_code == 200
         assert running.ask("Which orchestra plays tonight in Vienna?").json()["declined"]
         after = running.http.get("/metrics").text
-        await expect(row(page, "Declined answers", "declined")).to_contain_text("14.3 %", timeout=_LOOK_MS)
+        await expect(row(page, "Declined and unsure answers", "declined")).to_contain_text("14.3 %", timeout=_LOOK_MS)
 
         # A declined answer has a first token, too.
         for name, q in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items():

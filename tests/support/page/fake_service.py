@@ -1,6 +1,7 @@
 """A fake service with the real page; `python -m tests.support.page.fake_service` serves it for manual tests.
 
-Its answers are scripted. A question with "busy" gets a 429, "break" fails during the stream, "nothing" is declined.
+Its answers are scripted. A question with "busy" gets a 429, "break" fails during the stream, "nothing" is declined,
+"unclear" gets an unsure answer.
 """
 
 import argparse
@@ -143,6 +144,7 @@ class FakeService:
             "question": answer["question"] or asked["question"],
             "answer": answer["answer"],
             "declined": answer["declined"],
+            "unsure": answer["unsure"],
             "citations": [{name: citation[name] for name in kept} for citation in citations],
             "at": "2026-03-02T09:41:00Z",
         }

@@ -68,6 +68,7 @@ Publish it:
 mv current.next current  # atomic [1]
 ```
 [1]"""
+UNSURE_ANSWER = f"This may not answer your question:\n\n{QUOTED}"
 NOT_FOUND = "The documents do not say."
 TIMINGS = {
     "embed": 0.0084,
@@ -92,8 +93,9 @@ BROKEN = Problem(502, "Bad response", "The model server closed the connection.",
 
 async def scripted_answer(request: AnswerRequest, seconds_per_token: float = 0.002) -> AsyncIterator[Event]:
     question = request["question"]
-    mode = request.get("mode", "generate")
-    answer = QUOTED if mode == "quote" else ANSWER
+    is_unsure = "unclear" in question
+    mode = "quote" if is_unsure else request.get("mode", "generate")
+    answer = UNSURE_ANSWER if is_unsure else QUOTED if mode == "quote" else ANSWER
     if "busy" in question:
         raise BUSY
     if "nothing" in question:
@@ -110,11 +112,17 @@ async def scripted_answer(request: AnswerRequest, seconds_per_token: float = 0.0
             yield "error", BROKEN.body
             return
     finish = "length" if "cut off" in question else "content_filter" if "filtered" in question else "stop"
-    yield "done", done(answer, cited=(1, 2), mode=mode, finish=finish)
+    yield "done", done(answer, cited=(1, 2), mode=mode, finish=finish, unsure=is_unsure)
 
 
 def done(
-    answer: str, *, cited: tuple[int, ...] = (), mode: str = "generate", declined: bool = False, finish: str = "stop"
+    answer: str,
+    *,
+    cited: tuple[int, ...] = (),
+    mode: str = "generate",
+    declined: bool = False,
+    unsure: bool = False,
+    finish: str = "stop",
 ) -> dict[str, Any]:
     counts = mode != "quote" and not declined
     return {
@@ -122,6 +130,7 @@ def done(
         "question": "",
         "answer": answer,
         "declined": declined,
+        "unsure": unsure,
         "citations": [citation for citation in CITATIONS if citation["n"] in cited],
         "usage": {"prompt_tokens": 412 if counts else None, "completion_tokens": 58 if counts else None},
         "finish_reason": finish if counts else None,
