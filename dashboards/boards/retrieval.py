@@ -50,9 +50,10 @@ BOARD = Board(
             title="Answers",
             panels=[
                 Panel(
-                    title="Declined ratio",
-                    description="The ratio of questions without a similar enough passage. A rise means that users ask "
-                    "about other topics or that documents are missing.",
+                    title="Declined and unsure ratio",
+                    description="The ratio of questions without a similar enough passage, and of answers which say "
+                    "that they may not answer. A rise means that users ask about other topics or that documents are "
+                    "missing.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -60,6 +61,11 @@ BOARD = Board(
                             'sum(rate(rag_answers_total{$on,mode="declined"}[$__rate_interval]))'
                             " / sum(rate(rag_answers_total{$on}[$__rate_interval]))",
                             "declined",
+                        ),
+                        Query(
+                            "sum(rate(rag_unsure_answers_total{$on}[$__rate_interval]))"
+                            " / sum(rate(rag_answers_total{$on}[$__rate_interval]))",
+                            "unsure",
                         ),
                     ],
                 ),
