@@ -8,6 +8,7 @@ from typing import Any
 
 from rag.errors import InvalidInput
 from service.judging.base import Subject
+from service.writing.unsure import without_paragraph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class Transcript:
     declined: bool = False
 
     def to_subject(self) -> Subject:
-        return Subject(question=self.question, passages=self.passages, answer=self.answer)
+        return Subject(question=self.question, passages=self.passages, answer=without_paragraph(self.answer))
 
 
 def write_transcripts(transcripts: Sequence[Transcript], path: Path) -> None:

@@ -24,6 +24,11 @@ def without_markers(text: str) -> str:
     return _MARKER.sub(" ", text)
 
 
+def without_first_paragraph(text: str) -> str:
+    """Return an unsure answer without the paragraph which says that it is unsure. A text of one paragraph stays."""
+    return text.partition("\n\n")[2] or text
+
+
 def normalise(text: str) -> str:
     """Normalise as SQuAD does (Rajpurkar et al., 2016): lower case, no punctuation or articles, single spaces."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())

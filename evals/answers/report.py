@@ -17,6 +17,7 @@ _MEASURES = {
     "right_or_partly": "right or partly",
     "wrong": "wrong",
     "wrong_with_confidence": "wrong with confidence",
+    "unsure": "unsure",
     "first_sentence": "answered in the first sentence",
     "sentence_f1": "sentence F1",
     "containment": "answers containing a gold span",
@@ -89,9 +90,10 @@ def to_table(runs: Sequence[AnswerRun]) -> str:
 
 def to_kinds(run: AnswerRun) -> str:
     """Return a table with a row per kind of question."""
+    titles = " | ".join(_MEASURES[measure] for measure in _BY_KIND)
     lines = [
-        f"| {run.name}, by kind | questions | {' | '.join(_MEASURES[measure] for measure in _BY_KIND)} | declined |",
-        "|---" * (len(_BY_KIND) + 3) + "|",
+        f"| {run.name}, by kind | questions | {titles} | unsure | declined |",
+        "|---" * (len(_BY_KIND) + 4) + "|",
     ]
     kinds: dict[str, list[str]] = {}
     for question, kind in run.kinds.items():
@@ -99,8 +101,8 @@ def to_kinds(run: AnswerRun) -> str:
     for kind, ids in (*kinds.items(), ("all", list(run.kinds))):
         scores = [run.scores[question] for question in ids if question in run.scores]
         means = (_mean([values[measure] for values in scores if measure in values]) for measure in _BY_KIND)
-        declined = sum(values.get("declined", 0.0) for values in scores)
-        lines.append(f"| {kind} | {len(scores)} | {' | '.join(means)} | {declined:.0f} |")
+        unsure, declined = (sum(values.get(state, 0.0) for values in scores) for state in ("unsure", "declined"))
+        lines.append(f"| {kind} | {len(scores)} | {' | '.join(means)} | {unsure:.0f} | {declined:.0f} |")
     return "\n".join(lines)
 
 

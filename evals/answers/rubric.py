@@ -6,7 +6,7 @@ docs/guides/evaluation.md has the rubric in words, and ADR 63 the reasons.
 from collections.abc import Sequence
 
 from evals.answers.gold import GoldPassage, GoldQuestion
-from evals.answers.matching import contains_words, split_answer, without_markers
+from evals.answers.matching import contains_words, split_answer, without_first_paragraph, without_markers
 from evals.answers.matching import words as words_of
 
 # Characters that a reader takes in at one glance: two to three lines of a page, or one reply of a chat.
@@ -17,25 +17,28 @@ _ANNOUNCEMENT = 100
 _SAME_SENTENCE = 0.7
 
 
-def grade(question: GoldQuestion, text: str, *, declined: bool, cited: bool) -> dict[str, float]:
-    """Return `right`, `partly` and `wrong`, of which one is 1, whether a wrong answer cites, and more for answers.
+def grade(question: GoldQuestion, text: str, *, declined: bool, cited: bool, unsure: bool = False) -> dict[str, float]:
+    """Return `right`, `partly` and `wrong`, of which one is 1, whether a wrong one is confident, and more for answers.
 
-    A question without an answer is right if it is declined.
+    A question without an answer is right if it is declined. A confident answer cites, and does not say that it is
+    unsure. An unsure answer begins with a paragraph that says so; measures by sentence leave it out.
     """
+    confident = cited and not declined and not unsure
     if not question.is_answerable:
-        return _outcome(right=declined, partly=False, confident=cited and not declined)
+        return _outcome(right=declined, partly=False, confident=confident)
     if not question.evidence:
         return {}
     plain = without_markers(text)
     right = not declined and all(any(_opens_with(passage, plain) for passage in group) for group in question.evidence)
     partly = not declined and any(_is_touched(passage, plain) for group in question.evidence for passage in group)
-    first = next(iter(split_answer(plain)), "")
+    answered = without_markers(without_first_paragraph(text)) if unsure else plain
+    first = next(iter(split_answer(answered)), "")
     return {
-        **_outcome(right=right, partly=partly and not right, confident=cited and not declined),
+        **_outcome(right=right, partly=partly and not right, confident=confident),
         "first_sentence": float(
             not declined and all(any(_holds(first, passage.words) for passage in group) for group in question.evidence)
         ),
-        "sentence_f1": 0.0 if declined else max(sentence_f1(plain, gold) for gold in question.gold_sentences),
+        "sentence_f1": 0.0 if declined else max(sentence_f1(answered, gold) for gold in question.gold_sentences),
     }
 
 

@@ -3,7 +3,7 @@
 import re
 
 from evals.answers.gold import GoldQuestion
-from evals.answers.matching import contains_span, flatten, is_exact, token_f1, without_markers
+from evals.answers.matching import contains_span, flatten, is_exact, token_f1, without_first_paragraph, without_markers
 from evals.answers.rubric import grade
 from service.answering.drafts import Answer
 from service.sentences import is_supported, split_sentences
@@ -26,7 +26,7 @@ _DECLINING = re.compile(
 def score(question: GoldQuestion, answer: Answer) -> Scores:
     """Return every measure that applies to the question."""
     declined = is_declined(answer)
-    scores: Scores = {"declined": float(declined)}
+    scores: Scores = {"declined": float(declined), "unsure": float(answer.unsure)}
     if question.is_answerable:
         scores["answered"] = float(not declined)
         scores |= _against_gold(question, answer)
@@ -38,7 +38,9 @@ def score(question: GoldQuestion, answer: Answer) -> Scores:
     else:
         scores["cited"] = float(bool(answer.citations))
         scores["groundedness"] = groundedness(answer)
-    return scores | grade(question, answer.text, declined=declined, cited=bool(answer.citations)) | _costs(answer)
+    cited = bool(answer.citations)
+    grades = grade(question, answer.text, declined=declined, unsure=answer.unsure, cited=cited)
+    return scores | grades | _costs(answer)
 
 
 def is_declined(answer: Answer) -> bool:
@@ -53,7 +55,7 @@ def groundedness(answer: Answer) -> float:
     """
     passages = {citation.number: citation.hit.chunk.passage for citation in answer.citations}
     supported: list[bool] = []
-    for text, markers in _CITED_TEXT.findall(answer.text):
+    for text, markers in _CITED_TEXT.findall(_content_of(answer)):
         cited = " ".join(passages.get(int(number), "") for number in _NUMBER.findall(markers))
         if cited.strip() and flatten(text) in flatten(cited):
             supported += [True] if text.strip() else []
@@ -65,8 +67,12 @@ def groundedness(answer: Answer) -> float:
     return sum(supported) / len(supported) if supported else 0.0
 
 
+def _content_of(answer: Answer) -> str:
+    return without_first_paragraph(answer.text) if answer.unsure else answer.text
+
+
 def _against_gold(question: GoldQuestion, answer: Answer) -> Scores:
-    text = without_markers(answer.text)
+    text = without_markers(_content_of(answer))
     scores: Scores = {}
     if question.spans:
         scores["containment"] = float(any(contains_span(text, span) for span in question.spans))

@@ -19,11 +19,12 @@ PORTS = GoldQuestion(
     ],
 )
 UNANSWERABLE = GoldQuestion(id="u", text="Who owns the mill?", kind="unanswerable")
+UNSURE = "Nothing here is clearly an answer.\n\n"
 FILLER = "Nothing of this is about the question that was asked, as anyone can see. " * 4
 
 
-def graded(text: str, *, question: GoldQuestion = PORTS, declined: bool = False, cited: bool = True) -> str:
-    scores = grade(question, text, declined=declined, cited=cited)
+def graded(text: str, *, question: GoldQuestion = PORTS, cited: bool = True, **state: bool) -> str:
+    scores = grade(question, text, **{"declined": False, **state}, cited=cited)
     [outcome] = [name for name in ("right", "partly", "wrong") if scores[name] == 1]
     return f"{outcome}, confident" if scores["wrong_with_confidence"] else outcome
 
@@ -47,6 +48,24 @@ def test_an_answer_is_graded_by_where_its_parts_stand(text, outcome):
 def test_a_declined_or_uncited_answer_is_wrong_without_confidence():
     assert graded("The documents do not say anything about this: 8000, 8001.", declined=True, cited=False) == "wrong"
     assert graded("I think that it is 80.", cited=False) == "wrong"
+
+
+def test_an_unsure_answer_can_be_right_but_not_wrong_with_confidence():
+    assert graded(f"{UNSURE}Ports 8000 and 8001. [1]", unsure=True) == "right"
+    assert graded(f"{UNSURE}It is 80. [1]", unsure=True) == "wrong"
+    assert graded(f"{UNSURE}Anna Berg owns it. [1]", question=UNANSWERABLE, unsure=True) == "wrong"
+
+
+def test_the_paragraph_of_an_unsure_answer_is_a_part_of_the_opening():
+    text = f"{'x' * 230} ports 8000 and 8001."
+    assert (graded(text), graded(f"{UNSURE}{text}", unsure=True)) == ("right", "partly")
+
+
+@pytest.mark.parametrize("text", [f"{UNSURE}8000 it is, 8001 too. [1]", "8000 it is, 8001 too. [1]"])
+def test_measures_by_sentence_leave_out_the_paragraph_of_an_unsure_answer(text):
+    scores = grade(PORTS, text, declined=False, cited=True, unsure=True)
+    assert scores["first_sentence"] == 1
+    assert scores["sentence_f1"] == grade(PORTS, "8000 it is, 8001 too. [1]", declined=False, cited=True)["sentence_f1"]
 
 
 def test_a_question_without_an_answer_is_right_if_it_is_declined():

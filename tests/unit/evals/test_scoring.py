@@ -9,6 +9,7 @@ from rag.types import Chunk, DocumentId, ScoredChunk
 from service.answering.declining import NOTHING_NEAR
 from service.answering.drafts import Answer, Citation
 from service.writing.base import WritingInput
+from service.writing.unsure import UNSURE
 
 PASSAGES = {
     "mill": "The mill was built in 1820 by Anna Berg. It burnt down in 1902.",
@@ -24,11 +25,12 @@ QUESTION = GoldQuestion(
 UNANSWERABLE = GoldQuestion(id="u", text="Who owns the mill?", kind="unanswerable")
 
 
-def answer(text: str, *cited: str, declined: bool = False) -> Answer:
+def answer(text: str, *cited: str, declined: bool = False, unsure: bool = False) -> Answer:
     return Answer(
         id="a",
         text=text,
         declined=declined,
+        unsure=unsure,
         citations=[Citation(number=number, hit=hit(name)) for number, name in enumerate(cited, start=1)],
         usage=None,
         timings={"embed": 0.01, "search": 0.02, "prompt": 0.03, "first_token": 0.04, "total": 0.2},
@@ -64,6 +66,14 @@ def test_a_correct_and_cited_answer_gets_full_scores():
     # One of the five tokens "mill was built in 1820" is gold, and it is the only gold token: 2 · (1/5 · 1) / (1/5 + 1).
     assert scores["f1"] == pytest.approx(1 / 3)
     assert (scores["first_text_seconds"], scores["total_seconds"]) == (pytest.approx(0.1), 0.2)
+
+
+def test_only_confidence_differs_if_a_correct_answer_is_unsure():
+    text = "The mill was built in 1820. [1]"
+    sure = score(QUESTION, answer(text, "mill"))
+    unsure = score(QUESTION, answer(f"{UNSURE}{text}", "mill", unsure=True))
+    assert {measure for measure, value in unsure.items() if value != sure[measure]} == {"unsure", "words"}
+    assert unsure["unsure"] == 1
 
 
 def test_exact_match_ignores_articles_and_punctuation():
