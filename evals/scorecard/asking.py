@@ -47,6 +47,8 @@ class Reply:
     text: str = ""
     declined: bool | None = None
     """Whether the service says in a field that it declined. None: it has no such field."""
+    unsure: bool | None = None
+    """Whether the service says in a field that its answer may not answer. None: it has no such field."""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """The JSON of all events, in which sources are searched."""
     ending: Ending = "broken off"
@@ -201,9 +203,7 @@ class _Reader:
                 self.reply.declined = True
             if choice.get("finish_reason"):
                 self._complete()
-        declined = (body.get("rag") or {}).get("declined")
-        if isinstance(declined, bool):
-            self.reply.declined = declined
+        self._read_fields(body.get("rag") or {})
 
     def _read_answer_event(self, name: str, body: Mapping[str, Any]) -> None:
         if name == "token":
@@ -218,8 +218,13 @@ class _Reader:
         text = str(body.get("answer", ""))
         self._add("" if self.reply.text else text)
         self.reply.text = text or self.reply.text
+        self._read_fields(body)
+
+    def _read_fields(self, body: Mapping[str, Any]) -> None:
         if isinstance(body.get("declined"), bool):
             self.reply.declined = body["declined"]
+        if isinstance(body.get("unsure"), bool):
+            self.reply.unsure = body["unsure"]
 
     def _add(self, text: str) -> None:
         self.reply.text += text

@@ -16,6 +16,7 @@ _TITLES = {
     "right": "right",
     "partly": "partly right",
     "wrong": "wrong with confidence",
+    "unsure": "answers that say that they are unsure",
     "refusal_precision": "refusals that are right",
     "refusal_recall": "unanswerable questions refused",
     "sourced": "answers with a source",

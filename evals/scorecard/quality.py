@@ -15,7 +15,7 @@ from evals.answers.gold import GoldQuestion
 from evals.answers.rubric import grade
 from evals.scorecard.asking import Door, Ending, Reply, ask
 from evals.scorecard.card import Figure, seconds, share
-from evals.scorecard.refusals import is_refusal
+from evals.scorecard.refusals import is_hedge, is_refusal
 from evals.scorecard.sources import SourceMatcher
 
 # Models that think aloud in the text of the answer. Pages hide it.
@@ -55,10 +55,11 @@ class Verdict:
     ending: Ending
     is_answerable: bool
     refused: bool
+    unsure: bool
     right: float
     partly: float
     wrong_with_confidence: float
-    """1 for a wrong answer that does not say that it does not know, with a source or without."""
+    """1 for a wrong answer that says neither that it does not know nor that it is unsure, with a source or without."""
     sources: int
     documents: Sequence[str]
     """The documents among the sources that are recognised."""
@@ -90,6 +91,7 @@ def to_figures(verdicts: Sequence[Verdict]) -> Mapping[str, Figure]:
         "right": share([verdict.right for verdict in verdicts]),
         "partly": share([verdict.partly for verdict in verdicts]),
         "wrong": share([verdict.wrong_with_confidence for verdict in verdicts]),
+        "unsure": share([float(verdict.unsure) for verdict in verdicts]),
         "refusal_precision": share([float(not verdict.is_answerable) for verdict in verdicts if verdict.refused]),
         "refusal_recall": share([float(verdict.refused) for verdict in verdicts if not verdict.is_answerable]),
         "sourced": share([float(verdict.sources > 0) for verdict in answers]),
@@ -117,7 +119,8 @@ def _judge(question: GoldQuestion, reply: Reply, matcher: SourceMatcher, wording
     refused = reply.is_complete and is_refusal(reply, wording)
     is_answer = reply.is_complete and bool(reply.text.strip()) and not refused
     # An incomplete answer is graded as nothing: a client shows an error in its place.
-    scores = grade(question, reply.text if is_answer else "", declined=refused, cited=is_answer)
+    unsure = is_answer and is_hedge(reply)
+    scores = grade(question, reply.text if is_answer else "", declined=refused, cited=is_answer, unsure=unsure)
     count, documents = matcher.sources_of(reply) if is_answer else (0, [])
     gold = {passage.document for group in question.evidence for passage in group}
     return Verdict(
@@ -128,6 +131,7 @@ def _judge(question: GoldQuestion, reply: Reply, matcher: SourceMatcher, wording
         ending=reply.ending,
         is_answerable=question.is_answerable,
         refused=refused,
+        unsure=unsure,
         right=scores["right"],
         partly=scores["partly"],
         wrong_with_confidence=scores["wrong_with_confidence"],

@@ -1,7 +1,8 @@
-"""The rule by which a refusal is recognised in plain text.
+"""The rules by which a refusal, and an answer that says that it is unsure, are recognised in plain text.
 
-A service that says in a field whether it declined is believed. Of any other service the beginning of the text decides:
-it refuses if it says there that it does not know, cannot answer, or found nothing, or that the documents do not say.
+A service that says so in a field is believed. Of any other service the beginning of the text decides. It refuses if it
+says there that it does not know, cannot answer, or found nothing, or that the documents do not say. It is unsure if it
+says there that it is not sure, or that the answer may be wrong or may not answer.
 """
 
 import re
@@ -37,9 +38,27 @@ _REFUSAL = re.compile(
 )
 
 
+_ANSWER = r"(?:this|that|these|it|they|(?:the|my|this) answer|the following)"
+_HEDGE = re.compile(
+    r"^(?:i|we)(?:'m| am|'re| are) not (?:\w+ )?(?:sure|certain|confident)\b|^not (?:\w+ )?(?:sure|certain)\b"
+    rf"|\b{_ANSWER} (?:may|might) (?:not (?:\w+ )?(?:answer|help|apply)|(?:not )?be (?:\w+ )?"
+    r"(?:wrong|incorrect|inaccurate|incomplete|right|correct|relevant|(?:what|the answer)\b))",
+    re.IGNORECASE,
+)
+
+
 def is_refusal(reply: Reply, wording: re.Pattern[str] | None = None) -> bool:
     """Return whether the service refused to answer. `wording` recognises refusals of a service with its own words."""
     if reply.declined is not None:
         return reply.declined
-    opening = reply.text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip()[:_OPENING]
+    opening = _opening_of(reply)
     return bool(_REFUSAL.search(opening) or (wording and wording.search(opening)))
+
+
+def is_hedge(reply: Reply) -> bool:
+    """Return whether the service says first that its answer may not be right."""
+    return bool(_HEDGE.search(_opening_of(reply))) if reply.unsure is None else reply.unsure
+
+
+def _opening_of(reply: Reply) -> str:
+    return reply.text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip()[:_OPENING]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from evals.scorecard.asking import Reply
-from evals.scorecard.refusals import is_refusal
+from evals.scorecard.refusals import is_hedge, is_refusal
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,41 @@ def test_a_statement_about_documents_is_an_answer(text):
     assert not is_refusal(Reply(text=text))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This may not answer your question:\n\nThe service listens on port 8000.",
+        "I\N{RIGHT SINGLE QUOTATION MARK}m not sure, but it could be port 8000.",
+        "We are not entirely certain. Port 8000.",
+        "Not sure: port 8000.",
+        "Port 8000, but this might be wrong.",
+        "The answer may not be correct: 8000.",
+        "These may be incomplete. Port 8000.",
+    ],
+)
+def test_an_answer_that_says_first_that_it_is_unsure_is_a_hedge(text):
+    assert is_hedge(Reply(text=text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The service may not answer while it starts.",
+        "The port may be changed. This may help: 8001.",
+        "If you are not sure, ask the operator.",
+        f"Set `RAG_PORT`. {'It takes a number. ' * 15} This may be wrong.",
+        "",
+    ],
+)
+def test_a_statement_about_what_may_be_is_not_a_hedge(text):
+    assert not is_hedge(Reply(text=text))
+
+
 def test_the_field_of_a_service_is_believed_before_its_text():
     assert not is_refusal(Reply(text="I don't know.", declined=False))
     assert is_refusal(Reply(text="Port 8000.", declined=True))
+    assert not is_hedge(Reply(text="I'm not sure.", unsure=False))
+    assert is_hedge(Reply(text="Port 8000.", unsure=True))
 
 
 def test_a_service_with_its_own_words_is_recognised_by_them():

@@ -73,9 +73,14 @@ async def test_right_partly_and_refused_answers_are_counted():
     assert 0 < figures["first_text"] <= figures["total"]
 
 
+async def test_a_wrong_answer_that_says_that_it_is_unsure_is_not_confident():
+    figures = await quality(answer=lambda _: "I'm not sure. It may be 80.")
+    assert (figures["right"], figures["wrong"], figures["unsure"], figures["refusal_recall"]) == (0, 0, 1, 0)
+
+
 async def test_a_wrong_answer_is_confident_with_or_without_a_source():
     figures = await quality(answer=lambda _: "It is 80.")
-    assert (figures["right"], figures["wrong"]) == (0, 1)
+    assert (figures["right"], figures["wrong"], figures["unsure"]) == (0, 1, 0)
     assert (figures["refusal_precision"], figures["refusal_recall"]) == (None, 0)
 
 
@@ -261,11 +266,13 @@ async def test_a_redirect_is_not_followed():
     assert elsewhere == []
 
 
-async def test_our_own_protocol_is_found_and_read():
+@pytest.mark.parametrize("unsure", [True, False])
+async def test_our_own_protocol_is_found_and_read(unsure):
     async def answer(request):
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         done = {"answer": "It is 8000. [1]", "declined": False, "citations": [{"document_id": "docs--ports.md"}]}
+        done["unsure"] = unsure
         for name, data in [("sources", {"sources": []}), ("token", {"text": "It is "}), ("done", done)]:
             await response.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
         return response
@@ -275,7 +282,21 @@ async def test_our_own_protocol_is_found_and_read():
         exchanges = await ask_all(session, door, QUESTIONS[:1], LIMITS)
     figures = to_figures(judge(exchanges, SourceMatcher(DOCUMENTS)))
     assert door.protocol == "answers"
-    assert (figures["right"].value, figures["citation_precision"].value) == (1, 1)
+    assert (figures["right"].value, figures["citation_precision"].value, figures["unsure"].value) == (1, 1, unsure)
+
+
+async def test_the_extension_of_openais_protocol_is_read():
+    async def answer(_):
+        message = {"content": "It is 80."}
+        return web.json_response(
+            {"choices": [{"message": message, "finish_reason": "stop"}], "rag": {"declined": False, "unsure": True}}
+        )
+
+    async with TestServer(application(answer, "/v1/chat/completions")) as server, open_session() as session:
+        door = Door(url=str(server.make_url("")).rstrip("/"), protocol="chat")
+        exchanges = await ask_all(session, door, QUESTIONS[:1], LIMITS)
+    [(_, reply)] = exchanges
+    assert (reply.text, reply.declined, reply.unsure) == ("It is 80.", False, True)
 
 
 def test_a_kept_row_replaces_the_one_of_the_same_name_and_is_printed_beside_others(tmp_path):
