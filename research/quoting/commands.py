@@ -3,13 +3,19 @@
 import argparse
 import asyncio
 import json
+from dataclasses import astuple, fields, replace
 
 from evals.answers.gold import GOLDEN, MANUALS, read_question_set
 from evals.commands import Commands
-from research.quoting.fitting import fit, trade_off
+from research.quoting.fitting import Point, Thresholds, fit, predict, weigh
 from research.quoting.gathering import gather
 from service.settings import Settings
 
+# Each is tried with the configured value of the other one.
+_TRIED = {
+    "min_confidence": (0.0, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55),
+    "sure_confidence": (0.55, 0.6, 0.65, 0.7, 0.75),
+}
 EXAMPLES = "  python -m research quoting                                         fits the weights of the confidence"
 
 
@@ -33,8 +39,16 @@ def _quoting(arguments: argparse.Namespace, settings: Settings) -> None:
         for target in arguments.questions
         for outcome in asyncio.run(gather(read_question_set(target, half="choose"), settings))
     ]
-    print("| threshold | right | right or partly | wrong with confidence |\n|---|---|---|---|")
-    for point in trade_off(outcomes):
-        print(point.to_row())
-    print('\n"confidence" of service/quoting/weights.json:')
+    likely = predict(outcomes)
+    chosen = Thresholds(
+        min_confidence=settings.answering.min_confidence, sure_confidence=settings.answering.sure_confidence
+    )
+    for name, values in _TRIED.items():
+        print(f"| {name} | " + " | ".join(field.name.replace("_", " ") for field in fields(Point)) + " |")
+        print("|---" * (1 + len(fields(Point))) + "|")
+        for value in values:
+            point = weigh(outcomes, likely, replace(chosen, **{name: value}))
+            print(f"| {value} | " + " | ".join(f"{share:.2f}" for share in astuple(point)) + " |")
+        print()
+    print('"confidence" of service/quoting/weights.json:')
     print(json.dumps(fit(outcomes), indent=1))

@@ -1,6 +1,6 @@
-"""Logistic regression with a ridge, and the trade-off of the threshold by cross-validation."""
+"""Logistic regression with a ridge, and the trade-off of the two thresholds by cross-validation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,23 +15,29 @@ _RIDGE = 3.0
 _STEPS = 30
 _FOLDS = 10
 _SEED = 20
-_THRESHOLDS = (0.0, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Probabilities below which quotes are declined, and below which they are unsure."""
+
+    min_confidence: float
+    sure_confidence: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """Shares of all questions if quotes below a threshold are declined."""
+    """Shares with these thresholds, of all questions unless a field says otherwise."""
 
-    threshold: float
     right: float
     right_or_partly: float
     wrong_with_confidence: float
-
-    def to_row(self) -> str:
-        """Return a row of a Markdown table."""
-        return (
-            f"| {self.threshold} | {self.right:.2f} | {self.right_or_partly:.2f} | {self.wrong_with_confidence:.2f} |"
-        )
+    unsure: float
+    declined: float
+    refusal_precision: float
+    """Share of the declined questions that have no answer."""
+    refusal_recall: float
+    """Share of the questions without an answer that are declined."""
 
 
 def fit(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -45,8 +51,8 @@ def fit(outcomes: Sequence[Outcome]) -> dict[str, float]:
     }
 
 
-def trade_off(outcomes: Sequence[Outcome]) -> list[Point]:
-    """Return the effect of thresholds on questions that the weights were not fitted on."""
+def predict(outcomes: Sequence[Outcome]) -> Numbers:
+    """Return the probability of each quote by weights that were not fitted on it, or -1 without a quote."""
     known = [index for index, outcome in enumerate(outcomes) if outcome.evidence]
     names = list(outcomes[known[0]].evidence)
     features = np.array([[outcomes[index].evidence[name] for name in names] for index in known])
@@ -57,25 +63,35 @@ def trade_off(outcomes: Sequence[Outcome]) -> list[Point]:
         weights, bias = _regress(features[folds != fold], labels[folds != fold])
         held_out = np.flatnonzero(folds == fold)
         likely[[known[index] for index in held_out]] = _sigmoid(features[held_out] @ weights + bias)
-    return [_point(outcomes, likely, threshold) for threshold in _THRESHOLDS]
+    return likely
 
 
-def _point(outcomes: Sequence[Outcome], likely: Numbers, threshold: float) -> Point:
-    right = partly = wrong = 0
-    for outcome, probability in zip(outcomes, likely, strict=True):
-        if probability < threshold:
-            right += not outcome.is_answerable
-        else:
-            right += outcome.is_right
-            partly += outcome.is_right_or_partly and not outcome.is_right
-            wrong += not outcome.is_right_or_partly
-    total = len(outcomes)
-    return Point(
-        threshold=threshold,
-        right=right / total,
-        right_or_partly=(right + partly) / total,
-        wrong_with_confidence=wrong / total,
+def weigh(outcomes: Sequence[Outcome], likely: Numbers, thresholds: Thresholds) -> Point:
+    """Return the effect of two thresholds."""
+    is_declined = (likely < 0) | (likely < thresholds.min_confidence)
+    is_unsure = ~is_declined & (likely < thresholds.sure_confidence)
+    is_sure = ~is_declined & ~is_unsure
+    unanswerable = ~_flags(outcome.is_answerable for outcome in outcomes)
+    is_right = np.where(
+        is_unsure,
+        _flags(outcome.is_right_if_unsure for outcome in outcomes),
+        _flags(outcome.is_right for outcome in outcomes),
     )
+    is_touched = _flags(outcome.is_right_or_partly for outcome in outcomes)
+    rightly_declined = is_declined & unanswerable
+    return Point(
+        right=float(np.mean(np.where(is_declined, unanswerable, is_right))),
+        right_or_partly=float(np.mean(np.where(is_declined, unanswerable, is_touched))),
+        wrong_with_confidence=float(np.mean(is_sure & ~is_touched)),
+        unsure=float(is_unsure.mean()),
+        declined=float(is_declined.mean()),
+        refusal_precision=float(rightly_declined.sum() / max(is_declined.sum(), 1)),
+        refusal_recall=float(rightly_declined.sum() / max(unanswerable.sum(), 1)),
+    )
+
+
+def _flags(values: Iterable[bool]) -> npt.NDArray[np.bool_]:
+    return np.fromiter(values, dtype=np.bool_)
 
 
 def _regress(features: Numbers, labels: Numbers) -> tuple[Numbers, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from evals.answers.gold import GoldQuestion, QuestionSet
 from evals.answers.rubric import grade
@@ -10,6 +11,7 @@ from service.answering.drafts import Answer
 from service.answering.events import Inquiry
 from service.resources import Resources
 from service.settings import Settings
+from service.writing.unsure import UNSURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +21,15 @@ class Outcome:
     evidence: Mapping[str, float]
     """Empty if the answer is declined for another reason."""
     is_right: bool
+    is_right_if_unsure: bool
+    """False if the answer begins too late below the paragraph of an unsure answer."""
     is_right_or_partly: bool
     is_answerable: bool
 
 
 async def gather(questions: QuestionSet, settings: Settings) -> list[Outcome]:
     """Ingest the documents into a temporary collection and quote for each question, however unlikely the answer is."""
-    answering = settings.answering.model_copy(update={"min_confidence": 0.0})
+    answering = settings.answering.model_copy(update={"min_confidence": 0.0, "sure_confidence": 0.0})
     async with open_resources_over(questions.documents, settings.model_copy(update={"answering": answering})) as opened:
         return [await _outcome(question, opened) for question in questions.questions]
 
@@ -35,10 +39,12 @@ async def _outcome(question: GoldQuestion, resources: Resources) -> Outcome:
     inquiry = Inquiry(scope=SCOPE, question=question.text, limit=limit, mode="quote")
     *_, answer = [event async for event in resources.answerer.answer(inquiry)]
     assert isinstance(answer, Answer)
-    scores = grade(question, answer.text, declined=answer.declined, cited=bool(answer.citations))
+    grades = partial(grade, question, declined=answer.declined, cited=bool(answer.citations))
+    scores = grades(answer.text)
     return Outcome(
         evidence=answer.writing_input.evidence,
         is_right=bool(scores["right"]),
+        is_right_if_unsure=bool(grades(UNSURE + answer.text, unsure=True)["right"]),
         is_right_or_partly=bool(scores["right_or_partly"]),
         is_answerable=question.is_answerable,
     )
