@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,23 +32,34 @@ class Choice:
     seconds: Mapping[str, float]
 
     def tests_for(self, module: str, line: int) -> list[str]:
-        """Return the quickest tests of the line, or of the module if the line runs at import."""
+        """Return tests of the line, or of the module if the line runs at import."""
         by_line = self.coverage.contexts_by_lineno(str(self.root / module))
+        lines: defaultdict[str, set[int]] = defaultdict(set)
+        for number, contexts in by_line.items():
+            for name in _names(contexts) & self.seconds.keys():
+                lines[name].add(number)
         # The first line of a statement stands for all of them.
         nearest = max((covered for covered in by_line if covered <= line), default=None)
-        found = _names(by_line.get(nearest, [])) if nearest else set()
+        found = {name for name, covered in lines.items() if nearest in covered}
         if not found and nearest and "" in by_line[nearest]:
-            found = {name for contexts in by_line.values() for name in _names(contexts)}
-        return self._quickest(found)
+            found = set(lines)
+        return self._choose({name: lines[name] for name in found})
 
-    def _quickest(self, names: set[str]) -> list[str]:
+    def _choose(self, lines: Mapping[str, set[int]]) -> list[str]:
+        """Return the quickest tests: first those that run lines of the module which no quicker one runs.
+
+        Otherwise hundreds of quick tests that only pass through a line would leave no time for the test of its purpose.
+        """
+        first, others, seen = list[str](), list[str](), set[int]()
+        for name in sorted(lines, key=lambda name: (self.seconds[name], name)):
+            (others if lines[name] <= seen else first).append(name)
+            seen |= lines[name]
         chosen: list[str] = []
         left = float(_SECONDS_PER_MUTANT)
-        for name in sorted(names & self.seconds.keys(), key=lambda name: (self.seconds[name], name)):
-            left -= self.seconds[name]
-            if chosen and left < 0:
-                break
-            chosen.append(name)
+        for name in [*first, *others]:
+            if not chosen or self.seconds[name] <= left:
+                left -= self.seconds[name]
+                chosen.append(name)
         return chosen
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cosmic_ray.plugins
@@ -68,14 +69,23 @@ class Mutant:
         assert changed is not None
         return str(changed)
 
+    def is_valid(self, root: Path) -> bool:
+        """Return False if the change is not valid Python, such as `not` before an assignment expression."""
+        try:
+            compile(self.source(root), self.module, "exec")
+        except SyntaxError:
+            return False
+        return True
+
 
 def draw_sample(root: Path, size: int) -> list[Mutant]:
-    """Return the mutants with the lowest hashes, in the order of modules and lines.
+    """Return the valid mutants with the lowest hashes, in the order of modules and lines.
 
     A hash depends on the changed line and not on its number, so an edit elsewhere does not draw another sample.
     """
     everything = [mutant for module in _modules(root) for mutant in _mutants_of(root, module)]
-    sample = sorted(everything, key=lambda mutant: mutant.hash)[:size]
+    ranked = sorted(everything, key=lambda mutant: mutant.hash)
+    sample = islice((mutant for mutant in ranked if mutant.is_valid(root)), size)
     return sorted(sample, key=lambda mutant: (mutant.module, mutant.line, mutant.operator, mutant.occurrence))
 
 
