@@ -18,7 +18,7 @@ from tests.support.servers.redis_server import free_port
 
 # Qdrant's own server permits pings without calls, which gRPC's Python server would answer by closing the connection.
 _OPTIONS = [("grpc.http2.max_ping_strikes", 0), ("grpc.http2.min_ping_interval_without_data_ms", 0)]
-_DONE = wire.PointsOperationResponse(result=wire.UpdateResult(operation_id=1, status=wire.UpdateStatus.Completed))
+_COMPLETED = wire.UpdateResult(operation_id=1, status=wire.UpdateStatus.Completed)
 
 
 @asynccontextmanager
@@ -142,14 +142,14 @@ class _Points(PointsServicer):
         points = [GrpcToRest.convert_point_struct(point) for point in request.points]
         mode = models.UpdateMode.INSERT_ONLY if request.update_mode == wire.UpdateMode.InsertOnly else None
         await self._local.upsert(request.collection_name, points, update_mode=mode)
-        return _DONE
+        return _confirm(request)
 
     async def UpdateBatch(self, request, _):  # noqa: N802
         operations = [GrpcToRest.convert_points_update_operation(operation) for operation in request.operations]
         for operation in operations:
             await self._local.batch_update_points(request.collection_name, [operation])
             await asyncio.sleep(0)
-        return wire.UpdateBatchResponse(result=[_DONE.result] * len(operations))
+        return wire.UpdateBatchResponse(result=[_confirm(request).result] * len(operations))
 
     async def Count(self, request, _):  # noqa: N802
         counted = await self._local.count(request.collection_name, GrpcToRest.convert_filter(request.filter))
@@ -162,7 +162,7 @@ class _Points(PointsServicer):
 
     async def Delete(self, request, _):  # noqa: N802
         await self._local.delete(request.collection_name, GrpcToRest.convert_points_selector(request.points))
-        return _DONE
+        return _confirm(request)
 
     async def Scroll(self, request, _):  # noqa: N802
         offset = GrpcToRest.convert_point_id(request.offset) if request.HasField("offset") else None
@@ -181,7 +181,13 @@ class _Points(PointsServicer):
         )
 
     async def CreateFieldIndex(self, *_):  # noqa: N802
-        return _DONE
+        return wire.PointsOperationResponse(result=_COMPLETED)
+
+
+def _confirm(request: wire.UpsertPoints | wire.DeletePoints | wire.UpdateBatchPoints) -> wire.PointsOperationResponse:
+    """Confirm a write. Without `wait`, a server would not confirm that the points are written."""
+    assert request.wait
+    return wire.PointsOperationResponse(result=_COMPLETED)
 
 
 class _Collections(CollectionsServicer):

@@ -12,7 +12,7 @@ from ingest.pipeline.pipeline import Pipeline
 from ingest.pipeline.preparation import IngestResult
 from ingest.pipeline.source_pass import SourcePass
 from ingest.sources.base import Gone, Rejection, Unit
-from rag.errors import BadResponse
+from rag.errors import BadResponse, InvalidInput
 from rag.store.server.collections import Collections
 from rag.store.server.store import ServerStore
 from rag.types import EVERYTHING, Chunk, DocumentId, RawDocument
@@ -166,6 +166,17 @@ async def test_the_last_state_of_a_document_that_is_listed_twice_is_stored(pipel
     await pass_over(pipeline, reports).ingest(listing(unit("a", "old"), unit("a", "new")))
     assert [report.status for report in reports] == ["new", "changed"]
     assert await texts(store, OURS) == {"new of a"}
+
+
+async def test_an_unchanged_and_a_rejected_document_keep_their_stored_versions(pipeline, store):
+    async def fetch(_: str) -> RawDocument:
+        raise InvalidInput("It is damaged.")
+
+    await pass_over(pipeline, []).ingest(listing(unit("a"), unit("b")))
+    reports: list[IngestResult] = []
+    await pass_over(pipeline, reports).ingest(listing(unit("a"), Unit(id=DocumentId("b"), uri="b", fetch=fetch)))
+    assert {report.uri: report.status for report in reports} == {"a": "unchanged", "b": "rejected"}
+    assert await texts(store, OURS) == {"text of a", "text of b"}
 
 
 async def test_the_error_of_a_lost_store_is_raised(pipeline, store):

@@ -9,6 +9,7 @@ from rag.settings import ServerStoreSettings
 from rag.store.awaited import open_awaited_reader
 from rag.store.server.backend import ServerBackend
 from rag.store.server.store import open_server_store
+from rag.tasks import ended_tasks
 from rag.types import EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER, OURS, point, put, query
 from tests.support.fakes.qdrant import open_qdrant
@@ -70,3 +71,15 @@ async def test_a_server_that_is_too_old_ends_the_start_or_is_the_reason(server):
     async with open_awaited_reader(ServerBackend(settings_of(server)), EMBEDDER) as reader:
         await server.start()
         await until_reason(reader, "has version 1.18.0")
+
+
+async def test_a_reader_that_is_not_opened_any_more_is_shown_by_readiness_probes():
+    class Defective(ServerBackend):
+        def open_reader(self, _):
+            raise ZeroDivisionError
+
+    backend = Defective(ServerStoreSettings(kind="server", url="http://127.0.0.1:1"))
+    async with open_awaited_reader(backend, EMBEDDER), asyncio.timeout(60):
+        while not ended_tasks():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert [(it.name, it.essential) for it in ended_tasks()] == [("store_opening", True)]

@@ -15,6 +15,7 @@ from rag.store.server.consensus import require_nodes
 from rag.store.server.copies import find_missing_copies, wait_until_searchable
 from tests.support.contracts.store import EMBEDDER
 from tests.support.fakes.qdrant import open_qdrant
+from tests.support.fakes.qdrant_faults import SLOW_CHANGE
 from tests.support.fakes.qdrant_rest import open_rest_qdrant
 
 
@@ -106,3 +107,10 @@ async def test_a_single_server_is_not_asked_for_nodes(server, rest, client):
     server.placement.nodes = server.placement.copies = 1
     assert await Collections(client, "docs").open(EMBEDDER) == "docs-1"
     assert not rest.asked.is_set()
+
+
+async def test_changes_that_were_made_although_their_answers_are_errors_are_not_made_again(server, client):
+    server.faults.answer_with(SLOW_CHANGE, times=3)
+    assert await Collections(client, "docs").open(EMBEDDER) == "docs-1"
+    # The creation of the collection and that of its alias.
+    assert server.faults.answered == 2

@@ -16,7 +16,7 @@ from qdrant_client import grpc as wire
 
 from rag.errors import Misconfigured, Unavailable
 from rag.settings import ServerStoreSettings
-from rag.store.server.connection import CHANNEL_OPTIONS, open_client
+from rag.store.server.connection import CHANNEL_OPTIONS, nodes_of, open_client
 from tests.support.fakes.qdrant import open_qdrant
 from tests.support.fakes.qdrant_rest import open_rest_qdrant
 
@@ -48,6 +48,11 @@ async def test_a_newer_server_is_asked_once_and_used(server, version):
         assert (await client.get_collections()).collections == []
         await client.get_collections()
     assert server.health_checks == 1
+
+
+@pytest.mark.parametrize(("transport", "node"), [("grpc", "127.0.0.1:6334"), ("rest", "127.0.0.1:8080")])
+async def test_a_node_is_named_with_the_port_of_the_transport(transport, node):
+    assert await nodes_of(settings_for(6334, "http://127.0.0.1:8080", transport=transport)) == [node]
 
 
 @pytest.mark.parametrize("transport", ["grpc", "rest"])

@@ -89,6 +89,13 @@ async def test_a_model_directory_without_weights_is_rejected(tmp_path):
                 pass
 
 
+async def test_the_torch_runtime_does_not_load_the_onnx_form(tmp_path):
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(Misconfigured, match=r"contains no model\.safetensors"):
+        async with reranker(LocalRerankerSettings(kind="local", model=str(tmp_path), runtime="torch")):
+            pass
+
+
 async def test_the_kind_none_opens_no_reranker():
     async with reranker(NoRerankerSettings()) as opened:
         assert opened is None

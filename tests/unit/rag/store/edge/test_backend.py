@@ -50,6 +50,8 @@ async def test_the_successor_is_removed_after_the_switch(backend, tmp_path):
             await migration.require_unchanged()
         await migration.switch()
     assert await backend.embedder() == FIRST
+    assert migration.keeps_current
+    assert (await backend.fallback_origin()).embedder == EMBEDDER
     assert not (tmp_path / "successor").exists()
     with pytest.raises(AlreadyFilled):
         async with backend.open_migration(FIRST):
