@@ -143,8 +143,8 @@ async def _compose(
         place, unit = it.candidate.rank, it.candidate.unit
         if it.score < ranked[0].score - _MARGIN:
             break
-        if quotes and question.is_literal and it.candidate.signals["lacks_code"]:
-            continue  # The meaning of a neighbouring code would mislead.
+        if quotes and _is_of_another_code(question, it.candidate, ranked[0].candidate):
+            continue
         compose_from = partial(compose, question, passage=place, scores=scores[place])
         at = _list_of(unit, place, quotes, units, passages)
         if at is not None:
@@ -163,6 +163,16 @@ async def _compose(
             quotes.append(quote)
             units.append([unit])
     return quotes
+
+
+def _is_of_another_code(question: Question, candidate: Candidate, best: Candidate) -> bool:
+    """Return whether a candidate lacks the code that the question is about. The meaning of a neighbour would mislead.
+
+    In a table or list each line is about another code, so there the best line is enough to tell what is wanted.
+    """
+    if not candidate.signals["lacks_code"]:
+        return False
+    return question.is_literal or (candidate.unit.kind in ("row", "item") and not best.signals["lacks_code"])
 
 
 def _list_of(

@@ -118,6 +118,20 @@ async def test_the_neighbour_of_a_code_is_not_part_of_its_answer():
     assert quote.text == "Error E1234 means that the fuse in bay two is blown. Replace the fuse and press reset."
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["What is the default of APP_ANSWERS__WAITING?", "default of APP_ANSWERS__WAITING"],
+)
+async def test_only_the_row_of_the_setting_that_is_asked_for_is_quoted(question):
+    rows = [
+        "variable: APP_ANSWERS__FIRST_TEXT_SECONDS | default: 2.0 | description: Seconds to the first text.",
+        "variable: APP_ANSWERS__STREAM_AFTER_SECONDS | default: 1.0 | description: Seconds after which it begins.",
+        "variable: APP_ANSWERS__WAITING | default: 64 | description: Questions that may queue for the model.",
+    ]
+    [quote] = await quotes_for(question, "\n\n".join(rows))
+    assert quote.text == rows[2]
+
+
 async def test_a_sentence_that_begins_with_a_pronoun_brings_the_one_before_it():
     [quote] = await quotes_for("What carries water from the lake to the town?", PUMPS)
     assert quote.text.startswith("The P7 pump was built in Bergen. It carries water")
