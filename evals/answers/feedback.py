@@ -22,6 +22,7 @@ from rag.types import Scope
 from service.answering.feedback import Feedback, FeedbackLog, ReadPassage
 from service.sentences import coverage, split_sentences
 from service.settings import Settings
+from service.writing.unsure import without_paragraph
 
 EXAMPLES = """  python -m evals feedback ~/my/feedback --tenant acme               makes questions of rated answers"""
 
@@ -94,7 +95,7 @@ def _to_row(rating: Feedback) -> dict[str, Any]:
         "id": f"feedback-{rating.answer_id}",
         "kind": "liked" if is_liked else "corrected",
         "question": rating.answer.question,
-        "answer": _MARKER.sub("", rating.answer.answer) if is_liked else rating.correction,
+        "answer": _MARKER.sub("", without_paragraph(rating.answer.answer)) if is_liked else rating.correction,
         "passages": [{"document": document, "quote": text} for document, text in quotes],
         "rating": rating.rating,
         "reason": rating.reason,

@@ -110,6 +110,17 @@ async def test_a_question_that_the_documents_do_not_answer_is_declined(page: Pag
     await expect(answer.get_by_role("region", name="Passages").get_by_role("listitem")).to_have_count(3)
 
 
+async def test_an_unsure_answer_shows_its_probability(page: Page) -> None:
+    answer = await ask(page, "Is the pump dangerous?")
+
+    await expect(answer.locator("[aria-live]")).to_contain_text("This may not answer your question:")
+    await expect(answer.get_by_role("status")).to_contain_text("Not sure: no passage clearly answers")
+    await stages_of(answer)
+    await expect(answer).to_contain_text(
+        re.compile(r"answers with a probability of 0\.\d\d, below 0\.70: shown as unsure\.")
+    )
+
+
 async def test_an_uploaded_document_answers_until_it_is_deleted(page: Page) -> None:
     question = "How is the test of the emergency generator started by hand?"
     await upload(page, "generator.md", GENERATOR.encode(), "Emergency generator")

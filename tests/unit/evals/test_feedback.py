@@ -13,6 +13,7 @@ from service.answering.drafts import Answer, Citation
 from service.answering.feedback import FeedbackLog
 from service.settings import Settings
 from service.writing.base import WritingInput
+from service.writing.unsure import UNSURE
 from tests.support.contracts.store import direction
 from tests.support.passages import hit
 
@@ -24,7 +25,7 @@ def answer(answer_id: str, question: str) -> Answer:
     found = hit(TEXT)
     return Answer(
         id=answer_id,
-        text="The bridge opened in March 1932. [1]",
+        text=f"{UNSURE}The bridge opened in March 1932. [1]",
         timings={},
         mode="quote",
         citations=[Citation(number=1, hit=found, quote="The bridge opened in March 1932.")],
