@@ -35,7 +35,7 @@ _WATCHED = {
         "refusal_precision",
         "refusal_recall",
     ),
-    # What people ask. `not_misleading` is 1 unless the answer is wrong and cites.
+    # What people ask. `not_misleading` is 1 unless the answer is wrong with confidence.
     "manuals": ("right", "right_or_partly", "not_misleading", "first_sentence", "sentence_f1"),
     "prompt": ("citation_precision", "citation_recall", "groundedness", "cited"),
 }
