@@ -96,7 +96,7 @@ function formatDecision(
     return `The best quote answers with a probability of ${confidence.toFixed(2)}, below ${sure.toFixed(2)}: shown as unsure.`;
   if (declined && nearness !== null && nearness >= minimum)
     return "Declined: no passage contains the code that the question is about.";
-  if (nearness === 1) return "The question is a term that a passage contains.";
+  if (nearness === 1) return "The question is or names a term that a passage contains.";
   const nearest =
     nearness === null
       ? "No passage was found."

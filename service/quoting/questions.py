@@ -129,6 +129,11 @@ class Question:
         """True if it is about a code. A passage that does not contain the code cannot answer it."""
         return bool(self.term) and any(code in self.term for code in self.codes)
 
+    @property
+    def names_setting(self) -> bool:
+        """True if it contains a setting or a flag, such as `APP_PORT` or `--strict`: no text has these by chance."""
+        return any("_" in code or code.startswith("-") for code in self.codes)
+
     def is_section_of(self, text: str) -> bool:
         """Return whether the text, or one of its lines, begins with the number of the section."""
         # A list item has a number of one level, too.

@@ -154,12 +154,14 @@ def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
     """Return the relevance of the best passage, or -1 without passages.
 
     It is the cosine, plus 0.1 if the passage contains all words of the question, minus 0.1 if it contains none.
-    It is 1 if the question is a term, such as an error code, or names a section, and a passage contains it: no embedder
-    knows such terms.
+    It is 1 if the question is a term, such as an error code, or names a section, a setting or a flag, and a passage
+    contains it: no embedder knows such terms.
     The fused score cannot decide this, because it only ranks the passages of one search.
     """
     asked = read_question(question)
     if asked.is_bare and any(asked.is_named_in(hit.chunk.passage) for hit in hits):
+        return 1.0
+    if asked.names_setting and any(asked.has_codes_in(hit.chunk.passage) for hit in hits):
         return 1.0
     if asked.is_section and any(asked.has_section_in(hit.chunk) for hit in hits):
         return 1.0

@@ -94,9 +94,9 @@ class ExplanationResponse(BaseModel):
     declined: bool
     unsure: bool
     nearness: float | None = Field(
-        description="Relevance of the best passage: cosine ±0.1 for shared words, or 1 if the question is a term that "
-        "the passage contains. The answer is declined if it is below `min_similarity`, or if no passage contains the "
-        "code that the question is about. Null if the search found no passage."
+        description="Relevance of the best passage: cosine ±0.1 for shared words, or 1 if the question is or names a "
+        "term that the passage contains. The answer is declined if it is below `min_similarity`, or if no passage "
+        "contains the code that the question is about. Null if the search found no passage."
     )
     min_similarity: float
     confidence: float | None = Field(

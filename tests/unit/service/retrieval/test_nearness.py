@@ -51,5 +51,20 @@ def test_the_best_passage_decides_at_any_rank():
     assert nearness("pump oil", [far, near]) == nearness("pump oil", [near]) == pytest.approx(0.7)
 
 
+@pytest.mark.parametrize(
+    ("question", "is_near"),
+    [
+        ("How do I use --strict?", True),
+        ("Why would anyone change APP_PORT at night?", True),
+        ("How do I use --lenient?", False),
+        ("Do I need --strict and APP_HOST?", False),
+        ("How do I use it strictly?", False),
+    ],
+)
+def test_a_passage_with_the_setting_or_flag_of_the_question_is_near(question, is_near):
+    passage = hit("`--strict` fails on warnings. `APP_PORT` is the port.", 0.1)
+    assert (nearness(question, [passage]) == 1.0) is is_near
+
+
 def test_without_passages_nothing_is_relevant():
     assert nearness("pump oil", []) == -1.0

@@ -120,7 +120,11 @@ async def test_the_neighbour_of_a_code_is_not_part_of_its_answer():
 
 @pytest.mark.parametrize(
     "question",
-    ["What is the default of APP_ANSWERS__WAITING?", "default of APP_ANSWERS__WAITING"],
+    [
+        "What is the default of APP_ANSWERS__WAITING?",
+        "default of APP_ANSWERS__WAITING",
+        "Which values can APP_ANSWERS__WAITING have?",
+    ],
 )
 async def test_only_the_row_of_the_setting_that_is_asked_for_is_quoted(question):
     rows = [
