@@ -9,7 +9,7 @@ import pytest
 from pydantic import HttpUrl
 from qdrant_client import AsyncQdrantClient, models
 
-from rag.errors import IndexMismatch, Unavailable
+from rag.errors import IndexMismatch, NotFound, Unavailable
 from rag.settings import ServerStoreSettings
 from rag.store.server.backend import ServerBackend
 from rag.store.server.collections import Collections
@@ -134,6 +134,20 @@ async def test_a_catalogue_is_opened_without_creating_a_collection():
             await put(store, OURS, [point("one")])
         async with ServerBackend(settings).open_catalogue() as catalogue:
             assert await texts(catalogue, OURS) == {"one"}
+
+
+async def test_the_copy_of_a_node_is_opened_without_creating_a_collection():
+    async with serve_qdrant() as port:
+        settings = settings_for("http://127.0.0.1:1", port)
+        with pytest.raises(NotFound, match=rf"no collection {settings.collection} on 127\.0\.0\.1:{port}"):
+            async with ServerBackend(settings).open_copies(()):
+                pass
+        async with open_server_store(settings, EMBEDDER) as store:
+            await put(store, OURS, [point("one")])
+        async with ServerBackend(settings).open_copies(()) as copies:
+            assert [(node, await texts(copy, OURS)) for node, copy in copies.items()] == [
+                (f"127.0.0.1:{port}", {"one"})
+            ]
 
 
 async def test_an_open_store_follows_the_alias_and_refuses_another_embedder(monkeypatch):

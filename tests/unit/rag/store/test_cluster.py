@@ -15,7 +15,7 @@ from rag.store.server.consensus import require_nodes
 from rag.store.server.copies import find_missing_copies, wait_until_searchable
 from tests.support.contracts.store import EMBEDDER
 from tests.support.fakes.qdrant import open_qdrant
-from tests.support.fakes.qdrant_faults import SLOW_CHANGE
+from tests.support.fakes.qdrant_faults import SLOW_CHANGE, SLOW_DELETION
 from tests.support.fakes.qdrant_rest import open_rest_qdrant
 
 
@@ -86,6 +86,14 @@ async def test_a_cluster_of_fewer_nodes_than_copies_is_complete_with_one_copy_on
     assert await find_missing_copies(client, "docs-1", nodes=3) == f"shard 0 has {nodes} of 3 active copies"
 
 
+async def test_a_copy_that_is_missing_of_any_shard_is_named(server, client):
+    server.placement.shards = 2
+    await Collections(client, "docs", nodes=3).open(EMBEDDER)
+    assert await find_missing_copies(client, "docs-1", nodes=3) == ""
+    server.placement.states["docs-1"][1, 1] = wire.ReplicaState.Dead
+    assert await find_missing_copies(client, "docs-1", nodes=3) == "shard 1 has 1 of 2 active copies"
+
+
 async def test_an_existing_collection_is_opened_while_a_node_is_away(server, rest, client):
     await Collections(client, "docs", nodes=3).open(EMBEDDER)
     rest.asked.clear()
@@ -114,3 +122,11 @@ async def test_changes_that_were_made_although_their_answers_are_errors_are_not_
     assert await Collections(client, "docs").open(EMBEDDER) == "docs-1"
     # The creation of the collection and that of its alias.
     assert server.faults.answered == 2
+
+
+async def test_a_collection_that_was_removed_although_the_answer_is_an_error_is_not_removed_again(server, client):
+    collections = Collections(client, "docs")
+    await collections.create("docs-1", EMBEDDER)
+    server.faults.answer_with(SLOW_DELETION, times=1)
+    await asyncio.wait_for(collections.drop("docs-1"), 60)
+    assert server.created == {}

@@ -17,6 +17,16 @@ def test_the_search_decides_if_it_is_sure():
     assert texts(by_evidence("What is the time-out of the gateway?", hits)) == [MENTION, ANSWER]
 
 
+def test_the_scale_of_the_scores_does_not_matter():
+    hits = [hit(MENTION, score=62, ordinal=0), hit(ANSWER, score=60, ordinal=1)]
+    assert texts(by_evidence("What is the time-out of the gateway?", hits)) == [ANSWER, MENTION]
+
+
+def test_without_scores_the_evidence_decides():
+    without_scores = [hit(MENTION, score=0.0, ordinal=0), hit(ANSWER, score=0.0, ordinal=1)]
+    assert texts(by_evidence("What is the time-out of the gateway?", without_scores)) == [ANSWER, MENTION]
+
+
 def test_no_hit_is_lost_or_added():
     hits = [hit(f"Part {n} of the machine.", score=1 - n / 40, ordinal=n) for n in range(30)]
     ordered = by_evidence("How many parts has the machine?", hits)
