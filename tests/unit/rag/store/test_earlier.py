@@ -20,7 +20,8 @@ def test_a_payload_of_this_schema_does_not_change():
 async def test_a_survey_counts_the_live_points_behind_a_staged_one():
     places = [("staged", 0, 400.0), ("live", 0, 100.0), ("live", 1, 200.0), ("staged", 0, 400.0), ("live", 0, 300.0)]
 
-    async def scan(*_):
+    async def scan(_, with_vector):
+        assert not with_vector, "a survey reads no vectors"
         for state, ordinal, ingested_at in places:
             yield {"state": state, "tenant": "acme", "ordinal": ordinal, "ingested_at": ingested_at, "text": ""}, None
 
