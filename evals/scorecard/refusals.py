@@ -38,7 +38,8 @@ _REFUSAL = re.compile(
 )
 
 
-_ANSWER = r"(?:this|that|these|it|they|(?:the|my|this) answer|the following)"
+# "It may be wrong" is more often a statement about what the documents describe.
+_ANSWER = r"(?:this|these|the following|(?:the|my|this) answer)"
 _HEDGE = re.compile(
     r"^(?:i|we)(?:'m| am|'re| are) not (?:\w+ )?(?:sure|certain|confident)\b|^not (?:\w+ )?(?:sure|certain)\b"
     rf"|\b{_ANSWER} (?:may|might) (?:not (?:\w+ )?(?:answer|help|apply)|(?:not )?be (?:\w+ )?"

@@ -68,7 +68,7 @@ def predict(outcomes: Sequence[Outcome]) -> Numbers:
 
 def weigh(outcomes: Sequence[Outcome], likely: Numbers, thresholds: Thresholds) -> Point:
     """Return the effect of two thresholds."""
-    is_declined = (likely < 0) | (likely < thresholds.min_confidence)
+    is_declined = likely < thresholds.min_confidence
     is_unsure = ~is_declined & (likely < thresholds.sure_confidence)
     is_sure = ~is_declined & ~is_unsure
     unanswerable = ~_flags(outcome.is_answerable for outcome in outcomes)

@@ -72,6 +72,7 @@ def test_an_answer_that_says_first_that_it_is_unsure_is_a_hedge(text):
         "The service may not answer while it starts.",
         "The port may be changed. This may help: 8001.",
         "If you are not sure, ask the operator.",
+        "Set the clock of each node, because it may be wrong.",
         f"Set `RAG_PORT`. {'It takes a number. ' * 15} This may be wrong.",
         "",
     ],
