@@ -1,6 +1,7 @@
 """A stand-in Qdrant server behind an HTTP ingress: the REST protocol below a path, in front of local mode."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -129,15 +130,16 @@ class RestQdrant:
 
 
 @asynccontextmanager
-async def open_rest_qdrant(path: str = "/qdrant") -> AsyncIterator[RestQdrant]:
+async def open_rest_qdrant(path: str = "/qdrant", *, tls: ssl.SSLContext | None = None) -> AsyncIterator[RestQdrant]:
     local = AsyncQdrantClient(":memory:")
     server = RestQdrant(local)
     app = web.Application()
     app.add_routes(server.routes(path))
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}{path}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
+    server.url = f"{scheme}://{host}:{runner.addresses[0][1]}{path}"
     try:
         yield server
     finally:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+import ssl
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -136,6 +137,19 @@ async def test_a_private_authority_is_trusted_where_its_file_is_named(server, tm
             pass
     async with open_client(settings_for(server.port, "https://localhost:1", ca_file=certificate)) as client:
         assert (await client.get_collections()).collections == []
+
+
+@pytest.mark.skipif(_OPENSSL is None, reason="openssl is not installed")
+async def test_rest_trusts_a_private_authority_only_where_its_file_is_named(tmp_path):
+    key, certificate = _make_certificate(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    async with open_rest_qdrant(tls=tls) as rest:
+        with pytest.raises(Unavailable):
+            async with open_client(settings_for(1, rest.url, transport="rest")):
+                pass
+        async with open_client(settings_for(1, rest.url, transport="rest", ca_file=certificate)) as client:
+            assert (await client.get_collections()).collections == []
 
 
 @pytest.mark.parametrize("content", [None, "not a certificate"])

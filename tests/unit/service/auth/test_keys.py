@@ -112,6 +112,14 @@ def test_a_link_to_a_missing_key_file_admits_no_caller(keys, tmp_path):
         keys.authenticate(None)
 
 
+def test_a_key_file_that_cannot_be_reached_admits_no_caller(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    unreachable = Keys(tmp_path / "loop" / "keys.json", allow_anonymous=True)
+    assert unreachable.are_required()
+    with pytest.raises(KeysUnavailable):
+        unreachable.authenticate(None)
+
+
 def test_the_check_fails_only_if_keys_were_lost(keys, tmp_path):
     keys.check()
     keys.create(tenant="acme", role="reader")
