@@ -107,6 +107,24 @@ async def test_calls_go_on_while_the_addresses_of_the_server_change(server, monk
                 await client.get_collections()
 
 
+async def test_the_connection_stays_while_the_addresses_do_or_cannot_be_looked_up(server, monkeypatch):
+    monkeypatch.setattr("rag.store.server.connection._LOOK_UP_SECONDS", 0)
+    found, is_over = iter([frozenset({"first"}), frozenset(), frozenset({"first"})]), asyncio.Event()
+
+    async def look_up(_: object) -> frozenset[str]:
+        try:
+            return next(found)
+        except StopIteration:
+            is_over.set()
+            return frozenset()
+
+    monkeypatch.setattr("rag.store.server.connection._Client._look_up", look_up)
+    with structlog.testing.capture_logs() as changes:
+        async with open_client(settings_for(server.port)):
+            await asyncio.wait_for(is_over.wait(), 60)
+    assert changes == []
+
+
 async def test_a_call_that_was_only_just_made_ends_although_the_addresses_change(server, monkeypatch):
     monkeypatch.setattr("rag.store.server.connection._LOOK_UP_SECONDS", 0)
     found = iter([frozenset({"first"})])

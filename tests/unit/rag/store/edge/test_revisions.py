@@ -61,6 +61,13 @@ def test_a_new_writer_keeps_the_revision_that_a_reader_may_be_opening(revisions)
     assert names(revisions) == {"2", "3"}
 
 
+def test_what_cannot_be_removed_from_the_revisions_does_not_stop_a_publication(revisions):
+    stray = revisions.working.parent / "revisions" / ".DS_Store"
+    stray.touch()
+    revisions.publish(EMBEDDER, unindexed=0)
+    assert names(revisions) == {"1", "2", stray.name}
+
+
 def test_a_copy_whose_revision_is_removed_meanwhile_is_made_from_the_newest_one(tmp_path, revisions):
     target = Revisions(tmp_path / "copy")
     assert Overtaken(revisions.working.parent).copy_to(target) == EMBEDDER
