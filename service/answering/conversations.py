@@ -69,7 +69,7 @@ class KeptTurn:
     @property
     def unsure(self) -> bool:
         """True if the answer says that it may not answer. The text shows it, so the stored form has no field for it."""
-        return is_unsure(self.answer)
+        return self.mode in ("quote", "checked") and is_unsure(self.answer)
 
     @classmethod
     def from_answer(cls, answer: Answer) -> "KeptTurn":

@@ -137,7 +137,8 @@ class Draft:
         citations = [replace(it, quote=self._quotes[it.number]) for it in self.sources if it.number in self._quotes]
         if citations:
             CITED_ANSWERS_BY[mode].inc()
-        UNSURE_ANSWERS.inc(self._writing_input.is_unsure)
+        if self._writing_input.is_unsure:
+            UNSURE_ANSWERS.inc()
         self._count("cited" if citations else "uncited")
         answer_id = uuid.uuid4().hex
         prompt = asdict(self._sent_prompt.version) if self._sent_prompt else None

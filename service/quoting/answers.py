@@ -170,15 +170,16 @@ def _to_code(blocks: list[Block], index: int) -> list[str]:
 def _series(question: Question, blocks: list[Block], unit: Unit, others: Sequence[Unit]) -> list[str]:
     """Return a list item or table row, or all of them if the question asks for several or for steps.
 
-    A row that has the code of the question is enough: the other rows are about other codes.
+    If only one row has the code of the question, it is enough: the other rows are about other codes.
     """
     group = [index for index, block in enumerate(blocks) if block.group == blocks[unit.block].group]
     lead = _announcement(blocks, group[0])
     if both := _compared(question, blocks, group):
         return [*lead, *_bounded(both)]
     wants_all = question.asks == "list" or (question.asks == "how" and blocks[unit.block].is_numbered)
-    is_named = unit.kind == "row" and question.codes and question.has_codes_in(unit.text)
-    if not is_named and (wants_all or _is_announced(question, lead, unit)):
+    named = [index for index in group if question.codes and question.has_codes_in(blocks[index].text)]
+    is_alone = unit.kind == "row" and named == [unit.block]
+    if not is_alone and (wants_all or _is_announced(question, lead, unit)):
         return [*lead, *_bounded([blocks[index].text for index in group])]
     end = unit.block + 1
     if unit.kind == "item":  # The items that follow complete a short one.

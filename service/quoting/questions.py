@@ -113,6 +113,8 @@ class Question:
     """True if it consists of a term alone."""
     codes: tuple[str, ...]
     """Codes, identifiers and settings in it, in lower case."""
+    names_setting: bool = False
+    """True if it contains a flag or a setting in capitals, such as `--strict` or `APP_PORT`."""
     measure: Measure = "any"
     """What a question for a number wants to know."""
     counted: frozenset[str] = frozenset()
@@ -128,11 +130,6 @@ class Question:
     def is_literal(self) -> bool:
         """True if it is about a code. A passage that does not contain the code cannot answer it."""
         return bool(self.term) and any(code in self.term for code in self.codes)
-
-    @property
-    def names_setting(self) -> bool:
-        """True if it contains a setting or a flag, such as `APP_PORT` or `--strict`: no text has these by chance."""
-        return any("_" in code or code.startswith("-") for code in self.codes)
 
     def is_section_of(self, text: str) -> bool:
         """Return whether the text, or one of its lines, begins with the number of the section."""
@@ -167,7 +164,7 @@ def named(term: str) -> str:
 def read_question(text: str) -> Question:
     """Return what the question asks for, and what it is about."""
     plain = text.strip(_EDGES)
-    asks = asked_by(plain)
+    asks, codes = asked_by(plain), _CODE.findall(plain)
     section = _SECTION.search(plain)
     term = _FRAME.sub("", _FRAME.sub("", plain)).strip(_EDGES)
     is_bare = bool(term) and asks == "other" and term.lower() == plain.lower()
@@ -180,7 +177,8 @@ def read_question(text: str) -> Question:
         stems=(content_stems(plain) - _ASKER) or stems(plain),
         term=term.lower(),
         is_bare=is_bare,
-        codes=tuple(dict.fromkeys(code.lower() for code in _CODE.findall(plain))),
+        codes=tuple(dict.fromkeys(map(str.lower, codes))),
+        names_setting=any(code.startswith("-") or ("_" in code and code.isupper()) for code in codes),
         measure=next(kind for kind, pattern in _MEASURES.items() if re.search(pattern, plain, re.IGNORECASE)),
         counted=stems(counted[1]) if (counted := _COUNTED.search(plain)) else frozenset(),
         sides=_sides(plain) if asks == "comparison" else None,

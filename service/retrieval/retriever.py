@@ -154,8 +154,8 @@ def nearness(question: str, hits: Sequence[ScoredChunk]) -> float:
     """Return the relevance of the best passage, or -1 without passages.
 
     It is the cosine, plus 0.1 if the passage contains all words of the question, minus 0.1 if it contains none.
-    It is 1 if the question is a term, such as an error code, or names a section, a setting or a flag, and a passage
-    contains it: no embedder knows such terms.
+    It is 1 if the question is a term, such as an error code, or names a section, a setting in capitals or a flag, and a
+    passage contains it: no embedder knows such terms. If the question has further codes, the passage has them, too.
     The fused score cannot decide this, because it only ranks the passages of one search.
     """
     asked = read_question(question)

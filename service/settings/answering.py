@@ -65,7 +65,7 @@ class AnsweringSettings(Part):
     """Seconds after which a stream begins with its passages although the model has not written any text yet. A higher
     value reports more failures of the model with a status code, but a proxy may give up. 0 begins at once.
     """
-    min_confidence: float = Field(0.35, ge=0, le=1)
+    min_confidence: float = Field(0.45, ge=0, le=1)
     """Lowest probability that a quote answers the question. Below it the modes that quote decline. A higher value
     declines more questions; 0 declines none for this reason.
     """

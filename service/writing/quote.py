@@ -60,7 +60,8 @@ class Quoter:
             return writing_input
         if not candidates:  # The passages contain only questions or headings. The best one is quoted as it is.
             text = writing_input.hits[0].chunk.text
-            return replace(writing_input, quotes=[Quote(text=text, passage=0, evidence=text)])
+            is_unsure = self._sure_confidence > 0
+            return replace(writing_input, quotes=[Quote(text=text, passage=0, evidence=text)], is_unsure=is_unsure)
         scores = rank(candidates)
         ranked = await self._rank(writing_input, candidates, scores)
         evidence = evidence_for(ranked)
@@ -168,11 +169,11 @@ async def _compose(
 def _is_of_another_code(question: Question, candidate: Candidate, best: Candidate) -> bool:
     """Return whether a candidate lacks the code that the question is about. The meaning of a neighbour would mislead.
 
-    In a table or list each line is about another code, so there the best line is enough to tell what is wanted.
+    In a table each row is about another code, so there the best row is enough to tell what is wanted.
     """
     if not candidate.signals["lacks_code"]:
         return False
-    return question.is_literal or (candidate.unit.kind in ("row", "item") and not best.signals["lacks_code"])
+    return question.is_literal or (candidate.unit.kind == "row" and not best.signals["lacks_code"])
 
 
 def _list_of(

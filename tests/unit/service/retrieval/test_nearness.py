@@ -59,10 +59,11 @@ def test_the_best_passage_decides_at_any_rank():
         ("How do I use --lenient?", False),
         ("Do I need --strict and APP_HOST?", False),
         ("How do I use it strictly?", False),
+        ("Where does my user_id come from?", False),
     ],
 )
 def test_a_passage_with_the_setting_or_flag_of_the_question_is_near(question, is_near):
-    passage = hit("`--strict` fails on warnings. `APP_PORT` is the port.", 0.1)
+    passage = hit("`--strict` fails on warnings of a user_id. `APP_PORT` is the port.", 0.1)
     assert (nearness(question, [passage]) == 1.0) is is_near
 
 

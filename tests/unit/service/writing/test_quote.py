@@ -136,6 +136,24 @@ async def test_only_the_row_of_the_setting_that_is_asked_for_is_quoted(question)
     assert quote.text == rows[2]
 
 
+@pytest.mark.parametrize("question", ["What options does docker_run accept?", "List the options of docker_run"])
+async def test_all_rows_about_the_command_of_the_question_are_quoted(question):
+    rows = [f"command: docker_run | option: --{name} | description: Sets the {name}." for name in "abcdefgh"]
+    [quote] = await quotes_for(question, "\n\n".join(rows))
+    assert quote.text.splitlines() == rows
+
+
+async def test_a_passage_without_an_answer_is_unsure():
+    passage = hit("What is the price?\n\nWho pays for it?", document="d", score=0.9)
+    asked = WritingInput(
+        question="Who pays?", asked="Who pays?", vector=await WordEmbedder().embed_query("Who pays?"), hits=[passage],
+        candidates=[Candidate(hit=passage, reason="taken")],
+    )  # fmt: skip
+    picked = await Quoter(WordEmbedder(), min_confidence=0.45, sure_confidence=0.7).pick(asked, continued)
+    assert picked.quotes
+    assert picked.is_unsure
+
+
 async def test_a_sentence_that_begins_with_a_pronoun_brings_the_one_before_it():
     [quote] = await quotes_for("What carries water from the lake to the town?", PUMPS)
     assert quote.text.startswith("The P7 pump was built in Bergen. It carries water")
