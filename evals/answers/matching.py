@@ -25,7 +25,10 @@ def without_markers(text: str) -> str:
 
 
 def without_first_paragraph(text: str) -> str:
-    """Return an unsure answer without the paragraph which says that it is unsure. A text of one paragraph stays."""
+    """Return an unsure answer without the paragraph which says that it is unsure. A text of one paragraph stays.
+
+    The scorecard grades services with other paragraphs, and must not import the service's `without_paragraph`.
+    """
     return text.partition("\n\n")[2] or text
 
 

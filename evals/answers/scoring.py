@@ -3,10 +3,11 @@
 import re
 
 from evals.answers.gold import GoldQuestion
-from evals.answers.matching import contains_span, flatten, is_exact, token_f1, without_first_paragraph, without_markers
+from evals.answers.matching import contains_span, flatten, is_exact, token_f1, without_markers
 from evals.answers.rubric import grade
 from service.answering.drafts import Answer
 from service.sentences import is_supported, split_sentences
+from service.writing.unsure import without_paragraph
 
 Scores = dict[str, float]
 """Values by measure. A measure that does not apply to the question is absent and does not enter its mean."""
@@ -55,7 +56,7 @@ def groundedness(answer: Answer) -> float:
     """
     passages = {citation.number: citation.hit.chunk.passage for citation in answer.citations}
     supported: list[bool] = []
-    for text, markers in _CITED_TEXT.findall(_content_of(answer)):
+    for text, markers in _CITED_TEXT.findall(without_paragraph(answer.text)):
         cited = " ".join(passages.get(int(number), "") for number in _NUMBER.findall(markers))
         if cited.strip() and flatten(text) in flatten(cited):
             supported += [True] if text.strip() else []
@@ -67,12 +68,8 @@ def groundedness(answer: Answer) -> float:
     return sum(supported) / len(supported) if supported else 0.0
 
 
-def _content_of(answer: Answer) -> str:
-    return without_first_paragraph(answer.text) if answer.unsure else answer.text
-
-
 def _against_gold(question: GoldQuestion, answer: Answer) -> Scores:
-    text = without_markers(_content_of(answer))
+    text = without_markers(without_paragraph(answer.text))
     scores: Scores = {}
     if question.spans:
         scores["containment"] = float(any(contains_span(text, span) for span in question.spans))

@@ -2,7 +2,8 @@
 
 A service that says so in a field is believed. Of any other service the beginning of the text decides. It refuses if it
 says there that it does not know, cannot answer, or found nothing, or that the documents do not say. It is unsure if it
-says there that it is not sure, or that the answer may be wrong or may not answer.
+begins with "I am not sure", or says there that the answer may be wrong or may not answer. "This" stands for the answer
+only at the beginning of the text.
 """
 
 import re
@@ -38,11 +39,11 @@ _REFUSAL = re.compile(
 )
 
 
-# "It may be wrong" is more often a statement about what the documents describe.
-_ANSWER = r"(?:this|these|the following|(?:the|my|this) answer)"
+# "This may be wrong" after other words, and "it may be wrong", are usually about what the documents describe.
+_ANSWER = r"(?:^(?:this|these|the following)|\b(?:the|my|this) answer)"
 _HEDGE = re.compile(
     r"^(?:i|we)(?:'m| am|'re| are) not (?:\w+ )?(?:sure|certain|confident)\b|^not (?:\w+ )?(?:sure|certain)\b"
-    rf"|\b{_ANSWER} (?:may|might) (?:not (?:\w+ )?(?:answer|help|apply)|(?:not )?be (?:\w+ )?"
+    rf"|{_ANSWER} (?:may|might) (?:not (?:\w+ )?answer|(?:not )?be (?:\w+ )?"
     r"(?:wrong|incorrect|inaccurate|incomplete|right|correct|relevant|(?:what|the answer)\b))",
     re.IGNORECASE,
 )

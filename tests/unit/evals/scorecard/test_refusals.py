@@ -57,8 +57,9 @@ def test_a_statement_about_documents_is_an_answer(text):
         "I\N{RIGHT SINGLE QUOTATION MARK}m not sure, but it could be port 8000.",
         "We are not entirely certain. Port 8000.",
         "Not sure: port 8000.",
-        "Port 8000, but this might be wrong.",
+        "This might be wrong: port 8000.",
         "The answer may not be correct: 8000.",
+        "Port 8000, but this answer might be wrong.",
         "These may be incomplete. Port 8000.",
     ],
 )
@@ -71,6 +72,10 @@ def test_an_answer_that_says_first_that_it_is_unsure_is_a_hedge(text):
     [
         "The service may not answer while it starts.",
         "The port may be changed. This may help: 8001.",
+        "Port 8000. This may not apply to older versions.",
+        "Port 8000, but this might be wrong.",
+        "Set A=1. This may be incorrect if the clock is off.",
+        "These may not help on Windows.",
         "If you are not sure, ask the operator.",
         "Set the clock of each node, because it may be wrong.",
         f"Set `RAG_PORT`. {'It takes a number. ' * 15} This may be wrong.",
