@@ -77,7 +77,7 @@ class ArchiveWriter:
         lines, vectors = _paths_of(self._folder, self._files)
         write_bytes(lines, gzip.compress(b"\n".join(self._payloads), _COMPRESSION))
         with vectors.open("wb") as file:
-            np.save(file, np.stack(self._vectors))
+            np.save(file, np.stack(self._vectors), allow_pickle=False)
             os.fsync(file.fileno())
         self._payloads, self._vectors = [], []
 
