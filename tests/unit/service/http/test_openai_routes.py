@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from httpx import Response
 
 from rag.errors import Overloaded, Unavailable
+from service.answering.drafts import Citation
 from service.answering.events import Token
 from service.answering.follow_ups import Turn
 from service.settings import AnsweringSettings
 from service.writing.unsure import UNSURE
+from tests.support.passages import hit
 from tests.unit.service.http.conftest import Served
 from tests.unit.service.http.test_outcomes import (
     ANSWER,
@@ -260,17 +263,37 @@ async def test_a_declined_answer_is_a_refusal_where_json_is_expected(served, str
 @DOORS
 @STREAMED
 async def test_an_unsure_answer_says_so_in_its_text_and_in_the_extension(served, door, stream):
+    text = f"{UNSURE}It ends. [1]"
+
     async def hesitate():
         yield SOURCES
         yield Token(text=UNSURE)
-        yield Token(text="It ends.")
-        yield replace(ANSWER, text=f"{UNSURE}It ends.", unsure=True)
+        yield Token(text="It ends. [1]")
+        citation = Citation(number=1, hit=hit("It ends in 1932."), quote="It ends")
+        yield replace(ANSWER, text=text, unsure=True, citations=[citation])
 
     response = await ask(served, door, hesitate, stream=stream)
-    assert json.dumps(UNSURE)[1:-1] in response.text
-    data = [data for _, data in events_of(response.text) if data != "[DONE]"][-1] if stream else response.json()
-    answer = data.get("response", data)["rag"]
-    assert (answer["unsure"], answer["declined"], answer["answer"]) == (True, False, f"{UNSURE}It ends.")
+    shown, [annotation], whole = shown_by(response, door, stream=stream)
+    assert shown == text
+    place = annotation.get("url_citation", annotation)
+    assert text[place["start_index"] : place["end_index"]] == "[1]"
+    answer = whole["rag"]
+    assert (answer["unsure"], answer["declined"], answer["answer"]) == (True, False, text)
+
+
+def shown_by(response: Response, door: tuple[str, dict], *, stream: bool) -> tuple[str, list[Any], dict[str, Any]]:
+    """Return the text and the annotations that a client shows, and the object that has the extension."""
+    events = [(name, data) for name, data in events_of(response.text) if data != "[DONE]"] if stream else []
+    whole = events[-1][1] if stream else response.json()
+    if door is CHAT:
+        choices = [choice for _, data in events for choice in data["choices"]] or whole["choices"]
+        messages = [choice["delta" if stream else "message"] for choice in choices]
+        annotations = [it for message in messages for it in message.get("annotations", [])]
+        return "".join(message.get("content", "") for message in messages), annotations, whole
+    whole = whole.get("response", whole)
+    [content] = whole["output"][0]["content"]
+    deltas = [data["delta"] for name, data in events if name == "response.output_text.delta"]
+    return "".join(deltas) if stream else content["text"], content["annotations"], whole
 
 
 async def test_an_unknown_model_names_those_that_exist(served):
