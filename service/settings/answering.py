@@ -71,8 +71,8 @@ class AnsweringSettings(Part):
     """
     sure_confidence: float = Field(0.7, ge=0, le=1)
     """Probability from which the modes that quote are sure of an answer. Below it the answer begins with a paragraph
-    which says that it may not answer the question. A higher value marks more answers; 0, or any value up to
-    `min_confidence`, marks none.
+    which says that it may not answer the question. A higher value marks more answers; 0 marks none. A value up
+    to `min_confidence` marks only quoted headings and questions, which have no probability.
     """
     waiting: int = Field(64, ge=0)
     """Questions that may queue for the model. Further questions are answered with 429."""

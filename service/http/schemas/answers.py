@@ -102,8 +102,9 @@ class AnswerResponse(BaseModel):
         "was withheld. In the mode `agentic` also if the model finds no answer in the passages."
     )
     unsure: bool = Field(
-        description="True if the probability that the quotes answer is below RAG_ANSWERING__SURE_CONFIDENCE. The text "
-        "then begins with a paragraph that says so. Only in the modes `quote` and `checked`."
+        description="True if the answer is not declined, but the probability that the quotes answer is unknown or "
+        "below RAG_ANSWERING__SURE_CONFIDENCE. The text then begins with a paragraph that says so. Only in the modes "
+        "`quote` and `checked`."
     )
     citations: list[CitationOut]
     nearest: list[CitationOut] = Field(

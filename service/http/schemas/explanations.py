@@ -101,8 +101,8 @@ class ExplanationResponse(BaseModel):
     min_similarity: float
     confidence: float | None = Field(
         description="Probability that the quotes answer. The answer is declined if it is below `min_confidence`, "
-        "and unsure if it is below `sure_confidence`. Null if no quote was looked for: the answer was declined before, "
-        "or a model wrote it."
+        "and otherwise unsure if it is below `sure_confidence`. Null if it was not computed: the answer was declined "
+        "before, a model wrote it, or the passages contain only headings and questions."
     )
     min_confidence: float
     sure_confidence: float
