@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import math
 from dataclasses import astuple, fields, replace
 
 from evals.answers.gold import GOLDEN, MANUALS, read_question_set
@@ -48,7 +49,11 @@ def _quoting(arguments: argparse.Namespace, settings: Settings) -> None:
         print("|---" * (1 + len(fields(Point))) + "|")
         for value in values:
             point = weigh(outcomes, likely, replace(chosen, **{name: value}))
-            print(f"| {value} | " + " | ".join(f"{share:.2f}" for share in astuple(point)) + " |")
+            print(f"| {value} | " + " | ".join(map(_cell, astuple(point))) + " |")
         print()
     print('"confidence" of service/quoting/weights.json:')
     print(json.dumps(fit(outcomes), indent=1))
+
+
+def _cell(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.2f}"

@@ -1,5 +1,6 @@
 """Logistic regression with a ridge, and the trade-off of the two thresholds by cross-validation."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,9 +36,9 @@ class Point:
     unsure: float
     declined: float
     refusal_precision: float
-    """Share of the declined questions that have no answer."""
+    """Share of the declined questions that have no answer. NaN if none is declined."""
     refusal_recall: float
-    """Share of the questions without an answer that are declined."""
+    """Share of the questions without an answer that are declined. NaN if all have one."""
 
 
 def fit(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -85,9 +86,13 @@ def weigh(outcomes: Sequence[Outcome], likely: Numbers, thresholds: Thresholds) 
         wrong_with_confidence=float(np.mean(is_sure & ~is_touched)),
         unsure=float(is_unsure.mean()),
         declined=float(is_declined.mean()),
-        refusal_precision=float(rightly_declined.sum() / max(is_declined.sum(), 1)),
-        refusal_recall=float(rightly_declined.sum() / max(unanswerable.sum(), 1)),
+        refusal_precision=_share(rightly_declined, is_declined),
+        refusal_recall=_share(rightly_declined, unanswerable),
     )
+
+
+def _share(part: npt.NDArray[np.bool_], whole: npt.NDArray[np.bool_]) -> float:
+    return float(part.sum() / whole.sum()) if whole.any() else math.nan
 
 
 def _flags(values: Iterable[bool]) -> npt.NDArray[np.bool_]:

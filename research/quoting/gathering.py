@@ -16,13 +16,15 @@ from service.writing.unsure import UNSURE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A question whose passages were near enough, with the grade of the answer if it is not declined."""
+    """A question, with the evidence for its quotes and the grade of its answer."""
 
     evidence: Mapping[str, float]
-    """Empty if the answer is declined for another reason."""
+    """Empty if the quotes have no probability: the answer is declined before, or the passages contain only headings and
+    questions. The study counts both as declined.
+    """
     is_right: bool
     is_right_if_unsure: bool
-    """False if the answer begins too late below the paragraph of an unsure answer."""
+    """The grade below the paragraph of an unsure answer. A right answer may then end too late."""
     is_right_or_partly: bool
     is_answerable: bool
 

@@ -1,6 +1,7 @@
 """The confidence of quotes is fitted to graded answers."""
 
 import itertools
+import math
 
 import pytest
 
@@ -28,6 +29,7 @@ def test_evidence_that_tells_right_answers_apart_gets_the_weight():
 def test_a_higher_threshold_declines_what_would_have_been_wrong():
     answering, declining = (weighed(min_confidence=lowest, sure_confidence=0) for lowest in (0, 0.5))
     assert (answering.wrong_with_confidence, answering.right_or_partly, answering.declined) == (0.5, 0.5, 0)
+    assert math.isnan(answering.refusal_precision)
     assert declining.wrong_with_confidence < 0.1
     assert declining.right_or_partly > 0.7  # The three tenths without an answer are right if they are declined.
     assert (declining.refusal_precision, declining.refusal_recall) == (pytest.approx(0.6, abs=0.1), 1)
