@@ -14,3 +14,9 @@ def memory_folder() -> Iterator[Path]:
         pytest.skip("there is no memory file system")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         yield Path(name)
+
+
+def make_hole(path: Path) -> None:
+    """Create a file of 1 MiB without data."""
+    with path.open("wb") as file:
+        file.truncate(1 << 20)

@@ -3,12 +3,12 @@
 import errno
 import mmap
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from rag.store.files import allocate_holes, copy_folder, data_bytes, files_of, require_free
+from tests.unit.rag.store.conftest import make_hole
 
 
 def test_a_copy_has_the_same_bytes_and_the_same_holes(tmp_path):
@@ -86,12 +86,6 @@ def test_only_a_copy_that_lost_a_file_is_tried_again_and_not_for_ever(tmp_path, 
     with pytest.raises(shutil.Error, match="cannot be copied"):
         copy_folder(source, tmp_path / "target", reserve=0)
     assert len(made) == tries
-
-
-def make_hole(path: Path) -> None:
-    """Create a file of 1 MiB without data."""
-    with path.open("wb") as file:
-        file.truncate(1 << 20)
 
 
 def test_in_a_memory_file_system_the_holes_of_every_file_are_allocated(memory_folder):

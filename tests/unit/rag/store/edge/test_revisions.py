@@ -9,6 +9,7 @@ from rag.store.edge.revisions import Revisions
 from rag.store.files import data_bytes
 from rag.types import EmbedderIdentity
 from tests.support.contracts.store import EMBEDDER
+from tests.unit.rag.store.conftest import make_hole
 
 OTHER = EmbedderIdentity(model="other", dimension=8)
 
@@ -61,7 +62,7 @@ def test_a_new_writer_keeps_the_revision_that_a_reader_may_be_opening(revisions)
     assert names(revisions) == {"2", "3"}
 
 
-def test_what_cannot_be_removed_from_the_revisions_does_not_stop_a_publication(revisions):
+def test_a_stray_file_among_the_revisions_does_not_stop_a_publication(revisions):
     stray = revisions.working.parent / "revisions" / ".DS_Store"
     stray.touch()
     revisions.publish(EMBEDDER, unindexed=0)
@@ -128,8 +129,7 @@ def test_a_readable_revision_has_memory_for_all_files_but_the_pages_that_are_rea
     for folder in folders.values():
         folder.mkdir()
         for name in ("page_0.dat", "tracker.dat"):
-            with (folder / name).open("wb") as file:
-                file.truncate(1 << 20)
+            make_hole(folder / name)
     Revisions(memory_folder).make_readable(memory_folder)
     assert {name: data_bytes(folder) >> 20 for name, folder in folders.items()} == {
         "payload_storage": 1,
