@@ -86,11 +86,18 @@ async def test_quoting_calls_no_model_and_marks_the_quoted_words(filled):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "written"), [("quote", ""), ("checked", "It was opened in March 1932. [1] ")])
-async def test_an_unsure_answer_begins_with_a_paragraph_that_says_so(filled, mode, written):
+@pytest.mark.parametrize(
+    ("mode", "pieces", "written"),
+    [
+        ("quote", ["never asked"], ""),
+        ("checked", ["It was opened in March 1932."], "It was opened in March 1932. [1] "),
+        ("checked", [], ""),
+    ],
+    ids=["quote", "checked", "checked without text"],
+)
+async def test_an_unsure_answer_begins_with_a_paragraph_that_says_so(filled, mode, pieces, written):
     before = REGISTRY.get_sample_value("rag_unsure_answers_total")
-    model = ModelServer(["It was opened in March 1932."])
-    async with answerer(filled, model, AnsweringSettings(sure_confidence=1)) as answering_with:
+    async with answerer(filled, ModelServer(pieces), AnsweringSettings(sure_confidence=1)) as answering_with:
         _, *tokens, answer = await events_of(answering_with, mode)
     assert tokens[0].text == UNSURE
     assert answer.text == "".join(token.text for token in tokens).strip()

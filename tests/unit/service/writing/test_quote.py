@@ -267,8 +267,20 @@ async def test_a_likely_answer_is_quoted(question):
 
 @pytest.mark.parametrize(
     ("above_min", "above_sure", "is_quoted", "is_unsure"),
-    [(-0.001, 0, False, False), (0, -0.001, True, True), (0, 0, True, False)],
-    ids=["below the lowest", "just unsure", "just sure"],
+    [
+        (-0.001, 0, False, False),
+        (0, -0.001, True, True),
+        (0, 0, True, False),
+        (-0.001, 0.1, False, False),
+        (0, 0.1, True, False),
+    ],
+    ids=[
+        "below the lowest",
+        "just unsure",
+        "just sure",
+        "declined with a lower threshold for sure",
+        "sure with a lower threshold for sure",
+    ],
 )
 async def test_two_thresholds_divide_answers_into_declined_unsure_and_sure(above_min, above_sure, is_quoted, is_unsure):
     question, embedder = "How is the taxi paid?", WordEmbedder()
