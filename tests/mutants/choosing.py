@@ -19,7 +19,8 @@ _TESTS = (
     "tests/unit/service",
     "tests/contracts",
 )
-# More tests of the same line seldom find what these do not, and 300 mutants must fit into an hour.
+# The chosen tests take this long together. More tests of the same line seldom find more, and 300 mutants must fit into
+# an hour.
 _SECONDS_PER_MUTANT = 20
 
 
@@ -46,7 +47,9 @@ class Choice:
         return self._choose({name: lines[name] for name in found})
 
     def _choose(self, lines: Mapping[str, set[int]]) -> list[str]:
-        """Return the quickest tests: first those that run lines of the module which no quicker one runs.
+        """Return tests that take at most 20 s together: first those that run lines which no quicker one runs.
+
+        If each takes longer, return the first one alone.
 
         Otherwise hundreds of quick tests that only pass through a line would leave no time for the test of its purpose.
         """
