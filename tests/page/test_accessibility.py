@@ -39,9 +39,12 @@ async def expect_no_violation(page: Page) -> None:
 async def test_axe_finds_no_violation(
     page: Page, service: FakeService, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    async def whole(_: AnswerRequest) -> AsyncIterator[Event]:
+    async def whole(request: AnswerRequest) -> AsyncIterator[Event]:
         yield "sources", {"sources": CITATIONS}
-        yield "done", done(f"This may not answer your question:\n\n{_ANSWER}", cited=(1, 2), unsure=True)
+        if request["question"] == "Is this sure?":
+            yield "done", done(f"This may not answer your question:\n\n{_ANSWER}", cited=(1, 2), unsure=True)
+        else:
+            yield "done", done(_ANSWER, cited=(1, 2))
 
     service.answer = whole
     service.documents["broken.md"] = document("broken.md", state="rejected", reason="The file is binary.")
@@ -58,6 +61,14 @@ async def test_axe_finds_no_violation(
     await expect(page.get_by_role("region", name="Passage 1")).to_contain_text("Passage 5 of operating.md.")
     await expect_no_violation(page)
     await page.keyboard.press("Escape")
+
+    await page.get_by_role("button", name="New conversation").click()
+    await page.get_by_label("Question").fill("Is this sure?")
+    await page.keyboard.press("Enter")
+    unsure = page.get_by_role("article", name="Answer")
+    await expect(unsure.get_by_role("status")).to_contain_text("Not sure")
+    await unsure.get_by_text("Details", exact=True).click()
+    await expect_no_violation(page)
 
     await page.goto(f"{service.url}/#documents")
     await page.get_by_role("checkbox", name="Select broken.md").check()
