@@ -181,6 +181,6 @@ function createTable({ header, rows }, createMarker) {
   ]);
   const scrolling = createBlock("div", [table]);
   // A wide table scrolls sideways, so the keyboard must be able to reach it.
-  Object.assign(scrolling, { className: "scrolling", tabIndex: 0, role: "region", ariaLabel: "Table" });
+  Object.assign(scrolling, { className: "scrolling", tabIndex: 0, role: "group", ariaLabel: "Table" });
   return scrolling;
 }

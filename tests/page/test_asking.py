@@ -56,7 +56,7 @@ async def test_passages_are_shown_while_the_model_works_and_a_late_error_has_the
 
     answer = page.get_by_role("article", name="Answer")
     await expect(answer.get_by_role("status")).to_have_text("Reading 3 passages…")
-    await expect(page.get_by_role("region", name="Passages").get_by_role("listitem")).to_have_count(3)
+    await expect(page.get_by_role("group", name="Passages").get_by_role("listitem")).to_have_count(3)
     fail.set()
     await expect(answer.get_by_role("alert")).to_have_text(
         "The model server failed. Try again in a moment. Request r-17."
@@ -225,7 +225,7 @@ async def test_a_source_shows_where_its_passage_stands(page: Page, service: Fake
     service.answer = placed
     await ask(page, "Where?")
 
-    paths = page.get_by_role("region", name="Passages").locator(".path")
+    paths = page.get_by_role("group", name="Passages").locator(".path")
     await expect(paths).to_have_text([words for _, words in places])
 
 
@@ -251,7 +251,7 @@ async def test_the_quote_of_an_open_passage_is_highlighted_when_it_arrives(page:
 async def test_passages_are_listed_and_the_cited_ones_are_highlighted(page: Page) -> None:
     await ask(page, "Does the service stop?")
 
-    passages = page.get_by_role("region", name="Passages")
+    passages = page.get_by_role("group", name="Passages")
     await expect(page.get_by_role("article").get_by_role("status")).to_contain_text("Answered from 2 of 3 passages")
     await expect(passages.get_by_role("listitem")).to_have_count(3)
     await expect(passages.locator(".cited")).to_have_count(2)
@@ -263,7 +263,7 @@ async def test_the_waterfall_has_a_bar_for_each_stage_with_its_milliseconds(page
     await ask(page, "Does the service stop?")
     await open_details(page)
 
-    stages = page.get_by_role("region", name="Stages").get_by_role("listitem")
+    stages = page.get_by_role("group", name="Stages").get_by_role("listitem")
     await expect(stages).to_have_text(
         ["Embed 8.4 ms", "Search 1.1 ms", "Prompt 0.4 ms", "First token 61 ms", "Generate 1,139 ms"],
         use_inner_text=True,
@@ -294,7 +294,7 @@ async def test_the_selected_mode_is_sent_and_the_mode_used_is_shown(
     await ask(page, "Does the service stop?")
     await open_details(page)
 
-    await expect(page.get_by_role("region", name="Stages")).to_contain_text(sentence)
+    await expect(page.get_by_role("group", name="Stages")).to_contain_text(sentence)
     assert service.requests[-1].get("mode") == mode
     await page.reload()
     await expect(page.get_by_role("combobox", name="Answer")).to_have_value(mode or "")
@@ -317,7 +317,7 @@ async def test_a_declined_answer_is_shown_without_citations(page: Page) -> None:
     answer = page.get_by_role("article", name="Answer")
     await expect(answer).to_contain_text("The documents do not say.")
     await expect(answer.get_by_role("status")).to_contain_text("Nothing was found")
-    await expect(answer.get_by_role("region", name="Passages")).to_be_hidden()
+    await expect(answer.get_by_role("group", name="Passages")).to_be_hidden()
 
 
 async def test_an_unsure_answer_says_so_above_and_below_its_text_and_again_after_a_reload(page: Page) -> None:
@@ -437,9 +437,9 @@ async def test_answers_and_code_can_be_copied(page: Page) -> None:
 async def test_passages_come_first_and_show_how_they_begin(page: Page) -> None:
     await ask(page, "Does the service stop?")
 
-    first = page.get_by_role("region", name="Passages").get_by_role("listitem").first
+    first = page.get_by_role("group", name="Passages").get_by_role("listitem").first
     await expect(first).to_contain_text("The writer owns a working shard")
-    passages = await page.get_by_role("region", name="Passages").bounding_box()
+    passages = await page.get_by_role("group", name="Passages").bounding_box()
     text = await page.locator("[aria-live]").bounding_box()
     assert passages and text
     assert passages["y"] < text["y"]

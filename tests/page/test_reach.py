@@ -127,7 +127,7 @@ async def test_the_page_never_scrolls_sideways(page: Page, service: FakeService,
     await page.get_by_label("Question").fill("Does the service stop?" + "x" * 300)
     await page.keyboard.press("Enter")
     await page.get_by_text("Details", exact=True).click()
-    await expect(page.get_by_role("region", name="Stages")).to_be_visible()
+    await expect(page.get_by_role("group", name="Stages")).to_be_visible()
     assert await has_no_overflow()
     await page.get_by_role("button", name="Citation 2").click()
     await expect(page.get_by_role("region", name=re.compile(r"^Passage \d")).locator("mark")).to_be_in_viewport()

@@ -54,7 +54,7 @@ async def test_events_do_not_depend_on_how_the_bytes_are_split(page: Page) -> No
 
 _LINK = '<a href="https://x.example/a.png" target="_blank" rel="noopener noreferrer nofollow">a</a>'
 _TABLE = (
-    '<div class="scrolling" tabindex="0" role="region" aria-label="Table"><table>'
+    '<div class="scrolling" tabindex="0" role="group" aria-label="Table"><table>'
     '<thead><tr><th>a</th><th data-align="right">b</th></tr></thead>'
     '<tbody><tr><td>1</td><td data-align="right">2</td></tr></tbody></table></div>'
 )

@@ -59,7 +59,7 @@ async def ask(page: Page, question: str, mode: str = "") -> Locator:
 async def stages_of(answer: Locator) -> Locator:
     """Open the details of the answer and return its stages."""
     await answer.get_by_text("Details", exact=True).click()
-    return answer.get_by_role("region", name="Stages")
+    return answer.get_by_role("group", name="Stages")
 
 
 async def upload(page: Page, name: str, body: bytes, title: str) -> None:
@@ -113,7 +113,7 @@ async def test_a_question_that_the_documents_do_not_answer_is_declined(page: Pag
     answer = await ask(page, "Which orchestra plays tonight in Vienna?")
 
     await expect(answer).to_contain_text("Nothing near enough")
-    await expect(answer.get_by_role("region", name="Passages").get_by_role("listitem")).to_have_count(3)
+    await expect(answer.get_by_role("group", name="Passages").get_by_role("listitem")).to_have_count(3)
 
 
 async def test_an_unsure_answer_shows_its_probability(never_sure: Service, browser: Browser) -> None:  # noqa: F811
@@ -134,7 +134,7 @@ async def test_an_uploaded_document_answers_until_it_is_deleted(page: Page) -> N
 
     answer = await ask(page, question)
     await expect(answer.locator("[aria-live] pre code")).to_have_text("gensetctl test --minutes 20")
-    await expect(answer.get_by_role("region", name="Passages")).to_contain_text("Emergency generator")
+    await expect(answer.get_by_role("group", name="Passages")).to_contain_text("Emergency generator")
 
     await page.get_by_role("button", name="Delete Emergency generator").click()
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
