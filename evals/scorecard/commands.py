@@ -35,7 +35,7 @@ EXAMPLES = """  python -m evals scorecard --corpus                              
 
 _EPILOG = f"""examples:
 {EXAMPLES}
-  python -m evals scorecard http://127.0.0.1:8000 --stand-in http://127.0.0.1:8082 --on-stand-in http://127.0.0.1:8001
+  python -m evals scorecard http://127.0.0.1:8000 --stand-in http://127.0.0.1:8082 --on-stand-in http://127.0.0.1:8003
                                                                      also lets the model fail
 
 The service speaks /v1/chat/completions or /v1/answers. Its API key is read from {API_KEY}.
