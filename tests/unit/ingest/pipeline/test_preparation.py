@@ -12,19 +12,19 @@ from tests.support.contracts.store import point
 
 
 class NoParser:
-    """A parser and a parser service that no test asks."""
+    """A parser and a parser service that no test asks: a changed document is only fetched here."""
 
     recipe = "words"
     converts = False
 
     async def parse(self, raw: RawDocument, *, version: str) -> list[Chunk]:
-        raise NotImplementedError
+        raise NotImplementedError  # nothing is parsed here
 
     async def parse_conversion(self, raw: RawDocument, conversion: Conversion, *, version: str) -> list[Chunk]:
-        raise NotImplementedError
+        raise NotImplementedError  # nothing is parsed here
 
     async def convert(self, raw: RawDocument) -> Conversion:
-        raise NotImplementedError
+        raise NotImplementedError  # nothing is parsed here
 
 
 async def test_a_document_with_unread_pages_is_fetched_again_once_there_is_a_parser_service():
