@@ -87,7 +87,8 @@ def create_app(resources: Resources) -> FastAPI:
     async def docs() -> FileResponse:
         return FileResponse(_PAGE / "docs.html", headers=_DOCS_HEADERS)
 
-    describe(app, question_chars=settings.max_question_chars, prompt_versions=resources.prompts.versions)
+    prompt_versions = [prompt.version for prompt in resources.prompts.identities]
+    describe(app, question_chars=settings.max_question_chars, prompt_versions=prompt_versions)
     return app
 
 

@@ -17,8 +17,9 @@ class AnswerPrompts:
 
     def __init__(self, versions: Mapping[str, PromptTemplate], settings: PromptSettings) -> None:
         self._versions = versions
-        self._default = self._configured(settings.version)
-        self._alternative = self._configured(settings.alternative) if settings.alternative else self._default
+        self.default = self._configured(settings.version)
+        """The configured version."""
+        self._alternative = self._configured(settings.alternative) if settings.alternative else self.default
         self._percent = settings.percent
         if settings.percent and not settings.alternative:
             raise Misconfigured("RAG_PROMPT__PERCENT is set without an alternative. Set RAG_PROMPT__ALTERNATIVE.")
@@ -32,16 +33,6 @@ class AnswerPrompts:
         """Name, version and hash of all versions."""
         return [template.version for template in self._versions.values()]
 
-    @property
-    def versions(self) -> tuple[str, ...]:
-        """The names of all versions."""
-        return tuple(self._versions)
-
-    @property
-    def default(self) -> PromptTemplate:
-        """The configured version."""
-        return self._default
-
     def named(self, version: str) -> PromptTemplate:
         """Return a version. Raises `InvalidInput` with the list of versions if it does not exist."""
         try:
@@ -51,9 +42,9 @@ class AnswerPrompts:
 
     def assigned(self, key: str) -> PromptTemplate:
         """Return the version for a key, the same in every process. A higher percentage moves no key back."""
-        salted = f"{self._default.version}\n{self._alternative.version}\n{key}"
+        salted = f"{self.default.version}\n{self._alternative.version}\n{key}"
         bucket = int.from_bytes(hashlib.sha256(salted.encode()).digest()[:8]) % _BUCKETS
-        return self._alternative if bucket < self._percent * _BUCKETS / 100 else self._default
+        return self._alternative if bucket < self._percent * _BUCKETS / 100 else self.default
 
     def _configured(self, version: str) -> PromptTemplate:
         try:

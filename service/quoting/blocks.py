@@ -72,13 +72,13 @@ def split_units(blocks: list[Block]) -> list[Unit]:
     units: list[Unit] = []
     question, is_reply = "", False
     for index, block in enumerate(blocks):
-        is_prose = block.kind == "paragraph"
-        for position, text in enumerate(split_paragraph(block.text) if is_prose else [block.text]):
+        texts = split_paragraph(block.text) if block.kind == "paragraph" else [block.text]
+        for position, text in enumerate(texts):
             if block.kind != "code" and text.rstrip(" *_`")[-1:] in QUESTION_MARKS:
                 question, is_reply = text, True
                 continue
             kind = "sentence" if block.kind == "paragraph" else block.kind
-            units.append(Unit(kind, text, index, position if is_prose else 0, question, is_reply))
+            units.append(Unit(kind, text, index, position, question, is_reply))
             is_reply = False
     return units
 

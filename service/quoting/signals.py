@@ -275,4 +275,4 @@ def _counts(question: Question) -> re.Pattern[str] | None:
             rf"(?:\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b)[\d,.]*\s(?:[\w-]+\s){{0,2}}(?:{things})",
             re.IGNORECASE,
         )
-    return UNITS[question.measure] if question.measure != "any" else None
+    return UNITS.get(question.measure)

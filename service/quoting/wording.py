@@ -51,7 +51,6 @@ UNITS: Final = {
     ),
     "size": _pattern(r"\b\d[\d.,]*\s?(?:[kmgt]i?b|bytes|kilobytes|megabytes|gigabytes|characters|tokens|pages|m|km)\b"),
     "count": NUMBER,
-    "any": NUMBER,
 }
 """What a value looks like, by the measure of a question for a number."""
 COMPARES: Final = _pattern(

@@ -15,9 +15,8 @@ from rag.stages import StageTimer
 from rag.types import ScoredChunk
 from service.quoting.answers import Quote, compose, is_cut, is_same_list
 from service.quoting.blocks import Unit
-from service.quoting.confidence import Ranked, confidence, evidence_for
 from service.quoting.questions import Question, read_question
-from service.quoting.ranking import rank, with_cosine
+from service.quoting.ranking import Ranked, confidence, evidence_for, rank, with_cosine
 from service.quoting.signals import Candidate, read_candidates
 from service.retrieval.selection import Candidate as Passage
 from service.sentences import keeps_lines

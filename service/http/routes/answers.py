@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from rag.errors import AccessRefused, BadResponse, InvalidInput, Overloaded
-from service.answering.drafts import Answer, Citation
+from service.answering.drafts import Answer, Citation, cite_all
 from service.answering.events import Event, Sources, Token
 from service.http.dependencies import ReadingScope, ResourcesDep, require_json
 from service.http.disconnect import while_connected
@@ -52,8 +52,7 @@ async def search(body: SearchRequest, request: Request, resources: ResourcesDep,
     inquiry = to_inquiry(request, resources, scope, body.question, limit=body.limit, where=body.filter)
     timer = ANSWER_STAGES.start(inquiry.arrived)
     passages = await while_connected(request, resources.answerer.search(inquiry, timer))
-    citations = [Citation(number=number, hit=hit) for number, hit in enumerate(passages.hits, start=1)]
-    results = [CitationOut.from_citation(citation) for citation in citations]
+    results = [CitationOut.from_citation(citation) for citation in cite_all(passages.hits)]
     return SearchResponse(results=results, timings=timer.timings(), reranking=passages.reranking)
 
 

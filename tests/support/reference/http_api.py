@@ -76,7 +76,7 @@ def describe_api() -> dict[str, Any]:
     # The application's description needs the settings only; nothing is opened for it.
     parts = {"settings": Settings.model_construct(), "keys": None, "stopping": None}
     # Without prompts, the page does not list the versions of one installation.
-    prompts = SimpleNamespace(versions=())
+    prompts = SimpleNamespace(identities=())
     return create_app(cast(Resources, SimpleNamespace(**parts, prompts=prompts))).openapi()
 
 

@@ -42,7 +42,7 @@ async def http(installation, tmp_path):
             inbox=installation.inbox,
             inbox_watch=watch,
             workers=SimpleNamespace(status=WorkerSummary(state="down", message="No worker is running.")),
-            prompts=SimpleNamespace(versions=[]),
+            prompts=SimpleNamespace(identities=[]),
             stopping=stopping,
         )
         app = create_app(resources)
