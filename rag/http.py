@@ -109,8 +109,6 @@ def translated_errors(upstream: Upstream) -> Iterator[None]:
         advice = f"An operator must check it and {upstream.settings}." if upstream.settings else "Check its address."
         # The text of the error has the address, which users must not see.
         raise Unavailable(f"The {name} cannot be reached. {advice}", upstream=str(error)) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadResponse(f"The {name} sent a response that is not valid JSON.") from error
 
 
 def bearer_header(key: SecretStr | None) -> dict[str, str]:
