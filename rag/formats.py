@@ -152,7 +152,6 @@ FORMATS: tuple[DocumentFormat, ...] = (
 
 FORMAT_NAMES = ", ".join(known.name for known in FORMATS)
 """All formats, for messages."""
-SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
 IMAGE_MEDIA_TYPES: tuple[MediaType, ...] = tuple(known.media_type for known in FORMATS if known.needs_service)
 TEXT_MEDIA_TYPES = tuple(known.media_type for known in FORMATS if known.is_text)
 

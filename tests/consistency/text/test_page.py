@@ -6,15 +6,16 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 import service.metrics  # noqa: F401
-from rag.formats import SUFFIXES
+from rag.formats import FORMATS
 
 _PAGE = Path(__file__).parents[3] / "service" / "page"
 
 
 def test_the_file_dialog_of_the_page_accepts_every_suffix_of_the_format_registry():
     [accepted] = re.findall(r'accept="([^"]+)"', (_PAGE / "index.html").read_text())
+    suffixes = [suffix for known in FORMATS for suffix in known.suffixes]
 
-    assert [suffix.strip() for suffix in accepted.split(",")] == list(SUFFIXES)
+    assert [suffix.strip() for suffix in accepted.split(",")] == suffixes
 
 
 def test_the_page_draws_only_metrics_that_the_service_exports():
