@@ -172,7 +172,8 @@ async def _passages_of(units: list[Unit], models: Models) -> list[str]:
         try:
             raw = await unit.fetch("")
             assert not isinstance(raw, Unmodified)
-            passages += [chunk.passage for chunk in await models.parsers.parse(raw, version=version_of(raw))]
+            version = version_of(raw, models.parsers.recipe)
+            passages += [chunk.passage for chunk in await models.parsers.parse(raw, version=version)]
         except InvalidInput:
             continue
     return passages

@@ -121,7 +121,7 @@ async def fetch_if_changed(unit: Unit, stored: Chunk | None, recipe: str, *, con
     return None if current and current.version in versions else raw
 
 
-def version_of(raw: RawDocument, recipe: str = "") -> str:
+def version_of(raw: RawDocument, recipe: str) -> str:
     """Return the recipe of the chunks, and the digest of everything that they are made from."""
     return f"{_prefix_of(recipe)}{raw.digest()}"
 
@@ -168,4 +168,4 @@ def _converted_prefix_of(recipe: str) -> str:
 
 
 def _prefix_of(recipe: str) -> str:
-    return f"{_RECIPE}.{recipe}-" if recipe else f"{_RECIPE}-"
+    return f"{_RECIPE}.{recipe}-"
