@@ -50,12 +50,8 @@ def diagram_lines(data: Element) -> Iterator[tuple[int, str]]:
 def paragraphs_of(element: Element) -> Iterator[str]:
     """Yield the text of each DrawingML paragraph in an element."""
     for paragraph in element.iter("p"):
-        if text := paragraph_text(paragraph).strip():
+        if text := "".join(_pieces(paragraph)).strip():
             yield text
-
-
-def paragraph_text(paragraph: Element) -> str:
-    return "".join(_pieces(paragraph))
 
 
 def _pieces(paragraph: Element) -> Iterator[str]:

@@ -155,17 +155,15 @@ class _Reader:
                 yield SpannedRow(cells=values, place=place, is_header=group.tag == "table-header-rows")
 
     def _cells(self, row: Element) -> Iterator[Cell]:
-        for cell in row:
+        # Not the covered cells: one belongs to the merged cell before it, which `spread` repeats. One that is covered
+        # from above has the value of that cell already.
+        for cell in row.iterfind("table-cell"):
             columns, rows = (_number(cell, f"number-{part}-spanned") for part in ("columns", "rows"))
-            text = " ".join(self._paragraphs(cell)) if cell.tag == "table-cell" else ""
-            repeated = _number(cell, "number-columns-repeated")
-            if not text and cell.tag == "table-cell" and "formula" in cell.attrib and "value-type" not in cell.attrib:
+            text = " ".join(self._paragraphs(cell))
+            if not text and "formula" in cell.attrib and "value-type" not in cell.attrib:
                 self._builder.warn("formula_without_value")
-            # A covered cell belongs to the merged cell before it, which `spread` repeats. One that is covered from
-            # above has the value of that cell already.
-            if cell.tag == "table-cell":
-                for _ in range(min(repeated, _MAX_REPEATED_CELLS)):
-                    yield Cell(text=text, columns=columns, rows=rows)
+            for _ in range(min(_number(cell, "number-columns-repeated"), _MAX_REPEATED_CELLS)):
+                yield Cell(text=text, columns=columns, rows=rows)
 
     def _read_frame(self, frame: Element) -> None:
         if frame.find("object") is not None or frame.find("object-ole") is not None:

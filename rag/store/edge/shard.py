@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import qdrant_edge as edge
 
 from rag.denials import describe_denial, find_denied
@@ -21,6 +20,7 @@ from rag.store.base import Survey
 from rag.store.bm25 import encode_question
 from rag.store.edge.conversion import (
     LIVE,
+    dense_of,
     to_condition,
     to_corpus,
     to_edge_point,
@@ -138,8 +138,8 @@ class Shard:
 
     def _vectors(self, fused: Sequence[Fused]) -> dict[str, Vector]:
         with _translated_errors():
-            records: Any = self._shard.retrieve([it.id for it in fused], with_payload=False, with_vector=[schema.DENSE])
-        return {str(record.id): np.asarray(record.vector[schema.DENSE], dtype=np.float32) for record in records}
+            records = self._shard.retrieve([it.id for it in fused], with_payload=False, with_vector=[schema.DENSE])
+        return {str(record.id): dense_of(record) for record in records}
 
     def scroll(self, scope: Scope, where: ChunkFilter, *, with_vector: bool) -> AsyncIterator[edge.Record]:
         return self.scan(schema.to_conditions(scope, where), with_vector=with_vector)

@@ -4,7 +4,7 @@ No answer of Qdrant is the document's fault, because this program checks documen
 """
 
 import http
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -114,7 +114,7 @@ _TABLE = (
     _Answer(Unavailable, _FAILED),
 )
 
-_CODE_OF_STATUS = {
+_CODE_OF_STATUS: Mapping[int, StatusCode] = {
     http.HTTPStatus.BAD_REQUEST: StatusCode.INVALID_ARGUMENT,
     http.HTTPStatus.UNAUTHORIZED: StatusCode.UNAUTHENTICATED,
     http.HTTPStatus.FORBIDDEN: StatusCode.PERMISSION_DENIED,
@@ -160,9 +160,8 @@ def to_error(code: StatusCode, text: str, *, said: str, retry_after: float | Non
 
 def code_of_status(status: int) -> StatusCode:
     """Return the gRPC code of a status of the REST interface."""
-    known = {int(key): code for key, code in _CODE_OF_STATUS.items()}
-    if status in known:
-        return known[status]
+    if status in _CODE_OF_STATUS:
+        return _CODE_OF_STATUS[status]
     if status < http.HTTPStatus.BAD_REQUEST:
         return StatusCode.UNIMPLEMENTED
     is_call = status < http.HTTPStatus.INTERNAL_SERVER_ERROR
