@@ -2,15 +2,14 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
 
-from pydantic import RedisDsn, SecretStr
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from rag.errors import AccessRefused, BadResponse, Overloaded, TimedOut, Unavailable
+from rag.settings import RedisSettings
 
 _CONNECTIONS = 32
 _CONNECT_SECONDS = 3.0
@@ -18,22 +17,12 @@ _CONNECT_SECONDS = 3.0
 _TEMPORARY = ("CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNBLOCKED")
 
 
-class RedisAddress(Protocol):
-    """The settings of one Redis."""
-
-    @property
-    def url(self) -> RedisDsn: ...
-
-    @property
-    def password(self) -> SecretStr | None: ...
-
-
 @asynccontextmanager
-async def open_client(address: RedisAddress, *, call_seconds: float, retries: int) -> AsyncIterator[Redis]:
+async def open_client(settings: RedisSettings, *, call_seconds: float, retries: int) -> AsyncIterator[Redis]:
     """Open a connection pool. It connects with the first call, which reports an unreachable server."""
-    password = address.password
+    password = settings.password
     pool = BlockingConnectionPool.from_url(
-        str(address.url),
+        str(settings.url),
         **({"password": password.get_secret_value()} if password else {}),
         max_connections=_CONNECTIONS,
         timeout=call_seconds,

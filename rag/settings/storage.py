@@ -82,7 +82,7 @@ class ServerStoreSettings(Part):
         return ca_file
 
 
-class _RedisSettings(Part):
+class RedisSettings(Part):
     """A server with Redis or Valkey."""
 
     url: RedisDsn
@@ -99,7 +99,7 @@ class FolderInboxSettings(Part):
     kind: Literal["folder"] = "folder"
 
 
-class RedisInboxSettings(_RedisSettings):
+class RedisInboxSettings(RedisSettings):
     """Redis or Valkey, 7 or newer, with the append-only file enabled."""
 
     kind: Literal["redis"]
@@ -115,7 +115,7 @@ class SqliteStateSettings(Part):
     kind: Literal["sqlite"] = "sqlite"
 
 
-class RedisStateSettings(_RedisSettings):
+class RedisStateSettings(RedisSettings):
     """Redis or Valkey, 7 or newer, for replicas on several machines. Use another server than that of the inbox."""
 
     kind: Literal["redis"]
