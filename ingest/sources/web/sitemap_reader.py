@@ -5,7 +5,7 @@ A sitemap is XML of the protocol, an RSS or Atom feed, or plain text with one ad
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 from xml.parsers.expat import ErrorString, ExpatError, ParserCreate, errors
 
 from ingest.sources.web.decompression import GZIP_MAGIC, Decompressor
@@ -56,7 +56,7 @@ class SitemapReader:
         self._is_started = False
         self._bytes = 0
         self._head = b""
-        self._syntax: _Syntax | None = None
+        self._syntax: _Lines | _Xml | None = None
 
     def feed(self, piece: bytes) -> list[SitemapEntry]:
         """Parse a piece and return its entries; raises `InvalidInput` if it is not part of a sitemap."""
@@ -90,13 +90,7 @@ class SitemapReader:
         return self._syntax.feed(self._head)
 
 
-class _Syntax(Protocol):
-    def feed(self, content: bytes) -> list[SitemapEntry]: ...
-
-    def close(self) -> list[SitemapEntry]: ...
-
-
-def _syntax_of(head: bytes) -> _Syntax:
+def _syntax_of(head: bytes) -> "_Lines | _Xml":
     start = head[:_HEAD_BYTES].lower()
     if start.startswith((b"<!doctype html", b"<html")):
         raise InvalidInput("not a sitemap but an HTML page; check the address, or use crawl: to follow its links")
