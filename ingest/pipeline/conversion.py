@@ -1,14 +1,14 @@
 """Parses documents here, and those whose text is in images with the parser service."""
 
 from dataclasses import replace
-from typing import Protocol
 
 import structlog
 
-from ingest.conversion.base import Conversion, DocumentConverter
+from ingest.conversion.base import DocumentConverter
+from ingest.isolation.pool import ParserPool
 from ingest.metrics import STAGES
 from ingest.parsing.outline import WithoutText
-from ingest.pipeline.preparation import ChunkingParser, converted_version, has_unread_pages
+from ingest.pipeline.preparation import converted_version, has_unread_pages
 from rag.errors import InvalidInput
 from rag.formats import IMAGE_MEDIA_TYPES
 from rag.parsing_warnings import ParsingWarning
@@ -17,19 +17,12 @@ from rag.types import Chunk, RawDocument
 log = structlog.get_logger()
 
 
-class ConversionParser(ChunkingParser, Protocol):
-    """Parses documents, and Markdown that another program made from them."""
-
-    async def parse_conversion(self, raw: RawDocument, conversion: Conversion, *, version: str) -> list[Chunk]:
-        """Return the chunks of the converted document; `raw` is the document itself."""
-
-
 class ConvertingParser:
     """A parser that sends scanned PDFs and images to the parser service."""
 
     converts = True
 
-    def __init__(self, parser: ConversionParser, converter: DocumentConverter) -> None:
+    def __init__(self, parser: ParserPool, converter: DocumentConverter) -> None:
         self._parser = parser
         self._converter = converter
         self.recipe = parser.recipe

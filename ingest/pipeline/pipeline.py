@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 from ingest.metrics import CHUNKS, DOCUMENTS, RETRIES, STAGES, WARNINGS
@@ -19,6 +18,7 @@ from ingest.pipeline.preparation import (
 )
 from ingest.sources.base import Unit
 from rag.errors import InvalidInput
+from rag.inbox.base import Entry
 from rag.store.base import VectorStore
 from rag.store.retrying import RetryingStore
 from rag.tracing.spans import span
@@ -26,18 +26,6 @@ from rag.types import Chunk, ChunkFilter, DocumentId, Point, Scope, Vector
 
 # A long document is written in slices while the next ones are embedded, so its vectors are never in memory all at once.
 _SLICE_CHUNKS = 256
-
-
-class Claim(Protocol):
-    """A worker's right to write one document, if several workers share an inbox."""
-
-    @property
-    def order(self) -> int | None:
-        """The position of this state among all states of the document: a later state has a greater order."""
-
-    @property
-    def confirm(self) -> Callable[[], Awaitable[None]]:
-        """Raises `ClaimLost` if another worker holds the claim by now."""
 
 
 class Pipeline:
@@ -58,9 +46,11 @@ class Pipeline:
         return await self._look_up(scope, idle)
 
     async def ingest(
-        self, scope: Scope, unit: Unit, stored: StoredDocuments, claim: Claim | None = None
+        self, scope: Scope, unit: Unit, stored: StoredDocuments, entry: Entry | None = None
     ) -> IngestResult:
         """Write the document if it is new or changed. `stored` may have the result of `look_up` for it.
+
+        `entry` is the claimed entry of the inbox that the document comes from, if it comes from there.
 
         A document that cannot be parsed or embedded is rejected, and one without text is empty: both are results.
         The stored version of an empty document is removed. An error that is raised belongs to the store or the
@@ -71,17 +61,17 @@ class Pipeline:
         async with self._locks.of((scope, unit.id)):
             if is_second or unit.id not in stored:
                 stored = await self._look_up(scope, [unit.id])
-            return _count(await self._ingest(scope, unit, stored[unit.id], claim))
+            return _count(await self._ingest(scope, unit, stored[unit.id], entry))
 
-    async def remove(self, scope: Scope, document_id: DocumentId, uri: str, claim: Claim | None = None) -> IngestResult:
+    async def remove(self, scope: Scope, document_id: DocumentId, uri: str, entry: Entry | None = None) -> IngestResult:
         """Delete a document from the collection."""
         async with self._locks.of((scope, document_id)):
-            await self._retrying(claim).delete(scope, document_id, order=claim.order if claim else None)
+            await self._retrying(entry).delete(scope, document_id, order=entry.order if entry else None)
             return _count(IngestResult(uri=uri, status="removed"))
 
-    async def _ingest(self, scope: Scope, unit: Unit, stored: Chunk | None, claim: Claim | None) -> IngestResult:
+    async def _ingest(self, scope: Scope, unit: Unit, stored: Chunk | None, entry: Entry | None) -> IngestResult:
         prepared = await prepare(unit, stored, self._parser)
-        store, order = self._retrying(claim), claim.order if claim else None
+        store, order = self._retrying(entry), entry.order if entry else None
         if isinstance(prepared, IngestResult):
             if prepared.removes_version:
                 await store.delete(scope, unit.id, order=order)
@@ -116,10 +106,8 @@ class Pipeline:
         # Without a version it counts as changed, so its commit is done again.
         return {key: replace(first, version="") if first and key in partial else first for key, first in stored.items()}
 
-    def _retrying(self, claim: Claim | None) -> RetryingStore:
-        if claim is None:
-            return RetryingStore(self._store, RETRIES.labels("upsert"))
-        return RetryingStore(self._store, RETRIES.labels("upsert"), confirm=claim.confirm)
+    def _retrying(self, entry: Entry | None) -> RetryingStore:
+        return RetryingStore(self._store, RETRIES.labels("upsert"), confirm=entry.confirm if entry else None)
 
 
 class _Locks:

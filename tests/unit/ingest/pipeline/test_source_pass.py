@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 from qdrant_client import AsyncQdrantClient
@@ -13,6 +12,7 @@ from ingest.pipeline.preparation import IngestResult
 from ingest.pipeline.source_pass import SourcePass
 from ingest.sources.base import Gone, Rejection, Unit
 from rag.errors import BadResponse, InvalidInput
+from rag.inbox.base import Entry, Removal
 from rag.store.server.collections import Collections
 from rag.store.server.store import ServerStore
 from rag.types import EVERYTHING, Chunk, DocumentId, RawDocument
@@ -139,26 +139,17 @@ async def test_two_equal_states_that_are_ingested_together_are_written_once(pipe
     assert [result.status for result in await asyncio.gather(*both)] == ["new", "unchanged"]
 
 
-async def test_the_points_of_a_claim_have_its_order(pipeline, store):
+async def test_the_points_of_a_claimed_entry_have_its_order(pipeline, store):
     staged = []
 
     async def record(_, points) -> None:
         staged.extend(points)
 
     store.stage = record
-    await pipeline.ingest(OURS, unit("a"), {}, Claim(order=3))
-    await pipeline.ingest(OURS, unit("b"), {}, Claim(order=None))
+    claimed = Entry(receipt="1", job=Removal(scope=OURS, document_id=DocumentId("a")), attempt=1, order=3)
+    await pipeline.ingest(OURS, unit("a"), {}, claimed)
+    await pipeline.ingest(OURS, unit("b"), {})
     assert [point.order for point in staged] == [3, 0]
-
-
-@dataclass
-class Claim:
-    """A claim that is never lost."""
-
-    order: int | None
-
-    async def confirm(self) -> None:
-        pass
 
 
 async def test_the_last_state_of_a_document_that_is_listed_twice_is_stored(pipeline, store):
