@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import InvalidInput
@@ -121,34 +122,27 @@ class EdgeBackend:
                 shutil.rmtree(root, ignore_errors=True)
 
 
+@dataclass(slots=True)
 class _EdgeMigration:
-    def __init__(
-        self,
-        revisions: Revisions,
-        successors: Revisions,
-        origin: Origin,
-        current: PointReader,
-        successor: VectorStore,
-    ) -> None:
-        self._revisions = revisions
-        self._successors = successors
-        self.origin = origin
-        self.keeps_current = True
-        self.current = current
-        self.successor = successor
+    revisions: Revisions
+    successors: Revisions
+    origin: Origin
+    current: PointReader
+    successor: VectorStore
+    keeps_current: bool = True
 
     @asynccontextmanager
     async def pause(self) -> AsyncIterator[bool]:
-        with self._revisions.write_lock():
+        with self.revisions.write_lock():
             yield True
 
     async def require_unchanged(self) -> None:
-        require_same_collection(self.origin, self._revisions.origin())
+        require_same_collection(self.origin, self.revisions.origin())
 
     async def switch(self) -> None:
         await self.successor.publish()
         await self.require_unchanged()
-        self._revisions.replace_by(self._successors)
+        self.revisions.replace_by(self.successors)
 
 
 def _remove(successor: Path) -> None:
