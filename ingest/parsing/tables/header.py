@@ -58,11 +58,11 @@ def find_header(rows: Sequence[Row]) -> Header | None:
         while end in declared:
             end += 1
         return Header(first, end)
-    widest = max(map(_width, rows), default=0)
+    widest = max((row.width for row in rows), default=0)
     above = best = 0
     header = None
     for index, row in enumerate(rows[:_MAX_ROWS_ABOVE]):
-        width = _width(row)
+        width = row.width
         # Rows above the header are narrower: titles, and notes such as "as of | March".
         if width > max(above, 1) and width * 2 >= widest and not _is_group_row(row, rows[index + 1 :]):
             points = _points(row, rows[index + 1 :])
@@ -74,7 +74,7 @@ def find_header(rows: Sequence[Row]) -> Header | None:
 
 def find_keys(rows: Sequence[Row]) -> bool:
     """Return True for a table of two columns whose first column names the values of the second."""
-    pairs = [row.cells for row in rows if _width(row) > 1]
+    pairs = [row.cells for row in rows if row.width > 1]
     columns = {index for row in rows for index, value in enumerate(row.cells) if value}
     if len(columns) != 2 or len(pairs) < 2 or any(row.is_header for row in rows[:1]):
         return False
@@ -97,10 +97,6 @@ def is_value(text: str) -> bool:
         and bool(_VALUE.fullmatch(text))
         and not (_YEAR.fullmatch(text) or _PERIOD.fullmatch(text))
     )
-
-
-def _width(row: Row) -> int:
-    return sum(1 for index, value in enumerate(row.cells) if value and index not in row.merged)
 
 
 def _is_group_row(row: Row, below: Sequence[Row]) -> bool:

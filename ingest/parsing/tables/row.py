@@ -1,8 +1,7 @@
 """Rows of tables, and the expansion of merged cells into them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 from rag.types import Place
 
@@ -28,8 +27,10 @@ class Row:
     def cell(self, index: int) -> str:
         return self.cells[index] if index < len(self.cells) else ""
 
-    def with_cells(self, cells: tuple[str, ...]) -> Self:
-        return self if cells == self.cells else replace(self, cells=cells)
+    @property
+    def width(self) -> int:
+        """The number of its values; that of a merged cell counts once."""
+        return sum(1 for index, value in enumerate(self.cells) if value and index not in self.merged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,8 @@ def _continues(layout: Layout, rows: Sequence[Row]) -> bool:
 
 def _segments(head: Sequence[Row]) -> list[range]:
     """Return the columns of tables that are side by side: a blank column between, and each with its own header."""
-    used = {index for row in head if not _is_title(row) for index, value in enumerate(row.cells) if value}
+    # A row with one value is a title.
+    used = {index for row in head if row.width > 1 for index, value in enumerate(row.cells) if value}
     runs: list[range] = []
     for index in sorted(used):
         if runs and runs[-1].stop == index:
@@ -101,10 +102,6 @@ def _segments(head: Sequence[Row]) -> list[range]:
         return []
     starts, width = [0, *(run.start for run in runs[1:])], max(len(row.cells) for row in head)
     return [range(start, end) for start, end in pairwise([*starts, width])]
-
-
-def _is_title(row: Row) -> bool:
-    return sum(1 for index, value in enumerate(row.cells) if value and index not in row.merged) < 2
 
 
 def _is_table(head: Sequence[Row], run: range) -> bool:

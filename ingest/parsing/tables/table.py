@@ -5,7 +5,7 @@ Every format hands its tables to `add_table`. Formats with merged cells expand t
 
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, pairwise
 
 from ingest.parsing.outline import OutlineBuilder
@@ -159,7 +159,8 @@ class Layout:
 
 
 def _tidy(row: Row) -> Row:
-    return row.with_cells(tuple([" ".join(value.split()) for value in row.cells]))
+    cells = tuple([" ".join(value.split()) for value in row.cells])
+    return row if cells == row.cells else replace(row, cells=cells)
 
 
 def _layout_of(head: Sequence[Row], header_rows: int | None, has_row_header: bool) -> tuple[Layout, Header | None]:
