@@ -40,6 +40,7 @@ class Revisions:
     def __init__(self, root: Path) -> None:
         self._root = root
         self.working = root / "working"
+        self._revisions = root / "revisions"
 
     def current(self) -> Path | None:
         """Return the published shard, or None before the first publication."""
@@ -213,10 +214,6 @@ class Revisions:
         if fallback is None or not fallback.is_dir():
             raise NotFound("There is no collection from before a switch, so nothing can be rolled back.")
         return fallback
-
-    @property
-    def _revisions(self) -> Path:
-        return self._root / "revisions"
 
     def _pointers(self) -> tuple[str, str]:
         """Return the names of the current revision and the fallback, or ""."""

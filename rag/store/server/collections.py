@@ -40,8 +40,7 @@ class Collections:
         """Return the collection that the alias points to, or None."""
         if collection := (await self._aliases()).get(self._name):
             return collection
-        with translated_errors():
-            return self._name if await self._client.collection_exists(self._name) else None
+        return self._name if await self._exists(self._name) else None
 
     async def require_current(self) -> str:
         """Return the current collection; raises `CollectionMissing` without one."""
