@@ -95,12 +95,11 @@ async def prepare(unit: Unit, stored: Chunk | None, parser: ChunkingParser) -> I
 
 
 def rejection_of(unit: Unit, error: GroundworkError, *, version: str = "") -> IngestResult:
-    trace = getattr(error, "trace", "")
     return IngestResult(
         uri=unit.uri,
         status="rejected",
         reason=str(error),
-        trace=trace,
+        trace=getattr(error, "trace", ""),
         version=version,
         is_gone=isinstance(error, Gone),
     )

@@ -68,7 +68,7 @@ class CrawlSource:
         self._excluded: set[URL] = set()
         self._is_complete = True
         self._has_listed_any = False
-        self._presence = Presence(self._fetcher, str(self._start), self._may_visit)
+        self._presence = Presence(self._fetcher, self._start, self._may_visit)
 
     def count(self) -> None:
         return None

@@ -1,5 +1,7 @@
 """Asks a web server whether a stored page still exists, if the source could not be listed completely."""
 
+from yarl import URL
+
 from ingest.sources.web.fetch_errors import GONE
 from ingest.sources.web.fetching import Fetcher, MayFollow
 from ingest.sources.web.urls import to_url, with_credentials_of
@@ -12,9 +14,9 @@ _MAX_FAILURES = 20
 class Presence:
     """The answers of one server about pages that a listing did not reach."""
 
-    def __init__(self, fetcher: Fetcher, source: str, may_follow: MayFollow) -> None:
+    def __init__(self, fetcher: Fetcher, source: URL, may_follow: MayFollow) -> None:
         self._fetcher = fetcher
-        self._source = to_url(source)
+        self._source = source
         self._may_follow = may_follow
         self._failures = 0
 

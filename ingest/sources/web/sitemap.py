@@ -53,7 +53,7 @@ class SitemapSource:
         self.notes = SourceNotes()
         self._is_complete = True
         self._has_listed_any = False
-        self._presence = Presence(self._fetcher, str(self._url), self._may_follow)
+        self._presence = Presence(self._fetcher, self._url, self._may_follow)
 
     def count(self) -> None:
         return None
