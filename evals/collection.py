@@ -17,7 +17,10 @@ from ingest.pipeline.source_pass import SourcePass
 from ingest.resources import open_models, open_store
 from ingest.settings import Settings as IngestSettings
 from ingest.sources.base import Unit
-from rag.settings import EdgeStoreSettings, ServerStoreSettings
+from rag.embedding.base import Embedder
+from rag.embedding.factory import open_embedder
+from rag.http import open_session
+from rag.settings import EdgeStoreSettings, KernelSettings, ServerStoreSettings
 from rag.store.server.collections import Collections
 from rag.store.server.connection import open_client
 from rag.types import Chunk, DocumentId, RawDocument, Scope
@@ -46,6 +49,16 @@ async def open_collection(
     async with _open_scratch(settings) as apart:
         await _ingest(documents, IngestSettings().model_copy(update=apart), WholeDocumentParser() if whole else None)
         yield settings.model_copy(update=apart)
+
+
+@asynccontextmanager
+async def open_configured_embedder(settings: KernelSettings) -> AsyncIterator[Embedder]:
+    """Open the embedder of the settings, with connections of its own."""
+    async with (
+        open_session(settings.http) as session,
+        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+    ):
+        yield embedder
 
 
 @asynccontextmanager

@@ -93,7 +93,7 @@ def read_dataset(folder: Path, *, split: str | None = None) -> Dataset:
 
 def read_corpus(folder: Path) -> list[CorpusDocument]:
     """Read the documents; empty ones are left out. Raise `InvalidInput` if the folder has no corpus."""
-    rows = _read_lines(folder / "corpus.jsonl")
+    rows = read_lines(folder / "corpus.jsonl")
     documents = [
         CorpusDocument(id=str(row["_id"]), title=str(row.get("title") or "").strip(), text=str(row["text"]))
         for row in rows
@@ -103,7 +103,7 @@ def read_corpus(folder: Path) -> list[CorpusDocument]:
 
 def read_texts(folder: Path) -> dict[str, str]:
     """Return the texts of all questions by id, judged or not. Raise `InvalidInput`."""
-    return {str(row["_id"]): str(row["text"]) for row in _read_lines(folder / "queries.jsonl")}
+    return {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl")}
 
 
 def read_answers(folder: Path) -> list[SpanQuestion]:
@@ -112,8 +112,20 @@ def read_answers(folder: Path) -> list[SpanQuestion]:
         gold: dict[str, list[str]] = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{folder} is not a data set with answers: {error}") from error
-    rows = _read_lines(folder / "queries.jsonl")
+    rows = read_lines(folder / "queries.jsonl")
     return [SpanQuestion(id=row["_id"], text=row["text"], gold=gold[row["_id"]]) for row in rows if row["_id"] in gold]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a file, one a line. Raise `InvalidInput`."""
+    try:
+        # splitlines() would also split at Unicode line separators inside JSON strings.
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines if line.strip()]
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InvalidInput(f"{path} cannot be read as JSON lines: {error}") from error
 
 
 def find_dataset(name_or_folder: str, *, cache: Path, home: str = _HOME, known: Mapping[str, str] = NAMED) -> Path:
@@ -159,17 +171,6 @@ def _read_judgements(path: Path) -> dict[str, dict[str, int]]:
                 f"{path}, line {number}: expected question, document and grade, separated by tabs."
             ) from None
     return relevant
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    try:
-        # splitlines() would also split at Unicode line separators inside JSON strings.
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines if line.strip()]
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InvalidInput(f"{path} cannot be read as JSON lines: {error}") from error
 
 
 def _fetch(name: str, url: str, cache: Path, *, md5: str) -> None:

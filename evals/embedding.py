@@ -4,12 +4,11 @@ import argparse
 import asyncio
 from dataclasses import dataclass
 
+from evals.collection import open_configured_embedder
 from evals.commands import Commands, add_json, print_table
 from ingest.migration.embedder_checks import check_embedder
 from ingest.migration.golden import golden_texts, record
-from rag.embedding.factory import open_embedder
 from rag.embedding.tokenizer import build_tokenizer
-from rag.http import open_session
 from rag.settings import EmbedderSettings, KernelSettings, LocalEmbedderSettings
 
 HEADER = "| form | check | holds | measured |\n|---|---|---|---|"
@@ -55,10 +54,7 @@ async def measure_embedding(settings: KernelSettings) -> list[EmbedderCheck]:
     """Check every runtime of a local embedder, or the configured embedding server."""
     checks = []
     for form, embedder_settings in _forms(settings):
-        async with (
-            open_session(settings.http) as session,
-            open_embedder(embedder_settings, session, models=settings.models_dir) as embedder,
-        ):
+        async with open_configured_embedder(settings.model_copy(update={"embedder": embedder_settings})) as embedder:
             findings = await check_embedder(embedder, build_tokenizer(embedder_settings))
         checks += [
             EmbedderCheck(form=form, check=finding.check, holds=finding.holds, measured=finding.measured)
@@ -70,10 +66,7 @@ async def measure_embedding(settings: KernelSettings) -> list[EmbedderCheck]:
 async def record_golden_vectors(settings: KernelSettings) -> int:
     """Recompute the golden vectors of the packaged embedder with torch, write them, and return their number."""
     reference = LocalEmbedderSettings(runtime="torch")
-    async with (
-        open_session(settings.http) as session,
-        open_embedder(reference, session, models=settings.models_dir) as embedder,
-    ):
+    async with open_configured_embedder(settings.model_copy(update={"embedder": reference})) as embedder:
         vectors = [await embedder.embed_query(text) for text in golden_texts()]
     record(vectors)
     return len(vectors)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from evals.answers.gold import GoldQuestion
 from evals.answers.results import AnswerRun, Estimate
-from evals.statistics import bootstrap
 
 # Shares of answerable questions that may be declined wrongly, from strict to lenient.
 _ACCEPTED_SHARES = (0.01, 0.02, 0.05)
@@ -67,11 +66,7 @@ def _measure(
     return ThresholdPoint(
         threshold=threshold,
         chosen=chosen,
-        recall=_estimate(rightly),
-        precision=_estimate(declined) if declined else None,
-        wrongly_declined=_estimate(wrongly),
+        recall=Estimate.of(rightly),
+        precision=Estimate.of(declined) if declined else None,
+        wrongly_declined=Estimate.of(wrongly),
     )
-
-
-def _estimate(values: Sequence[float]) -> Estimate:
-    return Estimate(value=sum(values) / len(values), interval=bootstrap(values), questions=len(values))

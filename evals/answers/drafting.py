@@ -6,7 +6,6 @@ Without a model, headings and definitions become questions. A configured model s
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import groupby, islice, zip_longest
 from pathlib import Path
@@ -20,7 +19,7 @@ from ingest.sources.files import FileSource
 from rag.errors import InvalidInput
 from rag.http import open_session
 from rag.types import Chunk, RawDocument
-from service.generation.base import Generator, Prompt
+from service.generation.base import Generator, Prompt, Reply
 from service.generation.factory import build_generator, open_endpoint
 from service.settings import OpenAIGeneratorSettings, Settings
 
@@ -156,11 +155,7 @@ async def _draft_all(
 
 async def _ask(generator: Generator, chunk: Chunk) -> str | None:
     """Return the question that the model writes, or None if it writes none."""
-    text = ""
-    prompt = Prompt(system=_RULES, user=chunk.text)
-    async with aclosing(generator.generate(prompt)) as pieces:
-        async for piece in pieces:
-            if isinstance(piece, str):
-                text += piece
-    found = _QUESTION.search(text)
+    reply = Reply()
+    await reply.read(generator, Prompt(system=_RULES, user=chunk.text))
+    found = _QUESTION.search(reply.text)
     return found[1] if found else None

@@ -7,7 +7,6 @@ from evals.answers.gold import GoldQuestion, QuestionSet
 from evals.answers.ranking import rank_all
 from evals.answers.results import Estimate
 from evals.collection import open_resources_over
-from evals.statistics import bootstrap
 from service.resources import Resources
 from service.settings import Settings
 
@@ -45,8 +44,8 @@ async def measure_follow_ups(questions: QuestionSet, settings: Settings) -> list
     return [
         FollowUpResult(
             way=way,
-            recall=_estimate(list(recalls.values())),
-            of_stand_alone=_estimate([recalls[question] for question in reachable]),
+            recall=Estimate.of(list(recalls.values())),
+            of_stand_alone=Estimate.of([recalls[question] for question in reachable]),
         )
         for way, recalls in found.items()
     ]
@@ -55,7 +54,3 @@ async def measure_follow_ups(questions: QuestionSet, settings: Settings) -> list
 async def _recall(questions: Sequence[GoldQuestion], *, resources: Resources) -> Mapping[str, float]:
     scores = await rank_all(questions, resources)
     return {question: values[_MEASURE] for question, values in scores.items()}
-
-
-def _estimate(values: Sequence[float]) -> Estimate:
-    return Estimate(value=sum(values) / max(1, len(values)), interval=bootstrap(values), questions=len(values))

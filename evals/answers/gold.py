@@ -1,7 +1,6 @@
 """Questions with gold answers: the project's own golden set, and public data sets."""
 
 import hashlib
-import json
 import random
 import string
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evals.answers.matching import contains_words, normalise
-from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset
+from evals.datasets import CorpusDocument, read_answers, read_corpus, read_dataset, read_lines
 from rag.errors import InvalidInput
 
 GOLDEN = "golden"
@@ -153,7 +152,7 @@ def _read_own(name: str, file: Path) -> QuestionSet:
         CorpusDocument(id=path.relative_to(root).as_posix(), title="", text=path.read_text(encoding="utf-8"))
         for path in sorted(root.rglob("*.md"))
     ]
-    return QuestionSet(name=name, documents=documents, questions=[_to_question(row) for row in _rows(file)])
+    return QuestionSet(name=name, documents=documents, questions=[_to_question(row) for row in read_lines(file)])
 
 
 def _to_question(row: Mapping[str, Any]) -> GoldQuestion:
@@ -187,7 +186,7 @@ def _read_squad(folder: Path) -> Iterator[GoldQuestion]:
 def _read_clapnq(folder: Path, file: Path) -> Iterator[GoldQuestion]:
     """Yield questions whose evidence is any one of the sentences that the annotators selected."""
     relevant = read_dataset(folder).relevant
-    for row in _rows(file):
+    for row in read_lines(file):
         outputs = [output for output in row["output"] if output["answer"].strip(string.whitespace)]
         sentences = dict.fromkeys(sentence for output in outputs for sentence in output["selected_sentences"])
         passages = [
@@ -203,10 +202,3 @@ def _read_clapnq(folder: Path, file: Path) -> Iterator[GoldQuestion]:
             references=[output["answer"] for output in outputs],
             annotations=[output["selected_sentences"] for output in outputs],
         )
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read as JSON lines: {error}") from error

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from evals.statistics import Difference, Interval, bootstrap, compare_means
 from evals.tracking import params_of, track
@@ -23,6 +23,11 @@ class Estimate:
     value: float
     interval: Interval
     questions: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Return the mean of one value per question. It is 0 without any."""
+        return cls(value=sum(values) / max(1, len(values)), interval=bootstrap(values), questions=len(values))
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -54,9 +59,7 @@ class AnswerRun:
     def estimate(self, measure: str) -> Estimate | None:
         """Return the mean of a measure. Return None if it applies to no question."""
         values = list(self.values(measure).values())
-        if not values:
-            return None
-        return Estimate(value=sum(values) / len(values), interval=bootstrap(values), questions=len(values))
+        return Estimate.of(values) if values else None
 
     def minus(self, other: "AnswerRun", measure: str) -> Difference | None:
         """Return the paired difference to another run. Return None if the measure applies to no shared question."""

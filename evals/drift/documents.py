@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from evals.collection import open_configured_embedder
 from evals.drift.comparison import FALSE_ALARMS, psi_by_chance
 from evals.drift.two_sample_test import Separation, Shift, measure_shift, separate
-from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
-from rag.http import open_session
 from rag.settings import EdgeStoreSettings
 from rag.store.edge.conversion import to_point
 from rag.store.edge.revisions import Revisions
@@ -129,8 +128,7 @@ def compare_snapshots(before: Snapshot, current: Snapshot) -> CollectionChange:
 async def read_current(settings: Settings) -> Snapshot:
     """Read the collection that the service serves."""
     async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_configured_embedder(settings) as embedder,
         build_backend(settings.store, root=settings.store_dir).open_reader(embedder.identity) as store,
     ):
         tenants = (await store.survey(since=0)).tenants

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from rich.progress import track
 
+from evals.collection import open_configured_embedder
 from evals.drift.samples import is_stored, read_questions, read_samples
-from rag.embedding.factory import open_embedder
 from rag.errors import GroundworkError
-from rag.http import open_session
 from rag.store.base import StoreReader
 from rag.types import Scope
 from service.answering.events import Inquiry
@@ -41,10 +40,7 @@ async def build_reference_from(source: str, settings: Settings, *, tenant: str) 
 async def _answer_questions(questions: list[str], settings: Settings, *, tenant: str) -> Reference:
     """Answer each question in the service's configured mode and build a reference. Failed questions are left out."""
     sink = ObservationList()
-    async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-    ):
+    async with open_configured_embedder(settings) as embedder:
         identity = embedder.identity
     async with open_resources(settings, drift=DriftWatch(sink)) as resources:
         vocabulary = await read_vocabulary(resources.store)

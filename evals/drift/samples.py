@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from evals.collection import open_configured_embedder
 from rag.embedding.base import Embedder
-from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
-from rag.http import open_session
 from rag.types import EmbedderIdentity
 from service.drift.archives import UNREADABLE, open_arrays
 from service.drift.base import Observation
@@ -53,10 +52,7 @@ async def read_samples(sources: Sequence[str], settings: Settings) -> list[Sampl
             if not is_stored(source):
                 texts = _limit(read_questions(Path(source)))
                 if embedder is None:
-                    session = await stack.enter_async_context(open_session(settings.http))
-                    embedder = await stack.enter_async_context(
-                        open_embedder(settings.embedder, session, models=settings.models_dir)
-                    )
+                    embedder = await stack.enter_async_context(open_configured_embedder(settings))
                 samples.append(await _embed(texts, embedder, Path(source).name))
             else:
                 samples.append(_read_stored(source))

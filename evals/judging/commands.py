@@ -2,12 +2,10 @@
 
 import argparse
 import asyncio
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from evals.commands import Commands, some_of
+from evals.commands import Commands, add_json, print_table, some_of
 from evals.judging import scoring
 from evals.judging.calibration import CALIBRATED, agreement_of_people, calibrate
 from evals.judging.factory import open_judge
@@ -43,7 +41,7 @@ def add_commands(commands: Commands) -> None:
     judge_command.add_argument(
         "--rubrics", help=f"rubrics for a single file, as name or name/version (default: {','.join(POINTWISE)})"
     )
-    judge_command.add_argument("--json", type=Path, metavar="OUT", help="file to write the results to, as JSON")
+    add_json(judge_command)
     judge_command.set_defaults(run=lambda arguments, settings: asyncio.run(_judge(arguments, settings)))
     calibrate_command = commands.add_parser(
         "calibrate", help="measure the agreement of a judge with people on public labelled answers"
@@ -89,9 +87,7 @@ async def _judge(arguments: argparse.Namespace, settings: Settings) -> None:
             judgements = await judge_answers(judge, first, rubrics, known, concurrency=concurrency)
         else:
             judgements = await judge_pairs(judge, first, others[0], known, concurrency=concurrency)
-    print("\n".join([scoring.HEADER, *(judgement.to_row() for judgement in judgements)]))
-    if arguments.json:
-        _write(judgements, arguments.json)
+    print_table(scoring.HEADER, judgements, arguments.json)
     await _track(judgements, settings)
 
 
@@ -143,7 +139,3 @@ async def _track(judgements: Sequence[Judgement], settings: Settings) -> None:
     for judgement in judgements:
         metrics |= {f"kappa {judgement.rubric} {known.data}": known.kappa for known in judgement.calibrations}
     await track(settings, "judge", params={"judge": judgements[0].judge, **params}, metrics=metrics)
-
-
-def _write(judgements: Sequence[Judgement], target: Path) -> None:
-    target.write_text(json.dumps([asdict(judgement) for judgement in judgements], indent=1), encoding="utf-8")

@@ -15,18 +15,16 @@ from uuid import NAMESPACE_URL, uuid5
 import numpy as np
 import numpy.typing as npt
 
-from rag.embedding.factory import open_embedder
+from evals.collection import SCOPE, open_configured_embedder
 from rag.errors import InvalidInput
-from rag.http import open_session
 from rag.settings import EdgeStoreSettings
 from rag.store.factory import build_backend
-from rag.types import Chunk, DocumentId, EmbedderIdentity, Point, Scope
+from rag.types import Chunk, DocumentId, EmbedderIdentity, Point
 from service.metrics import ANSWER_STAGES
 from service.retrieval.retriever import Retriever
 from service.settings import Settings
 
 HEADER = "| questions | passages | embed p50 | search p50 | together p50 | p95 | p99 |\n|---|---|---|---|---|---|---|"
-_SCOPE = Scope(tenant="evaluation")
 _SEED = 20
 _WORDS_PER_PASSAGE = 130
 _WORDS_PER_QUESTION = 9
@@ -58,10 +56,7 @@ async def measure_latency(folder: Path, settings: Settings, *, passages: int, qu
         " ".join(random_source.sample(words, _WORDS_PER_QUESTION)) + "?" for _ in range(_WARMUP_QUESTIONS + questions)
     ]
     with tempfile.TemporaryDirectory() as scratch:
-        async with (
-            open_session(settings.http) as session,
-            open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-        ):
+        async with open_configured_embedder(settings) as embedder:
             await _fill(Path(scratch), embedder.identity, words, passages)
             async with build_backend(EdgeStoreSettings(), root=Path(scratch)).open_reader(embedder.identity) as store:
                 retriever = Retriever(store, settings.retrieval)
@@ -71,7 +66,7 @@ async def measure_latency(folder: Path, settings: Settings, *, passages: int, qu
                     vector = await embedder.embed_query(question)
                     embedded = time.perf_counter()
                     await retriever.retrieve(
-                        _SCOPE, question, vector, limit=settings.retrieval.limit, timer=ANSWER_STAGES.start()
+                        SCOPE, question, vector, limit=settings.retrieval.limit, timer=ANSWER_STAGES.start()
                     )
                     durations.append((embedded - started, time.perf_counter() - embedded))
     return [_to_latency(np.array(durations[_WARMUP_QUESTIONS:]), passages)]
@@ -93,9 +88,9 @@ async def _fill(root: Path, embedder: EmbedderIdentity, words: Sequence[str], pa
         text = " ".join(words_source.choices(words, k=_WORDS_PER_PASSAGE))
         points.append(Point(chunk=_to_chunk(number, text), vector=vector / np.linalg.norm(vector)))
     async with build_backend(EdgeStoreSettings(), root=root).open_writer(embedder) as store:
-        await store.stage(_SCOPE, points)
+        await store.stage(SCOPE, points)
         for point in points:
-            await store.commit(_SCOPE, point.chunk.document_id, point.chunk.version)
+            await store.commit(SCOPE, point.chunk.document_id, point.chunk.version)
         await store.publish()
 
 

@@ -14,12 +14,10 @@ import ir_measures
 from ir_measures import RR, R, nDCG
 from rich.progress import track
 
-from evals.collection import SCOPE, open_collection
+from evals.collection import SCOPE, open_collection, open_configured_embedder
 from evals.datasets import Dataset
 from evals.statistics import Interval, bootstrap
 from rag.embedding.base import Embedder
-from rag.embedding.factory import open_embedder
-from rag.http import open_session
 from rag.store.base import StoreReader
 from rag.store.factory import build_backend
 from service.retrieval.retriever import Retriever
@@ -69,8 +67,7 @@ async def measure_retrieval(
     """Ingest the corpus into a temporary collection and search for every question in each mode."""
     async with (
         open_collection(dataset.documents, settings, whole=whole) as apart,
-        open_session(apart.http) as session,
-        open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
+        open_configured_embedder(apart) as embedder,
         build_backend(apart.store, root=apart.store_dir).open_reader(embedder.identity) as store,
     ):
         search = _Search(embedder, store, Retriever(store, apart.retrieval))

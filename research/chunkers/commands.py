@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from evals.collection import open_configured_embedder
 from evals.commands import Commands, add_json
-from rag.embedding.factory import open_embedder
 from rag.embedding.tokenizer import build_tokenizer
 from rag.errors import InvalidInput
-from rag.http import open_session
 from rag.settings import KernelSettings
 from research.chunkers.benchmark import read_benchmark
 from research.chunkers.chunkers import build_chunkers
@@ -64,10 +63,7 @@ async def _measure(folder: Path, settings: KernelSettings, only: Sequence[str] |
     if unknown := set(only or ()) - chunkers.keys():
         raise InvalidInput(f"--only: unknown chunker {', '.join(sorted(unknown))}. Choose from {', '.join(chunkers)}.")
     benchmark = read_benchmark(folder)
-    async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-    ):
+    async with open_configured_embedder(settings) as embedder:
         wanted = {name: cut for name, cut in chunkers.items() if only is None or name in only}
         return await measure_chunking(benchmark, wanted, embedder, cache=settings.data_dir / "vectors")
 

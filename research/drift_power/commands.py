@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evals.collection import open_configured_embedder
 from evals.commands import Commands, print_table
-from rag.embedding.factory import open_embedder
-from rag.http import open_session
 from research.drift_power import curves, power
 from research.drift_power.streams import CHOSEN_ON, REPORTED, Pools, embed_pools, groups_of
 from service.settings import Settings
@@ -100,8 +99,5 @@ def _read_pools(folder: Path, cache: Path, settings: Settings) -> Pools:
 
 
 async def _embed(folder: Path, settings: Settings) -> Pools:
-    async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-    ):
+    async with open_configured_embedder(settings) as embedder:
         return await embed_pools(folder, embedder)

@@ -15,9 +15,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from rag.embedding.factory import open_embedder
+from evals.collection import open_configured_embedder
 from rag.errors import BadResponse
-from rag.http import open_session
 from rag.store.edge.revisions import Revisions
 from rag.store.edge.store import EdgeWriter, open_edge_writer
 from rag.store.files import data_bytes
@@ -90,10 +89,7 @@ async def read_corpus(folders: Sequence[Path], settings: Settings) -> Corpus:
     passages, questions = read_passages(folders)
     chosen = np.random.default_rng(_SEED).choice(len(questions), size=min(_QUESTIONS, len(questions)), replace=False)
     cache = settings.data_dir / "vectors"
-    async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-    ):
+    async with open_configured_embedder(settings) as embedder:
         vectors, asked = await embed_once(passages, embedder, cache), await embed_once(questions, embedder, cache)
         return Corpus(
             source=find_neighbours(passages, vectors),

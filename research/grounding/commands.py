@@ -2,14 +2,10 @@
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
+from evals.collection import open_configured_embedder
 from evals.commands import Commands, print_table
-from rag.embedding.base import Embedder
-from rag.embedding.factory import open_embedder
-from rag.http import open_session
 from research.grounding import preferences, scoring, thresholds
 from research.grounding.asking import read_answers, write_answers
 from research.grounding.pairs import read_pairs
@@ -51,7 +47,7 @@ def add_commands(commands: Commands) -> None:
 
 def _pairs(arguments: argparse.Namespace, settings: Settings) -> None:
     async def weigh() -> list[thresholds.Weighed]:
-        async with _open_embedder(settings) as embedder:
+        async with open_configured_embedder(settings) as embedder:
             return await thresholds.weigh_pairs(read_pairs(arguments.folder), embedder)
 
     weighed = asyncio.run(weigh())
@@ -63,7 +59,7 @@ def _pairs(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _preferences(arguments: argparse.Namespace, settings: Settings) -> None:
     async def compare() -> list[preferences.Agreement]:
-        async with _open_embedder(settings) as embedder:
+        async with open_configured_embedder(settings) as embedder:
             return await preferences.compare(arguments.folder, Grounding(embedder))
 
     print_table(preferences.HEADER, asyncio.run(compare()))
@@ -88,19 +84,10 @@ def _show(arguments: argparse.Namespace, _: Settings) -> None:
 
 def _score(arguments: argparse.Namespace, settings: Settings) -> None:
     async def score() -> list[scoring.Result]:
-        async with _open_embedder(settings) as embedder:
+        async with open_configured_embedder(settings) as embedder:
             labels = scoring.read_labels(arguments.labels)
             return await scoring.score(
                 read_answers(arguments.file), labels, Grounding(embedder, settings.answering.support)
             )
 
     print_table(scoring.HEADER, asyncio.run(score()))
-
-
-@asynccontextmanager
-async def _open_embedder(settings: Settings) -> AsyncIterator[Embedder]:
-    async with (
-        open_session(settings.http, connections=1) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
-    ):
-        yield embedder

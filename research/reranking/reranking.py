@@ -10,14 +10,12 @@ from pathlib import Path
 import aiohttp
 from rich.progress import track
 
-from evals.collection import SCOPE, open_collection
+from evals.collection import SCOPE, open_collection, open_configured_embedder
 from evals.datasets import Dataset
 from evals.retrieval.measurement import MEASURES, evaluate
 from evals.statistics import Difference, compare
 from rag.embedding.base import Embedder
-from rag.embedding.factory import open_embedder
 from rag.errors import InvalidInput
-from rag.http import open_session
 from rag.store.base import StoreReader
 from rag.store.factory import build_backend
 from rag.types import ScoredChunk
@@ -67,8 +65,7 @@ async def measure_reranking(dataset: Dataset, training: Dataset | None, settings
         raise InvalidInput("No reranker is configured. Set RAG_RERANKER__KIND, or train a small one with --train.")
     async with (
         open_collection(dataset.documents, settings, whole=True) as apart,
-        open_session(apart.http) as session,
-        open_embedder(apart.embedder, session, models=apart.models_dir) as embedder,
+        open_configured_embedder(apart) as embedder,
         build_backend(apart.store, root=apart.store_dir).open_reader(embedder.identity) as store,
     ):
         retriever = Retriever(store, apart.retrieval)

@@ -20,13 +20,12 @@ from pathlib import Path
 import aiohttp
 import psutil
 
+from evals.collection import open_configured_embedder
 from loadtests.arrivals import read_questions
 from loadtests.client import RequestRecord, ask, model_at, service_at
 from loadtests.stand_in import Delays
 from loadtests.target import open_local_target
-from rag.embedding.factory import open_embedder
 from rag.errors import Unavailable
-from rag.http import open_session
 from rag.settings import EdgeStoreSettings
 from rag.store.factory import build_backend
 from rag.types import Scope
@@ -109,8 +108,7 @@ async def measure_overhead(
 async def _bare(store: Path, settings: Settings, model: str) -> AsyncIterator[Ask]:
     """Yield a function that embeds, searches and calls the model, and does nothing else."""
     async with (
-        open_session(settings.http) as session,
-        open_embedder(settings.embedder, session, models=settings.models_dir) as embedder,
+        open_configured_embedder(settings) as embedder,
         build_backend(EdgeStoreSettings(), root=store).open_reader(embedder.identity) as reader,
         _client() as client,
     ):

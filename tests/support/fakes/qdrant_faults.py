@@ -52,7 +52,6 @@ FULL_DISK = Fault(StatusCode.INTERNAL, "No space left on device: WAL buffer size
 RATE_LIMIT = Fault(
     StatusCode.RESOURCE_EXHAUSTED, "Rate limiting exceeded: Write rate limit exceeded", WRITES, retry_after=1
 )
-INVALID_CALL = Fault(StatusCode.INVALID_ARGUMENT, "Wrong input: Expected some form of condition")
 
 
 class Faults(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types.
