@@ -101,7 +101,7 @@ def quantiles(
     name, _, matchers = histogram.rstrip("}").partition("{")
     selector = f"{name}_bucket{{$on{',' if matchers else ''}{matchers}}}"
     labels = f"le, {by}" if by else "le"
-    series = legend or " ".join(f"{{{{{label}}}}}" for label in by.split(", ") if label)
+    series = legend or _legend(by)
     return [
         Query(
             f"histogram_quantile({q}, sum by ({labels}) (rate({selector}[$__rate_interval])))",
@@ -112,9 +112,18 @@ def quantiles(
     ]
 
 
+def rates(counter: str, *, by: str) -> list[Query]:
+    """Return the query for the increase of a counter per second, by labels such as "job, gate"."""
+    return [Query(f"sum by ({by}) (rate({counter}{{$on}}[$__rate_interval]))", _legend(by))]
+
+
 def heat(histogram: str, *, exemplars: bool = False) -> list[Query]:
     """Return the query for a heatmap: observations per bucket."""
     return [Query(f"sum by (le) (increase({histogram}_bucket{{$on}}[$__rate_interval]))", "{{le}}", exemplars)]
+
+
+def _legend(by: str) -> str:
+    return " ".join(f"{{{{{label}}}}}" for label in by.split(", ") if label)
 
 
 def _variables() -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The path of a document: freshness, the queue and failures."""
 
-from dashboards.grafana import Board, Panel, Query, Row, heat, quantiles
+from dashboards.grafana import Board, Panel, Query, Row, heat, quantiles, rates
 
 BOARD = Board(
     name="ingestion",
@@ -97,9 +97,7 @@ BOARD = Board(
                     unit="none",
                     width=8,
                     stacked=True,
-                    queries=[
-                        Query("sum by (result) (rate(rag_ingest_documents_total{$on}[$__rate_interval]))", "{{result}}")
-                    ],
+                    queries=rates("rag_ingest_documents_total", by="result"),
                 ),
                 Panel(
                     title="Warnings by code",
@@ -108,9 +106,7 @@ BOARD = Board(
                     unit="none",
                     width=8,
                     stacked=True,
-                    queries=[
-                        Query("sum by (code) (rate(rag_ingest_warnings_total{$on}[$__rate_interval]))", "{{code}}")
-                    ],
+                    queries=rates("rag_ingest_warnings_total", by="code"),
                 ),
                 Panel(
                     title="Passages written",
@@ -119,9 +115,7 @@ BOARD = Board(
                     unit="none",
                     width=8,
                     stacked=True,
-                    queries=[
-                        Query("sum by (vector) (rate(rag_ingest_chunks_total{$on}[$__rate_interval]))", "{{vector}}")
-                    ],
+                    queries=rates("rag_ingest_chunks_total", by="vector"),
                 ),
                 Panel(
                     title="Stages, p95",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboards.grafana import Board, Panel, Query, Row, quantiles
+from dashboards.grafana import Board, Panel, Query, Row, quantiles, rates
 from dashboards.slos import FAST, RATIO, Burn, Slo
 
 FIRST_TOKEN = "User time to first token"
@@ -83,14 +83,14 @@ _ANSWERS = Panel(
     description="Answers per second by mode. declined: no passage was similar enough to the question.",
     unit="reqps",
     stacked=True,
-    queries=[Query("sum by (mode) (rate(rag_answers_total{$on}[$__rate_interval]))", "{{mode}}")],
+    queries=rates("rag_answers_total", by="mode"),
 )
 _ERRORS = Panel(
     title="Failed requests by stage",
     description="Failures per second. embed: the embedder. search: the vector store. write: quoting or the language "
     "model.",
     unit="reqps",
-    queries=[Query("sum by (stage) (rate(rag_stage_failures_total{$on}[$__rate_interval]))", "{{stage}}")],
+    queries=rates("rag_stage_failures_total", by="stage"),
 )
 _ALERTS = Panel(
     title="Firing alerts",

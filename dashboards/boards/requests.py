@@ -1,6 +1,6 @@
 """The path of a request from its arrival to the last token: the time and the failures of each stage."""
 
-from dashboards.grafana import Board, Panel, Query, Row, heat, quantiles
+from dashboards.grafana import Board, Panel, Query, Row, heat, quantiles, rates
 
 BOARD = Board(
     name="requests",
@@ -15,9 +15,7 @@ BOARD = Board(
                     description="Requests per second.",
                     unit="reqps",
                     width=8,
-                    queries=[
-                        Query("sum by (route) (rate(rag_requests_total{$on}[$__rate_interval]))", "{{route}}"),
-                    ],
+                    queries=rates("rag_requests_total", by="route"),
                 ),
                 Panel(
                     title="Error ratio by route",
@@ -84,23 +82,13 @@ BOARD = Board(
                     description="The average number of answers and searches in each stage at the same time.",
                     unit="none",
                     stacked=True,
-                    queries=[
-                        Query(
-                            "sum by (stage) (rate(rag_stage_duration_seconds_sum{$on}[$__rate_interval]))",
-                            "{{stage}}",
-                        ),
-                    ],
+                    queries=rates("rag_stage_duration_seconds_sum", by="stage"),
                 ),
                 Panel(
                     title="Failures by stage",
                     description="Failed answers and searches per second, by the stage that failed.",
                     unit="reqps",
-                    queries=[
-                        Query(
-                            "sum by (stage) (rate(rag_stage_failures_total{$on}[$__rate_interval]))",
-                            "{{stage}}",
-                        ),
-                    ],
+                    queries=rates("rag_stage_failures_total", by="stage"),
                 ),
             ],
         ),
@@ -127,23 +115,13 @@ BOARD = Board(
                     "client disconnected.",
                     unit="reqps",
                     stacked=True,
-                    queries=[
-                        Query(
-                            "sum by (outcome) (rate(rag_generations_total{$on}[$__rate_interval]))",
-                            "{{outcome}}",
-                        ),
-                    ],
+                    queries=rates("rag_generations_total", by="outcome"),
                 ),
                 Panel(
                     title="Tokens",
                     description="Tokens per second as counted by the model server.",
                     unit="none",
-                    queries=[
-                        Query(
-                            "sum by (kind, model) (rate(rag_tokens_total{$on}[$__rate_interval]))",
-                            "{{kind}} {{model}}",
-                        ),
-                    ],
+                    queries=rates("rag_tokens_total", by="kind, model"),
                 ),
             ],
         ),
@@ -156,12 +134,7 @@ BOARD = Board(
                     "answer.",
                     unit="reqps",
                     width=8,
-                    queries=[
-                        Query(
-                            "sum by (outcome) (rate(rag_conversation_turns_total{$on}[$__rate_interval]))",
-                            "{{outcome}}",
-                        ),
-                    ],
+                    queries=rates("rag_conversation_turns_total", by="outcome"),
                 ),
                 Panel(
                     title="Follow-up questions",
@@ -169,9 +142,7 @@ BOARD = Board(
                     "of earlier questions were used.",
                     unit="reqps",
                     width=8,
-                    queries=[
-                        Query("sum by (outcome) (rate(rag_follow_ups_total{$on}[$__rate_interval]))", "{{outcome}}"),
-                    ],
+                    queries=rates("rag_follow_ups_total", by="outcome"),
                 ),
                 Panel(
                     title="Feedback",

@@ -1,6 +1,6 @@
 """The quality of answers in production: retrieval, citations, judge scores and drift."""
 
-from dashboards.grafana import Board, Panel, Query, Row, quantiles
+from dashboards.grafana import Board, Panel, Query, Row, quantiles, rates
 
 _JUDGED = "sum by (rubric) (rate(rag_judge_score_{}{{$on}}[$__rate_interval]))"
 BOARD = Board(
@@ -40,9 +40,7 @@ BOARD = Board(
                     unit="reqps",
                     width=8,
                     stacked=True,
-                    queries=[
-                        Query("sum by (extent) (rate(rag_reranks_total{$on}[$__rate_interval]))", "{{extent}}"),
-                    ],
+                    queries=rates("rag_reranks_total", by="extent"),
                 ),
             ],
         ),
@@ -108,7 +106,7 @@ BOARD = Board(
                     unit="reqps",
                     width=8,
                     queries=[
-                        Query("sum by (end) (rate(rag_agent_answers_total{$on}[$__rate_interval]))", "{{end}}"),
+                        *rates("rag_agent_answers_total", by="end"),
                         Query(
                             'sum by (step) (rate(rag_agent_steps_total{$on,status="failed"}[$__rate_interval]))',
                             "failed {{step}}",
@@ -148,12 +146,7 @@ BOARD = Board(
                     description="Verdicts of the judge per second, by rubric.",
                     unit="reqps",
                     width=8,
-                    queries=[
-                        Query(
-                            "sum by (rubric, verdict) (rate(rag_judge_verdicts_total{$on}[$__rate_interval]))",
-                            "{{rubric}} {{verdict}}",
-                        ),
-                    ],
+                    queries=rates("rag_judge_verdicts_total", by="rubric, verdict"),
                 ),
                 Panel(
                     title="Failed and dropped judgements",
@@ -161,8 +154,8 @@ BOARD = Board(
                     unit="reqps",
                     width=8,
                     queries=[
-                        Query("sum by (reason) (rate(rag_judge_failures_total{$on}[$__rate_interval]))", "{{reason}}"),
-                        Query("sum by (reason) (rate(rag_judge_dropped_total{$on}[$__rate_interval]))", "{{reason}}"),
+                        *rates("rag_judge_failures_total", by="reason"),
+                        *rates("rag_judge_dropped_total", by="reason"),
                     ],
                 ),
             ],

@@ -1,6 +1,6 @@
 """The utilisation of every bounded part: gates, the embedder, the event loop, the process."""
 
-from dashboards.grafana import Board, Panel, Query, Row, quantiles
+from dashboards.grafana import Board, Panel, Query, Row, quantiles, rates
 
 BOARD = Board(
     name="saturation",
@@ -33,12 +33,7 @@ BOARD = Board(
                     description="Calls per second that a full gate refused. For the service, clients got a 429.",
                     unit="reqps",
                     width=8,
-                    queries=[
-                        Query(
-                            "sum by (job, gate) (rate(rag_gate_refusals_total{$on}[$__rate_interval]))",
-                            "{{job}} {{gate}}",
-                        ),
-                    ],
+                    queries=rates("rag_gate_refusals_total", by="job, gate"),
                 ),
             ],
         ),
@@ -82,12 +77,7 @@ BOARD = Board(
                     description="Calls per second. Conversations lose turns, and feedback is refused. The alert "
                     "StateFailing fires if a fifth of the calls fails.",
                     unit="reqps",
-                    queries=[
-                        Query(
-                            "sum by (operation) (rate(rag_state_failures_total{$on}[$__rate_interval]))",
-                            "{{operation}}",
-                        ),
-                    ],
+                    queries=rates("rag_state_failures_total", by="operation"),
                 ),
             ],
         ),
@@ -114,12 +104,7 @@ BOARD = Board(
                     description="The number of cores that the process uses.",
                     unit="none",
                     width=8,
-                    queries=[
-                        Query(
-                            "sum by (job, instance) (rate(process_cpu_seconds_total{$on}[$__rate_interval]))",
-                            "{{job}} {{instance}}",
-                        ),
-                    ],
+                    queries=rates("process_cpu_seconds_total", by="job, instance"),
                 ),
                 Panel(
                     title="Memory",
@@ -143,12 +128,7 @@ BOARD = Board(
                     "queue was full. All 0: no collector is configured.",
                     unit="none",
                     width=8,
-                    queries=[
-                        Query(
-                            "sum by (job, result) (rate(rag_trace_spans_total{$on}[$__rate_interval]))",
-                            "{{job}} {{result}}",
-                        ),
-                    ],
+                    queries=rates("rag_trace_spans_total", by="job, result"),
                 ),
                 Panel(
                     title="Lost log lines",
@@ -156,12 +136,7 @@ BOARD = Board(
                     "reader is stuck.",
                     unit="none",
                     width=8,
-                    queries=[
-                        Query(
-                            "sum by (job, instance) (rate(rag_log_lines_lost_total{$on}[$__rate_interval]))",
-                            "{{job}} {{instance}}",
-                        ),
-                    ],
+                    queries=rates("rag_log_lines_lost_total", by="job, instance"),
                 ),
                 Panel(
                     title="Uptime",
