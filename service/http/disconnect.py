@@ -1,4 +1,4 @@
-"""Cancellation of work whose client has disconnected."""
+"""Cancellation of work whose client disconnects before the response starts. Streams: `event_stream.py`."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -39,6 +39,8 @@ def test_a_format_that_is_added_as_the_guide_shows_is_ingested(copy, tmp_path):
     for edit in extensions()["Add a format"]:
         edit.apply(copy)
     python(copy, "-m", "pytest", "-q", "-n", "0", "tests/consistency/text/test_formats.py")
+    run(copy, str(ROOT / ".venv/bin/ruff"), "check", "ingest", "rag")
+    run(copy, str(ROOT / ".venv/bin/lint-imports"))
     film = tmp_path / "film.srt"
     film.write_text("1\n00:00:01,000 --> 00:00:02,000\nOpen the valve.\n")
     parse = (
