@@ -35,12 +35,16 @@ def python(copy: Path, *arguments: str) -> str:
     return run(copy, sys.executable, *arguments)
 
 
+def lint(copy: Path) -> None:
+    run(copy, str(ROOT / ".venv/bin/ruff"), "check", ".")
+    run(copy, str(ROOT / ".venv/bin/ruff"), "format", "--check", ".")
+    run(copy, str(ROOT / ".venv/bin/lint-imports"))
+
+
 def test_a_format_that_is_added_as_the_guide_shows_is_ingested(copy, tmp_path):
     for edit in extensions()["Add a format"]:
         edit.apply(copy)
     python(copy, "-m", "pytest", "-q", "-n", "0", "tests/consistency/text/test_formats.py")
-    run(copy, str(ROOT / ".venv/bin/ruff"), "check", "ingest", "rag")
-    run(copy, str(ROOT / ".venv/bin/lint-imports"))
     film = tmp_path / "film.srt"
     film.write_text("1\n00:00:01,000 --> 00:00:02,000\nOpen the valve.\n")
     parse = (
@@ -51,6 +55,13 @@ def test_a_format_that_is_added_as_the_guide_shows_is_ingested(copy, tmp_path):
         "print([section.text for section in parse(raw, version='1').sections])"
     )
     assert python(copy, "-c", parse, str(film)) == "['Open the valve.']\n"
+
+
+def test_the_code_of_all_extensions_together_passes_the_linters(copy):
+    for edits in extensions().values():
+        for edit in edits:
+            edit.apply(copy)
+    lint(copy)
 
 
 @pytest.mark.nightly
@@ -83,9 +94,7 @@ def test_a_renamed_copy_is_complete_and_a_second_run_changes_nothing(copy):
     assert not (copy / "research").exists()
     run(copy, "make", "template", f"NAME={_NAME}")
     assert run(copy, "git", "status", "--porcelain") == ""
-    run(copy, str(ROOT / ".venv/bin/ruff"), "check", ".")
-    run(copy, str(ROOT / ".venv/bin/ruff"), "format", "--check", ".")
-    run(copy, str(ROOT / ".venv/bin/lint-imports"))
+    lint(copy)
     quick = ("tests/unit/ingest/migration/test_embedder_checks.py", "tests/consistency/text/test_docs.py")
     python(copy, "-m", "pytest", "-q", "-n", "0", *quick)
     assert "Acme Document Search" in python(copy, "-m", "service", "--help") + (copy / "README.md").read_text()
