@@ -134,7 +134,7 @@ def _group(slo: Slo) -> dict[str, Any]:
 
 
 def _alert(slo: Slo, burns: Sequence[Burn], severity: str, pace: str) -> dict[str, Any]:
-    exhausted = {"fast": "within five days", "slow": "before the end of the month"}[pace]
+    exhausted = {"fast": "within five days", "slow": "within 30 days"}[pace]
     return {
         "alert": slo.alert,
         "expr": " or ".join(f"({_burning(slo, burn)})" for burn in burns),

@@ -42,8 +42,8 @@ BOARD = Board(
                 Panel(
                     title="Age of the oldest entry",
                     description="The age of the oldest entry that is queued or being processed. 0: the inbox is empty. "
-                    "The alert QueueStalled fires above the dashed line. Without a line no worker can read the inbox, "
-                    "and the alert QueueUnknown fires.",
+                    "The alert QueueStalled fires above the dashed line. If there is no line, no worker can read the "
+                    "inbox, and the alert QueueUnknown fires.",
                     unit="s",
                     width=8,
                     queries=[Query("max(rag_ingest_queue_lag_seconds{$on})", "oldest")],

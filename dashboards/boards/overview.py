@@ -80,7 +80,7 @@ _REQUESTS = Panel(
 )
 _ANSWERS = Panel(
     title="Answers by mode",
-    description="Answers per second by mode. declined: no passage was similar enough to the question.",
+    description="Answers per second by mode. declined: no passage that answers was found.",
     unit="reqps",
     stacked=True,
     queries=rates("rag_answers_total", by="mode"),

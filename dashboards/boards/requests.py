@@ -138,8 +138,9 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Follow-up questions",
-                    description="Questions per second by what rewrote them. failed: the model did not, and the words "
-                    "of earlier questions were used.",
+                    description="Questions per second by result. model: the model rewrote the question. words: words "
+                    "of earlier questions were added. failed, rejected: the text of the model was not usable, so "
+                    "words were used.",
                     unit="reqps",
                     width=8,
                     queries=rates("rag_follow_ups_total", by="outcome"),

@@ -49,9 +49,8 @@ BOARD = Board(
             panels=[
                 Panel(
                     title="Declined and unsure ratio",
-                    description="The ratio of questions without a similar enough passage, and of answers which say "
-                    "that they may not answer. A rise means that users ask about other topics or that documents are "
-                    "missing.",
+                    description="The ratio of declined questions, and of answers which say that they may not answer "
+                    "the question. A rise means that users ask about other topics or that documents are missing.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -69,10 +68,9 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Groundedness",
-                    description="The ratio of answers, declined ones excluded, that cite a passage, the citations "
-                    "without a passage that were removed, and the ratios of sentences that the passages do not "
-                    "support, and that vectors decided. "
-                    "Many removals or unsupported sentences mean that the model guesses.",
+                    description="Per mode: the ratio of answers, declined ones excluded, that cite a passage. Removed "
+                    "citations named no passage. For sentences decided by vectors, words alone did not show whether a "
+                    "passage supports them. Many removed citations or unsupported sentences: the model guesses.",
                     unit="percentunit",
                     width=8,
                     queries=[
@@ -100,9 +98,9 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Agentic answers",
-                    description="Answers of the mode agentic per second, by the reason of their end, and failed "
-                    "steps. Many ends by steps, tokens or seconds mean that the bounds RAG_AGENT__ are too small for "
-                    "the questions or the model, and many direct ones that the model fails.",
+                    description="Answers of the mode agentic per second, by the reason why the search ended, and "
+                    "failed steps. Many steps, tokens or seconds: the limits in RAG_AGENT__… are too small for the "
+                    "questions or the model. Many direct: the model fails to plan or to grade.",
                     unit="reqps",
                     width=8,
                     queries=[
@@ -136,7 +134,7 @@ BOARD = Board(
                 Panel(
                     title="Judge agreement with people",
                     description="Cohen's kappa from the calibration; 0 is chance. Empty if this judge is not "
-                    "calibrated: then a change of its scores has a meaning, and their level has none.",
+                    "calibrated: then only changes of its scores are meaningful, not their level.",
                     unit="none",
                     width=8,
                     queries=[Query("max by (rubric, data) (rag_judge_kappa{$on})", "{{rubric}} {{data}}")],

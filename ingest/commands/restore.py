@@ -47,7 +47,7 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     manifest, profile = restored.manifest, restored.manifest.contents
     print(
-        f"{profile.documents:,} documents, {profile.chunks:,} chunks of {manifest.made}, embedded by "
+        f"{profile.documents:,} documents, {profile.chunks:,} chunks as of {manifest.made}, embedded by "
         f"{manifest.embedder.model}; {restored.same_answers} of {len(profile.asked)} questions answered as before"
     )
     return 0
