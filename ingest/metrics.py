@@ -27,7 +27,8 @@ WAITING_PASSAGES = Gauge("rag_ingest_waiting_passages", "Passages that wait for 
 RETRIES = Counter("rag_ingest_retries_total", "Retries of calls and of inbox entries, by stage.", ["stage"])
 DEAD_LETTERS = Counter("rag_ingest_dead_letters_total", "Entries that became dead letters, by cause.", ["fault"])
 QUEUE_READABLE = Gauge(
-    "rag_ingest_queue_readable", "1 if the inbox told its depth and lag at this scrape. 0 if not: both are then NaN."
+    "rag_ingest_queue_readable",
+    "1 if the worker could read depth and lag of the inbox at this scrape. 0 if not: both are NaN.",
 )
 QUEUE_DEPTH = Gauge("rag_ingest_queue_depth", "Entries of the inbox by state.", ["state"])
 QUEUE_LAG = Gauge("rag_ingest_queue_lag_seconds", "Age of the oldest queued or processed entry.")

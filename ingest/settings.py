@@ -75,7 +75,7 @@ class SourceSettings(Part):
     max_depth: int = Field(10, ge=0)
     """Maximum number of links from the start of a crawl to a page."""
     trust_lastmod: bool = True
-    """Skip a page if its `lastmod` in the sitemap has not changed. Off, every page is requested."""
+    """Skip a page if its `lastmod` in the sitemap has not changed. false requests every page."""
 
 
 class Settings(KernelSettings):
@@ -105,4 +105,4 @@ class Settings(KernelSettings):
     embedder or the inbox does not count: such an entry waits until that part works again.
     """
     worker_drain_seconds: float = Field(20.0, ge=0)
-    """Time that a stopping worker gives to documents in progress, in seconds. Later ones return to the inbox."""
+    """Time that a stopping worker gives to documents in progress, in seconds. Unfinished ones return to the inbox."""

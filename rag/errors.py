@@ -57,7 +57,7 @@ class NotFound(GroundworkError):
 
 
 class InvalidParts(InvalidInput):
-    """Files of the request are invalid. Nothing of the request was done."""
+    """Files of the request are invalid. None of its files was accepted."""
 
     code = "invalid_files"
 

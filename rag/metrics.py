@@ -55,9 +55,7 @@ STATE_DURATION = Histogram(
 )
 STATE_FAILURES = Counter("rag_state_failures_total", "Failed calls to the shared state.", ["operation"])
 
-TASKS_FAILED = Counter(
-    "rag_tasks_failed_total", "Long-lived tasks of this process that ended although they should run on.", ["task"]
-)
+TASKS_FAILED = Counter("rag_tasks_failed_total", "Long-lived tasks of this process that ended unexpectedly.", ["task"])
 
 SPANS = Counter(
     "rag_trace_spans_total",

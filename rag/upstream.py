@@ -38,7 +38,7 @@ _TYPES_OF_STATUS = {
     ),
 }
 _STATUS_OF_TYPE = {name: status for status, names in _TYPES_OF_STATUS.items() for name in names.split()}
-_REFUSALS = {401: "refused the API key", 402: "wants a payment", 403: "refused the API key"}
+_REFUSALS = {401: "refused the API key", 402: "requires a payment", 403: "refused the API key"}
 # Parts of a body that has a result.
 _RESULTS = frozenset({"choices", "data", "results", "embeddings", "usage"})
 

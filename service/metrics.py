@@ -62,9 +62,12 @@ AGENT_ANSWERS = Counter(
     ["end"],
 )
 AGENT_STEPS = Counter("rag_agent_steps_total", "Steps of agentic answers: done or failed.", ["step", "status"])
-ANSWERS = Counter("rag_answers_total", "Answers by writing mode. declined: no passage was relevant enough.", ["mode"])
+ANSWERS = Counter(
+    "rag_answers_total", "Answers by writing mode. declined: no passage that answers was found.", ["mode"]
+)
 UNSURE_ANSWERS = Counter(
-    "rag_unsure_answers_total", "Answers that may not answer, and say so. rag_answers_total counts them by mode."
+    "rag_unsure_answers_total",
+    "Answers that say they may not answer the question. rag_answers_total counts them by mode.",
 )
 CITED_ANSWERS = Counter("rag_cited_answers_total", "Answers with at least one citation, by writing mode.", ["mode"])
 CITATIONS_REMOVED = Counter(
@@ -100,8 +103,8 @@ WORKER_RESTARTS = Counter("rag_worker_restarts_total", "Restarts of the worker t
 
 FOLLOW_UPS = Counter(
     "rag_follow_ups_total",
-    "Questions of a conversation by how they were made to stand alone: model, words, unchanged. failed and rejected: "
-    "the model wrote nothing, or dropped words of the question, and the words were used.",
+    "Questions of a conversation by how they were rewritten: model, words of earlier questions, unchanged. failed and "
+    "rejected: the model wrote nothing, or dropped words of the question, so words were used.",
     ["outcome"],
 )
 

@@ -56,7 +56,7 @@ async def require_same_profile(reader: StoreReader, expected: CollectionProfile)
     if (survey.documents, survey.chunks) != (expected.documents, expected.chunks):
         raise BadResponse(
             f"The restored collection has {survey.documents:,} documents and {survey.chunks:,} chunks, but the backup "
-            f"was made of {expected.documents:,} and {expected.chunks:,}. Nothing was switched. Use another backup."
+            f"has {expected.documents:,} and {expected.chunks:,}. Nothing was switched. Use another backup."
         )
     answers = [await _probe(reader, before.tenant, before.document_id) for before in expected.asked]
     same = sum(has_same_answer(now, before) for now, before in zip(answers, expected.asked, strict=True))

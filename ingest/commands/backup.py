@@ -17,7 +17,7 @@ Service and workers keep running. The folder appears under its name only when it
 
 examples:
   python -m ingest backup /backups/monday
-  python -m ingest backup /backups --keep 14      a new folder with the time as its name; the newest 14 stay
+  python -m ingest backup /backups --keep 14      a new folder with the time as its name; deletes all but 14
   python -m ingest backup /backups/$(date +%F) && rsync -a /backups/ store.example.org:/backups/
 
 An inbox or shared state in Redis is not included: back up Redis with its own tools. Exported models are not included:
@@ -42,7 +42,7 @@ def add_command(commands: Commands) -> None:
 async def run(arguments: argparse.Namespace, settings: Settings) -> int:
     keep: int | None = arguments.keep
     if keep is not None and keep < 1:
-        raise InvalidInput(f"--keep is {keep}, but at least the new backup must stay. Name 1 or more.")
+        raise InvalidInput(f"--keep is {keep}, but the new backup itself must stay. Give 1 or more.")
     target = arguments.target if keep is None else next_backup(arguments.target)
     manifest = await back_up(settings, target, partial(report, "backup"))
     print(

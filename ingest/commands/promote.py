@@ -20,7 +20,8 @@ examples:
 Run it again to copy later changes: documents that the server has in the same or a newer version are skipped.
 Then set RAG_STORE__KIND=server and RAG_STORE__URL, and restart service and workers.
 
-needs: the embedded collection in RAG_DATA_DIR, and a Qdrant server, 1.19 or newer. It must accept gRPC, or --rest."""
+needs: the embedded collection in RAG_DATA_DIR, and a Qdrant server, 1.19 or newer. It must accept gRPC; use --rest if
+it does not."""
 
 
 def add_command(commands: Commands) -> None:

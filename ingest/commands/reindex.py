@@ -13,7 +13,7 @@ from rag.store.backend import AlreadyFilled
 from rag.store.schema import SCHEMA, Origin
 
 _HELP = """Embeds the stored text of every document again, with another embedder, into a second collection.
-The current collection serves meanwhile. The new one is verified and then takes its place in one step.
+The service answers from the current collection meanwhile. The new one is verified and then takes its place in one step.
 The previous collection is kept for --rollback.
 
 examples:
@@ -54,8 +54,8 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"Nothing to do: {error}")
         return 0
     print(
-        f"Switched to {result.documents} documents with {result.chunks} chunks. {result.self_recall:.0%} of a sample "
-        "of passages find themselves. Configure this embedder, then restart service and workers."
+        f"Switched to {result.documents} documents with {result.chunks} chunks. In a sample, {result.self_recall:.0%} "
+        "of the passages were found by their own text. Configure this embedder, then restart service and workers."
     )
     return 0
 

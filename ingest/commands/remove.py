@@ -23,7 +23,7 @@ _SHOWN = 20
 _LISTED = 10_000
 
 _HELP = """Removes stored documents from the collection and publishes it. The files and pages themselves stay.
-It does not ask. Look at the result of --dry-run first.
+It does not ask for confirmation. Run it with --dry-run first.
 
 examples:
   python -m ingest remove docs/old/ --dry-run              show what would be removed

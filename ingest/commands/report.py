@@ -109,7 +109,7 @@ class Summary:
     def _count_warnings(self) -> list[str]:
         """Return a line about the documents with gaps, and one about those that may be misread."""
         lines = []
-        for loses_text, meaning in ((True, "with gaps"), (False, "that may be misread")):
+        for loses_text, meaning in ((True, "with gaps"), (False, "but possibly misread")):
             codes = [{it.code for it in result.warnings if it.loses_text == loses_text} for result in self.warned]
             if found := Counter(code for some in codes for code in some):
                 by_code = ", ".join(f"{code} {documents:,}" for code, documents in found.most_common())

@@ -12,7 +12,7 @@ from rag.errors import InvalidInput
 
 _HELP = """Reads the sources, parses and embeds new and changed documents, and publishes them.
 Unchanged documents are skipped, so a second run is fast. An interrupted run continues when it is started again.
-A document of which something is missing or uncertain is ingested with warnings, which are shown at the end.
+A document that cannot be read completely or with certainty is ingested with warnings, which are shown at the end.
 A document that has no text is empty, which is not an error.
 
 examples:
@@ -44,7 +44,7 @@ def add_command(commands: Commands) -> None:
     )
     command.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     command.add_argument(
-        "--verbose", action="store_true", help="name the files that are passed over, and all names of a warning"
+        "--verbose", action="store_true", help="list the passed-over files, and every name that a warning counts"
     )
 
 

@@ -10,18 +10,18 @@ from ingest.settings import Settings
 
 _HELP = """Brings collection, inbox, API keys and drift reference of any earlier version to the formats of this version.
 The collection is copied to the next one with its text and vectors, verified, and switched in one step.
-A running service goes on answering. Nothing is parsed or embedded again.
+A running service still answers. Nothing is parsed or embedded again.
 
 examples:
   python -m ingest upgrade --dry-run        show what would be done, and how long it takes
-  python -m ingest upgrade                  upgrade; without anything to do it only says so
+  python -m ingest upgrade                  upgrade, or say that there is nothing to do
   python -m ingest reindex --rollback       return to the collection of the earlier version
 
 Run it with the new version, then restart service and workers with the new version. Workers of the earlier version may
 run meanwhile. A killed upgrade continues when it is started again.
 
-needs: free space of four times the collection on the disk of the embedded store, or of once the collection on the
-server, and the right to write the collection."""
+needs: free disk space, and the right to write the collection. The embedded store needs four times the size of the
+collection, a server its size once."""
 
 
 def add_command(commands: Commands) -> None:
@@ -56,6 +56,6 @@ def _describe_parsing(parsed_earlier: Counter[str]) -> str:
         f"upload {uploaded:,} again": uploaded,
     }
     return (
-        f"{line}. {total:,} documents have passages of an earlier version's parsers and answer as before. "
-        f"For passages of today's parsers, {' and '.join(step for step, count in advice.items() if count)}."
+        f"{line}. An earlier version parsed {total:,} documents, and they answer as before. "
+        f"To parse them with this version, {' and '.join(step for step, count in advice.items() if count)}."
     )

@@ -1,4 +1,4 @@
-"""`python -m ingest verify`: compares the copies of the collection, and mends what differs."""
+"""`python -m ingest verify`: compares the copies of the collection, and repairs documents."""
 
 import argparse
 import json
@@ -12,23 +12,25 @@ from rag.store.factory import build_backend
 
 _SHOWN = 20
 
-_HELP = """Reads every point of the collection, names each document that is not whole, and mends it with --mend.
+_HELP = """Reads every point of the collection, names each damaged document, and repairs it with --mend.
 On a Qdrant cluster it reads from each node, and also finds documents whose copies differ.
 
 examples:
-  python -m ingest verify                   only look
-  python -m ingest verify --mend            mend by writing the newest whole version to every copy
+  python -m ingest verify                   check only
+  python -m ingest verify --mend            repair by writing the newest whole version to every copy
   python -m ingest verify --node qdrant-0.qdrant-headless:6334 --node qdrant-1.qdrant-headless:6334
 
-Behind the live points of a node stand the points of its copy of each shard, staged ones
+For each node the output has the number of live points, then the points of its copy of each shard, staged ones
 included. Without --node it reads from every address of the host name in RAG_STORE__URL.
-Writers may go on: a document counts only if it is wrong three times within seconds.
+Workers may write meanwhile: a document is reported only if three checks within seconds find it damaged.
 
 needs: read access to the collection, and write access for --mend. It loads no model."""
 
 
 def add_command(commands: Commands) -> None:
-    command = add_command_parser(commands, "verify", run, "compare the copies of the collection, and mend them", _HELP)
+    command = add_command_parser(
+        commands, "verify", run, "compare the copies of the collection, and repair them", _HELP
+    )
     command.add_argument("--mend", action="store_true", help="write the newest whole version of each document found")
     command.add_argument(
         "--node",
@@ -56,5 +58,5 @@ async def run(arguments: argparse.Namespace, settings: Settings) -> int:
             print(f"{finding.key.tenant}/{finding.key.document_id}: {finding.kind}, {finding.detail}{advice}")
         if found.missing_copies:
             print(f"missing copies: {found.missing_copies}")
-        print(f"{len(found.findings):,} documents are not whole, {found.mended:,} of them are mended now")
+        print(f"{len(found.findings):,} documents are damaged, {found.mended:,} of them were repaired now")
     return 0 if len(found.findings) == found.mended and not found.missing_copies else 1

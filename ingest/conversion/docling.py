@@ -77,7 +77,7 @@ class DoclingConverter:
         except (AccessRefused, Unavailable) as error:
             if _TOO_LONG in error.upstream:
                 raise InvalidInput(
-                    f"The parser service needs longer for this document than it may ({_TOO_LONG}).",
+                    f"The parser service reached its own time limit for this document ({_TOO_LONG}).",
                     upstream=error.upstream,
                 ) from error
             if _NO_RESULT in error.upstream:

@@ -165,8 +165,8 @@ async def _verify(migration: Migration, vectors: VectorSource, *, since: float |
     share = await _measure_self_recall(successor, old.tenants, vectors)
     if share < _MIN_SELF_RECALL:
         raise BadResponse(
-            f"Only {share:.0%} of a sample of passages find themselves in the new collection, at least "
-            f"{_MIN_SELF_RECALL:.0%} are expected. Nothing was switched. The embedder's vectors are wrong."
+            f"The embedder's vectors are wrong: only {share:.0%} of a sample of passages were found by their own text, "
+            f"at least {_MIN_SELF_RECALL:.0%} are expected. Nothing was switched. Check the embedder."
         )
     return TransferResult(documents=new.documents, chunks=new.chunks, self_recall=share)
 

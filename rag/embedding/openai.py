@@ -96,7 +96,7 @@ class OpenAIEmbedder:
             raise BadResponse(f"The {_UPSTREAM.name} sent a response that is not a list of embeddings.") from error
         if vectors.shape != (count, self._settings.dimension):
             raise BadResponse(
-                f"The {_UPSTREAM.name} sent vectors of {vectors[0].size} numbers, and RAG_EMBEDDER__DIMENSION is "
+                f"The {_UPSTREAM.name} sent vectors of {vectors[0].size} numbers, but RAG_EMBEDDER__DIMENSION is "
                 f"{self._settings.dimension}. An operator must check it and RAG_EMBEDDER__MODEL."
             )
         # Scaled first, because the squares of very large or small numbers are infinite or 0.

@@ -85,7 +85,7 @@ class TracingSettings(Part):
 
 
 class LogSettings(BaseSettings):
-    """What is logged, and how. These settings are read first, so that invalid other settings are reported by them."""
+    """Level and format of the log. They are read first, so that invalid settings are reported in this format."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -102,7 +102,7 @@ class LogSettings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     """Format of every line on standard error. auto: console on a terminal and for commands, otherwise json."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lowest level that is logged. A higher level logs less. Records of libraries are logged from warning."""
+    """Lowest level that is logged. A higher level logs less. Libraries log warnings and errors only."""
 
 
 class KernelSettings(LogSettings):

@@ -18,7 +18,10 @@ class Part(BaseModel):
     @classmethod
     def _fits_into_a_header(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if key and getattr(info.data.get("url"), "username", None):
-            raise ValueError("The URL has a user name already, and a request has one of both. Remove the user name.")
+            raise ValueError(
+                "The URL has a user name already, and a request can send only one of the two. Remove the user name "
+                "from the URL."
+            )
         if key and not _HEADER_VALUE.fullmatch(key.get_secret_value().strip()):
             raise ValueError(
                 "It has a character that no HTTP header can carry, such as a line break, a space or a typographic "

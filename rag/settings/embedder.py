@@ -34,7 +34,7 @@ class OpenAIEmbedderSettings(Part):
     dimension: int = Field(ge=1)
     """Length of the model's vectors. It must be the length that the server returns."""
     max_tokens: int = Field(256, ge=16)
-    """Longest text of the model in tokens, with special tokens. A higher value gives longer passages."""
+    """Longest text that the model reads, in tokens, special tokens included. A higher value gives longer passages."""
     tokenizer: str = "all-MiniLM-L6-v2"
     """Model whose tokenizer.json measures passages. It should be the tokenizer of the server's model."""
     batch_size: int = Field(32, ge=1)

@@ -48,7 +48,7 @@ class ServerStoreSettings(Part):
     """Name of the alias that points to the current collection."""
     nodes: int = Field(1, ge=1)
     """Nodes of the Qdrant cluster that must have joined before a collection is created, because a collection never gets
-    more copies later. A higher value lets a first worker wait for more nodes. 1 does not look at the cluster.
+    more copies later. With a higher value the first worker waits for more nodes. 1 disables the check.
     """
     timeout: int = Field(10, ge=1)
     """Seconds before a call to the Qdrant server fails. A higher value tolerates a slower server."""
@@ -57,10 +57,10 @@ class ServerStoreSettings(Part):
     @classmethod
     def _require_server(cls, url: HttpUrl) -> HttpUrl:
         if url.username or url.password or url.query or url.fragment:
-            raise ValueError("It may have a host, a port and a path. A key belongs into RAG_STORE__API_KEY.")
+            raise ValueError("It may have a host, a port and a path. Set a key in RAG_STORE__API_KEY.")
         if url.port == _GRPC_PORT:
             raise ValueError(
-                f"Port {_GRPC_PORT} is for gRPC and belongs into RAG_STORE__GRPC_PORT. "
+                f"Port {_GRPC_PORT} is for gRPC and belongs in RAG_STORE__GRPC_PORT. "
                 f"Name the port of the REST interface, usually {_GRPC_PORT - 1}."
             )
         return url

@@ -78,7 +78,9 @@ async def find_document(store: StoreReader, inbox: Inbox, scope: Scope, document
     entries = await read_entries(inbox, scope, [document_id])
     found = (await _combine(store, scope, [document_id], entries)).get(document_id)
     if found is None and entries is None:
-        raise Unavailable(f"{document_id} is not in the collection, and the inbox cannot be reached to look for it.")
+        raise Unavailable(
+            f"{document_id} is not in the collection, and the inbox cannot be reached to look for it. Try again."
+        )
     if found is None:
         raise NotFound(f"There is no document {document_id}.")
     return found

@@ -118,7 +118,9 @@ def read_reference(path: Path) -> Reference:
         with open_arrays(path) as file:
             header: dict[str, Any] = json.loads(str(file["header"]))
             if header["schema"] != SCHEMA:
-                raise InvalidInput(f"{path} is from another version. Run `python -m evals reference`.")
+                raise InvalidInput(
+                    f"{path} was written by another version of this program. Run `python -m evals reference`."
+                )
             return Reference(
                 id=header["id"],
                 embedder=EmbedderIdentity(**header["embedder"]),

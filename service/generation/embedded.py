@@ -48,7 +48,9 @@ def _start(model: Path, settings: EmbeddedGeneratorSettings) -> xllamacpp.Server
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
-        raise Misconfigured(f"llama.cpp cannot load {model}: {error}. Set RAG_GENERATOR__MODEL.") from error
+        raise Misconfigured(
+            f"llama.cpp cannot load {model}: {error}. Set RAG_GENERATOR__MODEL to another .gguf file."
+        ) from error
     _wait_for_loop(server.listening_address)
     return server
 

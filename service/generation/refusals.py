@@ -64,7 +64,7 @@ async def explain_refusal(
     below = endpoint_of(base, "v1")
     if isinstance(error, AccessRefused) and below != base.rstrip("/") and await _list_models(session, below, headers):
         return AccessRefused(
-            f"The model server does not have the configured address. An operator must add /v1 to {settings}__URL.",
+            f"The model server does not serve the configured path. An operator must add /v1 to {settings}__URL.",
             upstream=said,
         )
     return error

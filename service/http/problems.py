@@ -85,7 +85,7 @@ def to_problem(error: Exception, scope: Scope) -> dict[str, Any]:
     if isinstance(error, errors.GroundworkError):
         more = {"errors": _faults_of(error)} if isinstance(error, errors.InvalidParts) else {}
         return _problem(scope, _status_of(type(error)), error.code, str(error), retryable=error.retryable, **more)
-    detail = "The service has a defect. Its log has the cause under this request id."
+    detail = "The request failed because of a defect in the service. Search its log for this request id."
     return _problem(scope, _DEFECT, errors.GroundworkError.code, detail)
 
 

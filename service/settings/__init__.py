@@ -86,7 +86,7 @@ class McpSettings(Part):
     url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
     """Base URL of the service, without /v1."""
     api_key: SecretStr | None = None
-    """API key of the service. Unset: no key, which works as long as the service has none."""
+    """API key of the service. Unset: no key is sent, which works only while the service has no keys."""
     port: int = Field(8765, ge=1, le=65535)
     """Port of `python -m service.mcp --http` on 127.0.0.1."""
 
@@ -145,10 +145,12 @@ class Settings(KernelSettings):
     keep_alive_seconds: int = Field(75, ge=1)
     """Seconds before an idle connection is closed. Keep it above the load balancer's idle timeout."""
     drain_delay_seconds: int = Field(0, ge=0)
-    """Seconds after SIGTERM in which only /readyz fails, until the load balancer notices. 0 disables the delay."""
+    """Seconds after SIGTERM during which /readyz fails and other requests are still answered, until the load balancer
+    notices. 0 disables the delay.
+    """
     drain_seconds: int = Field(30, ge=0)
     """Seconds that running requests get to finish before the service stops. Then they end with an error. 0 ends them
-    at once, and Ctrl-C after one second.
+    at once. Ctrl-C ends them after one second.
     """
 
     @property

@@ -25,17 +25,23 @@ class RetrievalSettings(Part):
     limit: int = Field(5, ge=1, le=50)
     """Passages for one answer. The modes that quote read all candidates of the search."""
     min_similarity: float = Field(0.28, ge=-1, le=1)
-    """Lowest relevance of the best passage: its cosine, adjusted by up to 0.1 for shared words. Below it the answer is
-    declined. A higher value declines more questions; -1 answers every question.
+    """Lowest relevance of the best passage: its cosine, adjusted by up to 0.1 for shared words. Below it the service
+    declines the question. A higher value declines more questions; -1 declines none for this reason.
     """
     feedback: float = Field(0.2, ge=0, le=1)
-    """Rocchio feedback weight: pull of the top hit on the query of a second dense search. 0 disables that search."""
+    """Rocchio feedback weight: how far the query vector moves towards the top hit before a second dense search. A
+    higher value moves it further. 0 disables the second search.
+    """
     smoothing: float = Field(0.2, ge=0, lt=1)
-    """Share of a score that comes from the two most similar candidates, which favours agreement. 0 disables it."""
+    """Share of a candidate's score that comes from the two candidates most similar to it. A higher value favours
+    passages that agree with each other. 0 disables smoothing.
+    """
     per_document: int | None = Field(None, ge=1)
     """Passages from one document before passages from other documents are preferred. Unset: no limit."""
     duplicate_overlap: float = Field(0.9, gt=0, le=1)
-    """Jaccard overlap of five-word runs in duplicates. Lower values remove more; 1 only identical wording."""
+    """Jaccard overlap of five-word runs from which a passage is a duplicate of a better one and is dropped. A lower
+    value drops more passages; 1 drops only identical wording.
+    """
     expand_to_tokens: int = Field(1500, ge=0)
     """Tokens up to which the modes generate and agentic add neighbouring passages. 0 disables expansion."""
 
@@ -47,13 +53,13 @@ class AnsweringSettings(Part):
     """quote, checked, generate or agentic. auto selects quote for the packaged model, generate for other models."""
     unsupported: Literal["flag", "withhold"] = "flag"
     """What happens in the mode generate to a sentence that the passages do not support. flag: it is shown and reported.
-    withhold: it is left out, each sentence is shown only when it is complete and checked, and a wrong or missing marker
-    is replaced by that of the passage that supports the sentence.
+    withhold: it is left out, each sentence is shown only when it is complete and checked, and a wrong or missing
+    citation is corrected to the passage that supports the sentence.
     """
     support: Support = "meaning"
     """What supports a sentence of a model. meaning: a passage that says the same, also in other words. wording: one
     that has nearly all of its words close together. Small models need wording: they join words that do not belong
-    together. It also rejects right sentences that paraphrase.
+    together. It also rejects correct sentences in other words.
     """
     max_tokens: int = Field(384, ge=1)
     """Longest answer of the model in tokens. A higher value allows longer and slower answers."""
@@ -123,18 +129,18 @@ class ConversationSettings(Part):
     """How long the turns of a conversation are kept, and how follow-up questions are rewritten."""
 
     turns: int = Field(50, ge=1, le=200)
-    """Latest turns that are kept of a conversation. A higher value needs more storage."""
+    """Number of latest turns stored for each conversation. A higher value needs more storage."""
     per_tenant: int = Field(1000, ge=1)
-    """Conversations that are kept for each tenant. One more removes the one whose last turn is the oldest."""
+    """Number of conversations stored for each tenant. Beyond it, the one whose last turn is the oldest is removed."""
     days: int = Field(30, ge=1)
-    """Days after its last turn in which a conversation is kept. A higher value needs more storage."""
+    """Days for which a conversation is stored after its last turn. A higher value needs more storage."""
     history_tokens: int = Field(1000, ge=0)
     """Tokens of earlier turns that the model reads to rewrite a follow-up question. A higher value costs more tokens
     and reaches further back. 0: follow-ups are rewritten without the model.
     """
     rewriting_seconds: float = Field(5.0, gt=0)
-    """Longest time for the model to rewrite a follow-up question. After it, the question is rewritten without the
-    model. A model without a GPU needs more; a higher value delays the answer if the model is slow.
+    """Seconds that the model may take to rewrite a follow-up question. After them, the question is rewritten without
+    the model. A model without a GPU needs more; a higher value delays the answer if the model is slow.
     """
 
 
@@ -142,12 +148,12 @@ class FeedbackSettings(Part):
     """How long an answer can be rated, and how long its feedback is kept."""
 
     hours: int = Field(24, ge=0)
-    """Hours after an answer in which it can be rated. It is kept for so long with its passages, in the shared state.
-    0 disables feedback, and answers are not kept.
+    """Hours for which an answer can be rated. The shared state stores the answer and its passages for this time. 0
+    disables feedback and stores no answers.
     """
     answers: int = Field(1000, ge=1)
     """Latest answers of each tenant that can be rated. A higher value needs more storage."""
     per_tenant: int = Field(10_000, ge=1)
-    """Ratings that are kept for each tenant. One more removes the oldest one."""
+    """Number of ratings stored for each tenant. Beyond it, the oldest rating is removed."""
     days: int = Field(365, ge=1)
-    """Days in which feedback is kept. A higher value needs more storage."""
+    """Days for which feedback is stored. A higher value needs more storage."""

@@ -36,7 +36,7 @@ class OpenAIGeneratorSettings(Part):
 
     kind: Literal["openai"]
     url: HttpUrl
-    """Base URL, such as http://127.0.0.1:8080/v1. docs/guides/own-model.md has those of usual servers."""
+    """Base URL, such as http://127.0.0.1:8080/v1. docs/guides/own-model.md lists those of common servers."""
     model: str
     """Model name that the server expects. On Azure: the name of the deployment."""
     api_key: SecretStr | None = None
@@ -47,11 +47,11 @@ class OpenAIGeneratorSettings(Part):
     """Parallel requests and connections to the server. Further answers queue."""
     extra: Json[dict[str, Any]] = Field({})
     """JSON object that is merged into each request body, such as `{"reasoning_effort": "low"}`.
-    Its nulls remove fields.
+    A field that is null is removed from the body.
     """
     opens_reasoning: bool | None = None
-    """True if the model's chat template writes the opening tag, such as `<think>`, into the prompt. The text is then
-    held back up to the closing tag. Unset: the service expects it by the model's name, and learns it from answers.
+    """True if the model's chat template writes the opening tag, such as `<think>`, into the prompt. The service
+    then shows no text before the closing tag. Unset: it decides by the model's name and by earlier answers.
     """
 
 
@@ -119,7 +119,7 @@ class JudgeSettings(Part):
     api_key: SecretStr | None = None
     """API key, sent as a bearer token. Unset: no authentication."""
     extra: Json[dict[str, Any]] = Field({})
-    """JSON object that is merged into each request body to RAG_JUDGE__URL. Its nulls remove fields."""
+    """JSON object that is merged into each request body to RAG_JUDGE__URL. A field that is null is removed."""
     sample: float = Field(0.0, ge=0, le=1)
     """Share of live answers that the judge reads. 0 disables live judging."""
     concurrency: int = Field(2, ge=1)

@@ -117,7 +117,7 @@ def unknown_letter(letter_id: str) -> NotFound:
 
 
 def changed_meanwhile() -> Conflict:
-    return Conflict("Another client has changed the document at this moment. Read its state, then try again.")
+    return Conflict("Another client changed the document at the same time. Read its state, then try again.")
 
 
 def inbox_full(entries: int) -> Overloaded:

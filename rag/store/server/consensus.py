@@ -49,7 +49,7 @@ async def require_nodes(client: AsyncQdrantClient, expected: int, *, seconds: fl
         if time.monotonic() > deadline:
             raise Unavailable(
                 f"Only {joined} of {expected} nodes have joined the Qdrant cluster. A collection that is created now "
-                "would keep too few copies for good. Start the other nodes, or decrease RAG_STORE__NODES."
+                "would have too few copies permanently. Start the other nodes, or decrease RAG_STORE__NODES."
             )
         await asyncio.sleep(_POLL_SECONDS)
 

@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 async def respond(body: ResponsesRequest, asking: Asking) -> Any:
     """Answer the last user message from the documents, in the shape of OpenAI's responses."""
     if body.background:
-        raise InvalidInput("background: Responses are not kept. Leave the field out.")
+        raise InvalidInput("background: The service does not store responses. Leave the field out.")
     sampling = Sampling(max_tokens=body.max_output_tokens, temperature=body.temperature)
     inquiry = asking.inquire_last(body, body.messages, body.form, sampling)
     return await asking.reply(inquiry, _Shape(asking.request_id, body))

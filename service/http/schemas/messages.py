@@ -89,7 +89,7 @@ def to_conversation(messages: Sequence[ChatMessage]) -> tuple[str, list[Turn]]:
     """
     last = next((number for number in reversed(range(len(messages))) if messages[number].role == "user"), None)
     if last is None:
-        raise InvalidInput("messages: There is no question. Send a message with the role user, as the last.")
+        raise InvalidInput("messages: There is no question. The last message must have the role user.")
     content = messages[last].content
     if isinstance(content, list) and (foreign := [part.type for part in content if part.text is None]):
         raise InvalidInput(f"messages: The service reads text only. Remove the part of type {foreign[0]!r:.100}.")

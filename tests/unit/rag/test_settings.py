@@ -69,12 +69,12 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
         ),
         (
             SERVER | {"RAG_STORE__URL": "http://qdrant:6334"},
-            "RAG_STORE__URL: Port 6334 is for gRPC and belongs into RAG_STORE__GRPC_PORT. "
+            "RAG_STORE__URL: Port 6334 is for gRPC and belongs in RAG_STORE__GRPC_PORT. "
             "Name the port of the REST interface, usually 6333.",
         ),
         (
             SERVER | {"RAG_STORE__URL": "http://me:secret@qdrant:6333"},
-            "RAG_STORE__URL: It may have a host, a port and a path. A key belongs into RAG_STORE__API_KEY.",
+            "RAG_STORE__URL: It may have a host, a port and a path. Set a key in RAG_STORE__API_KEY.",
         ),
         (
             SERVER | {"RAG_STORE__URL": "http://qdrant:6333", "RAG_STORE__CA_FILE": "ca.pem"},
@@ -95,8 +95,8 @@ def test_a_field_of_the_default_alternative_needs_no_kind(given):
                 "RAG_GENERATOR__MODEL": "m",
                 "RAG_GENERATOR__API_KEY": "sk-1",
             },
-            "RAG_GENERATOR__API_KEY: The URL has a user name already, and a request has one of both. "
-            "Remove the user name.",
+            "RAG_GENERATOR__API_KEY: The URL has a user name already, and a request can send only one of the two. "
+            "Remove the user name from the URL.",
         ),
         ({"RAG_HTTP": '{"reed": 1}'}, "RAG_HTTP__REED is not a setting. Unset it."),
         ({"RAG_PORT": "99999"}, "RAG_PORT is 99999, but must be at most 65535."),

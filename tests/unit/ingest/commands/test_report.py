@@ -28,7 +28,7 @@ def test_each_document_with_warnings_is_named_and_counted_by_code():
     lines = summary.to_text(dry_run=False).splitlines()
     assert lines[0] == "  a.pdf: Pages are images. (4 times; pages 2 to 5) It fits several encodings."
     assert "2 ready with gaps: page_without_text 2" in lines
-    assert "2 ready that may be misread: guessed_encoding 2" in lines
+    assert "2 ready but possibly misread: guessed_encoding 2" in lines
     scanned = {"code": "page_without_text", "message": "Pages are images.", "count": 4, "place": "pages 2 to 5"}
     assert json.loads(summary.to_json())["warnings"][1] == {
         "uri": "b.pdf",

@@ -235,7 +235,7 @@ async def test_a_collection_with_wrong_vectors_is_not_switched_to(tmp_path):
         await put(writer, OURS, [point(f"the same words {n}", document=f"d{n}") for n in range(200)])
         await writer.publish()
     async with other_embedder(valid_during_the_checks) as embedder:
-        with pytest.raises(BadResponse, match="find themselves"):
+        with pytest.raises(BadResponse, match="found by their own text"):
             await reindex(Settings(data_dir=tmp_path, embedder=embedder), print)
     async with open_edge_reader(tmp_path / "store", EMBEDDER) as reader:
         assert len(await texts(reader, OURS)) == 200

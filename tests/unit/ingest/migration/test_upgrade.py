@@ -105,7 +105,7 @@ async def test_a_dry_run_says_what_would_be_done_and_writes_nothing(release, cap
         f"format {release.schema} → {SCHEMA}: 4 documents with 5 chunks are copied with their vectors, about 1 s"
         in said
     )
-    assert "parsed again    nothing. 4 documents have passages of an earlier version's parsers" in said
+    assert "parsed again    nothing. An earlier version parsed 4 documents" in said
     assert "run the sources of 3 again and upload 1 again" in said
     assert f"format {1 if release.schema == 1 else 2} → {FORMAT}: " in said
     assert said.endswith("\nTo upgrade: collection, inbox. Nothing was written.\n")

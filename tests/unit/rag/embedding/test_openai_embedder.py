@@ -176,7 +176,7 @@ async def test_the_time_until_a_retry_is_the_one_of_the_server():
         (lambda items: [*items, items[0] | {"index": 3}], "sent 4 vectors for 3 texts"),
         (
             lambda items: [item | {"embedding": [1.0] * 5} for item in items],
-            "of 5 numbers, and RAG_EMBEDDER__DIM",
+            "of 5 numbers, but RAG_EMBEDDER__DIM",
         ),
     ],
 )
