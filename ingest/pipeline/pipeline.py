@@ -50,11 +50,11 @@ class Pipeline:
     ) -> IngestResult:
         """Write the document if it is new or changed. `stored` may have the result of `look_up` for it.
 
-        `entry` is the claimed entry of the inbox that the document comes from, if it comes from there.
+        `entry` is the claimed entry of the inbox, if the document comes from there.
 
         A document that cannot be parsed or embedded is rejected, and one without text is empty: both are results.
-        The stored version of an empty document is removed. An error that is raised belongs to the store or the
-        embedder: it does not answer for longer than the retries last, or refuses every document.
+        The stored version of an empty document is removed. A raised error means that the store or the
+        embedder failed: it did not answer during all retries, or it refuses every document.
         """
         # Two states of one document are written one after the other, and for the second the look-up is out of date.
         is_second = self._locks.is_held((scope, unit.id))

@@ -18,12 +18,12 @@ class AlreadyFilled(InvalidInput):
 
 
 class Migration(Protocol):
-    """The collection that serves, and its successor, which has another embedder or a newer schema."""
+    """The collection that readers use, and its successor, which has another embedder or a newer schema."""
 
     origin: Origin
     """The schema and the embedder of `current`."""
     current: PointReader
-    """The collection that serves. It may grow while the successor is filled."""
+    """The collection that readers use. It may grow while the successor is filled."""
     successor: VectorStore
     """The collection to fill."""
     keeps_current: bool
@@ -53,7 +53,7 @@ class CollectionBackup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionCopy:
-    """What the files of a copied collection contain: the live documents and chunks of all tenants."""
+    """The contents of a copied collection: the live documents and chunks of all tenants."""
 
     embedder: EmbedderIdentity
     documents: int

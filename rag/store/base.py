@@ -82,7 +82,7 @@ class VectorStore(StoreReader, Protocol):
         """Remove a document with its staged versions. With an order, versions of a later order stay."""
 
     async def find_partial(self, scope: Scope, versions: Mapping[DocumentId, str]) -> set[DocumentId]:
-        """Return the documents whose live version is live in a part of the collection only, after a failed commit."""
+        """Return the documents whose last commit failed and reached only a part of the collection."""
 
     async def publish(self) -> None:
         """Make all commits durable and visible to readers, in one step."""

@@ -67,7 +67,7 @@ class Answerer:
         self._drift = drift
 
     async def search(self, inquiry: Inquiry, timer: StageTimer) -> WritingInput:
-        """Return the passages that a search for the question finds, in the order for a reader (ADR 74)."""
+        """Return the passages that a search for the question finds, in reading order (ADR 74)."""
         with search_span(inquiry.scope, inquiry.question):
             until = timer.arrived + self._first_text_seconds
             found = await self._search(inquiry, timer, inquiry.mode or self._default_mode, until=until)
@@ -85,7 +85,8 @@ class Answerer:
             events = trace_agent(self._answer_in_steps(inquiry, timer))
         else:
             events = self._answer_directly(inquiry, mode, timer)
-        has_text = mode == "agentic"  # Its searches would count as slow answers, and use up the objective for others.
+        # Agentic answers search several times. If they were timed, they would use up the latency objective.
+        has_text = mode == "agentic"
         async with aclosing(events):
             async for event in events:
                 if not has_text and isinstance(event, Token if inquiry.is_streamed else Answer):
@@ -101,7 +102,7 @@ class Answerer:
         if is_answerable and mode == "generate":
             hits = await self._retriever.expand(inquiry.scope, writing_input.hits)
             writing_input = replace(writing_input, hits=hits)
-        elif is_answerable:  # Neighbouring sentences would only be wrong quotes to pick.
+        elif is_answerable:  # Not expanded: neighbouring sentences would only add wrong candidates for a quote.
             with timer.stage("quote"):
                 continued = partial(self._retriever.continued, inquiry.scope)
                 writing_input = await self._quoter.pick(writing_input, continued)
@@ -118,7 +119,7 @@ class Answerer:
 
     async def _answer_in_steps(self, inquiry: Inquiry, timer: StageTimer) -> AsyncGenerator[Event]:
         def search(question: str) -> Awaitable[WritingInput]:
-            # The plan takes longer than a reranker, so there is no time to save.
+            # Planning takes longer than reranking, so a time limit for the reranker would save little.
             part = replace(inquiry, question=question, turns=())
             return self._searcher.search(part, timer, until=math.inf, by_model=False)
 
@@ -133,7 +134,7 @@ class Answerer:
                         yield replace(event, steps=run.steps, usage=run.usage_with(event.usage))
                     else:
                         yield event
-        except Exception:  # Whatever failed, the answer failed. It is raised again.
+        except Exception:  # Any error means that the answer failed.
             run.end = "failed"
             raise
         finally:

@@ -26,7 +26,7 @@ _CONVERSATION_BYTES = 1_000_000
 """Clients of OpenAI's API send all earlier messages with each question."""
 DOCUMENTS_PER_FORM = 4
 """A form with files may have the bytes of this many documents of the largest size."""
-# As nginx waits for the next part of a body.
+# As long as nginx waits for the next part of a body.
 _BODY_SECONDS = 60.0
 _UNMATCHED = "unmatched"
 _OVERLOADED = 429
@@ -37,7 +37,7 @@ _MONITORING_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def declare_routes(paths: Iterable[str]) -> None:
-    """Create the counters of these routes at 0. PromQL would not see the increase of one that first appears with 1."""
+    """Create the counters of these routes at 0. PromQL would miss the first request if a counter began at 1."""
     for path in [*paths, _UNMATCHED]:
         REQUEST_DURATION.labels(path)
         for outcome in OUTCOMES:
@@ -72,7 +72,7 @@ class RequestTelemetry:
 
 
 class _Exchange:
-    """One request and its response, as far as they have come."""
+    """One request and the progress of its response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str]) -> None:
         self.scope = scope
@@ -87,7 +87,7 @@ class _Exchange:
 
     @property
     def outcome(self) -> str:
-        """How the request is counted."""
+        """The outcome under which the request is counted."""
         state = self.scope["state"]
         if self.has_client_left:
             has_given_up = state.get("awaits_text", False) and time.perf_counter() >= self.give_up_at
@@ -116,7 +116,7 @@ class _Exchange:
         elif message["type"] == "http.response.body":
             self.is_complete = not message.get("more_body", False)
             if self.is_complete:
-                # Before the message is sent, because its end is also the end of the span.
+                # Before the last message is sent, because the span of the request ends with it.
                 conclude(self.outcome)
         await self._send(message)
 
@@ -143,7 +143,7 @@ class BodyLimit:
         async def receive_within_limit() -> Message:
             nonlocal received, is_whole
             try:
-                # Behind the body, the application waits here for the end of the connection.
+                # After the body, the application waits here for the end of the connection, without a limit.
                 async with asyncio.timeout(None if is_whole else self._pause_seconds):
                     message = await receive()
             except TimeoutError as error:
@@ -151,7 +151,7 @@ class BodyLimit:
             is_whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit or (declared.isdecimal() and int(declared) > limit):
-                # Raised inside the application, which reads the body there. The error handlers can then answer it.
+                # Raised where the application reads the body, so that its error handlers can answer.
                 raise HTTPException(413, f"The request body is larger than {limit:,} bytes.")
             return message
 

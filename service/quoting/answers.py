@@ -1,4 +1,4 @@
-"""The answer around a unit: the sentences, the list, the table or the code that belong together."""
+"""Composes a quote: the unit that answers the question, with the sentences, list, table or code that belong to it."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from service.quoting.questions import Question
 from service.quoting.wording import GIVES_REASON, announces, refers_back
 from service.sentences import stems
 
-# A reader sees this much at a glance. A paragraph goes on until it is reached.
+# A reader sees this much at a glance. A shorter quote is extended by the next sentences of its paragraph.
 _ENOUGH: Final = 280
 _MAX_CHARACTERS: Final = 1_200
 _MAX_ITEMS: Final = 12
@@ -24,7 +24,7 @@ _NEAR: Final = 2.0
 _MAX_PROSE: Final = 600
 _NEEDS_CODE: Final = ("how", "code")
 _NUMBERED: Final = re.compile(r"^\W*\d+(?:\.\d+)+\s")
-# What a row or an item is about stands at its beginning.
+# The first characters of a row or an item name its subject.
 _MAX_LABEL: Final = 40
 
 
@@ -83,7 +83,7 @@ def compose(
 
 
 def is_cut(quote: Quote, chunk: Chunk) -> bool:
-    """Return whether the next passage may go on with the quote: it ends with an announcement, or with the last item."""
+    """Return whether the quote may continue in the next passage: it ends with an announcement or the last item."""
     last = split_blocks(chunk.text)[-1:]
     if not last or not quote.text.endswith(last[0].text[-_MAX_LABEL:]):
         return False
@@ -98,7 +98,7 @@ def is_same_list(chunk: Chunk, one: Unit, other: Unit) -> bool:
 
 
 def _section(question: Question, blocks: Sequence[Block]) -> list[str]:
-    """Return the texts up to one that begins with another number."""
+    """Return the texts of the section: up to the first one that begins with the number of another section."""
     texts = [block.text for block in blocks]
     ends = (at for at, text in enumerate(texts) if at and _NUMBERED.match(text) and not question.is_section_of(text))
     return _bounded(texts[: next(ends, None)])
@@ -132,7 +132,7 @@ def _prose(question: Question, blocks: list[Block], unit: Unit, scores: Mapping[
 
 
 def _continuation(question: Question, blocks: list[Block], index: int, parts: list[str]) -> list[str]:
-    """Return what a paragraph announces, or the next paragraph after a short one with what that announces."""
+    """Return the blocks that complete a paragraph: the list, table or code that it announces, or the next paragraph."""
     following = blocks[index] if index < len(blocks) else None
     if following is None:
         return []
@@ -150,7 +150,7 @@ def _next_paragraph(question: Question, blocks: list[Block], index: int, parts: 
         return [unit.text for unit in split_units([blocks[index]])][:2]
     if question.term or sum(map(len, parts)) >= _ENOUGH // 2:
         return []
-    # Some manuals end a paragraph after each sentence. What follows a definition is about another term.
+    # Some manuals end a paragraph after each sentence. The paragraph after a definition is about another term.
     sentences = [unit.text for unit in split_units([blocks[index]])]
     more = sentences[:2]
     if len(sentences) > len(more):
@@ -212,7 +212,7 @@ def _announcement(blocks: list[Block], index: int) -> list[str]:
 
 
 def _cause(question: Question, blocks: list[Block], index: int) -> list[str]:
-    """Return the block before the announcement of output, such as an error, if it says when that appears."""
+    """Return the block that says when an output, such as an error message, appears, or nothing."""
     if question.asks in _NEEDS_CODE or index < 1 or not refers_back(blocks[index].text):
         return []
     group = [block.text for block in blocks[:index] if block.group == blocks[index - 1].group]
@@ -227,7 +227,7 @@ def _is_announced(question: Question, lead: list[str], unit: Unit) -> bool:
 
 
 def _last(texts: list[str], most: int) -> list[str]:
-    """Return the last texts that have at most so many characters together."""
+    """Return the last texts that have at most `most` characters in total."""
     kept: list[str] = []
     for text in reversed(texts):
         if sum(map(len, kept)) + len(text) > most:
@@ -241,7 +241,7 @@ def _whole(blocks: list[Block], index: int) -> list[str]:
 
 
 def _bounded(texts: list[str]) -> list[str]:
-    """Return the first texts, as many as a reader wants to see."""
+    """Return the first texts, up to the maximum length of a quote."""
     kept: list[str] = []
     for text in texts[:_MAX_ITEMS]:
         if kept and sum(map(len, kept)) + len(text) > _MAX_CHARACTERS:

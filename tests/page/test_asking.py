@@ -207,7 +207,7 @@ async def test_a_cited_page_of_a_pdf_is_opened_at_that_page(page: Page, service:
     )
 
 
-async def test_a_source_shows_where_its_passage_stands(page: Page, service: FakeService) -> None:
+async def test_a_source_shows_the_place_of_its_passage(page: Page, service: FakeService) -> None:
     places = [
         ({"page": 3}, "page 3"),
         ({"slide": 2}, "slide 2"),

@@ -12,7 +12,7 @@ SYMPTOMS = re.findall(r"(?m)^## (?!One answer)(.+)$", PAGE)
 _CHECK = r"`[^`]+`|\*[^*|]+ / [^*|]+\*|\"Details\""
 
 
-def test_most_rows_have_a_query():
+def test_the_page_has_more_than_forty_queries():
     assert len(diagnosis_expressions()) > 40
 
 

@@ -63,7 +63,7 @@ def test_an_error_of_this_project_becomes_one_line_and_status_1(capsys):
 
 
 @pytest.mark.usefixtures("logging_restored")
-def test_a_program_that_nobody_watches_ends_with_a_json_line(capsys):
+def test_a_program_without_a_terminal_ends_with_a_json_line(capsys):
     assert run_program("demo", KernelSettings, fail_with(NotFound("There is no collection yet."))) == 1
     line = json.loads(capsys.readouterr().err)
     assert (line["level"], line["text"]) == ("critical", "demo: There is no collection yet.")

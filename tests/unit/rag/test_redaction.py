@@ -24,7 +24,7 @@ def test_what_looks_like_a_secret_is_hidden(text, expected):
     assert redact(text) == expected
 
 
-def test_a_given_secret_is_hidden_wherever_it_stands():
+def test_every_occurrence_of_a_given_secret_is_hidden():
     assert redact("key letmein: not letmein", "letmein", "") == "key ***: not ***"
 
 

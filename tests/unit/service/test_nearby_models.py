@@ -123,7 +123,7 @@ def test_a_key_alone_is_for_openai():
     assert "OPENAI_API_KEY is set" in text
 
 
-def test_nothing_found_is_nothing_said():
+def test_the_text_is_empty_if_no_model_was_found():
     assert describe_models([], {"HOME": "/root", "OPENAI_API_KEY": ""}) == ""
 
 

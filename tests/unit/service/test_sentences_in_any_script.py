@@ -25,7 +25,7 @@ def test_sentences_end_at_the_marks_of_their_script(sentences):
 
 
 @pytest.mark.parametrize("question", ["水泵为什么停机？", "لماذا توقفت المضخة الآن؟"])
-def test_a_question_is_no_statement_in_any_script(question):
+def test_a_question_is_not_a_statement_in_any_script(question):
     assert split_sentences(question) == []
 
 

@@ -15,7 +15,7 @@ def test_a_path_prefix_may_be_written_in_any_form(value, prefix):
 
 
 @pytest.mark.parametrize("value", ["https://example.org/rag", "/a b", "/rag?x=1", "/ä", "/..%2f"])
-def test_what_is_not_a_path_is_no_prefix(value):
+def test_a_prefix_that_is_not_a_path_is_rejected(value):
     with pytest.raises(ValidationError):
         Settings(root_path=value)
 

@@ -67,7 +67,7 @@ async def test_a_page_has_no_number_if_the_numbers_do_not_fit():
     assert [page.number for page in (await convert_with(respond)).pages] == [None]
 
 
-async def test_a_partial_conversion_is_told():
+async def test_a_partial_conversion_is_reported():
     assert (await convert(DoclingServer({1: "One"}, status="partial_success"))).is_partial
 
 

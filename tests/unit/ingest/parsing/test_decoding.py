@@ -159,7 +159,7 @@ def test_damage_after_a_byte_order_mark_is_counted():
     assert codes(decoded) == ["replaced_characters"]
 
 
-def test_a_replacement_character_of_the_author_is_no_damage():
+def test_a_replacement_character_of_the_author_is_not_counted_as_damage():
     assert decode("The sign \ufffd means damage.".encode()) == Decoded("The sign \ufffd means damage.")
 
 

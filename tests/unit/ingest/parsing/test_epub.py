@@ -28,7 +28,7 @@ def test_a_protected_book_is_rejected_and_obfuscated_fonts_do_not_matter():
         parse_epub(epub_of({"one.xhtml": "<p>Text</p>"}, parts=encryption("OEBPS/one.xhtml")))
 
 
-def test_a_missing_chapter_is_told():
+def test_a_missing_chapter_is_reported():
     written = BytesIO()
     whole = ZipFile(BytesIO(epub_of({"one.xhtml": "<p>One</p>", "two.xhtml": "<p>Two</p>"})))
     with ZipFile(written, "w") as partial:

@@ -29,7 +29,7 @@ def test_a_message_has_its_subject_as_title_and_its_fields_before_the_text():
     )
 
 
-def test_of_several_forms_one_is_read():
+def test_only_one_of_several_alternative_bodies_is_read():
     written = message("Plain form")
     written.add_alternative("<p>Rich <b>form</b></p>", subtype="html")
     text = mail(written).sections[0].text
@@ -78,7 +78,7 @@ def test_raw_bytes_in_a_field_are_read_as_utf_8_or_as_western():
     assert mail("Subject: café\r\nFrom: x\r\n\r\ntext".encode("latin-1")).title == "café"
 
 
-def test_an_encrypted_message_is_told():
+def test_an_encrypted_message_is_reported():
     document = mail(b"Subject: a\r\nFrom: x\r\nContent-Type: application/pkcs7-mime; name=smime.p7m\r\n\r\nAAAA")
 
     assert [warning.code for warning in document.warnings] == ["dropped_object"]

@@ -50,7 +50,7 @@ def test_tables_stay_rows():
     assert only_text("| a | *b* |\n|---|---|\n| 1 | 2 |") == "a: 1 | b: 2"
 
 
-def test_a_row_of_words_among_numbers_is_no_second_header():
+def test_a_row_of_words_among_numbers_is_not_a_second_header():
     rows = ["| setting | default |", "|---|---|", "| mode | 1 |", "| type | name |", "| limit | 384 |", "| size | 64 |"]
     assert only_text("\n".join([*rows, "| width | 12 |"])).split("\n\n") == [
         "setting: mode | default: 1",

@@ -80,7 +80,7 @@ def test_notes_comments_boxes_and_formulas_stand_at_their_paragraph():
     assert outline.warnings == ()
 
 
-def test_an_embedded_chart_is_told():
+def test_an_embedded_chart_is_reported():
     body = "<text:p>Text<draw:frame draw:name='Chart 1'><draw:object xlink:href='./Object 1'/></draw:frame></text:p>"
     [warning] = parse_opendocument(opendocument_of(body), "ODT").warnings
 

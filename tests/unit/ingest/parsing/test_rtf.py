@@ -83,7 +83,7 @@ def test_a_fraction_and_a_power_of_a_formula_are_written_in_line():
     assert text_of(rb"{\mmath{\*\moMath{\mf{\mfPr x}{\mnum a+b}{\mden c}}=x{\msup 2}}}") == "(a+b)/c=x^2"
 
 
-def test_what_is_missing_is_told():
+def test_cut_text_and_embedded_objects_are_reported():
     [truncated] = parse_rtf(rb"{\rtf1 Text that end").warnings
     [embedded] = parse_rtf(rtf(rb"Text{\object{\*\objdata 00}{\result{\pict 00}}}")).warnings
 

@@ -111,7 +111,7 @@ def test_rows_of_another_kind_after_a_blank_line_do_not_get_the_labels():
     assert rows(body)[2:] == ["A: Ana | B: engineer", "A: Ben | B: pilot"]
 
 
-def test_a_blank_line_between_header_and_rows_is_no_border():
+def test_a_blank_line_between_header_and_rows_does_not_end_the_table():
     assert rows("Prices\n\nItem,Price\n\nRope,12\nHook,7\n") == [
         "Prices",
         "Item: Rope | Price: 12",

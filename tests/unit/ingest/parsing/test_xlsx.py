@@ -181,7 +181,7 @@ def test_comments_are_marked_and_follow_the_rows():
     assert blocks(document)[-1] == "Comment on cell B2 (12): checked by Ida"
 
 
-def test_text_boxes_and_charts_are_read_and_embedded_files_are_told():
+def test_text_boxes_and_charts_are_read_and_embedded_files_are_reported():
     drawing = '<d xmlns:a="x"><a:p><a:r><a:t>Note in </a:t></a:r><a:r><a:t>a box</a:t></a:r></a:p></d>'
     chart = '<c xmlns:a="x"><a:p><a:r><a:t>Growth of sales</a:t></a:r></a:p></c>'
     document = workbook(
@@ -245,6 +245,6 @@ def test_a_merged_cell_over_the_whole_sheet_is_bounded():
 
 
 @pytest.mark.parametrize("cell", ['<c r="????1"><v>1</v></c>', '<c r="ZZZZ1"><v>1</v></c>', '<c s="x"><v>1</v></c>'])
-def test_a_damaged_cell_is_told(cell):
+def test_a_damaged_cell_is_reported(cell):
     with pytest.raises(InvalidInput, match="damaged XLSX"):
         workbook(row(1, cell))

@@ -155,7 +155,7 @@ async def test_the_services_answer_is_parsed_like_any_untrusted_file(store, data
     assert not any("alert" in chunk.text for chunk in await stored(store))
 
 
-async def test_no_text_at_all_is_told(store, data_dir):
+async def test_a_document_without_any_text_is_rejected(store, data_dir):
     async with models_with(DoclingServer({1: ""}), data_dir) as models:
         result = await ingest(store, models, _SCAN)
 

@@ -112,7 +112,7 @@ def test_a_file_that_memory_maps_cannot_read_completely_means_a_full_disk(tmp_pa
     assert raised.value.errno == errno.ENOSPC
 
 
-def test_a_kernel_that_cannot_allocate_holes_is_no_error(memory_folder, monkeypatch):
+def test_holes_stay_without_an_error_if_the_kernel_cannot_allocate_them(memory_folder, monkeypatch):
     monkeypatch.setattr("rag.store.files._MADV_POPULATE_READ", 9999)
     make_hole(memory_folder / "sparse")
     allocate_holes(files_of(memory_folder))

@@ -99,7 +99,7 @@ def test_a_passage_without_neighbours_keeps_its_score():
     assert smooth(fused, vectors, share=0.5) == fused
 
 
-def test_what_is_not_smoothed_stays_behind_what_is():
+def test_hits_that_are_not_smoothed_stay_behind_smoothed_ones():
     scores = [1 - n / 1000 for n in range(SMOOTHED + 5)]
     fused, vectors = found(*scores, axes=tuple(n % 3 for n in range(len(scores))))
     smoothed = smooth(fused, vectors, share=0.9)

@@ -56,7 +56,7 @@ _WAL = "No space left on device: WAL buffer size exceeds available disk space"
         ("INVALID_ARGUMENT", "Expected some form of condition", RequestRejected, "program", "defect"),
     ],
 )
-def test_an_answer_has_an_owner_and_names_what_to_check(code, text, kind, fault, named):
+def test_each_status_becomes_an_error_with_a_fault_and_a_hint(code, text, kind, fault, named):
     with pytest.raises(GroundworkError) as raised, translated_errors():
         raise AioRpcError(grpc.StatusCode[code], Metadata(), Metadata(), details=f"{text} at {_NODE}")
     assert (type(raised.value), raised.value.fault) == (kind, fault)
@@ -66,7 +66,7 @@ def test_an_answer_has_an_owner_and_names_what_to_check(code, text, kind, fault,
 
 
 @pytest.mark.parametrize("code", grpc.StatusCode)
-def test_no_answer_rejects_a_document(code):
+def test_no_status_of_the_server_rejects_a_document(code):
     with pytest.raises(GroundworkError) as raised, translated_errors():
         raise AioRpcError(code, Metadata(), Metadata(), details="?")
     assert raised.value.fault != "document"

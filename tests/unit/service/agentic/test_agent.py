@@ -147,7 +147,7 @@ async def test_a_plan_is_read_tolerantly_and_names_at_most_three_searches(plan, 
     assert asked.run.steps[0].text == f"Planned: {' · '.join(searched)}{said}"
 
 
-async def test_what_was_not_found_is_searched_once_more_with_what_is_known():
+async def test_a_failed_search_is_reworded_once_with_the_passages_found_so_far():
     again = "mill of 1820"
     model = scripted(grade=[YES, NO, YES], reword=[json.dumps({"search": again})])
     asked = await case(model, FOUND | {MILL: [OTHER_HIT], again: [MILL_HIT]})

@@ -179,7 +179,7 @@ async def test_azure_with_a_wrong_address_or_version(path):
     ids=lambda it: type(it).__name__,
 )
 @pytest.mark.parametrize("path", ["", "/"])
-async def test_a_missing_v1_is_said(product, path):
+async def test_the_error_names_a_missing_v1(product, path):
     error = await failure(product, path, product.models[0])
     assert str(error).endswith("An operator must add /v1 to RAG_GENERATOR__URL.")
 

@@ -30,7 +30,7 @@ async def test_an_allowed_page_may_read_responses_and_errors_with_their_request_
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://intranet.example.org", "null"])
-async def test_any_other_page_may_not(served: Served, origin):
+async def test_pages_of_other_origins_may_not_call_the_api(served: Served, origin):
     refused = await served.http.options("/v1/documents/a.md", headers=PREFLIGHT | {"Origin": origin})
     assert refused.status_code == 400
     assert "access-control-allow-origin" not in refused.headers
