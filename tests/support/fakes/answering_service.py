@@ -10,6 +10,8 @@ from typing import Any, Literal
 import aiohttp
 from aiohttp import web
 
+from tests.support.fakes.servers import open_app
+
 Ending = Literal["proper", "broken", "silent", "error", "kept open"]
 _SILENT_SECONDS = 600
 
@@ -163,16 +165,11 @@ async def serve_answers(habits: Habits, routes: Sequence[web.RouteDef] = ()) -> 
     app.add_routes([web.post("/v1/chat/completions", service.complete), *routes])
     if habits.takes_documents:
         app.add_routes([web.put("/v1/documents/{name}", service.put), web.get("/v1/documents/{name}", service.get)])
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=512)
-    await site.start()
-    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield service
-    finally:
-        await service.end()
-        await runner.cleanup()
+    async with open_app(app) as service.url:
+        try:
+            yield service
+        finally:
+            await service.end()
 
 
 async def _open(request: web.Request) -> web.StreamResponse:

@@ -4,14 +4,15 @@ The rules come from the products' sources, documentation and issue trackers: pat
 and the status and text of each refusal.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from aiohttp import web
 
 from tests.support.fakes.model_servers import PLAIN, event
+from tests.support.fakes.servers import Handler, serve
 
 KEY = "sk-stand-in-0123456789"
 
@@ -97,9 +98,6 @@ class LlamaCpp(Product):
     wrong_key = (401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}})
     wrong_path = (404, {"error": {"code": 404, "message": "File Not Found", "type": "not_found_error"}})
     open_paths = ("/v1/models",)
-
-    def refuse(self, _: dict[str, Any]) -> Said | None:
-        return None
 
 
 @dataclass
@@ -225,22 +223,9 @@ class AzureOpenAI(Product):
         return refuse_fields(body, reasons="gpt-5" in deployment) or (200, verdict + PLAIN)
 
 
-@asynccontextmanager
-async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+def serving(handler: Handler) -> AbstractAsyncContextManager[str]:
     """Serve every method and path, and yield scheme, host and port."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await handler(request)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    runner = web.AppRunner(app, handler_cancellation=True)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return serve("/{path:.*}", handler, "*")
 
 
 def respond(said: Said) -> web.Response:

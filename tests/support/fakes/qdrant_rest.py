@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from qdrant_client import AsyncQdrantClient, models
 
 from tests.support.fakes.qdrant_placement import Placement
+from tests.support.fakes.servers import open_app
 
 _COLLECTION = "/collections/{name}"
 
@@ -135,15 +136,11 @@ async def open_rest_qdrant(path: str = "/qdrant", *, tls: ssl.SSLContext | None 
     server = RestQdrant(local)
     app = web.Application()
     app.add_routes(server.routes(path))
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
-    server.url = f"{scheme}://{host}:{runner.addresses[0][1]}{path}"
     try:
-        yield server
+        async with open_app(app, tls) as url:
+            server.url = url + path
+            yield server
     finally:
-        await runner.cleanup()
         await local.close()
 
 

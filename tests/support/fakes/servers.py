@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -16,23 +17,29 @@ _SECONDS = 120
 
 
 @asynccontextmanager
-async def serve(path: str, handler: Handler) -> AsyncIterator[str]:
-    """Serve POST on one path and yield the base URL."""
+async def open_app(app: web.Application, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Serve an application on a free port of loopback and yield its base URL."""
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, backlog=512, ssl_context=tls).start()
+        scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
+        yield f"{scheme}://{host}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def serve(path: str, handler: Handler, method: str = "POST") -> AsyncIterator[str]:
+    """Serve one method and path and yield the base URL."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await handler(request)
 
     app = web.Application()
-    app.router.add_post(path, handle)
-    runner = web.AppRunner(app, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
+    app.router.add_route(method, path, handle)
+    async with open_app(app) as url:
+        yield url
 
 
 @contextmanager
