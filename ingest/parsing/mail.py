@@ -1,6 +1,5 @@
 """Parse e-mail messages: the fields that a reader sees, the text once, and the attachments."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from email import message_from_bytes, policy
@@ -25,7 +24,6 @@ _MAX_DEPTH = 20
 _MAX_PARTS = 500
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 _ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"}
-_QUOTE_MARKS = re.compile(r"(>*) ?(.*)")
 _HTML = "text/html"
 
 
@@ -148,7 +146,8 @@ def _unwrapped(text: str, *, drops_space: bool) -> str:
     lines: list[str] = []
     open_quote = ""
     for line in text.splitlines():
-        quote, content = _quote_of(line)
+        marked = line.lstrip(">")
+        quote, content = line[: len(line) - len(marked)], marked.removeprefix(" ")
         is_flowed = content.endswith(" ") and content != "-- "
         content = content[:-1] if is_flowed and drops_space else content
         if lines and open_quote == f"{quote}+":
@@ -157,11 +156,6 @@ def _unwrapped(text: str, *, drops_space: bool) -> str:
             lines.append(f"{quote} {content}" if quote else content)
         open_quote = f"{quote}+" if is_flowed else ""
     return "\n".join(lines)
-
-
-def _quote_of(line: str) -> tuple[str, str]:
-    match = _QUOTE_MARKS.match(line)
-    return (match[1], match[2]) if match else ("", line)
 
 
 def _file_name(part: Message) -> str:

@@ -15,6 +15,8 @@ from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 # The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
 # then ingested again.
 _RECIPE = 5
+# What a recipe ends with if the document was sent to the parser service.
+_CONVERTED = ".converted"
 _FETCH_SECONDS = 20.0
 
 StoredDocuments = Mapping[DocumentId, Chunk | None]
@@ -127,7 +129,7 @@ def version_of(raw: RawDocument, recipe: str) -> str:
 
 def converted_version(raw: RawDocument, recipe: str) -> str:
     """Return the version of a document that was sent to the parser service. Without the service it stays current."""
-    return f"{_converted_prefix_of(recipe)}{raw.digest()}"
+    return version_of(raw, f"{recipe}{_CONVERTED}")
 
 
 def has_unread_pages(first: Chunk) -> bool:
@@ -157,13 +159,9 @@ async def stored_documents(store: Catalogue, scope: Scope, document_ids: Sequenc
 
 def _is_current(stored: Chunk, recipe: str, *, converts: bool) -> bool:
     """Return whether the same bytes would become the same chunks. A parser service can read more pages than before."""
-    if stored.version.startswith(_converted_prefix_of(recipe)):
+    if stored.version.startswith(_prefix_of(f"{recipe}{_CONVERTED}")):
         return True
     return stored.version.startswith(_prefix_of(recipe)) and not (converts and has_unread_pages(stored))
-
-
-def _converted_prefix_of(recipe: str) -> str:
-    return _prefix_of(f"{recipe}.converted")
 
 
 def _prefix_of(recipe: str) -> str:

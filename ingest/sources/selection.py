@@ -37,10 +37,6 @@ class Selection:
         """Return True if the folder may contain files of the selection; its parents are not checked."""
         return self.requests_folder(folder) and not self.excludes_folder(folder)
 
-    def includes_file(self, file: str) -> bool:
-        """Return True if the file belongs to the selection; its parents are not checked."""
-        return self.requests_file(file) and not self.excludes_file(file)
-
     def excludes_folder(self, folder: str) -> str:
         """Return why a folder that the glob requests is passed over; empty if it is included or not requested."""
         if not self.requests_folder(folder):
@@ -64,7 +60,8 @@ class Selection:
 
     def includes_path(self, file: str) -> bool:
         """Return True if the selection includes the file and all of its parent folders."""
-        return self.includes_file(file) and all(map(self.includes_folder, _parents_of(file)))
+        is_included = self.requests_file(file) and not self.excludes_file(file)
+        return is_included and all(map(self.includes_folder, _parents_of(file)))
 
     def excludes_path(self, file: str) -> str:
         """Return why a file, or else the first of its parent folders, is passed over; empty if it is not."""

@@ -87,8 +87,7 @@ class Styles:
             return paragraph
         look = paragraph
         if character_style := value_of(properties, "rStyle"):
-            chain = self._chain(character_style)
-            for element in chain:
+            for element in self._chain(character_style):
                 look = look_of(element.find("rPr"), look)
         return look_of(properties, look)
 

@@ -71,7 +71,7 @@ def address_beside(text: str, attributes: Mapping[str, str | None], base: str) -
         return "" if not address or _squeezed(address) in _squeezed(text) else address[:_MAX_ADDRESS_CHARACTERS]
     if target.startswith(("#", "javascript:", "data:")) or not target:
         return ""
-    if "download" not in attributes and not _DOWNLOADS.search(_path_of(target)):
+    if "download" not in attributes and not is_document(target):
         return ""
     address = resolved(target, base)
     return "" if address in text or len(address) > _MAX_ADDRESS_CHARACTERS else address

@@ -68,7 +68,6 @@ def read_csv(lines: Sequence[str], options: Mapping[str, str]) -> RstTable:
     delimiter = {"tab": "\t", "space": " "}.get(options.get("delim", ","), options.get("delim", ",")[:1] or ",")
     header = [options["header"]] if "header" in options else []
     reader = csv.reader([*header, *lines], delimiter=delimiter, skipinitialspace=True)
-    rows = []
     try:
         rows = [
             (max(reader.line_num - len(header) - 1, 0), [RstCell(lines=[value]) for value in row]) for row in reader
