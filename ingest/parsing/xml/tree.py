@@ -41,8 +41,6 @@ def to_tree(text: str, kind: str = "XML") -> Element:
     except expat.ExpatError as error:
         reason = expat.errors.messages[error.code]
         raise InvalidInput(f"invalid {kind} in line {error.lineno}, column {error.offset + 1}: {reason}") from error
-    except AssertionError as error:
-        raise InvalidInput(f"invalid {kind}: it has no element") from error
 
 
 def _local(name: str) -> str:
