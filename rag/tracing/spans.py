@@ -5,7 +5,7 @@ Only OpenTelemetry's API is imported here. `open_tracing` imports the SDK if a c
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from typing import TypeVar
 
 import structlog
@@ -35,11 +35,7 @@ async def open_tracing(settings: TracingSettings, *, service: str) -> AsyncItera
 
     Traces that cannot be exported are logged, and the program continues without them.
     """
-    export = _build_export(settings, service)
-    if export is None:
-        yield
-        return
-    async with export:
+    async with _build_export(settings, service) or nullcontext():
         yield
 
 
