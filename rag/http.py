@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -184,10 +184,9 @@ async def _follow(
 
 async def _read_excerpt(response: ClientResponse) -> str:
     excerpt = b""
-    try:
+    # After an error the status is known, and it matters more than the text.
+    with suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(_EXCERPT_SECONDS):
             while len(excerpt) < EXCERPT_LENGTH and (chunk := await response.content.read(EXCERPT_LENGTH)):
                 excerpt += chunk
-    except (TimeoutError, aiohttp.ClientError):
-        pass  # The status is known, and it matters more than the text.
     return excerpt[:EXCERPT_LENGTH].decode(errors="replace").strip()

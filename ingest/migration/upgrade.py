@@ -7,6 +7,7 @@ killed upgrade leaves the part as it was, or upgraded, and the next run continue
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -105,11 +106,9 @@ class CollectionPart:
         origin = await self._backend.origin()
         if origin is None:
             return
-        try:
+        with suppress(AlreadyFilled):  # Nothing is left to do, except for the remains of a killed upgrade.
             async with self._backend.open_migration(origin.embedder) as migration:
                 await transfer(migration, StoredVectors(), report)
-        except AlreadyFilled:  # Nothing is left to do, except for the remains of a killed upgrade.
-            return
 
 
 class InboxPart:

@@ -62,11 +62,9 @@ def allocate_holes(files: Iterable[Path]) -> None:
     """
     # A small file comes first, because it shows cheaply whether holes need anything here.
     for path, _ in sorted(_existing(files), key=lambda it: it[1].st_size):
-        try:
+        with suppress(FileNotFoundError):  # Another process opened the shard and removed a journal.
             if not _allocate_holes(path):
                 return
-        except FileNotFoundError:
-            continue  # Another process opened the shard and removed a journal.
 
 
 def _allocate_holes(path: Path) -> bool:

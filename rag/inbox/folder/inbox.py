@@ -229,10 +229,8 @@ def _key_of(name: str) -> str:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     for below in folder.iterdir():
-        try:
+        with suppress(FileNotFoundError):  # The worker has removed its folder.
             yield from below.iterdir()
-        except FileNotFoundError:  # The worker has removed its folder.
-            continue
 
 
 def _identify(path: Path) -> tuple[int, str]:

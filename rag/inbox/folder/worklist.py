@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -151,12 +151,9 @@ class FolderWorklist:
 
     def _claims(self) -> Iterator[tuple[str, str]]:
         for worker in os.listdir(self._root / "processing"):
-            try:
-                names = os.listdir(self._root / "processing" / worker)
-            except FileNotFoundError:
-                continue
-            for name in names:
-                yield worker, name
+            with suppress(FileNotFoundError):
+                for name in os.listdir(self._root / "processing" / worker):
+                    yield worker, name
 
     def _requeue(self, path: Path, name: Name) -> None:
         queued = os.listdir(self._root / "queued")
@@ -183,20 +180,16 @@ class FolderWorklist:
                 self._reclaim_from(self._root / "processing" / worker)
                 (self._root / "workers" / worker).unlink(missing_ok=True)
         for draft in (self._root / "incoming").iterdir():
-            try:
+            with suppress(FileNotFoundError):
                 if time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:
                     draft.unlink()
-            except FileNotFoundError:
-                continue
 
     def _reclaim_from(self, folder: Path) -> None:
-        try:
+        with suppress(FileNotFoundError):  # Another worker reclaims the same folder.
             for path in list(folder.iterdir()):
                 self._requeue(path, Name.parse(path.name))
             folder.rmdir()
-        except FileNotFoundError:  # Another worker reclaims the same folder.
-            return
-        log.warning("entries_reclaimed", worker=folder.name)
+            log.warning("entries_reclaimed", worker=folder.name)
 
 
 @asynccontextmanager
