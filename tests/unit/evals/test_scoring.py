@@ -5,11 +5,12 @@ import pytest
 
 from evals.answers.gold import GoldPassage, GoldQuestion
 from evals.answers.scoring import groundedness, score
-from rag.types import Chunk, DocumentId, ScoredChunk
+from rag.types import ScoredChunk
 from service.answering.declining import NOTHING_NEAR
 from service.answering.drafts import Answer, Citation
 from service.writing.base import WritingInput
 from service.writing.unsure import UNSURE
+from tests.support import passages
 
 PASSAGES = {
     "mill": "The mill was built in 1820 by Anna Berg. It burnt down in 1902.",
@@ -43,20 +44,7 @@ def answer(text: str, *cited: str, declined: bool = False, unsure: bool = False)
 
 
 def hit(name: str) -> ScoredChunk:
-    chunk = Chunk(
-        id=name,
-        document_id=DocumentId(name),
-        uri=name,
-        media_type="text/markdown",
-        title=name,
-        heading_path=(),
-        text=PASSAGES[name],
-        ordinal=0,
-        version="1",
-        ingested_at=0.0,
-        chunk_count=1,
-    )
-    return ScoredChunk(chunk=chunk, score=1.0, similarity=0.5)
+    return passages.hit(PASSAGES[name], document=name, heading="")
 
 
 def test_a_correct_and_cited_answer_gets_full_scores():

@@ -23,7 +23,7 @@ from rag.tracing.attributes import documents
 from rag.tracing.export import BoundedProcessor, CountingExporter, Provider
 from rag.tracing.openinference import translate
 from rag.tracing.spans import exemplar, ids, inside, links_to, span, traceparent
-from rag.types import Chunk, DocumentId, ScoredChunk
+from tests.support.passages import hit
 
 SETTINGS = TracingSettings(endpoint=HttpUrl("http://127.0.0.1:9"), sample=1)
 MOST = 2048
@@ -40,23 +40,6 @@ class Stuck(SpanExporter):
     def export(self, _) -> SpanExportResult:
         self.released.wait(20)
         return SpanExportResult.SUCCESS
-
-
-def hit(number: int) -> ScoredChunk:
-    chunk = Chunk(
-        id=str(number),
-        document_id=DocumentId("d"),
-        uri="file:///d",
-        media_type="text/plain",
-        title="",
-        heading_path=(),
-        text="The text.",
-        ordinal=number,
-        version="1",
-        ingested_at=0.0,
-        chunk_count=30,
-    )
-    return ScoredChunk(chunk=chunk, score=0.5, similarity=0.5)
 
 
 def in_a_process(program: str) -> str:
@@ -258,10 +241,10 @@ def test_no_span_is_opened_outside_a_trace():
 def test_a_span_names_ten_passages_at_most_and_keeps_under_128_attributes():
     attributes = {
         semconv.OPERATION: semconv.RETRIEVAL,
-        **documents(semconv.RETRIEVAL_DOCUMENTS, list(map(hit, range(30)))),
+        **documents(semconv.RETRIEVAL_DOCUMENTS, [hit("The text.", ordinal=number) for number in range(30)]),
     }
     flat = translate(attributes)
-    assert flat["retrieval.documents.9.document.id"] == "9"
+    assert flat["retrieval.documents.9.document.id"] == "doc-9"
     assert "retrieval.documents.10.document.id" not in flat
     assert len(attributes | flat) < 128
     assert "The text." not in str(flat)

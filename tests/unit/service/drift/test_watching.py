@@ -13,12 +13,13 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from rag.errors import InvalidInput
-from rag.types import Chunk, DocumentId, EmbedderIdentity, ScoredChunk
+from rag.types import EmbedderIdentity
 from service.drift.base import OF_THE_VECTOR, Observation
 from service.drift.bins import psi
 from service.drift.reference import build_reference, read_reference, word_key, write_reference
 from service.drift.watching import DriftWatch, open_drift_watch
 from service.drift.window import Recorder, Window, draw_together, read_window, write_window
+from tests.support.passages import hit
 
 EMBEDDER = EmbedderIdentity(model="round", dimension=16)
 OTHER = EmbedderIdentity(model="square", dimension=16)
@@ -34,23 +35,6 @@ def observations(count: int, *, seed: int = 1) -> list[Observation]:
         Observation(vector=vector, values={"similarity": 0.5 + 0.001 * number, "declined": float(number % 10 == 0)})
         for number, vector in enumerate(vectors(count, seed=seed))
     ]
-
-
-def hit(text: str, similarity: float) -> ScoredChunk:
-    chunk = Chunk(
-        id="0",
-        document_id=DocumentId("d"),
-        uri="u",
-        media_type="text/plain",
-        title="",
-        heading_path=(),
-        text=text,
-        ordinal=0,
-        version="1",
-        ingested_at=0.0,
-        chunk_count=1,
-    )
-    return ScoredChunk(chunk=chunk, score=similarity, similarity=similarity)
 
 
 def counted(reference: str, feature: str) -> float:
@@ -119,7 +103,9 @@ def test_each_answer_is_counted_in_one_bin_per_feature():
     reference = build_reference(observations(60, seed=3), EMBEDDER, [word_key("pump")])
     watch.compare_with(reference)
     for vector in vectors(5, seed=4):
-        watch.observe("pump", vector, [hit("pump", 0.51), hit("seal", 0.4)], "Pump.", by_model=False)
+        watch.observe(
+            "pump", vector, [hit("pump", similarity=0.51), hit("seal", similarity=0.4)], "Pump.", by_model=False
+        )
     watch.observe("seal", vectors(1, seed=5)[0], [], None, by_model=False)
     assert counted(reference.id, "nearest_questions") == 6
     assert counted(reference.id, "declined") == 6
@@ -186,7 +172,7 @@ def test_an_observation_that_fails_is_logged_and_does_not_reach_the_answer():
 async def test_a_window_contains_vectors_and_numbers_but_no_text(tmp_path):
     async with open_drift_watch(tmp_path / "none", tmp_path / "windows", EMBEDDER, window=10) as watch:
         for vector in vectors(30, seed=12):
-            watch.observe("secret", vector, [hit("pump", 0.5)], "secret", by_model=False)
+            watch.observe("secret", vector, [hit("pump", similarity=0.5)], "secret", by_model=False)
     [path] = (tmp_path / "windows").iterdir()
     window = _window_in(tmp_path / "windows")
     assert (len(window.observations), window.seen, window.embedder) == (10, 30, EMBEDDER)

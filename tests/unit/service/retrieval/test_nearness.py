@@ -2,26 +2,9 @@
 
 import pytest
 
-from rag.types import Chunk, DocumentId, ScoredChunk
 from service.retrieval.retriever import nearness
 from service.sentences import coverage
-
-
-def hit(text: str, similarity: float) -> ScoredChunk:
-    chunk = Chunk(
-        id=text,
-        document_id=DocumentId("d"),
-        uri="d",
-        media_type="text/plain",
-        title="",
-        heading_path=(),
-        text=text,
-        ordinal=0,
-        version="1",
-        ingested_at=0.0,
-        chunk_count=1,
-    )
-    return ScoredChunk(chunk=chunk, score=1.0, similarity=similarity)
+from tests.support.passages import hit
 
 
 @pytest.mark.parametrize(
@@ -40,14 +23,14 @@ def test_function_words_do_not_count_as_shared_words(question, share):
 
 
 def test_shared_words_raise_the_relevance_at_equal_cosine():
-    with_words, without = hit("The pump needs oil.", 0.3), hit("Lubrication is a must.", 0.3)
+    with_words, without = hit("The pump needs oil.", similarity=0.3), hit("Lubrication is a must.", similarity=0.3)
     assert nearness("Which oil does the pump need?", [with_words]) > nearness(
         "Which oil does the pump need?", [without]
     )
 
 
 def test_the_best_passage_decides_at_any_rank():
-    near, far = hit("The pump needs oil.", 0.6), hit("Canteen hours.", 0.1)
+    near, far = hit("The pump needs oil.", similarity=0.6), hit("Canteen hours.", similarity=0.1)
     assert nearness("pump oil", [far, near]) == nearness("pump oil", [near]) == pytest.approx(0.7)
 
 
@@ -63,7 +46,7 @@ def test_the_best_passage_decides_at_any_rank():
     ],
 )
 def test_a_passage_with_the_setting_or_flag_of_the_question_is_near(question, is_near):
-    passage = hit("`--strict` fails on warnings of a user_id. `APP_PORT` is the port.", 0.1)
+    passage = hit("`--strict` fails on warnings of a user_id. `APP_PORT` is the port.", similarity=0.1)
     assert (nearness(question, [passage]) == 1.0) is is_near
 
 

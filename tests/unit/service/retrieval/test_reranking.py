@@ -17,32 +17,20 @@ from pydantic import HttpUrl
 
 from rag.errors import AccessRefused, BadResponse, Misconfigured, Overloaded, Unavailable
 from rag.tracing import semconv
-from rag.types import Chunk, DocumentId, ScoredChunk
+from rag.types import ScoredChunk
 from service.retrieval.reranking.budgeted import BudgetedReranker
 from service.retrieval.reranking.endpoint import EndpointReranker
 from service.retrieval.reranking.factory import open_reranker
 from service.settings import EndpointRerankerSettings, LocalRerankerSettings, NoRerankerSettings
+from tests.support import passages
 from tests.support.fakes.servers import answering, serve
 
 QUESTION = "Who repairs pumps?"
 PASSAGES = ["Pumps are repaired by fitters.", "Bread is baked.", "A long passage about valves. " * 80, "Zürich, 東京"]
 
 
-def hit(text: str, score: float = 0.0) -> ScoredChunk:
-    chunk = Chunk(
-        id=text,
-        document_id=DocumentId(text),
-        uri=f"file:///{text}",
-        media_type="text/plain",
-        title="",
-        heading_path=(),
-        text=text,
-        ordinal=0,
-        version="1",
-        ingested_at=0.0,
-        chunk_count=1,
-    )
-    return ScoredChunk(chunk=chunk, score=score, similarity=0.5)
+def hit(text: str) -> ScoredChunk:
+    return passages.hit(text, heading="")
 
 
 def texts_of(reranked) -> list[str]:
