@@ -66,9 +66,7 @@ class CrawlSource:
         self.notes = SourceNotes()
         self._addresses = Addresses()
         self._excluded: set[URL] = set()
-        self._is_complete = True
-        self._has_listed_any = False
-        self._presence = Presence(self._fetcher, self._start, self._may_visit)
+        self._presence = Presence(self._fetcher, self._robots, self._start, self._may_visit)
 
     def count(self) -> None:
         return None
@@ -77,33 +75,22 @@ class CrawlSource:
         self._begin()
         start = self._start.with_user(None).with_fragment(None)
         if reason := await self._robots.rejection_reason(start):
-            self._is_complete = False
+            self._presence.is_complete = False
             yield Rejection(uri=uri_of(start), reason=reason)
             return
         async for visit in self._visits(start):
             if visit.rejection_reason:
-                self._is_complete = False
+                self._presence.is_complete = False
                 yield Rejection(uri=uri_of(visit.url), reason=visit.rejection_reason)
             elif visit.document is not None:
-                self._has_listed_any = True
+                self._presence.has_listed_any = True
                 yield self._to_unit(visit.url, visit.document)
 
     def covers(self, uri: str) -> bool:
         return self._folder.covers(uri)
 
     async def is_gone(self, uri: str) -> bool:
-        """Return True if every page was visited without finding this one, or else if the server says that it is gone.
-
-        What cannot be visited hides the pages behind it, and only the server knows about them.
-        """
-        if self._addresses.is_duplicate(uri):
-            return True
-        if not self._has_listed_any:
-            return False
-        if self._is_complete:
-            # A page that robots.txt forbids now was not looked for.
-            return not await self._robots.rejection_reason(to_url(uri))
-        return await self._presence.is_gone(uri)
+        return self._addresses.is_duplicate(uri) or await self._presence.is_gone(uri)
 
     async def _visits(self, start: URL) -> AsyncIterator[_Visit]:
         """Fetch up to `per_host` pages concurrently, and yield them in breadth-first order."""
@@ -151,7 +138,7 @@ class CrawlSource:
     def _settled(self, visit: _Visit, seen: set[URL]) -> _Visit:
         """Return the visit without its document if the page is not one of its own."""
         if visit.leads_outside:
-            self._is_complete = False
+            self._presence.is_complete = False
             self.notes.warn("outside_source", _OUTSIDE, f"{uri_of(visit.url)} to {visit.leads_outside}")
         markup = visit.markup
         if markup is None or visit.document is None:
@@ -177,7 +164,7 @@ class CrawlSource:
         if markup is None:
             return
         if markup.is_truncated:
-            self._is_complete = False
+            self._presence.is_complete = False
             self.notes.warn("cut_listing", _MANY_LINKS, uri_of(visit.url))
         if not markup.is_followed:
             self.notes.pass_over("nofollow", uri_of(visit.url))
@@ -202,7 +189,7 @@ class CrawlSource:
         for url in frontier.too_many:
             self.notes.warn("cut_listing", f"{many} Raise RAG_SOURCES__MAX_PAGES.", uri_of(url))
         if frontier.too_deep or frontier.too_many:
-            self._is_complete = False
+            self._presence.is_complete = False
 
     async def _visit(self, url: URL, *, is_start: bool) -> _Visit:
         try:

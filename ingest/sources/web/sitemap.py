@@ -51,9 +51,7 @@ class SitemapSource:
 
     def _begin(self) -> None:
         self.notes = SourceNotes()
-        self._is_complete = True
-        self._has_listed_any = False
-        self._presence = Presence(self._fetcher, self._url, self._may_follow)
+        self._presence = Presence(self._fetcher, self._robots, self._url, self._may_follow)
 
     def count(self) -> None:
         return None
@@ -63,7 +61,7 @@ class SitemapSource:
         known: set[URL] = set()
         async for page in self._pages():
             if isinstance(page, Rejection):
-                self._is_complete = False
+                self._presence.is_complete = False
                 yield page
             elif page.url not in self._folder:
                 self.notes.warn("outside_source", self._why_outside(page.url), uri_of(page.url))
@@ -72,7 +70,7 @@ class SitemapSource:
             elif self._folder.ignores(page.url):
                 self.notes.pass_over("ignored", uri_of(page.url))
             elif len(known) == self._max_pages:
-                self._is_complete = False
+                self._presence.is_complete = False
                 cut = f"The sitemap lists more than {self._max_pages:,} pages. Raise RAG_SOURCES__MAX_PAGES."
                 self.notes.warn("cut_listing", cut, f"from {uri_of(page.url)} on")
                 break
@@ -80,7 +78,7 @@ class SitemapSource:
                 known.add(page.url)
                 unit = await self._to_unit(page)
                 if unit is not None:
-                    self._has_listed_any = self._has_listed_any or isinstance(unit, Unit)
+                    self._presence.has_listed_any |= isinstance(unit, Unit)
                     yield unit
         outside = [warning for warning in self.notes.warnings if warning.code == "outside_source"]
         if not known and outside:
@@ -91,11 +89,6 @@ class SitemapSource:
         return self._folder.covers(uri)
 
     async def is_gone(self, uri: str) -> bool:
-        """Return True if all sitemaps were read without finding this page, or else if the server says it is gone."""
-        if not self._has_listed_any:
-            return False
-        if self._is_complete:
-            return not await self._robots.rejection_reason(to_url(uri))
         return await self._presence.is_gone(uri)
 
     async def _pages(self) -> AsyncIterator[_Page | Rejection]:
@@ -145,7 +138,7 @@ class SitemapSource:
         try:
             is_allowed = await self._robots.allow(page.url)
         except (InvalidInput, Unavailable) as error:
-            self._is_complete = False
+            self._presence.is_complete = False
             return Rejection(uri=uri, reason=str(error))
         if not is_allowed:
             self.notes.pass_over("robots.txt", uri)
