@@ -16,8 +16,8 @@ from fastapi.exceptions import RequestValidationError
 
 from rag.errors import InvalidInput
 from rag.types import Scope
-from service.answering.drafts import Answer, Citation
-from service.answering.events import Event, Inquiry, Sources, Token
+from service.answering.drafts import Answer
+from service.answering.events import Event, Inquiry, Token
 from service.generation.base import Sampling
 from service.http.dependencies import ReadingScope, ResourcesDep
 from service.http.disconnect import while_connected
@@ -32,7 +32,7 @@ from service.resources import Resources
 class Shape(Protocol):
     """The form of a route's responses. One instance writes one response."""
 
-    def to_document(self, sources: Sequence[Citation], answer: Answer) -> Any:
+    def to_document(self, answer: Answer) -> Any:
         """Return the body of a response that is not streamed."""
 
     def to_events(self, event: Event) -> Iterator[str]:
@@ -98,7 +98,7 @@ class _Asking:
         if thread:
             events = resources.conversations.record(inquiry.scope, thread, events)
         if not inquiry.is_streamed:
-            return shape.to_document(*await while_connected(request, _collect(events)))
+            return shape.to_document(await while_connected(request, _read_answer(events)))
         start_at = request.state.arrived + resources.settings.answering.stream_after_seconds
         begun = await while_connected(request, _begin(events, start_at))
         return EventStreamResponse(_to_stream(request, shape, begun), when_ended=begun.stop)
@@ -135,15 +135,12 @@ def _choose_prompt(resources: Resources, version: str | None, *, key: str) -> Pr
         raise RequestValidationError([fault]) from error
 
 
-async def _collect(events: AsyncGenerator[Event]) -> tuple[Sequence[Citation], Answer]:
-    sources: Sequence[Citation] = ()
+async def _read_answer(events: AsyncGenerator[Event]) -> Answer:
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, Sources):
-                sources = event.citations
-            elif isinstance(event, Answer):
+            if isinstance(event, Answer):
                 answer = event
-    return sources, answer
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

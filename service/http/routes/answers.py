@@ -1,12 +1,12 @@
 """`POST /v1/answers` and `POST /v1/search`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
 from rag.errors import AccessRefused, BadResponse, InvalidInput, Overloaded
-from service.answering.drafts import Answer, Citation, cite_all
+from service.answering.drafts import Answer, cite_all
 from service.answering.events import Event, Sources, Token
 from service.http.dependencies import ReadingScope, ResourcesDep, require_json
 from service.http.disconnect import while_connected
@@ -59,7 +59,7 @@ async def search(body: SearchRequest, request: Request, resources: ResourcesDep,
 class _Shape:
     """The service's own shape of an answer."""
 
-    def to_document(self, _: Sequence[Citation], answer: Answer) -> AnswerResponse:
+    def to_document(self, answer: Answer) -> AnswerResponse:
         return AnswerResponse.from_answer(answer)
 
     def to_events(self, event: Event) -> Iterator[str]:

@@ -1,13 +1,13 @@
 """`POST /v1/chat/completions` and `GET /v1/models`: the service for clients of OpenAI's API."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Depends
 
 from rag.errors import AccessRefused, BadResponse, InvalidInput, NotFound, Overloaded
-from service.answering.drafts import Answer, Citation
+from service.answering.drafts import Answer
 from service.answering.events import Event, Sources, Token
 from service.generation.base import Sampling
 from service.http.dependencies import ReadingScope, ResourcesDep, require_json
@@ -82,7 +82,7 @@ class _Shape:
         self._is_json = is_json
         self._refuses = False
 
-    def to_document(self, _: Sequence[Citation], answer: Answer) -> ChatCompletion:
+    def to_document(self, answer: Answer) -> ChatCompletion:
         refuses = self._is_json and answer.declined
         content, refusal = (None, answer.text) if refuses else (answer.text, None)
         message = CompletionMessage(content=content, refusal=refusal, annotations=annotations_of(answer))

@@ -1,13 +1,13 @@
 """`POST /v1/responses`: OpenAI's newer API, for text."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Depends
 
 from rag.errors import AccessRefused, BadResponse, InvalidInput, NotFound, Overloaded
-from service.answering.drafts import Answer, Citation
+from service.answering.drafts import Answer
 from service.answering.events import Event, Sources, Token
 from service.generation.base import Sampling
 from service.http.dependencies import require_json
@@ -57,7 +57,7 @@ class _Shape:
         self._created = int(time.time())
         self._count = 0
 
-    def to_document(self, _: Sequence[Citation], answer: Answer) -> ResponseOut:
+    def to_document(self, answer: Answer) -> ResponseOut:
         details = incomplete_details_of(answer)
         return self._to_response(
             "incomplete" if details else "completed",
@@ -80,7 +80,7 @@ class _Shape:
             case Token():
                 yield self._to_event("response.output_text.delta", **place, delta=event.text, logprobs=[])
             case Answer():
-                response = self.to_document((), event)
+                response = self.to_document(event)
                 [message] = response.output
                 [part] = message.content
                 yield self._to_event("response.output_text.done", **place, text=part.text, logprobs=[])
