@@ -1,6 +1,6 @@
 """Plots of results, one file each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,3 @@ def open_figure(path: Path) -> Iterator[Any]:
     axes.grid(alpha=0.3)
     yield axes
     figure.savefig(path, metadata={"Date": None})
-
-
-def plot_curves(
-    curves: Mapping[str, Sequence[tuple[float, float]]], path: Path, *, labels: tuple[str, str], title: str
-) -> None:
-    """Plot one labelled line per curve."""
-    with open_figure(path) as axes:
-        for number, (name, points) in enumerate(curves.items()):
-            x, y = zip(*points, strict=True)
-            # The colours repeat after ten curves, so the markers must differ then.
-            axes.plot(x, y, marker="osv^"[number // 10], markersize=3, linewidth=1, label=name)
-        axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
-        axes.legend(fontsize=6)

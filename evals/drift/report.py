@@ -28,12 +28,10 @@ class Nearest:
     similarity: float
 
 
-async def find_nearest(
-    store: StoreReader, scope: Scope, current: Sample, moved: Sequence[int], *, limit: int = _MAX_LISTED
-) -> list[Nearest]:
+async def find_nearest(store: StoreReader, scope: Scope, current: Sample, moved: Sequence[int]) -> list[Nearest]:
     """Return the nearest passage of each changed question, by vector similarity."""
     nearest_passages = []
-    for question in moved[:limit]:
+    for question in moved[:_MAX_LISTED]:
         # Windows contain no texts, so only vectors can be searched.
         query = Query(text="", vector=current.observations[question].vector, words_share=0.0)
         for hit in await store.search(scope, query, limit=1):

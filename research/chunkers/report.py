@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.plots import plot_curves
+from evals.plots import open_figure
 from evals.statistics import compare
 from rag.errors import InvalidInput
 from research.chunkers.measurement import ChunkingResult
@@ -76,7 +76,13 @@ def plot(results: Sequence[ChunkingResult], path: Path) -> None:
     for result in results:
         if result.mode == "hybrid":
             curves.setdefault(result.chunker, []).append((result.mean("precision"), result.mean("recall")))
-    plot_curves(curves, path, labels=("precision", "recall"), title="Three to twenty passages, hybrid search")
+    with open_figure(path) as axes:
+        for number, (name, points) in enumerate(curves.items()):
+            x, y = zip(*points, strict=True)
+            # The colours repeat after ten curves, so the markers must differ then.
+            axes.plot(x, y, marker="osv^"[number // 10], markersize=3, linewidth=1, label=name)
+        axes.set(xlabel="precision", ylabel="recall", title="Three to twenty passages, hybrid search")
+        axes.legend(fontsize=6)
 
 
 def find_plot(report: Path) -> Path:

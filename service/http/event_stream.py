@@ -25,10 +25,6 @@ def to_data(data: str) -> str:
     return f"data: {data}\n\n"
 
 
-async def _do_nothing() -> None:
-    pass
-
-
 class EventStreamResponse(StreamingResponse):
     """A stream of events, with a comment whenever none was sent for some time. Clients ignore comments."""
 
@@ -38,7 +34,7 @@ class EventStreamResponse(StreamingResponse):
         self,
         events: AsyncGenerator[str],
         *,
-        when_ended: Callable[[], Awaitable[None]] = _do_nothing,
+        when_ended: Callable[[], Awaitable[None]],
         pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         """`when_ended` closes what the events come from. It is awaited even if none of them was read."""

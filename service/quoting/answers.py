@@ -208,7 +208,7 @@ def _announcement(blocks: list[Block], index: int) -> list[str]:
     if before is None or before.kind != "paragraph" or not announces(before.text[-_MAX_LEAD:]):
         return []
     sentences = [unit.text for unit in split_units([before])]
-    return _last(sentences, _MAX_LEAD) or [text for text in sentences[-1:] if len(text) <= _MAX_LEAD * 2]
+    return _last(sentences) or [text for text in sentences[-1:] if len(text) <= _MAX_LEAD * 2]
 
 
 def _cause(question: Question, blocks: list[Block], index: int) -> list[str]:
@@ -226,11 +226,11 @@ def _is_announced(question: Question, lead: list[str], unit: Unit) -> bool:
     return len(of_lead) > len(question.stems) / 2 and len(of_lead) > len(question.stems & stems(unit.text))
 
 
-def _last(texts: list[str], most: int) -> list[str]:
-    """Return the last texts that have at most `most` characters in total."""
+def _last(texts: list[str]) -> list[str]:
+    """Return the last texts, up to the maximum length of an announcement."""
     kept: list[str] = []
     for text in reversed(texts):
-        if sum(map(len, kept)) + len(text) > most:
+        if sum(map(len, kept)) + len(text) > _MAX_LEAD:
             break
         kept.insert(0, text)
     return kept

@@ -9,7 +9,8 @@ async def respond(events, send, *, pause_seconds: float) -> None:
     async def receive():
         await asyncio.Event().wait()
 
-    await EventStreamResponse(events, pause_seconds=pause_seconds)({"type": "http"}, receive, send)
+    response = EventStreamResponse(events, when_ended=events.aclose, pause_seconds=pause_seconds)
+    await response({"type": "http"}, receive, send)
 
 
 async def sent_by(events, *, pause_seconds: float) -> list[bytes]:
