@@ -50,7 +50,9 @@ def translated_errors(settings: str, *, when_full: str) -> Iterator[None]:
             f"Redis refused the credentials. Check {settings}__URL and {settings}__PASSWORD.", upstream=str(error)
         ) from error
     except exceptions.TimeoutError as error:
-        raise TimedOut("Redis did not answer in time.", upstream=str(error)) from error
+        raise TimedOut(
+            f"Redis did not answer in time. Check its load, and the network to {settings}__URL.", upstream=str(error)
+        ) from error
     except (exceptions.ConnectionError, exceptions.ReadOnlyError) as error:
         raise Unavailable(
             f"Redis cannot be reached. Check that it runs, and {settings}__URL.", upstream=str(error)
@@ -59,5 +61,11 @@ def translated_errors(settings: str, *, when_full: str) -> Iterator[None]:
         raise Overloaded(when_full) from error
     except exceptions.RedisError as error:
         if str(error).startswith(_TEMPORARY):
-            raise Unavailable("Redis is temporarily unavailable.", upstream=str(error)) from error
-        raise BadResponse("Redis refused the call.", upstream=str(error)) from error
+            raise Unavailable(
+                "Redis is temporarily unavailable. The log has its reason. Try again later.",
+                upstream=str(error),
+            ) from error
+        raise BadResponse(
+            "Redis refused the call. The log has its reason. Check that its version is 7 or newer.",
+            upstream=str(error),
+        ) from error

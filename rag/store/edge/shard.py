@@ -295,4 +295,8 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # The engine raises plain `Exception`, so nothing narrower can be caught.
-        raise Unavailable("The embedded store failed.", upstream=str(error)) from error
+        raise Unavailable(
+            "The embedded store failed. The log has its error. Check the disk of RAG_DATA_DIR. Restore a backup if its "
+            "files are damaged.",
+            upstream=str(error),
+        ) from error
