@@ -105,4 +105,6 @@ class Settings(KernelSettings):
     embedder or the inbox does not count: such an entry waits until that part works again.
     """
     worker_drain_seconds: float = Field(20.0, ge=0)
-    """Time that a stopping worker gives to documents in progress, in seconds. Unfinished ones return to the inbox."""
+    """Time that a stopping worker gives to documents in progress, in seconds. Unfinished ones return to the inbox.
+    A worker that the service started has one second.
+    """

@@ -23,8 +23,8 @@ examples:
   python -m ingest reindex --if-needed                         in a deployment, before each start
   python -m ingest reindex --rollback                          return to the previous collection
 
-Afterwards configure the new embedder and restart service and workers. A rollback takes effect at once, but the
-previous collection lacks every document that was ingested after the switch.
+Afterwards configure the new embedder and restart service and workers. Before a rollback configure the previous
+embedder, and restart afterwards. The previous collection lacks every document that was ingested after the switch.
 
 needs: both collections on the same disk or server, and the new embedder. Workers may run meanwhile."""
 

@@ -7,7 +7,7 @@ from rag.state.factory import open_state
 from service.commands.keys import Commands
 from service.settings import Settings
 
-_DESCRIPTION = """Deletes all conversations, recent answers and feedback of a tenant from the shared state.
+_DESCRIPTION = """Deletes all records of a tenant from the shared state: conversations, recent answers and feedback.
 
 Documents are not deleted: DELETE /v1/documents does that. Backups keep what they have."""
 _EXAMPLES = """examples:

@@ -10,7 +10,7 @@ from service.generation.base import Usage
 from service.http.schemas.answers import AnswerResponse, PromptVersionOut, UsageOut
 from service.http.schemas.search import PassageOut, Reranking, Timings
 from service.retrieval.selection import SelectionReason
-from service.settings import EndpointRerankerSettings, LocalRerankerSettings, Mode, Settings
+from service.settings import Mode, NoRerankerSettings, Settings
 from service.writing.base import SentPrompt
 
 
@@ -78,7 +78,7 @@ class VersionsOut(BaseModel):
             prompt=explanation.answer.prompt,
             embedder=explanation.embedder.model,
             embedder_digest=explanation.embedder.digest,
-            reranker=reranker.model if isinstance(reranker, LocalRerankerSettings | EndpointRerankerSettings) else None,
+            reranker=None if isinstance(reranker, NoRerankerSettings) else reranker.model,
             collection=settings.store.collection,
             revision=explanation.revision,
         )
